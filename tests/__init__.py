@@ -1,1 +1,1 @@
-"""The tests. CONTRIBUTING.md tells which folder is for what."""
+"""The tests. CONTRIBUTING.md explains the folders."""

@@ -1,4 +1,4 @@
-"""axe on a page, in both colour schemes, wide and on a phone; and what a keyboard meets on it."""
+"""Runs axe on a page, in both colour schemes, wide and on a phone; and walks through it by keyboard."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-# Everything of WCAG 2.0 to 2.2, A and AA, and what axe calls good practice. Its one rule of 2.2 is off unless it is asked for.
+# All of WCAG 2.0 to 2.2, A and AA, and axe's good practice. Its only rule for 2.2 must be enabled explicitly.
 RULES: dict[str, Any] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
-# A scheme changes colours and nothing else.
+# A colour scheme changes only colours.
 COLOURS: dict[str, Any] = {
     "resultTypes": ["violations"],
     "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
 }
 
-# Tab goes on from where the focus was last, also after it has left: so it is put on the body, which cannot keep it.
+# Tab continues from the last focus, even if the focus has left the page; so focus the body, which cannot keep it.
 _TO_THE_TOP = """() => {
   scrollTo(0, 0);
   document.body.tabIndex = -1;
@@ -25,7 +25,7 @@ _TO_THE_TOP = """() => {
   document.body.removeAttribute("tabindex");
   document.querySelectorAll("[data-reached]").forEach((el) => delete el.dataset.reached);
 }"""
-# Where a press of Tab has led: what it is, and whether a person sees it.
+# The element that Tab has reached: what it is, and whether a person sees it.
 _FOCUSED = """() => {
   const el = document.activeElement;
   if (!el || el === document.body) return null;
@@ -43,14 +43,14 @@ _FOCUSED = """() => {
   el.dataset.reached = "yes";
   return { name, shown, covered };
 }"""
-# Controls that a person sees and Tab never reached. Of radio buttons with one name Tab reaches one.
+# Visible controls that Tab never reached. Of radio buttons with the same name, Tab reaches one.
 _MISSED = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")].filter((el) =>
     !el.dataset.reached && !el.disabled && el.tabIndex >= 0 && el.type !== "hidden" && el.checkVisibility({ visibilityProperty: true })
     && !(el.type === "radio" && document.querySelector(`[name="${CSS.escape(el.name)}"][data-reached]`))
   ).map((el) => el.outerHTML.slice(0, 160))"""
 
 
-# A bar that sticks to the window's edge lies over whatever is at the fold, and axe gives that no size. Whether it hides what has the focus, `_FOCUSED` sees.
+# A sticky bar covers whatever is at the fold, and axe gives that no size. `_FOCUSED` checks whether it hides the focus.
 _LET_GO = """() => document.querySelectorAll("body *").forEach((el) => {
     if (getComputedStyle(el).position === "sticky") { el.dataset.sticks = ""; el.style.position = "static"; }
 })"""
@@ -58,7 +58,7 @@ _STICK = """() => document.querySelectorAll("[data-sticks]").forEach((el) => { e
 
 
 def violations(page: Page, options: dict[str, Any] = RULES) -> list[str]:
-    """What axe finds on the page as it stands, a line each."""
+    """axe's findings on the current page, one line each."""
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(Axe().axe_script)
     found = page.evaluate("(options) => axe.run(options)", options)["violations"]
@@ -89,16 +89,16 @@ def _has_an_equal(page: Page, selector: str) -> bool:
 
 
 def sweep(page: Page) -> None:
-    """Asserts that axe finds nothing in light and dark, wide and 390 px, and that a phone need not scroll sideways."""
+    """Asserts that axe finds nothing in light and dark, wide and at 390 px, and that a phone need not scroll sideways."""
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    # Whole and from its top: what is scrolled halfway under a bar that sticks has no size to be judged by.
+    # The whole page from its top: an element half under a sticky bar has no size that axe could check.
     expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     page.evaluate("scrollTo(0, 0)")
     for size in (WIDE, PHONE):
         page.set_viewport_size(size)
         page.evaluate(_LET_GO)
         for scheme in schemes:
-            # Reduced motion: colours that are still moving have no contrast yet.
+            # Reduced motion: colours in transition have no contrast yet.
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             found = violations(page, RULES if scheme == "light" else COLOURS)
             assert not found, f"{page.url}, {scheme}, {size['width']} px:\n" + "\n".join(found)
@@ -121,9 +121,9 @@ def _fits(page: Page, size: ViewportSize) -> None:
 
 
 def walk(page: Page, most: int = 400) -> list[str]:
-    """Walks through the page by Tab from its top: every control is reached, seen to have the focus, and not hidden under a bar.
+    """Walks through the page by Tab from its top: every control is reached, visibly focused, and not hidden under a bar.
 
-    The names of what was reached, in order.
+    Returns the names of the reached controls, in order.
     """
     page.evaluate(_TO_THE_TOP)
     reached: list[dict[str, Any]] = []

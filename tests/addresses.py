@@ -1,4 +1,4 @@
-"""How others read the addresses on our pages: browsers, and servers on the way. And texts that make them read wrongly."""
+"""How browsers, and servers on the way, read the URLs on our pages; and texts that make them misread."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ HOSTILE = (
     "S26-1",
     "x" * 100,
 )
-"""Texts that somebody may give as a code. `planted` is a parameter and a fragment that no address of ours has."""
+"""Texts that someone may use as a code. `planted` is a parameter and a fragment that no URL of ours has."""
 
 _PLACES = re.compile(r"^(href|action|formaction|src|hx-(get|post|put|patch|delete|push-url|replace-url))$")
 _DOTS = re.compile(r"^(\.|%2e)(\.|%2e)?$", re.IGNORECASE)
 
 
 def browsed(base: str, written: str) -> SplitResult:
-    """The address that a browser asks for where this stands on the page at `base` (WHATWG URL, of a special scheme); both begin with a path."""
+    """The URL that a browser requests for a link on the page at `base` (WHATWG URL, special scheme); both begin with a path."""
     text = re.sub(r"[\t\n\r]", "", written.strip(" \t\n\r\f"))
     path, mark, rest = re.match(r"([^?#]*)([?#]?)(.*)", text, re.DOTALL).groups()
     path = path.replace("\\", "/")
@@ -83,7 +83,7 @@ def browsed(base: str, written: str) -> SplitResult:
 
 
 def decoded(path: str) -> str:
-    """What a server looks up for a path."""
+    """The path that a server looks up."""
     return unquote(path)
 
 
@@ -97,7 +97,7 @@ class _Page(HTMLParser):
 
 
 def written_on(page: str) -> list[tuple[str, str, str]]:
-    """Every address on a page: the tag, the attribute, its text as it stands there."""
+    """Every URL on a page: the tag, the attribute, its raw text."""
     reader = _Page()
     reader.feed(page)
     reader.close()

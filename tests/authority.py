@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, and server certificates with what is wrong with certificates in the world."""
+"""The tests' own certificate authority, and server certificates with the faults found in the real world."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAY = datetime.timedelta(days=1)
 
 
 class Authority:
-    """Writes its files into `folder`: `ca_file` is what a client has to trust."""
+    """Writes its files into `folder`; clients must trust `ca_file`."""
 
     def __init__(self, folder: Path, name: str = "Test authority", *, names: Sequence[str] = ()) -> None:
         self._folder = folder
@@ -37,16 +37,16 @@ class Authority:
             .add_extension(_signs_certificates(), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
         )
-        if names:  # a server that vouches for itself
+        if names:  # a self-signed server
             builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(each) for each in names]), critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())
         self.ca_file = folder / f"{name.replace(' ', '-').lower()}.pem"
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def server(self, *names: str, days: int = 10, clients: Path | None = None) -> ssl.SSLContext:
-        """A server context with a certificate for these names and addresses; `days` below 0: expired so long ago (at most 1).
+        """A server context with a certificate for these names and addresses; `days` below 0: expired that many days ago (at most 1).
 
-        clients: the authority (its file) whose client certificates are asked for.
+        clients: file of the authority for required client certificates.
         """
         file = self._folder / f"server-{x509.random_serial_number()}.pem"
         file.write_text(self.identity(*names, days=days))
@@ -79,7 +79,7 @@ class Authority:
 
 
 def self_signed(folder: Path, *names: str) -> ssl.SSLContext:
-    """A server context whose certificate for these names vouches for itself."""
+    """A server context with a self-signed certificate for these names."""
     alone = Authority(folder, "Alone", names=names)
     file = folder / f"alone-{x509.random_serial_number()}.pem"
     private = alone.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -1,7 +1,7 @@
 """What every test can ask for.
 
-Databases. A run of pytest has one vendor, named by HELIOGRAPH_TEST_DATABASE (sqlite or postgres); `make test` makes a run of each. A test
-that touches a database takes part in both, any other one only in the SQLite run, so `pytest` alone leaves nothing out but PostgreSQL.
+Databases. A run of pytest uses one vendor, chosen by HELIOGRAPH_TEST_DATABASE (sqlite or postgres); `make test` runs both. A test that uses
+a database is part of both runs, any other test only of the SQLite run, so `pytest` alone omits only PostgreSQL.
 
 - `db` / `transactional_db` / `@pytest.mark.django_db`: Django's test database, aliases `default` and `read`. Without transactions of its own
   (`db`) the two aliases share a connection; a test with threads, processes or the engine needs `transaction=True`.
@@ -48,7 +48,7 @@ hypothesis.settings.register_profile("trial", parent=hypothesis.settings.get_pro
 hypothesis.settings.load_profile(os.environ.get("HELIOGRAPH_TEST_HYPOTHESIS") or ("ci" if os.environ.get("CI") else "heliograph"))
 
 
-# --- which tests run, and with which databases
+# --- which tests run, with which databases
 
 
 def _touches_database(item: pytest.Item) -> bool:
@@ -62,7 +62,7 @@ def _is_transactional(item: pytest.Item) -> bool:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Every database test may use both aliases."""
+    """Lets every database test use both aliases."""
     marker = item.get_closest_marker("django_db")
     uses_django = marker or not {"db", "transactional_db", "live_server"}.isdisjoint(getattr(item, "fixturenames", ()))
     if uses_django and (marker is None or "databases" not in marker.kwargs):
@@ -100,7 +100,7 @@ def _leave_out_what_lacks(config: pytest.Config, items: list[pytest.Item]) -> No
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    """Within a test's own transaction only the connection that opened it sees the rows, so `read` is that connection."""
+    """Points `read` to the connection that opened the test's own transaction, because only that sees its rows."""
     if _touches_database(item) and not _is_transactional(item):
         connections["read"].close()
         connections["read"] = connections["default"]
@@ -117,7 +117,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Counts for the summary of `make test` over its runs, and which tests failed."""
+    """Writes the counts and the failed tests, for the summary of `make test` over its runs."""
     file = os.environ.get("HELIOGRAPH_TEST_COUNTS")
     if file:
         stats = terminalreporter.stats
@@ -126,7 +126,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         Path(file).write_text(json.dumps({"counts": counts, "failed": failed, "not_run": _not_run}))
 
 
-# --- no network but this machine: `make test` also takes the network away from libcurl and Chromium, by a namespace
+# --- no network except this machine: `make test` also confines libcurl and Chromium, by a namespace
 
 
 def _is_here(host: object) -> bool:
@@ -136,7 +136,7 @@ def _is_here(host: object) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
-    """Python's own sockets reach only this machine."""
+    """Lets Python's own sockets reach only this machine."""
     patch = pytest.MonkeyPatch()
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
 
@@ -169,7 +169,7 @@ def vendor() -> Vendor:
 
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[Path | None]:
-    """The folder of the PostgreSQL server's socket, None on SQLite."""
+    """The folder of the PostgreSQL server's socket; None on SQLite."""
     if test_settings.VENDOR == "sqlite":
         yield None
     elif not test_settings.OWN_POSTGRES:
@@ -182,7 +182,7 @@ def database_server() -> Iterator[Path | None]:
 
 @pytest.fixture(scope="session")
 def databases(vendor: Vendor, database_server: Path | None, django_db_blocker: Any) -> Iterator[Databases]:
-    """Makes databases of this run's vendor. Django's own is the first, migrated here and kept as the template of all others."""
+    """Creates databases of this run's vendor. Django's is the first, migrated here and kept as the template of all others."""
     made = Databases(vendor, test_settings.FOLDER, test_settings.KEY, database_server)
     made.create(test_settings.DATABASE_NAME)
     with django_db_blocker.unblock():
@@ -198,7 +198,7 @@ def databases(vendor: Vendor, database_server: Path | None, django_db_blocker: A
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, databases: Databases) -> Iterator[None]:
-    """Django's test database is the one of tests/settings.py; after a test with transactions it is again as migrations left it."""
+    """Uses the database of tests/settings.py as Django's test database; after a test with transactions it is reset to its migrated state."""
 
     def restore(_: TransactionTestCase) -> None:
         connections.close_all()
@@ -207,27 +207,27 @@ def django_db_setup(django_test_environment: None, databases: Databases) -> Iter
 
     patch = pytest.MonkeyPatch()
     patch.setattr(TransactionTestCase, "_fixture_teardown", restore)
-    # TestCase rolls back instead; its own method calls this one only where the database has no transactions.
+    # TestCase rolls back instead; it calls this method only if the database has no transactions.
     yield
     patch.undo()
 
 
 @pytest.fixture
 def database(databases: Databases, transactional_db: None) -> DatabaseFacts:
-    """Django's test database, for processes that join this test; what the test saved is committed."""
+    """Django's test database, for processes that take part in this test; what the test saved is committed."""
     return databases.facts(test_settings.DATABASE_NAME, test_settings.DATA)
 
 
 @pytest.fixture
 def fresh_database(databases: Databases) -> Iterator[DatabaseFacts]:
-    """A database of its own, migrated, without rows."""
+    """A separate database, migrated, without rows."""
     with databases.migrated() as facts:
         yield facts
 
 
 @pytest.fixture
 def empty_database(databases: Databases) -> Iterator[DatabaseFacts]:
-    """A database of its own without tables."""
+    """A separate database without tables."""
     with databases.empty() as facts:
         yield facts
 
@@ -260,7 +260,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any], chromium: str) -> dict[str, Any]:
-    # Playwright's loop stays in the main thread for the rest of the run; Django would take it for a coroutine's.
+    # Playwright's loop stays in the main thread for the rest of the run; Django would think it runs in a coroutine.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     quiet = ("gpu", "quic", "background-networking", "component-update", "sync", "domain-reliability", "client-side-phishing-detection")
     flags = [*(f"--disable-{name}" for name in quiet), "--no-first-run"]
@@ -276,18 +276,18 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 @pytest.fixture(scope="session")
 def base_url() -> None:
-    """Tests name whole addresses. (The plugin's own fixture of this name warns of its removal.)"""
+    """Tests use absolute URLs. (The plugin's own fixture of this name warns about its removal.)"""
 
 
 class PageErrors:
-    """What went wrong in the browser during a test."""
+    """The errors in the browser during a test."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
         self._expected: list[str] = []
 
     def expect(self, text: str) -> None:
-        """Errors with this text are part of the test."""
+        """Declares that errors with this text are part of the test."""
         self._expected.append(text)
 
     def watch(self, context: BrowserContext) -> None:
@@ -296,7 +296,7 @@ class PageErrors:
         context.on("request", self._request)
 
     def leave(self, context: BrowserContext) -> None:
-        """What happens in it from now on belongs to another test."""
+        """Ignores this context's errors from now on: they belong to another test."""
         context.remove_listener("console", self._console)
         context.remove_listener("weberror", self._script)
         context.remove_listener("request", self._request)

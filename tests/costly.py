@@ -1,8 +1,7 @@
-"""Documents of a megabyte that are made to cost as much as they can, one for each kind of field, and the account that takes them.
+"""Documents of a megabyte built to be as expensive as possible, one for each kind of field, and the account that receives them.
 
-account = CostlyAccount(World(fresh_database))
-account.lines_of(mean())        # lines of ours that ran from the bytes to the commit
-for kind, body in worst().items(): ...
+account = CostlyAccount(World(fresh_database)) account.lines_of(mean()) # lines of ours that ran from the bytes to the commit for kind, body
+in worst().items(): ...
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def _field(id: int, code: str, label: str, type: str) -> dict[str, Any]:
 
 
 class CostlyAccount:
-    """A large account: every type of question and custom field with 1,000 options, 1,000 sessions, 30 properties, and flows that filter."""
+    """A large account: every type of question and custom field with 1,000 options, 1,000 sessions, 30 properties, and flows with filters."""
 
     def __init__(self, world: World, *, flows: bool = True) -> None:
         self.world = world
@@ -85,7 +84,8 @@ class CostlyAccount:
         world.flow(connection)
 
     def record(self, body: bytes, code: str = "") -> IngestReply:
-        """From the bytes to the commit, as a door and the batch writer do it on their threads. The body's code `?` is replaced."""
+        """Records a document from its bytes to the commit, on the same code path as a door and the batch writer. `?` in the body is
+        replaced by the code."""
         body = body.replace(b'"code": "?"', f'"code": "{code or f"R{next(self._codes)}"}"'.encode(), 1)
         item = request_rules.item_of(body, GRANT, None)
         if not isinstance(item, RecordItem):
@@ -93,20 +93,21 @@ class CostlyAccount:
         return reply_of(record_batch(self.world.db, [item], self.world.source)[0])
 
     def record_many(self, body: bytes, n: int) -> None:
-        """So many new registrations of one kind in one transaction."""
+        """Records `n` new registrations of one kind in one transaction."""
         made = [body.replace(b'"?"', f'"R{next(self._codes)}"'.encode(), 1) for _ in range(n)]
         items = [item for item in (request_rules.item_of(each, GRANT, None) for each in made) if isinstance(item, RecordItem)]
         assert all(answer.is_recorded for answer in record_batch(self.world.db, items, self.world.source))
 
     def record_after(self, before: bytes, body: bytes) -> tuple[int, IngestReply]:
-        """Lines of the second of two documents of one registration."""
+        """Records two documents of one registration. Returns the lines run for the second, and the answer."""
         code = f"R{next(self._codes)}"
         reply = self.record(before, code)
         assert reply.status == 201, reply
         return self.lines_of(body, code)
 
     def lines_of(self, body: bytes, code: str = "") -> tuple[int, IngestReply]:
-        """How many lines of ours ran for it, each turn of a loop counted, and what was answered. The same at each run, whatever the machine does."""
+        """How many lines of our code ran for the document, counting each loop iteration, and the answer. The same in each run, on any
+        machine."""
         with counted() as lines:
             reply = self.record(body, code)
         return lines[0], reply
@@ -114,7 +115,7 @@ class CostlyAccount:
 
 @contextmanager
 def counted(files: str = "/heliograph/") -> Iterator[list[int]]:
-    """Counts the lines and the jumps of Heliograph's own code on all threads, or of other files."""
+    """Counts the executed lines and jumps of Heliograph's code, or of other files, on all threads."""
     found, on = [0], sys.monitoring
     events = on.events.LINE | on.events.JUMP | on.events.BRANCH
 
@@ -143,9 +144,9 @@ def body(**more: object) -> bytes:
 
 
 def mean(longer: int = 1) -> bytes:
-    """The usual registration: the very document that `heliograph bench` posts, of 40 fields in 2 KB, with the names that stand here for its own.
+    """The usual registration: the document that `heliograph bench` posts, 40 fields in 2 KB, with the names of this account.
 
-    It has no sessions, which would make it dearer. longer: how often its texts are repeated.
+    It has no sessions, which would make it more expensive. longer: how often its texts are repeated.
     """
     usual = work.document("?", update=False)
     text = [f"{n}" for n in range(0, QUESTIONS, len(TYPES))]
@@ -157,12 +158,12 @@ def mean(longer: int = 1) -> bytes:
 
 
 def spellings(n: int) -> list[str]:
-    """So many ways to write LABEL, all different."""
+    """`n` different spellings of LABEL."""
     return ["".join(letters) for letters in islice(product(*((c, c.upper()) for c in LABEL)), n)]
 
 
 def worst() -> Mapping[str, bytes]:
-    """The costliest documents that we know, by the kind of field; none longer than a megabyte."""
+    """The most expensive documents we know, by kind of field; none is longer than a megabyte."""
     many = 40_000
     text = [f"q{n}" for n in range(0, QUESTIONS, len(TYPES))]
     choice = [f"q{n}" for n in range(4, QUESTIONS, len(TYPES))]
@@ -172,7 +173,7 @@ def worst() -> Mapping[str, bytes]:
         "marks out of order": "\u0301\u0316",
         "three for one": "\u0390",
     }
-    value = MOST_VALUES - 10  # names and values, just within what a document may hold
+    value = MOST_VALUES - 10  # names and values, just below a document's limit
     each = value // 40 - 1  # of 40 questions, with their names
     found = {
         "spellings, as many as are taken": body(answers=dict.fromkeys(spellings(value), 1)),
@@ -230,7 +231,7 @@ def worst() -> Mapping[str, bytes]:
 
 
 def worst_after() -> Mapping[str, tuple[bytes, bytes]]:
-    """Documents that cost by what is stored already: the first one is recorded before."""
+    """Documents whose cost depends on stored data: the first of each pair is recorded before."""
     full = body(answers={f"q{n}": "x" * 20_000 for n in range(0, 12 * len(TYPES), len(TYPES))})
     texts = {f"q{n}": OF_TYPE[TYPES[n % 7]] for n in range(QUESTIONS)}
     other = {

@@ -1,6 +1,6 @@
-"""What a receiver really got that is a credential, in every way in which somebody may write it; and targets that repeat it.
+"""The credentials that a receiver actually got, in every spelling, and targets that repeat them.
 
-Nothing here asks the code under test what a credential is: it is read from the requests that came in.
+The code under test is not asked what a credential is: they are read from the received requests.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from tests.receiver import Answer, Received
 PUBLIC = frozenset(
     {"host", "user-agent", "accept", "accept-encoding", "content-type", "content-length", "webhook-id", "webhook-timestamp", "connection"}
 )
-"""Headers that hold no credential. Any other one that came is one."""
+"""Headers without credentials. Any other received header is one."""
 IN_FORMS = frozenset({"client_secret", "code", "code_verifier", "refresh_token"})
 SHORTEST = 4
 
 
 def received(requests: Iterable[Received]) -> set[str]:
-    """Every credential that came: values of headers and their parts, what Basic holds, signatures, paths, parameters, fields of token requests."""
+    """Every received credential: values of headers and their parts, decoded Basic, signatures, paths, parameters, fields of token requests."""
     return {text for request in requests for text in _of(request) if len(text) >= SHORTEST}
 
 
@@ -52,13 +52,13 @@ def _of_header(value: str) -> Iterator[str]:
 
 
 def written(text: str) -> set[str]:
-    """A text as many programs would spell it, and as one would spell what another has written."""
+    """A text in the spellings of many programs, also nested once."""
     once = spelled(text)
     return {each for first in once for each in (first, quote(first, safe=""), json.dumps(first)[1:-1], html.escape(first))}
 
 
 def spelled(text: str) -> set[str]:
-    """A text as many programs would write it."""
+    """A text in the spellings of many programs."""
     raw = text.encode()
     return {
         text,
@@ -75,7 +75,7 @@ def spelled(text: str) -> set[str]:
 
 
 def bytes_spelled(raw: bytes) -> set[str]:
-    """Bytes as text would carry them; base64 also where other bytes stand before and behind."""
+    """Bytes in textual encodings; base64 also with other bytes before and after."""
     return {
         raw.hex(),
         raw.hex().upper(),
@@ -87,17 +87,17 @@ def bytes_spelled(raw: bytes) -> set[str]:
 
 
 def signing_key(secret: str) -> set[str]:
-    """A signing secret that a target knows, in every way in which it could say it."""
+    """A signing secret known to the target, in every form in which it could repeat it."""
     code = secret.removeprefix("whsec_")
     raw = base64.b64decode(code)
     return {*written(secret), *written(code), *bytes_spelled(raw), raw.decode("latin-1")}
 
 
 def found(places: Mapping[str, str | bytes], needles: Iterable[str]) -> list[tuple[str, str, str]]:
-    """(place, needle, what stands around it), for each place that holds one."""
+    """(place, needle, its surroundings), for each place that contains one."""
     texts = {place: text if isinstance(text, str) else text.decode("utf-8", "replace") for place, text in places.items()}
-    # What stands in JSON in a table or on a page is escaped once more: backslashes, and HTML.
-    lines = "\n".join({line for text in texts.values() for line in text.split("\n")})  # pages have most of theirs in common
+    # JSON in a table or on a page is escaped once more: backslashes, and HTML.
+    lines = "\n".join({line for text in texts.values() for line in text.split("\n")})  # pages share most of their lines
     escaped = {each for needle in needles for each in (needle, json.dumps(needle)[1:-1], html.escape(needle))}
     wanted = sorted(each for each in escaped if "\n" in each or each in lines)
     return [
@@ -109,9 +109,9 @@ def found(places: Mapping[str, str | bytes], needles: Iterable[str]) -> list[tup
 
 
 class Repeating:
-    """A target that answers with every credential that it was sent, in every way, in its headers and in its body.
+    """A target that answers with every credential it was sent, in every spelling, in its headers and its body.
 
-    known: what it knows beside. An answer holds a part of all these texts, the next one of another request the next part: `turns` requests show all.
+    known: what else it knows. Each answer contains a part of all these texts, the next one the next part: `turns` requests cover all.
     """
 
     def __init__(self, status: int = 400, *, known: Iterable[str] = (), headers: Mapping[str, str] | None = None, turns: int = 8) -> None:
@@ -122,7 +122,7 @@ class Repeating:
         turn, self._asked = self._asked % self.turns, self._asked + 1
         got = sorted(received([request]))
         texts = sorted({each for text in got for each in written(text)} | set(self._known))[turn :: self.turns]
-        once = {each for text in got for each in spelled(text)}  # JSON is another writer
+        once = {each for text in got for each in spelled(text)}  # JSON is another encoder
         said = {"path": request.path, "headers": dict(request.headers), "said": [text for text in texts if text in once]}
         shown = {f"x-said-{n}": text for n, text in enumerate(got) if text.isprintable() and len(text) < 300}
         shown |= {"set-cookie": "session=c00kie-of-the-target; Path=/; HttpOnly"} | self._headers

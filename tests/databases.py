@@ -20,7 +20,7 @@ Vendor = Literal["sqlite", "postgresql"]
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
-    """A database and the data folder and key that go with it. `env` is the whole environment of a process that uses it."""
+    """A database with its data folder and key. `env` is the whole environment of a process that uses it."""
 
     vendor: Vendor
     url: str
@@ -28,7 +28,7 @@ class DatabaseFacts:
     key: str
 
     def env(self, **more: str) -> dict[str, str]:
-        """Environment for a process of ours; keywords are further variables, such as HELIOGRAPH_BIND."""
+        """The environment for one of our processes; keywords are further variables, such as HELIOGRAPH_BIND."""
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith("HELIOGRAPH_") and name != "DJANGO_SETTINGS_MODULE"
         }
@@ -44,10 +44,10 @@ class DatabaseFacts:
 
 
 class Databases:
-    """Makes databases of one vendor. A migrated one is a copy of the template, made in a fraction of a second.
+    """Creates databases of one vendor. A migrated one is a copy of the template, made in a fraction of a second.
 
-    Copies bring the rows that migrations put in (slots, sequences, statuses), which truncating tables would lose. On PostgreSQL, where
-    copies are dear, a database that was used is put back to what it was and used again (tests/pristine.py).
+    Copies contain the rows inserted by migrations (slots, sequences, statuses), which truncating tables would delete. On PostgreSQL, where
+    copies are expensive, a used database is reset and used again (tests/pristine.py).
     """
 
     def __init__(self, vendor: Vendor, folder: Path, key: str, server: Path | None) -> None:
@@ -61,7 +61,7 @@ class Databases:
         self._used: list[str] = []
 
     def facts(self, name: str, data: Path | None = None) -> DatabaseFacts:
-        """A database by its name. On SQLite it is the file heliograph.db of its data folder."""
+        """A database by its name. On SQLite it is the file heliograph.db in its data folder."""
         data = data or self._folder / name
         data.mkdir(parents=True, exist_ok=True)
         if self.vendor == "sqlite":
@@ -70,17 +70,17 @@ class Databases:
         return DatabaseFacts(self.vendor, postgres.url(self._server, name), data, self._key)
 
     def create(self, name: str) -> None:
-        """An empty database; on SQLite there is nothing to do."""
+        """Creates an empty database; on SQLite there is nothing to do."""
         if self.vendor == "postgresql":
             self._on_server(f'CREATE DATABASE "{name}" TEMPLATE template0')
 
     def drop(self, name: str) -> None:
-        """The database is gone, whoever is connected to it."""
+        """Drops the database, even if there are connections to it."""
         if self.vendor == "postgresql":
             self._on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def keep_as_template(self, name: str, file: Path) -> None:
-        """Further databases are copies of this one as it is now. Nobody may be connected to it."""
+        """Uses this database, in its current state, as the template of others. There must be no connections to it."""
         if self.vendor == "postgresql":
             self._on_server(f'CREATE DATABASE "{self._template}" TEMPLATE "{name}" STRATEGY FILE_COPY')
             self._pristine = Pristine(postgres.url(self._server, self._template))
@@ -88,7 +88,7 @@ class Databases:
             shutil.copyfile(file, self._folder / self._template)
 
     def restore(self, name: str, file: Path) -> None:
-        """This database is a fresh copy of the template."""
+        """Replaces this database by a fresh copy of the template."""
         if self.vendor == "postgresql":
             assert self._server is not None
             assert self._pristine is not None
@@ -96,7 +96,7 @@ class Databases:
                 self.drop(name)
                 self._on_server(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" STRATEGY FILE_COPY')
             return
-        # A new file in place of the old one: whoever still has the old one open cannot harm the new one.
+        # A new file replaces the old one, so a process that still has the old one open cannot damage it.
         fresh = file.with_suffix(".fresh")
         shutil.copyfile(self._folder / self._template, fresh)
         for leftover in ("-wal", "-shm"):
@@ -104,13 +104,13 @@ class Databases:
         fresh.replace(file)
 
     def drop_template(self) -> None:
-        """The template is gone, and what was kept to be used again."""
+        """Drops the template, and the databases kept for reuse."""
         for name in (*self._used, self._template):
             self.drop(name)
 
     @contextmanager
     def empty(self) -> Iterator[DatabaseFacts]:
-        """A database without a table. On SQLite the file does not exist yet."""
+        """A database without tables. On SQLite the file does not exist yet."""
         facts = self._next()
         self.create(facts.data.name)
         try:
@@ -121,7 +121,7 @@ class Databases:
 
     @contextmanager
     def migrated(self) -> Iterator[DatabaseFacts]:
-        """A database with every migration applied and no rows but those of the migrations."""
+        """A database with every migration applied, and only the rows of the migrations."""
         facts = self.facts(self._used.pop()) if self._used else self._next()
         self.restore(facts.data.name, facts.data / "heliograph.db")
         try:

@@ -1,4 +1,4 @@
-"""Both doors of /ingest, each opened over a database of its own, and somebody who posts to them."""
+"""Both doors of /ingest, each with its own database, and a sender that posts to them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Said:
 
 @dataclass
 class Sender:
-    """Someone who posts to a door."""
+    """Posts to a door."""
 
     world: World
     reception: Reception

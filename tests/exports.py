@@ -1,7 +1,8 @@
 # ruff: noqa: DTZ001, DTZ007 -- the files hold local times without an offset, as exports do
-"""Exports as other event platforms write them, made from a seed: other names, scripts, events, statuses, encodings, and other mistakes than ours has.
+"""Exports as other event platforms write them, generated from a seed: with other names, scripts, events, statuses, encodings and mistakes
+than ours.
 
-An `Export` knows what each good row holds and what is wrong with each bad one, by line: what an import must say of it.
+An `Export` knows the contents of each good row and the error of each bad one, by line: what an import must report.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ NOTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of the export, with what is its own."""
+    """An event of the export and its set-up."""
 
     code: str
     name: str
@@ -65,7 +66,7 @@ STANDARD: Final = ("New", "Pre-Registered", "Attended", "No-show", "Cancelled", 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a system writes its files. names: our word for a column -> its own, in its order; columns of its own that mean nothing here are the tests' matter."""
+    """How a system writes its files. names: our field -> its column name, in its order; tests deal with columns that have no meaning here."""
 
     names: dict[str, str]
     encoding: str = "utf-8"
@@ -108,7 +109,7 @@ STYLES: Final = {
 
 @dataclass(slots=True)
 class Export:
-    """A file that was written. good: (event, code) -> the values that must arrive; bad: line -> the column that must be named, "" = the whole line."""
+    """A written file. good: (event, code) -> the values that must arrive; bad: line -> the column that must be named, "" = the whole line."""
 
     path: Path
     style: Style
@@ -150,7 +151,7 @@ SPOILS: Final[dict[str, tuple[str, Spoil]]] = {
 def write(
     path: Path, style: Style, rows: int, *, seed: int = 1, bad: float = 0.012, spoils: Sequence[str] = (*SPOILS, "twice", "cells")
 ) -> Export:
-    """Writes an export of so many rows; a share `bad` of them is wrong, each in one of these ways, and some lines are no rows at all."""
+    """Writes an export of `rows` rows; a share `bad` of them is wrong in one of these ways, and some lines are not rows at all."""
     draw = random.Random(seed)
     made = Export(path, style)
     text = io.StringIO()
@@ -257,12 +258,12 @@ def _row(draw: random.Random, n: int, event: Event, style: Style) -> tuple[dict[
 
 
 def as_workbook(path: Path, style: Style, rows: int, *, seed: int = 1, bad: float = 0.012) -> Export:
-    """The same as .xlsx: moments as Excel's own, numbers as numbers."""
+    """The same as .xlsx: dates in Excel's own format, numbers as numbers."""
     import openpyxl
 
     csv_path = path.with_suffix(".csv")
     plain = replace(style, encoding="utf-8", separator=",", end="\n", trailing=False, blank_every=0, preamble="", bom=False)
-    made = write(csv_path, plain, rows, seed=seed, bad=bad, spoils=(*SPOILS, "twice"))  # a row of a sheet has as many cells as it has
+    made = write(csv_path, plain, rows, seed=seed, bad=bad, spoils=(*SPOILS, "twice"))  # a sheet's row has no surplus cells
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Anmeldungen")
     lines: dict[int, int] = {}
@@ -289,6 +290,6 @@ def _cell(sheet: Any, text: str, moment: str) -> Any:
         if not text:
             return None
     cell = WriteOnlyCell(sheet, text)
-    if not text.startswith("#"):  # what begins with = is text, what begins with # is an error of Excel's
+    if not text.startswith("#"):  # text that starts with = is text, with # an Excel error
         cell.data_type = "s"
     return cell

@@ -1,6 +1,6 @@
-"""Accounts set up in a moment, by plain configuration bodies: what record(), engine and insights need, without pages or models.
+"""Accounts created quickly from plain configuration bodies: what record(), the engine and insights need, without pages or models.
 
-Every account has its own range of ids (`account * 1000 + n`), so that many live in one database.
+Every account has its own range of ids (`account * 1000 + n`), so that many fit into one database.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _numbers = itertools.count(11)
 
 
 class Compiled:
-    """`domain.snapshot.ConfigSource` over a connection, with a memory of its own: tests have many databases in one process."""
+    """`domain.snapshot.ConfigSource` over a connection, with its own cache, because tests use many databases in one process."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -58,7 +58,7 @@ class Compiled:
 
 @dataclass(slots=True)
 class Setup:
-    """An account that is set up. Ids of tags, statuses and so on by name."""
+    """A created account. Ids of tags, statuses and so on by name."""
 
     db: Database
     source: Compiled
@@ -77,7 +77,7 @@ class Setup:
         return self.account * 1000 + n
 
     def save(self, bodies: Bodies) -> int:
-        """Saves bodies of the account's scope in a transaction of its own."""
+        """Saves bodies of the account's scope in its own transaction."""
         with self.db.transaction():
             configuration.lock_exclusive(self.db, accounts=[self.account])
             return configuration.save(self.db, self.account, ACCOUNT, self.account, bodies, by="test")
@@ -90,13 +90,13 @@ class Setup:
             return configuration.save(self.db, self.account, EVENT, self.event, {("setup", self.event): body}, by="test")
 
     def save_event(self, state: EventState, *, quiet: bool = False) -> int | None:
-        """Saves the event itself; the id of the change."""
+        """Saves the event itself. Returns the change's id."""
         with self.db.transaction():
             configuration.lock_exclusive(self.db, events=[(self.account, self.event)], read_accounts=[self.account])
             return record_event(self.db, self.account, self.event, state, by="test", source=self.source, quiet=quiet).change
 
     def save_flow(self, flow: Flow) -> Flow:
-        """Saves a flow, with a destination where it names none."""
+        """Saves a flow, with a destination if it has none."""
         if not flow.destinations:
             flow = replaced(flow, destinations=(self.destination(flow.id),))
         self.save({("flow", flow.id): flow.to_body()})
@@ -129,7 +129,7 @@ class Setup:
         )
 
     def status_rows(self, untagged: tuple[str, ...] = ()) -> list[dict[str, object]]:
-        """The registration statuses as a body has them: every one carries the tag of its name, but those of `untagged`."""
+        """The registration statuses as in a body: each has the tag with its name, except those in `untagged`."""
         return [
             {
                 "id": self.statuses[name],
@@ -142,7 +142,7 @@ class Setup:
         ]
 
     def statuses_body(self, untagged: tuple[str, ...] = ()) -> dict[str, object]:
-        """The kind `statuses`. Event statuses carry no tags but Live's."""
+        """The body of the kind `statuses`. Of the event statuses, only Live has a tag."""
         return {
             "registration": self.status_rows(untagged),
             "session": [
@@ -156,7 +156,7 @@ class Setup:
         }
 
     def setup_body(self) -> dict[str, object]:
-        """What the event has: two types, three questions (two with one tag), a tagged and an untagged property, two sessions."""
+        """The event's set-up: two types, three questions (two with one tag), a tagged and an untagged property, two sessions."""
         return {
             "statuses": [],
             "types": [
@@ -180,13 +180,13 @@ class Setup:
 
 
 def replaced(flow: Flow, **changes: Any) -> Flow:
-    """The flow with some parts replaced; a flow is made anew, so that what it refuses is refused here too."""
+    """The flow with some parts replaced; it is constructed anew, so that its validation applies."""
     body = {name: getattr(flow, name) for name in Flow.__slots__}
     return Flow(**{**body, **changes})
 
 
 def account_setup(db: Database, *, event_status: str = "Live", flow: bool = True, source: Compiled | None = None) -> Setup:
-    """A new account with tags, statuses, fields, a connection, a mapping, an event, and (flow) a Live flow for every registration."""
+    """A new account with tags, statuses, fields, a connection, a mapping, an event, and (if `flow`) a Live flow for every registration."""
     s = Setup(db, source or Compiled(db), next(_numbers))
     names = itertools.count(1)
     for name in (*REGISTRATION_STATUSES, *(f"Session {n}" for n in SESSION_STATUSES), "Event Live", "Speaker", "Food", "VIP"):

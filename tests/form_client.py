@@ -1,4 +1,4 @@
-"""Somebody who is signed in, as a program: reads the forms of pages, and posts them with whatever they are given."""
+"""A signed-in user as a program: reads the forms of pages, and posts them with any values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.e2e.showcase import Showcase
 
 @dataclass(slots=True)
 class Form:
-    """A form as a page shows it. fields: what a browser would send of it, and the names of its buttons."""
+    """A form on a page. fields: what a browser would send, and the names of its buttons."""
 
     path: str
     multipart: bool
@@ -26,7 +26,7 @@ class Form:
 
     @property
     def kind(self) -> tuple[str, frozenset[str]]:
-        """Forms of the same view with the same fields are one."""
+        """Forms of the same view with the same fields are of one kind."""
         try:
             route = resolve(urlsplit(self.path).path).route
         except Resolver404:
@@ -77,7 +77,7 @@ class Forms(HTMLParser):
 
 
 class Browser:
-    """Somebody who is signed in, as a program."""
+    """A signed-in user as a program."""
 
     def __init__(self, of: Showcase, who: str) -> None:
         self._at = urlsplit(of.url)
@@ -89,7 +89,7 @@ class Browser:
         self._connection.close()
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str, bytes]:
-        """(status, where it leads, body)."""
+        """Sends a request. Returns (status, redirect target, body)."""
         cookies = {"heliograph_session": self._session, "heliograph_csrf": self._csrf}
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items() if value)
         headers["Referer"] = self._at.geturl()
@@ -102,7 +102,7 @@ class Browser:
         return answer.status, answer.headers.get("Location", ""), text
 
     def forms(self, path: str) -> list[Form]:
-        """The forms that are posted from this page. On a connection of its own: one that was idle for long is closed by now."""
+        """The forms that are posted from this page. Uses a new connection, because an idle one may have been closed."""
         self._connection.close()
         _status, _to, text = self.ask("GET", path)
         parser = Forms(path, self.who)
@@ -112,7 +112,7 @@ class Browser:
         return list(parser.found.values())
 
     def post(self, form: Form, fields: Mapping[str, str]) -> int:
-        """The status of what comes of it."""
+        """Posts the form. Returns the status."""
         given = {"csrfmiddlewaretoken": self.token, **fields}
         if form.multipart:
             body = b"".join(
@@ -124,7 +124,7 @@ class Browser:
         return self.ask("POST", form.path, body, **{"Content-Type": "application/x-www-form-urlencoded"})[0]
 
     def uploads(self, name: str, data: bytes) -> str:
-        """The columns' page of a file in the import wizard."""
+        """Uploads a file to the import wizard. Returns the path of its columns' page."""
         head = f'--x\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{self.token}\r\n'
         head += f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
         status, to, text = self.ask(

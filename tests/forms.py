@@ -1,4 +1,4 @@
-"""What a browser would post of a form that nobody touched."""
+"""What a browser would post from an untouched form."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Form(HTMLParser):
             and name != "csrfmiddlewaretoken"
             and (given.get("type") not in {"checkbox", "radio"} or "checked" in given)
         ):
-            # A line of text cannot hold a line break: browsers take it away.
+            # A single-line input cannot contain a line break: browsers remove it.
             value = given.get("value", "") if given.get("type") == "hidden" else given.get("value", "").replace("\n", "").replace("\r", "")
             self.values.setdefault(name, []).append(value)
 
@@ -58,7 +58,7 @@ class _Form(HTMLParser):
 
 
 def posted(page: str, kind: str) -> dict[str, list[str]]:
-    """Names and values of the form of this class."""
+    """Names and values of the form with this class."""
     form = _Form(kind)
     form.feed(page)
     form.close()

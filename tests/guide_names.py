@@ -1,6 +1,6 @@
-"""Every screen, field, option and button that the guide names from "Setting up Tags" to "Mappings", and where it stands in Heliograph.
+"""Every screen, field, option and button named in the guide from "Setting up Tags" to "Mappings", and where it is in Heliograph.
 
-One row each, in the guide's order. tests/integration/test_guide_names.py finds each one on its page, and writes docs/guide/names.md of them.
+One row each, in the guide's order. tests/integration/test_guide_names.py finds each on its page, and writes docs/guide/names.md from them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tests.named import Kind
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """chapter: of the guide. name: as the guide writes it. place: a key of PLACES. shown: what the page writes, where that is not the same to the letter."""
+    """chapter: of the guide. name: as the guide writes it. place: a key of PLACES. shown: the page's text, if it is not exactly the same."""
 
     chapter: str
     name: str
@@ -49,7 +49,7 @@ PLACES: dict[str, str] = {
     "mapping": f"{SIGNAL}, Mappings, a mapping",
     "mapping fields": f"{SIGNAL}, Mappings, a mapping, what + of a row offers",
 }
-"""By the name of the address (and what is special about what is shown there): the way to it."""
+"""By URL name (and variant of the page): how to get there."""
 
 
 def _rows(chapter: str, place: str, kind: Kind, *found: str | tuple[str, str]) -> list[Row]:

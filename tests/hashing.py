@@ -1,4 +1,4 @@
-"""Passwords of test users: the product's own hash with one round, so that a process under test can check them, too."""
+"""Passwords of test users: the product's own hash with one round, so that a process under test can check them too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workbooks by hand: a small sound one, and some that are made to cost the reader much."""
+"""Handmade workbooks: a small valid one, and some that are built to be expensive to read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PARTS: Final = {
 
 
 def workbook(rows: str, *, shared: str = "", sheet: str = "S") -> bytes:
-    """An .xlsx of these rows (XML). shared: its shared strings (XML); sheet: the name of its sheet."""
+    """An .xlsx with these rows (XML). shared: its shared strings (XML); sheet: the name of its sheet."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in _PARTS.items():
@@ -33,7 +33,7 @@ def workbook(rows: str, *, shared: str = "", sheet: str = "S") -> bytes:
 
 
 def cell(text: str) -> str:
-    """A cell that holds its own text."""
+    """A cell with an inline text."""
     return f'<c t="inlineStr"><is><t>{text}</t></is></c>'
 
 
@@ -43,5 +43,5 @@ def row(*cells: str) -> str:
 
 
 def small() -> bytes:
-    """One that is sound: a head and a registration."""
+    """A valid one: a header and a registration."""
     return workbook(row(cell("code"), cell("name")) + row(cell("H-1"), cell("Zoë")))

@@ -1,4 +1,4 @@
-"""Imports that run to their end, for the tests of files: an account, and a file from its first row to the job that ended."""
+"""Imports that run to their end, for the tests of files: an account, and a file from its first row to the finished job."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def account():
 
 
 def run(account, path, wishes=None, said=None):
-    """Imports a file to the end; the job's row."""
+    """Imports a file completely. Returns the job's row."""
     found = draft(path, account, said or FileSettings())
     job = start(account, parameters(found, wishes or Wishes(choice=ALL)), by="test")
     ended = Runner(JobKinds([import_job.kind()])).run_one(job.pk)

@@ -1,4 +1,4 @@
-"""How far a job is, read from its row: quick enough to meet one in the middle, which a command that has to start first is not."""
+"""A job's progress, read from its row: fast enough to catch a running job, unlike a command that has to start first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a test's server ends: with nothing left open, or the collector of some later test would complain of it there."""
+"""How a test's server ends: with nothing left open, which the garbage collector would otherwise report during a later test."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tests.waiting import PATIENCE
 
 
 def end(loop: asyncio.AbstractEventLoop, server: asyncio.Server) -> None:
-    """Ends the server, what it has accepted and what is under way, and closes the loop, which nobody runs any more."""
+    """Ends the server, its connections and its tasks, and closes the loop, which nothing runs any more."""
     loop.run_until_complete(_end(server))
-    for _ in range(3):  # a transport closes its socket one round after it is told to
+    for _ in range(3):  # a transport closes its socket one iteration after it is told to
         loop.call_soon(loop.stop)
         loop.run_forever()
     loop.run_until_complete(loop.shutdown_asyncgens())
@@ -20,8 +20,8 @@ def end(loop: asyncio.AbstractEventLoop, server: asyncio.Server) -> None:
 
 async def _end(server: asyncio.Server) -> None:
     server.close()
-    await _tasks_ended()  # connections that were accepted just before become transports by a task
-    getattr(server, "abort_clients", server.close)()  # from 3.13 on: those in a TLS handshake as well
+    await _tasks_ended()  # connections accepted just now become transports by a task
+    getattr(server, "abort_clients", server.close)()  # from 3.13 on: also closes those in a TLS handshake
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.wait_closed(), PATIENCE)
     await _tasks_ended()

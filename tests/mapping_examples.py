@@ -1,4 +1,4 @@
-"""Mappings as people make them, on the account of tests/planning.py, with somebody to try them with: what the tests of the mapping pages look at."""
+"""Realistic mappings on the account of tests/planning.py, with a person to try them with, for the tests of the mapping pages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Examples:
 
 
 def lead(tags: dict[str, int]) -> Mapping:
-    """Something of everything; two validation errors for Hana."""
+    """A bit of everything; two validation errors for Hana."""
     return Mapping(
         "Lead mapping",
         rows=(
@@ -178,7 +178,8 @@ def of_sessions(site: Planned) -> StoredMapping:
 
 
 def names_what_is_gone(site: Planned, row: StoredMapping) -> int:
-    """A version of a mapping that names a tag and a custom field which are deleted by now, with the one before on top of it; its number."""
+    """Creates a version of a mapping that names a tag and a custom field that are deleted by now, under a newer version without them.
+    Returns its number."""
     now = site.acme.config().mappings[row.pk]
     extra = site.tag("Extra", TagKind.QUESTION).pk
     with site.acme.setting_up() as s:
@@ -197,11 +198,11 @@ def names_what_is_gone(site: Planned, row: StoredMapping) -> int:
 
 
 LONGEST = "Unbroken" * 15
-"""120 characters without a blank."""
+"""120 characters without a space."""
 
 
 def with_longest_names(site: Planned) -> StoredMapping:
-    """A mapping of the longest names, in several scripts."""
+    """A mapping with names of maximal length, in several scripts."""
     tag = site.tag(LONGEST[:100], TagKind.QUESTION).pk
     with site.acme.setting_up() as s:
         field = save_field(s, FieldFacts("profile", "longest", LONGEST, "select", ("短い", LONGEST))).pk

@@ -1,4 +1,4 @@
-"""What the controls of a page are called, as somebody who looks at it reads them: for tests that find things by name, without a browser."""
+"""The names of a page's controls as a reader sees them, so that tests can find things by name without a browser."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ VOID = {
 }
 CONTROLS = {"input", "select", "textarea"}
 BESIDE = {"opt", "sub", "sub-inline", "help", "error", "todo", "count", "visually-hidden", "mod", "is-now"}
-"""Classes of what stands within a control without being its name."""
+"""Classes of elements inside a control that are not part of its name."""
 
 
 class Kind(StrEnum):
-    """What something on a page is. The values are the words of docs/guide/names.md."""
+    """The kinds of things on a page. The values are the words of docs/guide/names.md."""
 
     LINK = "link"
     BUTTON = "button"
@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 @dataclass
 class Element:
-    """A tag with what is in it: texts and further tags."""
+    """A tag with its contents: texts and further tags."""
 
     tag: str
     given: dict[str, str]
@@ -57,14 +57,14 @@ class Element:
         return set(self.given.get("class", "").split())
 
     def walk(self) -> Iterator[Element]:
-        """This one and all below it."""
+        """This element and all below it."""
         yield self
         for each in self.inside:
             if isinstance(each, Element):
                 yield from each.walk()
 
     def text(self) -> str:
-        """Its words, without what stands beside its name."""
+        """Its words, without elements that are not part of its name."""
         parts = []
         for each in self.inside:
             if isinstance(each, str):
@@ -99,7 +99,7 @@ class _Tree(HTMLParser):
 
 
 def names(page: str) -> set[tuple[Kind, str]]:
-    """Every control, heading and text of a page, under what it is called."""
+    """Every control, heading and text of a page, with its name."""
     tree = _Tree()
     tree.feed(page)
     tree.close()
@@ -109,7 +109,7 @@ def names(page: str) -> set[tuple[Kind, str]]:
 
 
 PLAIN = {"h1": Kind.HEADING, "h2": Kind.HEADING, "h3": Kind.HEADING, "th": Kind.COLUMN, "legend": Kind.FIELD, "summary": Kind.BUTTON}
-"""Tags whose words are their name."""
+"""Tags whose text is their name."""
 
 
 def _named(element: Element, ids: set[str]) -> Iterator[tuple[Kind, str]]:
@@ -136,7 +136,7 @@ def _named(element: Element, ids: set[str]) -> Iterator[tuple[Kind, str]]:
 
 
 def _label(element: Element, said: str, ids: set[str]) -> Iterator[tuple[Kind, str]]:
-    """A label names nothing unless its control is there."""
+    """A label counts only if its control exists."""
     if "choice" in element.classes:
         yield Kind.OPTION, said
     elif element.given.get("for", "") in ids or any(each.tag in CONTROLS for each in element.walk()):

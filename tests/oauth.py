@@ -1,11 +1,11 @@
-"""An OAuth2 authority of our own, for what canaille cannot do: rotation, no `expires_in`, secrets in the body only, being slow, dead or odd.
+"""Our own OAuth2 authority, for what canaille cannot do: rotation, no `expires_in`, secrets in the body only, being slow, dead or odd.
 
     authority = Authority(receiver)
     authority.lives(3600)
     connection = story.connection("CRM", "/crm", auth="OAuth2", **authority.fields(), secrets=authority.secrets())
     receiver.answer("/crm", authority.guards(Answer(200)))
 
-A real HTTP server (`tests/receiver.py`); strict where RFC 6749 is.
+A real HTTP server (`tests/receiver.py`), as strict as RFC 6749.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CLIENT, SECRET = "heliograph-client", "s3cret of the client+/="
 
 
 class Authority:
-    """Gives tokens at /token, and at /refresh where `own_refresh_path`."""
+    """Issues tokens at /token, and at /refresh if `own_refresh_path`."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Authority:
         return {Secret.CLIENT_SECRET: self.secret}
 
     def guards(self, answer: Answer | None = None) -> Answering:
-        """A target that takes only tokens that are valid at this moment."""
+        """A target that only accepts currently valid tokens."""
 
         def guarded(request: Received) -> Answer:
             kind, _, token = (request.header("authorization") or "").partition(" ")
@@ -85,14 +85,14 @@ class Authority:
         return guarded
 
     def revoke(self, *, refresh: bool = False) -> None:
-        """All access tokens are void, and all refresh tokens where said."""
+        """Revokes all access tokens, and with `refresh` all refresh tokens."""
         with self._lock:
             self.valid.clear()
             if refresh:
                 self.refresh.clear()
 
     def signs_in(self, challenge: str, redirect_url: str) -> str:
-        """Somebody has signed in: a code for it."""
+        """Simulates a sign-in. Returns its code."""
         code = secrets.token_urlsafe(24)
         with self._lock:
             self.codes[code] = (challenge, redirect_url)
@@ -100,7 +100,7 @@ class Authority:
 
     @property
     def requests(self) -> int:
-        """Requests for tokens that came."""
+        """The number of token requests received."""
         with self._lock:
             return len(self.asked)
 
@@ -146,7 +146,7 @@ class Authority:
 
     def _refresh_is_good(self, form: dict[str, str]) -> bool:
         token = form.get("refresh_token", "")
-        if token in self.used:  # shown twice: somebody has stolen it, so the whole family ends (RFC 9700 §4.14.2)
+        if token in self.used:  # used twice: it was stolen, so the whole token family ends (RFC 9700 §4.14.2)
             self.refresh.clear()
             self.valid.clear()
         if token not in self.refresh:

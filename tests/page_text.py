@@ -1,4 +1,4 @@
-"""What a person reads of a page."""
+"""The visible text of a page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import re
 
 
 def text_of(html: bytes) -> str:
-    """What a person reads of a page, spaces counted once."""
+    """The visible text of a page, with whitespace collapsed."""
     body = html.decode().partition("<main")[2]
     return " ".join(re.sub(r"<[^>]+>", " ", body).split())

@@ -1,4 +1,4 @@
-"""An account with people, registrations and deliveries in every state: what the tests of pages look at."""
+"""An account with people, registrations and deliveries in every state, for the tests of pages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INVALID = ValidationFailed(("email is required and empty",))
 
 @dataclass
 class Site:
-    """An account of the pages. The people's names are their roles."""
+    """An account for the pages. Its users are named after their roles."""
 
     store: Database
     setup: Setup
@@ -42,7 +42,7 @@ class Site:
     viewer: User
 
     def record(self, *documents: dict[str, object], by: str = "test", quiet: bool = False) -> list[ItemAnswer]:
-        """Records documents of the account's event, each in a batch of its own."""
+        """Records documents of the account's event, each in its own batch."""
         out = []
         for document in documents:
             item = self.setup.item(str(document["code"]), quiet=quiet, **{k: v for k, v in document.items() if k != "code"})
@@ -61,7 +61,7 @@ class Site:
         return [id for (id,) in rows]
 
     def ends(self, action: int, outcome: Outcome, *, status: int | None = None) -> None:
-        """An attempt of an action ends so."""
+        """Ends an attempt of an action with this outcome."""
         db = self.store
         with db.transaction():
             ((lane,),) = db.all("SELECT lane_id FROM action WHERE id = :id", {"id": action})
@@ -99,7 +99,7 @@ class Site:
         return next(d.does for flow in config.flows.values() for d in flow.destinations if d.id == destination)
 
     def signs_in(self, client: object, user: User | None = None) -> None:
-        """Signs a test client in, as the Administrator unless said otherwise."""
+        """Signs a test client in, as the Administrator by default."""
         client.force_login(user or self.administrator)  # type: ignore[attr-defined]
 
 
@@ -125,14 +125,14 @@ RESPONSE = json.dumps(
 
 
 def opened(facts: DatabaseFacts) -> Database:
-    """A connection of its own to a database."""
+    """A separate connection to a database."""
     return open_sqlite(facts.data / "heliograph.db") if facts.vendor == "sqlite" else open_postgres(facts.url)
 
 
 @contextmanager
 def site(facts: DatabaseFacts) -> Iterator[Site]:
     """An account with an Administrator, a Planner and a Viewer, and a Live flow for every registration."""
-    config_cache.PROCESS.forget()  # another database stands in the place of the last test's
+    config_cache.PROCESS.forget()  # another database has replaced the last test's
     store = opened(facts)
     try:
         yield made(store)
@@ -141,7 +141,7 @@ def site(facts: DatabaseFacts) -> Iterator[Site]:
 
 
 def made(store: Database, *, name: str = "Brightfield Events") -> Site:
-    """A further account beside those that are there."""
+    """Another account in the same database."""
     setup = account_setup(store)
     account = Account.objects.create(pk=setup.account, code=f"ACME{setup.account}", name=name, timezone="Europe/Vienna")
     people = [
@@ -152,7 +152,7 @@ def made(store: Database, *, name: str = "Brightfield Events") -> Site:
 
 
 def fill(site: Site) -> dict[str, str]:
-    """Registrations in every state; keys of Retry items by what they are."""
+    """Creates registrations in every state. Returns keys of Retry items by description."""
     setup = site.setup
     by_status = Flow(
         setup.id(902),

@@ -1,7 +1,7 @@
-"""An account made by the services, with people and registrations: what the tests of the platform's pages look at.
+"""An account created by the services, with people and registrations, for the tests of the platform's pages.
 
-The account and its event come from `contract.setting_up.acme`; here are the people (named after their roles), statuses, types, questions,
-properties, sessions and registrations of the event, and a second account that nobody of the first one may see.
+The account and its event come from `contract.setting_up.acme`; here are the people (named after their roles), the event's statuses, types,
+questions, properties, sessions and registrations, and a second account that nobody of the first may see.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 @dataclass
 class Planned:
-    """The account of a test. ids: of what is set up in the event, by name."""
+    """The account of a test. ids: of the event's set-up, by name."""
 
     store: Database
     acme: Acme
@@ -63,7 +63,7 @@ class Planned:
         client.force_login(self.people[role])
 
     def tag(self, name: str, *kinds: TagKind, label: str = "") -> Tag:
-        """A further tag."""
+        """Creates another tag."""
         with self.acme.setting_up() as s:
             self.acme.tags[name] = save_tag(s, TagFacts(name, frozenset(kinds), label))
         return self.acme.tags[name]
@@ -77,7 +77,7 @@ class Planned:
         return answer
 
     def run_jobs(self) -> list[Job]:
-        """Runs every job that waits, one after the other, as the pages' process does."""
+        """Runs every waiting job, one after another, like the pages' process."""
         with scopes_disabled():
             waiting = list(Job.objects.filter(account=self.pk, state=JobState.QUEUED).order_by("pk").values_list("pk", flat=True))
         return [Runner(job_kinds()).run_one(pk) for pk in waiting]
@@ -88,7 +88,7 @@ _kept: list[_Kept] = []
 
 @contextmanager
 def planned(facts: DatabaseFacts) -> Iterator[Planned]:
-    """An account with an event that has something of everything. The first one of a run is made, and put into other new databases as it was."""
+    """An account with an event that has a bit of everything. The first one of a run is created, and copied into other new databases."""
     config_cache.PROCESS.forget()
     store = opened(facts)
     try:
@@ -108,7 +108,7 @@ def planned(facts: DatabaseFacts) -> Iterator[Planned]:
 
 
 class _Kept:
-    """An account as it stands in a database that has nothing else."""
+    """An account as stored in an otherwise empty database."""
 
     def __init__(self, facts: DatabaseFacts, found: Planned) -> None:
         self._found = copy.deepcopy(replace(found, store=None))
@@ -121,7 +121,7 @@ class _Kept:
             self._rows = (facts.data / "heliograph.db").read_bytes()
 
     def put(self, facts: DatabaseFacts) -> Planned:
-        """Makes it stand in a new database, which nobody may be connected to. The answer has no store yet."""
+        """Copies it into a new database without connections. The result has no store yet."""
         if isinstance(self._rows, Pristine):
             assert self._rows.restore(facts.url)
         else:
@@ -133,7 +133,7 @@ class _Kept:
 
 
 def made(store: Database) -> Planned:
-    """One such account; a second call makes another beside it."""
+    """Creates such an account; a second call creates another one beside it."""
     found = acme()
     n = found.pk
     people = {
@@ -171,19 +171,19 @@ def made(store: Database) -> Planned:
 
 
 def event_in_testing(site: Planned, code: str = "GALA-26") -> int:
-    """Another event of the account, in Testing; its id."""
+    """Creates another event of the account, in Testing. Returns its id."""
     with saving(site.pk, by=BY) as s:
         return save_event(s, EventState(code, "Winter Gala", site.acme.event_status("Testing"), timezone="Europe/Vienna"))
 
 
 def registration_state(site: Planned, code: str, event: str = EVENT) -> RegistrationState:
-    """A registration as it is stored."""
+    """A registration's stored state."""
     found = draft.opened(site.store, site.pk, event, code)
     assert found is not None
     return found.state
 
 
 def count_changes(site: Planned) -> int:
-    """How many changes of registrations the account has."""
+    """The number of changes of registrations in the account."""
     ((n,),) = site.store.all("SELECT count(*) FROM change WHERE account_id = :a AND registration_id IS NOT NULL", {"a": site.pk})
     return int(n)

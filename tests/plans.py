@@ -1,4 +1,4 @@
-"""A database that explains each statement before it runs it, and names those that read a whole hot table."""
+"""A database that explains each statement before running it, and collects those that read a whole hot table."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ HOT: Final = frozenset(
         "session_registration",
     ]
 )
-"""Tables that grow with what happens. Small by nature: slot, worker, sequence, connection_state, config_version, figure_delta (folded as it comes)."""
+"""Tables that grow with traffic. Small by nature: slot, worker, sequence, connection_state, config_version, figure_delta (folded
+continuously)."""
 
 
 _BY_ACCOUNT: Final = re.compile(r"SEARCH (\w+) USING INDEX \w+ \(account_id=\?\)")
-"""SQLite takes an account for ten rows, and prefers it to a list of ids."""
+"""SQLite estimates ten rows per account, and prefers that index to a list of ids."""
 
 
 class Explaining:
-    """A Database, for those who are handed one. scans: (table, how, statement) of what read all of a hot table, or all that an account has there.
+    """A Database for the code under test. scans: (table, how, statement) of statements that read a whole hot table, or all of an account's
+    rows in it.
 
-    plans: of SQLite, all that it said, line by line.
+    plans: on SQLite, all its output, line by line.
     """
 
     def __init__(self, db: Database) -> None:
@@ -69,7 +71,7 @@ class Explaining:
 
     def _on_sqlite(self, sql: str, params: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
         plan = [str(how) for *_, how in self._db.all(f"EXPLAIN QUERY PLAN {sql}", params)]
-        # In the order of an index a walk over an account ends with the page; whatever else goes by the account alone reads all that it has.
+        # A walk in index order ends with the page; any other access by account alone reads all its rows.
         walks = "LIMIT" in sql.upper() and "ORDER BY" in sql.upper() and not any("TEMP B-TREE FOR ORDER BY" in how for how in plan)
         self.plans += plan
         for how in plan:

@@ -1,6 +1,6 @@
-"""A PostgreSQL server for the tests: the newest installed, in a folder of its own, on a Unix socket, gone afterwards.
+"""A PostgreSQL server for the tests: the newest installed version, in its own temporary folder, on a Unix socket.
 
-A socket's path reaches through network namespaces, and no port can be taken by somebody else.
+A socket's path works across network namespaces, and nothing else can take its port.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ USER = "heliograph"
 
 
 def binaries() -> Path | None:
-    """The folder with the newest server's programs, None if there is none of version 15 or later."""
+    """The folder with the newest server's programs; None if there is no version 15 or later."""
     folders = [folder for folder in Path("/usr/lib/postgresql").glob("*/bin") if folder.parent.name.isdigit()]
     on_path = shutil.which("postgres")
     if on_path:
@@ -40,15 +40,15 @@ def _version(folder: Path) -> int:
 
 
 def url(folder: Path, name: str) -> str:
-    """Address of a database of the server whose socket is in `folder`."""
+    """The URL of a database of the server whose socket is in `folder`."""
     return f"postgresql://{USER}@/{name}?host={folder}"
 
 
 class Server:
-    """One running server. fsync: as in production, or off where only speed matters and no test pulls the plug."""
+    """A running server. fsync: as in production, or off if only speed matters and no test simulates a power cut."""
 
     def __init__(self, folder: Path | None = None, *, fsync: bool = True) -> None:
-        # The path of a Unix socket may have about 100 characters, so the folder lies in /tmp itself.
+        # The path of a Unix socket is limited to about 100 characters, so the folder is directly in /tmp.
         self.folder = folder or Path(tempfile.mkdtemp(prefix="hg-postgres-", dir="/tmp"))
         self.folder.mkdir(exist_ok=True)
         self.log = self.folder / "log"
@@ -80,7 +80,7 @@ class Server:
         return url(self.folder, name)
 
     def stop(self) -> None:
-        """Fast shutdown; the folder goes, too."""
+        """Fast shutdown; deletes the folder too."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -113,7 +113,7 @@ class Server:
 
 
 def _server_owner() -> tuple[int, int] | None:
-    """User and group that the server runs as: PostgreSQL refuses to run as root."""
+    """The user and group for the server: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):

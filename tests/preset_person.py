@@ -1,4 +1,4 @@
-"""The registration that the presets' samples are made of, with characters that each target has to escape its own way."""
+"""The registration behind the presets' samples, with characters that each target must escape in its own way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PERSON: dict[str, Value] = {
 
 
 class Person:
-    """Facts of that registration, some of them otherwise."""
+    """The facts of that registration, with optional changes."""
 
     def __init__(self, **other: Value) -> None:
         self.values = {**PERSON, **{name.replace("__", "."): value for name, value in other.items()}}

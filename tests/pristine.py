@@ -1,7 +1,7 @@
-"""A PostgreSQL database put back to what it was, row by row: a new copy costs a second of disk and a third of one of CPU, this a twentieth.
+"""Resets a PostgreSQL database row by row: a new copy costs a second of disk and a third of a second of CPU, this a twentieth.
 
-Only what differs is touched. Where more than rows has changed (a table, a column, a setting of the database), or where rows deleted
-have left much room behind, `Pristine.restore` says no, and a new copy has to be made.
+Only differences are touched. If more than rows has changed (a table, a column, a database setting), or deleted rows have left too much
+space, `Pristine.restore` returns False and a new copy must be made.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import psycopg
 from psycopg import sql
 
 OVERGROWN = 8 * 1024 * 1024
-"""Bytes above the template's size: scans would read rows that are gone."""
+"""Bytes above the template's size: scans would read dead rows."""
 
-# Statistics are written in place, so the xmin of a row of the catalogue tells whether a definition has changed.
+# Statistics are updated in place, so the xmin of a catalogue row tells whether a definition has changed.
 _SHAPE = """
 SELECT count(*), sum(hashtextextended(c.oid || ' ' || c.xmin, 0))::text,
   (SELECT sum(hashtextextended(a.attrelid || ' ' || a.attnum || ' ' || a.xmin, 0))::text FROM pg_attribute a WHERE a.attrelid >= 16384 AND attnum > 0),
@@ -31,7 +31,7 @@ _SEQUENCES = "SELECT sequencename, last_value, start_value FROM pg_sequences WHE
 
 
 class Pristine:
-    """What a migrated database is like: its shape, the few rows that migrations put in, and where its sequences stand."""
+    """The state of a migrated database: its schema, the few rows from migrations, and its sequences' positions."""
 
     def __init__(self, url: str) -> None:
         with _connect(url) as db:
@@ -40,7 +40,7 @@ class Pristine:
             self._sequences = dict(self._sequences_of(db))
             found = db.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1")
             tables = [str(name) for (name,) in found]
-            # One statement for all; each answers with what its rows add up to, or nothing for none.
+            # One statement for all tables; each returns a checksum of its rows, or nothing if it is empty.
             parts = [
                 sql.SQL("SELECT {} AS name, sum(hashtextextended(t::text, 0)) AS rows FROM {} t HAVING count(*) > 0").format(
                     sql.Literal(name), sql.Identifier(name)
@@ -52,16 +52,16 @@ class Pristine:
             self._rows = {name: self._copied(db, name) for name in self._digests}
 
     def restore(self, url: str) -> bool:
-        """Puts this database back; False: it has to be made anew. Whoever was connected to it is not any more."""
+        """Resets this database; False: it must be recreated. Closes all connections to it."""
         try:
             db = _connect(url)
-        except psycopg.OperationalError:  # there is none yet
+        except psycopg.OperationalError:  # it does not exist yet
             return False
         with db, db.transaction():
             db.execute(_ALONE)
             if db.execute(_SHAPE).fetchone() != self._shape or self._size_of(db) > self._size + OVERGROWN:
                 return False
-            # Foreign keys hold between the rows that are put back; in between they need not.
+            # The restored rows satisfy the foreign keys together, but not at each step.
             db.execute("SET LOCAL session_replication_role = replica")
             digests = dict(db.execute(self._digest).fetchall())
             for table in digests.keys() | self._digests.keys():

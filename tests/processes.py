@@ -1,4 +1,4 @@
-"""Processes of ours under test: started, awaited, stopped or killed, with all they print kept for the failure's report."""
+"""Our processes under test: started, awaited, stopped or killed, with all their output kept for the report of a failure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PASSWORD = "a sentence to remember"
 
 
 class Starter:
-    """Starts processes against one database and ends them all afterwards."""
+    """Starts processes against one database, and ends them all afterwards."""
 
     def __init__(self, database: DatabaseFacts, folder: Path) -> None:
         self.database = database
@@ -21,19 +21,19 @@ class Starter:
         self.started: list[Process] = []
 
     def __call__(self, *arguments: str, **env: str) -> Process:
-        """A running `heliograph <arguments>`; keywords are further variables, such as HELIOGRAPH_BIND."""
+        """Starts `heliograph <arguments>`; keywords are further variables, such as HELIOGRAPH_BIND."""
         process = Process(arguments, self.database.env(**env), self._folder / f"{len(self.started)}-{arguments[0].strip('-')}.log")
         self.started.append(process)
         return process
 
     def run(self, *arguments: str, timeout: float = 50.0, **env: str) -> Process:
-        """The same, after it has ended."""
+        """Runs the command to its end."""
         process = self(*arguments, **env)
         process.wait(timeout)
         return process
 
     def adds_ada(self, role: str) -> None:
-        """Ada of the account ACME, who signs in as ada@example.org with PASSWORD; by the command that an operator uses."""
+        """Adds Ada to the account ACME, with the operator's command; she signs in as ada@example.org with PASSWORD."""
         file = self.database.data / "password"
         file.write_text(PASSWORD)
         who = ("ada@example.org", "--account", "ACME", "--name", "Ada", "--role", role)
@@ -41,7 +41,7 @@ class Starter:
         assert made.returncode == 0, made.output
 
     def serves(self) -> str:
-        """`heliograph serve` on ports of its own, which may send to this machine; the address of its pages, once they answer."""
+        """Runs `heliograph serve` on its own ports, permitted to send to this machine. Returns the URL of its pages, once they answer."""
         address = f"http://127.0.0.1:{free_port()}"
         serve = self(
             "serve",

@@ -1,4 +1,5 @@
-"""A real HTTP proxy that takes CONNECT, on this machine. Wherever it is asked to connect to, it connects to one receiver: so public addresses can be tried.
+"""A real HTTP proxy with CONNECT on this machine. Whatever address it is asked for, it connects to one receiver, so public addresses can be
+tested.
 
 with Proxy(receiver.port) as proxy:
     ...
@@ -18,14 +19,14 @@ from tests import loops
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One CONNECT. Header names are in lower case."""
+    """One CONNECT request. Header names are in lower case."""
 
     target: str
     headers: dict[str, str]
 
 
 class Proxy:
-    """Listens from `with` to its end. status: its answer to CONNECT; credentials: the Proxy-Authorization that it wants, "" for none."""
+    """Listens inside `with`. status: its answer to CONNECT; credentials: the required Proxy-Authorization, "" for none."""
 
     def __init__(self, leads_to: int, *, status: int = 200, credentials: str = "") -> None:
         self._leads_to, self.status, self._credentials = leads_to, status, credentials

@@ -28,7 +28,8 @@ from tests.waiting import PATIENCE
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request. `path` holds the query; header names are lower case; `at` is monotonic seconds; `connection` numbers the TCP connections from 1."""
+    """One request. `path` includes the query; header names are lower case; `at` is monotonic seconds; `connection` numbers the TCP
+    connections from 1."""
 
     method: str
     path: str
@@ -46,10 +47,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request gets.
+    """The answer to a request.
 
-    then: "answer", or instead of one: "hang" (nothing, ever), "reset" (RST), "close" (FIN without an answer), "partial" (half of the body, then FIN).
-    delay: seconds before it. drip: seconds between single bytes of the whole answer. raw: these bytes instead of an HTTP answer. last: the connection is closed after it.
+    then: "answer", or instead: "hang" (nothing, ever), "reset" (RST), "close" (FIN without an answer), "partial" (half of the body, then
+    FIN). delay: seconds before it. drip: seconds between single bytes of the whole answer. raw: these bytes instead of an HTTP answer.
+    last: closes the connection afterwards.
     """
 
     status: int = 200
@@ -66,7 +68,7 @@ type Answering = Answer | Callable[[Received], Answer]
 
 
 class Receiver:
-    """Listens from `with` (or `start`) to its end (or `close`). `tls`: a server context makes it https."""
+    """Listens from `with` (or `start`) to the end (or `close`). `tls`: a server context for https."""
 
     def __init__(
         self, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None, default: Answering | None = None
@@ -83,15 +85,15 @@ class Receiver:
         self._loop = asyncio.new_event_loop()
         self._thread: threading.Thread | None = None
 
-    # Programming it.
+    # Programming.
 
     def answer(self, path: str, *answers: Answering) -> None:
-        """What requests to this path (without query) get, in turn; the last answer stays. Replaces what was said before."""
+        """Sets the answers to this path (without query), in order; the last one stays. Replaces earlier settings."""
         with self._change:
             self._scripts[path] = list(answers)
 
     def answer_all(self, answering: Answering) -> None:
-        """What requests to all other paths get."""
+        """Sets the answer to all other paths."""
         with self._change:
             self._default = answering
 
@@ -99,7 +101,7 @@ class Receiver:
         named = host or self.host
         return f"{'https' if self._tls else 'http'}://{f'[{named}]' if ':' in named else named}:{self.port}{path}"
 
-    # Asking it.
+    # Reading.
 
     @property
     def requests(self) -> list[Received]:
@@ -107,12 +109,12 @@ class Receiver:
             return list(self._requests)
 
     def at(self, path: str) -> list[Received]:
-        """The requests to one path, whatever their query."""
+        """The requests to one path, with any query."""
         return [request for request in self.requests if request.path.partition("?")[0] == path]
 
     @property
     def connections(self) -> int:
-        """TCP connections accepted so far, also those on which nothing came."""
+        """TCP connections accepted so far, including unused ones."""
         with self._change:
             return self._connections
 
@@ -122,7 +124,7 @@ class Receiver:
             return len(self._protocols)
 
     def wait_for(self, count: int, timeout: float = PATIENCE, *, path: str | None = None) -> list[Received]:
-        """All requests (of a path), once there are at least so many. Raises AssertionError after `timeout` seconds."""
+        """All requests (to a path), once there are at least `count`. Raises AssertionError after `timeout` seconds."""
 
         def seen() -> list[Received]:
             return [request for request in self._requests if path is None or request.path.partition("?")[0] == path]
@@ -138,10 +140,10 @@ class Receiver:
             self._requests.clear()
 
     def drop_connections(self) -> None:
-        """Closes every open connection, as a server that restarts does."""
+        """Closes every open connection, like a server that restarts."""
         self._loop.call_soon_threadsafe(self._drop)
 
-    # Its life.
+    # Running.
 
     def start(self) -> Self:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -169,7 +171,7 @@ class Receiver:
         loop = self._loop
         asyncio.set_event_loop(loop)
         server = loop.run_until_complete(loop.create_server(lambda: _Connection(self), sock=listener, ssl=self._tls, backlog=1024))
-        loop.set_exception_handler(lambda *_: None)  # a client that gives up in a TLS handshake is no error of ours
+        loop.set_exception_handler(lambda *_: None)  # a client that gives up during a TLS handshake is not our error
         started.set()
         loop.run_forever()
         self._drop()
@@ -201,7 +203,7 @@ class Receiver:
 
 
 class _Connection(asyncio.Protocol):
-    """One TCP connection: reads requests one after the other, answers each before it reads the next."""
+    """One TCP connection: reads requests one after another, and answers each before it reads the next."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -230,7 +232,7 @@ class _Connection(asyncio.Protocol):
             self._next()
 
     def abort(self) -> None:
-        """Ends it without another byte."""
+        """Closes it without sending another byte."""
         if self._timer is not None:
             self._timer.cancel()
         if self._transport is not None:

@@ -1,4 +1,4 @@
-"""Every address of the product, by its own table of addresses."""
+"""Every URL of the product, from its own URL table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.urls.resolvers import RoutePattern
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An address with something in the place of its arguments. name: what `reverse` calls it; view: who answers."""
+    """A URL with its arguments filled in. name: for `reverse`; view: the view that answers."""
 
     path: str
     name: str
@@ -22,7 +22,7 @@ class Route:
 
 
 def every_route(number: str = "1", text: str = "x") -> Iterator[Route]:
-    """All of them. number, text: what stands in the place of an argument."""
+    """All routes. number, text: the values of arguments."""
 
     def walk(patterns: list[Any], before: str) -> Iterator[Route]:
         for each in patterns:
@@ -37,7 +37,7 @@ def every_route(number: str = "1", text: str = "x") -> Iterator[Route]:
 
 
 def routes(number: str = "1", text: str = "x") -> Iterator[str]:
-    """The paths of all of them."""
+    """The paths of all routes."""
     return (route.path for route in every_route(number, text))
 
 

@@ -1,4 +1,4 @@
-"""All that a database holds, for tests that look for what must not be there."""
+"""Everything in a database, for tests that search for what must not be there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`make test`: finds or installs what the tests need, takes the network away, runs pytest once per database and once in the browser, side by side, and adds up.
+"""`make test`: finds or installs what the tests need, disables the network, runs pytest once per database and once in the browser, all in
+parallel, and sums up.
 
 The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently. What needs a program that this
 release does not have (tests/needed.py) is listed before it as not run, with the reason. With three runs on two
@@ -28,11 +29,11 @@ from tests import canaille, needed, postgres
 _REASONS = "HELIOGRAPH_TEST_WITHOUT_REASONS"
 """The variable that says, as JSON, why each thing of needed.WITHOUT is not here."""
 STARVED = 3
-"""So many failures of a run are tried once more; more of them are no accident."""
+"""Up to this many failures of a run are retried; more are not an accident."""
 
 
 def main() -> int:
-    """Exit code: 0 only if every test of every run passed."""
+    """Returns the exit code: 0 only if every test of every run passed."""
     parser = argparse.ArgumentParser(prog="make test", description=__doc__)
     parser.add_argument("--fast", action="store_true", help="unit, property and architecture tests only")
     parser.add_argument("--trials", action="store_true", help="the long tests only")
@@ -100,7 +101,7 @@ class Result:
 
     @classmethod
     def read(cls, file: Path, code: int) -> Self:
-        """Of a run that ended with this code. Pytest's 5: no test of this choice in this run, e.g. only unit tests were asked for."""
+        """Reads a run that ended with this code. Pytest's 5: nothing was selected in this run, e.g. only unit tests were requested."""
         if not file.exists():
             return cls(collections.Counter({"error": 1}), broken=True)
         found = json.loads(file.read_text())
@@ -132,7 +133,7 @@ def _said(result: Result) -> int:
 
 @dataclass
 class Part:
-    """A part of all tests: one database, and which of them."""
+    """A part of all tests: one database and a selection."""
 
     name: str
     vendor: str
@@ -147,13 +148,13 @@ class Part:
         return self.folder / f"{self.name}.log"
 
     def start(self, *, seen: bool) -> None:
-        """Begins. seen: its output is shown as it comes, else kept in its log."""
+        """Starts the run. seen: shows its output while it runs; otherwise it is kept in its log."""
         self._began = time.monotonic()
         with self.log.open("wb") as output:
             self._process = _run(self.vendor, self.chosen, self.folder / f"{self.name}.json", None if seen else output)
 
     def end(self) -> None:
-        """Waits for its end."""
+        """Waits until it ends."""
         assert self._process is not None
         _, status, usage = os.wait4(self._process.pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
@@ -163,7 +164,7 @@ class Part:
         print(f"{self.name}: {took / 60:.1f} min, {cpu / 60:.1f} min of CPU", flush=True)
 
     def again(self) -> list[str]:
-        """Tries what failed once more, alone, where that may have starved; the tests that passed only then."""
+        """Retries failed tests alone, if they may have starved. Returns those that passed only then."""
         failed = self.result.failed
         if not 0 < len(failed) <= STARVED or self.result.broken or self.result.counts["skipped"]:
             return []
@@ -177,7 +178,8 @@ class Part:
 
 
 def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
-    """A run per database and one for the browser, each in a network of its own, at the same time: one alone leaves a core idle."""
+    """Runs one part per database and one for the browser in parallel, each in its own network namespace: a single one would leave a core
+    idle."""
     whole = not rest
     with tempfile.TemporaryDirectory(prefix="hg-parts-") as made:
         folder = Path(made)
@@ -204,7 +206,7 @@ def _run(vendor: str, arguments: Sequence[str], result: Path, output: IO[bytes] 
 
 
 def _leave_the_network() -> None:
-    """Moves this process and its children to a network namespace with nothing but loopback, so that libcurl and Chromium are held, too."""
+    """Moves this process and its children to a network namespace with only loopback, so that libcurl and Chromium are confined too."""
     if os.environ.get("HELIOGRAPH_TEST_NAMESPACE") == "off" or not hasattr(os, "unshare"):
         print("no network namespace here: only Python's own sockets are kept on this machine", flush=True)
         return

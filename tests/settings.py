@@ -1,7 +1,7 @@
-"""Django's settings under test: those of the product, on a database of the tests' own.
+"""Django's settings for tests: the product's, with the tests' own database.
 
-HELIOGRAPH_TEST_DATABASE: sqlite (default) or postgres. HELIOGRAPH_TEST_POSTGRES: folder of a running server's socket; without it conftest.py
-starts one. What the developer's own environment says in HELIOGRAPH_* is not looked at.
+HELIOGRAPH_TEST_DATABASE: sqlite (default) or postgres. HELIOGRAPH_TEST_POSTGRES: folder of a running server's socket; without it
+conftest.py starts one. HELIOGRAPH_* in the developer's own environment is ignored.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ FOLDER = Path(tempfile.mkdtemp(prefix="hg-tests-", dir="/tmp"))
 DATA = FOLDER / "data"
 DATA.mkdir()
 OWN_POSTGRES = VENDOR == "postgres" and "HELIOGRAPH_TEST_POSTGRES" not in os.environ
-# In /tmp itself: the server runs as another user, who may not look into our folder.
+# Directly in /tmp: the server runs as another user, who may not be able to read our folder.
 POSTGRES = Path(os.environ.get("HELIOGRAPH_TEST_POSTGRES") or f"/tmp/hg-postgres-{os.getpid()}")
 KEY = Fernet.generate_key().decode("ascii")
 DATABASE_NAME = f"heliograph_{os.getpid()}"
-# A file, not memory: several processes and threads open the test database.
+# A file, not in memory: several processes and threads open the test database.
 DATABASE_FILE = DATA / "heliograph.db"
 
 for name in list(os.environ):

@@ -1,8 +1,8 @@
 """An account set up through the services, with a worker and a receiver: the stage for the scripted story.
 
-Nothing here writes configuration or rows by itself: what pages, API and commands call is what is called here. Two events: SUMMIT is
-Live, REHEARSAL is in Testing. Registration statuses Pre-Registered, Attended and Cancelled carry the tags Registered, Attended and
-Cancelled; New and Waitlist Hold carry none.
+Nothing here writes configuration or rows directly: it calls what pages and commands call. There are two events: SUMMIT is Live, REHEARSAL
+is in Testing. Registration statuses Pre-Registered, Attended and Cancelled have the tags Registered, Attended and Cancelled; New and
+Waitlist Hold have none.
 
     crm = story.connection("CRM", "/crm")
     story.flow("All", to=[story.to(crm)])
@@ -81,7 +81,7 @@ TAGS: dict[str, TagKind] = {
 
 
 class Story:
-    """One account and what happens in it."""
+    """An account and what happens in it."""
 
     def __init__(self, facts: DatabaseFacts, receiver: Receiver) -> None:
         PROCESS.forget()  # another test's database had other rows under the same ids
@@ -107,16 +107,16 @@ class Story:
         PROCESS.forget()
 
     def open(self, *, read_only: bool = False) -> Database:
-        """A connection of its own."""
+        """A separate connection."""
         if self.facts.vendor == "sqlite":
             return open_sqlite(self.facts.data / "heliograph.db", read_only=read_only)
         return open_postgres(self.facts.url, read_only=read_only)
 
-    # ---- setting up, and changing
+    # ---- set-up and changes
 
     @contextmanager
     def saving(self, *of: str) -> Iterator[SetupTransaction]:
-        """A transaction of the set-up, of the account and of these events."""
+        """A transaction of the set-up, for the account and these events."""
         with saving(self.account, by=BY, events=[self.events[code] for code in of], whole_account=True) as s:
             yield s
 
@@ -191,7 +191,7 @@ class Story:
         return (bool(rows[0][0]), rows[0][1]) if rows else (False, "")
 
     def holds(self, connection: int) -> bool:
-        """Whether the worker has seen the pause."""
+        """True once the worker has seen the pause."""
         return all(worker.reader.limiters[connection].paused for worker in self.workers if connection in worker.reader.limiters)
 
     def connection_of(self, code: str) -> int:
@@ -234,12 +234,12 @@ class Story:
         )
 
     def flow(self, name: str, to: Sequence[Destination], *, mode: Mode = Mode.LIVE, watch: Watch = Watch.REGISTRATION, **lists: Any) -> int:
-        """A flow. Lists are given by names of tags, such as statuses=["Registered"]."""
+        """Creates a flow. Lists are given by names of tags, such as statuses=["Registered"]."""
         with self.saving() as s:
             return int(flow_services.save_flow(s, Flow(0, 1, name, mode, True, watch, destinations=tuple(to), **self._tagged(lists))).pk)
 
     def change_flow(self, id: int, **changes: Any) -> None:
-        """Saves a flow with other fields. Lists by names of tags; `to` has its destinations, whose ids are kept in order."""
+        """Saves a flow with other fields. Lists are given by names of tags; `to` replaces its destinations, whose ids are kept in order."""
         to = changes.pop("to", None)
         with self.saving() as s:
             flow = self.flow_facts(id)
@@ -268,7 +268,7 @@ class Story:
             key: tuple(self.tags[n] if isinstance(n, str) else n for n in value) if key in names else value for key, value in lists.items()
         }
 
-    # ---- what happens
+    # ---- events
 
     def record(self, code: str, event: str = "SUMMIT", *, first: str | None = None, **document: Any) -> ItemAnswer:
         """Records one registration document."""
@@ -293,7 +293,7 @@ class Story:
 
     @contextmanager
     def worker(self, **more: Any) -> Iterator[Worker]:
-        """A worker on threads of this process, from its start to a graceful stop."""
+        """Runs a worker on threads of this process; stops it gracefully."""
         worker = Worker(
             Setup(
                 open_writer=self.open,
@@ -318,20 +318,20 @@ class Story:
             assert not thread.is_alive(), "the worker did not stop"
             assert not self.deaths, "the worker died"
 
-    # ---- what came of it
+    # ---- results
 
     def arrived(self, path: str, count: int, timeout: float = PATIENCE) -> list[Received]:
-        """The requests to a path, once there are so many; more is an error."""
+        """The requests to a path, once there are `count`; more is an error."""
         found = self.receiver.wait_for(count, timeout, path=path)
         assert len(found) == count, [request.body for request in found]
         return found
 
     def bodies(self, path: str) -> list[Any]:
-        """The JSON bodies that a path got, in order, without the id of the change."""
+        """The JSON bodies received at a path, in order, without the id of the change."""
         return [{key: value for key, value in request.json().items() if key != "change"} for request in self.receiver.at(path)]
 
     def actions(self, code: str | None = None) -> list[dict[str, Any]]:
-        """Actions in the order in which they were made, as the Retry page names their parts. key: for submit."""
+        """Actions in the order of their creation, with the names of the Retry page. key: for submit."""
         names = (
             "id",
             "state",
@@ -368,7 +368,7 @@ class Story:
         return found
 
     def action(self, code: str, n: int = -1) -> dict[str, Any]:
-        """One action of a registration, by default its newest."""
+        """One action of a registration, the newest by default."""
         return self.actions(code)[n]
 
     def states(self, code: str | None = None) -> list[str]:
@@ -388,7 +388,7 @@ class Story:
         return [(kinds[kind], category.value if (category := Category.of_code(code)) else "", status) for kind, code, status in rows]
 
     def wait_for(self, condition: Callable[[], object], timeout: float = PATIENCE) -> None:
-        """Waits until it is true; what it is instead is said with the state of everything."""
+        """Waits until the condition is true; a failure shows the state of everything."""
         try:
             until(condition, timeout)
         except AssertionError as error:
@@ -400,7 +400,7 @@ class Story:
         return [("triggered" if decision == 2 else "not triggered", reason) for decision, reason in rows]
 
     def stuck(self) -> list[dict[str, Any]]:
-        """Runs in the Retry Queue, done ones as well. key: for submit."""
+        """Runs in the Retry Queue, including done ones. key: for submit."""
         rows = self.db.all("SELECT id, queue, category, cause, tries, due_at FROM judgement ORDER BY id")
         queues = {1: "Retry", 2: "Error", 3: "Failed", 4: "Done"}
         return [
@@ -408,17 +408,18 @@ class Story:
             for id, queue, category, cause, tries, due in rows
         ]
 
-    # ---- whether all of it adds up
+    # ---- consistency
 
     def figures(self, mode: Mode = Mode.LIVE) -> Figures:
-        """The figures of all time, from the deltas."""
+        """The figures over all time, from the deltas."""
         return total(self._always(mode), self._deltas())
 
     def is_sound(self) -> None:
-        """The figures are a recount, X2's equations hold, and no lane is stuck."""
+        """Asserts that the figures equal a recount, that X2's equations hold, and that no lane is stuck."""
         for mode in Mode:
             added, counted = self.figures(mode), self._recount(mode)
-            if self.db.all("SELECT 1 FROM action WHERE looks > 0 LIMIT 1"):  # what a look found is no row: a later retry counts under it
+            # a check finds no row of its own: a later retry counts under it
+            if self.db.all("SELECT 1 FROM action WHERE looks > 0 LIMIT 1"):
                 counted = replace(counted, retried_by_category=added.retried_by_category)
             assert added == counted
         self._no_lane_is_stuck()
@@ -466,7 +467,8 @@ class Story:
         return count(self._always(mode), runs, actions, attempts)
 
     def _no_lane_is_stuck(self) -> None:
-        """Each lane says what `choose` says of its open actions; what is ready waits for a pause or a hold, or for a worker."""
+        """Asserts that each lane's state is what `choose` returns for its open actions; ready lanes wait for a pause, a throttle or a
+        worker."""
         does = {d.id: d.does for flow in self.source.account(self.account).flows.values() for d in flow.destinations}
         now = self.db.now()
         for row in self.db.all(f"SELECT {LANE_COLUMNS} FROM lane"):

@@ -1,6 +1,7 @@
-"""Strict imitations of the presets' targets, from the vendors' public documentation (named at each). What they would refuse is refused here.
+"""Strict imitations of the presets' targets, based on the vendors' public documentation (named at each). They refuse what the vendor would
+refuse.
 
-Each is what a receiver answers with: `receiver.answer_all(Slack())`. A registrant's last name brings about the vendor's troubles.
+Each is an answer for a receiver: `receiver.answer_all(Slack())`. A registrant's last name triggers the vendor's typical errors.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
 
 class Refusal(Exception):
-    """What the vendor would answer to a request that is not as it has to be."""
+    """The vendor's answer to an invalid request."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
 
 
 class Vendor:
-    """An imitation: `judge` answers a request; `taken` are those that were good."""
+    """An imitation: `judge` answers a request; `taken` contains the accepted ones."""
 
     method = "POST"
     path = "/"
@@ -60,7 +61,7 @@ class Vendor:
         return found
 
     def times(self, what: str) -> int:
-        """How often this came, this time included."""
+        """How often this arrived, including this time."""
         self.seen[what] = self.seen.get(what, 0) + 1
         return self.seen[what]
 
@@ -95,7 +96,7 @@ class Slack(Vendor):
 
 
 class GoogleForms(Vendor):
-    """Public implementations of a form's post: 400 for a required question that is empty; a page in every other case, also where the form is closed."""
+    """Public implementations of a form's post: 400 for an empty required question; a page in every other case, even if the form is closed."""
 
     path = "/forms/d/e/1FAIpQLSd/formResponse"
     content_type = FORM
@@ -143,7 +144,7 @@ class Teams(Vendor):
 
 
 class HubSpotForm(Vendor):
-    """developers.hubspot.com: Submit data to a form (v3); changelog of 21 March 2022: fields that the form has not are refused."""
+    """developers.hubspot.com: Submit data to a form (v3); changelog of 21 March 2022: unknown fields are refused."""
 
     path = "/submissions/v3/integration/submit/62515/78c2891f-ebdd-44c0-bd94-15c012bbbfbf"
     fields = frozenset({"email", "firstname", "lastname", "company"})
@@ -198,7 +199,7 @@ class HubSpotContacts(Vendor):
 
 
 class WebToLead(Vendor):
-    """Salesforce Help: Set up Web-to-Lead. 200 whatever becomes of it; the header Is-Processed names an exception where it could not be processed at all."""
+    """Salesforce Help: Set up Web-to-Lead. Always 200; the header Is-Processed names an exception if it could not be processed."""
 
     path = "/servlet/servlet.WebToLead"
     content_type = FORM
@@ -218,7 +219,8 @@ class WebToLead(Vendor):
 
 
 class SalesforceUpsert(Vendor):
-    """developer.salesforce.com: Insert or Update (Upsert) a Record Using an External ID; Status Codes and Error Responses. `allows` knows the tokens."""
+    """developer.salesforce.com: Insert or Update (Upsert) a Record Using an External ID; Status Codes and Error Responses. `allows`:
+    validates tokens."""
 
     method = "PATCH"
     fields = frozenset({"LastName", "FirstName", "Email", "Company", "Title", "Phone"})
@@ -257,7 +259,7 @@ class SalesforceUpsert(Vendor):
 
 
 class Marketo(Vendor):
-    """experienceleague.adobe.com: Sync Leads; Error Codes. 200 whatever happened. `valid`: the tokens."""
+    """experienceleague.adobe.com: Sync Leads; Error Codes. Always 200. `valid`: the valid tokens."""
 
     path = "/rest/v1/leads.json"
     fields = frozenset({"email", "firstName", "lastName", "company", "title", "country"})
@@ -288,7 +290,7 @@ class Marketo(Vendor):
 
 
 class Flat(Vendor):
-    """What Zapier and Make take: one flat object."""
+    """What Zapier and Make accept: one flat object."""
 
     def flat(self, request: Received) -> Any:
         body = self.json(request, Answer(400, "Invalid JSON"))
@@ -298,7 +300,7 @@ class Flat(Vendor):
 
 
 class Zapier(Flat):
-    """help.zapier.com: Trigger Zap workflows from webhooks. 200 whether or not a Zap listens."""
+    """help.zapier.com: Trigger Zap workflows from webhooks. 200 whether or not a Zap is listening."""
 
     path = "/hooks/catch/1234/abcd/"
 
@@ -308,7 +310,7 @@ class Zapier(Flat):
 
 
 class Make(Flat):
-    """help.make.com: Webhooks. "Accepted" once it is in the queue, 400 where the queue is full."""
+    """help.make.com: Webhooks. "Accepted" once it is in the queue, 400 if the queue is full."""
 
     path = "/abcdefgh"
 

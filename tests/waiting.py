@@ -1,4 +1,4 @@
-"""Waiting for what must become true, instead of sleeping."""
+"""Waits for a condition instead of sleeping."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 
 PATIENCE = 45.0
-"""Seconds that a test waits for what must come: far more than it takes, so that a loaded machine fails nothing. It costs no time where all is well."""
+"""Seconds that a test waits for an expected event: far more than needed, so that a loaded machine causes no failures. It costs no time when
+all is well."""
 
 
 def until[T](condition: Callable[[], T], timeout: float = PATIENCE, every: float = 0.02) -> T:
-    """The first truthy value of `condition`, asked again every `every` seconds. Raises AssertionError after `timeout` seconds."""
+    """The first truthy value of `condition`, evaluated every `every` seconds. Raises AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()

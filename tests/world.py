@@ -1,4 +1,4 @@
-"""A small account on a real database, with a worker and receivers: what the tests of the engine act on.
+"""A small account on a real database, with a worker and receivers, for the tests of the engine.
 
 world = World(fresh_database)
 crm = world.connection(receiver.url("/crm"))
@@ -122,7 +122,7 @@ class World:
         return self._next
 
     def connection(self, url: str, id: int | None = None, **more: object) -> int:
-        """A connection to this URL, or an existing one changed. Keywords go to its body."""
+        """Creates a connection to this URL, or changes an existing one. Keywords go to its body."""
         number = id or self.number()
         parts = urlsplit(url)
         body = {
@@ -143,7 +143,7 @@ class World:
         return number
 
     def flow(self, *connections: int, does: Does = Does.UPDATES, **more: Any) -> Flow:
-        """A live flow that takes every registration of a tagged status, with one destination per connection."""
+        """A live flow that accepts every registration with a tagged status, with one destination per connection."""
         number = self.number()
         fields: dict[str, Any] = {"name": f"F{number}", "mode": Mode.LIVE, "watch": Watch.REGISTRATION} | more
         destinations = tuple(Destination(self.number(), f"D{c}", connection=c, payload_mapping=5, does=does) for c in connections)
@@ -152,7 +152,7 @@ class World:
         return flow
 
     def change_flow(self, flow: Flow, **more: Any) -> Flow:
-        """Saves the flow with other fields, and cures what waited for that."""
+        """Saves the flow with other fields, and reschedules what waited for that."""
         changed = replace(flow, **more)
         with self.db.transaction():
             self.save_within({("flow", flow.id): changed.to_body()})
@@ -201,7 +201,7 @@ class World:
 
     @contextmanager
     def worker(self, **more: Any) -> Iterator[Worker]:
-        """A worker on threads of this process, from its start to a graceful stop."""
+        """Runs a worker on threads of this process; stops it gracefully."""
         setup = Setup(
             open_writer=self.open,
             open_reader=lambda: self.open(read_only=True),
@@ -227,7 +227,7 @@ class World:
     # Looking.
 
     def actions(self, code: str | None = None) -> list[dict[str, Any]]:
-        """Actions in the order in which they were made."""
+        """Actions in the order of their creation."""
         names = "id, state, queue, tries, looks, sent, version, cause, message, due_at, rank, origin, category, lane_id, code"
         rows = self.db.all(
             "SELECT a.id, a.state, a.queue, a.tries, a.looks, a.sent, a.version, a.cause, a.message, a.due_at, a.rank, a.origin, a.category,"
@@ -243,7 +243,7 @@ class World:
         until(lambda: self.states(code) == list(states), timeout) if self.states(code) != list(states) else None
 
     def settled(self, timeout: float = PATIENCE) -> list[str]:
-        """The states, once nothing is pending."""
+        """Waits until nothing is pending. Returns the states."""
         until(lambda: "pending" not in self.states(), timeout)
         return self.states()
 
@@ -257,7 +257,7 @@ class World:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def figures_are_a_recount(self) -> None:
-        """The deltas of states add up to what the rows say."""
+        """Asserts that the deltas of states add up to the rows."""
         counted = dict(self.db.all("SELECT 10 + state, count(*) FROM action GROUP BY state"))
         added = {
             measure: n

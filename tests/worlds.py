@@ -1,4 +1,4 @@
-"""Small worlds for property tests of the pure rules: few ids and values, so that everything meets everything."""
+"""Small worlds for property tests of the pure rules: few ids and values, so that all combinations occur."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def states(draw: st.DrawFn, *, active: tuple[bool, ...] = (True, False)) -> Regi
 
 @st.composite
 def upserts(draw: st.DrawFn) -> Upsert:
-    """What a sender may want: some fields, some of them cleared."""
+    """A sender's document: some fields, some of them cleared."""
     return Upsert(
         status=draw(st.sampled_from((KEEP, *STATUSES))),
         attendee_type=draw(st.sampled_from((KEEP, None, *TYPES))),
@@ -66,7 +66,7 @@ def upserts(draw: st.DrawFn) -> Upsert:
 
 
 def flat(state: RegistrationState) -> dict[str, object]:
-    """Every field of a state that a sender can set, by the name that a diff gives it."""
+    """Every field of a state that a sender can set, by its name in a diff."""
     return {
         "status": state.status,
         "attendee_type": state.attendee_type,
@@ -129,7 +129,7 @@ def flows(draw: st.DrawFn, id: int) -> Flow:
 
 @st.composite
 def accounts(draw: st.DrawFn, *, count: int = 4) -> AccountConfig:
-    """Accounts whose statuses carry tags or none, with flows of every kind."""
+    """Accounts with tagged and untagged statuses, and flows of every kind."""
 
     def tagged(ids: tuple[int, ...], **more: object) -> list[dict[str, object]]:
         return [{"id": id, "code": f"C{id}", "name": f"N{id}", "tags": sorted(draw(_tag_sets)), **more} for id in ids]
@@ -153,7 +153,7 @@ def accounts(draw: st.DrawFn, *, count: int = 4) -> AccountConfig:
 
 @st.composite
 def events(draw: st.DrawFn) -> EventConfig:
-    """Events of any status, with types and properties tagged or not, and one custom status (103)."""
+    """Events of any status, with tagged and untagged types and properties, and one custom status (103)."""
 
     def tagged(ids: tuple[int, ...], **more: object) -> list[dict[str, object]]:
         return [{"id": id, "code": f"C{id}", "name": f"N{id}", "tags": sorted(draw(_tag_sets)), **more} for id in ids]

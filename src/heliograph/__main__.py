@@ -37,9 +37,9 @@ for part in (commands, demo, bench, verify):
 
 
 def main() -> None:
-    """Run the command line; an error of ours is a sentence on stderr and exit code 1, never a traceback.
+    """Runs the command line; one of our own errors is a sentence on stderr and exit code 1, never a traceback.
 
-    What it writes is for its own user alone, whatever the permissions of the folder: the database and uploads hold people's data.
+    Files are created for its own user only, whatever the folder's permissions: the database and uploads contain personal data.
     """
     os.umask(0o077)
     try:

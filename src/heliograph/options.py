@@ -32,7 +32,7 @@ type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::[1-9][0-9]{0,4})?")
-"""A name or an address, with a port or without. No patterns: a Host is equal to one of these, or refused."""
+"""A name or an address, with or without a port. No patterns: a Host must equal one of these, or it is refused."""
 
 
 class OptionsError(HeliographError):
@@ -162,7 +162,7 @@ class Options(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Options of this process. Raises OptionsError with a sentence per wrong setting."""
+        """The options of this process. Raises OptionsError with one sentence per wrong setting."""
         file = os.environ.get(f"{PREFIX}ENV_FILE")
         if file and not Path(file).is_file():
             raise OptionsError(f"{PREFIX}ENV_FILE names {file}, which is not a file. Create the file, or unset the variable.")
@@ -280,7 +280,7 @@ class Options(BaseSettings):
 
     @property
     def hosts(self) -> Hosts:
-        """What the Host of a request may be, at every door; the door adds its own address (rule H2)."""
+        """The allowed Host values of requests, at every door; each door adds its own address (rule H2)."""
         base = urlsplit(self.base_url)
         host = base.hostname or ""
         return Hosts(
@@ -296,12 +296,12 @@ class Options(BaseSettings):
 
     @property
     def everyones_policy(self) -> Policy:
-        """What outgoing requests of every account may reach beyond public addresses (C6)."""
+        """What outgoing requests of all accounts may reach beyond public addresses (C6)."""
         return Policy.parse([*map(str, self.allowed_networks), *filter(None, [self.demo_targets])])
 
     @property
     def outgoing_proxy(self) -> Proxy | None:
-        """The proxy that outgoing requests go through."""
+        """The proxy for outgoing requests."""
         return Proxy.parse(self.proxy.get_secret_value()) if self.proxy.get_secret_value() else None
 
     @property
@@ -322,7 +322,7 @@ class Options(BaseSettings):
 
     @property
     def on_sqlite(self) -> bool:
-        """Whether the database is SQLite."""
+        """True if the database is SQLite."""
         return self.database.scheme == "sqlite"
 
     @property
@@ -387,7 +387,7 @@ class Options(BaseSettings):
                 " Put the key back: without it, stored secrets are lost."
             )
         try:
-            # O_EXCL: of two first starts at once, only one makes the key.
+            # O_EXCL: if two first starts run at once, only one creates the key.
             with os.fdopen(os.open(self.key_place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(Fernet.generate_key().decode("ascii") + "\n")
                 file.flush()
@@ -417,7 +417,7 @@ class Options(BaseSettings):
         return tuple(found)
 
     def doubtful(self) -> tuple[str, ...]:
-        """What a production start says and does all the same, a sentence each; empty with `dev`."""
+        """What a production start warns about but accepts, one sentence each; empty with `dev`."""
         if self.dev:
             return ()
         said = {
@@ -431,7 +431,7 @@ class Options(BaseSettings):
         )
 
     def _open_binds(self) -> list[tuple[str, str]]:
-        """Settings by which other machines reach a port of ours, with their addresses; every port there is."""
+        """Settings that let other machines reach a port of ours, with their addresses; covers every port."""
         binds = {"BIND": self.bind, "INGEST_BIND": self.ingest_bind, "OPERATIONS_BIND": self.operations_bind}
         return [(f"{PREFIX}{name}", bind) for name, bind in binds.items() if bind and not is_loopback(split_address(bind)[0])]
 
@@ -448,7 +448,7 @@ def openid_apps(options: Options) -> list[dict[str, Any]]:
             "secret": options.oidc_client_secret.get_secret_value(),
             "settings": {
                 "server_url": options.oidc_issuer,
-                "token_auth_method": "client_secret_basic",  # every provider has to take it (RFC 6749 section 2.3.1)
+                "token_auth_method": "client_secret_basic",  # every provider must support it (RFC 6749 section 2.3.1)
                 "email_authentication": True,
                 "verified_email": options.oidc_trust_email,
             },
@@ -469,12 +469,12 @@ def split_address(value: str) -> tuple[str, int]:
 
 
 def host_name(host: str) -> str:
-    """The host of "host:port", "host" or "[::1]:port", as a Host header has it: an IPv6 address in brackets."""
+    """The host of "host:port", "host" or "[::1]:port", as in a Host header: an IPv6 address in brackets."""
     return host if host.endswith("]") else host.rpartition(":")[0] or host
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this name or address leads only to this machine."""
+    """True if this name or address leads only to this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -19,13 +19,13 @@ from heliograph.options import Options, openid_apps, split_address
 HELIOGRAPH = Options.load()
 
 DEBUG = HELIOGRAPH.dev
-# Sessions and signatures of pages have keys of their own, derived, so that a leak of one kind never opens the other.
+# Sessions and page signatures have separate derived keys, so that a leak of one never opens the other.
 SECRET_KEY, *SECRET_KEY_FALLBACKS = (hmac.digest(key.encode("ascii"), b"heliograph pages", "sha256").hex() for key in HELIOGRAPH.keys)
 
 _base = urlsplit(HELIOGRAPH.base_url)
 _secure = _base.scheme == "https"
 
-# The server in front of Django asks for more: one Host, and with which port (`heliograph.web.limits`).
+# The server in front of Django checks more: a single Host, and its port (`heliograph.web.limits`).
 ALLOWED_HOSTS = HELIOGRAPH.hosts.names_at(split_address(HELIOGRAPH.bind)[0])
 CSRF_TRUSTED_ORIGINS = [HELIOGRAPH.base_url]
 ROOT_URLCONF = "heliograph.urls"
@@ -117,13 +117,13 @@ def _postgresql(options: Options) -> dict[str, dict[str, Any]]:
         "NAME": unquote(url.path.removeprefix("/")),
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),
-        # A host in the query may be the folder of a Unix socket.
+        # The query's host may be the folder of a Unix socket.
         "HOST": parameters.pop("host", unquote(url.hostname or "")),
         "PORT": str(url.port or ""),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }
-    # A process that is stopped inside a transaction holds its locks no longer than that: the server ends its session.
+    # A suspended process holds its locks no longer than this: the server ends its session.
     given = f"{parameters.pop('options', '')} -c idle_in_transaction_session_timeout={round(options.idle_in_transaction * 1000)}".strip()
     return {
         "default": {**common, "OPTIONS": {**parameters, "options": given}},
@@ -156,13 +156,13 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
-# Five wrong passwords, then 15 minutes' rest for that user; more by address. Behind a proxy the address is the one that trusted proxies
-# vouch for: heliograph.web.server has settled it before Django sees the request, and the scheme too.
+# Five wrong passwords, then that user is locked for 15 minutes; more are allowed per address. Behind a proxy the address is the one that
+# trusted proxies vouch for: heliograph.web.server has set it, and the scheme, before Django sees the request.
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/15m/key"}
-# Wrong passwords are counted by all processes of pages together. On SQLite there is one, which counts in its memory. Django's default keeps
-# 300 entries: guesses for others would push out those for one.
+# All page processes count wrong passwords together. On SQLite there is one process, which counts in memory. Django's default of 300 entries
+# is too few: guesses for other users would evict a user's count.
 _memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000, "CULL_FREQUENCY": 10}}
 CACHES = {
     "default": _memory if HELIOGRAPH.on_sqlite else {"BACKEND": "heliograph.accounts.shared_cache.SharedCache"},
@@ -171,13 +171,13 @@ CACHES = {
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _base.scheme
 SOCIALACCOUNT_ADAPTER = "heliograph.accounts.openid.OpenIdAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
-SOCIALACCOUNT_LOGIN_ON_GET = True  # a form that led to another site would be stopped by our own policy for browsers
+SOCIALACCOUNT_LOGIN_ON_GET = True  # our own browser policy would block a form that leads to another site
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": openid_apps(HELIOGRAPH)}}
 MFA_ADAPTER = "heliograph.accounts.adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Heliograph"
-MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute wrong
-MFA_ALLOW_UNVERIFIED_EMAIL = True  # an Administrator has entered the address
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # an Administrator entered the address
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TRUST_ENABLED = True
 MFA_TRUST_COOKIE_AGE = timedelta(days=30)
@@ -185,7 +185,7 @@ MFA_TRUST_COOKIE_NAME = "heliograph_trust"
 MFA_TRUST_COOKIE_HTTPONLY = True
 
 
-# --- what a browser may do
+# --- browser policy
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
 SESSION_COOKIE_NAME = "heliograph_session"
@@ -218,7 +218,7 @@ TIME_ZONE = "UTC"
 
 
 def _digest_of_static_files() -> str:
-    """Part of every static file's address, so that browsers keep files for a year and still see a new version at once."""
+    """Part of every static file's URL, so that browsers cache files for a year and still see a new version at once."""
     digest = hashlib.sha256(__version__.encode())
     for folder in (Path(__file__).parent / "web" / "static", PICTURES):
         for file in sorted(folder.rglob("*")):
@@ -257,9 +257,9 @@ def _mailer(options: Options) -> dict[str, Any]:
 MAILERS = {"default": _mailer(HELIOGRAPH)}
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = HELIOGRAPH.mail_from
 
-# Forms are small; files for import stream to disk.
+# Forms are small; import files stream to disk.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
-# A mapping of 500 rows has nine fields in each.
+# A mapping of 500 rows has nine fields per row.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 6_000
-# structlog sets up logging where a process starts (commands), not Django.
+# The commands set up logging (structlog) when a process starts, not Django.
 LOGGING_CONFIG = None

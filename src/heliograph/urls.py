@@ -1,4 +1,4 @@
-"""The one table of addresses: each noun has its own, in its package."""
+"""The root URL table: it includes each noun's own `urls.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place that joins the parts: what a worker is made of, which jobs there are, where doors open."""
+"""Joins the parts: what a worker is built from, which jobs there are, where doors open."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class AddressTaken(HeliographError):
 
 
 def open_database(options: Options, *, read_only: bool = False) -> Database:
-    """A connection of one's own, beside Django's: for the engine, recovery and housekeeping."""
+    """A new connection beside Django's: for the engine, recovery and housekeeping."""
     if options.on_sqlite:
         return open_sqlite(options.sqlite_file, read_only=read_only)
     return open_postgres(options.database_url, read_only=read_only, idle_timeout_ms=round(options.idle_in_transaction * 1000))
 
 
 def flight_folder(options: Options) -> Path:
-    """Where the workers of this machine keep their files of lanes in flight."""
+    """The folder of this machine's in-flight journals."""
     return options.data / "flight"
 
 
 def worker_setup(options: Options) -> Setup:
-    """A worker of this installation."""
+    """The parts of this installation's worker."""
     policy = options.everyones_policy
     return Setup(
         open_writer=lambda: open_database(options),
@@ -60,7 +60,7 @@ def worker_setup(options: Options) -> Setup:
 
 
 def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Reception:
-    """Where registrations come in by /ingest, for the doors of this process. A writer that dies takes the process with it; the supervisor starts it again."""
+    """The ingest side of /ingest, shared by the doors of this process. If its writer dies, so does the process; the supervisor restarts it."""
     from heliograph.engine.ingest.reception import Reception  # noqa: PLC0415 -- the engine does without, and without the memory of it
 
     return Reception(
@@ -73,7 +73,8 @@ def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: N
 
 
 def telling(options: Options) -> Callable[[], object]:
-    """Tells the workers that something was recorded: those of this start by its pipe, on PostgreSQL all of the database."""
+    """A function that tells the workers that something was recorded: this start's workers by its pipe, and on PostgreSQL all of the
+    database's."""
     from heliograph.engine.supervisor.wakeup_pipe import ringer  # noqa: PLC0415
 
     ring = ringer()
@@ -89,12 +90,12 @@ def telling(options: Options) -> Callable[[], object]:
 
 
 def listening(options: Options) -> Callable[[Callable[[], object]], object]:
-    """Has a worker woken by what others record (on SQLite its start's pipe is enough)."""
+    """A function that subscribes a worker to what other processes record (on SQLite the pipe is enough)."""
     return (lambda _wake: None) if options.on_sqlite else lambda wake: Listener(options.database_url, wake)
 
 
 def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Door:
-    """The door of HELIOGRAPH_INGEST_BIND. Raises StartError where the address is taken."""
+    """The door of HELIOGRAPH_INGEST_BIND. Raises AddressTaken if the address is not available."""
     from heliograph.engine.ingest.fast_door import Door  # noqa: PLC0415 -- as above
 
     host, port = split_address(options.ingest_bind)
@@ -105,7 +106,7 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
 
 
 def job_kinds() -> JobKinds:
-    """Every kind of job; only after Django is set up, since they stand on models."""
+    """Every kind of job. Call it only after Django is set up, because jobs use models."""
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.registrations import bulk_change  # noqa: PLC0415
     from heliograph.registrations.imports import job as importing  # noqa: PLC0415
@@ -115,7 +116,7 @@ def job_kinds() -> JobKinds:
 
 
 def paced_kinds() -> JobKinds:
-    """Kinds of jobs that mostly wait, for hours perhaps: they stand in no other's way, nor in each other's."""
+    """Kinds of jobs that mostly wait, perhaps for hours: they do not block other jobs or each other."""
     from heliograph.connections import release_job  # noqa: PLC0415
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
 
@@ -123,7 +124,7 @@ def paced_kinds() -> JobKinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """What runs on threads of the pages' process until it stops, by name: folding, the jobs, and the end of old uploads."""
+    """What runs on threads of the pages' process until it stops, by name: folding, jobs, and the deletion of old uploads."""
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
-"""What comments, docstrings and documents cite, and whether it is there.
+"""Which citations in comments, docstrings and documents lead nowhere.
 
-Each function below takes a text and the file that it stands in, and gives the citations of its kind that lead nowhere. How to cite what is said in
-CONTRIBUTING.md, "Where things are".
+Each function below takes a text and its file, and returns the broken citations of its kind. CONTRIBUTING.md, "Where things are", says how
+to cite.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def files() -> tuple[Path, ...]:
 
 @functools.cache
 def prose() -> tuple[Prose, ...]:
-    """All there is to read in them."""
+    """All prose in these files."""
     return tuple(
         each
         for path in files()
@@ -74,7 +74,7 @@ def _python(path: Path, text: str) -> Iterator[Prose]:
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Those with a body of their own before what is in it. Expressions are not looked into: no docstring stands there."""
+    """Statements, each before those in its body. Expressions are skipped, because they contain no docstrings."""
     for node in body:
         yield node
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.If):
@@ -82,7 +82,7 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _document(path: Path, text: str) -> Iterator[Prose]:
-    """Lines outside of code blocks, and the drawings of the design. Links are followed by test_docs.py; here only their words count."""
+    """Lines outside code blocks, and the drawings of the design. test_docs.py checks links; here only their words count."""
     inside = False
     for n, line in enumerate(text.splitlines(), 1):
         if line.startswith("```"):
@@ -116,12 +116,12 @@ READERS: dict[str, Callable[[Path, str], Iterator[Prose]]] = {
 }
 
 
-# ---- what is there ---------------------------------------------------------------------------------------------------------
+# ---- what exists -----------------------------------------------------------------------------------------------------------
 
 
 @functools.cache
 def _paths() -> frozenset[str]:
-    """Every path of a file, from the root and from any folder on the way to it; and every folder's."""
+    """Every path of a file or folder, from the root and from any folder on the way to it."""
     found: set[str] = set()
     for path in files():
         parts = path.relative_to(ROOT).parts
@@ -132,7 +132,7 @@ def _paths() -> frozenset[str]:
 
 @functools.cache
 def rules() -> frozenset[str]:
-    """The IDs that docs/reference/rules.md states, and those of the findings of docs/reference/security.md."""
+    """The IDs in docs/reference/rules.md, and those of the findings in docs/reference/security.md."""
     stated = ("docs/reference/rules.md", "docs/reference/security.md")
     return frozenset(
         id for page in stated for id in re.findall(r"^(?:\| |- )([A-Z]\d+)(?: \||:)", (ROOT / page).read_text("utf-8"), re.MULTILINE)
@@ -193,7 +193,7 @@ def _body(path: Path) -> list[ast.stmt]:
 
 @functools.cache
 def _stems() -> dict[str, list[Path]]:
-    """Modules of ours by their own name."""
+    """Our modules by their own names."""
     found: dict[str, list[Path]] = {}
     for module in (*source.modules(), *source.tests()):
         name = module.path.parent.name if module.path.stem == "__init__" else module.path.stem
@@ -210,7 +210,7 @@ FOREIGN = re.compile(
 
 
 def documents_that_are_not_here(text: str, path: Path) -> Iterator[str]:
-    """Papers from before the first line of code, and what a tracker holds: nobody who has only the repository can follow them."""
+    """References to documents outside the repository, or to a tracker: a reader with only the repository cannot follow them."""
     yield from (found[0] for found in FOREIGN.finditer(text))
 
 
@@ -220,7 +220,7 @@ _URL = re.compile(r"\b\w+://\S+|\b[\w.-]+\.(?:org|com|net|dev)/\S*|\bNode\.js")
 
 
 def paths(text: str, path: Path) -> Iterator[str]:
-    """A file by its path from the root, from the package, or by as much of it as names it; a folder of ours by its path from the root."""
+    """A file by its path from the root, from the package, or by a unique ending; one of our folders by its path from the root."""
     plain = _URL.sub("", text)
     yield from (found[1] for found in _FILE.finditer(plain) if found[1] not in _paths())
     for found in _FOLDER.finditer(plain):
@@ -316,7 +316,8 @@ _DATA = {
 
 
 def names(text: str, path: Path) -> Iterator[str]:
-    """A module or what stands in it: `store.gate`, `domain.snapshot.ConfigSource`; by less of its path, `lanes.choose`; or a library's, `select.epoll`."""
+    """A module or a name in it: `store.gate`, `domain.snapshot.ConfigSource`; also by a shorter path, `lanes.choose`; or a library's,
+    `select.epoll`."""
     for found in {*_NAME.findall(text), *_TREE.findall(text)}:
         first, *rest = found.split(".")
         if rest[-1] not in _ENDINGS and first not in _DATA and not _is_ours(first, rest) and not _is_of_a_library(found):
@@ -331,7 +332,7 @@ def _is_ours(first: str, rest: list[str]) -> bool:
 
 @functools.cache
 def _folders() -> dict[str, list[Path]]:
-    """Packages of ours by their own name."""
+    """Our packages by their own names."""
     found: dict[str, list[Path]] = {"tests": [ROOT / "tests"]}
     for place in (PACKAGE, ROOT / "tests"):
         for folder in place.rglob("*"):
@@ -360,7 +361,7 @@ def _is_of_a_library(name: str) -> bool:
 
 
 def _holds(body: list[ast.stmt], steps: list[str]) -> bool:
-    """Whether `Class.method` stands there; what a class inherits, or an instance gets, is not looked for."""
+    """True if `Class.method` is defined there; inherited members and instance attributes are not considered."""
     for step in steps:
         found = next((node for node in body if step in _named(node)), None)
         if found is None:

@@ -1,4 +1,4 @@
-"""Our own source, read as text and as syntax trees."""
+"""Our own source code, as text and as syntax trees."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Module:
         return self.name.split(".")[1] if "." in self.name else ""
 
     def place(self, node: ast.AST) -> str:
-        """Where a node stands, to click on."""
+        """The clickable place of a node."""
         return f"{self.path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
 
     @property
     def imported(self) -> Iterator[tuple[ast.AST, str]]:
-        """Every import, wherever it stands, by absolute name; `from a import b` counts as a and as a.b."""
+        """Every import, wherever it is, by absolute name; `from a import b` counts as a and as a.b."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -44,7 +44,7 @@ class Module:
 
 @functools.cache
 def modules() -> tuple[Module, ...]:
-    """All of the product but migrations."""
+    """All modules of the product except migrations."""
     return tuple(_read(path, PACKAGE.parent) for path in sorted(PACKAGE.rglob("*.py")) if "migrations" not in path.parts)
 
 
@@ -56,7 +56,7 @@ def tests() -> tuple[Module, ...]:
 
 @functools.cache
 def templates() -> tuple[Path, ...]:
-    """All templates of ours."""
+    """All our templates."""
     return tuple(sorted(PACKAGE.glob("*/templates/**/*.*")))
 
 
@@ -67,7 +67,7 @@ def _read(path: Path, root: Path) -> Module:
 
 
 def _names(node: ast.AST) -> set[str]:
-    """What a statement gives a name to."""
+    """The names that a statement binds."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return {node.name}
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
@@ -75,7 +75,7 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def is_there(path: Path, symbol: str) -> bool:
-    """Whether `module.Class.method` stands in the file."""
+    """True if `module.Class.method` exists in the file."""
     module, *steps = symbol.split(".")
     if module != path.stem or not path.is_file():
         return False

@@ -1,4 +1,4 @@
-"""What comments, docstrings, documents and names of tests cite is there (tests/architecture/citations.py says what counts as a citation)."""
+"""What comments, docstrings, documents and test names cite exists (tests/architecture/citations.py defines citations)."""
 
 from __future__ import annotations
 

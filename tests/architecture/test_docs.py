@@ -1,4 +1,4 @@
-"""What the docs say is what there is: settings, commands, links."""
+"""The docs match the code: settings, commands, links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guide and the pages belong together: every screen has its chapter, every link of the guide leads somewhere, every picture is shown."""
+"""The guide matches the pages: every screen has its chapter, every link of the guide leads somewhere, every picture is shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from heliograph.guide.folder import CONTENTS, GUIDE, PICTURES
 from heliograph.guide.places import PLACES, place_of
 
 REDIRECTS = {"start", "settings", "signal"}
-WORDS_OF_THE_ORIGINAL = {row.name for row in ROWS}  # names.md says what stands here instead
+WORDS_OF_THE_ORIGINAL = {row.name for row in ROWS}  # names.md says what is used here instead
 KEYS = {"Alt", "Backspace"}
 LARGEST = 110_000  # bytes of a picture
 CHAPTERS = [pytest.param(chapter, id=slug) for slug, chapter in guide().chapters.items()]
@@ -53,7 +53,7 @@ def test_every_link_of_a_chapter_leads_to_a_heading(chapter: Chapter) -> None:
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_reads_well_in_any_reader(chapter: Chapter) -> None:
-    """Headings go down one level at a time, pictures say what they show, and no HTML stands in the text."""
+    """Headings descend one level at a time, pictures have a description, and the text contains no HTML."""
     assert chapter.title
     levels = [1, *(section.level for section in chapter.text.sections if section.anchor)]
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), levels
@@ -64,7 +64,7 @@ def test_a_chapter_reads_well_in_any_reader(chapter: Chapter) -> None:
 
 @pytest.mark.parametrize("chapter", [each for each in CHAPTERS if each.id != "glossary"])
 def test_what_stands_in_bold_is_a_name_of_the_pages(chapter: Chapter) -> None:
-    """Bold is for names that a reader looks for on a page; what is only stressed stands in italics."""
+    """Bold is for names that a reader looks for on a page; emphasis is in italics."""
     text = (GUIDE / f"{chapter.slug}.md").read_text("utf-8")
     bold = {each.strip().rstrip(":.") for each in re.findall(r"\*\*([^*]+)\*\*", text)}
     assert not {
@@ -74,7 +74,7 @@ def test_what_stands_in_bold_is_a_name_of_the_pages(chapter: Chapter) -> None:
 
 @cache
 def written() -> str:
-    """Everything that pages are made of."""
+    """Everything that pages are built from."""
     parts = (
         path
         for path in source.PACKAGE.rglob("*")

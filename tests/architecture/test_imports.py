@@ -1,4 +1,4 @@
-"""Who may import what, beyond the layers that import-linter keeps (pyproject.toml)."""
+"""Import rules beyond the layers that import-linter checks (pyproject.toml)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 from tests.architecture import source
 
-# Parts of the standard library with a clock, a world or chance in them.
+# Parts of the standard library with a clock, I/O or randomness.
 IMPURE = {
     "asyncio", "concurrent", "ctypes", "ftplib", "glob", "http", "logging", "mmap", "multiprocessing", "os", "pathlib", "platform", "random", "sched",
     "secrets", "select", "selectors", "shelve", "shutil", "signal", "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "sys",
@@ -15,7 +15,7 @@ IMPURE = {
 }  # fmt: skip
 CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}
 
-# Whoever can open a connection to somebody else.
+# Modules that can open a connection to another server.
 CLIENTS = {
     "aiohttp",
     "ftplib",
@@ -29,12 +29,13 @@ CLIENTS = {
     "urllib3",
     "urllib.request",
 }
-# Commands and the programs behind them ask our own processes, on loopback. Signing in asks the provider that the operator has set up, by allauth: only its error is known here.
+# Commands and the programs behind them call our own processes, on loopback. Signing in calls the provider that the operator configured,
+# through allauth: only its exception is known here.
 ASK_OURSELVES = {
     **{package: {"http.client", "urllib.request"} for package in ("commands", "stage", "bench", "verify", "demo")},
     "administration": {"requests", "requests.RequestException"},
 }
-# Servers and supervisors listen; that is all the socket module is for there.
+# Servers and supervisors only listen with the socket module.
 LISTENERS = {"outbound", "engine", "commands", "web", "stage", "bench", "verify", "demo"}
 
 
@@ -56,7 +57,7 @@ def test_the_domain_has_no_clock() -> None:
         if module.package != "domain":
             continue
         for node in ast.walk(module.tree):
-            # `now` comes as a parameter (rule 11); datetime.fromtimestamp(x, tz) is a conversion when it has a time zone.
+            # `now` is a parameter (rule 11); datetime.fromtimestamp(x, tz) with a time zone is only a conversion.
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS:
                 converts = node.func.attr == "fromtimestamp" and len(node.args) + len(node.keywords) == 2
                 if ast.unparse(node.func.value) in {"datetime", "date", "datetime.datetime", "datetime.date"} and not converts:
@@ -88,7 +89,7 @@ def test_only_what_listens_or_sends_opens_sockets() -> None:
 
 
 def test_no_user_given_regular_expression_can_run() -> None:
-    """A pattern is a constant: Python's engine can stand for hours on a hostile one."""
+    """A pattern is a constant: Python's engine can take hours on a hostile one."""
     wrong = []
     for module in source.modules():
         for node in ast.walk(module.tree):
@@ -111,7 +112,7 @@ def test_no_user_given_regular_expression_can_run() -> None:
 
 
 def test_annotations_are_never_evaluated_at_import() -> None:
-    """`from __future__ import annotations` stands in every module, but where a library reads annotations to build a class."""
+    """`from __future__ import annotations` is in every module, except where a library reads annotations to build a class."""
     wrong = []
     for module in source.modules():
         names = {name for _, name in module.imported}
@@ -123,7 +124,7 @@ def test_annotations_are_never_evaluated_at_import() -> None:
 
 
 def test_no_test_imports_a_module_of_tests() -> None:
-    """What several tests use lies in a module of its own, so that each file of tests can be read and run alone."""
+    """Shared code of tests is in modules of its own, so that each test file can be read and run alone."""
     wrong = [
         f"{module.place(node)}: {name}"
         for module in source.tests()

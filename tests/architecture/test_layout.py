@@ -1,4 +1,4 @@
-"""Style sheets, scripts and templates: short lines, and in style sheets one selector and one declaration a line."""
+"""Style sheets, scripts and templates: short lines; in style sheets one selector and one declaration a line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCRIPTS = sorted(STATIC.glob("*.js"))
 TEMPLATES = [path for path in source.templates() if path.suffix == ".html"]
 COMPONENTS = sorted((source.PACKAGE / "web" / "templates" / "components").glob("*.html"))
 
-# Comments, quoted text and what stands in parentheses may hold any sign.
+# Comments, quoted text and parentheses may contain any character.
 _OPAQUE = re.compile(r"/\*.*?\*/|\"[^\"\n]*\"", re.DOTALL)
 _PARENTHESES = re.compile(r"\([^()]*\)")
 
@@ -26,7 +26,7 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def crowded(style: str) -> list[tuple[int, str]]:
-    """The lines of a style sheet that hold more than one declaration, selector or rule, by number."""
+    """The numbers and texts of style sheet lines with more than one declaration, selector or rule."""
     text = _OPAQUE.sub(_blank, style)
     while _PARENTHESES.search(text):
         text = _PARENTHESES.sub(_blank, text)

@@ -1,4 +1,4 @@
-"""What a process does without, it does not load: the engine and the edge stand on plain SQL."""
+"""The engine and the edge load only what they need: they use plain SQL."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SQL = re.compile(
     re.IGNORECASE,
 )
 
-# The named exceptions of rule 1. Each says which right it has.
+# The named exceptions of rule 1, each with its reason.
 EXCEPTIONS: dict[str, str] = {}
 
 
@@ -51,7 +51,7 @@ def test_no_orm_call_writes_them_elsewhere() -> None:
 
 
 def test_no_form_saves_them() -> None:
-    """No ModelForm and no ModelAdmin: forms hand an upsert to record()."""
+    """No ModelForm and no ModelAdmin: forms pass an upsert to record()."""
     wrong = [
         module.place(node)
         for module in _outside_recording()
@@ -63,7 +63,7 @@ def test_no_form_saves_them() -> None:
 
 
 def _writing(tree: ast.AST) -> Iterator[ast.Constant]:
-    """The strings below `tree` that are SQL which writes them."""
+    """The strings below `tree` with SQL that writes them."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
             yield node

@@ -1,4 +1,4 @@
-"""Every rule is held somewhere and tried by name, or stands in the list of what is not yet built (docs/reference/rules.md)."""
+"""Every rule is cited in code and tested by name, or listed as not built yet (docs/reference/rules.md)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_YET = dict(re.findall(r"^- ([A-Z]\d+): (.*)$", WAITING, re.MULTILINE))
 
 
 def tried() -> set[str]:
-    """The IDs that tests carry in their names."""
+    """The rule IDs in the names of tests."""
     return {
         found[1]
         for module in source.tests()

@@ -1,4 +1,4 @@
-"""Templates: every visible string goes through gettext, and nothing the strict CSP would refuse stands in them."""
+"""Templates: every visible string goes through gettext, and nothing in them violates the strict CSP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.architecture import source
 
-# Names and signs that no language changes.
+# Names and signs that are the same in every language.
 UNTRANSLATED = {"Heliograph", "UTC", "JSON", "URL", "ID", "API", "CSV", "HTTP", "curl", "ms"}
 SPOKEN_ATTRIBUTES = {
     "alt",
@@ -22,7 +22,7 @@ SPOKEN_ATTRIBUTES = {
     "placeholder",
     "title",
 }
-# What is typed into a command line is the same in every language.
+# Command lines are the same in every language.
 NOT_SHOWN = {"script", "style", "svg", "code"}
 
 _COMMENTS = re.compile(r"\{#.*?#\}|\{%\s*comment\b.*?\{%\s*endcomment\s*%\}", re.DOTALL)
@@ -34,7 +34,7 @@ _LETTER = re.compile(r"[^\W\d_]{2,}")
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Takes the match away and keeps its lines, so that places stay right."""
+    """Removes the match but keeps its lines, so that line numbers stay right."""
     return "\n" * match.group().count("\n")
 
 
@@ -76,7 +76,7 @@ class Visible(html.parser.HTMLParser):
 
 
 def untranslated(text: str) -> list[tuple[int, str]]:
-    """Line and text of what would be shown without translation."""
+    """Line and text of strings that would be shown untranslated."""
     for pattern in (_COMMENTS, _TRANSLATED, _ATTRIBUTES, _TAGS):
         text = pattern.sub(_blank, text)
     parser = Visible()

@@ -1,4 +1,4 @@
-"""House rules on words: names of modules, strings that people read, sleeps."""
+"""Rules about words: names of modules, visible strings; and no sleeping."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.architecture import source
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "base_utils", "tools", "stuff"}
 SHOWN = {"label", "help_text", "verbose_name", "verbose_name_plural", "empty_label"}
 MESSAGES = {"debug", "info", "success", "warning", "error", "add_message"}
-# Commands speak English on the terminal; domain and store talk to programs.
+# Commands print English on the terminal; domain and store talk to programs.
 PAGES = {
     *("accounts", "web", "jobs", "deliveries", "setup", "registrations", "connections", "mappings", "presets", "flows"),
     *("retry", "timeline", "insights", "administration", "guide"),
@@ -45,7 +45,7 @@ def test_strings_that_people_read_go_through_gettext() -> None:
 
 
 def test_no_test_sleeps() -> None:
-    """Wait for what must become true: tests/waiting.py. The receiver plays slow targets."""
+    """Wait for a condition instead: tests/waiting.py. The receiver simulates slow targets."""
     own = {source.ROOT / "tests" / name for name in ("waiting.py", "postgres.py", "receiver.py", "authority.py")}
     wrong = [
         module.place(node)

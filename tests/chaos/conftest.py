@@ -1,4 +1,4 @@
-"""What the tests of crowds and kills share with those of the engine: the receiver and the stage of the story."""
+"""What the tests of crowds and kills share with those of the engine: the receiver and the story."""
 
 from __future__ import annotations
 

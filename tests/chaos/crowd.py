@@ -1,6 +1,7 @@
-"""A crowd on one account: recorders, workers, savers, a person who submits and pauses, destinations that move (docs/design/recording.md, docs/design/queue.md).
+"""A crowd on one account: recorders, workers, savers, a person who submits and pauses, destinations that move (docs/design/recording.md,
+docs/design/queue.md).
 
-Each on threads and connections of its own, all through the product's own calls; what they do is drawn from a seed.
+Each runs on its own threads and connections, through the product's own calls; a seed determines their actions.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ STATUSES = ("Pre-Registered", "Attended", "Cancelled", "New")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of it. pause: seconds between a recorder's batches."""
+    """The size of the crowd. pause: seconds between a recorder's batches."""
 
     seconds: float
     recorders: int = 3
@@ -40,16 +41,16 @@ class Size:
 
 @dataclass(slots=True)
 class Crowd:
-    """One trial. `run` returns once everything that was recorded has ended."""
+    """One trial. `run` returns once everything recorded has ended."""
 
     story: Story
     size: Size
     ledger: Ledger = field(init=False)
     places: dict[str, list[int]] = field(init=False)
-    """Destination -> the connections that it changes between."""
+    """Destination -> the connections between which it switches."""
     flow: int = field(init=False)
     done: dict[str, int] = field(default_factory=dict)
-    """What was done how often, for the report."""
+    """How often each action was done, for the report."""
     longest_save: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
     _errors: list[BaseException] = field(default_factory=list)
@@ -115,10 +116,11 @@ class Crowd:
     def _did(self, what: str, times: int = 1) -> None:
         self.done[what] = self.done.get(what, 0) + times
 
-    # ---- those who take part
+    # ---- the participants
 
     def _record(self, number: int) -> None:
-        """Batches over hot registrations, with keys; now and then an item of another recorder again, perhaps just while that one records it."""
+        """Records batches over hot registrations, with keys; sometimes repeats an item of another recorder, perhaps while that is still
+        recording it."""
         draw = random.Random(f"{self.size.seed}-{number}")
         db = self.story.open()
         source = Committed(db, ConfigCache())
@@ -151,12 +153,12 @@ class Crowd:
         if answer.outcome is ItemOutcome.RUNNING:
             return
         assert answer.is_recorded, answer
-        assert answer.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED), answer  # each mark is new, and so are the data
+        assert answer.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED), answer  # each mark is new, and so is the data
         assert item.key is not None
         self._promise(str(item.document["code"]), answer.version, item.key)
 
     def _promise(self, code: str, version: int, mark: str) -> None:
-        """A repeated key has to be given the answer that it had before."""
+        """A repeated key must get its previous answer."""
         now = (code, version)
         before = self._promised.setdefault(mark, now)
         assert before == now, (mark, before, version)
@@ -164,7 +166,7 @@ class Crowd:
             self.ledger.accept(code, version, mark)
 
     def _save(self) -> None:
-        """A saver of configuration: of the account, and of an event."""
+        """Saves configuration: of the account, and of an event."""
         n = 0
         while not self._stop.wait(0.15):
             n += 1
@@ -177,7 +179,7 @@ class Crowd:
             self._did("saved")
 
     def _submit(self) -> None:
-        """A person who submits what waits in the Retry Queue."""
+        """Submits what waits in the Retry Queue."""
         db = self.story.open()
         while not self._stop.wait(0.2):
             waiting = db.all("SELECT id FROM action WHERE state = 2 ORDER BY id DESC LIMIT 5")
@@ -186,7 +188,7 @@ class Crowd:
         db.close()
 
     def _move(self) -> None:
-        """Somebody who gives destinations other connections: their lanes change slots, and with them their workers."""
+        """Gives destinations other connections: their lanes change slots, and thus workers."""
         at = dict.fromkeys(self.places, 0)
         draw = random.Random(self.size.seed)
         while not self._stop.wait(0.7):
@@ -197,7 +199,7 @@ class Crowd:
             self._did("moved")
 
     def _pause(self) -> None:
-        """Somebody who pauses connections and lets them go on."""
+        """Pauses connections and resumes them."""
         draw = random.Random(self.size.seed + 1)
         paused: int | None = None
         while True:

@@ -1,6 +1,7 @@
-"""Counts from outside: what recorders were answered against what a real receiver got, never by our own tables (D1, D2).
+"""Counts from outside: the answers that recorders got compared with the requests that a real receiver got, never with our own tables (D1,
+D2).
 
-Every document carries a value of its own in `first_name`, its mark, which the mapping sends on: so a request says which version it is of.
+Every document has its own value in `first_name`, its mark, which the mapping sends on: so a request tells its version.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from tests.receiver import Answer, Received
 from heliograph.domain.delivery.action import Does
 
 type Kind = Literal["ok", "refused", "lost", "broken"]
-"""How the receiver answers: lost applies the request and gives no answer, broken gives none and applies nothing."""
+"""How the receiver answers. lost: applies the request and gives no answer; broken: gives none and applies nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A version of a registration that a recorder was answered for."""
+    """A version of a registration that a recorder got an answer for."""
 
     code: str
     version: int
@@ -30,7 +31,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """A request as the receiver took it. until: monotonic seconds, when its answer left; applied: its data counts there."""
+    """A request as the receiver got it. until: monotonic seconds when its answer was sent; applied: its data counts there."""
 
     destination: str
     code: str
@@ -47,7 +48,7 @@ class Got:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """How often the receiver does what, by share of the marks: deterministic, so that a run says the same of a mark twice."""
+    """How often the receiver does what, as shares of the marks: deterministic, so a run treats a mark the same way twice."""
 
     refused: float = 0.06
     lost: float = 0.02
@@ -56,7 +57,7 @@ class Trouble:
     delay: float = 0.05
 
     def kind(self, destination: str, mark: str, times: int) -> Kind:
-        """The answer to the `times`-th request of a mark, from 1: what goes wrong does so once or twice, then all is well."""
+        """The answer to the `times`-th request of a mark, from 1: troubles happen once or twice, then everything succeeds."""
         roll = zlib.crc32(f"{destination} {mark}".encode()) % 10_000 / 10_000
         for kind, share in (("refused", self.refused), ("lost", self.lost), ("broken", self.broken)):
             if roll < share:
@@ -70,7 +71,7 @@ class Trouble:
 
 @dataclass(slots=True)
 class Ledger:
-    """What was promised, and what came. destinations: name -> what a request does there; a path is "/name" or "/name-2"."""
+    """What was promised, and what arrived. destinations: name -> what a request does there; a path is "/name" or "/name-2"."""
 
     destinations: dict[str, Does]
     trouble: Trouble = field(default_factory=Trouble)
@@ -94,26 +95,26 @@ class Ledger:
         return Answer(delay=delay, then="answer" if kind == "ok" else "reset")
 
     def accept(self, code: str, version: int, mark: str) -> None:
-        """A recorder's side: it was told that this version is recorded."""
+        """The recorder's side: it was told that this version is recorded."""
         with self._lock:
             self.accepted.append(Accepted(code, version, mark))
 
     def verdict(self) -> Verdict:
-        """What of it went wrong."""
+        """The faults found."""
         return Verdict(self)
 
 
 class Verdict:
-    """Everything that may not happen, as lists that a failure shows; empty where all is well."""
+    """Everything that may not happen, as lists that a failure shows; empty if all is well."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._versions = {a.mark: a for a in ledger.accepted}
         self.unknown = sorted({g.mark for g in ledger.got if g.mark not in self._versions})
-        """Marks that were sent though no recorder was answered for them: of one that was cut off, at most."""
+        """Marks that were sent although no recorder got an answer for them: at most those of one that was cut off."""
         self.versions_not_once = _not_once([(a.code, a.version) for a in ledger.accepted])
         self.lost: list[tuple[str, str, int]] = []
         self.repeated: list[Got] = []
-        """Sent again although it had been answered with success."""
+        """Sent again although they had been answered with success."""
         self.older_after_newer: list[Got] = []
         self.out_of_order: list[Got] = []
         """First attempts at a destination that adds."""
@@ -129,7 +130,7 @@ class Verdict:
                 self._lane(does, came)
 
     def _missing(self, name: str, does: Does, lanes: dict[str, list[Got]], accepted: list[Accepted]) -> None:
-        """At a destination that updates, what a newer version overtook may be missing; what it could not overtake may not."""
+        """At a destination that updates, superseded versions may be missing; others may not."""
         applied = {(g.code, g.mark) for came in lanes.values() for g in came if g.applied}
         newest: dict[str, int] = collections.defaultdict(int)
         if does is Does.UPDATES:
@@ -168,7 +169,7 @@ class Verdict:
         self.uids_not_one += [(mark, str(found)) for mark, found in uids.items() if len(found) > 1]
 
     def assert_sound(self, *, repeated: int = 0) -> None:
-        """repeated: how many repeats are allowed, as many as were in flight when a process was killed."""
+        """repeated: how many repeats are allowed: as many as were in flight when a process was killed."""
         assert not self.lost, (len(self.lost), self.lost[:5])
         assert not self.older_after_newer, self.older_after_newer[:5]
         assert not self.out_of_order, self.out_of_order[:5]
@@ -179,7 +180,7 @@ class Verdict:
 
 
 def _not_once(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Versions that two answers claim, and gaps in a registration's versions."""
+    """Versions claimed by two answers, and gaps in a registration's versions."""
     wrong = [key for key, n in collections.Counter(found).items() if n > 1]
     by_code: dict[str, set[int]] = collections.defaultdict(set)
     for code, version in found:

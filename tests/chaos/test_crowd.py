@@ -29,7 +29,7 @@ def tried(story: Story, size: Size) -> None:
 
 
 def workers(story: Story, wanted: int) -> int:
-    """SQLite has one owner of all slots."""
+    """On SQLite one worker owns all slots."""
     return 1 if story.db.vendor == "sqlite" else wanted
 
 

@@ -1,4 +1,4 @@
-"""`heliograph import` of a large file: flat memory, and killed in each of its phases it goes on where it was (I3, I4)."""
+"""`heliograph import` of a large file: flat memory; killed in each of its phases, it continues where it was (I3, I4)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEGABYTE = 1024
 
 
 def large(path: Path, rows: int) -> int:
-    """Writes so many registrations of ten events; one in a thousand has a code that another has. How many those are."""
+    """Writes `rows` registrations of ten events; one in a thousand repeats another's code. Returns how many do."""
     bad = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write("event code,code,first name,last name,email,notes\n")
@@ -34,7 +34,7 @@ def large(path: Path, rows: int) -> int:
 
 
 def resident(process: Process) -> int:
-    """Kilobytes of memory that it has in use."""
+    """Its resident memory in kilobytes."""
     try:
         text = Path(f"/proc/{process.pid}/status").read_text()
     except OSError:
@@ -43,19 +43,19 @@ def resident(process: Process) -> int:
 
 
 class Import:
-    """The command on one file, started as often as it is killed."""
+    """The command on one file, restarted after each kill."""
 
     def __init__(self, start: Starter, facts: DatabaseFacts, file: Path) -> None:
         self.start, self.facts = start, facts
         self.command = ("import", str(file), "--account", "ACME", "--create", "events", "--json")
 
     def at(self) -> tuple[str, int]:
-        """The job's phase and the rows that are done."""
+        """The job's phase and the rows done."""
         _, phase, done = newest_job(self.facts)
         return phase, done
 
     def killed_in(self, phase: str, after: int) -> None:
-        """Runs it until it is there, and kills it."""
+        """Runs it up to this point, and kills it."""
         process = self.start(*self.command)
 
         def there() -> bool:
@@ -67,7 +67,7 @@ class Import:
         process.kill()
 
     def to_the_end(self, timeout: float) -> tuple[dict[str, Any], list[tuple[float, int]]]:
-        """Runs it; its answer, and its memory as it went: (seconds, kilobytes)."""
+        """Runs it to its end. Returns its answer, and its memory over time: (seconds, kilobytes)."""
         process, began = self.start(*self.command), time.monotonic()
         samples: list[tuple[float, int]] = []
 

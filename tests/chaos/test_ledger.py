@@ -1,4 +1,4 @@
-"""The counts themselves are counted: what is wrong on purpose is seen."""
+"""Checks the ledger itself: deliberate faults are found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heliograph.domain.delivery.action import Does
 
 
 def ledger(does: Does, *came: tuple[int, Kind], accepted: int = 3) -> Ledger:
-    """One registration with so many versions, and the requests that came: (version, how it was answered), a second apart."""
+    """One registration with `accepted` versions, and the requests that arrived: (version, how it was answered), a second apart."""
     made = Ledger({"crm": does})
     for version in range(1, accepted + 1):
         made.accept("R1", version, f"m{version}")

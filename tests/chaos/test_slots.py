@@ -1,4 +1,5 @@
-"""Workers come and go under load with a fast receiver: each has its share of the slots within 10 seconds, and nothing is lost (docs/design/queue.md, section 3)."""
+"""Workers start and stop under load with a fast receiver: each has its share of the slots within 10 seconds, and nothing is lost
+(docs/design/queue.md, section 3)."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ TARGETS = {"record": True, "message": False, "other-record": True, "other-messag
 
 @pytest.mark.timeout(300)
 def test_D1_slots_are_shared_while_workers_come_and_go(database: DatabaseFacts, heliograph: Starter, tmp_path: Path) -> None:
-    if database.vendor == "sqlite":  # one owner has them all, and no worker may stand beside it
+    if database.vendor == "sqlite":  # one owner has them all, and no second worker may run
         process = heliograph.run("worker")
         assert process.returncode == 1
         assert "needs PostgreSQL" in process.output

@@ -1,4 +1,4 @@
-"""One migrated database per module, opened as the engine opens it. Every test works in an account of its own (`tests.factories`)."""
+"""One migrated database per module, opened like the engine's. Every test uses its own account (`tests.factories`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heliograph.store.database import Database, open_postgres, open_sqlite
 
 
 def opened(facts: DatabaseFacts, *, read_only: bool = False) -> Database:
-    """A connection of its own to a database."""
+    """A separate connection to a database."""
     if facts.vendor == "sqlite":
         return open_sqlite(facts.data / "heliograph.db", read_only=read_only)
     return open_postgres(facts.url, read_only=read_only)
@@ -20,7 +20,7 @@ def opened(facts: DatabaseFacts, *, read_only: bool = False) -> Database:
 
 @pytest.fixture(scope="module")
 def store_facts(databases: Databases) -> Iterator[DatabaseFacts]:
-    """A database of this module's own."""
+    """This module's own database."""
     with databases.migrated() as facts:
         yield facts
 

@@ -1,4 +1,4 @@
-"""An account with a little of everything, made by the services."""
+"""An account with a bit of everything, created by the services."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Acme:
-    """The account and what it has, by name."""
+    """The account and its contents, by name."""
 
     account: Account
     tags: dict[str, Tag] = field(default_factory=dict)
@@ -123,6 +123,6 @@ def acme() -> Acme:
 
 @contextmanager
 def inside(made: Acme) -> Iterator[None]:
-    """The account's own rows."""
+    """Inside the account's scope."""
     with scope(account=made.pk):
         yield

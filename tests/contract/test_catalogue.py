@@ -1,7 +1,7 @@
 """The whole catalogue after `migrate`, compared with one checked-in list per vendor (docs/design/security.md, section 1).
 
-Django's SQLite remakes a table on any alteration, and silently drops triggers and other hand-made things: this sees it. Write the lists
-again after a migration, and read the difference before it is committed:
+Django recreates a SQLite table on any alteration, and silently drops triggers and other handmade objects: this test notices. Regenerate the
+lists after a migration, and review the diff before committing:
 
     HELIOGRAPH_TEST_WRITE_CATALOGUE=1 pytest tests/contract/test_catalogue.py
     HELIOGRAPH_TEST_DATABASE=postgres HELIOGRAPH_TEST_WRITE_CATALOGUE=1 pytest tests/contract/test_catalogue.py
@@ -39,7 +39,7 @@ POSTGRES = {
             LEFT JOIN pg_collation l ON l.oid = a.attcollation AND l.collname <> 'default'
         WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped""",
     "index": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
-    # NOT NULL is a constraint of its own since PostgreSQL 18; the columns say it on every version.
+    # NOT NULL is a separate constraint since PostgreSQL 18; the columns show it on every version.
     "constraint": """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
         WHERE connamespace = 'public'::regnamespace AND contype <> 'n' AND conrelid <> 0""",
@@ -90,7 +90,7 @@ def test_the_catalogue_is_the_checked_in_one(catalogue: str, fresh_database: Dat
 
 
 def test_every_reference_between_rows_of_an_account_is_guarded(catalogue: str, vendor: str) -> None:
-    """A foreign key from one table with an account to another needs its guard: whoever adds one is told here."""
+    """A foreign key between two tables with accounts needs its guard: this test tells whoever adds one."""
     missing = []
     for model in apps.get_models():
         names = {field.column for field in model._meta.concrete_fields}
@@ -111,7 +111,7 @@ def test_models_and_migrations_agree(db: None) -> None:
 
 @pytest.mark.parametrize("app", ["store", "flows", "jobs"])
 def test_each_app_migrates_from_empty(app: str, empty_database: DatabaseFacts) -> None:
-    """Alone, with nothing but what it depends on: no dependency is forgotten."""
+    """Each app alone with its dependencies: no dependency is missing."""
     done = subprocess.run(
         [sys.executable, "-m", "django", "migrate", app, "--verbosity", "0"],
         env=empty_database.env(DJANGO_SETTINGS_MODULE="heliograph.settings"),

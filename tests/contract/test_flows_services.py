@@ -137,7 +137,7 @@ def test_P12_what_a_flow_uses_is_not_deletable(made: Acme) -> None:
     config = made.config()
     assert not config.connections
     assert not config.mappings
-    with made.setting_up() as s:  # its name is free again
+    with made.setting_up() as s:  # its name is available again
         save_mapping(s, Mapping("Lead"))
 
 
@@ -195,7 +195,7 @@ def test_F2_making_a_running_flow_incomplete_asks_first(made: Acme) -> None:
     assert made.flow_facts().statuses
     with made.setting_up() as s:
         assert not flows.save_flow(s, facts, facts.id, confirmed=True).is_complete
-    with made.setting_up() as s:  # it does not run: nothing to ask
+    with made.setting_up() as s:  # it does not run: nothing to confirm
         flows.save_flow(s, replace(facts, watch=None), facts.id)
 
 
@@ -211,7 +211,7 @@ def test_F8_destinations_keep_their_ids(made: Acme) -> None:
         flows.save_flow(s, replace(facts, destinations=(second,)), facts.id)
     with scope(account=made.pk):
         assert DestinationRow.objects.get(pk=first.id).removed_at is not None
-    with pytest.raises(Invalid, match="no destination"), made.setting_up() as s:  # what was removed does not come back
+    with pytest.raises(Invalid, match="no destination"), made.setting_up() as s:  # a removed destination does not return
         flows.save_flow(s, replace(facts, destinations=(first,)), facts.id)
 
 
@@ -269,7 +269,7 @@ def test_P12_deleting_a_lists_last_tag_makes_the_flow_incomplete(made: Acme) -> 
     with made.setting_up() as s:
         vip = save_tag(s, TagFacts("VIP", frozenset({TagKind.REGISTRATION_PROPERTY}))).pk
     facts = made.flow_facts()
-    # A list that is not required: emptied by a deletion it would widen the rule, so it makes the flow incomplete too.
+    # An optional list: emptying it by a deletion would widen the rule, so it makes the flow incomplete too.
     with made.setting_up() as s:
         flows.save_flow(s, replace(facts, watch=Watch.REGISTRATION, properties=(vip,)), facts.id)
         delete_tag(s, vip)
@@ -383,7 +383,7 @@ def test_the_loader_compiles_a_version_once_and_forgets_the_oldest(made: Acme) -
         source.event(999_999)
 
 
-# --- what a fix cures, what a deletion ends
+# --- what a fix resolves, what a deletion ends
 
 
 def register(made: Acme, code: str, status: str) -> None:
@@ -416,7 +416,7 @@ def test_P12_deleting_a_flow_ends_its_actions_as_failed(made: Acme) -> None:
     with scope(account=made.pk):
         assert [(a.state, a.cause) for a in Action.objects.all()] == [(Action.FAILED, "flow_deleted")]
         assert [(j.queue, j.cause) for j in Judgement.objects.all()] == [(3, "flow_deleted")]
-        assert FlowRow.objects.get(pk=pk(made.flow)).deleted_at is not None  # its figures name it
+        assert FlowRow.objects.get(pk=pk(made.flow)).deleted_at is not None  # its figures refer to it
     assert pk(made.flow) not in made.config().flows
 
 

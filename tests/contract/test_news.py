@@ -1,4 +1,4 @@
-"""How workers hear of what other processes recorded (docs/design/processes.md, section 5)."""
+"""How workers are told what other processes recorded (docs/design/processes.md, section 5)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from heliograph.wiring import listening
 
 @dataclass
 class Ear:
-    """Counts what it is told."""
+    """Counts its calls."""
 
     heard: int = 0
 
@@ -31,7 +31,7 @@ class Ear:
 def test_workers_hear_what_another_process_recorded_again_after_a_lost_session(
     store_facts: DatabaseFacts, store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if store_facts.vendor == "sqlite":  # one worker owns everything, and looks by itself
+    if store_facts.vendor == "sqlite":  # one worker owns everything, and polls by itself
         before = threading.active_count()
         assert listening(Options.load())(Ear()) is None
         assert threading.active_count() == before
@@ -39,7 +39,7 @@ def test_workers_hear_what_another_process_recorded_again_after_a_lost_session(
     monkeypatch.setattr(notify, "AGAIN_AFTER", 0.05)
     ears = Ear(), Ear()
     with closing(Listener(store_facts.url, ears[0])), closing(Listener(store_facts.url, ears[1])), closing(Teller(store_facts.url)) as tell:
-        until(lambda: all(ear.heard == 1 for ear in ears))  # they listen, and look at what was recorded before
+        until(lambda: all(ear.heard == 1 for ear in ears))  # they listen, and check what was recorded before
         tell()
         until(lambda: all(ear.heard == 2 for ear in ears))
         monkeypatch.setattr(notify, "REST", 0.3)
@@ -47,7 +47,7 @@ def test_workers_hear_what_another_process_recorded_again_after_a_lost_session(
         until(lambda: ears[0].heard == 3)
         for _ in range(50):
             tell()
-        until(lambda: ears[0].heard == 4)  # many are told as one
+        until(lambda: ears[0].heard == 4)  # many notifications arrive as one
         store.all(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'heliograph news' AND datname = current_database()"
         )

@@ -112,7 +112,7 @@ def test_P12_a_kind_in_use_cannot_be_taken_from_a_tag(made: Acme) -> None:
     with pytest.raises(InUse) as refused, made.setting_up() as s:
         save_tag(s, TagFacts("Registered", frozenset({TagKind.EVENT})), tag.pk)
     assert {use.kind for use in refused.value.uses} == {"registration status", "flow"}
-    with made.setting_up() as s:  # the other one is used nowhere
+    with made.setting_up() as s:  # nothing uses the other one
         save_tag(s, TagFacts("Registered", frozenset({TagKind.REGISTRATION_STATUS})), tag.pk)
 
 
@@ -167,7 +167,7 @@ def test_P12_a_deleted_tag_is_taken_off_events_quietly(made: Acme) -> None:
     assert last.quiet
 
 
-# --- events and what is set up in them
+# --- events and their set-up
 
 
 def test_P10_each_save_of_an_event_makes_one_change(made: Acme) -> None:

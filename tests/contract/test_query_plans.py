@@ -1,5 +1,5 @@
-"""The hot statements, and those of pages, explained on tables of a size that matters: none reads a whole hot table, or all of an account's rows
-(D9; docs/design/queue.md, section 1)."""
+"""The plans of the hot statements, and of the pages' statements, on tables of realistic size: none reads a whole hot table, or all rows of
+an account (D9; docs/design/queue.md, section 1)."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ FILL = {
 
 @pytest.fixture(scope="module")
 def large(databases: Databases) -> Iterator[tuple[DatabaseFacts, int]]:
-    """A database with so many registrations, lanes and actions, a tenth of them open, and the account that has them all."""
+    """A database with many registrations, lanes and actions, a tenth of them open, and the account that owns them."""
     with databases.migrated() as facts:
         db = opened(facts)
         s = account_setup(db)
@@ -101,7 +101,7 @@ def large(databases: Databases) -> Iterator[tuple[DatabaseFacts, int]]:
 
 @pytest.fixture
 def explaining(large: tuple[DatabaseFacts, int]) -> Iterator[Explaining]:
-    """It, explained; whatever a test does is rolled back, and at its end nothing has been read whole."""
+    """The same database with explained statements; changes are rolled back, and at the end no table may have been read whole."""
     db = opened(large[0])
     made = Explaining(db)
     try:
@@ -115,7 +115,7 @@ def explaining(large: tuple[DatabaseFacts, int]) -> Iterator[Explaining]:
 
 
 class _Undone(Exception):
-    """Ends a test's transaction without a trace."""
+    """Rolls back a test's transaction."""
 
 
 def ready(db: Explaining, count: int = 20) -> list[int]:
@@ -183,7 +183,7 @@ def test_P10_recording_goes_by_event_and_code_and_by_key(explaining: Explaining,
 
 
 def known(explaining: Explaining, account: int) -> Setup:
-    """The set-up of an account that another connection has made."""
+    """The set-up of an account that another connection has created."""
     ((event,),) = explaining.all("SELECT id FROM event WHERE account_id = :a", {"a": account})
     return Setup(explaining, Compiled(explaining), account, event)
 
@@ -202,7 +202,7 @@ LISTS = (
 def test_P8_a_list_of_registrations_goes_by_an_index(
     explaining: Explaining, large: tuple[DatabaseFacts, int], wanted: ListOf, sort: Sort
 ) -> None:
-    """On SQLite, what it is narrowed by is read in the index, and no row but those that are found."""
+    """On SQLite, filters are read from the index, and only matching rows are read."""
     found = Registrations(explaining, large[1])
     page = found.page(wanted, sort, None)
     assert len(page.rows) == (0 if wanted.narrows else 25)

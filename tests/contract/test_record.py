@@ -1,4 +1,4 @@
-"""record(): what a saved document becomes, on both databases (P8-P10, I2, F3, F7)."""
+"""record(): the results of a saved document, on both databases (P8-P10, I2, F3, F7)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from heliograph.store.database import Database
 
 
 class Undone(Exception):
-    """The caller changes its mind."""
+    """Rolls back the caller's transaction."""
 
 
 def save(s: Setup, *items: RecordItem) -> list[ItemAnswer]:
@@ -215,7 +215,7 @@ def test_I2_what_a_sender_sent_later_is_not_overwritten_by_what_it_sent_before(s
     assert one(setup, modified="2026-03-01T10:30:00+01:00", order_code="2").outcome is ItemOutcome.UPDATED  # equal
     assert one(setup, order_code="3").outcome is ItemOutcome.UPDATED  # absent
     assert one(setup, modified="2026-03-02T00:00:00Z", order_code="3").outcome is ItemOutcome.UNCHANGED
-    assert one(setup, modified="2026-03-01T23:00:00Z", order_code="4").outcome is ItemOutcome.STALE  # the unchanged one counts
+    assert one(setup, modified="2026-03-01T23:00:00Z", order_code="4").outcome is ItemOutcome.STALE  # the unchanged document counts
     assert state_of(setup).order_code == "3"
 
 
@@ -381,7 +381,8 @@ def test_D2_a_waiting_place_in_the_queue_is_kept(setup):
 
 
 def test_P10_the_statements_of_a_batch_do_not_grow_with_it(setup):
-    """A list of 100 changes takes the statements of a list of 10 (`many` and `all` count once; SQLite's lanes are made one by one in the same process)."""
+    """A list of 100 changes takes as many statements as a list of 10 (`many` and `all` count once; SQLite creates lanes one by one in the
+    same process)."""
     setup.save({("statuses", setup.account): setup.statuses_body(untagged=("Invited",))})
     flow = replaced(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
     setup.save_flow(flow)
@@ -401,7 +402,7 @@ def test_P10_the_statements_of_a_batch_do_not_grow_with_it(setup):
 
 
 class Counting:
-    """A database that counts what it is asked."""
+    """A database that counts statements."""
 
     def __init__(self, db: Database) -> None:
         self._db, self.statements, self.lanes = db, 0, 0

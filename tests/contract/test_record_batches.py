@@ -1,4 +1,5 @@
-"""Batches that adapt: one bad item never fails its neighbours, and what another transaction spoils is tried again (docs/design/recording.md, section 5)."""
+"""Batches adapt: one bad item never fails its neighbours, and a batch broken by another transaction is retried (docs/design/recording.md,
+section 5)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from heliograph.store.database import Database
 
 
 def spoilt(s: Setup, code: str) -> RecordItem:
-    """An item that got past the checks of documents with a number that no database holds."""
+    """An item that passed the checks of documents although it contains a number that no database can store."""
     item = s.item(code)
     account, event = s.source.account(s.account), s.source.event(s.event)
     upsert = replace(resolve(item.document, account, event), attendee_type=2**70)
@@ -30,7 +31,7 @@ def spoilt(s: Setup, code: str) -> RecordItem:
 
 @dataclass
 class Watching:
-    """A database that says how many transactions were begun."""
+    """A database that counts the transactions begun."""
 
     db: Database
     begun: int = 0
@@ -77,7 +78,7 @@ def test_I3_a_key_repeated_across_halves_has_the_first_answer(setup):
 
 
 def test_an_error_of_ours_at_one_account_spares_the_others(setup, connect):
-    """A configuration that cannot be read (of a newer release, say) is one account's trouble."""
+    """A configuration that cannot be read (e.g. from a newer release) affects only its own account."""
     other = account_setup(connect())
     setup.save({("connection", setup.id(499)): {"name": ""}})
     answers = record_batch(setup.db, [setup.item("R1"), other.item("R1"), setup.item("R2"), other.item("R2")], Compiled(setup.db))
@@ -117,7 +118,7 @@ def test_a_batch_that_lost_to_another_is_tried_again_whole(setup, lost):
 
 
 def test_a_real_deadlock_is_tried_again(setup, connect):
-    """Somebody takes registrations against the order of all; PostgreSQL ends one of the two."""
+    """A transaction locks registrations against the global order; PostgreSQL ends one of the two."""
     if setup.db.vendor == "sqlite":
         return
     record_batch(setup.db, [setup.item("A"), setup.item("B")], setup.source)
@@ -137,13 +138,13 @@ def test_a_real_deadlock_is_tried_again(setup, connect):
             until(lambda: setup.db.all("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"))
             intruder.all(lock, {"a": setup.account, "c": "A"})
     except psycopg.errors.DeadlockDetected:
-        pass  # the intruder was chosen
+        pass  # the intruder was chosen as victim
     thread.join()
     assert outcomes == [ItemOutcome.UPDATED, ItemOutcome.UPDATED]
 
 
 def test_I3_a_saver_that_holds_the_configuration_is_waited_for_longer_than_a_key(setup, connect):
-    """The bounded wait is for keys alone: anything else that is locked is not mistaken for one."""
+    """The bounded wait applies only to keys: other locks are not mistaken for one."""
     if setup.db.vendor == "sqlite":
         return
     saver, outcomes = connect(), []

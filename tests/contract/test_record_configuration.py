@@ -1,4 +1,5 @@
-"""The rules that decide are those committed before the change, also beside a saver (F2, F9, F10; docs/design/recording.md, step 1)."""
+"""Decisions use the rules that were committed before the change, even beside a concurrent saver (F2, F9, F10; docs/design/recording.md,
+step 1)."""
 
 from __future__ import annotations
 
@@ -53,7 +54,7 @@ def test_F2_the_change_names_the_versions_that_it_was_judged_by(setup):
 
 
 def test_F2_an_item_prepared_against_an_older_version_is_prepared_again(setup):
-    """What was checked before the transaction counts only while the configuration is the same."""
+    """Checks made before the transaction count only if the configuration is unchanged."""
     account, event = setup.source.account(setup.account), setup.source.event(setup.event)
     item = setup.item("R1", attendee_type="Speaker")
     assert prepare(item, "R1", account, event).upsert is not None
@@ -110,8 +111,8 @@ def test_F10_scopes_do_not_meet(setup, store):
 
 
 def test_F2_beside_a_saver_every_change_is_judged_by_the_version_committed_before_it(setup, connect):
-    """Recorders and a saver at once: for each change, the flow's state in the version that it names, and no other, decided; and a version
-    that was committed before the change began is never passed over."""
+    """Recorders and a saver at once: each change is decided by exactly the flow's state in the version it names; and a version that was
+    committed before the change began is never skipped."""
     flow, rounds, stop = flow_of(setup), 25, threading.Event()
     seen: list[tuple[int, int, int]] = []  # version committed before, change, version committed after
     errors: list[BaseException] = []
@@ -156,7 +157,7 @@ def test_F2_beside_a_saver_every_change_is_judged_by_the_version_committed_befor
 
 
 def test_F2_a_saver_waits_for_a_change_that_is_being_judged(setup, connect):
-    """The change names the old version, and it is committed before the new one."""
+    """The change names the old version, and is committed before the new one."""
     saver_db = connect()
     saver = Setup(saver_db, Compiled(saver_db), setup.account, setup.event, setup.tags, setup.statuses, flows=setup.flows, connection=setup.connection, mapping=setup.mapping)  # fmt: skip
     flow, order = flow_of(setup), []
@@ -177,7 +178,7 @@ def test_F2_a_saver_waits_for_a_change_that_is_being_judged(setup, connect):
 
 
 def test_F2_accounts_do_not_wait_for_each_other(setup, connect):
-    """A saver that holds one account stops nobody else (on SQLite writers take turns anyway)."""
+    """A saver that locks one account blocks no other (on SQLite writers take turns anyway)."""
     if setup.db.vendor == "sqlite":
         return
     other = account_setup(connect())

@@ -144,7 +144,7 @@ def test_P2_a_renamed_event_is_found_by_its_new_code_only(watched):
 
 
 def test_D2_subjects_of_all_kinds_draw_their_ids_from_one_sequence(watched):
-    """Or a flow that changes its watch would meet another subject's lane."""
+    """Otherwise a flow that changes its watch could meet another subject's lane."""
     (answer,) = record_batch(watched.db, [watched.item("R1", sessions=[{"code": "KEYNOTE"}])], watched.source)
     event = created(watched, EventState("MEETUP", "Meetup", watched.event_statuses["Live"])).event
     sessions = [id for (id,) in watched.db.all("SELECT id FROM session_registration WHERE account_id = :a", {"a": watched.account})]

@@ -1,4 +1,4 @@
-"""Figures are appended with the facts and folded later: always equal to a recount (X2; docs/design/figures.md)."""
+"""Figures are appended with the facts and folded later, and always equal a recount (X2; docs/design/figures.md)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEYS = "minute, mode, integration, flow_id, connection_id, category, measure"
 
 
 def sums(db: Database, account: int) -> Counter:
-    """What the figures say: folded and unfolded together."""
+    """The figures, folded and unfolded together."""
     found: Counter = Counter()
     for table in ("figure_sum", "figure_delta"):
         for *key, n in db.all(f"SELECT {KEYS}, n FROM {table} WHERE account_id = :a", {"a": account}):
@@ -29,7 +29,7 @@ def sums(db: Database, account: int) -> Counter:
 
 
 def recounted(db: Database, account: int) -> Counter:
-    """The same from the rows."""
+    """The same figures, counted from the rows."""
     found: Counter = Counter()
     minute = 60_000_000
     for at, mode, facets, processed in db.all("SELECT at, mode, facets, processed FROM change WHERE account_id = :a", {"a": account}):
@@ -54,7 +54,7 @@ def recounted(db: Database, account: int) -> Counter:
 
 
 def distinct(db: Database, account: int) -> dict[int, set[int]]:
-    """Serials by mode: from the bitmaps by hour and what is not folded yet."""
+    """Serials by mode: from the hourly bitmaps and what is not folded yet."""
     out: dict[int, set[int]] = {}
     for mode, bits in db.all("SELECT mode, bits FROM figure_bitmap WHERE account_id = :a AND unit = 60", {"a": account}):
         out.setdefault(mode, set()).update(BitMap.deserialize(bytes(bits)))
@@ -139,7 +139,7 @@ def test_X2_folding_beside_recorders_and_another_folder(setup, connect):
 
 
 def test_X2_a_commit_that_is_late_is_still_counted(setup, connect):
-    """No watermark: a slow transaction's rows are folded when they come."""
+    """There is no watermark: a slow transaction's rows are folded when they arrive."""
     if setup.db.vendor == "sqlite":
         busy(setup, 1)
         return

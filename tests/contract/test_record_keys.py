@@ -1,4 +1,4 @@
-"""Idempotency keys: repeated is the first answer and no second change, whoever holds the key (I3)."""
+"""Idempotency keys: repeating one gives the first answer and no second change, whoever holds the key (I3)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_I3_twins_in_one_batch(setup):
     )
     assert [a.outcome.value for a in answers] == ["created", "updated", "created", "key_reused"]
     assert answers[0] == answers[2]
-    assert count(setup, "change") == 3  # with the event's own
+    assert count(setup, "change") == 3  # including the event's own
 
 
 def test_I3_what_was_refused_is_not_remembered(setup):
@@ -115,7 +115,7 @@ def test_I3_a_document_that_is_no_json_is_refused_under_its_key(setup):
 
 @contextmanager
 def another(connect: Callable[[], Database], s: Setup, *items) -> Iterator[threading.Event]:
-    """Another process's request, recorded but not yet committed while the block runs, or until the event is set."""
+    """Another process's request, recorded but not committed while the block runs, or until the event is set."""
     inside, leave = threading.Event(), threading.Event()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Savers of one account stand in one queue, whatever process they are in (docs/design/configuration.md, section 3)."""
+"""Savers of one account queue up, whatever process they are in (docs/design/configuration.md, section 3)."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_F10_every_save_gets_a_version_of_its_own_and_none_is_lost() -> None:
 
     with ThreadPoolExecutor(THREADS) as pool:
         said = [word for words in pool.map(save, range(THREADS)) for word in words]
-    # of all that wanted one name, one got it, and the others were told so in words
+    # of all savers that wanted one name, one got it, and the others got a sentence
     assert said.count("saved") == SAVES
     assert said.count("There is a tag of this name already.") == SAVES * (THREADS - 1)
     config = made.config()
     assert config.version == before + SAVES
     assert {f"Tag {n}" for n in range(SAVES)} <= {tag.name for tag in config.tags.values()}
-    assert made.event_config().version == 1 + 1 + said.count("event")  # its creation, its set-up, and each that differed
+    assert made.event_config().version == 1 + 1 + said.count("event")  # its creation, its set-up, and each save that differed
 
 
 def _save_tag(made: Acme, name: str) -> str:

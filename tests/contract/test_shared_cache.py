@@ -1,4 +1,4 @@
-"""What processes of pages remember together (P1): a cache in a table, on both databases."""
+"""What page processes share (P1): a cache in a table, on both databases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def two(database: DatabaseFacts) -> tuple[SharedCache, SharedCache]:
-    """As two processes have it."""
+    """Two caches, as in two processes."""
     return SharedCache("", {}), SharedCache("", {})
 
 

@@ -1,4 +1,4 @@
-"""The ground of `bench` and `verify`: never a database that somebody uses."""
+"""The ground of `bench` and `verify`: never a database in use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _tables(session: psycopg.Connection[Any]) -> set[str]:
 
 
 def test_a_used_database_is_refused_and_stays_as_it_is(fresh_database: DatabaseFacts) -> None:
-    if fresh_database.vendor == "sqlite":  # there a trial has a file of its own, and takes no other
+    if fresh_database.vendor == "sqlite":  # there a trial has its own file and takes no other
         file = fresh_database.data / "heliograph.db"
         before_bytes = file.read_bytes()
         with pytest.raises(GroundError, match="postgresql://"), ground.ground("test", fresh_database.url):

@@ -1,4 +1,4 @@
-"""Doctor's questions to a migrated database, on both (O2)."""
+"""Doctor's checks of a migrated database, on both vendors (O2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One statement for many rows does what one statement for each does, on both databases."""
+"""One statement for many rows has the same effect as one statement per row, on both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Nothing of one account is ever visible from another, and no row of one names a row of the other (P1; docs/design/security.md, section 1)."""
+"""Nothing in one account is ever visible from another, and no row refers to another account's rows (P1; docs/design/security.md, section
+1)."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db
 SCOPED = [
     m for m in apps.get_models() if m.__module__.startswith("heliograph.") and "account_id" in {f.column for f in m._meta.concrete_fields}
 ]
-UNSCOPED = {"accounts.User"}  # signing in asks who somebody is before it knows the account
+UNSCOPED = {"accounts.User"}  # signing in looks up the user before the account is known
 CUSTOM: dict[str, Any] = {"type": "text", "options": []}
 
 
@@ -58,7 +59,7 @@ def test_no_row_of_another_account_is_found(ours: Acme, theirs: Acme) -> None:
 
 
 def _references() -> list[tuple[str, str, str]]:
-    """(table, column, parent table) of every reference between rows of accounts."""
+    """(table, column, parent table) of every reference between rows with accounts."""
     found = []
     for model in SCOPED:
         for field in model._meta.concrete_fields:
@@ -69,7 +70,7 @@ def _references() -> list[tuple[str, str, str]]:
 
 
 def _row(label: str, made: Acme, other: Acme, column: str) -> models.Model:
-    """A row of `made`'s whose one `column` names `other`'s."""
+    """A row of `made` whose `column` refers to a row of `other`."""
     values: dict[str, dict[str, Any]] = {
         "setup.RegistrationStatus": {"event_id": made.event, "code": "X", "name": "X", "cls": "Accepted"},
         "setup.RegistrationStatusTag": {"status_id": made.status("Attended"), "tag_id": made.tags["Registered"].pk},

@@ -80,7 +80,7 @@ def test_last_used_only_rises(account: int) -> None:
 
 
 def test_O6_account_user_and_token_from_the_command_line(fresh_database: DatabaseFacts, heliograph: Starter) -> None:
-    """From a migrated database to what a script needs; every mistake is one sentence and exit code 1."""
+    """From a migrated database to a script's token; every mistake gives one sentence and exit code 1."""
     made = heliograph.run("createaccount", "ACME", "--name", "Acme", "--timezone", "Europe/Berlin", "--json")
     assert json.loads(made.output)["code"] == "ACME"
     again = heliograph.run("createaccount", "acme")

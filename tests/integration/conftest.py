@@ -1,4 +1,4 @@
-"""What the tests that run the real engine share."""
+"""What the tests with the real engine share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
-    """The stage of the scripted story; at the end everything has to add up."""
+    """The scripted story's account; at the end everything must add up."""
     made = Story(database, receiver)
     try:
         yield made

@@ -1,4 +1,4 @@
-"""The audit says no more of a connection than its own pages do to the same role (A5): whatever field it is, on the page and by the search."""
+"""The audit shows a role no more about a connection than its own pages do (A5): for every field, on the page and by the search."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def text_of(client: Client, *addresses: str) -> str:
 
 @pytest.fixture
 def connection(story: Story) -> int:
-    """One that was saved with each field filled in turn, emptied again, and once with all that a body can hold, also by an older release."""
+    """A connection saved with each field filled in turn, emptied again, and once with everything a body can contain, including fields of an
+    older release."""
     with story.saving() as s:
         id = save_connection(s, ConnectionFacts(PLAIN, url="https://a.example.org/{profile.last_name}"), http=True).pk
     for field in PLANTED:

@@ -1,4 +1,4 @@
-"""`heliograph bench` in a small dose: that it delivers everything and says what it promises; never how fast (B6)."""
+"""A small dose of `heliograph bench`: that it delivers everything and reports what it promises; never how fast (B6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one document may cost all others (A4, I5): counted in lines of ours that run for it, since speed is never a timed test."""
+"""What one document may cost others (A4, I5): counted in executed lines of our code, because timing tests would be unreliable."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ WORST = worst()
 
 @pytest.fixture(params=["flows", "no flows"])
 def account(fresh_database: DatabaseFacts, request: pytest.FixtureRequest) -> Iterator[CostlyAccount]:
-    """Without flows the usual document costs the least, so that the others weigh most beside it; with them each session is delivered."""
+    """Without flows the usual document costs least, so the others weigh most in comparison; with flows each session is delivered."""
     world = World(fresh_database)
     yield CostlyAccount(world, flows=request.param == "flows")
     world.close()
 
 
 def test_I5_A4_the_worst_document_of_a_megabyte_costs_at_most_twenty_usual_ones(account: CostlyAccount) -> None:
-    """The usual one is the document of `heliograph bench` as it is: 40 fields, 2 KB, no sessions; the worst have 500 times its bytes.
+    """The usual document is that of `heliograph bench`: 40 fields, 2 KB, no sessions; the worst ones have 500 times its bytes.
 
-    What a configuration names is folded once, before; a test below is about that.
+    Names in the configuration are folded once, before; another test below covers that.
     """
     account.record(mean())
     usual, reply = account.lines_of(mean())
@@ -39,7 +39,7 @@ def test_I5_A4_the_worst_document_of_a_megabyte_costs_at_most_twenty_usual_ones(
         account.record(made)
     found = {kind: account.lines_of(made) for kind, made in WORST.items()}
     for kind, (_, reply) in found.items():
-        if kind.endswith("as many as are taken"):  # else it would be cheap because the door refuses it
+        if kind.endswith("as many as are taken"):  # otherwise it would be cheap because the door refuses it
             assert "too many" not in reply.content.get("detail", ""), kind
     costs = {kind: lines / usual for kind, (lines, _) in found.items()}
     costs |= {kind: account.record_after(before, made)[0] / usual for kind, (before, made) in worst_after().items()}
@@ -47,7 +47,7 @@ def test_I5_A4_the_worst_document_of_a_megabyte_costs_at_most_twenty_usual_ones(
 
 
 def test_I5_A4_what_is_refused_for_its_size_says_how_much_is_taken(account: CostlyAccount) -> None:
-    """I2: a sender who reads the answer knows what to send instead."""
+    """I2: the answer tells a sender what to send instead."""
     for kind, most in (
         ("numbers", f"{MOST_VALUES:,}"),
         ("more sessions than are taken", f"{MAX_SESSIONS}"),
@@ -60,7 +60,7 @@ def test_I5_A4_what_is_refused_for_its_size_says_how_much_is_taken(account: Cost
 
 
 def test_I5_A4_a_long_registration_takes_so_many_sessions_that_its_changes_stay_bounded(account: CostlyAccount) -> None:
-    """Each change holds the whole registration; what is refused changes nothing, and the number that the answer names is taken."""
+    """Each change contains the whole registration; a refused document changes nothing, and the number named in the answer is accepted."""
     long, many = worst_after()["too many sessions of a long registration"]
     assert account.record(long, "LONG").status == 201
     refused = account.record(many, "LONG")
@@ -84,7 +84,7 @@ def test_I5_A4_a_registration_does_not_grow_beyond_its_bound_document_by_documen
 
 
 def test_I5_A4_what_is_searched_stays_short_whatever_letters_become(account: CostlyAccount) -> None:
-    """PostgreSQL takes no index row of more than a third of a page."""
+    """PostgreSQL refuses index rows of more than a third of a page."""
     assert account.record(WORST["names: one letter becomes eighteen"], "FDFA").status == 201
     ((length,),) = account.world.db.all("SELECT length(search) FROM registration WHERE code = 'FDFA'")
     assert length <= 8 * SEARCHED

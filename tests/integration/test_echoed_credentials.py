@@ -1,6 +1,6 @@
-"""What targets and authorities repeat of the requests that they got is neither stored nor shown (C5, finding A1).
+"""What targets and authorities repeat from their requests is neither stored nor shown (C5, finding A1).
 
-The credentials are read from the requests that the receiver really got, never from what was set up.
+The credentials are read from the requests that the receiver actually got, never from the set-up.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def basic(story: Story, **fields: Any) -> int:
 
 
 def connections(story: Story, authority: Authority) -> dict[str, int]:
-    """One of each way to authenticate."""
+    """One connection for each way to authenticate."""
     key = "API Key / Token"
     signed = {Secret.SIGNING: SIGNING}
     return {
@@ -72,7 +72,7 @@ def users(story: Story) -> Iterator[tuple[str, Client]]:
 
 
 def pages(story: Story, connections: Mapping[str, int]) -> dict[str, str]:
-    """What each role is shown of deliveries and connections; not Connection Setup, where Administrators see URLs."""
+    """What each role is shown about deliveries and connections; without Connection Setup, where Administrators see URLs."""
     addresses = ["/signal/registrations/SUMMIT/R0/", "/signal/metrics/feed/", "/signal/retry/", "/signal/connections/", "/signal/flows/"]
     addresses += [f"/signal/retry/{action['key']}/" for action in story.actions()]
     for id in connections.values():
@@ -84,7 +84,7 @@ def pages(story: Story, connections: Mapping[str, int]) -> dict[str, str]:
             answer = client.get(address)
             assert answer.status_code in (200, 302, 403, 404), address
             shown[f"{role} {address}"] = answer.content.decode() + str(answer.headers)
-    assert sum("X-Said-0" in text or "x-said-0" in text for text in shown.values()) >= 3  # each role sees what targets answered
+    assert sum("X-Said-0" in text or "x-said-0" in text for text in shown.values()) >= 3  # each role sees the targets' answers
     return shown
 
 
@@ -102,7 +102,7 @@ def test_C5_A1_credentials_that_came_are_found_nowhere_in_any_spelling(story: St
             story.record(code, status="Attended")
         until(lambda: len(story.db.all("SELECT 1 FROM attempt")) == len(codes) * len(made))
     reports = [json.dumps(save_and_test.try_connection(story.account, id, sample=True).to_body()) for id in made.values()]
-    came = received(receiver.requests) - {"/token"}  # the address where tokens are given is no secret
+    came = received(receiver.requests) - {"/token"}  # the path of the token endpoint is not secret
     needles = {text for credential in came for text in written(credential)} | signing_key(SIGNING)
     assert len(needles) > 300
     places: dict[str, Any] = {f"table {name}": content for name, content in everything(story.db).items()}
@@ -119,7 +119,7 @@ def test_C5_A1_what_a_cap_cuts_leaves_no_beginning(story: Story, receiver: Recei
     spellings: list[str] = []
 
     def answer(request: Received) -> Answer:
-        """The next spelling, of which the cap leaves a half."""
+        """The next spelling, of which the cap cuts off half."""
         token = (request.header("authorization") or "").partition(" ")[2]
         pair = base64.b64decode(token).decode()
         signature = request.header("webhook-signature") or ""
@@ -146,7 +146,7 @@ def test_C5_A1_what_a_cap_cuts_leaves_no_beginning(story: Story, receiver: Recei
 
 @pytest.mark.parametrize("before", [0, 150, 185, 195])
 def test_C5_A1_a_reason_loses_credentials_before_it_is_cut(story: Story, receiver: Receiver, loopback: None, before: int) -> None:
-    """The password with two spaces in it is one that the reason's own tidying would change."""
+    """The reason's own whitespace cleanup would change a password with two spaces in it."""
     with story.saving() as s:
         body = {"name": "CRM", "auth": "Basic Authentication", "user_name": "ada", "rule": [SHOWS]}
         secrets = {Secret.PASSWORD: "pl4nted  with  spaces", Secret.SIGNING: SIGNING}

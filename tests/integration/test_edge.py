@@ -1,4 +1,4 @@
-"""/ingest through both doors, on both databases: the fast one and the pages' port have one behaviour (I1-I3, O7)."""
+"""/ingest through both doors, on both databases: the fast door and the pages' port behave alike (I1-I3, O7)."""
 
 from __future__ import annotations
 
@@ -235,11 +235,11 @@ def test_O7_bulk_without_room_waits_and_is_then_429(world: World, monkeypatch: p
                 held.run("LOCK TABLE registration IN ACCESS EXCLUSIVE MODE")
             waiting = threading.Thread(target=lambda: first.append(sender.many(*two_chunks)))
             waiting.start()
-            until(lambda: sender.reception.writer.is_writing)  # its first chunk has the room
+            until(lambda: sender.reception.writer.is_writing)  # its first chunk has room
             said = sender.many(document("S1"), document("S2"))
             assert (said.status, said.headers["retry-after"]) == (429, "1")
         waiting.join(20)
-        # Under way, it waits for room for its second chunk for as long as it takes.
+        # Once running, it waits for room for its second chunk without limit.
         assert [line["status"] for line in first[0].lines] == [201] * len(two_chunks)
         assert [line["status"] for line in sender.many(document("S1"), document("S2")).lines] == [201, 201]
 
@@ -261,7 +261,7 @@ def test_D9_one_account_does_not_fill_the_queue_of_all(sender: Sender, monkeypat
         submit(ACCOUNT, ["R1", "R2"])
         with pytest.raises(batch_writer.WriterBusy):
             submit(ACCOUNT, ["R3"])
-        submit(ACCOUNT + 1, ["R1", "R2", "R3"])  # more at once than an account may have waiting: the first of it is always taken
+        submit(ACCOUNT + 1, ["R1", "R2", "R3"])  # more at once than an account may have waiting: the first is always accepted
         with pytest.raises(batch_writer.WriterBusy):
             submit(ACCOUNT + 1, ["R4"])
     for _ in range(3):

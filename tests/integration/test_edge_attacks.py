@@ -1,4 +1,5 @@
-"""What a hostile sender tries at the fast door: to stay for ever, to take another's place, to make it work for nothing (D9; docs/reference/security.md)."""
+"""What a hostile sender tries at the fast door: staying forever, taking another's place, making it work for nothing (D9;
+docs/reference/security.md)."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ POST = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\n"
 
 
 def is_closed(peer: socket.socket) -> bool:
-    """Whether the door has hung up; what it said before is read."""
+    """True if the door has closed the connection; reads what it sent before."""
     peer.settimeout(0.1)
     try:
         return peer.recv(4096) == b""
@@ -38,7 +39,8 @@ def is_closed(peer: socket.socket) -> bool:
     ],
 )
 def test_D9_nobody_without_a_token_keeps_a_connection(world: World, monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
-    """What comes after an answer ended uvicorn's own keep-alive clock, and no other one ran: a few thousand such connections close the door to all."""
+    """Bytes after an answer stopped uvicorn's keep-alive timeout, and no other timeout ran: a few thousand such connections closed the door
+    for everyone."""
     monkeypatch.setattr(door_protocol, "HEAD_WITHIN", 0.5)
     monkeypatch.setattr(fast_door, "IDLE", 1)
     with opened(world, "fast") as sender:
@@ -51,7 +53,7 @@ def test_D9_nobody_without_a_token_keeps_a_connection(world: World, monkeypatch:
 
 
 def test_D9_a_body_that_nobody_waits_for_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused by its head: the rest of the body, byte by byte, would hold the connection."""
+    """Refused by its head: the rest of the body, byte by byte, would keep the connection open."""
     monkeypatch.setattr(door_protocol, "REST_WITHIN", 0.5)
     with opened(world, "fast") as sender:
         peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
@@ -63,7 +65,7 @@ def test_D9_a_body_that_nobody_waits_for_is_not_waited_for(world: World, monkeyp
 
 
 def test_D9_a_body_that_drips_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each byte in time, the whole never: the time counts from the body's beginning."""
+    """Each byte is in time, the whole never is: the time counts from the start of the body."""
     monkeypatch.setattr(request_rules, "BODY_WITHIN", 1.0)
     with opened(world, "fast") as sender:
         peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
@@ -82,7 +84,7 @@ def test_D9_a_body_that_drips_is_given_up(world: World, monkeypatch: pytest.Monk
 
 
 def test_D9_one_account_does_not_fill_the_room_of_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bodies on their way, of one account: another's is taken all the same."""
+    """Bodies in transit from one account: another's is still accepted."""
     world.db.run(
         "INSERT INTO accounts_account (id, code, name, timezone, signal_enabled, created) VALUES (2, 'OTHER', 'Other', 'UTC', :yes, :now)",
         {"yes": True, "now": "2026-03-01 09:00:00+00:00"},
@@ -97,14 +99,14 @@ def test_D9_one_account_does_not_fill_the_room_of_all(world: World, monkeypatch:
             peer.sendall(head.encode() + b" " * 90_000)
             peers.append(peer)
         until(lambda: any(_has_answer(peer) for peer in peers))
-        assert sum(b" 429 " in peer.recv(4096) for peer in peers if _has_answer(peer)) == 1  # it met its account's own limit
+        assert sum(b" 429 " in peer.recv(4096) for peer in peers if _has_answer(peer)) == 1  # it reached its account's own limit
         assert sender.post(document()).status == 201
         for peer in peers:
             peer.close()
 
 
 def test_D9_guesses_do_not_keep_out_who_is_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More guesses than wait in line, while the database is slow: a sender who was let in a moment ago is looked up beside them."""
+    """More guesses than may wait, while the database is slow: a known sender is looked up beside them."""
     go_on = threading.Event()
 
     def slowly(*asked: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What Heliograph writes is read by its own user alone (docs/reference/security.md): people's data lies in it."""
+"""Only Heliograph's own user can read the files it writes (docs/reference/security.md), because they contain personal data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.processes import Starter, free_port
 @pytest.mark.once
 @pytest.mark.timeout(180)
 def test_C5_nobody_else_may_read_what_lies_in_the_data_folder(heliograph: Starter, fresh_database: DatabaseFacts, tmp_path: Path) -> None:
-    """Also where the folder was made by somebody who lets everybody in, as images and packages do."""
+    """Even if the folder was created with access for everyone, as images and packages do."""
     folder = tmp_path / "data"
     folder.mkdir(mode=0o755)
     folder.chmod(0o755)

@@ -38,7 +38,7 @@ GIVEN = {
 
 @pytest.fixture(autouse=True)
 def no_locks() -> None:
-    if settings.HELIOGRAPH.on_sqlite:  # elsewhere they lie in the test's own database
+    if settings.HELIOGRAPH.on_sqlite:  # elsewhere they are in the test's own database
         cache.clear()
 
 

@@ -1,4 +1,4 @@
-"""Flow control on the real engine: limits counted by the receiver, the breaker, pausing and releasing (C7, C8)."""
+"""Flow control on the real engine: limits as counted by the receiver, the breaker, pausing and releasing (C7, C8)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from heliograph.setup.errors import Invalid
 
 
 def attend(story: Story, count: int, first: int = 0) -> list[str]:
-    """Registrations that set off a delivery each; their names are their order."""
+    """Registrations that each trigger a delivery; their names are their order."""
     codes = [f"R{n:03}" for n in range(first, first + count)]
     story.record_many([{"code": code, "status": "Attended", "profile": {"first_name": code}} for code in codes])
     return codes
@@ -37,7 +37,7 @@ def names(story: Story) -> list[str]:
 
 @contextmanager
 def runner() -> Iterator[None]:
-    """What `heliograph serve` runs beside its pages for jobs of this kind."""
+    """Runs jobs of this kind as `heliograph serve` does."""
     stop = threading.Event()
     thread = threading.Thread(target=Runner(JobKinds([release_job.kind()])).run_side_by_side, args=(stop,), daemon=True)
     thread.start()
@@ -66,7 +66,7 @@ def test_C7_a_rate_limit_is_kept_by_the_receivers_count(story: Story) -> None:
         got = story.arrived("/crm", 30)
     for i, request in enumerate(got):
         for j in range(i + 1, len(got)):
-            assert j - i <= (got[j].at - request.at + CATCH_UP + 0.75) * 10  # ten a second, whatever stretch one looks at
+            assert j - i <= (got[j].at - request.at + CATCH_UP + 0.75) * 10  # ten a second, in any interval
 
 
 def test_C7_a_concurrency_limit_is_kept_by_the_receivers_count(story: Story) -> None:
@@ -89,7 +89,7 @@ def test_C8_a_dead_target_is_not_hammered_and_what_waits_uses_up_no_try(story: S
         assert line.is_tripped
         assert len(story.db.all("SELECT 1 FROM attempt")) < FAILURES_TO_TRIP + 10
         with Receiver(port=port) as back:
-            # Not before all is settled: what is still to come would find the target dead once more.
+            # Wait until all is settled: later requests would find the target dead again.
             story.wait_for(lambda: not [action for action in story.actions() if action["state"] == "pending"])
             story.wait_for(lambda: story.db.all("SELECT failures FROM connection_state") == [(0,)])
             assert len(back.requests) >= 70
@@ -155,10 +155,10 @@ def test_C8_a_release_that_is_paused_or_whose_runner_is_gone_holds_again_and_goe
         with runner():
             story.receiver.wait_for(8, path="/crm")
             control.pause(number)
-        story.wait_for(lambda: worker.reader.limiters[crm].paused)  # its leave has run out
+        story.wait_for(lambda: worker.reader.limiters[crm].paused)  # its permission has expired
         stopped = len(story.receiver.at("/crm"))
         assert stopped < 60
-        attend(story, 1, first=60)  # goes behind what is held
+        attend(story, 1, first=60)  # queued behind the held ones
         assert story.paused(crm)[0]
         with scopes_disabled():
             assert release(story, crm, 6_000) == number  # resumed, and faster
@@ -167,7 +167,7 @@ def test_C8_a_release_that_is_paused_or_whose_runner_is_gone_holds_again_and_goe
             story.wait_for(lambda: job(number).state == JobState.DONE)
             story.until("R060", "success")
     assert names(story) == ["R900", *codes, "R060"]
-    assert job(number).done in (61, 60)  # the last one may have come while it ended
+    assert job(number).done in (61, 60)  # the last one may have arrived while it ended
 
 
 def test_C8_a_release_ends_where_somebody_pauses_or_the_target_says_410(story: Story) -> None:

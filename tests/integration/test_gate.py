@@ -45,7 +45,7 @@ def other(tmp_path: Path):
 
 
 def waiting_for(gate: WriteGate) -> tuple[threading.Thread, threading.Event]:
-    """A thread that takes the gate and gives it back; the event is set once it had it."""
+    """A thread that takes and releases the gate; the event is set once it has had it."""
     had = threading.Event()
 
     def take() -> None:
@@ -99,7 +99,7 @@ def test_gates_and_threads_that_are_gone_leave_no_file_open(tmp_path: Path) -> N
         waiting_for(gate)[0].join()
     gc.collect()
     assert len(list(Path("/dev/fd").iterdir())) <= before
-    with gate:  # its own thread's files are still its own
+    with gate:  # its own thread's files still belong to it
         assert WriteGate.holder(tmp_path / "db") == os.getpid()
 
 

@@ -1,6 +1,6 @@
-"""Tried as a new user would with the guide in one hand: what it names is found under that name, in that place.
+"""Checks like a new user with the guide in hand: everything it names is found under that name, in that place.
 
-docs/guide/names.md is written of what was found: HELIOGRAPH_TEST_WRITE=1 .venv/bin/pytest tests/integration/test_guide_names.py
+docs/guide/names.md is generated from the result: HELIOGRAPH_TEST_WRITE=1 .venv/bin/pytest tests/integration/test_guide_names.py
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from heliograph.guide.folder import GUIDE
 
 WATCHES = {"status": Watch.STATUS, "session": Watch.SESSION_STATUS, "event": Watch.EVENT}
 FURTHER = {"mapping fields": ("map-form", {"do": "fields:0"})}
-"""What is shown once a button of the page is pressed: its form, by class, and the button."""
+"""What appears after pressing a button of the page: its form, by class, and the button."""
 FILE = GUIDE / "names.md"
 HEAD = """# Names and places
 
@@ -33,7 +33,7 @@ that name, and writes this list.
 
 
 def written() -> str:
-    """The list as docs/guide/names.md has it."""
+    """The list in docs/guide/names.md."""
     parts = [HEAD]
     for chapter, rows in groupby(ROWS, key=lambda row: row.chapter):
         parts.append(f"\n## {chapter}\n\n| Name | What it is | Where |\n| --- | --- | --- |\n")
@@ -46,7 +46,7 @@ def _name(row: Row) -> str:
 
 
 def pages_of(site: Planned) -> dict[str, str]:
-    """The address of each place."""
+    """The URL of each place."""
     assert site.acme.connection is not None
     of_event = ("custom-statuses", "configure", "attendee-types", "event-details", "questions")
     return {
@@ -62,7 +62,7 @@ def pages_of(site: Planned) -> dict[str, str]:
 
 
 def _watching(site: Planned, watch: Watch, by: str = "event.code") -> int:
-    """A flow with a filter by a field and a destination, and its mapping chosen."""
+    """Creates a flow with a filter by a field and a destination with its mapping."""
     to = Destination(0, "CRM", connection=site.acme.connection.pk, payload_mapping=site.acme.mapping.pk)
     values = (EVENT,) if by == "event.code" else (str(site.acme.tags["Speaker"].pk),)
     row = FilterRow(by, Op.IS_ANY_OF, values)

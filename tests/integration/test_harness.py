@@ -75,5 +75,5 @@ def test_C6_tests_reach_only_this_machine() -> None:
     with socket.socket() as outgoing, pytest.raises(AssertionError, match=r"wanted to reach 192\.0\.2\.1"):
         outgoing.connect(("192.0.2.1", 80))
     if os.environ.get("HELIOGRAPH_TEST_NAMESPACE") == "on":
-        # libcurl and Chromium are held by this.
+        # this confines libcurl and Chromium
         assert [name for _, name in socket.if_nameindex()] == ["lo"]

@@ -1,4 +1,4 @@
-"""Held work costs nothing to hold: what a claim reads does not grow with what a paused connection holds (C8; docs/design/queue.md, section 1)."""
+"""Holding work is free: what a claim reads does not grow with what a paused connection holds (C8; docs/design/queue.md, section 1)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def world(fresh_database: DatabaseFacts) -> Iterator[World]:
 
 
 def hold(db: Database, count: int, connection: int = HELD) -> None:
-    """So many lanes, each with an action that was never tried, as if they had been recorded long ago."""
+    """Creates `count` lanes, each with an untried action, as if recorded long ago."""
     have = db.all("SELECT count(*) FROM lane")[0][0]
     numbers = (
         f"SELECT value AS n FROM generate_series({have + 1}, {have + count}) value"
@@ -56,7 +56,7 @@ def hold(db: Database, count: int, connection: int = HELD) -> None:
 
 
 def claim(db: Database) -> list[int]:
-    """What a turn of the reading thread asks for, but for the held connection's lanes."""
+    """What a turn of the reading thread queries, except the held connection's lanes."""
     now, told = db.now(), connection_states.states(db)
     open_ones = [c for c in lanes.connections_with_work(db, now) if not (c in told and told[c].holds(now))]
     wants = [LaneWant(c, rank, 100) for c in open_ones for rank in (*Rank, None)]
@@ -64,7 +64,7 @@ def claim(db: Database) -> list[int]:
 
 
 def work_of_a_claim(db: Database) -> int:
-    """How much the database does for a claim: steps of SQLite's machine, rows that PostgreSQL reads."""
+    """The database's work for a claim: steps of SQLite's virtual machine, rows read by PostgreSQL."""
     if isinstance(db, SqliteDatabase):
         steps = [0]
 
@@ -78,15 +78,15 @@ def work_of_a_claim(db: Database) -> int:
         finally:
             db.connection.set_progress_handler(None, 1)
         return steps[0]
-    with db.transaction():  # PostgreSQL counts for itself; what this session counted before is still in it
+    with db.transaction():  # PostgreSQL counts asynchronously; this session's earlier counts are still included
         before = read(db)
         claim(db)
         whole, by_index = (after - first for after, first in zip(read(db), before, strict=True))
-    return whole + by_index  # a small table is read whole: that is less than an index
+    return whole + by_index  # a small table is read whole: that is cheaper than an index
 
 
 def read(db: Database) -> tuple[int, int]:
-    """Rows of lanes that this session has read: by going through the whole table, and by an index."""
+    """Rows of lanes that this session has read: by sequential scans, and by indexes."""
     rows = db.all(
         "SELECT coalesce(sum(seq_tup_read), 0), coalesce(sum(idx_tup_fetch), 0) FROM pg_stat_xact_user_tables WHERE relname = 'lane'"
     )
@@ -117,7 +117,7 @@ def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(world: World, 
     world.pause(OPEN, paused=False)
 
     def claims_cost() -> float:
-        """A claim, in the time that the machine takes just now for as many statements that read nothing."""
+        """The cost of a claim, relative to the time the machine currently needs for as many statements that read nothing."""
         claimed, idle = [], []
         for _ in range(200):
             began = time.perf_counter()
@@ -144,7 +144,7 @@ def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(world: World, 
     world.pause(OPEN, paused=False)
     hold(db, 900_000)
     if db.vendor == "postgresql":
-        db.run("VACUUM ANALYZE lane")  # as autovacuum does, but not while it is measured
+        db.run("VACUUM ANALYZE lane")  # like autovacuum, but not while measuring
     claims_held, work_held = claims_cost(), work_of_a_claim(db)
     world.pause(OPEN)
     with world.worker():

@@ -1,4 +1,4 @@
-"""Codes that read like parts of an address: each page, form and link is still that of its own record (docs/reference/security.md, A2)."""
+"""Codes that look like parts of a URL: each page, form and link still belongs to its own record (docs/reference/security.md, A2)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from heliograph.registrations import bulk_change
 from heliograph.setup.services import event_setup, tags
 
 PLAIN = re.compile(r"[A-Za-z0-9/_~-]*")
-"""A path that every browser, proxy and server reads alike, whatever it decodes or normalises."""
+"""A path that every browser, proxy and server reads alike, whatever it decodes or normalizes."""
 
 
 def with_texts() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and converters of each address that has a text in its path."""
+    """Name and converters of each URL with a text in its path."""
 
     def walk(patterns: list[Any], before: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         for each in patterns:
@@ -67,7 +67,7 @@ def test_P13_A2_a_text_in_any_address_comes_back_as_it_was_however_the_address_i
 
 @pytest.mark.parametrize("spelling", ["~2e", "~41", "~", "~2", "~FF", "a~7e", "~25", "a.b", "é"])
 def test_P13_A2_a_text_has_one_spelling(spelling: str) -> None:
-    """~25 alone is the one right spelling here, of a percent sign."""
+    """~25 alone is the only correct spelling here, of a percent sign."""
     path = reverse("timeline", args=("SUMMIT", "x")).replace("/x/", f"/{spelling}/")
     if spelling == "~25":
         assert resolve(path).kwargs["code"] == "%"
@@ -102,7 +102,7 @@ def test_P13_A2_addresses_with_dot_segments_are_refused(client: Client, story: S
 
 
 def planted(story: Story) -> tuple[dict[str, str], str]:
-    """Makes every text hostile that may be. Gives the name of each code, and the page of a job that names them all."""
+    """Makes every possible text hostile. Returns the name of each code, and the page of a job that names them all."""
     evil = "../../x?planted=1&planted=2#planted"
     with story.saving("SUMMIT", "REHEARSAL") as s:
         summit = story.events["SUMMIT"]
@@ -121,7 +121,7 @@ def planted(story: Story) -> tuple[dict[str, str], str]:
         names[code] = f"Person{n:02d}"
         story.record(code, status="Attended", attendee_type="a.b", order_code=evil, profile={"first_name": names[code], "last_name": evil})
     story.receiver.answer("/crm", Answer(422, evil))
-    with story.worker():  # every action fails for good, and so stands in Retry
+    with story.worker():  # every action fails permanently, and is thus in Retry
         story.wait_for(lambda: all(action["sent"] for action in story.actions()), 60)
     job = control.create(bulk_change.KIND, story.account, {"status": "Attended", "total": len(HOSTILE)}, by="user:1")
     refused = [{"event": "SUMMIT", "code": code, "status": evil, "reason": bulk_change.LATER} for code in HOSTILE]
@@ -134,7 +134,7 @@ def planted(story: Story) -> tuple[dict[str, str], str]:
 
 @pytest.mark.timeout(300)
 def test_P13_A2_every_link_and_form_of_every_page_leads_to_its_own_record(client: Client, story: Story, ada: User) -> None:
-    """Walks all pages from their links, with hostile texts in whatever an account can store."""
+    """Follows all links through all pages, with hostile texts in everything an account can store."""
     names, job = planted(story)
     client.force_login(ada)
     rows = story.db.all("SELECT code FROM registration WHERE account_id = :a", {"a": story.account})
@@ -200,7 +200,7 @@ def test_P13_A2_every_link_and_form_of_every_page_leads_to_its_own_record(client
 
 @pytest.mark.timeout(120)
 def test_P13_A2_sync_now_and_is_active_change_their_own_registration(client: Client, story: Story, ada: User) -> None:
-    """The form is posted where a browser reads its action to lead, and nothing but its own record changes."""
+    """The form is posted where a browser resolves its action, and only its own record changes."""
     client.force_login(ada)
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)], statuses=["Attended"])
@@ -228,7 +228,7 @@ def test_P13_A2_sync_now_and_is_active_change_their_own_registration(client: Cli
 
 
 def test_P13_A2_a_query_keeps_a_hostile_text_together(client: Client, story: Story, ada: User) -> None:
-    """What somebody looked for stands in the links of the page that it gave: filters, pages, ways back."""
+    """A search text is kept in the links of its result page: filters, pages, ways back."""
     client.force_login(ada)
     for n in range(60):
         story.record(f"R{n:02d}", profile={"first_name": "&planted=1#planted"})

@@ -1,4 +1,4 @@
-"""Every form of every page, with what no person types in every one of its fields: no answer is an error of ours (A8)."""
+"""Every form of every page, with values in every field that no person types: no answer is an internal error (A8)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.hostile_workbooks import small
 from tests.waiting import until
 
 REFUSED_EVERYWHERE = {"NUL": "a\0b", "escape": "\x1b[0m", "long": "x" * 300_000}
-"""No text of any field: refused in the one place that checks them all."""
+"""No field accepts these: refused in the one place that checks all."""
 ODD = {
     "half": "\ud800",
     "idna": "idna",
@@ -36,11 +36,11 @@ ODD = {
     "bracket": '"[{<${{x.y}}:',
     "nearly too long": "é" * 99_000,
 }
-"""Texts, though no field means them: refused by it, or taken."""
+"""Texts that no field expects: refused by it, or accepted."""
 TOGETHER = ("half", "idna", "number", "lines", "pattern", "nearly too long")
-"""What is tried in all fields at once."""
+"""Values tried in all fields at once."""
 ALONE = {what: ODD[what] for what in ("idna", "number", "superscript", "lines", "bracket")} | {"wide": "é" * 5_000}
-"""What is tried in each field by itself: where all are odd, the first refusal hides what the others would do."""
+"""Values tried in each field alone: if all are odd, the first refusal hides the others' effects."""
 LEFT_OUT = re.compile(r"^/accounts/sign-out/")
 
 
@@ -49,7 +49,7 @@ def states(of: Showcase) -> Iterator[tuple[str, str]]:
     seen = set()
     for state in STATES:
         path = state.path if isinstance(state.path, str) else state.path(of)
-        if (state.who, path) not in seen and BROKEN not in path:  # whose page shows that something broke
+        if (state.who, path) not in seen and BROKEN not in path:  # that page shows the error page
             seen.add((state.who, path))
             yield state.who, path
 
@@ -57,7 +57,7 @@ def states(of: Showcase) -> Iterator[tuple[str, str]]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.trial)])
 def test_A8_no_field_of_any_form_makes_an_error_of_ours(databases: Databases, thorough: bool) -> None:
-    """thorough: every text in every field by itself; else one of them in each, in turn."""
+    """thorough: every text in every field alone; otherwise one of them in each, in turn."""
     with databases.migrated() as facts, showcase(facts) as of, ExitStack() as stack:
         people = {who: stack.enter_context(closing(Browser(of, who))) for who, _path in states(of)}
         pages = list(states(of))
@@ -117,7 +117,7 @@ CODECS = ("idna", "hex", "zlib_codec", "unicode_escape", "utf-7", "punycode", "u
 
 @pytest.mark.timeout(300)
 def test_A8_the_codec_of_a_request_is_not_the_senders_choice(databases: Databases) -> None:
-    """Also not for a stranger, on any page, in a header that Django reads before it asks anybody."""
+    """Not even for a stranger, on any page, in a header that Django reads before authentication."""
     part = b'--x\r\nContent-Disposition: form-data; name="login"%s\r\n\r\na\r\n--x--\r\n'
     with databases.migrated() as facts, showcase(facts) as of, ExitStack() as stack:
         for browser in (stack.enter_context(closing(Browser(of, who))) for who in ("", "administrator")):

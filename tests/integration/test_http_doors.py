@@ -1,4 +1,5 @@
-"""HTTP that two readers could read in two ways is refused, with one answer at both doors, and the connection is closed (A10; RFC 9112)."""
+"""HTTP that two parsers could read differently is refused, with the same answer at both doors, and the connection is closed (A10; RFC
+9112)."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ __all__ = ["world"]
 
 BODY = json.dumps(document("R1")).encode()
 SMUGGLED = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n" % PATH.encode()
-"""Answered by 401 where somebody takes it for a request of its own."""
+"""Answered with 401 if it is taken for a separate request."""
 LAST = SMUGGLED.replace(b"Content", b"Connection: close\r\nContent")
 PIECES = ("length with chunked", "a folded header", "two hosts alike", "a bare line feed", "a chunk with a sign", "a chunk without its end")
 LINE = f"POST {PATH} HTTP/1.1\r\n".encode()
@@ -35,9 +36,9 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
 
 HANGS_UP_WITHIN = 8.0
-"""Seconds: less than a head that never ends has."""
+"""In seconds: less than the time allowed for a head that never ends."""
 
-# What stands in for b"@": the head that is beyond reproach (Host, token, type). b"|" ends the head.
+# Replacements for b"@" in a valid head (Host, token, type). b"|" ends the head.
 FORMS: dict[str, bytes] = {
     "length with chunked": LINE + b"@" + LENGTH + CHUNKED + b"|" + CHUNKS,
     "chunked with length": LINE + b"@" + CHUNKED + LENGTH + b"|" + CHUNKS,
@@ -164,11 +165,11 @@ def spelled(form: bytes, sender: Sender) -> bytes:
 
 
 def said(sender: Sender, *parts: bytes) -> bytes:
-    """All that comes back until the door hangs up; where it does not, this is an error after HANGS_UP_WITHIN."""
+    """Everything returned until the door closes; if it does not, fails after HANGS_UP_WITHIN."""
     answer = b""
     with socket.create_connection(("127.0.0.1", sender.port), timeout=HANGS_UP_WITHIN) as peer:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):  # it hung up with bytes of ours unread
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):  # it closed with bytes of ours unread
             for part in parts:
                 peer.sendall(part)
         with contextlib.suppress(ConnectionResetError):
@@ -178,7 +179,7 @@ def said(sender: Sender, *parts: bytes) -> bytes:
 
 
 def read(answer: bytes) -> tuple[int, str, bytes]:
-    """Status, type and body of the one answer there is, which says that it is the last."""
+    """Status, type and body of the only answer, which says that it is the last."""
     heads = re.findall(rb"HTTP/1\.1 (\d+) ", answer)
     head, _, body = answer.partition(b"\r\n\r\n")
     lines = [line.partition(b":") for line in head.lower().split(b"\r\n")[1:]]
@@ -190,7 +191,7 @@ def read(answer: bytes) -> tuple[int, str, bytes]:
 
 
 def test_H1_A10_what_can_be_read_in_two_ways_is_refused_at_both_doors_alike(doors: dict[str, Sender]) -> None:
-    """And what comes behind it is not answered, nor recorded."""
+    """And what follows is neither answered nor recorded."""
     wrong = []
     for name, form in FORMS.items():
         answers = {}
@@ -208,7 +209,7 @@ def test_H1_A10_what_can_be_read_in_two_ways_is_refused_at_both_doors_alike(door
 
 @pytest.mark.parametrize("kind", ["fast", "pages"])
 def test_H1_A10_the_same_in_pieces(doors: dict[str, Sender], kind: str) -> None:
-    """A byte at a time, so that no reading depends on how the bytes arrive."""
+    """One byte at a time, so that no reading depends on how the bytes arrive."""
     sender = doors[kind]
     for name in PIECES:
         assert read(said(sender, *bytewise(spelled(FORMS[name], sender))))[0] == 400, name
@@ -216,7 +217,7 @@ def test_H1_A10_the_same_in_pieces(doors: dict[str, Sender], kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["fast", "pages"])
 def test_H1_A10_what_has_one_reading_is_taken(doors: dict[str, Sender], kind: str) -> None:
-    """In one piece and a byte at a time, and the request behind it is one of its own."""
+    """In one piece and one byte at a time, and the following request is a separate one."""
     sender = doors[kind]
     for name, form in FINE.items():
         sent = spelled(form, sender)
@@ -252,7 +253,7 @@ NOT_OURS = (
 
 @pytest.mark.parametrize("kind", ["fast", "pages", "operations"])
 def test_H2_A3_a_host_is_spelled_as_ours_is_or_refused(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    """Its port is that of the base URL, that of the door, one that was allowed with its name, or none."""
+    """Its port is the base URL's, the door's, one allowed together with the name, or none."""
     monkeypatch.setenv("HELIOGRAPH_BASE_URL", "https://signal.example.org")
     monkeypatch.setenv("HELIOGRAPH_ALLOWED_HOSTS", "Door.example.org:9443")
     hosts = Options.load().hosts
@@ -345,7 +346,7 @@ def test_H1_A10_a_large_body_of_somebody_who_is_known_is_read(world: World, kind
         pieces = [body[n : n + 7_777] for n in range(0, len(body), 7_777)]
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
         assert said(sender, (head + "Transfer-Encoding: chunked\r\n\r\n").encode() + chunks).count(b'"outcome":"unchanged"') == 300
-    with opened(world, kind) as sender:  # which knows no token yet
+    with opened(world, kind) as sender:  # it does not know any token yet
         head = head.replace("Bearer hg", "Bearer hg").replace(head.split("Bearer ")[1].split("\r", maxsplit=1)[0], sender.token)
         with socket.create_connection(("127.0.0.1", sender.port), timeout=HANGS_UP_WITHIN) as peer:
             peer.sendall((head + length + "Expect: 100-continue\r\n\r\n").encode())

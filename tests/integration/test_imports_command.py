@@ -1,4 +1,4 @@
-"""`heliograph import` and `heliograph jobs` as a person or a script runs them; also killed in the middle."""
+"""`heliograph import` and `heliograph jobs`, run like a person or a script does; also killed in the middle."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def test_I4_a_plan_can_be_edited(acme, file, tmp_path):
 
 @pytest.mark.parametrize("phase", ["scanning", "importing"])
 def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, fresh_database, file, phase):
-    """kill -9 in the middle, then the same command: it goes on, and nothing is there twice."""
-    with file.open("ab") as out:  # long enough to be met in the middle
+    """kill -9 in the middle, then the same command: it continues, and nothing is there twice."""
+    with file.open("ab") as out:  # long enough to be caught in the middle
         body = EXPORT.read_bytes().split(b"\n", 1)[1]
         for n in range(1, 5):
             out.write(
@@ -175,9 +175,9 @@ def test_jobs_tell_a_dry_run_and_a_question_from_an_import(acme, file):
     [
         (("nowhere.csv", "--account", "ACME"), "cannot be read"),
         ((str(EXPORT), "--account", "NONE"), "There is no account NONE. Accounts: ACME."),
-        ((str(EXPORT), "--account", "ACME", "--encoding", "klingon"), "is no encoding"),
-        ((str(EXPORT), "--account", "ACME", "--separator", ";"), "No column holds the registration code"),
-        ((str(EXPORT), "--account", "ACME", "--columns", str(EXPORT)), "is no column mapping"),
+        ((str(EXPORT), "--account", "ACME", "--encoding", "klingon"), "is not a supported encoding"),
+        ((str(EXPORT), "--account", "ACME", "--separator", ";"), "No column contains the registration code"),
+        ((str(EXPORT), "--account", "ACME", "--columns", str(EXPORT)), "is not a column mapping"),
         ((str(EXPORT), "--account", "ACME", "--plan", str(EXPORT)), "is not a plan"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The export of an event platform arrives exactly as it is written, and every bad row of it is named (I2, I4)."""
+"""The export of an event platform arrives exactly as written, and every bad row is reported (I2, I4)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ PROFILE = ("first_name", "last_name", "email", "organization", "position", "phon
 
 
 def bad_lines():
-    """What is wrong with the export, worked out from what README says of it: line -> column."""
+    """The errors of the export according to README: line -> column."""
     found, first = {}, set()
     for line, row in rows_of(EXPORT):
         key = (row["event_code"], row["registration_code"])
@@ -68,7 +68,7 @@ def bad_lines():
 
 
 def stored(account):
-    """(event code, registration code) -> the registration in words, from its state and the configuration in force."""
+    """(event code, registration code) -> the registration in words, from its state and current configuration."""
     db = of_django(connections["default"])
     source = Committed(db)
     config = source.account(account)
@@ -109,7 +109,7 @@ def test_I2_every_good_row_of_the_export_arrives_exactly_as_written(account):
             assert value == row[name], (row["registration_code"], name)
             cells += 1
     assert cells == GOOD * 15
-    # what makes the export worth trying: all scripts, line breaks, formulas, HTML, spaces around
+    # what makes the export a good test: all scripts, line breaks, formulas, HTML, surrounding spaces
     notes = Counter(row["notes"] for row in kept.values())
     assert notes['=HYPERLINK("http://example.com","click")'] > 300
     assert notes["Arrives late;\nneeds seat near exit"] > 300
@@ -192,7 +192,7 @@ def test_I4_nothing_is_recorded_before_somebody_has_seen_what_is_lacking(account
     assert not any(lack["created"] for lack in ended.result["lacks"])
     with scope(account=account):
         assert not Event.objects.exists()
-    # and without a choice all rows that need something are refused
+    # without a choice, all rows that need something are refused
     ended = run(account, EXPORT, Wishes())
     assert ended.counts == {"rows": 5000, "done": 5000, "refused": 5000}
 
@@ -211,7 +211,7 @@ def test_I4_the_corrected_report_is_a_file_to_import(account, tmp_path):
                 cells["registration_code"] = f"NEW-{i}"
             out.writerow(cells)
     again = run(account, mended, Wishes())
-    # nine rows named an event that is not theirs: their types and statuses may be unknown in the right one
+    # nine rows name a wrong event: their types and statuses may be unknown in the right one
     assert again.counts["created"] + again.counts.get("refused", 0) == REFUSED
     assert again.counts["created"] >= REFUSED - 9
 
@@ -225,7 +225,7 @@ def test_P9_record_without_sending_is_quiet(account):
 
 @pytest.mark.parametrize("chunk", [1, 7, 9])
 def test_I3_a_run_that_breaks_between_chunks_goes_on_where_it_was(account, chunk):
-    """A runner that loses its job in the middle of a chunk, again and again: nothing is lost and nothing doubled."""
+    """A runner loses its job in the middle of a chunk, again and again: nothing is lost and nothing duplicated."""
     found = draft(EXPORT, account, FileSettings())
     job = start(account, parameters(found, Wishes(choice=ALL)), by="test")
     kinds = JobKinds([import_job.kind()])

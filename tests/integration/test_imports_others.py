@@ -1,4 +1,4 @@
-"""Exports of other systems, four times as long as ours: every good row arrives exactly, every bad row is named (I2, I4)."""
+"""Exports from other systems, four times as long as ours: every good row arrives exactly, every bad row is reported (I2, I4)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLAGS = {"complete": -1, "test": -5}
 
 
 def stored(account: int, made: Export) -> dict[tuple[str, str], dict[str, object]]:
-    """(event, code) -> what is stored, by our words for the columns that the export has."""
+    """(event, code) -> what is stored, by our names for the export's columns."""
     source = Committed(of_django(connections["default"]))
     config = source.account(account)
     found = {}
@@ -56,7 +56,7 @@ def refused(path: Path) -> dict[int, dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def no_memory() -> None:
-    """Another test's database had other rows under the same ids."""
+    """Clears the cache: another test's database had other rows under the same ids."""
     PROCESS.forget()
 
 

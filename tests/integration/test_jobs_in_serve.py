@@ -1,4 +1,4 @@
-"""Jobs that a page begins are run by `heliograph serve`, beside its pages."""
+"""`heliograph serve` runs jobs that a page starts, beside its pages."""
 
 from __future__ import annotations
 

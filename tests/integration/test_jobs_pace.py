@@ -1,4 +1,4 @@
-"""A job goes as fast as it can while it is alone, and gives way to live traffic (docs/design/processes.md, section 4; D9)."""
+"""A job runs as fast as it can while it is alone, and gives way to live traffic (docs/design/processes.md, section 4; D9)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _recorded() -> None:
 
 
 def _chunk(given: Pace) -> float:
-    """Rest after a chunk of a second that records a change itself."""
+    """The rest after a chunk of one second that itself records a change."""
     given.began()
     _recorded()
     return given.rest(1.0)

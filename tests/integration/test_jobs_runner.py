@@ -1,4 +1,4 @@
-"""The runner of jobs: each chunk and its cursor together or not at all, whoever runs it and however it ends."""
+"""The runner of jobs: each chunk and its cursor are saved together or not at all, whoever runs the job and however that ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHUNKS = 6
 
 @pytest.fixture(autouse=True)
 def no_scope(monkeypatch):
-    monkeypatch.setattr(runner, "be_nice", lambda: None)  # the thread is the tests' own
+    monkeypatch.setattr(runner, "be_nice", lambda: None)  # the thread belongs to the tests
     with scopes_disabled():
         yield
 
@@ -34,7 +34,7 @@ def account():
 
 
 class Counting:
-    """Writes one line per chunk into a table of the database (accounts' names serve) and counts; `trouble` says when to raise."""
+    """Writes one line per chunk into a table (accounts' names serve) and counts; `trouble` says when to raise."""
 
     def __init__(self, job, trouble=None):
         self.at = job.cursor.get("at", 0)
@@ -89,7 +89,7 @@ def test_time_left_follows_from_the_rate():
 
 
 def test_a_chunk_and_its_cursor_are_one_transaction(account):
-    """A chunk that raises leaves neither its work nor its cursor; resuming makes it once."""
+    """A chunk that raises leaves neither its work nor its cursor; resuming runs it once."""
     broken = {3}
 
     def trouble(chunk):
@@ -148,7 +148,7 @@ def test_O7_a_database_that_keeps_refusing_leaves_the_job_waiting(account, monke
 def test_pause_ends_after_the_chunk_in_hand_and_resume_goes_on(account):
     job = control.create("count", account.pk, {}, by="cli")
     ended = Runner(counting()).run_one(job.pk, watch=lambda row: row.done == 1000 and control.pause(row.pk))
-    # the pause came between chunks: the third one still saves, and sees it
+    # the pause came between chunks: the third one still saves, and notices it
     assert ended.state == JobState.PAUSED
     assert ended.owner == ""
     assert marks(account) == ["1", "2", "3"]
@@ -215,7 +215,7 @@ def test_a_runner_that_slept_through_its_lease_saves_nothing(account):
             Job.objects.filter(pk=job.pk).update(owner="another", heartbeat=control.now())
 
     ended = Runner(counting(taken_over)).run_one(job.pk)
-    # the take-over is part of the rolled back transaction in this test; what counts: chunk 3 left nothing
+    # the take-over is part of the rolled back transaction in this test; what counts is that chunk 3 left nothing
     assert ended.cursor == {"at": 2}
     assert marks(account) == ["1", "2"]
 

@@ -1,4 +1,4 @@
-"""Commits last although they do not wait for the disk inside the gate (docs/design/sqlite.md, section 3; O7)."""
+"""Commits are durable although they do not wait for the disk inside the gate (docs/design/sqlite.md, section 3; O7)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def db(path: Path) -> Iterator[SqliteDatabase]:
 
 @pytest.fixture
 def forced(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
-    """What is to happen each time something is forced to the disk, once it is there."""
+    """Callbacks to run each time the log has been synced to disk."""
     todo: list[Callable[[], None]] = []
     really = log.to_disk
 

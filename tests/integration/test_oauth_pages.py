@@ -1,4 +1,5 @@
-"""Connect, return, and how the access stands (C4, C5; docs/design/security.md, section 3): by pages and by services, against an authority of our own."""
+"""Connect, the return, and the state of the access (C4, C5; docs/design/security.md, section 3): by pages and services, against our own
+authority."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ RETURN = "http://127.0.0.1:8700/oauth/return"
 
 @pytest.fixture(autouse=True)
 def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The operator opened the loopback network, so that pages reach the receiver."""
+    """Opens the loopback network, so that pages reach the receiver."""
     opened = Policy.parse(["127.0.0.0/8"])
     monkeypatch.setattr(page_sender, "policy", lambda _account: opened)
 
@@ -41,7 +42,7 @@ def administrator(story: Story) -> User:
 
 
 def code_connection(story: Story, authority: Authority, **fields: Any) -> int:
-    """A connection by Authorization Code whose target takes only valid tokens, with a flow."""
+    """A connection by Authorization Code whose target accepts only valid tokens, with a flow."""
     story.receiver.answer("/crm", authority.guards())
     made = story.connection("Marketing list", "/crm", secrets=authority.secrets(), **authority.fields(grant="Authorization Code", **fields))
     story.flow("To it", [story.to(made)])
@@ -49,12 +50,12 @@ def code_connection(story: Story, authority: Authority, **fields: Any) -> int:
 
 
 def asker(story: Story, connection: int) -> Asker:
-    """What Save & Test asks by."""
+    """What Save & Test uses to request tokens."""
     return services.asker(story.account, connection)
 
 
 def leave(client: Client, connection: int) -> dict[str, str]:
-    """Presses Connect; what the authority is asked."""
+    """Presses Connect. Returns the parameters for the authority."""
     answer = client.post(f"/signal/connections/{connection}/connect/")
     assert answer.status_code == 200, answer.content
     url = answer["Refresh"].partition("url=")[2]
@@ -231,7 +232,7 @@ def test_C4_a_revoked_refresh_token_is_a_config_failure_that_connecting_again_cu
         asked = authority.requests
         story.record("R2", status="Attended")
         story.until("R2", "queued")
-        assert authority.requests == asked  # nobody asks with what is void
+        assert authority.requests == asked  # revoked tokens are not used for requests
         page = client.get(f"/signal/connections/{connection}/access/").content.decode()
         assert "No longer connected, since" in page
         assert "refresh-" not in page
@@ -302,8 +303,8 @@ def test_C4_one_refresh_at_a_time_across_the_worker_and_pages(
             thread.join()
         story.wait_for(lambda: set(story.states()) == {"success"}, 20.0)
     shown = [asked["refresh_token"] for asked in authority.asked if asked["grant_type"] == "refresh_token"]
-    assert len(shown) == len(set(shown))  # one shown twice would have ended all of them
-    assert len(shown) < 5  # whoever comes while another asks takes what that one gets
+    assert len(shown) == len(set(shown))  # one used twice would have ended all of them
+    assert len(shown) < 5  # whoever comes during a request uses its result
     assert len(found) == 4
     assert set(found) <= set(authority.given[1:])
 

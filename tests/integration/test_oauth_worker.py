@@ -1,4 +1,4 @@
-"""The worker with OAuth2 targets (C4, D4, D5, D9), against an authority of our own."""
+"""The worker with OAuth2 targets (C4, D4, D5, D9), against our own authority."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heliograph.domain.connection.connection import Secret
 
 
 def target(story: Story, authority: Authority, path: str = "/crm", **fields: Any) -> int:
-    """A connection by client credentials whose target takes only valid tokens, and a flow that sends there."""
+    """A connection by client credentials whose target accepts only valid tokens, and a flow that sends there."""
     story.receiver.answer(path, authority.guards())
     made = story.connection(path, path, secrets=authority.secrets(), **authority.fields(**fields))
     story.flow(f"To {path}", [story.to(made)])

@@ -1,4 +1,4 @@
-"""Who comes in by OpenID Connect, without a provider: tests/e2e/test_openid.py has one (P1)."""
+"""Who may sign in by OpenID Connect, without a provider: tests/e2e/test_openid.py has one (P1)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from heliograph.options import Options, OptionsError
 
 
 class Settings:
-    """The operator's settings with some changed."""
+    """The operator's settings with some changes."""
 
     def __init__(self, had: Any, **changed: Any) -> None:
         self._had = had
@@ -41,7 +41,7 @@ def provider(settings: Any) -> None:
 
 
 def found(email: str, *, verified: bool, uid: str = "sub-1") -> User | None:
-    """Whom the adapter takes this person of the provider for."""
+    """The user whom the adapter finds for this person of the provider."""
     request = RequestFactory().get("/")
     with context.request_context(request):
         login = SocialLogin(

@@ -1,4 +1,4 @@
-"""The operations port: what a container's health check and a load balancer ask (O2)."""
+"""The operations port: health checks of containers and load balancers (O2)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_O2_ready_is_what_all_processes_are() -> None:
         assert ask(port, "/health/ready", "HEAD") == (200, None)
         assert ask(port, "/admin")[0] == 404
         assert ask(port, "/health/live", "POST") == (501, None)
-        silent = socket.create_connection(("127.0.0.1", port), timeout=5)  # who says nothing holds up nobody
+        silent = socket.create_connection(("127.0.0.1", port), timeout=5)  # a silent client blocks nobody
         assert ask(port, "/health/live")[0] == 200
         silent.close()
     assert not ready(port)

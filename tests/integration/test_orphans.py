@@ -1,4 +1,4 @@
-"""What is left when a supervisor is killed: a worker that drains beside its successor, and may die while it does (found by `verify`; D1, D2)."""
+"""A supervisor is killed: its worker drains beside its successor, and may die meanwhile (found by `verify`; D1, D2)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from heliograph.engine.worker.slot_ownership import Lease
 
 
 def test_D2_what_an_orphan_left_behind_counts_as_begun_while_its_successor_runs(fresh_database: DatabaseFacts) -> None:
-    """Its supervisor's successor looked before it started its worker: then the orphan still lived."""
+    """The new supervisor checked before it started its worker, when the orphan was still alive."""
     world = World(fresh_database)
     with Receiver() as receiver:
         world.flow(world.connection(receiver.url("/crm")))
@@ -53,7 +53,7 @@ def test_O1_a_second_engine_waits_for_the_first_to_drain(tmp_path: Path) -> None
 
 
 def test_D1_a_file_of_lanes_in_flight_is_never_there_without_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that drains looks for what was left behind while its successor starts: it must not take the successor's file away."""
+    """A draining worker looks for left-behind files while its successor starts: it must not take the successor's file away."""
     seen: list[dict[Path, list[tuple[int, int]]]] = []
     lock = fcntl.flock
 
@@ -76,7 +76,7 @@ def test_D1_a_file_of_lanes_in_flight_is_never_there_without_its_lock(tmp_path: 
 def test_D1_one_crash_is_told_once_by_two_that_look_at_the_same_time(tmp_path: Path) -> None:
     mine = inflight_journal.InflightJournal(tmp_path, "dead")
     mine.note(3, 4)
-    mine._map.close()  # as the end of its process does
+    mine._map.close()  # like the end of its process
     os.close(mine._file)
     first = inflight_journal.left_behind(tmp_path)
     path, lanes = next(first)

@@ -1,4 +1,4 @@
-"""Ways around the guard, each proved shut by a listener that hears nothing, not even a connection (C6)."""
+"""Ways around the guard, each proven closed by a listener that receives nothing, not even a connection (C6)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HERE = Policy.parse(["127.0.0.0/8", "::1"])
 
 @pytest.fixture
 def listener() -> Iterator[Receiver]:
-    """On every address of this machine: whatever reaches it is heard."""
+    """Listens on every address of this machine and notices whatever reaches it."""
     with Receiver("::") as started:
         yield started
 
@@ -193,11 +193,11 @@ def test_C6_no_notation_reaches_this_machine(host: str, listener: Receiver, send
 
 @pytest.mark.parametrize("url", UNREADABLE)
 def test_C6_a_url_with_two_readings_is_refused(url: str, listener: Receiver, senders: list[Sender]) -> None:
-    """Also for an account that may reach this machine: nobody knows where such a URL leads."""
+    """Even for an account that may reach this machine: it is unclear where such a URL leads."""
     sender = Sender(Resolver(names_of({"example.test": ("127.0.0.1",)})))
     senders.append(sender)
     result = send(sender, url.format(port=listener.port), Route(1, 1, HERE))
-    if url.startswith("http://example.test#"):  # one reading only: the fragment is left out, port 80 is somebody else's
+    if url.startswith("http://example.test#"):  # only one reading: the fragment is dropped, and port 80 belongs to someone else
         assert isinstance(result, (Failure, Response))
     else:
         assert isinstance(result, Failure)
@@ -207,7 +207,7 @@ def test_C6_a_url_with_two_readings_is_refused(url: str, listener: Receiver, sen
 
 
 class Rebinding(Resolver):
-    """A resolver that hands over an address which was never judged: what a hole before the socket would let through."""
+    """A resolver that returns an address which was never checked, like a hole in front of the socket."""
 
     def __init__(self, literal: str) -> None:
         super().__init__()
@@ -218,7 +218,7 @@ class Rebinding(Resolver):
 
 
 def unjudged(_: RouteCache, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
-    """What stands for the first judgement where it is taken away, so that the one at the socket has to hold alone."""
+    """Replaces the first check, so that the one at the socket must hold alone."""
     return f"+{target.bracketed}:{target.port}:{','.join(f'[{literal}]' if ':' in literal else literal for literal in literals)}", ""
 
 
@@ -226,7 +226,7 @@ def unjudged(_: RouteCache, target: Target, literals: tuple[str, ...]) -> tuple[
 def test_C6_the_socket_is_judged_whatever_was_judged_before(
     literal: str, listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rebinding, or a mistake of ours."""
+    """Rebinding, or our own mistake."""
     monkeypatch.setattr(RouteCache, "_entry", unjudged)
     sender = Sender(Rebinding(literal))
     senders.append(sender)
@@ -237,7 +237,7 @@ def test_C6_the_socket_is_judged_whatever_was_judged_before(
 
 
 def test_C6_libcurl_looks_up_nothing_itself(listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the address handed over there is no look-up, and no connection."""
+    """Without the given address there is no look-up, and no connection."""
     prepare = Transfer.prepare
 
     def forgetful(transfer: Transfer, *arguments: Any) -> None:
@@ -280,7 +280,7 @@ def test_C6_one_account_does_not_reach_what_another_was_allowed(listener: Receiv
 
 
 def test_C6_of_a_names_addresses_only_the_allowed_are_tried(senders: list[Sender]) -> None:
-    """happy eyeballs would try the others when the first one fails."""
+    """Happy eyeballs would try the others when the first one fails."""
     with Receiver("127.0.0.1") as receiver, socket.create_server(("127.0.0.2", receiver.port)) as trap:
         sender = Sender(Resolver(names_of({"both.test": ("127.0.0.2", "127.0.0.1")})))
         senders.append(sender)
@@ -322,14 +322,14 @@ def test_C6_public_addresses_by_https_alone_and_not_at_other_protocols_ports(url
     "host", ["127.0.0.1", "0x7f.1", "[::ffff:127.0.0.1]", "127.0.0.1.", "intranet.test", "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ", "metadata.test", "nat64.test"]
 )
 def test_C6_checking_and_sending_agree_also_where_something_is_allowed(entry: str, host: str, senders: list[Sender]) -> None:
-    """What is said to be allowed is reached; what is not hears nothing."""
+    """What is reported as allowed is reached; what is not receives nothing."""
     with Receiver("127.0.0.1") as receiver:
         policy = Policy.parse([entry.format(port=receiver.port)])
         names = names_of({**NAMES, "localhost": ("127.0.0.1",)})
         url = f"http://{host}:{receiver.port}/"
         checked = check_url(url, policy, names)
         if checked.allowed and host == "nat64.test":
-            return  # its network does not exist here
+            return  # this network does not exist here
         sender = Sender(Resolver(names))
         senders.append(sender)
         result = send(sender, url, Route(1, 1, policy))
@@ -344,7 +344,7 @@ def test_C6_checking_and_sending_agree_also_where_something_is_allowed(entry: st
 
 @pytest.mark.parametrize("first", ["certificate", "authority"])
 def test_C6_a_kept_connection_is_one_accounts_own_in_tls_as_well(first: str, tmp_path: Path, senders: list[Sender]) -> None:
-    """One account's client certificate, or its own authority, is not lent to another that sends to the same host."""
+    """An account's client certificate, or its own authority, is not used for another account that sends to the same host."""
     authority = Authority(tmp_path)
     trusted = authority.ca_file.read_text()
     clients = authority.ca_file if first == "certificate" else None

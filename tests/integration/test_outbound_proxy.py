@@ -1,4 +1,4 @@
-"""The operator's proxy (C6): it is asked for addresses that were judged here, and nothing else gets past the guard by it."""
+"""The operator's proxy (C6): it is only asked for addresses that were checked here, and nothing else passes the guard through it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ type Send = Callable[..., SendResult]
 
 @pytest.fixture
 def sending(authority: Authority) -> Iterator[Callable[..., Send]]:
-    """Makes a sender with a proxy, and gives what sends by it."""
+    """Creates senders with a proxy, and functions that send by them."""
     made: list[Sender] = []
 
     def make(url: str, *, names: Callable[[str], tuple[str, ...]] = look_up) -> Send:
@@ -94,7 +94,7 @@ def test_C6_the_proxy_is_asked_for_the_judged_address_and_sees_nothing(sending, 
     assert (result.status, result.address) == (200, PUBLIC)
     assert result.header("x-of-the-proxy") is None
     assert isinstance(send("https://crm.example.com/again"), Response)
-    (asked,) = proxy.asked  # the second one went over the kept connection
+    (asked,) = proxy.asked  # the second one used the same connection
     assert asked.target == f"{PUBLIC}:443"
     assert {"authorization", "content-type"}.isdisjoint(asked.headers)
     assert asked.headers["host"] == f"{PUBLIC}:443"

@@ -1,4 +1,4 @@
-"""Sending through real sockets: what comes back, and how failures are told (C2, C6, D3, D4, D9)."""
+"""Sending through real sockets: what is returned, and how failures are described (C2, C6, D3, D4, D9)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 class Driver:
-    """A sender and the results that it gave back, in order."""
+    """A sender and its results, in order."""
 
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
@@ -93,7 +93,7 @@ def failed(result: SendResult) -> Failure:
     return result
 
 
-# --- what goes out
+# --- requests
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -154,14 +154,14 @@ def test_C6_no_cookie_is_kept(driver: Driver, receiver: Receiver) -> None:
 
 
 def test_C6_a_secret_of_one_request_is_not_left_for_the_next(driver: Driver, receiver: Receiver) -> None:
-    """Handles are kept per route and reset between routes."""
+    """Handles are cached per route and reset between routes."""
     for account in range(1, 4):
         driver.send(receiver.url(), headers=(*JSON, ("Authorization", f"Bearer {account}")), route=Route(account, account, LOCAL))
         driver.send(receiver.url(), headers=JSON, route=Route(account, account, LOCAL))
     assert [request.header("authorization") for request in receiver.wait_for(6)] == ["Bearer 1", None, "Bearer 2", None, "Bearer 3", None]
 
 
-# --- what comes back
+# --- answers
 
 
 def test_D3_an_answer_has_status_headers_body_and_timings(driver: Driver, receiver: Receiver) -> None:
@@ -178,7 +178,7 @@ def test_D3_an_answer_has_status_headers_body_and_timings(driver: Driver, receiv
 
 
 def test_C6_a_long_body_is_read_to_the_cap(driver: Driver, receiver: Receiver) -> None:
-    """Its status stands: a delivery is not repeated because the answer was long."""
+    """Its status counts: a delivery is not repeated because the answer was long."""
     receiver.answer("/long", Answer(200, b"x" * 200_000))
     receiver.answer("/exact", Answer(200, b"y" * 1_000))
     receiver.answer(
@@ -233,7 +233,7 @@ def test_C6_informational_answers_are_passed_over(driver: Driver, receiver: Rece
     assert (result.status, result.header("retry-after"), result.header("x-b")) == (200, None, "2")
 
 
-# --- how it fails
+# --- failures
 
 
 def free_port() -> int:
@@ -289,7 +289,7 @@ def test_D4_a_connect_that_hangs_has_not_left(driver: Driver) -> None:
 
 
 def test_D1_one_attempt_is_at_most_one_request(driver: Driver, receiver: Receiver) -> None:
-    """libcurl itself sends again when a kept connection closes without an answer."""
+    """libcurl itself repeats a request when a reused connection closes without an answer."""
     receiver.answer("/", Answer(), Answer(then="close"))
     assert answered(driver.send(receiver.url())).status == 200
     failure = failed(driver.send(receiver.url()))
@@ -368,7 +368,7 @@ def test_C6_header_smuggling_is_refused(driver: Driver, receiver: Receiver, name
 
 
 def test_C5_no_message_repeats_the_url(driver: Driver, receiver: Receiver) -> None:
-    """The path of a URL may be the credential (Slack, Teams)."""
+    """The path of a URL may be a credential (Slack, Teams)."""
     receiver.answer("/T000/SECRET", Answer(then="reset"))
     messages = [
         failed(driver.send(receiver.url("/T000/SECRET?token=SECRET"))).message,
@@ -487,7 +487,7 @@ def test_D1_stop_lets_end_what_ends_in_time_and_cuts_the_rest(make_driver: MakeD
 
 
 def test_D1_a_request_whose_time_was_over_before_it_began_never_leaves(driver: Driver, receiver: Receiver) -> None:
-    """A process that stood still after it had looked at its lease: somebody else may own the connection by now."""
+    """A process was suspended after it had checked its lease: another one may own the connection by now."""
     route = Route(1, 1, LOCAL, total_timeout=2.0)
     driver.sender.start(Request("POST", receiver.url("/late"), JSON, b""), route, driver.results.put, began=time.monotonic() - 2.5)
     late = failed(driver.results.get(timeout=PATIENCE))
@@ -497,7 +497,7 @@ def test_D1_a_request_whose_time_was_over_before_it_began_never_leaves(driver: D
 
 
 def test_D1_stop_ends_at_once_when_nothing_is_open(make_driver: MakeDriver, receiver: Receiver) -> None:
-    """Also after a name was waited for."""
+    """Even after waiting for a name."""
     driver = make_driver({"crm.test": ("127.0.0.1",)})
     assert answered(driver.send(receiver.url("/", host="crm.test"))).timings.name >= 0
     began = time.monotonic()
@@ -534,7 +534,7 @@ def test_O7_an_error_in_done_ends_the_sender_and_is_told() -> None:
 
 
 def test_O7_without_sockets_it_is_our_own_failure(driver: Driver, receiver: Receiver) -> None:
-    """Not the target's: category System, and tried again soon."""
+    """Our own failure, not the target's: category System, and retried soon."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.dup(0)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))

@@ -17,7 +17,7 @@ OF_A_REGISTRATION = ("/registrations/SUMMIT-26/S26-2/", "/signal/registrations/S
 
 @pytest.fixture(autouse=True)
 def no_locks() -> None:
-    """Wrong passwords of other tests are forgotten."""
+    """Clears other tests' wrong passwords."""
     cache.clear()
 
 

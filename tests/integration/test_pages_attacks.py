@@ -1,4 +1,4 @@
-"""What the pages give to an attacker: a hostile name, a link from elsewhere, a frame, a shared computer (docs/reference/security.md)."""
+"""What the pages expose to an attacker: a hostile name, a link from another site, a frame, a shared computer (docs/reference/security.md)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_P1_a_hostile_name_is_text_on_every_page(story: Story, client: Client, s
 
 
 def test_P1_every_answer_forbids_frames_scripts_of_others_and_keeping(client: Client, somebody: User) -> None:
-    """A page of somebody who is signed in is kept by no cache, also not by the browser of a shared computer."""
+    """A signed-in user's page is never cached, not even by the browser of a shared computer."""
     client.force_login(somebody)
     for address in [*addresses(), "/no/such/page", "/settings/tags/99999/"]:
         if address == reverse("account_logout"):
@@ -125,7 +125,7 @@ HOSTS = (
     "testserver:80",
     "127.0.0.1.",
 )
-"""Spellings of Host that Django takes; the server in front of it takes fewer."""
+"""Spellings of Host that Django accepts; the server in front of it accepts fewer."""
 ELSEWHERE: dict[str, Any] = {
     "HTTP_X_FORWARDED_HOST": "{}.example",
     "HTTP_FORWARDED": "for=192.0.2.{};host=h{}",
@@ -142,7 +142,7 @@ ELSEWHERE: dict[str, Any] = {
 
 
 def from_elsewhere(n: int) -> dict[str, Any]:
-    """What a request says of itself, another thing each time; the address that it came from is the same."""
+    """A request's headers, different each time; its source address stays the same."""
     said = {name: value.replace("{}", str(n)) for name, value in ELSEWHERE.items() if value}
     return {**said, "HTTP_HOST": HOSTS[n % len(HOSTS)], "REMOTE_ADDR": "198.51.100.7"}
 
@@ -172,7 +172,7 @@ def test_H3_A3_wrong_passwords_are_counted_for_an_address_whatever_a_request_say
 
 
 def test_H3_A3_wrong_codes_are_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
-    """At the door, and where somebody who is signed in confirms that it is they."""
+    """At sign-in, and when a signed-in user confirms their identity."""
     TOTP.activate(somebody, generate_totp_secret())
     code = reverse("mfa_authenticate")
     for n in range(5):  # from as many browsers
@@ -198,13 +198,13 @@ def test_H3_A3_a_password_again_is_counted_for_a_user_whatever_a_request_says_of
         client.post(change, {"oldpassword": "wrong", "password1": "x", "password2": "y"}, **from_elsewhere(n)).status_code
         for n in range(20)
     ]
-    assert set(found[10:]) <= {429, 302}  # 302: it is confirmed first, which is counted above
+    assert set(found[10:]) <= {429, 302}  # 302: a confirmation is required first, which is counted above
 
 
 def test_H3_A3_links_and_tests_of_connections_look_at_nothing_that_a_request_says_of_itself(
     client: Client, story: Story, somebody: User
 ) -> None:
-    """A link is 256 random bits: there is nothing to count, and no Host makes one good. Tests are counted for a connection and an account."""
+    """A link is 256 random bits: there is nothing to count, and no Host makes one valid. Tests are counted per connection and account."""
     for name in ("invitation", "new-password", "first-start"):
         for n in range(len(HOSTS)):
             assert client.get(reverse(name, args=(f"guess-{n}",)), **from_elsewhere(n)).status_code in {404, 410}
@@ -217,18 +217,18 @@ def test_H3_A3_links_and_tests_of_connections_look_at_nothing_that_a_request_say
 
 
 def test_P1_guesses_for_many_people_do_not_make_those_for_one_forgotten(client: Client, somebody: User) -> None:
-    """Five wrong passwords, and this person rests: also after an attacker has tried a thousand other names from as many addresses."""
+    """Five wrong passwords block this user, even after an attacker has tried a thousand other names from as many addresses."""
     sign_in = reverse("account_login")
 
     def rests(email: str, address: str) -> bool:
         answer = client.post(sign_in, {"login": email, "password": "wrong"}, REMOTE_ADDR=address)
-        return 'name="password"' not in answer.content.decode()  # what is shown instead of the form says until when
+        return 'name="password"' not in answer.content.decode()  # the page in place of the form says until when
 
     for n in range(5):
         assert not rests(somebody.email, f"2001:db8::{n:x}")
     assert rests(somebody.email, "2001:db8::ffff")
     for n in range(1_000):
-        cache.set(f"another-guess-{n}", [1.0], 900)  # what a guess for somebody else leaves, without the time that its hashing takes
+        cache.set(f"another-guess-{n}", [1.0], 900)  # what a guess for another user leaves, without the time for its hashing
     assert rests(somebody.email, "2001:db8::fffe")
 
 
@@ -239,7 +239,7 @@ FIELDS = ("name", "code", "label", "email", "url", "text", "new", "item", "cause
 
 @pytest.mark.timeout(300)
 def test_P1_odd_addresses_and_queries_are_no_error_of_ours(client: Client, somebody: User) -> None:
-    """Numbers beyond 64 bits, NUL, half characters and megabytes of nothing: refused or not there, and never a 500."""
+    """Numbers beyond 64 bits, NUL, lone surrogates and megabytes of nothing: refused or not found, never a 500."""
     client.force_login(somebody)
     client.raise_request_exception = False
     found = set()

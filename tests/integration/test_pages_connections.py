@@ -1,4 +1,4 @@
-"""The Connection pages (C1-C8, B3): by every role, with nothing of another account, against a real receiver."""
+"""The Connection pages (C1-C8, B3): for every role, without anything of another account, against a real receiver."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def secrets_of(story: Story, id: int) -> dict[str, str]:
     return load_secrets(story.db, vault(), story.account, "connection", [id]).get(id, {})
 
 
-# --- who may what
+# --- permissions
 
 
 DEEDS = ("pause", "release", "copy", "delete", "signing", "rule")
@@ -95,7 +95,7 @@ def test_P1_everybody_reads_connections_and_an_administrator_changes_them(
     assert "s3cr3t" not in shown
     page = client.get(address(crm))
     assert page.status_code == 200
-    assert ("s3cr3t-path" in page.content.decode()) is administers  # C5: whole only in Connection Setup for Administrators
+    assert ("s3cr3t-path" in page.content.decode()) is administers  # C5: complete only in Connection Setup for Administrators
     assert "s3cr3t-key" not in page.content.decode()
     assert ("Save &amp; Test" in page.content.decode()) is administers
     versions = client.get(address(crm, "versions"))
@@ -174,7 +174,7 @@ def test_the_list_says_how_each_connection_is(story: Story, receiver: Receiver, 
     story.resume(slack)
     assert "Refuses" in text_of(ada.get(LIST).content)
     assert f"connection={slack}&amp;status=waiting" in ada.get(LIST).content.decode()
-    assert "R1" in text_of(ada.get(f"/signal/retry/?connection={slack}&status=waiting").content)  # the number's own records
+    assert "R1" in text_of(ada.get(f"/signal/retry/?connection={slack}&status=waiting").content)  # exactly the records of the number
 
 
 @pytest.mark.parametrize("path", ["", "one", "versions"])
@@ -234,12 +234,12 @@ def test_C1_C3_a_connection_is_added_tested_and_shown_without_its_secrets(story:
     assert receiver.url("/hook/{event.code}") in page
     asked = receiver.wait_for(1, path="/me")[0]
     assert (asked.method, asked.header("x-api-key")) == ("GET", "s3cr3t-key")
-    # Saved again with nothing typed: the key stays, and nothing is a new version.
+    # Saved again without typing: the key stays, and there is no new version.
     ada.post(address(row.pk), {k: v for k, v in posted.items() if k != "key"})
     again = stored(story, "Sales CRM")
     assert again.number == row.number
     assert secrets_of(story, row.pk)[Secret.KEY] == "s3cr3t-key"
-    # Another type: what belonged to the one before is gone.
+    # Another type: the previous one's settings are gone.
     ada.post(address(row.pk), {**COMMON, "auth": "Open / No Auth", "url": receiver.url("/hook"), "test_url": ""})
     assert set(secrets_of(story, row.pk)) == {"path"}
     assert ada.get(LIST).status_code == 200
@@ -392,7 +392,7 @@ def test_C2_a_field_is_put_into_each_url_without_script(story: Story, receiver: 
 
 
 def test_C3_a_slow_test_is_watched_step_by_step(story: Story, receiver: Receiver, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_progress, "PATIENCE", 0.2)  # seconds that the page waits for a quick end
+    monkeypatch.setattr(test_progress, "PATIENCE", 0.2)  # seconds that the page waits for a quick result
     gate = threading.Event()
     receiver.answer("/me", lambda _request: Answer(200 if gate.wait(60) else 500, "{}"))
     crm = story.connection("CRM", "/crm")
@@ -417,7 +417,7 @@ def test_C3_a_slow_test_is_watched_step_by_step(story: Story, receiver: Receiver
         gate.set()
     until(lambda: "answered as it should" in text_of(ada.get(address(crm)).content), 30)
     assert "hx-trigger" not in ada.get(address(crm)).content.decode()
-    # What was watched for a flow leads back to it.
+    # A test watched for a flow leads back to it.
     led = ada.get(f"{address(crm)}?for={flow}", headers={"HX-Request": "true"})
     assert led["HX-Redirect"] == f"/signal/flows/{flow}/?connection={crm}"
 
@@ -467,12 +467,12 @@ def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(stor
     assert where.startswith(f"/signal/flows/{flow}/?")
     assert f"connection={row.pk}" in where
     assert f"mapping={mapping.pk}" in where
-    for does in Does:  # what a preset knows of its application is chosen in the flow
+    for does in Does:  # what a preset knows about its application is selected in the flow
         shown = ada.get(f"{where.replace('&does=updates', '')}&does={does.value}").content.decode()
         assert re.search(rf'name="d\d+-does" value="{does.value}" checked', shown)
     assert "does=updates" in where
     assert "t0ken-of-hook" not in ada.get(address(row.pk)).content.decode()
-    secret = ada.post(LIST + "new/hubspot_contact/", {"name": "CRM", "token": "pat-s3cr3t"})  # a name that is taken
+    secret = ada.post(LIST + "new/hubspot_contact/", {"name": "CRM", "token": "pat-s3cr3t"})  # a taken name
     assert secret.status_code == 422
     assert "pat-s3cr3t" not in secret.content.decode()
     assert "Typed just now; type to replace" in secret.content.decode()
@@ -721,7 +721,7 @@ def test_C7_a_rule_is_made_from_a_logged_answer_tried_and_saved(story: Story, re
         story.until("R2", "queued")
     failed = story.action("R2")
     assert failed["category"] == "General"
-    assert f"{rule}?answer={failed['id']}.1" in ada.get(f"/signal/retry/{failed['key']}/").content.decode()  # an item of Retry leads here
+    assert f"{rule}?answer={failed['id']}.1" in ada.get(f"/signal/retry/{failed['key']}/").content.decode()  # a Retry item links here
 
 
 def connection_body(story: Story, id: int) -> dict[str, Any]:

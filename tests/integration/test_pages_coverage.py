@@ -1,4 +1,4 @@
-"""Tag coverage (P11): what is shown, what is suggested, what waits, and tagging in bulk."""
+"""Tag coverage (P11): what is listed, suggested and waiting, and tagging in bulk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATUS, PROPERTY = TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY
 
 
 def elsewhere(site: Planned, code: str, *, tagged: bool = True) -> int:
-    """Another event, where "Invited by partner" carries Registered."""
+    """Another event, where "Invited by partner" has the tag Registered."""
     with saving(site.pk, by=BY, whole_account=True) as s:
         event = save_event(s, EventState(code, code, site.acme.event_status("Live")))
         tags = (site.acme.tags["Registered"].pk,) if tagged else ()

@@ -118,7 +118,7 @@ def test_P10_saving_details_records_one_change_and_only_what_was_changed(databas
         gap = client.post(DETAILS, mine)
         assert gap.status_code == 422, "clocks leave this hour out"
         assert "leave out this time" in gap.content.decode()
-        # Somebody else changes the location meanwhile: both are kept.
+        # Another person changes the location meanwhile: both changes are kept.
         client.post(DETAILS, form | {"location": ["Vienna"]})
         assert client.post(DETAILS, mine | {"start": ["2026-03-29T03:30"]}).status_code == 302
         state = site.acme.event_config().state
@@ -255,7 +255,7 @@ def test_P9_a_live_event_goes_on_without_a_question(database: DatabaseFacts, cli
         assert not registration_state(site, "R-1", EVENT).is_test
 
 
-# --- what is set up in it
+# --- its set-up
 
 
 def test_P3_P5_custom_statuses_and_types_are_added_tagged_and_changed(database: DatabaseFacts, client: Client) -> None:
@@ -448,7 +448,7 @@ def test_another_accounts_events_are_not_there(database: DatabaseFacts, client: 
         for here in ("details", "copy", "leave-testing", *LISTS):
             assert client.get(f"/events/THEIRS/{here}/").status_code == 404, here
             assert client.post(f"/events/THEIRS/{here}/", {"name": "X", "do": "add"}).status_code == 404, here
-        # An id of the other account's event, or of another event of one's own, below an event that is there.
+        # An id from the other account's event, or from another event of the same account, under an existing event.
         for here, name in zip(LISTS, ("Paid", "Guest", "Day of arrival", "KEYNOTE", "VIP guest"), strict=True):
             for url in (f"/events/{EVENT}/{here}/{other.ids[name]}/", f"/events/GALA-26/{here}/{site.ids[name]}/"):
                 assert client.get(url).status_code == 404, url

@@ -41,7 +41,7 @@ type Form = dict[str, object]
 
 
 def text_of(answer: HttpResponse) -> str:
-    """What a person reads of a page, spaces counted once."""
+    """The visible text of a page, with whitespace collapsed."""
     body = answer.content.decode().partition("<main")[2]
     return " ".join(re.sub(r"<[^>]+>", " ", body).replace("&quot;", '"').split())
 
@@ -57,7 +57,7 @@ def stored(plan: Planned, id: int | None = None) -> Flow:
 
 
 def form_of(client: Client, url: str) -> Form:
-    """What a browser would post of the form that nobody touched."""
+    """What a browser would post from the untouched form."""
     shown = client.get(url)
     assert shown.status_code == 200
     return dict(posted(shown.content.decode(), "form"))
@@ -168,8 +168,8 @@ def test_F4_F8_everything_that_the_form_offers_is_saved(plan: Planned, client: C
         ({"d0-connection": "999999"}, "What was chosen here is gone."),
         ({"d0-payload": "999999"}, "What was chosen here is gone."),
         ({"d0-id": "999999"}, "There is no destination 999999 in this flow."),
-        ({"destination": ["0", "0"]}, "A destination is there twice."),
-        ({"d0-integration": "Fax"}, "Webhooks is the integration that there is."),
+        ({"destination": ["0", "0"]}, "A destination occurs twice."),
+        ({"d0-integration": "Fax"}, "Webhooks is the only integration."),
         ({"d0-name": "y" * 101}, "Destination 1:"),
     ],
 )
@@ -188,7 +188,7 @@ def test_what_cannot_be_saved_is_refused_and_nothing_typed_is_lost(plan: Planned
 
 
 def test_F6_what_a_flow_filters_by_may_stay_though_it_is_gone(plan: Planned, client: Client) -> None:
-    """A value that was there when the flow was saved: somebody else's deletion does not stop one from saving."""
+    """The value existed when the flow was saved: another person's deletion does not prevent saving."""
     with plan.acme.setting_up() as s:
         before = stored(plan)
         save_flow(
@@ -373,7 +373,7 @@ def test_F5_the_sentence_is_that_of_the_form(plan: Planned, client: Client) -> N
     assert "Live : when a registration is created or updated, and its status is Registered , send Lead to CRM ." in shown
 
 
-# --- two at once
+# --- concurrent saves
 
 
 def test_somebody_else_saved_meanwhile(plan: Planned, client: Client) -> None:
@@ -682,7 +682,7 @@ def test_F10_restoring_a_version_that_would_stop_the_flow_asks(plan: Planned, cl
 
 
 def _names_what_goes(plan: Planned) -> None:
-    """Version 2 of the flow names a tag, a field, a connection and two mappings; version 3 is version 1 again, and they are deleted."""
+    """Version 2 of the flow names a tag, a field, a connection and two mappings; version 3 equals version 1, and they are deleted."""
     first = stored(plan)
     extra = plan.tag("Extra", TagKind.REGISTRATION_STATUS, TagKind.EVENT).pk
     shirt = next(f.id for f in plan.acme.config().profile_fields.values() if f.code == "shirt")
@@ -726,7 +726,7 @@ def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: P
     assert [row.values for row in found.filters] == [(), ()]
     plan.record("R7", status="New", profile={"email": "z@example.org"})
     assert plan.store.all("SELECT count(*) FROM action WHERE account_id = :a", {"a": plan.pk}) == [(0,)]
-    # Nothing of it comes back unseen: a header mapping that is gone is one that is missing until somebody says so.
+    # Nothing returns unnoticed: a deleted header mapping counts as missing until someone decides.
     assert plan.acme.connection is not None
     assert plan.acme.mapping is not None
     form = form_of(client, url) | {"statuses": "Registered", "row": [], "d0-connection": str(plan.acme.connection.pk)}
@@ -739,7 +739,7 @@ def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: P
     assert "Incomplete" not in text_of(client.get(url))
 
 
-# --- who may, and whose
+# --- permissions and accounts
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -847,13 +847,13 @@ def test_what_was_made_for_a_flow_is_chosen_in_it(plan: Planned, client: Client)
 
 
 def test_500_flows_and_the_editor_take_as_many_queries_as_one(plan: Planned, client: Client) -> None:
-    """Bounded queries, whatever there is."""
+    """A bounded number of queries, however many there are."""
     urls = ("/signal/flows/", f"/signal/flows/{leads(plan)}/", f"/signal/flows/{leads(plan)}/versions/")
 
     def asked() -> list[int]:
         counts = []
         for url in urls:
-            client.get(url)  # what is compiled once is compiled
+            client.get(url)  # first compile what is compiled once
             default, read = (CaptureQueriesContext(connections[alias]) for alias in ("default", "read"))
             with default, read:
                 assert client.get(url).status_code == 200

@@ -1,4 +1,4 @@
-"""Registrations by hand and many at once: search in all scripts, columns, a new one, and a status for many as a job."""
+"""Adding registrations by hand and changing many: search in all scripts, columns, a new one, and setting a status as a job."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
         place = client.post(url)["Location"]
         assert "It begins in a moment" in text_of(client.get(place).content)
         assert 'id="job"' in client.get(place, headers={"HX-Request": "true"}).content.decode()
-        site.record("R-5", status="Attended")  # somebody else, after it was asked for
+        site.record("R-5", status="Attended")  # another person, after the request
         with inside(site.acme):
             (job,) = Job.objects.all()
         (done,) = site.run_jobs()

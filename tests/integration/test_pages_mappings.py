@@ -1,4 +1,4 @@
-"""The pages of mappings (guide: Mappings; M1-M9, F10): by form alone, as without script; by role; and with another account's ids."""
+"""The pages of mappings (guide: Mappings; M1-M9, F10): by form only, as without script; by role; and with another account's ids."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def at(row: StoredMapping, more: str = "") -> str:
 
 
 def form_of(client: Client, url: str) -> Form:
-    """What the form would post, untouched. The preview's fields stand beside it."""
+    """What the untouched form would post, including the preview's fields beside it."""
     page = client.get(url)
     assert page.status_code == 200
     return posted(page.content.decode(), "map-form")
@@ -167,7 +167,7 @@ def test_M2_a_sample_makes_rows_that_keep_shape_and_types(site: Planned, made: E
     assert score == MappingRow("Score", type=ValueType.NUMBER)
     assert vat == MappingRow("billing.vat", nested=True)
     page = client.post(at(made.contact), form | {"sample": ["[1"], "do": ["take"]})
-    assert "This is no JSON" in text_of(page.content)
+    assert "This is not JSON" in text_of(page.content)
     assert read(page.content)["sample"] == ["[1"]
 
 
@@ -300,7 +300,7 @@ def test_M2_objects_and_lists_are_renamed_with_what_is_in_them(site: Planned, ma
         empty: ["zip"],
         "object-name": ["" for _ in form["object"]],
         "do": ["save"],
-    }  # nameless is nothing: they keep their names
+    }  # an empty name is ignored: they keep their names
     assert client.post(url, emptied).status_code == 302
     targets = [row.target for row in stored(site, made.lead).rows]
     assert [target for target in targets if "address" in target or target.startswith("phones")] == []
@@ -325,7 +325,7 @@ def test_B3_a_new_mapping_starts_from_an_application(site: Planned, client: Clie
     assert "Or start from an application" not in text_of(taken.content)
     answer = client.post(url, form | {"do": ["save"]})
     assert answer.status_code == 302, text_of(answer.content)
-    again = client.post(url, form | {"name": ["Mine"], "start": ["ntfy"], "do": ["start"]})  # rows that are there are not replaced
+    again = client.post(url, form | {"name": ["Mine"], "start": ["ntfy"], "do": ["start"]})  # existing rows are not replaced
     assert read(again.content)["target-0"] == ["text"]
     nothing = client.post(url, read(page.content) | {"start": ["nonsense"], "do": ["start"]})
     assert nothing.status_code == 200
@@ -688,7 +688,7 @@ def test_M1_the_longest_name_is_stored_and_copied_and_a_longer_one_refused(site:
     }
 
 
-# --- on the way from a flow
+# --- for a flow
 
 
 def test_M1_a_new_mapping_leads_back_to_the_flow_it_is_for(site: Planned, made: Examples, client: Client) -> None:
@@ -706,7 +706,7 @@ def test_M1_a_new_mapping_leads_back_to_the_flow_it_is_for(site: Planned, made: 
         assert client.get(f"/signal/mappings/new/?for={foreign}").status_code == 404
 
 
-# --- who may
+# --- permissions
 
 
 def test_P1_planners_and_viewers_read_and_change_nothing(site: Planned, made: Examples, client: Client) -> None:

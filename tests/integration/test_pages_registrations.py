@@ -1,4 +1,4 @@
-"""The list of registrations and the form of one: what is changed is recorded, and nothing else (P10, I1; ARCHITECTURE.md, rule 1)."""
+"""The list of registrations and the form of one: exactly the changes are recorded (P10, I1; ARCHITECTURE.md, rule 1)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL = "/registrations/SUMMIT-26/S26-2/"
 
 
 def form_of(page: str) -> dict[str, list[str]]:
-    """What a browser would post of the page's form, untouched."""
+    """What a browser would post from the page's untouched form."""
     return forms.posted(page, "form") or forms.posted(page, "conflict")
 
 
@@ -122,7 +122,7 @@ def test_P8_is_active_can_be_cleared_and_set(database: DatabaseFacts, client: Cl
         assert "This registration is not active" in shown
         assert "&#x27;" not in shown.partition('id="main"')[2].partition("</form>")[0], "a value of Python's stands on the page"
         assert not state(site).active
-        client.post(place, {"to": "inactive"})  # a second click changes nothing back
+        client.post(place, {"to": "inactive"})  # a second click does not revert it
         assert not state(site).active
         assert 'name="to" value="active"' in client.get(place).content.decode()
         client.post(place, {"to": "active"})

@@ -153,7 +153,7 @@ def test_X4_a_paused_feed_stands_still(database: DatabaseFacts, client: Client) 
         pages.fill(site)
         site.signs_in(client)
         moment = site.store.now()
-        until(lambda: site.store.now() > moment)  # SQLite's clock moves by milliseconds
+        until(lambda: site.store.now() > moment)  # SQLite's clock has millisecond steps
         site.record(pages.person("S26-7", "Later", "Person"))
         shown = text_of(client.get(f"/signal/metrics/feed/?paused={moment}").content)
         assert "Later Person" not in shown
@@ -497,7 +497,7 @@ def test_a_page_reads_the_same_however_much_there_is(database: DatabaseFacts, cl
         site.signs_in(client)
 
         def asked() -> int:
-            client.get(url)  # what is compiled once is compiled
+            client.get(url)  # first compile what is compiled once
             default, read = queries("default", "read")
             with default, read:
                 assert client.get(url).status_code == 200

@@ -34,7 +34,7 @@ SECRET = "JBSWY3DPEHPK3PXP"
 
 @pytest.fixture(autouse=True)
 def no_locks() -> None:
-    """Wrong passwords of other tests are forgotten."""
+    """Clears other tests' wrong passwords."""
     cache.clear()
 
 
@@ -45,12 +45,12 @@ def site(database: DatabaseFacts) -> Any:
 
 
 def code_now(secret: str = SECRET, ahead: int = 0) -> str:
-    """A code that the app shows now; `ahead` for another one that is good, too."""
+    """A code currently valid in the app; `ahead` for another valid one."""
     return format_hotp_value(hotp_value(secret, list(yield_hotp_counters_from_time())[1 + ahead]))
 
 
 def invited(site: Site, email: str = "jonas@example.org", role: str = Role.PLANNER, **more: Any) -> tuple[User, str]:
-    """Somebody who was invited, and the path of their link."""
+    """An invited user, and the path of their link."""
     user, link = people.invite(PersonFacts(email, "Jonas Weiß", role, site.account, **more), by=f"user:{site.administrator.pk}")
     return user, path_of(link.address)
 
@@ -256,7 +256,7 @@ def test_a_link_taken_in_somebody_elses_browser_signs_that_one_out(site: Site, c
 
 def test_P1_the_last_administrator_cannot_go(site: Site, client: Client) -> None:
     admin = site.administrator
-    invited(site, role=Role.ADMINISTRATOR)  # who has not been here does not count
+    invited(site, role=Role.ADMINISTRATOR)  # a user who has never signed in does not count
     for act in (
         lambda: people.remove(site.account, admin.pk, by="test"),
         lambda: people.switch(site.account, admin.pk, on=False, by="test"),
@@ -378,7 +378,7 @@ def test_sessions_are_listed_and_end(site: Site, client: Client) -> None:
     assert "Firefox on Linux" in shown
     session = UserSession.objects.get(session_key=there.session.session_key)
     site.signs_in(client)
-    assert client.post("/accounts/me/sessions/", {"session": session.pk}).status_code == 404  # somebody else's
+    assert client.post("/accounts/me/sessions/", {"session": session.pk}).status_code == 404  # another user's
     assert here.post("/accounts/me/sessions/", {"session": session.pk}).status_code == 302
     assert there.get("/registrations/").status_code == 302
     assert third.get("/registrations/").status_code == 200
@@ -390,7 +390,7 @@ def test_sessions_are_listed_and_end(site: Site, client: Client) -> None:
 
 
 def test_signing_in_gives_another_session(site: Site, client: Client) -> None:
-    """A session that somebody planted before is worth nothing after."""
+    """A session that someone planted before is useless afterwards."""
     client.get("/accounts/sign-in/")
     session = client.session
     session["planted"] = "yes"
@@ -475,7 +475,7 @@ def test_not_to_be_asked_on_this_device_for_30_days(site: Site, client: Client) 
     client.post("/accounts/sign-out/")
     assert sign_in(client, site.planner)["Location"] == "/"
     assert sign_in(Client(), site.planner)["Location"] == "/accounts/sign-in/code/"
-    # Of somebody else it says nothing, and a new password ends it.
+    # It says nothing about other users, and a new password ends it.
     TOTP.activate(site.viewer, SECRET)
     client.post("/accounts/sign-out/")
     assert sign_in(client, site.viewer)["Location"] == "/accounts/sign-in/code/"
@@ -491,12 +491,12 @@ def test_codes_are_not_guessed(site: Site, client: Client) -> None:
     sign_in(client, site.planner)
     for _try in range(5):
         client.post("/accounts/sign-in/code/", {"code": "000000"})
-    assert client.post("/accounts/sign-in/code/", {"code": code_now()}).status_code == 200  # rests, though it is the right one
+    assert client.post("/accounts/sign-in/code/", {"code": code_now()}).status_code == 200  # blocked, although the code is right
     assert client.get("/registrations/").status_code == 302
 
 
 def test_what_decides_who_gets_in_asks_for_the_password_again(site: Site, client: Client) -> None:
-    site.signs_in(client, site.planner)  # a session of long ago
+    site.signs_in(client, site.planner)  # an old session
     answer = client.get("/accounts/me/second-factor/")
     assert answer["Location"].startswith("/accounts/me/confirm/?next=")
     assert "Is it you?" in client.get(answer["Location"]).content.decode()
@@ -505,7 +505,7 @@ def test_what_decides_who_gets_in_asks_for_the_password_again(site: Site, client
     assert client.get("/accounts/me/second-factor/").status_code == 200
 
 
-# --- bounded, whoever is there
+# --- bounded for all users
 
 
 def test_pages_ask_no_more_with_more_people(site: Site, client: Client) -> None:

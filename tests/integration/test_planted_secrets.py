@@ -1,8 +1,8 @@
-"""Secrets are planted in every field that holds one, the whole story runs, and they are looked for everywhere (C5).
+"""Secrets are planted in every field for one, the whole story runs, and then everything is searched for them (C5).
 
-They: what was planted, and every credential that the receiver really got, in every way in which somebody may write it (`tests/credentials.py`).
-Everywhere: every table, the log, every page that takes no argument and those of what failed, as each role sees them, what `test-connection`
-prints, the operations port.
+The needles: what was planted, and every credential that the receiver actually got, in every spelling (`tests/credentials.py`). The places:
+every table, the log, every page without arguments and those of failed items for each role, the output of `test-connection`, the operations
+port.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ PLANTED = {
 
 
 def echo(status: int, **more: Any) -> Any:
-    """A target that answers with everything that it was sent, as targets do in errors."""
+    """A target that answers with everything it was sent, as targets do in errors."""
 
     def answer(request: Received) -> Answer:
         text = json.dumps({"path": request.path, "headers": dict(request.headers), "body": request.body.decode(errors="replace")})
         shown = {"x-path": request.path[:300].encode("ascii", "replace").decode(), "x-auth": request.header("authorization") or "none"}
         said = [text, *(value for _, value in request.headers), *sorted(received([request]))]
-        if request.header("webhook-signature"):  # who checks it knows the key
+        if request.header("webhook-signature"):  # a target that checks signatures knows the key
             said += sorted(signing_key(PLANTED["signing"]))
         cookie = {"set-cookie": "session=pl4nted-cookie-of-the-target; Path=/"}
         return Answer(status, "\n".join(said), shown | cookie | more.get("headers", {}))
@@ -70,7 +70,7 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def connects(client: Client, authority: Authority, connection: int) -> tuple[list[str], list[str]]:
-    """Connects by pages; what was secret in it, and what the pages answered."""
+    """Connects by pages. Returns the secrets involved, and the pages' answers."""
     left = client.post(f"/signal/connections/{connection}/connect/")
     asked = {key: values[0] for key, values in parse_qs(urlsplit(left["Refresh"].partition("url=")[2]).query).items()}
     code = authority.signs_in(asked["code_challenge"], asked["redirect_uri"])
@@ -81,7 +81,7 @@ def connects(client: Client, authority: Authority, connection: int) -> tuple[lis
 
 
 def pages_without_arguments() -> list[str]:
-    """The address of every page that takes no argument, by the table of addresses; without leaving."""
+    """The path of every page without arguments, from the URL table; except those that sign out."""
     found = []
     for name in {name for name in get_resolver().reverse_dict if isinstance(name, str)} - {"account_logout"}:
         with contextlib.suppress(NoReverseMatch):
@@ -90,7 +90,7 @@ def pages_without_arguments() -> list[str]:
 
 
 def said_by_tests(heliograph: Starter, names: Iterable[str]) -> list[str]:
-    """What Save & Test says of each connection, as text and, of a sample, as JSON; with all that it logs."""
+    """The output of Save & Test for each connection, as text and, for a sample, as JSON; with all its logs."""
     said = []
     for name in names:
         for form in ((), ("--sample", "--json")):
@@ -166,10 +166,10 @@ def test_C5_planted_secrets_are_found_nowhere(
     tested = said_by_tests(heliograph, made)
     reports = [json.loads(text.splitlines()[-1]) for text in tested[1::2]]
     assert {report["finding"] for report in reports} >= {"unauthorized", "broken", "moved", "connect_again", "refused", "tls"}
-    assert sum(len(report["answer"]) > 100 for report in reports) >= 4  # the targets did say what they had been sent
+    assert sum(len(report["answer"]) > 100 for report in reports) >= 4  # the targets did repeat their requests
 
     planted += [*credentials.given, *code.given, *code.refresh, *code.used]
-    came = received(receiver.requests) - answers.keys() - {"/code", "/token1", "/token2"}  # words of an address, and where tokens are given
+    came = received(receiver.requests) - answers.keys() - {"/code", "/token1", "/token2"}  # words of a path, and the token endpoints
     needles = {text for secret in {*PLANTED.values(), *planted, *came} for text in spelled(secret)} | signing_key(PLANTED["signing"])
     needles |= {"pl4nted", *bytes_spelled(b"pl4nted")}
     pages = ["/signal/registrations/SUMMIT/R1/", "/registrations/SUMMIT/R1/"]
@@ -187,7 +187,7 @@ def test_C5_planted_secrets_are_found_nowhere(
             assert answer.status_code in (200, 400, 403, 404, 405), address
             shown.append(answer.content.decode() + str(answer.headers))
     with scope(account=story.account):
-        assert AuditEntry.objects.filter(kind="connection").count() > len(made)  # the rows that are looked through below
+        assert AuditEntry.objects.filter(kind="connection").count() > len(made)  # the rows that are searched below
     causes = {action["cause"] for action in story.actions()}
     assert {"answer", "refused", "tls", "dns", "reset", "oauth"} <= causes
 
@@ -196,7 +196,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     places |= {f"test {n}": text for n, text in enumerate(tested)}
     hits = found(places, needles)
     assert not hits, "\n".join(map(str, hits))
-    assert len(receiver.at("/basic")) >= 2  # they did go out
+    assert len(receiver.at("/basic")) >= 2  # they were sent
     assert {(r.header("x-api-key"), r.header("authorization")) for r in receiver.at("/open")} >= {
         (PLANTED["fixed"], f"Bearer {PLANTED['row']}")
     }

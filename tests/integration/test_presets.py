@@ -33,7 +33,7 @@ TOKENS = {"salesforce_upsert": "/services/oauth2/token", "marketo_leads": "/iden
 
 
 def prepare(story: Story, key: str, **values: str) -> int:
-    """A flow that sends to what the preset makes, once its host is the receiver: path, query and all else stay as the preset has them."""
+    """A flow that uses the preset's connection and mapping with the receiver as host; path, query and everything else stay the preset's."""
     chosen = services.preset(key)
     given = {**chosen.sample["blanks"], **values}
     with story.saving() as s:
@@ -160,7 +160,7 @@ def test_B3_X2_salesforce_upsert(story: Story) -> None:
     with story.worker():
         person(story, "R1", "Lindqvist")
         story.until("R1", "success")
-        authority.revoke()  # 401, as when a session has expired
+        authority.revoke()  # 401, as for an expired session
         person(story, "R1", "Lindqvist-Berg")
         story.until("R1", "success", "success")
         person(story, "R2", "Locked")

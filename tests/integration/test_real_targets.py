@@ -1,4 +1,4 @@
-"""Real targets that none of us wrote: ntfy, and adnanh's webhook, whose 200 can mean "rules were not satisfied" (B3, C7)."""
+"""Real third-party targets: ntfy, and adnanh's webhook, whose 200 can mean "rules were not satisfied" (B3, C7)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ type Start = Callable[..., int]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a server that listens on a port, and ends it after the test."""
+    """Starts servers that listen on a port, and ends them after the test."""
     running: list[subprocess.Popen[bytes]] = []
 
     def started(port: int, *command: str) -> int:
@@ -127,7 +127,7 @@ def test_C7_webhooks_200_that_means_no_is_made_a_failure_from_its_logged_answer(
     crm = flow_of(story, made)
     with story.worker():
         story.record("R1", status="Attended", first="Zoë")
-        story.until("R1", "success")  # says the status
+        story.until("R1", "success")  # according to the status
         connection, rule = answers.proposed(story.db, story.account, story.action("R1")["id"], 1, Then.FAILED)
         assert connection == crm
         assert not answers.tried(story.db, story.account, story.action("R1")["id"], 1, rule).delivered

@@ -1,4 +1,4 @@
-"""A request that is refused, at the real doors of real processes: what their log says, and what is counted (A3, A12)."""
+"""Refused requests at the real doors of real processes: their log lines, and the counters (A3, A12)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.once
 
 
 class Browser:
-    """Somebody at the pages' port, who keeps cookies and names any Host."""
+    """A client of the pages' port that keeps cookies and uses any Host."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -93,7 +93,7 @@ def test_H3_A3_A12_a_refused_request_is_one_line_in_the_log(heliograph: Starter,
         assert said in f"{now[-1].get('reason', '')} {now[-1]['event']}"
         assert "exception" not in now[-1]
     assert "Traceback" not in process.output
-    # Five wrong passwords by as many spellings of this host, and this person rests.
+    # Five wrong passwords under five spellings of this host block the user.
     for host in hosts:
         assert "do not belong together" in Browser(port).signs_in("wrong", host)[1]
     assert "rests until" in Browser(port).signs_in(PASSWORD, hosts[0])[1]

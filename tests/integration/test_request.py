@@ -1,4 +1,5 @@
-"""What goes out of a connection, as its target sees it (C2, C7): written forms, headers, timeouts, certificates, signatures. The real engine, real sockets."""
+"""A connection's requests as their target sees them (C2, C7): forms, headers, timeouts, certificates, signatures. The real engine, real
+sockets."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ def rows(story: Story) -> dict[str, str]:
 
 
 def deliver(story: Story, connection: int, **more: int) -> Received:
-    """One registration, and its request."""
+    """Delivers one registration. Returns its request."""
     story.flow(f"Flow {connection}", [story.to(connection, mapping=story.mapping(f"Mapping {connection}", rows(story)), **more)])
     with story.worker():
         story.record(f"R{connection}", first="Zoë & Søren", answers={"dietary": ["Vegan", "Kosher"]})
@@ -81,7 +82,7 @@ def test_F8_a_header_mapping_sets_headers(story: Story) -> None:
 
 
 def test_C2_a_connection_has_its_own_timeout_and_cap(story: Story) -> None:
-    """The second attempt ends by the cap: what is kept of the answer ends with it."""
+    """The second attempt ends at the cap: that is where the stored answer ends."""
     story.retries(0.1, 0.1, 0.1)
     slow = story.connection("Slow", "/slow", total_timeout=1, answer_cap=1)
     story.flow("Slow", [story.to(slow)])
@@ -182,7 +183,7 @@ def test_C5_a_bundle_of_authorities_is_checked_when_it_is_saved(story: Story, au
 
 
 def verified(secret: str, request: Received) -> bool:
-    """By the Standard Webhooks project's own library."""
+    """Verified by the Standard Webhooks project's own library."""
     try:
         standardwebhooks.Webhook(secret).verify(request.body, dict(request.headers), json_parse=False)
     except standardwebhooks.WebhookVerificationError:
@@ -285,7 +286,7 @@ def test_C5_signing_secrets_are_checked_masked_and_asked_for_again(story: Story)
     assert deliver(story, connection).header("webhook-signature") is None
 
 
-# --- what an account may reach
+# --- networks of an account
 
 
 def test_C6_an_account_reaches_what_the_operator_allowed_it_at_once(story: Story) -> None:

@@ -1,4 +1,4 @@
-"""A new key for everything that is sealed, while the product runs (C5, O6)."""
+"""A new key for everything encrypted, while the product runs (C5, O6)."""
 
 from __future__ import annotations
 

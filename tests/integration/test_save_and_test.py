@@ -1,4 +1,4 @@
-"""Save & Test and Send a sample (C3): the failures that people meet, each by a real server, and what a marketer is told."""
+"""Save & Test and Send a sample (C3): the common failures, each with a real server, and the explanation for a marketer."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def answering(answer: Answer) -> Callable[[Stage], int]:
         receiver = stage.receiver()
         receiver.answer("/test", answer)
         basic = {"auth": "Basic Authentication", "user_name": "crm", "secrets": {Secret.PASSWORD: "s3cr3t-password"}}
-        # Where an answer is to come it may take its time: on a loaded machine it does.
+        # An expected answer may take its time, as it does on a loaded machine.
         limits = {"total_timeout": 2} if answer.then == "hang" else {}
         return stage.connection(receiver.url("/hook"), receiver.url("/test"), **limits, **basic)
 
@@ -92,7 +92,7 @@ def answering(answer: Answer) -> Callable[[Stage], int]:
 
 
 def tls(make: Callable[[Stage], tuple[Any, str]]) -> Callable[[Stage], int]:
-    """A connection to an https target. make: its context, and whom the connection trusts (PEM)."""
+    """A connection to an https target. make: its context, and the authorities the connection trusts (PEM)."""
 
     def made(stage: Stage) -> int:
         context, trusted = make(stage)
@@ -106,7 +106,7 @@ def trusted(stage: Stage) -> str:
 
 
 def hanging(stage: Stage) -> int:
-    """Accepts the connection and says nothing in TLS."""
+    """Accepts the connection and never answers the TLS handshake."""
     receiver = stage.receiver()
     return stage.connection(receiver.url("/hook").replace("http://", "https://"), connect_timeout=2, total_timeout=2)
 
@@ -117,7 +117,7 @@ def big(stage: Stage) -> int:
     return stage.connection(receiver.url("/hook"), receiver.url("/test"), answer_cap=1)
 
 
-# What people meet: how it is made, the five steps, what is found, and words that the summary or the remedy has to hold.
+# The common failures: how each is set up, the five steps, the finding, and words in the summary or the remedy.
 FAILURES: dict[str, tuple[Callable[[Stage], int], str, Finding, str]] = {
     "no such name": (lambda s: s.connection("https://crm.heliograph.invalid/hook"), "f----", Finding.NO_SUCH_NAME, "typing mistakes"),
     "refused": (lambda s: s.connection(f"http://127.0.0.1:{free_port()}/hook"), "df---", Finding.REFUSED, "Check the port"),
@@ -222,7 +222,7 @@ def test_C3_without_a_test_url_nothing_is_sent(stage: Stage) -> None:
     assert (report.verdict, marks(report), report.finding) == (DiagnosisVerdict.REACHED, "ddd--", None)
     assert "credentials were not tried" in words.summary(report)
     assert "Test Connection URL" in words.remedy(report)
-    until(lambda: receiver.connections == 1)  # it ends its handshake after the other side has
+    until(lambda: receiver.connections == 1)  # it ends its handshake after the other side
     assert receiver.requests == []
 
 
@@ -258,12 +258,12 @@ def test_C3_C7_a_sample_is_judged_by_the_response_rule(stage: Stage) -> None:
     assert page.verdict is DiagnosisVerdict.TESTED
     assert broken.finding is Finding.BROKEN
     receiver.answer("/test", Answer(200, {"ok": False}))
-    assert stage.run(id).verdict is DiagnosisVerdict.TESTED  # the rule is about deliveries
+    assert stage.run(id).verdict is DiagnosisVerdict.TESTED  # the rule applies to deliveries
 
 
 @pytest.mark.parametrize("what", ["url", "test URL", "token URL", "name", "redirect"])
 def test_C6_no_url_of_a_connection_gets_past_the_guard(stage: Stage, what: str) -> None:
-    """Each leads to a listener that hears nothing."""
+    """Each leads to a listener that receives nothing."""
     with stage.story.saving() as s:
         allow_networks(s, [f"127.0.0.1:{stage.story.receiver.port}"])
     trap, allowed = stage.receiver(host="::"), stage.story.receiver
@@ -287,7 +287,7 @@ def test_C6_no_url_of_a_connection_gets_past_the_guard(stage: Stage, what: str) 
 
 
 def oauth_connection(stage: Stage, authority: OAuth, **fields: Any) -> int:
-    """Its target takes only tokens of the authority."""
+    """Its target accepts only the authority's tokens."""
     authority.receiver.answer("/me", authority.guards(Answer(200, {"user": "crm"})))
     secrets = {Secret.CLIENT_SECRET: fields.pop("secret", authority.secret)}
     test_url = fields.pop("test_url", authority.receiver.url("/me"))
@@ -295,7 +295,7 @@ def oauth_connection(stage: Stage, authority: OAuth, **fields: Any) -> int:
 
 
 def sign_in(stage: Stage, authority: OAuth, id: int, *, refresh: str) -> None:
-    """Somebody has connected; the authority knows the refresh token where it was told."""
+    """Someone has connected; the authority knows the refresh token if it was given one."""
     connection = stage.story.source.account(stage.story.account).connections[id]
     authority.valid.add("access-of-a-person")
     with stage.story.db.transaction():
@@ -307,7 +307,7 @@ def sign_in(stage: Stage, authority: OAuth, id: int, *, refresh: str) -> None:
 def test_C3_C4_tested_with_a_fresh_access_token_that_the_worker_uses_as_well(stage: Stage) -> None:
     authority = OAuth(stage.receiver(), scopes="leads")
     id = oauth_connection(stage, authority, scope="leads")
-    for _ in range(2):  # each test asks anew: what was good an hour ago says nothing of the secret that was just entered
+    for _ in range(2):  # each test requests a new token: an old one says nothing about the secret just entered
         report = stage.run(id)
         assert (report.verdict, marks(report)) == (DiagnosisVerdict.TESTED, "dd.dd"), report
     assert len(authority.given) == 2
@@ -369,7 +369,7 @@ def test_C3_C4_a_token_that_nobody_can_renew_is_used_while_it_lasts(stage: Stage
 
 
 def test_C4_tests_and_worker_ask_one_at_a_time(stage: Stage) -> None:
-    """A refresh token that is used twice would end the access (rotation)."""
+    """A refresh token used twice would end the access (rotation)."""
     authority = OAuth(stage.receiver(), rotates=True)
     id = oauth_connection(stage, authority, grant="Authorization Code")
     authority.refresh.add("refresh-0")
@@ -378,7 +378,7 @@ def test_C4_tests_and_worker_ask_one_at_a_time(stage: Stage) -> None:
     with ThreadPoolExecutor(test_limiter.MOST_OF_ACCOUNT) as pool:
         reports = [run.result() for run in [pool.submit(_alone, stage, id) for _ in range(4)]]
     assert {report.verdict for report in reports} == {DiagnosisVerdict.TESTED}, reports
-    assert authority.refresh  # the family lives
+    assert authority.refresh  # the token family is still valid
 
 
 def _alone(stage: Stage, id: int) -> DiagnosisReport:

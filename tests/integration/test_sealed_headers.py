@@ -1,4 +1,5 @@
-"""Headers that are credentials by their names (A14): a fixed header of a connection, a row of a header mapping. Their texts are sent and shown to nobody."""
+"""Headers whose names mark them as credentials (A14): a fixed header of a connection, a row of a header mapping. Their texts are sent, and
+shown to nobody."""
 
 from __future__ import annotations
 
@@ -61,7 +62,7 @@ def kept(story: Story, kind: str, id: int) -> dict[str, str]:
 
 
 def repeats(request: Received) -> Answer:
-    """A target that refuses, and says what it was sent."""
+    """A target that refuses, and repeats what it was sent."""
     return Answer(400, json.dumps(dict(request.headers)), {"x-token": request.header("x-partner-token") or ""})
 
 

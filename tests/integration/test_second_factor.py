@@ -1,4 +1,4 @@
-"""A second factor that an Administrator requires: it stays, and without it nothing else opens (A6, P1)."""
+"""A second factor required by an Administrator: it stays, and without it nothing else opens (A6, P1)."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ REPLACE = "/accounts/me/second-factor/replace/"
 WAYS_IN = frozenset(
     {"account_login", "mfa_authenticate", "account_inactive", "account_logout", "openid_connect_login", "openid_connect_callback", "invitation", "new-password", "first-start"}
 )  # fmt: skip
-"""What is open to everybody, and shows nothing of an account."""
+"""Open to everyone, without anything of an account."""
 FIRST = frozenset({"mfa_activate_totp", "account_reauthenticate"})
-"""What one can do before the second factor is there: set it up."""
+"""What is possible before the second factor exists: setting it up."""
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def code_now(secret: str = SECRET) -> str:
 
 
 def require(site: Site, user: User, *, required: bool = True) -> None:
-    """As an Administrator does it in Users."""
+    """Requires it, like an Administrator in Users."""
     client = Client()
     site.signs_in(client)
     given = {"name": user.name, "email": user.email, "role": user.role} | ({"second": "1"} if required else {})
@@ -69,7 +69,7 @@ def sign_in(client: Client, user: User, password: str = PASSWORD) -> str:
 
 
 def shown(client: Client, path: str) -> str:
-    """The page, once the question whether it is you is answered."""
+    """The page, after confirming one's identity."""
     answer = client.get(path)
     for password in (PASSWORD, NEW):
         if answer.status_code == 302 and answer["Location"].startswith("/accounts/me/confirm/"):
@@ -89,7 +89,7 @@ def audited(site: Site, user: User) -> list[tuple[str, Any]]:
 
 
 def opened(client: Client) -> list[str]:
-    """Every address of the product that answers with anything but the way to the second factor; tried with each method, whole and in part."""
+    """Every URL of the product that answers with anything except a redirect to the second factor; with each method, whole and in part."""
     found = []
     for route in every_route():
         if route.name in WAYS_IN | FIRST:
@@ -103,7 +103,7 @@ def opened(client: Client) -> list[str]:
     return found
 
 
-# --- the demand stays
+# --- the requirement stays
 
 
 def test_A6_what_an_administrator_requires_stays_once_it_is_set_up(site: Site, client: Client) -> None:
@@ -151,7 +151,7 @@ def test_A6_what_nobody_requires_is_removed(site: Site, client: Client) -> None:
 
 
 def test_A6_it_is_replaced_in_one_step(site: Site, client: Client) -> None:
-    """The old one is good until the new one has shown its first code; a wrong code changes nothing."""
+    """The old one is valid until the new one has proven its first code; a wrong code changes nothing."""
     TOTP.activate(site.planner, SECRET)
     User.objects.filter(pk=site.planner.pk).update(second_factor_required=True)
     sign_in(client, site.planner)
@@ -175,14 +175,14 @@ def test_A6_it_is_replaced_in_one_step(site: Site, client: Client) -> None:
 
 
 def test_A6_replacing_asks_for_the_password_again_and_for_a_factor_to_replace(site: Site, client: Client) -> None:
-    site.signs_in(client, site.planner)  # a session of long ago
+    site.signs_in(client, site.planner)  # an old session
     assert client.get(REPLACE)["Location"] == SET_UP
     TOTP.activate(site.planner, SECRET)
     assert client.get(REPLACE)["Location"].startswith("/accounts/me/confirm/")
     assert client.post(REPLACE, {"code": "000000"})["Location"].startswith("/accounts/me/confirm/")
 
 
-# --- who decides
+# --- permissions
 
 
 def test_A6_only_an_administrator_sets_and_clears_it_and_the_audit_has_it(site: Site, client: Client) -> None:
@@ -236,12 +236,12 @@ def by_a_new_password(site: Site, client: Client) -> None:
 
 
 def by_the_command_line(site: Site, client: Client) -> None:
-    """`heliograph resetpassword` prints this link."""
+    """By the link that `heliograph resetpassword` prints."""
     client.post(re.sub(r"^https?://[^/]+", "", people.link_for(site.planner.email, by="command").address), {"password": NEW, "again": NEW})
 
 
 def by_openid(site: Site, client: Client) -> None:
-    """The provider vouches for the address; there is no password that could be asked again."""
+    """The provider vouches for the address; there is no password to ask for."""
     User.objects.filter(pk=site.planner.pk).update(password="!")
     request = RequestFactory().get("/")
     request.session = SessionStore()
@@ -269,7 +269,7 @@ def by_a_session_from_before(site: Site, client: Client) -> None:
 
 
 def by_a_factor_that_is_gone(site: Site, client: Client) -> None:
-    """In by a recovery code, in a browser that is trusted from then on; then the factor is removed."""
+    """Signed in by a recovery code, in a browser that is trusted from then on; then the factor is removed."""
     TOTP.activate(site.planner, SECRET)
     codes = RecoveryCodes.activate(site.planner).get_unused_codes()
     sign_in(client, site.planner)
@@ -301,7 +301,7 @@ def test_A6_without_it_nothing_else_opens_however_one_came_in(
 
 
 def test_A6_without_it_an_administrators_pages_stay_closed_too(site: Site, client: Client) -> None:
-    """Also that on which the demand is cleared."""
+    """Including the page that removes the requirement."""
     User.objects.filter(pk=site.administrator.pk).update(second_factor_required=True)
     sign_in(client, site.administrator)
     given = {"name": "A", "email": site.administrator.email, "role": Role.ADMINISTRATOR}

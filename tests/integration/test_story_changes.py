@@ -1,6 +1,6 @@
-"""The scripted story, first part: which changes go out, in which flow, with which facts (P8-P10, F3-F7, M1-M9, C2).
+"""The scripted story, first part: which changes are sent, by which flow, with which facts (P8-P10, F3-F7, M1-M9, C2).
 
-Every request that the receiver got is compared with what the rules say, in order. Afterwards the figures are a recount (fixture).
+Every request that the receiver got is compared with the rules, in order. Afterwards the figures equal a recount (fixture).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STATUSES = ("Registered", "Attended", "Cancelled")
 
 
 def lead(code: str, type: str, status: str, first: str) -> dict[str, str]:
-    """The body that the mapping Lead makes."""
+    """The body that the mapping Lead builds."""
     return {"type": type, "code": code, "status": status, "first": first}
 
 
@@ -75,10 +75,10 @@ def test_F3_P9_live_and_test_take_only_theirs(story: Story) -> None:
         story.record("R1", status="Attended", first="live")
         story.record("R2", status="Attended", first="by hand", properties={"Test": True})
         story.record("T1", "REHEARSAL", status="Attended", first="rehearsal")
-        story.record("R2", properties={"Test": False}, first="real now")  # judged on the state after
+        story.record("R2", properties={"Test": False}, first="real now")  # decided by the state afterwards
         for code, states in (("R1", 1), ("R2", 2), ("T1", 1)):
             story.until(code, *["success"] * states)
-        # The event goes live: what was registered while it was tested stays Test, what comes now is live.
+        # The event goes live: registrations from its test phase stay Test, new ones are live.
         story.save_event("REHEARSAL", status="Live")
         story.record("T1", "REHEARSAL", first="still a test")
         story.record("T2", "REHEARSAL", status="Attended", first="for real")
@@ -118,7 +118,7 @@ def test_F5_F6_lists_and_filters_decide(story: Story) -> None:
         ("not triggered", "not selected"),
         ("triggered", ""),
     ]
-    assert story.stuck() == []  # final: nothing to cure
+    assert story.stuck() == []  # final: nothing to fix
     figures = story.figures()
     assert (figures.changes, figures.triggered, figures.not_triggered) == (4, 2, 2)
 
@@ -188,7 +188,7 @@ def test_F7_three_judgings_then_failed_then_submitted(story: Story) -> None:
         story.record("R1", status="New", first="Zoë")
         story.wait_for(lambda: story.stuck()[0]["queue"] == "Failed")
         assert story.stuck()[0]["tries"] == 3
-        story.tag_status("New", "Registered")  # offered as "Submit all", not done by itself
+        story.tag_status("New", "Registered")  # offered as "Submit all", not done automatically
         (item,) = story.stuck()
         assert item["queue"] == "Failed"
         assert story.submit(item["key"]).done == (item["key"],)
@@ -286,7 +286,7 @@ def test_M5_a_validation_error_is_never_in_the_queue(story: Story) -> None:
         assert (action["queue"], action["category"]) == ("", "Validation")
         assert story.attempts(action) == [("first", "Validation", None)]
         assert story.submit(action["key"]).refused.keys() == {action["key"]}
-        story.record("R1", profile={"email": "zoe@example.org"})  # the person mends the data: a new change, a new action
+        story.record("R1", profile={"email": "zoe@example.org"})  # the person corrects the data: a new change, a new action
         story.until("R1", "validation", "success")
     assert [request.json() for request in story.receiver.at("/crm")] == [{"mail": "zoe@example.org", "code": "R1"}]
     figures = story.figures()

@@ -1,6 +1,6 @@
 """The scripted story, second part: targets that are down, slow, gone, or ask for a rest (D2-D6, D8, D9, C8).
 
-Retry intervals are fractions of a second where retries come by themselves, and the usual minutes where something else must make them due.
+Retry intervals are fractions of a second where retries happen by themselves, and the usual minutes where something else must make them due.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.waiting import until
 from heliograph.domain.delivery.action import Does
 
 HELD = 1.0
-"""Seconds that a Retry-After asks for."""
+"""Seconds that a Retry-After requests."""
 
 
 def test_D4_a_target_that_is_down_is_tried_again_and_done(story: Story) -> None:
@@ -126,7 +126,7 @@ def test_C8_410_pauses_the_connection_and_loses_nothing(story: Story) -> None:
         assert story.paused(crm) == (True, "The target answered 410: it is gone for good.")
         assert (story.action("R1", 0)["queue"], story.action("R1", 0)["category"]) == ("Retry", "Config")
         story.record_many([{"code": f"R{n}", "status": "Attended", "profile": {"first_name": str(n)}} for n in range(2, 6)])
-        story.arrived("/other", 5)  # a connection that is paused holds nobody else
+        story.arrived("/other", 5)  # a paused connection blocks no other
         assert len(story.receiver.at("/crm")) == 1
         story.wait_for(lambda: story.figures().success == 5)
         assert story.figures().pending == 4  # held counts as pending

@@ -1,4 +1,4 @@
-"""Secrets that were typed into a form that was refused (C5): nobody types them twice, and no page and no row holds them in clear."""
+"""Secrets typed into a form that was refused (C5): nobody types them again, and no page and no row contains them in plain text."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _person(story: Story, email: str) -> User:
 
 
 def _refused(client: Client, **typed: str) -> Form:
-    """A form whose rate was refused, as the browser shows it again."""
+    """A refused form (its rate is wrong), as the browser shows it again."""
     form = {"name": "CRM", "auth": "API Key / Token", "key_place": "bearer", "content_type": "application/json", "method": "POST"}
     answer = client.post(NEW, {**form, "url": "https://crm.example.com/hook", "rate": "many", "key": KEY, **typed})
     assert answer.status_code == 422
@@ -72,14 +72,14 @@ def test_C5_a_refused_form_keeps_what_was_typed_and_shows_it_nowhere(story: Stor
     form = _refused(ada)
     assert form["key"] == [""]
     assert KEY not in _rows()
-    again = ada.post(NEW, form)  # refused once more: what was typed waits on, under another name
+    again = ada.post(NEW, form)  # refused once more: what was typed is kept under another name
     assert again.status_code == 422
     assert KEY not in again.content.decode()
     form = dict(posted(again.content.decode(), "form")) | {"rate": "60"}
     assert ada.post(NEW, form).status_code == 302
     assert [secrets["key"] for secrets in _stored(story)] == [KEY]
     assert "typed-secrets" not in ada.session
-    used = ada.post(NEW, form | {"name": "Another"})  # the name is good for one save
+    used = ada.post(NEW, form | {"name": "Another"})  # the name is valid for one save
     assert used.status_code == 302
     assert _secrets_of(story, "Another") == ["path"]
 

@@ -1,4 +1,4 @@
-"""Uploads that take long to read: they hold neither the pages of others nor, for ever, those of their own account (A7)."""
+"""Uploads that take long to read block neither other people's pages nor, permanently, their own account's (A7)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from heliograph.registrations.imports import reader_process, reader_slots
 from heliograph.registrations.imports.errors import ImportFileError
 
 LARGE = workbook("".join(row(*(cell(f"v{n}-{m}") for m in range(8))) for n in range(20_000)))
-"""Sound, and a second's work for its reader; here it is stopped while it reads."""
+"""Valid, but a second's work for its reader; here it is suspended while it reads."""
 
 
 def readers(of: int) -> list[int]:
@@ -33,7 +33,7 @@ def readers(of: int) -> list[int]:
 
 
 def file_of(browser: Browser, name: str, data: bytes) -> tuple[int, str, str]:
-    """What comes of a file that is uploaded: status, where it leads, the page."""
+    """The result of an upload: status, redirect target, the page."""
     head = f'--x\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{browser.token}\r\n'
     head += f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -42,7 +42,7 @@ def file_of(browser: Browser, name: str, data: bytes) -> tuple[int, str, str]:
 
 
 class Uploads:
-    """Uploads on threads of their own. order: what ended, first to last."""
+    """Uploads on their own threads. order: those that ended, first to last."""
 
     def __init__(self, of: Showcase, order: list[str]) -> None:
         self._of, self.order, self._threads = of, order, list[threading.Thread]()
@@ -84,7 +84,7 @@ def process_of(of: Showcase) -> int:
 
 @contextmanager
 def stopped(pages: int) -> Iterator[int]:
-    """A reading process, as soon as there is one, standing still."""
+    """A reading process, suspended as soon as it exists."""
     found: list[int] = []
     until(lambda: bool(found.extend(readers(pages)) or found))
     os.kill(found[0], signal.SIGSTOP)
@@ -117,7 +117,7 @@ def test_A7_nine_uploads_of_an_account_hold_one_thread_and_others_are_answered(p
         status, _to, page = mine.ask("GET", running)
         assert (status, b"It is being read" in page) == (409, True)
         other.forms("/import/")
-        assert file_of(other, "other.xlsx", small())[0] == 302  # another account has a place of its own
+        assert file_of(other, "other.xlsx", small())[0] == 302  # another account has its own place
         if facts.vendor == "postgresql":
             _another_process_refuses_too(facts, of)
         order.append("others were answered")
@@ -130,7 +130,7 @@ def test_A7_nine_uploads_of_an_account_hold_one_thread_and_others_are_answered(p
 
 
 def _another_process_refuses_too(facts: DatabaseFacts, of: Showcase) -> None:
-    """The place is the account's in all processes of pages."""
+    """The account has one place in all page processes."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     env = facts.env(
@@ -203,7 +203,7 @@ def test_A7_pages_that_are_killed_leave_no_place_held_and_no_process_behind(data
             pages, order = process_of(of), list[str]()
             uploads = Uploads(of, order)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(threading, "excepthook", lambda _args: None)  # whose connection is gone
+                patch.setattr(threading, "excepthook", lambda _args: None)  # the connection is gone
                 uploads.begin("planning", "first.xlsx", LARGE)
                 with stopped(pages) as process:
                     os.kill(pages, signal.SIGKILL)
@@ -240,7 +240,7 @@ def _served_again(facts: DatabaseFacts, of: Showcase) -> Iterator[Showcase]:
 
 
 def _lying(data: bytes) -> bytes:
-    """The archive, which says of its parts that they are small."""
+    """The archive with false sizes, which claim that its parts are small."""
     file = io.BytesIO(data)
     with zipfile.ZipFile(file, "a") as archive:
         for part in archive.infolist():

@@ -1,4 +1,4 @@
-"""SQLite's write-ahead log stays small under writes that never pause (docs/design/sqlite.md, section 4)."""
+"""SQLite's write-ahead log stays small under continuous writes (docs/design/sqlite.md, section 4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heliograph.store.gate import WriteGate
 pytestmark = pytest.mark.once
 
 PAGES = 40
-"""That are written by `_write`."""
+"""Pages written by `_write`."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def db(path: Path) -> Iterator[SqliteDatabase]:
 
 @pytest.fixture
 def care(path: Path, db: SqliteDatabase) -> Iterator[SqliteDatabase]:
-    """The connection of who keeps the log small."""
+    """The connection that keeps the log small."""
     database = open_sqlite(path)
     yield database
     database.close()
@@ -70,8 +70,8 @@ def test_a_long_read_keeps_nobody_from_writing_for_long(path: Path, db: SqliteDa
     _write(db)
     reader.connection.execute("BEGIN")
     assert reader.all("SELECT count(*) FROM t") == [(PAGES,)]
-    _write(db)  # behind what is being read: the log cannot begin anew
-    wal.tend(path, care)  # returns, though the reader goes on
+    _write(db)  # while a reader uses the log: it cannot be reset
+    wal.tend(path, care)  # returns, although the reader continues
     assert reader.all("SELECT count(*) FROM t") == [(PAGES,)]
     size = _size(path)
     reader.connection.execute("COMMIT")
@@ -105,7 +105,7 @@ def test_it_waits_for_its_turn_at_the_gate(path: Path, db: SqliteDatabase, care:
 
 
 def _write(db: SqliteDatabase) -> None:
-    """A page each."""
+    """Each write takes one page."""
     with db.transaction():
         db.many("INSERT INTO t VALUES (:n, :text)", [{"n": n, "text": "x" * 3900} for n in range(PAGES)])
 

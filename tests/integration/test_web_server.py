@@ -1,4 +1,4 @@
-"""The pages' server as a process: it says when it is ready, answers what it was asked, and stops in time."""
+"""The pages' server as a process: it reports when it is ready, answers running requests, and stops in time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 
 from tests.waiting import until
 
-# /slow is answered only after the signal has come: the file "go" is made by the test.
+# /slow is answered only after the signal: the test creates the file "go".
 PROGRAM = """
 import pathlib, sys, time
 from heliograph.web import limits
@@ -62,7 +62,7 @@ def refuses(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except ConnectionRefusedError:
         return True
-    except ConnectionResetError:  # it was still in the queue of the socket that is being closed
+    except ConnectionResetError:  # it was still in the queue of the closing socket
         return False
     return False
 
@@ -89,7 +89,7 @@ def test_stops_in_ten_seconds_whatever_is_going_on(tmp_path) -> None:
 
 
 def said(port: int, *parts: bytes) -> bytes:
-    """Everything that comes back for these bytes, until the server closes or has answered a head."""
+    """Everything returned for these bytes, until the server closes or has answered a head."""
     with socket.create_connection(("127.0.0.1", port), timeout=45) as peer:
         for part in parts:
             peer.sendall(part)
@@ -103,8 +103,8 @@ def test_what_does_not_arrive_is_ended(tmp_path) -> None:
     with server(tmp_path, "impatient") as (_process, port):
         assert b" 408 " in said(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         assert b" 408 " in said(port, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", b"half")
-        assert said(port) == b""  # nothing was ever asked
-        with closing(ask(port, "/slow")) as busy:  # what has arrived may take its time
+        assert said(port) == b""  # no request was ever sent
+        with closing(ask(port, "/slow")) as busy:  # a running request may take its time
             until((tmp_path / "asked").exists)
             assert b" 408 " in said(port, b"GET")
             (tmp_path / "go").touch()

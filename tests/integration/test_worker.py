@@ -50,7 +50,7 @@ def test_D3_a_change_is_delivered(world: World, receiver: Receiver) -> None:
 
 @pytest.mark.once  # what is read from PostgreSQL is on the disk
 def test_O7_nothing_leaves_before_the_disk_has_it(world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that fails twice while the reading thread waits for it: no request leaves, and none is forgotten."""
+    """The disk fails twice while the reading thread waits for it: no request is sent, and none is forgotten."""
     arrived: list[int] = []
     really = log.to_disk
 
@@ -96,7 +96,7 @@ def test_D6_a_failure_is_retried_and_done(world: World, receiver: Receiver) -> N
     assert (action["queue"], action["tries"]) == ("Done", 3)
     assert [a["kind"] for a in world.attempts(action["id"])] == [1, 2, 2]
     ids = {r.header("webhook-id") for r in receiver.at("/crm")}
-    assert len(ids) == 1  # D1: the same on every try
+    assert len(ids) == 1  # D1: the same on every attempt
     world.figures_are_a_recount()
 
 
@@ -119,7 +119,7 @@ def test_D5_given_up_after_three_retries_and_submitted(world: World, receiver: R
 
 
 def test_D8_two_items_of_one_record_are_submitted_at_once(world: World, receiver: Receiver) -> None:
-    """Nothing of the two has left, so both wait; submitting the older one puts the newer one to the front, and that is all there is to do for it."""
+    """Neither has been sent, so both wait; submitting the older one moves the newer one to the front, which is all that is needed."""
     crm = world.connection("http://127.0.0.1:9/x")
     world.flow(crm)
     with world.worker():

@@ -1,4 +1,4 @@
-"""What an upsert changes, against a naive oracle over flat fields (P8-P10, I2)."""
+"""What an upsert changes, compared with a naive oracle over flat fields (P8-P10, I2)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEST = -5
 
 
 def wanted(old: dict[str, object], upsert: Upsert) -> dict[str, object]:
-    """The oracle: every field that the upsert mentions has its value, every other is as it was."""
+    """The oracle: every field that the upsert mentions has its value, every other is unchanged."""
     new = dict(old)
     for name in ("status", "attendee_type", "active", "order_code"):
         if getattr(upsert, name) is not KEEP:

@@ -1,4 +1,4 @@
-"""The delivery machine under everything that can happen to a lane, in any order (D1-D8), and the figures of such histories (X2)."""
+"""The delivery machine under all events that can happen to a lane, in any order (D1-D8), and the figures of such histories (X2)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ outcomes = st.one_of(
 
 
 class LaneMachine(RuleBasedStateMachine):
-    """One lane, its worker, its target, a person; an independent account of what was really sent."""
+    """One lane, its worker, its target, a person; and an independent account of what was really sent."""
 
     does = Does.UPDATES
 
@@ -99,8 +99,8 @@ class LaneMachine(RuleBasedStateMachine):
         self.now = START
         self.flight: OpenAction | None = None
         self.newest = 0
-        self.left: list[OpenAction] = []  # in the order in which they may have left
-        self.automatic: dict[int, int] = {}  # attempts by ourselves that failed
+        self.left: list[OpenAction] = []  # in the order in which they may have been sent
+        self.automatic: dict[int, int] = {}  # failed attempts, not counting manual ones
         self.looked: dict[int, int] = {}
         self.deltas: list[Delta] = []
         self.attempts: list[AttemptRow] = []
@@ -160,7 +160,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     @property
     def is_read(self) -> bool:
-        """Whether the read-ahead finds it."""
+        """True if the read-ahead finds it."""
         due = self.lane.due_at is not None and self.lane.due_at <= self.now
         return self.lane.state is LaneState.READY or (self.lane.state is LaneState.WAITING and due)
 
@@ -174,7 +174,7 @@ class LaneMachine(RuleBasedStateMachine):
             self.left.append(began)
         settlement = settle(self.does, self.lane, self.actions.values(), Flight(began, outcome), self.now, POLICY)
         self.keep(settlement)
-        if twice and not isinstance(outcome, Cut):  # the COMMIT's answer was lost
+        if twice and not isinstance(outcome, Cut):  # the answer to the COMMIT was lost
             again = settle(self.does, self.lane, self.actions.values(), Flight(began, outcome), self.now, POLICY)
             if not (isinstance(outcome, CouldNotBegin) and (outcome.stale or began.rank == Rank.SUBMITTED)):
                 assert (again.moves, again.attempt) == ((), None)
@@ -263,7 +263,7 @@ class LaneMachine(RuleBasedStateMachine):
             assert total(period, self.deltas) == count(period, (), rows, self.attempts)
 
     def teardown(self) -> None:
-        """Left alone with a target that works, everything ends: nothing is lost, nothing is stuck."""
+        """Left alone with a working target, everything ends: nothing is lost, nothing is stuck."""
         if self.flight is not None:
             self.outcome(Delivered(200), twice=False)
         for _ in range(4 * len(self.actions) + 4):
@@ -298,7 +298,7 @@ runs = st.lists(
 
 @given(runs, st.integers(0, 60), st.integers(0, 60))
 def test_X2_processed_figures_are_what_is_counted(made: list[tuple[int, int, bool, bool]], since: int, length: int) -> None:
-    """A change (1-12, three per registration) with runs of flows (1-4): decided, some of them judged again later."""
+    """A change (1-12, three per registration) with runs of flows (1-4): decided, some of them reconsidered later."""
     rows, deltas, seen = [], [], set()
     for change, flow, triggered, again in made:
         mode, at = 1 + change % 2, START + change * 7 * MINUTE  # a change has one mode and one time

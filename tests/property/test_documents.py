@@ -1,4 +1,4 @@
-"""The registration document: what is taken, what is refused and how it is said (I2, P6)."""
+"""The registration document: what is accepted, what is refused and with which message (I2, P6)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def upsert(**document: object):
 
 
 def problems_of(document: dict[str, object]) -> list[document_values.DocumentProblem]:
-    """Every problem of a document; anything but Refused is the test's failure."""
+    """Every problem of a document; any exception other than DocumentRefused fails the test."""
     found: list[document_values.DocumentProblem] = []
     for read in (lambda: address(document), lambda: resolve(document, ACCOUNT, EVENT)):
         try:
@@ -95,7 +95,7 @@ def test_I2_any_json_is_taken_or_refused_and_nothing_else(document):
         assert p.reason
         assert len(p.field) <= 200
         assert len(p.value) <= 100
-        msgspec.json.encode([p.field, p.reason, p.allowed, p.value])  # it travels: through JSON, and into a database
+        msgspec.json.encode([p.field, p.reason, p.allowed, p.value])  # it can be encoded as JSON and stored in a database
         assert "\0" not in p.field + p.reason + p.value
 
 
@@ -275,7 +275,7 @@ def test_P5_a_session_without_a_status_is_registered():
 
 
 def test_I2_a_document_of_nonsense_is_answered_by_a_bounded_list() -> None:
-    """A megabyte of unknown names was answered by sixteen, and took its time while all others waited."""
+    """A megabyte of unknown names used to produce a sixteen-megabyte answer, and blocked everyone else meanwhile."""
     many = range(50_000)
     for nonsense in (
         {"profile": {f"k{i}": 1 for i in many}},
@@ -379,7 +379,7 @@ def test_I2_A4_a_name_that_is_there_twice_is_refused(data: bytes, field: str) ->
 
 
 def levels(value: object) -> int:
-    """How deeply lists and objects lie in each other."""
+    """The nesting depth of lists and objects."""
     if not isinstance(value, (dict, list)):
         return 0
     return 1 + max(map(levels, value.values() if isinstance(value, dict) else value), default=0)
@@ -404,7 +404,7 @@ def test_I2_what_json_says_once_is_read_as_it_is(document, separators, ascii):
 
 @given(st.lists(st.sampled_from(['"', "\\", ",", "{", "[", "a", "0"]), max_size=30).map("".join), st.integers(-3, 3))
 def test_I2_A4_values_are_counted_outside_of_texts(text, over):
-    """Whatever a text holds: exactly the most are taken, one more is not."""
+    """Whatever a text contains: exactly the limit is accepted, one more is not."""
     count = json_documents.MOST_VALUES - 2 + over  # the object and the list themselves
     data = json.dumps({"a" + text: [text + ',{["' * 700] + [0] * (count - 1)}).encode()
     if over <= 1:

@@ -1,4 +1,4 @@
-"""Versions of a flow: the body says all of it (F10)."""
+"""Versions of a flow: the body contains everything (F10)."""
 
 from __future__ import annotations
 

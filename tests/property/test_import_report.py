@@ -16,7 +16,7 @@ from heliograph.registrations.imports.file_reader import look, open_rows
 from heliograph.registrations.imports.report import RefusedRow
 
 SEPARATORS = (",", ";", "\t", "|", ":", " ")
-"""What Excel, LibreOffice, Numbers and Google's Sheets split at by themselves, or offer to."""
+"""What Excel, LibreOffice, Numbers and Google's Sheets split at by default, or offer."""
 SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 SPECIAL = st.text("=+-@\uff1d\uff20,;|: \t\r\n\"'x1\u00a0", max_size=15)
 PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=15)
@@ -25,7 +25,7 @@ NAMES = ["code", "a;=b|=c:=d", "=head"]
 
 
 def cells_of(text: str, separator: str, quoting: int) -> list[str]:
-    """All cells as such a spreadsheet finds them. Quotes count where a cell begins with one, or (QUOTE_NONE) never."""
+    """All cells as such a spreadsheet finds them. Quotes count at the start of a cell, or (QUOTE_NONE) never."""
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)
     return [cell for row in rows for cell in row]
 

@@ -35,7 +35,7 @@ anything = st.text(st.characters(exclude_categories=("Cs",), exclude_characters=
 
 
 def rows_of(cells):
-    """Rows that are not blank: blank ones are left out by reading, on purpose."""
+    """Rows that are not blank, because reading skips blank ones on purpose."""
     return st.lists(
         st.lists(cells, min_size=WIDTH, max_size=WIDTH).filter(lambda row: any(c.strip() for c in row)), min_size=1, max_size=12
     )
@@ -85,7 +85,7 @@ def test_I4_any_text_survives_in_every_unicode_encoding_and_separator(rows, sepa
 def test_I4_any_text_survives_in_the_legacy_encodings(data, name, separator, end):
     letters = PAGES[name]
     word = st.text(st.sampled_from(letters), min_size=2, max_size=8)
-    if name in ("cp1252", "cp1250", "iso8859-15"):  # a Latin word has letters beyond ASCII here and there
+    if name in ("cp1252", "cp1250", "iso8859-15"):  # a Latin word has some non-ASCII letters
         word = st.builds(lambda a, b: f"Pra{a}ter Wies{b}e", st.sampled_from(letters), st.sampled_from(letters))
     rows = data.draw(st.lists(st.lists(word, min_size=WIDTH, max_size=WIDTH), min_size=60, max_size=70))
     _, names, found, _ = read(written(rows, separator, end, name), encoding=name)
@@ -95,7 +95,7 @@ def test_I4_any_text_survives_in_the_legacy_encodings(data, name, separator, end
 
 @given(rows=rows_of(anything), small=st.integers(2, 40))
 def test_lines_are_the_same_whatever_the_block(rows, small):
-    """Line ends, characters and quotes across the edge of a block make no difference."""
+    """Line ends, characters and quotes across a block boundary make no difference."""
     data = written(rows, ",", "\r\n", "utf-8")
     whole = read(data, encoding="utf-8", separator=",")[2]
     with pytest.MonkeyPatch.context() as patch:
@@ -108,7 +108,7 @@ def test_lines_are_the_same_whatever_the_block(rows, small):
 @example(data=b'a,b\n"x\n1,2\n3,4\n', separator=",")
 @example(data=b"\xff\xfe\x00", separator=",")
 def test_no_bytes_whatever_break_reading(data, separator):
-    """Every non-blank line of garbage comes back, as cells or with its reason, and lines rise."""
+    """Every non-blank line of garbage comes back, as cells or with its reason, and line numbers rise."""
     form = Format("csv", "utf-8", 0, separator)
     head = separator.join(("a", "b")).encode() + b"\n"
     _, _, found, rest = read(head + data, form=form)

@@ -1,11 +1,12 @@
-"""Every interleaving, in small bounds, of what can happen to a lane at a destination that updates a record (D2; docs/design/queue.md, section 2).
+"""Every interleaving, in small bounds, of what can happen to a lane at a destination that updates a record (D2; docs/design/queue.md,
+section 2).
 
-Changes are recorded, an old version is made again (judged again, replayed, resent), requests start, are applied by the receiver, are refused
-before or after they left, are cut, cannot begin, lose their answer, die with their worker; retries fall due, a person submits. Over `domain.delivery.lanes`
-as it is: nothing is assumed but what a receiver does.
+Changes are recorded, an old version is created again (reconsidered, replayed, resent), requests start, are applied by the receiver, are
+refused before or after they were sent, are cut, cannot begin, lose their answer, die with their worker; retries become due, a person
+submits. Uses `domain.delivery.lanes` unchanged: only the receiver's behaviour is assumed.
 
-Violation: the receiver applies a version older than one that it has applied; told, where the newer one was settled as a failure (its answer was
-lost), untold, where nothing told us so. Stuck: an open action that nothing can ever move.
+Violation: the receiver applies a version older than one it has already applied. It is told if the newer one was settled as a failure (its
+answer was lost), untold if nothing told us so. Stuck: an open action that nothing can ever move.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ INVALID = ValidationFailed(("",))
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How often each thing may happen."""
+    """How often each event may happen."""
 
     versions: int = 3
     others: int = 1
@@ -43,9 +44,9 @@ class Bounds:
     crashes: int = 1
     submits: int = 0
     ends: int = 0
-    """Cuts, could not begin, invalid."""
+    """Cut, could not begin, or invalid."""
     tries_used: int = 2
-    """Tries that an action has used up when it is made, so that few failures exhaust it."""
+    """Tries that a new action has already used, so that few failures exhaust it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Found:
 
 
 def after(world: World, settlement: Settlement, **more: object) -> World:
-    """The world with a settlement stored. Instants are folded to due and not due, or there would be no end of states."""
+    """The world after storing a settlement. Instants are reduced to due and not due, or the state space would be infinite."""
     changed = {m.new.id: m.new for m in settlement.moves}
     actions = tuple(folded(changed.get(a.id, a)) for a in world.actions)
     lane = replace(settlement.lane, due_at=None if settlement.lane.due_at is None or settlement.lane.due_at <= NOW else LATER)
@@ -116,7 +117,7 @@ def spent(left: Bounds, bound: str) -> Bounds:
 
 
 def recomputed(lane: Lane, actions: tuple[OpenAction, ...]) -> Lane:
-    """What the index of due lanes shows: the stored state cannot know that an instant has passed, the read-ahead asks `choose`."""
+    """The lane in the index of due lanes: the stored state cannot know that an instant has passed, so the read-ahead calls `choose`."""
     choice = choose(Does.UPDATES, lane.begun_version, actions, NOW)
     return replace(lane, state=choice.state, rank=choice.rank, due_at=choice.due_at)
 
@@ -208,6 +209,6 @@ def test_D2_nothing_newer_is_overwritten_by_submits_and_cuts_whole() -> None:
 
 
 def test_D2_the_model_sees_a_forgotten_crash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check itself is checked: without the file of lanes in flight, newer data is overwritten."""
+    """Checks the check itself: without the in-flight journal, newer data is overwritten."""
     monkeypatch.setitem(globals(), "in_flight_at_crash", lambda lane, version: lane)
     assert explore(Bounds(versions=2, failures=2, lost=0, tries_used=3)).untold > 0

@@ -1,4 +1,4 @@
-"""Whatever a mapping, a connection and the facts are: what comes out is a request or a validation error, nothing else (M1-M9, C1, C2)."""
+"""Whatever a mapping, a connection and the facts are, the result is a request or a validation error (M1-M9, C1, C2)."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ steps = st.one_of(st.sampled_from(["a", "b", "c.d", "é", "", "x[0]"]), st.integ
 
 
 class Facts:
-    """Facts that know any key: the value hangs on the key alone."""
+    """Facts with any key: the value depends only on the key."""
 
     def __init__(self, known: list[Value]) -> None:
         self.known = known
@@ -112,7 +112,7 @@ def parts(subject: Subject, content: st.SearchStrategy[str]):
 
 @st.composite
 def mappings(draw, kind: MappingKind | None = None, content: st.SearchStrategy[str] = texts) -> Mapping:
-    """Mappings, with rows that fit together: one that does not is left out."""
+    """Mappings with rows that fit together: others are dropped."""
     kind, subject = kind or draw(st.sampled_from(MappingKind)), draw(SUBJECTS)
     rows: list[MappingRow] = []
     for _ in range(draw(st.integers(0, 6))):
@@ -156,7 +156,7 @@ def test_M5_rendering_gives_values_or_problems_and_raises_nothing(mapping: Mappi
 @given(mappings(kind=MappingKind.PAYLOAD), facts, zones)
 def test_M2_each_row_stands_at_its_path_in_its_type(mapping: Mapping, known: Facts, zone: ZoneInfo) -> None:
     found = render(mapping, known, timezone=zone)
-    if isinstance(found, InvalidValues) or mapping.empty is EmptyPolicy.LEAVE_OUT:  # there entries of lists close up
+    if isinstance(found, InvalidValues) or mapping.empty is EmptyPolicy.LEAVE_OUT:  # there, list entries move up
         return
     kinds = {
         ValueType.TEXT: str,
@@ -244,7 +244,7 @@ def test_M4_trim_leaves_nothing_to_trim(text: str) -> None:
 
 @given(st.one_of(texts, st.text("aébÉßǆΣς -'’1_", max_size=12)))
 def test_M4_proper_case_has_one_rule(text: str) -> None:
-    assert proper_case(text) == transform._WORD.sub(transform._proper_word, text)  # the short way is the same way
+    assert proper_case(text) == transform._WORD.sub(transform._proper_word, text)  # the fast path gives the same result
     if "ŉ" not in text:  # its capital is two letters, the first without case
         assert proper_case(proper_case(text)) == proper_case(text)
 

@@ -1,4 +1,4 @@
-"""Which flows act on a change: decide() against a naive re-implementation, and explain() against both (F3-F7, F9)."""
+"""Which flows act on a change: decide() compared with a naive implementation, and explain() with both (F3-F7, F9)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WATCHED = {
 
 
 def naive(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> tuple[FlowVerdict, Reason | None]:
-    """The rules F3 to F7 as they are written, one after the other, without an index."""
+    """The rules F3 to F7 as written, one after another, without an index."""
     names = {f.name.lower() for f in Facet if f in change.facets and f.name}
     if flow.watch is None or not names & set(WATCHED[flow.watch]) or change.quiet:
         return FlowVerdict.FILTERED, None
@@ -65,7 +65,7 @@ def naive(flow: Flow, change: Change, account: AccountConfig, event: EventConfig
 
 
 def carries(name: str, change: Change, account: AccountConfig, event: EventConfig) -> tuple[set[int], bool]:
-    """Tags that a record carries for a list, and whether something untagged stands there."""
+    """The tags of a record for a list, and whether something untagged is there."""
     if name == "properties":
         assert change.registration is not None
         of_custom = [set(event.properties[p].tags) for p in change.registration.properties if p > 0]
@@ -127,7 +127,7 @@ def test_F5_the_index_by_facet_finds_what_trying_all_finds(account, event, chang
 
 @given(accounts(), events(), changes(), st.data())
 def test_F7_a_flow_that_raises_is_a_retry_item_and_spares_the_others(account, event, change, data):
-    """`decide` is the one place that survives a bug of ours: the change is recorded, the flow's run can be judged again."""
+    """`decide` is the only place that survives our own bug: the change is recorded, and the flow's run can be reconsidered."""
     watch = next((w for w in Watch if w.facets & change.facets), None)
     mode = mode_of(change, account, event)
     broken = Flow(

@@ -34,7 +34,7 @@ low = st.integers(0, 2**32 - 1)
 high = st.integers(0, 2**64 - 1)
 WRAPPERS = (
     lambda v4, rest: IPv6Address(0xFFFF << 32 | v4),
-    lambda v4, rest: IPv6Address(max(v4, 2)),  # below: :: and ::1, which are no wrapped addresses
+    lambda v4, rest: IPv6Address(max(v4, 2)),  # below: :: and ::1, which are not wrapped addresses
     lambda v4, rest: IPv6Address(0xFFFF << 48 | v4),
     lambda v4, rest: IPv6Address(0x64_FF9B << 96 | v4),
     lambda v4, rest: IPv6Address(0x2002 << 112 | v4 << 80 | rest),
@@ -62,7 +62,7 @@ policies = st.lists(
 
 @given(inner, st.sampled_from(WRAPPERS), high, ports, policies)
 def test_C6_a_wrapper_never_opens_a_private_ipv4_address(v4, wrap, rest, port, policy) -> None:
-    """Not even where the operator allowed IPv6 networks: IPv4 networks have to be named as such."""
+    """Not even if the operator allowed IPv6 networks: IPv4 networks must be named as such."""
     assert not allow(str(wrap(int(v4), rest)), port, policy).allowed
 
 

@@ -1,4 +1,4 @@
-"""Response rules against a naive oracle, and against any bytes (C7)."""
+"""Response rules compared with a naive oracle, and against arbitrary bytes (C7)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ RULES = st.lists(clauses(), max_size=4).map(tuple)
 
 
 def plain(value: Any) -> list[str]:
-    """The oracle's texts of a value."""
+    """The oracle's texts for a value."""
     texts = []
     for entry in value if isinstance(value, list) else [value]:
         if isinstance(entry, str):
@@ -87,7 +87,7 @@ def written(reply: TargetReply) -> str:
 
 
 def oracle(condition: Condition, reply: TargetReply) -> bool:
-    """What a condition says, worked out in the plainest way."""
+    """The result of a condition, computed in the plainest way."""
 
     def value_at(path: str) -> list[Any]:
         try:

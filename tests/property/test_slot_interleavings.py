@@ -1,10 +1,11 @@
 """Every interleaving, in small bounds, of two workers and one slot (ARCHITECTURE.md, rule 7; docs/design/queue.md, section 3).
 
-Renewals and claims are asked, applied by the database and answered at different times; workers start requests, get answers, settle late, die, rest
-for ever, give the slot back. Over `domain.delivery.slots` as it is. Time is relative and bounded by the lease, so that the whole space of states is finite.
+Renewals and claims are requested, applied by the database and answered at different times; workers start requests, get answers, settle
+late, die, stall forever, give the slot back. Uses `domain.delivery.slots` unchanged. Time is relative and bounded by the lease, so that the
+state space is finite.
 
-Violations: two requests of a lane at once; an outcome settled although another owner has read the lane since; a state from which the lane's action
-can never be settled.
+Violations: two requests of a lane at once; an outcome settled although another owner has read the lane since; a state from which the lane's
+action can never be settled.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import pytest
 from heliograph.domain.delivery import slots
 
 LEASE, TIMEOUT = 3, 1
-"""Ticks of a lease and the longest request."""
+"""In ticks: a lease, and the longest request."""
 GONE = -1
-"""Less than nothing is left, however long ago."""
+"""Nothing is left, however long ago it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A renewal or a claim under way. age: ticks since it was asked; got: the epoch, once the database has applied it; 0: it was refused."""
+    """A pending renewal or claim. age: ticks since the request; got: the epoch, once the database has applied it; 0: it was refused."""
 
     age: int = 0
     got: int | None = None
@@ -42,7 +43,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What one worker believes. left: ticks of its lease by its own clock; flight: (epoch, age) of its request; landed: the epoch of an outcome to settle."""
+    """What one worker believes. left: ticks of its lease by its own clock; flight: (epoch, age) of its request; landed: the epoch of an
+    outcome to settle."""
 
     epoch: int | None = None
     left: int = GONE
@@ -64,7 +66,7 @@ class Found:
     states: int = 0
     overlapping: int = 0
     twice: int = 0
-    """Settled under an owner that is no more, while the new one has the lane."""
+    """Settled under a former owner, while the new one has the lane."""
     stuck: int = 0
     example: World | None = None
 
@@ -96,7 +98,7 @@ def ticked(world: World) -> World:
 
 
 def asking(world: World, at: int, worker: Worker) -> Iterator[World]:
-    """What store.queue.slots does: renew what is ours and runs still; claim what has run out; give back what is idle."""
+    """The steps of store.queue.slots: renew what is ours and still valid; claim what has expired; release what is idle."""
     slot = world.slot
     if worker.asked is None:
         yield put(world, at, replace(worker, asked=Asked()))
@@ -110,7 +112,7 @@ def asking(world: World, at: int, worker: Worker) -> Iterator[World]:
             yield put(world, at, replace(worker, asked=replace(worker.asked, got=0)))
     elif worker.asked.got == 0:
         yield put(world, at, replace(worker, asked=None, epoch=None, left=GONE))
-    else:  # the lease is counted from before it was asked for
+    else:  # the lease counts from before the request
         yield put(world, at, replace(worker, asked=None, epoch=worker.asked.got, left=max(LEASE - worker.asked.age, GONE)))
     if worker.epoch is not None and worker.flight is None and worker.landed is None and worker.asked is None:
         freed = Slot(None, slot.epoch) if slot.owner == at and slot.epoch == worker.epoch else slot
@@ -142,7 +144,7 @@ def bounded(world: World, epochs: int) -> bool:
 
 
 def explore(*, epochs: int = 3, crashes: int = 1) -> Found:
-    """epochs: changes of owner; the last one has no successor, so only what can still change hands counts as stuck."""
+    """epochs: changes of owner; the last one has no successor, so only states that can still change hands count as stuck."""
     start = World(Slot(), (Worker(), Worker()), done=False, crashes=crashes)
     before: dict[World, set[World]] = {start: set()}
     todo, found = deque([start]), Found()
@@ -185,7 +187,7 @@ def test_D1_a_lane_has_one_owner_whole() -> None:
 
 
 def test_D1_the_model_sees_a_request_that_outlives_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check itself is checked: a request that may end after the lease meets that of the next owner."""
+    """Checks the check itself: a request that may end after the lease collides with the next owner's."""
     monkeypatch.setattr(slots, "may_start", lambda left, _timeout: left > -1)
     assert explore(epochs=2).overlapping > 0
 

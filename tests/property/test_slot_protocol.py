@@ -1,7 +1,7 @@
 """Slots, epochs and order under crashes and clock jumps, over the real SQL of both databases (docs/design/queue.md, section 3; D1, D2).
 
-Several simulated workers share a database. Each has the product's own ownership, completer and file of lanes in flight; only the threads between them,
-the target and the clocks are simulated: what a worker reads, starts, hears and settles happens in any order that Hypothesis thinks of.
+Several simulated workers share a database. Each has the product's own ownership, completer and in-flight journal; only the threads, the
+target and the clocks are simulated: a worker reads, starts, gets answers and settles in any order that Hypothesis finds.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ ANSWERS: dict[str, tuple[bool, Outcome]] = {
 
 @dataclass
 class Clock:
-    """The machine's clock, which only runs, and the database's, which may jump."""
+    """The machine's clock, which only advances, and the database's, which may jump."""
 
     at: float = 1_000.0
     offset: float = 0.0
@@ -69,7 +69,7 @@ class Clock:
 
 
 class Clocked:
-    """A database whose clock is ours."""
+    """A database with a simulated clock."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db, self._clock = db, clock
@@ -83,7 +83,7 @@ class Clocked:
 
 @dataclass
 class Flying:
-    """A request under way."""
+    """A request in flight."""
 
     taken: TakenLane
     cell: int
@@ -92,7 +92,7 @@ class Flying:
 
 @dataclass
 class Worker:
-    """One simulated worker, made of the product's own parts."""
+    """One simulated worker, built from the product's own parts."""
 
     name: str
     db: Any
@@ -117,7 +117,7 @@ class Worker:
         self.ownership.release(self.db, self.busy)
 
     def read(self) -> list[Flying]:
-        """Reads ahead and starts what may start, as the reading thread does; what was started."""
+        """Reads ahead and starts what may start, like the reading thread. Returns what was started."""
         now = self.db.now()
         mine = [c for c in lanes.connections_with_work(self.db, now) if self.ownership.epoch(slot_of(c)) is not None]
         wants = [LaneWant(c, rank, 10) for c in mine for rank in (*Rank, None)]
@@ -145,14 +145,14 @@ class Worker:
             self.completer.settle(batch)
 
     def die(self) -> None:
-        """As by SIGKILL: the file stays, its lock and the connection go."""
+        """Dies as by SIGKILL: the file stays, its lock and the connection go."""
         os.close(self.flight._file)
         self.flight._map.close()
         self.db.close()
 
 
 class Protocol(RuleBasedStateMachine):
-    """What workers, recorders, people, crashes and clocks do."""
+    """The actions of workers, recorders, people, crashes and clocks."""
 
     facts: DatabaseFacts
     numbers = itertools.count(1)
@@ -175,7 +175,7 @@ class Protocol(RuleBasedStateMachine):
     def connect(self) -> Any:
         db = opened(self.facts)
         if db.vendor == "sqlite":
-            db.run("PRAGMA synchronous = OFF")  # no machine dies here
+            db.run("PRAGMA synchronous = OFF")  # no power cut here
         return Clocked(db, self.clock)
 
     def teardown(self) -> None:
@@ -186,11 +186,11 @@ class Protocol(RuleBasedStateMachine):
                 worker.die()
             self.db.close()
 
-    # ---- what happens
+    # ---- actions
 
     @rule(subject=st.sampled_from(SUBJECTS), origin=st.sampled_from((Origin.RECORDED, Origin.RECORDED, Origin.REPLAY)))
     def record(self, subject: int, origin: Origin) -> None:
-        """A change, or an old version once more."""
+        """Records a change, or an old version once more."""
         if origin is Origin.REPLAY and not self.versions[subject]:
             return
         self.versions[subject] += origin is Origin.RECORDED
@@ -251,7 +251,7 @@ class Protocol(RuleBasedStateMachine):
     @precondition(lambda self: self.unread)
     @rule()
     def recover(self) -> None:
-        """What the supervisor does before it starts a worker again."""
+        """What the supervisor does before it restarts a worker."""
         recover(self.db, self.folder)
         self.unread = False
 
@@ -267,8 +267,8 @@ class Protocol(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from((0.5, 1.5, 3.0, 6.0, 3_700.0)), answer=st.sampled_from(("lost", "refused")))
     def pass_time(self, seconds: float, answer: str) -> None:
-        """Time passes, at least for those who hold no request; a request ends when its time is over."""
-        if self.unread:  # the supervisor starts again within less than a lease
+        """Time passes; a request ends when its time is over."""
+        if self.unread:  # the supervisor restarts within less than a lease
             self.recover()
         self.clock.at += seconds
         for worker in self.workers:
@@ -277,23 +277,23 @@ class Protocol(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from((-40.0, -3.0, 3.0, 40.0)))
     def jump(self, seconds: float) -> None:
-        """The database's clock is set. Forwards it ends leases that their owners count on: order is then left to the epochs."""
+        """The database's clock is changed. A jump forward ends leases that their owners rely on: order then depends on the epochs."""
         self.clock.offset += seconds
         self.jumped = self.jumped or seconds > 0
 
     @rule(data=st.data())
     def submit(self, data: st.DataObject) -> None:
-        """A person submits what waits or has failed."""
+        """A person submits a waiting or failed item."""
         waiting = [id for (id,) in self.db.all("SELECT id FROM action WHERE state IN (2, 11) ORDER BY id")]
         if waiting:
             with self.db.transaction():
                 submissions.submit(self.db, 1, [data.draw(st.sampled_from(waiting))], DOES.__getitem__)
 
-    # ---- what may never be
+    # ---- invariants
 
     @invariant()
     def states_are_counted(self) -> None:
-        """The figures are a recount (X2), whatever came twice or too late."""
+        """The figures equal a recount (X2), whatever happened twice or too late."""
         measures = [base + state for base in (10, 10 + REPLAYED) for state in ActionState]
         added = self.db.all(
             f"SELECT measure, sum(n) FROM figure_delta WHERE {self.db.member('measure', 'all')} GROUP BY measure HAVING sum(n) <> 0",
@@ -337,13 +337,13 @@ class Protocol(RuleBasedStateMachine):
             yield stored.lane, [action_of(action).action for action in rows]
 
     def drain(self) -> None:
-        """From any state, whatever has died: one worker and a target that accepts everything, and nothing is left, nothing is stuck."""
+        """From any state, whatever has died: with one worker and a target that accepts everything, nothing is left and nothing is stuck."""
         for worker in self.workers:
             worker.die()
         self.workers.clear()
         recover(self.db, self.folder)
         self.clock.at += 100
-        self.clock.offset = max(self.clock.offset, 0.0) + 100  # whatever the clock was set back by has passed
+        self.clock.offset = max(self.clock.offset, 0.0) + 100  # whatever time the clock was set back by has passed
         worker = Worker(f"w{next(self.numbers)}", self.connect(), self.clock, self.folder)
         self.workers.append(worker)
         for _ in range(200):
@@ -362,7 +362,7 @@ class Protocol(RuleBasedStateMachine):
         self.everything_arrived()
 
     def everything_arrived(self) -> None:
-        """What ended as delivered was applied; only what a newer version overtook, or what was refused to the end, was not."""
+        """What ended as delivered was applied; missing are only versions that a newer one superseded, or that were refused to the end."""
         for destination, subject, version, state in self.db.all(
             "SELECT l.destination_id, l.subject_id, a.version, a.state FROM action a JOIN lane l ON l.id = a.lane_id"
         ):

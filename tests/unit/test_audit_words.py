@@ -1,4 +1,4 @@
-"""What the audit page says of what was changed: words, not JSON and ids."""
+"""The audit page describes changes in words, not in JSON and ids."""
 
 from __future__ import annotations
 

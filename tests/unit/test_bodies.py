@@ -1,4 +1,4 @@
-"""What can be a name."""
+"""Valid names."""
 
 import pytest
 

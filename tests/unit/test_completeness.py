@@ -1,4 +1,4 @@
-"""What a flow still lacks (F2, P12)."""
+"""What a flow is missing (F2, P12)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_F4_create_update_requires_no_list():
 
 @pytest.mark.parametrize("watch", Watch)
 def test_P12_a_list_that_lost_its_last_tag_makes_the_flow_incomplete(watch):
-    """A rule is never widened by a deletion, also where the list is an optional one."""
+    """A deletion never widens a rule, even if the list is optional."""
     for name in OFFERED[watch]:
         emptied = flow(watch, emptied=(name,), **{name: ()})
         assert missing(emptied, ACCOUNT) == (Missing(FlowLack.LIST, name),)

@@ -234,7 +234,7 @@ def test_C2_source_fields_in_path_and_query_are_percent_encoded() -> None:
 def test_C2_an_empty_source_field_in_the_url_is_a_validation_error() -> None:
     assert (
         refusal(connection(), secrets={"path": "/e/{event.code}"}, facts=Facts(event_code="  "))
-        == "URL holds the field event.code, which is empty"
+        == "URL contains the field event.code, which is empty"
     )
 
 
@@ -253,7 +253,7 @@ def test_C2_half_a_character_is_a_validation_error() -> None:
     broken = rendered(MappingRow("a", (FixedText("\ud800"),)))
     for method in (Method.POST, Method.GET):
         assert "half a character" in refusal(connection(method=method), payload=broken)
-    assert "no valid text" in refusal(connection(), secrets={"path": "/{event.code}"}, facts=Facts(event_code="\udfff"))
+    assert "not valid text" in refusal(connection(), secrets={"path": "/{event.code}"}, facts=Facts(event_code="\udfff"))
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_C2_text_beyond_ascii_in_a_path_is_encoded() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_C2_A2_a_field_in_a_path_leads_to_no_other_path(text: str) -> None:
-    """However the target, or a proxy before it, reads the path: decoded never, once or twice, with dot segments taken out or not."""
+    """However the target, or a proxy in front, reads the path: decoded never, once or twice, with dot segments removed or not."""
 
     class Named(Facts):
         def value(self, source: str) -> Value:

@@ -348,7 +348,7 @@ def test_D7_a_fix_saved_during_the_attempt_is_not_lost() -> None:
     story = Story(new_action(1, 1)).send(ANSWERED_401).wait()
     began = story.next
     assert began is not None
-    story.actions[1] = replace(story[1], due_at=story.now + 1)  # what a saver does to it while it is under way
+    story.actions[1] = replace(story[1], due_at=story.now + 1)  # what a saver does while it is in flight
     story.now += 5
     story.settle(began, ANSWERED_401)
     assert story[1].due_at == story.now

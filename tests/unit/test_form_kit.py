@@ -1,4 +1,4 @@
-"""The form kit of the pages (web/forms.py): what a form reads of a post, and what it shows again."""
+"""The form kit of the pages (web/forms.py): reading a post, and showing it again."""
 
 from __future__ import annotations
 

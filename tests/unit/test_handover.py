@@ -1,4 +1,4 @@
-"""Work that one thread hands to another: done once, there, with its result or its error; here, where there is nobody."""
+"""Work that one thread passes to another: done once, there, with its result or its error; done here if the other thread is gone."""
 
 from __future__ import annotations
 
@@ -56,5 +56,5 @@ def test_it_is_done_here_where_nobody_can_be_told() -> None:
     done: list[int] = []
     handover = Handover(gone, lambda: True)
     handover.do(lambda: done.append(1))
-    handover.turn()  # what is done is not done again
+    handover.turn()  # finished work is not repeated
     assert done == [1]

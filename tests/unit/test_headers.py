@@ -1,4 +1,4 @@
-"""Which headers are credentials by their names, and what becomes of their texts (C5, A14)."""
+"""Which header names mark credentials, and how their texts are stored (C5, A14)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_C5_A14_texts_are_kept_replaced_and_go_with_one_renamed_header() -> None
     ("typed", "known"),
     [
         ({"Token": SEALED}, {}),
-        ({"Token": ""}, {"header x-api-key": "one"}),  # a new header without a value is no other one's
+        ({"Token": ""}, {"header x-api-key": "one"}),  # a new header without a value does not take another one's
         ({"Token": SEALED}, {"header x-api-key": "one", "header x-key": "two"}),
         ({"Token": SEALED, "X-Key": SEALED}, {"header x-api-key": "one"}),
     ],

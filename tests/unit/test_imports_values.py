@@ -1,4 +1,4 @@
-"""Dates in the orders that people write."""
+"""Dates in the usual orders."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ DAY, MONTH = DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST
         (["05/06/2026", "05/13/2026"], MONTH, True),
         (["05/06/2026"], DAY, False),
         (["05.06.2026 14:00"], DAY, True),
-        (["05/06/2026 02:00 PM"], MONTH, False),  # a clock of twelve hours is read where the month comes first
-        (["13/05/2026", "14/05/2026", "05/15/2026"], DAY, False),  # one that cannot be is refused, and does not turn the others round
+        (["05/06/2026 02:00 PM"], MONTH, False),  # a 12-hour clock is read if the month comes first
+        # an impossible date is refused, and does not change the order of the others
+        (["13/05/2026", "14/05/2026", "05/15/2026"], DAY, False),
         (["2026-05-13", "today", ""], DAY, True),
         (["31/12/2026", *["05/06/2026"] * 40], DAY, False),  # one slip must not turn forty others round unseen
         (["31/12/2026", *["05/06/2026"] * 4], DAY, True),

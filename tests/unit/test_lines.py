@@ -1,4 +1,5 @@
-"""One connection in a worker's memory: its limits are kept to the request, a dead target is probed, a new owner knows what the old one knew (C7, C8)."""
+"""One connection in a worker's memory: its limits hold to the request, a dead target is probed, and a new owner knows what the old one knew
+(C7, C8)."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from heliograph.engine.worker.connection_limiter import DEEPEST, FAILURES_TO_TRI
 
 
 def starts(line: ConnectionLimiter[int], now: float, seconds: float, *, wakes: float, rate: int) -> list[float]:
-    """When a line starts requests that are always there and end at once, its thread waking at uneven times."""
+    """The times at which requests start that are always available and end at once, while the thread wakes at uneven times."""
     chance, end, found = random.Random(rate), now + seconds, []
     while now < end:
         line.limit(now, 10, rate)
@@ -37,7 +38,7 @@ def test_C7_a_rate_is_never_exceeded_in_any_minute(rate: int, wakes: float) -> N
     found = starts(ConnectionLimiter(1, 1), 100.0, 200.0, wakes=wakes, rate=rate)
     assert most_in_a_minute(found) <= rate
     if wakes < 0.25:
-        assert len(found) >= math.floor(200 / 61 * rate * 0.98) - 1  # and hardly anything of it is given away
+        assert len(found) >= math.floor(200 / 61 * rate * 0.98) - 1  # and hardly any of the rate is wasted
 
 
 def test_D7_a_connection_that_is_reached_in_another_way_is_tried_at_once() -> None:
@@ -143,7 +144,7 @@ def test_D9_targets_that_never_answer_leave_room_for_the_one_that_does() -> None
         healthy.started(100.0)
         healthy.ended(100.0, reached=True)
     assert max(want.limit for want in healthy.wants(100.1, share=2)) == healthy.depth
-    assert max(want.limit for want in healthy.wants(102.0, share=2)) == 2  # it was fast, and is no more
+    assert max(want.limit for want in healthy.wants(102.0, share=2)) == 2  # it was fast, but no longer is
 
 
 def test_D9_what_does_not_answer_has_little_room_however_fast_it_fails() -> None:

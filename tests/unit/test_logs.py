@@ -77,7 +77,7 @@ print(client.get("/nothing%0A%1B", headers={"host": "localhost"}).status_code)
 
 
 def test_O8_A12_what_is_refused_is_one_line_without_a_traceback(tmp_path: Path) -> None:
-    """Every way in which Django refuses a request, with an address that would begin a line of its own."""
+    """Every way in which Django refuses a request, with a URL that would start a new line in the log."""
     for log_format in ("console", "json"):
         done = _run(tmp_path, REFUSED, HELIOGRAPH_LOG_FORMAT=log_format)
         assert done.stdout.split() == ["403", "400", "400", "404", "400", "400", "403", "400", "404"], done.stderr
@@ -95,7 +95,7 @@ def test_O8_A12_an_error_of_ours_keeps_its_traceback(tmp_path: Path) -> None:
 
 
 def test_O8_tokens_of_one_time_links_are_not_logged(tmp_path: Path) -> None:
-    """Django names the address of each request that it refuses, and the link of a refused form is still good."""
+    """Django logs the URL of each request it refuses, and the link of a refused form is still valid."""
     program = PROGRAM + "\n".join(
         f'logging.getLogger("django.request").warning("Unprocessable Content: %s", "/accounts/{kind}/S3cret-of_the-link/")'
         for kind in ("invitation", "new-password", "first-start")

@@ -1,4 +1,4 @@
-"""What a mapping may be, and the body that keeps it (guide: Mappings; M1-M3)."""
+"""Valid and invalid mappings, and the body that stores them (guide: Mappings; M1-M3)."""
 
 from __future__ import annotations
 
@@ -263,9 +263,9 @@ def test_M2_the_names_of_a_sample_propose_fields() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no JSON"),
+        ("", "not JSON"),
         ("{", "line 1, character 2"),
-        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": NaN}', "NaN is not a number"),
         ("[1]", "an object"),
         ('[{"a": 1}]', "a single entry"),
         ('{"a":' * 30 + "1" + "}" * 30, "levels deep"),

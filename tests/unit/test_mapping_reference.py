@@ -1,4 +1,4 @@
-"""The examples of docs/reference/mapping.md are true (M2, M4, M9)."""
+"""The examples in docs/reference/mapping.md are correct (M2, M4, M9)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Facts:
 
 
 def tables() -> list[tuple[str, str, str, str]]:
-    """Every row of a table whose first column is `value`: what the second column is, and the three cells."""
+    """Every row of a table whose first column is `value`: the kind of the second column, and the three cells."""
     found, kind = [], ""
     for line in TEXT.splitlines():
         cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
@@ -52,7 +52,7 @@ def plain(cell: str) -> str:
 
 
 def source_and_row(kind: str, setting: str) -> tuple[dict, dict]:
-    """What a setting of the second column means for the source and for the row."""
+    """A setting of the second column as parts of the source and of the row."""
     if kind == "transformation":
         words = [] if setting == "as it is" else setting.split(", ")
         return {}, {"trim": "Trim" in words, "case": next((Case(word) for word in words if word != "Trim"), None)}

@@ -1,4 +1,4 @@
-"""Credentials are blotted out however they are written (C5)."""
+"""Credentials are removed, however they are spelled (C5)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def test_C5_a_secret_is_found_however_it_is_written(written: str) -> None:
     assert blotted.startswith("before ")
     assert blotted.endswith(" after")
     assert "ss" not in blotted
-    assert len(blotted) < len("before  after") + 20  # the quotes around it; of base64, what the bytes beside it have a part in
+    # the quotes around it; with base64, also what shares characters with neighbouring bytes
+    assert len(blotted) < len("before  after") + 20
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_C5_A1_a_text_that_is_made_to_be_slow_is_not() -> None:
     secret = "\\/" * 4_000 + "x"
     masks = masks_of([secret, "a-" * 4_000, "----------------b"])
     for text in ("\\\\\\/" * 16_000, "\\/" * 30_000, "a-" * 30_000, "-" * 65_000):
-        masks.blotted(text, cut=True)  # the time limit of a test is the assertion: seconds, not minutes
+        masks.blotted(text, cut=True)  # the test's time limit is the assertion: seconds, not minutes
 
 
 SECRET = "pl4nted-Secret/of.32 characters!"
@@ -200,6 +201,6 @@ SECRET = "pl4nted-Secret/of.32 characters!"
     ],
 )
 def test_C5_A13_what_is_not_found_is_what_the_reference_says(limit: str, said: str, secret: str) -> None:
-    """Each limit that docs/reference/security.md names is one today: whoever lifts it takes it out there."""
+    """Each limit named in docs/reference/security.md still exists: whoever removes one must delete it there."""
     assert limit in " ".join(SECURITY.read_text("utf-8").split())
     assert masks_of([secret]).blotted(said) == said

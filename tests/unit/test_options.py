@@ -1,4 +1,4 @@
-"""The operator's settings (O1): what is wrong is said in a sentence that says what to do."""
+"""The operator's settings (O1): errors are sentences that say what to do."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_H4_A11_no_port_is_open_to_others_while_the_base_url_is_not(monkeypatch:
 
 @pytest.mark.parametrize(("name", "warns"), [("bind", False), ("ingest_bind", True), ("operations_bind", True)])
 def test_H4_A11_a_port_that_no_proxy_stands_before_is_warned_of(monkeypatch: pytest.MonkeyPatch, name: str, warns: bool) -> None:
-    """The pages' port is meant to be reached by the proxy of the base URL; the others say what they give away."""
+    """The pages' port should be reached by the base URL's proxy; warnings about the others say what they expose."""
     for address in PUBLIC:
         options = load(monkeypatch, base_url="https://signal.example.org", **{name: address.format(8799)})
         assert options.unsafe() == ()

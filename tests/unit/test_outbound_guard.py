@@ -1,4 +1,4 @@
-"""Which addresses may be reached (C6): a table of what people and attackers write."""
+"""Which addresses may be reached (C6): a table of addresses by people and attackers."""
 
 from __future__ import annotations
 

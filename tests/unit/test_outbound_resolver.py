@@ -1,4 +1,4 @@
-"""Look-ups: cached, bounded per connection, never in each other's way (D9)."""
+"""Look-ups: cached, bounded per connection, never blocking each other (D9)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heliograph.outbound.resolver import NoAddress, Resolution, ResolvedAddresse
 
 
 class Names:
-    """A name service whose answers can be held back; counts what it was asked."""
+    """A name service whose answers can be delayed; counts its queries."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()

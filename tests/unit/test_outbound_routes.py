@@ -1,4 +1,4 @@
-"""How an authority is asked for a connection's tokens (C4)."""
+"""The route to the authority of a connection's tokens (C4)."""
 
 from __future__ import annotations
 

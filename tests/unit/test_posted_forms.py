@@ -1,4 +1,4 @@
-"""What a form of a page reads from a post (docs/design/pages.md)."""
+"""How the form of a page reads a post (docs/design/pages.md)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heliograph.web.texts import LONGEST_OPENED, flaws
 
 
 class Pressed(Form):
-    """Of a page with a text, a list and a button."""
+    """A form with a text, a list and a button."""
 
     name = TextLine("Name", longest=5)
     row = Ticks()

@@ -1,4 +1,4 @@
-"""Presets are whole and say the truth: each makes the request of its own sample, and each blank says what is wrong with it (B3)."""
+"""Presets are complete and correct: each builds the request of its own sample, and each blank explains its errors (B3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BY_KEY = {preset.key: preset for preset in presets()}
 
 
 def request_of(preset: Preset, filled: Filled, facts: Person | None = None) -> Request:
-    """What a connection and mapping made of it send for the sample's registration."""
+    """The request that the preset's connection and mapping build for the sample's registration."""
     origin, slash, rest = filled.url.partition("://")[2].partition("/")
     scheme = filled.url.partition("://")[0]
     secrets = {Secret.PATH: f"{slash}{rest}", **{Secret(name): value for name, value in filled.secrets.items() if value}}
@@ -80,7 +80,7 @@ def test_B3_every_missing_blank_is_named(key: str) -> None:
         ("slack_text", {"url": "http://hooks.slack.com/services/T/B/X"}, "url", "must start with https://"),
         ("slack_text", {"url": "https://a:b@hooks.slack.com/services/T"}, "url", "a user name or password"),
         ("slack_text", {"url": "https://hooks.slack.com/services/T\r\nX: y"}, "url", "line break"),
-        ("hubspot_form", {"portal": "12x", "form_id": "f"}, "portal", "digits only"),
+        ("hubspot_form", {"portal": "12x", "form_id": "f"}, "portal", "only digits"),
         ("hubspot_contact", {"token": "pat\n1"}, "token", "line break"),
         ("google_forms", {"form": "https://docs.google.com/forms/d/e/1F/viewform"}, "form", "Get pre-filled link"),
         ("google_forms", {"form": "https://docs.google.com/forms/d/e/1F/viewform?entry.1=Shoe+Size"}, "form", "no field 'Shoe Size'"),

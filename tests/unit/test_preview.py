@@ -1,4 +1,4 @@
-"""Preview Mapping (M7): each row by itself, with holes where nothing can be sent; and what a page writes of it."""
+"""Preview Mapping (M7): each row on its own, with holes for what cannot be sent; and how a page shows it."""
 
 from __future__ import annotations
 

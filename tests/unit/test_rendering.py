@@ -1,4 +1,4 @@
-"""What a mapping makes of the facts of a change (guide: Mappings, Transformations; M4-M9)."""
+"""The result of a mapping for the facts of a change (guide: Mappings, Transformations; M4-M9)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def tree(*rows: MappingRow, facts: dict[str, Value] | None = None, **more) -> di
 
 
 def one(value: Value, *, source: dict | None = None, **row) -> Json:
-    """What a row of a single source makes of a value."""
+    """The result of a row with a single source."""
     return tree(MappingRow("a", (SourceValue("profile.notes", **(source or {})),), **row), facts={"notes": value})["a"]
 
 

@@ -1,4 +1,4 @@
-"""Replay: which changes, and what each would do (Y1)."""
+"""Replay: which changes, and the result of each (Y1)."""
 
 from __future__ import annotations
 

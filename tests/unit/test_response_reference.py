@@ -1,4 +1,4 @@
-"""docs/reference/response-rules.md says what is so: its table and its example are tried (C7)."""
+"""docs/reference/response-rules.md is correct: its table and its example are tested (C7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Response rules (C7): what each condition looks at, what a clause makes of an answer, and what is proposed from one."""
+"""Response rules (C7): what each condition checks, what a clause makes of an answer, and the proposal made from one."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_C7_a_clause_says_how_long_the_connection_rests() -> None:
     assert effect_on_connection(outcome, NOW) == HoldConnection(NOW + MINUTE)
     asked = classify_reply(rule(failed(OK_FALSE)), reply({"ok": False}, retry_after="5"), NOW)
     assert isinstance(asked, Refused)
-    assert asked.retry_after == 5 * SECOND  # what the target asks for counts, too
+    assert asked.retry_after == 5 * SECOND  # the target's own wait counts too
 
 
 def test_C7_a_rule_can_say_what_410_is() -> None:
@@ -184,8 +184,8 @@ def test_C7_a_hostile_answer_breaks_nothing(data: bytes) -> None:
         (failed({"in": "json", "name": "a"}), "rule[0].if[0]", "expected one of"),
         (failed({"in": "json", "name": "a", "is": [False]}), "rule[0].if[0].is[0]", "expected a text"),
         (failed({"in": "body", "name": "a", "is": ["x"]}), "rule[0].if[0].name", "no parts"),
-        (failed({"in": "header", "name": "a b", "is": ["x"]}), "rule[0].if[0].name", "no name of a header"),
-        (failed({"in": "status", "is": ["2xx"]}), "rule[0].if[0].is", "no status"),
+        (failed({"in": "header", "name": "a b", "is": ["x"]}), "rule[0].if[0].name", "not a header name"),
+        (failed({"in": "status", "is": ["2xx"]}), "rule[0].if[0].is", "neither a status"),
         (failed({"in": "status", "is": ["299-200"]}), "rule[0].if[0].is", "after its end"),
         (failed({"in": "status", "contains": ["200"]}), "rule[0].if[0].contains", "a range"),
         (failed({"in": "status", "filled": True}), "rule[0].if[0]", "which status"),

@@ -1,4 +1,4 @@
-"""Who holds SQLite's write gate, as the supervisor sees it."""
+"""The holder of SQLite's write gate, as the supervisor sees it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heliograph.store.gate import WriteGate
 
 
 def test_a_gate_that_is_taken_again_and_again_is_not_held_for_long(tmp_path: Path) -> None:
-    """The engine under load is inside each time one looks: only its tickets tell that from a process that is stopped there."""
+    """An engine under load is inside at every look; only its tickets distinguish it from a process that is suspended there."""
     database = tmp_path / "heliograph.db"
     gate, seen = WriteGate(database), []
     assert WriteGate.holding(database) is None

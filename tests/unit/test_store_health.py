@@ -1,4 +1,4 @@
-"""What doctor finds, on the machine as it is and on machines that are described (O1, O2, O7)."""
+"""The findings of doctor, on this machine and on described ones (O1, O2, O7)."""
 
 from __future__ import annotations
 

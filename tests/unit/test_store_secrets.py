@@ -1,4 +1,4 @@
-"""Sealed secrets open where they were sealed, with the key that sealed them (C5)."""
+"""Encrypted secrets can only be decrypted in their own place, with the right key (C5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bell between the processes of one start."""
+"""The wake-up pipe between the processes of one start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_bell_that_nobody_hears_keeps_nobody_waiting(monkeypatch: pytest.Monke
     bell = wakeup_pipe.Bell()
     monkeypatch.setenv(wakeup_pipe.RING, str(bell.ring))
     ring = wakeup_pipe.ringer()
-    for _ in range(100_000):  # more than a pipe holds
+    for _ in range(100_000):  # more than fits into a pipe
         ring()
     bell.close()
 

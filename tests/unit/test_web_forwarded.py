@@ -1,4 +1,4 @@
-"""Who really asks: forwarded headers count only from trusted proxies (O1; docs/design/security.md, section 4)."""
+"""The client's address: forwarded headers count only from trusted proxies (O1; docs/design/security.md, section 4)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_O1_nothing_forwarded_reaches_the_application(peer: str) -> None:
 @pytest.mark.parametrize(
     ("hops", "client"),
     [
-        ("203.0.113.9, 192.0.2.7, 10.0.0.2", "192.0.2.7"),  # what stands before it, the client may have written
+        ("203.0.113.9, 192.0.2.7, 10.0.0.2", "192.0.2.7"),  # anything before it may have been written by the client
         ("192.0.2.7:4711", "192.0.2.7"),
         ("[2001:db8::7]:4711", "2001:db8::7"),
         ("2001:db8::7", "2001:db8::7"),

@@ -1,4 +1,5 @@
-"""Who did something, in words: a mark of the audit or of a change ("user:7", "token:3", "import:12", "command") as a name and a place."""
+"""Who did something: translates the actor of an audit entry or a change ("user:7", "token:3", "import:12", "command") into a name and a
+place."""
 
 from __future__ import annotations
 
@@ -13,14 +14,14 @@ from heliograph.accounts.models import Account, ApiToken, AuditEntry, User
 
 @dataclass(frozen=True, slots=True)
 class Actors:
-    """Names of those whose marks were asked for."""
+    """The names of the given actors."""
 
     users: dict[int, str]
     tokens: dict[int, str]
 
     @classmethod
     def of(cls, account: Account, marks: Iterable[str]) -> Self:
-        """Looks the names up, in three queries at most. Who was removed keeps the name that the audit has."""
+        """Looks the names up, in at most three queries. A removed user keeps the name stored in the audit."""
         wanted: dict[str, set[int]] = {"user": set(), "token": set()}
         for mark in marks:
             kind, _colon, id = mark.partition(":")
@@ -34,7 +35,7 @@ class Actors:
         return cls(users, tokens)
 
     def name(self, mark: str) -> str:
-        """Who it was."""
+        """The actor's name."""
         kind, _colon, id = mark.partition(":")
         number = int(id) if id.isascii() and id.isdecimal() and len(id) < 19 else 0
         if kind == "user":
@@ -48,7 +49,7 @@ class Actors:
 
     @staticmethod
     def place(mark: str) -> str:
-        """Where it was done."""
+        """Where the actor acted."""
         kind = mark.partition(":")[0]
         words = {"user": _("These pages"), "token": _("API"), "import": _("Import"), "command": _("Command line")}
         return words.get(kind, "")

@@ -1,4 +1,4 @@
-"""How people get in: what we settle for django-allauth."""
+"""How people sign in: our settings for django-allauth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from heliograph.accounts.vault import opened, sealed
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """People are added by an administrator or the command line; nobody signs up."""
+    """An administrator or the command line adds users; there is no sign-up."""
 
     error_messages = {  # noqa: RUF012 - allauth's own table, with our words
         **DefaultAccountAdapter.error_messages,
@@ -29,7 +29,8 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def get_login_stages(self) -> list[str]:
-        """allauth's, without its page about trusting a browser: the page that asks for the code asks that too (`administration.views.second_factor`)."""
+        """allauth's stages without its page about trusting a browser: our page that asks for the code also asks that
+        (`administration.views.second_factor`)."""
         return [stage for stage in super().get_login_stages() if not stage.endswith(".TrustStage")]
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
@@ -39,10 +40,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def add_message(self, *_args: Any, **_kwargs: Any) -> None:
-        """Nothing: that one is signed in, the page shows."""
+        """Adds none: the page itself shows that one is signed in."""
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Before a password is looked at. Raises ValidationError after too many wrong ones; the page says until when (`rests_until`)."""
+        """Runs before a password is checked. Raises ValidationError after too many wrong ones; the page says until when (`rests_until`)."""
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
@@ -50,11 +51,11 @@ class AccountAdapter(DefaultAccountAdapter):
             raise
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """By whom wrong passwords are counted: the user alone. allauth puts the request's Host before it, of which whoever asks has many."""
+        """The key for counting wrong passwords: the user alone. allauth adds the request's Host, which an attacker can vary."""
         return str(credentials.get("email", "")).strip().lower()
 
     def _rests_until(self, request: HttpRequest, **credentials: Any) -> datetime.datetime | None:
-        """When the next password may be tried for this e-mail address; None where it is the sender's address that rests."""
+        """When the next password may be tried for this e-mail address; None if the sender's address is blocked instead."""
         key = self._get_login_attempts_cache_key(request, **credentials)
         for rate in ratelimit.parse_rates(app_settings.RATE_LIMITS["login_failed"]):
             if rate.per == "key":
@@ -74,7 +75,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     }
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
-        """Not where an Administrator requires it, as the database has it now (A6)."""
+        """False if an Administrator requires it, according to the database (A6)."""
         kept = authenticator.type == Authenticator.Type.TOTP
         return not (kept and User.objects.filter(pk=authenticator.user_id, second_factor_required=True).exists())
 

@@ -1,4 +1,4 @@
-"""Django's handle on this package."""
+"""The Django app of this package."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
-    """The app "accounts"."""
-
     name = "heliograph.accounts"
 
     def ready(self) -> None:
-        """People's deeds at the door are written to the audit."""
+        """Starts auditing sign-ins and sign-outs."""
         from heliograph.accounts import door  # noqa: PLC0415
 
         door.listen()

@@ -1,6 +1,6 @@
 """The audit: who did what to which object (C5: secrets masked).
 
-An entry is written in the transaction of what it tells, so there is none without the deed and no deed without it.
+An entry is written in the transaction of its action, so neither exists without the other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SECRETS = frozenset(
 
 
 class Deed(StrEnum):
-    """What was done."""
+    """The actions that are audited."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -51,7 +51,8 @@ def note(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes an entry. before, after: JSON-ready; where both are given only what differs is kept, and nothing is written where nothing does."""
+    """Writes an entry. before, after: JSON-ready; if both are given, only the differences are stored, and nothing is written if there are
+    none."""
     if before is not None and after is not None:
         differs = {key for key in {*before, *after} if before.get(key) != after.get(key)}
         if not differs:

@@ -1,4 +1,4 @@
-"""What templates find of the person who is signed in."""
+"""The template context about the signed-in user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from heliograph.accounts.roles import may
 
 
 def account(request: HttpRequest) -> dict[str, Any]:
-    """account, user; openid: the name of the provider of OpenID Connect, "" for none; plans: may change events and registrations; administers: may change everything. A failing page asks for no user."""
+    """account, user; openid: the name of the OpenID Connect provider, "" for none; plans: may change events and registrations; administers:
+    may change everything. An error page does not ask for the user."""
     user = getattr(request, "user", None)
     known = getattr(request, "account", None)
     member = user if isinstance(user, User) and known is not None else None

@@ -1,4 +1,4 @@
-"""Who comes in and goes out: what allauth tells, kept in the audit and beside the user."""
+"""Sign-ins and sign-outs: allauth's signals, stored in the audit and with the user."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from heliograph.accounts.people import note_own
 from heliograph.accounts.roles import may
 
 SEEN_EVERY: Final = 300
-"""Seconds between two notes of when a session was last seen: a page that is only read writes nothing."""
+"""Seconds between two updates of a session's last use: merely reading a page writes nothing."""
 
 
 def listen() -> None:
-    """Connects what follows to allauth's signals."""
+    """Connects the functions below to allauth's signals."""
     account.user_logged_in.connect(_signed_in, dispatch_uid="heliograph")
     account.password_changed.connect(_password_changed, dispatch_uid="heliograph")
     mfa.authenticator_added.connect(_second_factor_on, dispatch_uid="heliograph")
     mfa.authenticator_removed.connect(_second_factor_off, dispatch_uid="heliograph")
-    user_logged_in.connect(_begun, dispatch_uid="heliograph")
+    user_logged_in.connect(_session_started, dispatch_uid="heliograph")
 
 
 def seen(request: HttpRequest) -> None:
-    """Notes now and then that a session is in use: what another process noted is not noted again. That it cannot be noted stops nobody."""
+    """Stores from time to time that a session is in use, unless another process has just done so. If it fails, the request continues."""
     key = request.session.session_key
     if key and request.user.is_authenticated and caches["memory"].add(f"seen:{key}", 1, SEEN_EVERY):
         now = timezone.now()
@@ -49,7 +49,7 @@ def seen(request: HttpRequest) -> None:
 
 
 def sends_files(cookies: str) -> bool:
-    """Whether these cookies are of somebody who is signed in and may import. Asked before a file is read; its page asks again, and says more."""
+    """True if these cookies belong to a signed-in user who may import. Checked before a file is read; its page checks again and says more."""
     request = HttpRequest()
     request.session = SessionStore(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
     if not request.session.session_key:
@@ -64,12 +64,12 @@ def sends_files(cookies: str) -> bool:
         close_old_connections()
 
 
-def _begun(request: HttpRequest, **_more: Any) -> None:
+def _session_started(request: HttpRequest, **_more: Any) -> None:
     caches["memory"].set(f"seen:{request.session.session_key}", 1, SEEN_EVERY)
 
 
 def _signed_in(user: User, **_more: Any) -> None:
-    if user.invited:  # by OpenID Connect: the link is not needed any more
+    if user.invited:  # by OpenID Connect: the link is no longer needed
         user.invited = False
         user.save(update_fields=["invited"])
         EntryLink.objects.filter(user=user).delete()

@@ -1,7 +1,7 @@
 """One-time links: an invitation, a new password, the first start (O6; P1).
 
-A link is 256 random bits, kept as a digest: who reads the database cannot use it. There is one at most for a user, and making one ends those before it.
-Its address begins with the operator's base URL, never with what a request calls this host.
+A link is 256 random bits, stored as a digest, so someone who reads the database cannot use it. A user has at most one; a new link ends the
+earlier ones. Its URL begins with the operator's base URL, never with the Host of a request.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _NAMES: Final = {Purpose.INVITATION: "invitation", Purpose.RESET: "new-password"
 
 
 class LinkOver(HeliographError):
-    """This link has run out, was used, or is none."""
+    """This link has expired, was used, or does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A link that was just made. address: the whole of it, to be shown once. expires: an aware instant."""
+    """A new link. address: its whole URL, to be shown once. expires: an aware instant."""
 
     row: EntryLink
     address: str
@@ -39,7 +39,7 @@ class NewLink:
 
 
 def make_link(purpose: Purpose, user: User | None, *, by: str) -> NewLink:
-    """A new link, in the place of those that the user had. user: None for the first start only. In the caller's transaction."""
+    """A new link, which replaces the user's earlier ones. user: None only for the first start. In the caller's transaction."""
     EntryLink.objects.filter(user=user).delete()
     token = secrets.token_urlsafe(32)
     now = from_micros(of_django(connection).now())
@@ -51,20 +51,20 @@ def make_link(purpose: Purpose, user: User | None, *, by: str) -> NewLink:
 
 
 def look(purpose: Purpose, token: str) -> EntryLink:
-    """The link of a token, if it is still good. Raises LinkOver."""
-    return _good(EntryLink.objects.filter(purpose=purpose, digest=_digest(token)).first())
+    """The link of a token, if it is still valid. Raises LinkOver."""
+    return _valid(EntryLink.objects.filter(purpose=purpose, digest=_digest(token)).first())
 
 
 def take(purpose: Purpose, token: str) -> EntryLink:
-    """Uses the link up, in the caller's transaction: of two who take it at once only one gets it. Raises LinkOver."""
+    """Uses up the link, in the caller's transaction: if two requests take it at once, only one gets it. Raises LinkOver."""
     assert transaction.get_connection().in_atomic_block
-    row = _good(EntryLink.objects.select_for_update().filter(purpose=purpose, digest=_digest(token)).first())
+    row = _valid(EntryLink.objects.select_for_update().filter(purpose=purpose, digest=_digest(token)).first())
     row.used = from_micros(of_django(connection).now())
     row.save(update_fields=["used"])
     return row
 
 
-def _good(row: EntryLink | None) -> EntryLink:
+def _valid(row: EntryLink | None) -> EntryLink:
     if row is None or row.used is not None or row.expires <= from_micros(of_django(connection).now()):
         raise LinkOver
     if row.user is not None and not row.user.is_active:

@@ -1,4 +1,4 @@
-"""Every page belongs to someone who is signed in, and to that person's account, unless its view is marked `login_not_required`."""
+"""Every page requires a signed-in user and belongs to that user's account, unless its view is marked `login_not_required`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from heliograph.accounts.models import Account, User
 from heliograph.accounts.roles import AccountRequest
 
 SIGNAL = "signal/"
-"""Where Signal's own pages begin; an operator can turn them off for an account (N4)."""
+"""The prefix of Signal's pages; an operator can turn them off for an account (N4)."""
 
 
 SECOND_FACTOR_FIRST: Final = frozenset({"mfa_activate_totp", "account_reauthenticate"})
-"""What somebody can open whose required second factor is not there (A6)."""
+"""The views open to a user whose required second factor is missing (A6)."""
 WAYS_IN: Final = frozenset(
     {
         "account_login",
@@ -39,14 +39,14 @@ WAYS_IN: Final = frozenset(
         "first-start",
     }
 )
-"""What anybody can open; it shows nothing of an account."""
+"""The views open to everyone; they show nothing of an account."""
 
 
 class AccountMiddleware:
-    """Sets `request.account`, and makes its rows and its time zone the only ones for the time of the request.
+    """Sets `request.account`, and limits the request to its rows and its time zone.
 
-    Stands behind the middlewares of sessions, sign-in, messages and htmx. Interfaces that know their caller by a token mark their views
-    `login_not_required` and enter the scope themselves.
+    Comes after the middlewares of sessions, sign-in, messages and htmx. Interfaces that identify their caller by a token mark their views
+    `login_not_required` and enter the account's scope themselves.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -68,7 +68,7 @@ class AccountMiddleware:
         return response
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
-        """Refuse what is nobody's. Silence means go on."""
+        """Refuses requests without a user or an account. None means continue."""
         assert request.resolver_match is not None  # a view was found
         name = request.resolver_match.url_name
         if name not in SECOND_FACTOR_FIRST | WAYS_IN and isinstance(request.user, User) and request.user.second_factor_due:

@@ -1,4 +1,4 @@
-"""Accounts (tenants), the people who sign in to them, their tokens, and what was done (P1)."""
+"""Accounts (tenants), their users and tokens, and the audit (P1)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from heliograph.store.fields import MicrosField
 
 
 def validate_timezone(name: str) -> None:
-    """Refuse what is no IANA time zone."""
+    """Refuses unknown time zones."""
     if name not in zoneinfo.available_timezones():
         raise ValidationError(_("“%(name)s” is no time zone; choose one such as Europe/Berlin."), params={"name": name}, code="timezone")
 
 
 class Account(models.Model):
-    """The tenant. Nothing of one account is ever visible from another."""
+    """A tenant. Nothing in one account is ever visible from another."""
 
     code = models.CharField(
         _("code"),
@@ -34,8 +34,9 @@ class Account(models.Model):
     name = models.CharField(_("name"), max_length=200)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_timezone])
     signal_enabled = models.BooleanField(_("Signal is on"), default=True, help_text=_("Off: the menu entry is gone and flows rest."))
-    retry_intervals = models.JSONField(null=True, blank=True, editable=False)  # D5: {category: [seconds × 3]}, null: the usual ones
-    allowed_networks = models.JSONField(null=True, blank=True, editable=False)  # C6: the operator's alone, by `heliograph allow-network`
+    retry_intervals = models.JSONField(null=True, blank=True, editable=False)  # D5: {category: [seconds × 3]}, null: the default ones
+    # C6: only the operator changes it, by `heliograph allow-network`
+    allowed_networks = models.JSONField(null=True, blank=True, editable=False)
     created = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
 
     class Meta:
@@ -55,10 +56,10 @@ class Role(models.TextChoices):
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users. E-mail addresses are kept in lower case, so that one address is one person."""
+    """Creates users. E-mail addresses are stored in lower case, so that one address is one person."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A saved user. password: None = cannot sign in by password. Raises ValidationError."""
+        """Saves and returns a user. password: None = cannot sign in by password. Raises ValidationError."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.full_clean()
@@ -108,19 +109,20 @@ class User(AbstractBaseUser):
 
     @property
     def is_operator(self) -> bool:
-        """Whether this person runs the installation rather than belonging to an account."""
+        """True for a person who runs the installation and belongs to no account."""
         return self.account_id is None
 
     @property
     def second_factor_due(self) -> bool:
-        """Whether an Administrator requires a second factor that is not there: nothing but its set-up opens. Asks the database where one is required."""
+        """True if an Administrator requires a second factor that is missing: then only its set-up page opens. Queries the database if one
+        is required."""
         from allauth.mfa.models import Authenticator  # noqa: PLC0415 -- its models stand on this one
 
         return self.second_factor_required and not Authenticator.objects.filter(user=self, type=Authenticator.Type.TOTP).exists()
 
 
 class Purpose(models.TextChoices):
-    """What a one-time link is for."""
+    """The purposes of one-time links."""
 
     INVITATION = "invitation", _("Invitation")
     RESET = "reset", _("New password")
@@ -128,9 +130,9 @@ class Purpose(models.TextChoices):
 
 
 class EntryLink(models.Model):
-    """A link that lets somebody in once. Only its digest is kept (`accounts.links`)."""
+    """A link that signs someone in once. Only its digest is stored (`accounts.links`)."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="links")  # null: first start, when there is nobody
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="links")  # null: first start, when there are no users
     purpose = models.CharField(max_length=20, choices=Purpose)
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the token, hexadecimal
     created = MicrosField()
@@ -156,7 +158,7 @@ class TokenScope(models.TextChoices):
 
 
 class ApiToken(models.Model):
-    """A key to the API. Only its digest is kept; `prefix` finds it. The edge reads this table by plain SQL, so its instants are whole numbers."""
+    """A key for programs. Only its digest is stored; `prefix` finds it. The edge reads this table by plain SQL, so its instants are integers."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(_("name"), max_length=100)
@@ -182,7 +184,7 @@ class ApiToken(models.Model):
 
 
 class Remembered(models.Model):
-    """What processes of pages remember together for a while (`shared_cache`): by key, as JSON."""
+    """What page processes share for a while (`shared_cache`): JSON by key."""
 
     key = models.CharField(primary_key=True, max_length=255)
     value = models.TextField()
@@ -196,7 +198,7 @@ class Remembered(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what to which object, in the transaction that did it. Never changed afterwards."""
+    """Who did what to which object, written in the same transaction. Never changed afterwards."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     at = MicrosField(_("at"))
@@ -205,7 +207,7 @@ class AuditEntry(models.Model):
     kind = models.CharField(_("object"), max_length=40)  # tag, event, flow ...
     object_id = models.BigIntegerField()
     name = models.CharField(_("name"), max_length=300)
-    before = models.JSONField(_("before"), null=True)  # what changed, as it was; secrets masked
+    before = models.JSONField(_("before"), null=True)  # the old values of what changed; secrets masked
     after = models.JSONField(_("after"), null=True)
 
     objects: ClassVar = ScopedManager(account="account")

@@ -1,4 +1,4 @@
-"""Names of those who saved something, by the mark under which they did ("user:7")."""
+"""Names of users by the actor stored with a change ("user:7")."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from heliograph.accounts.models import User
 
 
 def names_of_users(account: int, marks: Iterable[str]) -> dict[str, str]:
-    """Users of the account; who is gone, and what is no user, is left out."""
+    """The users of the account; removed users and other actors are omitted."""
     ids = {int(mark[5:]) for mark in marks if mark.startswith("user:") and mark[5:].isdecimal()}
     users = User.objects.filter(pk__in=ids, account=account) if ids else ()
     return {f"user:{user.pk}": user.name or user.email for user in users}

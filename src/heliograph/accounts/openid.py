@@ -1,7 +1,8 @@
-"""Signing in by OpenID Connect (P1): who may come in, and by which connection we ask.
+"""Signing in by OpenID Connect (P1): who may sign in, and how we connect to the provider.
 
-Only somebody whom an Administrator has invited: the provider has to vouch for the e-mail address (`email_verified`, or HELIOGRAPH_OIDC_TRUST_EMAIL), and the
-user has to be there. From then on the provider's own id for that person counts: an address that goes to somebody else later opens nothing.
+Only users whom an Administrator has invited: the provider must vouch for the e-mail address (`email_verified`, or
+HELIOGRAPH_OIDC_TRUST_EMAIL), and the user must exist. From then on the provider's own id of that person counts, so an address that is later
+given to someone else opens nothing.
 """
 
 from __future__ import annotations
@@ -24,32 +25,32 @@ log = structlog.get_logger(__name__)
 
 
 class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """allauth's, for one provider that the operator has named, and for people who are known."""
+    """allauth's adapter, for the one provider that the operator configured, and for known users."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return False
 
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
-        """The user of a verified address, unless another person of the provider signs in as that user already."""
+        """The user with a verified address, unless another person of the provider already signs in as that user."""
         found: tuple[User, str] | None = super().authenticate_by_email(sociallogin)
         if found and SocialAccount.objects.filter(user=found[0]).exists():
             return None
         return found
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Who is not known goes no further: there is nothing to sign up to, and nothing to connect."""
+        """Stops unknown people: there is no sign-up and nothing to connect."""
         known = sociallogin.is_existing and sociallogin.state.get("process") == AuthProcess.LOGIN
         if not known:
             raise ImmediateHttpResponse(render(request, "administration/not_invited.html", {"email": _email(sociallogin)}, status=403))
         role = role_of(sociallogin.account.extra_data)
         if role is not None and sociallogin.user.is_active:
-            self._takes(sociallogin.user, role)
+            self._take_role(sociallogin.user, role)
 
-    def _takes(self, user: User, role: Role) -> None:
+    def _take_role(self, user: User, role: Role) -> None:
         try:
             take_role(user, role, by="OpenID Connect")
         except LastAdministrator:
-            return  # somebody has to be able to do everything
+            return  # someone must be able to do everything
 
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
@@ -57,10 +58,10 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         raise ImmediateHttpResponse(failed(request, exception or error))
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
-        """None."""
+        """Sends no mail."""
 
     def get_requests_session(self) -> Any:
-        """Asks the provider by the operator's proxy and authorities, and by nobody else's variables."""
+        """The session for requests to the provider: it uses the operator's proxy and authorities, and ignores environment variables."""
         session = super().get_requests_session()
         options = settings.HELIOGRAPH
         session.trust_env = False
@@ -72,13 +73,13 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
 
 def failed(request: HttpRequest, reason: object) -> HttpResponse:
-    """The page that says that it did not work; why stands in the log."""
+    """The page that says that signing in failed; the reason is in the log."""
     log.warning("openid_failed", reason=f"{type(reason).__name__}: {reason}"[:300])
     return render(request, "administration/openid_failed.html", {"name": settings.HELIOGRAPH.oidc_name}, status=502)
 
 
 def role_of(extra: dict[str, Any]) -> Role | None:
-    """The highest role that HELIOGRAPH_OIDC_ROLES gives to one of the groups that the provider names; None where none does."""
+    """The highest role that HELIOGRAPH_OIDC_ROLES gives to one of the provider's groups; None if there is none."""
     given = {**(extra.get("id_token") or {}), **(extra.get("userinfo") or {})}.get("groups", [])
     groups = (
         {given} if isinstance(given, str) else {group for group in given if isinstance(group, str)} if isinstance(given, list) else set()

@@ -1,4 +1,5 @@
-"""The people who sign in: made, invited, changed, switched off, removed (P1, O6). Every deed writes its audit entry in the same transaction."""
+"""The people who sign in: created, invited, changed, switched off, removed (P1, O6). Every action writes its audit entry in the same
+transaction."""
 
 from __future__ import annotations
 
@@ -42,12 +43,13 @@ class NoSuchPerson(HeliographError):
 
 
 class LastAdministrator(HeliographError):
-    """This is the account's only Administrator. Make somebody else one first."""
+    """This is the account's only Administrator. Make someone else one first."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonFacts:
-    """Someone who will sign in. account None: an operator, who belongs to no account. second_factor: has to be there, and stays so until an Administrator clears it."""
+    """Someone who will sign in. account None: an operator, who belongs to no account. second_factor: required, until an Administrator
+    clears it."""
 
     email: str
     name: str
@@ -62,7 +64,7 @@ def new_password() -> str:
 
 
 def create_user(facts: PersonFacts, password: str | None, *, by: str) -> User:
-    """Makes a user. password None: none yet, so that it has to be reset first. Raises PersonRefused."""
+    """Creates a user. password None: none yet, so it must be reset first. Raises PersonRefused."""
     row = _row(facts)
     if password is not None:
         check_password(password, row)
@@ -74,7 +76,7 @@ def create_user(facts: PersonFacts, password: str | None, *, by: str) -> User:
 
 
 def invite(facts: PersonFacts, *, by: str) -> tuple[User, NewLink]:
-    """Makes a user without a password, and the link by which they choose one. Raises PersonRefused."""
+    """Creates a user without a password, and the link for choosing one. Raises PersonRefused."""
     row = _row(facts)
     row.invited = True
     row.set_password(None)
@@ -86,8 +88,9 @@ def invite(facts: PersonFacts, *, by: str) -> tuple[User, NewLink]:
 
 
 def new_link(account: Account, id: int, *, by: str) -> tuple[User, NewLink]:
-    """Another link for a user: an invitation for one who has not been here, else a new password. Raises NoSuchPerson, also for one who is switched off."""
-    with _of(account, id) as row:
+    """Another link for a user: an invitation for one who has never signed in, else a new password. Raises NoSuchPerson, also for a user who
+    is switched off."""
+    with _locked_user(account, id) as row:
         if not row.is_active:
             raise NoSuchPerson
         link = make_link(Purpose.INVITATION if row.invited else Purpose.RESET, row, by=by)
@@ -96,7 +99,7 @@ def new_link(account: Account, id: int, *, by: str) -> tuple[User, NewLink]:
 
 
 def link_for(email: str, *, by: str) -> NewLink:
-    """The same by e-mail, for the operator: of any account, and of none. Raises NoSuchPerson."""
+    """The same by e-mail, for the operator: for users of any account or none. Raises NoSuchPerson."""
     row = User.objects.filter(email=email.strip().lower(), is_active=True).first()
     if row is None:
         raise NoSuchPerson
@@ -107,7 +110,8 @@ def link_for(email: str, *, by: str) -> NewLink:
 
 
 def follow(purpose: Purpose, token: str, password: str, name: str | None = None) -> User:
-    """Takes an invitation, or a new password, and so uses the link up; the sessions of the old password end. Raises LinkOver, PersonRefused (the link stays good)."""
+    """Accepts an invitation or sets a new password, which uses up the link and ends the old password's sessions. Raises LinkOver, or
+    PersonRefused (the link stays valid)."""
     with transaction.atomic():
         link: EntryLink = take(purpose, token)
         row = link.user
@@ -123,28 +127,28 @@ def follow(purpose: Purpose, token: str, password: str, name: str | None = None)
 
 
 def change_user(account: Account, id: int, facts: PersonFacts, *, by: str) -> User:
-    """Saves name, e-mail, role, and whether a second factor has to be there. Raises NoSuchPerson, PersonRefused, LastAdministrator."""
-    with _of(account, id) as row:
+    """Saves name, e-mail, role, and whether a second factor is required. Raises NoSuchPerson, PersonRefused, LastAdministrator."""
+    with _locked_user(account, id) as row:
         before, email = _shown(row), row.email
         if facts.role != Role.ADMINISTRATOR:
-            _leaves_an_administrator(row)
+            _check_administrator_remains(row)
         row.name, row.email, row.role = facts.name.strip(), facts.email.strip().lower(), facts.role
         row.second_factor_required = facts.second_factor
         _save(row)
         if row.email != email:
             EmailAddress.objects.filter(user=row).delete()
-            SocialAccount.objects.filter(user=row).delete()  # whoever has the new address signs in elsewhere as somebody else
+            SocialAccount.objects.filter(user=row).delete()  # at the provider, the new address belongs to another person
         _note(row, Deed.CHANGED, by, before, _shown(row))
     return row
 
 
 def take_role(row: User, role: Role, *, by: str) -> None:
-    """The role that the groups of an identity provider give. Raises LastAdministrator."""
+    """Sets the role given by an identity provider's groups. Raises LastAdministrator."""
     if row.account is None or row.role == role:
         return
-    with _of(row.account, row.pk) as held:
+    with _locked_user(row.account, row.pk) as held:
         if role != Role.ADMINISTRATOR:
-            _leaves_an_administrator(held)
+            _check_administrator_remains(held)
         before = _shown(held)
         held.role = row.role = role
         held.save(update_fields=["role"])
@@ -152,9 +156,9 @@ def take_role(row: User, role: Role, *, by: str) -> None:
 
 
 def rename(row: User, name: str) -> None:
-    """Saves one's own name. Raises PersonRefused."""
+    """Saves the user's own name. Raises PersonRefused."""
     with transaction.atomic():
-        row = User.objects.get(pk=row.pk)  # what a page shows of the one who is signed in stays as it is
+        row = User.objects.get(pk=row.pk)  # the instance that the page shows for the signed-in user stays unchanged
         before = _shown(row)
         row.name = name.strip()
         _save(row)
@@ -162,10 +166,10 @@ def rename(row: User, name: str) -> None:
 
 
 def switch(account: Account, id: int, on: bool, *, by: str) -> User:
-    """Opens or closes somebody's access; closed, their sessions and links are worth nothing. Raises NoSuchPerson, LastAdministrator."""
-    with _of(account, id) as row:
+    """Switches a user's access on or off; off also ends their sessions and links. Raises NoSuchPerson, LastAdministrator."""
+    with _locked_user(account, id) as row:
         if not on:
-            _leaves_an_administrator(row)
+            _check_administrator_remains(row)
             end_sessions(UserSession.objects.filter(user=row))
             EntryLink.objects.filter(user=row).delete()
         if row.is_active is not on:
@@ -176,25 +180,26 @@ def switch(account: Account, id: int, on: bool, *, by: str) -> User:
 
 
 def sign_out(account: Account, id: int, *, by: str) -> User:
-    """Ends every session of somebody. Raises NoSuchPerson."""
-    with _of(account, id) as row:
+    """Ends all sessions of a user. Raises NoSuchPerson."""
+    with _locked_user(account, id) as row:
         end_sessions(UserSession.objects.filter(user=row))
         _note(row, Deed.SIGNED_OUT, by)
     return row
 
 
 def remove_second_factor(account: Account, id: int, *, by: str) -> User:
-    """Removes somebody's second factor with its recovery codes: for a lost phone. Where one is required they set up another first. Raises NoSuchPerson."""
-    with _of(account, id) as row:
+    """Removes a user's second factor and recovery codes: for a lost phone. If one is required, they must set up another first. Raises
+    NoSuchPerson."""
+    with _locked_user(account, id) as row:
         if Authenticator.objects.filter(user=row).delete()[0]:
             _note(row, Deed.SECOND_FACTOR_OFF, by)
     return row
 
 
 def remove(account: Account, id: int, *, by: str) -> User:
-    """Deletes a user. What they did keeps their name in the audit. Raises NoSuchPerson, LastAdministrator."""
-    with _of(account, id) as row:
-        _leaves_an_administrator(row)
+    """Deletes a user. Their audit entries keep their name. Raises NoSuchPerson, LastAdministrator."""
+    with _locked_user(account, id) as row:
+        _check_administrator_remains(row)
         end_sessions(UserSession.objects.filter(user=row))
         _note(row, Deed.DELETED, by, before=_shown(row))
         row.delete()
@@ -202,7 +207,7 @@ def remove(account: Account, id: int, *, by: str) -> User:
 
 
 def check_password(password: str, row: User) -> None:
-    """Whether this password will do for this user. Raises PersonRefused."""
+    """Checks that this password is acceptable for this user. Raises PersonRefused."""
     try:
         validate_password(password, row)
     except ValidationError as error:
@@ -210,18 +215,18 @@ def check_password(password: str, row: User) -> None:
 
 
 def end_sessions(sessions: QuerySet[UserSession]) -> None:
-    """Ends these: their next request has to sign in."""
+    """Ends these sessions: their next request must sign in."""
     Session.objects.filter(session_key__in=list(sessions.values_list("session_key", flat=True))).delete()
     sessions.delete()
 
 
 def by_user(row: User) -> str:
-    """Who does it, as changes and the audit keep it."""
+    """The actor's name in changes and in the audit log."""
     return f"user:{row.pk}"
 
 
 def note_own(row: User, what: Deed) -> None:
-    """Writes the audit of what people do to their own access."""
+    """Writes the audit entry of a change to the user's own access."""
     with transaction.atomic():
         _note(row, what, by_user(row))
 
@@ -237,11 +242,11 @@ def _row(facts: PersonFacts) -> User:
 
 
 def _save(row: User) -> None:
-    """Raises PersonRefused."""
+    """Validates and saves the user. Raises PersonRefused."""
     if not is_one_line(row.name):
         raise PersonRefused({"name": [_("A name is one line of text.")]})
     try:
-        row.clean_fields()  # first, and alone: what no column can hold must not get into the query for another of this address
+        row.clean_fields()  # first, and alone: what no column can store must not reach the query for a duplicate address
         row.full_clean()
     except ValidationError as error:
         raise PersonRefused(error.message_dict) from None
@@ -249,8 +254,9 @@ def _save(row: User) -> None:
 
 
 @contextmanager
-def _of(account: Account, id: int) -> Iterator[User]:
-    """A user of this account, held for the transaction; the account is held too, so that of two Administrators who remove each other one stays. Raises NoSuchPerson."""
+def _locked_user(account: Account, id: int) -> Iterator[User]:
+    """A user of this account, locked for the transaction. The account is locked too, so that of two Administrators who remove each other
+    one stays. Raises NoSuchPerson."""
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=account.pk)
         row = User.objects.select_for_update().filter(pk=id, account=account).first()
@@ -259,8 +265,8 @@ def _of(account: Account, id: int) -> Iterator[User]:
         yield row
 
 
-def _leaves_an_administrator(row: User) -> None:
-    """Raises LastAdministrator unless somebody else who has been here could do everything."""
+def _check_administrator_remains(row: User) -> None:
+    """Raises LastAdministrator unless another person who has signed in could do everything."""
     if row.role != Role.ADMINISTRATOR or not row.is_active or row.invited:
         return
     others = User.objects.filter(account=row.account, role=Role.ADMINISTRATOR, is_active=True, invited=False).exclude(pk=row.pk)

@@ -1,4 +1,4 @@
-"""Who may do what (P1): an Administrator everything, a Planner what belongs to events, a Viewer reads."""
+"""Who may do what (P1): an Administrator everything, a Planner what belongs to events, a Viewer only reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WHO = {
 
 
 class AccountRequest(HttpRequest):
-    """What a view of the product gets: someone is signed in, and belongs to an account (AccountMiddleware sees to both)."""
+    """The request that our views get: a user is signed in and belongs to an account (AccountMiddleware ensures both)."""
 
     user: User
     account: Account
@@ -32,14 +32,14 @@ class AccountRequest(HttpRequest):
 
 
 def may(user: User, role: Role) -> bool:
-    """Whether this user's role is `role` or more."""
+    """True if the user's role is `role` or higher."""
     return RANKS[Role(user.role)] >= RANKS[role]
 
 
 def needs[**P](
     role: Role,
 ) -> Callable[[Callable[Concatenate[AccountRequest, P], HttpResponse]], Callable[Concatenate[AccountRequest, P], HttpResponse]]:
-    """A view that only this role, or one that may more, can use. Others get 403, with a sentence that says who can."""
+    """Restricts a view to this role and higher ones. Others get 403, with a sentence that says who is allowed."""
 
     def decorate(view: Callable[Concatenate[AccountRequest, P], HttpResponse]) -> Callable[Concatenate[AccountRequest, P], HttpResponse]:
         @wraps(view)

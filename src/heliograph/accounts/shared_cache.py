@@ -1,7 +1,7 @@
-"""What processes of pages remember together on PostgreSQL: wrong passwords, codes that were used (Django's cache, in a table).
+"""What page processes share on PostgreSQL: wrong passwords and used codes (Django's cache, in a table).
 
-On SQLite there is one process of pages, and its memory is enough: nothing of this is written there. Django's own cache in a table unpickles what it
-finds; whoever could write to the database would run code in our processes by it. This one keeps JSON.
+On SQLite there is one page process, whose memory is enough, so nothing is stored. Django's own database cache unpickles its values, so
+whoever could write to the database could run code in our processes. This one stores JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.utils import timezone
 from heliograph.store.moments import to_micros
 
 SWEEP_EVERY: Final = 100
-"""Writes of a process between two times that it takes out what is over."""
+"""A process deletes expired rows once in this many writes."""
 FOREVER: Final = timedelta(days=3_650)
 
 WRITE: Final = (
@@ -32,7 +32,7 @@ type Timeout = float | None
 
 
 class SharedCache(BaseCache):
-    """A cache in the table `remembered`. Values are what JSON can hold; every operation is one statement, so that `add` lets one in of many."""
+    """A cache in the table `remembered`. Values are JSON; every operation is one statement, so concurrent `add`s admit only one."""
 
     def __init__(self, _place: str, params: Mapping[str, Any]) -> None:
         super().__init__(dict(params))

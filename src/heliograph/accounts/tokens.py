@@ -1,4 +1,4 @@
-"""Making and revoking API tokens (O6; `store.tokens` checks them)."""
+"""Creates and revokes API tokens (O6; `store.tokens` checks them)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAME_LENGTH = 100
 
 
 class TokenRefused(HeliographError):
-    """This token cannot be made."""
+    """This token cannot be created."""
 
 
 class NoSuchToken(HeliographError):
@@ -31,7 +31,7 @@ class NoSuchToken(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token that was just made. secret: the token itself, to be shown once."""
+    """A new token. secret: the token itself, to be shown once."""
 
     row: ApiToken
     secret: str
@@ -39,7 +39,7 @@ class NewToken:
 
 
 def create_token(account: int, name: str, scopes: Iterable[str], *, by: str, expires: datetime | None = None) -> NewToken:
-    """Makes a token. expires: an aware instant, None = never. Raises TokenRefused."""
+    """Creates a token. expires: an aware instant, None = never. Raises TokenRefused."""
     name, wanted = name.strip(), sorted(set(scopes))
     if not name or len(name) > NAME_LENGTH or not is_one_line(name):
         raise TokenRefused(f"A token needs a name of at most {NAME_LENGTH} characters.")
@@ -76,7 +76,7 @@ def create_token(account: int, name: str, scopes: Iterable[str], *, by: str, exp
 
 
 def revoke_token(account: int, id: int, *, by: str) -> None:
-    """Makes a token useless, within 2 seconds everywhere. Twice does no harm. Raises NoSuchToken."""
+    """Revokes a token; within 2 seconds it is refused everywhere. Repeating it is harmless. Raises NoSuchToken."""
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
         row = ApiToken.objects.filter(pk=id).first()

@@ -1,4 +1,4 @@
-"""What a browser says of itself, in words: "Firefox on Windows". A hint for people who look for a session of theirs, nothing more."""
+"""A browser's user agent in words: "Firefox on Windows". Only a hint for people who look for one of their sessions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-# In order: most name the ones below, too.
+# In this order, because most user agents also contain names further down.
 _BROWSERS: Final = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
 _SYSTEMS: Final = {
     "Android": "Android",
@@ -20,7 +20,7 @@ _SYSTEMS: Final = {
 
 
 def device(user_agent: str) -> str:
-    """The browser and its system; the first word of others, such as curl/8.5.0."""
+    """The browser and its system; for other clients the first word, such as curl/8.5.0."""
     browser = next((name for mark, name in _BROWSERS.items() if mark in user_agent), user_agent.split(" ", maxsplit=1)[0][:40])
     system = next((name for mark, name in _SYSTEMS.items() if mark in user_agent), "")
     if not browser:

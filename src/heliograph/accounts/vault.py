@@ -10,7 +10,7 @@ from heliograph.store.secrets import SECOND_FACTOR, Vault
 
 
 def vault() -> Vault:
-    """Seals and opens the secrets of connections and of second factors."""
+    """Encrypts and decrypts the secrets of connections and of second factors."""
     return _vault(tuple(settings.HELIOGRAPH.keys))
 
 
@@ -20,10 +20,10 @@ def _vault(keys: tuple[str, ...]) -> Vault:
 
 
 def sealed(text: str) -> str:
-    """A second factor's secret, as its row keeps it."""
+    """A second factor's secret as stored."""
     return vault().seal(SECOND_FACTOR, text).decode("ascii")
 
 
 def opened(text: str) -> str:
-    """The secret of a second factor's row. Raises SecretError."""
+    """The secret from a second factor's row. Raises SecretError."""
     return vault().open(SECOND_FACTOR, text.encode("ascii", "replace"))

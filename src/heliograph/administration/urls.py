@@ -1,6 +1,6 @@
-"""Addresses of Account Settings > Management, of signing in and out, one-time links, one's own profile, and jobs.
+"""URLs of Account Settings > Management, signing in and out, one-time links, the own profile, and jobs.
 
-Of allauth's many pages these are ours: nobody signs up, and people are managed by an Administrator.
+Of allauth's pages only these are used: there is no sign-up, and an Administrator manages people.
 """
 
 from __future__ import annotations

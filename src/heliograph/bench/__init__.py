@@ -1,4 +1,4 @@
-"""`heliograph bench`: a load generator, the product and a receiver on this machine, measured in turn with the floor."""
+"""`heliograph bench`: runs a load generator, the product and a receiver on this machine, measured in turn with the floor."""
 
 from heliograph.bench.command import register
 

@@ -1,6 +1,6 @@
-"""One scenario in a process of its own: Django reads its settings once a process, and each scenario has ground of its own.
+"""Runs one scenario in its own process, because Django reads its settings once per process and each scenario has its own ground.
 
-Reads a job (JSON) from stdin, prints lines (JSON): {"said": …} as it goes, at the end {"figures": …, "machine": …} or {"error": …}.
+Reads a job (JSON) from stdin and prints lines (JSON): {"said": …} for progress, at the end {"figures": …, "machine": …} or {"error": …}.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from heliograph.stage.ground import ground
 
 
 def tell(**what: Any) -> None:
-    """A line for the parent."""
+    """Prints a line for the parent."""
     print(json.dumps(what), flush=True)  # noqa: T201
 
 
 def run(job: dict[str, Any]) -> None:
-    """Sets the ground, starts the product, runs the scenario."""
+    """Creates the ground, starts the product, runs the scenario."""
     under = Path(job["under"]) if job["under"] else None
     tell(said="making a database")
     with ground("bench", job["database_url"], under=under, settings={"log_level": "error"}) as stands:
@@ -39,7 +39,7 @@ def run(job: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Answers one job."""
+    """Handles one job."""
     try:
         run(json.loads(sys.stdin.readline()))
     except HeliographError as error:

@@ -1,4 +1,4 @@
-"""A queue that is filled and delivered from, part by part, with what became of it: nothing of it may be lost, however long it is."""
+"""Fills a queue and delivers from it part by part, and checks the result: nothing may be lost, however long the queue is."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from heliograph.bench.site import BenchError, BenchReceiver, Site
 from heliograph.options import Options
 
 SEEN: Final = 0.5
-"""Seconds after which a worker has surely seen that a connection is paused."""
+"""Seconds after which a worker has certainly seen that a connection is paused."""
 SETTLES: Final = 10.0
-"""Seconds for what was on its way when the connection was paused."""
+"""Seconds for requests in flight when the connection was paused."""
 
 
 @dataclass(slots=True)
 class Queue:
-    """Of one account, whose connection is paused but while a part is delivered. post: queues so many; how many were accepted."""
+    """The queue of an account whose connection is paused except while a part is delivered. post: queues a number of changes and returns how
+    many were accepted."""
 
     site: Site
     receiver: BenchReceiver
@@ -33,18 +34,19 @@ class Queue:
     _lost: int = 0
 
     def fill(self, count: int) -> int:
-        """Queues `count`."""
+        """Queues `count` changes."""
         time.sleep(SEEN)
         self._accepted += self.post(count)
         return count
 
     def drained(self, count: int) -> LoadRun:
-        """Queues `count` and delivers them; what the delivering took."""
+        """Queues `count` changes and delivers them. Returns the measurements of the delivery."""
         self.fill(count)
         return self.part(count)
 
     def part(self, count: int) -> LoadRun:
-        """Delivers `count` of what is queued, or a little more, then pauses again. Lost is what was accepted and is neither delivered nor queued any more."""
+        """Delivers `count` queued changes, or a few more, then pauses again. A change is lost if it was accepted but is neither delivered
+        nor still queued."""
         before, began = self.site.cpu(), time.monotonic()
         self.receiver.ask("reset")
         with paused(self.made.account, self.made.connections, after=True):
@@ -58,7 +60,7 @@ class Queue:
         return LoadRun(received, took, lost, duplicated, cpu)
 
     def _missing(self) -> tuple[int, int]:
-        """What this part has lost and what it has delivered more than once, when what was on its way has ended."""
+        """How many deliveries this part has lost and duplicated, once requests in flight have ended."""
         deadline = time.monotonic() + SETTLES
         while True:
             keys, _ = self.receiver.arrivals()
@@ -73,7 +75,7 @@ class Queue:
 
 
 def _queued(made: Fixture) -> int:
-    """Actions of the account's connections that are still to be delivered."""
+    """Actions of the account's connections that are not delivered yet."""
     from heliograph.wiring import open_database  # noqa: PLC0415 -- reads Django's settings
 
     with closing(open_database(Options.load(), read_only=True)) as db:
@@ -82,7 +84,7 @@ def _queued(made: Fixture) -> int:
 
 
 def together(runs: Sequence[LoadRun]) -> LoadRun:
-    """Several small runs as one."""
+    """Combines several small runs into one."""
     cpu = {name: sum(run.cpu.get(name, 0.0) for run in runs) for name in runs[0].cpu}
     return LoadRun(
         sum(run.deliveries for run in runs),

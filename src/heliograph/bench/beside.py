@@ -1,4 +1,4 @@
-"""What is put beside the work: connections that are paused, people on the pages, a full read, an import."""
+"""What runs beside the work: paused connections, people on the pages, a full read, an import."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from heliograph.options import Options
 from heliograph.stage.ground import Ground
 
 ROWS: Final = 20_000
-"""Of the file that is imported."""
+"""Rows of the imported file."""
 PEOPLE: Final = 3
 LOOKED_AT: Final = ("/signal/flows/", "/signal/metrics/feed/", "/signal/retry/", "/registrations/")
 _OLDER: Final = re.compile(rb'href="(/registrations/\?[^"]*)"[^>]*rel="next"|rel="next"[^>]*href="(/registrations/\?[^"]*)"')
@@ -30,7 +30,8 @@ _OLDER: Final = re.compile(rb'href="(/registrations/\?[^"]*)"[^>]*rel="next"|rel
 
 @contextmanager
 def paused(account: int, connections: Sequence[int], *, after: bool = False) -> Iterator[None]:
-    """The connections are paused meanwhile, or, `after`, from then on and running meanwhile: by what the pages' Pause does, without its audit."""
+    """Pauses the connections during the block, or, with `after`, from its end on. Uses the same service as the pages' Pause, without the
+    audit."""
     _pause(account, connections, not after)
     try:
         yield
@@ -50,7 +51,7 @@ def _pause(account: int, connections: Sequence[int], is_paused: bool) -> None:
 
 
 class Busy:
-    """People who open pages one after the other, one who reads all registrations page by page, and an import."""
+    """People who open one page after another, one who reads all registrations page by page, and an import."""
 
     def __init__(self, ground: Ground, site: Site, account: int) -> None:
         self._ground, self._site = ground, site
@@ -116,7 +117,7 @@ class Busy:
 
 
 def signed_in(account: int) -> str:
-    """The cookie of a session of an administrator of the account."""
+    """The session cookie of an administrator of the account."""
     from django.conf import settings  # noqa: PLC0415
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: PLC0415
     from django.contrib.sessions.backends.db import SessionStore  # noqa: PLC0415

@@ -71,7 +71,7 @@ def bench(
 
 
 def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: dict[str, int]) -> dict[str, Any]:
-    """Runs the scenarios one after the other, each in a data folder of its own."""
+    """Runs the scenarios one after another, each in its own data folder."""
     load = round(os.getloadavg()[0], 2)
     report: dict[str, Any] = {}
     machine: dict[str, Any] = {}
@@ -87,7 +87,7 @@ def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: di
 
 
 def _apart(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The lines that a scenario's process prints. Raises BenchFailed."""
+    """The lines printed by a scenario's process. Raises BenchFailed."""
     argv = [sys.executable, "-m", f"{__package__}.apart"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 -- our own module
         assert process.stdin is not None
@@ -105,5 +105,4 @@ def _apart(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command()(bench)

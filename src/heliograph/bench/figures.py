@@ -1,4 +1,4 @@
-"""What a scenario found: the figures of a bench, medians of its pairs."""
+"""The figures of a scenario: medians of its pairs of runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heliograph.bench.runs import LoadRun
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What the scenario is compared with, run in turn with it: 5 flows beside 500, alone beside slow targets."""
+    """The comparison run in turn with the scenario, e.g. 5 flows beside 500, or the healthy target alone."""
 
     what: str
     deliveries_per_s: float
@@ -22,7 +22,7 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFigures:
-    """One scenario. latency_ms: from accepted to delivered, by the share of the rate at which it was measured, in percent."""
+    """One scenario. latency_ms: from accepted to delivered, by the percentage of the rate at which it was measured."""
 
     deliveries_per_s: float
     floor_per_s: float
@@ -35,7 +35,7 @@ class ScenarioFigures:
     beside: Beside | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The fields, `beside` only where there is something."""
+        """The fields; `beside` only if there is a comparison."""
         found = asdict(self)
         if self.beside is None:
             del found["beside"]
@@ -44,7 +44,7 @@ class ScenarioFigures:
 
 @dataclass(slots=True)
 class Gathered:
-    """Runs of a scenario, and of what it is compared with, as they come."""
+    """Collects the runs of a scenario and of its comparison."""
 
     ours: list[LoadRun] = field(default_factory=list)
     floors: list[float] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Gathered:
     others_paced: dict[str, list[LoadRun]] = field(default_factory=dict)
 
     def figures(self, rss: Mapping[str, float], what: str = "") -> ScenarioFigures:
-        """The medians. what: names what the scenario is compared with."""
+        """The medians. what: the name of the comparison."""
         beside = None
         if self.others:
             beside = Beside(what, _rate(self.others), _latencies(self.others_paced), _cpu(self.others))

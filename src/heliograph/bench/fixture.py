@@ -1,4 +1,5 @@
-"""The account of a scenario: an event with questions and custom fields, a mapping, connections to the receiver, and flows of which few trigger."""
+"""The account of a scenario: an event with questions and custom fields, a mapping, connections to the receiver, and flows, few of which
+trigger."""
 
 from __future__ import annotations
 
@@ -26,13 +27,13 @@ from heliograph.setup.services.transaction import SetupTransaction
 
 BY: Final = "bench"
 SLOW: Final = "slow"
-"""The position of whose registrations the slow targets hear."""
+"""The position whose registrations go to the slow targets."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixtureSize:
-    """An account to make. matching: flows that trigger on each change, each with a destination; flows: all of them; slow: URLs of
-    further targets that hear of few registrations, or, where all_hear, of all of them."""
+    """The size of an account to create. matching: flows that trigger on each change, each with a destination; flows: all flows; slow: URLs
+    of further targets, which get few registrations, or all of them if `all_hear` is set."""
 
     code: str
     receiver: str
@@ -44,7 +45,7 @@ class FixtureSize:
 
 @dataclass(frozen=True, slots=True)
 class Fixture:
-    """An account that was made. connections: of the flows that trigger; slow: of the slow targets."""
+    """A created account. connections: of the flows that trigger; slow: of the slow targets."""
 
     account: int
     token: str
@@ -53,12 +54,12 @@ class Fixture:
 
     @property
     def silent(self) -> Fixture:
-        """The same account where nobody waits for deliveries."""
+        """The same account without waiting for deliveries."""
         return Fixture(self.account, self.token, ())
 
 
 def make(wanted: FixtureSize) -> Fixture:
-    """Makes the account with all of it, through the services that the pages use."""
+    """Creates the account and its contents, through the services that the pages use."""
     account = create_account(AccountFacts(wanted.code, f"Bench {wanted.code}"), by=BY).pk
     with saving(account, by=BY, whole_account=True) as s:
         chosen, other = (
@@ -81,7 +82,7 @@ def make(wanted: FixtureSize) -> Fixture:
         for n, connection in enumerate(connections, 1):
             _flow(s, f"Matches {n}", (chosen,), [connection], mapping)
         for n in range(wanted.flows - wanted.matching):
-            _passes_by(s, n, (chosen, other), connections[:1], mapping)
+            _idle_flow(s, n, (chosen, other), connections[:1], mapping)
         for n in range(0, len(slow), MOST_DESTINATIONS):
             rows = () if wanted.all_hear else (FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,)),)
             _flow(s, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=rows)
@@ -103,7 +104,7 @@ def _make_event(account: int, questions: list[int]) -> None:
 
 
 def _mapping(custom: list[int], questions: list[int]) -> Mapping:
-    """What a CRM is told of a registrant, about 700 bytes. The change's number stands first: the receiver reads it there."""
+    """A mapping like a CRM's for a registrant, about 700 bytes. The change's number comes first, where the receiver reads it."""
     return Mapping(
         "CRM",
         rows=(
@@ -152,9 +153,9 @@ def _flow(
     save_flow(s, Flow(0, name=name, mode=mode, watch=watch, filters=filters, destinations=to, **lists), confirmed=True)  # type: ignore[arg-type]
 
 
-def _passes_by(s: SetupTransaction, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
-    """A flow that does not trigger, of the kinds that an account has: for another event, for people that there are none of, in Test, for
-    sessions; and one in each hundred that wants another tag, so that each change is stored as not triggered for it."""
+def _idle_flow(s: SetupTransaction, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
+    """A flow that does not trigger, of the kinds that accounts have: for another event, for people who do not exist, in Test, for sessions;
+    and one in a hundred that watches another tag, so that each change is stored as not triggered for it."""
     chosen, other = known
     name = f"Passes by {n}"
     if n % 100 == 0:

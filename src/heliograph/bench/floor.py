@@ -1,6 +1,6 @@
-"""The floor as a process of its own, as the engine is one: posts the bodies that were delivered to the receiver that took them.
+"""The floor in its own process, like the engine: posts the delivered bodies to the receiver that took them.
 
-Reads a job (JSON) from stdin, prints what it reached (JSON).
+Reads a job (JSON) from stdin and prints its result (JSON).
 """
 
 from __future__ import annotations

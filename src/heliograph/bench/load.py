@@ -1,7 +1,7 @@
-"""The load generator, as a process of its own: 64 clients on kept connections, as fast as they are answered or at a given rate.
+"""The load generator, in its own process: 64 clients on keep-alive connections, as fast as they are answered or at a given rate.
 
-Reads a job (JSON) from stdin, makes its requests, prints "ready", waits for a line, posts, and writes what became of it to the file that the job names. What is
-answered 429 or 503 is sent again with its key; the times are those of the answers.
+Reads a job (JSON) from stdin, prepares its requests, prints "ready", waits for a line, posts, and writes the results to the file that the
+job names. A request answered with 429 or 503 is sent again with its key; the times are those of the answers.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import uvloop
 from heliograph.bench.work import CLIENTS, Work
 
 AGAIN: Final = 0.02
-"""Seconds before a request is sent again that was answered 429 or 503."""
+"""Seconds before a request answered with 429 or 503 is sent again."""
 
 
 class Client(asyncio.Protocol):
-    """One client: posts its requests in order, one at a time, over a connection that is kept, or made again where it was idle for too long.
+    """One client: posts its requests in order, one at a time, over a keep-alive connection, which it reopens if it was idle for too long.
 
-    pace: seconds between two of them, 0 = at once; due: when the first one is.
+    pace: seconds between two requests, 0 = at once; due: the time of the first one.
     """
 
     def __init__(self, requests: deque[bytes], port: int, pace: float, due: float) -> None:
@@ -54,7 +54,7 @@ class Client(asyncio.Protocol):
             )
 
     def begin(self) -> None:
-        """Sends what is next, when it is due."""
+        """Sends the next request when it is due."""
         if not self.requests:
             self.done.set_result(None)
             return
@@ -106,7 +106,7 @@ class Client(asyncio.Protocol):
 
 
 def accepted(at: int, answer: bytes) -> list[tuple[int, int]]:
-    """(change, nanoseconds) of what an answer accepted. Raises ValueError for any other answer."""
+    """(change, nanoseconds) for each registration that an answer accepted. Raises ValueError for any other answer."""
     head, _, body = answer.partition(b"\r\n\r\n")
     if head[9:11] != b"20":
         raise ValueError(answer[:500].decode("utf-8", "replace"))
@@ -122,7 +122,7 @@ def accepted(at: int, answer: bytes) -> list[tuple[int, int]]:
 
 
 def _joined(body: bytes) -> bytes:
-    """The chunks of a chunked body, joined."""
+    """The decoded body of a chunked answer."""
     out: list[bytes] = []
     at = 0
     while True:
@@ -158,7 +158,7 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """One job. What became of it is long, so it goes to the file that the job names."""
+    """Runs one job. The results are long, so they go to the file that the job names."""
     job = json.loads(sys.stdin.readline())
     Path(job["into"]).write_text(json.dumps(uvloop.run(run(job))), "utf-8")
     print("done", flush=True)  # noqa: T201

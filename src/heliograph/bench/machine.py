@@ -1,4 +1,4 @@
-"""What a process has used of this machine, and what machine it is. Linux tells it by /proc, other systems by ps."""
+"""What a process has used of this machine, and a description of the machine. From /proc on Linux, from ps on other systems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int, *, ended: bool = False) -> float:
-    """CPU seconds of a process so far, user and system; 0 for one that is gone. ended: with its children that have ended."""
+    """CPU seconds of a process so far, user and system; 0 if it is gone. ended: includes its ended children."""
     stat = PROC / str(pid) / "stat"
     if stat.parent.is_dir():
         fields = stat.read_text().rpartition(") ")[2].split()
@@ -32,7 +32,7 @@ def cpu_seconds(pid: int, *, ended: bool = False) -> float:
 
 
 def peak_rss(pid: int) -> int:
-    """The most bytes of memory that a process has had; where the system does not keep that, those that it has now."""
+    """Peak memory of a process in bytes; current memory if the system does not record the peak."""
     status = PROC / str(pid) / "status"
     if status.exists():
         line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), "x 0")
@@ -46,7 +46,7 @@ def _ps(what: str, pid: int) -> str:
 
 
 def postgres_cpu_seconds(url: str) -> float:
-    """CPU seconds of a PostgreSQL on this machine, all of its processes; 0 for one that is elsewhere."""
+    """CPU seconds of all processes of a PostgreSQL on this machine; 0 if it runs elsewhere."""
     with psycopg.connect(url, autocommit=True) as session:
         ((backend,),) = session.execute("SELECT pg_backend_pid()").fetchall()
         try:
@@ -74,7 +74,7 @@ def _children(pid: int) -> Iterable[int]:
 
 
 def described(database: str) -> dict[str, object]:
-    """This machine and what runs on it, for a report."""
+    """This machine and its software, for a report."""
     model = platform.processor()
     if (PROC / "cpuinfo").exists():
         lines = (PROC / "cpuinfo").read_text().splitlines()

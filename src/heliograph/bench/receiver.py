@@ -1,9 +1,8 @@
-"""The target that everything is sent to, as a process of its own: it answers as fast as Python can, and notes what came when.
+"""The target of all deliveries, in its own process: it answers as fast as Python can, and notes what arrived when.
 
-It reads no more of a request than its end and the change's number, which the bench's mapping puts first in the body, so that it is
-never the limit. Paths: /d/N is answered, /hang never, /reset is cut off, /slow after a second, /busy with
-503 and Retry-After, /drip at 10 KB/s. GET /control/NAME is the bench asking.
-Ends with its parent. Prints its port.
+It only parses the end of a request and the change's number, which the bench's mapping puts first in the body, so that it is never the
+bottleneck. Paths: /d/N is answered, /hang never, /reset is reset, /slow after a second, /busy with 503 and Retry-After, /drip at 10 KB/s.
+GET /control/NAME answers the bench's questions. Ends with its parent. Prints its port.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import uvloop
 ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"ok":true}'
 BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 DRIPS: Final = 50_000
-"""Bytes of an answer that drips."""
+"""Bytes of a dripping answer."""
 FIRST: Final = b'{"change":'
 KEPT: Final = 500
 """Bodies kept for the floor, which posts the same ones."""
@@ -29,7 +28,7 @@ PLACES: Final = 4096
 
 
 class Noted:
-    """What has come."""
+    """Everything that has arrived."""
 
     def __init__(self) -> None:
         self.keys, self.times = array("q"), array("q")
@@ -37,7 +36,7 @@ class Noted:
         self.cpu = time.process_time()
 
     def said(self, name: str) -> bytes:
-        """The answer to a question of the bench."""
+        """The answer to one of the bench's questions."""
         if name == "reset":
             self.__init__()  # type: ignore[misc]
         if name == "arrivals":
@@ -53,7 +52,7 @@ noted = Noted()
 
 
 class ReceiverConnection(asyncio.Protocol):
-    """One sender's connection, kept alive."""
+    """One sender's keep-alive connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -103,7 +102,7 @@ class ReceiverConnection(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Until the parent is gone."""
+    """Serves until the parent has gone."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(ReceiverConnection, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 -- what the parent waits for

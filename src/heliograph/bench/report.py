@@ -1,4 +1,4 @@
-"""The report of a bench: one JSON object, or a table that can be read; and what has changed since an earlier one."""
+"""The report of a bench: one JSON object, or a readable table, with the changes since an earlier report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_report(file: Path) -> BenchReport:
 
 
 def show(report: BenchReport, earlier: BenchReport | None, console: Console) -> None:
-    """Prints the report; earlier: its figures stand beside the new ones."""
+    """Prints the report; earlier: its figures are shown beside the new ones."""
     machine = report[MACHINE]
     console.print(
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, {machine['database']},"

@@ -1,4 +1,4 @@
-"""One run of a bench: work is posted, everything is delivered and settled, and what came is compared with what was accepted."""
+"""One run of a bench: posts work, waits until everything is delivered and settled, and compares what arrived with what was accepted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WARM_UP: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class LoadRun:
-    """What a run reached. accepted: registrations; cpu: seconds by process; latencies: milliseconds from accepted to delivered, sorted."""
+    """The results of a run. accepted: registrations; cpu: seconds by process; latencies: milliseconds from accepted to delivered, sorted."""
 
     deliveries: int
     seconds: float
@@ -35,7 +35,7 @@ class LoadRun:
 
     @property
     def cpu_us(self) -> dict[str, float]:
-        """Microseconds of CPU for each delivery, by process."""
+        """Microseconds of CPU per delivery, by process."""
         return {name: seconds / max(1, self.deliveries) * 1e6 for name, seconds in self.cpu.items()}
 
     def latency(self, share: float) -> float:
@@ -59,8 +59,8 @@ def posted(
 ) -> LoadRun:
     """Posts `count` registrations and waits until everything that was accepted is delivered and settled.
 
-    tag, small, position: as in Work. lines: registrations a request. rate: a second; 0 = as fast as they are accepted.
-    An account without connections is posted to only.
+    tag, small, position: as in Work. lines: registrations per request. rate: per second; 0 = as fast as they are accepted. For an account
+    without connections, nothing is waited for.
     """
     receiver.ask("reset")
     with tempfile.TemporaryDirectory() as folder, Helper("load") as load:

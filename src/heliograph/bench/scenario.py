@@ -1,4 +1,4 @@
-"""The names of the scenarios, for the command line: importing them loads nothing."""
+"""The names of the scenarios, in a module of their own so that the command line loads nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Scenario(StrEnum):
-    """What `--scenario` takes."""
+    """The values of `--scenario`."""
 
     SINGLE = "single"
     BULK = "bulk"

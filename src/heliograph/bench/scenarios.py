@@ -1,4 +1,4 @@
-"""The scenarios: what each sets up, and what it runs in turn. The work of `single` and `bulk` is fixed; the others put something beside it."""
+"""The scenarios: what each sets up and runs in turn. `single` and `bulk` run the fixed work alone; the others add something beside it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from heliograph.bench.work import CLIENTS, LINES
 from heliograph.stage.ground import Ground
 
 SHARES: Final = (30, 80)
-"""Percent of the rate reached, at which latencies are measured."""
+"""Percentages of the reached rate at which latencies are measured."""
 LONGEST_PACED: Final = 15.0
 """Seconds of a run at a given rate."""
 SLOW: Final = 1_000
-"""Connections of slow-targets, the healthy one among them."""
+"""Connections of slow-targets, including the healthy one."""
 
 
 @dataclass(slots=True)
 class Bench:
-    """A scenario while it runs. say: told of each step. pairs: how often everything is run in turn."""
+    """A running scenario. say: called with each step. pairs: how often everything is run in turn."""
 
     ground: Ground
     site: Site
@@ -41,7 +41,7 @@ class Bench:
     _tags: int = 0
 
     def run(self, scenario: Scenario) -> ScenarioFigures:
-        """Sets it up and runs it."""
+        """Sets up the scenario and runs it."""
         runs = {
             Scenario.SINGLE: lambda: self._basic(1),
             Scenario.BULK: lambda: self._basic(LINES),
@@ -53,7 +53,7 @@ class Bench:
         }
         return runs[scenario]()
 
-    # --- what all are made of
+    # --- what all scenarios share
 
     def _post(self, made: Fixture, count: int, *, lines: int = 1, rate: float = 0.0, small: bool = False, position: str = "") -> LoadRun:
         self._tags += 1
@@ -61,7 +61,7 @@ class Bench:
         return posted(self.site, self.receiver, made, tag=tag, count=count, lines=lines, rate=rate, small=small, position=position)
 
     def _warm_up(self, made: Fixture, lines: int = 1) -> list[str]:
-        """A run that is not counted; the bodies that it delivered, for the floor."""
+        """A run that is not counted. Returns the delivered bodies, for the floor."""
         self.say("warming up")
         self._post(made, min(WARM_UP, self.registrations), lines=lines)
         bodies: list[str] = json.loads(self.receiver.ask("bodies"))
@@ -74,7 +74,7 @@ class Bench:
         return max(CLIENTS * 2, min(self.registrations, int(rate * LONGEST_PACED)))
 
     def _basic(self, lines: int) -> ScenarioFigures:
-        """10 flows of which 1 triggers, 1 destination."""
+        """10 flows, of which 1 triggers, with 1 destination."""
         made = make(FixtureSize("BENCH", self.receiver.url))
         found, bodies = Gathered(), self._warm_up(made, lines)
         for n in range(self.pairs):
@@ -91,10 +91,10 @@ class Bench:
             found.paced[str(share)] = [self._post(made, self._paced_count(paced), lines=lines, rate=paced)]
         return found.figures(self.site.rss())
 
-    # --- what stands beside
+    # --- what runs beside the work
 
     def _many_flows(self) -> ScenarioFigures:
-        """500 flows of which 5 trigger, and in turn 5 flows that all do."""
+        """500 flows, of which 5 trigger; in turn with 5 flows that all trigger."""
         self.say("making 500 flows")
         few = make(FixtureSize("FEW", self.receiver.url, flows=5, matching=5))
         many = make(FixtureSize("MANY", self.receiver.url, flows=500, matching=5))
@@ -108,8 +108,8 @@ class Bench:
         return found.figures(self.site.rss(), "5 flows")
 
     def _backlog(self) -> ScenarioFigures:
-        """Deliveries alone, from a queue of 1,000 first, then from one of 1,000,000: in this order, since what was queued stays. The queue is filled while
-        its connection is paused."""
+        """Only deliveries, first from a queue of 1,000 and then from one of 1,000,000; in this order, because what is queued stays. The
+        queue is filled while its connection is paused."""
         made = make(FixtureSize("BACKLOG", self.receiver.url))
         found, bodies = Gathered(), self._warm_up(made)
         queue = Queue(self.site, self.receiver, made, lambda count: self._post(made.silent, count, lines=LINES, small=True).accepted)
@@ -130,7 +130,8 @@ class Bench:
         return found.figures(self.site.rss(), "1,000 queued")
 
     def _slow_targets(self) -> ScenarioFigures:
-        """One healthy target among 1,000: a third of the others is dead, a third never answers, a third cuts off. In turn alone."""
+        """A healthy target among 1,000: a third of the others is dead, a third never answers, a third resets connections. In turn with the
+        healthy one alone."""
         self.say(f"making {SLOW:,} connections")
         dead = _dead_port()
         urls = tuple(
@@ -149,7 +150,7 @@ class Bench:
         yield
 
     def _bad_targets(self) -> ScenarioFigures:
-        """A healthy target among six bad ones that get every change as well; in turn alone, of an account that has no other."""
+        """A healthy target among six bad ones that also get every change; in turn with an account that has only the healthy one."""
         url = self.receiver.url
         bad = (
             f"http://127.0.0.1:{_dead_port()}/",
@@ -185,7 +186,7 @@ class Bench:
             yield
 
     def _with_and_without(self, made: Fixture, what: str, beside: Callable[..., object]) -> ScenarioFigures:
-        """Runs at half of the rate reached alone, for the latencies, and at the full rate, with and without something beside them."""
+        """Runs at half of the rate reached alone (for the latencies) and at the full rate, with and without something beside it."""
         found, bodies = Gathered(), self._warm_up(made)
         with beside(made, there=False):  # type: ignore[attr-defined]
             half = self._post(made, self.registrations).per_s / 2

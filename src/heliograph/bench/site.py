@@ -1,4 +1,4 @@
-"""The product as it runs during a bench, and the processes around it: `serve`, or a `web` and two `worker`s on PostgreSQL."""
+"""The product during a bench, and the processes around it: `serve`, or a `web` and two `worker`s on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from heliograph.stage.ground import Ground
 from heliograph.stage.processes import ServiceProcess
 
 STALLED: Final = 20.0
-"""Seconds without an arrival after which what is missing is taken for lost."""
+"""Seconds without an arrival after which missing deliveries count as lost."""
 
 
 class BenchError(HeliographError):
@@ -30,7 +30,7 @@ class BenchError(HeliographError):
 
 
 class Helper:
-    """A process of the bench's own: a module of this package, spoken to by lines."""
+    """One of the bench's own processes: a module of this package that reads and writes lines."""
 
     def __init__(self, name: str) -> None:
         module = f"{__package__}.{name}"
@@ -44,7 +44,7 @@ class Helper:
         self.process.stdin.flush()
 
     def hear(self) -> str:
-        """The next line. Raises BenchError where it has ended."""
+        """The next line. Raises BenchError if the process has ended."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -52,7 +52,7 @@ class Helper:
         return line
 
     def end(self) -> None:
-        """Nothing of it is left."""
+        """Ends the process for certain."""
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -75,7 +75,7 @@ class BenchReceiver(Helper):
         self.url = f"http://127.0.0.1:{self.port}"
 
     def ask(self, name: str) -> bytes:
-        """What it says to a question of its control."""
+        """The receiver's answer to a control request."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with closing(connection):
             connection.request("GET", f"/control/{name}")
@@ -87,7 +87,7 @@ class BenchReceiver(Helper):
         return found
 
     def arrivals(self) -> tuple[array[int], array[int]]:
-        """Keys and times of what came."""
+        """Keys and times of all arrivals."""
         data = self.ask("arrivals")
         keys, times = array("q"), array("q")
         keys.frombytes(data[: len(data) // 2])
@@ -95,7 +95,7 @@ class BenchReceiver(Helper):
         return keys, times
 
     def until_received(self, count: int) -> int:
-        """Waits until so many have come, or until nothing comes any more; how many."""
+        """Waits until `count` have arrived, or nothing arrives any more. Returns how many."""
         before, since = -1, time.monotonic()
         while True:
             received = int(self.counts()["received"])
@@ -129,14 +129,14 @@ class Site:
             part.until_ready()
 
     def stop(self) -> None:
-        """As an operator does."""
+        """Stops it as an operator does."""
         for part in self.parts:
             part.running.ask_to_stop()
         for part in self.parts:
             part.running.wait(15)
 
     def end(self) -> None:
-        """Nothing of it is left."""
+        """Ends all its processes for certain."""
         for part in self.parts:
             part.end()
 
@@ -152,20 +152,20 @@ class Site:
         return found
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds so far by process; on PostgreSQL with the database's."""
+        """CPU seconds so far by process; on PostgreSQL including the database's."""
         found = {name: machine.cpu_seconds(pid) for name, pid in self.pids().items()}
         if self._url and (database := machine.postgres_cpu_seconds(self._url)):
             found["database"] = database
         return found
 
     def rss(self) -> dict[str, float]:
-        """The most memory so far by process, MB."""
+        """Peak memory so far by process, in MB."""
         return {name: round(machine.peak_rss(pid) / 1e6, 1) for name, pid in self.pids().items()}
 
 
 @contextmanager
 def running(site: Site) -> Iterator[Site]:
-    """The product, from its start to its end. What it has logged stands in the error of a bench that fails."""
+    """Runs the product for the duration of the block. If the bench fails, the error contains what the product has logged."""
     try:
         site.start()
         yield site
@@ -178,7 +178,7 @@ def running(site: Site) -> Iterator[Site]:
 
 
 def until_settled(connections: Sequence[int]) -> None:
-    """Waits until nothing of these connections is to be sent any more. Raises BenchError."""
+    """Waits until these connections have nothing left to send. Raises BenchError."""
     from heliograph.wiring import open_database  # noqa: PLC0415 -- reads Django's settings
 
     with closing(open_database(Options.load(), read_only=True)) as db:
@@ -191,7 +191,8 @@ def until_settled(connections: Sequence[int]) -> None:
 
 
 def alone(receiver: BenchReceiver) -> float:
-    """What the receiver takes from a sender that costs next to nothing: pipelined requests on raw sockets, a second long, requests a second."""
+    """The receiver's own limit, in requests a second: pipelined requests on raw sockets for one second, from a sender that costs next to
+    nothing."""
     body = b'{"change":1,"x":"' + b"x" * 500 + b'"}'
     request = b"POST /d/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     batch = request * 50
@@ -215,7 +216,7 @@ def _read_answers(connection: socket.socket, count: int) -> None:
 
 
 def floor(receiver: BenchReceiver, bodies: Sequence[str], count: int, opened: int) -> dict[str, float]:
-    """What the bare libcurl loop reaches with these bodies: per_s, cpu_us."""
+    """The result of the bare libcurl loop with these bodies: per_s, cpu_us."""
     with Helper("floor") as helper:
         helper.tell(json.dumps({"url": f"{receiver.url}/d/1", "bodies": list(bodies), "count": count, "opened": opened}))
         found: dict[str, float] = json.loads(helper.hear())

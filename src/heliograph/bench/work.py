@@ -1,4 +1,4 @@
-"""The work of a bench, always the same: registrations of 40 fields and 2 KB, half of them creations and half updates, each with its key."""
+"""The work of a bench, always the same: registrations of 40 fields and 2 KB, half creations and half updates, each with its key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EVENT: Final = "BENCH"
 PATH: Final = "/ingest/registrations"
 CLIENTS: Final = 64
 LINES: Final = 100
-"""Registrations of a bulk request."""
+"""Registrations per bulk request."""
 BYTES: Final = 2_000
 CUSTOM: Final = tuple(f"custom_{n}" for n in range(1, 7))
 QUESTIONS: Final = tuple(f"question_{n}" for n in range(1, 7))
@@ -20,7 +20,7 @@ encode = msgspec.json.Encoder().encode
 
 
 def document(code: str, *, update: bool) -> dict[str, Any]:
-    """A registration as a sender posts it, whole each time: 40 values, about BYTES bytes."""
+    """A registration as a sender posts it, always complete: 40 values, about BYTES bytes."""
     number = code[-6:]
     found: dict[str, Any] = {
         "event": EVENT,
@@ -60,16 +60,17 @@ def document(code: str, *, update: bool) -> dict[str, Any]:
 
 
 def small_document(code: str) -> dict[str, Any]:
-    """A registration of few fields, to fill a queue with."""
+    """A registration with few fields, for filling a queue."""
     profile = {"external_key": code, "first_name": "Zoë", "last_name": "Lindqvist", "email": "zoe@example.org"}
     return {"event": EVENT, "code": code, "status": "Attended", "profile": profile}
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a run posts. tag: makes its codes its own; count: registrations, the updates included; lines: of one request, 1 = one as JSON.
+    """What a run posts. tag: makes its codes unique; count: registrations, including updates; lines: registrations per request, 1 = a
+    single one as JSON.
 
-    small: creations of few fields only. position: of all of them, where slow targets are to hear of them.
+    small: only creations with few fields. position: of all registrations, if slow targets are to get them.
     """
 
     tag: str

@@ -21,9 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def ready(*, first_start: bool = False, django: bool = True) -> None:
-    """Sets up logging and Django from the options. first_start: makes the data folder and the key if there are none. Raises OptionsError.
+    """Sets up logging and Django from the options. first_start: creates the data folder and the key if missing. Raises OptionsError.
 
-    django: False for processes that need nothing of it (engine, edge): they take 30 MB less.
+    django: False for processes that do not need it (engine, edge): they then use 30 MB less.
     """
     from heliograph.commands import logs  # noqa: PLC0415
     from heliograph.options import Options  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Commands for what outgoing requests may reach (C6): check-address, allow-network."""
+"""Commands for the addresses that outgoing requests may reach (C6): check-address, allow-network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from heliograph.commands.set_up import BY, Json, answer, find_account
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
     app.command("check-address")(check_address)
     app.command("allow-network")(allow_network)
 

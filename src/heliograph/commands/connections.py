@@ -27,7 +27,6 @@ class Signing(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
     app.command("test-connection")(run_test)
     app.command("sign-connection")(sign_connection)
 

@@ -31,7 +31,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
 
 
 def _examined() -> Iterator[Check]:
-    """The checks, one after the other. If one fails, those that depend on it are left out."""
+    """The checks, one after another. If one fails, those that depend on it are skipped."""
     from heliograph.store import health  # noqa: PLC0415
 
     try:
@@ -101,5 +101,4 @@ def _print(found: list[Check]) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command()(doctor)

@@ -1,4 +1,4 @@
-"""`heliograph import`: a file of registrations into an account, as a job that this process runs itself (I1, I4)."""
+"""`heliograph import`: imports a file of registrations into an account, as a job that this process runs itself (I1, I4)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ class ImportCommandError(HeliographError):
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command("import")(import_)
 
 
@@ -103,7 +102,7 @@ def import_(
 
 
 def _start() -> None:
-    """Lowers the priority first: loading Django takes long as well."""
+    """Lowers the priority first, because loading Django takes long too."""
     be_nice()
     ready()
     from heliograph.store.schema import check_schema  # noqa: PLC0415
@@ -112,7 +111,7 @@ def _start() -> None:
     check_schema()
 
 
-# --- what is asked for
+# --- the arguments
 
 
 def _account(code: str) -> int:
@@ -128,7 +127,7 @@ def _account(code: str) -> int:
 
 
 def _choice(create: Sequence[str], plan: Path | None) -> tuple[SetupChoice, bool]:
-    """Which missing things are created, and whether the import stops to ask first."""
+    """Which missing things to create, and whether the import stops first to ask."""
     from heliograph.registrations.imports.missing_setup import KINDS, Lack, SetupChoice  # noqa: PLC0415
 
     if plan is not None:
@@ -202,7 +201,7 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
 
 
 def _is_gone(job: Job) -> bool:
-    """Whether the process that ran the job on this machine has died; then there is no need to wait for its lease to expire."""
+    """True if the process that ran the job on this machine has died; then its lease need not expire first."""
     import os  # noqa: PLC0415
     import socket  # noqa: PLC0415
 
@@ -264,7 +263,7 @@ def _exit_code(job: Job) -> int:
 
 
 def _put_report(job: Job, place: Path) -> Path | None:
-    """Copies the report to its place; if that fails, it stays in the data folder."""
+    """Copies the report to its destination; if that fails, it stays in the data folder."""
     kept = job.result.get("report")
     if not kept:
         return None

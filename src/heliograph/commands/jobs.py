@@ -19,7 +19,6 @@ Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
     group = typer.Typer(help="Long work, such as imports: list, pause, resume and cancel it.", no_args_is_help=True)
     group.command("list")(list_)
     group.command("show")(show)

@@ -42,18 +42,18 @@ def rotate_key(
                 f"{PREFIX}KEY contains only one key. Put a new one before it, separated by a comma (`heliograph rotate-key --make` prints"
                 " one), restart every process, and run this again."
             )
-        _seal_anew(options)
+        _reencrypt(options)
         typer.echo(f"All secrets are encrypted with the first key of {PREFIX}KEY. Remove the others, and restart every process.")
         return
     with alone(options.key_place):
         if len(options.keys) == 1:
             write_keys(options.key_place, [Fernet.generate_key().decode("ascii"), *options.keys])
-        _seal_anew(options)
+        _reencrypt(options)
         write_keys(options.key_place, options.keys[:1])
     typer.echo(f"All secrets are encrypted with the new key in {options.key_place}. Keep a copy of it, apart from the backups.")
 
 
-def _seal_anew(options: Options) -> None:
+def _reencrypt(options: Options) -> None:
     from contextlib import closing  # noqa: PLC0415
 
     from heliograph.store.rotation import renew, settle  # noqa: PLC0415
@@ -70,5 +70,4 @@ def _seal_anew(options: Options) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command()(rotate_key)

@@ -29,7 +29,6 @@ class StartError(HeliographError):
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
     app.command()(serve)
     app.command()(web)
     app.command()(worker)
@@ -57,19 +56,19 @@ def serve() -> None:
             stack.enter_context(folder_lock(options.data, "serve"))
         _migrate()
         names = ["engine", *_doors(options)]
-        _keep(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}{_first_start(options)}")
+        _supervise(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}{_first_start(options)}")
 
 
 def web() -> None:
     """Run only pages and /ingest, beside any number of workers. Needs PostgreSQL; run `heliograph migrate` first."""
     options = _shared("web")
-    _keep(options, [_child(name, options) for name in _doors(options)], f"Heliograph serves {options.base_url}")
+    _supervise(options, [_child(name, options) for name in _doors(options)], f"Heliograph serves {options.base_url}")
 
 
 def worker() -> None:
     """Run only deliveries. Start any number of workers, on any number of machines. Needs PostgreSQL; run `heliograph migrate` first."""
     options = _shared("worker")
-    _keep(options, [_child("engine", options)], "Heliograph delivers.")
+    _supervise(options, [_child("engine", options)], "Heliograph delivers.")
 
 
 def _doors(options: Options) -> list[str]:
@@ -77,7 +76,7 @@ def _doors(options: Options) -> list[str]:
     return ["edge", "pages"] if options.ingest_bind else ["pages"]
 
 
-# ---- what is checked before anything runs ----------------------------------------------------------------------------------
+# ---- checks before anything runs -------------------------------------------------------------------------------------------
 
 
 def _checked(*, first_start: bool) -> Options:
@@ -169,7 +168,7 @@ def _recover(options: Options) -> None:
         recover(db, flight_folder(options))
 
 
-def _keep(options: Options, children: list[Child], said: str) -> None:
+def _supervise(options: Options, children: list[Child], said: str) -> None:
     from heliograph.engine.supervisor.supervisor import Supervisor  # noqa: PLC0415
     from heliograph.store.gate import Holder, WriteGate  # noqa: PLC0415
 
@@ -216,7 +215,7 @@ def _edge() -> None:
 
 
 def _or_fatal(run: Callable[[], None]) -> None:
-    """An error of ours has to be fixed by the operator, so the supervisor does not restart the process."""
+    """Runs a process. For one of our own errors the supervisor does not restart it, because the operator must fix the cause."""
     from heliograph.engine.supervisor.supervisor import FATAL  # noqa: PLC0415
 
     try:

@@ -26,7 +26,7 @@ class CommandError(HeliographError):
 
 
 class RoleName(StrEnum):
-    """A role, as the command line spells it."""
+    """A role, as spelled on the command line."""
 
     ADMINISTRATOR = "administrator"
     PLANNER = "planner"
@@ -42,7 +42,6 @@ class ScopeName(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
     app.command()(migrate)
     app.command()(createaccount)
     app.command()(createuser)
@@ -230,7 +229,7 @@ def find_account(code: str) -> Account:
 
 
 def _password(file: Path | None) -> str:
-    """From the file's first line, from standard input, or asked for twice. Raises CommandError."""
+    """The password from the file's first line, from standard input, or prompted for twice. Raises CommandError."""
     if file is not None:
         try:
             text = sys.stdin.readline() if str(file) == "-" else file.read_text("utf-8")

@@ -61,5 +61,4 @@ def _ago(seconds: float | None) -> str:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command()(status)

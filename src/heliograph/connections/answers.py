@@ -1,4 +1,4 @@
-"""Response rules from what a target answered: proposed from a logged response, tried on it before they are saved (C7)."""
+"""Response rules from a target's answers: proposed from a logged answer, and tried on it before they are saved (C7)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class NoAnswer(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """An answer as it was kept: secrets masked, and of a long body only the beginning (cut). connection: whose it was."""
+    """A stored answer: secrets masked, and only the beginning of a long body (cut). connection: the one it came over."""
 
     reply: TargetReply
     connection: int
@@ -111,7 +111,7 @@ def proposed(db: Database, account: int, action: int, n: int, then: Then) -> tup
 
 
 def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object]) -> RuleVerdict:
-    """What this rule, saved or not, would say of an answer that is logged. Raises NoAnswer, and Invalid for what is no rule."""
+    """The result of this rule, saved or not, for a logged answer. Raises NoAnswer, and Invalid for an invalid rule."""
     found, read = logged(db, account, action, n), checked(rule)
     reply = found.reply
     match, outcome = match_of(read, reply), classify_reply(read, reply, db.now())
@@ -131,7 +131,7 @@ def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object
 
 
 def checked(rule: Sequence[object]) -> Rule:
-    """A rule from its body. Raises Invalid, with the place."""
+    """Parses a rule's body. Raises Invalid, with the place."""
     try:
         return read_rule(Body({"rule": list(rule)}))
     except BodyError as error:

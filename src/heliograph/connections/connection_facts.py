@@ -1,4 +1,4 @@
-"""A connection as rows of name and text, to tell two versions of it apart (F10). No secret, no path and no query is among them (C5)."""
+"""A connection as rows of name and text, for comparing versions (F10). They contain no secret, path or query (C5)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ CLIENT_AUTHS: Final[Mapping[ClientAuth, Promise]] = {
 
 
 def facts(of: Connection, *, whole: bool) -> dict[str, str]:
-    """What it says, by the names of its form; what is not filled is left out. whole: also what its form alone shows, to Administrators: the names it signs in with, and values of headers."""
+    """The settings, by their names in the form; empty ones are omitted. whole: includes what only its form shows, to Administrators: the
+    names it signs in with, and values of headers."""
     found = {
         _("Connection Name"): of.name,
         _("Authentication Type"): connection_words.kind(of),

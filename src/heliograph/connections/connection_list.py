@@ -1,4 +1,5 @@
-"""The Connection List (guide: Adding a Connection; N2): each connection with how it is, its last attempt and test, and the flows that use it."""
+"""The Connection List (guide: Adding a Connection; N2): each connection with its health, its last attempt and test, and the flows that use
+it."""
 
 from __future__ import annotations
 
@@ -21,20 +22,20 @@ from heliograph.store.database import Database
 from heliograph.store.registrations import folded
 
 COUNTED = 50_000
-"""Items of Retry that are counted for the list, of all connections together."""
+"""Most Retry items counted for the list, over all connections."""
 REMEMBERED = 500
-"""Entries of the audit in which one looks for who has paused."""
+"""Audit entries searched for who paused a connection."""
 MOST_HELD = 10_000
-"""Held records of a paused connection that are counted."""
+"""Most held records of a paused connection that are counted."""
 
 
 class Health(StrEnum):
-    """How a connection is, the most pressing first."""
+    """The health of a connection, most urgent first."""
 
     PAUSED = "paused"
     INCOMPLETE = "incomplete"
     LOST = "lost"
-    """Its OAuth2 access was taken back, or nobody has connected yet."""
+    """Its OAuth2 access was revoked, or nobody has connected yet."""
     RESTS = "rests"
     REFUSES = "refuses"
     REACHED = "reached"
@@ -52,7 +53,7 @@ _OF_TEST = {
 
 @dataclass(frozen=True, slots=True)
 class ConnectionListFilter:
-    """What is asked for. text: of its name, its host and the flows that use it."""
+    """The filters. text: in its name, its host or the flows that use it."""
 
     text: str = ""
     auth: Auth | None = None
@@ -61,7 +62,7 @@ class ConnectionListFilter:
 
 @dataclass(frozen=True, slots=True)
 class LastAttempt:
-    """The last attempt over a connection. at: microseconds; took: microseconds; category: of its failure."""
+    """The last attempt over a connection. at, took: microseconds; category: of its failure."""
 
     at: int
     took: int
@@ -76,7 +77,7 @@ class LastAttempt:
 
     @property
     def left(self) -> bool:
-        """Whether it says something of the target: what never fitted the mapping does not."""
+        """True if it says something about the target: a record that did not fit the mapping was never sent."""
         return self.state is not ActionState.VALIDATION
 
 
@@ -92,7 +93,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
-    """One connection. tested: when (microseconds) and with which result; flows: (id, name); waiting, failed: its items in Retry."""
+    """One connection. tested: when (microseconds), and the result; flows: (id, name); waiting, failed: its Retry items."""
 
     id: int
     connection: Connection
@@ -117,7 +118,7 @@ class ConnectionRow:
 
 @dataclass
 class ConnectionList:
-    """The connections of one account. In a number of statements that does not grow with them."""
+    """The connections of one account. The number of statements does not depend on how many there are."""
 
     db: Database
     account: int
@@ -126,7 +127,7 @@ class ConnectionList:
         self.config: AccountConfig = Committed(self.db).account(self.account)
 
     def rows(self, wanted: ConnectionListFilter) -> list[ConnectionRow]:
-        """The connections that are asked for, by name."""
+        """The matching connections, by name."""
         found = [row for row in self._rows() if self._matches(row, wanted)]
         return sorted(found, key=lambda row: (row.connection.name.casefold(), row.id))
 
@@ -198,7 +199,7 @@ class ConnectionList:
         }
 
     def _attempts(self, only: int | None) -> dict[int, LastAttempt]:
-        """The last attempt of each connection: one look into its index apiece."""
+        """The last attempt of each connection: one index lookup each."""
         rows = self.db.all(
             "SELECT t.connection_id, t.at, t.took, t.state, t.category, t.status, t.message FROM connection c"
             " JOIN attempt t ON t.connection_id = c.id AND t.at = (SELECT max(m.at) FROM attempt m WHERE m.connection_id = c.id)"
@@ -231,7 +232,7 @@ class ConnectionList:
         return {id: list(flows.items()) for id, flows in used.items()}
 
     def _paused_by(self, paused: Sequence[int]) -> Mapping[int, tuple[str, int]]:
-        """Who has paused these connections, and when; a 410 has nobody."""
+        """Who paused these connections, and when; none for a 410."""
         if not paused:
             return {}
         rows = self.db.all(

@@ -1,4 +1,4 @@
-"""How a connection is, in words (C3, C8)."""
+"""The state of a connection in words (C3, C8)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _LACKS: Final[Mapping[str, Promise]] = {
 
 
 def headline(row: ConnectionRow) -> str:
-    """How it is, in two or three words."""
+    """Its state in two or three words."""
     if row.health is Health.PAUSED and row.state.release_rate is not None:
         return _("Being released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
     if row.health is Health.RESTS:
@@ -65,14 +65,14 @@ def headline(row: ConnectionRow) -> str:
 
 
 def _is_silent(row: ConnectionRow) -> bool:
-    """Whether the last that was heard of it is that nothing was heard."""
+    """True if its last attempt or test got no answer."""
     if row.tested is not None and (row.attempt is None or row.tested[0] > row.attempt.at):
         return row.tested[1].finding in _SILENT
     return row.attempt is not None and row.attempt.category is Category.CONNECTION
 
 
 def note(row: ConnectionRow) -> str:
-    """What is wrong and what mends it; "" where nothing is."""
+    """What is wrong and how to fix it; "" if nothing is wrong."""
     if row.health is Health.PAUSED:
         if row.state.release_rate is not None:
             return _("What was held goes out at this rate, in its order; then the connection is open as before.")
@@ -91,7 +91,7 @@ def note(row: ConnectionRow) -> str:
 
 
 def lacking(connection: Connection) -> list[str]:
-    """What it lacks, by the names of the form."""
+    """The missing settings, by their names in the form."""
     return [str(_LACKS.get(name, name)) for name in connection.lacks if name != "connected"]
 
 
@@ -102,7 +102,7 @@ def paused(pause: Pause) -> str:
 
 
 def held(pause: Pause) -> str:
-    """ "3 held"; "" where nothing is."""
+    """ "3 held"; "" if nothing is held."""
     if not pause.held:
         return ""
     if pause.held > MOST_HELD:

@@ -1,4 +1,4 @@
-"""What a test of a connection found out, in words that a marketer understands, and what mends it (C3)."""
+"""The result of a connection's test in plain words, and how to fix it (C3)."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     Finding.NOT_FOUND: (
         gettext_lazy("%(target)s is there, but knows nothing at this address (404)."),
         gettext_lazy(
-            "Check what follows the host in the URL, letter by letter. A webhook that was deleted at the target has to be made anew there."
+            "Check what follows the host in the URL, letter by letter. A webhook that was deleted at the target must be created again there."
         ),
     ),
     Finding.METHOD: (
@@ -226,12 +226,12 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
 
 
 def step_name(step: DiagnosisStep) -> str:
-    """What a step does."""
+    """The name of a step."""
     return str(_STEPS[step])
 
 
 def mark_name(mark: StepMark) -> str:
-    """How a step went."""
+    """The result of a step."""
     return str(_MARKS[mark])
 
 
@@ -255,7 +255,7 @@ def summary(report: DiagnosisReport) -> str:
 
 
 def wrong(report: DiagnosisReport) -> str:
-    """What is wrong; "" where nothing is."""
+    """What is wrong; "" if nothing is."""
     return _filled(report, 0)
 
 
@@ -267,7 +267,7 @@ def field_of(report: DiagnosisReport) -> str:
 
 
 def remedy(report: DiagnosisReport) -> str:
-    """What mends it; "" where nothing is wrong."""
+    """How to fix it; "" if nothing is wrong."""
     if report.verdict is DiagnosisVerdict.REACHED:
         if not report.tries_credentials:
             return _("To see what it answers, enter a Test Connection URL, or send a sample.")

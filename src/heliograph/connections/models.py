@@ -1,4 +1,4 @@
-"""Connections (C1-C8). What a row is: `setup.models.configured`."""
+"""Connections (C1-C8). `setup.models.configured` describes the rows."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What pages and commands send themselves (Save & Test, access tokens): one sender for the process, and what each account may reach.
+"""Outbound requests of pages and commands (Save & Test, access tokens): one sender per process, and the networks each account may reach.
 
-No transaction may be open meanwhile: it would hold the write gate, or a session, for as long as somebody else's server takes.
+No transaction may be open meanwhile: it would hold the write gate, or a session, for as long as another server takes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _senders: list[Sender] = []
 
 
 def sender() -> Sender:
-    """The sender of this process, made when it is first asked for, and again where it has died."""
+    """The sender of this process, created on first use, and again if it has died."""
     with _lock:
         while _senders and not _senders[0].alive:
             _senders.pop()
@@ -43,7 +43,7 @@ def _died(error: BaseException) -> None:
 
 
 def policy(account: int | None) -> Policy:
-    """What the operator allowed all accounts, and this one where one is named, beyond public addresses (C6)."""
+    """What the operator allowed all accounts, and the given one, beyond public addresses (C6)."""
     everyone: Policy = settings.HELIOGRAPH.everyones_policy
     if account is None:
         return everyone

@@ -1,4 +1,5 @@
-"""The presets that ship, read from their files in `connections/presets` (B3). Without Django, so that the reference can be made from them, too."""
+"""The presets that ship, read from their files in `connections/presets` (B3). Free of Django, so that the reference can be generated from
+them too."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The job that releases what a paused connection held, at a chosen rate (C8; ARCHITECTURE.md, rule 6).
 
-The worker keeps the rate, as it keeps every limit; the job gives it leave for a few seconds at a time, counts, and opens the connection once
-nothing is held any more. Killed, paused or stopped, it leaves a connection that holds; taken up again, it goes on counting where it was.
+The worker keeps the rate, like every limit. The job renews a permission of a few seconds, counts, and opens the connection once nothing is
+held any more. If it is killed, paused or cancelled, the connection pauses again; resumed, it continues counting where it was.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from heliograph.store.database import Database, of_django
 
 KIND = "release"
 EVERY = 1.0
-"""Seconds between two looks."""
+"""Seconds between two turns."""
 LEAVE = 5_000_000
-"""Microseconds for which the worker may go on without hearing from the job."""
+"""Microseconds for which the worker may continue without hearing from the job."""
 SETTLED = 30_000_000
-"""Microseconds after which no attempt that began is still without its row: twice the longest timeout's lease."""
+"""Microseconds after which every attempt that began has its row: twice the longest timeout's lease."""
 COUNTING = 0.02
-"""Share of the time that counting what is still held may take."""
+"""Share of the time that counting held lanes may take."""
 
 
 def kind() -> JobKind:
@@ -39,7 +39,7 @@ class Releasing:
     def __init__(self, job: Job) -> None:
         self._account, self._connection = job.account_id, int(job.parameters["connection"])
         self._cursor: dict[str, Any] = dict(job.cursor)
-        self._waited = threading.Event()  # never set: a wait that needs no clock
+        self._waited = threading.Event()  # never set: used only to wait
         self._first = True
         self._count_again = 0.0
 
@@ -63,10 +63,10 @@ class Releasing:
         return done, cursor["held"]
 
     def write(self, db: Database, chunk: tuple[int, int]) -> ChunkResult:
-        """Gives leave for a while, or ends the release."""
+        """Renews the permission, or ends the release."""
         done, held = chunk
         state, why = connection_states.state_of(db, self._account, self._connection)
-        if not state.paused or state.release_rate is None:  # resumed, paused anew, or gone by a 410
+        if not state.paused or state.release_rate is None:  # resumed, paused anew, or stopped by a 410
             return ChunkResult(self._cursor, done, done + held, result={"paused": state.paused, "why": why}, finished=True)
         if not connection_states.is_anything_due(db, self._connection, db.now()):
             connection_states.resume(db, self._account, self._connection)
@@ -75,4 +75,4 @@ class Releasing:
         return ChunkResult(self._cursor, done, done + held)
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Does nothing: nothing is open."""

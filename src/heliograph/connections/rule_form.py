@@ -1,9 +1,9 @@
-"""A response rule as a form: read from a post, changed by its buttons, and the other way round (C7).
+"""A response rule as a form: parsed from a post, changed by its buttons, and built from a rule's body (C7).
 
     c0.then, c0.lead, c0.category, c0.says, c0.shows, c0.retry_after, c0.renew    the first clause
     c0.0.in, c0.0.name, c0.0.how, c0.0.values                                     its first condition; values stand one a line
 
-It holds whatever was typed: only `domain.connection.response_rule` says what a rule may be.
+It contains whatever was typed: only `domain.connection.response_rule` validates rules.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ READ_CLAUSES, READ_CONDITIONS = 3 * MAX_CLAUSES, 3 * MAX_CONDITIONS
 
 @dataclass(slots=True)
 class Looks:
-    """A condition as it is typed. values: one a line."""
+    """A condition as typed. values: one a line."""
 
     place: str = ReplyPlace.STATUS.value
     name: str = ""
@@ -42,7 +42,7 @@ class Looks:
 
 @dataclass(slots=True)
 class Says:
-    """A clause as it is typed."""
+    """A clause as typed."""
 
     conditions: list[Looks] = field(default_factory=lambda: [Looks()])
     then: str = Then.FAILED.value
@@ -55,7 +55,7 @@ class Says:
 
 
 def of_body(rule: Sequence[Any]) -> list[Says]:
-    """The form of a rule's body, which is one that was read or proposed before."""
+    """The form of a rule's body that was read or proposed before."""
     return [
         Says(
             [_looks(each) for each in clause["if"]],
@@ -78,7 +78,7 @@ def _looks(body: Mapping[str, Any]) -> Looks:
 
 
 def to_body(clauses: Sequence[Says]) -> list[dict[str, object]]:
-    """The rule's body, to be checked by `connections.answers.checked`."""
+    """The rule's body, to be validated by `connections.answers.checked`."""
     out: list[dict[str, object]] = []
     for clause in clauses:
         body: dict[str, object] = {"if": [_condition(each) for each in clause.conditions], "then": clause.then}
@@ -110,7 +110,7 @@ def _condition(looks: Looks) -> dict[str, object]:
 
 
 def read(post: Mapping[str, str]) -> list[Says]:
-    """The clauses of a post, in their order."""
+    """The clauses of a post, in order."""
     clauses = []
     for i in range(READ_CLAUSES):
         if f"c{i}.then" not in post:
@@ -140,7 +140,7 @@ def read(post: Mapping[str, str]) -> list[Says]:
 
 
 def changed(clauses: list[Says], do: str) -> bool:
-    """Does what one of the form's own buttons says: "add", "up 1", "down 1", "drop 1", "more 1", "less 1 0". Whether it was one."""
+    """Performs one of the form's own buttons: "add", "up 1", "down 1", "drop 1", "more 1", "less 1 0". Returns whether it was one."""
     what, *numbers = do.split()
     if not all(number.isascii() and number.isdigit() and len(number) < 3 for number in numbers):
         return False

@@ -13,7 +13,7 @@ from heliograph.domain.delivery.retry_policy import Category
 
 
 def sentences(rule: Rule) -> list[str]:
-    """One sentence a clause, in their order: the first that fits decides."""
+    """One sentence per clause, in order: the first that matches decides."""
     return [sentence(clause) for clause in rule]
 
 
@@ -24,7 +24,7 @@ def sentence(clause: Clause) -> str:
 
 
 def condition(each: Condition) -> str:
-    """One look at an answer, in words."""
+    """A condition in words."""
     where = place(each)
     values = _or([f"“{value}”" if each.place is not ReplyPlace.STATUS else value for value in each.values])
     match each.how, each.unless:
@@ -66,7 +66,7 @@ def nothing_at(number: int, each: Condition, *, is_json: bool) -> str:
 
 
 def then(clause: Clause) -> str:
-    """What a clause makes of an answer."""
+    """The result of a clause."""
     if clause.then is Then.DELIVERED:
         return {
             Lead.CREATED: _("delivered, a lead was created"),

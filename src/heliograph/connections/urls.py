@@ -1,4 +1,4 @@
-"""Addresses of connections."""
+"""URLs of connections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ urlpatterns: list[URLPattern] = [
     path("signal/connections/<int:connection>/versions/", connection_versions.connection_versions, name="connection-versions"),
     path("signal/connections/<int:connection>/access/", oauth.connection_access, name="connection-access"),
     path("signal/connections/<int:connection>/connect/", oauth.connect, name="oauth-connect"),
-    # Administrators of other servers enter this one: it never changes.
+    # Administrators enter this URL on other servers, so it must never change.
     path("oauth/return", oauth.oauth_return, name="oauth-return"),
     path("signal/connections/<int:connection>/rule/", response_rule.response_rule, name="connection-rule"),
 ]

@@ -1,4 +1,4 @@
-"""The vault that seals the secrets of connections: that of the installation."""
+"""The vault that encrypts the secrets of connections: the installation's."""
 
 from __future__ import annotations
 

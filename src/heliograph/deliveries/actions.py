@@ -1,4 +1,4 @@
-"""Actions and their attempts as lists and items show them."""
+"""Actions and their attempts, for lists and item pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KINDS = {kind.code: kind for kind in AttemptKind}
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action. Instants are microseconds; due None = at once or never; connection: the one that it goes, or went, to."""
+    """One action. Instants are microseconds; due None = at once or never; connection: the one it is or was sent over."""
 
     id: int
     uid: str
@@ -82,7 +82,8 @@ def action_of(row: Row) -> Action:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try. took: microseconds; status: of the response, None where there was none; state: the action's after it; numbers: versions used."""
+    """One attempt. took: microseconds; status: of the response, None if there was none; state: the action's afterwards; numbers: versions
+    used."""
 
     action: int
     n: int
@@ -98,12 +99,12 @@ class Attempt:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the target took it."""
+        """True if the target accepted it."""
         return self.state is ActionState.SUCCESS
 
 
 def attempts_of(db: Database, account: int, actions: Iterable[int]) -> dict[int, list[Attempt]]:
-    """The attempts of actions, by action, in their order."""
+    """The attempts of actions, by action, in order."""
     wanted = sorted(set(actions))
     out: dict[int, list[Attempt]] = {}
     if not wanted:

@@ -6,7 +6,7 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.domain.flow.configuration import AccountConfig
 
 MOST = 200
-"""Events that a list offers, the newest ones."""
+"""The newest events, which a list offers."""
 
 
 def event_choices(of: AccountReader) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""What the services of Insights read with: one short transaction on the reading connection, and the names of what rows only number."""
+"""How the services of Insights read: one short transaction on the read-only connection, with names for the ids in rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READ = "read"
 
 @dataclass(frozen=True, slots=True)
 class RowPerson:
-    """Whom a row is about: a registration by its code, and the name that it has today ("" for none)."""
+    """The registration a row is about: its code, and its current name ("" for none)."""
 
     code: str
     name: str
@@ -29,7 +29,7 @@ class RowPerson:
 
 @dataclass
 class AccountReader:
-    """One account, read through one connection. Names are today's: what has been deleted since keeps its last one."""
+    """One account, read through one connection. Names are current; deleted things keep their last one."""
 
     db: Database
     account: int
@@ -40,29 +40,29 @@ class AccountReader:
 
     @cached_property
     def config(self) -> AccountConfig:
-        """The account's configuration of now."""
+        """The account's current configuration."""
         return self.source.account(self.account)
 
     def events(self, ids: Iterable[int]) -> dict[int, EventConfig]:
-        """Configuration of events of this account, by id."""
+        """The configuration of the account's events, by id."""
         return {id: event for id, event in self.source.events(set(ids)).items() if event.account == self.account}
 
     def people(self, ids: Iterable[int | None]) -> dict[int, RowPerson]:
-        """Registrations by id. One that was erased is not in it."""
+        """Registrations by id. Erased ones are absent."""
         wanted = sorted({id for id in ids if id is not None})
         rows = self._rows("SELECT id, code, name FROM registration", wanted)
         return {id: RowPerson(code, name) for id, code, name in rows}
 
     def flow_names(self, ids: Iterable[int]) -> dict[int, str]:
-        """Flows by id, deleted ones too."""
+        """Names of flows by id, including deleted ones."""
         return self._names("flow", set(ids), {id: flow.name for id, flow in self.config.flows.items()})
 
     def connection_names(self, ids: Iterable[int]) -> dict[int, str]:
-        """Connections by id, deleted ones too."""
+        """Names of connections by id, including deleted ones."""
         return self._names("connection", set(ids), {id: connection.name for id, connection in self.config.connections.items()})
 
     def changes(self, ids: Iterable[int]) -> dict[int, tuple[Change | None, tuple[int, int, int, int]]]:
-        """Changes of this account by id, with (account, event, account version, event version); None where their content is gone (X6)."""
+        """Changes of this account by id, with (account, event, account version, event version); None if their content is gone (X6)."""
         found = read_changes(self.db, sorted(set(ids)))
         return {id: (change, of) for id, (change, of) in found.items() if of[0] == self.account}
 

@@ -1,4 +1,4 @@
-"""The request and the response of an attempt as they were kept, secrets masked (C5: shown as text, never rendered)."""
+"""The stored request and response of an attempt, with secrets masked (C5: shown as text, never rendered)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN_BODY = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One attempt's request and response; empty where nothing left, or where the content is no longer kept. timings: milliseconds by step."""
+    """One attempt's request and response; empty if nothing was sent, or if the content is no longer stored. timings: milliseconds by step."""
 
     method: str = ""
     url: str = ""
@@ -31,11 +31,11 @@ class Exchange:
 
     @property
     def sent(self) -> bool:
-        """Whether there is a request to show."""
+        """True if there is a request to show."""
         return bool(self.method)
 
     def json_rows(self) -> list[tuple[str, str]] | None:
-        """Keys of a flat JSON object with their values as JSON; None for anything else."""
+        """The keys of a flat JSON object with their values as JSON; None for anything else."""
         try:
             found = json.loads(self.request_body)
         except (ValueError, RecursionError):
@@ -45,14 +45,14 @@ class Exchange:
         return [(key, json.dumps(value, ensure_ascii=False)) for key, value in found.items()]
 
     def pretty_body(self) -> str:
-        """The request's body, JSON laid out in lines."""
+        """The request's body, with JSON indented."""
         try:
             return json.dumps(json.loads(self.request_body), indent=2, ensure_ascii=False)[:SHOWN_BODY]
         except (ValueError, RecursionError):
             return self.request_body[:SHOWN_BODY]
 
     def curl(self) -> str:
-        """A command that sends the same, for a shell; what is secret has to be filled in."""
+        """A shell command that sends the same request; secrets must be filled in."""
         parts = [f"curl -X {self.method} {shlex.quote(self.url)}"]
         parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in self.request_headers]
         if self.request_body:
@@ -61,7 +61,7 @@ class Exchange:
 
 
 def exchanges(db: Database, account: int, actions: Iterable[int]) -> dict[tuple[int, int], Exchange]:
-    """What is kept of attempts, by (action, n)."""
+    """The stored exchanges of attempts, by (action, n)."""
     wanted = sorted(set(actions))
     if not wanted:
         return {}
@@ -73,7 +73,7 @@ def exchanges(db: Database, account: int, actions: Iterable[int]) -> dict[tuple[
 
 
 def exchange(request: str, response: str) -> Exchange:
-    """An exchange from its two JSON texts, read without trust: what is not there, or of another shape, is left empty."""
+    """Parses an exchange from its two JSON texts, defensively: missing or unexpected parts are left empty."""
     asked, answered = _object(request), _object(response)
     return Exchange(
         method=_text(asked.get("method")),
@@ -110,7 +110,7 @@ def _headers(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def _timings(value: object) -> dict[str, int]:
-    """Seconds as they were measured; name, connect and tls are steps, total counts from the start."""
+    """Durations converted from measured seconds; name, connect and tls are steps, total counts from the start."""
     if not isinstance(value, dict):
         return {}
     seconds = {name: float(found) for name, found in value.items() if isinstance(found, (int, float)) and not isinstance(found, bool)}

@@ -1,4 +1,5 @@
-"""Submit to Retry Queue, sync now and Send this one now: what people can do about deliveries (D8, X5). The same calls for pages, REST and commands."""
+"""Submit to Retry Queue, sync now and Send this one now: what people can do about deliveries (D8, X5). The same calls for pages and
+commands."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from heliograph.store.queue.enqueue import Order, enqueue, orders_for
 from heliograph.store.queue.figures import put_deltas
 
 AT_ONCE = 500
-"""Items that one call submits; a group that is larger is submitted in several."""
+"""Most items submitted by one call; larger groups are submitted in several."""
 
 
 class NothingToSync(HeliographError):
@@ -34,20 +35,21 @@ class NothingToSync(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What came of it. done: items at the front; refused: a sentence by item key."""
+    """The result. done: items at the front; refused: a sentence by item key."""
 
     done: tuple[str, ...]
     refused: dict[str, str]
 
 
 def submit(account: int, keys: Sequence[str]) -> Submitted:
-    """Puts items (a12, r34) at the front of their connections' queues, in one transaction. What is no item of the account is refused."""
+    """Puts items (a12, r34) at the front of their connections' queues, in one transaction. Keys that are not the account's items are
+    refused."""
     actions, runs = _numbers(keys, "a"), _numbers(keys, "r")
     with transaction.atomic():
         db = of_django(connection)
         config = Committed(db).account(account)
         does = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
-        # Runs before lanes, as where they are judged again.
+        # Runs before lanes, in the same order as when they are reconsidered.
         said = {f"r{id}": text for id, text in submissions.submit_runs(db, account, runs).items()}
         said |= {f"a{id}": text for id, text in submissions.submit(db, account, actions, lambda id: does.get(id, Does.UPDATES)).items()}
     return Submitted(tuple(key for key, text in said.items() if not text), {key: text for key, text in said.items() if text})
@@ -66,9 +68,9 @@ def _numbers(keys: Sequence[str], kind: str) -> list[int]:
 
 
 def sync_now(account: int, registration: int) -> list[int]:
-    """Sends a registration as it is now to every destination whose flow takes it; the connections that it goes to, one per action.
+    """Sends a registration's current state to every destination whose flow accepts it. Returns the connections, one per action.
 
-    New actions, each naming the last one that went there (D1). Raises NothingToSync with a sentence.
+    Creates new actions, each of which names the last one sent there (D1). Raises NothingToSync with a sentence.
     """
     with transaction.atomic():
         db = of_django(connection)
@@ -86,7 +88,7 @@ def sync_now(account: int, registration: int) -> list[int]:
 
 
 def _latest(db: Database, account: int, registration: int) -> tuple[Change, int]:
-    """The registration's own last change, which holds its present state, and its event."""
+    """The registration's own last change, which contains its current state, and its event."""
     rows = db.all(
         f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND c.subject_id = :registration AND c.registration_id = :registration"
         " ORDER BY c.version DESC LIMIT 1",
@@ -103,10 +105,10 @@ def _latest(db: Database, account: int, registration: int) -> tuple[Change, int]
 
 
 def send_now(account: int, flow: int, change: int) -> list[int]:
-    """Sends one change by one flow, by hand: to every destination of it; the connections that it goes to.
+    """Sends one change through one flow, by hand: to all its destinations. Returns the connections.
 
-    A new action each, as for sync now: its first attempt, its retries and its order are those of any other. The flow has to be on and complete and
-    to take the change; one that was recorded without being judged counts as if it had been. Raises NothingToSync with a sentence.
+    Creates new actions, as for sync now: with the usual first attempt, retries and order. The flow must be active and complete, and must
+    accept the change; a change that was recorded without evaluation is treated like any other. Raises NothingToSync with a sentence.
     """
     with transaction.atomic():
         db = of_django(connection)
@@ -168,7 +170,7 @@ def _orders_of(
 
 
 def _last(db: Database, destination: int, subject: int) -> int | None:
-    """The last action of this subject there."""
+    """The subject's last action at this destination."""
     rows = db.all(
         "SELECT max(a.id) FROM action a JOIN lane l ON l.id = a.lane_id WHERE l.destination_id = :destination AND l.subject_id = :subject",
         {"destination": destination, "subject": subject},

@@ -1,4 +1,4 @@
-"""Why, or why not (F9): the gates of a flow for one change, by the configuration that was in force when it was recorded."""
+"""Why, or why not (F9): the gates of a flow for one change, according to the configuration in force when it was recorded."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ TAG_FIELDS = (EVENT_TAGS, ATTENDEE_TYPE_TAGS)
 """Filter fields whose values are ids of tags."""
 
 _UNASKED = {GateName.FILTERS: gettext_lazy("The flow has no filters."), GateName.ACTIVATION: gettext_lazy("The flow asks for no tags.")}
-"""What is said of a gate that asks for nothing."""
+"""The texts for gates without conditions."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateRow:
-    """One gate as components/gates.html shows it. state: passed, stopped, wait, unread. note: said instead of what was wanted and what was."""
+    """One gate for components/gates.html. state: passed, stopped, wait, unread. note: shown in place of the wanted and actual values."""
 
     name: str
     state: str
@@ -48,9 +48,9 @@ class GateRow:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The flow's sentence with its chips marked, the answer in one sentence, and the gates.
+    """The flow's sentence with marked chips, the answer in one sentence, and the gates.
 
-    stopped: the gate that stopped it, None = none did; curable: it did so for want of a tag.
+    stopped: the gate that stopped the change, None = none; curable: it stopped for lack of a tag.
     """
 
     sentence: Sequence[sentence.SentencePart]
@@ -63,7 +63,8 @@ class Why:
 
 
 def why(reading: AccountReader, change: Change, flow_id: int, account_version: int, event_id: int, event_version: int) -> Why | None:
-    """Why a flow took a change or did not, by the configuration of these versions (0: of today); None where the flow did not exist yet."""
+    """Why a flow accepted a change or did not, by the configuration of these versions (0: the current one); None if the flow did not exist
+    yet."""
     account = reading.source.account(reading.account, account_version or None)
     event = reading.source.event(event_id, event_version or None)
     flow = account.flows.get(flow_id)
@@ -228,7 +229,7 @@ def _tags_or_words(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
     return shown(gate.actual)
 
 
-def _nothing(gate: GateResult) -> str:
+def _empty_gate_text(gate: GateResult) -> str:
     return _("no tag") if gate.name is GateName.ACTIVATION else _("empty")
 
 

@@ -1,6 +1,7 @@
-"""What happened, in words of events and people: the sentences of the feed, of Retry and of the timeline.
+"""What happened, in words about events and people: the sentences of the feed, of Retry and of the timeline.
 
-Services give facts, pages say them here. Everything goes through gettext; names of tags, statuses, flows and connections are the account's.
+Services return facts; pages turn them into words here. Everything goes through gettext; names of tags, statuses, flows and connections are
+the account's.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon_to_the_second
 
 type Toned = tuple[str, str]
-"""A tone of components/status.html, and the word."""
+"""A tone of components/status.html, and a word."""
 
 TONES = {QueueStatus.RETRY: "wait", QueueStatus.ERROR: "wait", QueueStatus.FAILED: "failed", QueueStatus.DONE: "quiet"}
 
 
 def isolated(name: str) -> str:
-    """A name within a sentence. Written from right to left it would take a number or a stop that follows it to its other side (UAX #9)."""
+    """A name within a sentence, isolated: a right-to-left name would otherwise move a following number or full stop to its other side (UAX
+    #9)."""
     return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}" if any(bidirectional(c) in ("R", "AL") for c in name) else name
 
 
@@ -40,7 +42,7 @@ def isolated(name: str) -> str:
 
 
 def happened(change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
-    """What a change was, as a part of a sentence: "status became Cancelled"."""
+    """A change as a part of a sentence: "status became Cancelled"."""
     if change is None or event is None:
         return _("changed; the details are no longer kept")
     if change.facets & Facet.CREATED:
@@ -77,7 +79,7 @@ def _status(id: int, account: AccountConfig, event: EventConfig) -> str:
 
 
 def with_tags(name: str, tags: Iterable[int], account: AccountConfig) -> str:
-    """A status with the tags that it carries: "New (tagged New)", "Press hold (no tag)"."""
+    """A status with its tags: "New (tagged New)", "Press hold (no tag)"."""
     labels = [account.tags[tag].label for tag in sorted(tags) if tag in account.tags]
     if not labels:
         return _("%(name)s (no tag)") % {"name": name}
@@ -85,7 +87,7 @@ def with_tags(name: str, tags: Iterable[int], account: AccountConfig) -> str:
 
 
 def diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tuple[str, str, str]]:
-    """What changed: (field, before, after), "" for empty. Of a creation, all that it came with."""
+    """The differences: (field, before, after), "" for empty. For a creation, everything it contained."""
     if change.kind is SubjectKind.SESSION_REGISTRATION and change.session:
         session = event.sessions.get(change.session.session)
         old = change.before.get("session_status")
@@ -181,7 +183,7 @@ def shown(value: object) -> str:
 
 
 def saved_by(mark: str, names: dict[str, str]) -> str:
-    """Who saved a change: a user's name, or what the mark says ("import 12")."""
+    """Who saved a change: a user's name, or another actor in words ("import 12")."""
     if mark in names:
         return _("by %(name)s, by hand") % {"name": names[mark]}
     kind, _colon, number = mark.partition(":")
@@ -199,7 +201,7 @@ def saved_by(mark: str, names: dict[str, str]) -> str:
 
 
 def did(action: Action, attempt: Attempt | None, connection: str) -> str:
-    """What became of an action, in one sentence."""
+    """The result of an action, in one sentence."""
     where = {"connection": isolated(connection)}
     if action.state is ActionState.SUPERSEDED:
         return _("Not needed any more: a newer change was sent first.")
@@ -253,7 +255,7 @@ def refusal(connection: str, status: int, said: str = "") -> str:
 
 
 def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
-    """A cause in one sentence; message: what was kept of it, for a cause that has no words of its own."""
+    """A cause in one sentence; message: what was stored with it, for a cause without words of its own."""
     words = CAUSES.get(cause) if cause else None
     if words is None:
         return f"{message.rstrip('.')}." if message else _("It failed.")
@@ -261,7 +263,7 @@ def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
 
 
 def state_of(action: Action) -> Toned:
-    """Where an action is, in a word or two."""
+    """The state of an action, in a word or two."""
     match action.state:
         case ActionState.SUCCESS:
             return "success", _("Success")
@@ -278,7 +280,7 @@ def state_of(action: Action) -> Toned:
 
 
 def attempt_state(attempt: Attempt) -> Toned:
-    """What came of one try."""
+    """The result of one attempt."""
     if attempt.succeeded:
         return "success", _("Delivered")
     if attempt.state is ActionState.VALIDATION:
@@ -287,7 +289,7 @@ def attempt_state(attempt: Attempt) -> Toned:
 
 
 def attempt_name(attempt: Attempt, number: int) -> str:
-    """Which try it was; number: of the automatic retries so far."""
+    """Which attempt it was; number: of the automatic retries so far."""
     match attempt.kind:
         case AttemptKind.FIRST:
             return _("First attempt")
@@ -298,7 +300,7 @@ def attempt_name(attempt: Attempt, number: int) -> str:
 
 
 def origin_of(action: Action) -> str:
-    """How an action came to be, where that is not the ordinary way."""
+    """How an action was created, if not in the usual way."""
     return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent by hand"), Origin.JUDGED_AGAIN: _("Judged again")}.get(action.origin, "")
 
 

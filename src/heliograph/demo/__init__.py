@@ -1,4 +1,4 @@
-"""`heliograph demo`: everything on this machine, with invented people, to look at in five minutes."""
+"""`heliograph demo`: the whole product on this machine with invented people, to be seen in five minutes."""
 
 from heliograph.demo.command import register
 

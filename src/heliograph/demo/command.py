@@ -86,12 +86,13 @@ def demo(
 
 
 def _free_port(wanted: int) -> int:
-    """The wanted port, or the first from 8700 on that is free together with its successor (operations). Raises DemoError."""
+    """`wanted` if it and the next port (operations) are free, else the first such port from 8700 on. Raises DemoError."""
     for port in (wanted,) if wanted else range(8700, 8900, 2):
         with socket.socket() as pages, socket.socket() as operations:
             try:
                 for each in (pages, operations):
-                    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or a port that we have just closed counts as taken
+                    # otherwise a port that was just closed would count as in use
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 pages.bind(("127.0.0.1", port))
                 operations.bind(("127.0.0.1", port + 1))
             except OSError:
@@ -166,7 +167,7 @@ def _served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _wait_until_ready(port: int, child: subprocess.Popen[bytes], stop: threading.Event, timeout: float = 60) -> None:
-    """Until the pages answer. Raises DemoError."""
+    """Waits until the pages answer. Raises DemoError."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if child.poll() is not None:
@@ -200,7 +201,7 @@ def _source(path: Path) -> tuple[Any, Any]:
 
 
 def _register(account: int, stop: threading.Event) -> None:
-    """The stream of registrations: FIRST of them at once if there are none yet, then one at a time."""
+    """Sends the stream of registrations: FIRST of them at once if there are none yet, then one at a time."""
     from itertools import islice  # noqa: PLC0415
 
     from heliograph.demo.stream import Stream  # noqa: PLC0415
@@ -230,5 +231,4 @@ def _show(account: int, console: Console, stop: threading.Event) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command("demo")(demo)

@@ -1,4 +1,4 @@
-"""What the demo is set up with: one account, four events, tags, statuses, custom fields, questions, and three flows."""
+"""The contents of the demo: one account, four events, tags, statuses, custom fields, questions, and three flows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Event:
     location: str
     types: tuple[str, ...]
     sessions: tuple[tuple[str, str], ...] = ()
-    # custom status -> tag; None: left untagged on purpose, so that there is something to find and to mend
+    # custom status -> tag; None: deliberately untagged, so that there is something to find and fix
     statuses: tuple[tuple[str, StatusClass, str | None], ...] = ()
     tags: tuple[str, ...] = ()
     vip: bool = False
@@ -102,7 +102,7 @@ _EVENTS = (
 
 
 def make_account(retry_intervals: dict[str, list[float]] | None = None) -> Account:
-    """Makes the account with everything but its flows. retry_intervals: seconds by category (D5); the demo's are short."""
+    """Creates the account with everything except its flows. retry_intervals: seconds by category (D5); the demo's are short."""
     account = create_account(ACCOUNT, by=BY)
     if retry_intervals is not None:
         account.retry_intervals = retry_intervals

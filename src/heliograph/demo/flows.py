@@ -22,7 +22,7 @@ SLACK, CRM, BADGES = "Slack", "Sales CRM", "Badge printer"
 
 
 def connect(account: int, port: int) -> None:
-    """Makes the three connections, or points them to the receiver's port of this start."""
+    """Creates the three connections, or points them to the receiver's current port."""
     base = f"http://127.0.0.1:{port}"
     wanted = (
         ConnectionFacts({"name": SLACK, "auth": Auth.OPEN.value, "content_type": ContentType.JSON.value}, url=base + receiver.SLACK),
@@ -50,7 +50,7 @@ def connect(account: int, port: int) -> None:
 
 
 def make_flows(account: int) -> None:
-    """Makes mappings and flows; the connections are there."""
+    """Creates mappings and flows; the connections exist already."""
     with saving(account, by=BY, whole_account=True) as s:
         tags = {tag.name: tag.pk for tag in Tag.objects.all()}
         connections = {row.name: row.pk for row in Connection.objects.all()}

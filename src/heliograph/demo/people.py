@@ -1,4 +1,4 @@
-"""Invented people of the demo, in many scripts; example domains only."""
+"""The demo's invented people, in many scripts; only example domains."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Attendee(NamedTuple):
-    """Somebody who registers."""
+    """A person who registers."""
 
     first: str
     last: str

@@ -1,4 +1,4 @@
-"""The demo's three targets on loopback: "Slack", "CRM" and "badge printer", each with the troubles that its kind has."""
+"""The demo's three targets on loopback: "Slack", "CRM" and "badge printer", each with typical troubles of its kind."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 from urllib.parse import parse_qs
 
 SLACK, CRM, BADGES = "/services/T0DEMO/B0DEMO/no-secret-at-all", "/api/leads", "/print"
-# Share of requests that meet a trouble; the badge printer is having a bad day, so that Retry has something to show.
+# Share of requests that meet a trouble; the badge printer has a bad day, so that Retry has something to show.
 TROUBLE = {SLACK: 0.12, CRM: 0.12, BADGES: 0.7}
 MOST_BODY = 1_000_000
 
 
 @dataclass(slots=True)
 class DemoTargets:
-    """What they do next. `troubled` can be switched off, so that everything goes through."""
+    """The targets' behaviour. Set `troubled` to False and everything succeeds."""
 
     troubled: bool = True
     taken: Counter[str] = field(default_factory=Counter)
@@ -33,7 +33,7 @@ class DemoTargets:
         self._random = random.Random(self.seed)  # noqa: S311 -- a story, not a secret
 
     def answer(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes] | None:
-        """(status, headers, body) of the answer to a request; None = the connection is dropped."""
+        """(status, headers, body) of the answer to a request; None: drop the connection."""
         with self._lock:
             meets_trouble = self.troubled and self._random.random() < TROUBLE.get(path, 0)
             which = self._random.random()
@@ -125,7 +125,7 @@ class _DemoServer(ThreadingHTTPServer):
 
 
 def start(targets: DemoTargets) -> int:
-    """Serves the targets from a daemon thread; the port on 127.0.0.1."""
+    """Serves the targets from a daemon thread. Returns the port on 127.0.0.1."""
     server = _DemoServer(targets)
     threading.Thread(target=server.serve_forever, name="demo receiver", daemon=True).start()
     return int(server.server_address[1])

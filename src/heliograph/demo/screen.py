@@ -1,4 +1,4 @@
-"""What the demo's terminal shows, live: what was recorded, delivered, not triggered and retried."""
+"""The demo's live terminal output: what was recorded, delivered, not triggered and retried."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from heliograph.recording.contents import read_changes
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
 
-MOST_LINES = 200  # of one kind a look; a burst is shown as it comes
+MOST_LINES = 200  # per kind and look; a burst is shown as it arrives
 STYLES = {
     "recorded": "bold",
     "delivered": "green",
@@ -42,7 +42,7 @@ class ScreenLine:
 
 @dataclass(slots=True)
 class Screen:
-    """Reads what is new since the last look and prints it. db: a read-only connection of its own."""
+    """Reads what is new since the last look and prints it. db: its own read-only connection."""
 
     db: Database
     source: ConfigSource
@@ -54,13 +54,13 @@ class Screen:
     _attempt: int = 0
 
     def skip(self) -> None:
-        """Begins with what happens from now on."""
+        """Starts with what happens from now on."""
         ((self._change,),) = self.db.all("SELECT COALESCE(MAX(id), 0) FROM change")
         ((self._run,),) = self.db.all("SELECT COALESCE(MAX(id), 0) FROM run")
         ((self._attempt,),) = self.db.all("SELECT COALESCE(MAX(id), 0) FROM attempt")
 
     def look(self) -> int:
-        """Prints what is new, in the order in which it happened; how many lines."""
+        """Prints what is new, in order. Returns how many lines."""
         lines = sorted([*self._changes(), *self._not_triggered(), *self._attempts()], key=lambda line: line.at)
         zone = ZoneInfo(self.timezone)
         for line in lines:

@@ -1,4 +1,4 @@
-"""Registrations as they come in on a busy day: people register, are confirmed, change their mind, arrive, get a badge."""
+"""Registrations as they arrive on a busy day: people register, are confirmed, change their mind, arrive, get a badge."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPES = {
 }
 SESSIONS = {"SUMMIT-26": ("KEYNOTE", "WORKSHOP-A"), "FORUM-26": ("ROUNDTABLE",)}
 DIETS = ("Vegan", "Vegetarian", "Gluten free", "Kosher", "Halal")
-# What a registration does next, by where it is; the last of each row ends it.
+# What a registration does next, by its state; the last of each row ends it.
 NEXT = {
     "New": ("Pre-Registered", "Registered - invoice", "Waitlist Hold", "Invited by partner", "Cancelled"),
     "Waitlist Hold": ("Pre-Registered", "Cancelled"),
@@ -44,7 +44,7 @@ class Stream:
     """An endless, believable sequence of registration documents (I2). seed: the same seed gives the same day."""
 
     seed: int = 26
-    made: int = 0  # registrations made before: numbers go on from there
+    made: int = 0  # registrations created earlier: numbers continue from there
     _random: random.Random = field(init=False)
     _known: list[_KnownRegistration] = field(default_factory=list)
 
@@ -82,7 +82,7 @@ class Stream:
         profile: dict[str, Any] = {
             "first_name": p.first,
             "last_name": p.last,
-            "email": "" if self._random.random() < 0.06 else p.mail,  # some leave it out: a required field is missing then
+            "email": "" if self._random.random() < 0.06 else p.mail,  # some omit it: then a required field is missing
             "organization": p.organization,
             "position": p.position,
             "country": p.country,

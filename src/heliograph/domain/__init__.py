@@ -1,1 +1,1 @@
-"""The rules, pure: standard library only, no clock, no I/O, no randomness."""
+"""The rules, pure: only the standard library, no clock, no I/O, no randomness."""

@@ -1,4 +1,4 @@
-"""The root of every error of ours."""
+"""The base class of all our errors."""
 
 from __future__ import annotations
 

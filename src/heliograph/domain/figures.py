@@ -1,4 +1,4 @@
-"""What the numbers of Insights mean (X1-X3).
+"""The definitions of the figures of Insights (X1-X3).
 
 The hot path never counts: with each fact it appends a `Delta`, whose minute is the measure's own time:
 
@@ -7,8 +7,8 @@ The hot path never counts: with each fact it appends a `Delta`, whose minute is 
                                                           LEADS_CREATED LEADS_UPDATED, where a response rule tells (C7)
     charts              the attempt, the failure          RETRIED ATTEMPTS_OK ATTEMPTS_FAILED ABANDONED VALIDATION_ERRORS
 
-A figure is the sum of its deltas in a period. `count` says the same from the rows themselves: what a drill-down lists, and what tests compare with.
-Instants are microseconds, minutes count from the epoch.
+A figure is the sum of its deltas in a period. `count` computes the same from the rows themselves: what a drill-down lists, and what tests
+compare with. Instants are microseconds, minutes count from the epoch.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
 
 REPLAYED = 100
-"""Added to the number of an action, attempt or retry measure where the action is a replay: so replays can be left out (Y1)."""
+"""Added to the number of an action, attempt or retry measure if the action is a replay, so that replays can be excluded (Y1)."""
 
 WEBHOOKS = 1
-"""The number of the one integration that there is."""
+"""The number of the only integration."""
 
 
 class FiguresDoNotAddUp(HeliographError):
@@ -38,7 +38,7 @@ class FiguresDoNotAddUp(HeliographError):
 
 
 class Measure(IntEnum):
-    """What is counted. CHANGES carries the serials of registrations, for the distinct figures; RECORDED the facet, as its category."""
+    """What is counted. CHANGES carries the serials of registrations, for the distinct figures; RECORDED carries the facet as its category."""
 
     CHANGES = 1
     RECORDED = 2
@@ -67,7 +67,7 @@ class Measure(IntEnum):
 
 
 def mode_code(mode: Mode) -> int:
-    """The number that stands for a mode in tables."""
+    """The number of a mode in tables."""
     return 1 if mode is Mode.LIVE else 2
 
 
@@ -88,12 +88,12 @@ class Delta:
 
     @property
     def key(self) -> tuple[int, ...]:
-        """Everything but the amount and the serials."""
+        """Everything except the amount and the serials."""
         return (self.account, self.minute, self.mode, self.measure, self.flow, self.connection, self.category, self.integration)
 
 
 def merged(deltas: Iterable[Delta]) -> list[Delta]:
-    """One delta per key, sorted; what adds up to nothing is left out."""
+    """One delta per key, sorted; sums of zero are omitted."""
     sums: Counter[tuple[int, ...]] = Counter()
     serials: dict[tuple[int, ...], set[int]] = {}
     for delta in deltas:
@@ -110,7 +110,7 @@ def merged(deltas: Iterable[Delta]) -> list[Delta]:
 
 @dataclass(frozen=True, slots=True)
 class FigureKey:
-    """What the deltas of an action need to know of it. created: microseconds; mode: `mode_code`."""
+    """The action's facts that its deltas need. created: microseconds; mode: `mode_code`."""
 
     account: int
     mode: int
@@ -124,11 +124,11 @@ class FigureKey:
         return REPLAYED if self.replay else 0
 
 
-# `n` says how many equal facts a transaction has: it adds them once, together.
+# `n` is the number of equal facts in a transaction, which are added together.
 
 
 def of_activity(account: int, at: int, mode: int, facets: Facet, n: int = 1) -> Iterator[Delta]:
-    """Registration Activity: recorded changes, by facet, whether or not a flow took them."""
+    """Registration Activity: recorded changes by facet, whether or not a flow accepted them."""
     for facet in Facet:
         if facet & facets:
             yield Delta(account, at // MINUTE, mode, Measure.RECORDED, n, category=facet.value, integration=0)
@@ -141,7 +141,7 @@ def of_processed_changes(account: int, at: int, mode: int, serials: Sequence[int
 
 
 def of_run(account: int, at: int, mode: int, flow: int, *, triggered: bool, is_stuck: bool = False, n: int = 1) -> Iterator[Delta]:
-    """A run as it was first decided."""
+    """A run as first decided."""
     yield Delta(account, at // MINUTE, mode, Measure.RUNS, n, flow=flow)
     if not triggered:
         yield Delta(account, at // MINUTE, mode, Measure.NOT_TRIGGERED, n, flow=flow)
@@ -150,7 +150,7 @@ def of_run(account: int, at: int, mode: int, flow: int, *, triggered: bool, is_s
 
 
 def of_reconsidered(account: int, at: int, mode: int, flow: int, *, triggered: bool, was_open: bool, is_open: bool) -> Iterator[Delta]:
-    """A stuck run was reconsidered, submitted or ended. at: the run's first decision. Changes Processed does not move (F7)."""
+    """A stuck run was reconsidered, submitted or ended. at: the run's first decision. Changes Processed does not change (F7)."""
     if triggered:
         yield Delta(account, at // MINUTE, mode, Measure.NOT_TRIGGERED, -1, flow=flow)
     if was_open != is_open:
@@ -158,13 +158,13 @@ def of_reconsidered(account: int, at: int, mode: int, flow: int, *, triggered: b
 
 
 def of_new_action(facts: FigureKey, n: int = 1) -> Iterator[Delta]:
-    """Actions Triggered, and the action's first state."""
+    """Actions Triggered, and the action's initial state."""
     for measure in (Measure.TRIGGERED, Measure.PENDING):
         yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure + facts.offset, n, facts.flow, facts.connection)
 
 
 def of_move(facts: FigureKey, old: ActionState, new: ActionState, n: int = 1) -> Iterator[Delta]:
-    """An action's change of state, counted where the action is."""
+    """An action's change of state, counted at the action's own time."""
     if old is not new:
         for state, by in ((old, -n), (new, n)):
             measure = Measure.of_state(state) + facts.offset
@@ -172,14 +172,14 @@ def of_move(facts: FigureKey, old: ActionState, new: ActionState, n: int = 1) ->
 
 
 def of_delivery(facts: FigureKey, at: int, n: int = 1) -> Delta:
-    """First attempts that the target took: what almost all attempts are."""
+    """First attempts that the target accepted: almost all attempts are these."""
     return Delta(facts.account, at // MINUTE, facts.mode, Measure.ATTEMPTS_OK + facts.offset, n, facts.flow, facts.connection)
 
 
 def of_attempt(facts: FigureKey, attempt: Attempted, at: int) -> Iterator[Delta]:
-    """Retry Activity, Retry Processing Category, Connection Activity, Retried Abandoned, Validation Errors: by the attempt's time.
+    """Retry Activity, Retry Processing Category, Connection Activity, Retried Abandoned, Validation Errors: at the attempt's time.
 
-    A retry counts under the category that it was made for. Leads go by the action's creation, as its state does.
+    A retry counts under the category that it was made for. Leads count at the action's creation, as its state does.
     """
 
     def delta(measure: Measure, category: Category | None = None) -> Delta:
@@ -205,7 +205,7 @@ def of_attempt(facts: FigureKey, attempt: Attempted, at: int) -> Iterator[Delta]
 
 
 def of_settlement(settlement: Settlement, facts_of: dict[int, FigureKey], at: int) -> Iterator[Delta]:
-    """Everything that a settled lane, or a page's wish about it, adds. facts_of: by action."""
+    """All deltas of a settled lane, or of a page's change to it. facts_of: by action."""
     for move in settlement.moves:
         yield from of_move(facts_of[move.old.id], move.old.state, move.new.state)
     if settlement.attempt is not None:
@@ -237,7 +237,7 @@ class Figures:
     retried_by_category: dict[Category, int] = field(default_factory=dict)
     leads_created: int = 0
     leads_updated: int = 0
-    """As the targets report; a page shows "-" where no connection's rule tells (`response_rule.counts_leads`)."""
+    """As reported by the targets; a page shows "-" if no connection's rule reports them (`response_rule.counts_leads`)."""
 
     def __post_init__(self) -> None:
         parts = self.success + self.superseded + self.queued + self.failed + self.validation + self.pending
@@ -252,18 +252,18 @@ class Figures:
 
     @property
     def in_retry_queue(self) -> int:
-        """In Retry Queue. Actions that wait there, and runs stuck there."""
+        """In Retry Queue: actions that wait there, and runs stuck there."""
         return self.queued + self.stuck
 
     @property
     def pie(self) -> tuple[int, int]:
-        """Processing Status. Successes and failures: what waits in the queue has failed so far; what is pending or superseded is neither."""
+        """Processing Status: successes and failures. What waits in the queue has failed so far; pending and superseded actions are neither."""
         return self.success, self.queued + self.failed + self.validation
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as it is now. registration: None for an event's change. stuck: its Retry item is open."""
+    """A run in its current state. registration: None for an event's change. stuck: its Retry item is open."""
 
     change: int
     registration: int | None
@@ -276,7 +276,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """An action as it is now."""
+    """An action in its current state."""
 
     flow: int
     mode: int
@@ -301,7 +301,7 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `since` up to, not including, `until`; microseconds, whole minutes. mode: `mode_code`."""
+    """[since, until) in microseconds, whole minutes. mode: `mode_code`."""
 
     since: int
     until: int
@@ -317,7 +317,7 @@ class Period:
 
 
 def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], attempts: Iterable[AttemptRow]) -> Figures:
-    """The figures by their definition, from the rows."""
+    """The figures by their definition, counted from the rows."""
     mine = [r for r in runs if period.holds(r.at, r.mode)]
     made = [a for a in actions if period.holds(a.created, a.mode, replay=a.origin == Origin.REPLAY)]
     states, leads = Counter(a.state for a in made), Counter(a.lead for a in made)
@@ -346,7 +346,7 @@ def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], 
 
 
 def total(period: Period, deltas: Iterable[Delta]) -> Figures:
-    """The same figures from the deltas."""
+    """The same figures, summed from the deltas."""
     sums: Counter[int] = Counter()
     by_category: Counter[Category] = Counter()
     serials: set[int] = set()

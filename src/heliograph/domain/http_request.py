@@ -1,8 +1,9 @@
-"""What an HTTP request has to look like at any of our ports: its head, its Host and a chunked body, each with one reading (RFC 9112; rule H1, H2).
+"""The rules for HTTP requests at all our ports: the head, the Host and a chunked body, each with exactly one reading (RFC 9112; rule H1,
+H2).
 
-Three servers read our requests, and a proxy in front reads them as well. Where two readers find different ends of a request, a stranger's
-bytes become somebody else's request. So nothing is mended here: what has two readings, or none, is refused and its connection closed. That
-is stricter than RFC 9112 in what hardly anybody sends: chunk extensions, trailers, whole addresses in the first line, HTTP/1.0 without Host.
+Three servers parse our requests, and so does a proxy in front. If two parsers find different ends of a request, an attacker's bytes become
+someone else's request. So nothing is repaired: a request with two readings, or none, is refused and its connection closed. That is stricter
+than RFC 9112 about what hardly anyone sends: chunk extensions, trailers, absolute URLs in the request line, HTTP/1.0 without Host.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NamedTuple
 
 PROBLEM: Final = "urn:heliograph:problem:"
-"""How the type of every problem document begins (RFC 9457)."""
+"""The beginning of the type of every problem document (RFC 9457)."""
 PROBLEM_TYPE: Final = "application/problem+json"
 LARGEST_HEAD: Final = 32 * 1024
 MOST_HEADERS: Final = 100
@@ -23,22 +24,22 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _PHRASES: Final = {400: "Bad Request", 431: "Request Header Fields Too Large", 501: "Not Implemented"}
 METHODS: Final = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-# Possessive repeats: no head makes these look at a byte twice.
+# Possessive quantifiers: no head makes these look at a byte twice.
 _HEAD: Final = re.compile(rb"([A-Z]++) /[!\"$-~]*+ HTTP/1\.([01])\r(\n(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+)\r\n")
 _FIELD: Final = re.compile(
     rb"\n(host|content-length|transfer-encoding|content-type|content-encoding|authorization|idempotency-key|upgrade):[\t ]*+([^\r]*)"
 )
-"""The headers that a request may have once only: by them we find its end, its sender and what it is (and that it would be something else)."""
+"""Headers that a request may contain only once: they determine its end, its sender and its type (or that it should be something else)."""
 _BARE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
 _CHUNK: Final = re.compile(rb"[0-9A-Fa-f]{1,8}\Z")
 _LONGEST_LENGTH: Final = 17
 _LONGEST_SIZE: Final = 8
-"""Digits of a Content-Length, and of the size of a chunk."""
+"""Digits of a Content-Length, and of a chunk's size."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRefusal:
-    """A request that is answered by this and nothing else; its connection is closed. name: for programs; detail: for people; found: for the log."""
+    """A request that gets this answer; its connection is closed. name: for programs; detail: for people; found: for the log."""
 
     status: int
     name: str
@@ -62,8 +63,8 @@ class RequestRefusal:
 
 
 class RequestHead(NamedTuple):
-    """A head that has one reading. size: its bytes, with empty lines before it; length: those of the body, if it is not chunked; upgrade: it asks for
-    another protocol, which we have not (RFC 9110 §7.8: that is ignored)."""
+    """A head with exactly one reading. size: in bytes, including empty lines before it; length: of the body, unless it is chunked; upgrade:
+    it requests another protocol, which is ignored (RFC 9110 §7.8)."""
 
     size: int
     length: int = 0
@@ -78,7 +79,7 @@ def _malformed(detail: str) -> RequestRefusal:
 MALFORMED: Final = _malformed("This is not HTTP as RFC 9112 has it.")
 NO_HOST: Final = _malformed("A request names one Host.")
 NOT_OURS: Final = RequestRefusal(400, "host", "This Host is none of ours. Whoever runs Heliograph can allow it: HELIOGRAPH_ALLOWED_HOSTS.")
-LENGTH: Final = _malformed("Content-Length is no number.")
+LENGTH: Final = _malformed("Content-Length is not a number.")
 TWO_LENGTHS: Final = _malformed("Content-Length and Transfer-Encoding exclude each other.")
 CODING: Final = _malformed("The one Transfer-Encoding that is read is chunked, in HTTP/1.1.")
 CHUNKS: Final = _malformed("The body is not chunked as RFC 9112 has it; extensions and trailers are not taken.")
@@ -88,31 +89,31 @@ TOO_LARGE: Final = RequestRefusal(431, "head", f"The head of a request may have 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """What a Host header may say, beside the loopback names and the door's own address. names: hosts, with or without one of the ports or the
-    door's own; exact: `host:port`."""
+    """The allowed Host values, besides the loopback names and the door's own address. names: hosts, with or without a port of `ports` or
+    the door's own; exact: `host:port`."""
 
     names: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     exact: tuple[str, ...] = ()
 
     def names_at(self, host: str) -> list[str]:
-        """The names that a door at this address takes. host: without brackets; one that stands for all addresses names none."""
+        """The names that a door at this address accepts. host: without brackets; an address that means all addresses adds no name."""
         own = () if host in {"", "0.0.0.0", "::"} else (f"[{host}]" if ":" in host else host,)  # noqa: S104 -- nothing is bound here
         return sorted({name.lower() for name in (*LOOPBACK, *self.names, *own)})
 
     def at(self, host: str, port: int) -> frozenset[bytes]:
-        """Every spelling of Host that a door at this address takes, in small letters."""
+        """Every spelling of Host that a door at this address accepts, in lower case."""
         names = self.names_at(host)
         found = {*names, *self.exact, *(f"{name}:{number}" for name in names for number in (*self.ports, port))}
         return frozenset(each.lower().encode("ascii", "ignore") for each in found)
 
 
 LOCAL: Final = Hosts()
-"""The loopback names, and the door's own address."""
+"""Only the loopback names and the door's own address."""
 
 
 def host_problem(values: Sequence[bytes], ours: frozenset[bytes]) -> RequestRefusal | None:
-    """values: those of a request's Host headers, of which there has to be one. None: it is ours."""
+    """Checks the values of a request's Host headers, of which there must be exactly one. None: it is ours."""
     if len(values) != 1 or not values[0]:
         return NO_HOST
     host = values[0].strip(b" \t")
@@ -120,9 +121,9 @@ def host_problem(values: Sequence[bytes], ours: frozenset[bytes]) -> RequestRefu
 
 
 def read_head(data: bytes, ours: frozenset[bytes]) -> RequestHead | RequestRefusal | None:
-    """The head with which these bytes begin; None where it has not ended yet. ours: what Host may say, see `Hosts.at`."""
+    """The head at the start of these bytes; None if it is incomplete. ours: allowed Host values, see `Hosts.at`."""
     begin = 0
-    while data.startswith(b"\r\n", begin):  # RFC 9112 §2.2: what old clients send behind a body
+    while data.startswith(b"\r\n", begin):  # RFC 9112 §2.2: old clients send this after a body
         begin += 2
     end = data.find(b"\r\n\r\n", begin)
     if (end if end >= 0 else len(data)) > LARGEST_HEAD:
@@ -138,14 +139,14 @@ def read_head(data: bytes, ours: frozenset[bytes]) -> RequestHead | RequestRefus
 
 
 def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> RequestHead | RequestRefusal:
-    """lines: the headers, well formed, and the line feed before them."""
+    """lines: the headers, well formed, with the preceding line feed."""
     if lines.count(b"\n") > MOST_HEADERS + 1:
         return TOO_LARGE
-    found = _FIELD.findall(lines.lower())  # of those whose letters matter, no value is read here
+    found = _FIELD.findall(lines.lower())  # for the headers that matter here, case does not
     once: dict[bytes, bytes] = dict(found)
     if len(once) != len(found):
         names = [name for name, _value in found]
-        return _malformed(f"The header {next(name for name in names if names.count(name) > 1).decode()} is there twice.")
+        return _malformed(f"The header {next(name for name in names if names.count(name) > 1).decode()} occurs twice.")
     host = once.get(b"host")
     if host not in ours and (refused := host_problem(() if host is None else (host,), ours)):
         return refused
@@ -162,18 +163,18 @@ def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> Re
 
 
 class Chunks:
-    """Follows a chunked body to its end, over pieces of any size. done: its end has come."""
+    """Follows a chunked body to its end, over pieces of any size. done: the end was reached."""
 
     __slots__ = ("_left", "_line", "_state", "done")
 
     def __init__(self) -> None:
         self.done = False
         self._left = 0
-        self._line = b""  # what has come of a line
+        self._line = b""  # the beginning of a line
         self._state = self._size
 
     def feed(self, data: bytes) -> tuple[int, list[bytes]] | RequestRefusal:
-        """How many of these bytes are the body's, and what they carry. Nothing is carried of what is refused."""
+        """How many of these bytes belong to the body, and their content; or the refusal."""
         at, carried = 0, []
         while at < len(data) and not self.done:
             if self._left:
@@ -196,7 +197,7 @@ class Chunks:
         return at, carried
 
     def _may_begin(self, line: bytes) -> bool:
-        """Whether this can become a line: a size is refused at its first wrong byte, so that nobody waits for the rest."""
+        """True if this can become a valid line: a size is refused at its first wrong byte, so that nobody waits for the rest."""
         text = line.removesuffix(b"\r")
         return (not text or bool(_CHUNK.match(text))) if self._state == self._size else not text
 

@@ -1,4 +1,4 @@
-"""Numbers as forms and addresses write them."""
+"""Ids as they appear in forms and URLs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Configuration, compiled once per version and never changed after (docs/design/configuration.md, section 2; F10).
+"""Configuration, compiled once per version and never changed afterwards (docs/design/configuration.md, section 2; F10).
 
-An `AccountConfig` holds what is set up in the account (tags, statuses, fields, connections, mappings, flows), an `EventConfig`
-what is set up in one event. Both are compiled from the bodies of `config_history` rows: those in force now, or those in force
-at any earlier version, by the same code. So a decision and its later explanation read the same thing.
+An `AccountConfig` contains the account's set-up (tags, statuses, fields, connections, mappings, flows), an `EventConfig` that of one event.
+Both are compiled from the bodies of `config_history` rows, those in force now or at any earlier version, by the same code. So a decision
+and its later explanation read the same data.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from heliograph.domain.setup.tags import STANDARD_TAGS, Tag, TagKind
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One history row: which entity, its version number, its body."""
+    """One history row: the entity, its version number, its body."""
 
     kind: str  # account scope: account, tags, statuses, fields, flow, mapping, connection; event scope: event, setup
     id: int
@@ -35,7 +35,7 @@ class HistoryEntry:
 
 
 class ConfigSource(Protocol):
-    """Where configuration comes from; `store.config_cache` implements it."""
+    """A source of configuration; `store.config_cache` implements it."""
 
     def account(self, account: int, version: int | None = None) -> AccountConfig:
         """The account's configuration at `version` (None: the newest committed)."""
@@ -47,10 +47,10 @@ class ConfigSource(Protocol):
 def compile_account(id: int, version: int, entries: Iterable[HistoryEntry]) -> AccountConfig:
     """Compiles an account's entries. Bodies (savers write them: `setup.version_bodies`, `setup.services.versions`):
 
-    account {code, name, timezone, signal_enabled, retry: {category: [seconds, seconds, seconds]} or null for D5's own,
-    networks: [what the operator allowed it beyond public addresses]}; tags {tags: [{id, name, label, kinds}]};
-    statuses {registration: [{id, code, name, class, tags}], session: [{id, code, name, tags}], event: [...]};
-    fields {profile: [{id, code, label, type, options}], event: [...]}; flow, mapping, connection: their own `to_body`.
+    account {code, name, timezone, signal_enabled, retry: {category: [seconds, seconds, seconds]} or null for D5's defaults, networks: [what
+    the operator allowed beyond public addresses]}; tags {tags: [{id, name, label, kinds}]}; statuses {registration: [{id, code, name,
+    class, tags}], session: [{id, code, name, tags}], event: [...]}; fields {profile: [{id, code, label, type, options}], event: [...]};
+    flow, mapping, connection: their own `to_body`.
     """
     facts: dict[str, Mapping[str, object]] = {}
     flows: dict[int, Flow] = {}
@@ -121,7 +121,8 @@ def compile_event(id: int, account: int, version: int, entries: Iterable[History
 
 
 def retry_policy(intervals: object) -> RetryPolicy:
-    """The policy of `retry` in an account's body. Raises BadIntervals for one that would let a less serious failure overtake."""
+    """The policy of `retry` in an account's body. Raises BadIntervals if it would retry a less serious failure sooner than a more serious
+    one."""
     if not isinstance(intervals, Mapping):
         return RetryPolicy()
     first, second, third = ({c: round(float(intervals[c.value][i]) * SECOND) for c in SEVERITY} for i in range(3))

@@ -1,1 +1,1 @@
-"""What never waits for a page: the ingest edge, the batch writer, the worker, slots and the supervisor."""
+"""The processes that never wait for a page: the ingest edge, the batch writer, the worker, slots and the supervisor."""

@@ -1,1 +1,1 @@
-"""Connections, mappings, flows and destinations: models, versions, compiled snapshots, forms, pages."""
+"""Flows and destinations: models, services, versions, forms, pages."""

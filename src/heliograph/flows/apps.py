@@ -1,4 +1,4 @@
-"""Django's handle on this package."""
+"""The Django app of this package."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from django.apps import AppConfig
 
 
 class FlowsConfig(AppConfig):
-    """The app "flows"."""
-
     name = "heliograph.flows"
 
     def ready(self) -> None:
-        """The platform stands below: it asks and tells the flows through a registry."""
+        """Registers the flows with the set-up below, which queries and notifies them."""
         from heliograph.flows.dependents import Flows  # noqa: PLC0415 - models are there only now
         from heliograph.setup.services import dependents  # noqa: PLC0415
 

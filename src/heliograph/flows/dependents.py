@@ -1,4 +1,4 @@
-"""What the flows tell the set-up below them, and are told by it (`setup.usage`)."""
+"""How the set-up below queries and notifies the flows (`setup.usage`)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Flows:
     """The flows as `setup.services.dependents.Dependents`."""
 
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
-        """Flows, mappings and connections that name a tag or a custom field; flows that send by a connection or a mapping."""
+        """Flows, mappings and connections that name a tag or a custom field; flows that use a connection or a mapping."""
         if thing is Thing.TAG:
             return [*_flows_naming(id, kind), *_mappings_naming(id, kind), *_urls_naming(id, of_tag=True, kind=kind)]
         if thing is Thing.CUSTOM_FIELD:
@@ -54,7 +54,7 @@ class Flows:
         return []
 
     def tag_users(self, account: int) -> dict[int, list[Use]]:
-        """Flows, mappings and connections by the tags that they name."""
+        """Flows, mappings and connections by the tags they name."""
         found: dict[int, dict[tuple[str, int], Use]] = {}
         named = FlowTag.objects.filter(flow__deleted_at=None).select_related("flow").order_by("flow_id")
         rows = [(n.tag_id, Use("flow", n.flow_id, n.flow.name)) for n in named]
@@ -68,7 +68,7 @@ class Flows:
         return {tag: list(uses.values()) for tag, uses in found.items()}
 
     def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
-        """Flows as they would read afterwards, and the mappings and URLs that name the tag."""
+        """The flows with their new sentences, and the mappings and URLs that name the tag."""
         config = Committed(of_django(connection)).account(account)
         names = sentence.SentenceNames.of(config)
         effects = []
@@ -99,8 +99,8 @@ class Flows:
             save_flow(s, after, row.pk, confirmed=True)
 
     def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
-        """Puts one tag in another's place in flows and mappings."""
-        s.write_account()  # the other tag has taken on the kinds of this one
+        """Replaces one tag by another in flows and mappings."""
+        s.write_account()  # the other tag has got the kinds of this one
         for mapping in StoredMapping.objects.filter(names_tags__tag=old, deleted_at=None).distinct():
             save_mapping(s, _with_tag_replaced(FieldMapping.from_body(mapping.body), old, new), mapping.pk, confirmed=True)
         for row in _flow_rows(old):
@@ -111,13 +111,13 @@ class Flows:
         return Flow.objects.filter(pk=flow, account=account, deleted_at=None).values_list("name", flat=True).first()
 
     def flows_completed(self, complete: Mapping[int, bool]) -> None:
-        """Writes it into the rows that say otherwise."""
+        """Updates the rows that differ."""
         for is_complete_now in (True, False):
             ids = [id for id, found in complete.items() if found is is_complete_now]
             Flow.objects.filter(pk__in=ids, is_complete=not is_complete_now).update(is_complete=is_complete_now)
 
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
-        """Judges again what waited for these tags."""
+        """Reconsiders what waited for these tags."""
         queue_effects.objects_tagged(db, account, objects)
 
 
@@ -167,7 +167,7 @@ def _uses_as(body: Any, tag: int, kind: TagKind) -> bool:
 
 
 def _urls_naming(id: int, *, of_tag: bool, kind: TagKind | None = None) -> list[Use]:
-    """Connections whose URL holds a chip of this tag or custom field."""
+    """Connections whose URL contains a chip of this tag or custom field."""
     found = []
     for row in Connection.objects.filter(deleted_at=None):
         for key in map(parse_source, row.body.get("chips", ())):

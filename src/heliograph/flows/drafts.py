@@ -1,6 +1,6 @@
-"""A flow as its form holds it: read from what was posted, changed by the form's buttons, not saved yet.
+"""A flow as its form contains it: read from a post, changed by the form's buttons, not saved yet.
 
-Nothing that was typed is lost: what cannot be read stays as it was typed, with the sentence that says why.
+Nothing that was typed is lost: what cannot be parsed stays as typed, with an error.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.forms import member_of
 
 LONGEST = 20_000
-"""Characters of one chip input that are looked at."""
+"""Characters of one chip input that are parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowDraft:
-    """A flow that is being edited. New destinations have ids below 0. errors: sentences by the name of the form's field; typed: chip inputs as
-    they were typed, where they were refused; opened: the version that is being edited, None for a new flow."""
+    """A flow being edited. New destinations have negative ids. errors: sentences by form field; typed: refused chip inputs as typed;
+    opened: the version being edited, None for a new flow."""
 
     flow: Flow
     opened: int | None = None
@@ -39,11 +39,11 @@ class FlowDraft:
 
     @property
     def to_save(self) -> Flow:
-        """As the service takes it."""
+        """The flow for the service."""
         return replace(self.flow, destinations=tuple(replace(d, id=max(0, d.id)) for d in self.flow.destinations))
 
     def refused(self, errors: Mapping[str, Iterable[str]]) -> FlowDraft:
-        """With what the service refused, by the form's fields."""
+        """The draft with the service's errors, by form field."""
         found = {_field(name): " ".join(_(sentence) for sentence in said) for name, said in errors.items()}
         return replace(self, errors={**self.errors, **found})
 
@@ -59,12 +59,12 @@ def subject_of(flow: Flow) -> Subject:
 
 
 def tag_choices(config: AccountConfig, name: str) -> TagChoices:
-    """The tags that a list of "Activate for" offers: those made for its kind of object."""
+    """The tags offered by a list of "Activate for": those for its kind of object."""
     return TagChoices(config.tags, KIND_OF_PLACE[name], standard=True)
 
 
 def read(form: QueryDict, base: FlowDraft, config: AccountConfig, values: FilterValues) -> FlowDraft:
-    """The draft that was posted. base: the stored flow, or a new one."""
+    """The posted draft. base: the stored flow, or a new one."""
     errors: dict[str, str] = {}
     typed: dict[str, str] = {}
     found: dict[str, Any] = {
@@ -76,7 +76,7 @@ def read(form: QueryDict, base: FlowDraft, config: AccountConfig, values: Filter
         text = form.get(name, "")[:LONGEST]
         tags = tag_choices(config, name).read(text)
         before = getattr(base.flow, name)
-        found[name] = before if set(tags.ids) == set(before) else tags.ids  # the order of the chips says nothing
+        found[name] = before if set(tags.ids) == set(before) else tags.ids  # the order of the chips does not matter
         if tags.error:
             errors[name], typed[name] = tags.error, text
     on_purpose = set(form.getlist("on-purpose"))
@@ -160,7 +160,7 @@ def _all_but[T](rows: tuple[T, ...], at: int) -> tuple[T, ...]:
 
 
 def _without(draft: FlowDraft, letter: str, at: int, **parts: Any) -> FlowDraft:
-    """Without one row; what was said of the rows after it goes with them."""
+    """Removes one row, with the errors of the rows after it."""
 
     def moved(said: Mapping[str, str]) -> dict[str, str]:
         out = {}
@@ -177,9 +177,9 @@ def _without(draft: FlowDraft, letter: str, at: int, **parts: Any) -> FlowDraft:
 
 
 def with_chosen(draft: FlowDraft, config: AccountConfig, at: int | None, part: str, id: int, *, does: Does | None = None) -> FlowDraft:
-    """The draft with a connection or mapping that was made for it (part: connection, payload or header) in a destination.
+    """Sets a connection or mapping created for the draft (part: connection, payload or header) in a destination.
 
-    at: which one. does: what a request over that connection does, where that is known.
+    at: which one. does: what a request over that connection does, if known.
     """
     flow = draft.flow
     if not flow.destinations:
@@ -197,12 +197,12 @@ def with_chosen(draft: FlowDraft, config: AccountConfig, at: int | None, part: s
 
 
 def hidden_lists(flow: Flow) -> list[str]:
-    """Lists that this watch does not offer: kept in the form, so that another watch finds them again; none of them is saved."""
+    """Lists that this watch does not offer: kept in the form, so that they return with another watch; none of them is saved."""
     return [name for name in LISTS if flow.watch is None or name not in OFFERED[flow.watch]]
 
 
 def _field(name: str) -> str:
-    """The form's field of what a service refused."""
+    """The form field for a service's error."""
     head, bracket, rest = name.partition("[")
     number = rest.partition("]")[0]
     if bracket and number.isdecimal():

@@ -1,4 +1,4 @@
-"""What can be chosen in a row of Flow Filters: only what the account has (guide: Flow Filters; F6)."""
+"""The choices in a row of Flow Filters: only what the account has (guide: Flow Filters; F6)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from heliograph.setup.views.tag_chips import SEPARATOR, TagChoices
 from heliograph.store.database import Database
 
 MOST_EVENTS = 500
-"""Events whose codes and names a list offers, the newest; older ones are typed."""
+"""The newest events, whose codes and names a list offers; older ones can be typed."""
 CLOSED = frozenset({"event.code", "event.name", "event.status"})
-"""Standard fields whose values are those that there are."""
+"""Standard fields with a fixed set of values."""
 OF_EVENTS = ("code", "name", "timezone", "location")
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a chip input was sent with."""
+    """What was posted by a chip input."""
 
     values: tuple[str, ...]
     error: str = ""
@@ -37,7 +37,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """The values of one row. labels: by value, in the list's order. closed: nothing else is possible. whole: all of them are in the list."""
+    """The values of one row. labels: by value, in the list's order. closed: no other values are possible. whole: the list is complete."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     closed: bool = False
@@ -45,21 +45,21 @@ class Offered:
 
     @property
     def free(self) -> bool:
-        """Whether a page may take what is not in the list; the server has the last word."""
+        """True if a page may accept other values; the server decides."""
         return not (self.closed and self.whole)
 
     def text(self, values: Iterable[str]) -> str:
-        """The value of a chip input that holds them."""
+        """The value of a chip input with these values."""
         return SEPARATOR.join(self.labels.get(value, shown(value)) for value in values)
 
 
 def shown(value: str) -> str:
-    """A value as a chip: the semicolon separates chips."""
+    """A value as a chip, without the semicolon, which separates chips."""
     return value.replace(";", ",")
 
 
 class FilterValues:
-    """The fields and values of an account's filters. Events are asked for once, and only where a row needs them."""
+    """The fields and values of an account's filters. Events are queried once, and only if a row needs them."""
 
     def __init__(self, db: Database, account: int, config: AccountConfig) -> None:
         self._db, self._account, self._config = db, account, config
@@ -128,7 +128,7 @@ class FilterValues:
         return Read(values, _("There is no “%(value)s” to choose. There are: %(values)s.") % {"value": unknown[0][:100], "values": some})
 
     def _older(self, key: str, words: Sequence[str]) -> dict[str, str]:
-        """Events that the list has no room for, by code or name as it was typed."""
+        """Events for which the list has no room, by code or name as typed."""
         column = {"event.code": "code", "event.name": "name"}.get(key)
         if column is None or not words:
             return {}

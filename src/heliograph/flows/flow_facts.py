@@ -1,4 +1,4 @@
-"""A flow as rows of name and text: for those who read it, and to tell two versions of it apart (F10)."""
+"""A flow as rows of name and text: for read-only pages, and for comparing versions (F10)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OPS = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that a flow says. key: the same in every version."""
+    """One statement about a flow. key: the same in every version."""
 
     key: str
     label: str
@@ -45,7 +45,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class FlowDifference:
-    """One thing that two versions say differently; "" where one of them does not say it."""
+    """A statement that differs between two versions; "" if a version lacks it."""
 
     label: str
     before: str
@@ -53,7 +53,7 @@ class FlowDifference:
 
 
 def names_of(config: AccountConfig, flows: Iterable[Flow]) -> sentence.SentenceNames:
-    """What the ids in these flows are called today; connections and mappings that were deleted keep their last name. In the account's scope."""
+    """The current names of the ids in these flows; deleted connections and mappings keep their last name. In the account's scope."""
     names = sentence.SentenceNames.of(config)
     destinations = [d for flow in flows for d in flow.destinations]
     connections = {d.connection for d in destinations} - config.connections.keys() - {None}
@@ -74,7 +74,7 @@ def _gone(model: type[Connection | StoredMapping], ids: Iterable[int | None], sa
 
 
 def facts(flow: Flow, names: sentence.SentenceNames) -> list[Fact]:
-    """Everything that the flow says, in the order of its page; what is not filled is left out."""
+    """Everything the flow says, in the order of its page; empty parts are omitted."""
     found = [
         Fact("name", _("Name"), flow.name),
         Fact("mode", _("Live or Test"), _("Live") if flow.mode is Mode.LIVE else _("Test")),
@@ -112,13 +112,13 @@ def filter_text(row: FilterRow, names: sentence.SentenceNames) -> str:
 
 
 def field_name(key: str, names: sentence.SentenceNames) -> str:
-    """A filter's field as pages call it."""
+    """A filter's field by its name on pages."""
     label = names.fields.get(key, key)
     return label if is_named_by_account(key) else _(label)
 
 
 def differences(before: list[Fact], after: list[Fact]) -> list[FlowDifference]:
-    """What two versions say differently, in the order of the page."""
+    """The differences of two versions, in the order of the page."""
     was, now = {fact.key: fact for fact in before}, {fact.key: fact for fact in after}
     keys = dict.fromkeys([*now, *was])
     rows = [(key, was.get(key), now.get(key)) for key in keys]

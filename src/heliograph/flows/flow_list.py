@@ -1,4 +1,4 @@
-"""The Flow List (guide: The Flow List; F1): every flow as a sentence, with what it lacks and what became of what it sent."""
+"""The Flow List (guide: The Flow List; F1): every flow as a sentence, with what it is missing and the results of its actions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from heliograph.store.database import Database
 from heliograph.store.registrations import folded
 
 COUNTED = 50_000
-"""Actions that are counted for the list, of all flows together."""
+"""Most actions counted for the list, over all flows."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowListFilter:
-    """What is asked for. text: of its name, its sentence (tags, events, connections)."""
+    """The filters. text: in its name or its sentence (tags, events, connections)."""
 
     text: str = ""
     connection: int | None = None
@@ -31,7 +31,7 @@ class FlowListFilter:
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:
-    """One flow. Instants are microseconds. queued: actions and runs that wait; failed, validation: of the last 24 hours."""
+    """One flow. Instants are microseconds. queued: waiting actions and runs; failed, validation: of the last 24 hours."""
 
     flow: Flow
     missing: tuple[Missing, ...]
@@ -45,7 +45,7 @@ class FlowRow:
 
 @dataclass(frozen=True, slots=True)
 class SendBlock:
-    """What keeps a connection from sending now. held_until: microseconds."""
+    """Why a connection cannot send now. held_until: microseconds."""
 
     paused: bool
     why: str
@@ -63,13 +63,13 @@ class FlowList:
         self.config: AccountConfig = Committed(self.db).account(self.account)
 
     def flows(self, wanted: FlowListFilter) -> list[Flow]:
-        """The flows that are asked for, by name."""
+        """The matching flows, by name."""
         names = sentence.SentenceNames.of(self.config)
         found = [flow for flow in self.config.flows.values() if self._matches(flow, wanted, names)]
         return sorted(found, key=lambda flow: (flow.name.casefold(), flow.id))
 
     def rows(self, flows: Sequence[Flow]) -> list[FlowRow]:
-        """What the list says of these flows: of one page, whatever there is on others."""
+        """The rows of these flows, which are only those of one page."""
         ids = [flow.id for flow in flows]
         facts, counts = self._facts(ids), self._counts(ids)
         out = []
@@ -80,7 +80,7 @@ class FlowList:
         return out
 
     def health(self) -> Mapping[int, SendBlock]:
-        """Connections that send nothing just now, by id."""
+        """Connections that are currently sending nothing, by id."""
         rows = self.db.all(
             "SELECT connection_id, paused, paused_why, held_until FROM connection_state WHERE account_id = :account AND (paused OR held_until > :now)",
             {"account": self.account, "now": self.db.now()},
@@ -88,7 +88,7 @@ class FlowList:
         return {id: SendBlock(bool(paused), why, until) for id, paused, why, until in rows}
 
     def undelivered(self, flow: int) -> int:
-        """Actions of a flow that are not delivered yet: they rest while it is off."""
+        """Counts a flow's undelivered actions: they wait while it is off."""
         ((n,),) = self.db.all(
             "SELECT count(*) FROM (SELECT 1 FROM action WHERE account_id = :account AND flow_id = :flow AND state IN (1, 2) LIMIT 10001) found",
             {"account": self.account, "flow": flow},
@@ -116,7 +116,7 @@ class FlowList:
         return all(word in text for word in folded(wanted.text).split())
 
     def _facts(self, flows: Iterable[int]) -> dict[int, tuple[int | None, int, str]]:
-        """Last activity, when and by whom the newest version was saved, by flow."""
+        """Last activity, and when and by whom the newest version was saved, by flow."""
         rows = self.db.all(
             "SELECT h.entity_id, h.at, h.by, (SELECT max(r.at) FROM run r WHERE r.flow_id = h.entity_id) FROM config_history h"
             " WHERE h.account_id = :account AND h.scope = 1 AND h.scope_id = :account AND h.kind = 'flow' AND h.until IS NULL"

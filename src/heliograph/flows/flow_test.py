@@ -1,4 +1,4 @@
-"""Trying a flow before it is let loose: what it would do with one change, and with those of last week (F5, F9). Nothing is sent or written."""
+"""Tests a flow before it is activated: what it would do with one change, and with those of last week (F5, F9). Nothing is sent or written."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_chan
 
 DAYS = 7
 LOOKED_AT = 20_000
-"""Changes of the last days whose facets are looked at, the newest."""
+"""Changes of the last days whose facets are read, newest first."""
 JUDGED = 2_000
-"""Changes that are judged, the newest of those that the flow watches for."""
+"""Most changes that are decided: the newest that the flow watches for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a flow would do with a change. running: the gates as if it were on and complete; active: what that gate says as it is."""
+    """What a flow would do with a change. running: the gates as if it were active and complete; active: that gate's actual answer."""
 
     change: Change
     event: EventConfig
@@ -38,13 +38,13 @@ class Trial:
 
     @property
     def triggers(self) -> bool:
-        """Whether it would be sent, as things are."""
+        """True if the change would actually be sent."""
         return self.active.passed and self.running.verdict is FlowVerdict.TRIGGERED
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many of the last days' changes a flow would have taken. judged: of how many; more: there are others that were not looked at."""
+    """How many of the last days' changes a flow would have accepted. judged: how many were decided; more: there are others."""
 
     taken: int = 0
     untagged: int = 0
@@ -54,7 +54,8 @@ class Counted:
 
 
 def subject_change(reading: AccountReader, flow: Flow, subject: int) -> tuple[int, Change | None, int] | None:
-    """The latest change of a registration (or event) that the flow watches for, else its latest one: (id, change or None where its content is gone, event)."""
+    """The latest change of a registration (or event) that the flow watches for, else its latest: (id, change or None if its content is
+    gone, event)."""
     facets = int(flow.watch.facets) if flow.watch else 0
     if subject_of(flow) is Subject.EVENT:
         where, order = "c.subject_id = :subject AND c.kind = :kind", "c.version"
@@ -76,9 +77,9 @@ def subject_change(reading: AccountReader, flow: Flow, subject: int) -> tuple[in
 
 
 def try_change(reading: AccountReader, flow: Flow, change: Change, event: EventConfig, *, now: datetime) -> Trial:
-    """Every gate of the flow, saved or not, for a change, by today's configuration; and the request to each destination.
+    """Every gate of the flow, saved or not, for a change by current configuration; and the request for each destination.
 
-    A change that was recorded without being judged is tried as if it had been.
+    A change that was recorded without evaluation is tested like any other.
     """
     change = replace(change, quiet=False)
     config = replace(reading.config, flows={**reading.config.flows, flow.id: flow})
@@ -90,7 +91,7 @@ def try_change(reading: AccountReader, flow: Flow, change: Change, event: EventC
 
 
 def _active(flow: Flow, change: Change, config: AccountConfig, event: EventConfig) -> GateResult:
-    """What the gate says though the one before it has said no: asked with a change that every flow watches for."""
+    """The answer of this gate even if an earlier one said no: computed with a change that every flow watches for."""
     seen = replace(change, facets=flow.watch.facets if flow.watch else Facet(0))
     found = explain(flow, seen, config, event).gates
     return next(
@@ -99,13 +100,13 @@ def _active(flow: Flow, change: Change, config: AccountConfig, event: EventConfi
 
 
 def has_rule(flow: Flow, config: AccountConfig) -> bool:
-    """Whether it is said what the flow takes: what it watches for, its required lists, the values of its filters. Without them it would seem to take
+    """True if the flow says what it accepts: its watch, its required lists, the values of its filters. Without them it would seem to accept
     everything."""
     return not {FlowLack.WATCH, FlowLack.LIST, FlowLack.FILTER_VALUES} & {m.lack for m in missing(flow, config)}
 
 
 def count_taken(reading: AccountReader, flow: Flow) -> Counted:
-    """How many of the last seven days' changes the flow would have taken, by today's rules and tags."""
+    """How many changes of the last seven days the flow would have accepted, by current rules and tags."""
     if flow.watch is None:
         return Counted()
     rows = reading.db.all(

@@ -1,4 +1,4 @@
-"""Flows, their destinations, and the tags and fields that they name (F1-F10). What a row is: `setup.models.configured`."""
+"""Flows, their destinations, and the tags and fields that they name (F1-F10). `setup.models.configured` describes the rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FLOW_NAME_LENGTH = 200
 
 
 class Flow(Configured):
-    """What is watched, for whom, and where it goes (guide: Setting Up Flows). `body`: domain.flow.flow.Flow.to_body."""
+    """What is watched, when it activates, and where it is sent (guide: Setting Up Flows). `body`: domain.flow.flow.Flow.to_body."""
 
     configured_as = "flow"
 
@@ -44,7 +44,8 @@ class Flow(Configured):
 
 
 class Destination(models.Model):
-    """Where a flow sends (guide: Flow Destination; F8). Its id is half of the key of order (D2), so it stays when it is removed."""
+    """Where a flow sends (guide: Flow Destination; F8). Its id is part of the ordering key (D2), so the row stays when the destination is
+    removed."""
 
     account = account_key()
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="destinations")
@@ -68,7 +69,7 @@ class Destination(models.Model):
 
 
 class FlowTag(models.Model):
-    """A tag that a flow names. `place`: the list of "Activate for" (domain.flow.flow.OFFERED), or the field that a filter row compares (`event.tags`)."""
+    """A tag that a flow names. `place`: the list of "Activate for" (domain.flow.flow.OFFERED), or the field of a filter row (`event.tags`)."""
 
     account = account_key()
     flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="names_tags")

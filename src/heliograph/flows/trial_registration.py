@@ -1,4 +1,4 @@
-"""A test registration that suits a flow: marked Test, with a value in every field, recorded without being judged (P9: nothing is sent by it)."""
+"""A test registration that suits a flow: marked Test, with a value in every field, recorded without evaluation (P9: it sends nothing)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ANSWERS = {QuestionType.NUMBER: "1", QuestionType.DATE: "2026-01-31"}
 
 
 def make(account: int, flow: Flow, event: EventConfig, code: str, *, by: str, now: datetime) -> int | tuple[DocumentProblem, ...]:
-    """Records it, and gives its id; or why it was refused. The same code again is the same registration."""
+    """Records it and returns its id, or why it was refused. The same code again is the same registration."""
     with transaction.atomic():
         db = of_django(connection)
         source = Committed(db)
@@ -37,7 +37,7 @@ def make(account: int, flow: Flow, event: EventConfig, code: str, *, by: str, no
 
 
 def suiting(flow: Flow, config: AccountConfig, event: EventConfig, code: str, *, now: datetime) -> dict[str, object]:
-    """Its document (I2): as far as the event has what the flow activates for and filters by."""
+    """Its document (I2), with what the flow activates for and filters by, as far as the event has it."""
     facts = SampleFacts(now)
     profile: dict[str, object] = {name: facts.value(f"profile.{name}") for name in PROFILE_FIELDS}
     answers: dict[str, object] = {q.code: _answer(q) for q in event.questions.values()}
@@ -96,7 +96,7 @@ def _tagged(statuses: Iterable[Status], tags: Iterable[int]) -> Status | None:
 
 
 def _properties(flow: Flow, event: EventConfig) -> dict[str, bool]:
-    """The first property that carries one of the flow's tags."""
+    """The first property with one of the flow's tags."""
     for tag in flow.properties:
         if tag < 0:
             return {STANDARD_PROPERTY_NAMES[StandardProperty(tag)]: True}

@@ -1,4 +1,4 @@
-"""Addresses of flows."""
+"""URLs of flows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a flow lacks, and what is wrong with a connection, in words."""
+"""What a flow is missing, and what is wrong with a connection, in words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def list_name(name: str) -> str:
 
 
 def lacking(missing: Missing, flow: Flow) -> str:
-    """One thing that a flow lacks, as a short sentence."""
+    """One thing that a flow is missing, as a short sentence."""
     destination = next((d.name for d in flow.destinations if str(d.id) == missing.of), "")
     named = {"name": destination or _("without a name")}
     match missing.lack:
@@ -56,7 +56,7 @@ def lacking(missing: Missing, flow: Flow) -> str:
 
 
 def trouble_of(health: SendBlock) -> ConnectionTrouble:
-    """Why a connection sends nothing just now, behind its name: "paused"."""
+    """Why a connection is currently sending nothing, shown after its name: "paused"."""
     if health.paused:
         return ConnectionTrouble(PartState.WAITS, _("paused"))
     return ConnectionTrouble(PartState.WAITS, _("rests until %(time)s") % {"time": soon(from_micros(health.held_until or 0))})

@@ -1,4 +1,4 @@
-"""Django's handle on this package."""
+"""The Django app of this package."""
 
 from __future__ import annotations
 

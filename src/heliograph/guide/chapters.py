@@ -1,4 +1,4 @@
-"""The guide as it stands in docs/guide: README.md lists the chapters, in the order of reading, under the headings of their groups."""
+"""The guide in docs/guide: README.md lists the chapters in reading order, under the headings of their groups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ENTRY = re.compile(r"^(?:## (?P<group>.+)|[-*] \[(?P<title>[^\]]+)\]\((?P<file>
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A chapter. slug: the file's name, and its part of the address. text: its page."""
+    """A chapter. slug: the file's name, and its part of the URL. text: its page."""
 
     slug: str
     text: GuidePage
@@ -29,7 +29,7 @@ class Chapter:
 
     @property
     def headings(self) -> tuple[Section, ...]:
-        """What a reader can jump to."""
+        """The headings that a reader can jump to."""
         return tuple(s for s in self.text.sections if s.level == 2)
 
     @property
@@ -39,7 +39,7 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class ChapterGroup:
-    """Chapters that belong together, under the words of README.md."""
+    """A group of chapters, with its heading in README.md."""
 
     title: str
     chapters: tuple[Chapter, ...]
@@ -47,18 +47,18 @@ class ChapterGroup:
 
 @dataclass(frozen=True)
 class Guide:
-    """All of it. contents: the page of README.md."""
+    """The whole guide. contents: the page of README.md."""
 
     contents: GuidePage
     groups: tuple[ChapterGroup, ...]
 
     @cached_property
     def chapters(self) -> dict[str, Chapter]:
-        """By slug, in the order of reading."""
+        """By slug, in reading order."""
         return {c.slug: c for group in self.groups for c in group.chapters}
 
     def beside(self, slug: str) -> tuple[Chapter | None, Chapter | None]:
-        """The chapters before and after this one."""
+        """The previous and the next chapter."""
         known = list(self.chapters)
         at = known.index(slug)
         before = self.chapters[known[at - 1]] if at else None
@@ -67,7 +67,7 @@ class Guide:
 
 
 def read(folder: Path, pictures: Path) -> Guide:
-    """The guide that stands in a folder."""
+    """Reads the guide from a folder."""
     listed = (folder / CONTENTS).read_text("utf-8")
     addresses = Addresses(_page, lambda name: static(f"heliograph/guide/{name}"))
     groups: list[tuple[str, list[Chapter]]] = []
@@ -87,5 +87,5 @@ def _page(file: str, anchor: str) -> str:
 
 @cache
 def guide() -> Guide:
-    """The guide of this version, read once by each process."""
+    """The guide of this version, read once per process."""
     return read(GUIDE, PICTURES)

@@ -1,4 +1,4 @@
-"""Where the link "Help" of a page leads: to the chapter of its screen."""
+"""The link "Help" of a page: to the chapter of its screen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heliograph.guide.places import place_of
 
 
 def help_link(request: HttpRequest) -> dict[str, Any]:
-    """help_href: worked out where a template shows it."""
+    """help_href: computed when a template uses it."""
 
     def href() -> str:
         match = request.resolver_match

@@ -1,6 +1,7 @@
-"""A page of the guide from Markdown to HTML (docs/adr/0016): links and pictures as the product serves them, an anchor on every heading.
+"""Renders a page of the guide from Markdown to HTML (docs/adr/0016): with the product's URLs of links and pictures, and an anchor on every
+heading.
 
-Raw HTML is off, so a page can hold nothing that the content security policy would have to refuse.
+Raw HTML is disabled, so a page can contain nothing that the content security policy would block.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What stands under one heading. anchor: "" for what stands before the first one. level: 1 to 6. text: without any markup."""
+    """The text under one heading. anchor: "" before the first heading. level: 1 to 6. text: without markup."""
 
     anchor: str
     title: str
@@ -32,7 +33,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class GuidePage:
-    """A page of the guide. title: its first heading, which html leaves out: the page shows it in its head."""
+    """A page of the guide. title: its first heading, which `html` omits because the page shows it in its header."""
 
     title: str
     html: str
@@ -41,14 +42,14 @@ class GuidePage:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """How links of the Markdown are written in HTML. page: of a file and an anchor; picture: of a file in the folder of pictures."""
+    """How links in the Markdown become URLs. page: for a file and an anchor; picture: for a file in the pictures' folder."""
 
     page: Callable[[str, str], str]
     picture: Callable[[str], str]
 
 
 def rendered(source: str, addresses: Addresses, pictures: Path) -> GuidePage:
-    """The page, and its sections for the search. pictures: the folder whose files tell their sizes."""
+    """The page, and its sections for the search. pictures: the folder from which picture sizes are read."""
     tokens = _markdown.parse(source)
     title = ""
     if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
@@ -62,12 +63,12 @@ def rendered(source: str, addresses: Addresses, pictures: Path) -> GuidePage:
 
 
 def anchor_of(title: str) -> str:
-    """As GitHub makes them, so that a link works there and here: "Flow Filters" is flow-filters, in any script."""
+    """The same anchors as GitHub's, so that a link works in both places: "Flow Filters" is flow-filters, in any script."""
     return re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
 
 
 def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
-    """Sets the headings' ids, and collects what stands under each."""
+    """Sets the headings' ids, and collects the text under each."""
     found: list[Section] = []
     anchor, heading, level, texts = "", title, 1, list[str]()
     taken: set[str] = set()
@@ -89,7 +90,7 @@ def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
 
 
 def _free(anchor: str, taken: set[str]) -> str:
-    """A second heading of the same words gets a number."""
+    """Numbers a second heading with the same words."""
     free, n = anchor, 1
     while free in taken:
         free, n = f"{anchor}-{n}", n + 1
@@ -98,7 +99,7 @@ def _free(anchor: str, taken: set[str]) -> str:
 
 
 def _plain(token: Token) -> str:
-    """The words of a line."""
+    """The plain text of a line."""
     texts = [" " if each.type in {"softbreak", "hardbreak"} else each.content for each in token.children or () if each.type != "image"]
     return "".join(texts).strip()
 
@@ -116,7 +117,7 @@ def _address(token: Token, addresses: Addresses, pictures: Path) -> None:
         name = str(token.attrGet("src")).removeprefix(PICTURE_FOLDER)
         token.attrSet("src", addresses.picture(name))
         token.attrSet("loading", "lazy")
-        if (pictures / name).is_file():  # a page without its picture is better than none; a test sees to it that it is there
+        if (pictures / name).is_file():  # a page without its picture is better than none; a test checks that it is there
             width, height = _PNG_SIZE.unpack_from((pictures / name).read_bytes())
             token.attrSet("width", width)
             token.attrSet("height", height)

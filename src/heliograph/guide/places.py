@@ -1,6 +1,6 @@
-"""Which chapter of the guide belongs to which screen: by the screen's name in the table of addresses (urls.py).
+"""Maps screens to chapters of the guide, by the screen's URL name.
 
-A new page gets its line here; tests/architecture/test_guide.py asks for it. Actions, which only take a form, have none.
+A new page needs an entry here; tests/architecture/test_guide.py checks that. Actions that only accept a form have none.
 """
 
 from __future__ import annotations
@@ -132,10 +132,10 @@ PLACES: dict[str, str] = {
     "help": "glossary",
     "help-chapter": "glossary",
 }
-"""The chapter, and the heading where the screen's part of it begins."""
+"""The chapter, and the heading where the screen's part begins."""
 
 
 def place_of(name: str) -> tuple[str, str]:
-    """Chapter and anchor of a screen; both "" for one that has none: its Help is the table of contents."""
+    """Chapter and anchor of a screen; both "" if it has none: then Help opens the table of contents."""
     chapter, _, anchor = PLACES.get(name, "").partition("#")
     return chapter, anchor

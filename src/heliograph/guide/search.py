@@ -1,4 +1,4 @@
-"""The search in the guide: every word of the question stands somewhere in the section, in any script; case and accents do not count."""
+"""The search in the guide: finds sections that contain every word of the query, in any script; case and accents are ignored."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from heliograph.store.registrations import folded
 
 MOST = 30
 AROUND = 90
-"""Characters of the excerpt before and after the first hit."""
+"""Characters of the excerpt before and after the first match."""
 LONGEST = 200
-"""Of a question."""
+"""Characters of a query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A section that answers. excerpt: its words around the first hit, as (words, whether they are the hit)."""
+    """A matching section. excerpt: the text around the first match, as (words, whether they match)."""
 
     chapter: Chapter
     section: Section
@@ -25,7 +25,7 @@ class Hit:
 
 
 def found(guide: Guide, question: str) -> list[Hit]:
-    """The sections with every word of the question: first those whose heading has them, then the rest; both in the order of reading."""
+    """The sections with every word of the query: first those with the words in their heading, then the rest; both in reading order."""
     words = folded(question[:LONGEST]).split()
     if not words:
         return []
@@ -41,7 +41,7 @@ def found(guide: Guide, question: str) -> list[Hit]:
 
 
 def _excerpt(text: str, words: list[str]) -> tuple[tuple[str, bool], ...]:
-    """The text around the first of the words; its beginning where it has none of them."""
+    """The text around the first matching word; the beginning if there is none."""
     origin = [n for n, character in enumerate(text) for _ in folded(character)]
     joined = "".join(map(folded, text))
     places = [(joined.find(word), len(word)) for word in words if word in joined]
@@ -57,7 +57,7 @@ def _excerpt(text: str, words: list[str]) -> tuple[tuple[str, bool], ...]:
 
 
 def _until(text: str, length: int) -> str:
-    """At most this much of the text, cut between words where there are spaces."""
+    """At most `length` characters, cut between words if there are spaces."""
     if len(text) <= length:
         return text
     part = text[:length]

@@ -1,4 +1,4 @@
-"""Addresses of the guide."""
+"""URLs of the guide."""
 
 from __future__ import annotations
 

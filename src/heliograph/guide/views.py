@@ -1,4 +1,4 @@
-"""Help: the table of contents with its search, and the chapters. Everyone of an account reads them."""
+"""Help: the table of contents with its search, and the chapters. All users of an account can read them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def chapter(request: AccountRequest, chapter: str) -> HttpResponse:
 
 
 def _html(text: GuidePage) -> str:
-    """Made by ourselves from our own Markdown, with raw HTML off."""
+    """Our own HTML from our own Markdown, with raw HTML disabled."""
     return mark_safe(text.html)  # noqa: S308
 
 

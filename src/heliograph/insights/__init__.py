@@ -1,1 +1,1 @@
-"""Figures, drill-down, feed, timeline and the Retry pages."""
+"""The Activity Feed, and the counts on every page of Signal."""

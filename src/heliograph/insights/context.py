@@ -1,4 +1,4 @@
-"""What Signal's band and panel say on every page: how many wait, how many are being sent. Asked only where a template shows it."""
+"""The counts in Signal's band and panel on every page: how many wait, how many are being sent. Queried only if a template uses them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from heliograph.retry.retry_queue import MOST
 from heliograph.store.database import of_django
 
 LATELY = 10 * MINUTE
-"""What is older and has not been tried is held, not on its way."""
+"""Actions that are older and have not been tried are held up, not on their way."""
 LOOKED_AT = 5_000
-"""The newest actions, among which those are counted that have not been sent: ten minutes can hold a million."""
+"""Only this many of the newest actions are checked for unsent ones: ten minutes can contain a million."""
 MOST_SENDING = 1_000
 
 

@@ -23,7 +23,7 @@ from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
 
 PARTS = (int, int, int)
-"""A cursor of the feed: when, 1 for an action and 0 for a run, its id."""
+"""The types of a cursor: instant, 1 for an action or 0 for a run, id."""
 FOUND = 200
 """Registrations that a search goes by; whoever finds more types on."""
 LINES = 100
@@ -42,7 +42,7 @@ class FeedResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FeedFilter:
-    """What is asked for. between: from and before, in microseconds. text: of a registration's code or name."""
+    """The filters. between: [from, before) in microseconds. text: part of a registration's code or name."""
 
     mode: Mode = Mode.LIVE
     result: FeedResult = FeedResult.ALL
@@ -135,7 +135,7 @@ class Feed:
         return len(present._changes(Cursor((moment, 1, 2**62), back=True), limit, registrations))
 
     def _registrations(self) -> list[int] | None:
-        """Ids of those that the text finds; None = all."""
+        """Ids of the registrations that match the text; None = all."""
         words = folded(self.wanted.text).split()
         if not words:
             return None
@@ -325,7 +325,7 @@ _STATES: dict[FeedResult, tuple[ActionState, ...]] = {
 
 
 def _place(where: list[str], params: dict[str, object], cursor: Cursor | None, at: str, id: str, *, kind: int) -> str:
-    """Adds what begins beside the cursor, and gives the order. At one instant actions stand above runs."""
+    """Adds the condition that starts at the cursor, and returns the order. At the same instant actions come before runs."""
     back = cursor is not None and cursor.back
     if cursor is not None:
         when, of, number = cursor.key
@@ -335,7 +335,7 @@ def _place(where: list[str], params: dict[str, object], cursor: Cursor | None, a
             where.append(f"({at}, {id}) {side} (:when, :number)")
             params["number"] = number
         else:
-            # The other kind's row at the same instant: above it stands an action, below it a run.
+            # The other kind's rows at the same instant: above a run come actions, below an action come runs.
             touches = (kind == 1) == back
             where.append(f"{at} {side}{'=' if touches else ''} :when")
     return f"ORDER BY {at} {'ASC' if back else 'DESC'}, {id} {'ASC' if back else 'DESC'}"

@@ -1,4 +1,4 @@
-"""Addresses of Metrics."""
+"""URLs of Metrics."""
 
 from __future__ import annotations
 

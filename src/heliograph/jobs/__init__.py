@@ -1,1 +1,1 @@
-"""The one resumable runner of long work and the registry of its kinds."""
+"""The resumable runner of long work, and the registry of kinds of jobs."""

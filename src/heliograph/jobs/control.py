@@ -1,4 +1,4 @@
-"""Starting, pausing, resuming and stopping jobs: the same calls for pages, commands and API."""
+"""Starts, pauses, resumes and cancels jobs, for pages and commands alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 
-LEASE = timedelta(seconds=60)  # a job whose owner has not been heard of for so long is anyone's
+LEASE = timedelta(seconds=60)  # a job whose owner has been silent for this long may be claimed by any runner
 
 
 class NotPossible(HeliographError):
@@ -26,12 +26,12 @@ class UnknownJob(HeliographError):
 
 
 def now() -> datetime:
-    """The database's clock: leases of several machines are compared with it."""
+    """The database's clock, with which the leases of all machines are compared."""
     return from_micros(of_django(connections["default"]).now())
 
 
 def is_alive(job: Job, at: datetime) -> bool:
-    """Whether somebody runs it just now."""
+    """True if a runner is running it now."""
     return bool(job.owner) and job.heartbeat is not None and job.heartbeat > at - LEASE
 
 
@@ -50,7 +50,7 @@ def create(kind: str, account: int, parameters: Mapping[str, Any], *, by: str, o
 
 
 def release(job: int) -> Job:
-    """Takes a job from an owner that is known to be gone, without waiting for its lease to run out."""
+    """Takes a job from an owner that is known to be gone, without waiting for its lease to expire."""
     with transaction.atomic():
         row = _locked(job, None)
         row.owner = ""
@@ -58,7 +58,7 @@ def release(job: int) -> Job:
 
 
 def find(job: int, account: int | None = None) -> Job:
-    """The job as it stands. account: only if it is this account's. Raises UnknownJob."""
+    """The job's current row. account: only if it is this account's. Raises UnknownJob."""
     with scopes_disabled():
         found = Job.objects.filter(pk=job, **({} if account is None else {"account_id": account})).first()
     if found is None:
@@ -67,7 +67,7 @@ def find(job: int, account: int | None = None) -> Job:
 
 
 def pause(job: int, account: int | None = None) -> Job:
-    """Its runner stops after the chunk in hand; nothing of it is lost."""
+    """Pauses the job: its runner stops after the current chunk, and nothing is lost."""
     with transaction.atomic():
         row = _locked(job, account)
         if row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED):
@@ -76,7 +76,7 @@ def pause(job: int, account: int | None = None) -> Job:
 
 
 def resume(job: int, account: int | None = None) -> Job:
-    """It goes on from its cursor. A failed job tries again from where it failed."""
+    """Continues the job from its cursor. A failed job tries again from where it failed."""
     with transaction.atomic():
         row = _locked(job, account)
         if row.state in (JobState.QUEUED, JobState.RUNNING):
@@ -89,7 +89,7 @@ def resume(job: int, account: int | None = None) -> Job:
 
 
 def cancel(job: int, account: int | None = None) -> Job:
-    """Stops it for good, after the chunk in hand. What it has done stays done."""
+    """Cancels the job after the current chunk. What it has done stays done."""
     with transaction.atomic():
         row = _locked(job, account)
         if row.is_over:

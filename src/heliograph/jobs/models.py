@@ -12,10 +12,10 @@ from django_scopes import ScopedManager
 
 
 class JobState(models.TextChoices):
-    """Where a job stands.
+    """The state of a job.
 
-    queued -> running -> done | failed;  running <-> paused;  running -> cancelling -> cancelled.
-    Failed and paused jobs go on from their cursor once they are resumed.
+    queued -> running -> done | failed; running <-> paused; running -> cancelling -> cancelled. Failed and paused jobs continue from their
+    cursor when they are resumed.
     """
 
     QUEUED = "queued", _("Waiting")
@@ -31,10 +31,10 @@ ENDED = frozenset({JobState.CANCELLED, JobState.DONE})
 
 
 class Job(models.Model):
-    """Long work: its parameters, how far it is, and who does it just now.
+    """A piece of long work: its parameters, its progress, and who runs it.
 
-    `cursor` is what its kind needs to go on, saved in the transaction of the work that it counts. `owner` runs it as long as its
-    `heartbeat` is fresh (`jobs.control.LEASE`); a paused or cancelling job keeps its owner until that has let go.
+    `cursor` is what its kind needs to continue, saved in the same transaction as the work. `owner` runs it while its `heartbeat` is fresh
+    (`jobs.control.LEASE`); a paused or cancelling job keeps its owner until the owner releases it.
     """
 
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="jobs")
@@ -74,12 +74,12 @@ class Job(models.Model):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """True if nothing more will happen to it."""
         return self.state in ENDED
 
     @property
     def time_left(self) -> timedelta | None:
-        """At the present rate; None where the total or the rate is not known, or nothing runs."""
+        """At the current rate; None if the total or the rate is not known, or it is not running."""
         if self.state != JobState.RUNNING or self.total is None or not self.rate:
             return None
         return timedelta(seconds=round(max(self.total - self.done, 0) / self.rate))

@@ -1,4 +1,4 @@
-"""Lower priority for long work. Without Django, whose start is long work, too."""
+"""Lowers the priority of long work. Free of Django, because loading Django is long work too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NICE: Final = 10
 
 
 def be_nice() -> None:
-    """For this thread and those that it starts: under Linux a nice value is a thread's, elsewhere the process has its own."""
+    """Applies to this thread and those it starts: on Linux a nice value belongs to a thread, elsewhere to the process."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

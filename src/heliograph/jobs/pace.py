@@ -1,4 +1,4 @@
-"""How fast a job goes: live traffic comes first (docs/design/processes.md, section 4; D9)."""
+"""The pace of a job: live traffic comes first (docs/design/processes.md, section 4; D9)."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ from heliograph.store.queue.lanes import is_behind
 from heliograph.store.registrations import last_change
 
 BEHIND: Final = 300
-"""Lanes that wait for a worker."""
+"""Waiting lanes from which deliveries count as behind."""
 BESIDE_REST: Final = 2.0
-"""A chunk's time is followed by so much of it at rest while others record, too, or deliveries are behind: a third of a core, and of the write gate, is the job's."""
+"""Rest after a chunk, as a multiple of its duration, while others record or deliveries are behind: the job then takes a third of a core,
+and of the write gate."""
 BESIDE_FOR: Final = 1.0
-"""Seconds since others have recorded something, until they count as gone."""
+"""Seconds after the last recording by others until they count as gone."""
 
 
 @dataclass(slots=True)
 class Pace:
-    """Of one job. least: the share of a chunk's time that follows it at rest when nobody else is at work."""
+    """The pace of one job. least: the rest after a chunk, as a multiple of its duration, when nothing else is running."""
 
     least: float = 0.0
     _ours: int | None = None
     _beside_until: float = 0.0
 
     def began(self) -> None:
-        """Right before a chunk is written: what was recorded since the one before was recorded by others."""
-        last = _asked(last_change)
+        """Called right before a chunk is written: whatever was recorded since the previous chunk was recorded by others."""
+        last = _answer_or_none(last_change)
         if None not in (last, self._ours) and last != self._ours:
             self._beside_until = time.monotonic() + BESIDE_FOR
 
     def rest(self, took: float) -> float:
-        """Seconds to rest after a chunk that took so many and is committed."""
-        self._ours = _asked(last_change)
-        beside = time.monotonic() < self._beside_until or _asked(lambda db: is_behind(db, BEHIND))
+        """Seconds to rest after a committed chunk that took `took` seconds."""
+        self._ours = _answer_or_none(last_change)
+        beside = time.monotonic() < self._beside_until or _answer_or_none(lambda db: is_behind(db, BEHIND))
         return took * (BESIDE_REST if beside else self.least)
 
 
-def _asked[T](ask: Callable[[Database], T]) -> T | None:
-    """None where the database cannot say so now; it says more at the next chunk."""
+def _answer_or_none[T](ask: Callable[[Database], T]) -> T | None:
+    """None if the database cannot answer now; it is asked again at the next chunk."""
     try:
         return ask(of_django(connections["default"]))
     except (Error, sqlite3.Error, psycopg.Error):

@@ -1,4 +1,4 @@
-"""What the page of a job shows (administration/job.html): how far it is, what it came to, what it refused."""
+"""The contents of a job's page (administration/job.html): progress, results, and refused rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heliograph.jobs.models import Job, JobState
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """One number. total: the line below the others."""
+    """One number. total: the sum below the others."""
 
     name: str
     number: int
@@ -26,13 +26,13 @@ class Sum:
 
     @property
     def n(self) -> str:
-        """As pages write it."""
+        """The number as pages show it."""
         return f"{self.number:,}"
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedCell:
-    """One cell of the table of what was refused."""
+    """A cell of the table of refused rows."""
 
     head: str
     text: str
@@ -41,7 +41,7 @@ class RefusedCell:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRows:
-    """What was refused. download: an address of all of it as a file."""
+    """The table of refused rows. download: the URL of all of them as a file."""
 
     title: str
     text: str

@@ -1,4 +1,4 @@
-"""Kinds of jobs: each lies in its slice and is registered by wiring (docs/design/processes.md, section 4)."""
+"""Kinds of jobs: each is defined in its own package and registered by wiring (docs/design/processes.md, section 4)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class UnknownKind(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
-    """What a chunk came to; saved with the chunk's own work.
+    """The result of a chunk, saved together with the chunk's own work.
 
-    cursor: what the kind needs to go on after it. done, total: rows so far and altogether (None: not known). counts: whole counts, not what this
+    cursor: what the kind needs to continue after it. done, total: rows so far and in all (None: not known). counts: totals, not what this
     chunk added. result: replaces the job's result unless None. finished: there is no further chunk.
     """
 
@@ -37,21 +37,22 @@ class ChunkResult:
 
 
 class Handler[Chunk](Protocol):
-    """One run of one job, from its saved cursor on. After any error the runner closes it and opens another."""
+    """One run of a job, from its saved cursor on. After any error the runner closes it and opens a new one."""
 
     def read(self) -> Chunk:
-        """The next chunk, about 500 rows: whatever can be done without the write transaction."""
+        """Reads the next chunk, about 500 rows, and does whatever needs no write transaction."""
 
     def write(self, db: Database, chunk: Chunk) -> ChunkResult:
-        """The chunk's work, in the transaction that also saves the step. It may leave nothing behind but through `db` that a second time would double."""
+        """Does the chunk's work, in the transaction that also saves its cursor. Anything it leaves behind other than through `db` must be
+        safe to repeat."""
 
     def close(self) -> None:
-        """Lets go of files."""
+        """Closes files."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """A kind of job. open: makes the handler of a run. is_here: whether this machine can run it (its file may lie on another)."""
+    """A kind of job. open: creates the handler of a run. is_here: True if this machine can run it (its file may be on another one)."""
 
     name: str
     open: Callable[[Job], Handler[Any]]
@@ -59,13 +60,13 @@ class JobKind:
 
 
 class JobKinds:
-    """The kinds that this process knows."""
+    """The kinds of jobs that this process knows."""
 
     def __init__(self, kinds: Iterable[JobKind] = ()) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
 
     def register(self, kind: JobKind) -> None:
-        """Adds a kind. A second one of the same name is a mistake in the program."""
+        """Adds a kind. Raises ValueError for a second one with the same name."""
         if kind.name in self._kinds and self._kinds[kind.name] is not kind:
             raise ValueError(f"two kinds of jobs are named {kind.name}")
         self._kinds[kind.name] = kind

@@ -1,8 +1,8 @@
-"""The one runner of jobs: chunk after chunk, each in one transaction with its cursor (ARCHITECTURE.md, rule 6).
+"""The runner of jobs: chunk after chunk, each in one transaction with its cursor (ARCHITECTURE.md, rule 6).
 
-A runner owns a job as long as its heartbeat is fresh; every chunk renews it and saves only if the job is still its own, so a process that was
-stopped for an hour and wakes up saves nothing. After a kill, any runner goes on from the saved cursor. Pausing and stopping are states
-that the runner sees at the end of a chunk.
+A runner owns a job while its heartbeat is fresh. Every chunk renews it and is saved only if the runner still owns the job, so a process
+that wakes up after an hour of suspension saves nothing. After a kill, any runner continues from the saved cursor. Pausing and cancelling
+are states that the runner notices at the end of a chunk.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from heliograph.store.database import of_django
 log = structlog.get_logger(__name__)
 
 LOOK = 2.0  # seconds between looks for work
-REST = 0.25  # in `serve`, a chunk's time is followed by this share of it at rest: live traffic comes first
-PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between tries of a chunk that the database refused
+REST = 0.25  # in `serve`, the rest after a chunk as a share of its duration: live traffic comes first
+PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between retries of a chunk that the database refused
 SIDE_BY_SIDE = 30
-CHUNK_LASTS = 4.0  # seconds that a paced job's chunk gets to end when the process stops
+CHUNK_LASTS = 4.0  # seconds for the chunk of a paced job to end when the process stops
 _SMOOTHING = 0.2  # of the rate: the weight of the newest chunk
-# A lock that was not to be had, a full disk, a server that restarts; plain SQL raises the driver's own.
+# A lock timeout, a full disk, a server restart; plain SQL raises the driver's own errors.
 _PASSING = (OperationalError, sqlite3.OperationalError, psycopg.OperationalError)
 
 type JobObserver = Callable[[Job], None]
@@ -51,20 +51,20 @@ class Taken(HeliographError):
 
 
 class _Lost(Exception):
-    """The job is not ours any more: nothing of this chunk is saved."""
+    """The job is no longer ours: nothing of this chunk is saved."""
 
 
 class Runner:
-    """Runs jobs of the kinds that it knows. me: names this runner in the job's row."""
+    """Runs jobs of the kinds it knows. me: this runner's name in the job's row."""
 
     def __init__(self, kinds: JobKinds, *, me: str = "") -> None:
         self.kinds = kinds
         self.me = me or f"{socket.gethostname()[:20]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     def run_one(self, job: int, *, stop: threading.Event | None = None, watch: JobObserver | None = None) -> Job:
-        """Runs this job here and now, until it ends, is paused or cancelled, or `stop` is set (then it is paused).
+        """Runs this job now, until it ends, is paused or cancelled, or `stop` is set (which pauses it).
 
-        watch: is shown the job after each chunk. Raises Taken if another runner has it.
+        watch: called with the job after each chunk. Raises Taken if another runner has it.
         """
         row = self._claim(job)
         if row is None:
@@ -72,7 +72,8 @@ class Runner:
         return self._run(row, stop or threading.Event(), watch, rest=0.0, paused_by_stop=True)
 
     def run_forever(self, stop: threading.Event) -> None:
-        """Takes waiting jobs, and those whose runner died, one after the other until `stop` is set; then the job in hand is left to whoever comes next."""
+        """Runs waiting jobs, and those whose runner died, one after another until `stop` is set; the current job is then left for the next
+        runner."""
         be_nice()
         try:
             while not stop.is_set():
@@ -86,10 +87,10 @@ class Runner:
                     close_old_connections()
                 stop.wait(LOOK)
         finally:
-            connections.close_all()  # the thread ends, and with it the use of its connections
+            connections.close_all()  # the thread ends, so its connections are no longer used
 
     def run_side_by_side(self, stop: threading.Event, *, most: int = SIDE_BY_SIDE) -> None:
-        """As `run_forever`, for jobs that mostly wait: each on a thread of its own, `most` at once."""
+        """Like `run_forever`, for jobs that mostly wait: each on its own thread, at most `most` at once."""
         running: list[threading.Thread] = []
         try:
             while not stop.is_set():
@@ -97,7 +98,7 @@ class Runner:
                 try:
                     row = self._next() if len(running) < most else None
                     if row is not None:
-                        thread = threading.Thread(target=self._aside, args=(row, stop), name=f"job {row.pk}", daemon=True)
+                        thread = threading.Thread(target=self._run_on_thread, args=(row, stop), name=f"job {row.pk}", daemon=True)
                         thread.start()
                         running.append(thread)
                         continue
@@ -110,19 +111,19 @@ class Runner:
         finally:
             connections.close_all()
 
-    def _aside(self, row: Job, stop: threading.Event) -> None:
+    def _run_on_thread(self, row: Job, stop: threading.Event) -> None:
         be_nice()
         try:
             self._run(row, stop, None, rest=None)
         except (DjangoDatabaseError, HeliographError, *_PASSING):
-            log.exception("job_thread_failed", job=row.pk)  # its heartbeat ends, and whoever looks next takes it
+            log.exception("job_thread_failed", job=row.pk)  # its heartbeat stops, and another runner takes it
         finally:
             connections.close_all()
 
-    # --- owning
+    # --- ownership
 
     def _next(self) -> Job | None:
-        """The oldest job that waits, or whose runner is gone, and that can be run here; claimed."""
+        """Claims the oldest job that waits or has lost its runner, and that can run here."""
         close_old_connections()
         with scopes_disabled():
             waiting = list(
@@ -139,7 +140,7 @@ class Runner:
         return None
 
     def _claim(self, job: int) -> Job | None:
-        """The job, now ours; None if somebody else's. A failed or paused one has to be resumed first."""
+        """Claims the job; None if another runner owns it. A failed or paused one must be resumed first."""
         with transaction.atomic(), scopes_disabled():
             row = Job.objects.select_for_update().filter(pk=job).first()
             if row is None:
@@ -158,7 +159,7 @@ class Runner:
     # --- running
 
     def _run(self, row: Job, stop: threading.Event, watch: JobObserver | None, *, rest: float | None, paused_by_stop: bool = False) -> Job:
-        """rest: the share of a chunk's time that follows it at rest, more beside live traffic; None: the job has a pace of its own."""
+        """rest: the rest after a chunk as a share of its duration, more beside live traffic; None: the job has its own pace."""
         log.info("job_started", job=row.pk, kind=row.kind, account=row.account_id, done=row.done)
         failures = 0
         handler: Handler[Any] | None = None
@@ -170,7 +171,7 @@ class Runner:
                     handler = handler or self.kinds[row.kind].open(row)
                     row = self._chunk(row, handler, began, pace)
                     failures = 0
-                except _PASSING as error:  # the chunk is tried again, from the saved cursor
+                except _PASSING as error:  # the chunk is retried from the saved cursor
                     _close(handler)
                     handler = None
                     if failures == len(PATIENCE):
@@ -198,7 +199,7 @@ class Runner:
         return self._let_go(row, paused=paused_by_stop and stop.is_set())
 
     def _chunk(self, row: Job, handler: Handler[Any], began: float, pace: Pace | None) -> Job:
-        """One chunk: read outside, then its work and its cursor in one transaction."""
+        """Runs one chunk: reads it outside the transaction, then does its work and saves its cursor in one transaction."""
         chunk = handler.read()
         if pace is not None:
             pace.began()
@@ -207,7 +208,7 @@ class Runner:
             return self._save(row, step, time.monotonic() - began)
 
     def _save(self, row: Job, step: ChunkResult, took: float) -> Job:
-        """Locks the job's row only now, at the chunk's end, so that a page can pause it meanwhile."""
+        """Locks the job's row only at the end of the chunk, so that a page can pause the job meanwhile."""
         with scopes_disabled():
             fresh = Job.objects.select_for_update().filter(pk=row.pk, owner=self.me).first()
             if fresh is None:
@@ -230,7 +231,7 @@ class Runner:
             fresh.heartbeat, fresh.error = at, ""
             if step.finished:
                 fresh.state, fresh.finished, fresh.owner = JobState.DONE, at, ""
-            elif fresh.state == JobState.QUEUED:  # paused and resumed while this chunk ran
+            elif fresh.state == JobState.QUEUED:  # paused and resumed during this chunk
                 fresh.state = JobState.RUNNING
             fresh.save()
             return fresh
@@ -241,10 +242,10 @@ class Runner:
         with contextlib.suppress(*_PASSING), scopes_disabled():
             Job.objects.filter(pk=row.pk, owner=self.me).update(heartbeat=control.now())
 
-    # --- letting go
+    # --- releasing
 
     def _let_go(self, row: Job, *, paused: bool) -> Job:
-        """The loop ended: finished, paused, cancelling, or this process stops."""
+        """Releases the job: it finished, was paused or cancelled, or this process stops."""
         with transaction.atomic():
             fresh = self._own(row)
             if fresh is None:
@@ -256,7 +257,8 @@ class Runner:
             return self._released(fresh)
 
     def _put_back(self, row: Job, error: Exception) -> Job:
-        """The database refuses for longer than a chunk's patience: the job waits again and says why (O7: it goes on by itself)."""
+        """Returns the job to the queue with its error, because the database has refused for longer than the retries last (O7: it continues
+        by itself)."""
         with contextlib.suppress(*_PASSING), transaction.atomic():
             fresh = self._own(row)
             if fresh is not None:

@@ -1,4 +1,4 @@
-"""Django's handle on this package."""
+"""The Django app of this package."""
 
 from __future__ import annotations
 
@@ -6,6 +6,4 @@ from django.apps import AppConfig
 
 
 class MappingsConfig(AppConfig):
-    """The app "mappings"."""
-
     name = "heliograph.mappings"

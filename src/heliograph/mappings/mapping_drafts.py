@@ -1,6 +1,6 @@
-"""A mapping while somebody writes it: it may be wrong, and nothing that was typed is lost (M1, M2).
+"""A mapping while someone edits it: it may be invalid, and nothing that was typed is lost (M1, M2).
 
-A draft holds texts as they were typed. `checked` makes a mapping of the rows that are right, and puts a sentence at each of the others.
+A draft contains texts as they were typed. `checked` builds a mapping from the valid rows, and puts a sentence at each invalid one.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.setup.source_fields import any_key
 
 MOST_REFUSED = 50
-"""Rows that are refused at once; the rest is looked at when these are mended."""
+"""Most rows with errors at a time; the rest is checked once these are fixed."""
 
 
 @dataclass(slots=True)
 class DraftRow:
-    """One row. target: its name; of a nested row the last step of its path, whose others are `under`. entry: a nested row that is itself an entry of a list.
+    """One row. target: its name; for a nested row the last step of its path, with the other steps in `under`. entry: a nested row that is
+    itself an entry of a list.
 
     line: its chips as text (domain.mapping.chips). kept: the chips that the text was made of, for what stands behind them. errors: sentences by field.
     tidy: on in a row that has no typed text between two fields yet. was: its number in the page that was posted, so that script finds the row again in which somebody went on typing meanwhile.
@@ -57,7 +58,7 @@ class DraftRow:
 
     @classmethod
     def of(cls, row: MappingRow) -> DraftRow:
-        """A row that is right."""
+        """The draft of a valid row."""
         last = row.path[-1]
         return cls(
             target=str(last),
@@ -75,28 +76,28 @@ class DraftRow:
 
     @property
     def path(self) -> Path:
-        """Where its value stands."""
+        """The path of its value."""
         return (*self.under, self.target if self.entry is None else self.entry)
 
     @property
     def whole_target(self) -> str:
-        """The target as a mapping keeps it."""
+        """The target as stored in a mapping."""
         return format_path(self.path) if self.nested else self.target
 
     def chips(self) -> tuple[RowPart, ...] | None:
-        """Its chips, also of fields that the account does not have; None where the text is none of chips."""
+        """Its chips, including those of fields that the account lacks; None if the text cannot be parsed."""
         try:
             return read_line(self.line, key_of=any_key, kept=self.kept)
         except LineError:
             return None
 
     def put(self, parts: Iterable[RowPart]) -> None:
-        """Other chips in place of those that it had."""
+        """Replaces its chips."""
         self.kept = tuple(parts)
         self.line = write_line(self.kept)
 
     def row(self, key_of: Callable[[str], str]) -> MappingRow:
-        """The row. Raises MappingError."""
+        """The validated row. Raises MappingError."""
         try:
             parts = read_line(self.line, key_of=key_of, kept=self.kept)
         except LineError as error:
@@ -111,7 +112,8 @@ class DraftRow:
 
 @dataclass(slots=True)
 class Checked:
-    """What a draft comes to. mapping: of the rows that are right; places: theirs in the draft, from 0; errors: how many things are refused."""
+    """The result of checking a draft. mapping: of the valid rows; places: their indexes in the draft, from 0; errors: how many things are
+    invalid."""
 
     mapping: FieldMapping
     places: tuple[int, ...]
@@ -120,7 +122,8 @@ class Checked:
 
 @dataclass(slots=True)
 class MappingDraft:
-    """A mapping that is being written. number: of the version that it was begun with, 0 for a new one. errors: sentences by field, of the whole."""
+    """A mapping being edited. number: the version it started from, 0 for a new mapping. errors: sentences by field, about the whole
+    mapping."""
 
     name: str = ""
     kind: MappingKind = MappingKind.PAYLOAD
@@ -132,15 +135,15 @@ class MappingDraft:
 
     @classmethod
     def of(cls, mapping: FieldMapping, number: int = 0) -> MappingDraft:
-        """A mapping as it is."""
+        """The draft of an existing mapping."""
         return cls(mapping.name, mapping.kind, mapping.subject, mapping.empty, [DraftRow.of(row) for row in mapping.rows], number)
 
     def seals(self, row: DraftRow) -> bool:
-        """Whether the typed text of a row is kept sealed (`Mapping.seals`)."""
+        """True if the typed text of a row is stored encrypted (`Mapping.seals`)."""
         return self.kind is MappingKind.HEADER and is_secret_name(row.target)
 
     def seal(self) -> dict[str, str]:
-        """Takes out what was typed into rows that are kept sealed, and puts SEALED there; what it was, by field of the vault."""
+        """Replaces texts typed into encrypted rows by SEALED, and returns them by field of the vault."""
         typed: dict[str, str] = {}
         for row in self.rows:
             parts = row.chips() if self.seals(row) else None
@@ -151,7 +154,7 @@ class MappingDraft:
         return typed
 
     def checked(self, key_of: Callable[[str], str]) -> Checked:
-        """Looks at every row; what is wrong is said in `errors`, here and of the rows. key_of: as `read_line` asks for it."""
+        """Checks every row; adds sentences to `errors`, here and in the rows. key_of: as for `read_line`."""
         self.errors = {name: text for name, text in self.errors.items() if name not in ("name", "rows")}
         good: list[tuple[int, MappingRow]] = []
         for place, draft in enumerate(self.rows):
@@ -170,7 +173,7 @@ class MappingDraft:
         return Checked(mapping, tuple(place for place, _ in good), wrong)
 
     def _fitting(self, name: str, good: list[tuple[int, MappingRow]]) -> FieldMapping:
-        """The mapping of the rows that fit together; those that do not are taken out of `good`, the later one of two."""
+        """The mapping of the rows that fit together; of two conflicting rows, the later one is removed from `good`."""
         for _try in range(MOST_REFUSED):
             try:
                 return FieldMapping(name, self.kind, self.subject, self.empty, tuple(row for _, row in good))
@@ -184,7 +187,7 @@ class MappingDraft:
         return FieldMapping(name, self.kind, self.subject, self.empty)
 
     def add(self, name: str, *, nested: bool, type: ValueType) -> int:
-        """A further row; its place. Raises MappingError for a name that cannot be one, with the sentence for the box that it was typed in."""
+        """Adds a row. Returns its index. Raises MappingError for an invalid name, with the sentence for its input."""
         new = MappingRow(name, type=type, nested=nested)
         others = [
             MappingRow(row.whole_target, type=row.type, nested=row.nested)
@@ -198,18 +201,18 @@ class MappingDraft:
             except MappingError as error:
                 if error.row is None or error.row > len(others):
                     raise MappingError(None, "target", error.reason) from None
-                others.pop(error.row - 1)  # it was wrong before, and says so itself
+                others.pop(error.row - 1)  # it was invalid before, and has its own error
         self.rows.append(DraftRow.of(new))
         return len(self.rows) - 1
 
     def add_inside(self, under: Path) -> int:
-        """A row without a name yet, within an object; its place."""
+        """Adds a row without a name inside an object. Returns its index."""
         place = 1 + max(i for i, row in enumerate(self.rows) if row.nested and row.path[: len(under)] == under)
         self.rows.insert(place, DraftRow(under=under, nested=True))
         return place
 
     def add_entry(self, of: Path) -> int:
-        """A further entry of a list, with the fields of the one before; the place of its first row."""
+        """Adds an entry to a list, with the fields of the previous one. Returns the index of its first row."""
         inside = [(i, row) for i, row in enumerate(self.rows) if row.nested and row.path[: len(of)] == of and len(row.path) > len(of)]
         last = max(step for _, row in inside if isinstance(step := row.path[len(of)], int))
         place = 1 + max(i for i, _ in inside)
@@ -222,13 +225,13 @@ class MappingDraft:
         return place
 
     def rename(self, names: Mapping[Path, str]) -> None:
-        """Gives objects and lists other names. names: by their paths as they are now."""
+        """Renames objects and lists. names: by their current paths."""
         for row in self.rows if names else ():
             if row.nested:
                 row.under = renamed(row.under, names)
 
     def move(self, place: int, by: int) -> int:
-        """One up (-1) or down (1); where it is then."""
+        """Moves a row up (-1) or down (1). Returns its new index."""
         to = min(max(place + by, 0), len(self.rows) - 1)
         self.rows.insert(to, self.rows.pop(place))
         return to
@@ -239,26 +242,26 @@ class MappingDraft:
         return new_rows(there, rows_from_sample(text, values=values))
 
     def take(self, rows: Sequence[MappingRow]) -> None:
-        """Adds rows of a sample. Raises MappingError where they are too many."""
+        """Adds rows of a sample. Raises MappingError if there are too many."""
         if len(self.rows) + len(rows) > MAX_ROWS:
             raise MappingError(None, "sample", f"at most {MAX_ROWS} rows are possible")
         self.rows += [DraftRow.of(row) for row in rows]
 
 
 def set_behind(part: RowPart, **changes: object) -> RowPart:
-    """The chip with something else behind it; a typed text has nothing but itself."""
+    """The chip with changed settings; a typed text has none."""
     if isinstance(part, SourceValue):
         return replace(part, **{name: value for name, value in changes.items() if name != "text"})  # type: ignore[arg-type]
     return FixedText(str(changes.get("text", part.text)))
 
 
 def renamed(path: Path, names: Mapping[Path, str]) -> Path:
-    """A path with other names for some of the objects and lists that it leads through."""
+    """A path with new names for some of the objects and lists that it leads through."""
     return tuple(names.get(path[: depth + 1], step) for depth, step in enumerate(path))
 
 
 def read_path(text: str) -> Path | None:
-    """A path that a page was made with; None for anything else, and for none."""
+    """Parses a path from the posted page; None if it is empty or invalid."""
     try:
         return parse_path(text) if text else None
     except PathError:

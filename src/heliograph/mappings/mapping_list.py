@@ -18,7 +18,7 @@ from heliograph.store.registrations import folded
 
 @dataclass(frozen=True, slots=True)
 class MappingListFilter:
-    """What is asked for. text: of its name, its target fields, the flows that use it."""
+    """The filters. text: in its name, its target fields, or the flows that use it."""
 
     text: str = ""
     kind: MappingKind | None = None
@@ -27,7 +27,7 @@ class MappingListFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListedMapping:
-    """One mapping. joined: labels of its tags that several questions of one event carry (M8)."""
+    """One mapping. joined: labels of its tags that several questions of one event have (M8)."""
 
     id: int
     mapping: FieldMapping
@@ -38,7 +38,7 @@ class ListedMapping:
 
 
 def listed(config: AccountConfig, wanted: MappingListFilter) -> list[ListedMapping]:
-    """The mappings that are asked for, by name. Inside the account's scope; two queries, however many there are."""
+    """The matching mappings, by name. Inside the account's scope; two queries, however many there are."""
     stamps = {
         pk: (changed, by) for pk, changed, by in StoredMapping.objects.filter(deleted_at=None).values_list("pk", "changed", "changed_by")
     }

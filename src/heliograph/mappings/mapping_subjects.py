@@ -1,4 +1,4 @@
-"""Whose data a mapping is tried with: a registration, a session registration or an event of the account, found by search (M7)."""
+"""The data with which a mapping is tried: a registration, a session registration or an event of the account, found by search (M7)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from heliograph.store.database import Database
 from heliograph.store.registrations import folded, ids_of_code
 
 SHOWN = 7
-"""Matches of a search: the one that is taken, and those that are offered beside it."""
+"""Matches of a search: the first is used, the others are offered beside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One that a search has found. key: what names it again; name: of the person, or of the event, "" for none."""
+    """A match of a search. key: identifies it; name: of the person, or of the event, "" for none."""
 
     id: int
     code: str
@@ -34,7 +34,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a mapping is tried with. match None: made-up data. name: as sentences say it; lacks: it has no registration for a session, which leaves those fields empty."""
+    """What a mapping is tried with. match None: made-up data. name: for sentences; lacks: it has no session registration, so those fields
+    are empty."""
 
     facts: AnyFacts
     zone: tzinfo
@@ -45,7 +46,7 @@ class Tried:
 
 @dataclass
 class Subjects:
-    """The registrations and events of one account, for trying mappings."""
+    """The registrations and events of an account, for trying mappings."""
 
     db: Database
     account: int
@@ -74,7 +75,7 @@ class Subjects:
         return _first(self._registrations(where, params), found)
 
     def named(self, key: str) -> Match | None:
-        """The one of this key, if the account has it."""
+        """The one with this key, if the account has it."""
         event, _, code = key.partition(" ")
         if "\0" in key:
             return None
@@ -104,7 +105,7 @@ class Subjects:
         return [Match(id, code, name, id, code) for id, code, name in rows]
 
     def tried(self, key: str, text: str, now: datetime, *, flow_name: str = "") -> Tried | None:
-        """What to try with: the one of `key`, else the first that the search finds; None where it finds none. flow_name: for Flow Name."""
+        """What to try with: the one with `key`, else the first match of the search; None if there is none. flow_name: for Flow Name."""
         match = self.named(key) if key else None
         found = [] if match else self.search(text)
         if match is None:
@@ -117,11 +118,11 @@ class Subjects:
         return Tried(facts, ZoneInfo(facts.timezone), match, tuple(found[1:]), lacks)
 
     def made_up(self, now: datetime) -> Tried:
-        """Data of nobody."""
+        """Invented data."""
         return Tried(SampleFacts(now), ZoneInfo(self.config.timezone))
 
     def _last_change(self, match: Match) -> Change:
-        """Its newest change whose content is kept; without one, a change that tells the state of now and nothing before it (X6)."""
+        """Its newest change with stored content; otherwise a change with the current state and nothing before it (X6)."""
         kind = {Subject.REGISTRATION: 1, Subject.SESSION: 2, Subject.EVENT: 3}[self.subject]
         about = "c.subject_id = :id ORDER BY c.version" if self.subject is Subject.EVENT else "c.registration_id = :id ORDER BY c.id"
         rows = self.db.all(

@@ -1,4 +1,4 @@
-"""What a mapping is warned about though it may be saved: answers that are joined (M8), fields that are gone, personal data in an address (C2)."""
+"""Warnings about a mapping that may still be saved: joined answers (M8), deleted fields, personal data in a URL (C2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PERSONAL = frozenset({FieldGroup.PROFILE, FieldGroup.PROFILE_CUSTOM, FieldGroup.
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """An event in which several questions carry one tag: their answers are joined. questions: their labels, in question order."""
+    """An event in which several questions have the same tag, so their answers are joined. questions: their labels, in question order."""
 
     event: str
     questions: tuple[str, ...]
@@ -60,13 +60,13 @@ def taken_by(flows: Sequence[Flow], config: AccountConfig, source: Committed) ->
 
 
 def answer_tags(keys: Iterable[str]) -> dict[str, int]:
-    """The tags of those source fields that take answers or questions."""
+    """The tags of those source fields that read answers or questions."""
     found = {key: parse_source(key) for key in keys}
     return {key: each.id for key, each in found.items() if each.id is not None and each.name in ("answer", "question")}
 
 
 def is_personal(key: str) -> bool:
-    """Whether the field says something about a person."""
+    """True if the field contains personal data."""
     return parse_source(key).group in PERSONAL
 
 
@@ -82,7 +82,7 @@ def used_by(config: AccountConfig, mapping: int) -> list[tuple[Flow, Destination
 
 
 def in_address(config: AccountConfig, uses: Iterable[tuple[Flow, Destination]], mapping: int) -> list[str]:
-    """Names of the connections that send this mapping in the query of a URL, which servers on the way write into their logs."""
+    """Names of the connections that send this mapping in the query of a URL, which servers on the way may log."""
     names = []
     for _, destination in uses:
         connection = config.connections.get(destination.connection or 0)

@@ -1,4 +1,4 @@
-"""Mappings, and the tags and fields that they name (M1-M9). What a row is: `setup.models.configured`."""
+"""Mappings, and the tags and fields that they name (M1-M9). `setup.models.configured` describes the rows."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Mapping(Configured):
 
 
 class MappingTag(models.Model):
-    """A tag whose question, answer or property a mapping takes as a source."""
+    """A tag whose question, answer or property a mapping uses as a source."""
 
     account = account_key()
     mapping = models.ForeignKey(Mapping, on_delete=models.CASCADE, related_name="names_tags")
@@ -60,7 +60,7 @@ class MappingTag(models.Model):
 
 
 class MappingField(models.Model):
-    """A custom field that a mapping takes as a source."""
+    """A custom field that a mapping uses as a source."""
 
     account = account_key()
     mapping = models.ForeignKey(Mapping, on_delete=models.CASCADE, related_name="names_fields")

@@ -1,4 +1,4 @@
-"""What a new mapping can start from: the mappings of presets (B3)."""
+"""Starting points for a new mapping: the mappings of presets (B3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heliograph.domain.setup.fields import Subject
 
 
 def starts(kind: MappingKind, subject: Subject) -> dict[str, tuple[str, FieldMapping]]:
-    """What a new mapping of this kind and subject can start from: (the application's name, its mapping) by the preset's key."""
+    """Starting points for a mapping of this kind and subject: (the application's name, its mapping) by the preset's key."""
     found: dict[str, tuple[str, FieldMapping]] = {}
     for each in presets():
         for body in each.start():

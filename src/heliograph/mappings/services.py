@@ -1,4 +1,4 @@
-"""Saving mappings (guide: Mappings; M1-M9, P12)."""
+"""Saves mappings (guide: Mappings; M1-M9, P12)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def save_mapping(
 
 
 def sealed_texts(db: Database, account: int, id: int) -> dict[str, str]:
-    """The texts of a mapping that are kept sealed, by field."""
+    """A mapping's encrypted texts, by field."""
     return load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
 
 
@@ -93,7 +93,7 @@ def _keep_texts(s: SetupTransaction, row: StoredMapping, stored: Mapping[str, st
 
 
 def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[int]]:
-    """(tags, custom fields) that it names. Raises Invalid for what the account does not have."""
+    """The (tags, custom fields) that it names. Raises Invalid for those that the account does not have."""
     tags: set[int] = set()
     fields: set[int] = set()
     for source in sorted(mapping.sources):
@@ -108,7 +108,7 @@ def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[
 
 
 def copy_mapping(s: SetupTransaction, id: int) -> StoredMapping:
-    """A new mapping like another, with the same texts that are kept sealed, used by no flow. Raises NotThere."""
+    """Copies a mapping with its encrypted texts; no flow uses the copy. Raises NotThere."""
     mapping = FieldMapping.from_body(mapping_row(id).body)
     taken = {name.casefold() for name in StoredMapping.objects.filter(deleted_at=None).values_list("name", flat=True)}
     base = _("Copy of %(name)s") % {"name": mapping.name[: MAX_NAME - 30]}
@@ -118,8 +118,8 @@ def copy_mapping(s: SetupTransaction, id: int) -> StoredMapping:
 
 
 def restore_mapping(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> RestorableMapping:
-    """Makes a past version the newest (F10), without what is gone by now, with the sealed texts of today (C5). Raises NotThere, AsksFirst, and Invalid
-    where its name is taken by now."""
+    """Makes a past version the newest (F10), without fields that no longer exist, with the current encrypted texts (C5). Raises NotThere,
+    AsksFirst, and Invalid if its name is taken by now."""
     mapping_row(id)
     stored = sealed_texts(s.db, s.account, id)
     found = restorable(version(s.db, s.account, "mapping", id, number), s.source.account(s.account), stored)
@@ -128,7 +128,8 @@ def restore_mapping(s: SetupTransaction, id: int, number: int, *, confirmed: boo
 
 
 def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -> RestorableMapping:
-    """A past version as it would be saved now. sealed: the fields of texts that are kept sealed today. Raises Invalid for one of an older release, with what no mapping can be any more."""
+    """A past version as it would be saved now. sealed: the fields with currently stored encrypted texts. Raises Invalid for one from an
+    older release that is no longer valid."""
     try:
         return restoring.restorable(FieldMapping.from_body(version.body), config, sealed)
     except MappingError as error:
@@ -156,7 +157,7 @@ def mapping_uses(account: int, id: int) -> list[Use]:
 
 
 def mapping_row(id: int) -> StoredMapping:
-    """The mapping that is not deleted. Raises NotThere."""
+    """A mapping that is not deleted. Raises NotThere."""
     row: StoredMapping | None = StoredMapping.objects.filter(pk=id, deleted_at=None).first()
     if row is None:
         raise NotThere(f"There is no mapping {id}.")

@@ -1,4 +1,4 @@
-"""Addresses of mappings."""
+"""URLs of mappings."""
 
 from __future__ import annotations
 

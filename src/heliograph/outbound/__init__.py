@@ -1,1 +1,1 @@
-"""The only code that talks to other people's servers: guard, resolver, sender."""
+"""The only code that talks to other servers: guard, resolver, sender."""

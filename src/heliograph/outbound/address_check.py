@@ -1,4 +1,5 @@
-"""Checks a URL against the guard without sending anything (C6): for forms, Save & Test and the command line. The sender checks alike."""
+"""Checks a URL against the guard without sending anything (C6): for forms, Save & Test and the command line. The sender makes the same
+checks."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from heliograph.outbound.target import InvalidTarget, read_target
 
 @dataclass(frozen=True, slots=True)
 class CheckedAddress:
-    """allowed: at least one address may be connected to. addresses: what the host stands for, the allowed ones first. by_operator: all allowed ones are because the operator opened them; there plain http will do."""
+    """allowed: at least one address may be connected to. addresses: those of the host, allowed ones first. by_operator: the operator opened
+    all the allowed ones; then plain http is accepted."""
 
     allowed: bool
     addresses: tuple[str, ...]
@@ -21,7 +23,7 @@ class CheckedAddress:
 
 
 def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> CheckedAddress:
-    """Parses the URL, looks its name up and checks the addresses. Blocks during the look-up, so never call it on the sender's thread."""
+    """Parses the URL, resolves its name and checks the addresses. Blocks during the look-up, so never call it on the sender's thread."""
     try:
         target = read_target(url)
     except InvalidTarget as error:

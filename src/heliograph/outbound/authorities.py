@@ -1,4 +1,4 @@
-"""Which certificate authorities are trusted. The path compiled into a libcurl wheel is wrong on some systems, so it is always given."""
+"""The trusted certificate authorities. The path compiled into a libcurl wheel is wrong on some systems, so it is always set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SYSTEM_BUNDLES: Final = (
 
 
 def bundle(environ: Mapping[str, str] = os.environ) -> str:
-    """Path of the bundle: SSL_CERT_FILE where set, else the system's (which an operator can add to), else certifi's."""
+    """The path of the bundle: SSL_CERT_FILE if set, else the system's (to which an operator can add), else certifi's."""
     given = environ.get("SSL_CERT_FILE")
     if given and Path(given).is_file():
         return given
@@ -27,5 +27,5 @@ def bundle(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def with_public(pem: str) -> str:
-    """These certificates (PEM) and the public ones."""
+    """These certificates (PEM) together with the public ones."""
     return f"{Path(bundle()).read_text('utf-8', 'replace').rstrip()}\n{pem}"

@@ -1,4 +1,5 @@
-"""Certificates that people paste: a target's own authorities, and what a connection proves itself with (mTLS). Read when they are saved, not when they are needed."""
+"""Certificates that people paste: a target's own authorities, and a client certificate (mTLS). They are validated when saved, not when
+used."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from heliograph.domain.errors import HeliographError
 _KEY: Final = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----.*?-----END (?:[A-Z]+ )?PRIVATE KEY-----", re.DOTALL)
 
 LARGEST_KEY: Final = 8_192
-"""Bits: each request that proves itself with a larger one would take seconds."""
+"""In bits: with a larger key, each request would take seconds."""
 
 
 class BadCertificate(HeliographError):
@@ -22,14 +23,15 @@ class BadCertificate(HeliographError):
 
 
 def check_authorities(text: str) -> None:
-    """Certificates of authorities, one after another (PEM). Raises BadCertificate."""
+    """Validates certificates of authorities, one after another (PEM). Raises BadCertificate."""
     if _KEY.search(text):
         raise BadCertificate("There is a private key among the certificates. Enter the authorities' certificates only.")
     _certificates(text)
 
 
 def check_identity(text: str) -> None:
-    """A certificate (first, then those between it and its authority) and its private key. Raises BadCertificate, which repeats nothing of it."""
+    """Validates a certificate (followed by those between it and its authority) and its private key. Raises BadCertificate, which repeats
+    nothing of it."""
     keys = _KEY.findall(text)
     if len(keys) != 1:
         raise BadCertificate(
@@ -46,7 +48,7 @@ def check_identity(text: str) -> None:
 
 def _private_key(text: str) -> PrivateKeyTypes:
     try:
-        # Nothing is computed with the key here: to prove the primes of a monstrous one would keep the process busy for hours.
+        # Nothing is computed with the key here: checking the primes of a monstrous one would keep the process busy for hours.
         key = serialization.load_pem_private_key(text.encode(), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise BadCertificate(

@@ -1,4 +1,4 @@
-"""How requests go out, and the three ways in which sending one ends. The request itself is `domain.connection.request.Request`."""
+"""Routes of requests, and the three ways a request can end. The request itself is `domain.connection.request.Request`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ KIB = 1024
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """How the requests of one connection go out. One object per compiled connection; compared by identity, since handles are kept per route.
+    """How the requests of one connection are sent. One object per compiled connection; compared by identity, because handles are cached per
+    route.
 
-    Timeouts are seconds: `connect_timeout` bounds the look-up and then connect and TLS together, `total_timeout` everything from `Sender.start()` on.
-    Caps are bytes: of a longer body the beginning is kept; an answer with more header bytes is a failure.
-    authorities: certificates (PEM) that are trusted instead of the public ones. identity: certificate and private key (PEM) that it proves itself with.
-    connect_only: it connects, TLS included, and sends nothing (Save & Test without a test URL).
+    Timeouts are seconds: `connect_timeout` bounds the look-up, and then connect and TLS together; `total_timeout` bounds everything from
+    `Sender.start()` on. Caps are bytes: only the beginning of a longer body is kept; an answer with more header bytes is a failure.
+    authorities: certificates (PEM) to trust instead of the public ones. identity: the client certificate and its private key (PEM).
+    connect_only: connects, TLS included, and sends nothing (Save & Test without a test URL).
     """
 
     account: int
@@ -35,7 +36,8 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds. `name`, `connect` and `tls` are what each step took, 0 where a kept connection was used; `sent` and `total` count from `Sender.start()`."""
+    """Seconds. `name`, `connect` and `tls`: the duration of each step, 0 on a reused connection; `sent` and `total` count from
+    `Sender.start()`."""
 
     name: float = 0.0
     connect: float = 0.0
@@ -46,7 +48,8 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The target answered; status 0: it was only connected to (Route.connect_only). `truncated`: its body went on beyond the cap. `reused`: over a kept connection. `address`: the literal that was connected to."""
+    """The target answered; status 0: it was only connected to (Route.connect_only). `truncated`: the body was longer than the cap.
+    `reused`: over a reused connection. `address`: the literal that was connected to."""
 
     status: int
     header_lines: tuple[bytes, ...]
@@ -58,7 +61,7 @@ class Response:
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """Names in lower case, values as Latin-1 text (which every byte is), in the order they came, without trailers."""
+        """Names in lower case, values as Latin-1 text (which any bytes are), in order of arrival, without trailers."""
         pairs = []
         for line in self.header_lines[1:]:
             name, colon, value = line.partition(b":")
@@ -69,15 +72,15 @@ class Response:
         return pairs
 
     def header(self, name: str) -> str | None:
-        """The first header of that name (in lower case)."""
+        """The first header with this lower-case name."""
         return next((value for key, value in self.headers if key == name), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No usable answer. `left`: whether the request may have reached the target. `message`: a sentence that names the host only.
+    """No usable answer. `left`: the request may have reached the target. `message`: a sentence that names only the host.
 
-    `reused`: it went over a kept connection, which the target may have been closing at that moment. `address` is empty where nothing was connected.
+    `reused`: it used a connection that the target may have been closing at that moment. `address` is empty if nothing was connected.
     """
 
     cause: Cause
@@ -87,12 +90,12 @@ class Failure:
     address: str = ""
     reused: bool = False
     verify: int = 0
-    """OpenSSL's result (X509_V_ERR_...) for a certificate that was not accepted."""
+    """OpenSSL's result (X509_V_ERR_...) for a rejected certificate."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """We stopped before the answer came. `left`: whether the request may have reached the target."""
+    """We stopped before the answer came. `left`: the request may have reached the target."""
 
     left: bool
 

@@ -1,4 +1,4 @@
-"""libcurl's error numbers as causes and sentences. Its own messages are never used: they put URLs into them, and a URL may be a secret."""
+"""libcurl's error numbers as causes and sentences. Its own messages are never used: they contain URLs, and a URL may be a secret."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _CLOSED: Final = frozenset({pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR, pycurl.E_
 _GARBLED: Final = frozenset({pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_FTP_WEIRD_SERVER_REPLY, pycurl.E_BAD_CONTENT_ENCODING})
 _TOO_LONG: Final = 100  # CURLE_TOO_LARGE
 
-# X509_V_ERR_…, what an operator of a target can do something about.
+# X509_V_ERR_…: those that the target's operator can fix.
 _CERTIFICATE: Final = {
-    1: "its certificate is for another name",  # libcurl compares the names before OpenSSL's result is there
+    1: "its certificate is for another name",  # libcurl compares the names before OpenSSL's result is available
     9: "its certificate is not valid yet",
     10: "its certificate has expired",
     18: "its certificate is self-signed",
@@ -47,8 +47,8 @@ _CERTIFICATE: Final = {
 def explain(code: int, target: Target, *, sent: bool, answered: bool, verify: int, system: int, seconds: float) -> tuple[Cause, str]:
     """Cause and sentence of a failed transfer.
 
-    sent: the request was (being) written. answered: an answer had begun. verify: OpenSSL's result for the certificate. system: errno of a failed connect.
-    seconds: how long it took.
+    sent: the request was at least partly written. answered: an answer had begun. verify: OpenSSL's result for the certificate. system:
+    errno of a failed connect. seconds: how long it took.
     """
     match code:
         case pycurl.E_OPERATION_TIMEDOUT:

@@ -1,6 +1,6 @@
-"""The floor under the sender: the least loop that libcurl's socket interface needs, without guard, caps, threads and results.
+"""The floor under the sender: the smallest loop that libcurl's socket interface needs, without guard, caps, threads and results.
 
-`heliograph bench` compares deliveries with it. It judges no address, so it posts to this machine only.
+`heliograph bench` compares deliveries with it. It checks no addresses, so it posts to this machine only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from heliograph.outbound.poller import open_poller
 
 HEADERS: Final = ("Content-Type: application/json", "webhook-id: msg_00000000000000000000000000", "Expect:")
 HERE: Final = "http://127.0.0.1:"
-"""What scheme, host and port begin with, once a port is there."""
+"""Scheme, host and the colon before a port."""
 LIBCURL: Final = f"{pycurl.version_info()[1]}, {pycurl.version.split()[0]}"
 
 
@@ -26,7 +26,8 @@ class NotHere(HeliographError):
 
 
 def is_here(url: str) -> bool:
-    """Whether a request to it stays on this machine: its host is asked, since `http://127.0.0.1:x@example.org/` only begins like one that does."""
+    """True if a request to this URL stays on this machine. It checks the parsed host, because `http://127.0.0.1:x@example.org/` only begins
+    like a local URL."""
     try:
         origin = split_address(url, http=True).origin
     except AddressError:
@@ -35,7 +36,7 @@ def is_here(url: str) -> bool:
 
 
 class Loop:
-    """A multi handle with `opened` requests under way at a time. Raises NotHere."""
+    """A multi handle with `opened` concurrent requests. Raises NotHere."""
 
     def __init__(self, url: str, opened: int) -> None:
         if not is_here(url):
@@ -69,7 +70,7 @@ class Loop:
         self._due = float("inf") if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
     def post(self, bodies: Sequence[bytes], count: int) -> None:
-        """`count` requests with these bodies in turn. Raises RuntimeError where one fails."""
+        """Sends `count` requests, cycling through these bodies. Raises RuntimeError if one fails."""
         started = done = 0
         while done < count:
             while self._free and started < count:

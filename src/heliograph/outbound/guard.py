@@ -1,10 +1,13 @@
 """Which addresses an outgoing request may reach (C6).
 
-`allow()` looks at an address that is about to be connected to, or that a reused connection is connected to; never at a name. It is pure. An IPv6 address may carry an IPv4 one (mapped, NAT64, 6to4, Teredo ...): what it carries is
-checked too, so a wrapper opens nothing. `is_global` of ipaddress alone is not enough, and differs between Python versions: the tables below say it themselves, and `is_global` stays as a second net.
+`allow()` checks the address that is about to be connected to, or that a reused connection is connected to; never a name. It is pure. An
+IPv6 address may contain an IPv4 address (mapped, NAT64, 6to4, Teredo ...); the inner address is checked too, so a wrapper opens nothing.
+`is_global` of ipaddress alone is not enough and differs between Python versions, so the tables below are explicit and `is_global` is a
+second check.
 
-What the operator allowed is a `Policy`: networks (for one account and for all, joined by the caller) and exact address:port pairs. An allowed network opens everything in it but two things that have to be named exactly:
-the addresses where cloud platforms hand out their machines' credentials, and nothing opens multicast.
+What the operator allowed is a `Policy`: networks (for one account and for all, joined by the caller) and exact address:port pairs. An
+allowed network opens all its addresses except those where cloud platforms serve machine credentials, which must be named exactly. Nothing
+opens multicast.
 """
 
 from __future__ import annotations
@@ -28,9 +31,9 @@ class GuardError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class AddressVerdict:
-    """Whether an address may be reached, and why, in a sentence part that fits behind "blocked: ".
+    """Whether an address may be reached, and why: words that fit after "blocked: ".
 
-    by_operator: it is allowed because the operator opened it, not because it is public (there plain http is accepted too).
+    by_operator: it is allowed because the operator opened it, not because it is public (then plain http is accepted too).
     """
 
     allowed: bool
@@ -47,7 +50,8 @@ class Policy:
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> Self:
-        """From settings: networks (`10.1.0.0/16`, `fd00:7::/32`, one address) and exact endpoints (`127.0.0.1:8025`, `[::1]:8025`). Raises GuardError."""
+        """Parses settings: networks (`10.1.0.0/16`, `fd00:7::/32`, one address) and exact endpoints (`127.0.0.1:8025`, `[::1]:8025`).
+        Raises GuardError."""
         networks: list[IPNetwork] = []
         endpoints: set[tuple[IPAddress, int]] = set()
         for entry in (entry.strip() for entry in entries):
@@ -66,14 +70,14 @@ class Policy:
         return cls(tuple(networks), frozenset(endpoints))
 
     def joined(self, other: Policy) -> Policy:
-        """Both lists together: what one account was allowed and what all were."""
+        """Both policies together: what was allowed to one account and to all."""
         return Policy((*self.networks, *other.networks), self.endpoints | other.endpoints)
 
 
 def allow(address: str, port: int, policy: Policy, *, plain: bool = False) -> AddressVerdict:
-    """Whether a connection to this address literal and port may be opened or used again. A zone id (`fe80::1%eth0`) is ignored.
+    """Decides whether a connection to this address literal and port may be opened or reused. A zone id (`fe80::1%eth0`) is ignored.
 
-    plain: it would be without TLS, which only what the operator allowed may be.
+    plain: without TLS, which is accepted only for what the operator allowed.
     """
     try:
         literal = ip_address(address.partition("%")[0])
@@ -115,7 +119,7 @@ def _allow_layer(address: IPAddress, policy: Policy) -> AddressVerdict:
 
 @lru_cache(maxsize=4096)
 def _special(address: IPAddress) -> str | None:
-    """What the address is when it is not an ordinary public one, in words; None for a public one."""
+    """A description of an address that is not an ordinary public one; None for a public one."""
     table = _SPECIAL_4 if isinstance(address, IPv4Address) else _SPECIAL_6
     for network, words in table:
         if address in network:
@@ -123,14 +127,15 @@ def _special(address: IPAddress) -> str | None:
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return "outside of the public IPv6 range (2000::/3)"
     if isinstance(address, IPv6Address) and address in _SIX_TO_FOUR:
-        return None  # the address it carries decides
+        return None  # the inner address decides
     return None if address.is_global else "a special-purpose address"
 
 
 def _layers(literal: IPAddress) -> tuple[tuple[IPAddress, ...], str]:
     """The addresses that a literal stands for, all of which must be allowed, and the name of the wrapping.
 
-    Where the wrapping is transparent (the packet really goes to the inner address) only the inner one counts, or `::/0` in an allow list would open 127.0.0.1.
+    If the wrapping is transparent (the packet really goes to the inner address), only the inner address counts; otherwise `::/0` in an
+    allow list would open 127.0.0.1.
     """
     if isinstance(literal, IPv4Address):
         return (literal,), ""
@@ -154,7 +159,7 @@ def _layers(literal: IPAddress) -> tuple[tuple[IPAddress, ...], str]:
 
 
 def _endpoint(entry: str) -> tuple[IPAddress, int] | None:
-    """`127.0.0.1:8025` or `[::1]:8025`; None where the entry has no port."""
+    """Parses `127.0.0.1:8025` or `[::1]:8025`; None if the entry has no port."""
     host, colon, port = entry.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if not colon or (":" in host and not bracketed):
@@ -180,7 +185,8 @@ _TRANSLATED: Final = IPv6Network("::ffff:0:0:0/96")
 _COMPATIBLE: Final = IPv6Network("::/96")
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 
-# Where cloud platforms answer every machine with its credentials or settings. Most lie in ranges that are refused anyway; an operator who allows such a range does not mean these.
+# Where cloud platforms serve a machine's credentials or settings. Most are in ranges that are refused anyway; an operator who allows such a
+# range does not mean these.
 _CLOUD: Final[dict[IPAddress, str]] = {
     ip_address(address): words
     for address, words in (
@@ -201,7 +207,7 @@ _CLOUD: Final[dict[IPAddress, str]] = {
     )
 }
 
-# IANA special-purpose registries, and what their "globally reachable" column leaves open.
+# IANA special-purpose registries, and the gaps in their "globally reachable" column.
 _SPECIAL_4: Final = _table(
     ("127.0.0.0/8", "a loopback address"),
     ("10.0.0.0/8", "a private address"),

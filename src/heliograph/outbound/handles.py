@@ -1,4 +1,4 @@
-"""libcurl's handles, kept per route between requests: setting one up costs more than a request. Lives on the sender's thread."""
+"""libcurl's handles, cached per route between requests, because setting one up costs more than a request. Used on the sender's thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_ROUTES: Final = 4096
 
 
 class Handles:
-    """All of a sender's."""
+    """All handles of a sender."""
 
     def __init__(self, ca_file: str, user_agent: str) -> None:
         self._ca_file, self._user_agent = ca_file, user_agent
@@ -24,7 +24,7 @@ class Handles:
         self._kept = KeptConnections()
 
     def route_cache(self, route: Route) -> RouteCache[Transfer]:
-        """The route's own."""
+        """The cache of this route."""
         route_cache = self._shelves.get(route)
         if route_cache is None:
             if len(self._shelves) >= MOST_ROUTES:
@@ -33,7 +33,7 @@ class Handles:
         return route_cache
 
     def acquire(self, route_cache: RouteCache[Transfer]) -> Transfer:
-        """A handle that is set up for the shelf's route."""
+        """A handle configured for the cache's route."""
         if route_cache.handles:
             self._idle -= 1
             return route_cache.handles.pop()
@@ -42,7 +42,7 @@ class Handles:
         return transfer
 
     def put_back(self, transfer: Transfer) -> None:
-        """Keeps it for the route's next request, or frees it. It must not be in a multi any more."""
+        """Keeps the handle for the route's next request, or frees it. It must have left its multi."""
         route_cache = transfer.route_cache
         if (
             route_cache is None
@@ -56,7 +56,7 @@ class Handles:
         route_cache.handles.append(transfer)
 
     def close(self) -> None:
-        """Frees all that are idle."""
+        """Frees all idle handles."""
         while self._shelves:
             self._clear_oldest()
 
@@ -67,7 +67,7 @@ class Handles:
             transfer.close()
 
     def _borrow(self) -> Transfer | None:
-        """Another route's idle handle, once there are many: `set_up` resets it."""
+        """Another route's idle handle, once there are many; `set_up` resets it."""
         if self._idle < MOST_IDLE:
             return None
         for route, route_cache in self._shelves.items():

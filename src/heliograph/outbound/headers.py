@@ -1,4 +1,4 @@
-"""Headers as libcurl takes them. It sends what it is given, so the rules are asked once more here, whoever composed the request."""
+"""Headers as libcurl takes them. It sends whatever it is given, so the rules are checked once more here, whoever built the request."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers as header_rules
 
 OURS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
-MOST: Final = header_rules.MAX_HEADERS + 10  # those of a mapping, and our own
+MOST: Final = header_rules.MAX_HEADERS + 10  # a mapping's, and our own
 
 
 class BadHeader(HeliographError):
-    """This header may not be sent."""
+    """This header must not be sent."""
 
 
 def header_lines(headers: Iterable[tuple[str, str]]) -> list[str | bytes]:
-    """The lines for libcurl. Raises BadHeader, which names the header and never repeats its value. Text beyond ASCII goes out as UTF-8."""
+    """The header lines for libcurl. Raises BadHeader, which names the header but never repeats its value. Non-ASCII text is sent as UTF-8."""
     lines = [_line(name, value) for name, value in headers]
     if len(lines) > MOST:
         raise BadHeader(f"There are more than {MOST} headers.")
@@ -31,6 +31,6 @@ def _line(name: str, value: str) -> str | bytes:
     if problem is not None:
         raise BadHeader(f"The header {name[:60]!r} {problem}.")
     text = value.strip(" \t")
-    # To libcurl "Name:" means "leave this header out", and "Name;" is how one without a value is sent.
+    # libcurl removes the header for "Name:"; "Name;" sends one with an empty value.
     line = f"{name}: {text}" if text else f"{name};"
     return line if line.isascii() else line.encode()

@@ -1,9 +1,9 @@
-"""OAuth2 (C4): what is asked of an authority, and what its answers mean. oauthlib has the protocol; sending is the sender's.
+"""OAuth2 (C4): requests to an authority, and the meaning of its answers. oauthlib implements the protocol; the sender sends.
 
-    TokenExchange(...).start()  →  sender  →  done(Tokens | Denied), on the sender's thread
+TokenExchange(...).start() → sender → done(Tokens | Denied), on the sender's thread
 
-Tokens are returned, never stored here. Their requests pass the same guard as any other. oauthlib insists on https by the scheme of the URLs
-that it gets; over which networks plain http will do is the guard's business, so it is given a stand-in where it only looks at the query.
+Tokens are returned, never stored here. Requests for them pass the same guard as all others. oauthlib insists on https in the URLs it gets,
+but the guard decides for which networks plain http is enough; so where oauthlib only looks at the query it gets a placeholder URL.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _STAND_IN: Final = "https://heliograph.invalid/"
 _FORM: Final = "application/x-www-form-urlencoded"
 VERIFIER_LENGTH: Final = 64
 MOST_SAID: Final = 200
-"""Characters of an authority's own description of an error."""
+"""Characters kept of an authority's own description of an error."""
 
 type OnTokens = Callable[[TokenResponse | Denied], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """A sign-in that is to begin: where the browser goes, and what has to come back with it or be shown with the code."""
+    """A sign-in about to begin: the URL for the browser, and what must come back with it or be sent with the code."""
 
     url: str
     state: str
@@ -49,7 +49,7 @@ class Authorization:
 
 
 def authorization(connection: Connection, redirect_url: str, *, state: str) -> Authorization:
-    """The authority's sign-in page with everything in its query (RFC 6749 §4.1.1), PKCE by S256 (RFC 7636)."""
+    """The authority's sign-in page with the full query (RFC 6749 §4.1.1), PKCE by S256 (RFC 7636)."""
     client = WebApplicationClient(connection.client_id)
     verifier = client.create_code_verifier(VERIFIER_LENGTH)
     asked = client.prepare_request_uri(
@@ -64,7 +64,7 @@ def authorization(connection: Connection, redirect_url: str, *, state: str) -> A
 
 
 class SignInRefused(HeliographError):
-    """The authority sent somebody back without a code. error: its word for why, "" for none that could be read."""
+    """The authority sent someone back without a code. error: its error code, "" if none could be read."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(f"The sign-in was refused ({error})." if error else "The sign-in returned no code.")
@@ -73,7 +73,8 @@ class SignInRefused(HeliographError):
 
 
 def read_return(query: str, *, state: str, verifier: str = "") -> str:
-    """The code with which somebody came back. Raises SignInRefused. state, verifier: those of `authorization`; the caller has found them by what came."""
+    """The code with which someone came back. Raises SignInRefused. state, verifier: those of `authorization`, which the caller has looked
+    up."""
     try:
         found = WebApplicationClient("").parse_request_uri_response(f"{_STAND_IN}?{query}", state=state)
     except (MissingCodeError, MismatchingStateError):
@@ -88,7 +89,8 @@ def read_return(query: str, *, state: str, verifier: str = "") -> str:
 
 
 def token_request(connection: Connection, secret: str, ask: Ask, *, in_body: bool) -> Request:
-    """What is posted to the authority. in_body: the client's secret goes there, else by Basic (RFC 6749 §2.3.1: both form-encoded)."""
+    """The POST request to the authority. in_body: the client's secret goes into the body, else into Basic authentication (RFC 6749 §2.3.1:
+    both form-encoded)."""
     more = {"client_secret": secret} if in_body else {}
     url = connection.access_token_url
     client: Client
@@ -116,12 +118,12 @@ def token_request(connection: Connection, secret: str, ask: Ask, *, in_body: boo
 
 
 class TokenExchange:
-    """Asks once: with one request, or with two where the authority turns out to want the client's secret in the other place."""
+    """Requests tokens: by one request, or by two if the authority turns out to want the client's secret in the other place."""
 
     def __init__(
         self, sender: Sender, route: Route, connection: Connection, secret: str, ask: Ask, *, in_body: bool | None, done: OnTokens
     ) -> None:
-        """in_body: what worked before, None: not known. done: called once, on the sender's thread; it has to be quick and must not raise."""
+        """in_body: what worked before, None: not known. done: called once, on the sender's thread; it must be quick and must not raise."""
         self._sender, self._route, self._done = sender, route, done
         self._connection, self._secret, self._ask = connection, secret, ask
         self._in_body = {ClientAuth.BASIC: False, ClientAuth.BODY: True}.get(connection.client_auth, bool(in_body))
@@ -132,9 +134,9 @@ class TokenExchange:
         """Sends the request. Raises SenderStopped."""
         request = token_request(self._connection, self._secret, self._ask, in_body=self._in_body)
         self._masks = masks_of([self._secret, *_carried_by(self._ask)], request)
-        self._sender.start(request, self._route, self._came)
+        self._sender.start(request, self._route, self._on_result)
 
-    def _came(self, result: SendResult) -> None:
+    def _on_result(self, result: SendResult) -> None:
         found = read_answer(self._connection, self._ask, result, masks=self._masks)
         if isinstance(found, TokenResponse):
             self._done(replace(found, in_body=self._in_body))
@@ -150,7 +152,7 @@ class TokenExchange:
 
 
 def _carried_by(ask: Ask) -> tuple[str, ...]:
-    """The credentials that go in the body, beside the client's."""
+    """The credentials in the body, besides the client's."""
     match ask:
         case ByCredentials():
             return ()
@@ -165,7 +167,7 @@ def _carried_by(ask: Ask) -> tuple[str, ...]:
 def read_answer(connection: Connection, ask: Ask, result: SendResult, *, masks: Masks = NOTHING) -> TokenResponse | Denied:
     """Tokens, or why there are none. An authority that cannot be reached or is busy is a Connection failure, any other refusal Config (D4).
 
-    masks: of the request, for what the authority repeats of it.
+    masks: of the request, because the authority may repeat parts of it.
     """
     who = connection.authority
     match result:
@@ -206,7 +208,7 @@ def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) ->
 
 
 def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> TokenResponse:
-    """Reads an answer. Raises OAuth2Error for an authority's error, and what Python raises for what is no answer at all."""
+    """Reads an answer. Raises OAuth2Error for an authority's error, and other exceptions for an answer that cannot be read."""
     client = WebApplicationClient(connection.client_id)
     found = client.parse_request_body_response(body.decode("utf-8", "replace"), scope=None)
     kind = found.get("token_type", "Bearer")
@@ -228,7 +230,8 @@ def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> Toke
 
 
 def _holder(id_token: object, masks: Masks) -> str:
-    """Whom the access is of, where the authority says so by an ID token. It came from the authority itself over TLS, and is only shown: its signature is not looked at (OpenID Connect Core §3.1.3.7, 6)."""
+    """Whose access it is, if the authority says so in an ID token. The token came from the authority over TLS and is only displayed, so its
+    signature is not checked (OpenID Connect Core §3.1.3.7, 6)."""
     try:
         payload = str(id_token).split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -239,12 +242,12 @@ def _holder(id_token: object, masks: Masks) -> str:
 
 
 def _plain(text: object, most: int = MOST_SAID) -> str:
-    """Somebody else's text as one line that any database and page takes."""
+    """Foreign text as one line that any database and page accepts."""
     shown = "".join(c if c.isprintable() else " " for c in str(text)[: most * 2])
     return " ".join(shown.encode("utf-8", "replace").decode().split())[:most]
 
 
 def _word(error: object) -> str:
-    """An error code: a word, or nothing."""
+    """An error code if it is a word, else ""."""
     text = str(error or "")
     return text if 0 < len(text) <= 60 and text.isascii() and text.replace("_", "").replace("-", "").isalnum() else "error"

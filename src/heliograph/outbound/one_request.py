@@ -1,4 +1,4 @@
-"""One request and its answer, for a caller that waits: connection tests, access tokens, alerts. Guard and limits apply as always."""
+"""Sends one request and waits for its answer: connection tests, access tokens, alerts. Guard and limits apply as always."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from heliograph.outbound.exchange import Failure, Route, SendResult
 from heliograph.outbound.sender import Sender, SenderStopped
 
 GRACE: Final = 5.0
-"""Seconds beyond the total timeout after which something is wrong with ourselves."""
+"""Seconds beyond the total timeout after which the fault must be our own."""
 
 
 def ask(sender: Sender, request: Request, route: Route) -> SendResult:
-    """Sends the request and waits for its result, at most as long as the route allows. Not for the sender's own thread."""
+    """Sends the request and waits for its result, at most as long as the route allows. Do not call it on the sender's thread."""
     results: queue.SimpleQueue[SendResult] = queue.SimpleQueue()
     try:
         sender.start(request, route, results.put)

@@ -1,4 +1,5 @@
-"""Which sockets are ready, as libcurl's bits. `select.epoll` where there is one: the portable selectors cost several microseconds of each request."""
+"""Reports which sockets are ready, as libcurl's bits. Uses `select.epoll` where available: the portable selectors cost several microseconds
+per request."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ WRITE: Final = pycurl.POLL_OUT
 
 
 class Poller(Protocol):
-    """Watches descriptors. `want` is a sum of READ and WRITE; `wait` gives (descriptor, CSELECT bits)."""
+    """Watches descriptors. `want` is a sum of READ and WRITE; `wait` returns (descriptor, CSELECT bits)."""
 
     def watch(self, descriptor: int, want: int) -> None: ...
     def forget(self, descriptor: int) -> None: ...
@@ -23,7 +24,7 @@ class Poller(Protocol):
 
 
 def open_poller() -> Poller:
-    """The cheapest one of this system."""
+    """The cheapest poller of this system."""
     return EpollPoller() if sys.platform == "linux" else SelectorPoller()
 
 

@@ -1,8 +1,8 @@
 """The operator's proxy for outgoing requests (C6).
 
-A proxy hides where a request really goes. So the name is looked up and checked here, and the proxy is asked (CONNECT) for the checked
+A proxy hides where a request really goes. So the name is resolved and checked here, and the proxy is asked (CONNECT) for the checked
 address, never for the name: it cannot be led elsewhere. TLS runs through the proxy to the target. Addresses that the operator allowed
-beyond public ones lie in the operator's own network and are reached without the proxy.
+beyond public ones are in the operator's own network and are reached without the proxy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ProxyError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy that takes CONNECT. user, password: sent to the proxy only."""
+    """An HTTP proxy that supports CONNECT. user, password: sent only to the proxy."""
 
     target: Target
     user: str = field(default="", repr=False)
@@ -31,7 +31,7 @@ class Proxy:
 
     @classmethod
     def parse(cls, url: str) -> Proxy:
-        """`http://user:password@proxy.example.org:3128`. Raises ProxyError, which repeats nothing of it."""
+        """Parses `http://user:password@proxy.example.org:3128`. Raises ProxyError, whose message repeats nothing of the URL."""
         try:
             parts = urlsplit(url)
             credentials, _, _ = parts.netloc.rpartition("@")
@@ -45,14 +45,14 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """One request's way through the proxy. literals: the proxy's own addresses; asked_for: the checked address that it is asked for."""
+    """One request's route through the proxy. literals: the proxy's own addresses; asked_for: the checked address to ask it for."""
 
     proxy: Proxy
     literals: tuple[str, ...]
     asked_for: str
 
     def is_proxy(self, address: str, port: int) -> bool:
-        """Whether a connection is one to the proxy."""
+        """True if this is a connection to the proxy."""
         return address in self.literals and port == self.proxy.target.port
 
     def connect_to(self, target: Target) -> str:

@@ -1,4 +1,4 @@
-"""A request on its way through the sender."""
+"""A request that the sender is working on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ type OnResult = Callable[[SendResult], None]
 
 @dataclass(eq=False, slots=True)
 class RequestJob:
-    """A request from `Sender.start()` until its result is handed back."""
+    """A request from `Sender.start()` until its result is returned."""
 
     request: Request
     route: Route
@@ -25,6 +25,6 @@ class RequestJob:
     name_took: float = 0.0
     waited: float = 0.0
     waiting: bool = False
-    """For its name, or the proxy's."""
+    """Its host name, or the proxy's, is being resolved."""
     asked_of_proxy: str = ""
     """The checked address to ask the proxy for."""

@@ -1,6 +1,6 @@
 """Resolves names to addresses, so that one dead name delays nobody else (D9).
 
-libcurl's own resolver is one pool for all: ten dead names made a healthy look-up wait a second. Here
+libcurl's own resolver is one pool for all: ten dead names made a healthy look-up wait a second. Here:
 
 - an answer is cached for half a minute and renewed in the background while it is in use, so a target in use never waits;
 - a failure is cached for a few seconds, so a queue of requests to a dead name looks it up once;
@@ -34,14 +34,14 @@ type Lookup = Callable[[str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ResolvedAddresses:
-    """What a name stands for: address literals, in the system's order of preference."""
+    """The addresses of a name: literals in the system's order of preference."""
 
     literals: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class NoAddress:
-    """The name could not be looked up; `message` is a sentence that names the host only."""
+    """The name could not be resolved; `message` is a sentence that names only the host."""
 
     message: str
 
@@ -96,7 +96,8 @@ class Resolver:
         self._closed = False
 
     def resolve(self, host: str, owner: Hashable, done: Callable[[Resolution], None]) -> Resolution | None:
-        """The answer where it is known; else None, and `done` is called with it later, from another thread. `owner`: the connection that asks."""
+        """The answer if it is cached; else None, and `done` is called with it later, from another thread. `owner`: the connection that
+        asks."""
         with self._change:
             known = self._known.get(host)
             if known is not None:
@@ -112,7 +113,7 @@ class Resolver:
             return None
 
     def close(self) -> None:
-        """Starts no further look-up. Those under way end on their own; nobody is called back any more."""
+        """Starts no more look-ups. Running ones end on their own, and no callback is called any more."""
         with self._change:
             self._closed = True
             self._ready.clear()
@@ -128,7 +129,7 @@ class Resolver:
             pending = self._pending[host] = _Pending(host, owner, slow)
             self._admit(pending)
         elif pending in self._held.get(pending.owner, ()) and self._running.get(owner, 0) < self._per_owner:
-            # Another connection wants the same name and has room: it shall not wait behind somebody else's limit.
+            # Another connection wants the same name and has room: it must not wait behind the first one's limit.
             self._held[pending.owner].remove(pending)
             pending.owner = owner
             self._admit(pending)

@@ -14,7 +14,7 @@ MOST_JUDGED: Final = 256
 
 @dataclass(eq=False, slots=True)
 class RouteCache[Handle]:
-    """The cache of one route, used on the sender's thread only. Handle: a libcurl handle as its owner holds it."""
+    """The cache of one route, used only on the sender's thread. Handle: a libcurl handle in its owner's form."""
 
     route: Route
     handles: list[Handle] = field(default_factory=list)
@@ -31,7 +31,7 @@ class RouteCache[Handle]:
         return verdict
 
     def resolve_entry(self, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
-        """libcurl's `host:port:addresses` with those that may be connected to; empty where none may, and why not."""
+        """libcurl's `host:port:addresses` with the allowed addresses, and ""; or "" and the reason if none is allowed."""
         key = target.scheme, target.host, target.port, literals
         found = self._entries.get(key)
         if found is None:
@@ -41,7 +41,8 @@ class RouteCache[Handle]:
         return found
 
     def asked_of_proxy(self, target: Target, literals: tuple[str, ...]) -> str:
-        """The address that a proxy is asked for, IPv4 first (more proxies have it); "" where an address is the operator's own, which no proxy stands before."""
+        """The address to ask the proxy for, IPv4 first (more proxies support it); "" if an address is in the operator's own network, which
+        is reached without the proxy."""
         verdicts = [(literal, self.allow(literal, target.port, plain=target.scheme == "http")) for literal in literals]
         allowed = [literal for literal, verdict in verdicts if verdict.allowed]
         if any(verdict.by_operator for _, verdict in verdicts):

@@ -1,4 +1,4 @@
-"""How the requests of a connection go out, made of what is set up in it: the same for deliveries, tests and access tokens."""
+"""The routes of a connection, from its settings: the same for deliveries, tests and access tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN_CAP: Final = 64 * KIB
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is as usual, and the most that a connection may ask for; seconds. A request has to end before the lease of its slot does."""
+    """Default limits, and the most that a connection may set; seconds. A request must end before the lease of its slot does."""
 
     connect_timeout: float = 5.0
     total_timeout: float = 10.0
@@ -26,7 +26,7 @@ class Limits:
 
 
 def route_of(account: int, id: int, connection: Connection, secrets: Mapping[str, str], policy: Policy, limits: Limits) -> Route:
-    """The route of a connection. policy: what the operator allowed this account."""
+    """The route of a connection. policy: the networks that the operator allowed this account."""
     total = min(connection.total_timeout or limits.total_timeout, limits.longest)
     return Route(
         account,
@@ -41,10 +41,10 @@ def route_of(account: int, id: int, connection: Connection, secrets: Mapping[str
 
 
 def token_route(route: Route, connection: Connection) -> Route:
-    """How an authority is asked for a connection's tokens: as its target, but for what was set up for that target alone (C4).
+    """The route to the authority of a connection's tokens: like its target's, except for settings meant for the target alone (C4).
 
-    Another host than the target's is trusted by the public certificate authorities as well, and is not shown the client certificate.
-    An answer is read whole, however little is wanted of the target's.
+    On another host than the target's, public certificate authorities are trusted too, and the client certificate is not sent. Answers are
+    read in full, however little is kept of the target's.
     """
     target = urlsplit(connection.origin).hostname
     asked = (connection.access_token_url, connection.refresh_token_url or connection.access_token_url)

@@ -1,9 +1,10 @@
-"""Sends requests: libcurl's multi interface on a thread of its own (C6, D9).
+"""Sends requests: libcurl's multi interface on its own thread (C6, D9).
 
-    start()  from any thread -> inbox -> read URL, headers -> addresses (resolver's threads) -> guard -> libcurl -> done(result), on the sender's thread
+start() from any thread -> inbox -> parse URL, headers -> addresses (resolver's threads) -> guard -> libcurl -> done(result), on the
+sender's thread
 
-`done` must be quick and must not raise: an error in it ends the sender, which calls `on_crash`. A sender that is half alive would be worse.
-Callers limit the requests of a connection; here each request waits for nothing but its own target.
+`done` must be quick and must not raise: an exception in it ends the sender, which calls `on_crash`, because a half-alive sender would be
+worse. Callers limit the requests of a connection; here each request waits only for its own target.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from heliograph.outbound.target import InvalidTarget, Target, read_target
 from heliograph.outbound.transfer import Transfer
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-MOST_AT_ONCE: Final = 128  # requests begun before sockets are looked at again
+MOST_AT_ONCE: Final = 128  # requests started before sockets are checked again
 
 
 class SenderStopped(HeliographError):
@@ -46,7 +47,7 @@ class SenderStopped(HeliographError):
 
 
 class Sender:
-    """One multi handle, used by one thread: its own, or that of whoever drives it. `resolver` is the sender's own and is closed with it."""
+    """One multi handle, used by one thread: its own, or that of its driver. It owns `resolver` and closes it."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class Sender:
         on_crash: Callable[[BaseException], None] | None = None,
         driven: bool = False,
     ) -> None:
-        """driven: it has no thread of its own; somebody calls `turn` again and again, on one thread, until that says that it has ended."""
+        """driven: it has no thread of its own; the owner calls `turn` repeatedly, on one thread, until it returns False."""
         self._resolver = resolver or Resolver()
         self._proxy = proxy
         self._on_crash = on_crash
@@ -102,7 +103,8 @@ class Sender:
                 self._wake()
 
     def stop(self, deadline: float) -> None:
-        """Takes nothing more, gives what is under way `deadline` seconds to end, cuts what is still open (CutOff), frees everything. Callable again."""
+        """Accepts no more requests, gives running ones `deadline` seconds to end, cuts off the rest (CutOff), frees everything. Callable
+        again."""
         with self._gate:
             self._stop_at = min(self._stop_at or float("inf"), time.monotonic() + deadline)
             self._wake()
@@ -111,12 +113,12 @@ class Sender:
 
     @property
     def under_way(self) -> int:
-        """Requests started and not done, roughly (for metrics)."""
+        """Requests that are started and not done, approximately (for metrics)."""
         return len(self._inbox) + self._waiting + len(self._open)
 
     @property
     def opened(self) -> int:
-        """Requests that libcurl has in flight, roughly."""
+        """Requests that libcurl has in flight, approximately."""
         return len(self._open)
 
     @property
@@ -124,12 +126,13 @@ class Sender:
         return not self._ended.is_set()
 
     def wake(self) -> None:
-        """Ends the wait of the turn that is being made, or of the next one. From any thread."""
+        """Ends the wait of the current turn, or of the next one. From any thread."""
         with self._gate:
             self._wake()
 
     def turn(self, most: float) -> bool:
-        """One round of a driven sender: waits at most so many seconds for something to happen. False: it was stopped and has ended, everything is freed."""
+        """One round of a driven sender: waits at most `most` seconds for something to happen. False: it was stopped and has ended,
+        everything is freed."""
         if self._ended.is_set():
             return False
         self._driver = threading.get_ident()
@@ -140,7 +143,7 @@ class Sender:
         return False
 
     def _wake(self) -> None:
-        """Needs the gate: once the pipe is closed, its number may be another file's."""
+        """Under the lock: once the pipe is closed, its number may be another file's."""
         if self._woken or self._closed:
             return
         self._woken = True
@@ -158,13 +161,13 @@ class Sender:
             finally:
                 self._release()
                 self._ended.set()
-        except BaseException as error:  # whatever it is, the process has to know
+        except BaseException as error:  # whatever it is, the process must be told
             if self._on_crash is None:
                 raise
             self._on_crash(error)
 
     def _round(self, most: float | None) -> bool:
-        """Whether there is another one. most: seconds to wait; None: until something happens."""
+        """One round. True if there is another one. most: seconds to wait; None: until something happens."""
         self._take_in()
         now = time.monotonic()
         if self._timer is not None and self._timer <= now:
@@ -184,7 +187,7 @@ class Sender:
         return True
 
     def _pause(self, most: float | None) -> float | None:
-        """Seconds until something is due, at most `most`; None: until something happens."""
+        """Seconds until something is due, at most `most`; None: wait until something happens."""
         if self._inbox or self._answers:
             return 0.0
         due = [moment for moment in (self._timer, self._stop_at, self._naming[0][0] if self._naming else None) if moment is not None]
@@ -196,7 +199,7 @@ class Sender:
     def _clear_wake(self) -> None:
         with suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
-        self._woken = False  # before the inbox is read: what is put in from now on wakes again
+        self._woken = False  # before the inbox is read: anything added from now on wakes again
 
     def _take_in(self) -> None:
         for _ in range(min(len(self._inbox), MOST_AT_ONCE)):
@@ -232,7 +235,7 @@ class Sender:
             self._connect(job, answer)
 
     def _look_up(self, job: RequestJob, host: str, owner: Hashable) -> Resolution | None:
-        """The answer where it is known; else the job waits for it."""
+        """The answer if it is cached; else the job waits for it."""
         answer = self._resolver.resolve(host, owner, lambda answer: self._named(job, answer))
         if answer is None:
             job.waiting = True
@@ -247,7 +250,7 @@ class Sender:
             self._wake()
 
     def _waits(self, job: RequestJob) -> bool:
-        """Whether it still waits for its name; from now on it does not."""
+        """True if the job was still waiting for its name; it no longer is afterwards."""
         waits, job.waiting = job.waiting, False
         self._waiting -= waits
         return waits
@@ -284,7 +287,7 @@ class Sender:
         self._send(job, target, route_cache, entry)
 
     def _by_proxy(self, job: RequestJob, answer: Resolution) -> None:
-        """answer: the proxy's own addresses. They are the operator's choice, so the guard does not check them."""
+        """Sends by the proxy. answer: the proxy's own addresses, which the operator chose, so the guard does not check them."""
         assert self._proxy is not None
         assert job.target is not None
         if isinstance(answer, NoAddress):
@@ -309,7 +312,7 @@ class Sender:
             return
         lines.append("Expect:")
         if request.body is not None and all(name.lower() != "content-type" for name, _ in request.headers):
-            lines.append("Content-Type:")  # libcurl would call it a form
+            lines.append("Content-Type:")  # otherwise libcurl would send the type of a form
         transfer = self._handles.acquire(route_cache)
         try:
             transfer.prepare(request, target, entry, lines, now, job.deadline, via)
@@ -324,7 +327,7 @@ class Sender:
         job.done(Failure(cause, message, left=False, timings=Timings(name=job.name_took, total=time.monotonic() - job.began)))
 
     def _hand_back(self) -> None:
-        """Takes finished transfers out of libcurl and hands back their results."""
+        """Removes finished transfers from libcurl and returns their results."""
         left = 1
         while left:
             left, ended, failed = self._multi.info_read()
@@ -360,7 +363,7 @@ class Sender:
     # The end.
 
     def _cut(self) -> None:
-        """Cuts off what is open. Closes the resolver first, so that no more answers arrive."""
+        """Cuts off open requests. Closes the resolver first, so that no more answers arrive."""
         self._resolver.close()
         self._take_in_nothing()
         for transfer, job in list(self._open.values()):
@@ -395,6 +398,6 @@ _read_target = lru_cache(maxsize=4096)(read_target)
 
 
 def _most_connections() -> int:
-    """How many connections libcurl may hold, idle ones included, before it closes instead of keeping: half of the descriptors that this process may have."""
+    """How many connections libcurl may keep, idle ones included: half of the descriptors that this process may have."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 32_768 if soft == resource.RLIM_INFINITY else max(64, min(32_768, soft // 2))

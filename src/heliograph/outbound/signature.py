@@ -1,7 +1,7 @@
-"""Signs requests as the Standard Webhooks specification says: `webhook-id`, `webhook-timestamp` and `webhook-signature` (C7, D1).
+"""Signs requests according to the Standard Webhooks specification: `webhook-id`, `webhook-timestamp` and `webhook-signature` (C7, D1).
 
-A retry has the same id and a timestamp of its own. While a secret is rotated the request carries two signatures, so the target may know either.
-The specification signs the body: what a GET request says in its query is not covered.
+A retry has the same id and its own timestamp. While a secret is being rotated the request carries two signatures, so the target may know
+either secret. The specification signs the body; the query of a GET request is not covered.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ SIGNATURE: Final = "webhook-signature"
 
 
 def signed(request: Request, secrets: Sequence[str], at: datetime) -> Request:
-    """The request with its signatures. secrets: the newest first, none = as it was. at: when this try goes out, aware."""
+    """The request with its signatures. secrets: newest first; if empty, the request is unchanged. at: when this attempt is sent, aware."""
     if not secrets:
         return request
     id = next(value for name, value in request.headers if name == WEBHOOK_ID)
-    at = at.astimezone(UTC)  # the library takes the clock's hands as they stand
+    at = at.astimezone(UTC)  # the library ignores the time zone
     body = (request.body or b"").decode()
     signatures = " ".join(_signer(secret).sign(id, at, body) for secret in secrets)
     sent = (*request.headers, (TIMESTAMP, str(int(at.timestamp()))), (SIGNATURE, signatures))
-    return replace(request, headers=sent, hidden=request.hidden | {SIGNATURE})  # who has it can send the request again, for some minutes
+    return replace(request, headers=sent, hidden=request.hidden | {SIGNATURE})  # whoever has it can replay the request for some minutes
 
 
 @lru_cache(maxsize=256)

@@ -1,8 +1,8 @@
-"""Checks whether a kept connection is still open, right before a request is written to it.
+"""Checks whether a reused connection is still open, right before a request is written to it.
 
-libcurl looks for dead connections only once a second. A request written to a closed one would end as "closed without an answer", and
-nobody could say whether it had left. This check finds the dead connection before a byte is written, so the request goes over a fresh
-one. Only a close that arrives at that very moment is missed.
+libcurl looks for dead connections only once a second. A request written to a closed one would end as "closed without an answer", and it
+would not be known whether it was sent. This check finds the dead connection before a byte is written, so the request uses a new one. Only a
+close that arrives at that very moment is missed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _CLOSED: Final = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLE
 
 
 class KeptConnections:
-    """The descriptors of a multi's connections, by local address: the one thing that libcurl tells both on connecting and on reuse."""
+    """The descriptors of a multi's connections, by local address: the only thing that libcurl reports both on connecting and on reuse."""
 
     def __init__(self) -> None:
         self._descriptors: dict[tuple[str, int], int] = {}
         self._poll = select.poll()
 
     def note(self, local: str, port: int, candidates: Sequence[int]) -> None:
-        """A fresh connection. `candidates`: the sockets opened for it; several where addresses were tried side by side."""
+        """Notes a new connection. `candidates`: the sockets opened for it; several if addresses were tried in parallel."""
         for descriptor in candidates:
             if len(candidates) == 1 or _local_port(descriptor) == port:
                 self._descriptors[local, port] = descriptor
@@ -32,7 +32,7 @@ class KeptConnections:
         self._descriptors.pop((local, port), None)
 
     def is_stale(self, local: str, port: int, *, secure: bool) -> bool:
-        """Whether the other side has closed it, or (in plain text) has sent something unasked, which would be read as the answer."""
+        """True if the other side has closed it, or (without TLS) has sent something unasked, which would be read as the answer."""
         descriptor = self._descriptors.get((local, port))
         if descriptor is None:
             return False
@@ -42,7 +42,7 @@ class KeptConnections:
         if not events:
             return False
         seen = events[0][1]
-        return bool(seen & _CLOSED) or not secure  # over TLS, session tickets may lie there unread
+        return bool(seen & _CLOSED) or not secure  # over TLS, unread session tickets are normal
 
 
 def _local_port(descriptor: int) -> int:

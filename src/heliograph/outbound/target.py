@@ -1,6 +1,7 @@
-"""The address part of a URL, read strictly (C6).
+"""Parses the address part of a URL strictly (C6).
 
-libcurl, Python and browsers disagree about odd URLs (backslashes, control characters, several `@`); whoever judges one reading and connects by another is open to attack. Only URLs with a single reading pass here.
+libcurl, Python and browsers disagree about odd URLs (backslashes, control characters, several `@`). Checking one reading and connecting by
+another opens the door to attacks, so only URLs with a single reading pass.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class InvalidTarget(HeliographError):
 
 @dataclass(frozen=True)
 class Target:
-    """Where a URL leads. `host` is lower case ASCII, without brackets; `literal` says that it is an address, not a name.
+    """Where a URL leads. `host` is lower-case ASCII without brackets; `literal`: it is an address, not a name.
 
     `rest` is path and query, percent-encoded; it may be a secret. `str()` is host and port, which may be shown.
     """
@@ -37,7 +38,7 @@ class Target:
 
     @cached_property
     def bracketed(self) -> str:
-        """The host as it stands in a URL."""
+        """The host as written in a URL."""
         return f"[{self.host}]" if ":" in self.host else self.host
 
     def __str__(self) -> str:
@@ -45,14 +46,14 @@ class Target:
 
     @cached_property
     def url(self) -> str:
-        """The whole URL in the one form that every reader reads alike, without a fragment."""
+        """The whole URL in a form that all parsers read alike, without a fragment."""
         return f"{self.scheme}://{self}{self.rest}"
 
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 LONGEST_URL: Final = 8_192
 
-# RFC 3986: scheme "://" authority, then path, query. Everything that a reader could take for a second authority is left out of the character set.
+# RFC 3986: scheme "://" authority, then path, query. The character set excludes everything that a parser could take for a second authority.
 _URL: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#\[\]:@\\%]*)(?P<port>:[0-9]{0,5})?(?P<rest>[/?#].*)?"
 )
@@ -63,7 +64,7 @@ _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def read_target(url: str) -> Target:
-    """Scheme, host and port of a URL. Raises InvalidTarget with a sentence that never repeats path, query or user information."""
+    """Scheme, host and port of a URL. Raises InvalidTarget, whose sentence never repeats path, query or user information."""
     if len(url) > LONGEST_URL:
         raise InvalidTarget(f"The URL is longer than {LONGEST_URL:,} characters.")
     if _UNSAFE.search(url):
@@ -91,7 +92,8 @@ def read_target(url: str) -> Target:
 
 
 def with_ascii_host(url: str) -> str:
-    """A URL as people type it, with the host as it is sent: `https://müller.example` is `https://xn--mller-kva.example`. What is wrong with it stays, for its reader to say."""
+    """A URL as people type it, with the host as it is sent: `https://müller.example` becomes `https://xn--mller-kva.example`. Other errors
+    stay for `read_target` to report."""
     head, slash, tail = url.partition("://")
     authority = re.split(r"[/?#]", tail, maxsplit=1)[0]
     host, colon, port = authority.partition(":")
@@ -99,7 +101,7 @@ def with_ascii_host(url: str) -> str:
         return url
     try:
         return f"{head}://{idna.encode(host, uts46=True).decode('ascii')}{colon}{port}{tail[len(authority) :]}"
-    except UnicodeError:  # idna.IDNAError is one
+    except UnicodeError:  # includes idna.IDNAError
         return url
 
 
@@ -113,13 +115,13 @@ def _read_host(text: str) -> tuple[str, bool]:
     if not host.isascii():
         try:
             host = idna.encode(host, uts46=True).decode("ascii")
-        except UnicodeError:  # idna.IDNAError is one
+        except UnicodeError:  # includes idna.IDNAError
             raise InvalidTarget("The URL's host name contains characters that no host name can have.") from None
     host = host.lower()
     labels = host.removesuffix(".").split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise InvalidTarget("The URL's host name is not valid.")
-    if _NUMBER.fullmatch(labels[-1]):  # every reader takes 127.1, 0x7f000001 and 017700000001 for an address, and so does libcurl
+    if _NUMBER.fullmatch(labels[-1]):  # libcurl and other parsers take 127.1, 0x7f000001 and 017700000001 for addresses
         try:
             return socket.inet_ntoa(socket.inet_aton(host.removesuffix("."))), True
         except OSError:

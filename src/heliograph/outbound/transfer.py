@@ -1,6 +1,6 @@
-"""One libcurl handle and what it learns during one request. Lives on the sender's thread only.
+"""A libcurl handle and what it learns during one request. Used only on the sender's thread.
 
-A handle stays set up for its route; only what differs per request is set again. Another route's request gets it after `reset()`.
+A handle stays configured for its route; only what differs per request is set again. `reset()` comes before another route's request.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from heliograph.outbound.route_cache import RouteCache
 from heliograph.outbound.stale_check import KeptConnections
 from heliograph.outbound.target import Target
 
-# The most common keep-alive timeout of servers is 5 s (Apache, Node.js, uvicorn). A request that meets a connection which is just being closed fails, and we do not send it twice on our own: so a kept connection is used for less.
+# The most common keep-alive timeout of servers is 5 s (Apache, Node.js, uvicorn). A request on a connection that is just being closed
+# fails, and we do not repeat it on our own, so connections are reused for a shorter time.
 LONGEST_IDLE: Final = 4
 LONGEST_LIFE: Final = 300
-# Of a body declared longer than this nothing is read; below it, its beginning is kept (Route.body_cap).
+# Nothing is read of a body declared longer than this; of a shorter one, the beginning is kept (Route.body_cap).
 LARGEST_DECLARED: Final = 64 * 1024 * 1024
-SMALL_BUFFER: Final = 16 * 1024  # bytes, the least that libcurl takes; a longer body goes in several writes
+SMALL_BUFFER: Final = 16 * 1024  # bytes, libcurl's minimum; a longer body takes several writes
 _MICRO: Final = 1_000_000
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 NOWHERE: Final = Target("http", "", 80, literal=False, rest="/")
 
 
 class Transfer:
-    """A handle, set up for one route, that carries one request at a time."""
+    """A handle, configured for one route, that sends one request at a time."""
 
     def __init__(self, kept: KeptConnections) -> None:
         self.curl = pycurl.Curl()
@@ -54,9 +55,9 @@ class Transfer:
 
     def _forget(self) -> None:
         self.sent = False
-        """The request may have left."""
+        """The request may have reached the target."""
         self.stale = False
-        """It met a kept connection that was dead already; nothing was written."""
+        """The reused connection was already dead; nothing was written."""
         self.address = ""
         self._reused = False
         self._descriptors: list[int] = []
@@ -72,7 +73,7 @@ class Transfer:
         self._truncated = False
 
     def set_up(self, route_cache: RouteCache[Transfer], ca_file: str, user_agent: str) -> None:
-        """Everything that is the same for all requests of a route."""
+        """Sets everything that is the same for all requests of a route."""
         curl, route = self.curl, route_cache.route
         if self.route_cache is not None:
             curl.reset()
@@ -82,7 +83,7 @@ class Transfer:
         self._connect_milliseconds = max(1, round(route.connect_timeout * 1000))
         for option, value in (
             (pycurl.NOSIGNAL, 1),
-            (pycurl.PROXY, ""),  # libcurl obeys the environment's proxies otherwise
+            (pycurl.PROXY, ""),  # otherwise libcurl uses the environment's proxies
             (pycurl.NOPROXY, ""),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.FOLLOWLOCATION, 0),
@@ -101,10 +102,10 @@ class Transfer:
             (
                 pycurl.UPLOAD_BUFFERSIZE,
                 SMALL_BUFFER,
-            ),  # 64 KB otherwise, for each request under way: a thousand targets that do not answer have many
+            ),  # otherwise 64 KB for each running request: a thousand targets that do not answer have many
         ):
             curl.setopt(option, value)
-        if route.identity:  # libcurl takes a kept connection only for the same certificate
+        if route.identity:  # libcurl reuses a connection only for the same certificate
             curl.setopt(pycurl.SSLCERT_BLOB, route.identity.encode())
             curl.setopt(pycurl.SSLKEY_BLOB, route.identity.encode())
         if route.connect_only:
@@ -119,10 +120,10 @@ class Transfer:
     def prepare(
         self, request: Request, target: Target, entry: str, lines: list[str | bytes], now: float, deadline: float, via: Via | None = None
     ) -> None:
-        """What differs per request. `entry`: the checked addresses (with `via`: the proxy's), handed over so that libcurl looks nothing up.
-        `deadline`: when the total timeout ends, on the monotonic clock; `now` is its present.
+        """Sets what differs per request. `entry`: the checked addresses (with `via`: the proxy's), passed so that libcurl resolves nothing
+        itself. `deadline`: the end of the total timeout on the monotonic clock; `now`: the current time on it.
 
-        Raises pycurl.error, ValueError or TypeError where libcurl does not take a value.
+        Raises pycurl.error, ValueError or TypeError if libcurl rejects a value.
         """
         self._forget()
         curl = self.curl
@@ -139,14 +140,14 @@ class Transfer:
             self._set_proxy(via, target)
         curl.setopt(pycurl.HTTPHEADER, lines)
         self._resolve = [entry]
-        self._set_course(now, deadline, fresh_only=False)
+        self._set_timeouts(now, deadline, fresh_only=False)
 
     def prepare_again(self, now: float, deadline: float) -> None:
-        """The same request over a fresh connection, after `stale`."""
+        """Repeats the request on a new connection, after `stale`."""
         self._forget()
-        self._set_course(now, deadline, fresh_only=True)
+        self._set_timeouts(now, deadline, fresh_only=True)
 
-    def _set_course(self, now: float, deadline: float, *, fresh_only: bool) -> None:
+    def _set_timeouts(self, now: float, deadline: float, *, fresh_only: bool) -> None:
         curl = self.curl
         self._deadline = deadline
         curl.setopt(pycurl.RESOLVE, self._resolve)
@@ -169,7 +170,7 @@ class Transfer:
         else:
             proxy = via.proxy.target
             curl.setopt(pycurl.PROXY, f"{proxy.scheme}://{proxy.bracketed}:{proxy.port}")
-            curl.setopt(pycurl.HTTPPROXYTUNNEL, 1)  # for http:// targets, too: the proxy shall see no URL and look up no name
+            curl.setopt(pycurl.HTTPPROXYTUNNEL, 1)  # for http:// targets too: the proxy must see no URL and resolve no name
             curl.setopt(pycurl.CONNECT_TO, [via.connect_to(target)])
             if via.proxy.user:
                 curl.setopt(pycurl.PROXYUSERNAME, via.proxy.user)
@@ -189,13 +190,13 @@ class Transfer:
             curl.setopt(pycurl.CUSTOMREQUEST, method)
         self._method = method
 
-    # libcurl's callbacks. None of them may raise: pycurl would print a traceback and go on as if they had refused.
+    # libcurl's callbacks. None of them may raise: pycurl would print a traceback and continue as if they had refused.
 
     def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
-        """Checks every address right before it is connected to, however the URL was written and whatever the name resolved to."""
+        """Checks every address right before connecting to it, however the URL was written and whatever the name resolved to."""
         family, kind, protocol, peer = address
         self._close_opened()
-        if not self._judge(peer[0], peer[1]):
+        if not self._is_allowed(peer[0], peer[1]):
             return pycurl.SOCKET_BAD
         try:
             opened = socket.socket(family, kind, protocol)
@@ -213,19 +214,20 @@ class Transfer:
         return pycurl.SOCKOPT_OK
 
     def _about_to_send(self, peer: str, local: str, port: int, local_port: int) -> int:
-        """The last check before the first byte: a reused connection may be dead, or have been checked for another account.
+        """The last check before the first byte: a reused connection may be dead, or may have been checked for another account.
 
-        From here on the request counts as left.
+        From here on the request counts as sent.
 
-        libcurl sends a request again when a kept connection closes without an answer; that would be two requests in one attempt, so it is refused.
+        libcurl repeats a request when a reused connection closes without an answer. That would be two requests in one attempt, so it is
+        refused.
         """
         if self.sent:
             self._twice = True
             return pycurl.PREREQFUNC_ABORT
-        if time.monotonic() >= self._deadline:  # the process stood still: another one may own the connection by now
+        if time.monotonic() >= self._deadline:  # the process was suspended: another one may own the connection by now
             self._late = True
             return pycurl.PREREQFUNC_ABORT
-        if not self._judge(peer, port):
+        if not self._is_allowed(peer, port):
             return pycurl.PREREQFUNC_ABORT
         if self._descriptors:
             self._kept.note(local, local_port, self._descriptors)
@@ -238,7 +240,7 @@ class Transfer:
         return pycurl.PREREQFUNC_OK
 
     def _never_resolve(self) -> int:
-        """libcurl is told every address; if it wants to look one up, it read the URL in another way than we did."""
+        """libcurl gets every address from us; if it wants to resolve one, it has parsed the URL differently."""
         return 1
 
     def _header(self, line: bytes) -> int | None:
@@ -263,9 +265,9 @@ class Transfer:
         self._size += len(chunk)
         return None
 
-    def _judge(self, address: str, port: int) -> bool:
+    def _is_allowed(self, address: str, port: int) -> bool:
         assert self.route_cache is not None
-        if self._via is not None:  # its target was checked, and libcurl keeps connections by the address that the proxy was asked for
+        if self._via is not None:  # its target was checked, and libcurl reuses connections by the address that the proxy was asked for
             return self._via.is_proxy(address, port)
         verdict = self.route_cache.allow(address, port, plain=self._target.scheme == "http")
         if not verdict.allowed:
@@ -279,7 +281,8 @@ class Transfer:
     # The end.
 
     def finish(self, code: int, *, name: float, waited: float) -> SendResult:
-        """What became of it. `code`: libcurl's, 0 for none. `name`: seconds the look-up took. `waited`: seconds from `start()` until libcurl had it."""
+        """The result. `code`: libcurl's, 0 for success. `name`: seconds for the look-up. `waited`: seconds from `start()` until libcurl had
+        it."""
         self._close_opened()
         timings = self._timings(name, waited)
         if code == 0 and self.route_cache is not None and self.route_cache.route.connect_only:
@@ -318,7 +321,7 @@ class Transfer:
         return explain(code, target, sent=self.sent, answered=bool(self._lines), verify=verify, system=system, seconds=timings.total)
 
     def _proxy_trouble(self, code: int) -> str | None:
-        """What is the proxy's own failure, not the target's."""
+        """The sentence for a failure of the proxy, not of the target; None if there is none."""
         status = int(self.curl.getinfo(pycurl.HTTP_CONNECTCODE))
         if status and not 200 <= status < 300:
             return refused(status, self._target)
@@ -340,6 +343,6 @@ class Transfer:
         )
 
     def close(self) -> None:
-        """Frees the handle. It must not be in a multi any more."""
+        """Frees the handle. It must have left its multi."""
         self._close_opened()
         self.curl.close()

@@ -1,1 +1,1 @@
-"""A connection and its mapping from a preset (B3)."""
+"""Creates a connection and its mapping from a preset (B3)."""

@@ -1,4 +1,4 @@
-"""Connections and mappings from presets (B3). Everything that a preset makes is ordinary and can be changed afterwards."""
+"""Creates connections and mappings from presets (B3). The results are ordinary and can be edited afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 
 @dataclass(frozen=True, slots=True)
 class MadeFromPreset:
-    """What was made of a preset."""
+    """The connection and mappings created from a preset."""
 
     preset: Preset
     connection: Connection
@@ -39,7 +39,7 @@ def preset(key: str) -> Preset:
 
 
 def suggested_name(account: int, chosen: Preset) -> str:
-    """The name of a connection of this preset that the account does not have yet: "Slack message", "Slack message 2"."""
+    """A free name for a connection of this preset: "Slack message", "Slack message 2"."""
     rows = Connection.objects.filter(account=account, deleted_at=None, name__istartswith=chosen.name)
     taken = {name.casefold() for name in rows.values_list("name", flat=True)}
     names = itertools.chain([chosen.name], (f"{chosen.name} {n}" for n in itertools.count(2)))
@@ -47,8 +47,8 @@ def suggested_name(account: int, chosen: Preset) -> str:
 
 
 def make(s: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool | None = None) -> MadeFromPreset:
-    """Makes a connection and its mappings. values: by name of the blank; absent = as it stands there. http: whether addresses without TLS are
-    possible; by default where the operator allowed networks.
+    """Creates a connection and its mappings. values: by name of the blank; absent = its default. http: allows URLs without TLS; default: if
+    the operator allowed networks.
 
     Raises NotThere, and Invalid with sentences by name of the blank.
     """
@@ -75,8 +75,8 @@ def make(s: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool
 
 
 def _blank_of(chosen: Preset, field: str) -> str:
-    """The blank that an error of the connection is about."""
-    if field in ("name", ""):  # a name that is taken is an error of the whole
+    """The blank to which an error of the connection belongs."""
+    if field in ("name", ""):  # a taken name is an error of the whole form
         return "name"
     for secret, text in {**chosen.connection.get("secrets", {}), **_conditional(chosen)}.items():
         if secret == field:
@@ -89,7 +89,7 @@ def _conditional(chosen: Preset) -> dict[str, str]:
 
 
 def _free_name(connection: str) -> str:
-    """A name for a mapping that no other has."""
+    """A free name for a mapping."""
     base = _("%(connection)s mapping") % {"connection": connection[: MAX_NAME - 30]}
     taken = {row.name.casefold() for row in StoredMapping.objects.filter(deleted_at=None)}
     names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))

@@ -1,4 +1,5 @@
-"""Add A Connection from an application (B3): its blanks, what to ask of its administrator, and a connection with its first mapping."""
+"""Add A Connection from a preset (B3): its blanks, what to ask the application's administrator, and the new connection with its first
+mapping."""
 
 from __future__ import annotations
 
@@ -45,11 +46,11 @@ class PresetForm(UrlForm):
 
     @property
     def secrets(self) -> list[str]:
-        """Names of the blanks that take one."""
+        """Names of the blanks that take a secret."""
         return [blank.name for blank in self.preset.blanks if blank.kind is BlankKind.SECRET]
 
     def say_waiting(self, name: str) -> None:
-        """Says of a secret that it was typed already."""
+        """Marks a secret that has already been typed."""
         self.say(name, required=False, placeholder=_("Typed just now; type to replace"))
 
 
@@ -71,7 +72,7 @@ def _field(blank: Blank) -> TextLine:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def connection_add(request: AccountRequest, start: str) -> HttpResponse:
-    """The form of a new connection: of any webhook, or a preset's."""
+    """The form of a new connection: any webhook, or a preset."""
     if start == ANY:
         return connection_setup.connection_add(request)
     try:
@@ -102,7 +103,7 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
 
 
 def _page(request: AccountRequest, form: PresetForm, errand: Errand, waiting: str = "") -> HttpResponse:
-    """waiting: the name under which secrets that were typed wait."""
+    """waiting: the name under which typed secrets are kept."""
     chosen = form.preset
     urls = [blank.name for blank in chosen.blanks if blank.takes_fields]
     groups = url_fields(request) if urls else []
@@ -114,7 +115,7 @@ def _page(request: AccountRequest, form: PresetForm, errand: Errand, waiting: st
         here="connections",
         status=form.status,
         preset=chosen,
-        does="" if errand.flow is not None or chosen.does is Does.UPDATES else DOES[chosen.does],  # a flow that waits gets it chosen
+        does="" if errand.flow is not None or chosen.does is Does.UPDATES else DOES[chosen.does],  # the waiting flow gets it chosen
         typed=waiting,
         fields=form.shown(),
         refused=refused_count(len(form.errors)) if form.refused else "",
@@ -125,7 +126,7 @@ def _page(request: AccountRequest, form: PresetForm, errand: Errand, waiting: st
 
 
 def _made(request: AccountRequest, made: MadeFromPreset, errand: Errand) -> HttpResponse:
-    """Tests what was made, and leads on: to the connection, or back to the flow that waits for connection and mapping."""
+    """Tests the new connection and redirects: to the connection, or back to the waiting flow."""
     id = made.connection.pk
     report: DiagnosisReport | None = None
     try:

@@ -1,7 +1,7 @@
-"""record() in transactions of its own, for callers that own their connection (docs/design/recording.md, section 5).
+"""record() in its own transactions, for callers that own their connection (docs/design/recording.md, section 5).
 
 A batch with a bad item is halved, so that the item never fails its neighbours. A batch that another transaction broke (deadlock,
-serialisation) is tried again whole. Items are not run one by one: 200 fsyncs for one bad item would invite an attack.
+serialisation) is retried whole. Items are not run one by one: 200 fsyncs for one bad item would invite attacks.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from heliograph.store.database import Database, PostgresDatabase
 log = structlog.get_logger(__name__)
 
 TRIES = 3
-KEY_WAIT_MS = 5_000  # I3: as long as a repeated key waits for the first one's answer
-LONGEST_MS = 30_000  # of a statement: a recording transaction is bounded
+KEY_WAIT_MS = 5_000  # I3: how long a repeated key waits for the first one's answer
+LONGEST_MS = 30_000  # limit for a statement, so that a recording transaction is bounded
 
 _LOST = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _SPOILT = (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError, sqlite3.DataError)
@@ -32,10 +32,10 @@ UNSTORABLE = DocumentProblem("", "cannot be stored as it is.")
 def record_batch(
     db: Database, items: Sequence[RecordItem], source: ConfigSource, *, endpoint: str = "", key_wait_ms: int = KEY_WAIT_MS
 ) -> list[ItemAnswer]:
-    """Records in transactions of its own; an answer each, in order.
+    """Records in its own transactions; one answer per item, in order.
 
-    Raises the driver's error where the database itself fails: then nothing is acknowledged (O7), though halves before it may be
-    recorded, as after a lost answer.
+    Raises the driver's error if the database itself fails. Then nothing is acknowledged (O7), though earlier halves may be recorded, as
+    after a lost answer.
     """
     if not items:
         return []
@@ -49,7 +49,7 @@ def record_batch(
             held = _held_keys(db, items, endpoint)
             if held:
                 return _without(held, db, items, source, endpoint, key_wait_ms)
-            if not left:  # else the holder is done by now
+            if not left:  # else the holder has finished by now
                 raise
         except _LOST:
             if not left:
@@ -86,7 +86,8 @@ def _without(
 
 
 def _held_keys(db: Database, items: Sequence[RecordItem], endpoint: str) -> set[tuple[int, str | None]]:
-    """The keys that others hold: a timeout names none, so each is tried in a savepoint, sorted, with next to no patience; nothing of it is kept."""
+    """The keys that others hold. A timeout does not name the key, so each is tried in a savepoint, sorted, with a minimal wait; everything
+    is rolled back."""
     held: set[tuple[int, str | None]] = set()
     if not isinstance(db, PostgresDatabase):
         return held

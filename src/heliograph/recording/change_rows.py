@@ -1,4 +1,4 @@
-"""Writes decided changes with their content, runs, stuck runs, actions and figures (docs/design/recording.md, steps 5-7)."""
+"""Writes decided changes with their contents, runs, stuck runs, actions and figures (docs/design/recording.md, steps 5-7)."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ class Recorded:
     registration: int | None = None
     serial: int | None = None
     id: int = 0
-    """The change's, drawn after the locks, so that ids of one subject rise with its versions."""
+    """The change's id, drawn after the locks, so that a subject's ids rise with its versions."""
     state: str = ""
     """The registration's state as JSON."""
     decisions: Sequence[FlowDecision] = ()
     mode: int = 1
 
     def decide(self) -> None:
-        """Decides which flows take the change. Reads nothing and writes nothing."""
+        """Decides which flows the change triggers. Reads and writes nothing."""
         mode = mode_of(self.change, self.account, self.event)
         self.decisions = decide(self.change, self.account, self.event, mode=mode)
         self.mode = mode_code(mode)
 
 
 def write_changes(db: Database, recorded: Sequence[Recorded], now: int) -> None:
-    """Stores decided changes with everything that follows from them. now: microseconds."""
+    """Stores decided changes and everything that follows from them. now: microseconds."""
     if not recorded:
         return
     db.many(_CHANGE, [_change_row(r) for r in recorded])

@@ -1,4 +1,4 @@
-"""States as JSON and back: what `registration.state` and `change_content` hold."""
+"""States as JSON and back: the contents of `registration.state` and `change_content`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _any = msgspec.json.Decoder()
 
 
 class After(msgspec.Struct, omit_defaults=True):
-    """The state after a change: of a registration, with that of the session, or the body of an event."""
+    """The state after a change: a registration with the session, or the body of an event."""
 
     registration: RegistrationState | None = None
     session: SessionState | None = None
@@ -40,7 +40,7 @@ def read_state(text: str) -> RegistrationState:
 
 
 def write_after(change: Change, state: str = "") -> str:
-    """The after-state of a change as JSON. state: its registration's as `write_state` wrote it, if known."""
+    """The after-state of a change as JSON. state: its registration's, as written by `write_state`, if known."""
     if not state:
         event = event_body(change.event_state) if change.event_state else None
         return _json.encode(After(change.registration, change.session, event)).decode()
@@ -59,7 +59,7 @@ FROM_CHANGE = "change c LEFT JOIN change_content x ON x.change_id = c.id AND x.a
 
 
 def read_change(row: Sequence[Any]) -> Change | None:
-    """A change from a row of CHANGE_COLUMNS; None if retention or an erasure has deleted its content (X6)."""
+    """A change from a row of CHANGE_COLUMNS; None if retention or erasure has deleted its content (X6)."""
     id, kind, subject, version, facets, at, by, quiet, after, before = row[:10]
     if not after:
         return None

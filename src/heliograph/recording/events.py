@@ -1,7 +1,7 @@
-"""Recording a change of an event (P2, P10): the only writer of events.
+"""Records changes of events (P2, P10): the only writer of events.
 
-An event is both configuration and a subject. So its saver holds the event's configuration lock exclusively and the account's shared
-(`store.configuration.lock_exclusive`), and writes the new version and the change in one transaction.
+An event is both configuration and a subject. So its saver holds an exclusive lock on the event's configuration and a shared one on the
+account's (`store.configuration.lock_exclusive`), and writes the new version and the change in one transaction.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class RecordedEvent:
 def record_event(
     db: Database, account: int, event: int | None, state: EventState, *, by: str, source: ConfigSource, quiet: bool = False
 ) -> RecordedEvent:
-    """Creates (event None) or saves an event and records what changed. The caller holds the configuration locks. Raises EventCodeTaken, KeyError."""
+    """Creates (event None) or saves an event and records the change. The caller holds the configuration locks. Raises EventCodeTaken,
+    KeyError."""
     taken = db.all(
         "SELECT code FROM event WHERE account_id = :account AND lower(code) = :code AND id <> :id",
         {"account": account, "code": state.code.lower(), "id": event or 0},
@@ -90,7 +91,7 @@ def _create(db: Database, account: int, state: EventState, now: int) -> EventCon
 
 
 def _load(db: Database, account: int, event: int) -> EventConfig:
-    """The event as it is, under its row's lock. Raises KeyError if the account has no such event."""
+    """The current event, with its row locked. Raises KeyError if the account has no such event."""
     found = db.all("SELECT account_id FROM event WHERE id = :id" + db.for_update, {"id": event})
     if not found or found[0][0] != account:
         raise KeyError(event)
@@ -120,7 +121,7 @@ def _write_row(db: Database, id: int, state: EventState, now: int) -> None:
 
 
 def _instant(db: Database, at: Any) -> Any:
-    """An instant as Django reads it back from this database."""
+    """An instant as this database returns it through Django."""
     if at is None or db.vendor == "postgresql":
         return at
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")

@@ -1,4 +1,4 @@
-"""What goes into record() and what comes out."""
+"""The input and output of record()."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _json = msgspec.json.Encoder(order="sorted")
 
 @dataclass(slots=True)
 class RecordItem:
-    """One registration document on its way in (I2).
+    """A registration document to record (I2).
 
-    account: its id, from the sender's token or session. by: who saves it (`user:7`, `token:3`, `import:12`). key: the
-    Idempotency-Key (I3). quiet: no flow looks at it (P9). expected: the version that a form showed; a newer one is a
-    Conflict. `prepared` is filled by `prepare()` so that the transaction itself has little to do.
+    account: its id, from the sender's token or session. by: who saves it (`user:7`, `token:3`, `import:12`). key: the Idempotency-Key (I3).
+    quiet: no flow evaluates it (P9). expected: the version that a form showed; a newer one is a Conflict. `prepare()` fills in `prepared`,
+    so that the transaction has little left to do.
     """
 
     account: int
@@ -31,7 +31,7 @@ class RecordItem:
     by: str
     key: str | None = None
     quiet: bool = False
-    by_hand: bool = False  # an edit on a page: its time is no sender's `modified`, and nothing makes it stale
+    by_hand: bool = False  # an edit on a page: its time is not a sender's `modified`, and it is never stale
     expected: int | None = None
     prepared: PreparedItem | None = field(default=None, repr=False)
     _hash: str = field(default="", init=False, repr=False, compare=False)
@@ -39,21 +39,21 @@ class RecordItem:
 
     @property
     def address(self) -> tuple[str, str]:
-        """(event code, registration code), as the document names them. Raises DocumentRefused."""
+        """(event code, registration code) in the document. Raises DocumentRefused."""
         if self._address is None:
             self._address = address(self.document)
         return self._address
 
     @property
     def request_hash(self) -> str:
-        """The document's hash: a key repeated with another document is refused. Raises ValueError or RecursionError if it is not JSON."""
+        """The document's hash: a key reused with another document is refused. Raises ValueError or RecursionError if it is not JSON."""
         if not self._hash:
             self._hash = hashlib.sha256(_json.encode(self.document)).hexdigest()
         return self._hash
 
     @property
     def problem(self) -> DocumentProblem | None:
-        """Why the item cannot be kept under its key, if it cannot."""
+        """Why the item cannot be stored under its key; None if it can."""
         key = self.key or ""
         if not key or len(key) > MAX_KEY or not key.isprintable():  # lone surrogates are not printable either
             return DocumentProblem("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters.")
@@ -66,7 +66,7 @@ class RecordItem:
 
 @dataclass(frozen=True, slots=True)
 class PreparedItem:
-    """A document resolved against these versions of the configuration; problems instead of an upsert if it is refused."""
+    """A document resolved against these versions of the configuration; or its problems if it is refused."""
 
     account_version: int
     event_version: int
@@ -82,17 +82,18 @@ class ItemOutcome(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
-    STALE = "stale"  # its `modified` is older than the newest that a sender gave (I2)
+    STALE = "stale"  # its `modified` is older than the newest from a sender (I2)
     REFUSED = "refused"
     CONFLICT = "conflict"  # a form showed an older version
     KEY_REUSED = "key_reused"  # the same Idempotency-Key with another document (I3)
-    FAILED = "failed"  # an error of ours; nothing was recorded, and it may be sent again
+    FAILED = "failed"  # an internal error; nothing was recorded, and it may be sent again
     RUNNING = "running"  # the first request with this key has no answer yet (I3)
 
 
 @dataclass(frozen=True, slots=True)
 class ItemAnswer:
-    """What the sender is told. version: of the registration; changes: ids, the registration's own first. Kept under the key, if there is one."""
+    """The answer for the sender. version: of the registration; changes: ids, the registration's own first. Stored under the key, if there
+    is one."""
 
     outcome: ItemOutcome
     registration: int | None = None
@@ -109,10 +110,10 @@ _answers = msgspec.json.Decoder(ItemAnswer)
 
 
 def write_answer(answer: ItemAnswer) -> str:
-    """The answer as it is kept under its key."""
+    """The answer as stored under its key."""
     return _json.encode(answer).decode()
 
 
 def read_answer(text: str) -> ItemAnswer:
-    """The answer that was stored under a key."""
+    """Reads an answer that was stored under a key."""
     return _answers.decode(text)

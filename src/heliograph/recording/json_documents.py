@@ -1,4 +1,4 @@
-"""Reads one registration document from JSON and limits its size before anything of it is looked up (rule I5).
+"""Reads one registration document from JSON and limits its size before any of it is looked up (rule I5).
 
 Both doors and the NDJSON import read documents here, on their own threads, so none can block the recording thread for long.
 """
@@ -14,40 +14,42 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused, clean
 
 MOST_VALUES: Final = 1_500
-"""Names and values of a document; a usual one has 40, and a table has at most 1,000 columns."""
+"""Names and values in a document; a typical one has 40, and a table has at most 1,000 columns."""
 DEEPEST: Final = 8
-"""Levels of a document; a registration has four."""
+"""Nesting levels of a document; a registration has four."""
 MOST_DIGITS: Final = 400
-"""Of a number in a long document: reading one takes the square of its digits. In a short one they are too few to matter, and refused by field."""
+"""Digits of a number in a long document: parsing takes time quadratic in its digits. In a short document the number is refused by its
+field."""
 _LONG: Final = 64 * 1024
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _SIGNS: Final = (b",", b"{", b"[")
-"""What stands before or between values: a document has no more values than these, outside of its texts."""
+"""The characters before or between values: outside its texts, a document has no more values than these."""
 _MANY: Final = 2 * MOST_VALUES
-"""Bytes below which there cannot be too many."""
+"""Bytes below which a document cannot have too many values."""
 _MOST_QUOTES: Final = 4 * MOST_VALUES
 _decoder = msgspec.json.Decoder()
 
 
 class NoDocument(HeliographError):
-    """This is no JSON, or JSON that is no object; the message is a sentence."""
+    """This is no JSON, or not a JSON object; the message is a sentence."""
 
 
 def read_document(data: bytes) -> dict[str, Any]:
-    """The document. Raises NoDocument, or DocumentRefused with the field: too many values, too deep, a name twice, NUL, lone surrogates."""
+    """Parses the document. Raises NoDocument, or DocumentRefused with the field: too many values, too deep, a duplicate name, NUL, lone
+    surrogates."""
     if len(data) > _MANY and sum(map(data.count, _SIGNS)) > MOST_VALUES and _has_too_many_values(data):
         raise DocumentRefused([DocumentProblem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
     if len(data) > _LONG and _has_a_long_number(data):
-        raise DocumentRefused([DocumentProblem("", f"holds a number of more than {MOST_DIGITS} digits.")])
+        raise DocumentRefused([DocumentProblem("", f"contains a number of more than {MOST_DIGITS} digits.")])
     try:
         found = _decoder.decode(data)
     except RecursionError:
         raise _refused("", _TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # A half of a surrogate pair is no character, and msgspec says no more than that: the field is looked for in another way.
+        # Half of a surrogate pair is not a character, and msgspec says nothing more: another parser finds the field.
         if b"\\u" in data:
             _look_for_flaws(data)
-        raise NoDocument(f"This is no JSON document: {error}.") from None
+        raise NoDocument(f"This is not a JSON document: {error}.") from None
     if type(found) is not dict:
         raise NoDocument("A registration is a JSON object.")
     try:
@@ -55,7 +57,8 @@ def read_document(data: bytes) -> dict[str, Any]:
     except _TooDeep:
         _refuse_flaws(found)
         raise
-    if names != data.count(b'":'):  # a name is there twice; or a text holds this, or a space stands between: then each is looked at
+    # a name is duplicated, or a text contains `":`, or there is space before a colon: then each name is checked
+    if names != data.count(b'":'):
         _look_for_flaws(data)
     elif b"\\u0000" in data:
         _refuse_flaws(found)
@@ -74,7 +77,7 @@ def _has_a_long_number(data: bytes) -> bool:
 
 
 def _outside_of_texts(data: bytes) -> bytes | None:
-    """A document without its texts; None where there are too many of them."""
+    """A document without its texts; None if it has too many of them."""
     bare = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
     return None if bare.count(b'"') > _MOST_QUOTES else b'"'.join(bare.split(b'"')[::2])
 
@@ -87,7 +90,7 @@ _NESTED: Final = frozenset({dict, list})
 
 
 def _names_in(value: dict[str, Any] | list[Any], level: int) -> int:
-    """How many names there are in an object or a list. Raises _TooDeep."""
+    """The number of names in an object or a list. Raises _TooDeep."""
     if level >= DEEPEST:
         raise _TooDeep
     names, members = (len(value), value.values()) if type(value) is dict else (0, value)
@@ -100,15 +103,15 @@ def _names_in(value: dict[str, Any] | list[Any], level: int) -> int:
 
 
 _TOO_DEEP: Final = f"is nested too deeply: at most {DEEPEST} levels."
-_TWICE: Final = "is there twice; which of the two is meant, nobody knows."
+_TWICE: Final = "occurs twice, so it is not clear which is meant."
 
 
 class _Twice(Exception):
-    """A name is in one object twice."""
+    """An object contains a name twice."""
 
 
 def _look_for_flaws(data: bytes) -> None:
-    """Reads the document again, slowly, to find the flaw. Raises DocumentRefused; nothing for what is not JSON."""
+    """Parses the document again, slowly, to find the flaw. Raises DocumentRefused; returns if it is not JSON."""
     twice: list[str] = []
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -140,12 +143,12 @@ def _refused(field: str, reason: str) -> DocumentRefused:
 
 
 def _flaw(value: object, level: int) -> tuple[str, str] | None:
-    """What no database takes, with its place: NUL, lone surrogates, depth. The place is built only for a flaw: names may be long."""
+    """What no database accepts, with its path: NUL, lone surrogates, depth. The path is built only for a flaw, because names may be long."""
     if isinstance(value, str):
         if "\0" in value:
             return "", "contains a NUL character."
         if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-            return "", "contains a half of a surrogate pair, which is no character."
+            return "", "contains half of a surrogate pair, which is not a character."
         return None
     if not isinstance(value, (dict, list)):
         return None

@@ -39,19 +39,18 @@ from heliograph.store.registrations import RegistrationRow, SessionRow, Written
 
 Key = tuple[int, str, str]  # account, endpoint, idempotency key
 LARGEST_STATE: Final = 256 * 1024
-"""Characters of a registration altogether, as it is stored: each of its changes holds all of it."""
+"""Characters of a registration as stored; each of its changes stores all of it."""
 MOST_WRITTEN: Final = 4 * 1024 * 1024
-"""Characters of all changes of one document: each session that changes is a change, which holds the whole registration as well."""
+"""Characters of all changes of one document: each changed session is a change, which stores the whole registration as well."""
 
 
 def record(
     db: Database, items: Sequence[RecordItem], source: ConfigSource, *, endpoint: str = "", key_wait_ms: int = 0
 ) -> list[ItemAnswer]:
-    """Records registration documents in the caller's transaction. Returns an answer each, in order.
+    """Records registration documents in the caller's transaction. Returns one answer per document, in order.
 
-    key_wait_ms: how long a key that another transaction holds is waited for (PostgreSQL; 0: as long as it holds it).
-    Raises nothing for a bad item: its answer refuses it. After a database error the caller rolls back (`recording.batches` does that for
-    callers that own their connection).
+    key_wait_ms: how long to wait for a key that another transaction holds (PostgreSQL; 0: without limit). A bad item raises nothing: its
+    answer refuses it. After a database error the caller rolls back (`recording.batches` does that for callers that own their connection).
     """
     answers: list[ItemAnswer | None] = [None] * len(items)
     now = db.now()
@@ -73,7 +72,8 @@ def record(
 def _claim(
     db: Database, items: Sequence[RecordItem], endpoint: str, now: int, key_wait_ms: int, answers: list[ItemAnswer | None]
 ) -> tuple[dict[Key, int], dict[int, int]]:
-    """Step 0: claims the keys. Returns our keys with their items, and items that repeat a key of this batch with the first such item."""
+    """Step 0: claims the keys. Returns the claimed keys with their items, and items that repeat a key of this batch with the first such
+    item."""
     first: dict[Key, int] = {}
     twins: dict[int, int] = {}
     for i, item in enumerate(items):
@@ -122,7 +122,7 @@ def _answer_twins(
 
 @dataclass(slots=True)
 class _Subject:
-    """A locked registration with its state so far in this batch, so that a second change of it sees the first."""
+    """A locked registration with its state so far in this batch, so that a second change sees the first."""
 
     row: RegistrationRow
     state: RegistrationState | None
@@ -133,7 +133,7 @@ class _Subject:
 
 @dataclass(slots=True)
 class _Batch:
-    """Steps 1 to 7, for the items to record."""
+    """Steps 1 to 7 for the items to record."""
 
     db: Database
     source: ConfigSource
@@ -165,7 +165,7 @@ class _Batch:
             if before is not None and changes:
                 answers[i] = ItemAnswer(before.outcome, before.registration, before.version, tuple(r.id for r in changes))
 
-    # --- step 1: configuration, held still; what is refused is refused here
+    # --- step 1: lock configuration; refuse what must be refused
 
     def _prepared(
         self, items: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]
@@ -209,7 +209,7 @@ class _Batch:
             a: next(status.id for status in config.statuses.values() if status.name == NEW) for a, config in self.accounts.items()
         }
 
-    # --- steps 2 and 3: rows exist and are locked
+    # --- steps 2 and 3: create missing rows and lock all
 
     def _subjects(self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]]) -> dict[tuple[int, str], _Subject]:
         wanted = sorted({(p.event, p.code, item.account) for _, item, p in prepared})
@@ -219,7 +219,7 @@ class _Batch:
     def _lock_sessions(
         self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]], subjects: Mapping[tuple[int, str], _Subject]
     ) -> None:
-        """Reads session registrations; the lock of their registration covers them. Draws ids for all that may be created."""
+        """Reads session registrations, which the lock of their registration covers. Draws ids for all that may be created."""
         named = {(subjects[p.event, p.code].row.id, session) for _, _, p in prepared if p.upsert for session in p.upsert.sessions}
         if named:
             self.sessions = registrations.session_rows(self.db, sorted({registration for registration, _ in named}))
@@ -281,7 +281,7 @@ class _Batch:
         session: SessionState | None = None,
     ) -> Recorded:
         change = Change(
-            id=0,  # its row has it (Recorded.id)
+            id=0,  # see Recorded.id
             kind=kind,
             subject_id=subject,
             version=version,
@@ -305,7 +305,7 @@ class _Batch:
             (s.row.id, s.row.sent_modified) for s in subjects.values() if s.sent and not s.changed and s.row.sent_modified is not None
         ]
         registrations.touch_sent(self.db, touched)
-        registrations.drop_rows(self.db, [s.row.id for s in subjects.values() if s.state is None])  # made for a conflict alone
+        registrations.drop_rows(self.db, [s.row.id for s in subjects.values() if s.state is None])  # created only for a conflict
         registrations.write_sessions(self.db, list(self.changed_sessions.values()), self.now)
         serials = {s.row.id: s.row.serial for s in subjects.values()}
         for r, id in zip(self.recorded, self.db.draw("change_id", len(self.recorded)), strict=True):
@@ -329,7 +329,7 @@ def too_much(text: str, sessions: int, *, changed: bool) -> DocumentProblem | No
 
 
 def prepare(item: RecordItem, code: str, account: AccountConfig, event: EventConfig) -> PreparedItem:
-    """Resolves an item's document, or reuses what was resolved before the transaction if the versions are the same."""
+    """Resolves an item's document, or reuses what was resolved before the transaction if the versions are unchanged."""
     known = item.prepared
     if known is not None and (known.account_version, known.event_version, known.event) == (account.version, event.version, event.id):
         return known
@@ -341,7 +341,7 @@ def prepare(item: RecordItem, code: str, account: AccountConfig, event: EventCon
 
 
 def event_ids(db: Database, codes: set[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    """(account, event code) -> event id, of those that exist."""
+    """(account, event code) -> event id, for those that exist."""
     out: dict[tuple[int, str], int] = {}
     for account in sorted({a for a, _ in codes}):
         names = [code for a, code in codes if a == account]
@@ -353,7 +353,7 @@ def event_ids(db: Database, codes: set[tuple[int, str]]) -> dict[tuple[int, str]
 
 
 def event_codes(db: Database, account: int) -> tuple[str, ...]:
-    """The first codes of an account's events, for a message."""
+    """The first codes of an account's events, for an error message."""
     rows = db.all(
         "SELECT code FROM event WHERE account_id = :account ORDER BY code LIMIT :most", {"account": account, "most": SHOWN_ALLOWED}
     )

@@ -1,4 +1,4 @@
-"""The job "set-status": many registrations get one status, each by a change of its own (I1, P10)."""
+"""The job "set-status": sets one status on many registrations, each by its own change (I1, P10)."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from heliograph.store.database import Database, of_django
 KIND: Final = "set-status"
 CHUNK: Final = 500
 MOST_PICKED: Final = 1_000
-MOST_REFUSED: Final = 1_000  # that are kept by name; the number counts all
+MOST_REFUSED: Final = 1_000  # stored by name; the count covers all
 SETTING: Final = "setting"
 LATER, MEANWHILE = "later", "meanwhile"
 
 
 def kind() -> JobKind:
-    """The job's kind, for wiring."""
+    """The kind of job, for wiring."""
     return JobKind(KIND, SettingStatus)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which registrations get the status: those that were picked, as (event, code), or all that `wanted` asks for."""
+    """Which registrations get the status: selected ones, as (event, code), or all that match the filter `wanted`."""
 
     status: str
     picked: tuple[tuple[str, str], ...] = ()
@@ -44,7 +44,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class BulkPreview:
-    """What a wish would do. lacking: codes of events that do not have this status, with how many registrations they have; flows: that may act."""
+    """The consequences. lacking: codes of events without this status, with their number of registrations; flows: those that may act."""
 
     total: int
     already: int
@@ -54,7 +54,7 @@ class BulkPreview:
 
     @property
     def lacks(self) -> int:
-        """Registrations that cannot have it."""
+        """Registrations that cannot have the status."""
         return sum(n for _, n in self.lacking)
 
     @property
@@ -64,7 +64,7 @@ class BulkPreview:
 
 
 def preview(db: Database, account: int, wish: Wish) -> BulkPreview:
-    """Counts what there is now."""
+    """Counts the consequences as of now."""
     found = Registrations(db, account)
     picked = [Together(row.event, row.status, 1) for row in found.picked(wish.picked)]
     groups = picked if wish.picked else found.together(wish.wanted)
@@ -83,7 +83,7 @@ def preview(db: Database, account: int, wish: Wish) -> BulkPreview:
 
 
 def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job:
-    """Makes the job. What somebody else gives another status from now on keeps it."""
+    """Creates the job. A registration whose status someone else changes from now on keeps it."""
     parameters = {
         "status": wish.status,
         "picked": [list(pair) for pair in wish.picked],
@@ -96,7 +96,7 @@ def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job
 
 
 class SettingStatus:
-    """One run of the job. Its cursor: the last id, or how many of the picked ones are done."""
+    """One run of the job. Its cursor: the last id, or how many of the selected ones are done."""
 
     def __init__(self, job: Job) -> None:
         self._account: int = job.account_id
@@ -109,14 +109,14 @@ class SettingStatus:
         self._refused: list[dict[str, str]] = list(job.result.get("refused", ()))
 
     def read(self) -> list[Found]:
-        """The next registrations."""
+        """Reads the next registrations."""
         found = Registrations(of_django(connections["default"]), self._account)
         if self._picked:
             return found.picked(self._picked[self._last : self._last + CHUNK])
         return found.walk(self._wanted, self._last, CHUNK)
 
     def write(self, db: Database, chunk: list[Found]) -> ChunkResult:
-        """Records the change of each."""
+        """Records the change of each registration."""
         status, asked = str(self._p["status"]), int(self._p["asked"])
         todo = []
         for row in chunk:
@@ -167,4 +167,4 @@ class SettingStatus:
             self._refused.append({"event": row.event_code, "code": row.code, "status": row.status, "reason": reason})
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no files are open."""

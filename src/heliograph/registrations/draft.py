@@ -1,7 +1,7 @@
-"""The form of one registration (I1; ARCHITECTURE.md, rule 1): what it shows, what was changed in it, and what two people changed at once.
+"""The form of one registration (I1; ARCHITECTURE.md, rule 1): what it shows, what was changed in it, and conflicting changes by two people.
 
-A form posts what it showed and what it holds now; only the difference is recorded. Values are compared as texts, line breaks as one
-character, since that is all a browser keeps of them.
+A form posts both what it showed and its current values; only the differences are recorded. Values are compared as texts with line breaks as
+one character, because a browser preserves nothing more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CODE_SIGNS: Final = "ABCDEFGHJKMNPQRTUVWXY2346789"
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A registration as it is stored, with its set-up."""
+    """A stored registration with its set-up."""
 
     id: int
     code: str
@@ -50,12 +50,12 @@ class Opened:
 
     @property
     def is_test(self) -> bool:
-        """Whether Live flows leave it alone (F3)."""
+        """True if Live flows ignore it (F3)."""
         return self.state.is_test or self.account.is_test_event(self.event.state.status)
 
 
 def opened(db: Database, account: int, event: str, code: str) -> Opened | None:
-    """A registration by its event's code and its own; None where the account has none."""
+    """A registration by its event's code and its own; None if the account has no such registration."""
     rows = db.all(
         "SELECT r.id, r.code, r.version, r.state, r.event_id,"
         " (SELECT max(id) FROM change WHERE change.registration_id = r.id) FROM registration r JOIN event e ON e.id = r.event_id"
@@ -74,7 +74,7 @@ def opened(db: Database, account: int, event: str, code: str) -> Opened | None:
 
 
 def blank(db: Database, account: int, event: str) -> Opened | None:
-    """A registration that is not there yet, with the set-up of its event; None where the account has no such event."""
+    """An empty registration with the set-up of its event; None if the account has no such event."""
     rows = db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": account, "code": event})
     if not rows:
         return None
@@ -94,7 +94,7 @@ def free_code(db: Database, account: int, event: str) -> str:
 
 
 def values_of(o: Opened) -> FormValues:
-    """What a form of it shows."""
+    """The values that a form of the registration shows."""
     state = o.state
     status, kind = o.account.status(state.status, o.event), o.event.types.get(state.attendee_type or 0)
     out: FormValues = {
@@ -119,7 +119,7 @@ def property_names(o: Opened) -> dict[int, str]:
 
 
 def document_of(o: Opened, changes: FormValues, then: FormValues) -> dict[str, object]:
-    """The document (I2) that records these changes and nothing else."""
+    """The document (I2) that records only these changes."""
     document: dict[str, object] = {"event": o.event.code, "code": o.code}
     profile: dict[str, object] = {}
     custom: dict[str, object] = {}
@@ -154,7 +154,7 @@ def save(db: Database, account: int, document: Mapping[str, object], *, by: str,
 
 
 def field_of(problem: DocumentProblem, o: Opened) -> str:
-    """The field of the form that a refused document's problem is about."""
+    """The form field to which a refused document's problem belongs."""
     area, _, rest = problem.field.partition(".")
     if area == "profile" and rest.startswith("custom."):
         code = rest.removeprefix("custom.")

@@ -1,4 +1,4 @@
-"""The registrations of an account as a list: searched, filtered, page by page."""
+"""The list of an account's registrations: searched, filtered, page by page."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
 
 MOST = 10_000
-"""A count stops here: "more than 10,000"."""
+"""Counting stops here: "more than 10,000"."""
 MOST_NAMES = 500
-"""Choices that a filter offers; of events the newest."""
+"""Choices offered by a filter; of events, the newest."""
 
 
 class Sort(StrEnum):
-    """How the list is sorted: last modified first, or by code or name."""
+    """The orders of the list: last modified first, or by code or name."""
 
     MODIFIED = ""
     CODE = "code"
@@ -34,12 +34,12 @@ class Sort(StrEnum):
 
     @property
     def parts(self) -> tuple[type[int | str], ...]:
-        """What a cursor of it holds."""
+        """The types of its cursor's key."""
         return (int, int) if self is Sort.MODIFIED else (str, int)
 
 
 class ListScope(StrEnum):
-    """Which registrations: all, Live, Test, or those that are not active."""
+    """The scopes of the list: all, Live, Test, or inactive ones."""
 
     ALL = ""
     LIVE = "live"
@@ -49,7 +49,7 @@ class ListScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RegistrationFilter:
-    """What is asked for. status: its name, since custom ones are of their event; type: a name, too."""
+    """The filters. status: by name, because custom statuses belong to their event; type: also by name."""
 
     text: str = ""
     event: int | None = None
@@ -63,18 +63,18 @@ class RegistrationFilter:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> RegistrationFilter:
-        """What `as_json` gave."""
+        """Reads what `as_json` returned."""
         return cls(found["text"], found["event"], found["status"], found["type"], ListScope(found["kind"]))
 
     @property
     def narrows(self) -> bool:
-        """Whether it asks for less than everything."""
+        """True if it selects less than everything."""
         return self != RegistrationFilter()
 
 
 @dataclass(frozen=True, slots=True)
 class ListedRegistration:
-    """One registration of the list. status and type: names of today."""
+    """A registration in the list. status and type: current names."""
 
     id: int
     code: str
@@ -87,13 +87,13 @@ class ListedRegistration:
     active: bool
     modified: datetime
     micros: int
-    state: RegistrationState | None = None  # only where a column asks for it
+    state: RegistrationState | None = None  # only if a column shows it
     properties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """How many registrations of one event have one status."""
+    """The number of registrations of one event with one status."""
 
     event: int
     status: str
@@ -102,7 +102,7 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One registration on a walk over many. status_modified: microseconds."""
+    """One registration of a walk over many. status_modified: microseconds."""
 
     id: int
     event: int
@@ -131,17 +131,17 @@ class Registrations:
         return sorted(((int(id), code) for id, code in self.db.all(sql, {"account": self.account})), key=lambda event: event[1])
 
     def _know(self, events: Iterable[int]) -> None:
-        """Reads the configuration of events in one query."""
+        """Loads the configuration of events by one query."""
         if unknown := set(events) - self._known.keys():
             self._known |= self.source.events(unknown)
 
     def page(
         self, wanted: RegistrationFilter, sort: Sort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False
     ) -> ListPage[ListedRegistration]:
-        """One page of it. whole: with the states."""
+        """One page of the list. whole: with the states."""
         where, params = self._where(wanted)
         if wanted.narrows and sort is not Sort.MODIFIED and self.db.vendor == "sqlite":
-            # Only the index by `modified` holds what is asked for: by code or name every row would be read until enough of them fit.
+            # Only the index by `modified` covers the filters: sorted by code or name, every row would be read until enough of them match.
             where = ["r.account_id = :account", f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
 
         def fetch(at: Cursor | None, limit: int) -> Sequence[ListedRegistration]:
@@ -153,7 +153,7 @@ class Registrations:
         return pages(fetch, key, cursor, size=size)
 
     def count(self, wanted: RegistrationFilter) -> int:
-        """How many there are, at most MOST + 1."""
+        """The number of registrations, at most MOST + 1."""
         where, params = self._where(wanted)
         ((n,),) = self.db.all(
             f"SELECT count(*) FROM (SELECT 1 FROM registration r WHERE {' AND '.join(where)} LIMIT {MOST + 1}) found", params
@@ -161,7 +161,7 @@ class Registrations:
         return int(n)
 
     def together(self, wanted: RegistrationFilter) -> list[Together]:
-        """How many registrations of each event and status there are."""
+        """The number of registrations per event and status."""
         where, params = self._where(wanted)
         rows = self.db.all(
             f"SELECT r.event_id, r.status_id, count(*) FROM registration r WHERE {' AND '.join(where)} GROUP BY r.event_id, r.status_id",
@@ -171,13 +171,13 @@ class Registrations:
         return [Together(event, self._status(status, event), int(n)) for event, status, n in rows]
 
     def walk(self, wanted: RegistrationFilter, after: int, limit: int) -> list[Found]:
-        """Registrations by id, after one of them."""
+        """The next registrations by id, after the given one."""
         where, params = self._where(wanted)
-        # In the order of ids from the last one on, past those of other accounts: the rows of one account would be sorted for each chunk.
+        # Walk all ids in order and skip other accounts: otherwise the account's rows would be sorted for each chunk.
         return self._found([f"+{where[0]}", *where[1:], "r.id > :after"], params | {"after": after}, limit)
 
     def picked(self, picked: Sequence[tuple[str, str]]) -> list[Found]:
-        """Registrations by the codes of their events and their own; what is not there is left out."""
+        """Registrations by their events' and their own codes; missing ones are omitted."""
         codes, events = {code for _, code in picked}, {event for event, _ in picked}
         where = ["r.account_id = :account", "r.version > 0", self.db.member("r.code", "codes"), self.db.member("e.code", "events")]
         given = {"account": self.account, "codes": sorted(codes), "events": sorted(events)}
@@ -201,7 +201,7 @@ class Registrations:
         return found.name if found else ""
 
     def statuses(self) -> list[str]:
-        """Names of statuses, the standard ones first."""
+        """Names of statuses, standard ones first."""
         return [*(status.name for status in self.config.statuses.values()), *self._names("registration_status")]
 
     def types(self) -> list[str]:
@@ -216,8 +216,8 @@ class Registrations:
         return [name for (name,) in rows]
 
     def _where(self, wanted: RegistrationFilter) -> tuple[list[str], dict[str, object]]:
-        """Conditions, the account's first, and their parameters."""
-        # A row without a version is one that is being made.
+        """The conditions, the account's first, and their parameters."""
+        # A row without a version is just being created.
         where, params = ["r.account_id = :account", "r.version > 0"], {"account": self.account}
         found: dict[str, object] = dict(params)
         for i, word in enumerate(folded(wanted.text).split()):
@@ -237,7 +237,7 @@ class Registrations:
         if wanted.kind is ListScope.INACTIVE:
             where.append("NOT r.is_active")
         elif wanted.kind is not ListScope.ALL:
-            # Live and Test as flows see it (F3): everything in a Testing event is Test.
+            # Live and Test as flows treat them (F3): everything in a Testing event is Test.
             testing = self.db.member("status_id", "testing")
             member = f"r.event_id IN (SELECT id FROM event WHERE account_id = :account AND {testing})"
             where.append(f"(r.is_test OR {member})" if wanted.kind is ListScope.TEST else f"NOT r.is_test AND NOT ({member})")

@@ -1,4 +1,4 @@
-"""Addresses of registrations and imports."""
+"""URLs of registrations and imports."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Where a cause is cured: the one page beside each group and item of the Retry Queue (D6), and beside the gate that stopped a change (F9).
+"""Links to the page where a cause can be fixed: beside each group and item of the Retry Queue (D6), and beside the gate that stopped a
+change (F9).
 
-Who may not change a thing is not sent to change it (P1).
+A user who may not change a thing gets no link to change it (P1).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _FLOW = (Cause.FLOW_INACTIVE, Cause.FLOW_INCOMPLETE, Cause.FLOW_MODE, Cause.FLOW
 
 @dataclass(frozen=True, slots=True)
 class FixLink:
-    """Where something is mended: the words of a link, "" where there is no such page, and its address."""
+    """A link to a fix: its words, "" if there is no such page, and its URL."""
 
     text: str = ""
     href: str = ""
@@ -34,7 +35,7 @@ class FixLink:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What failed. connection, flow and destination: by id; None where items of one cause differ in it."""
+    """A failure. connection, flow and destination: ids; None if the items of a cause differ in it."""
 
     cause: Cause | None
     answered: int | None = None
@@ -44,7 +45,7 @@ class Trouble:
 
 
 def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> FixLink:
-    """The page that cures it, of what this user may change."""
+    """The page that fixes it, among those that this user may change."""
     cause, answered = trouble.cause, trouble.answered
     if cause is Cause.UNTAGGED:
         return FixLink(_("Tag it"), reverse("tag-coverage")) if may(user, Role.PLANNER) else FixLink()
@@ -68,11 +69,11 @@ _CHANGED_AT = {
     GateName.FILTERS: (gettext_lazy("Change the filters of this flow"), "#filters"),
     GateName.ACTIVATION: (gettext_lazy("Change the tags of this flow"), "#source"),
 }
-"""Where a flow is changed, so that a gate of it lets a change through."""
+"""Where a flow is edited to let a change through one of its gates."""
 
 
 def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
-    """The same, with a link in the gate that stopped it (F9). Who only watches, or a flow that is deleted, has none."""
+    """The same, with a link in the gate that stopped the change (F9). A Viewer, or a deleted flow, gets none."""
     place = FixLink()
     if why.curable:
         place = cured_at(Trouble(Cause.UNTAGGED), config, user)
@@ -84,7 +85,7 @@ def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
 
 
 def _mapping(trouble: Trouble, config: AccountConfig) -> FixLink | None:
-    """The mapping that makes what was refused."""
+    """The mapping that built what was refused."""
     flow = config.flows.get(trouble.flow or 0)
     found: Destination | None = next((d for d in flow.destinations if d.id == trouble.destination), None) if flow else None
     mapping = config.mappings.get(found.payload_mapping or 0) if found else None

@@ -1,4 +1,4 @@
-"""One item of the Retry Queue whole (D8): the change, the flow as it judged it, the rendered request and every attempt."""
+"""One item of the Retry Queue (D8): the change, how the flow decided it, the rendered request and every attempt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from heliograph.retry.retry_queue import RetryQueue
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """An item with all that is known of it. change None: its content is no longer kept (X6). alike: items of the same cause, itself too."""
+    """An item with everything known about it. change None: its content is no longer stored (X6). alike: number of items with the same
+    cause, including itself."""
 
     item: RetryItem
     change: Change | None
@@ -33,7 +34,7 @@ class Details:
 
 
 def details(reading: AccountReader, key: str) -> Details | None:
-    """An item by its key; None for what is none of this account's."""
+    """An item by its key; None if the account has no such item."""
     queue = RetryQueue(reading)
     item = queue.find(key)
     if item is None:

@@ -1,4 +1,4 @@
-"""What stands in the Retry Queue: items, and groups of those that have one cause (guide: The Retry Queue; D6)."""
+"""The contents of the Retry Queue: items, and groups of items with the same cause (guide: The Retry Queue; D6)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
 
 @dataclass(frozen=True, slots=True)
 class RetryFilter:
-    """What is asked for. statuses: () = all. text: of a registration or a reason. cause: the key of a group."""
+    """The filters. statuses: () = all. text: in a registration or a reason. cause: the key of a group."""
 
     statuses: tuple[QueueStatus, ...] = ()
     category: Category | None = None
@@ -32,7 +32,7 @@ class RetryFilter:
 
 @dataclass(frozen=True, slots=True)
 class StuckItem:
-    """A run that is judged again (F7). due 0: submitted by hand."""
+    """A run to be reconsidered (F7). due 0: submitted by hand."""
 
     id: int
     change: int
@@ -51,7 +51,7 @@ class StuckItem:
 
 @dataclass(frozen=True, slots=True)
 class RetryItem:
-    """One item. Exactly one of action and run is there. status_answered: of the target's last answer; lacks: what carries no tag, in words."""
+    """One item. Exactly one of action and run is set. status_answered: of the target's last answer; lacks: what has no tag, in words."""
 
     action: Action | None
     run: StuckItem | None
@@ -66,12 +66,12 @@ class RetryItem:
 
     @property
     def key(self) -> str:
-        """Its name in addresses: a12 for an action, r34 for a run."""
+        """Its name in URLs: a12 for an action, r34 for a run."""
         return f"a{self.action.id}" if self.action else f"r{self.run.id}" if self.run else ""
 
     @property
     def of(self) -> Action | StuckItem:
-        """Whichever it is."""
+        """The action or the run."""
         found = self.action or self.run
         assert found is not None
         return found

@@ -1,7 +1,7 @@
-"""The Retry Queue as people see it (guide: The Retry Queue; D6-D8): actions that failed, and runs that could not be decided, by cause.
+"""The Retry Queue as pages show it (guide: The Retry Queue; D6-D8): failed actions, and runs that could not be decided, by cause.
 
-The open ones stand first, then what was given up, then what is solved; among themselves the newest first. Two tables make one list: a
-cursor holds how far each was read.
+Open items come first, then failed ones, then solved ones; within each, newest first. Two tables form one list: a cursor contains the
+position in each.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, ListPage
 
 PARTS = (int, int, int)
-"""A cursor of the queue: status, id of the last action, id of the last run that were shown."""
+"""A cursor of the queue: status, id of the last action and id of the last run shown."""
 MOST = 10_000
 """Counts stop here: "more than 10,000"."""
 GROUPED = 2_000
-"""Open items that are looked at for their causes, the newest ones."""
+"""The newest open items, which are grouped by cause."""
 SHOWN_GROUPS = 12
 
 
@@ -43,7 +43,7 @@ class RetryQueue:
     # --- the list
 
     def page(self, wanted: RetryFilter, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[RetryItem]:
-        """One page. It goes on from the cursor; there is no way back but to the start."""
+        """One page, starting at the cursor; the only way back is to the start."""
         status, action, run = cursor.key if cursor else (0, 0, 0)
         registrations = self._registrations(wanted.text)
         found: list[Action | StuckItem] = []
@@ -159,10 +159,10 @@ class RetryQueue:
         )
         return [id for (id,) in rows]
 
-    # --- numbers
+    # --- counts
 
     def counts(self) -> dict[QueueStatus, int]:
-        """How many items each status has; MOST + 1 stands for more."""
+        """How many items each status has; MOST + 1 means more."""
         limit = MOST + 1
         out: dict[QueueStatus, int] = {}
         for status in QueueStatus:
@@ -197,7 +197,7 @@ class RetryQueue:
         return [replace(group, said=said_by_target(last.get(group.newest or 0))) for group in groups]
 
     def count_of(self, cause: str) -> int:
-        """How many waiting or failed items a cause has, at most 1,001; of runs those of its event."""
+        """How many waiting or failed items a cause has, at most 1,001; for runs, those of its event."""
         total = 0
         for status in (*OPEN, QueueStatus.FAILED):
             for alias, source in (("a", FROM), ("j", "judgement j")):
@@ -211,7 +211,7 @@ class RetryQueue:
         return min(total, 1001)
 
     def keys_of(self, cause: str, limit: int) -> list[str]:
-        """Items of one cause that can be submitted, oldest first."""
+        """Keys of the items with one cause that can be submitted, oldest first."""
         out: list[RetryItem] = []
         for status in (*OPEN, QueueStatus.FAILED):
             wanted = RetryFilter(cause=cause)
@@ -279,7 +279,7 @@ class RetryQueue:
         return dict(rows)
 
     def _lacks(self, runs: Sequence[StuckItem]) -> dict[int, str]:
-        """What carries no tag, by run: the name of a status or property."""
+        """What has no tag, by run: the name of a status or property."""
         changes = self.reading.changes(run.change for run in runs)
         events = self.reading.events([run.event for run in runs])
         out = {}

@@ -1,4 +1,4 @@
-"""Addresses of the Retry Queue."""
+"""URLs of the Retry Queue."""
 
 from __future__ import annotations
 

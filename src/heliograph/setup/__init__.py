@@ -1,1 +1,1 @@
-"""Events, registrations, statuses, sessions, questions, profiles and tags: models, forms, pages."""
+"""The set-up of accounts and events: tags, statuses, sessions, questions, custom fields; models, services, forms, pages."""

@@ -1,4 +1,4 @@
-"""Which Live flows would take what: told before an event leaves Testing, and before many registrations are changed."""
+"""Previews which Live flows would be affected: before an event leaves Testing, and before a bulk change of registrations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def running(config: AccountConfig, facets: Facet) -> list[Flow]:
 
 
 def live_flows(event: EventConfig, state: EventState, config: AccountConfig) -> tuple[list[Flow], list[Flow]]:
-    """Live flows of registrations that take those of the event as `state` has it, and those that leave it out by their filters."""
+    """Live flows of registrations that accept those of the event in `state`, and those whose filters exclude it."""
     takes: list[Flow] = []
     leaves: list[Flow] = []
     for flow in running(config, Facet.CREATED | Facet.UPDATED | Facet.STATUS_CHANGED | Facet.SESSION_STATUS_CHANGED):
@@ -30,9 +30,10 @@ def live_flows(event: EventConfig, state: EventState, config: AccountConfig) -> 
 
 
 def on_status(events: Iterable[EventConfig], status: str, config: AccountConfig) -> list[Flow]:
-    """Live flows that may act when registrations of these live events become `status`: their tags are the status's, their event filters pass.
+    """Live flows that may act when registrations of these live events change to `status`: they watch the status's tags, and their event
+    filters pass.
 
-    Filters of people and the lists of properties differ from registration to registration, so these flows act on some of them.
+    Filters by person and lists of properties depend on the registration, so these flows act on some of them.
     """
     found: dict[int, Flow] = {}
     for event in events:
@@ -53,6 +54,6 @@ def may_take(flow: Flow, event: EventConfig, config: AccountConfig) -> bool:
 
 
 def _passes(flow: Flow, event: EventConfig, state: EventState, config: AccountConfig) -> bool:
-    """Whether the event passes the flow's filters of events."""
+    """True if the event passes the flow's event filters."""
     change = Change(0, SubjectKind.EVENT, event.id, 1, Facet.EVENT_UPDATED, _EPOCH, "", event_state=state)
     return ChangeComparison(change, config, event).passes(row for row in flow.filters if is_of_event(row.field))

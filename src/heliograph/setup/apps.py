@@ -1,4 +1,4 @@
-"""Django's handle on this package."""
+"""The Django app of this package."""
 
 from __future__ import annotations
 
@@ -6,6 +6,4 @@ from django.apps import AppConfig
 
 
 class SetupConfig(AppConfig):
-    """The app "setup"."""
-
     name = "heliograph.setup"

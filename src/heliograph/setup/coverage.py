@@ -1,7 +1,7 @@
-"""Tag coverage (P11): what flows will stumble over, with the tag that each name has elsewhere.
+"""Tag coverage (P11): objects without a tag that flows will stumble over, with the tag that the same name has elsewhere.
 
-Shown are objects without a tag of every kind that a flow decides or filters by or a mapping reads; New whenever it has none; and every untagged
-custom status and property, whatever the flows are.
+Shown are untagged objects of every kind that a flow decides or filters by or a mapping reads; the status New whenever it has no tag; and
+all untagged custom statuses and properties, whatever the flows are.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ KINDS: Final = (
     TagKind.EVENT,
 )
 _ALWAYS: Final = frozenset({TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY})
-_COUNTED: Final = 10_000  # items of Retry that are looked at for what they wait for
+_COUNTED: Final = 10_000  # the most Retry items that are checked for what they wait for
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """An object without a tag. event: its id, None for the account's own; where: the event's code or "". suggested: a tag; others: in how many
-    other events this name has it, 0 where it is only called so. waits: items of Retry that wait for it."""
+    """An object without a tag. event: its id, None for the account's own; where: the event's code or "". suggested: a tag; others: in how
+    many other events this name has it, 0 if only the tag's name matches. waits: number of Retry items that wait for it."""
 
     kind: TagKind
     id: int
@@ -60,46 +60,46 @@ class Gap:
 
     @property
     def key(self) -> str:
-        """How a form names it."""
+        """Its name in a form."""
         return f"{self.kind.value}:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedKinds:
-    """Why a kind is looked at: names of the flows that decide or filter by it, and of the mappings that read it."""
+    """Why a kind is checked: names of the flows that decide or filter by it, and of the mappings that read it."""
 
     flows: Sequence[str] = ()
     mappings: Sequence[str] = ()
 
     @property
     def asked(self) -> bool:
-        """Whether anybody asks for it."""
+        """True if a flow or mapping uses the kind."""
         return bool(self.flows or self.mappings)
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What is uncovered, by kind, and who asks for each kind. A kind without gaps is left out."""
+    """The untagged objects by kind, and what uses each kind. A kind without gaps is omitted."""
 
     gaps: Mapping[TagKind, Sequence[Gap]]
     asked: Mapping[TagKind, WatchedKinds]
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """The number of gaps."""
         return sum(len(gaps) for gaps in self.gaps.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a bulk tagging came to. left: gaps that stayed as they are."""
+    """The result of tagging in bulk. left: gaps that remain."""
 
     tagged: int
     left: Sequence[Gap]
 
 
 def coverage(db: Database, account: int) -> Coverage:
-    """What carries no tag now. The number of queries does not depend on how much there is."""
+    """The objects without a tag now. The number of queries does not depend on their number."""
     config = Committed(db).account(account)
     asked = {kind: _askers(kind, config) for kind in KINDS}
     waits = _waiting(db, account)
@@ -119,7 +119,8 @@ def coverage(db: Database, account: int) -> Coverage:
 
 
 def apply(account: int, keys: Iterable[str], tag: int | None, *, by: str, administers: bool) -> Applied:
-    """Tags what was ticked: with one tag, or (None) each with the one suggested. What cannot have it stays as it is and is named."""
+    """Tags the checked objects: with one tag, or (None) each with its suggested one. Objects that cannot have the tag are returned,
+    unchanged."""
     db = of_django(connection)
     known = {gap.key: gap for gaps in coverage(db, account).gaps.values() for gap in gaps}
     config = Committed(db).account(account)
@@ -136,7 +137,7 @@ def apply(account: int, keys: Iterable[str], tag: int | None, *, by: str, admini
     done = [gap for gap in chosen if gap not in left]
     try:
         _apply(account, todo, done, by=by)
-    except (Invalid, NotThere):  # somebody has deleted a tag or an object meanwhile
+    except (Invalid, NotThere):  # the tag or object was deleted meanwhile
         return Applied(0, chosen)
     return Applied(len(done), left)
 
@@ -154,7 +155,7 @@ def _apply(account: int, todo: Mapping[tuple[TagKind, int], Sequence[int]], done
                     set_event_tags(s, event, sorted({*s.source.event(event).state.tags, id}))
 
 
-# --- who asks for tags
+# --- what uses tags
 
 
 def _askers(kind: TagKind, config: AccountConfig) -> WatchedKinds:
@@ -168,7 +169,7 @@ def _askers(kind: TagKind, config: AccountConfig) -> WatchedKinds:
 
 
 def _decides(flow: Flow, kind: TagKind) -> bool:
-    """Whether the flow decides or filters by tags of this kind."""
+    """True if the flow decides or filters by tags of this kind."""
     match kind:
         case TagKind.REGISTRATION_STATUS:
             return flow.watch is Watch.STATUS or bool(flow.tags_of(STATUSES))
@@ -192,7 +193,7 @@ def _is_shown(row: _Object, kind: TagKind, asked: WatchedKinds) -> bool:
     return kind is TagKind.REGISTRATION_STATUS and row.event is None and row.name == NEW
 
 
-# --- what there is
+# --- the objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ def _grouped(pairs: Iterable[tuple[int, int]]) -> dict[int, tuple[int, ...]]:
 
 
 class _Suggesting:
-    """The tag that a name has in most other events; else the tag that is called so."""
+    """The tag that a name has in most other events; else the tag with the same name."""
 
     def __init__(self, kind: TagKind, rows: Iterable[_Object], tags: Mapping[int, Tag]) -> None:
         self._tags = {id: tag for id, tag in tags.items() if id > 0 and kind in tag.kinds}
@@ -246,11 +247,11 @@ class _Suggesting:
         return (self._tags[found[0]], found[1]) if found else (self._called.get(name), 0)
 
 
-# --- what waits
+# --- waiting items
 
 
 def _waiting(db: Database, account: int) -> Counter[tuple[TagKind, int]]:
-    """Items of Retry that wait for a tag, by what they name."""
+    """Retry items that wait for a tag, by the object they wait for."""
     rows = db.all(
         "SELECT x.after FROM (SELECT change_id FROM judgement WHERE account_id = :account AND queue IN (1, 2) AND cause = :cause"
         f" ORDER BY id LIMIT {_COUNTED}) j JOIN change c ON c.id = j.change_id JOIN change_content x ON x.change_id = c.id AND x.at = c.at",
@@ -268,7 +269,7 @@ class _Part(msgspec.Struct):
 
 
 class _After(msgspec.Struct):
-    """Of a change's state what may carry tags; the rest is passed over unread, since there may be thousands of them."""
+    """The taggable parts of a change's state; the rest, which may be large, is not decoded."""
 
     registration: _Part | None = None
     session: _Part | None = None

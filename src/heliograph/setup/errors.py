@@ -1,9 +1,7 @@
 """Why a set-up cannot be saved.
 
-SetupError
-├── Invalid     a value is wrong; by field, for forms
-├── InUse       something uses it; who does (P12)
-└── NotThere    the account has no such thing
+SetupError ├── Invalid a value is wrong; by field, for forms ├── InUse something uses it; who does (P12) └── NotThere the account has no
+such thing
 """
 
 from __future__ import annotations
@@ -46,9 +44,9 @@ class NotThere(SetupError):
 
 
 def check(row: models.Model) -> None:
-    """Raises Invalid for what the row's fields and constraints refuse."""
+    """Raises Invalid if the row violates its fields' rules or constraints."""
     try:
-        row.clean_fields()  # first, and alone: what no column can hold must not get into the queries of the constraints
+        row.clean_fields()  # first, and alone: what no column can store must not reach the queries of the constraints
         row.full_clean()
     except ValidationError as error:
         fields: dict[str, list[str]] = {}

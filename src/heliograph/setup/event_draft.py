@@ -1,6 +1,6 @@
-"""The form of one event: what it shows, what was changed in it, and what two people changed at once (P2).
+"""The form of one event: what it shows, what was changed in it, and conflicting changes by two people (P2).
 
-A form posts what it showed and what it holds now; only the difference is saved.
+A form posts both what it showed and its current values; only the differences are saved.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ PLAIN = ("code", "name", "location", "timezone")
 
 
 def values_of(state: EventState, config: AccountConfig) -> FormValues:
-    """What a form of it shows. Names: code, name, location, timezone, status (id), start, end (local), tags (ids), custom.7."""
+    """The values that a form of the event shows. Names: code, name, location, timezone, status (id), start, end (local), tags (ids),
+    custom.7."""
     out: FormValues = {name: one(getattr(state, name)) for name in PLAIN}
     out["status"] = (str(state.status),)
     out["start"], out["end"] = (one(written_local(at, state.timezone)) for at in (state.start, state.end))
@@ -32,20 +33,20 @@ def values_of(state: EventState, config: AccountConfig) -> FormValues:
 
 
 def changed_state(state: EventState, changes: Mapping[str, Texts], config: AccountConfig) -> EventState:
-    """The state with what a form changed in it. Raises Invalid for what cannot be read; the service checks the rest."""
+    """The state with the form's changes. Raises Invalid for values that cannot be read; the service checks the rest."""
     problems: dict[str, list[str]] = {}
     code, name, location, zone = (_text(changes, field, getattr(state, field)) for field in PLAIN)
     new = replace(state, code=code, name=name, location=location, timezone=zone)
     times: dict[str, datetime | None] = {}
     for part in ("start", "end"):
         stored = getattr(state, part)
-        # A time is what stands in the form: with another time zone the same words are another instant.
+        # A time means what the form says: in another time zone the same words are another instant.
         text = _text(changes, part, written_local(stored, state.timezone))
         try:
             times[part] = parse_local(text, zone, part, stored if zone == state.timezone else None)
         except Invalid as error:
             problems |= {field: list(said) for field, said in error.fields.items()}
-        except (KeyError, ValueError, OSError):  # no such zone
+        except (KeyError, ValueError, OSError):  # no such time zone
             problems["timezone"] = ["This is not a time zone."]
     custom = dict(state.custom)
     for id, field in config.event_fields.items():

@@ -1,7 +1,7 @@
-"""What forms hold, and what was changed in them: for registrations and events (I1, P2).
+"""The values of forms, and what was changed in them: for registrations and events (I1, P2).
 
-A form posts what it showed and what it holds now; only the difference is saved. Values are compared as texts, line breaks as one
-character, since that is all a browser keeps of them.
+A form posts both what it showed and its current values; only the differences are saved. Values are compared as texts with line breaks as
+one character, because a browser preserves nothing more.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from heliograph.domain.setup.configuration import Field, QuestionType
 
 type Texts = tuple[str, ...]
 type FormValues = dict[str, Texts]
-"""What a form holds, by the name of its field; () = empty. Names: status, attendee_type, active, order_code, profile.email, custom.7, answer.12,
+"""A form's values by field name; () = empty. Names: status, attendee_type, active, order_code, profile.email, custom.7, answer.12,
 properties (names of those that are set), session.5."""
 
 YES = "Yes"
 
 
 def shown_then(text: str) -> FormValues:
-    """What the form showed when it was opened, from its hidden field; {} where that cannot be read."""
+    """What the form showed when it was opened, from its hidden field; {} if that cannot be read."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -31,19 +31,19 @@ def shown_then(text: str) -> FormValues:
 
 
 def written(values: FormValues) -> str:
-    """The hidden field that `shown_then` reads: what the form shows, which is all but Is Active (it has a page of its own)."""
+    """The hidden field that `shown_then` reads: everything the form shows, which excludes Is Active (it has its own page)."""
     shown = {name: found for name, found in values.items() if name != "active"}
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
 
 
 def changed(then: FormValues, now: FormValues) -> FormValues:
-    """What the person changed: names that differ, with what they hold now."""
+    """The names of changed fields, with their new values."""
     return {name: values for name, values in now.items() if name in then and then[name] != values}
 
 
 @dataclass(frozen=True, slots=True)
 class EditConflict:
-    """One field that two people had open. was: when the form was opened; theirs: as it is stored now; mine: as the form wants it."""
+    """A field that two people had open. was: when the form was opened; theirs: as stored now; mine: as posted."""
 
     name: str
     was: Texts
@@ -52,7 +52,7 @@ class EditConflict:
 
     @property
     def by_both(self) -> bool:
-        """Whether one has to choose."""
+        """True if the person must choose."""
         return self.was not in (self.theirs, self.mine) and self.theirs != self.mine
 
 
@@ -66,19 +66,19 @@ def differences(then: FormValues, stored: FormValues, mine: FormValues) -> list[
 
 
 def takes_many(field: Field) -> bool:
-    """Whether several options can be ticked."""
+    """True if several options can be checked."""
     return field.type in QuestionType.MANY and bool(field.options)
 
 
 def in_order(field: Field, values: Texts) -> Texts:
-    """Several values in the order of the boxes; what is no option any more stands last."""
+    """Several values in the order of the boxes; values that are no longer options come last."""
     if not takes_many(field):
         return values
     return (*(o for o in field.options if o in values), *(v for v in values if v not in field.options))
 
 
 def one(text: str) -> Texts:
-    """A text as values; () for an empty one."""
+    """A text as values; () if it is empty."""
     return (text,) if text else ()
 
 

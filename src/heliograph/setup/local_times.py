@@ -1,4 +1,4 @@
-"""Times as people write them in a form: without an offset, in the time zone of their event."""
+"""Times as people type them in a form: without an offset, in the event's time zone."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from heliograph.setup.errors import Invalid
 
 
 def written_local(at: datetime | None, zone: str) -> str:
-    """2026-12-11T18:00, as <input type="datetime-local"> shows it; "" for none. Seconds only where there are any."""
+    """2026-12-11T18:00, as in <input type="datetime-local">; "" for None. Seconds only if they are not zero."""
     if at is None:
         return ""
     return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat(timespec="minutes" if not at.second else "seconds")
 
 
 def parse_local(text: str, zone: str, field: str, stored: datetime | None = None) -> datetime | None:
-    """The instant in UTC; None for "". field: whose error it is. Raises Invalid.
+    """The instant in UTC; None for "". field: for the error. Raises Invalid.
 
-    stored: what the form showed. A text that still says the same means the same instant, also in the hour that a clock shows twice.
+    stored: the instant that the form showed. An unchanged text means the same instant, even in the hour that a clock shows twice.
     """
     text = text.strip()
     if not text:

@@ -1,7 +1,7 @@
 """The job "mark-test": an event leaves Planning or Testing (P9).
 
-First its registrations are marked Test, quietly and a chunk at a time, while it is still in Testing: so no Live flow ever sees one of
-them as a live one. Its status changes with the last step. Registrations that come in meanwhile are Test from their creation on.
+First its registrations are marked Test, quietly and in chunks, while the event is still in Testing, so that no Live flow ever treats one of
+them as live. The last step changes the event's status. Registrations that arrive meanwhile are Test from their creation on.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ MARKING, SWITCHING = "marking", "switching"
 
 
 def kind() -> JobKind:
-    """The job's kind, for wiring."""
+    """The kind of job, for wiring."""
     return JobKind(KIND, Marking)
 
 
 def leaves_test(config: AccountConfig, event: EventConfig, status: int) -> bool:
-    """Whether this status takes the event out of Planning and Testing."""
+    """True if this status takes the event out of Planning and Testing."""
     return config.is_test_event(event.state.status) and not config.is_test_event(status)
 
 
 def unmarked(db: Database, account: int, event: int) -> int:
-    """Registrations of the event that are not Test yet."""
+    """Counts the event's registrations that are not Test yet."""
     ((n,),) = db.all(
         "SELECT count(*) FROM registration WHERE account_id = :account AND event_id = :event AND version > 0 AND NOT is_test",
         {"account": account, "event": event},
@@ -53,9 +53,9 @@ def unmarked(db: Database, account: int, event: int) -> int:
 
 
 def start(account: int, event: int, status: int, *, by: str) -> Job:
-    """Begins to take an event out of Testing; the job that does so already, if there is one. Raises NotThere.
+    """Starts the job that takes an event out of Testing, or returns the running one. Raises NotThere.
 
-    Inside a transaction of the set-up: of two people who ask at once, the second one gets the first one's job.
+    Call it in a transaction of the set-up: if two people ask at once, the second one gets the first one's job.
     """
     with saving(account, by=by, events=[event]) as s:
         config = s.source.account(account)
@@ -68,7 +68,7 @@ def start(account: int, event: int, status: int, *, by: str) -> Job:
 
 
 def under_way(account: int, event: int) -> Job | None:
-    """The job that takes an event out of Testing just now; also one that failed and can be resumed."""
+    """The current job that takes an event out of Testing; also a failed one that can be resumed."""
     with scope(account=account):
         found: Job | None = Job.objects.filter(kind=KIND, parameters__event=event, state__in=OPEN).order_by("-id").first()
     return found
@@ -76,7 +76,7 @@ def under_way(account: int, event: int) -> Job | None:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Codes of registrations that are to be marked; none: it is time to switch."""
+    """Codes of registrations to mark; none: it is time to switch the status."""
 
     codes: Sequence[str]
 
@@ -90,7 +90,7 @@ class Marking:
         self._of, self._done = int(job.parameters["of"]), int(job.done)
 
     def read(self) -> Chunk:
-        """The next registrations that are not Test, by code."""
+        """Reads the next registrations that are not Test, by code."""
         rows = of_django(connections["default"]).all(
             f"SELECT code FROM registration WHERE account_id = :account AND event_id = :event AND version > 0 AND NOT is_test ORDER BY code LIMIT {CHUNK}",
             {"account": self._account, "event": self._event},
@@ -98,7 +98,7 @@ class Marking:
         return Chunk([code for (code,) in rows])
 
     def write(self, db: Database, chunk: Chunk) -> ChunkResult:
-        """Marks them, or, once none is left, changes the status."""
+        """Marks them, or, when none is left, changes the status."""
         return self._mark(db, chunk.codes) if chunk.codes else self._switch()
 
     def _mark(self, db: Database, codes: Sequence[str]) -> ChunkResult:
@@ -120,14 +120,14 @@ class Marking:
         try:
             with saving(self._account, by=self._by, events=[self._event]) as s:
                 save_event(s, replace(s.source.event(self._event).state, status=self._status), self._event)
-        except MarksFirst:  # somebody cleared Test meanwhile, or sent a registration that says it is none
+        except MarksFirst:  # someone cleared Test meanwhile, or sent a registration that is marked as not Test
             return ChunkResult({}, self._done, max(self._of, self._done), counts, phase=MARKING)
         except SetupError as error:
             raise JobError(str(error)) from error
         return ChunkResult({}, self._done, self._done, counts, phase=SWITCHING, finished=True)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no files are open."""
 
 
 def progress(job: Job) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How names and codes are checked and compared: case and spaces at the ends do not count, in any script."""
+"""How names and codes are checked and compared: ignoring case and surrounding spaces, in any script."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ object_code = RegexValidator(
 
 
 def folded(text: str) -> str:
-    """The text as names are compared: composed, without case, spaces within counted once."""
+    """The text as names are compared: normalized, case-folded, inner spaces collapsed."""
     composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return " ".join(composed.split())
 
 
 def code_for(name: str, longest: int, taken: Iterable[str]) -> str:
-    """A code made of a name: letters and digits of any script, dashes for the rest; unlike those taken."""
+    """A code derived from a name: letters and digits of any script, dashes for the rest; unlike those taken."""
     used = {t.casefold() for t in taken}
     base = re.sub(r"[^\w]+", "-", name).strip("-_")[:longest].strip("-_") or "X"
     if base.casefold() not in used:
@@ -47,7 +47,7 @@ def code_for(name: str, longest: int, taken: Iterable[str]) -> str:
 
 
 def storable(text: str) -> None:
-    """Refuses what a database cannot hold or a line cannot show: NUL, halves of characters, line breaks."""
+    """Refuses what a database cannot store or a line cannot show: NUL, lone surrogates, line breaks."""
     try:
         checked_text(text, "", longest=len(text))
     except BodyError as error:
@@ -59,11 +59,11 @@ def storable(text: str) -> None:
 if TYPE_CHECKING:
     _Text = models.TextField[Any, Any]
 else:
-    _Text = models.TextField  # not subscriptable at run time
+    _Text = models.TextField  # not subscriptable at runtime
 
 
 class _Folding(DeferredAttribute):
-    """Gives the folded text of the field that it follows, whatever was set."""
+    """Returns the folded text of the field that it follows, whatever was set."""
 
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         if instance is None:
@@ -78,9 +78,9 @@ class _Folding(DeferredAttribute):
 
 
 class FoldedField(_Text):
-    """A column that holds another field's folded text, for unique constraints that ignore case. `of`: the other field's name.
+    """A column with another field's folded text, for unique constraints that ignore case. `of`: the other field's name.
 
-    It follows every save; `QuerySet.update()` on the other field would miss it.
+    It is updated on every save, but not by `QuerySet.update()` on the other field.
     """
 
     descriptor_class = _Folding

@@ -19,7 +19,7 @@ from heliograph.setup.usage import Effect
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """A running flow that would stop, and what it would lack."""
+    """A running flow that would stop, and what it would be missing."""
 
     flow: int
     name: str
@@ -27,7 +27,7 @@ class Stops:
 
 
 class AsksFirst(SetupError):
-    """A running flow would become incomplete and stop (F2). Nothing was saved; ask, then save with `confirmed=True`. stops: which ones."""
+    """A running flow would become incomplete and stop (F2). Nothing was saved; ask, then save with `confirmed=True`. stops: the flows."""
 
     def __init__(self, stops: Sequence[Stops]) -> None:
         self.stops = tuple(stops)
@@ -54,7 +54,7 @@ class WidensFirst(SetupError):
 
 
 class SavedMeanwhile(SetupError):
-    """Somebody else saved it since it was opened. Nothing was saved; show both, then save with the newer number. number: of the version in force; by: who made it."""
+    """Someone else saved it since it was opened. Nothing was saved; show both, then save with the newer number. number: of the version in force; by: who made it."""
 
     def __init__(self, number: int, by: str = "") -> None:
         self.number = number

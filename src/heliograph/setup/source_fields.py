@@ -1,4 +1,4 @@
-"""The source fields that an account's mappings offer, by key and by name (guide: Mappings; M3)."""
+"""The source fields offered to an account's mappings, by key and by name (guide: Mappings; M3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heliograph.store.registrations import folded
 
 @dataclass
 class SourceFields:
-    """What a mapping for `subject` can take its values from. gone: names by key of what the account had once."""
+    """The source fields for a mapping about `subject`. gone: by key, the names of fields that no longer exist."""
 
     subject: Subject
     groups: dict[FieldGroup, tuple[SourceField, ...]]
@@ -30,7 +30,7 @@ class SourceFields:
 
     @classmethod
     def of(cls, config: AccountConfig, subject: Subject) -> SourceFields:
-        """Those of an account as it is set up."""
+        """The source fields of an account with its current set-up."""
         questions, properties = (
             sorted((t for t in config.tags.values() if t.id > 0 and kind in t.kinds), key=lambda t: (folded(t.label), t.id))
             for kind in (TagKind.QUESTION, TagKind.REGISTRATION_PROPERTY)
@@ -47,7 +47,7 @@ class SourceFields:
         )
 
     def key_of(self, name: str) -> str:
-        """The key of what stands between braces: a key, or a field's name, whatever its case. Raises LineError."""
+        """The key for the text between braces: a key, or a field's name, ignoring case. Raises LineError."""
         if name in self.by_key:
             return name
         named = self._by_name.get(folded(name), [])
@@ -64,13 +64,13 @@ class SourceFields:
         raise LineError(f"your account has no field “{name}” any more")
 
     def label(self, key: str) -> str:
-        """What pages call a field; its key where the account does not have it and nothing says what it was called."""
+        """A field's name on pages; its key if the account does not have it and its former name is unknown."""
         known = self.by_key.get(key)
         return known.label if known else self.gone.get(key, key)
 
 
 def any_key(name: str) -> str:
-    """A key as it is written, whether or not the account has its field: for showing what stands there. Raises LineError for what is no key at all."""
+    """A key as written, whether or not the account has its field: for display. Raises LineError if it is not a key."""
     try:
         return parse_source(name).key
     except FieldError:

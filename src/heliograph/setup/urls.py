@@ -1,4 +1,4 @@
-"""Addresses of Account Settings and of the set-up of events."""
+"""URLs of Account Settings and of the set-up of events."""
 
 from __future__ import annotations
 

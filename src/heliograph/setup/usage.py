@@ -1,4 +1,4 @@
-"""Where things are used (P12): what a page says before something is changed or deleted."""
+"""Where things are used (P12), shown before they are changed or deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heliograph.domain.setup.tags import TagKind
 
 
 class Thing(StrEnum):
-    """What can be in use."""
+    """Things that can be in use."""
 
     TAG = "tag"
     REGISTRATION_STATUS = "registration status"
@@ -27,7 +27,8 @@ class Thing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One user of a thing. kind: flow, mapping, event, registrations ...; count: how many, where there can be many; where: code of the event that has it."""
+    """Something that uses a thing. kind: flow, mapping, event, registrations ...; count: how many, where there can be many; where: code of
+    its event."""
 
     kind: str
     id: int
@@ -43,8 +44,8 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What becomes of a flow or mapping when a tag goes. after: the flow's sentence then, () for a mapping; stops: the flow is incomplete then
-    and was not before; refused: it names the tag where a deletion would make it say something else, so that the deletion is refused."""
+    """What happens to a flow or mapping when a tag is removed. after: the flow's sentence afterwards, () for a mapping; stops: the flow
+    becomes incomplete; refused: it names the tag in a place where removing it would change its meaning, so the deletion is refused."""
 
     use: Use
     after: Sequence[SentencePart] = ()
@@ -54,7 +55,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """An object that had no tag and has one now: what waits for that can be judged again (F7, D7)."""
+    """An object that just got its first tag: runs that wait for it can be reconsidered (F7, D7)."""
 
     kind: TagKind
     id: int

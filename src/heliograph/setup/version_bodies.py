@@ -1,4 +1,4 @@
-"""The bodies that versions of the set-up are made of, as `domain.snapshot` reads them (F10)."""
+"""The bodies of versions of the set-up, as read by `domain.snapshot` (F10)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ type Bodies = dict[tuple[str, int], Mapping[str, object] | None]
 
 
 def account_bodies(account: int) -> Bodies:
-    """What is in force in the account but for flows, mappings and connections. Kinds that exist once carry the account's own id."""
+    """The account's current set-up except flows, mappings and connections. Kinds that exist once have the account's own id."""
     row = Account.objects.get(pk=account)
     statuses = RegistrationStatus.objects.filter(event=None)
     return {
@@ -54,7 +54,7 @@ def account_bodies(account: int) -> Bodies:
 
 
 def setup_body(event: int) -> dict[str, object]:
-    """What is set up in the event."""
+    """The set-up of the event."""
     return {
         "statuses": _statuses(RegistrationStatus.objects.filter(event=event), _tags(RegistrationStatusTag, "status", status__event=event)),
         "types": _statuses(AttendeeType.objects.filter(event=event), _tags(AttendeeTypeTag, "type", type__event=event)),
@@ -77,7 +77,7 @@ def _tags(through: Any, owner: str, **where: Any) -> dict[int, list[int]]:
 
 
 def _statuses(rows: Iterable[Any], tags: Mapping[int, list[int]]) -> list[dict[str, object]]:
-    """Rows with code, name and tags; a registration status with its class too."""
+    """Rows with code, name and tags; for registration statuses also the class."""
     return [
         {"id": r.pk, "code": r.code, "name": r.name, "tags": tags.get(r.pk, [])} | ({"class": r.cls} if hasattr(r, "cls") else {})
         for r in rows

@@ -1,7 +1,7 @@
-"""What a trial's account is set up with, through the services of the pages.
+"""Sets up a trial's account through the services of the pages.
 
-One status that triggers ("Attended", tagged Chosen), any number of text questions, a mapping of what a trial's registration has, flows
-that trigger with their destinations, and flows that never do. `order_code` is where a trial counts the versions of a registration.
+One status that triggers ("Attended", tagged Chosen), any number of text questions, a mapping of a trial registration's fields, flows that
+trigger with their destinations, and flows that never trigger. In `order_code` a trial counts the versions of a registration.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ SECONDS: Final[Map[str, list[float]]] = {
     "General": [1.0, 2.0, 3.0],
     "Config": [1.0, 2.0, 3.0],
 }
-"""Retry intervals that a trial has time for (D5: three per category, the more serious the sooner)."""
+"""Retry intervals short enough for a trial (D5: three per category, shorter for more serious ones)."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageTarget:
-    """A destination with a connection of its own. more: further fields of the connection, such as {"parallel": 4}."""
+    """A destination with its own connection. more: further fields of the connection, such as {"parallel": 4}."""
 
     name: str
     url: str
@@ -53,12 +53,12 @@ class StageTarget:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the account has.
+    """The contents of the account.
 
-    flows: one that triggers for each entry, with these destinations. filtered: flows beside them that a filter stops, of which nothing is
-    stored. unselected: flows that watch another tag, so that each change is stored as "not triggered" for them. questions: text questions
-    q01, q02 …, all of them in the mapping. retry: seconds by category; None = the usual minutes. apart: connections between each two of the
-    targets' that nothing uses, so that the targets belong to slots of different workers.
+    flows: for each entry, a flow that triggers, with these destinations. filtered: flows that a filter stops, of which nothing is stored.
+    unselected: flows that watch another tag, so that each change is stored as "not triggered" for them. questions: text questions q01, q02
+    …, all in the mapping. retry: seconds by category; None = the usual minutes. apart: number of unused connections between the targets'
+    connections, so that the targets belong to slots of different workers.
     """
 
     flows: tuple[tuple[StageTarget, ...], ...]
@@ -72,7 +72,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What was made: ids, by the targets' names where there are several, and the token for /ingest."""
+    """What was created: ids (by the targets' names if there are several), and the token for /ingest."""
 
     account: int
     token: str
@@ -83,7 +83,7 @@ class Staged:
 
 
 def make_account(plan: Plan) -> Staged:
-    """Makes the account of a migrated database that has none of this code."""
+    """Creates the account in a migrated database that has no account with this code."""
     account = create_account(AccountFacts("TRIAL", "Trial"), by=BY)
     if plan.retry is not None:
         account.retry_intervals = dict(plan.retry)
@@ -118,7 +118,7 @@ def make_account(plan: Plan) -> Staged:
 
 
 def document(event: str, code: str, version: int, **more: Any) -> dict[str, Any]:
-    """A registration document (I2) that triggers. version: counted by the sender; the receiver finds it as "version"."""
+    """A registration document (I2) that triggers. version: counted by the sender; the receiver reads it as "version"."""
     return {"event": event, "code": code, "status": STATUS, "order_code": str(version), **more}
 
 

@@ -1,4 +1,5 @@
-"""Where a trial stands: a data folder of its own, and on PostgreSQL a database that is empty or that an earlier trial left (never a used one)."""
+"""The place where a trial runs: its own data folder and, on PostgreSQL, a database that is empty or left by an earlier trial (never one in
+use)."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX
 
 MARK: Final = "heliograph_trial"
-"""A table that says: everything in this database was made by a trial and may be thrown away."""
+"""A table that marks everything in this database as made by a trial, so it may be deleted."""
 LOCK: Final = (4, 2)
-"""The advisory lock of the trial that is running; (4, 1) is that of whoever migrates."""
+"""The advisory lock of the running trial; (4, 1) is that of migrations."""
 LOOPBACK: Final = "127.0.0.1/32"
 
 
@@ -33,7 +34,7 @@ class GroundError(HeliographError):
 
 @dataclass(slots=True)
 class Ground:
-    """A folder and a database for one trial. keep: whether folder and database stay when it ends, to look at."""
+    """The folder and database of one trial. keep: both stay afterwards, for inspection."""
 
     folder: Path
     database_url: str
@@ -42,20 +43,21 @@ class Ground:
 
     @property
     def on_sqlite(self) -> bool:
-        """Whether it is the embedded database."""
+        """True on the embedded database."""
         return not self.database_url
 
     @property
     def logs(self) -> Path:
-        """Where the processes' logs lie."""
+        """The folder of the processes' logs."""
         return self.folder / "logs"
 
     def data(self, machine: str = "") -> Path:
-        """The data folder of a machine. Where PostgreSQL is shared, each command can have one of its own, as on machines of their own."""
+        """The data folder of a machine. On PostgreSQL each command can have its own, as on separate machines."""
         return self.folder / (machine or "data")
 
     def environment(self, machine: str = "", **settings: str) -> dict[str, str]:
-        """The whole environment of a process. Keywords are settings by name in lower case (`bind`, `log_level`); what the operator set is not looked at."""
+        """The whole environment of a process. Keywords are settings by lower-case name (`bind`, `log_level`); the operator's settings are
+        ignored."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DJANGO_SETTINGS_MODULE"}
         return kept | {f"{PREFIX}{name.upper()}": value for name, value in (self._own(machine) | settings).items()}
 
@@ -67,11 +69,12 @@ class Ground:
 def ground(
     purpose: str, database_url: str = "", *, under: Path | None = None, settings: Mapping[str, str] | None = None
 ) -> Iterator[Ground]:
-    """Makes the ground, migrates, and makes this process one of the trial's; cleans up at the end. Once per process: Django's settings are read once.
+    """Creates the ground, migrates, and makes this process part of the trial; cleans up at the end. Once per process, because Django reads
+    its settings once.
 
-    purpose: names the folder. database_url: postgresql://…, or "" for SQLite in the folder. under: the folder that the trial's is made in;
-    default: the system's place for temporary files, which is memory on some systems, where a commit costs nothing. settings: of all
-    processes, by name in lower case. Raises GroundError.
+    purpose: names the folder. database_url: postgresql://…, or "" for SQLite in the folder. under: the parent folder; default: the system's
+    folder for temporary files, which is in memory on some systems, where a commit costs nothing. settings: of all processes, by lower-case
+    name. Raises GroundError.
     """
     if database_url and urlsplit(database_url).scheme not in {"postgresql", "postgres"}:
         raise GroundError("--database-url must begin with postgresql://; without it, the trial uses SQLite in a temporary folder.")
@@ -87,7 +90,7 @@ def ground(
     made.logs.mkdir()
     claim = _claim(database_url) if database_url else None
     try:
-        _enter(made)
+        _join_trial(made)
         yield made
     finally:
         _leave()
@@ -99,8 +102,8 @@ def ground(
             claim.close()
 
 
-def _enter(made: Ground) -> None:
-    """This process is the trial's own: it sees the trial's settings and nothing of the operator's."""
+def _join_trial(made: Ground) -> None:
+    """Makes this process part of the trial: it sees the trial's settings and none of the operator's."""
     from heliograph.store import schema  # noqa: PLC0415 -- Django's settings are read at import
 
     for name in [n for n in os.environ if n.startswith(PREFIX)]:
@@ -120,7 +123,7 @@ def _leave() -> None:
 
 
 def _claim(url: str) -> psycopg.Connection[Any]:
-    """The session that holds the database for this trial, emptied if an earlier one left something. Raises GroundError."""
+    """A session that reserves the database for this trial, emptied if an earlier one left something. Raises GroundError."""
     try:
         session = psycopg.connect(url, autocommit=True, application_name="heliograph trial")
     except psycopg.OperationalError as error:
@@ -152,7 +155,7 @@ _KINDS: Final = {"r": "TABLE", "p": "TABLE", "v": "VIEW", "m": "MATERIALIZED VIE
 
 
 def _empty(session: psycopg.Connection[Any]) -> None:
-    """Drops everything in the current schema: it was empty when the first trial came, so all of it is a trial's."""
+    """Drops everything in the current schema: it was empty before the first trial, so all of it is a trial's."""
     found = _relations(session, "n.nspname = current_schema()")
     if not found:
         return
@@ -160,7 +163,8 @@ def _empty(session: psycopg.Connection[Any]) -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user"
     )
     session.execute("SET lock_timeout = '20s'")
-    for name, kind in sorted(found, key=lambda each: (each[0] == MARK, each[1] == "S")):  # sequences after what has them, the mark last
+    # sequences after the tables that own them, the mark last
+    for name, kind in sorted(found, key=lambda each: (each[0] == MARK, each[1] == "S")):
         session.execute(sql.SQL("DROP {} IF EXISTS {} CASCADE").format(sql.SQL(_KINDS[kind]), sql.Identifier(name)))
     for (signature,) in session.execute(
         "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = current_schema()"

@@ -1,4 +1,4 @@
-"""Processes of ours: started with ports and a log of their own, awaited, asked to stop, killed."""
+"""Runs our own commands as processes: starts them with their own ports and logs, waits for them, asks them to stop, kills them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NotReady(HeliographError):
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listened on just now."""
+    """A port of the loopback address on which nothing listened just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 def wait_until[T](condition: Callable[[], T], timeout: float, every: float = 0.02) -> T | None:
-    """The first truthy value of `condition`, asked again every `every` seconds; None after `timeout` seconds."""
+    """The first truthy value of `condition`, evaluated every `every` seconds; None after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         if value := condition():
@@ -42,7 +42,7 @@ def wait_until[T](condition: Callable[[], T], timeout: float, every: float = 0.0
 
 
 def children(pid: int) -> dict[str, int]:
-    """The processes that a supervisor keeps, by their names: {"engine": 71, "pages": 72}."""
+    """The child processes of a supervisor by name: {"engine": 71, "pages": 72}."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout  # noqa: S607
     found = {}
     for line in listed.splitlines():
@@ -53,13 +53,13 @@ def children(pid: int) -> dict[str, int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process is there; one that ended but that nobody waited for is not."""
+    """True if the process exists; a zombie does not count."""
     listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout  # noqa: S603, S607
     return bool(listed.strip()) and not listed.strip().startswith("Z")
 
 
 class Process:
-    """One command of ours, in a process group of its own, with all that it prints kept in `log`."""
+    """One of our commands in its own process group, with all its output in `log`."""
 
     def __init__(self, arguments: Sequence[str], env: Mapping[str, str], log: Path) -> None:
         self.arguments = tuple(arguments)
@@ -80,22 +80,22 @@ class Process:
 
     @property
     def output(self) -> str:
-        """What it has printed so far."""
+        """Its output so far."""
         with self.log.open("rb") as file:
             file.seek(self._from)
             return file.read().decode("utf-8", "replace")
 
     @property
     def returncode(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while it runs."""
         return self._popen.poll()
 
     def children(self) -> dict[str, int]:
-        """The processes that it keeps, by name."""
+        """Its child processes, by name."""
         return children(self.pid)
 
     def until_printed(self, text: str, timeout: float = 60.0) -> str:
-        """Waits until `text` stands in the output, and returns the output. Raises NotReady."""
+        """Waits until the output contains `text`, and returns the output. Raises NotReady."""
         self._until(lambda: text in self.output, timeout, f"print {text!r}")
         return self.output
 
@@ -110,27 +110,27 @@ class Process:
         raise NotReady(f"heliograph {' '.join(self.arguments)} did not {what} within {timeout:.0f} s{ended}:\n{self.output[-4000:]}")
 
     def wait(self, timeout: float = 60.0) -> int:
-        """Its exit code once it has ended by itself."""
+        """Waits until it ends by itself. Returns the exit code."""
         return self._popen.wait(timeout)
 
     def ask_to_stop(self) -> None:
-        """SIGTERM, as a service manager does; `wait` for the end."""
+        """Sends SIGTERM, as a service manager does; call `wait` for the end."""
         if self.returncode is None:
             self._popen.send_signal(signal.SIGTERM)
 
     def terminate(self, timeout: float = 12.0) -> int:
-        """The same, and its exit code."""
+        """Asks it to stop and waits. Returns the exit code."""
         self.ask_to_stop()
         return self._popen.wait(timeout)
 
     def kill(self) -> None:
-        """SIGKILL to its group: to the supervisor alone where it is one, whose children are in groups of their own and end by themselves."""
+        """Sends SIGKILL to its group. For a supervisor that is only itself: its children have their own groups and end by themselves."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
 
     def kill_all(self) -> None:
-        """SIGKILL to it and to the processes that it keeps, as a power cut does."""
+        """Sends SIGKILL to it and its children, as a power cut does."""
         kept = self.children().values() if self.returncode is None else ()
         self.kill()
         for pid in kept:
@@ -151,16 +151,17 @@ def _answers(url: str) -> bool:
 
 
 class ServiceProcess:
-    """One of `serve`, `web` and `worker`, to start again and again as a service manager does: the same ports, data folder and log each time."""
+    """One of `serve`, `web` and `worker`, which can be started repeatedly as a service manager does: with the same ports, data folder and
+    log."""
 
     def __init__(self, ground: Ground, command: str, name: str = "", **settings: str) -> None:
-        """name: which one of several; each has a data folder of its own then, as on a machine of its own. settings: as in Ground.environment."""
+        """name: tells several apart; each then has its own data folder, as on its own machine. settings: as in Ground.environment."""
         self.name = name or command
         self.command = command
         self.data = ground.data(name)
         self.data.mkdir(mode=0o700, exist_ok=True)
         self.pages = f"http://127.0.0.1:{free_port()}"
-        """Address of the pages, which take /ingest, too."""
+        """Address of the pages, which serve /ingest too."""
         self.door = f"http://127.0.0.1:{free_port()}"
         """Address of the fast door for /ingest."""
         self.log = ground.logs / f"{self.name}.log"
@@ -179,7 +180,7 @@ class ServiceProcess:
         return self.process
 
     def until_ready(self, timeout: float = 60.0) -> None:
-        """Until all that it keeps has started. Raises NotReady."""
+        """Waits until all its processes have started. Raises NotReady."""
         self.running.until_printed("Heliograph serves" if self.command != "worker" else "Heliograph delivers", timeout)
 
     @property
@@ -189,18 +190,18 @@ class ServiceProcess:
         return self.process
 
     def pids(self) -> dict[str, int]:
-        """Everything that runs of it: the supervisor under the command's name, and what it keeps under theirs."""
+        """All its running processes: the supervisor under the command's name, and its children under theirs."""
         if self.process is None or self.process.returncode is not None:
             return {}
         return {self.command: self.process.pid, **self.process.children()}
 
     @property
     def flight(self) -> Path:
-        """Where its worker keeps the file of lanes in flight."""
+        """The folder of its worker's in-flight journal."""
         return self.data / "flight"
 
     def end(self) -> None:
-        """Nothing of it is left, however it is."""
+        """Ends all its processes, whatever their state."""
         if self.process is not None:
             self.process.kill_all()
 

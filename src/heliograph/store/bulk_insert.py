@@ -1,7 +1,7 @@
-"""A statement for one row, written so that it takes many (`Database.many`).
+"""Turns a statement for one row into a statement for many (`Database.many`).
 
-SQLite takes several rows as values; PostgreSQL takes a list for each parameter, which it plans once, however many rows there are.
-Both leave out what a statement of its own costs for each row, which is more than most rows do.
+SQLite takes several rows of values. PostgreSQL takes a list for each parameter and plans the statement once, however many rows there are.
+Both save the cost of one statement per row, which is more than most rows take.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from heliograph.store.pg_arrays import ArrayColumn, column_of
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An INSERT or UPDATE taken apart. names: of its parameters, one for each `?` of a row of values, or for each list.
+    """A parsed INSERT or UPDATE. names: its parameters, one for each `?` of a row of values, or for each list.
 
-    insert: what stands before the row, the row, and what follows; an update has no row, its parameters stand in both of its ends.
+    insert: the text before the row, the row, and the text after it. An update has no row; its parameters stand in both other parts.
     """
 
     before: str
@@ -35,7 +35,7 @@ _UPDATE = re.compile(r"(UPDATE \w+ SET .*?)( WHERE .*)", re.DOTALL)
 
 @functools.lru_cache(maxsize=256)
 def taken_apart(sql: str) -> Statement | None:
-    """None where it is neither a plain INSERT nor an UPDATE."""
+    """Parses the statement; None if it is neither a plain INSERT nor an UPDATE."""
     insert = _INSERT.fullmatch(sql)
     if insert is not None and not _NAME.search(insert[3]):
         return Statement(insert[1], insert[2], insert[3], tuple(_NAME.findall(insert[2])))
@@ -45,9 +45,9 @@ def taken_apart(sql: str) -> Statement | None:
     return Statement(update[1], None, update[2], tuple(dict.fromkeys(_NAME.findall(sql))))
 
 
-@functools.lru_cache(maxsize=1024)  # the same text each time: the driver finds its statement by it
+@functools.lru_cache(maxsize=1024)  # returns the same string each time, because the driver caches statements by it
 def of_values(statement: Statement, rows: int) -> str:
-    """The statement for so many rows of values, their parameters one after the other (`?`)."""
+    """The statement for `rows` rows of values, their parameters in sequence (`?`)."""
     if statement.row is not None:
         row = f"({_NAME.sub('?', statement.row)})"
         return f"{statement.before} VALUES {', '.join([row] * rows)}{statement.after}"
@@ -57,7 +57,7 @@ def of_values(statement: Statement, rows: int) -> str:
 
 
 def of_lists(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[ArrayColumn]] | None:
-    """The statement with a list for each parameter (`%s`), and the lists. None where a value is of a kind that no list is made of."""
+    """The statement with a list for each parameter (`%s`), and the lists. None if a value has a type that cannot be in a list."""
     names = dict.fromkeys(statement.names)
     lists = [column_of([row[name] for row in rows]) for name in names]
     if any(isinstance(found, list) for found in lists):
@@ -68,7 +68,7 @@ def of_lists(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> tuple[s
 
 @functools.lru_cache(maxsize=1024)
 def _of_known(statement: Statement, known: tuple[bool, ...]) -> str:
-    """What is NULL in every row is written so: a list of nothing else has no type that fits its column."""
+    """Writes a column that is NULL in every row as NULL: a list of nothing else would have no type that fits the column."""
     names = dict.fromkeys(statement.names)
     columns = {name: f"v.column{n}" if is_known else "NULL" for n, (name, is_known) in enumerate(zip(names, known, strict=True), 1)}
     lists, shown = ", ".join(["%s"] * sum(known)), ", ".join(f"column{n}" for n, is_known in enumerate(known, 1) if is_known)

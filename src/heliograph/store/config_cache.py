@@ -1,8 +1,7 @@
-"""Configuration, loaded and compiled in one place: once per version and process, and shared by its threads (ARCHITECTURE.md, rule 8; F10).
+"""Loads and compiles configuration: once per version and process, shared by its threads (ARCHITECTURE.md, rule 8; F10).
 
-Committed(db).account(7)            what is in force and committed
-Committed(db).account(7, version)   what was in force then: a version never changes
-Uncommitted(db).account(7)          what a saver's own transaction has written so far; nothing of it is kept
+Committed(db).account(7) what is in force and committed Committed(db).account(7, version) what was in force then: a version never changes
+Uncommitted(db).account(7) what a saver's own transaction has written so far; never cached
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from heliograph.store.database import Database
 MOST_ACCOUNTS: Final = 512
 MOST_EVENTS: Final = 2_048
 VERSIONS: Final = 8
-"""Of one account or event: what is in force, what somebody may still be at work with, and what pages explain."""
+"""Cached versions of one account or event: the one in force, those still in use, and those that pages explain."""
 
 
 class ConfigCache:
-    """The compiled versions that were asked for last. Safe to share between threads.
+    """The most recently used compiled versions. Safe to share between threads.
 
-    Only for versions that are committed: one that is rolled back may come again with other content.
+    For committed versions only: a version that is rolled back may return with other content.
     """
 
     def __init__(self, *, accounts: int = MOST_ACCOUNTS, events: int = MOST_EVENTS) -> None:
@@ -37,7 +36,7 @@ class ConfigCache:
         self._most = {ACCOUNT: accounts, EVENT: events}
 
     def get(self, db: Database, scope: int, id: int, version: int) -> Any:
-        """A version, compiled now if it is not kept. Two threads may compile the same one: the results are equal, and nobody waits."""
+        """A version, compiled now if it is not cached. Two threads may compile the same one: the results are equal, and neither waits."""
         kept = self._kept[scope]
         with self._lock:
             if (id, version) in kept:
@@ -55,7 +54,7 @@ class ConfigCache:
         return compiled
 
     def forget(self) -> None:
-        """As if nothing had been asked for yet: for tests, which put another database in the place of this one."""
+        """Empties the cache; for tests that swap the database."""
         with self._lock:
             for kept in self._kept.values():
                 kept.clear()
@@ -66,7 +65,7 @@ PROCESS: Final = ConfigCache()
 
 
 class Committed:
-    """`domain.snapshot.ConfigSource` over a connection that sees what is committed."""
+    """`domain.snapshot.ConfigSource` over a connection that sees committed data."""
 
     def __init__(self, db: Database, cache: ConfigCache = PROCESS) -> None:
         self._db, self._cache = db, cache
@@ -82,7 +81,7 @@ class Committed:
         return found
 
     def events(self, events: Iterable[int]) -> dict[int, EventConfig]:
-        """The newest configuration of several events, by id; what is unknown is left out."""
+        """The newest configuration of several events, by id; unknown events are omitted."""
         found = configuration.versions(self._db, (), sorted(set(events)))
         return {id: self.event(id, version) for (_, id), version in found.items()}
 
@@ -92,17 +91,17 @@ class Committed:
 
 
 class Uncommitted:
-    """`domain.snapshot.ConfigSource` for a saver: it sees what its own transaction has written, and keeps nothing."""
+    """`domain.snapshot.ConfigSource` for a saver: it sees what its own transaction has written, and caches nothing."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     def account(self, account: int, version: int | None = None) -> AccountConfig:
-        """The account's configuration, the newest by default."""
+        """The account's configuration; the newest by default."""
         _, found, entries = configuration.entries(self._db, ACCOUNT, account, version)
         return compile_account(account, found, entries)
 
     def event(self, event: int, version: int | None = None) -> EventConfig:
-        """The event's configuration, the newest by default."""
+        """The event's configuration; the newest by default."""
         account, found, entries = configuration.entries(self._db, EVENT, event, version)
         return compile_event(event, account, found, entries)

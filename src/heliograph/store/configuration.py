@@ -1,8 +1,9 @@
-"""Versions of configuration: who may read and change it when, and what was in force (docs/design/configuration.md, sections 1 and 3; F2, F10).
+"""Versions of configuration: who may read and change it when, and which version is in force (docs/design/configuration.md, sections 1 and
+3; F2, F10).
 
-Two scopes, an account and an event, each with a version that every save raises. record() holds a scope shared while it decides,
-a saver holds it exclusively: so every rule that a change was decided by was committed before it, and is in force from its commit on.
-SQLite needs no such locks: its writers stand in one queue.
+There are two scopes, account and event. Each has a version that every save raises. record() holds a shared lock on a scope while it
+decides; a saver holds an exclusive one. So every rule behind a decision was committed before it, and a saved rule is in force from its
+commit on. SQLite needs no such locks, because its writers queue.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from heliograph.domain.snapshot import HistoryEntry
 from heliograph.store.database import Database
 
 ACCOUNT, EVENT = 1, 2
-_EVENT_LOCKS = 8  # an account's events share so many locks: advisory locks live in a table of fixed size
+_EVENT_LOCKS = 8  # an account's events share this many locks, because PostgreSQL's table of advisory locks has a fixed size
 
 
 def _keys(accounts: Iterable[int], events: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Lock keys in the one order of all: accounts, then events as (account, event)."""
+    """Lock keys in the one global order: accounts, then events as (account, event)."""
     return sorted({(ACCOUNT, a) for a in accounts} | {(EVENT, (a * _EVENT_LOCKS + e % _EVENT_LOCKS) & 0x7FFFFFFF) for a, e in events})
 
 
 def lock_shared(db: Database, accounts: Iterable[int], events: Iterable[tuple[int, int]] = ()) -> None:
-    """Holds configuration still until the transaction ends. events: (account, event)."""
+    """Keeps configuration unchanged until the transaction ends. events: (account, event)."""
     if db.vendor == "postgresql":
         keys = _keys(accounts, events)
-        # What is drawn from the ordered rows is called in their order, after the sort.
+        # The query's ORDER BY sorts first, so the lock function is called in that order.
         db.all(
             "SELECT pg_advisory_xact_lock_shared(s, k) FROM unnest(:scopes::int[], :keys::int[]) WITH ORDINALITY t(s, k, o) ORDER BY o",
             {"scopes": [scope for scope, _ in keys], "keys": [key for _, key in keys]},
@@ -36,7 +37,7 @@ def lock_shared(db: Database, accounts: Iterable[int], events: Iterable[tuple[in
 def lock_exclusive(
     db: Database, *, accounts: Iterable[int] = (), events: Iterable[tuple[int, int]] = (), read_accounts: Iterable[int] = ()
 ) -> None:
-    """A saver takes all its locks first: exclusive where it writes, shared where it only reads."""
+    """Takes all locks of a saver at once: exclusive for what it writes, shared for what it only reads."""
     if db.vendor == "postgresql":
         written = _keys(accounts, events)
         for scope, key in sorted({*written, *_keys(read_accounts, ())}):
@@ -45,7 +46,7 @@ def lock_exclusive(
 
 
 def versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> dict[tuple[int, int], int]:
-    """(scope, id) -> version of what exists."""
+    """(scope, id) -> version, for the scopes that exist."""
     wanted = {"accounts": list(accounts), "events": list(events)}
     asked = [
         f"SELECT scope, scope_id, version FROM config_version WHERE scope = {scope} AND {db.member('scope_id', name)}"
@@ -56,7 +57,7 @@ def versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> di
 
 
 def entries(db: Database, scope: int, scope_id: int, version: int | None = None) -> tuple[int, int, list[HistoryEntry]]:
-    """(account, version, entries in force): the newest, or those of an earlier version. Raises KeyError for a scope that has none."""
+    """(account, version, entries in force) of the newest or an earlier version. Raises KeyError for a scope without versions."""
     found = db.all(
         "SELECT h.account_id, v.version, h.kind, h.entity_id, h.number, h.body FROM config_version v JOIN config_history h ON h.scope = v.scope AND h.scope_id = v.scope_id"
         " WHERE v.scope = :scope AND v.scope_id = :id AND "
@@ -85,9 +86,10 @@ def version_at(db: Database, account: int, at: int) -> int:
 def save(
     db: Database, account: int, scope: int, scope_id: int, bodies: Mapping[tuple[str, int], Mapping[str, object] | None], *, by: str
 ) -> int:
-    """Writes new versions of what differs and raises the scope's version; the version in force after it.
+    """Writes new versions of what differs and raises the scope's version. Returns the version now in force.
 
-    bodies: (kind, entity id) -> body, None = deleted. The caller holds the scope exclusively. What is equal to its newest version makes none.
+    bodies: (kind, entity id) -> body, None = deleted. The caller holds the scope's lock exclusively. A body equal to its newest version
+    creates none.
     """
     rows = db.all("SELECT version FROM config_version WHERE scope = :scope AND scope_id = :id", {"scope": scope, "id": scope_id})
     version = rows[0][0] if rows else 0

@@ -1,7 +1,7 @@
-"""What a connection was told and has learned, without versions: paused, held, being released, failing (C8).
+"""The state of connections, without versions: paused, throttled, being released, failing (C8).
 
-A take-over must not forget a Retry-After, a pause or a target that is down, so all of it lies here and in no worker's memory alone.
-Settle writes it after the lanes; whoever pauses or releases writes it alone, or after the lanes, too.
+After a take-over, a Retry-After, a pause or an unreachable target must still be known, so this state is stored and never lives in a
+worker's memory alone. The completer writes it after the lanes; pausing and releasing write it alone, or after the lanes too.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from heliograph.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class StoredConnectionState:
-    """paused: holds everything, unless it is being released, which goes by leave: `release_rate` requests a minute until `release_until`.
+    """paused: nothing is sent, except during a release: then `release_rate` requests a minute until `release_until`.
 
-    held_until: the target's Retry-After; failures: to reach the target, in a row. Instants are microseconds of the database's clock, 0 = none.
+    held_until: when the target's Retry-After ends; failures: consecutive failures to reach the target. Instants are microseconds of the
+    database's clock, 0 = none.
     """
 
     paused: bool = False
@@ -26,7 +27,7 @@ class StoredConnectionState:
     release_until: int = 0
 
     def holds(self, now: int) -> bool:
-        """Whether nothing may leave because somebody, or a 410, paused it."""
+        """True if nothing may be sent because a person, or a 410, paused the connection."""
         return self.paused and not self.is_releasing(now)
 
     def is_releasing(self, now: int) -> bool:
@@ -35,7 +36,8 @@ class StoredConnectionState:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a batch of outcomes teaches of a connection. failures: in a row at its end; reached: one of them has reached the target; gone: 410."""
+    """What a batch of outcomes says about a connection. failures: consecutive ones at its end; reached: an attempt reached the target;
+    gone: 410."""
 
     connection: int
     account: int
@@ -49,7 +51,7 @@ GONE = "The target answered 410: it is gone for good."
 
 
 def states(db: Database) -> dict[int, StoredConnectionState]:
-    """Every connection of which there is something to say."""
+    """The states of all connections that have one."""
     rows = db.all(
         "SELECT connection_id, paused, held_until, failures, release_rate, release_until FROM connection_state"
         " WHERE paused OR held_until IS NOT NULL OR failures > 0"
@@ -61,7 +63,7 @@ def states(db: Database) -> dict[int, StoredConnectionState]:
 
 
 def state_of(db: Database, account: int, connection: int, *, lock: bool = True) -> tuple[StoredConnectionState, str]:
-    """A connection's state, and why it is paused; locked until the transaction ends, where somebody writes."""
+    """A connection's state and why it is paused. `lock`: locks the row until the transaction ends."""
     rows = db.all(
         "SELECT paused, held_until, failures, release_rate, release_until, paused_why FROM connection_state"
         f" WHERE connection_id = :connection AND account_id = :account{db.for_update if lock else ''}",
@@ -82,7 +84,7 @@ def forget_failures(db: Database, account: int, connection: int) -> None:
 
 
 def learn(db: Database, lesson: Learned) -> None:
-    """Keeps a lesson. A 410 also ends a release that is under way."""
+    """Stores what was learned. A 410 also ends a running release."""
     db.run(
         "INSERT INTO connection_state (connection_id, account_id, held_until, paused, paused_why, failures)"
         " VALUES (:connection, :account, :held, :gone, :why, :failures) ON CONFLICT (connection_id) DO UPDATE SET"
@@ -108,7 +110,7 @@ def learn(db: Database, lesson: Learned) -> None:
 
 
 def pause(db: Database, account: int, connection: int, why: str) -> None:
-    """Holds a connection, also one that is being released."""
+    """Pauses a connection, even during a release."""
     db.run(
         "INSERT INTO connection_state (connection_id, account_id, paused, paused_why) VALUES (:connection, :account, :yes, :why)"
         " ON CONFLICT (connection_id) DO UPDATE SET paused = excluded.paused, paused_why = excluded.paused_why, release_rate = NULL, release_until = NULL",
@@ -117,7 +119,7 @@ def pause(db: Database, account: int, connection: int, why: str) -> None:
 
 
 def resume(db: Database, account: int, connection: int) -> None:
-    """Lets a connection send again."""
+    """Resumes a connection."""
     db.run(
         "UPDATE connection_state SET paused = :no, paused_why = '', release_rate = NULL, release_until = NULL"
         " WHERE connection_id = :connection AND account_id = :account",
@@ -126,7 +128,7 @@ def resume(db: Database, account: int, connection: int) -> None:
 
 
 def release(db: Database, account: int, connection: int, rate: int) -> None:
-    """A paused connection is to be released at so many requests a minute; nothing leaves before `renew` gives leave."""
+    """Starts the release of a paused connection, at `rate` requests a minute. Nothing is sent before the first `renew`."""
     db.run(
         "UPDATE connection_state SET release_rate = :rate WHERE connection_id = :connection AND account_id = :account",
         {"connection": connection, "account": account, "rate": rate},
@@ -134,7 +136,7 @@ def release(db: Database, account: int, connection: int, rate: int) -> None:
 
 
 def renew(db: Database, account: int, connection: int, until: int) -> None:
-    """Gives leave until then: what holds again by itself where nobody renews it."""
+    """Permits a release to send until `until`. Unless it is renewed, the connection then pauses again."""
     db.run(
         "UPDATE connection_state SET release_until = :until WHERE connection_id = :connection AND account_id = :account AND release_rate IS NOT NULL",
         {"connection": connection, "account": account, "until": until},
@@ -142,7 +144,7 @@ def renew(db: Database, account: int, connection: int, until: int) -> None:
 
 
 def is_anything_due(db: Database, connection: int, now: int) -> bool:
-    """Whether a lane of the connection has something to send."""
+    """True if a lane of the connection has something to send."""
     return bool(
         db.all("SELECT 1 FROM lane WHERE connection_id = :connection AND state = 1 LIMIT 1", {"connection": connection})
         or db.all(
@@ -170,7 +172,7 @@ def held_actions(db: Database, connections: Sequence[int], now: int, most: int |
 
 
 def attempts_between(db: Database, connection: int, since: int, until: int) -> int:
-    """How many attempts over the connection began from `since` up to, not including, `until`."""
+    """Counts the connection's attempts that began in [since, until)."""
     ((found,),) = db.all(
         "SELECT count(*) FROM attempt WHERE connection_id = :connection AND at >= :since AND at < :until",
         {"connection": connection, "since": since, "until": until},

@@ -1,4 +1,4 @@
-"""Tests of connections (C3): how many there may be, and what the last one found. In `connection_state`, so without versions."""
+"""Tests of connections (C3): the limit on how many, and the last result. Stored in `connection_state`, so without versions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from heliograph.store.database import Database
 WINDOW: Final = 60_000_000
 OF_CONNECTION: Final = 6
 OF_ACCOUNT: Final = 20
-"""In a window. A person who mends a connection needs no more, and nobody makes traffic of it."""
+"""Tests per window: enough for a person who fixes a connection, too few to generate traffic."""
 
 
 def may_test(db: Database, account: int, connection: int) -> bool:
-    """Counts a test that is about to begin, in the caller's transaction; False, and nothing is counted, where there were too many."""
+    """Counts a test that is about to begin, in the caller's transaction. False, without counting, if there were too many."""
     now = db.now()
     params = {"connection": connection, "account": account, "now": now, "old": now - WINDOW, "most": OF_CONNECTION}
     ((of_account,),) = db.all(
@@ -38,7 +38,7 @@ def may_test(db: Database, account: int, connection: int) -> bool:
 
 
 def keep(db: Database, account: int, connection: int, report: Mapping[str, object]) -> None:
-    """Keeps what a test found, in the caller's transaction."""
+    """Stores the result of a test, in the caller's transaction."""
     db.run(
         "UPDATE connection_state SET tested_at = :now, test_result = :report WHERE connection_id = :connection AND account_id = :account",
         {"now": db.now(), "report": json.dumps(report, ensure_ascii=False), "connection": connection, "account": account},
@@ -46,7 +46,7 @@ def keep(db: Database, account: int, connection: int, report: Mapping[str, objec
 
 
 def last(db: Database, account: int) -> dict[int, tuple[int, dict[str, Any]]]:
-    """(when, in microseconds, and the report) of each connection's last test."""
+    """Each connection's last test, by id: (when, in microseconds, and the report)."""
     rows = db.all(
         "SELECT connection_id, tested_at, test_result FROM connection_state WHERE account_id = :account AND tested_at IS NOT NULL"
         " AND test_result <> ''",

@@ -1,8 +1,7 @@
-"""One thin interface over the two databases, for plain SQL on a connection that somebody else opened.
+"""A thin interface over the two databases, for plain SQL on a connection that someone else opened.
 
-SQL names its parameters `:name` on both; lists are passed as they are and met by `member()`. Nothing here commits unless
-`transaction()` is asked for, which only owners of a connection do (engine, jobs): a page hands over Django's own connection
-inside its own transaction.
+SQL names its parameters `:name` on both; lists are passed as they are and matched by `member()`. Nothing commits unless it calls
+`transaction()`, which only owners of a connection do (engine, jobs): a page passes Django's own connection inside its own transaction.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class DatabaseError(HeliographError):
 
 
 class Database(Protocol):
-    """What record(), engine and jobs need of a database. Times are microseconds since the epoch."""
+    """What record(), the engine and jobs need from a database. Times are microseconds since the epoch."""
 
     vendor: ClassVar[Literal["sqlite", "postgresql"]]
     for_update: ClassVar[str]  # appended to a SELECT that locks rows
@@ -43,35 +42,35 @@ class Database(Protocol):
         """Runs a statement and fetches its rows."""
 
     def run(self, sql: str, params: Params | None = None) -> int:
-        """Runs a statement; the number of rows it touched."""
+        """Runs a statement and returns how many rows it touched."""
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
-        """Runs a statement once per row, pipelined. Rows of an UPDATE are about different ones: in which order they come is not said."""
+        """Runs a statement once per row, pipelined. Each row of an UPDATE must concern a different database row; their order is undefined."""
 
     def draw(self, sequence: str, count: int) -> Sequence[int]:
-        """New numbers of a sequence (SEQUENCES), rising."""
+        """New numbers from a sequence (SEQUENCES), ascending."""
 
     def now(self) -> int:
-        """The database's clock; inside a transaction it still moves."""
+        """The database's clock; it also advances inside a transaction."""
 
     def member(self, column: str, name: str) -> str:
         """SQL: the column is one of the values of list parameter `name`.
 
-        Where the account is asked for as well, it is written `+account_id = :account`: the plus keeps SQLite, which takes an account for
-        ten rows, from reading all that it has.
+        If the query also filters by account, write `+account_id = :account`: SQLite estimates ten rows per account, and the plus keeps it
+        from using the account's index and reading all its rows.
         """
 
     def together(self) -> contextlib.AbstractContextManager[object]:
-        """Inside, what `many` and `run` send is not waited for until rows are read, or until the end. On SQLite nothing is waited for anyway."""
+        """Inside, `many` and `run` do not wait for the server until rows are read or the block ends. SQLite never waits anyway."""
 
     def transaction(self) -> contextlib.AbstractContextManager[None]:
-        """A write transaction of its own: begin, commit, or roll back on an exception. On SQLite under the gate."""
+        """A write transaction of its own: begin, then commit, or roll back on an exception. On SQLite under the gate."""
 
     def force(self) -> None:
-        """What this connection has read is on the disk once this has returned: no request may leave for what a power cut could still undo."""
+        """Returns once everything this connection has read is on disk: no request may be sent for data that a power cut could undo."""
 
     def close(self) -> None:
-        """Ends the connection; for those who opened it."""
+        """Closes the connection. Only its owner may call it."""
 
 
 _ROWS_AT_ONCE = (64, 16, 4)
@@ -89,7 +88,7 @@ class SqliteDatabase:
     for_update: ClassVar[str] = ""
 
     def __init__(self, connection: sqlite3.Connection, gate: WriteGate | None = None, log: Log | None = None) -> None:
-        """gate and log: of one who owns the connection; it forces to the disk what was committed once the gate is free for others."""
+        """gate and log: for the owner of a connection. It frees the gate for others before it syncs its commit to disk."""
         self.connection = connection
         self._gate, self._log = gate, log
         self._admitted = False
@@ -107,7 +106,7 @@ class SqliteDatabase:
         return self.connection.execute(sql, self._bound(params)).rowcount
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
-        """Several rows a statement: the driver lets other threads in after each one, and comes back only when they let it."""
+        """Inserts several rows per statement: the driver lets other threads run after each statement, and continues only when they yield."""
         wanted = rows if isinstance(rows, list) else list(rows)
         at_once, at = taken_apart(sql), 0
         if at_once is not None:
@@ -137,9 +136,10 @@ class SqliteDatabase:
 
     @contextlib.contextmanager
     def admitted(self) -> Iterator[None]:
-        """Waits for the gate and for the disk on this thread; inside, this connection's transactions need not, on whichever thread they run.
+        """Waits for the gate and for the disk on this thread; transactions of this connection inside the block then need not, whatever
+        thread they run on.
 
-        So the thread that has other work to do, too, never waits for others' writes. What was committed inside lasts once this has ended.
+        So a thread that has other work to do never waits for other writers. Commits made inside are durable when the block ends.
         """
         with self._gate or contextlib.nullcontext():
             self._admitted = True
@@ -156,15 +156,15 @@ class SqliteDatabase:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         if self._admitted or self._gate is None:
-            with self._begun():
+            with self._raw_transaction():
                 yield
             return
-        with self._gate, self._begun():
+        with self._gate, self._raw_transaction():
             yield
         self.force()
 
     @contextlib.contextmanager
-    def _begun(self) -> Iterator[None]:
+    def _raw_transaction(self) -> Iterator[None]:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -201,7 +201,7 @@ class PostgresDatabase:
             return cursor.execute(_pyformat(sql), _lists(params)).rowcount
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
-        """All rows in one statement, a list for each column: a row of its own costs the server and the driver as much as thirty of them."""
+        """All rows in one statement, with a list per column: a statement per row costs server and driver as much as thirty rows in a list."""
         wanted = rows if isinstance(rows, list) else list(rows)
         at_once = taken_apart(sql) if len(wanted) > 1 else None
         found = None if at_once is None else of_lists(at_once, wanted)
@@ -221,7 +221,7 @@ class PostgresDatabase:
         return int(now)
 
     def force(self) -> None:
-        """What is committed is on the disk before others see it."""
+        """PostgreSQL shows commits only after they are on disk."""
 
     def member(self, column: str, name: str) -> str:
         return f"{column} = ANY(:{name})"
@@ -250,26 +250,26 @@ def _list(values: Iterable[Any]) -> ArrayColumn | list[Any]:
 
 
 def of_django(connection: Any) -> Database:
-    """The database behind a Django connection, inside the transaction that the caller has open."""
+    """The database behind a Django connection, inside the caller's open transaction."""
     connection.ensure_connection()
     raw = connection.connection
     return SqliteDatabase(raw) if connection.vendor == "sqlite" else PostgresDatabase(raw)
 
 
 def open_sqlite(path: str | Path, *, read_only: bool = False) -> SqliteDatabase:
-    """An own connection to the database file, set up as every connection of ours is (docs/design/sqlite.md, section 1)."""
+    """A new connection to the database file, set up like all of ours (docs/design/sqlite.md, section 1)."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False, cached_statements=512)
     set_up_sqlite(connection)
     if read_only:
         connection.execute("PRAGMA query_only = 1")
         return SqliteDatabase(connection, log=Log(path))
-    # A commit reaches the log here and the disk by `Log.force`, when the gate is free again: others need not wait for the disk, too.
+    # A commit writes the log here, and `Log.force` syncs it once the gate is free: other writers need not wait for the disk too.
     connection.execute("PRAGMA synchronous = NORMAL")
     return SqliteDatabase(connection, WriteGate(path), Log(path))
 
 
 def open_postgres(dsn: str, *, read_only: bool = False, idle_timeout_ms: int = 5000) -> PostgresDatabase:
-    """An own connection. A session that stops inside a transaction is ended by the server, before any lease runs out."""
+    """A new connection. The server ends a session that stalls inside a transaction, before any lease runs out."""
     settings = {**POSTGRES_SETTINGS, "idle_in_transaction_session_timeout": str(idle_timeout_ms)}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     connection = psycopg.connect(dsn, autocommit=True, options=options, application_name="heliograph")
@@ -281,21 +281,21 @@ def open_postgres(dsn: str, *, read_only: bool = False, idle_timeout_ms: int = 5
 POSTGRES_SETTINGS: Mapping[str, str] = {
     "TimeZone": "UTC",
     "default_transaction_isolation": r"read\ committed",
-    # Every statement here finds few rows by an index. A plan made while the tables are new and without statistics would read them whole,
-    # and a prepared statement keeps its plan while they grow.
+    # Every statement finds few rows by an index. A plan made while tables are new and without statistics would scan them, and a prepared
+    # statement keeps its plan while they grow.
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
-    "plan_cache_mode": "force_generic_plan",  # planned anew, the shortest statements took five times as long as without
-    "jit": "off",  # what it saves a statement of a millisecond is less than what compiling it takes
+    "plan_cache_mode": "force_generic_plan",  # planned each time, the shortest statements took five times as long
+    "jit": "off",  # compiling costs more than it saves a statement of a millisecond
 }
 
 
 def set_up_sqlite(connection: sqlite3.Connection) -> None:
-    """Sets what every connection to the file needs."""
+    """Applies the settings that every connection to the file needs."""
     ((pages,),) = connection.execute("PRAGMA page_count")
     if not pages:
-        # before the first table exists, or a purged file never shrinks; later it does nothing but wait for the write lock
+        # must come before the first table exists, or a purged file never shrinks; later it only waits for the write lock
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     for pragma in SQLITE_PRAGMAS:
         connection.execute(pragma)
@@ -304,8 +304,8 @@ def set_up_sqlite(connection: sqlite3.Connection) -> None:
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
-    "PRAGMA fullfsync = 1",  # macOS: an fsync that reaches the disk
-    "PRAGMA wal_autocheckpoint = 0",  # the engine's checkpointer does it: `store.wal`
+    "PRAGMA fullfsync = 1",  # macOS: makes fsync reach the disk
+    "PRAGMA wal_autocheckpoint = 0",  # the engine checkpoints: `store.wal`
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 5000",
     "PRAGMA cache_size = -16000",

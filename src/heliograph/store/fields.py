@@ -12,7 +12,7 @@ from heliograph.store.moments import from_micros, to_micros
 if TYPE_CHECKING:
     _BigInteger = models.BigIntegerField[Any, Any]
 else:
-    _BigInteger = models.BigIntegerField  # not subscriptable at run time
+    _BigInteger = models.BigIntegerField  # not subscriptable at runtime
 
 
 class MicrosField(_BigInteger):

@@ -1,7 +1,7 @@
-"""The write gate of SQLite: a fair turnstile around every write transaction, across threads and processes.
+"""The write gate of SQLite: a fair lock around every write transaction, across threads and processes.
 
-SQLite alone lets a writer that comes back at once overtake one that sleeps in its back-off: beside 3,000 changes a second a
-page's write then waits p99 3.7 s; through the gate 28 ms. The kernel frees both locks when a process dies.
+SQLite alone lets a writer that returns at once overtake one that sleeps in its back-off: beside 3,000 changes a second a page's write then
+waits p99 3.7 s, and 28 ms with the gate. The kernel frees both locks when a process dies.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Final, Self
 import structlog
 
 log = structlog.get_logger(__name__)
-LONG_HOLD = 2.0  # seconds; longer is logged with the holder
+LONG_HOLD = 2.0  # seconds; a longer hold is logged with its holder
 
 
 class _Files:
-    """A thread's open files of a gate, closed when the thread or the gate is gone: under load a gate is made every second."""
+    """A thread's open files of a gate, closed when the thread or the gate is gone: under load a new gate is created every second."""
 
     def __init__(self, paths: tuple[str, str]) -> None:
         self.turn, self.main = (os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) for path in paths)
@@ -32,20 +32,20 @@ class _Files:
 
     def __del__(self) -> None:
         for name in ("turn", "main"):
-            with contextlib.suppress(AttributeError, OSError):  # never opened; closed at the interpreter's end
+            with contextlib.suppress(AttributeError, OSError):  # never opened, or closed at interpreter exit
                 os.close(getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process, and which time of its many it holds the gate."""
+    """A process, and the ticket number of its current hold."""
 
     pid: int
     ticket: str
 
 
 class WriteGate:
-    """The gate of one database file. Descriptors belong to a thread: flock excludes open files, not threads."""
+    """The gate of one database file. Each thread has its own descriptors, because flock excludes open files, not threads."""
 
     def __init__(self, database: str | Path) -> None:
         self._paths = (f"{database}.turn", f"{database}.main")
@@ -53,12 +53,12 @@ class WriteGate:
 
     def _files(self) -> _Files:
         files: _Files | None = getattr(self._local, "files", None)
-        if files is None or files.pid != os.getpid():  # a fork shares open files, and with them the lock
+        if files is None or files.pid != os.getpid():  # a fork shares open files, and thus the lock
             files = self._local.files = _Files(self._paths)
         return files
 
     def acquire(self) -> None:
-        """Waits for its turn. A waiter holds `turn`, so a greedy holder cannot come back first. Re-entrant in a thread."""
+        """Waits for the gate. A waiter holds `turn`, so a greedy holder cannot return first. Re-entrant within a thread."""
         files = self._files()
         if files.depth == 0:
             fcntl.flock(files.turn, fcntl.LOCK_EX)
@@ -72,7 +72,7 @@ class WriteGate:
         files.depth += 1
 
     def release(self) -> None:
-        """Frees the gate, at the outermost call."""
+        """Frees the gate when the outermost call ends."""
         files = self._files()
         files.depth -= 1
         if files.depth == 0:
@@ -83,22 +83,22 @@ class WriteGate:
 
     @property
     def is_held(self) -> bool:
-        """Whether this thread holds it."""
+        """True if this thread holds the gate."""
         return self._files().depth > 0
 
     @staticmethod
     def holder(database: str | Path) -> int | None:
-        """The process that holds the gate of this database just now, if any."""
+        """The pid that holds the gate of this database now, if any."""
         found = WriteGate.holding(database)
         return found.pid if found else None
 
     @staticmethod
     def holding(database: str | Path) -> Holder | None:
-        """Who holds the gate of this database now, if anybody: the supervisor ends a child that holds it too long.
+        """The current holder of the gate of this database, if any. The supervisor ends a child that holds it too long.
 
-        Also one that has only its turn: stopped while it waits, it keeps all others waiting though nobody is inside. A busy writer is seen
-        here each time one looks, but with another ticket: only a ticket that is seen again and again is held. A process that has just come
-        in may be reported under the ticket of the one before it.
+        Also reports a process that holds only the `turn` lock: if it is stopped while it waits, it blocks all others although nobody is
+        inside. A busy writer shows up at every look but with a new ticket; only an unchanged ticket means a long hold. A process that has
+        just entered may be reported with its predecessor's ticket.
         """
         return _holder(f"{database}.main") or _holder(f"{database}.turn")
 

@@ -1,6 +1,6 @@
 """The checks of `heliograph doctor`, one function each (O1, O2, O7). Each says what it found and, if necessary, what to do.
 
-A bad finding is returned, never raised. Nothing is changed, apart from a probe file that is removed again.
+Problems are returned, never raised. Nothing is changed, apart from a probe file that is removed again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_SKEW: Final = 2_000_000
 MOUNT_TABLE: Final = Path("/proc/self/mountinfo")
 WIDEST_NETWORK: Final = {4: 8, 6: 16}
 
-# File systems that machines share, or whose locks cannot be relied on. SQLite's documentation warns of them.
+# File systems that are shared between machines or have unreliable locks. SQLite's documentation warns about them.
 NETWORK_FILE_SYSTEMS: Final = frozenset(
     {
         "9p",
@@ -73,7 +73,7 @@ class Check:
 
 
 def folder_is_writable(folder: Path) -> Check:
-    """Whether files can be created, synced, locked and removed."""
+    """Checks that files can be created, synced, locked and removed."""
     name = "data folder"
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as first:
@@ -108,7 +108,8 @@ def _excludes(path: str) -> bool:
 
 
 def folder_is_local(folder: Path, mounts: Iterable[tuple[str, str]] | None = None) -> Check:
-    """Whether the folder is on a disk of this machine: on a network file system SQLite loses data. mounts: (mount point, type), asked of the system if None."""
+    """Checks that the folder is on a local disk: on a network file system SQLite loses data. mounts: (mount point, type); None: read from
+    the system."""
     name = "file system"
     place, kind = _mount_of(folder, list_mounts() if mounts is None else mounts)
     if kind in NETWORK_FILE_SYSTEMS or (kind.startswith("fuse.") and kind.removeprefix("fuse.").startswith(NETWORK_FUSE)):
@@ -122,7 +123,7 @@ def folder_is_local(folder: Path, mounts: Iterable[tuple[str, str]] | None = Non
 
 
 def list_mounts() -> list[tuple[str, str]]:
-    """Mount points with their types, by /proc on Linux and by `mount` elsewhere; empty where neither answers."""
+    """Mount points with their types, from /proc on Linux and `mount` elsewhere; empty if neither works."""
     try:
         if MOUNT_TABLE.is_file():
             return _read_mountinfo(MOUNT_TABLE.read_text("utf-8", "surrogateescape"))
@@ -143,7 +144,7 @@ def _read_mountinfo(text: str) -> list[tuple[str, str]]:
 
 
 def _mount_of(folder: Path, mounts: Iterable[tuple[str, str]]) -> tuple[str, str]:
-    """The last mount on the longest point that holds the folder (a later one hides an earlier one)."""
+    """The mount whose point is the longest prefix of the folder; of several the last, which hides the earlier ones."""
     best, kind = "", ""
     resolved = folder.resolve()
     for point, found in mounts:
@@ -153,7 +154,7 @@ def _mount_of(folder: Path, mounts: Iterable[tuple[str, str]]) -> tuple[str, str
 
 
 def disk_has_room(folder: Path, least: int = LEAST_SPACE) -> Check:
-    """Whether at least so many bytes are free."""
+    """Checks that at least `least` bytes are free."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError as error:
@@ -173,7 +174,7 @@ def disk_has_room(folder: Path, least: int = LEAST_SPACE) -> Check:
 
 
 def database_answers(connect: Callable[[], Database]) -> tuple[Check, Database | None]:
-    """Connects; the database is the caller's to close."""
+    """Connects; the caller closes the database."""
     try:
         database = connect()
         database.all("SELECT 1")
@@ -198,7 +199,7 @@ def _version(database: Database) -> str:
 
 
 def schema_is_current(database: Database, expected: Collection[tuple[str, str]]) -> Check:
-    """Whether every migration (application, name) of this version has been applied. A newer schema is fine: it was only expanded."""
+    """Checks that every migration (application, name) of this version is applied. A newer schema is fine, because it was only expanded."""
     try:
         applied = {(app, migration) for app, migration in database.all("SELECT app, name FROM django_migrations")}
     except (sqlite3.Error, psycopg.Error):
@@ -221,7 +222,7 @@ def schema_is_current(database: Database, expected: Collection[tuple[str, str]])
 
 
 def key_fits(database: Database, vault: Vault) -> Check:
-    """Whether the key opens the secrets of this database."""
+    """Checks that the key opens the secrets of this database."""
     try:
         known = knows_key(database, vault)
     except (sqlite3.Error, psycopg.Error):
@@ -239,7 +240,8 @@ def key_fits(database: Database, vault: Vault) -> Check:
 
 
 def clocks_agree(database: Database, clock: Callable[[], int] = lambda: time.time_ns() // 1000, most: int = MOST_SKEW) -> Check:
-    """This machine's clock against the database's. Leases go by the database's; what people read, and answers that name a date, by this machine's. Microseconds."""
+    """Compares this machine's clock with the database's, in microseconds. Leases use the database's clock; times on pages and answers with
+    a date use this machine's."""
     before = clock()
     theirs = database.now()
     after = clock()
@@ -258,7 +260,7 @@ def clocks_agree(database: Database, clock: Callable[[], int] = lambda: time.tim
 
 
 def proxies_are_ignored(environ: Mapping[str, str]) -> Check:
-    """Proxies in the environment are never used for deliveries; an operator who set one believes otherwise."""
+    """Warns about proxies in the environment: they are never used for deliveries, but an operator who set one expects it."""
     named = sorted(name for name, value in environ.items() if value and name.lower() in {"http_proxy", "https_proxy", "all_proxy"})
     if not named:
         return Check("proxy", True, "No proxy is set in the environment.")
@@ -271,7 +273,7 @@ def proxies_are_ignored(environ: Mapping[str, str]) -> Check:
 
 
 def networks_are_narrow(networks: Iterable[IPv4Network | IPv6Network]) -> Check:
-    """Which private networks outgoing requests may reach, and whether that is more than anybody can have meant."""
+    """Reports which private networks outgoing requests may reach, and whether that is more than anyone can have meant."""
     allowed = list(networks)
     if not allowed:
         return Check("network rules", True, "Outgoing requests reach public addresses only.")
@@ -288,7 +290,7 @@ def networks_are_narrow(networks: Iterable[IPv4Network | IPv6Network]) -> Check:
 
 
 def descriptors_suffice(least: int = LEAST_DESCRIPTORS) -> Check:
-    """Each open request takes a descriptor, and so does each browser."""
+    """Each open request takes a descriptor, and so does each browser connection."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < least:
         return Check(

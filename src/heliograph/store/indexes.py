@@ -1,4 +1,4 @@
-"""Indexes that the two databases make differently."""
+"""Indexes that differ between the two databases."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.db import models
 
 
 class CoveringIndex(models.Index):
-    """An index that on SQLite also holds the columns `also`, so that they are read there and not from the rows.
+    """An index that on SQLite also contains the columns `also`, so that queries need not read the rows.
 
-    PostgreSQL refuses an entry of more than 2,704 bytes, and texts can be longer; SQLite takes any. An index of the model and not plain
-    SQL of a migration, since Django's SQLite remakes a table on any alteration, with the indexes that it knows.
+    PostgreSQL refuses entries of more than 2,704 bytes, and texts can be longer; SQLite has no limit. It belongs to the model and is not
+    plain SQL in a migration, because Django recreates a SQLite table on any alteration and keeps only the indexes it knows.
     """
 
     def __init__(self, *, also: tuple[str, ...] = (), **given: Any) -> None:

@@ -1,6 +1,7 @@
-"""The key file: one key a line, newest first (C5; docs/design/security.md, section 2). `Options` reads it at the start; here it is read again, and replaced.
+"""The key file: one key a line, newest first (C5; docs/design/security.md, section 2). `Options` reads it at startup; here it is read again
+and replaced.
 
-It is replaced as a whole: whoever reads it meanwhile sees the old or the new one, and after a power cut it is one of both.
+It is replaced atomically: a reader sees the old or the new file, also after a power cut.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class KeyFileError(HeliographError):
 
 
 class KeyFile:
-    """A key file as a running process follows it. A look is one stat()."""
+    """A key file as watched by a running process. A check is one stat()."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -38,7 +39,7 @@ class KeyFile:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def changed(self) -> Sequence[str] | None:
-        """The keys, if the file is another than when it was last looked at. What cannot be used is left alone: the keys that are known go on."""
+        """The keys if the file changed since the last look. An unusable file is ignored and logged: the known keys stay in use."""
         now = self._look()
         if now is None or now == self._seen:
             return None
@@ -53,7 +54,7 @@ class KeyFile:
 
 
 def read_keys(path: Path) -> tuple[str, ...]:
-    """The keys of a file. Raises OSError, or ValueError for what is no key file."""
+    """The keys in a file. Raises OSError, or ValueError if it is not a valid key file."""
     keys = tuple(line.strip() for line in path.read_text("ascii").splitlines() if line.strip())
     if not keys:
         raise ValueError("no key")
@@ -63,7 +64,7 @@ def read_keys(path: Path) -> tuple[str, ...]:
 
 
 def write_keys(path: Path, keys: Sequence[str]) -> None:
-    """Replaces the file; who owns it and who may read it stay. Raises KeyFileError."""
+    """Replaces the file and keeps its owner and permissions. Raises KeyFileError."""
     place = path.resolve()
     beside = place.with_name(f"{place.name}.new")
     try:
@@ -87,7 +88,7 @@ def write_keys(path: Path, keys: Sequence[str]) -> None:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Keeps a second one from changing this key file. Raises KeyFileError where one is at it."""
+    """Locks this key file against a second rotation. Raises KeyFileError if another one is running."""
     folder = os.open(path.resolve().parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,8 +1,8 @@
-"""Words for LIKE … ESCAPE '!', the same on both databases."""
+"""Search words for LIKE … ESCAPE '!', alike on both databases."""
 
 from __future__ import annotations
 
 
 def escaped(word: str) -> str:
-    """A word that LIKE takes as it is written."""
+    """Escapes a word so that LIKE matches it literally."""
     return word.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -1,10 +1,9 @@
-"""Forcing SQLite's write-ahead log to the disk, apart from the commit that wrote it.
+"""Syncs SQLite's write-ahead log to disk, separately from the commit that wrote it.
 
-With `synchronous = FULL` a commit waits for the disk while it keeps all other writers out. With `NORMAL` it leaves that to us: what a
-commit has put into the log is durable once the log file is (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files" and
-`PRAGMA synchronous`; the log is never unlinked while a connection is open, and frames count up to the last whole commit). So a
-writer frees the gate, forces the log, and only then tells anybody that its transaction is recorded; those that committed before it
-are forced with it.
+With `synchronous = FULL` a commit waits for the disk while it blocks all other writers. With `NORMAL` the sync is ours: a commit is durable
+once the log file is synced (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files" and `PRAGMA synchronous`; the log is never unlinked
+while a connection is open, and frames count up to the last whole commit). So a writer frees the gate, syncs the log, and only then reports
+its transaction as recorded. The sync also covers all earlier commits.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from pathlib import Path
 
 
 class Log:
-    """The log of one database file, for one connection. Opened when it is first forced."""
+    """The write-ahead log of one database file, for one connection. Opened at the first sync."""
 
     def __init__(self, database: str | Path) -> None:
         self._path = f"{database}-wal"
@@ -25,7 +24,7 @@ class Log:
         self._lock = threading.Lock()
 
     def force(self) -> None:
-        """Returns once everything committed before is on the disk. Raises sqlite3.OperationalError, as a commit would."""
+        """Syncs everything committed so far to disk. Raises sqlite3.OperationalError, as a commit would."""
         try:
             with self._lock:
                 if self._file is None:
@@ -36,7 +35,7 @@ class Log:
             raise sqlite3.OperationalError(f"disk I/O error: the log: {error.strerror}") from error
 
     def close(self) -> None:
-        """Callable again."""
+        """May be called more than once."""
         with self._lock:
             file, self._file = self._file, None
         if file is not None:
@@ -44,7 +43,7 @@ class Log:
 
 
 def to_disk(file: int) -> None:
-    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS, where fsync stops at the drive's cache
+    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS, where fsync leaves data in the drive's cache
         fcntl.fcntl(file, fcntl.F_FULLFSYNC)
     else:
         os.fdatasync(file)

@@ -1,8 +1,8 @@
 """The hot tables (docs/design/recording.md, docs/design/queue.md, docs/design/figures.md).
 
-Django makes and reads them; the hot path writes them by the plain SQL beside this file. They carry the ids of configuration as
-plain numbers: foreign keys to it would make every flow or connection a hot row. `recording` is the only writer of events,
-registrations and session registrations.
+Django creates and reads them; the hot path writes them by the plain SQL beside this file. They hold ids of configuration as plain numbers,
+because foreign keys would make every flow or connection a hot row. `recording` is the only writer of events, registrations and session
+registrations.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from heliograph.store.indexes import CoveringIndex
 
 
 class Event(models.Model):
-    """An event (P2). Its id comes from the sequence of all subjects; `version` counts its recorded changes."""
+    """An event (P2). Its id comes from the sequence that all subjects share; `version` counts its recorded changes."""
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -49,11 +49,11 @@ class Event(models.Model):
 
 
 LISTED = ("version", "event_id", "status_id", "attendee_type_id", "is_active", "is_test", "search")
-"""Columns of a registration that lists are narrowed by."""
+"""Columns of a registration by which lists filter."""
 
 
 class Registration(models.Model):
-    """A registration (P8). `state` is its whole state as JSON; the other columns repeat what lists filter, sort and search by."""
+    """A registration (P8). `state` is its full state as JSON; the other columns repeat what lists filter, sort and search by."""
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -61,9 +61,9 @@ class Registration(models.Model):
     code = models.CharField(max_length=100)
     serial = models.BigIntegerField(
         null=True
-    )  # its place in the bitmaps of distinct figures; null only inside the transaction that creates it
+    )  # its position in the bitmaps of distinct figures; null only inside the transaction that creates it
     version = models.BigIntegerField(default=0)
-    sent_modified = MicrosField(null=True)  # the newest `modified` that a sender gave (I2: older is stale)
+    sent_modified = MicrosField(null=True)  # the newest `modified` from a sender (I2: older data is stale)
     state = models.TextField(default="")
     status_id = models.BigIntegerField(default=0)
     attendee_type_id = models.BigIntegerField(null=True)
@@ -84,7 +84,7 @@ class Registration(models.Model):
             models.UniqueConstraint(fields=("account_id", "serial"), name="registration_serial_unique"),
         )
         indexes = (
-            # SQLite looks in it for what is searched and filtered by, in the place of reading every row, which is long.
+            # SQLite searches and filters in this index instead of reading whole rows, which are long.
             CoveringIndex(fields=("account_id", "modified", "id"), also=LISTED, name="registration_modified"),
             models.Index(fields=("account_id", "name", "id"), name="registration_name"),
             models.Index(fields=("account_id", "code", "id"), name="registration_code"),
@@ -116,7 +116,7 @@ class SessionRegistration(models.Model):
 
 
 class Change(models.Model):
-    """One recorded change, never updated except `processed` and `mode` of a reconsidered one. Its content lies in `change_content`."""
+    """A recorded change. Only `processed`, and `mode` when reconsidered, are ever updated. Its content is in `change_content`."""
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -163,7 +163,7 @@ class ChangeContent(models.Model):
 
 
 class Run(models.Model):
-    """One change evaluated by one flow that took it: triggered, or not triggered with a reason (F7). Filtered runs are not stored."""
+    """The decision of one flow that evaluated a change: triggered, or not triggered with a reason (F7). Filtered runs are not stored."""
 
     NOT_TRIGGERED, TRIGGERED = 1, 2
 
@@ -189,7 +189,8 @@ class Run(models.Model):
 
 
 class Judgement(models.Model):
-    """A run stuck for a curable reason (untagged, F7; or a decision that raised): a Retry item that is reconsidered, with its own three tries."""
+    """A run stuck for a fixable reason (untagged, F7; or an exception while deciding): a Retry item that is reconsidered, with three tries
+    of its own."""
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -220,7 +221,7 @@ class Judgement(models.Model):
 
 
 class Lane(models.Model):
-    """One destination × one subject: the key of order (D2). In flight = the owner's memory."""
+    """One destination × one subject: the unit of ordering (D2). What is in flight is in its owner's memory."""
 
     IDLE, READY, WAITING = 0, 1, 2
 
@@ -270,15 +271,15 @@ class Action(models.Model):
     state = models.SmallIntegerField(db_default=1)
     origin = models.SmallIntegerField(db_default=0)
     queue = models.SmallIntegerField(db_default=0)  # 0 never in the Retry Queue, 1 Retry, 2 Error, 3 Failed, 4 Done (D6)
-    due_at = MicrosField(null=True)  # null = due: now() precedes lock waits
+    due_at = MicrosField(null=True)  # null = due; not now(), which PostgreSQL takes before the wait for locks
     tries = models.SmallIntegerField(db_default=0)  # automatic retries made
-    looks = models.SmallIntegerField(db_default=0)  # times that it could not begin (D5)
+    looks = models.SmallIntegerField(db_default=0)  # times that it could not start (D5)
     sent = models.IntegerField(db_default=0)  # attempts of any kind
     category = models.SmallIntegerField(null=True)  # of the last failure
     cause = models.CharField(max_length=60, db_default="")
     message = models.CharField(max_length=500, db_default="")
-    lead = models.SmallIntegerField(db_default=0)  # 1 created, 2 updated, as the target reports (C7); 0: it did not say
-    names = models.BigIntegerField(null=True)  # the action that a resend, sync or replay names (D1)
+    lead = models.SmallIntegerField(db_default=0)  # 1 created, 2 updated, as reported by the target (C7); 0: not reported
+    names = models.BigIntegerField(null=True)  # the action that a resend, sync or replay repeats (D1)
     created = MicrosField()
     ended = MicrosField(null=True)
 
@@ -299,7 +300,7 @@ class Action(models.Model):
 
 
 class Attempt(models.Model):
-    """One try of an action taken in flight, whether or not a request left. Its request and response lie in `attempt_content`."""
+    """One attempt to deliver an action, whether or not a request was sent. Request and response are in `attempt_content`."""
 
     id = models.BigAutoField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -308,7 +309,7 @@ class Attempt(models.Model):
     kind = models.SmallIntegerField()  # 1 first, 2 auto, 3 manual
     at = MicrosField()
     took = models.IntegerField()  # microseconds
-    state = models.SmallIntegerField()  # the action's state after it
+    state = models.SmallIntegerField()  # the action's state afterwards
     category = models.SmallIntegerField(null=True)
     status = models.SmallIntegerField(null=True)  # of the response
     message = models.CharField(max_length=500, default="")
@@ -345,7 +346,7 @@ class AttemptContent(models.Model):
 
 
 class Idempotency(models.Model):
-    """The answer that a key got (I3). `answer` is empty while the first request runs."""
+    """The stored answer of an idempotency key (I3). `answer` is empty while the first request runs."""
 
     pk = models.CompositePrimaryKey("account_id", "endpoint", "key")
     account_id = models.BigIntegerField()
@@ -404,19 +405,19 @@ class ConfigHistory(models.Model):
 
 
 class ConnectionState(models.Model):
-    """What a connection has learned or was told, without versions: a take-over must not forget a Retry-After (C8)."""
+    """The state of a connection, without versions: a take-over must not forget a Retry-After (C8)."""
 
     connection_id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
     held_until = MicrosField(null=True)
     paused = models.BooleanField(db_default=False)
     paused_why = models.CharField(max_length=200, db_default="")
-    release_rate = models.IntegerField(null=True)  # requests a minute while what was held is being released; null: it is not
-    release_until = MicrosField(null=True)  # renewed by the job that releases: without it the pause holds again
-    failures = models.IntegerField(db_default=0)  # to reach the target, in a row: what trips the breaker
+    release_rate = models.IntegerField(null=True)  # requests a minute during a release; null: no release
+    release_until = MicrosField(null=True)  # renewed by the release job; when it passes, the connection pauses again
+    failures = models.IntegerField(db_default=0)  # consecutive failures to reach the target: trips the breaker
     tested_at = MicrosField(null=True)
     test_result = models.TextField(db_default="")  # JSON: domain.connection.diagnosis.DiagnosisReport, "" for none
-    tests_since = MicrosField(null=True)  # tests are counted by the minute: this one began then
+    tests_since = MicrosField(null=True)  # start of the minute in which tests are being counted
     tests = models.IntegerField(db_default=0)
 
     objects: ClassVar = ScopedManager(account="account_id")
@@ -426,7 +427,7 @@ class ConnectionState(models.Model):
 
 
 class Slot(models.Model):
-    """A 64th of all connections, owned by one worker at a time (docs/design/queue.md, section 3)."""
+    """One 64th of all connections, owned by one worker at a time (docs/design/queue.md, section 3)."""
 
     id = models.SmallIntegerField(primary_key=True)
     owner = models.CharField(max_length=36, null=True)  # noqa: DJ001 -- null means: nobody
@@ -442,18 +443,18 @@ class Worker(models.Model):
 
     id = models.CharField(max_length=36, primary_key=True)
     until = models.BigIntegerField()
-    said = models.TextField(db_default="")  # what it says of itself, JSON, for status
+    said = models.TextField(db_default="")  # its own status as JSON, for `heliograph status`
 
     class Meta:
         db_table = "worker"
 
 
 class FigureDelta(models.Model):
-    """What a transaction adds to the figures (docs/design/figures.md); folded by the jobs runner. `serials`: registrations for the bitmaps."""
+    """The amount a transaction adds to a figure (docs/design/figures.md); folded later. `serials`: registrations for the bitmaps."""
 
     id = models.BigAutoField(primary_key=True)
     account_id = models.BigIntegerField()
-    minute = models.IntegerField()  # minutes since the epoch, of the measure's own time
+    minute = models.IntegerField()  # minutes since the epoch, in the measure's own time
     mode = models.SmallIntegerField()
     integration = models.SmallIntegerField()
     flow_id = models.BigIntegerField(db_default=0)
@@ -527,25 +528,25 @@ class Secret(models.Model):
 
 
 class OAuthAccess(models.Model):
-    """The access of an OAuth2 connection, without versions (C4). `sealed` holds both tokens, encrypted for account and connection."""
+    """The tokens of an OAuth2 connection, without versions (C4). `sealed` holds both tokens, encrypted for account and connection."""
 
     connection_id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
     generation = models.BigIntegerField(db_default=0)  # rises with each new token
-    bond = models.CharField(max_length=40, db_default="")  # of the connection as it was when they were given
+    bond = models.CharField(max_length=40, db_default="")  # identifies the connection's settings at the time they were given
     sealed = models.BinaryField(null=True)
-    in_body = models.BooleanField(null=True)  # where the authority wants the client's secret; null: not known
+    in_body = models.BooleanField(null=True)  # whether the authority wants the client secret in the body; null: not known
     scope = models.TextField(db_default="")  # as granted
-    holder = models.CharField(max_length=200, db_default="")  # whom the access is of
+    holder = models.CharField(max_length=200, db_default="")  # whose access it is
     obtained_at = MicrosField(db_default=0)
     expires_at = MicrosField(null=True)
     connected_at = MicrosField(null=True)
     connected_by = models.CharField(max_length=60, db_default="")
-    refreshing_until = MicrosField(null=True)  # one process asks for new tokens until then
+    refreshing_until = MicrosField(null=True)  # until then one process is requesting new tokens
     refreshing_by = models.CharField(max_length=40, db_default="")
-    failed_at = MicrosField(null=True)  # since when no new token is given
+    failed_at = MicrosField(null=True)  # since when no new token has been given
     failure = models.TextField(db_default="")
-    lost = models.BooleanField(db_default=False)  # until somebody connects again
+    lost = models.BooleanField(db_default=False)  # until someone connects again
 
     objects: ClassVar = ScopedManager(account="account_id")
 

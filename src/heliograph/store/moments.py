@@ -1,4 +1,4 @@
-"""Instants in hot tables are whole microseconds since 1970 in UTC: small, alike on both databases, compared without conversion."""
+"""Instants in hot tables are integer microseconds since 1970 in UTC: small, the same on both databases, comparable without conversion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def to_micros(at: datetime) -> int:
-    """Microseconds since the epoch; `at` must know its offset."""
+    """Microseconds since the epoch; `at` must be aware."""
     return (at - EPOCH) // MICROSECOND
 
 

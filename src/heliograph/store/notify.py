@@ -1,7 +1,7 @@
-"""On PostgreSQL: how processes tell each other, on whichever machine, that something was recorded (docs/design/processes.md, section 5).
+"""On PostgreSQL: how processes on any machine tell each other that something was recorded (docs/design/processes.md, section 5).
 
-Told after the commit, on a connection of its own: a NOTIFY inside the recording transactions would make their commits wait for each other.
-News that gets lost (a session that broke, a pooler that knows no LISTEN) costs some milliseconds: workers look by themselves, too.
+The NOTIFY is sent after the commit, on its own connection: inside the recording transactions it would make their commits wait for each
+other. A lost notification (a broken session, a pooler without LISTEN) costs some milliseconds, because workers also poll.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "heliograph_recorded"
 REST: Final = 0.005
-"""Seconds between two NOTIFYs: a worker that was told reads all there is."""
+"""Seconds between two NOTIFYs: a notified worker reads everything there is."""
 AGAIN_AFTER: Final = 1.0
-"""Seconds after which a session that was lost is opened anew."""
+"""Seconds after which a lost session is reopened."""
 
 
 class _Session(ABC):
-    """A thread with a session of its own, opened anew where it was lost, until `close`."""
+    """A thread with its own session, which it reopens when lost, until `close`."""
 
     def __init__(self, name: str, dsn: str) -> None:
         self._dsn = dsn
@@ -33,7 +33,7 @@ class _Session(ABC):
         self._thread.start()
 
     def close(self) -> None:
-        """Ends its thread and session."""
+        """Ends the thread and its session."""
         self._closed.set()
         self._thread.join()
 
@@ -48,11 +48,11 @@ class _Session(ABC):
 
     @abstractmethod
     def _use(self, session: psycopg.Connection[Any]) -> None:
-        """Until it is closed. Raises psycopg.Error."""
+        """Runs until it is closed. Raises psycopg.Error."""
 
 
 class Teller(_Session):
-    """Call it from any thread: it does not wait."""
+    """Notifies the other processes. Callable from any thread; it does not wait."""
 
     def __init__(self, dsn: str) -> None:
         self._news = threading.Event()
@@ -68,13 +68,14 @@ class Teller(_Session):
 
     def _use(self, session: psycopg.Connection[Any]) -> None:
         while self._news.wait() and not self._closed.is_set():
-            self._news.clear()  # before it is told: what is recorded from now on is news again
+            self._news.clear()  # before notifying: anything recorded from now on needs another notification
             session.execute(f"NOTIFY {CHANNEL}")
             self._closed.wait(REST)
 
 
 class Listener(_Session):
-    """Calls `wake` on a thread of its own whenever something was recorded, and once it can hear: something may have been recorded before."""
+    """Calls `wake` on its own thread whenever something was recorded, and once when it starts to listen: something may have been recorded
+    before."""
 
     def __init__(self, dsn: str, wake: Callable[[], object]) -> None:
         self._wake = wake

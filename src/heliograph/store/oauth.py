@@ -1,8 +1,8 @@
-"""Where tokens lie (C4, C5), and how one process at a time asks for new ones (docs/design/security.md, section 3).
+"""Stores OAuth2 tokens (C4, C5), and lets one process at a time request new ones (docs/design/security.md, section 3).
 
-Who wants to ask claims the row first: a compare-and-set on `refreshing_until`, committed before the request goes out, so no lock is held
-while an authority thinks. What comes back is stored only by the one whose claim it still is, and only over the generation that it had read:
-whoever connects meanwhile wins. A claim runs out by itself (a process may die while it asks).
+A process claims the row first: a compare-and-set on `refreshing_until`, committed before the request is sent, so no lock is held while an
+authority responds. New tokens are stored only by the process that still has the claim, and only over the generation that it read: whoever
+connects meanwhile wins. A claim expires by itself, because a process may die during the request.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ LONGEST_FAILURE = 1_000
 
 
 def place(account: int, connection: int) -> SecretPlace:
-    """Where a connection's tokens are sealed for."""
+    """The place for which a connection's tokens are sealed."""
     return SecretPlace(account, KIND, connection, FIELD)
 
 
 def read_access(db: Database, vault: Vault, account: int, connection: int) -> Access:
-    """What is stored; an empty one where nothing is. Raises WrongKey, MisplacedSecret."""
+    """The stored access; an empty one if nothing is stored. Raises WrongKey, MisplacedSecret."""
     rows = db.all(
         "SELECT generation, bond, sealed, in_body, obtained_at, expires_at, refreshing_until, lost, failure FROM oauth_access"
         " WHERE connection_id = :connection AND account_id = :account",
@@ -50,7 +50,7 @@ def read_access(db: Database, vault: Vault, account: int, connection: int) -> Ac
 
 
 def generation_of(db: Database, account: int, connection: int) -> int:
-    """The newest token's number, 0 where there is none: cheaper than to open it."""
+    """The newest token's number, 0 if there is none: cheaper than decrypting it."""
     rows = db.all(
         "SELECT generation FROM oauth_access WHERE connection_id = :connection AND account_id = :account",
         {"connection": connection, "account": account},
@@ -59,7 +59,7 @@ def generation_of(db: Database, account: int, connection: int) -> int:
 
 
 def claim(db: Database, account: int, connection: int, generation: int, who: str) -> bool:
-    """Whether asking for the successor of this generation is this process's business from now on, for CLAIM. In the caller's transaction."""
+    """Claims the request for the successor of this generation, for CLAIM; True if it was claimed. In the caller's transaction."""
     now = db.now()
     db.run(
         "INSERT INTO oauth_access (connection_id, account_id) VALUES (:connection, :account) ON CONFLICT (connection_id) DO NOTHING",
@@ -84,9 +84,9 @@ def claim(db: Database, account: int, connection: int, generation: int, who: str
 def keep(
     db: Database, vault: Vault, account: int, connection: int, tokens: TokenResponse, bond: str, *, before: Access, asked_at: int, who: str
 ) -> bool:
-    """Stores what a claim has brought; False where the claim was not ours any more, and nothing is stored. asked_at: the database's clock.
+    """Stores the tokens that a claim obtained. False, with nothing stored, if the claim is no longer ours. asked_at: the database's clock.
 
-    A refresh token that was not replaced stays; one that was is gone (rotation).
+    A refresh token that was not replaced stays; one that was replaced is discarded (rotation).
     """
     kept = before.refresh_token if before.bond == bond else ""
     new = _new(vault, account, connection, tokens, kept, bond, asked_at)
@@ -96,12 +96,12 @@ def keep(
         new | {"generation": before.generation, "who": who},
     )
     if changed:
-        _seal_again(db, vault, account, connection, new["text"])
+        _reseal_if_rotated(db, vault, account, connection, new["text"])
     return bool(changed)
 
 
 def connect(db: Database, vault: Vault, account: int, connection: int, tokens: TokenResponse, bond: str, *, asked_at: int, by: str) -> None:
-    """Stores what somebody's sign-in has brought, whatever was there and whoever is asking meanwhile."""
+    """Stores the tokens of a person's sign-in, whatever was there and whoever is requesting meanwhile."""
     db.run(
         "INSERT INTO oauth_access (connection_id, account_id) VALUES (:connection, :account) ON CONFLICT (connection_id) DO NOTHING",
         {"connection": connection, "account": account},
@@ -112,11 +112,12 @@ def connect(db: Database, vault: Vault, account: int, connection: int, tokens: T
         " WHERE connection_id = :connection AND account_id = :account",
         new | {"holder": tokens.holder[:200], "now": db.now(), "by": by[:60]},
     )
-    _seal_again(db, vault, account, connection, new["text"])
+    _reseal_if_rotated(db, vault, account, connection, new["text"])
 
 
-def _seal_again(db: Database, vault: Vault, account: int, connection: int, text: str) -> None:
-    """The statement before may have waited for a rotation to end (`store.rotation`): then it was sealed with a key that is gone."""
+def _reseal_if_rotated(db: Database, vault: Vault, account: int, connection: int, text: str) -> None:
+    """The previous statement may have waited for a rotation to end (`store.rotation`): then its value was sealed with a key that no longer
+    exists."""
     while vault.refresh():
         db.run(
             "UPDATE oauth_access SET sealed = :sealed WHERE connection_id = :connection AND account_id = :account",
@@ -147,7 +148,7 @@ def _new(vault: Vault, account: int, connection: int, tokens: TokenResponse, kep
 
 
 def fail(db: Database, account: int, connection: int, why: str, *, lost: bool, who: str) -> None:
-    """Gives a claim back without tokens. why: a sentence without secrets; lost: none will be given until somebody connects again."""
+    """Returns a claim without tokens. why: a sentence without secrets; lost: no token will be given until someone connects again."""
     db.run(
         "UPDATE oauth_access SET refreshing_until = NULL, refreshing_by = '', failed_at = coalesce(failed_at, :now), failure = :why,"
         " lost = lost OR :lost WHERE connection_id = :connection AND account_id = :account AND refreshing_by = :who",
@@ -156,7 +157,7 @@ def fail(db: Database, account: int, connection: int, why: str, *, lost: bool, w
 
 
 def forget(db: Database, account: int, connection: int) -> None:
-    """Deletes what a connection has, for a connection that is deleted."""
+    """Deletes the tokens of a deleted connection."""
     db.run(
         "DELETE FROM oauth_access WHERE connection_id = :connection AND account_id = :account",
         {"connection": connection, "account": account},
@@ -165,7 +166,8 @@ def forget(db: Database, account: int, connection: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ShownAccess:
-    """What pages say of a connection's access. Instants: microseconds, None: never. failure: why no new token is given, since failed_at."""
+    """What pages show about a connection's access. Instants: microseconds, None: never. failure: why no new token has been given since
+    failed_at."""
 
     bond: str
     scope: str
@@ -183,12 +185,12 @@ _SHOWN = "bond, scope, holder, obtained_at, expires_at, connected_at, connected_
 
 
 def shown_access(db: Database, account: int, connection: int) -> ShownAccess | None:
-    """For pages; None where nothing is stored."""
+    """For pages; None if nothing is stored."""
     return shown_accesses(db, account, connection).get(connection)
 
 
 def shown_accesses(db: Database, account: int, connection: int | None = None) -> dict[int, ShownAccess]:
-    """Of one, or of all of an account's connections, by id."""
+    """Of one or of all of an account's connections, by id."""
     rows = db.all(
         f"SELECT connection_id, {_SHOWN} FROM oauth_access WHERE account_id = :account AND sealed IS NOT NULL"
         + ("" if connection is None else " AND connection_id = :connection"),

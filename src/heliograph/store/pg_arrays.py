@@ -1,7 +1,7 @@
-"""Lists of one kind as PostgreSQL's binary arrays.
+"""Lists of one type as PostgreSQL's binary arrays.
 
-psycopg writes a list item by item in Python, and escapes texts with regular expressions: for a batch's documents that was more
-than all else that recording does. Here a list is written in two calls (source: PostgreSQL's `array_recv`; psycopg: "Data adaptation").
+psycopg encodes a list item by item in Python and escapes texts with regular expressions; for a batch's documents that took longer than the
+rest of recording. Here a list is encoded in two calls (source: PostgreSQL's `array_recv`; psycopg: "Data adaptation").
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from psycopg.pq import Format
 
 
 class ArrayColumn:
-    """Values of one kind, any of them None."""
+    """Values of one type, or None."""
 
     __slots__ = ("values",)
 
@@ -52,7 +52,7 @@ _KINDS: dict[type, type[ArrayColumn]] = {int: IntegerArray, str: TextArray, bool
 
 
 def column_of(values: Sequence[Any]) -> ArrayColumn | list[Any] | None:
-    """The values as a column; None where all of them are; a plain list where they are of several kinds or of another one."""
+    """The values as a column; None if all are None; a plain list if they have several types or an unsupported one."""
     kinds = set(map(type, values))
     kinds.discard(type(None))
     if len(kinds) == 1:
@@ -62,7 +62,7 @@ def column_of(values: Sequence[Any]) -> ArrayColumn | list[Any] | None:
 
 
 class _ColumnDumper(Dumper):
-    """element: the type of an item, its array is `oid`. each: an item's bytes."""
+    """element: the OID of an item's type; `oid`: that of its array. each: encodes an item."""
 
     format = Format.BINARY
     element: ClassVar[str]

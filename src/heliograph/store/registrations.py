@@ -1,6 +1,6 @@
 """Rows of registrations and session registrations, and the idempotency keys (docs/design/recording.md, steps 0 and 2-5).
 
-Called by `recording` alone: nothing else writes a registration.
+Only `recording` calls this: nothing else writes a registration.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from heliograph.store.moments import to_micros
 
 @dataclass(slots=True)
 class RegistrationRow:
-    """A locked registration. serial is None only for one that this transaction creates; on SQLite, where nobody else writes now, its row is made by `write_rows`."""
+    """A locked registration. serial is None only if this transaction creates it. On SQLite, which has no other writer now, `write_rows`
+    inserts the row."""
 
     id: int
     event: int
@@ -32,10 +33,10 @@ class RegistrationRow:
 
 
 def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], now: int, wait_ms: int = 0) -> set[tuple[int, str, str]]:
-    """Claims (account, endpoint, key, hash), sorted by the caller; those that are ours now.
+    """Claims (account, endpoint, key, hash), sorted by the caller. Returns those that are now ours.
 
-    Waits for a transaction that holds the same key; on PostgreSQL no longer than wait_ms, if that is not 0 (the driver then raises LockNotAvailable).
-    On SQLite, where nobody else writes now, a look is enough: what is ours is written once, by `answer_keys`.
+    Waits for a transaction that holds the same key; on PostgreSQL no longer than wait_ms, if that is not 0 (the driver then raises
+    LockNotAvailable). On SQLite, which has no other writer now, reading is enough: `answer_keys` writes our keys once.
     """
     insert = "INSERT INTO idempotency (account_id, endpoint, key, request_hash, at)"
     if db.vendor == "postgresql":
@@ -54,7 +55,7 @@ def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], now: i
 
 
 def kept_answers(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], tuple[str, str | None]]:
-    """(account, endpoint, key) -> (hash, answer or None while it runs)."""
+    """(account, endpoint, key) -> (hash, answer, or None while the first request runs)."""
     out: dict[tuple[int, str, str], tuple[str, str | None]] = {}
     groups: dict[tuple[int, str], list[str]] = {}
     for account, endpoint, key in keys:
@@ -69,7 +70,7 @@ def kept_answers(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tup
 
 
 def answer_keys(db: Database, answers: Iterable[tuple[tuple[int, str, str], str, str]], now: int) -> None:
-    """Keeps answers under their claimed keys: (key, hash, answer)."""
+    """Stores the answers of claimed keys: (key, hash, answer)."""
     rows = [{"a": a, "e": e, "k": k, "h": hash, "answer": text, "now": now} for (a, e, k), hash, text in answers]
     if not rows:
         return
@@ -83,7 +84,7 @@ def answer_keys(db: Database, answers: Iterable[tuple[tuple[int, str, str], str,
 
 
 def free_keys(db: Database, keys: Iterable[tuple[int, str, str]]) -> None:
-    """Forgets keys of refused requests (I3)."""
+    """Deletes the keys of refused requests (I3)."""
     rows = [{"a": a, "e": e, "k": k} for a, e, k in keys]
     if rows and db.vendor == "postgresql":
         db.many("DELETE FROM idempotency WHERE account_id = :a AND endpoint = :e AND key = :k", rows)
@@ -93,19 +94,19 @@ _NEW = "id, account_id, event_id, code, version, state, status_id, is_active, is
 
 
 def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> dict[tuple[int, str], RegistrationRow]:
-    """Makes sure that (event, code, account) exist, and locks them, in the order given (sorted). By (event, code)."""
+    """Creates the missing ones of (event, code, account), and locks all in the given (sorted) order. Returns them by (event, code)."""
     if db.vendor == "sqlite":
-        found = _known(db, wanted)
+        found = _existing(db, wanted)
         new = [w for w in wanted if (w[0], w[1]) not in found]
         ids = db.draw("subject_id", len(new))
         return found | {(e, c): RegistrationRow(id, e, c, None, 0, None, "", a) for id, (e, c, a) in zip(ids, new, strict=True)}
-    rows = _made_and_locked(db, wanted, now)
-    if len(rows) < len(wanted):  # one was erased in between
-        rows = _made_and_locked(db, wanted, now)
+    rows = _create_and_lock(db, wanted, now)
+    if len(rows) < len(wanted):  # one was erased in the meantime
+        rows = _create_and_lock(db, wanted, now)
     return {(row[1], row[2]): RegistrationRow(*row) for row in rows}
 
 
-def _made_and_locked(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> list[tuple[Any, ...]]:
+def _create_and_lock(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> list[tuple[Any, ...]]:
     columns = _columns(("e", "c", "a"), wanted)
     db.run(
         f"INSERT INTO registration ({_NEW}) SELECT nextval('subject_id_seq'), a, e, c, 0, '', 0, true, false, '', '', '', :now, :now"
@@ -123,7 +124,7 @@ def _made_and_locked(db: Database, wanted: Sequence[tuple[int, str, int]], now: 
 _ROW = "r.id, r.event_id, r.code, r.serial, r.version, r.sent_modified, r.state"
 
 
-def _known(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
+def _existing(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
     rows = db.all(
         f"SELECT {_ROW} FROM json_each(:keys) t JOIN registration r ON r.event_id = t.value ->> 0 AND r.code = t.value ->> 1",
         {"keys": [(e, c) for e, c, _ in wanted]},
@@ -132,14 +133,14 @@ def _known(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[i
 
 
 def drop_rows(db: Database, ids: Sequence[int]) -> None:
-    """Takes back rows that this transaction made and nothing was recorded for."""
+    """Deletes rows that this transaction created but recorded nothing for."""
     if ids:
         db.run(f"DELETE FROM registration WHERE version = 0 AND {db.member('id', 'ids')}", {"ids": list(ids)})
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A registration as it is to be stored."""
+    """A registration to store."""
 
     row: RegistrationRow
     state: RegistrationState
@@ -147,7 +148,7 @@ class Written:
 
 
 def last_change(db: Database) -> int:
-    """The number that a change was given last, by anybody."""
+    """The id of the newest change of any account."""
     if db.vendor == "postgresql":
         ((last,),) = db.all("SELECT last_value FROM change_id_seq")
     else:
@@ -156,7 +157,7 @@ def last_change(db: Database) -> int:
 
 
 def write_rows(db: Database, written: Sequence[Written]) -> None:
-    """Stores the new states with the columns that lists use. A created row gets its serial here."""
+    """Stores new states, and the columns that lists use. A new row gets its serial here."""
     new = [w for w in written if w.row.serial is None]
     for w, serial in zip(new, db.draw("registration_serial", len(new)), strict=True):
         w.row.serial = serial
@@ -201,14 +202,14 @@ def _columns_of(w: Written) -> dict[str, object]:
 
 
 SEARCHED: Final = 300
-"""Characters of a name that are looked through; folded, a single letter can become eighteen."""
+"""Searchable characters of a name; folding can turn a single letter into eighteen."""
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 
 def folded(text: str) -> str:
-    """Text as search compares it: compatibility forms unified, case folded, without the accents of Latin, Greek and Cyrillic.
+    """Text as search compares it: compatibility forms unified, case folded, accents of Latin, Greek and Cyrillic removed.
 
-    Marks that are letters of their own (the vowels of Hindi or Thai, the voicing of Japanese kana) stay.
+    Marks that are letters in their own right stay (vowels in Hindi or Thai, voicing marks of Japanese kana).
     """
     if text.isascii():
         return text.casefold()
@@ -234,7 +235,8 @@ def ids_of_code(db: Database, account: int, text: str) -> list[int]:
 
 
 def search_text(state: RegistrationState) -> str:
-    """What a search looks through, word by word: code, names, e-mail, organization. Short, since an index holds it and moves with each change."""
+    """The words that search looks through: code, names, e-mail, organization. Short, because an index holds them and every change rewrites
+    them."""
     p = state.profile
     parts = (
         state.code,
@@ -244,7 +246,7 @@ def search_text(state: RegistrationState) -> str:
 
 
 def touch_sent(db: Database, rows: Iterable[tuple[int, int]]) -> None:
-    """Keeps a newer `modified` of a sender that changed nothing: (registration, microseconds)."""
+    """Stores a newer `modified` from a sender that changed nothing: (registration, microseconds)."""
     found = [{"id": id, "sent": sent} for id, sent in rows]
     if found:
         db.many("UPDATE registration SET sent_modified = :sent WHERE id = :id", found)
@@ -252,7 +254,7 @@ def touch_sent(db: Database, rows: Iterable[tuple[int, int]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session registration as it is to be stored."""
+    """A session registration to store."""
 
     id: int
     account: int
@@ -263,7 +265,7 @@ class SessionRow:
 
 
 def session_rows(db: Database, registrations: Sequence[int]) -> dict[tuple[int, int], SessionRow]:
-    """(registration, session) -> its row, for locked registrations."""
+    """(registration, session) -> row, for locked registrations."""
     rows = db.all(
         "SELECT id, account_id, registration_id, session_id, status_id, version FROM session_registration"
         f" WHERE {db.member('registration_id', 'ids')}",
@@ -273,7 +275,7 @@ def session_rows(db: Database, registrations: Sequence[int]) -> dict[tuple[int, 
 
 
 def write_sessions(db: Database, rows: Sequence[SessionRow], now: int) -> None:
-    """Stores session registrations, new (version 1) and changed ones. The last state of a row that changed twice wins."""
+    """Stores new (version 1) and changed session registrations. If a row changed twice, the last state wins."""
     if rows:
         db.many(
             "INSERT INTO session_registration (id, account_id, registration_id, session_id, status_id, version, created, modified)"
@@ -295,5 +297,5 @@ def write_sessions(db: Database, rows: Sequence[SessionRow], now: int) -> None:
 
 
 def _columns(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, list[object]]:
-    """Rows as one list per column, for unnest."""
+    """Turns rows into one list per column, for unnest."""
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}

@@ -1,12 +1,12 @@
-"""A new key for everything that is sealed (C5), while the product runs. It can be interrupted anywhere, and run again.
+"""Re-encrypts all sealed values with a new key (C5) while the product runs. It can be interrupted at any point and run again.
 
-    1  the new key stands before the old one        processes that run notice by the key file
-    2  renew     rows in chunks, each a transaction  what was renewed before is passed over
-    3  settle    once more, all, under a lock        nobody writes meanwhile; afterwards no row needs the old key
-    4  the old key is gone
+    1  add the new key before the old one           running processes notice by the key file
+    2  renew: rows in chunks, one transaction each  rows that are already renewed are skipped
+    3  settle: all rows once more, under a lock     nobody writes meanwhile; afterwards no row needs the old key
+    4  remove the old key
 
-Between 1 and 3 a process may still seal with the old key: whoever writes a secret looks at the key file before and after the statement, so
-what was sealed before 1 and written after 3 is sealed anew by its writer.
+Between 1 and 3 a process may still seal with the old key. So whoever writes a secret checks the key file before and after the statement,
+and re-encrypts what was sealed before 1 and written after 3.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class RotationError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Where sealed values lie. order: its primary key; place: of a row, whose columns are those of the key and then account and value.
+    """A table with sealed values. order: its primary key; place: of a row, given the key's columns and then account and value.
 
-    within: the field of the JSON column `value` that is sealed, "" where all of it is.
+    within: the field of the JSON column `value` that is sealed; "" if the whole column is.
     """
 
     name: str
@@ -44,11 +44,11 @@ class _Table:
 
     @property
     def sealed(self) -> str:
-        """The sealed value, in a query."""
+        """SQL of the sealed value."""
         return f"{self.value} ->> '{self.within}'" if self.within else self.value
 
     def changed(self, vendor: str) -> str:
-        """The column with `:new` in it."""
+        """SQL of the column with `:new` in place of the sealed value."""
         if not self.within:
             return ":new"
         if vendor == "postgresql":
@@ -59,13 +59,14 @@ class _Table:
 _TABLES: Final = (
     _Table("secret", "value", ("account_id", "kind", "row_id", "field"), lambda row: SecretPlace(*row[:4])),
     _Table("oauth_access", "sealed", ("connection_id",), lambda row: oauth.place(row[1], row[0])),
-    # Second factors, as allauth keeps them.
+    # Second factors, in allauth's table.
     *(_Table("mfa_authenticator", "data", ("id",), lambda _: SECOND_FACTOR, account="0", within=name) for name in ("secret", "seed")),
 )
 
 
 def renew(db: Database, vault: Vault, *, on_chunk: Callable[[int], object] = lambda _: None) -> int:
-    """Seals everything with the newest key, in chunks; how many rows that were. Raises RotationError for what no key opens, at the end of its chunk."""
+    """Re-encrypts everything with the newest key, in chunks. Returns how many rows. Raises RotationError, after finishing the chunk, if no
+    key opens a value."""
     done = 0
     for table in _TABLES:
         after: tuple[object, ...] = ()
@@ -82,7 +83,7 @@ def renew(db: Database, vault: Vault, *, on_chunk: Callable[[int], object] = lam
 
 
 def settle(db: Database, vault: Vault) -> int:
-    """The same under a lock, in one transaction: afterwards the newest key opens all there is. Raises RotationError."""
+    """Does the same under a lock, in one transaction: afterwards the newest key opens everything. Raises RotationError."""
     with db.transaction():
         if db.vendor == "postgresql":
             db.run(_LOCK)
@@ -101,7 +102,7 @@ def _rows(db: Database, table: _Table, after: tuple[object, ...], most: int | No
 
 
 def _renew(db: Database, vault: Vault, table: _Table, rows: list[Row]) -> int:
-    """Only a value that is still the one that was read is replaced: what was saved meanwhile has the newest key already."""
+    """Replaces a value only if it is still the one that was read: what was saved meanwhile already has the newest key."""
     done = 0
     for row in rows:
         *key, _, sealed = row

@@ -1,6 +1,6 @@
-"""The schema: bringing it up to date, and refusing one that is too old (O3: expand, then contract).
+"""Brings the schema up to date, and refuses one that is too old (O3: expand, then contract).
 
-One process migrates at a time: a session's advisory lock on PostgreSQL, a locked file beside the database on SQLite.
+Only one process migrates at a time: PostgreSQL uses a session's advisory lock, SQLite a locked file beside the database.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from heliograph.domain.errors import HeliographError
 
 LOCK = (4, 1)
-"""The advisory lock of whoever migrates; 1 and 2 are configuration's, 3 is folding's."""
+"""The advisory lock of migrations; 1 and 2 are used by configuration, 3 by folding."""
 
 
 class SchemaTooOld(HeliographError):
@@ -26,13 +26,14 @@ class SchemaTooOld(HeliographError):
 
 
 def unapplied() -> list[str]:
-    """Migrations of this release that the database does not have yet, in order: store.0002_plain_sql."""
+    """Migrations of this release that the database lacks, in order, e.g. store.0002_plain_sql."""
     executor = MigrationExecutor(connection)
     return [f"{m.app_label}.{m.name}" for m, backwards in executor.migration_plan(executor.loader.graph.leaf_nodes()) if not backwards]
 
 
 def newer() -> list[str]:
-    """Migrations that the database has and this release does not know: a newer release has migrated. It works beside it (expand, then contract)."""
+    """Migrations that the database has but this release does not know: a newer release has migrated. This release still works (expand, then
+    contract)."""
     known = set(MigrationExecutor(connection).loader.disk_migrations)
     apps = {app for app, _ in known}
     applied = MigrationRecorder(connection).applied_migrations()
@@ -40,7 +41,7 @@ def newer() -> list[str]:
 
 
 def check_schema() -> None:
-    """Raises SchemaTooOld where `migrate` has to run first."""
+    """Raises SchemaTooOld if `migrate` must run first."""
     if unapplied():
         raise SchemaTooOld
 

@@ -1,9 +1,10 @@
 """Stored secrets: encrypted, and bound to their place (C5).
 
-A sealed value opens only where it was sealed: account, kind, row and field are inside it, so whoever can write to the database cannot move one account's password under another account's connection. The database also holds a check
-value (account 0): a process with another key says so when it starts, not at the first delivery.
+A sealed value opens only in its own place, because account, kind, row and field are encrypted with it. Someone who can write to the
+database therefore cannot move one account's password to another account's connection. The database also holds a check value (account 0), so
+a process with a wrong key fails when it starts, not at the first delivery.
 
-The keys are `Options.keys`, newest first: the first one seals, all of them open. `store.rotation` changes them.
+The keys are `Options.keys`, newest first: the first one encrypts, and any of them decrypts. `store.rotation` replaces them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class UnknownKey(SecretError):
 
 
 class SecretPlace(NamedTuple):
-    """Where a secret lies: the primary key of its row."""
+    """The place of a secret: the primary key of its row."""
 
     account: int
     kind: str
@@ -49,52 +50,53 @@ class SecretPlace(NamedTuple):
 
 CHECK: Final = SecretPlace(CHECK_ACCOUNT, "key", 0, "check")
 SECOND_FACTOR: Final = SecretPlace(0, "second factor", 0, "data")
-"""Of every second factor: allauth seals one without saying whose it is, and whoever can write to its table could as well delete it."""
+"""Shared by all second factors: allauth encrypts them without naming the user, and someone who can write to its table could also
+delete them."""
 
 
 class KeySource(Protocol):
-    """Where the keys come from, where they can change while a process runs (`store.keys.KeyFile`)."""
+    """Where a vault gets its keys if they can change while the process runs (`store.keys.KeyFile`)."""
 
     def changed(self) -> Sequence[str] | None:
-        """The keys, if they are others than when they were last asked for."""
+        """The keys if they have changed since the last call, else None."""
 
 
 class Vault:
-    """Seals and opens. Safe to share between threads."""
+    """Encrypts and decrypts secrets. Safe to share between threads."""
 
     def __init__(self, keys: Sequence[str], source: KeySource | None = None) -> None:
-        """keys: Fernet keys (32 bytes in URL-safe base64), newest first; at least one. source: asked again and again, so that a rotation needs
-        no restart. Raises ValueError for what is no key."""
+        """keys: Fernet keys (32 bytes in URL-safe base64), newest first; at least one. source: polled for new keys, so a rotation needs no
+        restart. Raises ValueError for an invalid key."""
         self._source, self._lock = source, threading.Lock()
-        self._fernets = self._made_of(keys)
+        self._fernets = self._parsed(keys)
 
     @staticmethod
-    def _made_of(keys: Sequence[str]) -> tuple[Fernet, ...]:
+    def _parsed(keys: Sequence[str]) -> tuple[Fernet, ...]:
         made = tuple(Fernet(key) for key in keys)
-        MultiFernet(made)  # raises for none
+        MultiFernet(made)  # raises ValueError if there is no key
         return made
 
     def __repr__(self) -> str:
         return f"<Vault with {len(self._fernets)} keys>"
 
     def refresh(self) -> bool:
-        """Looks whether there are other keys by now; whether there were."""
+        """Checks for new keys. Returns True if the keys changed."""
         if self._source is None:
             return False
         before = self._fernets
-        with self._lock:  # who finds no change may go on with what another thread has just found
+        with self._lock:  # a thread that finds no change may rely on the keys that another thread has just loaded
             keys = self._source.changed()
             if keys is not None:
-                self._fernets = self._made_of(keys)
+                self._fernets = self._parsed(keys)
         return self._fernets is not before
 
     def seal(self, place: SecretPlace, text: str) -> bytes:
-        """The text, encrypted for this place. Two seals of one text differ."""
+        """Encrypts the text for this place. Sealing the same text twice gives different results."""
         self.refresh()
         return self._fernets[0].encrypt(json.dumps([*place, text]).encode())
 
     def open(self, place: SecretPlace, sealed: bytes) -> str:
-        """The text. Raises WrongKey, or MisplacedSecret where it was sealed for another place."""
+        """Decrypts a secret. Raises WrongKey, or MisplacedSecret if it was sealed for another place."""
         fernets = self._fernets
         try:
             content = MultiFernet(fernets).decrypt(bytes(sealed))
@@ -108,7 +110,7 @@ class Vault:
         return str(text)
 
     def renewed(self, place: SecretPlace, sealed: bytes) -> bytes | None:
-        """The same secret under the newest key; None where it is already. Raises as `open` does."""
+        """Re-encrypts a secret with the newest key; None if it already is. Raises as `open` does."""
         text = self.open(place, sealed)
         try:
             self._fernets[0].decrypt(bytes(sealed))
@@ -118,8 +120,9 @@ class Vault:
 
 
 def check_key(database: Database, vault: Vault) -> None:
-    """Whether these are the database's keys; the first start leaves the check value. Call it in a write transaction. Raises UnknownKey."""
-    _write(database, vault, CHECK, CHECK_TEXT, otherwise="NOTHING")  # of two first starts with two keys, one is told
+    """Checks that the vault has the keys of this database; the first start stores the check value. Call it in a write transaction. Raises
+    UnknownKey."""
+    _write(database, vault, CHECK, CHECK_TEXT, otherwise="NOTHING")  # if two processes start first with different keys, one of them fails
     if not knows_key(database, vault):
         raise UnknownKey(
             "This is not the key that encrypted this database's secrets. Put the right key into the key file or HELIOGRAPH_KEY. "
@@ -128,7 +131,7 @@ def check_key(database: Database, vault: Vault) -> None:
 
 
 def knows_key(database: Database, vault: Vault) -> bool | None:
-    """The same question without writing: True, False, or None where the database has no check value yet."""
+    """The same check without writing: True, False, or None if the database has no check value yet."""
     found = _rows(database, "account_id = :account AND kind = :kind AND row_id = :row AND field = :field", CHECK._asdict())
     if not found:
         return None
@@ -145,7 +148,7 @@ def save_secret(database: Database, vault: Vault, place: SecretPlace, text: str)
 
 
 def load_secrets(database: Database, vault: Vault, account: int, kind: str, rows: Iterable[int]) -> dict[int, dict[str, str]]:
-    """The secrets of some rows of an account, by row and field; rows without any are absent. Raises WrongKey, MisplacedSecret."""
+    """The secrets of some rows of an account, by row and field; rows without secrets are absent. Raises WrongKey, MisplacedSecret."""
     wanted = list(rows)
     if not wanted:
         return {}
@@ -157,7 +160,7 @@ def load_secrets(database: Database, vault: Vault, account: int, kind: str, rows
 
 
 def remove_secrets(database: Database, account: int, kind: str, row: int, *, keep: Iterable[str] = ()) -> None:
-    """Deletes what a row has, but for the fields to keep, in the caller's transaction."""
+    """Deletes a row's secrets, except for the fields in `keep`, in the caller's transaction."""
     kept = list(keep)
     condition = f" AND NOT ({database.member('field', 'kept')})" if kept else ""
     params: dict[str, object] = {"account": account, "kind": kind, "row": row}
@@ -185,7 +188,8 @@ def _write(
             f"ON CONFLICT (account_id, kind, row_id, field) DO {otherwise}",
             {**place._asdict(), "value": vault.seal(place, text), "at": database.now()},
         )
-        if not vault.refresh():  # it may have waited for a rotation to end (`store.rotation`), and be sealed with a key that is gone
+        # it may have waited for a rotation to end (`store.rotation`), so it may be sealed with a key that no longer exists
+        if not vault.refresh():
             return
 
 

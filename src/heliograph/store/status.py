@@ -1,4 +1,4 @@
-"""How this installation is doing, in one look (O2): what `heliograph status` and the operations port say. Counts of rows, no names of people."""
+"""The state of this installation (O2), for `heliograph status` and the operations port. Counts of rows only, no personal data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_COUNTED = 100_000  # a count that would have to read more rows says "more t
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """A worker that is alive, with what it says of itself (slots, in_memory, delivered, failed, last_error ...)."""
+    """A live worker, with its own report (slots, in_memory, delivered, failed, last_error ...)."""
 
     id: str
     said: dict[str, Any]
@@ -24,10 +24,10 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """Numbers of the moment. Ages are seconds; None where there is nothing that could be old.
+    """Current numbers. Ages are seconds; None if nothing is waiting.
 
     pending: actions whose first attempt has not ended; waiting: in the Retry Queue with a next try; stuck: runs that wait for a tag.
-    counted: False where pending or waiting stopped at MOST_COUNTED.
+    counted: False if pending or waiting stopped at MOST_COUNTED.
     """
 
     pending: int
@@ -46,7 +46,7 @@ class ServerStatus:
 
     @property
     def is_working(self) -> bool:
-        """Whether anybody delivers."""
+        """True if at least one worker is alive."""
         return bool(self.workers)
 
     def as_json(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class ServerStatus:
 
 
 def read_status(db: Database, folder: Path | None = None) -> ServerStatus:
-    """Looks once; a bounded number of short statements. folder: the data folder, for its free space."""
+    """Reads the status once, by a bounded number of short statements. folder: the data folder, for its free space."""
     now = db.now()
     pending, waiting = (_count(db, state) for state in (1, 2))
     ((stuck,),) = db.all("SELECT count(*) FROM judgement WHERE queue < 3")
@@ -106,7 +106,7 @@ def read_status(db: Database, folder: Path | None = None) -> ServerStatus:
 
 
 def _count(db: Database, state: int) -> int:
-    """Open actions of a state, found by the index of open ones; at most one more than MOST_COUNTED."""
+    """Open actions in a state, counted by the index of open ones; at most MOST_COUNTED + 1."""
     ((found,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM action WHERE state < 10 AND state = {state} LIMIT {MOST_COUNTED + 1}) t")
     return int(found)
 

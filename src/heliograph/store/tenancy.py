@@ -1,7 +1,7 @@
-"""Account and id held together by the database itself (docs/design/security.md, section 1).
+"""The database itself ensures that a row refers only to rows of its own account (docs/design/security.md, section 1).
 
-A row that names a row of another account is refused: by a composite foreign key on PostgreSQL, by triggers on SQLite, whose
-tables Django remakes on any alteration, so a migration that alters a guarded table repeats its guard (the catalogue test says so).
+PostgreSQL does it by a composite foreign key, SQLite by triggers. Django recreates a SQLite table on any alteration, so a migration that
+alters a guarded table must repeat its guard (the catalogue test checks that).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.db.migrations.operations.base import Operation
 
 
 class SameAccount(Operation):
-    """Guards `child.column`: it must name a row of `parent` with the same account. Null names nothing."""
+    """Guards `child.column`: it must refer to a row of `parent` with the same account, or be null."""
 
     reversible = True
 

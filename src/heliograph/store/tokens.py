@@ -1,6 +1,7 @@
-"""API tokens as the edge and the API check them, by plain SQL (docs/design/security.md, section 3).
+"""API tokens, checked by plain SQL (docs/design/security.md, section 3).
 
-A token is `hg_<prefix>_<secret>`: the prefix finds its row, the secret is 256 random bits, and only the SHA-256 of the whole is kept.
+A token is `hg_<prefix>_<secret>`: the prefix finds its row, the secret is 256 random bits, and only the SHA-256 of the whole token is
+stored.
 """
 
 from __future__ import annotations
@@ -29,28 +30,28 @@ class ApiGrant:
 
     @property
     def by(self) -> str:
-        """Who acts, as changes and the audit name it."""
+        """The actor's name in changes and in the audit log."""
         return f"token:{self.token}"
 
 
 def new_token() -> str:
-    """A new token: it is shown once and kept nowhere."""
+    """A new token. It is shown once and never stored."""
     return f"hg_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
 
 
 def prefix_of(token: str) -> str | None:
-    """The part that finds the row; None for what is no token."""
+    """The prefix that finds the token's row; None if this is not a token."""
     found = _SHAPE.fullmatch(token)
     return found[1] if found else None
 
 
 def digest_of(token: str) -> str:
-    """What is kept of a token. It is random, so it needs no slow hash."""
+    """The digest to store. Tokens are random, so a slow hash is not needed."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def find_grant(db: Database, token: str) -> ApiGrant | None:
-    """What the token may do now; None for one that is unknown, revoked or expired. A caller may keep the answer for 2 seconds at most."""
+    """What the token may do now; None if it is unknown, revoked or expired. Callers may cache the answer for at most 2 seconds."""
     prefix = prefix_of(token)
     if prefix is None:
         return None
@@ -65,7 +66,7 @@ def find_grant(db: Database, token: str) -> ApiGrant | None:
 
 
 def note_use(db: Database, tokens: Iterable[int], at: int) -> None:
-    """Writes when tokens were last used, for many at once: now and then, never per request."""
+    """Stores when tokens were last used, many at once. Called from time to time, never per request."""
     db.many(
         "UPDATE api_token SET last_used = :at WHERE id = :id AND (last_used IS NULL OR last_used < :at)",
         [{"id": id, "at": at} for id in sorted(set(tokens))],

@@ -1,9 +1,11 @@
-"""Keeping SQLite's write-ahead log small (docs/design/sqlite.md, section 4).
+"""Keeps SQLite's write-ahead log small (docs/design/sqlite.md, section 4).
 
-Passive checkpoints alone never reset the log under continuous writes: it grew to 1.8 GB in 40 s. So passive passes go on beside the writers, and above
-LARGEST the log begins anew: two more passes, the second for what came during the first, then what is left while the write gate is held.
+Passive checkpoints alone never reset the log under continuous writes: it grew to 1.8 GB in 40 s. So passive checkpoints run beside the
+writers, and above LARGEST the log is reset: two more passive checkpoints (the second for what was written during the first), then a final
+one that holds the write gate.
 
-The file keeps its size, and is written over: forcing it to the disk then costs no new blocks. It is cut off only where a long read let it grow far beyond.
+The file keeps its size and is overwritten, because syncing it then allocates no new blocks. It is truncated only after a long read let it
+grow far beyond.
 """
 
 from __future__ import annotations
@@ -23,29 +25,29 @@ log = structlog.get_logger(__name__)
 LARGEST: Final = 64 * 1024 * 1024
 GROWN: Final = 4 * LARGEST
 _FRAME: Final = 4096 + 24
-"""Bytes: SQLite's usual page, and its head in the log."""
+"""Bytes of SQLite's default page and its header in the log."""
 LONG_ENOUGH: Final = 50
 LONGEST_WAIT: Final = 500
-"""Milliseconds that the gate is held for those who still read what the log has, the longer ones where it has GROWN. It goes on growing while they read, and the
-next pass tries again."""
+"""Milliseconds that the gate is held while readers still use the log; the longer limit applies once it has GROWN. If they take longer, the
+log keeps growing and the next pass tries again."""
 EVERY: Final = 1.0
 
 
 def care(path: Path, stop: threading.Event) -> None:
-    """Until `stop`: the log of this database is written back. One per database; the engine runs it on a thread."""
+    """Checkpoints this database's log until `stop` is set. One per database; the engine runs it on a thread."""
     database = open_sqlite(path)
     try:
         while not stop.wait(EVERY):
             try:
                 tend(path, database)
-            except sqlite3.OperationalError as error:  # full, or busy: the next pass will see
+            except sqlite3.OperationalError as error:  # disk full, or busy: the next pass tries again
                 log.warning("checkpoint_failed", message=str(error))
     finally:
         database.close()
 
 
 def tend(path: Path, database: SqliteDatabase) -> None:
-    """One pass."""
+    """One pass over the log."""
     frames = _checkpoint(database, "PASSIVE")
     if frames * _FRAME < LARGEST:
         return
@@ -57,6 +59,6 @@ def tend(path: Path, database: SqliteDatabase) -> None:
 
 
 def _checkpoint(database: SqliteDatabase, how: str) -> int:
-    """Frames in the log. One that may not wait any longer for those who read has done what it could."""
+    """Checkpoints and returns the frames left in the log. If readers make it time out, it has still done what it could."""
     ((_is_busy, frames, _done),) = database.all(f"PRAGMA wal_checkpoint({how})")
     return int(frames)

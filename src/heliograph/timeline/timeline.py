@@ -16,13 +16,13 @@ from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_chan
 from heliograph.web.cursor import Cursor, ListPage, pages
 
 PARTS = (int,)
-"""A cursor: the id of a change. Ids of one subject rise with its versions."""
+"""The type of a cursor: the id of a change. Ids of one subject rise with its versions."""
 CHANGES = 20
-"""Changes of a page."""
+"""Changes per page."""
 
 
 class Show(StrEnum):
-    """What of it is asked for."""
+    """The parts of the timeline that can be selected."""
 
     ALL = ""
     SENT = "sent"
@@ -31,7 +31,7 @@ class Show(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TimelineRegistration:
-    """The registration itself, as it is now."""
+    """The registration in its current state."""
 
     id: int
     code: str
@@ -44,7 +44,7 @@ class TimelineRegistration:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One action of a decision, with its attempts in order."""
+    """An action of a decision, with its attempts in order."""
 
     action: Action
     connection: str
@@ -53,7 +53,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one flow decided on one change. reason None: triggered. queue: of a run that is judged again."""
+    """One flow's decision on a change. reason None: triggered. queue: of a run that is reconsidered."""
 
     flow: int
     flow_name: str
@@ -66,7 +66,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change of the page. change None: its content is no longer kept (X6)."""
+    """One change on the page. change None: its content is no longer stored (X6)."""
 
     id: int
     at: int
@@ -90,7 +90,7 @@ class Timeline:
 
     @classmethod
     def of(cls, reading: AccountReader, event: str, code: str, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline | None:
-        """The timeline of a registration by its event's code and its own; None where the account has none."""
+        """The timeline of a registration, by its event's code and its own; None if the account has no such registration."""
         rows = reading.db.all(
             "SELECT r.id, r.code, r.name, r.version, r.state, r.event_id FROM registration r JOIN event e ON e.id = r.event_id"
             " WHERE r.account_id = :account AND e.account_id = :account AND e.code = :event AND r.code = :code",
@@ -113,7 +113,7 @@ class Timeline:
         return ListPage(self._decided(found.rows), found.newer, found.older)
 
     def change(self, id: int) -> tuple[Change, int, int] | None:
-        """One of its changes by id, with the versions of account and event that were in force; None where there is none to show."""
+        """One of its changes by id, with the versions of account and event then in force; None if there is none to show."""
         rows = self.reading.db.all(
             f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND c.registration_id = :registration AND c.id = :id",
             {"account": self.reading.account, "registration": self.registration.id, "id": id},
@@ -122,7 +122,7 @@ class Timeline:
         return (change, rows[0][12], rows[0][13]) if change else None
 
     def counts(self) -> tuple[int, int, int]:
-        """Changes, decisions and attempts of it, over all pages."""
+        """The number of its changes, decisions and attempts, over all pages."""
         ((changes, decisions, attempts),) = self.reading.db.all(
             "WITH mine AS (SELECT id FROM change WHERE registration_id = :registration AND account_id = :account)"
             " SELECT (SELECT count(*) FROM mine), (SELECT count(*) FROM run WHERE change_id IN (SELECT id FROM mine)),"
@@ -193,7 +193,8 @@ class Timeline:
                     found,
                 )
             )
-        for (change, flow), found in deliveries.items():  # sync now and replay may send by a flow that did not take the change then
+        # sync now and replay may send by a flow that did not accept the change at the time
+        for (change, flow), found in deliveries.items():
             decisions.setdefault(change, []).append(Decision(flow, flows.get(flow, ""), None, None, None, None, found))
         return [
             Entry(e.id, e.at, e.by, e.quiet, e.change, e.account_version, e.event_version, self._asked(decisions.get(e.id, [])))

@@ -1,4 +1,4 @@
-"""Addresses of the timeline."""
+"""URLs of the timeline."""
 
 from __future__ import annotations
 

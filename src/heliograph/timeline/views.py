@@ -94,7 +94,7 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
 @require_POST
 @needs(Role.PLANNER)
 def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
-    """Sync now: sends the registration as it is to whatever flow takes it."""
+    """Sync now: sends the registration's current state through every flow that accepts it."""
     with reading(request.account.pk) as of:
         found = Timeline.of(of, event, code)
         if found is None:

@@ -65,5 +65,4 @@ def _progress(text: str) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command("verify")(verify)

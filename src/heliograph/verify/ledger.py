@@ -1,7 +1,8 @@
-"""What was owed and what came, seen from outside: the load generator writes what it was answered, the receiver what it got. Pure but for its lock.
+"""What was owed and what arrived, observed from outside: the load generator enters its answers, the receiver its requests. Pure except for
+its lock.
 
-A *version* is one save of a registration that the generator counted and that was accepted; each is owed to each target once. Versions of
-one registration are asked for one after the other, so their order is known without asking Heliograph.
+A *version* is one accepted save of a registration, numbered by the generator; it is owed to each target once. Versions of one registration
+are sent one after another, so their order is known without asking Heliograph.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 
 class LedgerVersion(NamedTuple):
-    """A registration's code, and the number that the generator gave this save of it."""
+    """A registration's code, and the generator's number of this save."""
 
     code: str
     number: int
@@ -24,9 +25,9 @@ class LedgerVersion(NamedTuple):
 
 @dataclass(slots=True)
 class Arrival:
-    """A request that the receiver read whole.
+    """A request that the receiver has read completely.
 
-    at: monotonic seconds. took: the target has it. answered: it said so, and may expect not to get it again.
+    at: monotonic seconds. took: the target accepted it. answered: it said so, and may expect not to get it again.
     """
 
     target: str
@@ -39,10 +40,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
-    """What came of it.
+    """The counts.
 
-    accepted: versions. owed: versions times targets = delivered + superseded + lost. duplicated: requests for what a target had taken and
-    confirmed. reordered: an older version after a newer one, where that overwrites or where it was the first attempt of both.
+    accepted: versions. owed: versions times targets = delivered + superseded + lost. duplicated: requests for what a target had accepted
+    and confirmed. reordered: an older version after a newer one, if the target overwrites or if it was the first attempt of both.
     """
 
     accepted: int = 0
@@ -53,14 +54,14 @@ class LedgerCounts:
     duplicated: int = 0
     reordered: int = 0
     renamed: int = 0
-    """Versions that came under more than one id (D1)."""
+    """Versions that arrived under more than one id (D1)."""
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """A few of each kind of fault, in words."""
 
 
 @dataclass(slots=True)
 class Ledger:
-    """targets: by name, whether a request updates a record there. All times are monotonic seconds. Every method may be called from any thread."""
+    """targets: by name, True if a request updates a record there. All times are monotonic seconds. Methods may be called from any thread."""
 
     targets: Mapping[str, bool]
     _asked: dict[LedgerVersion, float] = field(default_factory=dict)
@@ -73,34 +74,34 @@ class Ledger:
     # Writing.
 
     def ask(self, version: LedgerVersion, at: float) -> None:
-        """Before it is sent for the first time."""
+        """Enters a version before it is sent for the first time."""
         with self._lock:
             self._asked.setdefault(version, at)
 
     def accept(self, version: LedgerVersion, at: float) -> None:
-        """Its answer said that it is recorded."""
+        """Enters that its answer said it is recorded."""
         with self._lock:
             if version not in self._accepted:
                 self._accepted[version] = at
 
     def arrive(self, arrival: Arrival) -> Arrival:
-        """A request was read; the receiver fills in what becomes of it."""
+        """Enters a request that was read; the receiver fills in the result."""
         with self._lock:
             self._arrivals.append(arrival)
         return arrival
 
     def took(self, arrival: Arrival, *, answered: bool) -> None:
-        """The target has taken it. answered: and its 2xx was handed to the network."""
+        """Enters that the target accepted it. answered: and its 2xx was written to the network."""
         with self._lock:
             arrival.took, arrival.answered = True, answered
             self._seen.add((arrival.target, arrival.version))
 
     def strike(self, at: float) -> None:
-        """A process was killed or stopped."""
+        """Enters that a process was killed or suspended."""
         with self._lock:
             self._strikes.append(at)
 
-    # Looking while it runs.
+    # Reading while it runs.
 
     @property
     def accepted(self) -> int:
@@ -108,7 +109,7 @@ class Ledger:
 
     @property
     def delivered(self) -> int:
-        """Versions times targets that have come, roughly while it runs."""
+        """Versions times targets that have arrived, approximate while it runs."""
         return len(self._seen)
 
     @property
@@ -116,13 +117,13 @@ class Ledger:
         return len(self._arrivals)
 
     def outstanding(self) -> int:
-        """The most versions that a target still waits for, of those that supersede nothing."""
+        """The largest number of versions that a target still waits for, among targets where nothing supersedes."""
         with self._lock:
             came = Counter(target for target, _ in self._seen)
             return len(self._accepted) - min((came[name] for name, updates in self.targets.items() if not updates), default=0)
 
     def write(self, file: Path) -> None:
-        """Everything as JSON lines in the order of time, to look at: what was asked, accepted, came, and when something was struck."""
+        """Writes everything as JSON lines in order of time: what was sent, accepted, arrived, and the strikes."""
         with self._lock:
             lines: list[tuple[float, str, object]] = [(at, "asked", version) for version, at in self._asked.items()]
             lines += [(at, "accepted", version) for version, at in self._accepted.items()]
@@ -134,7 +135,7 @@ class Ledger:
     # Counting.
 
     def count(self) -> LedgerCounts:
-        """Everything, when nothing moves any more."""
+        """Counts everything, once nothing moves any more."""
         with self._lock:
             examples: dict[str, list[str]] = defaultdict(list)
             by_key: dict[tuple[str, LedgerVersion], list[Arrival]] = defaultdict(list)
@@ -173,11 +174,12 @@ class Ledger:
         by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]],
         newest: Mapping[tuple[str, str], int],
     ) -> bool:
-        """Only where a request updates a record, a newer version was taken, and there was a reason: an attempt that failed, or a strike meanwhile (D2)."""
+        """True only if requests update a record there, a newer version was accepted, and there was a reason: a failed attempt, or a strike
+        meanwhile (D2)."""
         target, version = key
         if not self.targets[target] or newest.get((target, version.code), 0) <= version.number:
             return False
-        if key in by_key:  # an attempt arrived, and none was taken: they failed
+        if key in by_key:  # an attempt arrived and none was accepted: they failed
             return True
         newer = [
             a
@@ -202,7 +204,8 @@ class Ledger:
         return count
 
     def _reordered(self, examples: dict[str, list[str]]) -> int:
-        """Where requests update a record, none may follow a newer one; where they add, first attempts follow each other in order (D2)."""
+        """Counts order violations: where requests update a record, none may follow a newer one; where they add, first attempts must be in
+        order (D2)."""
         count = 0
         newest: dict[tuple[str, str], int] = {}
         seen: set[tuple[str, LedgerVersion]] = set()
@@ -219,7 +222,7 @@ class Ledger:
         return count
 
     def _when(self, arrival: Arrival) -> str:
-        """Since the first version was asked for."""
+        """Seconds since the first version was sent."""
         return f"[{arrival.at - min(self._asked.values(), default=arrival.at):.1f} s]"
 
     def _renamed(self, by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]], examples: dict[str, list[str]]) -> int:

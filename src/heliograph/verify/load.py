@@ -1,7 +1,7 @@
-"""The load generator: clients that register people and change them, each version asked for until it is answered.
+"""The load generator: clients that create registrations and change them, each version sent until it is answered.
 
-A registration belongs to one client, and a client asks for one thing at a time: so the versions of a registration have one order that
-everybody outside knows. An answer that never came is asked for again under the same Idempotency-Key, at whatever door is open.
+A registration belongs to one client, and a client sends one request at a time, so the order of a registration's versions is known from
+outside. A request that was never answered is sent again under the same Idempotency-Key, to any open door.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from heliograph.verify.ledger import Ledger, LedgerVersion
 MOST_OUTSTANDING: Final = 600
 """Versions that a target may still wait for before the clients pause."""
 ANSWER_WITHIN: Final = 6.0
-"""Seconds for an answer; a door whose process is stopped gives none."""
+"""Seconds to wait for an answer; a suspended process gives none."""
 TRY_AGAIN: Final = (0.05, 0.3)
 AGAIN: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""Statuses after which the same is asked again."""
+"""Statuses after which the same request is sent again."""
 RECENT: Final = 12
-"""A client changes one of its last so many registrations."""
+"""A client changes one of this many of its newest registrations."""
 
 
 @dataclass(slots=True)
 class Load:
-    """What all clients share. doors: addresses that take /ingest. document: makes a registration document of a version. pace: seconds between two requests of a client, at most."""
+    """What all clients share. doors: addresses that serve /ingest. document: makes a version's registration document. pace: longest time in
+    seconds between two requests of a client."""
 
     ledger: Ledger
     doors: Sequence[str]
@@ -57,7 +58,7 @@ class Load:
             thread.start()
 
     def stop(self, timeout: float) -> bool:
-        """Asks for nothing new, and waits until what was asked is answered; whether it was."""
+        """Sends nothing new, and waits until everything sent is answered. Returns whether it was."""
         self.stopping.set()
         deadline = time.monotonic() + timeout
         for thread in self._threads:
@@ -86,7 +87,7 @@ class _Client:
         for connection in self._connections.values():
             connection.close()
 
-    # What is asked.
+    # Choosing what to send.
 
     def _next(self, *, but: Sequence[str] = ()) -> LedgerVersion:
         known = [code for code in self._recent if code not in but]
@@ -127,7 +128,7 @@ class _Client:
         self._until_answered(body, "application/x-ndjson", read)
 
     def _is_settled(self, version: LedgerVersion, status: int, answer: dict[str, Any]) -> bool:
-        """Whether this needs no asking again."""
+        """True if the version need not be sent again."""
         self._load.answers[f"{status} {answer.get('outcome', '')}".strip()] += 1
         if status in (200, 201):
             self._load.ledger.accept(version, time.monotonic())
@@ -139,7 +140,7 @@ class _Client:
         self._load.unexpected.append(f"{version.code} version {version.number}: {status} {answer}"[:500])
         return True
 
-    # Asking.
+    # Sending.
 
     def _until_answered(self, body: bytes, kind: str, read: Callable[[int, bytes], bool]) -> None:
         headers = {

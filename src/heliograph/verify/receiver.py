@@ -1,4 +1,5 @@
-"""The targets of a trial on loopback: some steady, some that fail in every way a target can, but never one version more often than Heliograph tries."""
+"""The targets of a trial on loopback: some steady, some that fail in every way a target can, but for no version more often than Heliograph
+retries."""
 
 from __future__ import annotations
 
@@ -21,11 +22,11 @@ from heliograph.verify.ledger import Arrival, Ledger, LedgerVersion
 FAILS: Final = 0.15
 """Share of requests that a failing target fails."""
 LATE: Final = (0.1, 0.6)
-"""Seconds that a late answer takes; less than the total timeout of a request."""
+"""Seconds that a late answer takes; less than a request's total timeout."""
 
 
 class Mood(Enum):
-    """What a target does with a request."""
+    """How a target treats a request."""
 
     TAKES = "takes"
     LATE = "takes, late"
@@ -36,13 +37,14 @@ class Mood(Enum):
 
 
 TROUBLES: Final[Mapping[Mood, int]] = {Mood.REFUSES: 10, Mood.RESETS: 4, Mood.LOSES_ANSWER: 4, Mood.HANGS: 1}
-"""How often each, of so many."""
+"""The relative weight of each trouble."""
 STATUSES: Final = (500, 503, 429, 408, 404, 401, 422)
 
 
 @dataclass(slots=True)
 class TrialTargets:
-    """Decides what becomes of each request. failing: which targets fail. slow: whether answers may take long; a receiver that is to be fast says no."""
+    """Decides what happens to each request. failing: the targets that fail. slow: whether answers may take long; False for a receiver that
+    must be fast."""
 
     ledger: Ledger
     failing: frozenset[str]
@@ -51,9 +53,10 @@ class TrialTargets:
     _failed: Counter[tuple[str, LedgerVersion]] = field(default_factory=Counter)
 
     def mood(self, target: str, version: LedgerVersion) -> Mood:
-        """The next mood. One failure less for a version than there are automatic retries: one more than those, and giving up would be right (D5).
+        """The next mood. A version fails at least once less than there are automatic retries: with more failures, giving up would be right
+        (D5).
 
-        The one that is left is for a request that a busy machine lets nobody read in time.
+        The spare retry is for a request that a busy machine did not read in time.
         """
         if target in self.failing and self._failed[target, version] < AUTOMATIC_RETRIES - 1 and self.random.random() < FAILS:
             self.fails(target, version)
@@ -61,7 +64,7 @@ class TrialTargets:
         return self._takes()
 
     def fails(self, target: str, version: LedgerVersion) -> None:
-        """An attempt for this version has failed."""
+        """Notes a failed attempt for this version."""
         self._failed[target, version] += 1
 
     def _takes(self) -> Mood:
@@ -69,7 +72,7 @@ class TrialTargets:
 
 
 class TrialReceiver:
-    """Listens on a thread of its own, HTTP/1.1 with kept connections. The target is the path's name."""
+    """Listens on its own thread, HTTP/1.1 with keep-alive. The path names the target."""
 
     def __init__(self, targets: TrialTargets) -> None:
         self.targets = targets
@@ -80,7 +83,7 @@ class TrialReceiver:
         self._open: set[_Connection] = set()
 
     def url(self, target: str) -> str:
-        """Where a target takes its requests."""
+        """The URL of a target."""
         return f"http://127.0.0.1:{self.port}/{target}"
 
     def __enter__(self) -> Self:
@@ -109,7 +112,7 @@ class TrialReceiver:
 
 
 class _Connection(asyncio.Protocol):
-    """One request after the other: libcurl sends the next one after the answer."""
+    """Handles one request after another: libcurl sends the next one after the answer."""
 
     def __init__(self, targets: TrialTargets, loop: asyncio.AbstractEventLoop, open_: set[_Connection]) -> None:
         self._targets, self._loop, self._open = targets, loop, open_
@@ -160,7 +163,8 @@ class _Connection(asyncio.Protocol):
                 pass
 
     def _take(self, arrival: Arrival) -> None:
-        """A sender that is gone by now gets no answer, and the target has not taken it: as one that rolls back where it cannot answer."""
+        """A sender that has disconnected gets no answer, and the target has not accepted the request, like one that rolls back if it cannot
+        answer."""
         if self._is_gone():
             self._targets.fails(arrival.target, arrival.version)
             return
@@ -168,7 +172,8 @@ class _Connection(asyncio.Protocol):
         self._answer(200)
 
     def _is_gone(self) -> bool:
-        """Whether the sender has hung up, also where nobody has told this connection yet: on a busy machine a request may be read after its sender gave it up."""
+        """True if the sender has disconnected, even if this connection was not told yet: on a busy machine a request may be read after its
+        sender gave up."""
         if self._transport.is_closing():
             return True
         try:

@@ -1,4 +1,4 @@
-"""What a trial says in the end: one JSON object, or the same in words."""
+"""The report of a trial: one JSON object, or the same in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heliograph.verify.ledger import LedgerCounts
 
 @dataclass(slots=True)
 class VerifyReport:
-    """What `verify` says. in_flight_at_kills: lanes in the dead or stopped workers' files, all kills together."""
+    """The results. in_flight_at_kills: lanes in the journals of killed or suspended workers, summed over all kills."""
 
     counts: LedgerCounts = field(default_factory=LedgerCounts)
     targets: int = 0
@@ -22,19 +22,19 @@ class VerifyReport:
     database: str = "sqlite"
     strikes: dict[str, int] = field(default_factory=dict)
     slots: dict[str, float] = field(default_factory=dict)
-    """Seconds until each worker had its share of the slots, by how many there were and became."""
+    """Seconds until each worker had its share of the slots, by the number of workers before and after."""
     answers: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
-    """What went wrong besides the counts, a sentence each."""
+    """Faults besides the counts, one sentence each."""
 
     @property
     def ok(self) -> bool:
-        """D1, D2: nothing lost, nothing out of order, and only what was in flight at a kill came again."""
+        """True if (D1, D2) nothing was lost or out of order, and only what was in flight at a kill was repeated."""
         counts = self.counts
         return not (counts.lost or counts.reordered or counts.renamed or self.faults or counts.duplicated > self.in_flight_at_kills)
 
     def to_json(self) -> dict[str, Any]:
-        """The one object of `--json`."""
+        """The object of `--json`."""
         counts = self.counts
         return {
             "ok": self.ok,
@@ -59,7 +59,7 @@ class VerifyReport:
         }
 
     def verdict(self) -> str:
-        """The same in words."""
+        """The results in words."""
         c = self.counts
         lines = [
             f"{self.kills} kills in {self.seconds:.0f} s on {self.database}",

@@ -1,4 +1,4 @@
-"""Workers come and go under load: each has its share of the 64 slots soon (docs/design/queue.md, section 3)."""
+"""Workers start and stop under load: each soon has its share of the 64 slots (docs/design/queue.md, section 3)."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from heliograph.stage.processes import ServiceProcess, wait_until
 from heliograph.store.database import Database
 
 WITHIN: Final = 10.0
-"""Seconds within which the shares are as they should be."""
+"""Seconds within which the shares must be right."""
 LONGEST: Final = 60.0
 
 
 def shares(db: Database) -> list[int]:
-    """How many slots each living owner has, most first."""
+    """The number of slots of each live owner, largest first."""
     rows = db.all("SELECT count(*) FROM slot WHERE owner IS NOT NULL AND until > :now GROUP BY owner", {"now": db.now()})
     return sorted((int(count) for (count,) in rows), reverse=True)
 
 
 def is_shared_by(found: Sequence[int], workers: int) -> bool:
-    """Whether all slots are owned, by so many workers, none with more than its share."""
+    """True if all slots are owned, by this many workers, none with more than its share."""
     return len(found) == workers and sum(found) == SLOTS and max(found) <= math.ceil(SLOTS / workers)
 
 
 def up_and_down(db: Database, first: ServiceProcess, more: Sequence[ServiceProcess]) -> dict[str, float]:
-    """Starts more workers beside the first one, and asks them to stop again: seconds, by step, until the shares are right.
+    """Starts more workers beside the first one and stops them again. Returns the seconds, by step, until the shares are right.
 
-    Counted from when the last of them has started, and from when it has ended. db: a connection that nobody else uses.
+    Measured from when the last of them has started or ended. db: a connection that nothing else uses.
     """
     all_ = 1 + len(more)
     steps = {"1": _until_shared(db, 1)}

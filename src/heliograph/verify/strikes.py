@@ -1,4 +1,4 @@
-"""Killing and stopping what runs, at random instants, as crashes, service managers and power cuts do."""
+"""Kills and suspends processes at random instants, as crashes, service managers and power cuts do."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from heliograph.stage.processes import ServiceProcess, is_alive, wait_until
 from heliograph.verify.ledger import Ledger
 
 DELIVERIES_BETWEEN: Final = 25
-"""Versions that are delivered after a strike before the next one: mostly it meets a system at work, now and then one that is just starting."""
+"""Versions to deliver after a strike before the next one: most strikes hit a system at work, a few one that is just starting."""
 AT_ONCE: Final = 0.15
 """Share of strikes that do not wait for that."""
 STANDSTILL: Final = 90.0
-"""Seconds without any after which nothing is expected any more."""
+"""Seconds without a delivery after which none is expected any more."""
 
 
 class Standstill(HeliographError):
@@ -32,7 +32,7 @@ class Standstill(HeliographError):
 
 
 class Way(StrEnum):
-    """What is done to a process."""
+    """What a strike does to a process."""
 
     KILL = "killed"
     STOP = "stopped"
@@ -42,7 +42,7 @@ class Way(StrEnum):
 
 @dataclass(slots=True)
 class Manager:
-    """A service manager: starts what has ended again, after a moment. Its thread is one of the trial's own."""
+    """A service manager: restarts ended processes after a moment. Its thread belongs to the trial."""
 
     parts: list[ServiceProcess]
     random: random.Random
@@ -52,26 +52,26 @@ class Manager:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Starts everything, and keeps it running from now on."""
+        """Starts all processes and keeps them running from now on."""
         for part in self.parts:
             part.start()
         self._thread = threading.Thread(target=self._watch, name="service manager", daemon=True)
         self._thread.start()
 
     def keep(self, part: ServiceProcess) -> None:
-        """Starts one more, and keeps it running too."""
+        """Starts one more process and keeps it running too."""
         with self._hold:
             part.start()
             self.parts.append(part)
 
     def stop(self) -> None:
-        """Leaves everything as it is."""
+        """Stops managing; leaves the processes as they are."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
 
     def holding(self) -> threading.Lock:
-        """While it is held, nothing is started again."""
+        """A lock; while it is held, nothing is restarted."""
         return self._hold
 
     def _watch(self) -> None:
@@ -89,7 +89,7 @@ class Manager:
 
 @dataclass(slots=True)
 class Striker:
-    """past_lease: seconds for which a process is stopped, longer than a lease."""
+    """past_lease: seconds for which a process is suspended; longer than a lease."""
 
     manager: Manager
     ledger: Ledger
@@ -100,10 +100,10 @@ class Striker:
     strikes: Counter[str] = field(default_factory=Counter)
 
     def strike(self, count: int) -> None:
-        """So many strikes, each at an instant of its own. Raises Standstill."""
+        """Strikes `count` times at random instants. Raises Standstill."""
         for _ in range(count):
             self._wait()
-            while not self._strike():  # what was chosen has just ended: another one
+            while not self._strike():  # the chosen process has just ended: choose another one
                 time.sleep(0.1)
 
     def _wait(self) -> None:
@@ -139,7 +139,7 @@ class Striker:
         return part.command, self.random.choice((Way.KILL, Way.POWER, Way.ORPHANS))
 
     def _kill(self, part: ServiceProcess, name: str, pids: dict[str, int], way: Way) -> None:
-        """The file of lanes in flight is read while its worker is dead and its supervisor cannot start another one."""
+        """Kills the process. Reads the in-flight journal while the worker is dead and its supervisor cannot restart it."""
         with self.manager.holding():
             if name == part.command:
                 part.running.kill()
@@ -156,7 +156,8 @@ class Striker:
                 _signal(pids[part.command], signal.SIGCONT)
 
     def _kill_orphans(self, part: ServiceProcess, orphans: Sequence[int]) -> None:
-        """Children end by themselves when their supervisor is gone; these are killed on the way, when the next supervisor may be at work already."""
+        """Children end by themselves when their supervisor is gone; these are killed while they do so, when the next supervisor may already
+        be running."""
         time.sleep(self.random.uniform(0.0, 1.5))
         for pid in orphans:
             _signal(pid, signal.SIGSTOP)

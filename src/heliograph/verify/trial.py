@@ -1,4 +1,4 @@
-"""One trial from its set-up to its counts. Imported after Django's set-up."""
+"""One trial, from its set-up to its counts. Imported only after Django is set up."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from heliograph.verify.strikes import STANDSTILL, Manager, Standstill, Striker
 from heliograph.wiring import open_database
 
 TARGETS: Final = {"steady-record": True, "failing-record": True, "steady-message": False, "failing-message": False}
-"""Name, and whether a request updates a record there (D2)."""
+"""Names, and whether a request updates a record there (D2)."""
 APART: Final = 16
-"""Unused connections between two targets: of the 64 slots each worker's share has some of the targets."""
+"""Unused connections between two targets, so that each worker's share of the 64 slots has some of the targets."""
 COMING_AND_GOING: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many of each. slots: whether workers come and go first; webs and workers are those of PostgreSQL."""
+    """How many of each. slots: whether workers start and stop first; webs and workers: those on PostgreSQL."""
 
     kills: int
     webs: int
@@ -42,7 +42,7 @@ class Size:
 
 
 def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[str], None]) -> VerifyReport:
-    """Set-up, load, strikes, drain, counts. past_lease: seconds for which a process is stopped. say: told how it goes."""
+    """Set-up, load, strikes, drain, counts. past_lease: seconds for which a process is suspended. say: called with the progress."""
     began = time.monotonic()
     chances = [random.Random(seed * 10 + n) for n in range(3)]  # noqa: S311 -- a trial, not a secret
     ledger = Ledger(TARGETS)
@@ -96,7 +96,7 @@ def _documents(event: str) -> Callable[[LedgerVersion], dict[str, Any]]:
 
 
 def _parts(made: Ground, size: Size) -> tuple[list[ServiceProcess], list[ServiceProcess]]:
-    """What is kept running from the start, and further workers."""
+    """The processes kept running from the start, and further workers."""
     if made.on_sqlite:
         return [ServiceProcess(made, "serve")], []
     workers = [ServiceProcess(made, "worker", f"worker-{n + 1}") for n in range(max(size.workers, COMING_AND_GOING))]
@@ -116,7 +116,7 @@ def _so_far(ledger: Ledger, striker: Striker) -> str:
 
 
 def _drain(ledger: Ledger, report: VerifyReport) -> None:
-    """Until nothing is left to send: every lane idle. That ends the waiting, and counts for nothing."""
+    """Waits until nothing is left to send: every lane is idle. This only ends the wait; nothing is counted by it."""
     with closing(open_database(Options.load(), read_only=True)) as db:
         seen, since = -1, time.monotonic()
         while busy := unsettled(db):

@@ -1,1 +1,1 @@
-"""What all pages stand on: base templates, components, static files, and the small helpers of views."""
+"""What all pages share: base templates, components, static files, and small helpers for views."""

@@ -5,7 +5,7 @@ from django.urls import register_converter
 
 
 class WebConfig(AppConfig):
-    """Templates, static files, template tags, and the one way in which a text stands in an address. No models."""
+    """Templates, static files, template tags, and the URL converter for texts. No models."""
 
     name = "heliograph.web"
     label = "web"

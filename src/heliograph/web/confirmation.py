@@ -1,4 +1,4 @@
-"""A question as a page: what would happen, before it is done (confirmation.html)."""
+"""A page that asks before something is done, and says what would happen (confirmation.html)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from heliograph.domain.flow.sentence import SentencePart
 from heliograph.web.fields import FormField, Pair
 
 SHOWN = 12
-"""Items of one list; the rest is counted."""
+"""Items shown per list; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedThing:
-    """One thing, with a link to its place."""
+    """A thing with a link to its page."""
 
     text: str
     href: str = ""
@@ -28,7 +28,7 @@ class LinkedThing:
 
 @dataclass(frozen=True, slots=True)
 class FlowThen:
-    """A flow as it would read."""
+    """A flow's sentence after the change."""
 
     name: str
     sentence: Sequence[SentencePart]
@@ -48,7 +48,7 @@ class Breaks:
 
 
 def shortened(items: Sequence[LinkedThing]) -> list[LinkedThing]:
-    """The first ones, and how many more there are."""
+    """The first items, and how many more there are."""
     more = len(items) - SHOWN
     return [*items[:SHOWN], LinkedThing(_("and %(n)s more") % {"n": f"{more:,}"})] if more > 0 else list(items)
 

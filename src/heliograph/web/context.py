@@ -1,4 +1,4 @@
-"""What every template finds beside what its view gives."""
+"""The template context of every page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THEMES = ("light", "dark")
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """theme: "" follows the system, a cookie may settle it. toasts: read, and so spent, only by a page that shows them."""
+    """theme: "" follows the system; a cookie can set it. toasts: only a page that shows them reads, and so consumes, them."""
     theme = request.COOKIES.get("theme", "")
     return {
         "theme": theme if theme in THEMES else "",

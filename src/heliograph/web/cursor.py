@@ -1,7 +1,7 @@
-"""Long lists by keyset pages: "Older" begins after the last row that was seen, however many rows came in above it.
+"""Long lists by keyset pages: "Older" begins after the last row that was seen, however many rows were added above it.
 
-A cursor is the sort key of one row and a direction, written so that nobody is tempted to count on it. It is not secret and not signed:
-it only says where to begin in what the person may see anyway. What cannot be read is refused.
+A cursor is the sort key of a row and a direction, in an opaque spelling. It is neither secret nor signed: it only says where to begin in
+what the person may see anyway. An unreadable one is refused.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from django.http import Http404, HttpRequest
 from heliograph.domain.errors import HeliographError
 
 ROWS = 25
-"""Rows of a page."""
+"""Rows per page."""
 
 type Key = tuple[int | str, ...]
-"""What a list is sorted by, the last part unique: (1791980768000000, 4711)."""
+"""What a list is sorted by; the last part is unique: (1791980768000000, 4711)."""
 
 
 class CursorError(HeliographError):
@@ -31,7 +31,7 @@ class CursorError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Begin beside the row with this key: after it (older), or, going back, before it (newer)."""
+    """A position beside the row with this key: after it (older), or, going back, before it (newer)."""
 
     key: Key
     back: bool = False
@@ -42,7 +42,7 @@ class Cursor:
 
     @classmethod
     def read(cls, text: str, *, parts: tuple[type[int | str], ...]) -> Self | None:
-        """The cursor of an address; None for "". parts: the types of its key. Raises CursorError."""
+        """Parses the cursor of a URL; None for "". parts: the types of its key. Raises CursorError."""
         if not text:
             return None
         try:
@@ -60,7 +60,7 @@ class Cursor:
 
 
 def _out_of_range(part: int | str) -> bool:
-    """Refused before the database would: integers over 64 bits, NUL, lone surrogates."""
+    """True for what the database would refuse: integers over 64 bits, NUL, lone surrogates."""
     if isinstance(part, int):
         return not -(2**63) <= part < 2**63
     return "\0" in part or any("\ud800" <= letter <= "\udfff" for letter in part)
@@ -68,7 +68,7 @@ def _out_of_range(part: int | str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ListPage[Row]:
-    """One page of a list. newer, older: cursors of the pages beside it, "" at the ends."""
+    """One page of a list. newer, older: cursors of the neighbouring pages, "" at the ends."""
 
     rows: Sequence[Row]
     newer: str = ""
@@ -78,9 +78,9 @@ class ListPage[Row]:
 def pages[Row](
     fetch: Callable[[Cursor | None, int], Sequence[Row]], key: Callable[[Row], Key], cursor: Cursor | None, *, size: int = ROWS
 ) -> ListPage[Row]:
-    """One page by `fetch(cursor, limit)`, which gives rows from the cursor on in its direction: for `back` the nearest first.
+    """One page by `fetch(cursor, limit)`, which returns rows from the cursor on in its direction; for `back` the nearest first.
 
-    One row more than a page is fetched, to know whether there is another page.
+    One extra row is fetched, to know whether there is another page.
     """
     found = list(fetch(cursor, size + 1))
     more, found = len(found) > size, found[:size]
@@ -94,7 +94,7 @@ def pages[Row](
 
 
 def keyset[M: Model](queryset: QuerySet[M], first: str, last: str, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[M]:
-    """A page of a queryset, descending by two fields (`first`, and `last`, which is unique), as an index on both can walk it."""
+    """A page of a queryset, descending by two fields (`first`, and `last`, which is unique); an index on both supports it."""
 
     def fetch(at: Cursor | None, limit: int) -> Sequence[M]:
         rows, sign = queryset, "" if at and at.back else "-"
@@ -113,7 +113,7 @@ def keyset[M: Model](queryset: QuerySet[M], first: str, last: str, cursor: Curso
 
 
 def asked(request: HttpRequest, parts: tuple[type[int | str], ...], name: str = "at") -> Cursor | None:
-    """The cursor in a page's address. What is none is a page that does not exist."""
+    """The cursor in a page's URL. Raises Http404 for an invalid one."""
     try:
         return Cursor.read(request.GET.get(name, ""), parts=parts)
     except CursorError as error:
@@ -121,7 +121,7 @@ def asked(request: HttpRequest, parts: tuple[type[int | str], ...], name: str = 
 
 
 def address(request: HttpRequest, **changed: Any) -> str:
-    """This page's address with some of its query changed; None takes one out. Moving to another filter forgets the page."""
+    """This page's URL with parts of its query changed; None removes a part. A changed filter drops the cursor."""
     query = request.GET.copy()
     for name, value in changed.items():
         if value in (None, ""):

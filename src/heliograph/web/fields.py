@@ -1,4 +1,4 @@
-"""What a view hands to `components/fields.html`: complete, so that a template never meets a missing name."""
+"""The context of `components/fields.html`, complete, so that the template never meets a missing name."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Literal
 from django.utils.functional import Promise
 
 type AnyText = str | Promise
-"""A text of a page: plain, or translated when it is shown."""
+"""A text on a page: plain, or translated when it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One option of a select, a row of filters or a list of boxes. `on` is read by boxes; a select goes by its field's value."""
+    """One option of a select, a filter row or a list of boxes. `on` is for boxes; a select uses its field's value."""
 
     value: str
     label: AnyText
@@ -24,7 +24,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormField:
-    """One field of a form; `id` is also the name that it is posted under.
+    """One field of a form; `id` is also its name in the post.
 
     error: why it was refused (red). todo: what may be saved without and is missing all the same (amber). follows: script puts another todo there
     where an answer of the server to a change of the form has one.
@@ -54,7 +54,7 @@ class FormField:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two fields beside each other."""
+    """Two fields side by side."""
 
     fields: tuple[FormField, FormField]
     kind: Literal["pair"] = field(default="pair", init=False)

@@ -1,7 +1,8 @@
-"""Forms of pages: Django's forms, drawn by components/fields.html (docs/design/pages.md).
+"""Forms of pages: Django's forms, rendered by components/fields.html (docs/design/pages.md).
 
-A form reads a post, bounds every text and says what of it is no text, number or option at all. Whether the values make sense is the services'
-business, for pages, REST and commands alike: their `Invalid` becomes errors of the form by `Form.refuse`. A refused form shows what was typed.
+A form reads a post, bounds every text, and refuses values that are not a text, a number or an option at all. Whether values make sense is
+decided by the services, for pages and commands alike; `Form.refuse` turns their `Invalid` into form errors. A refused form shows what was
+typed.
 
     class TagForm(Form):
         name = TextLine(gettext_lazy("Name"), required=True)
@@ -26,19 +27,19 @@ from django.utils.translation import ngettext
 from heliograph.web.fields import AnyText, Choice, FormField, Pair
 
 LONGEST_LINE = 1_000
-"""Characters of one line, where a field has no bound of its own."""
+"""Characters of one line, unless the field has its own limit."""
 LONGEST_TEXT = 100_000
-"""Characters of several lines, where a field has no bound of its own."""
+"""Characters of a multi-line text, unless the field has its own limit."""
 MOST_CHOSEN = 5_000
-"""Boxes of one list that a form takes."""
+"""Most checked boxes of one list that a form accepts."""
 
 type WidgetKind = Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"]
-"""What components/fields.html draws."""
+"""The kinds of controls that components/fields.html renders."""
 type OptionSource = Sequence[Choice] | Callable[[], Sequence[Choice]]
 
 
 class Refusal(Protocol):
-    """What a service refuses a form with: sentences by field, "" for the whole (setup.errors.Invalid)."""
+    """A service's refusal of a form: sentences by field, "" for the whole form (setup.errors.Invalid)."""
 
     @property
     def fields(self) -> Mapping[str, Sequence[str]]:
@@ -46,9 +47,9 @@ class Refusal(Protocol):
 
 
 class _Shown(forms.Field):
-    """A field of a page. words: what components/field.html shows of it beside label, value and error.
+    """A field of a page. words: what components/field.html shows besides label, value and error.
 
-    Django never demands a value: what must not be empty is refused by the service, in one sentence for every way in. `required` is for browsers.
+    Django never requires a value: the service refuses an empty one, in one sentence for every interface. `required` is for browsers.
     """
 
     kind: ClassVar[WidgetKind]
@@ -60,21 +61,21 @@ class _Shown(forms.Field):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         found = super().__deepcopy__(memo)
-        found.words = dict(self.words)  # what one page says of its field is said there alone
+        found.words = dict(self.words)  # what a page says about its field applies only there
         return found
 
     def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        """As the template draws it, with the value that is stored or was typed."""
+        """The field as the template renders it, with the stored or the typed value."""
         words = {"required": self.browser_requires, **self.words}
         return FormField(kind=self.kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors), **words)
 
     def value_shown(self, value: Any) -> str | Sequence[str]:
-        """The value's text."""
+        """The value as text."""
         return "" if value is None else str(value)
 
 
 class TextLine(_Shown, forms.CharField):
-    """A line of text, without spaces at its ends. words: help, todo, placeholder, optional, autocomplete, inputmode, type, extra."""
+    """A line of text, stripped. words: help, todo, placeholder, optional, autocomplete, inputmode, type, extra."""
 
     kind: ClassVar[WidgetKind] = "text"
 
@@ -86,13 +87,13 @@ class TextLine(_Shown, forms.CharField):
 
 
 class Hidden(TextLine):
-    """A button, or a value that the page itself posts: it is not drawn, and one that no page posts is ""."""
+    """A button, or a value that the page posts itself: it is not rendered, and "" if it is not posted."""
 
     def __init__(self, *, longest: int = LONGEST_TEXT, **words: Any) -> None:
         super().__init__(longest=longest, **words)
 
     def clean(self, value: Any) -> str:
-        """The text."""
+        """The text as posted; "" if it is not acceptable."""
         try:
             return str(super().clean(value))
         except forms.ValidationError:
@@ -100,7 +101,7 @@ class Hidden(TextLine):
 
 
 class TextLines(TextLine):
-    """Several lines of text; line breaks are one character, as they are stored."""
+    """Several lines of text; line breaks are one character, as stored."""
 
     kind: ClassVar[WidgetKind] = "textarea"
 
@@ -108,18 +109,18 @@ class TextLines(TextLine):
         super().__init__(label, longest=longest, **words)
 
     def to_python(self, value: Any) -> Any:
-        """With line breaks as one character: browsers send them as two."""
+        """Turns line breaks, which browsers send as two characters, into one."""
         return str(super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
 
 
 class UrlLine(TextLine):
-    """A URL whose path and query may hold source fields (C2). words: also groups, the fields by their groups."""
+    """A URL whose path and query may contain source fields (C2). words: also groups, the fields by group."""
 
     kind: ClassVar[WidgetKind] = "url"
 
 
 class SecretLine(TextLine):
-    """A secret: what was typed is read, and never written into a page again."""
+    """A secret: what was typed is read, but never written into a page again."""
 
     kind: ClassVar[WidgetKind] = "password"
 
@@ -131,9 +132,9 @@ class SecretLine(TextLine):
 
 
 class Select(_Shown):
-    """One of some options; a value that is none of them is "". words: placeholder is the option of no value.
+    """One of several options; "" for any other value. words: placeholder is the option without a value.
 
-    any_value: one that is none of them stays, for the service to refuse it.
+    any_value: keeps any other value, for the service to refuse.
     """
 
     kind: ClassVar[WidgetKind] = "select"
@@ -153,7 +154,7 @@ class Select(_Shown):
 
     @property
     def found(self) -> Sequence[Choice]:
-        """The options as they are now: what the page said of them (`Form.say`), or the field's own."""
+        """The current options: those that the page set by `Form.say`, or the field's own."""
         options: OptionSource = self.words.get("options", self.options)
         return options() if callable(options) else options
 
@@ -167,7 +168,7 @@ class Select(_Shown):
 
 
 class Radios(Select):
-    """One of some options, all of them in sight."""
+    """One of several options, all visible."""
 
     kind: ClassVar[WidgetKind] = "checks"
 
@@ -178,7 +179,7 @@ class Radios(Select):
 
 
 class Choices(Select):
-    """Any of some options; those that are none of them are left out."""
+    """Any number of options; other values are dropped."""
 
     kind: ClassVar[WidgetKind] = "checks"
     widget = forms.MultipleHiddenInput
@@ -194,7 +195,7 @@ class Choices(Select):
 
 
 class Ticks(_Shown):
-    """Values that are ticked in a list whose rows the page draws itself."""
+    """Values checked in a list whose rows the page renders itself."""
 
     kind: ClassVar[WidgetKind] = "checks"
     widget = forms.MultipleHiddenInput
@@ -204,7 +205,7 @@ class Ticks(_Shown):
 
 
 class Box(_Shown, forms.BooleanField):
-    """One box, ticked or not. sub: what it means, below its words."""
+    """A single checkbox. sub: an explanation below its label."""
 
     kind: ClassVar[WidgetKind] = "checks"
     widget = forms.CheckboxInput
@@ -218,7 +219,7 @@ class Box(_Shown, forms.BooleanField):
 
 
 class Chips(TextLine):
-    """Words that are separated by semicolons, as static/heliograph/ui.js makes chips of them. words: also options, glue."""
+    """Words separated by semicolons, which static/heliograph/ui.js turns into chips. words: also options, glue."""
 
     kind: ClassVar[WidgetKind] = "chips"
 
@@ -230,7 +231,7 @@ class Chips(TextLine):
 
 
 class Form(forms.Form):
-    """The form of a page. `pairs` names fields that stand beside each other, in the place of the first."""
+    """The form of a page. `pairs` names fields shown side by side, in place of the first."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = ()
 
@@ -238,22 +239,22 @@ class Form(forms.Form):
         super().__init__(*args, **{"auto_id": "%s", **given})
 
     def say(self, name: str, **words: Any) -> None:
-        """Says something about a field on this page only: help, placeholder, options ..."""
+        """Sets words of a field for this page only: help, placeholder, options ..."""
         self.field(name).words |= words
 
     def field(self, name: str) -> _Shown:
-        """A field, as one that can be drawn."""
+        """A field that can be rendered."""
         field = self.fields[name]
         assert isinstance(field, _Shown), name
         return field
 
     def drawn(self, name: str) -> FormField:
-        """One field."""
+        """One field, ready for the template."""
         field, bound = self.field(name), self[name]
         return field.drawn(self.add_prefix(name), bound.value(), [str(error) for error in bound.errors])
 
     def shown(self, *names: str) -> list[FormField | Pair]:
-        """These fields, by default all that are drawn, for components/fields.html."""
+        """These fields, by default all visible ones, for components/fields.html."""
         wanted = names or tuple(name for name, field in self.fields.items() if not isinstance(field, Hidden))
         second = {two: one for one, two in self.pairs if one in wanted and two in wanted}
         first = {one: two for two, one in second.items()}
@@ -265,12 +266,12 @@ class Form(forms.Form):
 
     @property
     def posted(self) -> dict[str, Any]:
-        """What was posted, as its fields read it, without those that are refused; nothing where nothing was posted."""
-        self.is_valid()  # reads it
+        """The posted values as the fields read them, without refused ones; empty if nothing was posted."""
+        self.is_valid()  # runs the validation
         return self.cleaned_data if self.is_bound else {}
 
     def refuse(self, error: Refusal, *, names: Mapping[str, str] | None = None) -> None:
-        """Takes a service's sentences as errors. names: the form's field by the service's, where they differ ("" is the whole)."""
+        """Adds a service's sentences as errors. names: the form's field by the service's, where they differ ("" is the whole form)."""
         for name, sentences in error.fields.items():
             field = (names or {}).get(name, name)
             for sentence in sentences:
@@ -278,23 +279,23 @@ class Form(forms.Form):
 
     @property
     def refused(self) -> bool:
-        """Whether it was posted and is not in order."""
+        """True if it was posted and has errors."""
         return self.is_bound and bool(self.errors)
 
     @property
     def status(self) -> int:
-        """Of the page that shows it."""
+        """The HTTP status of the page that shows it."""
         return 422 if self.refused else 200
 
     def told(self) -> dict[str, Any] | None:
-        """The callout above a form that was refused (components/callout.html); None for any other."""
+        """The callout above a refused form (components/callout.html); None for any other."""
         if not self.refused:
             return None
         return not_saved([str(said) for said in self.non_field_errors()])
 
 
 class RowForm(Form):
-    """One row of many in a form: its fields are posted as name-row (tags-7), not row-name."""
+    """One of many rows in a form: its fields are posted as name-row (tags-7), not row-name."""
 
     def add_prefix(self, field_name: str) -> str:
         return f"{field_name}-{self.prefix}" if self.prefix else field_name
@@ -308,10 +309,10 @@ def rows_of[Row: RowForm](
     marked: str = "",
     **given: Any,
 ) -> dict[Any, Row]:
-    """A form for each row, by the row's id; bound where something was posted.
+    """A form for each row, by the row's id; bound if something was posted.
 
-    rows: their ids, or what each shows at first by its id. marked: a field that every posted row has; a row without it is not bound.
-    given: for each of them.
+    rows: their ids, or each row's initial values by id. marked: a field that every posted row has; a row without it is not bound. given:
+    keyword arguments for each form.
     """
     initial = rows if isinstance(rows, Mapping) else {}
     found = {}
@@ -322,7 +323,7 @@ def rows_of[Row: RowForm](
 
 
 def posted(request: HttpRequest) -> QueryDict | None:
-    """What a form is made of: what was posted, None for a page that is only looked at."""
+    """The data for a form: what was posted, or None for a GET."""
     return request.POST if request.method == "POST" else None
 
 
@@ -331,7 +332,7 @@ class _Pressed(Form):
 
 
 def pressed(request: HttpRequest) -> str:
-    """The value of the button that was pressed, or of the form that was posted, where a page has several; they are called `do`."""
+    """The value of the pressed button, or of the posted form, on a page with several; they are named `do`."""
     form = _Pressed(posted(request))
     return str(form.cleaned_data["do"]) if form.is_valid() else ""
 
@@ -345,7 +346,7 @@ def member_of[E: Enum, D](kind: type[E], text: str | None, otherwise: D) -> E | 
 
 
 def not_saved(items: Sequence[str] = ()) -> dict[str, Any]:
-    """The callout above what was refused. items: what belongs to no field."""
+    """The callout above a refused form. items: sentences that belong to no field."""
     return {"tone": "failed", "title": _("Not saved"), "text": _("What you wrote is still here."), "items": list(items)}
 
 

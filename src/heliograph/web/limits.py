@@ -1,6 +1,7 @@
-"""What a request to the pages' port may take: bytes by its address, and time to arrive. (waitress has one size for all, and closes a connection only once nothing has come for two minutes.)
+"""Limits of requests to the pages' port: bytes by path, and time to arrive. (waitress has one size for all, and closes a connection only
+after two minutes of silence.)
 
-A TLS proxy in front buffers requests anyway; this holds where somebody gets past it, or there is none.
+A TLS proxy in front buffers requests anyway; these limits apply if someone gets past it, or if there is none.
 """
 
 from __future__ import annotations
@@ -24,19 +25,20 @@ log = structlog.get_logger(__name__)
 
 LARGEST_FORM: Final = 4 * 1024 * 1024
 LARGEST_FILE: Final = 100 * 1024 * 1024
-"""Bytes of a body; waitress keeps what is over 512 KB on disk while it arrives."""
+"""Bytes of a body; waitress stores more than 512 KB on disk while it arrives."""
 LARGEST_UNASKED: Final = 64 * 1024
-"""A document that is not larger is read before its token is looked at."""
+"""A document up to this size is read before its token is checked."""
 FILES: Final = "/import/"
 DOCUMENTS: Final = "/ingest/"
 LARGEST: Final = ((FILES, LARGEST_FILE), (DOCUMENTS, 33 * 1024 * 1024))
-"""By how an address begins: files that are imported, and documents, whose own limits stand in `engine.ingest`."""
+"""By path prefix: imported files, and documents, whose own limits are in `engine.ingest`."""
 HEAD_WITHIN: Final = 10.0
 BODY_WITHIN: Final = 30.0
-"""Seconds from the connection or a request's first byte to the end of its head; and to the end of its body, beside a second for each SLOWEST bytes."""
+"""Seconds from the connection or a request's first byte to the end of its head; and from there to the end of its body, plus a second per
+SLOWEST bytes."""
 SLOWEST: Final = 64 * 1024
 EVERY: Final = 1.0
-"""Seconds between two looks at what is too slow."""
+"""Seconds between two checks for slow requests."""
 
 
 class TooSlow(BadRequest):  # type: ignore[misc]
@@ -47,14 +49,14 @@ class TooSlow(BadRequest):  # type: ignore[misc]
 
 
 class UnknownSender(BadRequest):  # type: ignore[misc]
-    """403 (RFC 9110 §15.5.4), before a file has arrived."""
+    """403 (RFC 9110 §15.5.4), before a file is received."""
 
     code = 403
     reason = "Forbidden"
 
 
 class Answer(Protocol):
-    """The whole of an answer."""
+    """A complete response."""
 
     @property
     def status(self) -> int: ...
@@ -67,11 +69,12 @@ class Answer(Protocol):
 
 
 type Admits = Callable[[str, str, Mapping[str, str]], Answer | Future[Any] | None]
-"""Whether a document is to be read, by its method, its path and its headers (as waitress names them); the answer where it is not, or what will be one of the two. Never waits."""
+"""Whether to read a document, by its method, path and headers (as waitress names them): None to read it, the response that refuses it, or a
+future of either. Never blocks."""
 
 
 class RefusalAnswer(BadRequest):  # type: ignore[misc]
-    """An answer in the place of the page's; waitress closes the connection behind it."""
+    """A response in place of the page's; waitress closes the connection after it."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -82,12 +85,12 @@ class RefusalAnswer(BadRequest):  # type: ignore[misc]
 
 
 def largest(path: str) -> int:
-    """Bytes that a request's body may have."""
+    """The most bytes that a request's body may have."""
     return next((size for begins, size in LARGEST if path.startswith(begins)), LARGEST_FORM)
 
 
 class ChunkedBody:
-    """What waitress asks of a body that is chunked, by our own strict reading."""
+    """A chunked body with the interface that waitress expects, parsed by our own strict rules."""
 
     def __init__(self, buffer: Any) -> None:
         self._buffer, self._chunks = buffer, Chunks()
@@ -98,7 +101,7 @@ class ChunkedBody:
         return self._chunks.done
 
     def received(self, data: bytes) -> int:
-        """How many of these bytes were taken."""
+        """Consumes bytes and returns how many."""
         fed = self._chunks.feed(data)
         if isinstance(fed, RequestRefusal):
             self.error = RefusalAnswer(fed)
@@ -118,10 +121,10 @@ class ChunkedBody:
 
 
 class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
-    """Reads one request. began: by the monotonic clock; asked: whether its body is to be read, while that is not known.
+    """Parses one request. began: by the monotonic clock; asked: the pending decision whether to read its body.
 
-    What is larger than a form is read only from somebody who may send it: a file by its cookies (adj.sends_files), a document by its token
-    (adj.admits). What is small is read at once: its page says more.
+    A body larger than a form is read only from authorized senders: a file by its cookies (adj.sends_files), a document by its token
+    (adj.admits). A small one is always read: its page says more.
     """
 
     adj: Any
@@ -137,7 +140,7 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         self._continues = False
 
     def parse_header(self, header_plus: bytes) -> None:
-        """As waitress does; from then on its largest body is that of its address."""
+        """Like waitress; afterwards the size limit is that of the path."""
         super().parse_header(header_plus)
         if self.chunked:
             self.body_rcv = ChunkedBody(self.body_rcv.getbuf())
@@ -147,7 +150,7 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
             self.expect_continue = False  # it is refused before it is sent
 
     def received(self, data: bytes) -> int:
-        """As waitress does, behind our own reading of the head."""
+        """Like waitress, after our own parsing of the head."""
         return int(super().received(data)) if self.completed or self.headers_finished else self._receive_head(data)
 
     def _receive_head(self, data: bytes) -> int:
@@ -157,13 +160,13 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
             return len(data)
         consumed: int = super().received(data)
         if self.error is not None and not isinstance(self.error, RequestEntityTooLarge):
-            self.refuse(RefusalAnswer(MALFORMED))  # the parser behind us does not read it
+            self.refuse(RefusalAnswer(MALFORMED))  # waitress's parser cannot read it
         elif self.headers_finished and not self.empty:
             self._ask()
         return consumed
 
     def refuse(self, error: BadRequest) -> None:
-        """Answers this instead of the request, of which nothing more is read."""
+        """Answers with this instead of handling the request; no more of it is read."""
         self.version, self.headers_finished = "1.1", True
         self.error, self.completed, self.expect_continue, self.asked = error, True, False, None
 
@@ -173,13 +176,13 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         elif self._is_a_large_document():
             asked = self.adj.admits(self.command, self.path, self.headers)
             if isinstance(asked, Future):
-                self.asked, self.completed = asked, False  # also where it is too large: its sender is told so only if we know them
+                self.asked, self.completed = asked, False  # even if it is too large: only a known sender is told so
                 self._continues, self.expect_continue = self.expect_continue, False
             elif asked is not None:
                 self.refuse(RefusalAnswer(asked))
 
     def land(self) -> bool:
-        """Goes on once it is known whether the body is to be read; True where it is not, and the request is answered."""
+        """Continues once the decision about the body is known. True if the body is refused, and the request answered."""
         assert self.asked is not None
         answer, self.asked = self.asked.result(), None
         if answer is not None or self.error is not None:
@@ -195,7 +198,7 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         return bool(self.path.startswith(DOCUMENTS) and (self.chunked or self.content_length > LARGEST_UNASKED))
 
     def is_late(self, now: float) -> bool:
-        """Whether it should have arrived by now."""
+        """True if it should have arrived by now."""
         if not self.headers_finished:
             return now > self.began + HEAD_WITHIN
         size = self.adj.max_request_body_size if self.chunked else self.content_length
@@ -203,7 +206,7 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class RefusalTask(ErrorTask):  # type: ignore[misc]
-    """Answers what is refused; what is no request of ours has its line in the log."""
+    """Answers refused requests; malformed ones are logged."""
 
     def execute(self) -> None:
         refusal = getattr(self.request.error, "answer", None)
@@ -213,21 +216,21 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 
 
 class BoundedChannel(HTTPChannel):  # type: ignore[misc]
-    """A connection whose requests are bounded."""
+    """A connection with limited requests."""
 
     parser_class = BoundedParser
     error_task_class = RefusalTask
     request: BoundedParser | None
 
     def received(self, data: bytes) -> bool:
-        """As waitress does. Where a request waits for an answer of ours, that wakes the loop."""
+        """Like waitress. If a request waits for a decision of ours, that decision wakes the loop."""
         went_on = bool(super().received(data))
         if self.request is not None and self.request.asked is not None:
             self.request.asked.add_done_callback(lambda _: self.server.pull_trigger())
         return went_on
 
     def readable(self) -> bool:
-        """Asked at every turn of the loop. Nothing is read of a body of which we do not know yet whether we want it."""
+        """Called on every turn of the loop. A body is not read until it is decided whether it may be."""
         request = self.request
         if request is not None and request.asked is not None:
             if not request.asked.done():
@@ -255,7 +258,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             self.will_close = True
 
     def _answer(self, request: BoundedParser) -> None:
-        """Under the lock: its turn comes once what was asked before is answered."""
+        """Under the lock: answers after earlier requests have been answered."""
         self.request = None
         self.requests.append(request)
         if len(self.requests) == 1:
@@ -263,13 +266,13 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
 
 
 class SlowOnes:
-    """Looks for them now and then."""
+    """Looks for slow requests from time to time."""
 
     def __init__(self, server: Any) -> None:
         self._server, self._next = server, 0.0
 
     def end(self) -> None:
-        """Once in a while, of every turn of the server's loop."""
+        """Called on every turn of the server's loop; does something only now and then."""
         now = time.monotonic()
         if now >= self._next:
             self._next = now + EVERY

@@ -1,4 +1,4 @@
-"""How a view answers: a whole page, or the one part of it that htmx asked for."""
+"""The response of a view: a whole page, or only the part that htmx requested."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from django_htmx.middleware import HtmxDetails
 
 
 def asks_for_part(request: HttpRequest) -> bool:
-    """Whether htmx fetches a part of a page. A boosted link wants all of it, and so does a step back that htmx has not kept."""
+    """True if htmx fetches a part of a page. A boosted link needs the whole page, and so does going back to a page that htmx has not
+    cached."""
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
     return htmx is not None and bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
 def page(request: HttpRequest, template: str, /, *, part: str = "", status: int = 200, **context: Any) -> HttpResponse:
-    """The page of `template`, or its partial `part` where htmx asks for one: one context for both."""
+    """The page of `template`, or its partial `part` if htmx requests one: with the same context."""
     name = f"{template}#{part}" if part and asks_for_part(request) else template
     response = render(request, name, context, status=status)
     if part:
@@ -29,10 +30,11 @@ def page(request: HttpRequest, template: str, /, *, part: str = "", status: int 
 
 
 def live(request: HttpRequest, template: str, /, *, part: str, **context: Any) -> HttpResponse:
-    """A page with a list that fetches itself again every two seconds (components/live.html shows it; static/heliograph/ui.js paces it).
+    """A page with a list that refreshes itself every two seconds (components/live.html shows it; static/heliograph/ui.js paces it).
 
-    The list is the partial `part`. It is sent only if it differs from what the page shows: its tag is the list's own text, so the
-    partial must hold no form (a CSRF token is masked anew each time) and no "2 min ago". The page finds `live_part` and `live_etag`.
+    The list is the partial `part`. It is sent only if it differs from what the page shows. Its ETag is computed from the list's text, so
+    the partial must contain no form (a CSRF token is masked anew each time) and no "2 min ago". The template gets `live_part` and
+    `live_etag`.
     """
     text = render_to_string(f"{template}#{part}", context, request)
     etag = f'"{salted_hmac("heliograph.web.live", text, algorithm="sha256").hexdigest()[:32]}"'
@@ -44,7 +46,7 @@ def live(request: HttpRequest, template: str, /, *, part: str, **context: Any) -
         response = HttpResponse(text)
     if asks_for_part(request):
         response["ETag"] = etag
-    # Kept nowhere: a browser that answers from its own cache would show an old list on the way back.
+    # Not cached: a browser that answers from its cache would show an old list when going back.
     response["Cache-Control"] = "no-store"
     patch_vary_headers(response, ("HX-Request",))
     return response

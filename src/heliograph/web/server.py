@@ -1,6 +1,7 @@
-"""The pages' web server: waitress, with a fixed number of threads (docs/design/processes.md, section 2: under ASGI they would have no bound).
+"""The pages' web server: waitress, with a fixed number of threads (docs/design/processes.md, section 2: under ASGI their number would be
+unbounded).
 
-SIGTERM and SIGINT stop it: no new connection is taken, what is being answered is answered, and after `GRACE` seconds the rest is cut off.
+SIGTERM and SIGINT stop it: it accepts no new connections, finishes running requests, and after `GRACE` seconds cuts off the rest.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GRACE = 8.0
-"""Seconds for the requests in hand; the supervisor waits 10 before it kills."""
+"""Seconds for running requests to end; the supervisor kills after 10."""
 
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_BY", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
 
 
 class Forwarded:
-    """Who really asks: X-Forwarded-For and -Proto count only from trusted proxies, and nobody behind this sees them.
+    """Determines the client: X-Forwarded-For and -Proto count only from trusted proxies, and are removed for everything behind.
 
-    Of the addresses in X-Forwarded-For the last one that is no trusted proxy counts: whatever stands before it, the client may have written.
+    In X-Forwarded-For, the last address that is not a trusted proxy counts: anything before it may have been written by the client.
     """
 
     def __init__(self, application: WSGIApplication, trusted: Sequence[Network]) -> None:
@@ -68,7 +69,7 @@ class Forwarded:
 
 
 def _address(text: str) -> Address | None:
-    """The address of "192.0.2.1", "192.0.2.1:4711", "2001:db8::1" or "[2001:db8::1]:4711"; None if it is none."""
+    """The address of "192.0.2.1", "192.0.2.1:4711", "2001:db8::1" or "[2001:db8::1]:4711"; None if it is not valid."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -92,8 +93,8 @@ def pages_server(
     sends_files: Callable[[str], bool] = lambda _cookies: True,
     admits: Admits = lambda *_head: None,
 ) -> Any:
-    """Waitress, listening, with our bounds; see `serve_pages`. Raises OSError if the address is taken."""
-    # A queue as long as the threads are many is normal for a moment; waitress warns at the first waiting request.
+    """Waitress, already listening, with our limits; see `serve_pages`. Raises OSError if the address is taken."""
+    # A queue as long as the number of threads is normal for a moment; waitress warns about the first waiting request.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server: Any = create_server(
         Forwarded(application, trusted_proxies),
@@ -101,7 +102,7 @@ def pages_server(
         port=port,
         threads=threads,
         ident=None,
-        clear_untrusted_proxy_headers=False,  # Forwarded does it, and knows networks
+        clear_untrusted_proxy_headers=False,  # Forwarded does that, and supports networks
         max_request_body_size=LARGEST_FILE,
         connection_limit=500,
         asyncore_use_poll=True,
@@ -127,11 +128,11 @@ def serve_pages(
     sends_files: Callable[[str], bool] = lambda _cookies: True,
     admits: Admits = lambda *_head: None,
 ) -> None:
-    """Answer on host and port until SIGTERM or SIGINT; for the main thread. port 0: a free one.
+    """Serves on host and port until SIGTERM or SIGINT; for the main thread. port 0: any free port.
 
-    on_ready: called with the real address once connections are taken. application: Django's, unless given. hosts: what requests may call it.
-    sends_files: whether who has these cookies may send a file; admits: whether a large document is to be read; both are asked before it is,
-    on the thread that reads all requests. Raises OSError if the address is taken.
+    on_ready: called with the actual address once connections are accepted. application: Django's by default. hosts: the host names that
+    requests may use. sends_files: whether the sender with these cookies may send a file; admits: whether a large document is to be read;
+    both are called before reading, on the thread that reads all requests. Raises OSError if the address is taken.
     """
     server = pages_server(
         host,
@@ -169,7 +170,7 @@ def _turn(server: Any, timeout: float) -> None:
 
 
 def _finish(server: Any, deadline: float) -> None:
-    """Answer what was asked, close what is idle, and leave by the deadline (of the monotonic clock)."""
+    """Finishes running requests, closes idle connections, and returns by the deadline (of the monotonic clock)."""
     server.accepting = False
     server.del_channel()
     server.socket.close()

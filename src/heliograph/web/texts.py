@@ -1,7 +1,7 @@
-"""The texts of a request, checked in one place before any view reads them: of its address, its query and its form (A8).
+"""Checks the texts of a request in one place before any view reads them: those of its path, its query and its form (A8).
 
-A view finds texts that every database stores and every page shows: bounded, in UTF-8, without control characters. Line breaks and tabs are
-texts of several lines; what has to be one line says so where it is stored, and so does what is shorter than these bounds.
+Views then get texts that every database can store and every page can show: bounded, in UTF-8, without control characters. Line breaks and
+tabs are allowed, as in multi-line texts; single-line fields and tighter bounds are checked where they are stored.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ from django.views.defaults import page_not_found
 
 LAST_ID: Final = 2**63 - 1
 LONGEST_QUERY: Final = 4_000
-"""Characters of one text of a query. SQLite compares with no pattern of more than 50,000 bytes."""
+"""Characters of one text in a query. SQLite refuses LIKE patterns of more than 50,000 bytes."""
 LONGEST_TEXT: Final = 100_000
-"""Characters of one text of a form: as long as a line of a mapping, or a certificate with its chain."""
+"""Characters of one text in a form: enough for a line of a mapping, or a certificate with its chain."""
 LONGEST_OPENED: Final = 1_000_000
-"""Characters of the one text that a page sends back as it was: what a form showed (`opened`), for the largest registration that is recorded (I5)."""
+"""Characters of the one text that a page sends back unchanged: what a form showed (`opened`), for the largest registration that can be
+recorded (I5)."""
 LONGEST_NAME: Final = 200
 _NO_TEXT: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-"""Control characters without tab and line breaks, and halves of characters."""
+"""Control characters except tab and line breaks, and lone surrogates."""
 
 
 class TextRequest(WSGIRequest):
-    """Its query and form are UTF-8. Django decodes them by the codec that the sender names, any of Python's, as soon as the request is made: idna, hex and
-    unicode_escape raise there, where no middleware answers. Browsers name none."""
+    """A request whose query and form are UTF-8. Django decodes them by the codec that the sender names, any of Python's, as soon as the
+    request is created: idna, hex and unicode_escape raise there, where no middleware answers. Browsers name none."""
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
             self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
-        except ValueError:  # of a parameter that is encoded in a way of its own
+        except ValueError:  # of a parameter with its own encoding
             self.content_type, self.content_params = "", {}
 
 
@@ -47,13 +48,13 @@ class _Pages(WSGIHandler):
 
 
 def pages_application() -> WSGIHandler:
-    """Django's WSGI application, for requests of which every one is answered."""
+    """Django's WSGI application, for requests that always get an answer."""
     django.setup(set_prefix=False)
     return _Pages()
 
 
 class TextMiddleware:
-    """Refuses a request whose texts no page can mean. Stands before whatever reads the query or the form."""
+    """Refuses requests with texts that no page can mean. Comes before everything that reads the query or the form."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -66,9 +67,9 @@ class TextMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, kwargs: dict[str, Any]) -> HttpResponse | None:
-        """Silence means go on. What is exempt from CSRF tokens is no page, and reads its body itself."""
+        """None means continue. Views exempt from CSRF tokens are not pages, and read their bodies themselves."""
         if any(isinstance(value, int) and value > LAST_ID for value in kwargs.values()):
-            raise Http404  # no database has such an id, and SQLite would not even be asked for it
+            raise Http404  # no database has such an id, and SQLite raises for it
         try:
             found = [*flaws(request.GET, LONGEST_QUERY)]
             if not getattr(view, "csrf_exempt", False):
@@ -83,7 +84,7 @@ def _is_utf8(charset: str) -> bool:
 
 
 def flaws(given: QueryDict, longest: int) -> Iterator[str]:
-    """Sentences about texts that are none."""
+    """Sentences about texts that are not allowed."""
     for name, texts in given.lists():
         if len(name) > LONGEST_NAME or _NO_TEXT.search(name):
             yield _("One of its fields has a name that no page gives.")

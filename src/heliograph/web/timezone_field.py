@@ -14,7 +14,7 @@ from heliograph.web.forms import TextLine, WidgetKind
 
 
 class TimezoneField(TextLine):
-    """All time zones by area, and the one that is stored where it is none of them. The service refuses what is no time zone."""
+    """All time zones by area, plus the stored one if it is not among them. The service refuses unknown time zones."""
 
     kind: ClassVar[WidgetKind] = "select"
 

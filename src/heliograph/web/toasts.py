@@ -1,4 +1,4 @@
-"""A sentence at the foot of the next page: what was just done, and a link to where it can be watched."""
+"""A sentence at the bottom of the next page: what was just done, and a link to where it can be followed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class Toast:
-    """text; link: the words of a link, "" for none; href: where it leads."""
+    """text; link: the words of a link, "" for none; href: its URL."""
 
     text: str
     link: str = ""
@@ -21,12 +21,12 @@ class Toast:
 
 
 def say(request: HttpRequest, text: str | Promise, *, link: str | Promise = "", href: str = "") -> None:
-    """Show `text` on the page that comes next, also after a redirect."""
+    """Shows `text` on the next page, also after a redirect."""
     messages.info(request, str(text), extra_tags=json.dumps([str(link), href]) if link else "")
 
 
 def waiting_toasts(request: HttpRequest) -> Iterator[Toast]:
-    """What was said and not shown yet; asking for it counts as showing it."""
+    """The sentences not shown yet; reading them marks them as shown."""
     for message in messages.get_messages(request):
         link, href = json.loads(message.extra_tags) if message.extra_tags else ("", "")
         yield Toast(str(message.message), link, href)

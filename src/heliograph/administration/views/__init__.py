@@ -1,1 +1,1 @@
-"""Pages at the door: signing in, one-time links, one's own profile."""
+"""The pages of Account Settings > Management, sign-in, one-time links, the own profile, and jobs."""

@@ -38,7 +38,7 @@ class AccountForm(SharedForm):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: AccountRequest) -> HttpResponse:
-    """What the account says of itself."""
+    """Shows and saves the account's own data."""
     row = request.account
     form = AccountForm(posted(request), stored={"code": row.code, "name": row.name, "timezone": row.timezone})
     if request.method == "POST":

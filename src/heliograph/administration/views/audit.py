@@ -1,7 +1,7 @@
 """Account Settings > Management > Users > Audit: who changed what, before and after.
 
-Secrets are masked where the entries are written (accounts/audit.py). What the pages of a connection say to Administrators alone, the audit says
-to no one else, and its search finds nobody else anything by it (C5).
+Secrets are masked when entries are written (accounts/audit.py). What a connection's pages show only to Administrators, the audit shows only
+to them too, and nobody else's search finds anything by it (C5).
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def audit(request: AccountRequest) -> HttpResponse:
 
 
 def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
-    """whole: whether the fields of connections are searched as well, and not their names alone."""
+    """whole: searches all fields of connections, not only their names."""
     found: QuerySet[AuditEntry] = AuditEntry.objects.all()
     if who:
         found = found.filter(by=who[:60])
@@ -130,7 +130,7 @@ def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntr
         found = found.filter(what=Deed.SIGNED_IN)
     for word in q.split()[:8]:
         found = found.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
-        # JSON keeps letters beyond ASCII as they are on PostgreSQL, and as \u.... on SQLite.
+        # For non-ASCII letters, JSON on PostgreSQL contains the letters themselves, and on SQLite \u.... escapes.
         escaped = json.dumps(word)[1:-1]
         within = Q(was__icontains=word) | Q(became__icontains=word) | Q(was__icontains=escaped) | Q(became__icontains=escaped)
         found = found.filter(Q(name__icontains=word) | (within if whole else within & ~Q(kind="connection")))
@@ -148,12 +148,12 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, *, whole: bool) -
         "place": actors.place(row.by),
         "did": str(verb) % {"kind": _(row.kind)},
         "name": row.name,
-        "href": _place(row),
+        "href": _object_address(row),
         "fields": words.lines(row.kind, before, after),
     }
 
 
-def _place(row: AuditEntry) -> str:
+def _object_address(row: AuditEntry) -> str:
     if row.kind == "flow":
         return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
     return reverse(PLACES[row.kind]) if row.kind in PLACES else ""
@@ -173,7 +173,7 @@ def _names(request: AccountRequest, entries: Sequence[AuditEntry]) -> dict[int, 
 
 
 def _tags(entries: Iterable[AuditEntry]) -> dict[int, str]:
-    """Labels of the tags that are named by their ids."""
+    """Labels of the tags that entries refer to by id."""
     ids: set[int] = set()
     for row in entries:
         for side in (row.before, row.after):

@@ -1,4 +1,4 @@
-"""What an entry of the audit holds, in words: ids as the names they have today, and of lists only what differs."""
+"""The contents of an audit entry in words: ids as current names, and of lists only the differences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from heliograph.setup.services.versions import RESTORED
 from heliograph.web.templatetags.moments import minute
 
 VALUE: Final = 400
-"""Characters of a value that are shown."""
+"""Characters shown of a value."""
 TAGGED: Final = frozenset({"tag", "tag_id", "tags", "statuses", "properties", "session_statuses", "event_statuses", "sessions"})
 """Fields that hold ids of tags."""
 CALLED: Final = {
@@ -98,7 +98,7 @@ class AuditNames:
         )
 
     def lines(self, kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[AuditLine]:
-        """The fields of an entry that say anything. kind: of the object."""
+        """The fields of an entry that have a value. kind: of the object."""
         found = []
         for key in dict.fromkeys([*before, *after]):
             if key == EDITION:
@@ -145,7 +145,7 @@ class AuditNames:
         return _(value) if isinstance(value, str) and value else str(value)
 
     def _called(self, key: str, kind: str) -> Mapping[int, str] | None:
-        """What the ids of a field are called; None where its numbers are numbers."""
+        """The names for the ids in a field; None if its numbers are not ids."""
         if key in TAGGED:
             return self.tags
         if key in ("payload_mapping", "header_mapping"):
@@ -155,7 +155,7 @@ class AuditNames:
         return self.events if key == "status" and kind == "event" else None
 
     def _mapping(self, key: str, value: Mapping[str, Any]) -> str:
-        """Parts of a flow and of a mapping as their pages call them, anything else name by name."""
+        """Parts of a flow or a mapping as their pages name them; anything else name by name."""
         if {"field", "op", "values"} <= value.keys():
             of_tags = value["field"] in (EVENT_TAGS, ATTENDEE_TYPE_TAGS)
             values = [self._tag(each) for each in value["values"]] if of_tags else value["values"]
@@ -197,7 +197,7 @@ def _replaced(field: str) -> str:
 
 
 def _sealed(target: str, parts: Sequence[Any]) -> list[Any]:
-    """The parts of a row; typed text of one that is a credential by its name is none to show, in entries of any age."""
+    """The parts of a row. Typed text in a row whose name says it is a credential is hidden, in entries of any age."""
     if not is_secret_name(target):
         return list(parts)
     return [MASK if isinstance(part, Mapping) and "text" in part else part for part in parts]
@@ -210,7 +210,7 @@ def words(key: str) -> str:
 
 
 def _instant(text: str) -> str:
-    """2026-12-01T21:52:02.068871+00:00 as the pages write a time; what is none, as it is."""
+    """2026-12-01T21:52:02.068871+00:00 as pages show a time; any other text unchanged."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -219,7 +219,7 @@ def _instant(text: str) -> str:
 
 
 def _differing(before: Any, after: Any) -> tuple[Any, Any]:
-    """Of two lists of rows those that only one of them has."""
+    """The rows that only one of two lists contains."""
     if not (isinstance(before, list) and isinstance(after, list)) or not any(isinstance(row, Mapping) for row in [*before, *after]):
         return before, after
     return [row for row in before if row not in after], [row for row in after if row not in before]

@@ -25,7 +25,7 @@ from heliograph.web.forms import Choices, TextLine
 from heliograph.web.pages import page
 from heliograph.web.timezone_field import TimezoneField
 
-# Fields of the services by those of the form.
+# The services' fields by the form's.
 OF_ACCOUNT: Final = {"name": "account"}
 
 SET_UP: Final = Choice("1", gettext_lazy("Set one up at once"), sub=gettext_lazy("An authenticator app on your phone"))
@@ -49,7 +49,7 @@ class FirstStartForm(PasswordForm):
 @sensitive_post_parameters("password", "again")
 @require_http_methods(["GET", "HEAD", "POST"])
 def first_start(request: HttpRequest, token: str) -> HttpResponse:
-    """The form, and what it makes."""
+    """Shows the form, and creates the account."""
     try:
         link = look_at(token)
     except LinkOver:

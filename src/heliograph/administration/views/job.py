@@ -1,4 +1,4 @@
-"""One job of the account: its page, and stopping it or trying it again."""
+"""One job of the account: its page, cancelling it and trying it again."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ PAGES: Mapping[str, Callable[[Job], JobPage]] = {bulk_jobs.KIND: bulk.job_page, 
 
 
 class JobForm(Form):
-    """The button that was pressed: "again", or none for stopping."""
+    """The pressed button: "again", or none for cancelling."""
 
     do = TextLine()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def job(request: AccountRequest, id: int) -> HttpResponse:
-    """How far it is. The page fetches its middle again every two seconds, and is loaded whole once the job has ended."""
+    """The progress of a job. The page refreshes its middle part every two seconds, and reloads once the job has ended."""
     try:
         row = control.find(id, request.account.pk)
     except control.UnknownJob:

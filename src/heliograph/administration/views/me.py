@@ -1,4 +1,4 @@
-"""One's own profile: name, password, second factor, and where one is signed in."""
+"""One's own profile: name, password, second factor, and active sessions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 SHOWN = 50
-"""Sessions of the list; the rest ends with "Sign out everywhere else"."""
+"""Sessions listed; the rest can be ended by "Sign out everywhere else"."""
 
 
 class NameForm(SharedForm):
@@ -34,14 +34,14 @@ class NameForm(SharedForm):
 
 
 class EndSessionForm(Form):
-    """Which session ends: its id, or "others"."""
+    """The session to end: its id, or "others"."""
 
     session = TextLine()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def me(request: AccountRequest) -> HttpResponse:
-    """What somebody can settle about themselves. Role and e-mail are an Administrator's."""
+    """What users can change about themselves. Role and e-mail are changed by an Administrator."""
     user = request.user
     form = NameForm(posted(request), stored={"name": user.name})
     if form.is_valid():
@@ -66,7 +66,7 @@ def me(request: AccountRequest) -> HttpResponse:
 
 
 class ChangePasswordForm(PasswordChangeView):  # type: ignore[misc]
-    """Another password, by the old one. Who signs in elsewhere has none to change."""
+    """Changes the password, given the old one. Users who sign in elsewhere have none to change."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not cast("AccountRequest", request).user.has_usable_password():
@@ -85,7 +85,7 @@ class ChangePasswordForm(PasswordChangeView):  # type: ignore[misc]
 
 @require_POST
 def end_session(request: AccountRequest) -> HttpResponse:
-    """Ends one session of one's own, or all but this one."""
+    """Ends one of the user's own sessions, or all but this one."""
     form = EndSessionForm(request.POST)
     wanted = form.cleaned_data["session"] if form.is_valid() else ""
     others = UserSession.objects.filter(user=request.user).exclude(session_key=request.session.session_key)

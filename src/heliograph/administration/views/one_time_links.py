@@ -1,4 +1,4 @@
-"""One-time links: an invitation, and a new password (P1). Both are open to all: the link is what lets one in."""
+"""One-time links: an invitation, and a new password (P1). Both are open to everyone: the link is the credential."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PasswordForm(Form):
     again = SecretLine(gettext_lazy("Password again"), autocomplete="new-password", required=True)
 
     def clean_again(self) -> str:
-        """The same as the first."""
+        """Checks that both are the same."""
         typed: str = self.cleaned_data["again"]
         if typed != self.cleaned_data.get("password", ""):
             raise ValidationError(_("The two are not the same."))
@@ -49,7 +49,7 @@ class PasswordForm(Form):
 
 
 class InvitationForm(PasswordForm):
-    """Who was invited says who they are."""
+    """The name and password of an invited user."""
 
     field_order = ("name",)
 
@@ -61,7 +61,7 @@ class InvitationForm(PasswordForm):
 @sensitive_post_parameters("password", "again")
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """Somebody who was invited says who they are and chooses a password."""
+    """An invited user enters a name and chooses a password."""
     return _joining(request, Purpose.INVITATION, token)
 
 
@@ -70,12 +70,12 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 @sensitive_post_parameters("password", "again")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_password(request: HttpRequest, token: str) -> HttpResponse:
-    """Somebody whose password is lost chooses another."""
+    """A user with a lost password chooses a new one."""
     return _joining(request, Purpose.RESET, token)
 
 
 def let_in(request: HttpRequest, user: User, *, to: str | None = None) -> HttpResponse:
-    """Signs in who has just chosen a password, past nothing that others have to pass: a second factor is asked for. to: where it leads."""
+    """Signs in the user who has just chosen a password, with all the usual checks: a second factor is asked for. to: where to redirect."""
     if request.user.is_authenticated:
         logout(request)
     record_authentication(request, user, "password", reauthenticated=True)
@@ -84,7 +84,7 @@ def let_in(request: HttpRequest, user: User, *, to: str | None = None) -> HttpRe
 
 
 def over(request: HttpRequest) -> HttpResponse:
-    """The page of a link that lets nobody in any more."""
+    """The page of a link that is no longer valid."""
     return page(request, "administration/link_over.html", status=410)
 
 

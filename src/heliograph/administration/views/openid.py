@@ -1,4 +1,5 @@
-"""The way to the provider of OpenID Connect, and back. The steps are allauth's; there is one provider, and one that cannot be reached says so."""
+"""The redirect to the OpenID Connect provider and back. The steps are allauth's; there is one provider, and an error page if it cannot be
+reached."""
 
 from __future__ import annotations
 
@@ -18,14 +19,14 @@ from heliograph.accounts.openid import failed
 @login_not_required
 @require_safe
 def leave(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """On to the provider's own sign-in page."""
+    """Redirects to the provider's sign-in page."""
     return _steps(views.login, request, provider_id)
 
 
 @login_not_required
 @require_safe
 def back(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Somebody comes back from it."""
+    """Handles the return from the provider."""
     return _steps(views.callback, request, provider_id)
 
 
@@ -35,5 +36,5 @@ def _steps(view: Callable[[HttpRequest, str], HttpResponse], request: HttpReques
         raise Http404
     try:
         return view(request, provider_id)
-    except (RequestException, KeyError, ValueError) as error:  # it cannot be reached, or does not answer as OpenID Connect has it
+    except (RequestException, KeyError, ValueError) as error:  # it cannot be reached, or does not answer according to OpenID Connect
         return failed(request, error)

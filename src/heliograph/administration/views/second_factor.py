@@ -1,4 +1,4 @@
-"""The second factor: asked for at the door, set up, replaced, and removed. The steps are allauth's, the pages ours."""
+"""The second factor: entered at sign-in, set up, replaced, and removed. The steps are allauth's, the pages ours."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from heliograph.web.toasts import say
 
 
 class TrustForm(Form):
-    """The box below the code."""
+    """The checkbox below the code."""
 
     trust = Box()
 
 
 @method_decorator(login_not_required, name="dispatch")
 class Authenticate(AuthenticateView):  # type: ignore[misc]
-    """The code, and whether to ask for it on this device within the next 30 days."""
+    """Asks for the code, and whether to skip it on this device for the next 30 days."""
 
     def form_valid(self, form: Any) -> HttpResponse:
         user = self.stage.login.user
@@ -46,7 +46,7 @@ class Authenticate(AuthenticateView):  # type: ignore[misc]
 
 
 class Activate(ActivateTOTPView):  # type: ignore[misc]
-    """A key for the authenticator app, and its first code."""
+    """Shows a key for the authenticator app, and asks for its first code."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found = super().get_context_data(**kwargs)
@@ -58,7 +58,8 @@ class Activate(ActivateTOTPView):  # type: ignore[misc]
 
 
 class Replace(Activate):
-    """Another key in the place of the one that is there, which is good until the new one has shown its first code: a required one is never missing (A6)."""
+    """Replaces the current key, which stays valid until the new one has proven its first code: a required second factor is never missing
+    (A6)."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not _keys(request).exists():
@@ -68,12 +69,13 @@ class Replace(Activate):
 
     @method_decorator(reauthentication_required(app="allauth.mfa"))
     def _confirmed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response: HttpResponse = super(ActivateTOTPView, self).dispatch(request, *args, **kwargs)  # its own leads away who has one
+        # allauth's own dispatch redirects users who already have one
+        response: HttpResponse = super(ActivateTOTPView, self).dispatch(request, *args, **kwargs)
         return response
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
-            User.objects.select_for_update().get(pk=self.request.user.pk)  # of two at once the later one counts
+            User.objects.select_for_update().get(pk=self.request.user.pk)  # if two run at once, the later one counts
             for row in _keys(self.request):
                 row.delete()
                 signals.authenticator_removed.send(sender=Authenticator, request=self.request, user=self.request.user, authenticator=row)
@@ -86,7 +88,7 @@ class Replace(Activate):
 
 
 class Deactivate(DeactivateTOTPView):  # type: ignore[misc]
-    """Whether it is really to go. One that an Administrator requires stays (`SecondFactorAdapter.can_delete_authenticator`)."""
+    """Asks before removing it. One that an Administrator requires stays (`SecondFactorAdapter.can_delete_authenticator`)."""
 
     success_url = reverse_lazy("me")
 
@@ -101,9 +103,9 @@ class Deactivate(DeactivateTOTPView):  # type: ignore[misc]
 
 
 class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]
-    """Ten new recovery codes, in the place of what is left of the old ones."""
+    """Ten new recovery codes, which replace the remaining old ones."""
 
 
 def _keys(request: HttpRequest) -> Any:
-    """The authenticator app of whoever asks."""
+    """The authenticator app of the signed-in user."""
     return Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP)

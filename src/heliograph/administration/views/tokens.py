@@ -1,4 +1,5 @@
-"""Account Settings > Management > Users > API tokens: keys for other programs. All read the list, an Administrator makes and revokes."""
+"""Account Settings > Management > Users > API tokens: keys for other programs. Everyone reads the list; only an Administrator creates and
+revokes."""
 
 from __future__ import annotations
 
@@ -33,11 +34,11 @@ ENDS: Final = {
 }
 SOON: Final = timedelta(days=7)
 SHOWN: Final = 200
-"""Tokens of the list, newest first; those that are revoked are not shown."""
+"""Most tokens in the list, newest first; revoked ones are not shown."""
 
 
 class TokenForm(Form):
-    """What a token is for, and how long it lasts."""
+    """The purpose and lifetime of a token."""
 
     name = TextLine(
         gettext_lazy("Name"),
@@ -49,21 +50,21 @@ class TokenForm(Form):
     ends = Select(gettext_lazy("Ends"), options=[Choice(key, words) for key, (words, _lasts) in ENDS.items()], initial="365")
 
     def clean_may(self) -> tuple[str, ...]:
-        """A token that may nothing is of no use."""
+        """Requires at least one scope: a token without any is useless."""
         found: tuple[str, ...] = self.cleaned_data["may"]
         if not found:
             raise ValidationError(_("Tick what it may do."))
         return found
 
     def clean_ends(self) -> str:
-        """One year where nothing was posted that is an option: "" is one, and means never."""
+        """Falls back to one year if the posted value is not an option: "" is one, and means never."""
         typed = self["ends"].data
         return typed if typed in ENDS else "365"
 
 
 @require_safe
 def tokens(request: AccountRequest) -> HttpResponse:
-    """Tokens that are not revoked."""
+    """Lists tokens that are not revoked."""
     rows = list(ApiToken.objects.filter(revoked=None)[:SHOWN])
     actors = Actors.of(request.account, [row.created_by for row in rows])
     now = timezone.now()
@@ -95,7 +96,7 @@ def tokens(request: AccountRequest) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def add(request: AccountRequest) -> HttpResponse:
-    """Makes a token, and shows it once."""
+    """Creates a token and shows it once."""
     form = TokenForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         name, may, lasts = form.cleaned_data["name"], form.cleaned_data["may"], ENDS[form.cleaned_data["ends"]][1]
@@ -126,7 +127,7 @@ def add(request: AccountRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def revoke(request: AccountRequest, id: int) -> HttpResponse:
-    """Asks, and makes a token useless."""
+    """Asks for confirmation, and revokes a token."""
     row = ApiToken.objects.filter(pk=id, revoked=None).first()
     if row is None:
         raise Http404

@@ -1,4 +1,5 @@
-"""What is done to a user, asked first: another link, signing out everywhere, removing the second factor, switching off and on, removing."""
+"""Actions on a user, each with a confirmation: another link, signing out everywhere, removing the second factor, switching off and on,
+removing."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from heliograph.web.toasts import say
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """What is asked, and what is said once it is done; texts have %(name)s."""
+    """The question, and the message once it is done; texts contain %(name)s."""
 
     heading: str | Promise
     lead: str | Promise
@@ -83,7 +84,7 @@ ACTS: Final = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def act(request: AccountRequest, id: int, act: str) -> HttpResponse:
-    """Asks, and does it."""
+    """Asks for confirmation, and performs the action."""
     row = users.person(request, id)
     if act == "link":
         return _link(request, row)

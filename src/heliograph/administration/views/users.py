@@ -1,4 +1,4 @@
-"""Account Settings > Management > Users: who may do what in the account (P1). All read it, an Administrator changes it."""
+"""Account Settings > Management > Users: who may do what in the account (P1). Everyone can read it; only an Administrator can change it."""
 
 from __future__ import annotations
 
@@ -58,24 +58,24 @@ class PersonForm(SharedForm):
     role = Radios(gettext_lazy("Role"), options=lambda: [Choice(role.value, role.label, sub=OFFERED[role]) for role in Role])
 
     def __init__(self, *args: Any, second: Choice, **given: Any) -> None:
-        """second: the box that demands a second factor, as this page words it."""
+        """second: the checkbox that requires a second factor, as this page words it."""
         super().__init__(*args, **given)
         self.fields["second"] = Choices(gettext_lazy("Second factor"), options=[second])
 
     def facts(self, account: Account) -> PersonFacts:
-        """What was typed, for the services."""
+        """The typed data, for the services."""
         typed = self.cleaned_data
         return PersonFacts(typed["email"], typed["name"], typed["role"], account, second_factor=bool(typed["second"]))
 
 
 def tabs(at: str) -> list[tuple[str | Promise, str, bool]]:
-    """The three pages about who gets in: text, address, whether it is open."""
+    """The three pages about access: text, URL, whether it is open."""
     return [(text, reverse(name), name == at) for name, text in TABS]
 
 
 @require_safe
 def users(request: AccountRequest) -> HttpResponse:
-    """Everybody of the account, invited ones too."""
+    """Lists all users of the account, including invited ones."""
     rows = list(User.objects.filter(account=request.account).order_by("invited", "name", "pk"))
     return settings_page(
         request,
@@ -92,7 +92,7 @@ def users(request: AccountRequest) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def add(request: AccountRequest) -> HttpResponse:
-    """Invites somebody. The link is shown, and mailed where mail is set up."""
+    """Invites a user. The link is shown, and mailed if mail is set up."""
     form = PersonForm(
         request.POST if request.method == "POST" else None,
         initial={"role": Role.PLANNER.value, "second": ("1",)},
@@ -125,7 +125,7 @@ def add(request: AccountRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def user(request: AccountRequest, id: int) -> HttpResponse:
-    """Somebody's name, e-mail, role and second factor."""
+    """A user's name, e-mail, role and second factor."""
     row = person(request, id)
     factor = _second_factor(row) or _("Not set up yet. While it is required, nothing else opens for them until it is.")
     form = PersonForm(
@@ -172,7 +172,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def link(request: AccountRequest, id: int) -> HttpResponse:
-    """Another link: the one before it is worth nothing then."""
+    """Creates another link, which invalidates the previous one."""
     try:
         row, made = new_link(request.account, id, by=by(request))
     except NoSuchPerson:
@@ -189,7 +189,7 @@ def person(request: AccountRequest, id: int) -> User:
 
 
 def _shown(request: AccountRequest, row: User, made: NewLink) -> HttpResponse:
-    """The link, once; and a mail with it where the operator has set mail up."""
+    """Shows the link, once; and mails it if the operator has set mail up."""
     invited = made.row.purpose == Purpose.INVITATION
     mailed = _mailed(request, row, made)
     told = {
@@ -215,7 +215,7 @@ def _shown(request: AccountRequest, row: User, made: NewLink) -> HttpResponse:
 
 
 def _mailed(request: AccountRequest, row: User, made: NewLink) -> bool | None:
-    """Whether it went out; None where no mail server is set up."""
+    """True if the mail was sent; None if no mail server is set up."""
     if not settings.HELIOGRAPH.smtp_url.get_secret_value():
         return None
     words = {
@@ -232,12 +232,12 @@ def _mailed(request: AccountRequest, row: User, made: NewLink) -> bool | None:
         text = _("%(who)s made this link for you. Choose a new password here, until %(until)s:\n\n%(link)s\n") % words
     try:
         return bool(EmailMessage(" ".join(subject.split()), text, to=[row.email]).send())
-    except OSError:  # SMTPException is one
+    except OSError:  # includes SMTPException
         return False
 
 
 def _refuse(request: AccountRequest, form: PersonForm, error: PersonRefused) -> None:
-    """Puts what was refused among the form's errors; who has the address already is told only of one's own account."""
+    """Adds what was refused to the form's errors; who already has the address is said only about the own account."""
     found = dict(error.fields)
     owner = User.objects.filter(email=form.cleaned_data["email"].lower()).first() if "email" in found else None
     if owner is not None:
@@ -247,7 +247,7 @@ def _refuse(request: AccountRequest, form: PersonForm, error: PersonRefused) -> 
 
 
 def _second_factor(row: User) -> str:
-    """ "" for none, else since when and how many recovery codes are left."""
+    """ "" if there is none, else since when, and how many recovery codes are left."""
     found = {each.type: each for each in Authenticator.objects.filter(user=row)}
     if Authenticator.Type.TOTP not in found:
         return ""

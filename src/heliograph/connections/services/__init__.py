@@ -1,1 +1,1 @@
-"""What can be done to connections, without a page."""
+"""The services of connections, without pages."""

@@ -1,7 +1,8 @@
-"""An access token for a page or command that tests an OAuth2 connection (C3, C4).
+"""Gets an access token for a page or command that tests an OAuth2 connection (C3, C4).
 
-A test asks for a fresh one, so that it tries what is set up now and not what was good an hour ago. The worker and other processes may be asking
-at the same moment: one of them claims the row, asks, and stores; the others take what it has brought. No transaction is open meanwhile.
+A test requests a fresh token, so that it checks the current settings rather than those of an hour ago. The worker and other processes may
+request one at the same moment: one of them claims the row, requests and stores; the others use its result. No transaction is open
+meanwhile.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ from heliograph.store.database import of_django
 
 LOOK_AGAIN: Final = 0.1
 LONGEST_WAIT: Final = 45.0
-"""Seconds for another process that is asking: as long as its claim can last."""
+"""Seconds to wait for another process's request: as long as its claim can last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A connection whose token is wanted. route: as its requests go out."""
+    """A connection that needs a token. route: that of its requests."""
 
     account: int
     id: int
@@ -55,7 +56,7 @@ class Asker:
     sender: Sender
 
     def fresh_token(self) -> str | Denied:
-        """A token that was given just now, stored for the worker as well; or why there is none."""
+        """A new token, which is also stored for the worker; or why there is none."""
         who, until = f"test-{uuid4()}"[:40], time.monotonic() + LONGEST_WAIT
         unwanted: int | None = None
         while time.monotonic() < until:
@@ -68,7 +69,7 @@ class Asker:
                     return token
                 case Closed(why=why):
                     held = stand(self.connection, access, now)
-                    if isinstance(held, Usable) and not access.lost:  # good until its end, though nobody can renew it
+                    if isinstance(held, Usable) and not access.lost:  # valid until its end, even if it cannot be renewed
                         return held.token
                     return Denied(oauth_refused(why), lost=True)
                 case RenewalUnderWay():
@@ -80,7 +81,7 @@ class Asker:
         return Denied(oauth_refused(f"Another process has been asking {self.connection.authority} for too long. Test again."))
 
     def _ask(self, access: Access, by: Ask, who: str) -> str | Denied | None:
-        """None: another process was quicker."""
+        """Requests a token. None: another process was quicker."""
         with transaction.atomic():
             if not oauth.claim(of_django(database), self.account, self.id, access.generation, who):
                 return None
@@ -96,7 +97,8 @@ class Asker:
         return found.access_token if kept else None
 
     def exchange(self, access: Access, by: Ask) -> TokenResponse | Denied:
-        """Asks the authority, whatever is stored, and stores nothing. Waits for its answer. access: for what is known of its ways."""
+        """Requests a token from the authority, regardless of what is stored, and stores nothing. Blocks until the answer. access: for what
+        is known about the authority."""
         came: queue.SimpleQueue[TokenResponse | Denied] = queue.SimpleQueue()
         secret = self.secrets.get(Secret.CLIENT_SECRET, "")
         try:

@@ -1,4 +1,4 @@
-"""Saving connections (guide: Setting up a Connection; C1, C5, P12)."""
+"""Saves connections (guide: Setting up a Connection; C1, C5, P12)."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFacts:
-    """A connection as a form gives it.
+    """A connection as a form provides it.
 
-    fields: those of the connection's body, but for origins and secrets; of headers that are credentials by their names the values entered now,
-    SEALED or "" = as it was. url, test_url: whole, None = as it was. secrets: those entered
-    now, "" or absent = as it was. forget: secrets to delete.
+    fields: those of the connection's body, without origins and secrets; for headers whose names mark them as credentials the newly typed
+    values, SEALED or "" = unchanged. url, test_url: complete, None = unchanged. secrets: the newly typed ones, "" or absent = unchanged.
+    forget: secrets to delete.
     """
 
     fields: Mapping[str, object] = field(repr=False)
@@ -53,7 +53,8 @@ class ConnectionFacts:
 
 
 class SecretsAgain(Invalid):
-    """The host changed: the secrets were meant for the old one and have to be entered again (C5). names: which; headers: names of sealed ones."""
+    """The host changed: the secrets were meant for the old one and must be entered again (C5). names: of the secrets; headers: of the
+    encrypted headers."""
 
     def __init__(self, names: frozenset[Secret], headers: Sequence[str] = ()) -> None:
         self.names = names
@@ -93,7 +94,7 @@ def save_connection(
             (before.secrets if before else frozenset()) - facts.forget - ({Secret.TEST_PATH} if not origins["test_origin"] else frozenset())
         )
         have = kept | frozenset(entered)
-        connected = before.connected if before else ""  # settled by services.oauth alone
+        connected = before.connected if before else ""  # only services.oauth changes it
         body = {**facts.fields, **_token_urls(facts), **origins, "connected": connected, "secrets": sorted(have)}
         after = rules.Connection.from_body(body)
         typed = _typed_headers(facts)
@@ -134,16 +135,16 @@ def _note(s: SetupTransaction, row: Connection, before: Mapping[str, Any] | None
 
 
 def restorable(now: rules.Connection, version: Version) -> rules.Connection:
-    """A past version as it would be saved over what is in force: with the URLs and the secrets of today, since old ones are not kept (C5).
-    Raises ConnectionSetupError for what no connection can be any more."""
+    """A past version as it would replace the current one: with the current URLs and secrets, because old ones are not stored (C5). Raises
+    ConnectionSetupError if it is no longer valid."""
     then = rules.Connection.from_body(version.body)
-    kept = now.secrets - _foreign(then.auth)
+    kept = now.secrets - _other_credentials(then.auth)
     return replace(then, origin=now.origin, test_origin=now.test_origin, connected=now.connected, secrets=kept)
 
 
 def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Connection:
-    """Makes a past version the newest (F10), with the URLs and the secrets of today. Raises NotThere, AsksFirst, and Invalid where its secrets would
-    go to another host by it, or its name is taken by now."""
+    """Makes a past version the newest (F10), with the current URLs and secrets. Raises NotThere, AsksFirst, and Invalid if its secrets
+    would be sent to another host, or its name is taken by now."""
     now = rules.Connection.from_body(connection_row(id).body)
     try:
         then = restorable(now, version(s.db, s.account, "connection", id, number))
@@ -161,7 +162,7 @@ def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: 
         ) from None
 
 
-def _foreign(auth: rules.Auth) -> frozenset[Secret]:
+def _other_credentials(auth: rules.Auth) -> frozenset[Secret]:
     """Credentials of other Authentication Types."""
     return frozenset(secret for kind, secret in rules.CREDENTIAL.items() if kind is not auth)
 
@@ -180,19 +181,19 @@ def save_rule(s: SetupTransaction, id: int, rule: Sequence[object], *, opened: i
 
 
 def _token_urls(facts: ConnectionFacts) -> dict[str, str]:
-    """The URLs of OAuth2 with their hosts as they are sent."""
+    """The OAuth2 URLs, with hosts as they are sent."""
     names = ("authorization_url", "access_token_url", "refresh_token_url")
     return {name: with_ascii_host(url.strip()) for name in names if isinstance(url := facts.fields.get(name), str)}
 
 
 def may_be_plain(account: int) -> bool:
-    """Whether addresses without TLS can be entered: where the operator allowed networks (C6)."""
+    """True if URLs without TLS may be entered: if the operator allowed networks (C6)."""
     policy = page_sender.policy(account)
     return bool(policy.networks or policy.endpoints)
 
 
 def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered: dict[Secret, str], *, http: bool) -> dict[str, str]:
-    """The origins of both URLs; path and query go to the secrets. Raises Invalid."""
+    """The origins of both URLs; path and query are added to the secrets. Raises Invalid."""
     origins = {"origin": before.origin if before else "", "test_origin": before.test_origin if before else ""}
     for secret, name, url in ((Secret.PATH, "url", facts.url), (Secret.TEST_PATH, "test_url", facts.test_url)):
         if url is None:
@@ -212,7 +213,7 @@ def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered:
 
 
 def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -> None:
-    """Raises ConnectionSetupError for certificates that no TLS could use."""
+    """Raises ConnectionSetupError for certificates that TLS could not use."""
     authorities = facts.fields.get("authorities")
     for name, text, check_it in (
         ("authorities", authorities if isinstance(authorities, str) else "", check_authorities),
@@ -239,7 +240,7 @@ def _check_length(connection: rules.Connection, secrets: Mapping[str, str]) -> N
 
 
 def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
-    """What was entered for headers that are kept sealed, by name; SEALED or "" = as it was. Raises ConnectionSetupError, which never repeats a value."""
+    """The values typed for encrypted headers, by name; SEALED or "" = unchanged. Raises ConnectionSetupError, which never repeats a value."""
     typed: dict[str, str] = {}
     given = facts.fields.get("headers")
     for name, value in given if isinstance(given, (list, tuple)) else ():
@@ -247,15 +248,17 @@ def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
         if not header_rules.is_secret_name(name):
             continue
         if header_rules.SEALED in text and text != header_rules.SEALED:
-            raise ConnectionSetupError("headers", f"{header_rules.SEALED} stands for the stored value of {name}; type the whole value anew")
+            raise ConnectionSetupError(
+                "headers", f"{header_rules.SEALED} stands for the stored value of {name}; type the whole value again"
+            )
         if problem := header_rules.value_problem(text):
             raise ConnectionSetupError("headers", f"the value of {name} {problem}")
         typed[name] = text
     return typed
 
 
-def _of_headers(stored: Mapping[str, str]) -> dict[str, str]:
-    """Of what the vault keeps for a connection the texts of its headers, by field."""
+def _header_texts(stored: Mapping[str, str]) -> dict[str, str]:
+    """The texts of headers among a connection's stored secrets, by field."""
     return {name: text for name, text in stored.items() if name not in set(Secret)}
 
 
@@ -271,14 +274,14 @@ def _keep_secrets(
     return sorted({*different, *(set(stored) - have)})
 
 
-def _kept_beside(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:
-    """What the body holds beside what the domain reads: a new edition of the secrets is a new version (D7), and the fields in the URL."""
+def _extra_body(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:
+    """The parts of the body that the domain does not read: a counter that makes new secrets a new version (D7), and the fields in the URL."""
     chips = sorted(set(parse_rest(entered[Secret.PATH]).chips)) if Secret.PATH in entered else old.get("chips", [])
     return {"edition": int(old.get("edition", 0)) + changed} | ({"chips": chips} if chips else {})
 
 
 def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
-    """(URL, test URL), whole: for the form of an Administrator alone (C5). Raises NotThere."""
+    """(URL, test URL), complete: only for an Administrator's form (C5). Raises NotThere."""
     row = connection_row(id)
     secrets = load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
     body = rules.Connection.from_body(row.body)
@@ -286,8 +289,8 @@ def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
 
 
 def copy_connection(s: SetupTransaction, id: int, name: str) -> Connection:
-    """Another connection to the same place, with the same secrets, under a name of its own. OAuth2 access by sign-in is its own: somebody connects
-    the copy. Raises Invalid, NotThere."""
+    """Copies a connection with its secrets under a new name. OAuth2 access by sign-in is not copied: someone must connect the copy. Raises
+    Invalid, NotThere."""
     s.needs_account()
     of = connection_row(id)
     stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
@@ -301,7 +304,7 @@ def copy_connection(s: SetupTransaction, id: int, name: str) -> Connection:
 
 
 def users(account: int, id: int) -> list[Use]:
-    """The flows that send over a connection (P12)."""
+    """The flows that use a connection (P12)."""
     return uses_above(account, Thing.CONNECTION, id)
 
 
@@ -320,7 +323,7 @@ def delete_connection(s: SetupTransaction, id: int) -> None:
 
 
 def connection_row(id: int) -> Connection:
-    """The connection that is not deleted. Raises NotThere."""
+    """A connection that is not deleted. Raises NotThere."""
     row: Connection | None = Connection.objects.filter(pk=id, deleted_at=None).first()
     if row is None:
         raise NotThere(f"There is no connection {id}.")

@@ -1,4 +1,4 @@
-"""What the operator lets one account reach beyond public addresses (C6). For commands alone: no account widens this for itself."""
+"""The networks that the operator opens to one account beyond public addresses (C6). Only for commands: no account can extend this itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from heliograph.store.queue import pending_items
 
 
 def allow_networks(s: SetupTransaction, networks: Sequence[str]) -> list[str]:
-    """Replaces the account's list: networks, single addresses, or address and port. What was blocked is due at once (D7). Raises Invalid."""
+    """Replaces the account's list of networks, addresses, and address:port pairs. What was blocked becomes due at once (D7). Raises
+    Invalid."""
     s.needs_account()
     wanted = list(dict.fromkeys(network.strip() for network in networks if network.strip()))
     try:

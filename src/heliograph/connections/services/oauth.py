@@ -1,10 +1,10 @@
-"""Connecting OAuth2 connections by the grant Authorization Code (C4).
+"""Connects OAuth2 connections by the grant Authorization Code (C4).
 
-    begin    → the authority's sign-in page, and what to keep in the session until somebody comes back
-    finish   ← what they came back with: their code is exchanged for tokens
-    access   how a connection's access stands
+    begin    → the authority's sign-in page, and what to keep in the session until the return
+    finish   ← the return: its code is exchanged for tokens
+    access   the state of a connection's access
 
-No transaction is open while an authority thinks. A token for a test is `services.access`.
+No transaction is open while an authority responds. `services.access` gets a token for a test.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ from heliograph.store.secrets import SecretError, SecretPlace, load_secrets
 log = structlog.get_logger(__name__)
 
 SIGN_IN_FOR: Final = 15 * 60 * SECOND
-"""How long somebody may take to sign in at the authority."""
+"""How long the sign-in at the authority may take."""
 STATE_BYTES: Final = 32
 
 
 class NotConnected(HeliographError):
-    """Connecting came to nothing. The sentence says why and what to do; it holds no secret."""
+    """Connecting failed. The sentence says why and what to do; it contains no secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A sign-in that has begun. url: where the browser goes; state: what will come back; pending: sealed, for the session."""
+    """A started sign-in. url: where the browser goes; state: what will come back; pending: encrypted, for the session."""
 
     url: str = field(repr=False)
     authority: str
@@ -63,12 +63,12 @@ class Begun:
 
 
 def redirect_url() -> str:
-    """Where authorities send people back to: from HELIOGRAPH_BASE_URL, whatever a request says of its host."""
+    """The URL to which authorities redirect: from HELIOGRAPH_BASE_URL, whatever Host a request has."""
     return f"{settings.HELIOGRAPH.base_url}{reverse('oauth-return')}"
 
 
 def begin(account: int, id: int) -> Begun:
-    """Begins a sign-in for an Authorization Code connection. Raises NotThere, and NotConnected for one that lacks something first."""
+    """Starts a sign-in for an Authorization Code connection. Raises NotThere, and NotConnected if the connection is incomplete."""
     client = asker(account, id)
     facts = client.connection
     lacking = [name for name in facts.lacks if name != "connected"]
@@ -84,9 +84,9 @@ def begin(account: int, id: int) -> Begun:
 
 
 def finish(account: int, id: int, pending: str, query: str, *, by: str) -> str:
-    """Connects: exchanges the code of a return for tokens, and makes what waited for it due. pending: what `begin` gave, of this session.
+    """Connects: exchanges the code of a return for tokens, and makes what waited for it due. pending: from `begin`, in the same session.
 
-    Returns whom the access is of, "" where the authority does not say. Raises NotConnected, NotThere.
+    Returns whose access it is, "" if the authority does not say. Raises NotConnected, NotThere.
     """
     try:
         begun = json.loads(vault().open(_pending_place(account, id), pending.encode("ascii", "replace")))
@@ -118,7 +118,7 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> str:
 
 
 def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> None:
-    """Stores the tokens, and a version of the connection that is connected: flows can use it, and what failed for want of it is due."""
+    """Stores the tokens, and a version of the connection that is connected: flows can use it, and what failed for lack of it is due."""
     with saving(client.account, by=by, whole_account=True) as s:
         row = connection_row(client.id)
         before = dict(row.body)
@@ -133,7 +133,7 @@ def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> None:
 
 
 class AccessState(StrEnum):
-    """How a connection's access stands, as pages show it."""
+    """The state of a connection's access, as pages show it."""
 
     NOT_YET = "not yet"
     CONNECTED = "connected"
@@ -142,7 +142,7 @@ class AccessState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionAccess:
-    """A connection's access for pages. about: what is stored, None where nothing is."""
+    """A connection's access for pages. about: what is stored, None if nothing is."""
 
     name: str
     authority: str
@@ -153,13 +153,13 @@ class ConnectionAccess:
 
 
 def state_of(facts: Connection, about: oauth.ShownAccess | None) -> AccessState:
-    """How a connection's access stands. about: what is stored; what was given under other settings does not count."""
+    """The state of a connection's access. about: what is stored; tokens given under other settings do not count."""
     usable = about is not None and about.bond == facts.bond and (facts.connected == facts.bond or not facts.needs_connecting)
     return AccessState.NOT_YET if about is None or not usable else AccessState.LOST if about.lost else AccessState.CONNECTED
 
 
 def access(db: Database, account: int, id: int) -> ConnectionAccess:
-    """How the access of an OAuth2 connection stands. Raises NotThere, also for a connection of another kind."""
+    """The access of an OAuth2 connection. Raises NotThere, also for a connection of another type."""
     with scope(account=account):
         facts = Connection.from_body(connection_row(id).body)
     about = oauth.shown_access(db, account, id)
@@ -173,7 +173,7 @@ def access(db: Database, account: int, id: int) -> ConnectionAccess:
 
 
 def asker(account: int, id: int) -> Asker:
-    """What it takes to ask for a connection's tokens. Raises NotThere."""
+    """What it takes to request a connection's tokens. Raises NotThere."""
     with scope(account=account):
         facts = Connection.from_body(connection_row(id).body)
     stored = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})

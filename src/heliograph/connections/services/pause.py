@@ -1,7 +1,7 @@
-"""Pausing a connection, letting it go on at once, or releasing what was held at a chosen rate (C8).
+"""Pauses a connection, resumes it, or releases what was held at a chosen rate (C8).
 
-While a connection is paused nothing of it is read, so that holding 900,000 actions costs nothing, and nothing uses up a try. A release is a
-job: it renews its leave every second, and without it the connection holds again. So to pause or stop the job is to hold what is left.
+A paused connection is not read at all, so that holding 900,000 actions costs nothing and uses no tries. A release is a job: it renews a
+short permission every second; without that the connection pauses again. So pausing or cancelling the job holds the rest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from heliograph.store.database import of_django
 
 WHY_LENGTH = 200
 FASTEST = 1_000_000
-"""Requests a minute: as for a connection's own limit."""
+"""Requests a minute; the same limit as for a connection's own rate."""
 
 
 class NotPaused(HeliographError):
@@ -31,37 +31,38 @@ class NotPaused(HeliographError):
 
 
 def pause(s: SetupTransaction, id: int, why: str) -> None:
-    """Holds what the connection would send, in its order, also in the middle of a release. why: what pages show beside it. Raises NotThere."""
+    """Pauses a connection, even during a release; its actions keep their order. why: shown on pages. Raises NotThere."""
     row = connection_row(id)
-    before = _said(s, id)
+    before = _audited_state(s, id)
     connection_states.pause(s.db, s.account, id, why[:WHY_LENGTH])
-    s.note(Deed.CHANGED, "connection", row, before, _said(s, id))
+    s.note(Deed.CHANGED, "connection", row, before, _audited_state(s, id))
 
 
 def resume(s: SetupTransaction, id: int) -> None:
-    """Lets a paused connection send again, also one that a 410 paused; what it refused because of the set-up is due at once (D7).
+    """Resumes a paused connection, including one paused by a 410; what it refused because of the set-up is due at once (D7).
 
-    A Retry-After that is still running keeps holding it: that is the target's wish. A release that is under way ends. Raises NotThere.
+    A Retry-After that is still running remains in force, because the target asked for it. A running release ends. Raises NotThere.
     """
-    s.needs_account()  # its lock: an attempt that ends meanwhile settles before the cure, or sees it
+    s.needs_account()  # locks: an attempt that ends meanwhile settles before the fix, or sees it
     row = connection_row(id)
-    before = _said(s, id)
-    queue_effects.connection_saved(s, id)  # lanes before the connection's state, as in settle
+    before = _audited_state(s, id)
+    queue_effects.connection_saved(s, id)  # lanes before the connection's state, in the same order as settling
     connection_states.resume(s.db, s.account, id)
-    s.note(Deed.CHANGED, "connection", row, before, _said(s, id))
+    s.note(Deed.CHANGED, "connection", row, before, _audited_state(s, id))
 
 
 def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
-    """Releases what a paused connection holds, in its order, at so many requests a minute; the job that does it, or that does it already.
+    """Releases what a paused connection holds, in order, at `per_minute` requests a minute. Returns the new job, or the one already
+    running.
 
-    Once nothing is held any more the connection is open as before. What it refused because of the set-up is due at once, as after any fix.
+    When nothing is held any more, the connection is open as before. What it refused because of the set-up is due at once, as after any fix.
     Raises NotThere, NotPaused, Invalid.
     """
     s.needs_account()
     if not 1 <= per_minute <= FASTEST:
         raise Invalid({"rate": [f"Give a whole number of requests a minute from 1 to {FASTEST:,}."]})
     row = connection_row(id)
-    before = _said(s, id)
+    before = _audited_state(s, id)
     if not before["paused"]:
         raise NotPaused
     queue_effects.connection_saved(s, id)
@@ -76,18 +77,19 @@ def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
         job = control.create(release_job.KIND, s.account, {"connection": id, "name": row.name}, by=s.by)
     elif job.state in (JobState.PAUSED, JobState.FAILED):
         job = control.resume(job.pk, s.account)
-    s.note(Deed.CHANGED, "connection", row, before, _said(s, id))
+    s.note(Deed.CHANGED, "connection", row, before, _audited_state(s, id))
     return job
 
 
 def state(account: int, id: int) -> tuple[connection_states.StoredConnectionState, str]:
-    """How a connection stands, and why it is paused: for pages."""
+    """A connection's state, and why it is paused: for pages."""
     with transaction.atomic(using="read"):
         return connection_states.state_of(of_django(databases["read"]), account, id, lock=False)
 
 
-def _said(s: SetupTransaction, id: int) -> dict[str, object]:
-    """For the audit. It takes no lock: settle takes lanes before a connection's state, and a cure that follows would take them the other way round."""
+def _audited_state(s: SetupTransaction, id: int) -> dict[str, object]:
+    """The state for the audit. Reads without a lock: settling locks lanes before a connection's state, and a following fix would lock in
+    the opposite order."""
     found, why = connection_states.state_of(s.db, s.account, id, lock=False)
     said: dict[str, object] = {"paused": found.paused, "why": why}
     return said | ({"released at": found.release_rate} if found.release_rate is not None else {})

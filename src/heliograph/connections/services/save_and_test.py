@@ -1,8 +1,8 @@
 """Save & Test, and Send a sample (guide: Setting up a Connection; C3).
 
-    name → connect → TLS → (access token) → the test URL, or a sample, or nothing → what it means
+name → connect → TLS → (access token) → the test URL, or a sample, or nothing → what it means
 
-Saving is another's business and comes first, whatever the test says. No transaction is open while something is sent.
+Saving happens elsewhere and first, whatever the result of the test. No transaction is open while something is sent.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from heliograph.store.database import Database, of_django
 from heliograph.store.secrets import load_secrets
 
 SHOWN = 600
-"""Characters of an answer that are kept and shown."""
+"""Characters of an answer that are stored and shown."""
 
 
 class TooManyTests(SetupError):
@@ -64,14 +64,14 @@ def try_connection(
     sender: Sender | None = None,
     told: Callable[[Sequence[Stepped], DiagnosisStep], None] | None = None,
 ) -> DiagnosisReport:
-    """Tests a saved connection and keeps the report. sample: sends one real request, with sample values, instead of asking the test URL.
-    told: hears of the steps that are done and of the one that comes next, as they happen.
+    """Tests a saved connection and stores the report. sample: sends one real request with sample values instead of calling the test URL.
+    told: called with the finished steps and the next one, as they happen.
 
-    Raises NotThere, TooManyTests, and HeliographError where its secrets cannot be read. Takes as long as the connection's timeouts allow.
+    Raises NotThere, TooManyTests, and HeliographError if its secrets cannot be read. Takes as long as the connection's timeouts allow.
     """
     with transaction.atomic(), scope(account=account):
         connection = Connection.from_body(connection_row(id).body)
-        if set(connection.lacks) - {"connected"}:  # whether somebody has connected is found out with the other steps
+        if set(connection.lacks) - {"connected"}:  # whether someone has connected is checked with the other steps
             return _incomplete(connection, sample=sample)
         about = _read(account, id, connection, sample=sample)
         if not connection_tests.may_test(of_django(database), account, id):
@@ -81,7 +81,7 @@ def try_connection(
             report = _Trial(about, sender or page_sender.sender(), told).run()
     except NoRoom as error:
         raise TooManyTests(str(error)) from None
-    with transaction.atomic():  # its row is there since the test was counted
+    with transaction.atomic():  # its row exists since the test was counted
         connection_tests.keep(of_django(database), account, id, report.to_body())
     return report
 
@@ -89,7 +89,8 @@ def try_connection(
 def save_and_try(
     account: int, facts: ConnectionFacts, id: int | None = None, *, by: str, confirmed: bool = False, sample: bool = False
 ) -> tuple[int, DiagnosisReport | TooManyTests]:
-    """Save & Test: what is valid is saved, whatever the test says then. Gives the connection's id. Raises as `save_connection` does."""
+    """Save & Test: saves valid settings, whatever the test's result. Returns the connection's id and the result. Raises as
+    `save_connection` does."""
     with saving(account, by=by, whole_account=True) as s:
         saved = save_connection(s, facts, id, confirmed=confirmed).pk
     try:
@@ -99,19 +100,19 @@ def save_and_try(
 
 
 def last_reports(db: Database, account: int) -> dict[int, tuple[int, DiagnosisReport]]:
-    """The last report of each of the account's connections, with when it was made (microseconds)."""
+    """The last report of each of the account's connections, and when it was made (microseconds)."""
     found = {}
     for connection, (at, body) in connection_tests.last(db, account).items():
         try:
             found[connection] = at, DiagnosisReport.from_body(body)
         except (HeliographError, KeyError, ValueError, TypeError):
-            continue  # another release's
+            continue  # from another release
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What is tested."""
+    """The connection to test."""
 
     account: int
     id: int
@@ -136,7 +137,7 @@ def _read(account: int, id: int, connection: Connection, *, sample: bool) -> _Ab
 
 
 def _mapping(account: int, id: int) -> FieldMapping:
-    """The payload mapping of the first destination that sends through the connection: a strict target takes nothing else."""
+    """The payload mapping of the first destination that uses the connection: a strict target accepts nothing else."""
     config = Committed(of_django(database)).account(account)
     destinations = (each for flow in config.flows.values() for each in flow.destinations if each.connection == id)
     for each in sorted(destinations, key=lambda each: each.id):
@@ -147,14 +148,14 @@ def _mapping(account: int, id: int) -> FieldMapping:
 
 @dataclass(slots=True)
 class _Trial:
-    """One test under way."""
+    """A running test."""
 
     about: _About
     sender: Sender
     told: Callable[[Sequence[Stepped], DiagnosisStep], None] | None = None
     steps: dict[DiagnosisStep, Stepped] = field(default_factory=dict)
     masks: Masks = field(init=False, repr=False)
-    """Of everything that has left so far."""
+    """The masks of everything that was sent so far."""
 
     def __post_init__(self) -> None:
         self.masks = masks_of(self.about.secrets.values(), credentials=self.about.prepared.credentials)
@@ -214,7 +215,7 @@ class _Trial:
         names = (Secret.SIGNING, Secret.SIGNING_BEFORE)
         return signed(request, [self.about.secrets[name] for name in names if self.about.secrets.get(name)], now)
 
-    # What became of it.
+    # The results.
 
     def _unanswered(self, result: Failure | CutOff) -> DiagnosisReport:
         if isinstance(result, CutOff):
@@ -223,7 +224,7 @@ class _Trial:
         step, finding = diagnosis.failed(result.cause, left=result.left, connected=timings.connect > 0, secure=secure, verify=result.verify)
         spent = {DiagnosisStep.NAME: timings.name, DiagnosisStep.CONNECT: timings.connect, DiagnosisStep.TLS: timings.tls}
         for before in list(DiagnosisStep)[: list(DiagnosisStep).index(step)]:
-            if before is DiagnosisStep.CREDENTIALS:  # nobody has said anything about them
+            if before is DiagnosisStep.CREDENTIALS:  # nothing has been said about the credentials
                 self.steps.setdefault(before, Stepped(before, StepMark.NOT_TRIED))
             else:
                 self._mark(before, StepMark.DONE if before is not DiagnosisStep.TLS or secure else StepMark.NOT_NEEDED, spent.get(before))
@@ -239,7 +240,8 @@ class _Trial:
         headers = dict(reversed(response.headers))
         ruled = self._ruled(response)
         if isinstance(ruled, Refused):
-            step = DiagnosisStep.CREDENTIALS if ruled.cause is Cause.OAUTH else DiagnosisStep.ANSWER  # a 200 that means: no such token
+            # a 200 that means the token was refused
+            step = DiagnosisStep.CREDENTIALS if ruled.cause is Cause.OAUTH else DiagnosisStep.ANSWER
             return self._failed(step, Finding.RULE, ruled.message, took, response=response)
         wrong = (
             None
@@ -330,7 +332,7 @@ class _Trial:
 
 
 def _plain(text: str) -> str:
-    """Without what no database takes."""
+    """The text without what databases refuse."""
     return text.replace("\0", "\ufffd")
 
 

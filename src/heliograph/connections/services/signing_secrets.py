@@ -1,4 +1,4 @@
-"""Signing the requests of a connection (C7), and changing the secret while the target goes on checking.
+"""Signs the requests of a connection (C7), and changes the secret while the target keeps checking.
 
 rotate    a new secret; requests are signed with it and with the one that the target knows
 finish    the target knows the new one: the one before signs no more

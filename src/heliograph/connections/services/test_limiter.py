@@ -1,4 +1,4 @@
-"""How many of the pages' threads may wait for other people's servers (C3, C4): a few at once, so that others can go on."""
+"""Limits how many page threads may block on outbound calls (C3, C4), so that the other pages keep working."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heliograph.domain.errors import HeliographError
 
 MOST_AT_ONCE = 4
 MOST_OF_ACCOUNT = 2
-"""In this process; pages have 8 threads unless the operator says otherwise."""
+"""In this process; pages have 8 threads by default."""
 _under_way: Counter[int] = Counter()
 _lock = threading.Lock()
 
@@ -22,7 +22,7 @@ class NoRoom(HeliographError):
 
 @contextmanager
 def room(account: int) -> Iterator[None]:
-    """For as long as a page's thread waits for a target or an authority. Raises NoRoom."""
+    """Encloses a page thread's wait for a target or an authority. Raises NoRoom."""
     with _lock:
         if sum(_under_way.values()) >= MOST_AT_ONCE or _under_way[account] >= MOST_OF_ACCOUNT:
             raise NoRoom

@@ -1,6 +1,6 @@
-"""A test that a page watches: on a thread of its own, told of in the database, so that whichever process draws the page sees how far it is (C3).
+"""A test that a page watches: it runs on its own thread and stores its progress, so that any process can show it (C3).
 
-A quick one has ended before the page is drawn; a slow one (a target that does not answer, an authority that thinks) is watched step by step.
+A quick test ends before the page is rendered; a slow one (a target or authority that does not answer) is shown step by step.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from heliograph.store import connection_tests
 from heliograph.store.database import Database, of_django
 
 PATIENCE: Final = 4.0
-"""Seconds that a page waits for the end before it shows how far the test is."""
+"""Seconds that a page waits for the result before it shows the progress."""
 LONGEST: Final = 120_000_000
-"""Microseconds after which a test that has not ended was ended by the end of its process."""
+"""Microseconds after which an unfinished test must have died with its process."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A test that goes on. since: microseconds; steps: those that are done; at: the one that comes now."""
+    """A running test. since: microseconds; steps: those that are done; at: the next one."""
 
     since: int
     steps: tuple[Stepped, ...]
@@ -35,7 +35,7 @@ class UnderWay:
 
 
 def begin(account: int, id: int, *, sample: bool = False) -> DiagnosisReport | None:
-    """Begins a test and waits a little for its end; None while it goes on. Raises as `try_connection` does."""
+    """Starts a test and waits a little for its result; None while it runs. Raises as `try_connection` does."""
     came: queue.SimpleQueue[DiagnosisReport | Exception] = queue.SimpleQueue()
     threading.Thread(target=_run, args=(account, id, sample, came), name=f"test of connection {id}", daemon=True).start()
     try:
@@ -48,7 +48,7 @@ def begin(account: int, id: int, *, sample: bool = False) -> DiagnosisReport | N
 
 
 def _run(account: int, id: int, sample: bool, came: queue.SimpleQueue[DiagnosisReport | Exception]) -> None:
-    """The thread."""
+    """Runs the test on its thread."""
     since = of_django(database).now()
 
     def told(steps: Sequence[Stepped], at: DiagnosisStep) -> None:
@@ -61,11 +61,11 @@ def _run(account: int, id: int, sample: bool, came: queue.SimpleQueue[DiagnosisR
     except Exception as error:  # noqa: BLE001 - the page's thread raises it
         came.put(error)
     finally:
-        connections.close_all()  # the thread ends, and with it the use of its connections
+        connections.close_all()  # the thread ends, so its connections are no longer used
 
 
 def under_way(db: Database, account: int, id: int) -> UnderWay | None:
-    """The connection's test, if one goes on just now."""
+    """The connection's running test, if any."""
     _at, found = connection_tests.last(db, account).get(id, (0, {}))
     body = found.get("under_way")
     if not isinstance(body, dict) or db.now() - int(body["since"]) > LONGEST:

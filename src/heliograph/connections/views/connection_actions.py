@@ -1,4 +1,4 @@
-"""What is done with a connection beside changing it: pause and release (C8), sign (C7), copy, delete (P12). Each asks on a page of its own."""
+"""Actions on a connection other than editing it: pause and release (C8), sign (C7), copy, delete (P12). Each has its own confirmation page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PauseForm(Form):
 
 
 class ReleaseForm(Form):
-    """How a paused connection goes on. do: the button, "rate", "hold" or "" for at once."""
+    """How a paused connection continues. do: the button, "rate", "hold" or "" for at once."""
 
     do = Hidden()
     rate = TextLine(
@@ -60,7 +60,7 @@ class ReleaseForm(Form):
 
 
 class CopyConnectionForm(Form):
-    """What the copy is called."""
+    """The name of the copy."""
 
     name = TextLine(gettext_lazy("Connection Name"), required=True)
 
@@ -98,7 +98,7 @@ def _used_by(flows: Iterable[tuple[int, str]]) -> list[Breaks]:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def pause(request: AccountRequest, connection: int) -> HttpResponse:
-    """Holds what the connection would send."""
+    """Pauses the connection."""
     row = found_row(request, connection)
     form = PauseForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -126,7 +126,7 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def release(request: AccountRequest, connection: int) -> HttpResponse:
-    """Lets a paused connection send again: at once, or what was held at a chosen rate, by a job whose progress this page shows."""
+    """Resumes a paused connection: at once, or what was held at a chosen rate, by a job whose progress this page shows."""
     row = found_row(request, connection)
     form = ReleaseForm(request.POST if request.method == "POST" else None, initial={"rate": row.connection.rate or USUAL_RATE})
     if form.is_valid() and _released(request, row, form):
@@ -158,7 +158,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
 
 
 def _released(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> bool:
-    """Does what was pressed, unless the rate is none."""
+    """Does what the pressed button says, unless the rate is invalid."""
     try:
         with _saving(request) as s:
             match form.cleaned_data["do"]:
@@ -180,7 +180,7 @@ def _released(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) ->
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def copy(request: AccountRequest, connection: int) -> HttpResponse:
-    """Another connection like this one."""
+    """Copies a connection."""
     row = found_row(request, connection)
     usual = _("%(name)s (copy)") % {"name": row.connection.name}
     form = CopyConnectionForm(request.POST if request.method == "POST" else None, initial={"name": usual})
@@ -211,14 +211,14 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def delete(request: AccountRequest, connection: int) -> HttpResponse:
-    """Deletes a connection that no flow uses; otherwise says which ones do (P12)."""
+    """Deletes a connection that no flow uses; otherwise shows which ones do (P12)."""
     row = found_row(request, connection)
     uses = services.users(request.account.pk, connection)
     if request.method == "POST" and not uses:
         try:
             with _saving(request) as s:
                 services.delete_connection(s, connection)
-        except InUse as error:  # a flow took it meanwhile
+        except InUse as error:  # a flow has started to use it
             uses = list(error.uses)
         else:
             say(request, _("“%(name)s” is deleted, with its credentials.") % {"name": row.connection.name})

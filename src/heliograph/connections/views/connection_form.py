@@ -1,6 +1,6 @@
 """The fields of Connection Setup (guide: Adding a Connection; C1).
 
-Every field of every Authentication Type is in the page; the style sheet shows those of the chosen one at once, without script.
+The page contains every field of every Authentication Type; the style sheet shows those of the chosen type, without script.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from heliograph.web.fields import Choice
 from heliograph.web.forms import Box, Hidden, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
 
 LONGEST: Final = 70_000
-"""Characters of one field: a chain of certificates is the longest."""
+"""Characters of one field; a certificate chain is the longest."""
 NUMBERS: Final = ("rate", "parallel", "connect_timeout", "total_timeout", "answer_cap")
 _CERTIFICATE: Final = Secret.CLIENT_CERTIFICATE.value
 _FOLDED: Final = (*NUMBERS, "patient", "headers", "authorities", _CERTIFICATE)
-"""Fields of the section that is folded until one of them is refused."""
+"""Fields of a section that is collapsed unless one of them is refused."""
 _CERTIFICATE_HELP: Final = gettext_lazy(
     "Only if the application asks for one: the certificate and its private key, as PEM. It is never shown again."
 )
@@ -71,7 +71,7 @@ ASK: Final[Mapping[str, Sequence[Promise]]] = {
         gettext_lazy("The URL to send to, the Content Type, and a sample JSON of one record, for the mapping"),
     ),
 }
-"""What to ask of the target's administrator, by what was chosen."""
+"""What to ask the target's administrator, by what was chosen."""
 
 _line = partial(TextLine, longest=LONGEST)
 _password = partial(SecretLine, longest=LONGEST)
@@ -79,7 +79,7 @@ _number = partial(_line, optional=True, inputmode="numeric")
 
 
 class HeaderLines(TextLines):
-    """Headers, one a line, Name: value. What is kept sealed is in no page."""
+    """Headers, one a line, Name: value. Encrypted values are never on a page."""
 
     def value_shown(self, value: Any) -> str:
         return "\n".join(_header_line(line) for line in str(value or "").splitlines())
@@ -266,7 +266,7 @@ class ConnectionForm(UrlForm, SharedForm):
         return any(header_rules.is_secret_name(name.strip()) and value.strip() != header_rules.SEALED for name, _colon, value in lines)
 
     def say_typed(self, names: Iterable[str]) -> None:
-        """Says of secrets that they were typed already."""
+        """Marks secrets that have already been typed."""
         self._say_of_secrets(_("Typed just now; type to replace"), names)
 
     def _say_of_secrets(self, said: str, names: Iterable[str]) -> None:
@@ -278,11 +278,11 @@ class ConnectionForm(UrlForm, SharedForm):
 
     @property
     def is_plain(self) -> bool:
-        """Whether requests would go without TLS."""
+        """True if requests would be sent without TLS."""
         return str(self["url"].value() or "").lower().startswith("http://")
 
     def sections(self, groups: Groups) -> dict[str, Any]:
-        """The fields by the section that the template puts them in. groups: the fields that a URL may hold."""
+        """The fields by the section in which the template shows them. groups: the fields that a URL may contain."""
         self.say("url", groups=groups)
         self.say("test_url", groups=groups)
         headers = (line.partition(":") for line in str(self["headers"].value() or "").splitlines())

@@ -56,7 +56,7 @@ def connection_add(request: AccountRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def connection(request: AccountRequest, connection: int) -> HttpResponse:
-    """A stored connection: its form for an Administrator, and what it is in words for all others."""
+    """A stored connection: its form for an Administrator, and a description for everyone else."""
     row = found_row(request, connection)
     errand = Errand.of(request)
     if asks_for_part(request) and errand.flow is not None and _has_passed(request, row):
@@ -72,7 +72,7 @@ def connection(request: AccountRequest, connection: int) -> HttpResponse:
 
 @needs(Role.ADMINISTRATOR)
 def _refuse(_request: AccountRequest) -> HttpResponse:
-    raise AssertionError  # whoever comes here is no Administrator
+    raise AssertionError  # only non-Administrators get here
 
 
 def _form_of(request: AccountRequest, row: ConnectionRow) -> ConnectionForm:
@@ -101,13 +101,13 @@ def _post(request: AccountRequest, row: ConnectionRow | None, errand: Errand) ->
             if saved is not None:
                 typed_secrets.forget(request)
                 return access_views.connect(request, saved) if do == "connect" else _tested(request, saved, errand)
-    kept = {name: text for name, text in typed.items() if text and name not in form.errors}  # one that was itself refused is not kept
+    kept = {name: text for name, text in typed.items() if text and name not in form.errors}  # a secret that was itself refused is not kept
     form.say_typed(kept)
     return _form(request, row, form, errand, waiting=typed_secrets.keep(request, waits, kept), stops=stops)
 
 
 def _saved(request: AccountRequest, row: ConnectionRow | None, form: ConnectionForm, typed: Mapping[str, str]) -> int | None:
-    """The connection's id, None where it was refused. typed: the secrets. Raises AsksFirst, Http404."""
+    """The connection's id, None if it was refused. typed: the secrets. Raises AsksFirst, Http404."""
     rule = row.connection.to_body().get("rule", []) if row else []
     facts = connection_values.facts_of(form, rule if isinstance(rule, list) else [], typed)
     try:
@@ -121,13 +121,13 @@ def _saved(request: AccountRequest, row: ConnectionRow | None, form: ConnectionF
 
 
 def _tested(request: AccountRequest, id: int, errand: Errand, *, sample: bool = False) -> HttpResponse:
-    """Tests what is saved, and leads to where that is read: the connection, or the flow that waits for it."""
+    """Tests the saved connection and redirects to where the result is shown: the connection, or the flow that waits for it."""
     try:
         report = test_progress.begin(request.account.pk, id, sample=sample)
     except TooManyTests as error:
         say(request, f"{_('Saved.')} {_(str(error))}")
         return HttpResponseRedirect(errand.address(reverse("connection", args=(id,))))
-    except NotThere:  # deleted meanwhile
+    except NotThere:  # deleted in the meantime
         raise Http404 from None
     if errand.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
         say(request, f"{_('Saved.')} {diagnosis_words.summary(report)}")
@@ -144,7 +144,7 @@ def _form(
     waiting: str = "",
     stops: AsksFirst | None = None,
 ) -> HttpResponse:
-    """The page of the form. waiting: the name under which typed secrets wait; stops: flows that would stop, to be confirmed."""
+    """The page of the form. waiting: the name under which typed secrets are kept; stops: flows that would stop, to be confirmed."""
     refused = form.refused
     shown: dict[str, Any] = {
         "is_new": row is None,
@@ -168,7 +168,7 @@ def _form(
     if row is not None:
         shown |= _about(request, row)
         shown["rule"] = rule_words.sentences(row.connection.rule)
-        complete = row.health is not Health.INCOMPLETE  # what was tested before it lacked something says nothing of it
+        complete = row.health is not Health.INCOMPLETE  # a test from before settings were missing says nothing about it
         shown["going"] = None if refused or stops else going(request, row.id)
         shown["result"] = result_of(row) if complete and not refused and not stops else None
         shown["going_href"] = errand.address(reverse("connection", args=(row.id,)))
@@ -204,7 +204,7 @@ def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
 
 
 def _read(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
-    """A connection in words: no secret, no path, and no header's value is among them."""
+    """A connection in words, without secrets, path, and values of headers."""
     facts = row.connection
     said = [
         (_("Target"), _("Webhook")),
@@ -258,7 +258,7 @@ def result_of(row: ConnectionRow) -> dict[str, Any] | None:
 
 
 def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
-    """A test that goes on, as far as it is; None where none does."""
+    """The progress of a running test; None if there is none."""
     with transaction.atomic(using="read"):
         found = test_progress.under_way(of_django(connections["read"]), request.account.pk, id)
     if found is None:
@@ -274,7 +274,7 @@ def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
 
 
 def _has_passed(request: AccountRequest, row: ConnectionRow) -> bool:
-    """Whether the test that a page watches has ended well."""
+    """True if the test that a page watches has succeeded."""
     return going(request, row.id) is None and row.tested is not None and row.tested[1].verdict is not DiagnosisVerdict.FAILED
 
 

@@ -1,6 +1,6 @@
-"""What a post of Connection Setup says (guide: Adding a Connection; C1), and what its form shows of a stored connection.
+"""Converts a post of Connection Setup (guide: Adding a Connection; C1), and a stored connection into its form.
 
-What a field holds that the chosen Authentication Type does not show is not read. Secrets are only ever read from a post, never shown.
+Fields that the chosen Authentication Type does not show are ignored. Secrets are only read from a post, never shown.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FIELD_OF: Final[Mapping[str, str]] = {
 
 
 def initial_of(connection: Connection, url: str, test_url: str) -> dict[str, object]:
-    """A connection as it is stored."""
+    """The form's initial values for a stored connection."""
     body = connection.to_body()
     found: dict[str, object] = {name: body[name] for name in ConnectionForm.base_fields if name in body}
     headers = "\n".join(f"{name}: {value}" for name, value in connection.headers)
@@ -42,7 +42,7 @@ def initial_of(connection: Connection, url: str, test_url: str) -> dict[str, obj
 
 
 def secrets_of(form: ConnectionForm, before: Mapping[str, str]) -> dict[str, str]:
-    """What was typed into the form's secrets, now or before: by the names of its fields, and for fixed headers that are kept sealed by theirs."""
+    """The secrets typed into the form, now or before: by the names of its fields, and encrypted fixed headers by theirs."""
     now = {name.value: form.posted.get(name, "") for name in (*CREDENTIAL.values(), Secret.CLIENT_CERTIFICATE)}
     for name, value in _headers(form.posted.get("headers", "")):
         if header_rules.is_secret_name(name):
@@ -51,7 +51,7 @@ def secrets_of(form: ConnectionForm, before: Mapping[str, str]) -> dict[str, str
 
 
 def facts_of(form: ConnectionForm, rule: Sequence[object], typed: Mapping[str, str]) -> ConnectionFacts:
-    """What is to be saved of a form that is in order. rule: as it is stored; typed: its secrets (`secrets_of`)."""
+    """The data to save from a valid form. rule: as stored; typed: its secrets (`secrets_of`)."""
     given = form.cleaned_data
     auth = member_of(Auth, given["auth"], Auth.OPEN)
     fields: dict[str, object] = {name: given[name] for name in ("name", "content_type", "method", "primary", "authorities", *OF_TYPE[auth])}
@@ -80,13 +80,13 @@ def _number(text: str) -> object:
 
 
 def _headers(text: str) -> list[list[str]]:
-    """One a line, Name: value."""
+    """Parses headers, one a line, Name: value."""
     pairs = [line.partition(":") for line in text.splitlines() if line.strip()]
     return [[name.strip(), value.strip()] for name, _colon, value in pairs]
 
 
 def names_of(error: Invalid) -> dict[str, str]:
-    """The form's field of each that the service names."""
+    """The form's field for each one that the service names."""
     found = {where: re.split(r"[.\[]", where, maxsplit=1)[0] for where in error.fields}
     names = {where: _FIELD_OF.get(name, name) for where, name in found.items()}
-    return {"": "name"} if list(names) == [""] else names  # the only rule about the whole is that no two have one name
+    return {"": "name"} if list(names) == [""] else names  # the only rule about the whole connection is that its name is unique

@@ -1,4 +1,4 @@
-"""The versions of a connection (F10): what each says, with its secrets masked, and restoring one with the secrets of today (C5)."""
+"""The versions of a connection (F10): their contents with secrets masked, and restoring one with the current secrets (C5)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from heliograph.setup.services.versions import Version
 from heliograph.setup.views.versions_page import Difference, ListedConsequence, RestoreQuestion, Side, Versioned, versions_page, worded
 
 BULLETS: Final = "••••"
-"""A secret, as both sides of a difference show it."""
+"""A secret, on both sides of a difference."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def connection_versions(request: AccountRequest, connection: int) -> HttpResponse:
-    """Every version with who made it when, and what one of them changed."""
+    """Every version with its author and time, and what one of them changed."""
     row = found_row(request, connection)
     name, href, whole = row.connection.name, reverse("connection", args=(connection,)), may(request.user, Role.ADMINISTRATOR)
 
@@ -70,7 +70,7 @@ def _question(row: ConnectionRow, version: Version) -> RestoreQuestion:
         said.append(_("No flow uses this connection yet."))
     try:
         lacks = connection_words.lacking(restorable(row.connection, version))
-    except ConnectionSetupError:  # of an older release, with what none can be today; restoring says why
+    except ConnectionSetupError:  # written by an older release and no longer valid; restoring says why
         lacks = []
     return RestoreQuestion(said, [ListedConsequence(_("The connection is incomplete by it. It lacks:"), lacks)] if lacks else ())
 
@@ -78,7 +78,7 @@ def _question(row: ConnectionRow, version: Version) -> RestoreQuestion:
 def _differences(old_body: Mapping[str, object], new_body: Mapping[str, object], *, whole: bool) -> list[Difference]:
     try:
         old, new = (facts(Connection.from_body(body), whole=whole) for body in (old_body, new_body))
-    except ConnectionSetupError:  # of an older release, with what none can be today
+    except ConnectionSetupError:  # written by an older release and no longer valid
         return []
     found = [worded(name, old.get(name, ""), new.get(name, "")) for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name)]
     if old_body.get("edition", 0) != new_body.get("edition", 0):

@@ -1,4 +1,4 @@
-"""The Connection List, Add A Connection and Connection Setup (guide: Setting up a Connection; C1-C8, N2)."""
+"""The Connection List and Add A Connection (guide: Setting up a Connection; C1-C8, N2)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _row(row: ConnectionRow, people: Mapping[str, str], *, can: bool) -> dict[st
 
 
 def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
-    """How a connection is, as the list and its own page say it."""
+    """A connection's health, for the list and its own page."""
     retry = reverse("retry")
     return {
         "word": words.headline(row),
@@ -121,7 +121,7 @@ def _paused_by(row: ConnectionRow, people: Mapping[str, str]) -> str:
 
 
 def menu(row: ConnectionRow) -> list[tuple[str, str]]:
-    """What an Administrator can do with a connection, beside changing it."""
+    """What an Administrator can do with a connection besides editing it."""
     id = row.id
     pause = (
         (_("Release"), reverse("connection-release", args=(id,))) if row.pause else (_("Pause"), reverse("connection-pause", args=(id,)))
@@ -138,7 +138,7 @@ def menu(row: ConnectionRow) -> list[tuple[str, str]]:
 
 
 def flow_href(id: int) -> str:
-    """Where a flow is found."""
+    """The URL of a flow."""
     return reverse("flow", args=(id,))
 
 
@@ -146,7 +146,7 @@ def flow_href(id: int) -> str:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def connection_new(request: AccountRequest) -> HttpResponse:
-    """Add A Connection: any webhook, or an application whose settings and first mapping are filled in."""
+    """Add A Connection: any webhook, or an application with its settings and first mapping filled in."""
     errand = Errand.of(request)
     return page(
         request,
@@ -168,7 +168,7 @@ def connection_new(request: AccountRequest) -> HttpResponse:
 
 
 def found_row(request: AccountRequest, id: int) -> ConnectionRow:
-    """One connection of the account with how it is. Raises Http404."""
+    """One connection of the account with its health. Raises Http404."""
     with transaction.atomic(using="read"):
         row = ConnectionList(of_django(connections["read"]), request.account.pk).row(id)
     if row is None:
@@ -177,5 +177,5 @@ def found_row(request: AccountRequest, id: int) -> ConnectionRow:
 
 
 def redirect(name: str, *args: object) -> HttpResponseRedirect:
-    """To one of our own pages."""
+    """Redirects to one of our own pages."""
     return HttpResponseRedirect(reverse(name, args=args))

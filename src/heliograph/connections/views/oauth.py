@@ -1,7 +1,7 @@
-"""Connect, return, and how a connection's access stands (C4).
+"""Connect, the return, and the state of a connection's access (C4).
 
-What a sign-in at an authority leaves in the session is sealed, found by a digest of the state, and used once. The address to come back to is
-ours (`services.oauth.redirect_url`), and what came back is taken out of the browser's address by the next redirect.
+What a sign-in at an authority leaves in the session is encrypted, found by a digest of the state, and used once. The return URL is ours
+(`services.oauth.redirect_url`), and the next redirect removes the returned values from the browser's URL.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LONGEST_QUERY: Final = 16_000
 
 @require_safe
 def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
-    """How the access stands, and Connect."""
+    """The state of the access, and Connect."""
     try:
         with transaction.atomic(using="read"):
             shown = oauth.access(of_django(connections["read"]), request.account.pk, connection)
@@ -73,13 +73,14 @@ def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def connect(request: AccountRequest, connection: int) -> HttpResponse:
-    """Begins the sign-in: a page that says where it leads, and goes there. (A redirect would not do: our policy lets forms lead nowhere else.)"""
+    """Starts the sign-in: a page that says where it leads, and goes there. (A redirect would not work: our policy blocks forms that lead
+    elsewhere.)"""
     try:
         begun = oauth.begin(request.account.pk, connection)
     except NotThere:
         raise Http404 from None
     except NotConnected as error:
-        return _came_to_nothing(request, connection, error)
+        return _failed(request, connection, error)
     pending = dict(list(request.session.get(PENDING, {}).items())[1 - MOST_PENDING :])
     request.session[PENDING] = {**pending, _digest(begun.state): [connection, begun.pending]}
     response = page(
@@ -89,16 +90,16 @@ def connect(request: AccountRequest, connection: int) -> HttpResponse:
     return response
 
 
-@login_not_required  # so that the code does not travel on through the sign-in's address
+@login_not_required  # otherwise the code would be passed on in the sign-in page's URL
 @require_safe
 @never_cache
 def oauth_return(request: AccountRequest) -> HttpResponse:
-    """Where authorities send people back to. Whoever comes must be who left: same session, still an Administrator."""
+    """Where authorities redirect to. The user must be the same as at the start: same session, still an Administrator."""
     pending = request.session.get(PENDING, {})
     found = pending.pop(_digest(request.GET.get("state", "")), None)
     if found is None or not may(request.user, Role.ADMINISTRATOR):
         return page(request, "connections/oauth_unknown.html", status=400, here="connections")
-    request.session[PENDING] = pending  # used once, whatever becomes of it
+    request.session[PENDING] = pending  # used once, whatever the result
     request.session.save()
     connection, sealed = int(found[0]), str(found[1])
     query = request.META.get("QUERY_STRING", "")[:LONGEST_QUERY]
@@ -107,14 +108,14 @@ def oauth_return(request: AccountRequest) -> HttpResponse:
     except NotThere:
         raise Http404 from None
     except NotConnected as error:
-        return _came_to_nothing(request, connection, error)
+        return _failed(request, connection, error)
     said = _("Connected as %(holder)s. What waited for it is sent now.") if holder else _("Connected. What waited for it is sent now.")
     say(request, said % {"holder": holder})
     return HttpResponseRedirect(reverse("connection", args=[connection]))
 
 
-def _came_to_nothing(request: AccountRequest, connection: int, error: NotConnected) -> HttpResponse:
-    """The next page says why: a redirect, so that no code stays in the browser's address."""
+def _failed(request: AccountRequest, connection: int, error: NotConnected) -> HttpResponse:
+    """The next page says why: a redirect, so that no code stays in the browser's URL."""
     request.session[OUTCOME] = [connection, str(error)]
     return HttpResponseRedirect(reverse("connection-access", args=[connection]))
 
@@ -124,7 +125,7 @@ def _digest(state: str) -> str:
 
 
 def _name_of(request: AccountRequest, by: str) -> str:
-    """Name of who connected."""
+    """The name of the person who connected."""
     if not by.startswith("user:") or not by[5:].isdecimal():
         return ""
     user = User.objects.filter(pk=int(by[5:]), account=request.account).first()

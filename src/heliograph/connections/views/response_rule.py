@@ -1,4 +1,4 @@
-"""The response rule of a connection (C7): edited, made from an answer that is logged, and tried on it before it is saved."""
+"""The response rule of a connection (C7): edited, created from a logged answer, and tried on one before it is saved."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RuleForm(Form):
 
     @property
     def clauses(self) -> list[Says]:
-        """As they were typed."""
+        """The clauses as typed."""
         return rule_form.read(self.data)
 
 
@@ -62,7 +62,7 @@ class RuleForm(Form):
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
-    """The rule's clauses in their order, beside an answer that they are tried on."""
+    """The rule's clauses in order, beside an answer to try them on."""
     form = RuleForm(request.POST if request.method == "POST" else None)
     answer = form.posted.get("answer", "") or request.GET.get("answer", "")
     person = form.posted.get("person", "")
@@ -126,7 +126,7 @@ def _too_many(clauses: Sequence[Says]) -> list[str]:
 
 
 def _tried(of: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -> RuleVerdict | None:
-    """What the rule says of an answer; None while the form holds no rule."""
+    """The rule's result for an answer; None while the form does not contain a valid rule."""
     try:
         return answers.tried(of.db, of.account, *which, rule_form.to_body(clauses))
     except (Invalid, NoAnswer):
@@ -145,7 +145,7 @@ def _offered(each: OfferedAnswer) -> Choice:
 
 
 def _chosen(text: str, of: AccountReader, connection: int) -> tuple[tuple[int, int], Logged] | None:
-    """The answer that was asked for, if it is one of this connection."""
+    """The requested answer, if it belongs to this connection."""
     found = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,6})", text, re.ASCII)
     if found is None:
         return None
@@ -158,7 +158,7 @@ def _chosen(text: str, of: AccountReader, connection: int) -> tuple[tuple[int, i
 
 
 def _errors(error: Invalid) -> tuple[dict[str, str], list[str]]:
-    """Sentences by field of the form ("c0.0.values"), and those that belong to none."""
+    """Sentences by form field ("c0.0.values"), and those that belong to no field."""
     fields: dict[str, str] = {}
     rest = []
     for where, sentences in error.fields.items():
@@ -250,7 +250,7 @@ def _absent(said: RuleVerdict, logged: Logged) -> list[str]:
 
 
 def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[str, Any]:
-    """One clause's fields. n counts from 1 for people."""
+    """The fields of one clause. n counts from 1 for people."""
 
     def of(name: str, **more: Any) -> FormField:
         return _field(i, name, errors, **more)
@@ -290,7 +290,7 @@ def _field(i: int, name: str, errors: dict[str, str], **more: Any) -> FormField:
 
 
 def _failed(i: int, clause: Says, errors: dict[str, str]) -> list[FormField | Pair]:
-    """What is said of an answer that counts as failed."""
+    """The fields for an answer that counts as failed."""
 
     def of(name: str, **more: Any) -> FormField:
         return _field(i, name, errors, **more)

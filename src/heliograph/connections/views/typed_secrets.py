@@ -1,7 +1,7 @@
-"""Secrets that were typed into a form that was refused: nobody types them twice, and no page ever holds one (C5).
+"""Secrets typed into a form that was refused: nobody has to type them again, and no page ever contains one (C5).
 
-They wait in the session, sealed for the account, the user and the form, for a quarter of an hour or until the form is saved. The page carries a random name for them
-and nothing else. Signing out ends the session and them with it.
+They are kept in the session, encrypted for the account, the user and the form, for a quarter of an hour or until the form is saved. The
+page contains only a random name for them. Signing out ends the session and deletes them.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from heliograph.web.forms import Form, Hidden
 
 MINUTES: Final = 15
 MOST: Final = 4
-"""Forms of one session whose secrets wait at a time: a tab each. The oldest go first."""
+"""Forms per session whose secrets are kept: one for each tab. The oldest are dropped first."""
 _KEY: Final = "typed-secrets"
 
 
 class WaitingForm(Form):
-    """typed: the hidden field that carries the name."""
+    """typed: the hidden field with the name."""
 
     typed = Hidden()
 
 
 def keep(request: AccountRequest, form: str, secrets: Mapping[str, str]) -> str:
-    """Keeps what was typed; the name to give back with the form, "" where nothing was. form: which one, with the id of what it changes."""
+    """Keeps what was typed. Returns the name to send back with the form, "" if nothing was typed. form: which form, with the id of what it
+    edits."""
     forget(request)
     typed = {name: text for name, text in secrets.items() if text}
     if not typed:
@@ -45,7 +46,8 @@ def keep(request: AccountRequest, form: str, secrets: Mapping[str, str]) -> str:
 
 
 def recall(request: AccountRequest, form: str) -> dict[str, str]:
-    """What was typed into this form before, by field; nothing where it is another's, too old, or sealed with a key that is gone."""
+    """What was typed into this form before, by field; empty if it belongs to another form, is too old, or is encrypted with a key that no
+    longer exists."""
     found = _alive(request).get(_posted(request))
     if found is None:
         return {}
@@ -56,7 +58,7 @@ def recall(request: AccountRequest, form: str) -> dict[str, str]:
 
 
 def forget(request: AccountRequest, name: str = "") -> None:
-    """Once the form is saved, or its secrets are kept under another name. name: where it is not the one that was posted."""
+    """Deletes kept secrets once the form is saved, or they are kept under another name. name: if it is not the posted one."""
     if _KEY not in request.session:
         return
     gone = {_posted(request), name}
@@ -68,7 +70,7 @@ def forget(request: AccountRequest, name: str = "") -> None:
 
 
 def _posted(request: AccountRequest) -> str:
-    """The name that came back with the form, "" where none did."""
+    """The name posted with the form, "" if there was none."""
     return str(WaitingForm(request.POST).posted["typed"])
 
 

@@ -1,4 +1,4 @@
-"""Forms whose URLs may hold source fields (C2)."""
+"""Forms whose URLs may contain source fields (C2)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from heliograph.web.fields import Choice
 from heliograph.web.forms import Form, Hidden, UrlLine
 
 type Groups = Sequence[tuple[str, Sequence[Choice]]]
-"""Source fields, by the name of their group."""
+"""Source fields, by group."""
 
 
 class UrlForm(Form):
-    """do: the button that was pressed; "insert:url" is that of the field named url."""
+    """do: the pressed button; "insert:url" is the one of the field named url."""
 
     do = Hidden()
 
     def insert(self) -> bool:
-        """Puts the chosen field at the end of the URL whose button was pressed: the way without script. Whether one was."""
+        """Appends the chosen field to the URL whose button was pressed: the way without script. Returns whether one was."""
         do = self.posted["do"]
         name = do.removeprefix("insert:")
         if name == do:
@@ -41,7 +41,7 @@ class UrlForm(Form):
 
 
 def url_fields(request: AccountRequest) -> Groups:
-    """The source fields that a URL may hold."""
+    """The source fields that a URL may contain."""
     with transaction.atomic(using="read"):
         config = Committed(of_django(connections["read"])).account(request.account.pk)
     groups = SourceFields.of(config, Subject.REGISTRATION).groups

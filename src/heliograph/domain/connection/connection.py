@@ -1,7 +1,7 @@
 """A connection: how to reach the target application (guide: Setting up a Connection; C1, C5, C7).
 
-The body of a connection holds no secret: passwords, keys, client secrets, path and query of its URLs, and values of headers whose names say that
-they are credentials, are kept elsewhere, encrypted; the body only names those that are there. `requests` composes what is sent.
+The body of a connection contains no secrets: passwords, keys, client secrets, path and query of its URLs, and values of headers whose names
+mark them as credentials are stored elsewhere, encrypted; the body only names those that exist. `connection.request` builds what is sent.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Auth(StrEnum):
 
 
 class ContentType(StrEnum):
-    """What a payload is written as."""
+    """The format of a payload."""
 
     JSON = "application/json"
     FORM = "application/x-www-form-urlencoded"
@@ -48,7 +48,7 @@ class Method(StrEnum):
 
 
 class KeyPlace(StrEnum):
-    """Where an API Key / Token goes: `Authorization: Bearer`, a header of its own, or a query parameter."""
+    """Where an API Key / Token goes: `Authorization: Bearer`, its own header, or a query parameter."""
 
     BEARER = "bearer"
     HEADER = "header"
@@ -63,7 +63,8 @@ class OAuthGrant(StrEnum):
 
 
 class ClientAuth(StrEnum):
-    """How the authority is told who asks (RFC 6749 §2.3.1). Automatic: Basic, and in the body where that is refused; what worked is remembered."""
+    """How the client authenticates at the authority (RFC 6749 §2.3.1). Automatic: Basic, and in the body if that is refused; what worked is
+    remembered."""
 
     AUTOMATIC = "Automatic"
     BASIC = "Basic"
@@ -71,7 +72,7 @@ class ClientAuth(StrEnum):
 
 
 class Secret(StrEnum):
-    """The secrets that a connection may have. PATH and TEST_PATH: path and query of its URLs, which can be a credential by themselves (C5)."""
+    """The secrets that a connection may have. PATH and TEST_PATH: path and query of its URLs, which can be credentials on their own (C5)."""
 
     PATH = "path"
     TEST_PATH = "test_path"
@@ -79,21 +80,21 @@ class Secret(StrEnum):
     KEY = "key"
     CLIENT_SECRET = "client_secret"  # noqa: S105
     CLIENT_CERTIFICATE = "client_certificate"
-    """What the connection proves itself with in TLS: a certificate, those between it and its authority, and the private key, as PEM."""
+    """The TLS client identity: a certificate, those between it and its authority, and the private key, as PEM."""
     SIGNING = "signing_secret"
-    """Signs every request (Standard Webhooks), where it is there (C7)."""
+    """If present, signs every request (Standard Webhooks; C7)."""
     SIGNING_BEFORE = "signing_secret_before"
-    """While the target learns a new one, requests are signed with this one as well."""
+    """While the target switches to a new secret, requests are signed with the previous one too."""
 
 
 CREDENTIAL: Final[Mapping[Auth, Secret]] = {Auth.BASIC: Secret.PASSWORD, Auth.KEY: Secret.KEY, Auth.OAUTH2: Secret.CLIENT_SECRET}
-"""What each type authenticates with; that of another one is forgotten."""
+"""The credential of each type; on a change of type the old one is deleted."""
 
 _NOT_PEM: Final = "are texts that begin with -----BEGIN and end with -----END; paste the whole text of the file"
 
 
 class ConnectionSetupError(HeliographError):
-    """A connection cannot be as it was asked for. field: its name in the body; reason: what is wrong."""
+    """The connection's settings are invalid. field: its name in the body; reason: what is wrong."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}." if field else f"{reason}.")
@@ -104,7 +105,7 @@ class ConnectionSetupError(HeliographError):
 MAX_SECRET: Final = 8_000
 MAX_PEM: Final = 64_000
 LONGEST_CONNECT: Final = 10  # seconds
-LONGEST_TOTAL: Final = 20  # seconds: a request has to end before the lease of its slot does
+LONGEST_TOTAL: Final = 20  # seconds: a request must end before the lease of its slot does
 LARGEST_ANSWER: Final = 1_024  # KiB
 
 _SIGNING_PREFIX: Final = "whsec_"
@@ -113,15 +114,15 @@ _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----[\x20-\x7e\n\t]+-----END [A
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection of an account. Raises ConnectionSetupError for what no connection can be.
+    """A connection of an account. Raises ConnectionSetupError for invalid settings.
 
-    origin: scheme, host and port of the URL. headers: extra fixed ones; the value of one that is a credential by its name is SEALED, whatever was
-    given. rate: requests a minute, parallel: requests at once; None = no limit of
-    its own. patient: retries after 2, 22 and 48 hours. rule: what its answers mean where the status does not say it. secrets: the names of
-    those that are stored. connected: the bond under which somebody has connected (Authorization Code); it counts only while it is the bond.
+    origin: scheme, host and port of the URL. headers: extra fixed ones; the value of one whose name marks it as a credential is always
+    SEALED. rate: requests a minute, parallel: concurrent requests; None = no limit of its own. patient: retries after 2, 22 and 48 hours.
+    rule: what its answers mean if the status does not say it. secrets: the names of those that are stored. connected: the bond under which
+    someone has connected (Authorization Code); it counts only while it equals the current bond.
 
-    connect_timeout, total_timeout: seconds; answer_cap: KiB of an answer that are read; None = as usual. authorities: certificates (PEM) of those
-    whose word counts for this target, instead of the public ones.
+    connect_timeout, total_timeout: seconds; answer_cap: KiB of an answer to read; None = default. authorities: certificates (PEM) of the
+    authorities trusted for this target, instead of the public ones.
     """
 
     name: str
@@ -165,7 +166,7 @@ class Connection:
         for field in ("authorization_url", "access_token_url", "refresh_token_url"):
             _check_url(field, getattr(self, field))
         if ":" in self.user_name or header_rules.value_problem(self.user_name):
-            raise ConnectionSetupError("user_name", "a user name holds no colon and no line break")
+            raise ConnectionSetupError("user_name", "a user name cannot contain a colon or a line break")
         if self.authorities and not _PEM.search(self.authorities):
             raise ConnectionSetupError("authorities", f"certificates {_NOT_PEM}")
         self._check_key()
@@ -196,17 +197,17 @@ class Connection:
 
     @property
     def sealed_headers(self) -> tuple[str, ...]:
-        """The fixed headers whose values are kept sealed."""
+        """The fixed headers whose values are stored encrypted."""
         return tuple(name for name, _ in self.headers if header_rules.is_secret_name(name))
 
     @property
     def stored_fields(self) -> frozenset[str]:
-        """Under which names the vault keeps what belongs to it."""
+        """The names under which the vault stores its secrets."""
         return frozenset(name.value for name in self.secrets) | {header_rules.sealed_field(name) for name in self.sealed_headers}
 
     @property
     def auth_header(self) -> str | None:
-        """The header that it authenticates with, in small letters; no mapping may set it (M9)."""
+        """The lower-case name of the header that authenticates it; no mapping may set that (M9)."""
         if self.auth is Auth.OPEN:
             return None
         if self.auth is Auth.KEY and self.key_place is not KeyPlace.BEARER:
@@ -215,27 +216,27 @@ class Connection:
 
     @property
     def is_signed(self) -> bool:
-        """Whether its requests carry a Standard Webhooks signature (C7)."""
+        """True if its requests carry a Standard Webhooks signature (C7)."""
         return Secret.SIGNING in self.secrets
 
     @property
     def shown(self) -> str:
-        """Its URL as anyone may see it: host and "…" (C5)."""
+        """Its URL as everyone may see it: host and "…" (C5)."""
         return masked(self.origin)
 
     @property
     def authority(self) -> str:
-        """The host that gives its tokens, as anyone may see it."""
+        """The host that issues its tokens, as everyone may see it."""
         return masked(self.access_token_url).removesuffix("/…")
 
     @property
     def authorization_host(self) -> str:
-        """The host where somebody signs in to connect it, as anyone may see it."""
+        """The host of the sign-in that connects it, as everyone may see it."""
         return masked(self.authorization_url).removesuffix("/…")
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """The fields and secrets without which it is not usable (F2), by name."""
+        """The names of missing fields and secrets without which it cannot be used (F2)."""
         needed: list[str] = [Secret.PATH]
         if self.auth is Auth.BASIC:
             needed += ["user_name", Secret.PASSWORD]
@@ -250,7 +251,7 @@ class Connection:
 
     @property
     def needs_connecting(self) -> bool:
-        """Whether somebody has to sign in at the authority before it can be used."""
+        """True if someone must sign in at the authority before it can be used."""
         return self.auth is Auth.OAUTH2 and self.grant is OAuthGrant.AUTHORIZATION_CODE
 
     @property
@@ -260,13 +261,14 @@ class Connection:
 
     @property
     def bond(self) -> str:
-        """What its tokens are bound to: who gave them to which client, what for, and where they are sent. Once it is another, none of them is used (C5)."""
+        """What its tokens are bound to: who issued them to which client, for what, and where they are sent. Once this changes, none of them
+        is used (C5)."""
         places = sorted({self.origin, self.test_origin} - {""})
         facts = [self.grant, self.client_id, self.authorization_url, self.access_token_url, self.refresh_token_url, self.scope, places]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
     def asks_secrets_again(self, before: Connection) -> bool:
-        """Whether a change sends secrets to a place that they were not meant for, so that they have to be entered again (C5)."""
+        """True if a change would send secrets to a place they were not meant for, so they must be entered again (C5)."""
         requests = {self.origin, self.test_origin} - {before.origin, before.test_origin, ""}
         tokens = {_place(self.access_token_url), _place(self.refresh_token_url)} - {
             _place(before.access_token_url),
@@ -276,7 +278,7 @@ class Connection:
         return bool(requests or tokens)
 
     def to_body(self) -> dict[str, object]:
-        """The JSON that a version of the connection is (F10), without secrets. What is as usual is left out."""
+        """The JSON body of a version (F10), without secrets. Defaults are omitted."""
         body: dict[str, object] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -294,7 +296,7 @@ class Connection:
 
     @classmethod
     def from_body(cls, value: object) -> Connection:
-        """Reads a body. Raises ConnectionSetupError with the field and the reason."""
+        """Parses a body. Raises ConnectionSetupError with the field and the reason."""
         try:
             body = Body(value)
             return cls(
@@ -340,7 +342,7 @@ class MissingSecret(HeliographError):
 
 
 def read_secret(secrets: Mapping[str, str], name: str) -> str:
-    """A secret that has to be there. Raises MissingSecret."""
+    """A required secret. Raises MissingSecret."""
     value = secrets.get(name, "")
     if not value:
         raise MissingSecret(name)
@@ -348,7 +350,7 @@ def read_secret(secrets: Mapping[str, str], name: str) -> str:
 
 
 def check_secret(name: Secret, value: str) -> str:
-    """A secret as it is stored: without outer spaces. Raises ConnectionSetupError (which never repeats it) for what no request could carry."""
+    """A secret as stored: without surrounding spaces. Raises ConnectionSetupError (which never repeats it) if no request could carry it."""
     value = value.strip()
     if name is Secret.CLIENT_CERTIFICATE:
         return _checked_pem(name, value)
@@ -357,16 +359,16 @@ def check_secret(name: Secret, value: str) -> str:
     if len(value) > MAX_SECRET:
         raise ConnectionSetupError(name, f"it is longer than {MAX_SECRET:,} characters")
     if header_rules.value_problem(value):
-        raise ConnectionSetupError(name, "it holds a line break or another control character")
+        raise ConnectionSetupError(name, "it contains a line break or another control character")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ConnectionSetupError(name, "it holds half a character (a lone surrogate)") from None
+        raise ConnectionSetupError(name, "it contains half a character (a lone surrogate)") from None
     return value
 
 
 def _checked_pem(name: Secret, value: str) -> str:
-    """Its form only: `outbound.certificates` reads it."""
+    """Checks only its form; `outbound.certificates` validates it."""
     value = value.replace("\r\n", "\n")
     if len(value) > MAX_PEM:
         raise ConnectionSetupError(name, f"it is longer than {MAX_PEM:,} characters")
@@ -376,7 +378,7 @@ def _checked_pem(name: Secret, value: str) -> str:
 
 
 def _check_signing(name: Secret, value: str) -> None:
-    """The Standard Webhooks specification: `whsec_` and 24 to 64 bytes in base64."""
+    """Checks the format of the Standard Webhooks specification: `whsec_` and 24 to 64 bytes in base64."""
     try:
         key = base64.b64decode(value.removeprefix(_SIGNING_PREFIX), validate=True) if value.startswith(_SIGNING_PREFIX) else b""
     except ValueError:
@@ -386,7 +388,7 @@ def _check_signing(name: Secret, value: str) -> None:
 
 
 def signing_secret(key: bytes) -> str:
-    """A signing secret as people copy it. key: 24 to 64 random bytes."""
+    """A signing secret in the form that people copy. key: 24 to 64 random bytes."""
     return _SIGNING_PREFIX + base64.b64encode(key).decode()
 
 
@@ -405,13 +407,13 @@ def _check_origin(field: str, origin: str, *, optional: bool) -> None:
             return
     except AddressError as error:
         raise ConnectionSetupError(field, str(error).removesuffix(".")) from None
-    raise ConnectionSetupError(field, "it has to be scheme, host and port in small letters, nothing more")
+    raise ConnectionSetupError(field, "it must be scheme, host and port in lower case, nothing more")
 
 
 def _check_url(field: str, url: str) -> None:
     try:
         if url and "{" in split_address(url, http=True).rest:
-            raise ConnectionSetupError(field, "this URL cannot hold a source field")
+            raise ConnectionSetupError(field, "this URL cannot contain a source field")
     except AddressError as error:
         raise ConnectionSetupError(field, str(error).removesuffix(".")) from None
 

@@ -1,12 +1,12 @@
-"""What a test of a connection found out (guide: Save & Test; C3): five steps, each with what it took, and what is wrong in one word.
+"""The result of testing a connection (guide: Save & Test; C3): five steps with their durations, and what is wrong in one word.
 
-    name → connect → TLS → credentials → answer
+name → connect → TLS → credentials → answer
 
-    tested     the target has answered, with our credentials
-    reached    there is a connection, nothing was sent: its credentials were not tried
+    tested     the target has answered a request with our credentials
+    reached    there is a connection, but nothing was sent: the credentials were not tried
     failed     at one of the steps
 
-Words for people, with what mends it, are `connections.diagnosis_words`.
+The words for people, and how to fix it, are in `connections.diagnosis_words`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from heliograph.domain.mapping.json_bodies import Body
 
 
 class DiagnosisStep(StrEnum):
-    """The steps, in their order."""
+    """The steps, in order."""
 
     NAME = "name"
     CONNECT = "connect"
@@ -33,7 +33,7 @@ class DiagnosisStep(StrEnum):
 
 
 class StepMark(StrEnum):
-    """How a step went."""
+    """The result of a step."""
 
     DONE = "done"
     FAILED = "failed"
@@ -42,7 +42,7 @@ class StepMark(StrEnum):
 
 
 class DiagnosisVerdict(StrEnum):
-    """How the test went."""
+    """The result of the test."""
 
     TESTED = "tested"
     REACHED = "reached"
@@ -102,7 +102,7 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """One step. seconds: what it took, None where that is not known."""
+    """One step. seconds: its duration, None if unknown."""
 
     step: DiagnosisStep
     mark: StepMark
@@ -138,7 +138,7 @@ class DiagnosisReport:
         return next((each.step for each in self.steps if each.mark is StepMark.FAILED), None)
 
     def to_body(self) -> dict[str, object]:
-        """The JSON that is kept of it."""
+        """The JSON to store."""
         return {
             "verdict": self.verdict.value,
             "steps": [[each.step.value, each.mark.value, each.seconds] for each in self.steps],
@@ -154,7 +154,7 @@ class DiagnosisReport:
 
     @classmethod
     def from_body(cls, value: Mapping[str, Any]) -> DiagnosisReport:
-        """Reads what was kept. Raises BodyError, KeyError or ValueError for what is none."""
+        """Parses what was stored. Raises BodyError, KeyError or ValueError if it is invalid."""
         body = Body(value)
         return cls(
             body.choice("verdict", DiagnosisVerdict),
@@ -170,7 +170,7 @@ class DiagnosisReport:
         )
 
 
-# OpenSSL's results (X509_V_ERR_…) for a certificate that was not accepted.
+# OpenSSL's results (X509_V_ERR_…) for a rejected certificate.
 _CERTIFICATE: Final = {
     1: Finding.CERTIFICATE_NAME,
     9: Finding.CERTIFICATE_EARLY,
@@ -193,7 +193,8 @@ _FAILED: Final = {
 
 
 def failed(cause: Cause, *, left: bool, connected: bool, secure: bool, verify: int) -> tuple[DiagnosisStep, Finding]:
-    """Where and why there was no answer. left: the request was written; connected: TCP was there; secure: TLS is wanted; verify: OpenSSL's result."""
+    """Where and why there was no answer. left: the request was written; connected: TCP was connected; secure: TLS is required; verify:
+    OpenSSL's result."""
     if cause is Cause.TLS:
         return DiagnosisStep.TLS, _CERTIFICATE.get(verify, Finding.TLS)
     if cause in (Cause.TIMEOUT, Cause.RESET):
@@ -225,7 +226,7 @@ _PAGE: Final = re.compile(rb"\s*(?:<!--[^>]{0,500}-->\s*)?<(?:!doctype html|html
 
 
 def finding_of_answer(status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool) -> tuple[DiagnosisStep, Finding] | None:
-    """What is wrong with an answer; None: nothing. headers: by name in small letters."""
+    """What is wrong with an answer; None: nothing. headers: by lower-case name."""
     if 200 <= status < 300:
         is_page = headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml")) or _PAGE.match(body) is not None
         if is_page and _PASSWORD.search(body):
@@ -243,7 +244,7 @@ def finding_of_answer(status: int, headers: Mapping[str, str], body: bytes, *, w
 
 
 def token_finding(refused: Refused, *, lost: bool, client: bool, error: str) -> Finding:
-    """What an authority's refusal means. error: its word (RFC 6749 §5.2)."""
+    """The finding for an authority's refusal. error: its error code (RFC 6749 §5.2)."""
     if client:
         return Finding.CLIENT
     if lost or error == "invalid_grant":

@@ -1,11 +1,11 @@
-"""Credentials blotted out of texts that are stored, shown or logged (C5).
+"""Removes credentials from texts that are stored, shown or logged (C5).
 
-    masks = masks_of(secrets, request)    everything that left with a request, or could have
-    masks.blotted(text)                   the text without it; to be asked before a text is cut
+    masks = masks_of(secrets, request)    everything that was sent with a request, or could have been
+    masks.blotted(text)                   the text without it; call it before a text is cut
 
-Targets repeat what they were sent, decoded, encoded and quoted. So each credential is looked for in several *readings* (itself, its base64 at any
-offset, its hexadecimal digits, the bytes of a signing key …), and each reading in every *spelling* that one or two writers make of it
-(percent-encoding, HTML, JSON …), in capital or small letters. What is not found stands in docs/reference/security.md.
+Targets repeat what they were sent: decoded, encoded and quoted. So each credential is searched for in several *readings* (itself, its
+base64 at any offset, its hexadecimal digits, the bytes of a signing key …), and each reading in every *spelling* that one or two encoders
+produce (percent-encoding, HTML, JSON …), ignoring case. docs/reference/security.md says what is not found.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ from heliograph.domain.connection.request import Request
 
 MASK: Final = "…"
 SHORTEST: Final = 4
-"""A shorter secret would blot out half of every answer. Also the shortest beginning of one that is found where a text was cut off."""
+"""A shorter secret would remove half of every answer. Also the shortest beginning of a secret that is found where a text was cut off."""
 SHORTEST_PIECE: Final = 12
-"""Of a part of a path, or of a header: shorter ones are words, not credentials."""
+"""For a part of a path or a header: shorter ones are words, not credentials."""
 SHORTEST_CODE: Final = 6
-"""Of what base64 or hexadecimal digits make of a secret."""
+"""For the base64 or hexadecimal digits of a secret."""
 LONGEST_TWICE: Final = 1_000
-"""A longer text is looked for in the spelling of one writer, not of one inside another."""
+"""A longer text is searched for in the spellings of single encoders, not of nested ones."""
 MOST_BEGINNINGS: Final = 64
-"""Places that may be the beginning of a secret that was cut off. A text with more of them is made to be slow: it loses all from the first on."""
+"""Places that may be the beginning of a cut-off secret. A text with more of them was built to be slow: it is removed from the first one on.
+"""
 
 _BREAKS: Final = re.compile(r"[/?&=#{}]")
 _SPEAKING: Final = re.compile(r"[?&][^=&]*(?:key|token|secret|sig|pass|pwd|auth|code|hash)[^=&]*=([^&]+)", re.IGNORECASE)
@@ -43,27 +44,28 @@ _RUNS: Final = re.compile(r"[0-9A-Za-z]+")
 _LONG_RUN: Final = re.compile(r"[0-9A-Za-z]{10,}")
 _KEY_LINES: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END", re.DOTALL)
 _CODED: Final = ("whsec_", "v1,")
-"""What stands before the base64 of a signing secret, and of a signature (Standard Webhooks)."""
+"""The prefixes of a signing secret, and of a signature (Standard Webhooks)."""
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
 GIVEN_BY_TARGETS: Final = frozenset({"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization"})
-"""Headers of answers whose values are credentials, whoever made them: nothing of them is kept."""
+"""Response headers whose values are credentials, whoever issued them: their values are never stored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Masks:
-    """What is looked for. It is made of secrets: never logged, never stored.
+    """The texts to search for. It contains secrets: never log or store it.
 
-    given: the texts it was made of. readings: each with a run of its letters and digits, in small letters. No writer changes that run, so a text
-    without it does not hold the reading in any spelling: for most texts that is all there is to look for.
+    given: the texts it was built from. readings: each with a run of its letters and digits, in lower case. No encoder changes that run, so
+    a text without it does not contain the reading in any spelling: for most texts nothing else need be searched for.
     """
 
     given: frozenset[str] = field(default=frozenset(), repr=False)
     readings: tuple[tuple[bytes, str], ...] = field(default=(), repr=False)
 
     def also(self, request: Request | None = None, *, secrets: Iterable[str] = (), credentials: Iterable[str] = ()) -> Masks:
-        """These masks, and those of what else left. request: what its hidden headers and its URL carry. credentials: values of such headers."""
+        """These masks and those of what else was sent. request: the contents of its hidden headers and its URL. credentials: values of such
+        headers."""
         values = list(credentials)
         found = list(secrets)
         if request is not None:
@@ -79,13 +81,13 @@ class Masks:
         readings = [reading for part in parts if part not in given and len(part) >= SHORTEST for reading in _readings(part)]
         return Masks(given.union(new_values, new_secrets, parts), (*self.readings, *readings))
 
-    def _near(self, text: str) -> list[str]:
-        """The readings that may be in a text: for nearly every text none."""
+    def _candidates(self, text: str) -> list[str]:
+        """The readings that may be in a text: nearly always none."""
         raw = text.encode("utf-8", "surrogatepass").lower()
         return [reading for run, reading in self.readings if run in raw]
 
     def are_in(self, text: str) -> bool:
-        """Whether there is anything to blot out."""
+        """True if there is anything to remove."""
         raw = text.encode("utf-8", "surrogatepass").lower()
         folded = ""
         for run, reading in self.readings:
@@ -102,24 +104,24 @@ class Masks:
         return False
 
     def blotted(self, text: str, *, cut: bool = False) -> str:
-        """The text with "…" in their place. cut: the text was cut off, so its end may be the beginning of one."""
+        """The text with "…" in place of credentials. cut: the text was cut off, so its end may be the beginning of one."""
         if not text:
             return text
-        near = self._near(text)
+        near = self._candidates(text)
         if not near and not cut:
             return text
         folded = _folded(text)
-        spans = [span for reading in near for word in _spellings(reading) for span in _at(word, folded)]
+        spans = [span for reading in near for word in _spellings(reading) for span in _occurrences(word, folded)]
         if cut:
-            spans += [span for _, reading in self.readings for word in _spellings(reading) for span in _begun(word, folded)]
-        return _without(text, spans) if spans else text
+            spans += [span for _, reading in self.readings for word in _spellings(reading) for span in _cut_off_at_end(word, folded)]
+        return _blanked(text, spans) if spans else text
 
     def blotted_answer(
         self, headers: Iterable[tuple[str, str]], body: str, *, cut: bool = False, hidden: frozenset[str] = frozenset()
     ) -> tuple[list[list[str]], str]:
-        """Headers and body without it. hidden: names of headers, in small letters, of which no value is kept; those of cookies never are.
+        """Headers and body without credentials. hidden: lower-case names of headers whose values are dropped; those of cookies always are.
 
-        Looked for in all of it at once, since nearly always there is nothing.
+        Searches all of it at once, because nearly always there is nothing.
         """
         never = GIVEN_BY_TARGETS | hidden if hidden else GIVEN_BY_TARGETS
         kept = [[name, MASK if name.lower() in never else value] for name, value in headers]
@@ -132,24 +134,24 @@ NOTHING: Final = Masks()
 
 
 def masks_of(secrets: Iterable[str], request: Request | None = None, *, credentials: Iterable[str] = ()) -> Masks:
-    """The masks of everything that left with a request, or could have. The only place where masks are made.
+    """The masks of everything that was sent with a request, or could have been. The only place where masks are created.
 
-    secrets: as they are stored or were given (passwords, keys, tokens, signing secrets, path and query of a URL, private keys).
-    request: the values of its hidden headers with their parts (for Basic also the pair), and its path. credentials: values of such headers.
+    secrets: as stored or given (passwords, keys, tokens, signing secrets, path and query of a URL, private keys). request: the values of
+    its hidden headers with their parts (for Basic also the pair), and its path. credentials: values of such headers.
     """
     return NOTHING.also(request, secrets=secrets, credentials=credentials)
 
 
-# What left.
+# What was sent.
 
 
 def _path_of(url: str) -> str:
-    """As it left, without the query, whose parameters are the payload's or secrets by themselves."""
+    """The path as sent, without the query, whose parameters are the payload's or secrets of their own."""
     return "/" + url.partition("://")[2].partition("/")[2].partition("?")[0]
 
 
 def _parts_of_secret(secret: str) -> Iterator[str]:
-    """A secret, and what of a path, a query or a private key is a credential by itself."""
+    """A secret, and the parts of a path, a query or a private key that are credentials on their own."""
     if secret.startswith("-----BEGIN"):
         for block in _KEY_LINES.findall(secret):
             yield from (line for line in block.split() if len(line) >= SHORTEST_PIECE)
@@ -166,7 +168,7 @@ def _parts_of_secret(secret: str) -> Iterator[str]:
 
 
 def _parts_of_header(value: str) -> Iterator[str]:
-    """The value, or its credentials without the scheme; its long words; of Basic what the base64 holds, too."""
+    """The value, or its credentials without the scheme; its long words; for Basic also the decoded base64."""
     scheme, _, credentials = value.partition(" ")
     yield credentials.strip()
     words = value.split()
@@ -184,7 +186,7 @@ def _parts_of_header(value: str) -> Iterator[str]:
             yield password if len(password) >= SHORTEST else pair
 
 
-# How it is read.
+# The readings.
 
 
 @lru_cache(maxsize=1024)
@@ -196,7 +198,7 @@ def _readings(secret: str) -> tuple[tuple[bytes, str], ...]:
     codes = _codes(raw)
     as_is: list[str] = []
     if not secret.isascii():
-        found.append(raw.decode("latin-1"))  # UTF-8 in a header, which is read as Latin-1
+        found.append(raw.decode("latin-1"))  # UTF-8 in a header that is read as Latin-1
         with suppress(UnicodeEncodeError):
             found.append(secret.encode("latin-1").decode("utf-8", "replace"))
     if coded:
@@ -207,29 +209,29 @@ def _readings(secret: str) -> tuple[tuple[bytes, str], ...]:
                 shown = (key.decode("latin-1"), key.decode("utf-8", "replace").strip("\ufffd"))
                 as_is = [spelled for text in shown for spelled in (text, json.dumps(text)[1:-1])]
     kept = [text for text in found if len(text) >= SHORTEST] + [code for code in codes if len(code) >= SHORTEST_CODE]
-    readings = [(_run(text), text) for text in dict.fromkeys(kept)]
-    # Random bytes have no long run of letters and digits: they are looked for as a whole.
+    readings = [(_longest_run(text), text) for text in dict.fromkeys(kept)]
+    # Random bytes have no long run of letters and digits, so they are searched for as a whole.
     return tuple(readings + [(text.encode().lower(), text) for text in as_is if len(text) >= SHORTEST])
 
 
-def _run(text: str) -> bytes:
-    """A long run of letters and digits, the longest where none is."""
+def _longest_run(text: str) -> bytes:
+    """A long run of letters and digits, or else the longest there is."""
     long = _LONG_RUN.search(text)
     return (long[0] if long else max(_RUNS.findall(text), key=len, default="")).lower().encode()
 
 
 def _codes(raw: bytes) -> list[str]:
-    """Bytes in hexadecimal digits, and in base64 wherever they stand in what is encoded: only the characters that nothing beside them changes."""
+    """Bytes as hexadecimal digits, and as base64 at any offset: only the characters that do not depend on neighbouring bytes."""
     whole, second, third = (base64.b64encode(bytes(before) + raw).decode() for before in (0, 1, 2))
     size = len(raw)
     return [raw.hex(), whole[: size * 8 // 6], second[2 : (size + 1) * 8 // 6], third[3 : (size + 2) * 8 // 6]]
 
 
-# How it is spelled.
+# The spellings.
 
 
 def _json(text: str, *, plain: bool = False, more: Iterable[str] = ()) -> str:
-    """plain: in ASCII. more: characters that are written as escapes though they need not be."""
+    """plain: as ASCII. more: further characters to escape."""
     written = json.dumps(text, ensure_ascii=plain)[1:-1]
     for char in more:
         written = written.replace('\\"' if char == '"' else char, "\\/" if char == "/" else f"\\u{ord(char):04x}")
@@ -241,7 +243,7 @@ _WRITERS: Final[tuple[Callable[[str], str], ...]] = (
     quote,
     quote_plus,
     partial(quote, safe="!'()*"),  # JavaScript's encodeURIComponent
-    partial(quote, safe="!$&'()*+,;=:@/?"),  # what a path or a query may hold (RFC 3986)
+    partial(quote, safe="!$&'()*+,;=:@/?"),  # allowed in a path or a query (RFC 3986)
     partial(quote, safe="", encoding="latin-1"),
     html.escape,
     partial(html.escape, quote=False),
@@ -253,12 +255,12 @@ _WRITERS: Final[tuple[Callable[[str], str], ...]] = (
     lambda text: repr(text)[1:-1],
     lambda text: repr(text.encode())[2:-1],
 )
-"""None of them touches letters and digits of ASCII."""
+"""None of them changes ASCII letters and digits."""
 
 
 @lru_cache(maxsize=1024)
 def _spellings(text: str) -> tuple[str, ...]:
-    """A reading as each writer spells it, and each inside another, in small letters."""
+    """A reading as spelled by each encoder, and by each inside another, in lower case."""
     once = _written([text])
     spelled = _written(once) if len(text) <= LONGEST_TWICE else once
     return tuple({_folded(each) for each in spelled})
@@ -266,7 +268,7 @@ def _spellings(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _plain_spellings(text: str) -> tuple[bytes, ...]:
-    """The spellings of a reading in ASCII, to be found in a text's bytes: folding a text that is not ASCII costs more than all the rest."""
+    """The ASCII spellings of a reading, to be searched for in a text's bytes: folding a non-ASCII text costs more than everything else."""
     return tuple(word.encode() for word in _spellings(text))
 
 
@@ -275,7 +277,7 @@ def _written(texts: Iterable[str]) -> set[str]:
     for text in tuple(found):
         if text.isascii() and text.isalnum():
             continue
-        if not text.isascii():  # escapes of capital letters are others
+        if not text.isascii():  # escapes of upper-case letters differ
             found |= {text.upper(), text.lower()}
         for write in _WRITERS:
             with suppress(UnicodeError):
@@ -284,25 +286,25 @@ def _written(texts: Iterable[str]) -> set[str]:
 
 
 def _folded(text: str) -> str:
-    """In small letters, of the same length: what case folding makes longer stays as it is."""
+    """Lower-cases a text without changing its length: a character whose lower case is longer stays as it is."""
     folded = text.casefold()
     if len(folded) == len(text):
         return folded
     return "".join(small if len(small := char.casefold()) == 1 else char for char in text)
 
 
-# Where it stands.
+# Where credentials are found.
 
 
-def _at(word: str, folded: str) -> Iterator[tuple[int, int]]:
+def _occurrences(word: str, folded: str) -> Iterator[tuple[int, int]]:
     start = folded.find(word)
     while start >= 0:
         yield start, start + len(word)
         start = folded.find(word, start + 1)
 
 
-def _begun(word: str, folded: str) -> Iterator[tuple[int, int]]:
-    """The end of a text that is the beginning of a word."""
+def _cut_off_at_end(word: str, folded: str) -> Iterator[tuple[int, int]]:
+    """The end of a text, if it is the beginning of a word."""
     first = start = folded.find(word[:SHORTEST], max(0, len(folded) - len(word) + 1))
     for _ in range(MOST_BEGINNINGS):
         if start < 0:
@@ -314,8 +316,8 @@ def _begun(word: str, folded: str) -> Iterator[tuple[int, int]]:
     yield first, len(folded)
 
 
-def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """Spans that overlap or touch become one mask."""
+def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Replaces the spans; overlapping or adjacent ones become one mask."""
     kept: list[str] = []
     end = 0
     for start, stop in sorted(spans):

@@ -1,8 +1,8 @@
-"""Access to a target by OAuth2: which token is sent, when it is renewed, what an authority's refusal means (C4, D4).
+"""Access to a target by OAuth2: which token is sent, when it is renewed, and what an authority's refusal means (C4, D4).
 
-The authority is the server behind the connection's token URLs. Tokens lie in `store.oauth`, sealed; `outbound.oauth_protocol` asks for them.
-Instants and durations are microseconds, instants on the database's clock: what a token says of its end is counted from when it was asked
-for, so the authority's clock is never looked at.
+The authority is the server behind the connection's token URLs. Tokens are stored encrypted in `store.oauth`; `outbound.oauth_protocol`
+requests them. Instants and durations are microseconds, instants by the database's clock: a token's lifetime is counted from when it was
+requested, so the authority's clock does not matter.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 
 LONGEST_EARLY: Final = 120 * SECOND
-"""So long before its end a token is renewed, at most: it is still used meanwhile."""
+"""The longest time before its end at which a token is renewed; it is still used meanwhile."""
 LONGEST_MARGIN: Final = 10 * SECOND
-"""So long before its end a token is not sent any more, at most: requests take time, clocks drift."""
+"""The longest time before its end from which a token is no longer sent: requests take time, clocks drift."""
 LONGEST_LIFE: Final = 10 * 365 * 86_400 * SECOND
 CLAIM: Final = 45 * SECOND
-"""How long asking for tokens may be one process's own business: longer than two requests can take (20 s each, at most)."""
+"""How long one process may reserve requesting tokens: longer than two requests can take (at most 20 s each)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenResponse:
-    """What an authority gave. life: how long the access token is good for, None where it did not say. refresh_token "": none, or the old one stays.
+    """An authority's grant. life: of the access token, None if it was not stated. refresh_token "": none was given, or the old one remains
+    valid.
 
-    in_body: whether the client's secret went in the body. holder: whom the access is of, as the authority calls them; "" where it does not say.
+    in_body: the client's secret was sent in the body. holder: whose access it is, as the authority names them; "" if it was not stated.
     """
 
     access_token: str = field(repr=False)
@@ -40,9 +41,9 @@ class TokenResponse:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What is stored of a connection's access. generation: rises with each new token. bond: what the tokens are good for (`Connection.bond`).
+    """A connection's stored access. generation: rises with each new token. bond: what the tokens are valid for (`Connection.bond`).
 
-    lost: the sentence since when no new token is given, until somebody connects again. refreshing_until: another process asks until then.
+    lost: why no new token is given until someone connects again. refreshing_until: another process is requesting until then.
     """
 
     generation: int = 0
@@ -63,7 +64,7 @@ class ByCredentials:
 
 @dataclass(frozen=True, slots=True)
 class ByCode:
-    """Somebody has signed in and came back with a code (RFC 6749 §4.1, RFC 7636)."""
+    """Someone has signed in and returned with a code (RFC 6749 §4.1, RFC 7636)."""
 
     code: str = field(repr=False)
     verifier: str = field(repr=False)
@@ -82,7 +83,8 @@ type Ask = ByCredentials | ByCode | ByRefresh
 
 @dataclass(frozen=True, slots=True)
 class Usable:
-    """A token to send. until: not after this instant; early: from then on the next one is asked for; renew: it is time, by this."""
+    """A token to send. until: not after this instant; early: from then on the next one is requested; renew: how to request it, if it is
+    time."""
 
     token: str = field(repr=False)
     generation: int
@@ -93,19 +95,19 @@ class Usable:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """There is no token that could be sent; ask for one by this."""
+    """There is no usable token; request one this way."""
 
     by: Ask
 
 
 @dataclass(frozen=True, slots=True)
 class RenewalUnderWay:
-    """Another process is asking; look again soon."""
+    """Another process is requesting; look again soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Nobody can ask: somebody has to connect (again)."""
+    """No token can be requested: someone must connect (again)."""
 
     why: str
 
@@ -114,8 +116,8 @@ type Standing = Usable | Needed | RenewalUnderWay | Closed
 
 
 def stand(connection: Connection, access: Access, now: int, *, refused: int = 0) -> Standing:
-    """How a connection's access stands. refused: the generation of a token that the target has answered 401 to; 0: none."""
-    by = _way(connection, access)
+    """The state of a connection's access. refused: the generation of a token that the target has answered with 401; 0: none."""
+    by = _request_for(connection, access)
     busy = access.refreshing_until is not None and access.refreshing_until > now
     if access.access_token and access.bond == connection.bond and access.generation != refused:
         until, early = _ends(access)
@@ -127,7 +129,7 @@ def stand(connection: Connection, access: Access, now: int, *, refused: int = 0)
     return RenewalUnderWay() if busy else Needed(by)
 
 
-def _way(connection: Connection, access: Access) -> Ask | Closed:
+def _request_for(connection: Connection, access: Access) -> Ask | Closed:
     if connection.grant is OAuthGrant.CLIENT_CREDENTIALS:
         return ByCredentials()
     if access.bond != connection.bond:
@@ -140,7 +142,7 @@ def _way(connection: Connection, access: Access) -> Ask | Closed:
 
 
 def _ends(access: Access) -> tuple[int | None, int | None]:
-    """Until when the token is sent, and from when the next is asked for; None for a token of which nobody knows the end."""
+    """Until when the token is sent, and from when the next is requested; None for a token without a known end."""
     if access.expires_at is None:
         return None, None
     life = max(0, access.expires_at - access.obtained_at)
@@ -148,15 +150,16 @@ def _ends(access: Access) -> tuple[int | None, int | None]:
 
 
 def expiry(asked_at: int, life: int | None) -> int | None:
-    """When a token ends that was asked for at that instant. What is no length of time (0, a negative number) says nothing."""
+    """The end of a token requested at that instant. A lifetime that is not positive counts as not stated."""
     return None if life is None or life <= 0 else asked_at + min(life, LONGEST_LIFE)
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """No token was given. lost: none ever will be for this refresh token. client: the client itself was refused, so that it may be worth telling its secret in another way.
+    """No token was given. lost: none will ever be given for this refresh token. client: the client itself was refused, so sending its
+    secret another way may help.
 
-    error: the authority's word for it (RFC 6749 §5.2), "" where it said none.
+    error: the authority's error code (RFC 6749 §5.2), "" if there was none.
     """
 
     refused: Refused
@@ -166,14 +169,14 @@ class Denied:
 
 
 def denied(connection: Connection, ask: Ask, error: str, description: str) -> Denied:
-    """What an authority's error means (RFC 6749 §5.2), in words. description: its own, already without secrets."""
+    """The meaning of an authority's error (RFC 6749 §5.2), in words. description: the authority's own, already without secrets."""
     who = connection.authority
     more = f" It says: {description}" if description else ""
     match error:
         case "invalid_client":
             said = f"{who} does not accept the Client Id or the Client Secret (invalid_client). Enter both again in Connection Setup.{more}"
         case "invalid_grant":
-            said = f"{_no_longer(who, ask)} (invalid_grant). Connect again.{more}"
+            said = f"{_invalid_grant_reason(who, ask)} (invalid_grant). Connect again.{more}"
         case "invalid_scope":
             scope = f"the scope “{connection.scope}”" if connection.scope else "access without a scope"
             said = f"{who} does not grant {scope} (invalid_scope). Ask its administrator for the right one.{more}"
@@ -185,7 +188,7 @@ def denied(connection: Connection, ask: Ask, error: str, description: str) -> De
     return Denied(oauth_refused(said), lost=lost, client=error == "invalid_client", error=error)
 
 
-def _no_longer(who: str, ask: Ask) -> str:
+def _invalid_grant_reason(who: str, ask: Ask) -> str:
     match ask:
         case ByRefresh():
             return f"No longer connected: {who} does not renew the access"
@@ -198,5 +201,5 @@ def _no_longer(who: str, ask: Ask) -> str:
 
 
 def oauth_refused(said: str) -> Refused:
-    """A failure that somebody has to mend in the set-up (D4: OAuth refused is Config). Nothing went to the target."""
+    """A failure that someone must fix in the set-up (D4: OAuth refused is Config). Nothing was sent to the target."""
     return Refused(Category.CONFIG, Cause.OAUTH, said, left=False)

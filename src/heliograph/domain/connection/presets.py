@@ -1,8 +1,8 @@
-"""Presets: a connection, its mapping and its response rule for a well-known target, with blanks to fill (B3).
+"""Presets: a connection, its mapping and its response rule for a well-known target, with blanks to fill in (B3).
 
-A preset is data; `connections/presets` has one file each. `{{name}}` stands for what was filled in: percent-encoded within a URL, as it is elsewhere.
-Source fields in a URL keep their single braces. What comes out is a connection's body and mappings' bodies: saved like any other, and free to be
-changed.
+A preset is data; `connections/presets` has one file for each. `{{name}}` stands for the filled-in value: percent-encoded within a URL,
+unchanged elsewhere. Source fields in a URL keep their single braces. The result is a connection's body and mappings' bodies: saved like any
+other, and freely editable.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _FORM_FIELDS: Final[Mapping[str, str]] = {
 
 
 class BlankKind(StrEnum):
-    """What a blank takes."""
+    """The kinds of values for blanks."""
 
     TEXT = "text"
     NUMBER = "number"
     SECRET = "secret"  # noqa: S105 - a kind of blank
     URL = "url"
     ORIGIN = "origin"
-    """An address of which only scheme, host and port count."""
+    """A URL of which only scheme, host and port count."""
     FORM = "form"
-    """A form's pre-filled link: each answer in it names the field that goes there."""
+    """A form's pre-filled link: each answer in it names the field for that question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class Blank:
 
     @property
     def takes_fields(self) -> bool:
-        """Whether it is a URL that may be of any application, and so hold source fields (C2). Those of one application are given whole by it."""
+        """True if it is a URL of any application, so it may contain source fields (C2). A particular application gives its URL complete."""
         return self.kind is BlankKind.URL and not self.hosts
 
 
 class BlanksWrong(HeliographError):
-    """Some blanks cannot be as they were filled. reasons: a sentence by name of the blank."""
+    """Some blanks are not filled in correctly. reasons: a sentence by name of the blank."""
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
         super().__init__(" ".join(f"{name}: {reason}" for name, reason in reasons.items()))
@@ -72,7 +72,7 @@ class BlanksWrong(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What a preset comes to. fields: of the connection's body; secrets: by name."""
+    """A filled-in preset. fields: of the connection's body; secrets: by name."""
 
     url: str = field(repr=False)
     fields: Mapping[str, object]
@@ -82,9 +82,10 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A preset. what, needs, sets: sentences for the page where one chooses; ask: what to ask of the target's administrator; does: what a request does there.
+    """A preset. what, needs, sets: sentences for the page of presets; ask: what to ask the target's administrator; does: what a request
+    does there.
 
-    sources: where the vendor's facts are from. sample: the blanks of an example, and the request that it makes.
+    sources: where the vendor's facts come from. sample: the blanks of an example, and the resulting request.
     """
 
     key: str
@@ -102,7 +103,7 @@ class Preset:
     sources: tuple[str, ...] = ()
 
     def fill(self, values: Mapping[str, str], *, http: bool = False) -> Filled:
-        """The connection and the mappings with the blanks filled. http: whether addresses without TLS are possible. Raises BlanksWrong."""
+        """The connection and the mappings with the blanks filled in. http: allows URLs without TLS. Raises BlanksWrong."""
         wrong: dict[str, str] = {}
         clean: dict[str, str] = {}
         rows: list[dict[str, object]] = []
@@ -124,18 +125,18 @@ class Preset:
         return Filled(url, _filled(connection, clean), secrets, tuple(_mapping(body, clean, rows) for body in self.mappings))
 
     def start(self) -> tuple[Mapping[str, object], ...]:
-        """The mappings alone, for somebody whose connection is there already: a row that is made of an empty blank has no source yet."""
+        """Only the mappings, for an existing connection: a row built from an empty blank has no source yet."""
         clean = {blank.name: blank.default for blank in self.blanks}
         return tuple(_without_empty_texts(_mapping(body, clean, ())) for body in self.mappings)
 
     @property
     def url_blank(self) -> str:
-        """The blank that a wrong URL is about."""
+        """The blank to blame for a wrong URL."""
         return next(iter(_PLACE.findall(self.connection["url"])), "name")
 
 
 def read_preset(key: str, data: Mapping[str, Any]) -> Preset:
-    """A preset from its file. Raises BodyError."""
+    """Parses a preset's file. Raises BodyError."""
     body = Body(data)
     own = Blank("name", "Connection Name", default=body.text("name"))
     return Preset(
@@ -169,17 +170,17 @@ def _blank(body: Body) -> Blank:
 
 
 def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, object]]]:
-    """What was filled in, checked, and the rows that a form's link makes. Raises BodyError."""
+    """The checked value of a blank, and the rows from a form's link. Raises BodyError."""
     value = checked_text(text.strip(), blank.name, longest=LONGEST)
     if not value:
         if blank.required:
             raise BodyError(blank.name, f"{blank.label} is missing")
         return "", []
     if blank.kind is BlankKind.NUMBER and not (value.isascii() and value.isdigit()):
-        raise BodyError(blank.name, "this is a number; it holds digits only")
+        raise BodyError(blank.name, "this is a number; it contains only digits")
     if blank.kind not in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM):
         if any(ord(char) < 32 for char in value):
-            raise BodyError(blank.name, "it holds a line break or another control character")
+            raise BodyError(blank.name, "it contains a line break or another control character")
         return value, []
     try:
         address = split_address(value if "://" in value else f"https://{value}", http=http and not blank.hosts)
@@ -201,7 +202,7 @@ def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, o
 
 
 def _form_rows(blank: Blank, query: str) -> Iterator[dict[str, object]]:
-    """A row for each answer of a pre-filled link: `entry.123=First+Name` takes the registrant's first name."""
+    """A row for each answer of a pre-filled link: `entry.123=First+Name` gets the registrant's first name."""
     found = [(name, value.strip()) for name, value in parse_qsl(query) if name.startswith("entry.")]
     if not found:
         raise BodyError(
@@ -220,7 +221,7 @@ def _form_rows(blank: Blank, query: str) -> Iterator[dict[str, object]]:
 
 
 def _mapping(body: Mapping[str, Any], clean: Mapping[str, str], form: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """A mapping's body; a row with `if` is left out where that blank is empty."""
+    """A mapping's body; a row with `if` is omitted if that blank is empty."""
     rows = [
         _filled({key: value for key, value in row.items() if key != "if"}, clean)
         for row in body.get("rows", [])

@@ -1,7 +1,8 @@
 """Builds the request that carries a change to a connection (guide: Adding a Connection; C1, C2, M9).
 
-`prepare` joins a connection and its secrets, once per version of the connection. `build_request` renders the mappings for one change and builds its
-request. Worker, preview and Save & Test all call these two. Data that no header or URL can hold gives `InvalidValues`: a validation error, never retried.
+`prepare` combines a connection with its secrets, once per version of the connection. `build_request` renders the mappings for one change
+and builds its request. Worker, preview and Save & Test all call these two. Data that a header or URL cannot contain gives `InvalidValues`:
+a validation error, never retried.
 """
 
 from __future__ import annotations
@@ -33,19 +34,19 @@ from heliograph.domain.mapping.rendering import FactSource, InvalidValues, Rende
 
 WEBHOOK_ID: Final = "webhook-id"
 AUTHENTICATES: Final = "is what the connection authenticates with, so no mapping may set it"
-NO_TEXT: Final = "holds half a character (a lone surrogate)"
+NO_TEXT: Final = "contains half a character (a lone surrogate)"
 
 _json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def encode_json(tree: Json) -> bytes:
-    """JSON in UTF-8, as short as it can be."""
+    """Compact JSON in UTF-8."""
     return _json.encode(tree).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, complete but for its signature. body None: none is sent. hidden: the names of headers that hold credentials, in small letters."""
+    """A request, complete except for its signature. body None: none is sent. hidden: lower-case names of headers with credentials."""
 
     method: str
     url: str
@@ -55,7 +56,7 @@ class Request:
 
     @property
     def shown_url(self) -> str:
-        """The URL as anyone may see it (C5)."""
+        """The URL as everyone may see it (C5)."""
         return masked(self.url)
 
     @property
@@ -66,18 +67,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class PreparedConnection:
-    """A connection with its secrets, ready to build requests. It is a secret itself: never logged, never stored."""
+    """A connection with its secrets, ready to build requests. It contains secrets: never log or store it."""
 
     connection: Connection
     rest: Rest = field(repr=False)
     auth: tuple[tuple[str, str], ...] = field(repr=False)  # headers
     query: tuple[tuple[str, str], ...] = field(repr=False)  # parameters
-    fixed: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the fixed headers, with those that were sealed
-    hidden: frozenset[str] = frozenset()  # names of its own headers that hold credentials, in small letters
+    fixed: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the fixed headers, including encrypted ones
+    hidden: frozenset[str] = frozenset()  # lower-case names of its own headers with credentials
 
     @property
     def credentials(self) -> list[str]:
-        """Values of headers that authenticate, fixed ones among them."""
+        """Values of headers that authenticate, including fixed ones."""
         return [value for name, value in (*self.auth, *self.fixed) if name.lower() in self.hidden]
 
     @property
@@ -98,7 +99,7 @@ class PreparedConnection:
         """The request for one change.
 
         webhook_id: the action's stable id (D1). timezone: the event's, for dates in the URL. bearer: the access token of an OAuth2
-        connection, which its caller fetches; without one the request carries no credentials. encode: writes the JSON.
+        connection, fetched by the caller; without one the request has no credentials. encode: writes the JSON.
         """
         problems: list[ValueProblem] = []
         rest = self.rest.fill(facts, timezone)
@@ -129,7 +130,7 @@ class PreparedConnection:
         return Request(self.connection.method.value, url, sent, body, hidden)
 
     def query_is_free(self, payload: Rendered) -> bool:
-        """Whether a query's payload leaves the parameter alone that the key goes in."""
+        """True if the query's payload does not use the parameter of the key."""
         if not self.query or self.connection.method is not Method.GET:
             return True
         return all(name != self.connection.key_name for name, _ in payload.pairs())
@@ -137,7 +138,7 @@ class PreparedConnection:
     def _headers(
         self, mapped: Rendered | None, webhook_id: str, bearer: str | None, problems: list[ValueProblem]
     ) -> tuple[tuple[str, str], ...]:
-        """All headers in order. What a mapping sets comes instead of a fixed one or the content type of the same name."""
+        """All headers in order. A mapping's header replaces a fixed one, or the content type, of the same name."""
         found: dict[str, tuple[str, str]] = {}
         if self.connection.method is not Method.GET:
             found["content-type"] = ("Content-Type", self.connection.content_type.value)
@@ -161,7 +162,8 @@ class PreparedConnection:
 
 
 def prepare(connection: Connection, secrets: Mapping[str, str]) -> PreparedConnection:
-    """Joins a connection and its secrets, by name. Raises MissingSecret, and AddressError or ConnectionSetupError for a secret that no request can carry."""
+    """Combines a connection with its secrets, by name. Raises MissingSecret, and AddressError or ConnectionSetupError for a secret that no
+    request can carry."""
     auth: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
     if connection.auth is Auth.BASIC:
@@ -201,7 +203,7 @@ def build_request(
     bearer: str | None = None,
     encode: Callable[[Json], bytes] = encode_json,
 ) -> Request | InvalidValues:
-    """The request that a change makes of these mappings, or every value of it that cannot be sent. Arguments as of `PreparedConnection.build`."""
+    """The request for a change with these mappings, or all its values that cannot be sent. Arguments as for `PreparedConnection.build`."""
     body = render(payload, facts, timezone=timezone)
     headers = render(header, facts, timezone=timezone) if header is not None else None
     if isinstance(body, InvalidValues):

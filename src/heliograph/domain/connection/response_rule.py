@@ -1,4 +1,4 @@
-"""Response rules: what a target's answer means where its status code does not say it (C7, D3, X2).
+"""Response rules: what a target's answer means when its status code does not say it (C7, D3, X2).
 
 A rule is a list of clauses. The first whose conditions all hold decides; where none does, the status decides as ever. Conditions look at the
 status, the body's text, a path in its JSON and the headers; texts are compared without case and outer spaces. There are no patterns: no rule
@@ -27,10 +27,10 @@ MAX_CONDITIONS: Final = 10
 MAX_VALUES: Final = 20
 MAX_TEXT: Final = 500
 LONGEST_REASON: Final = 200
-"""Characters of what the target gives as its reason."""
+"""Characters of the target's own reason."""
 LONGEST_HOLD: Final = 86_400
 FAILURES: Final = (Category.CONNECTION, Category.GENERAL, Category.CONFIG)
-"""What a clause may call a failure."""
+"""The categories that a clause may give to a failure."""
 
 
 class ReplyPlace(StrEnum):
@@ -43,12 +43,12 @@ class ReplyPlace(StrEnum):
 
 
 class How(StrEnum):
-    """How it compares what it finds there."""
+    """How it compares the value found there."""
 
     IS = "is"
     CONTAINS = "contains"
     FILLED = "filled"
-    """It is there, and is neither null nor empty."""
+    """It is present, and neither null nor empty."""
 
 
 class Then(StrEnum):
@@ -60,9 +60,10 @@ class Then(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One look at an answer. name: a path in JSON, or a header. values: any of them fits; of a status also ranges (200-299). unless: turns it round.
+    """One check of an answer. name: a path in JSON, or a header. values: any of them matches; for a status also ranges (200-299). unless:
+    negates it.
 
-    Raises BodyError for what no condition can be.
+    Raises BodyError if it is invalid.
     """
 
     place: ReplyPlace
@@ -165,16 +166,16 @@ class Condition:
         try:
             return cls(place, how, name, values, unless)
         except BodyError as error:
-            raise _within(body, error) from None
+            raise _located(body, error) from None
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Where all conditions hold, the answer means `then`.
+    """If all conditions hold, the answer means `then`.
 
-    lead: what the target did with the record, of a delivery (X2). category, says (a sentence), shows (the path of the target's own reason),
-    retry_after (seconds that the connection rests) and renew (the access token was refused: as after a 401, C4) belong to a failure.
-    Raises BodyError for what no clause can be.
+    lead: for a delivery, what the target did with the record (X2). For a failure: category, says (a sentence), shows (the path of the
+    target's own reason), retry_after (seconds for which the connection rests) and renew (the access token was refused: treated like a 401,
+    C4). Raises BodyError if it is invalid.
     """
 
     conditions: tuple[Condition, ...]
@@ -209,7 +210,7 @@ class Clause:
         return _all(condition.holds(reply) for condition in self.conditions)
 
     def message(self, reply: TargetReply) -> str:
-        """What the item page says: the clause's sentence and the target's own reason, which loses credentials before anything else."""
+        """The text of the item page: the clause's sentence, and the target's own reason, from which credentials are removed first."""
         said = self.says or f"The response rule says that this answer ({reply.status}) is a failure."
         reason = " ".join(reply.blotted(" ".join(reply.found(self.path))).split()) if self.path else ""
         if not reason:
@@ -217,7 +218,7 @@ class Clause:
         return f"{said.removesuffix('.')}: {reason[:LONGEST_REASON]}{'…' if len(reason) > LONGEST_REASON else ''}"
 
     def to_body(self) -> dict[str, object]:
-        """JSON that `from_body` reads back. What is as usual is left out."""
+        """JSON that `from_body` reads back. Defaults are omitted."""
         body: dict[str, object] = {"if": [condition.to_body() for condition in self.conditions], "then": self.then.value}
         if self.lead is not None:
             body["lead"] = self.lead.value
@@ -238,14 +239,14 @@ class Clause:
         try:
             return cls(conditions, then, lead, category, says, shows, rest, renew)
         except BodyError as error:
-            raise _within(body, error) from None
+            raise _located(body, error) from None
 
 
 type Rule = tuple[Clause, ...]
 
 
 def read_rule(body: Body, key: str = "rule") -> Rule:
-    """The rule at a key of a body. Raises BodyError with the place and the reason."""
+    """Parses the rule at a key of a body. Raises BodyError with the place and the reason."""
     return tuple(Clause.from_body(item, where) for where, item in body.items(key, most=MAX_CLAUSES))
 
 
@@ -291,7 +292,7 @@ TOO_LONG: Final = "The answer was longer than what is read of it, so the respons
 
 
 def classify_reply(rule: Rule, reply: TargetReply, now: int) -> Delivered | Refused:
-    """What an answer means to a connection with this rule. now: microseconds, for a Retry-After that is a date."""
+    """The outcome of an answer on a connection with this rule. now: microseconds, for a Retry-After that is a date."""
     asked = next((value for name, value in reply.headers if name == "retry-after"), None)
     match = match_of(rule, reply)
     if match.number is None:
@@ -313,24 +314,24 @@ def classify_reply(rule: Rule, reply: TargetReply, now: int) -> Delivered | Refu
 
 
 def refuses_token(rule: Rule, reply: TargetReply) -> bool:
-    """Whether the answer says that the access token is not (or no longer) good, though its status is not 401 (C4)."""
+    """True if the answer says that the access token is not (or no longer) valid, although its status is not 401 (C4)."""
     number = first_match(rule, reply)
     return number is not None and rule[number].renew
 
 
 def counts_leads(rule: Rule) -> bool:
-    """Whether the target tells what it created and updated; where no connection does, pages show "-" (X2)."""
+    """True if the target reports what it created and updated; if no connection does, pages show "-" (X2)."""
     return any(clause.lead is not None for clause in rule)
 
 
-def _within(body: Body, error: BodyError) -> BodyError:
+def _located(body: Body, error: BodyError) -> BodyError:
     return BodyError(body.at(error.where) if error.where else body.where, error.reason)
 
 
 def _range(text: str) -> tuple[int, int]:
     first, dash, last = text.strip().partition("-")
     if not all(part.isascii() and part.isdigit() and len(part) == 3 for part in (first, last or first)) or (dash and not last):
-        raise BodyError("is", f"{text!r} is no status such as 200, and no range such as 200-299")
+        raise BodyError("is", f"{text!r} is neither a status such as 200 nor a range such as 200-299")
     if int(first) > int(last or first):
         raise BodyError("is", f"{text!r} begins after its end")
     return int(first), int(last or first)

@@ -1,4 +1,4 @@
-"""A response rule made from one answer, for a person to look at (C7): "answers like this one are a failure", or "only these are a success"."""
+"""Proposes a response rule from one answer, for a person to review (C7): "answers like this are a failure", or "only these are a success"."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLAGS: Final = (
     "error",
     "errorCode",
 )
-"""Names under which answers say how it went, the plainest first."""
+"""Names under which answers report their result, the plainest first."""
 REASONS: Final = (
     "message",
     "msg",
@@ -42,7 +42,7 @@ REASONS: Final = (
     "title",
 )
 INSIDE: Final = ("result", "results", "data", "response", "errors", "error")
-"""Where the answer about the one record stands, if not at the top."""
+"""Where the answer about a single record is found, if not at the top level."""
 CREATED: Final = frozenset({"created", "updated"})
 SUCCESS: Final = "200-299"
 SHORT: Final = 100
@@ -74,7 +74,7 @@ _OTHER: Final = "The target did not confirm it."
 
 
 def _marks(reply: TargetReply) -> tuple[Condition, ...]:
-    """What tells this answer from others."""
+    """Conditions that distinguish this answer from others."""
     flag = _flag(reply)
     if flag is not None:
         path, text = flag
@@ -98,7 +98,7 @@ def _is_page(reply: TargetReply) -> bool:
 
 
 def _flag(reply: TargetReply) -> tuple[Path, str] | None:
-    """The first plain value that says how it went: (where, what)."""
+    """The first plain value that reports the result: (where, what)."""
     for start in _starts(reply):
         for name in FLAGS:
             path = (*start, name)
@@ -110,7 +110,7 @@ def _flag(reply: TargetReply) -> tuple[Path, str] | None:
 
 
 def _starts(reply: TargetReply) -> list[Path]:
-    """The objects in which to look: the answer itself, and the first record in it."""
+    """The objects to search: the answer itself, and the first record in it."""
     top: Path = (0,) if isinstance(reply.json, list) else ()
     starts: list[Path] = [top] if not top or isinstance(look_up(reply.json, top), dict) else []
     for name in INSIDE:
@@ -129,8 +129,8 @@ def _is_writable(path: Path) -> bool:
 
 
 def _reason(reply: TargetReply) -> str:
-    """The path of the target's own words about it; "" where there are none."""
-    for start in reversed(_starts(reply)):  # what is said of the record says more than what is said of the whole
+    """The path of the target's own reason; "" if there is none."""
+    for start in reversed(_starts(reply)):  # what is said about the record is more specific
         for name in REASONS:
             path = (*start, name)
             if any(len(text.strip()) > 2 for text in reply.found(path)) and _is_writable(path):
@@ -149,7 +149,7 @@ def own_words(reply: TargetReply) -> str:
 
 
 def _leads(reply: TargetReply, status: Condition) -> tuple[Clause, ...]:
-    """A clause for what was created and one for what was updated, where the answer tells."""
+    """A clause for created and one for updated records, if the answer reports that."""
     for start in _starts(reply):
         created = (*start, "created")
         if isinstance(look_up(reply.json, created), bool):

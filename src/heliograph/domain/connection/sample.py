@@ -1,4 +1,4 @@
-"""A registration that nobody has made, for what is tried before anything has happened: Send a sample, the test URL (C3)."""
+"""An invented registration, for trying out a connection before anything has happened: Send a sample, the test URL (C3)."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _LABELS: Final = {"registration": REGISTRATION_FIELDS, "event": EVENT_FIELDS, "s
 
 
 class SampleFacts:
-    """Every source field has a value that looks like its own, and is seen to be a sample."""
+    """Gives every source field a plausible value that is recognizable as a sample."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
 
     def value(self, source: str, /) -> Value:
-        """Raises FieldError for what is no key at all."""
+        """A sample value. Raises FieldError for an invalid key."""
         key = parse_source(source)
         area, _, name = source.removeprefix("previous.").partition(".")
         if area == "profile" and name in PROFILE_FIELDS:
@@ -70,7 +70,7 @@ class SampleFacts:
 
 
 def sample_mapping() -> FieldMapping:
-    """What is sent through a connection that no flow uses yet."""
+    """The mapping for a connection that no flow uses yet."""
     said = "This is a sample from Heliograph. Nobody has registered."
     return FieldMapping("Sample", rows=(MappingRow("text", (FixedText(said),)), MappingRow("sample", (FixedText("yes"),))))
 
@@ -78,7 +78,7 @@ def sample_mapping() -> FieldMapping:
 def ask_test_url(
     prepared: PreparedConnection, rest: str, facts: SampleFacts, *, bearer: str | None = None, zone: tzinfo = UTC
 ) -> Request | ValueProblem:
-    """A GET of the test URL as the connection authenticates. rest: the URL's path and query. Raises AddressError."""
+    """A GET of the test URL, authenticated like the connection. rest: the URL's path and query. Raises AddressError."""
     connection = prepared.connection
     filled = parse_rest(rest).fill(facts, zone)
     if isinstance(filled, ValueProblem):

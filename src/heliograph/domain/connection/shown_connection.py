@@ -1,4 +1,4 @@
-"""What may be said of a connection's body to whom (C5): the audit says no more of it than the connection's own pages do."""
+"""What of a connection's body may be shown to whom (C5): the audit shows no more than the connection's own pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heliograph.domain.connection.target_url import masked
 from heliograph.domain.mapping.headers import SEALED, is_secret_name
 
 NOT_SHOWN: Final = "…"
-"""Stands for what whoever reads may not see."""
+"""Replaces what the reader may not see."""
 _FOR_ALL: Final = frozenset(
     {
         "name",
@@ -29,17 +29,17 @@ _FOR_ALL: Final = frozenset(
     }
     | {"connect_timeout", "total_timeout", "answer_cap", "paused", "why", "released at", "signing"}
 )
-"""What the pages of a connection say of it to every role."""
+"""What the pages of a connection show to every role."""
 _SIGNS_IN: Final = frozenset({"user_name", "key_place", "key_name", "client_id", "scope", "client_auth", "chips"})
-"""What they say to those who may change it."""
+"""What they show only to those who may change it."""
 _PLACES: Final = frozenset({"origin", "test_origin"})
 _TOKEN_PLACES: Final = frozenset({"authorization_url", "access_token_url", "refresh_token_url"})
 
 
 def shown_body(body: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    """A body, or those fields of it that changed, as the connection's pages say them (C5). whole: to those who may change it.
+    """A body, or its changed fields, as the connection's pages show them (C5). whole: for those who may change it.
 
-    A field that is not known here, of another release, is not shown.
+    A field unknown to this release is not shown.
     """
     return {name: value if value in _NOTHING else _shown_field(name, value, whole=whole) for name, value in body.items()}
 

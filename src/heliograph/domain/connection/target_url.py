@@ -1,7 +1,7 @@
-"""The URL of a connection: an origin that nothing can change, and a path and query that may hold source fields (C2, C5).
+"""The URL of a connection: a fixed origin, and a path and query that may contain source fields (C2, C5).
 
-Written, a source field stands in braces, which no URL holds otherwise: `https://crm.example.com/v2/events/{event.code}/leads`. Scheme, host
-and port never hold one. Path and query may be a secret (Slack, Teams): they are kept apart from the origin, and shown as "…".
+A source field is written in braces, which URLs do not otherwise contain: `https://crm.example.com/v2/events/{event.code}/leads`. Scheme,
+host and port never contain one. Path and query may be a secret (Slack, Teams), so they are stored apart from the origin and shown as "…".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from heliograph.domain.setup.fields import FieldError, parse_source
 
 LONGEST_URL: Final = 8_192
 DEFAULT_PORTS: Final = {"https": 443, "http": 80}
-URL: Final = "URL"  # what a validation error names
+URL: Final = "URL"  # the name in validation errors
 
 _ORIGIN: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[^/?#\[\]:@\\%{}]{1,253})(?::(?P<port>[0-9]{1,5}))?"
@@ -29,7 +29,7 @@ _ORIGIN: Final = re.compile(
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _CONTROL: Final = re.compile(r"[\x00-\x20\x7f\\]")
 _CHIP: Final = re.compile(r"\{([^{}]*)\}")
-_KEPT: Final = "".join(chr(code) for code in range(0x21, 0x7F))  # typed text stays as typed, only what is not ASCII is encoded
+_KEPT: Final = "".join(chr(code) for code in range(0x21, 0x7F))  # typed text stays as typed, only non-ASCII characters are encoded
 
 
 class AddressError(HeliographError):
@@ -38,27 +38,27 @@ class AddressError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class TargetAddress:
-    """A URL, taken apart. origin: `https://host` or `https://host:port`, in small letters; rest: path and query as written, with chips."""
+    """A parsed URL. origin: `https://host` or `https://host:port`, in lower case; rest: path and query as written, with chips."""
 
     origin: str
     rest: str
 
 
 def split_address(text: str, *, http: bool = False) -> TargetAddress:
-    """Takes a URL apart. http: whether an address without TLS is allowed (the operator says so per network, C6).
+    """Splits a URL. http: allows a URL without TLS (the operator decides that per network, C6).
 
-    Raises AddressError with a sentence that never repeats path or query. Host names have to be ASCII: the form encodes others first.
+    Raises AddressError with a sentence that never repeats path or query. Host names must be ASCII: the form encodes others first.
     """
     if len(text) > LONGEST_URL:
         raise AddressError(f"The URL is longer than {LONGEST_URL:,} characters.")
     if _CONTROL.search(text):
-        raise AddressError("The URL holds a space, a line break, a backslash or another control character.")
+        raise AddressError("The URL contains a space, a line break, a backslash or another control character.")
     head, slash, _ = text.partition("://")
     authority = re.split(r"[/?#]", text[len(head) + 3 :], maxsplit=1)[0] if slash else ""
     if "@" in authority:
-        raise AddressError("The URL holds a user name or password before the host; use a connection with Basic Authentication.")
+        raise AddressError("The URL contains a user name or password before the host; use a connection with Basic Authentication.")
     if "{" in head or "{" in authority:
-        raise AddressError("Scheme, host and port of the URL cannot hold a source field; only path and query can.")
+        raise AddressError("Scheme, host and port of the URL cannot contain a source field; only path and query can.")
     found = _ORIGIN.fullmatch(f"{head}://{authority}")
     if found is None:
         raise AddressError("The URL has no readable host; it has to look like https://example.org/path.")
@@ -79,7 +79,7 @@ def _origin(found: re.Match[str], *, http: bool) -> str:
         try:
             host = f"[{IPv6Address(host[1:-1])}]"
         except AddressValueError:
-            raise AddressError("The URL's host is no valid IPv6 address.") from None
+            raise AddressError("The URL's host is not a valid IPv6 address.") from None
     elif not all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split(".")):
         raise AddressError("The URL's host name is not valid.")
     port = int(found["port"] or DEFAULT_PORTS[scheme])
@@ -90,20 +90,20 @@ def _origin(found: re.Match[str], *, http: bool) -> str:
 
 @lru_cache(maxsize=1024)
 def masked(url: str) -> str:
-    """A URL as it may be shown to anyone: host, port if it is not the usual one, and "…" (C5). Never raises."""
+    """A URL as everyone may see it: host, port unless it is the default, and "…" (C5). Never raises."""
     authority = re.split(r"[/?#\\]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]
     return f"{authority}/…" if authority and not _CONTROL.search(authority) else "…"
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Path and query, parsed: texts and the chips between them (one text more than chips)."""
+    """Path and query, parsed: texts and the chips between them (one more text than chips)."""
 
     texts: tuple[str, ...]
     chips: tuple[str, ...]
 
     def fill(self, facts: FactSource, zone: tzinfo) -> str | ValueProblem:
-        """Path and query with the chips' values, percent-encoded; an empty one is a validation error (C2)."""
+        """Path and query with the chips' values, percent-encoded; an empty value is a validation error (C2)."""
         if not self.chips:
             return self.texts[0]
         filled = [self.texts[0]]
@@ -113,34 +113,34 @@ class Rest:
             except Unfit as error:
                 return problem_of(URL, error)
             if not value:
-                return ValueProblem(URL, f"holds the field {chip}, which is empty")
+                return ValueProblem(URL, f"contains the field {chip}, which is empty")
             try:
                 filled += [quote(value, safe=""), text]
             except UnicodeEncodeError:
-                return ValueProblem(URL, f"holds the field {chip}, which is no valid text")
+                return ValueProblem(URL, f"contains the field {chip}, which is not valid text")
         whole = "".join(filled)
         if _has_dots(whole):
-            return ValueProblem(URL, "would lead to another path, because a field in it holds /./, /../ or only dots")
+            return ValueProblem(URL, "would lead to another path, because a field in it contains /./, /../ or only dots")
         return whole
 
 
 def parse_rest(rest: str) -> Rest:
-    """Parses path and query. Raises AddressError for chips that name no field, stray braces and dot segments."""
+    """Parses path and query. Raises AddressError for unknown fields, stray braces and dot segments."""
     pieces = _CHIP.split(rest)
     texts, chips = pieces[::2], pieces[1::2]
     if any("{" in text or "}" in text for text in texts):
-        raise AddressError("The URL holds a brace that is not closed; a source field looks like {event.code}.")
+        raise AddressError("The URL contains a brace that is not closed; a source field looks like {event.code}.")
     for chip in chips:
         try:
             parse_source(chip)
         except FieldError as error:
             raise AddressError(f"{error} A source field in a URL looks like {{event.code}}.") from None
     if _has_dots("x".join(texts)):
-        raise AddressError("The path of the URL holds /./ or /../; write the address without it.")
+        raise AddressError("The path of the URL contains /./ or /../; write the address without it.")
     try:
         return Rest(tuple(quote(text, safe=_KEPT) for text in texts), tuple(chips))
     except UnicodeEncodeError:
-        raise AddressError("The URL holds half a character (a lone surrogate).") from None
+        raise AddressError("The URL contains half a character (a lone surrogate).") from None
 
 
 _STEP: Final = r"(?:[/\\]|%(?:25)*(?:2f|5c))"
@@ -148,7 +148,7 @@ _DOTS: Final = re.compile(rf"(?:\A|{_STEP})(?:\.|%(?:25)*2e){{1,2}}(?:\Z|(?={_ST
 
 
 def _has_dots(rest: str) -> bool:
-    """Whether a reader would take a part of the path for "here" or "one up"; also one that decodes %2F first, once or more, as many servers do."""
+    """True if a parser would take a part of the path for "." or "..", even one that decodes %2F first, once or more, as many servers do."""
     path = rest.partition("?")[0]
     if "." not in path and "%2" not in path:
         return False

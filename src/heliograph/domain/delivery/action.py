@@ -21,11 +21,11 @@ from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, Category,
 from heliograph.domain.errors import HeliographError
 
 POISON_MARKS = 3
-"""In flight at so many crashes of its worker, an action is taken for their cause (D4)."""
+"""An action that was in flight at this many crashes of its worker is considered their cause (D4)."""
 
 
 class Does(StrEnum):
-    """What a request does at its target (F8): it decides whether older versions may be left out (D2)."""
+    """What a request does at its target (F8): it decides whether older versions may be skipped (D2)."""
 
     UPDATES = "updates"  # updates a record
     ADDS = "adds"  # adds a message or row
@@ -36,7 +36,7 @@ class NotSubmittable(HeliographError):
 
 
 class ActionState(IntEnum):
-    """Where an action is; below 10 it is open (D2)."""
+    """The state of an action; below 10 it is open (D2)."""
 
     PENDING = 1
     QUEUED = 2
@@ -51,7 +51,7 @@ class ActionState(IntEnum):
 
 
 class Origin(IntEnum):
-    """How an action came to be."""
+    """Why an action was created."""
 
     RECORDED = 0
     JUDGED_AGAIN = 1
@@ -61,7 +61,7 @@ class Origin(IntEnum):
 
 
 class Rank(IntEnum):
-    """Which goes first on a connection: the lower."""
+    """The order on a connection: lower ranks first."""
 
     SUBMITTED = 0
     LIVE = 20
@@ -69,7 +69,7 @@ class Rank(IntEnum):
 
 
 class QueueStatus(StrEnum):
-    """What the Retry page shows (D6); an action that never failed has none."""
+    """The status shown on the Retry page (D6); an action that never failed has none."""
 
     RETRY = "Retry"
     ERROR = "Error"
@@ -78,7 +78,7 @@ class QueueStatus(StrEnum):
 
     @property
     def code(self) -> int:
-        """The number that stands for it in tables; 0 there means: never in the queue."""
+        """Its number in tables; 0 there means never in the queue."""
         return _QUEUE_CODES[self]
 
     @classmethod
@@ -92,7 +92,7 @@ _QUEUE_OF_CODE = {number: status for status, number in _QUEUE_CODES.items()}
 
 
 class AttemptKind(StrEnum):
-    """Which kind of try an attempt was."""
+    """The kinds of attempts."""
 
     FIRST = "first"
     AUTO = "auto"
@@ -100,7 +100,7 @@ class AttemptKind(StrEnum):
 
     @property
     def code(self) -> int:
-        """The number that stands for it in tables."""
+        """Its number in tables."""
         return _KIND_CODES[self]
 
 
@@ -111,8 +111,8 @@ _KIND_CODES = {kind: number for number, kind in enumerate(AttemptKind, start=1)}
 class OpenAction:
     """An action as its lane sees it.
 
-    due_at: None = due at once. tries: tries used (the first attempt counts, one by hand does not). looks: how often it could not
-    begin. sent: attempts that ended, of any kind; an outcome counts only while this is what it was at the start (D1).
+    due_at: None = due at once. tries: tries used (the first attempt counts, a manual one does not). looks: how often it could not begin.
+    sent: attempts that ended, of any kind; an outcome counts only if this is unchanged since the attempt began (D1).
     """
 
     id: int
@@ -130,7 +130,7 @@ class OpenAction:
 
     @property
     def order(self) -> tuple[int, int]:
-        """Its place in the subject's history (D2)."""
+        """Its position in the subject's history (D2)."""
         return (self.version, self.id)
 
     def is_due(self, now: int) -> bool:
@@ -138,14 +138,14 @@ class OpenAction:
 
     @property
     def next_kind(self) -> AttemptKind:
-        """The kind of the attempt that would begin now."""
+        """The kind of attempt that would begin now."""
         if self.rank == Rank.SUBMITTED:
             return AttemptKind.MANUAL
         return AttemptKind.FIRST if self.tries == 0 else AttemptKind.AUTO
 
 
 def new_action(number: int, version: int, origin: Origin = Origin.RECORDED) -> OpenAction:
-    """An action as it is made, due at once."""
+    """A new action, due at once."""
     return OpenAction(number, version, Rank.REPLAY if origin == Origin.REPLAY else Rank.LIVE, origin=origin)
 
 
@@ -157,8 +157,8 @@ def counts(current: OpenAction, began: OpenAction) -> bool:
 def after(current: OpenAction, began: OpenAction, outcome: Outcome, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> OpenAction:
     """The action after an attempt of it has ended.
 
-    current: as it is now, under the lock: a page may have submitted or ended it meanwhile. began: as it was when it was taken.
-    What is true wins: a delivery counts although its flow was deleted meanwhile; a failure does not reopen what has ended.
+    current: its state now, under the lock: a page may have submitted or ended it meanwhile. began: its state when the attempt began. Facts
+    win: a delivery counts even if its flow was deleted meanwhile; a failure does not reopen an ended action.
     """
     manual = began.rank == Rank.SUBMITTED
     if isinstance(outcome, Delivered):  # almost always; and dataclasses.replace() takes three times as long
@@ -206,10 +206,10 @@ def _could_not_begin(
     manual = began.rank == Rank.SUBMITTED
     found = replace(current, category=Category.CONFIG, cause=outcome.cause)
     status = QueueStatus.ERROR if current.queue is QueueStatus.ERROR else QueueStatus.RETRY
-    if outcome.stale:  # looked at through yesterday's configuration: no look at all
+    if outcome.stale:  # checked with an outdated configuration: it does not count as a check
         return _waiting(found, began, RetryAt(now), status, now, at_once=True)
     looks = current.looks + (not manual)
-    used_up = current.tries > AUTOMATIC_RETRIES  # submitted by hand after its last retry: there is none to wait for
+    used_up = current.tries > AUTOMATIC_RETRIES  # submitted by hand after its last retry: there is no retry to wait for
     what = GiveUp() if used_up else policy.look_again(max(looks - 1, 0), now, jitter=jitter)
     return _waiting(replace(found, looks=looks), began, what, status, now, at_once=False)
 
@@ -219,7 +219,7 @@ def _waiting(action: OpenAction, began: OpenAction, what: RetryAt | GiveUp, stat
     again = _submitted_since(action, began)
     if isinstance(what, GiveUp) and not again:
         return replace(_at_rest(action), state=ActionState.FAILED, queue=QueueStatus.FAILED)
-    if again:  # submitted while this attempt was under way: that wish is still to be met
+    if again:  # submitted during this attempt: that request still stands
         return replace(action, state=ActionState.QUEUED, queue=status, rank=Rank.SUBMITTED)
     due = now if at_once or _rescheduled_since(action, began) else what.due if isinstance(what, RetryAt) else now
     return replace(_at_rest(action), state=ActionState.QUEUED, queue=status, due_at=due)
@@ -235,19 +235,19 @@ def _rescheduled_since(action: OpenAction, began: OpenAction) -> bool:
 
 
 def _at_rest(action: OpenAction) -> OpenAction:
-    """Back at its ordinary rank: a submit gives one try."""
+    """Back at its ordinary rank: a submit is good for one try."""
     return replace(action, rank=Rank.REPLAY if action.origin == Origin.REPLAY else Rank.LIVE, due_at=None)
 
 
 def superseded(action: OpenAction) -> OpenAction:
-    """The action after a request for a newer version may have left (D2)."""
+    """The action after a request for a newer version may have been sent (D2)."""
     return replace(_at_rest(action), state=ActionState.SUPERSEDED, queue=QueueStatus.DONE, cause=Cause.SUPERSEDED)
 
 
 def submitted(action: OpenAction, now: int) -> OpenAction:
-    """Submit to Retry Queue (D8): to the front, once. Neither uses up nor resets the automatic retries.
+    """Submit to Retry Queue (D8): moves it to the front, once. Neither uses nor resets the automatic retries.
 
-    Raises NotSubmittable for what is not waiting or failed, or whose flow, destination or person is gone.
+    Raises NotSubmittable if it is not waiting or failed, or if its flow, destination or person is gone.
     """
     if action.state not in (ActionState.QUEUED, ActionState.FAILED):
         raise NotSubmittable("Only items with the status Retry, Error or Failed can be submitted.")
@@ -258,7 +258,7 @@ def submitted(action: OpenAction, now: int) -> OpenAction:
 
 
 def ended(action: OpenAction, cause: Cause) -> OpenAction:
-    """Flow deleted, destination removed (P12) or erased (B7): an open action ends as Failed, an ended one stays as it is."""
+    """Flow deleted, destination removed (P12) or person erased (B7): an open action ends as Failed, an ended one stays unchanged."""
     if cause not in (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED):
         raise ValueError(f"{cause} does not end an action")
     if not action.state.is_open:
@@ -287,7 +287,7 @@ def rescheduled(action: OpenAction, causes: frozenset[Cause], now: int) -> OpenA
 
 
 FRONT = 0
-"""The instant at which a submitted run is due: before all others."""
+"""The due instant of a submitted run: before all others."""
 
 
 class RunVerdict(StrEnum):
@@ -297,12 +297,12 @@ class RunVerdict(StrEnum):
     NOT_SELECTED = "not selected"
     UNTAGGED = "untagged"
     RAISED = "raised"
-    """The decision itself failed: our own exception, category System."""
+    """The decision itself failed with an internal exception, category System."""
 
 
 @dataclass(frozen=True, slots=True)
 class StuckRun:
-    """A run that could not be decided: untagged (Config), or its decision raised (System). A Retry item without an action.
+    """A run that could not be decided: untagged (Config), or its decision raised an exception (System). A Retry item without an action.
 
     tries: how often it was reconsidered; the first decision does not count. due_at None: no longer waiting; FRONT: submitted by hand.
     """
@@ -332,7 +332,7 @@ def stuck(run: int, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitte
 
 
 def reconsidered(run: StuckRun, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
-    """The item after it was reconsidered once more. It has three automatic tries; one by hand uses none of them."""
+    """The item after it was reconsidered once more. It has three automatic tries; a manual one uses none of them."""
     if not run.is_open:
         return run
     if verdict is RunVerdict.TRIGGERED:
@@ -349,7 +349,7 @@ def reconsidered(run: StuckRun, verdict: RunVerdict, now: int, policy: RetryPoli
 
 
 def submit_run(run: StuckRun) -> StuckRun:
-    """Submit to Retry Queue, for a run: it is reconsidered at once."""
+    """Submit to Retry Queue for a run: it is reconsidered at once."""
     if run.queue is QueueStatus.DONE or run.cause in (Cause.FLOW_DELETED, Cause.ERASED):
         raise NotSubmittable("Only items with the status Retry, Error or Failed can be submitted.")
     return replace(run, queue=QueueStatus.ERROR if run.queue is QueueStatus.ERROR else QueueStatus.RETRY, due_at=FRONT)

@@ -1,10 +1,11 @@
-"""What a lane sends next, and what an outcome does to it (D2; tried by exhaustion in tests/property/test_lane_interleavings.py).
+"""What a lane sends next, and what an outcome does to it (D2; checked exhaustively in tests/property/test_lane_interleavings.py).
 
-A lane is one destination × one subject; it has at most one request in flight. One function, `choose`, says what goes next, what is
-superseded, and which state the lane is left in. The lane reader asks it what to send; the completer and the pages ask it what to store.
+A lane is one destination × one subject; it has at most one request in flight. One function, `choose`, decides what is sent next, what is
+superseded, and the lane's new state. The lane reader calls it to know what to send; the completer and the pages call it to know what to
+store.
 
-A version has *begun* once a request for it may have left. At a destination that updates a record, what is older than a begun version
-is never sent: the newer one's answer may have been lost, but its data was not.
+A version has *begun* once a request for it may have been sent. At a destination that updates a record, versions older than a begun one are
+never sent: the newer one's answer may have been lost, but its data may have arrived.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from heliograph.domain.delivery.retry_policy import RetryPolicy
 
 
 class LaneState(IntEnum):
-    """In flight is not a state: it is in its owner's memory."""
+    """In flight is not a state: it is only known in its owner's memory."""
 
     IDLE = 0
     READY = 1
@@ -44,8 +45,8 @@ class LaneState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One destination × one subject. rank: the least of its open actions. due_at only while waiting. marks: crashes of a worker
-    that had it in flight, since its last settled outcome."""
+    """One destination × one subject. rank: the lowest of its open actions. due_at: only while waiting. marks: crashes of a worker while the
+    lane was in flight, since its last settled outcome."""
 
     id: int
     destination: int
@@ -58,12 +59,12 @@ class Lane:
 
     @property
     def order(self) -> tuple[int, int]:
-        """The one order in which lanes are locked (ARCHITECTURE.md, rule 4)."""
+        """The order in which lanes are locked (ARCHITECTURE.md, rule 4)."""
         return (self.destination, self.subject)
 
     @property
     def is_poison(self) -> bool:
-        """What it would send was in flight at three crashes of its worker: it fails as System instead (D4)."""
+        """True if what it would send was in flight at three crashes of its worker: it fails as System instead (D4)."""
         return self.marks >= POISON_MARKS
 
 
@@ -80,7 +81,7 @@ class LaneChoice:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """An action as it was when it was taken, and the outcome of its attempt."""
+    """An action as it was when its attempt began, and the outcome."""
 
     began: OpenAction
     outcome: Outcome
@@ -96,21 +97,21 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """An attempt to store. number: how many of this action ended before it."""
+    """An attempt to store. number: how many attempts of this action ended before it."""
 
     action: int
     number: int
     kind: AttemptKind
     outcome: Outcome
     retried: OpenAction
-    """The action as it was when the attempt began: its category is what a retry was made for."""
+    """The action when the attempt began: its category is the one that a retry was made for."""
     abandoned: bool = False
     """It used up the automatic retries: Insights counts it as abandoned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What to store of a lane. fresh_position: it goes to the end of its rank (it became ready, or its rank fell)."""
+    """What to store for a lane. fresh_position: it moves to the end of its rank (it became ready, or its rank fell)."""
 
     lane: Lane
     moves: tuple[Move, ...] = ()
@@ -124,8 +125,9 @@ _NOTHING = LaneChoice(None, (), LaneState.IDLE, Rank.LIVE, None)
 def choose(does: Does, begun_version: int, actions: Iterable[OpenAction], now: int) -> LaneChoice:
     """What a lane with these open actions does next.
 
-    Updates a record: the lowest first attempt that record() made and that is due; else the highest open version, once it is due.
-    Adds a message or row: the lowest of due first attempts and submits, then the lowest due retry, then the lowest due replay.
+    If it updates a record: the lowest version among due first attempts created by record(); else the highest open version, once it is due.
+    If it adds a message or row: the lowest version among due first attempts and submits, then the lowest due retry, then the lowest due
+    replay.
     """
     opened = [action for action in actions if action.state < 10]
     if not opened:
@@ -166,10 +168,10 @@ def _order(action: OpenAction) -> tuple[int, int]:
 def settle(
     does: Does, lane: Lane, actions: Iterable[OpenAction], flight: Flight | None, now: int, policy: RetryPolicy, *, jitter: float = 0.0
 ) -> Settlement:
-    """Applies an outcome to a lane: what to store of it. Call it under the lane's lock and the slot's epoch.
+    """Applies an outcome to a lane and returns what to store. Call it under the lane's lock and the slot's epoch.
 
-    actions: the open ones, and the one that was in flight even if it has ended since. flight None: nothing was sent.
-    Calling it again with the same outcome changes nothing more.
+    actions: the open ones, and the one that was in flight even if it has ended since. flight None: nothing was sent. Calling it again with
+    the same outcome changes nothing more.
     """
     before = {action.id: action for action in actions}
     now_are = dict(before)
@@ -198,9 +200,8 @@ def settle(
 def submit(does: Does, lane: Lane, actions: Iterable[OpenAction], item: int, now: int) -> Settlement:
     """Submit to Retry Queue (D8), under the lane's lock. actions: those open now and the submitted one.
 
-    Where newer data may have been sent already, the item ends superseded. At a destination that updates a record it is the highest
-    open version that goes: if that is another item, both are made due, and the one submitted ends with it.
-    Raises NotSubmittable.
+    If newer data may have been sent already, the item ends as superseded. At a destination that updates a record the highest open version
+    is sent: if that is another item, both become due, and the submitted one ends together with it. Raises NotSubmittable.
     """
     before = {action.id: action for action in actions}
     now_are = dict(before)
@@ -235,13 +236,13 @@ def reschedule(does: Does, lane: Lane, actions: Iterable[OpenAction], causes: fr
 
 
 def woken(lane: Lane, rank: Rank) -> Lane:
-    """The lane once an action of `rank` was added: what record()'s INSERT … ON CONFLICT does in SQL."""
+    """The lane after an action of `rank` was added: the same as record()'s INSERT … ON CONFLICT in SQL."""
     least = rank if lane.state is LaneState.IDLE else min(lane.rank, rank)
     return replace(lane, state=LaneState.READY, rank=least, due_at=None)
 
 
 def in_flight_at_crash(lane: Lane, version: int) -> Lane:
-    """The lane after its worker crashed with it in flight: its version counts as begun, and it gets a mark."""
+    """The lane after its worker crashed while it was in flight: its version counts as begun, and it gets a mark."""
     return replace(lane, begun_version=max(lane.begun_version, version), marks=lane.marks + 1)
 
 
@@ -255,7 +256,7 @@ def _stored(
     attempt: Attempted | None = None,
     page: bool = False,
 ) -> Settlement:
-    """The lane as `choose` would have it. A page leaves a ready lane its place unless its rank falls."""
+    """The lane as decided by `choose`. A page leaves a ready lane in its place unless its rank falls."""
     choice = choose(does, lane.begun_version, now_are.values(), now)
     now_are |= {action.id: superseded(action) for action in choice.superseded}
     moves = tuple(Move(old, new) for i, old in before.items() if (new := now_are[i]) is not old and new != old)

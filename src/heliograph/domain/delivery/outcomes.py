@@ -8,8 +8,8 @@ The type decides what happens next:
     CouldNotBegin     nothing was tried: its flow, connection or mapping cannot be used
     Cut               we stopped while it was in flight; it is sent again
 
-Each says whether the request may have *left*. If so, its version counts as begun (D2), whatever the answer was.
-Durations are microseconds.
+Each says whether the request may have been sent ("left"). If so, its version counts as begun (D2), whatever the answer was. Durations are
+microseconds.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ class Cause(StrEnum):
     """Why an action failed or ended: what the Retry page groups by, and which saved fix resolves it (D7)."""
 
     ANSWER = "answer"
-    """The target's status code says so."""
+    """By the target's status code."""
     RULE = "rule"
-    """The response rule of the connection says so (C7)."""
+    """By the connection's response rule (C7)."""
     DNS = "dns"
     REFUSED = "refused"
     TLS = "tls"
     TIMEOUT = "timeout"
     RESET = "reset"
     GARBLED = "garbled"
-    """What came back is not HTTP."""
+    """The answer is not HTTP."""
     PROXY = "proxy"
     BLOCKED = "blocked"
-    """The address is one that outgoing requests never reach (C6)."""
+    """The address is one that outgoing requests may never reach (C6)."""
     OAUTH = "oauth"
     """The token service refused us (C4)."""
     BAD_REQUEST = "bad_request"
-    """The connection's address or headers cannot make a request."""
+    """The connection's URL or headers cannot form a request."""
     EXCEPTION = "exception"
-    """An exception of our own."""
+    """An internal exception."""
     POISON = "poison"
-    """In flight at three crashes of its worker."""
+    """It was in flight at three crashes of its worker."""
     SOURCE = "source"
     """A source could not be read; a Retry item without a flow."""
     UNTAGGED = "untagged"
     FLOW_INACTIVE = "flow_inactive"
     FLOW_INCOMPLETE = "flow_incomplete"
     FLOW_MODE = "flow_mode"
-    """Made in one mode, and the flow is in the other now."""
+    """It was created in one mode, and the flow is now in the other."""
     FLOW_WATCH = "flow_watch"
     """The flow watches something else now."""
     CONNECTION_GONE = "connection_gone"
@@ -68,7 +68,7 @@ class Cause(StrEnum):
     SUPERSEDED = "superseded"
     """A newer version was sent (D2)."""
     NOT_SELECTED = "not_selected"
-    """Tagged by now, but not for this flow (F7)."""
+    """It is tagged now, but not for this flow (F7)."""
 
 
 CONNECTION_STATUSES = frozenset({408, 425, 429, 502, 503, 504, *range(520, 525)})
@@ -92,7 +92,7 @@ _TRANSPORT: dict[Cause, Category] = {
 }
 
 NEVER_LEFT = frozenset({Cause.DNS, Cause.REFUSED, Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.EXCEPTION})
-"""Failures before the first byte of a request was written. Whoever knows better (a connect timeout) says so itself."""
+"""Failures before the first byte of a request was written. An outcome with better knowledge (a connect timeout) sets `left` itself."""
 
 CURED_BY_FLOW = frozenset(
     {
@@ -115,20 +115,20 @@ CURED_BY_TAG = frozenset({Cause.UNTAGGED})
 
 
 class Lead(StrEnum):
-    """What the target says that it did with the record (C7, X2)."""
+    """What the target reports to have done with the record (C7, X2)."""
 
     CREATED = "created"
     UPDATED = "updated"
 
     @property
     def code(self) -> int:
-        """The number that stands for it in tables; 0 there means: it did not say."""
+        """Its number in tables; 0 there means not reported."""
         return 1 if self is Lead.CREATED else 2
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The target took it (D3). lead: what it did with the record, where a response rule tells."""
+    """The target accepted it (D3). lead: what it did with the record, if a response rule reports that."""
 
     status: int
     lead: Lead | None = None
@@ -136,7 +136,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The attempt failed. `message` is a sentence for the item page, without secrets. `status` where there was an answer."""
+    """The attempt failed. `message`: a sentence for the item page, without secrets. `status`: if there was an answer."""
 
     category: Category
     cause: Cause
@@ -145,11 +145,11 @@ class Refused:
     status: int | None = None
     retry_after: int = 0
     stale: bool = False
-    """It used an older flow, mapping or connection than today's: a Config failure is then due at once (D7)."""
+    """The flow, mapping or connection has been saved since: a Config failure is then due at once (D7)."""
 
     @property
     def reached(self) -> bool:
-        """Whether the target itself was there, whatever it said: for the breaker. A gateway's apology is not the target."""
+        """True if the target itself answered, whatever it said: for the breaker. A gateway's error is not the target's answer."""
         return self.category is not Category.CONNECTION or self.status == 429 or (self.status is not None and self.cause is Cause.RULE)
 
 
@@ -164,7 +164,7 @@ class ValidationFailed:
 class CouldNotBegin:
     """Its flow is inactive, incomplete or in another mode, or its connection or mapping is gone (D5).
 
-    It is looked at again later and uses up no try.
+    It is checked again later and uses no try.
     """
 
     cause: Cause
@@ -174,7 +174,7 @@ class CouldNotBegin:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """We stopped it in flight. It uses up no try and is sent again."""
+    """We stopped it in flight. It uses no try and is sent again."""
 
     left: bool = True
 
@@ -183,7 +183,7 @@ type Outcome = Delivered | Refused | ValidationFailed | CouldNotBegin | Cut
 
 
 def may_have_left(outcome: Outcome) -> bool:
-    """Whether a request may have reached the target: then older versions of the subject are never sent there again (D2)."""
+    """True if a request may have reached the target: then older versions of the subject are never sent there again (D2)."""
     match outcome:
         case Delivered():
             return True
@@ -196,7 +196,7 @@ def may_have_left(outcome: Outcome) -> bool:
 
 
 def category_of_status(status: int) -> Category | None:
-    """The category of a target's answer, None for success (D3, D4). Anything that is no final status of HTTP is General."""
+    """The category of a target's answer, None for success (D3, D4). Anything that is not a final HTTP status is General."""
     if 200 <= status < 300:
         return None
     if status in CONNECTION_STATUSES:
@@ -207,9 +207,9 @@ def category_of_status(status: int) -> Category | None:
 
 
 def classify_response(status: int, *, retry_after: str | None = None, now: int) -> Delivered | Refused:
-    """What an answer means by its status; `response_rule.classify_reply` asks the connection's response rule first.
+    """Classifies an answer by its status; `response_rule.classify_reply` applies the connection's response rule first.
 
-    retry_after: the header as it came. now: microseconds since the epoch, for a Retry-After that is a date.
+    retry_after: the raw header. now: microseconds since the epoch, for a Retry-After that is a date.
     """
     category = category_of_status(status)
     if category is None:
@@ -220,12 +220,12 @@ def classify_response(status: int, *, retry_after: str | None = None, now: int) 
 
 
 def classify_transport_error(cause: Cause, message: str, *, left: bool | None = None) -> Refused:
-    """What a failure without an answer means. `left`: whether the request may have been written; None: by the cause."""
+    """Classifies a failure without an answer. left: the request may have been written; None: depends on the cause."""
     return Refused(_TRANSPORT[cause], cause, message, left=cause not in NEVER_LEFT if left is None else left)
 
 
 def parse_retry_after(value: str | None, now: int) -> int:
-    """A Retry-After header (RFC 9110 §10.2.3) as microseconds from now, at most 24 h; 0 when absent or not understood."""
+    """A Retry-After header (RFC 9110 §10.2.3) as microseconds from now, at most 24 h; 0 if it is absent or cannot be parsed."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         seconds = int(text) if len(text) < 10 else LONGEST_RETRY_AFTER // SECOND
@@ -245,18 +245,18 @@ def parse_retry_after(value: str | None, now: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class HoldConnection:
-    """The target asked for a pause: the connection sends nothing before `until` (C8)."""
+    """The target asked for a rest: the connection sends nothing before `until` (C8)."""
 
     until: int
 
 
 @dataclass(frozen=True, slots=True)
 class PauseConnection:
-    """The target answered 410, gone for good: the connection is paused and says why (C8)."""
+    """The target answered 410, gone for good: the connection is paused with that reason (C8)."""
 
 
 def effect_on_connection(outcome: Outcome, now: int) -> HoldConnection | PauseConnection | None:
-    """What an outcome means for the whole connection."""
+    """The effect of an outcome on the whole connection."""
     if isinstance(outcome, Refused):
         if outcome.status == 410 and outcome.cause is Cause.ANSWER:
             return PauseConnection()

@@ -1,7 +1,8 @@
-"""Replaying a flow: which changes, and what each would do (Y1).
+"""Replays a flow: which changes to send again, and what each would do (Y1).
 
-A replay takes stored changes as they were, and today's rules. At a destination that updates a record the latest matching change per subject is enough;
-what newer was sent there, before or after, supersedes it. Pure: what was last sent and what would be sent now are given.
+A replay combines stored changes with today's rules. For a destination that updates a record, the latest matching change per subject is
+enough; anything newer that was sent there, before or after, supersedes it. Pure: what was last sent and what would be sent now are
+parameters.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ from enum import StrEnum
 from heliograph.domain.delivery.action import Does
 
 SMALLEST_SHARE = 0.05
-"""Of a connection's room: so much a replay gets even while live traffic would take all."""
+"""The share of a connection's room that a replay gets even while live traffic would use all of it."""
 
 
 class ReplayVerdict(StrEnum):
-    """What a replayed change would do (the dry run's columns)."""
+    """The result of replaying a change (the dry run's columns)."""
 
     NEW = "new"
     """Nothing was ever sent there for this subject."""
     SAME = "same"
     DIFFERENT = "different"
     FILTERED = "filtered"
-    """Today's rules do not take it."""
+    """Today's rules filter it out."""
     WOULD_FAIL = "would fail"
-    """The mapping finds problems in it, or its content is gone."""
+    """Its mapping finds problems, or its content is no longer stored."""
     SUPERSEDED = "superseded"
-    """Newer data was sent there: it would never be sent."""
+    """Newer data was sent there, so it would never be sent."""
 
     @property
     def is_sent(self) -> bool:
@@ -48,21 +49,21 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """What would be sent: a digest of method, address, headers and body, without what differs in every request."""
+    """What would be sent: a digest of method, URL, headers and body, without what differs in every request."""
 
     digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayProblem:
-    """Why nothing can be made of it, as a sentence."""
+    """Why no request can be built, as a sentence."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class LastSent:
-    """What was delivered last to the destination for the subject. digest None: its content is gone (X6)."""
+    """The last delivery to the destination for the subject. digest None: its content is no longer stored (X6)."""
 
     version: int
     digest: bytes | None
@@ -78,9 +79,9 @@ class ReplayRow:
 
 
 def select(candidates: Iterable[Candidate], *, every: bool, does: Does) -> list[Candidate]:
-    """The changes to replay, in the order of their versions per subject and of their times over all.
+    """The changes to replay, by version within a subject, and by time overall.
 
-    The latest per subject, or every one where asked; a destination that updates a record needs the latest only, whatever is asked.
+    The latest per subject, or every one if requested; for a destination that updates a record always only the latest.
     """
     found = list(candidates)
     if not every or does is Does.UPDATES:
@@ -103,10 +104,10 @@ def replay_verdict(
     begun_version: int,
     why: str = "",
 ) -> ReplayRow:
-    """What replaying a change would do at one destination.
+    """The result of replaying a change at one destination.
 
-    takes: whether the flow's current rules take it; `why` is the reason where not. rendered: None where its content is gone.
-    begun_version: the newest version of the subject for which a request to this destination may have left, 0 for none.
+    takes: the flow's current rules accept it; `why` is the reason if not. rendered: None if its content is no longer stored. begun_version:
+    the newest version of the subject for which a request to this destination may have been sent, 0 for none.
     """
     if not takes:
         return ReplayRow(candidate, ReplayVerdict.FILTERED, why)
@@ -122,13 +123,13 @@ def replay_verdict(
 
 
 def summary(rows: Iterable[ReplayRow]) -> dict[ReplayVerdict, int]:
-    """How many of each, zeros included: the head of the dry run."""
+    """How many of each verdict, including zeros, for the head of the dry run."""
     counted = Counter(row.verdict for row in rows)
     return {verdict: counted[verdict] for verdict in ReplayVerdict}
 
 
 def replay_room(room: int, live_waiting: int) -> int:
-    """How many replayed actions may be taken of `room` on a connection: what live traffic leaves, and at least 5 % of it."""
+    """How many replayed actions may start, given `room` on a connection: what live traffic leaves, and at least 5 % of it."""
     if room <= 0:
         return 0
     return max(room - live_waiting, 1, int(room * SMALLEST_SHARE))

@@ -3,8 +3,8 @@ r"""When a failed attempt is tried again (guide: The Retry Queue; D4-D6).
     pending --first attempt fails--> Retry --a retry fails, more left--> Error --the last retry fails--> Failed
                                        \------------a retry succeeds-------\-------------------------> Done
 
-A person can submit from Retry, Error and Failed (D8): that neither uses up nor resets the automatic retries.
-All instants and durations are microseconds.
+A person can submit from Retry, Error and Failed (D8), which neither uses nor resets the automatic retries. All instants and durations are
+microseconds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class BadIntervals(HeliographError):
 
 
 class Category(StrEnum):
-    """Cause of a failure, most serious first: the more serious, the sooner it is tried again (D4, D5)."""
+    """The cause of a failure, most serious first: a more serious failure is retried sooner (D4, D5)."""
 
     SYSTEM = "System"
     CONNECTION = "Connection"
@@ -51,12 +51,12 @@ class Category(StrEnum):
 
     @property
     def code(self) -> int:
-        """The number that stands for it in tables."""
+        """Its number in tables."""
         return _CODES[self]
 
     @classmethod
     def of_code(cls, code: int | None) -> Category | None:
-        """The category of a number from a table; None for null and 0."""
+        """The category of a number in a table; None for null and 0."""
         return _OF_CODE[code] if code else None
 
 
@@ -65,7 +65,7 @@ _OF_CODE = {number: category for category, number in _CODES.items()}
 
 
 SEVERITY: tuple[Category, ...] = (Category.SYSTEM, Category.CONNECTION, Category.SOURCE_API, Category.GENERAL, Category.CONFIG)
-"""The categories that are tried again, most serious first."""
+"""The categories that are retried, most serious first."""
 
 STANDARD: Mapping[Category, Intervals] = MappingProxyType(
     {
@@ -81,26 +81,26 @@ PATIENT: Intervals = (2 * HOUR, 22 * HOUR, 48 * HOUR)
 
 @dataclass(frozen=True, slots=True)
 class RetryAt:
-    """Try again, not before `due`."""
+    """Try again, but not before `due`."""
 
     due: int
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """What was automatic is used up."""
+    """The automatic retries are used up."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """One interval per automatic retry, by category, and one per look at an action that cannot begin (D5).
+    """One interval per automatic retry, by category, and one per check of an action that cannot begin (D5).
 
-    Refuses intervals that would let a less serious failure overtake a more serious one.
+    Raises BadIntervals for intervals that would retry a less serious failure sooner than a more serious one.
     """
 
     intervals: Mapping[Category, Intervals] = field(default_factory=lambda: STANDARD)
     looks: Intervals | None = None
-    """Between looks at what cannot begin; None: the intervals of Config. The patient variant leaves them as they are."""
+    """Intervals between checks of an action that cannot begin; None: those of Config. The patient variant keeps them."""
 
     def __post_init__(self) -> None:
         if set(self.intervals) != set(SEVERITY):
@@ -120,15 +120,15 @@ class RetryPolicy:
         return RetryPolicy(dict.fromkeys(SEVERITY, PATIENT), self.looks or self.intervals[Category.CONFIG])
 
     def decide(self, category: Category, retries: int, now: int, *, jitter: float = 0.0, retry_after: int = 0) -> RetryAt | GiveUp:
-        """What follows a failed attempt.
+        """Decides what follows a failed attempt.
 
-        retries: automatic retries already made, 0 after the first attempt. jitter: -1 to 1, a share of 10 % of the interval.
-        retry_after: what the target asked for (RFC 9110 §10.2.3), in microseconds; wins when longer, up to 24 h.
+        retries: automatic retries already made, 0 after the first attempt. jitter: -1 to 1, a share of 10 % of the interval. retry_after:
+        what the target asked for (RFC 9110 §10.2.3), in microseconds; wins when longer, up to 24 h.
         """
         return _after(self.intervals[category], retries, now, jitter, retry_after)
 
     def look_again(self, looks: int, now: int, *, jitter: float = 0.0) -> RetryAt | GiveUp:
-        """When an action that could not begin is looked at again. looks: looks already used, 0 when this was found for the first time."""
+        """When an action that could not begin is checked again. looks: checks already used, 0 the first time."""
         return _after(self.looks or self.intervals[Category.CONFIG], looks, now, jitter, 0)
 
 

@@ -1,8 +1,9 @@
-"""Which worker may do what with a slot, and when (docs/design/queue.md, section 3; ARCHITECTURE.md, rule 7; tried by exhaustion in tests/property/test_slot_interleavings.py).
+"""Which worker may do what with a slot, and when (docs/design/queue.md, section 3; ARCHITECTURE.md, rule 7; checked exhaustively in
+tests/property/test_slot_interleavings.py).
 
-A connection belongs to a slot, a slot to one worker until its lease ends by the database's clock; the epoch rises with each change of owner. Two rules
-keep two workers from one lane: a request starts only if it would end before the lease does, and an outcome is settled only under the epoch under
-which its lane was read.
+A connection belongs to a slot, and a slot to one worker until its lease ends by the database's clock; the epoch rises with each change of
+owner. Two rules prevent two workers from working on the same lane: a request starts only if it would end before the lease does, and an
+outcome is settled only under the epoch under which its lane was read.
 """
 
 from __future__ import annotations
@@ -15,30 +16,31 @@ SLOTS: Final = 64
 
 
 def slot_of(number: int) -> int:
-    """The slot that a connection belongs to; the owner of the slot of an account's id reconsiders its runs."""
+    """The slot that a connection belongs to; an account's runs are reconsidered by the owner of the slot for its id."""
     return number % SLOTS
 
 
 def may_start(time_left: float, total_timeout: float) -> bool:
-    """Whether a request may start. time_left: seconds of the lease, by a clock that never jumps, counted from before it was asked for."""
+    """Decides whether a request may start. time_left: seconds of the lease, by a clock that never jumps, counted from before the lease was
+    requested."""
     return time_left > total_timeout
 
 
 def may_settle(taken: int | None, present: int | None) -> bool:
-    """Whether an outcome counts. taken: the slot's epoch when its lane was read; present: the slot's epoch under the fence."""
+    """Decides whether an outcome counts. taken: the slot's epoch when its lane was read; present: the slot's epoch under the fence."""
     return taken is not None and taken == present
 
 
 def fair_share(alive: int) -> int:
-    """How many slots each of so many workers owns at most."""
+    """The most slots that each of `alive` workers may own."""
     return math.ceil(SLOTS / max(alive, 1))
 
 
 def wanted(owned: Collection[int], alive: int) -> int:
-    """How many more slots a worker may take."""
+    """How many more slots a worker may claim."""
     return max(0, fair_share(alive) - len(owned))
 
 
 def superfluous(owned: Collection[int], giving_up: Collection[int], alive: int) -> int:
-    """How many more slots a worker has to give up, beside those that it drains already."""
+    """How many more slots a worker must give up, besides those that it is already draining."""
     return max(0, len(owned) - fair_share(alive) - len(set(giving_up) & set(owned)))

@@ -1,4 +1,4 @@
-"""What a flow still lacks before it runs (F2).
+"""What a flow is missing before it can run (F2).
 
 Complete = name, watch, its required lists, at least one destination, and every destination with name, usable connection, action
 and a fitting payload mapping, which go together. A filter row without values, or a list whose last tag was deleted, never widens a rule: it makes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class FlowLack(StrEnum):
-    """What can be missing; pages say it in words and lead to the place."""
+    """What can be missing; pages say it in words and link to the place."""
 
     NAME = "name"
     WATCH = "watch"
@@ -38,7 +38,7 @@ class FlowLack(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """One thing that a flow lacks: `of` names the list, the filter row (its number) or the destination (its id)."""
+    """One thing that a flow is missing: `of` names the list, the filter row (its number) or the destination (its id)."""
 
     lack: FlowLack
     of: str = ""
@@ -48,7 +48,7 @@ SUBJECT_OF_WATCH = {Watch.REGISTRATION: "registration", Watch.STATUS: "registrat
 
 
 def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
-    """Everything that the flow lacks, in the order of the page; empty = complete."""
+    """Everything that the flow is missing, in the order of the page; empty = complete."""
     found: list[Missing] = []
     if not flow.name.strip():
         found.append(Missing(FlowLack.NAME))
@@ -96,10 +96,10 @@ def _fits(config: AccountConfig, id: int, kind: str, subject: str | None) -> boo
 
 
 def fits(mapping_subject: str, watched: str) -> bool:
-    """Whether a mapping made for one kind of subject can serve a flow that watches another: a session registration has a registration too (M1)."""
+    """True if a mapping for one kind of subject works in a flow that watches another: a session registration includes a registration (M1)."""
     return mapping_subject == watched or (mapping_subject == "registration" and watched == "session")
 
 
 def is_complete(flow: Flow, config: AccountConfig) -> bool:
-    """Whether the flow lacks nothing (F2)."""
+    """True if nothing is missing (F2)."""
     return not missing(flow, config)

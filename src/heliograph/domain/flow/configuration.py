@@ -1,4 +1,4 @@
-"""An account's whole configuration: its set-up, and what it sends (ARCHITECTURE.md, rule 8; F10). `domain.snapshot` compiles it."""
+"""An account's full configuration: its set-up, and what it sends (ARCHITECTURE.md, rule 8; F10). `domain.snapshot` compiles it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heliograph.domain.setup.configuration import AccountSetup
 
 @dataclass(frozen=True)
 class AccountConfig(AccountSetup):
-    """An account's configuration, as it was in force at `version`."""
+    """An account's configuration in force at `version`."""
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)  # D5: the account's own intervals
     flows: Mapping[int, Flow] = field(default_factory=dict)
@@ -25,4 +25,4 @@ class AccountConfig(AccountSetup):
     numbers: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (kind, id) -> version number in force
     by_facet: Mapping[Facet, tuple[Flow, ...]] = field(default_factory=dict)  # complete and active flows by each single facet
     candidates: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """Candidate flows that `flow.matching` has worked out; events with equal answers share them."""
+    """Candidate flows computed while deciding; events with equal answers share them."""

@@ -1,9 +1,8 @@
 """Whether a flow acts on a change, and why or why not (guide: Activate for; F3, F5, F7, F9).
 
-A change passes five gates in order: what is watched, active and complete, mode, filters, activation. `decide` finds candidate flows in an
-index by facet, mode, event and status, and stops at the first gate that says no. `explain` runs the same gates and keeps each answer.
-A change that stops before activation is *filtered*, and no run is stored. At activation the flow is triggered, or not triggered with a
-reason.
+A change passes five gates in order: watch, active and complete, mode, filters, activation. `decide` finds candidate flows in an index by
+facet, mode, event and status, and stops at the first gate that says no. `explain` runs the same gates and returns each answer. A change
+that stops before activation is *filtered*, and no run is stored. At activation the flow is triggered, or not triggered with a reason.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Reason(StrEnum):
 
 
 class GateName(StrEnum):
-    """The gates in the order in which a change meets them (F9)."""
+    """The gates in the order in which a change passes them (F9)."""
 
     WATCH = "watch"
     ACTIVE = "active"
@@ -70,7 +69,7 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class FlowDecision:
-    """A stored outcome: a run that is triggered, or not with a reason."""
+    """A stored result: a run that is triggered, or not triggered with a reason."""
 
     flow: Flow
     verdict: FlowVerdict
@@ -102,7 +101,7 @@ def mode_of(change: Change, account: AccountConfig, event: EventConfig) -> Mode:
 
 
 def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> list[FlowDecision]:
-    """The decisions on a change, by flow id; none of flows that filter it (F6: they store no run). mode: the change's, if known."""
+    """The decisions on a change, by flow id, without flows that filter it (F6: they store no run). mode: the change's, if known."""
     if not change.is_judged:
         return []
     out = []
@@ -123,7 +122,7 @@ def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A flow that may take a change. rows: filters still to check; decision: the result if they pass, None = not known yet."""
+    """A flow that may accept a change. rows: filters still to check; decision: the result if they pass, None = not known yet."""
 
     flow: Flow
     rows: tuple[FilterRow, ...]
@@ -131,11 +130,11 @@ class _Candidate:
 
 
 def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Sequence[_Candidate]:
-    """The flows that may take a change, indexed by facets, mode, event and statuses: 500 flows of which 5 match cost what 5 flows do.
+    """The flows that may accept a change, indexed by facets, mode, event and statuses: 500 flows of which 5 match cost as much as 5 flows.
 
-    The answers of the event's filters and the statuses' tags are the same for all changes of one event and status, so they are cached per event.
+    The results of event filters and of the statuses' tags are equal for all changes of one event and status, so they are cached per event.
     """
-    if change.event_state is not None:  # the event itself changed: each such change has a state of its own
+    if change.event_state is not None:  # the event itself changed, and each such change has its own state
         return [_Candidate(flow, flow.filters, None) for flow in _offered(change.facets, account) if flow.mode is mode]
     status = change.registration.status if change.registration is not None else None
     key = (_Candidate, int(change.facets), mode, status, change.session.status if change.session is not None else None)
@@ -172,9 +171,9 @@ def decide_flow(flow: Flow, change: Change, account: AccountConfig, event: Event
 
 
 def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, as_if_running: bool = False) -> Explanation:
-    """Why, or why not (F9): by the configuration that is given, so by that of its time or by today's.
+    """Why, or why not (F9), by the given configuration: the past or the current one.
 
-    as_if_running: does not ask whether the flow is active and complete, for one that is still being edited.
+    as_if_running: skips the check that the flow is active and complete, for one that is being edited.
     """
     gates: list[GateResult] = []
     try:
@@ -208,7 +207,7 @@ def _texts(ids: Iterable[int]) -> tuple[str, ...]:
 
 
 def _offered(facets: Facet, account: AccountConfig) -> Iterable[Flow]:
-    """The flows that watch for a facet of the change, and are active and complete."""
+    """The active and complete flows that watch for a facet of the change."""
     if facets in account.by_facet:  # a single facet, the common case
         return account.by_facet[facets]
     found = {flow.id: flow for facet in facets for flow in account.by_facet.get(facet, ())}
@@ -216,7 +215,7 @@ def _offered(facets: Facet, account: AccountConfig) -> Iterable[Flow]:
 
 
 def _narrowed(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> FlowDecision | None:
-    """Filters and activation, for a flow that watches, runs and is of the change's mode."""
+    """Filters and activation, for a running flow that watches the change and has its mode."""
     return _activated(flow, change, account, event) if ChangeComparison(change, account, event).passes(flow.filters) else None
 
 
@@ -250,7 +249,7 @@ class _Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What one filled list of a flow says: the tags that it wants, those that the record carries."""
+    """The answer of one filled list of a flow: the tags that it wants, and those of the record."""
 
     name: str
     wanted: tuple[int, ...]
@@ -259,7 +258,7 @@ class _Asked:
 
 
 def _activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[_Asked]:
-    """F5: any of the tags in one list, and all lists that are filled."""
+    """F5: any of the tags in a list, and all filled lists."""
     for name in OFFERED[flow.watch] if flow.watch is not None else ():
         wanted = flow.tags_of(name)
         if not wanted:
@@ -273,7 +272,7 @@ def _activation(flow: Flow, change: Change, account: AccountConfig, event: Event
 
 
 def _reason(answers: set[_Answer]) -> Reason | None:
-    """F7: a status without any tag can always be fixed, an untagged property only if no other list says no."""
+    """F7: a status without tags can always be fixed, an untagged property only if no other list says no."""
     if _Answer.UNTAGGED in answers:
         return Reason.UNTAGGED
     if _Answer.NO in answers:
@@ -282,7 +281,7 @@ def _reason(answers: set[_Answer]) -> Reason | None:
 
 
 def _status_tags(name: str, change: Change, account: AccountConfig, event: EventConfig) -> tuple[frozenset[int], bool]:
-    """The tags of the status that the flow looks at, and whether it has none at all."""
+    """The tags of the status that the flow watches, and whether it has none at all."""
     if name == EVENT_STATUSES:
         status = account.event_statuses.get((change.event_state or event.state).status)
     elif name == SESSION_STATUSES:
@@ -294,7 +293,7 @@ def _status_tags(name: str, change: Change, account: AccountConfig, event: Event
 
 
 def _property_tags(change: Change, event: EventConfig) -> tuple[frozenset[int], bool]:
-    """The tags of the properties that are set after the change, and whether a set custom one carries none."""
+    """The tags of the properties set after the change, and whether a set custom one has none."""
     tags: set[int] = set()
     untagged = False
     for id in change.registration.properties if change.registration else ():

@@ -1,4 +1,4 @@
-"""Flow filters: rows that narrow down what goes into a flow (guide: Flow Filters; F6).
+"""Flow filters: rows that restrict which changes a flow accepts (guide: Flow Filters; F6).
 
 Rows are ANDed, the values of a row ORed. Text compares without regard to case and outer spaces; a multi-select matches if any
 of its values does. Instants are those of the event's own time, which pages and mappings show; days and numbers compare as what they are.
@@ -31,22 +31,22 @@ NOTHING: Compared = ((), ())
 
 
 def plain(text: str) -> str:
-    """Text as filters compare it: "é" is "é", however it was typed."""
+    """Text in the form in which filters compare it: "é" equals "é", however it was typed."""
     return code_of(text).casefold()
 
 
 def plain_values(actual: Iterable[str]) -> Values:
-    """The values that a record has as filters compare them, without empty ones."""
+    """A record's values in the form in which filters compare them, without empty ones."""
     return tuple(v for v in map(plain, actual) if v)
 
 
 def matches(row: FilterRow, actual: Values) -> bool:
-    """Whether the values that a record has satisfy the row. A row without values to compare with never matches: it is incomplete (F2)."""
+    """True if a record's values satisfy the row. A row without values to compare with never matches: it is incomplete (F2)."""
     return matches_plain(row, plain_values(actual))
 
 
 def matches_plain(row: FilterRow, values: Values) -> bool:
-    """As `matches`, for plain values: many rows ask for the same field of a change."""
+    """Like `matches`, for values that `plain_values` has prepared: many rows ask for the same field of a change."""
     wanted = _wanted(row.values)
     match row.op:
         case Op.IS_EMPTY:
@@ -122,7 +122,7 @@ _LONGEST_NUMBER = 400
 
 
 class ChangeComparison:
-    """What filters compare of one change: each field is read and folded once, however many flows ask for it (I5)."""
+    """The values of one change for filters: each field is read and folded once, however many flows ask for it (I5)."""
 
     __slots__ = ("_account", "_change", "_event", "_values")
 
@@ -131,7 +131,7 @@ class ChangeComparison:
         self._values: dict[str, Values] = {}
 
     def passes(self, rows: Iterable[FilterRow]) -> bool:
-        """Whether all rows match."""
+        """True if all rows match."""
         return all(matches_plain(row, self._of(row.field)) for row in rows)
 
     def _of(self, field: str) -> Values:
@@ -147,7 +147,7 @@ def _wanted(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def is_of_event(field: str) -> bool:
-    """Whether a filter's field is the event's: then all changes of its registrations have the same in it."""
+    """True if the field belongs to the event: then all changes of its registrations have the same value."""
     return field.startswith("event.")
 
 

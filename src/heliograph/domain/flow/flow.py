@@ -1,6 +1,7 @@
-"""A flow: what it watches, for whom it activates, what it filters, where it sends (guide: Setting Up Flows; F1-F8).
+"""A flow: what it watches, when it activates, what it filters, where it sends (guide: Setting Up Flows; F1-F8).
 
-The body that `to_body` writes is what a version of a flow is (F10): ids only, so that a renamed tag or connection keeps its flows.
+The body that `to_body` writes is a version of the flow (F10): it contains only ids, so that renaming a tag or connection does not affect
+it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from heliograph.domain.setup.fields import Shape
 
 
 class Mode(StrEnum):
-    """Live flows take live registrations of live events, Test flows everything else (guide: Live or Test; F3)."""
+    """Live flows accept live registrations of live events, Test flows everything else (guide: Live or Test; F3)."""
 
     LIVE = "Live"
     TEST = "Test"
@@ -32,7 +33,7 @@ class Watch(StrEnum):
 
     @property
     def facets(self) -> Facet:
-        """The facets of a change that this watch sees."""
+        """The facets of a change that this watch reacts to."""
         return _FACETS[self]
 
 
@@ -45,7 +46,7 @@ _FACETS: dict[Watch, Facet] = {
 
 STATUSES, PROPERTIES, SESSION_STATUSES, EVENT_STATUSES = "statuses", "properties", "session_statuses", "event_statuses"
 LISTS = (STATUSES, PROPERTIES, SESSION_STATUSES, EVENT_STATUSES)
-# F4: which lists a watch offers; the first of the required ones must be filled.
+# F4: the lists of each watch; the first of the required ones must be filled.
 OFFERED: dict[Watch, tuple[str, ...]] = {
     Watch.REGISTRATION: (STATUSES, PROPERTIES),
     Watch.STATUS: (STATUSES, PROPERTIES),
@@ -61,7 +62,7 @@ REQUIRED: dict[Watch, tuple[str, ...]] = {
 
 
 GONE = 0
-"""In the place of a header mapping that a restored version named and that was deleted: without one the request would be another. Ids begin at 1."""
+"""Replaces a deleted header mapping in a restored version: without any, the request would be a different one. Ids begin at 1."""
 
 
 class Op(StrEnum):
@@ -118,7 +119,7 @@ class FilterRow:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a triggered change goes (guide: Flow Destination; F8). Unset parts are None: an incomplete flow may be saved."""
+    """Where a triggered change is sent (guide: Flow Destination; F8). Unset parts are None: an incomplete flow can be saved."""
 
     id: int
     name: str = ""
@@ -126,13 +127,13 @@ class Destination:
     connection: int | None = None
     action: str = "Webhook"
     payload_mapping: int | None = None
-    header_mapping: int | None = None  # GONE: it lacks one, and somebody has to say which or that there is none
+    header_mapping: int | None = None  # GONE: the mapping was deleted, and someone must choose another one or none
     does: Does = Does.UPDATES
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One version of a flow. `number` is the version's (F10), `lists` holds tag ids by list name (F5)."""
+    """One version of a flow. `number` is the version's (F10), `lists` contains tag ids by list name (F5)."""
 
     id: int
     number: int = 0
@@ -148,10 +149,10 @@ class Flow:
     destinations: tuple[Destination, ...] = ()
     emptied: tuple[
         str, ...
-    ] = ()  # P12: lists that lost their last tag to a deletion; until they are filled or left empty on purpose the flow is incomplete
+    ] = ()  # P12: lists that lost their last tag to a deletion; the flow is incomplete until they are filled or deliberately left empty
 
     def tags_of(self, name: str) -> tuple[int, ...]:
-        """The tag ids of a list by its name; lists that the watch does not offer count as not filled."""
+        """The tag ids of a list; lists that the watch does not offer count as empty."""
         if self.watch is None or name not in OFFERED[self.watch]:
             return ()
         found: tuple[int, ...] = getattr(self, name)

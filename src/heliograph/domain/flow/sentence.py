@@ -1,7 +1,7 @@
 """The rule of a flow as one sentence: "Live: when status changes to one tagged Registered, send Lead mapping to Sales CRM" (F1, F3-F5).
 
-Pages, API and command line all take it from here. `parts` gives texts and chips in order; `marked` marks how far a change came (F9);
-`plain` writes the sentence without chips. Texts are templates, so that a translation can put its words in another order.
+Pages and the command line all use it. `parts` returns texts and chips in order; `marked` marks how far a change came (F9); `plain` writes
+the sentence without chips. Texts are templates, so that a translation can change the word order.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from heliograph.domain.setup.tags import TagKind
 
 
 class SentenceGate(StrEnum):
-    """What a change passes, in this order (F9)."""
+    """The gates that a change passes, in this order (F9)."""
 
     WATCH = "watch"
     ACTIVE = "active"
@@ -42,7 +42,8 @@ class SentenceGate(StrEnum):
 
 
 class PartState(StrEnum):
-    """How a chip looks. MISSING: to be filled before the flow runs; FAILED and WAITS: the connection's trouble; the rest after `marked`."""
+    """How a chip looks. MISSING: must be filled before the flow runs; FAILED and WAITS: a problem of the connection; the rest are set by
+    `marked`."""
 
     PLAIN = ""
     MISSING = "missing"
@@ -55,7 +56,8 @@ class PartState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SentencePart:
-    """A text, or a chip. gate, of: the list, filter row or destination that it stands for. link: the kind and id of what it names (mapping, connection)."""
+    """A text, or a chip. gate, of: the list, filter row or destination it represents. link: the kind and id of what it names (mapping,
+    connection)."""
 
     text: str
     chip: bool = False
@@ -67,7 +69,7 @@ class SentencePart:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTrouble:
-    """What is wrong with a connection now, in two or three words: "refused, 401"."""
+    """A connection's current problem, in two or three words: "refused, 401"."""
 
     state: PartState
     words: str
@@ -75,7 +77,7 @@ class ConnectionTrouble:
 
 @dataclass(frozen=True, slots=True)
 class SentenceNames:
-    """What the ids in a flow are called. What is not in it any more is shown as its key in brackets."""
+    """The names of the ids in a flow. Ids without a name are shown as their key in brackets."""
 
     tags: Mapping[int, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -174,7 +176,7 @@ def marked(found: Iterable[SentencePart], gate: SentenceGate | None, answers: An
 
 
 def plain(found: Iterable[SentencePart]) -> str:
-    """The sentence as text, with its full stop. What is missing stands in brackets."""
+    """The sentence as text, with its full stop. Missing parts are in brackets."""
     return "".join(f"[{part.text}]" if part.state is PartState.MISSING else part.text for part in found) + "."
 
 
@@ -284,7 +286,7 @@ class _Writer:
         return SentencePart(self.translate(text), chip=True, state=PartState.MISSING, gate=gate, of=of)
 
     def _filled(self, template: str, **holes: list[SentencePart]) -> list[SentencePart]:
-        """The translated template, with parts in its holes. A hole that a translation misspells stays as it stands."""
+        """The translated template with parts in its placeholders. A placeholder that a translation misspells stays as it is."""
         out: list[SentencePart] = []
         for number, piece in enumerate(_HOLE.split(self.translate(template))):
             if number % 2:

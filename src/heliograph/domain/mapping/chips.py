@@ -1,8 +1,8 @@
-"""A line of chips as one text, and back: what a mapping row is edited as where there is no script (M1).
+"""A line of chips as one text, and back: how a mapping row is edited without script (M1).
 
-`{profile.position}  @ {profile.organization}` is a field, typed text and a field. A brace of typed text is doubled (`{{`, `}}`); `{}` stands between
-two typed texts that are chips of their own, which matters in a list, where each part is an entry. What a field's chip has behind it (value map, date
-format ...) is not in the text; `read_line` takes it from the chips that were there.
+`{profile.position} @ {profile.organization}` is a field, typed text and a field. Braces in typed text are doubled (`{{`, `}}`); `{}`
+separates two adjacent typed texts, which matters in a list, where each part is an entry. The settings of a field's chip (value map, date
+format ...) are not in the text; `read_line` takes them from the previous chips.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ BORDER = "{}"
 
 
 class LineError(HeliographError):
-    """This is no line of fields and texts."""
+    """This is not a line of fields and texts."""
 
 
 def write_line(parts: Iterable[RowPart]) -> str:
-    """The one way to write these chips; `read_line` reads it back. A text without a character is no chip."""
+    """The canonical text of these chips; `read_line` reads it back. An empty text is not a chip."""
     written: list[str] = []
     after_text = False
     for part in parts:
@@ -33,11 +33,11 @@ def write_line(parts: Iterable[RowPart]) -> str:
 
 
 def read_line(text: str, *, key_of: Callable[[str], str], kept: Sequence[RowPart] = ()) -> tuple[RowPart, ...]:
-    """The chips of a text.
+    """Parses the chips of a text.
 
-    key_of: the source key of what stands between braces, a key or a field's name; it raises LineError for what names no field.
-    kept: chips that were there before: a field that still stands in the line keeps what is behind its chip, the first one that of the first.
-    Raises LineError, with what is wrong and where.
+    key_of: the source key for the text between braces, a key or a field's name; raises LineError for an unknown field. kept: the previous
+    chips: a field that is still in the line keeps the settings of its chip, in order of appearance. Raises LineError, which says what is
+    wrong and where.
     """
     left = [part for part in kept if isinstance(part, SourceValue)]
     parts: list[RowPart] = []
@@ -74,7 +74,7 @@ def read_line(text: str, *, key_of: Callable[[str], str], kept: Sequence[RowPart
 
 
 def _taken(left: list[SourceValue], key: str) -> SourceValue:
-    """The first chip of this field that is left, or a new one."""
+    """The first remaining chip of this field, or a new one."""
     for number, source in enumerate(left):
         if source.key == key:
             return left.pop(number)

@@ -1,7 +1,7 @@
-"""Which HTTP headers a mapping or a connection may set (M9).
+"""The HTTP headers that a mapping or a connection may set (M9).
 
-What frames a message is never taken from a user: on a connection that several senders share it would be request smuggling. What names a
-credential is sealed: no body, page or version holds its text (C5).
+Headers that frame a message are never accepted from a user: on a connection shared by several senders that would allow request smuggling.
+The text of a header whose name marks it as a credential is encrypted: no body, page or version contains it (C5).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from heliograph.domain.errors import HeliographError
 
 MAX_HEADERS: Final = 50
 MAX_VALUE: Final = 8_000  # characters
-MAX_TOGETHER: Final = 12_000  # names and values of one request; usual servers take 8 to 16 KiB
+MAX_TOGETHER: Final = 12_000  # names and values of one request; common servers accept 8 to 16 KiB
 TOO_LONG: Final = f"are longer than {MAX_TOGETHER:,} characters together"
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
@@ -26,7 +26,7 @@ _OURS: Final = frozenset(
 _OUR_PREFIXES: Final = ("webhook-", "proxy-")
 
 SEALED: Final = "…"
-"""Stands in bodies, forms and pages for a text that is kept sealed."""
+"""Stands for an encrypted text in bodies, forms and pages."""
 _SECRET_STEMS: Final = re.compile(
     "authori[sz]|authentic|credential|secret|token|passw|passphrase|cookie|signature|bearer|jwt|apikey|accesskey|privatekey|licen[cs]ekey"
 )
@@ -35,17 +35,17 @@ _PLAIN_KEYS: Final = frozenset(
     {"idempotency", "deduplication", "correlation", "routing", "partition", "cache", "sort", "external", "primary"}
     | {"event", "registration", "session", "record", "contact", "lead", "row", "object"}
 )
-"""With these a key is one that things are told apart by."""
+"""With one of these words, a key is an identifier rather than a credential."""
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def is_name(name: str) -> bool:
-    """Whether this is the name of a header at all."""
+    """True if this is a valid header name."""
     return _NAME.fullmatch(name) is not None
 
 
 def name_problem(name: str) -> str | None:
-    """Why a header of this name may not be set; None = it may."""
+    """Why a header with this name may not be set; None = it may."""
     if not is_name(name):
         return "is not a header name: letters, digits and dashes make one"
     if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
@@ -65,7 +65,7 @@ def value_problem(value: str) -> str | None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            return "has half a character (a lone surrogate)"
+            return "contains half a character (a lone surrogate)"
     return None
 
 
@@ -76,9 +76,9 @@ def is_doubtful(value: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Whether a header of this name carries a credential, as far as its name says it: Authorization, X-API-Key, accessToken, X-Hub-Signature ...
+    """True if the name suggests that a header contains a credential: Authorization, X-API-Key, accessToken, X-Hub-Signature ...
 
-    Rather one too many than one too few: what is sealed is sent all the same.
+    When in doubt it is: an encrypted text is sent all the same.
     """
     words = [word.lower() for word in _WORD.findall(name)]
     if _SECRET_STEMS.search("".join(words)):
@@ -87,12 +87,12 @@ def is_secret_name(name: str) -> bool:
 
 
 def sealed_field(name: str) -> str:
-    """Under which name the text of a header is kept in the vault, beside its connection or mapping."""
+    """The vault's field for the text of a header, beside its connection or mapping."""
     return f"header {name.lower()}"
 
 
 class NotSealed(HeliographError):
-    """The text of a header is to be kept sealed, and there is none. names: of the headers."""
+    """The text of a header must be stored encrypted, but there is none. names: of the headers."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(f"There is no sealed text for {', '.join(names)}. Type it again.")
@@ -100,10 +100,10 @@ class NotSealed(HeliographError):
 
 
 def sealed_texts(typed: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    """The texts to be kept sealed, by field of the vault.
+    """The texts to store encrypted, by field of the vault.
 
-    typed: header names and what was typed for each, SEALED or "" for what is known. known: by field, with what was sealed before. Where one header
-    was renamed (SEALED stands there, and one known text belongs to none) its text goes with it. Raises NotSealed where a text is missing.
+    typed: header names and what was typed for each, SEALED or "" = the known text. known: the stored texts by field. If one header was
+    renamed (it contains SEALED, and one known text has no header any more), the text moves with it. Raises NotSealed if a text is missing.
     """
     found = {sealed_field(name): text for name, text in typed.items() if text not in ("", SEALED)}
     found |= {field: known[field] for field in map(sealed_field, typed) if field not in found and field in known}

@@ -1,7 +1,7 @@
-"""Reads configuration bodies: the JSON that `config_history` keeps, the API takes and versions compare.
+"""Reads configuration bodies: the JSON in `config_history`, which versions compare.
 
-A body may come from an older or a newer release, or from a stranger: every read checks the type and says where and what is wrong.
-Keys that nobody reads are passed over, so that a process can run beside a newer one.
+A body may come from an older or a newer release, or from a stranger: every read checks the type and says where and what is wrong. Unknown
+keys are ignored, so that a process can run beside a newer one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from heliograph.domain.errors import HeliographError
 
 
 class BodyError(HeliographError):
-    """A configuration body is not readable. `where`: the place, as `rows[2].parts[0]`; `reason`: what is wrong there."""
+    """A configuration body cannot be read. `where`: the place, like `rows[2].parts[0]`; `reason`: what is wrong there."""
 
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"{where}: {reason}" if where else reason)
@@ -25,7 +25,7 @@ class BodyError(HeliographError):
 
 
 class Body:
-    """A JSON object, read key by key. where: its place in the whole, for messages."""
+    """A JSON object, read key by key. where: its place in the whole body, for messages."""
 
     __slots__ = ("_value", "where")
 
@@ -40,11 +40,11 @@ class Body:
         return f"{self.where}.{key}" if self.where else key
 
     def has(self, key: str) -> bool:
-        """Whether the key is there with anything but null."""
+        """True if the key has a value other than null."""
         return self._value.get(key) is not None
 
     def text(self, key: str, default: str = "", *, longest: int = 255) -> str:
-        """A text that a database and a header can hold; without NUL and lone surrogates."""
+        """A text that a database and a header can contain; without NUL and lone surrogates."""
         value = self._value.get(key, default)
         if not isinstance(value, str):
             raise BodyError(self.at(key), f"expected a text, got {_kind(value)}")
@@ -57,7 +57,7 @@ class Body:
         return value
 
     def number(self, key: str, *, least: int, most: int) -> int | None:
-        """A whole number within bounds, or None where it is not given."""
+        """An integer within bounds, or None if it is absent."""
         value = self._value.get(key)
         if value is None:
             return None
@@ -102,15 +102,15 @@ class Body:
 
 
 def checked_text(text: str, where: str, *, longest: int) -> str:
-    """The text itself. Raises BodyError for what is too long, or for characters that no database stores."""
+    """The text itself. Raises BodyError if it is too long or contains characters that no database stores."""
     if len(text) > longest:
         raise BodyError(where, f"at most {longest:,} characters are possible, there are {len(text):,}")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise BodyError(where, "it holds half a character (a lone surrogate)") from None
+        raise BodyError(where, "it contains half a character (a lone surrogate)") from None
     if "\0" in text:
-        raise BodyError(where, "it holds a NUL character")
+        raise BodyError(where, "it contains a NUL character")
     return text
 
 
@@ -119,9 +119,9 @@ _TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def is_one_line(text: str) -> bool:
-    """Whether it can be a name: one line, and no character that turns the direction of what stands behind it.
+    """True if it can be a name: one line, without characters that change the direction of the text after it.
 
-    str.isprintable() is not asked: it refuses the joiners without which Persian, Hindi and emoji are not written, and the no-break space.
+    It does not use str.isprintable(), which refuses the joiners needed for Persian, Hindi and emoji, and the no-break space.
     """
     return not any(unicodedata.category(c) in _NO_LINE for c in text) and not _TURNS.search(text)
 

@@ -1,7 +1,7 @@
-"""A mapping: how each target field is made of source fields and typed text (guide: Mappings; M1-M9).
+"""A mapping: how source fields and typed text fill each target field (guide: Mappings; M1-M9).
 
-A `Mapping` that exists is valid: its rows fit together, its fields are offered for its subject, its sizes are within bounds. `rendering`
-turns it and the facts of one change into what is sent.
+A `Mapping` object is always valid: its rows fit together, its fields are offered for its subject, its sizes are within bounds. `rendering`
+combines it with the facts of one change into what is sent.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ NO_OPEN_TEXTS: Final = (
 
 
 class MappingKind(StrEnum):
-    """What the mapping makes: the payload, or HTTP headers."""
+    """The result of the mapping: the payload, or HTTP headers."""
 
     PAYLOAD = "payload"
     HEADER = "header"
@@ -57,16 +57,17 @@ class MappingKind(StrEnum):
 class EmptyPolicy(StrEnum):
     """What is sent for an empty optional field (M6)."""
 
-    KEY = "empty"  # an empty text; null for a number, a yes/no and a list
+    KEY = "empty"  # an empty text; null for a number, a boolean and a list
     LEAVE_OUT = "leave out"
     NULL = "null"
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping of an account. Raises MappingError for what no mapping can be.
+    """A mapping of an account. Raises MappingError if it is invalid.
 
-    The typed text of a header whose name says that it is a credential is kept sealed beside the mapping: in a body SEALED stands for it (C5).
+    The typed text of a header whose name marks it as a credential is stored encrypted beside the mapping: its body contains SEALED instead
+    (C5).
     """
 
     name: str
@@ -75,7 +76,7 @@ class Mapping:
     empty: EmptyPolicy = EmptyPolicy.KEY
     rows: tuple[MappingRow, ...] = ()
     compiled: list[Any] = field(default_factory=list, init=False, compare=False, repr=False)
-    """Its template, once `mapping.rendering` has compiled it."""
+    """The compiled template, set by `mapping.rendering`."""
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -127,21 +128,21 @@ class Mapping:
                 raise MappingError(number, "value map", "an empty value has no entry; give a text if empty instead")
 
     def seals(self, row: MappingRow) -> bool:
-        """Whether the typed text of this row is kept sealed."""
+        """True if the typed text of this row is stored encrypted."""
         return self.kind is MappingKind.HEADER and headers.is_secret_name(row.target)
 
     @cached_property
     def typed_secrets(self) -> dict[str, str]:
-        """Names of headers whose text is kept sealed, with what stands there now: the text itself while it is being saved or sent, else SEALED."""
+        """Names of headers whose text is stored encrypted, with their current text: the text itself while saving or sending, else SEALED."""
         return {row.target: part.text for row in self.rows if self.seals(row) for part in row.parts if isinstance(part, FixedText)}
 
     @property
     def sealed(self) -> Mapping:
-        """The mapping with SEALED for every text that is kept sealed: all that bodies, pages and previews ever hold."""
+        """The mapping with SEALED for every encrypted text: the only form in bodies, pages and previews."""
         return self.with_texts(dict.fromkeys(map(headers.sealed_field, self.typed_secrets), headers.SEALED))
 
     def with_texts(self, texts: Texts[str, str]) -> Mapping:
-        """The mapping with these texts in the rows that are kept sealed. texts: by field of the vault. Raises headers.NotSealed for one that is missing."""
+        """The mapping with these texts in its encrypted rows. texts: by field of the vault. Raises headers.NotSealed for a missing one."""
         wanted = self.typed_secrets
         if missing := [name for name in wanted if headers.sealed_field(name) not in texts]:
             raise headers.NotSealed(missing)
@@ -149,16 +150,16 @@ class Mapping:
 
     @property
     def sources(self) -> frozenset[str]:
-        """The keys of all source fields that it uses (P12: what is in use; M8: the tags of its answers)."""
+        """The keys of all source fields in use (P12: uses; M8: the tags of its answers)."""
         return frozenset(source.key for row in self.rows for source in row.sources)
 
     @property
     def unfilled(self) -> tuple[str, ...]:
-        """Targets of rows without a source: they may be saved, and are always empty."""
+        """Targets of rows without a source: they can be saved, and are always empty."""
         return tuple(row.target for row in self.rows if not row.parts)
 
     def to_body(self) -> dict[str, object]:
-        """The JSON that a version of the mapping is (F10); `from_body` reads it back. What is as usual is left out."""
+        """The JSON body of a version (F10); `from_body` reads it back. Defaults are omitted."""
         body: dict[str, object] = {"name": self.name, "kind": self.kind.value, "subject": self.subject.value}
         if self.empty is not EmptyPolicy.KEY:
             body["empty"] = self.empty.value
@@ -167,7 +168,7 @@ class Mapping:
 
     @classmethod
     def from_body(cls, value: object) -> Mapping:
-        """Reads a body. Raises MappingError with the row, the field and the reason."""
+        """Parses a body. Raises MappingError with the row, the field and the reason."""
         number: int | None = None
         try:
             body = Body(value)
@@ -187,9 +188,11 @@ class Mapping:
 def _check_sealed(number: int, row: MappingRow) -> None:
     texts = [part.text for part in row.parts if isinstance(part, FixedText)]
     if len(texts) > 1:
-        raise MappingError(number, "source", "a header that is a credential by its name holds one typed text at most, which is kept sealed")
+        raise MappingError(
+            number, "source", "a header whose name marks it as a credential contains at most one typed text, which is stored encrypted"
+        )
     if any(headers.SEALED in text and text != headers.SEALED for text in texts):
-        raise MappingError(number, "source", f"{headers.SEALED} stands for the text that is kept sealed; type the whole text anew")
+        raise MappingError(number, "source", f"{headers.SEALED} stands for the encrypted text; type the whole text again")
 
 
 def _with_text(row: MappingRow, texts: Texts[str, str]) -> MappingRow:
@@ -206,8 +209,8 @@ def _refuse_twice(rows: Sequence[MappingRow]) -> None:
 
 
 def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
-    """M2: two rows of one target, `a` beside `a.b`, a list that is an object too; and names that would be one in a form."""
-    found: dict[Path, str] = {}  # every path and its beginnings: what stands there
+    """M2: refuses two rows with the same target, `a` beside `a.b`, a list that is also an object; and names that would be equal in a form."""
+    found: dict[Path, str] = {}  # every path and its prefixes: what is there
     form_names: dict[str, Path] = {}
     for number, row in enumerate(rows, 1):
         path = row.path

@@ -1,7 +1,8 @@
-"""Paths into a JSON value: `blocks[0].text.text` (M2). Nested mapping rows and response rules speak this one language.
+"""Paths into a JSON value: `blocks[0].text.text` (M2). Nested mapping rows and response rules use the same syntax.
 
-A path starts with a name (in a response rule also with an entry of a list); a dot leads to a member of an object, a number in brackets to an entry of a list, counted from 0. A name that
-holds a dot, a bracket or a quote stands in brackets as a JSON text: `form["entry.123"]`.
+A path starts with a name (in a response rule also with a list index); a dot leads to a member of an object, a number in brackets to an
+entry of a list, counted from 0. A name that contains a dot, a bracket or a quote is written in brackets as a JSON string:
+`form["entry.123"]`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class PathError(HeliographError):
 
 
 def parse_path(text: str, *, in_list: bool = False) -> Path:
-    """The steps of a written path. in_list: it may start with an entry, as where an answer is a list. Raises PathError, with what is wrong and where."""
+    """Parses a path into steps. in_list: it may start with an index, for an answer that is a list. Raises PathError, which says what is
+    wrong and where."""
     if len(text) > MAX_LENGTH:
         raise PathError(f"A path is at most {MAX_LENGTH} characters long.")
     steps: list[PathStep] = []
@@ -35,7 +37,7 @@ def parse_path(text: str, *, in_list: bool = False) -> Path:
             step, at = _bracket(text, at)
         else:
             if steps:
-                at += 1  # over the dot
+                at += 1  # skip the dot
             end = _end_of_name(text, at)
             step, at = text[at:end], end
             if not step:
@@ -58,7 +60,7 @@ def _end_of_name(text: str, at: int) -> int:
 
 
 def _bracket(text: str, at: int) -> tuple[PathStep, int]:
-    """What stands in the bracket at `at`, and where it ends."""
+    """The contents of the bracket at `at`, and where it ends."""
     if text[at + 1 : at + 2] == '"':
         try:
             name, end = _DECODER.raw_decode(text, at + 1)
@@ -80,7 +82,7 @@ _DECODER: Final = json.JSONDecoder()
 
 
 def format_path(path: Path) -> str:
-    """The one way to write a path; `parse_path` reads it back."""
+    """The canonical spelling of a path; `parse_path` reads it back."""
     written: list[str] = []
     for step in path:
         if isinstance(step, int):
@@ -93,7 +95,7 @@ def format_path(path: Path) -> str:
 
 
 def without_index(path: Path) -> Path:
-    """The path of the list that an entry belongs to; any other path as it is."""
+    """The path of the list that an entry belongs to; any other path unchanged."""
     while isinstance(path[-1], int):
         path = path[:-1]
     return path
@@ -113,7 +115,7 @@ ABSENT: Final = Absent()
 
 
 def look_up(value: object, path: Path) -> object:
-    """What stands at the path in a decoded JSON value, or ABSENT."""
+    """The value at the path in decoded JSON, or ABSENT."""
     for step in path:
         if isinstance(step, int):
             if not isinstance(value, list) or step >= len(value):

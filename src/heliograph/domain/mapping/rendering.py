@@ -1,7 +1,8 @@
 """Turns a mapping and the facts of one change into what is sent (guide: Mappings, Preview Mapping; M4-M9).
 
-A mapping is compiled once, to one closure per row; `render` runs them. It gives a `Rendered`, which can be had as a JSON object, as the pairs
-of a form or query, or as headers, or an `InvalidValues` with every problem found: a validation error, never retried (M5). It raises nothing.
+A mapping is compiled once, to one closure per row; `render` runs them. It returns a `Rendered`, which can be written as a JSON object, as
+the pairs of a form or query, or as headers; or an `InvalidValues` with every problem: a validation error, never retried (M5). It never
+raises.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ MAX_RENDERED: Final = 1_000_000  # characters of all values together
 
 
 class FactSource(Protocol):
-    """What is known of one change, by source key."""
+    """The facts of a change, by source key."""
 
     def value(self, source: str, /) -> Value: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ValueProblem:
-    """One validation error. `reason` holds nothing personal and may be counted and logged; `value` is the registrant's text, cut short."""
+    """One validation error. `reason` contains no personal data and may be counted and logged; `value` is the registrant's text, truncated."""
 
     target: str
     reason: str
@@ -41,7 +42,7 @@ class ValueProblem:
 
 @dataclass(frozen=True, slots=True)
 class InvalidValues:
-    """Nothing can be sent for this change; trying again would change nothing."""
+    """Nothing can be sent for this change; a retry would not help."""
 
     problems: tuple[ValueProblem, ...]
 
@@ -52,20 +53,20 @@ _SHOWN: Final = 80
 
 
 def problem_of(target: str, error: Unfit) -> ValueProblem:
-    """The validation error that an unfit value makes in this target field."""
+    """The validation error for an unfit value in this target field."""
     value = error.value
     return ValueProblem(target, error.reason, value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
 
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """An object or a list of the JSON body: members by name or in order, each another node or the number of a row."""
+    """An object or a list in the JSON body: members by name or in order, each another node or the index of a row."""
 
     is_list: bool
     members: dict[str | int, _Node | int]
 
     def build(self, values: list[Json | Marker]) -> dict[str, Json] | list[Json] | Marker:
-        """The object or list with the rows' values; what has only left-out rows is left out itself."""
+        """The object or list with the rows' values; omitted if all its rows are left out."""
         built = ((name, member.build(values) if isinstance(member, _Node) else values[member]) for name, member in self.members.items())
         kept = [(name, value) for name, value in built if not isinstance(value, Marker)]
         if not kept:
@@ -99,7 +100,7 @@ class _Step:
 
     target: str
     read: ReadRow
-    empty: Json | Marker  # what an empty one sends; EMPTY = it is required
+    empty: Json | Marker  # what an empty row sends; EMPTY = it is required
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _when_empty(row: MappingRow, mapping: Mapping) -> Json | Marker:
 
 
 def _template(mapping: Mapping) -> _Template:
-    """The mapping, compiled at its first use and kept with it."""
+    """The compiled mapping, built on first use and cached in the mapping."""
     kept = mapping.compiled
     if not kept:
         kept.append(_compile(mapping))
@@ -199,11 +200,11 @@ class Rendered:
 
     @property
     def sealed(self) -> frozenset[str]:
-        """The headers whose values are shown to nobody, in small letters: their texts are kept sealed."""
+        """Lower-case names of the headers whose values are never shown: their texts are stored encrypted."""
         return self._template.sealed
 
     def headers(self) -> list[tuple[str, str]]:
-        """The headers, in the order of the rows; the entries of a list in one, after commas."""
+        """The headers, in the order of the rows; the entries of a list are joined with commas."""
         found = []
         for name, value in zip(self._template.names, self._values, strict=True):
             if isinstance(value, list):
@@ -213,7 +214,7 @@ class Rendered:
         return found
 
     def values(self) -> list[tuple[str, Json]]:
-        """Target and value of each row that is sent, in the order of the rows: what a preview shows beside them."""
+        """Target and value of each row that is sent, in order: a preview shows them beside the rows."""
         return [
             (step.target, value) for step, value in zip(self._template.steps, self._values, strict=True) if not isinstance(value, Marker)
         ]
@@ -228,7 +229,7 @@ def _form_text(value: Json) -> str:
 
 
 def render(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> Rendered | InvalidValues:
-    """Works out every row for one change. timezone: the event's, for dates and instants (M9)."""
+    """Computes every row for one change. timezone: the event's, for dates and instants (M9)."""
     template = _template(mapping)
     value_of = facts.value
     values: list[Json | Marker] = []
@@ -265,16 +266,16 @@ def _header_problems(template: _Template, values: list[Json | Marker]) -> list[V
 
 
 class Hole(str):
-    """Stands in a preview for a value that cannot be sent; its text says why."""
+    """In a preview, replaces a value that cannot be sent; its text says why."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MappingPreview:
-    """What a mapping would send for one change, with holes where a row has a validation error (M7).
+    """What a mapping would send for one change, with holes for rows with a validation error (M7).
 
-    values: of each row, in their order; problems: by the row's place, from 0; left_out: rows that are not sent (M6).
+    values: of each row, in order; problems: by the row's index, from 0; left_out: rows that are not sent (M6).
     """
 
     rendered: Rendered
@@ -284,7 +285,7 @@ class MappingPreview:
 
 
 def preview(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> MappingPreview:
-    """Works out every row as `render` does, each by itself: one that fails leaves a hole, and the others are shown all the same."""
+    """Computes every row as `render` does, but separately: one that fails leaves a hole, and the others are still shown."""
     template = _template(mapping)
     values: list[Json | Marker] = []
     problems: dict[int, ValueProblem] = {}

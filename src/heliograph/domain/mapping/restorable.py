@@ -1,8 +1,8 @@
-"""A past version of a mapping as it can be saved now: without the chips of fields that are gone, and with those named (F10, P12).
+"""A past version of a mapping as it can be saved now: without chips of fields that no longer exist, which are reported (F10, P12).
 
-A row that loses its last field loses its typed text, too: it is then empty, which is what a field without a value makes of it even beside typed
-text (M5), while typed text alone is never empty and would be sent as half a value. A header whose sealed text is gone loses all it is made of, for the
-same reason. Every row stays, with its target and type, to be filled anew.
+A row that loses its last field also loses its typed text and becomes empty: a field without a value makes the row empty even beside typed
+text (M5), while typed text alone is never empty and would be sent as half a value. For the same reason, a header whose encrypted text is
+gone loses all its parts. Every row stays, with its target and type, to be filled in again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from heliograph.domain.setup.fields import FieldGroup, SourceKey, parse_source
 
 @dataclass(frozen=True, slots=True)
 class GonePart:
-    """A chip that is left out. row: its number, from 0; key: of its source field, "" of a text that was kept sealed; alone: the row has no field without it; text: what goes with it."""
+    """A chip that is omitted. row: its index, from 0; key: of its source field, "" for an encrypted text; alone: the row has no other
+    field; text: what is lost with it."""
 
     row: int
     target: str
@@ -29,19 +30,19 @@ class GonePart:
 
 @dataclass(frozen=True, slots=True)
 class RestorableMapping:
-    """A version as it would be saved now, and what it lost by it."""
+    """A version as it would be saved now, and what it would lose."""
 
     mapping: Mapping
     gone: tuple[GonePart, ...] = ()
 
     @property
     def stops(self) -> tuple[str, ...]:
-        """Targets that are required and have no source by it: until they have one, everything is a validation error (M5)."""
+        """Required targets that would have no source: until they get one, everything is a validation error (M5)."""
         return tuple(dict.fromkeys(each.target for each in self.gone if each.alone and self.mapping.rows[each.row].required))
 
 
 def is_there(key: SourceKey, config: AccountSetup) -> bool:
-    """Whether the account has the field: a standard one, a custom one, or a tag for this kind of objects."""
+    """True if the account has the field: a standard one, a custom one, or a tag for this kind of objects."""
     if key.id is None or key.id < 0:
         return True
     if key.tag_kind is not None:
@@ -50,7 +51,7 @@ def is_there(key: SourceKey, config: AccountSetup) -> bool:
 
 
 def restorable(mapping: Mapping, config: AccountSetup, sealed: Iterable[str] = ()) -> RestorableMapping:
-    """mapping: a past version. sealed: the fields of texts that are kept sealed today."""
+    """mapping: a past version. sealed: the fields with currently stored encrypted texts."""
     gone: list[GonePart] = []
     lost = {name for name in mapping.typed_secrets if sealed_field(name) not in set(sealed)}
     rows = tuple(_without_text(n, row, gone) if row.target in lost else _row(n, row, config, gone) for n, row in enumerate(mapping.rows))

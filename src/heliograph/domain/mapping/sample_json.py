@@ -1,4 +1,4 @@
-"""Makes the rows of a mapping from a sample JSON that the target's administrator gave (guide: New Mapping; M2).
+"""Creates the rows of a mapping from a sample JSON by the target's administrator (guide: New Mapping; M2).
 
 Names, shape and types are kept; values are thrown away, or kept as typed text where that is asked for. A list of plain values becomes one list
 row; a list of objects becomes rows for each of its entries.
@@ -54,7 +54,7 @@ def rows_from_sample(text: str, *, values: bool = False) -> tuple[MappingRow, ..
 
 
 def new_rows(existing: Sequence[MappingRow], sample: Sequence[MappingRow]) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
-    """The sample's rows that can be added to the existing ones, and those that are there already (they stay as they are)."""
+    """The sample's rows that can be added to the existing ones, and those that already exist (they stay unchanged)."""
     there = [row.path for row in existing]
     new: list[MappingRow] = []
     known: list[MappingRow] = []

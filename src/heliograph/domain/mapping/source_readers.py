@@ -1,4 +1,4 @@
-"""How one row of a mapping is read from the facts of a change: compiled once, to closures (M4-M6, M9)."""
+"""Reads one row of a mapping from the facts of a change: compiled once, to closures (M4-M6, M9)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_MAPPED: Final = "is not in the value map"
 
 
 class Marker:
-    """A value that is none."""
+    """A special result that is not a value."""
 
 
 EMPTY: Final = Marker()  # all source parts of the row are empty
@@ -32,7 +32,7 @@ type _Change = Callable[[str], str]
 
 
 def _value_map(value_map: ValueMap, unlisted: _Change) -> _Change:
-    """unlisted: what is still done to a value that the map keeps."""
+    """unlisted: applied to a value that the map keeps."""
     exact = dict(value_map.entries)
     folded = {old.strip().casefold(): new for old, new in reversed(value_map.entries)}
 
@@ -77,7 +77,7 @@ def _entry_change(source: SourceValue, row: MappingRow, case: _Change | None) ->
     cased = [case] if case else []
     if source.value_map is None:
         return _chain([*before, *cased, *escape])
-    # what a map gives is typed text: it takes the case, but no escape
+    # the result of a map is typed text: case applies to it, escapes do not
     if case is None or not escape:
         return _chain([*before, _value_map(source.value_map, _chain(escape)), *cased])
     plain_case = case
@@ -91,7 +91,7 @@ def _entry_change(source: SourceValue, row: MappingRow, case: _Change | None) ->
 
 
 def _texts_reader(source: SourceValue, row: MappingRow, case: _Change | None) -> Callable[[Value, tzinfo], list[str]]:
-    """Reads a source as the entries of a list; none = empty."""
+    """Reads a source as the entries of a list; no entries = empty."""
     change, date_format = _entry_change(source, row, case), source.date_format
     pattern = source.date_pattern
     if_empty = [case(source.if_empty) if case else source.if_empty] if source.if_empty else []
@@ -138,9 +138,9 @@ def _typed(row: MappingRow) -> Callable[[str], Json]:
 
 
 def compile_row(row: MappingRow) -> ReadRow:
-    """What reads the row: its value, or EMPTY where all its source parts are. Raises Unfit for a value that does not fit."""
+    """The function that reads the row: its value, or EMPTY if all its source parts are empty. Raises Unfit for a value that does not fit."""
     case = CASES[row.case] if row.case else None
-    # An escape writes letters of its own (&amp;), which a later case would break: there each part takes the case by itself, before.
+    # An escape adds letters of its own (&amp;), which applying the case later would break: then the case is applied to each part before it.
     early = case if any(source.escape for source in row.sources) else None
     if row.type.is_list:
         return _list_row(row, case)
@@ -155,7 +155,7 @@ def compile_row(row: MappingRow) -> ReadRow:
 def _single(row: MappingRow, source: SourceValue, early: _Change | None, late: _Change | None) -> ReadRow:
     key, read, typed = source.key, _reader(source, row, early), _typed(row)
     ends = row.trim
-    if read is text_of and typed is _same and not late and not ends:  # the usual row: a field as it is
+    if read is text_of and typed is _same and not late and not ends:  # the usual row: a field without changes
 
         def read_plain(value_of: ValueOf, zone: tzinfo) -> Json | Marker:
             value = value_of(key)
@@ -245,7 +245,7 @@ def _tidy_line(row: MappingRow, early: _Change | None, late: _Change | None) -> 
 
 
 def _list_row(row: MappingRow, case: _Change | None) -> ReadRow:
-    """Each part adds its entries; trim and case are for each entry."""
+    """Each part adds its entries; trim and case apply to each entry."""
     typed, has_sources = _typed(row), any(row.sources)
     pieces: list[tuple[str, Callable[[Value, tzinfo], list[str]] | None]] = [
         (_chain([*([case] if case else []), *([str.strip] if row.trim else [])])(part.text), None)

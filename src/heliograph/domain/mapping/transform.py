@@ -1,6 +1,6 @@
-"""What a mapping does to values: trim and case, date formats, escapes, and the types of a target field (guide: Transformations; M4, M9).
+"""How a mapping transforms values: trim and case, date formats, escapes, and the types of target fields (guide: Transformations; M4, M9).
 
-Everything here is a pure function of text or of one value. Regular expressions are fixed and linear; none comes from a user.
+Everything is a pure function of a text or one value. Regular expressions are fixed and linear; none comes from a user.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from heliograph.domain.setup.fields import Value
 
 
 class Case(StrEnum):
-    """At most one of these per row, on the whole result."""
+    """At most one per row, applied to the whole result."""
 
     LOWER = "lower case"
     PROPER = "Proper Case"
@@ -24,7 +24,7 @@ class Case(StrEnum):
 
 
 class DateFormat(StrEnum):
-    """How a date or an instant is written; instants are in the event's timezone."""
+    """The formats of dates and instants; instants are in the event's timezone."""
 
     ISO = "ISO 8601"
     DATE = "Date only"
@@ -35,7 +35,7 @@ class DateFormat(StrEnum):
 
 
 class Escape(StrEnum):
-    """What keeps a registrant's text from acting as markup in the target application."""
+    """Prevents a registrant's text from acting as markup in the target application."""
 
     SLACK = "Slack"
     HTML = "HTML"
@@ -43,7 +43,7 @@ class Escape(StrEnum):
 
 
 class Unfit(Exception):
-    """A value does not fit its row: `reason` is what it is, or is not. Caught within rendering; it never leaves the domain."""
+    """A value does not fit its row: `reason` says why. Caught within rendering; it never leaves the domain."""
 
     def __init__(self, reason: str, value: str = "") -> None:
         super().__init__(reason)
@@ -58,13 +58,13 @@ _SPACES: Final = re.compile(r"[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]{2,}")
 _MARKS: Final = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _PIECE: Final = rf"(?:[^\W_]|[{_MARKS}])+"
 _WORD: Final = re.compile(rf"{_PIECE}(?:['’]{_PIECE})*")
-_TITLE_AGREES: Final = "\u0180"  # beyond Latin Extended-A str.title() begins a new word after letters that have no case
+_TITLE_AGREES: Final = "\u0180"  # beyond Latin Extended-A, str.title() starts a new word after letters without case
 _APOSTROPHE: Final = re.compile(r"(['’])")
-_ENDINGS: Final = frozenset({"s", "t", "d", "m", "re", "ve", "ll"})  # it's, don't, we're: no new name begins after these apostrophes
+_ENDINGS: Final = frozenset({"s", "t", "d", "m", "re", "ve", "ll"})  # it's, don't, we're: no new name starts after these apostrophes
 
 
 def trim(text: str) -> str:
-    """Without spaces at the ends, and with one space where several were."""
+    """Strips surrounding spaces, and collapses runs of spaces to one."""
     text = text.strip()
     return text if " ".join(text.split()) == text else _SPACES.sub(" ", text)
 
@@ -76,7 +76,7 @@ def one_line(text: str, *, longest: int) -> str:
 
 
 def proper_case(text: str) -> str:
-    """Each word with a capital and the rest small: O'Brien, Jean-Luc, Élodie D'Angelo, don't as Don't, 3rd as 3rd."""
+    """Each word with a capital and the rest in lower case: O'Brien, Jean-Luc, Élodie D'Angelo, don't as Don't, 3rd as 3rd."""
     if text.replace(" ", "").replace("-", "").isalpha() and max(text) < _TITLE_AGREES:
         return text.title()  # the usual name, four times as fast
     return _WORD.sub(_proper_word, text)
@@ -92,7 +92,7 @@ def _proper_word(found: re.Match[str]) -> str:
 
 def _capitalised(piece: str) -> str:
     first = piece[:1]
-    # title(), not upper(): ǆ becomes ǅ. The rest is cut from the whole in small, so that a final sigma is one
+    # title(), not upper(): ǆ becomes ǅ. The rest is cut from the lower-cased whole, so that a final sigma stays one
     return first.title() + piece.lower()[len(first.lower()) :]
 
 
@@ -102,7 +102,7 @@ CASES: Final[Mapping[Case, Callable[[str], str]]] = {Case.LOWER: str.lower, Case
 # --- escapes
 
 _MARKDOWN: Final = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()<>#|~&"})
-_LINE_START: Final = re.compile(r"^(\s*(?:\d{1,9})?)([-+=.)])", re.MULTILINE)  # what begins a list or underlines a heading
+_LINE_START: Final = re.compile(r"^(\s*(?:\d{1,9})?)([-+=.)])", re.MULTILINE)  # the start of a list or an underlined heading
 
 
 def _slack(text: str) -> str:
@@ -195,7 +195,7 @@ def _moment(value: Value) -> date:
 
 
 def texts_of(value: Value, zone: tzinfo) -> tuple[str, ...]:
-    """The value's texts: several only for a multi-select; empty ones are left out."""
+    """The value's texts: several only for a multi-select; empty ones are omitted."""
     if isinstance(value, tuple):
         return tuple(text for text in value if text)
     text = text_of(value, zone)
@@ -214,7 +214,7 @@ def text_of(value: Value, zone: tzinfo) -> str:
 
 
 def text_of_plain(value: Value) -> str:
-    """The text of a value that is no date."""
+    """The text of a value that is not a date."""
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, tuple):
@@ -227,12 +227,12 @@ def text_of_plain(value: Value) -> str:
 
 
 def _digits(number: int) -> str:
-    if abs(number).bit_length() > 1024:  # Python refuses to write endless numbers
+    if abs(number).bit_length() > 1024:  # Python refuses to print numbers with too many digits
         raise Unfit("is too large a number")
     return str(number)
 
 
-# --- text as what the target wants
+# --- text as the target's types
 
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _TRUE: Final = frozenset({"yes", "true", "1", "on"})

@@ -1,1 +1,1 @@
-"""A registration, its changes, and the document that it comes in by (P7-P10, I2)."""
+"""A registration, its changes, and the document that it is sent in (P7-P10, I2)."""

@@ -1,7 +1,7 @@
 """Changes: one saved change of a subject, with its facets, its changed fields and the state after it (P8-P10).
 
-A state names everything by id; names come from the configuration in force. Diffs are keyed by field: `status`, `active`,
-`profile.first_name`, `custom.7`, `answer.12`, `property.-5`, ... and hold the values before the change.
+A state refers to everything by id; names come from the configuration in force. Diffs are keyed by field: `status`, `active`,
+`profile.first_name`, `custom.7`, `answer.12`, `property.-5`, ... and contain the values before the change.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from heliograph.domain.setup.tags import StandardProperty
 
 
 class SubjectKind(IntEnum):
-    """What a change is a change of."""
+    """The kinds of subjects that change."""
 
     REGISTRATION = 1
     SESSION_REGISTRATION = 2
@@ -25,7 +25,7 @@ class SubjectKind(IntEnum):
 
 
 class Facet(IntFlag):
-    """The sides of a change that flows watch for (F4, P10)."""
+    """The kinds of change that flows watch for (F4, P10)."""
 
     CREATED = 1
     UPDATED = 2
@@ -41,7 +41,7 @@ class Facet(IntFlag):
 
 
 class Keep(Enum):
-    """Marks a field that an upsert does not mention: it stays as it is (I2)."""
+    """Marks a field that an upsert does not mention: it stays unchanged (I2)."""
 
     KEEP = "keep"
 
@@ -49,12 +49,12 @@ class Keep(Enum):
 KEEP: Final = Keep.KEEP
 _TEST: Final = StandardProperty.TEST.value
 SESSION_STATUS: Final = "session_status"
-"""The one field of a session registration's change."""
+"""The only field of a session registration's change."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistrationState:
-    """A registration as it is stored and as a change shows it (P8). Empty profile fields and answers are not in the mappings."""
+    """A registration as stored and as contained in a change (P8). Empty profile fields and answers are not in the mappings."""
 
     code: str
     status: int
@@ -71,7 +71,7 @@ class RegistrationState:
 
     @property
     def is_test(self) -> bool:
-        """P9: the flag that keeps Live flows away."""
+        """P9: marked as Test, so that Live flows ignore it."""
         return _TEST in self.properties
 
 
@@ -85,7 +85,8 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One recorded change, immutable. Exactly one of `registration` (also with `session`) and `event_state` describes the subject; `before` holds the old values of what changed."""
+    """One recorded change, immutable. The subject is described by exactly one of `registration` (possibly with `session`) and
+    `event_state`; `before` contains the old values of what changed."""
 
     id: int
     kind: SubjectKind
@@ -102,7 +103,7 @@ class Change:
 
     @property
     def is_judged(self) -> bool:
-        """Whether flows look at it: not when quiet (P9), nor when it was saved on an inactive registration (P8)."""
+        """True if flows evaluate it: not if it is quiet (P9), nor if it was saved on an inactive registration (P8)."""
         if self.quiet:
             return False
         return self.registration is None or self.registration.active or "active" in self.before
@@ -110,7 +111,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """What a sender wants a registration to be, resolved to ids. KEEP = not mentioned; None or () = cleared (I2). sessions: None as status = no longer registered is not offered; only statuses."""
+    """A sender's wishes for a registration, resolved to ids. KEEP = not mentioned; None or () = cleared (I2). sessions: only statuses;
+    there is no None for "no longer registered"."""
 
     status: int | Keep = KEEP
     attendee_type: int | Keep | None = KEEP
@@ -127,10 +129,10 @@ class Upsert:
 def applied(
     state: RegistrationState | None, code: str, upsert: Upsert, now: datetime, *, new_status: int, marks_test: bool
 ) -> tuple[RegistrationState, dict[str, object]]:
-    """The state after an upsert and the old values of what really changed (P10: an empty diff = no change).
+    """The state after an upsert, and the old values of what actually changed (P10: an empty diff = no change).
 
-    state: None for a registration that is created. new_status: the status of a registration saved without one (P3: New). marks_test: its event is Planning or Testing (P9; at creation only).
-    A creation's diff is empty too; its facet tells it apart.
+    state: None for a registration that is created. new_status: the status of a registration saved without one (P3: New). marks_test: its
+    event is Planning or Testing (P9; only at creation). A creation's diff is empty too; its facet distinguishes it.
     """
     if state is None:
         return _created(code, upsert, now, new_status=new_status, marks_test=marks_test), {}
@@ -172,7 +174,7 @@ def applied(
 
 
 def _created(code: str, upsert: Upsert, now: datetime, *, new_status: int, marks_test: bool) -> RegistrationState:
-    """A registration that was not there before."""
+    """A registration that did not exist before."""
     properties = {p for p, on in upsert.properties.items() if on}
     if marks_test and StandardProperty.TEST.value not in upsert.properties:
         properties.add(StandardProperty.TEST.value)

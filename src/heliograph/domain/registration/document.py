@@ -1,6 +1,7 @@
-"""The registration document and what it may say (I2): everywhere the same, from a form, REST, NDJSON, a file or a source.
+"""The registration document and its rules (I2), the same for forms, REST, NDJSON and files.
 
-Resolving turns the document's codes and names into ids, and refuses with the field and the allowed values; `document_values` reads one value.
+Resolving turns the document's codes and names into ids, or refuses it with the field and the allowed values; `document_values` reads single
+values.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ MAX_CODE = 100  # characters of a registration code
 MAX_TEXT = 1_000  # characters of a profile field or order code
 MAX_LONG_TEXT = 20_000  # characters of notes and of answers
 MAX_VALUES = 200  # values of one multi-select
-MAX_SESSIONS = 100  # of one document: each is a change of its own, with runs and deliveries
+MAX_SESSIONS = 100  # per document: each is a separate change, with runs and deliveries
 KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "order_code", "profile", "answers", "properties", "sessions")
 
 
 def address(document: Mapping[str, object]) -> tuple[str, str]:
-    """(event code, registration code) that a document names. Raises DocumentRefused."""
+    """(event code, registration code) in the document. Raises DocumentRefused."""
     reader = DocumentReader()
     event = reader.code(document.get("event"), "event", 25)
     code = reader.code(document.get("code"), "code", MAX_CODE)
@@ -34,7 +35,8 @@ def address(document: Mapping[str, object]) -> tuple[str, str]:
 
 
 def resolve(document: Mapping[str, object], account: AccountSetup, event: EventConfig) -> Upsert:
-    """A document as an upsert of ids. Absent = unchanged, null = cleared. Raises DocumentRefused with every problem that it has, at most MOST_PROBLEMS."""
+    """Resolves a document to an upsert of ids. Absent = unchanged, null = cleared. Raises DocumentRefused with all its problems, at most
+    MOST_PROBLEMS."""
     read = DocumentReader()
     for name in document:
         if name not in KNOWN:
@@ -59,7 +61,7 @@ def resolve(document: Mapping[str, object], account: AccountSetup, event: EventC
 
 @dataclass(frozen=True, slots=True)
 class SetupNames:
-    """What documents may name in an event."""
+    """The names that documents can use in an event."""
 
     statuses: NameIndex[int]
     types: NameIndex[int]
@@ -82,7 +84,7 @@ def names_of(account: AccountSetup, event: EventConfig) -> SetupNames:
             NameIndex({p.label: p.value for p in StandardProperty} | _codes_and_names(event.properties.values())),
             _by_name(event.sessions.values()),
             _by_name(account.session_statuses.values()),
-            next(iter(account.session_statuses), None),  # P5: Registered stands first
+            next(iter(account.session_statuses), None),  # P5: Registered comes first
             _by_label(account.profile_fields.values()),
             _by_label(event.questions.values()),
         )
@@ -90,7 +92,7 @@ def names_of(account: AccountSetup, event: EventConfig) -> SetupNames:
 
 
 def _codes_and_names(things: Iterable[Status | Named | Session]) -> dict[str, int]:
-    """Codes and names to ids; names win, since they are what people see."""
+    """Codes and names to ids; on a conflict the name wins, because people see names."""
     rows = list(things)
     return {row.code: row.id for row in rows if row.code} | {row.name: row.id for row in rows}
 
@@ -100,7 +102,7 @@ def _by_name(things: Iterable[Status | Named | Session]) -> NameIndex[int]:
 
 
 def _by_label(fields: Iterable[Field]) -> NameIndex[Field]:
-    """Fields by code as it is, and by label in any case; where two have one label, the last."""
+    """Fields by exact code, and by label in any case; if two have the same label, the last wins."""
     rows = list(fields)
     return NameIndex({f.code: f for f in rows if f.code}, [(f.label, f) for f in reversed(rows)])
 
@@ -142,7 +144,7 @@ def _answers(read: DocumentReader, value: object, where: str, fields: NameIndex[
 
 
 def answer(read: DocumentReader, value: object, field: Field, where: str) -> Values:
-    """The values of one answer, checked by its type (P6); () = cleared."""
+    """The values of one answer, checked according to its type (P6); () = cleared."""
     if type(value) is str and field.takes_any_text:
         plain = read.text(value, where, MAX_LONG_TEXT)
         return (plain,) if plain else ()
@@ -170,7 +172,7 @@ def answer(read: DocumentReader, value: object, field: Field, where: str) -> Val
 
 
 def _chosen_options(read: DocumentReader, items: Iterable[object], field: Field, where: str) -> Values:
-    """The options that are named, exactly or but for case. What names one needs no other check."""
+    """The named options, matched exactly or ignoring case. A matching name needs no further check."""
     chosen: dict[str, None] = {}
     find = field.choices.find
     for item in items:
@@ -179,7 +181,7 @@ def _chosen_options(read: DocumentReader, items: Iterable[object], field: Field,
         found = find(item) if type(item) is str else None
         if found is None:
             text = read.text(item, where, MAX_LONG_TEXT)
-            if not text:  # it was refused for what it is
+            if not text:  # it was already refused
                 continue
             found = find(text)
             if found is None:
@@ -191,7 +193,7 @@ def _chosen_options(read: DocumentReader, items: Iterable[object], field: Field,
 
 def _number(text: str) -> tuple[str, str] | None:
     try:
-        ok = abs(float(text)) < 1e300 and text.isascii() and "_" not in text  # what Python alone reads as a number is none elsewhere
+        ok = abs(float(text)) < 1e300 and text.isascii() and "_" not in text  # excludes numbers that only Python can parse
     except ValueError:
         ok = False
     return None if ok else ("is not a number.", "12.5")
@@ -254,7 +256,7 @@ def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[in
 
 
 def check_answers(given: Mapping[int, Values], fields: Mapping[int, Field], where: str) -> dict[int, Values]:
-    """Answers by field id, as an event's set-up page saves them; empty ones are left out. Raises DocumentRefused with every problem."""
+    """Answers by field id, from an event's set-up page; empty ones are omitted. Raises DocumentRefused with every problem."""
     read = DocumentReader()
     out: dict[int, Values] = {}
     for id, values in given.items():

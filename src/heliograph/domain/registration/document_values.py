@@ -1,6 +1,7 @@
-"""Reading one value of a document, and saying what is wrong with it (I2).
+"""Reads one value of a document, and says what is wrong with it (I2).
 
-It refuses here what a database would refuse later (ARCHITECTURE.md, rule 2): NUL, lone surrogates, what is too long or too large.
+It refuses here what a database would refuse later (ARCHITECTURE.md, rule 2): NUL, lone surrogates, texts that are too long, numbers that
+are too large.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import KEEP, Keep
 from heliograph.domain.setup.names import MAX_NAME, NameIndex, code_of
 
-MAX_BITS = 1_000  # of a number that stands where a text is wanted; Python refuses to print numbers of thousands of digits
-SHOWN_ALLOWED = 50  # allowed values that a message names
-MOST_PROBLEMS = 25  # of one document; reading ends there, or a megabyte of unknown names would be answered by twenty
+MAX_BITS = 1_000  # of a number given where a text is expected; Python refuses to print numbers of thousands of digits
+SHOWN_ALLOWED = 50  # allowed values listed in a message
+MOST_PROBLEMS = 25  # per document; reading stops there, or a megabyte of unknown names would produce a twenty-megabyte answer
 YES, NO = "Yes", "No"
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentProblem:
-    """Why a document is refused: the field (`answers.dietary`), the reason as a sentence, and what would be accepted."""
+    """Why a document is refused: the field (`answers.dietary`), the reason as a sentence, and the accepted values."""
 
     field: str
     reason: str
@@ -42,24 +43,24 @@ class DocumentRefused(HeliographError):
 
 
 class DocumentReader:
-    """Reads values of a document and gathers what is wrong with them."""
+    """Reads values of a document and collects the problems."""
 
     def __init__(self) -> None:
         self.problems: list[DocumentProblem] = []
 
     def problem(self, field: str, reason: str, allowed: Iterable[str] = (), value: object = "") -> None:
-        """Notes it. Raises DocumentRefused where there are MOST_PROBLEMS before it."""
+        """Notes a problem. Raises DocumentRefused if there are already MOST_PROBLEMS."""
         if len(self.problems) == MOST_PROBLEMS:
             raise DocumentRefused([*self.problems, DocumentProblem("", f"has more problems than these {MOST_PROBLEMS}.")])
         self.problems.append(DocumentProblem(clean(field, 200), reason, tuple(islice(allowed, SHOWN_ALLOWED)), shown(value)))
 
     def stop(self) -> None:
-        """Raises DocumentRefused if anything was wrong."""
+        """Raises DocumentRefused if there are problems."""
         if self.problems:
             raise DocumentRefused(self.problems)
 
     def code(self, value: object, field: str, longest: int) -> str:
-        if isinstance(value, str) and len(value) > MAX_NAME:  # before it is composed
+        if isinstance(value, str) and len(value) > MAX_NAME:  # before it is normalized
             self.problem(field, f"is too long: {len(value):,} characters, at most {longest:,}.", value=value)
             return ""
         code = code_of(value) if isinstance(value, str) else ""
@@ -72,7 +73,7 @@ class DocumentReader:
         return text
 
     def text(self, value: object, field: str, longest: int) -> str:
-        """A text as it is, null as empty; numbers and yes/no become text."""
+        """A text unchanged, null as empty; numbers and booleans become text."""
         if is_plain_text(value, longest):
             return value
         if value is None:
@@ -89,7 +90,7 @@ class DocumentReader:
         elif "\0" in value:
             self.problem(field, "contains a NUL character.", value=value)
         elif not _is_encodable(value):
-            self.problem(field, "contains a half of a surrogate pair, which is no character.", value=value)
+            self.problem(field, "contains half of a surrogate pair, which is not a character.", value=value)
         else:
             return value
         return ""
@@ -119,7 +120,7 @@ class DocumentReader:
             return None
 
     def chosen(self, document: Mapping[str, object], field: str, known: NameIndex[int]) -> int | Keep:
-        """One of the named things; null or empty leaves it alone: a registration always has a status (P3)."""
+        """One of the named things. Null or empty keeps the current one, because a registration always has a status (P3)."""
         found = self.chosen_or_none(document, field, known)
         return KEEP if found is None else found
 
@@ -138,7 +139,7 @@ class DocumentReader:
         return found
 
     def second(self, field: str, name: object, first: object, what: str) -> None:
-        """Notes that a thing of the document is named twice: which of the two is meant, nobody knows."""
+        """Notes that the document names a thing twice: it is not clear which is meant."""
         self.problem(field, f"names the same {what} as {shown(first)!r}. Name it once.", value=name)
 
     def mapping(self, value: object, field: str) -> Mapping[str, object]:
@@ -153,12 +154,12 @@ class DocumentReader:
 
 
 def is_plain_text(value: object, longest: int) -> TypeGuard[str]:
-    """Whether it is a text like almost all, which nothing can be wrong with: so no place of a problem has to be put together for it."""
+    """True for a text that certainly has no problem, like almost all: then no path need be built for an error message."""
     return type(value) is str and len(value) <= longest and value.isascii() and "\0" not in value
 
 
 def _is_encodable(text: str) -> bool:
-    """Whether it holds no half of a surrogate pair."""
+    """True if it contains no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -167,7 +168,7 @@ def _is_encodable(text: str) -> bool:
 
 
 def shown(value: object) -> str:
-    """A value for a message: short, and of characters that every database and encoder takes."""
+    """A value for a message: short, and of characters that every database and encoder accepts."""
     if value is None:
         return "null"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -176,12 +177,12 @@ def shown(value: object) -> str:
 
 
 def clean(text: str, longest: int) -> str:
-    """A text for a message: cut, and of characters that every database and encoder takes."""
+    """A text for a message: truncated, and of characters that every database and encoder accepts."""
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
     return cut.encode("utf-8", "replace").decode().replace("\0", "�")
 
 
 def _digits(value: float) -> str | None:
-    """A number as text; None for what has no digits to store: not a number, infinite, or of thousands of digits."""
+    """A number as text; None for one that cannot be stored as digits: NaN, infinity, or thousands of digits."""
     fits = value.bit_length() <= MAX_BITS if isinstance(value, int) else isfinite(value)
     return str(value) if fits else None

@@ -1,7 +1,7 @@
-"""What is known about one change: the value of every source field (M3, M8, M9).
+"""The facts of a change: the value of every source field (M3, M8, M9).
 
-Facts belong to the change (its own after-state and old values); names and questions come from the configuration that is given,
-today's for a retry (D7), that of its time for an explanation (F9).
+Facts belong to the change (its own after-state and old values). Names and questions come from the given configuration: today's for a retry
+(D7), the past one for an explanation (F9).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTR
 from heliograph.domain.setup.tags import StandardProperty
 
 _UNKNOWN: Final = object()
-JOINED = "; "  # M8: answers of several questions with one tag
+JOINED = "; "  # M8: joins answers to several questions with the same tag
 
 
 class ChangeFacts:
@@ -36,11 +36,11 @@ class ChangeFacts:
 
     @property
     def timezone(self) -> str:
-        """The event's timezone, which dates are shown in (M9)."""
+        """The event's timezone, in which dates are shown (M9)."""
         return self.event_state.timezone or self._account.timezone
 
     def value(self, source: str) -> Value:
-        """The value of a source key; None for what is empty or does not exist for this subject. Raises FieldError for what is no key at all."""
+        """The value of a source key; None if it is empty or does not exist for this subject. Raises FieldError for an invalid key."""
         found = self._memo.get(source, _UNKNOWN)
         if found is _UNKNOWN:
             found = self._memo[source] = _look_up(source)(self)
@@ -151,10 +151,10 @@ class ChangeFacts:
         return " ".join(name for name in names if name) or email or self._state.code or None
 
     def _previous(self, source: str) -> Value:
-        """The value before the change: the old one where it changed, else the present one; nothing before a creation."""
+        """The value before the change: the old one if it changed, else the current one; None for a creation."""
         if self._change.facets & (Facet.CREATED | Facet.EVENT_CREATED) or self._state is None:
             return None
-        if self._before is None:  # put together once: a state may be long, and each row of a mapping may ask for it
+        if self._before is None:  # built once: a state may be large, and each row of a mapping may need it
             self._before = self._as_before()
         return self._before.value(source)
 
@@ -168,9 +168,9 @@ class ChangeFacts:
         )
 
 
-@lru_cache(maxsize=4096)  # mappings ask for the same few keys for every change
+@lru_cache(maxsize=4096)  # mappings use the same few keys for every change
 def _look_up(source: str) -> Callable[[ChangeFacts], Value]:
-    """What finds the value of a source key. Raises FieldError for what is no key at all."""
+    """The function that reads the value of a source key. Raises FieldError for an invalid key."""
     area, _, profile_field = source.partition(".")
     if area == "profile" and profile_field in PROFILE_FIELDS:  # by far the most common
         return lambda self: self._profile(profile_field)
@@ -198,7 +198,7 @@ def _look_up(source: str) -> Callable[[ChangeFacts], Value]:
 
 
 def state_before(change: Change) -> RegistrationState | None:
-    """The registration as it was before the change, put together from the after-state and the old values."""
+    """The registration before the change, reconstructed from the after-state and the old values."""
     state = change.registration
     if state is None or not change.before:
         return state
@@ -207,7 +207,7 @@ def state_before(change: Change) -> RegistrationState | None:
     for field, was in change.before.items():
         area, _, name = field.partition(".")
         if field == SESSION_STATUS:
-            continue  # a session registration's own
+            continue  # belongs to the session registration
         if not name:
             simple[area] = was
         elif area == "profile":
@@ -220,7 +220,7 @@ def state_before(change: Change) -> RegistrationState | None:
 
 
 def _put[K, V](values: dict[K, V], key: K, was: V) -> None:
-    """Puts an old value back; what was empty was not there."""
+    """Restores an old value; an empty one was absent."""
     if was:
         values[key] = was
     else:

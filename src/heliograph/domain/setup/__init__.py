@@ -1,1 +1,1 @@
-"""What is set up in an account and in an event: tags, statuses, fields, questions (guide: What Are Tags?)."""
+"""The set-up of an account and an event: tags, statuses, fields, questions (guide: What Are Tags?)."""

@@ -1,4 +1,4 @@
-"""What is set up in an account and in an event, as compiled configuration holds it (P2-P7, F10). `domain.snapshot` compiles it."""
+"""The set-up of an account and of an event, in compiled form (P2-P7, F10). `domain.snapshot` compiles it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ type Values = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A status of a registration, session registration or event with the tags it carries. `cls` only for registration statuses."""
+    """A status of a registration, session registration or event, with its tags. `cls`: only for registration statuses."""
 
     id: int
     code: str
@@ -50,7 +50,7 @@ class Field:
 
     @property
     def choices(self) -> NameIndex[str]:
-        """The options by what names them."""
+        """The options by their names."""
         if not self._choices:
             self._choices.append(choices_of(self.options))
         return self._choices[0]
@@ -83,7 +83,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """An event as a change of it shows it (P2): its own facts, its status and its tags."""
+    """An event as contained in its changes (P2): its own facts, its status and its tags."""
 
     code: str
     name: str
@@ -98,7 +98,7 @@ class EventState:
 
 @dataclass(frozen=True)
 class EventConfig:
-    """One event with its set-up, as it was in force at `version`. Lists are in the order of the pages."""
+    """One event with its set-up in force at `version`. Lists are in the order of the pages."""
 
     id: int
     account: int
@@ -116,7 +116,7 @@ class EventConfig:
         return self.state.code
 
     def beside(self, account: AccountSetup) -> dict[Any, Any]:
-        """What was worked out once from this event and this account together: whoever works it out keeps it here, under a key of its own."""
+        """A cache for results computed from this event and this account together, under keys of the caller's own."""
         if not self._beside or self._beside[0][0]() is not account:
             self._beside[:] = [(ref(account), {})]
         return self._beside[0][1]
@@ -124,7 +124,7 @@ class EventConfig:
 
 @dataclass(frozen=True)
 class AccountSetup:
-    """What is set up in an account, as it was in force at `version`, without what it sends (flow.configuration adds that)."""
+    """The set-up of an account in force at `version`, without what it sends (flow.configuration adds that)."""
 
     id: int
     version: int
@@ -132,8 +132,8 @@ class AccountSetup:
     name: str
     timezone: str
     signal_enabled: bool = True
-    networks: tuple[str, ...] = ()  # C6: what the operator allowed this account, as `outbound.guard` reads it
-    tags: Mapping[int, Tag] = field(default_factory=dict)  # with the standard properties' own
+    networks: tuple[str, ...] = ()  # C6: what the operator allowed this account, in the syntax of `outbound.guard`
+    tags: Mapping[int, Tag] = field(default_factory=dict)  # including those of the standard properties
     statuses: Mapping[int, Status] = field(default_factory=dict)  # standard registration statuses
     session_statuses: Mapping[int, Status] = field(default_factory=dict)
     event_statuses: Mapping[int, Status] = field(default_factory=dict)
@@ -141,10 +141,10 @@ class AccountSetup:
     event_fields: Mapping[int, Field] = field(default_factory=dict)
 
     def status(self, id: int, event: EventConfig | None) -> Status | None:
-        """A registration status by id: a standard one, or a custom one of the event."""
+        """A registration status by id: a standard one, or one of the event's custom ones."""
         return self.statuses.get(id) or (event.statuses.get(id) if event else None)
 
     def is_test_event(self, status: int) -> bool:
-        """F3: whether an event of this status is a test event."""
+        """F3: True if an event with this status is a test event."""
         found = self.event_statuses.get(status)
         return found is None or found.name in TEST_EVENT_STATUSES

@@ -1,7 +1,7 @@
 """The fields of the platform, which mappings take their values from (guide: Mappings; M3, P7). What a flow can filter by: `filter_fields`.
 
-A field is named by its key (`profile.email`, `answer.12`, `macro.current_date`); keys hold ids, never names, so that a renamed tag or
-custom field keeps its mappings. Groups stand in the guide's order and carry the guide's names.
+A field is identified by its key (`profile.email`, `answer.12`, `macro.current_date`). Keys contain ids, never names, so that a renamed tag
+or custom field keeps its mappings. Groups have the guide's order and names.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Final, Protocol
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, TagKind
 
-# What a source gives: None = empty; datetimes are aware, a tuple holds the values of a multi-select.
+# The value of a source: None = empty; datetimes are aware, a tuple contains the values of a multi-select.
 type Value = str | bool | int | float | datetime | date | tuple[str, ...] | None
 
-# P7: the standard profile fields, here and nowhere else: documents (I2), imports, filters, forms and mappings read this list.
+# P7: the standard profile fields, defined only here: documents (I2), imports, filters, forms and mappings read this list.
 PROFILE_FIELDS: Final[Mapping[str, str]] = {
     "pin": "Pin",
     "external_key": "External Key",
@@ -90,7 +90,7 @@ _LISTS: Final = frozenset({"multi-select", "checkbox"})
 
 
 class Subject(StrEnum):
-    """What a mapping is for, and what a watch is about (M1)."""
+    """The kinds of subjects of mappings and watches (M1)."""
 
     REGISTRATION = "registration"
     SESSION = "session"
@@ -98,7 +98,7 @@ class Subject(StrEnum):
 
 
 class Shape(StrEnum):
-    """What a field's value looks like; it decides what a chip's panel offers."""
+    """The form of a field's value; it decides what a chip's panel offers."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -109,7 +109,7 @@ class Shape(StrEnum):
 
 
 class FieldGroup(StrEnum):
-    """The groups of source fields, in the guide's order and under its names."""
+    """The groups of source fields, with the guide's order and names."""
 
     PROFILE = "Profile Standard Fields"
     PROFILE_CUSTOM = "Profile Custom Fields"
@@ -126,7 +126,7 @@ class FieldGroup(StrEnum):
     PREVIOUS = "Previous Values"
 
 
-# M3: an event flow has no registration at hand, and only a session watch has a session.
+# M3: an event flow has no registration, and only a session watch has a session.
 _OFFERED: Final[Mapping[Subject, frozenset[FieldGroup]]] = {
     Subject.REGISTRATION: frozenset(FieldGroup) - {FieldGroup.SESSION},
     Subject.SESSION: frozenset(FieldGroup),
@@ -152,7 +152,7 @@ class CustomField(Protocol):
 
 
 class Labelled(Protocol):
-    """A tag: its id and what pages show."""
+    """A tag: its id and the label that pages show."""
 
     @property
     def id(self) -> int: ...
@@ -162,7 +162,7 @@ class Labelled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceKey:
-    """A source key, taken apart. id: of the custom field or tag, else None. previous: the value before the change."""
+    """A parsed source key. id: of the custom field or tag, else None. previous: the value before the change."""
 
     key: str
     group: FieldGroup
@@ -172,7 +172,7 @@ class SourceKey:
 
     @property
     def tag_kind(self) -> TagKind | None:
-        """The kind of objects that the tag of its id is for; None where the id is a custom field's or a standard property's."""
+        """The kind of objects for the tag with this id; None if the id is a custom field's or a standard property's."""
         return (
             _TAG_KINDS.get(self.name)
             if self.group in (FieldGroup.QUESTION_TAGS, FieldGroup.CUSTOM_PROPERTIES, FieldGroup.PREVIOUS)
@@ -182,7 +182,7 @@ class SourceKey:
 
 @dataclass(frozen=True, slots=True)
 class SourceField:
-    """One entry of the field list of a mapping row."""
+    """An entry in the field list of a mapping row."""
 
     key: str
     label: str
@@ -223,9 +223,9 @@ SHAPES: Final[Mapping[str, Shape]] = {
 _MAX_KEY = 100
 
 
-@lru_cache(maxsize=4096)  # facts ask for the same few keys for every change
+@lru_cache(maxsize=4096)  # changes ask for the same few keys over and over
 def parse_source(key: str) -> SourceKey:
-    """Takes a source key apart. Raises FieldError for what names no field; whether an id exists in the account is not known here."""
+    """Parses a source key. Raises FieldError for an unknown field; whether an id exists in the account is not known here."""
     if len(key) > _MAX_KEY:
         raise FieldError("A field's key is at most 100 characters long.")
     if key.startswith("previous."):
@@ -252,7 +252,7 @@ def _parse(key: str, whole: str) -> SourceKey:
 
 def _id(text: str, whole: str, *, standard: bool = False) -> int:
     digits = text.removeprefix("-") if standard else text
-    # one spelling per id ("7", never "07" or "٧"), so that equal keys are equal texts
+    # only one spelling per id ("7", never "07" or "٧"), so that equal keys are equal texts
     if (
         digits.isascii()
         and digits.isdigit()
@@ -265,7 +265,7 @@ def _id(text: str, whole: str, *, standard: bool = False) -> int:
 
 
 def is_offered(key: SourceKey, subject: Subject) -> bool:
-    """Whether a mapping for this subject may use the field (M3: event flows offer event, account, flow and macros only)."""
+    """True if a mapping for this subject may use the field (M3: event flows only offer event, account, flow and macros)."""
     return key.group in _OFFERED[subject]
 
 
@@ -277,7 +277,7 @@ def catalogue(
     question_tags: Iterable[Labelled] = (),
     property_tags: Iterable[Labelled] = (),
 ) -> dict[FieldGroup, tuple[SourceField, ...]]:
-    """The source fields that a mapping for `subject` offers, by group, in the guide's order; groups without a field are left out.
+    """The source fields offered to a mapping for `subject`, by group, in the guide's order; empty groups are omitted.
 
     question_tags, property_tags: the account's tags of those kinds, without the standard properties' own.
     """

@@ -1,4 +1,4 @@
-"""How names and codes of the set-up are compared with those that documents hold (I2, I5): composed, trimmed, in any case; folded once."""
+"""How names and codes of the set-up are compared with those in documents (I2, I5): normalized, trimmed, ignoring case; folded once."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-MAX_NAME = 1_000  # characters of what names a field, a status, an option; the longest of them has 300
+MAX_NAME = 1_000  # characters of a name of a field, a status, an option; the longest real ones have 300
 
 MOST_MARKS: Final = 30
-"""Accents on one letter, in no language more (UAX #15): where there are more, ordering them takes the square of their number."""
+"""Accents on one letter, more than in any language (UAX #15). Sorting longer runs takes quadratic time."""
 _MARKS: Final = re.compile(rf"([^\w\s\x00-\x7f]{{{MOST_MARKS + 1},}})")
 
 
 def composed(text: str) -> str:
-    """NFC, in time that grows with the length alone: longer runs of accents, and of signs, stay as they are."""
+    """NFC in linear time: longer runs of combining marks and signs stay unchanged."""
     if text.isascii():
         return text
     if len(text) <= MOST_MARKS:
@@ -30,9 +30,10 @@ def code_of(text: str) -> str:
 
 
 class NameIndex[T]:
-    """What can be named in a document: by exact name, and by label or name but for case. Folded once, at the first name that is not exact.
+    """What a document can name: by exact name, or by label or name ignoring case. Folded once, at the first name that does not match
+    exactly.
 
-    exact: names as they are set up; folded: pairs that are found in any case, the first of equal ones; those of exact where there are none.
+    exact: names as set up; folded: pairs that match in any case, the first of equal ones; if there are none, those of `exact`.
     """
 
     __slots__ = ("_folded", "_pairs", "exact")
@@ -43,7 +44,8 @@ class NameIndex[T]:
         self._folded: dict[str, T] | None = None
 
     def find(self, name: str) -> T | None:
-        """What is named so, exactly before but for case: two may differ by that alone. Too long a name is not even folded."""
+        """The thing with this name. An exact match comes first, because two names may differ only in case. A name that is too long is not
+        even folded."""
         found = self.exact.get(name)
         if found is None and len(name) <= MAX_NAME:
             code = name.strip() if name.isascii() else code_of(name)
@@ -60,5 +62,5 @@ class NameIndex[T]:
 
 @lru_cache(maxsize=4096)
 def choices_of(options: tuple[str, ...]) -> NameIndex[str]:
-    """Options by what names them; kept also where other things of their configuration are saved."""
+    """Options by their names; cached even when other parts of their configuration are saved."""
     return NameIndex({option: option for option in options})

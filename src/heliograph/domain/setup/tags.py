@@ -1,7 +1,7 @@
-"""Tags: what flows speak of instead of statuses (guide: What Are Tags?; P4, P11).
+"""Tags: flows refer to them instead of statuses (guide: What Are Tags?; P4, P11).
 
-A tag is made once in the account and put on statuses, properties, types, events and questions; a flow that names the tag
-serves every event. The five standard registration properties bring their tags along: they have no rows, only fixed ids.
+A tag is created once in the account and assigned to statuses, properties, types, events and questions; a flow that names the tag serves
+every event. The five standard registration properties have their own tags, which are fixed ids without rows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 
 
 class TagKind(StrEnum):
-    """The object kinds that a tag can be made for (guide: Setting Tags Up for an Account)."""
+    """The kinds of objects for which a tag can be created (guide: Setting Tags Up for an Account)."""
 
     REGISTRATION_STATUS = "registration_status"
     REGISTRATION_PROPERTY = "registration_property"
@@ -23,7 +23,7 @@ class TagKind(StrEnum):
 
 
 class StandardProperty(IntEnum):
-    """The five flags that every registration has (P4). The same number is the property's id and its tag's id."""
+    """The five flags of every registration (P4). The same number is the property's id and its tag's id."""
 
     COMPLETE = -1
     BADGE_PRINTED = -2
@@ -33,7 +33,7 @@ class StandardProperty(IntEnum):
 
     @property
     def label(self) -> str:
-        """The name on every screen, which no custom property or tag may take."""
+        """Its name on pages, which no custom property or tag may use."""
         return STANDARD_PROPERTY_NAMES[self]
 
 
@@ -48,7 +48,7 @@ STANDARD_PROPERTY_NAMES: dict[StandardProperty, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One tag of an account. `name` is unique ignoring case, `label` is what pages show."""
+    """A tag of an account. `name` is unique ignoring case; `label` is what pages show."""
 
     id: int
     name: str

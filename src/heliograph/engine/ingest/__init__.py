@@ -1,1 +1,1 @@
-"""The fast door and the pages' /ingest: what a request must look like, and the batch writer."""
+"""The fast door and the pages' /ingest: the rules for requests, and the batch writer."""

@@ -1,11 +1,11 @@
-"""The batch writer records documents of many senders in few transactions (ARCHITECTURE.md, rule 8; I3, O7).
+"""The batch writer records documents from many senders in few transactions (ARCHITECTURE.md, rule 8; I3, O7).
 
-    submit() from any thread → queue, bounded → one thread: takes what has arrived, resolves it, records it, commits → done()
+submit() from any thread → bounded queue → one thread: takes what has arrived, resolves it, records it, commits → done()
 
 Batches are small when idle and large under load: while one commits, the next gathers. Senders that waited for their answers send again at
-about the same time, so after a batch of several the next one waits for as many, but no longer than GATHER.
-`done` is called after the commit. If the database fails, or the answer to a COMMIT is lost, the batch is UNAVAILABLE. After an
-error of our own the batch is halved until the guilty document is alone, so that it does not fail its neighbours.
+about the same time, so after a batch of several the next one waits for as many, but no longer than GATHER. `done` is called after the
+commit. If the database fails, or the answer to a COMMIT is lost, the batch is UNAVAILABLE. After an internal error the batch is halved
+until the faulty document is alone, so that it does not fail its neighbours.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from heliograph.store.tokens import note_use
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE: Final = 300
-"""Documents per transaction: beyond this a batch is hardly cheaper, and pages wait longer for their turn."""
+"""Documents per transaction: a larger batch is hardly cheaper per document, and pages wait longer for their turn."""
 FEW: Final = 4
-"""Requests of a batch up to which the next one waits for nobody."""
+"""After a batch of at most this many requests, the next one does not wait for more."""
 MOST_WAITING: Final = 8_000
 MOST_BYTES: Final = 32 * 1024 * 1024
-"""Documents, and bytes of theirs, that wait to be recorded; what comes beyond is refused as WriterBusy before memory grows."""
+"""Limits on the documents, and their bytes, that wait to be recorded; more are refused as WriterBusy before memory grows."""
 MOST_OF_ONE: Final = MOST_WAITING // 2
-"""Documents of one account among them: however much it sends, there is room for the others."""
+"""How many of them one account may have: however much it sends, there is room for the others."""
 GATHER: Final = 0.005
 CONFIRM_EVERY: Final = 0.25
 NOTE_EVERY: Final = 60.0
-"""Seconds between writes of when tokens were last used."""
+"""Seconds between writes of tokens' last use."""
 
 
 class WriterBusy(HeliographError):
@@ -58,7 +58,7 @@ class WriterBusy(HeliographError):
 
 
 class Mishap(Enum):
-    """Why a document has no answer of record()."""
+    """Why a document got no answer from record()."""
 
     UNAVAILABLE = "unavailable"
     FAILED = "failed"
@@ -70,7 +70,7 @@ type Done = Callable[[Sequence[BatchResult]], None]
 
 @dataclass(frozen=True, slots=True)
 class _Submission:
-    """Documents that came together, of one account. size: their bytes."""
+    """Documents that arrived together, of one account. size: in bytes."""
 
     items: Sequence[RecordItem]
     size: int
@@ -82,7 +82,7 @@ class _Submission:
 
 
 class BatchWriter:
-    """One thread with a connection of its own. `on_recorded` is called after a commit that made changes."""
+    """One thread with its own connection. `on_recorded` is called after a commit that made changes."""
 
     def __init__(
         self,
@@ -103,7 +103,8 @@ class BatchWriter:
         self._of: Counter[int] = Counter()
         self._closed = self._writing = False
         self.handover: Handover | None = None
-        """To the thread of the edge's event loop, once there is one: on SQLite it records, and this thread waits for documents and for the gate."""
+        """To the thread of the edge's event loop, once there is one: on SQLite that thread records, and this one waits for documents and
+        for the gate."""
         self._db: Database | None = None
         self._ahead: _Ahead | None = None
         self._used: set[int] = set()
@@ -116,7 +117,8 @@ class BatchWriter:
     # From any thread.
 
     def submit(self, items: Sequence[RecordItem], size: int, done: Done) -> None:
-        """Records the documents of one account, in their order; `done` gets a result each, on the writer's thread, and must not raise. Raises WriterBusy."""
+        """Records the documents of one account, in order. `done` gets one result for each, on the writer's thread, and must not raise.
+        Raises WriterBusy."""
         wanted = _Submission(items, size, done)
         with self._lock:
             if self._closed or (self._waiting and (self._waiting + len(items) > MOST_WAITING or self._bytes + size > MOST_BYTES)):
@@ -131,11 +133,11 @@ class BatchWriter:
                 self._enough.set()
 
     def note_use(self, token: int) -> None:
-        """This token was used now."""
+        """Notes that this token was used now."""
         self._used.add(token)
 
     def stop(self, seconds: float) -> None:
-        """Takes nothing more, records what waits, ends. Callable again."""
+        """Accepts nothing more, records what waits, and ends. Callable again."""
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -145,7 +147,7 @@ class BatchWriter:
 
     @property
     def is_writing(self) -> bool:
-        """Whether a batch is being recorded just now."""
+        """True while a batch is being recorded."""
         return self._writing
 
     @property
@@ -159,7 +161,7 @@ class BatchWriter:
             while batch := self._take():
                 self._record(batch)
                 self._note()
-        except BaseException as error:  # whatever it is, the process must not go on half alive
+        except BaseException as error:  # whatever it is, the process must not continue half alive
             log.critical("batch_writer_died", error=type(error).__name__, message=str(error)[:300], exc_info=error)
             self._on_death(error)
         finally:
@@ -188,7 +190,7 @@ class BatchWriter:
             self._bytes -= sum(each.size for each in batch)
             for each in batch:
                 self._of[each.account] -= len(each.items)
-            self._of += Counter()  # without those of which nothing waits
+            self._of += Counter()  # drops accounts with nothing waiting
             self._expected = min(items * 3 // 4, MOST_AT_ONCE) if len(batch) > FEW else 0
             self._enough.clear()
             if self._waiting >= self._expected or self._closed:
@@ -219,11 +221,11 @@ class BatchWriter:
             with db.admitted():
                 return handover.do(lambda: self._write_on(db, items))
         except (sqlite3.Error, psycopg.Error, OSError) as error:
-            self._trouble(error)
+            self._reset_connection(error)
             return [Mishap.UNAVAILABLE] * len(items)
 
     def _resolve(self, items: Sequence[RecordItem]) -> None:
-        """Resolves documents before the write gate is taken. Errors are ignored here: they come up again when the document is recorded."""
+        """Resolves documents before taking the write gate. Errors are ignored here, because they return when the document is recorded."""
         assert self._ahead is not None
         try:
             self._ahead.prepare(items)
@@ -233,13 +235,13 @@ class BatchWriter:
             log.debug("resolving_ahead_failed", error=type(error).__name__)
 
     def _write_on(self, db: Database, items: Sequence[RecordItem]) -> Sequence[BatchResult]:
-        if self._db is not db or self._ahead is None:  # it was lost with the half before: a new connection would not be admitted
+        if self._db is not db or self._ahead is None:  # it was lost with the previous half: a new connection would not be admitted
             return [Mishap.UNAVAILABLE] * len(items)
         try:
             self._ahead.prepare(items)
             return record_batch(db, items, self._ahead.source, endpoint=self._endpoint)
         except (sqlite3.Error, psycopg.Error, OSError) as error:
-            self._trouble(error)
+            self._reset_connection(error)
             return [Mishap.UNAVAILABLE] * len(items)
         except Exception as error:
             if len(items) == 1:
@@ -253,8 +255,8 @@ class BatchWriter:
         self._ahead = _Ahead(self._db, self._source_of(self._db))
         return self._db
 
-    def _trouble(self, error: BaseException) -> None:
-        """Drops the connection, whatever state it is in. The next batch begins on a new one."""
+    def _reset_connection(self, error: BaseException) -> None:
+        """Drops the connection, whatever its state. The next batch opens a new one."""
         now = time.monotonic()
         if now - self._warned > 5.0:
             self._warned = now
@@ -276,7 +278,7 @@ class BatchWriter:
             with self._db.transaction():
                 note_use(self._db, used, self._db.now())
         except (sqlite3.Error, psycopg.Error) as error:
-            self._trouble(error)
+            self._reset_connection(error)
 
 
 class _Ahead:
@@ -303,7 +305,7 @@ class _Ahead:
             if event is not None:
                 prepare(item, code, self._account(item.account), event)
             if item.key is not None:
-                _ = item.problem  # its hash is known from then on
+                _ = item.problem  # computes its hash, which is cached from then on
 
     def _account(self, account: int) -> AccountConfig:
         found = self._accounts.get(account)

@@ -1,4 +1,4 @@
-"""HTTP at the fast door: uvicorn's protocol behind our own strict reading of it (rule H1), with the clocks that uvicorn lacks."""
+"""HTTP at the fast door: uvicorn's protocol behind our own strict parsing (rule H1), with the timeouts that uvicorn lacks."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from heliograph.domain.http_request import MALFORMED, PROBLEM_TYPE, Chunks, Requ
 log = structlog.get_logger(__name__)
 
 HEAD_WITHIN: Final = 10.0
-"""Seconds for a request's head to arrive, from the connection or from its first byte on."""
+"""Seconds for a request's head to arrive, counted from the connection or from its first byte."""
 REST_WITHIN: Final = 5.0
-"""Seconds for the rest of a body that nobody waits for, its request being answered already."""
+"""Seconds for the rest of a body whose request has already been answered."""
 
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[^\r]*", re.IGNORECASE)
 
 
 class DoorProtocol(HttpToolsProtocol):
-    """A head is read here first and handed on as a whole; then its body, to the end that the head gives it. What has no single reading is
-    answered once what came before it is, and is the last of its connection.
+    """Parses each head here and passes it on as a whole, then its body up to the end that the head states. A head that can be read in two
+    ways is refused after earlier requests are answered, and ends the connection.
 
-    Nothing keeps a connection that is no request: a head has to arrive within HEAD_WITHIN. (uvicorn's own clock between requests ends with
-    the first byte, whatever that is: an empty line, or the rest of a body that was refused.)
+    A connection without requests is closed: a head must arrive within HEAD_WITHIN. (uvicorn's own timeout between requests stops at the
+    first byte, whatever it is: an empty line, or the rest of a refused body.)
     """
 
     def __init__(self, *args: Any, ours: frozenset[bytes], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._ours = ours
-        self._head = b""  # the beginning of one
-        self._left = 0  # bytes of a body that are to come
+        self._head = b""  # the beginning of a head
+        self._left = 0  # bytes of the body still to come
         self._chunks: Chunks | None = None
         self._refusal: RequestRefusal | None = None
         self._head_late: asyncio.TimerHandle | None = None
@@ -75,11 +75,11 @@ class DoorProtocol(HttpToolsProtocol):
             self._await_rest()
 
     def send_400_response(self, _msg: str) -> None:
-        """What the parser behind us does not read."""
+        """Answers what uvicorn's parser cannot read."""
         self._refuse(MALFORMED)
 
     def _take(self, data: bytes) -> int:
-        """How many of these bytes were taken: at most one head, with what has come of its body."""
+        """Consumes at most one head, with what has arrived of its body. Returns how many bytes were taken."""
         if self._left:
             part = data[: self._left]
             self._left -= len(part)
@@ -114,14 +114,14 @@ class DoorProtocol(HttpToolsProtocol):
         self._chunks = Chunks() if head.chunked else None
         taken = end - len(self._head)
         self._head = b""
-        if head.upgrade:  # the parser would take what comes behind for another protocol
+        if head.upgrade:  # the parser would take the following bytes for another protocol
             super().data_received(_UPGRADE.sub(b"", whole[: head.size]) + whole[head.size : end])
         else:
             super().data_received(whole if end == len(whole) else whole[:end])
         return taken
 
     def _refuse(self, refusal: RequestRefusal) -> None:
-        """At once, or once what was asked before is answered: answers keep the order of their requests."""
+        """Refuses at once, or after earlier requests are answered: answers keep the order of their requests."""
         if self._refusal is not None or self.transport.is_closing():
             return
         self._refusal = refusal
@@ -130,7 +130,7 @@ class DoorProtocol(HttpToolsProtocol):
         in_hand = not getattr(self.cycle, "response_complete", True)
         if in_hand and self._in_message:  # the body of the newest request cannot be read
             if self.pipeline:
-                self.pipeline.popleft()  # it was not begun; another one is in hand
+                self.pipeline.popleft()  # it has not begun; another one is being handled
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()

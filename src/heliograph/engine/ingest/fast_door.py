@@ -1,6 +1,6 @@
-"""The fast door: a plain ASGI callable on uvicorn, on a thread of its own process (docs/design/processes.md, section 6; I2, I3, O7).
+"""The fast door: a plain ASGI callable on uvicorn, on its own thread (docs/design/processes.md, section 6; I2, I3, O7).
 
-The event loop reads, looks and answers; everything that waits for the database happens on the batch writer's thread.
+The event loop reads, checks and answers; everything that waits for the database runs on the batch writer's thread.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from heliograph.store.tokens import ApiGrant
 log = structlog.get_logger(__name__)
 
 GRACE: Final = 8
-"""Seconds for the requests in hand; the supervisor waits 10 before it kills."""
+"""Seconds for running requests to end; the supervisor kills after 10."""
 MOST_CONNECTIONS: Final = 2_000
 IDLE: Final = 30
 WINDOW: Final = 2
@@ -41,14 +41,14 @@ WINDOW: Final = 2
 ROOM: Final = 8
 """Per-account limit on chunks in flight. Reading further ahead would evict the documents from the CPU cache before they are recorded."""
 ROOM_WITHIN: Final = 5.0
-"""Seconds that a request waits for its first chunk's room, until it is refused as WriterBusy."""
+"""Seconds that a request waits for room for its first chunk before it is refused as WriterBusy."""
 
 type Receive = Callable[[], Awaitable[Any]]
 type Send = Callable[[Any], Awaitable[None]]
 
 
 class _Gone(Exception):
-    """The sender is gone; nobody waits for an answer."""
+    """The sender has disconnected; nobody waits for an answer."""
 
 
 class Edge:
@@ -61,7 +61,7 @@ class Edge:
         self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._record_first: Callable[[], object] = lambda: None
-        """Called between two requests or chunks: what the writer keeps the gate for does not wait for all that has arrived."""
+        """Called between two requests or chunks, so that a batch that holds the gate need not wait for everything that has arrived."""
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,7 +80,7 @@ class Edge:
             await _answer(send, reply)
 
     async def _handle(self, head: IngestHead, receive: Receive, send: Send) -> IngestReply | None:
-        """The answer; None where it has been sent already."""
+        """The answer; None if it has already been sent."""
         astray = request_rules.place(head)
         if astray is not None:
             return astray
@@ -146,7 +146,7 @@ class Edge:
             return problem_documents.BUSY
 
     async def _record_many(self, body: bytes, head: IngestHead, grant: ApiGrant, send: Send) -> IngestReply | None:
-        """Lines in chunks, a few under way at a time. Where the first chunk cannot be recorded at all, the whole request is refused."""
+        """Records lines in chunks, a few at a time. If the first chunk cannot be recorded at all, the whole request is refused."""
         started = False
         under_way: deque[tuple[request_rules.LineChunk, asyncio.Task[list[IngestReply]]]] = deque()
         room = self._rooms.setdefault(grant.account, asyncio.Semaphore(ROOM))
@@ -191,7 +191,7 @@ class Edge:
         return None
 
     async def _chunk(self, items: Sequence[RecordItem], size: int, *, patient: bool) -> list[IngestReply]:
-        """The replies to the lines of a chunk. patient: its request is being answered already, so it waits for room instead of being refused."""
+        """The replies to the lines of a chunk. patient: the response has begun, so it waits for room instead of being refused."""
         if not items:
             return []
         for pause in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0) if patient else ():
@@ -218,18 +218,18 @@ class Edge:
             late.cancel()
 
     def _land(self, future: asyncio.Future[Sequence[BatchResult]], results: Sequence[BatchResult]) -> None:
-        """On the writer's thread: one wake-up of the loop for a whole batch."""
+        """On the writer's thread: wakes the loop once for a whole batch."""
         self._landed.append((future, results))
         if not self._woken:
             self._woken = True
             assert self._loop is not None
             try:
                 self._loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop is closed: nobody waits any more
+            except RuntimeError:  # the loop is closed: nobody is waiting any more
                 self._landed.clear()
 
     def _deliver(self) -> None:
-        self._woken = False  # before the deque is emptied: what is put in from now on wakes again
+        self._woken = False  # before the deque is emptied: anything added from now on wakes again
         while self._landed:
             future, results = self._landed.popleft()
             if not future.done():
@@ -237,7 +237,7 @@ class Edge:
 
 
 async def _enter(room: asyncio.Semaphore, *, patient: bool) -> bool:
-    """Waits for room; False if there is none in time. patient: its answer has begun, so it waits without a limit."""
+    """Waits for room; False if there is none in time. patient: the response has begun, so it waits without limit."""
     try:
         async with asyncio.timeout(ROOM_WITHIN if room.locked() and not patient else None):
             await room.acquire()
@@ -252,7 +252,7 @@ def _give_up(future: asyncio.Future[Sequence[BatchResult]], count: int) -> None:
 
 
 async def _drain(receive: Receive) -> None:
-    """Reads a little more of a body that is too large: a sender that is cut off while it writes may never read the answer."""
+    """Reads some more of a body that is too large: a sender that is cut off while it writes may never read the answer."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1.0):
             for _ in range(64):
@@ -269,8 +269,8 @@ async def _answer(send: Send, reply: IngestReply) -> None:
 
 
 class Door:
-    """Listens from its making on; `open` answers until `close`. hosts: what requests may call it. on_death: called when its thread ends by itself.
-    Raises OSError where the address is taken."""
+    """Listens once constructed; `open` serves until `close`. hosts: the host names that requests may use. on_death: called when its thread
+    dies. Raises OSError if the address is taken."""
 
     def __init__(
         self, host: str, port: int, reception: Reception, *, hosts: Hosts = LOCAL, on_death: Callable[[BaseException], object]
@@ -301,11 +301,11 @@ class Door:
         self._thread.start()
 
     def ask_to_close(self) -> None:
-        """Takes no new connection, answers what is in hand. From a signal handler or any thread."""
+        """Accepts no new connections, answers running requests. From a signal handler or any thread."""
         self._server.should_exit = True
 
     def close(self) -> None:
-        """Waits for the end of what is in hand, at most GRACE seconds; what was taken is recorded."""
+        """Waits at most GRACE seconds for running requests; what was accepted is recorded."""
         self.ask_to_close()
         self._thread.join(GRACE + 1.0)
         self._reception.close()
@@ -315,6 +315,6 @@ class Door:
             self._server.run(sockets=[self._socket])
             if not self._server.should_exit:
                 raise RuntimeError("the server ended")
-        except BaseException as error:  # whatever it is, the process must not go on half alive
+        except BaseException as error:  # whatever it is, the process must not continue half alive
             log.critical("edge_died", error=type(error).__name__, message=str(error)[:300], exc_info=error)
             self._on_death(error)

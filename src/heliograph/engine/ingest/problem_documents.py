@@ -1,13 +1,8 @@
-"""What the doors answer: results, and problem documents (RFC 9457) for what is refused. HTTP statuses are decided here and nowhere else.
+"""What the doors answer: results, and problem documents (RFC 9457) for refusals. HTTP statuses are decided only here.
 
-outcome of record()                 status
-created                             201
-updated, unchanged, stale           200
-refused                             400, with the field and the allowed values
-running (the first of this key)     409, try again
-key reused with another document    422
-the database fails                  503, try again: it may or may not have been recorded, the same Idempotency-Key tells
-an error of our own                 500: nothing was recorded
+outcome of record() status created 201 updated, unchanged, stale 200 refused 400, with the field and the allowed values running (first use
+of this key) 409, try again key reused with another document 422 the database fails 503, try again: it may have been recorded or not; the
+same Idempotency-Key tells an internal error 500: nothing was recorded
 """
 
 from __future__ import annotations
@@ -26,14 +21,14 @@ from heliograph.recording.items import ItemAnswer, ItemOutcome
 
 RETRY_BUSY: Final = 1
 RETRY_DATABASE: Final = 5
-"""Seconds that a sender is asked to wait."""
+"""Seconds after which a sender is asked to try again."""
 
 _json = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
 class IngestReply:
-    """An answer before it is HTTP: as a whole answer, or as one line of many."""
+    """An answer, before HTTP: a whole response, or one line of many."""
 
     status: int
     content: Mapping[str, Any]
@@ -61,7 +56,7 @@ class IngestReply:
 def problem(
     status: int, name: str, detail: str, errors: Iterable[DocumentProblem] = (), *, retry_after: int | None = None, **headers: str
 ) -> IngestReply:
-    """A problem document. name: what it is called for programs; detail: what it is called for people."""
+    """A problem document. name: for programs; detail: for people."""
     content: dict[str, Any] = {"type": PROBLEM + name, "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     found = [_error(e) for e in errors]
     if found:
@@ -112,21 +107,21 @@ CONFLICT: Final = problem(409, "conflict", "The registration has been changed in
 
 
 def too_large(most: int, what: str = "body") -> IngestReply:
-    """413. most: bytes, or lines."""
+    """A 413. most: bytes, or lines."""
     if what == "lines":
         return problem(413, "lines", f"At most {most:,} lines per request. For longer files, use `heliograph import`.")
     return problem(413, "size", f"The {what} may have at most {most:,} bytes.", Connection="close")
 
 
 def refused(errors: Iterable[DocumentProblem]) -> IngestReply:
-    """400 with every problem of the document."""
+    """A 400 with every problem of the document."""
     found = tuple(errors)
     detail = " ".join(f"{e.field}: {e.reason}" if e.field else f"The document {e.reason}" for e in found[:5])
     return problem(400, "refused", detail or "The database refuses this document.", found)
 
 
 def reply_of(result: BatchResult) -> IngestReply:
-    """The answer to what became of a document."""
+    """The answer for the result of a document."""
     if isinstance(result, Mishap):
         return UNAVAILABLE if result is Mishap.UNAVAILABLE else FAILED
     match result.outcome:

@@ -1,4 +1,4 @@
-"""What the doors of one process share: the batch writer, what is known of tokens, and the bytes of bodies that are held."""
+"""What the doors of one process share: the batch writer, the token cache, and the room for bodies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from heliograph.store.database import Database
 
 
 class Reception:
-    """on_recorded: called after a commit that made changes; on_death: when the writer's thread ends by itself, so that the process is never half alive."""
+    """on_recorded: called after a commit that made changes; on_death: called when the writer's thread dies, so that the process is never
+    half alive."""
 
     def __init__(
         self,
@@ -28,6 +29,6 @@ class Reception:
         self.held = BodyRoom()
 
     def close(self, seconds: float = 5.0) -> None:
-        """Records what was taken, then ends."""
+        """Records what was accepted, then ends."""
         self.writer.stop(seconds)
         self.tokens.close()

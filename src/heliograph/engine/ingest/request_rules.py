@@ -1,8 +1,8 @@
-"""What a request to /ingest has to look like, for both doors: the fast one and the pages' port (I2, I3).
+"""The rules for requests to /ingest, for both doors: the fast one and the pages' port (I2, I3).
 
-    head → who? → kind and size → body → documents → the batch writer → answers
+head → sender → kind and size → body → documents → the batch writer → answers
 
-No I/O here: a door reads and writes, this says what it means.
+No I/O here: a door reads and writes, these rules decide.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ PATH: Final = "/ingest/registrations"
 SCOPE: Final = "ingest"
 LARGEST_ONE: Final = 1024 * 1024
 LARGEST_MANY: Final = 32 * 1024 * 1024
-"""Bytes of a body: one document, or many. A line of many is a document too."""
+"""Bytes of a body with one document or many. A line of many is a document too."""
 MOST_LINES: Final = 10_000
 CHUNK: Final = 200
 """Lines of one request that are recorded together."""
 MOST_HELD: Final = 64 * 1024 * 1024
-"""Bytes of bodies that a process holds at one time."""
+"""Limit on the bytes of bodies that a process holds at one time."""
 BODY_WITHIN: Final = 30.0
 ANSWER_WITHIN: Final = 30.0
 """Seconds: for a body to arrive, and for its commit."""
 SLOWEST: Final = 64 * 1024
-"""Bytes a second: a large body has so much more time."""
+"""Bytes a second: a large body gets the extra time it needs at this rate."""
 
 _ONE: Final = frozenset({"application/json"})
 _MANY: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
@@ -41,7 +41,7 @@ _MANY: Final = frozenset({"application/x-ndjson", "application/ndjson", "applica
 
 @dataclass(frozen=True, slots=True)
 class IngestHead:
-    """What matters of a request's head. The door has refused it where one of these is there twice (`domain.http_request`)."""
+    """The relevant parts of a request's head. The door has refused heads that contain one of them twice (`domain.http_request`)."""
 
     method: str
     path: str
@@ -54,7 +54,7 @@ class IngestHead:
 
 @dataclass(frozen=True, slots=True)
 class IngestRequest:
-    """A body to read. length: None where it is not said beforehand."""
+    """A body to read. length: None if it is not known in advance."""
 
     many: bool
     length: int | None
@@ -83,13 +83,13 @@ def head_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> I
 
 
 def bearer(authorization: str) -> str:
-    """The token of an Authorization header; empty where there is none."""
+    """The token of an Authorization header; empty if there is none."""
     scheme, _, token = authorization.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def place(head: IngestHead) -> IngestReply | None:
-    """Whether the request is for us at all."""
+    """The answer that refuses a request to another path or by another method; None: it is for /ingest."""
     if head.path != PATH:
         return problem_documents.NOT_FOUND
     return None if head.method == "POST" else problem_documents.WRONG_METHOD
@@ -114,7 +114,7 @@ def wanted(head: IngestHead, grant: ApiGrant) -> IngestRequest | IngestReply:
 
 
 def item_of(data: bytes, grant: ApiGrant, key: str | None) -> RecordItem | IngestReply:
-    """A body with one document, ready to be recorded; or why it is none."""
+    """The document of a body, ready to be recorded, or why it is refused."""
     try:
         return RecordItem(grant.account, read_document(data), grant.by, key=key)
     except DocumentRefused as refused:
@@ -125,7 +125,7 @@ def item_of(data: bytes, grant: ApiGrant, key: str | None) -> RecordItem | Inges
 
 @dataclass(frozen=True, slots=True)
 class LineChunk:
-    """Lines to record together. numbers: of all of them; refused: by number, what is not recorded. size: bytes."""
+    """Lines to record together. numbers: of all lines; refused: by number, the answers to lines that are not recorded. size: bytes."""
 
     numbers: Sequence[int]
     items: Sequence[RecordItem]
@@ -140,7 +140,7 @@ class LineChunk:
 
 
 def chunks_of(body: bytes, grant: ApiGrant, key: str | None) -> Iterator[LineChunk]:
-    """Many documents, one a line; empty lines are passed over. The key holds for each line as `key:line`, counted from 1."""
+    """Splits a body into chunks of documents, one a line; empty lines are skipped. Each line's key is `key:line`, counted from 1."""
     numbers: list[int] = []
     items: list[RecordItem] = []
     refused: dict[int, IngestReply] = {}
@@ -172,12 +172,12 @@ def _line(line: bytes, number: int, grant: ApiGrant, key: str | None) -> RecordI
 
 
 def has_too_many_lines(body: bytes) -> bool:
-    """Before anything of it is recorded."""
+    """Checks the number of lines before anything is recorded."""
     return body.count(b"\n") + (not body.endswith(b"\n")) > MOST_LINES
 
 
 def body_within(size: int) -> float:
-    """Seconds from the start of a body within which more must arrive, when so many bytes are there."""
+    """Seconds from the start of a body within which more must arrive, given the bytes so far."""
     return BODY_WITHIN + size / SLOWEST
 
 
@@ -194,7 +194,7 @@ class BodyRoom:
         self._lock = threading.Lock()
 
     def take(self, account: int, size: int) -> bool:
-        """Reserves room for so many bytes; False if there is none."""
+        """Reserves room for this many bytes; False if there is none."""
         with self._lock:
             its = self._of.get(account, 0) + size
             if self._bytes + size > self._most or its > self._share:

@@ -1,7 +1,7 @@
-"""Who sends: tokens from a memory that is never older than 2 seconds (docs/design/security.md, section 3).
+"""Authenticates senders from a cache of tokens that is never older than 2 seconds (docs/design/security.md, section 3).
 
-A token that is in use is looked up again behind the back of its requests, so that none of them waits; one that was not used for a
-while, or is new, is looked up first. A revoked token is refused at most KNOWN_FOR seconds later, also while the database is slow.
+A token in use is refreshed in the background, so no request waits for it; a new one, or one not used for a while, is looked up first. A
+revoked token is refused at most KNOWN_FOR seconds later, even while the database is slow.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ log = structlog.get_logger(__name__)
 
 KNOWN_FOR: Final = 1.8
 AGAIN_AFTER: Final = 0.8
-"""Seconds since a token was looked up: until then it counts; from then on it is looked up again."""
+"""Seconds after a look-up at which a token in use is looked up again."""
 MOST_KNOWN: Final = 1_000
 MOST_ASKED: Final = 100
-"""Look-ups that may wait; beyond, nobody new is let in: guesses must not keep those out who are known."""
+"""Limit on waiting look-ups; beyond it unknown tokens are refused, so that guesses cannot keep out known senders."""
 
 
 class TokenCache:
-    """What this process knows of tokens. Look-ups run on one thread, on a connection of its own."""
+    """The tokens that this process knows. Look-ups run on one thread, on its own connection."""
 
     def __init__(self, open_database: Callable[[], Database]) -> None:
         self._open = open_database
@@ -42,7 +42,7 @@ class TokenCache:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tokens")
 
     def known(self, token: str) -> ApiGrant | None:
-        """The grant as far as it is known well enough; None: ask `look_up`."""
+        """The grant if the cache has a fresh one; None: call `look_up`."""
         found = self._known.get(token)
         if found is None:
             return None
@@ -52,7 +52,8 @@ class TokenCache:
         return found[1] if age <= KNOWN_FOR else None
 
     def look_up(self, token: str) -> Future[ApiGrant | None] | None:
-        """Asks the database, together with others who ask for the same. None: too many ask. The future raises the driver's error."""
+        """Asks the database, sharing the query with concurrent requests for the same token. None: too many look-ups wait. The future raises
+        the driver's error."""
         if prefix_of(token) is None:
             nobody: Future[ApiGrant | None] = Future()
             nobody.set_result(None)
@@ -60,7 +61,7 @@ class TokenCache:
         return self._ask(token, known=token in self._known)
 
     def _ask(self, token: str, *, known: bool) -> Future[ApiGrant | None] | None:
-        """known: it was good a while ago; there are at most MOST_KNOWN of those, and no guesses keep them out."""
+        """known: it was valid a while ago. At most MOST_KNOWN of those exist, and guesses cannot keep them out."""
         with self._lock:
             asked = self._asked.get(token)
             if asked is None:

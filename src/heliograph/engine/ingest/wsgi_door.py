@@ -1,4 +1,4 @@
-"""The pages' port answers /ingest as well: the same rules and the same writer, one thread a request (O1: one address serves all)."""
+"""Serves /ingest on the pages' port too: the same rules and the same writer, one thread per request (O1: one address serves all)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class IngestApplication:
-    """Answers what is under /ingest, and hands everything else to the pages. The server has read the body and checked its length by then."""
+    """Answers requests under /ingest and passes everything else to the pages. The server has already read the body and checked its length."""
 
     def __init__(self, pages: WSGIApplication, reception: Reception) -> None:
         self._pages, self._writer, self._tokens, self._held = pages, reception.writer, reception.tokens, reception.held
@@ -51,7 +51,7 @@ class IngestApplication:
         return _Lines(first, answering)
 
     def admits(self, method: str, path: str, headers: Mapping[str, str]) -> IngestReply | Future[IngestReply | None] | None:
-        """Whether a body is to be read, by its head; None: it is. Where its sender has to be looked up first, that is known later."""
+        """Decides by its head whether a body is to be read; None: it is. If the sender must be looked up first, the result is a future."""
         head = _head({f"HTTP_{name}": value for name, value in headers.items()} | {"REQUEST_METHOD": method, **headers}, path)
         astray = request_rules.place(head)
         if astray is not None:
@@ -76,7 +76,7 @@ class IngestApplication:
         return _granted(asked)
 
     def _answers(self, body: bytes, size: int, head: IngestHead, grant: ApiGrant, wish: IngestRequest) -> Generator[IngestReply | bytes]:
-        """One reply, or the lines of many. Gives the body's room back when it ends."""
+        """One reply, or the lines of many. Gives the body's room back at the end."""
         try:
             if not wish.many:
                 item = request_rules.item_of(body, grant, head.key)
@@ -89,7 +89,7 @@ class IngestApplication:
             self._held.give_back(grant.account, size)
 
     def _many(self, body: bytes, head: IngestHead, grant: ApiGrant) -> Iterator[IngestReply | bytes]:
-        """Where the first chunk cannot be recorded at all, the whole request is refused."""
+        """If the first chunk cannot be recorded at all, the whole request is refused."""
         started = False
         for chunk in request_rules.chunks_of(body, grant, head.key):
             replies = self._replies(chunk.items, chunk.size)
@@ -115,7 +115,7 @@ class IngestApplication:
 
 
 class _Lines:
-    """The lines of an answer, the first of which are known. The server calls `close` also where the sender goes away."""
+    """The lines of an answer, the first of which are known. The server calls `close` even if the sender disconnects."""
 
     def __init__(self, first: bytes, rest: Generator[IngestReply | bytes]) -> None:
         self._first, self._rest = first, rest
@@ -158,6 +158,6 @@ def _head(environ: WSGIEnvironment, path: str) -> IngestHead:
 def _answer(start_response: StartResponse, reply: IngestReply) -> Iterable[bytes]:
     body = reply.body
     headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(body)))]
-    headers += [(name, value) for name, value in reply.headers.items() if name != "Connection"]  # the server's business
+    headers += [(name, value) for name, value in reply.headers.items() if name != "Connection"]  # set by the server
     start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
     return [body]

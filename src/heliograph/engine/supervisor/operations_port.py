@@ -1,7 +1,7 @@
-"""The operations port: whether the processes of this start live and serve (O2). An address of its own, kept off the public network.
+"""The operations port: whether the processes of this start are alive and serving (O2). It has its own address, kept off the public network.
 
-GET /health/live    200 while the supervisor answers: it starts by itself what dies
-GET /health/ready   200 once every process serves; 503 with Retry-After while one starts, rests after a death, or all drain
+GET /health/live 200 while the supervisor answers: it restarts dead processes by itself GET /health/ready 200 once every process serves; 503
+with Retry-After while one starts, rests after a death, or all drain
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ type States = Callable[[], Mapping[str, str]]
 
 
 class _OperationsHandler(BaseHTTPRequestHandler):
-    timeout: ClassVar = 5  # seconds that a request may take to arrive
+    timeout: ClassVar = 5  # seconds for a request to arrive
     error_content_type, error_message_format = "text/plain", "%(code)d %(message)s\n"
     server_version, sys_version = "Heliograph", ""
     server: _OperationsServer
@@ -49,7 +49,8 @@ class _OperationsHandler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def _host_problem(self) -> RequestRefusal | None:
-        """Probes name the address that they connect to, which nobody can have foreseen (a pod's); a page of another site names its own (DNS rebinding)."""
+        """Probes use the address they connect to as host, which cannot be known in advance (a pod's). A page of another site uses its own
+        name (DNS rebinding)."""
         host, port = self.connection.getsockname()[:2]
         values = [value.encode("latin-1", "replace") for value in self.headers.get_all("Host", [])]
         return host_problem(values, self.server.ours | LOCAL.at(host, port))
@@ -67,7 +68,7 @@ class _OperationsHandler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """A probe every few seconds is no news."""
+        """Logs nothing: a probe every few seconds is not worth a line."""
 
 
 class _OperationsServer(ThreadingHTTPServer):
@@ -80,12 +81,13 @@ class _OperationsServer(ThreadingHTTPServer):
         self.ours = hosts.at(address[0], int(self.server_address[1]))
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A prober that went away."""
+        """Ignores probes that disconnected."""
 
 
 @contextlib.contextmanager
 def operations_port(host: str, port: int, states: States, hosts: Hosts = LOCAL) -> Iterator[int]:
-    """Answers on a thread of its own while the block runs; the port, for whoever asked for 0. Raises OSError where the address cannot be had."""
+    """Serves on its own thread while the block runs. Yields the port, for callers that asked for port 0. Raises OSError if the address is
+    not available."""
     server = _OperationsServer((host, port), states, hosts)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="operations", daemon=True)
     thread.start()

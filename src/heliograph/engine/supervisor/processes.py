@@ -1,4 +1,4 @@
-"""The processes of engine and door: a worker with SQLite's log, and what takes registrations (docs/design/processes.md)."""
+"""The engine's and the door's processes: a worker with the care of SQLite's log, and the fast door (docs/design/processes.md)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class FolderInUse(HeliographError):
 
 @contextlib.contextmanager
 def folder_lock(folder: Path, name: str, *, patience: float = 0.0) -> Iterator[None]:
-    """Held for a process's life: of two that serve one SQLite folder, the second is refused. patience: seconds to wait for the first to end. Raises FolderInUse."""
+    """Locks the folder while this process lives: a second process that serves the same SQLite folder is refused. patience: seconds to wait
+    for the first to end. Raises FolderInUse."""
     file = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + patience
@@ -52,9 +53,10 @@ def _locked(file: int) -> bool:
 
 
 SWITCH_EVERY = 0.0002
-"""Seconds that a thread may keep Python to itself while another waits: with the usual 5 ms, libcurl's thread sends 1,600 requests a second beside a busy one, with this 7,400."""
+"""Longest time in seconds that a thread may run Python while another waits. With the default 5 ms, libcurl's thread sends 1,600 requests a
+second beside a busy one; with this, 7,400."""
 COLLECT_AFTER = (20_000, 20, 20)
-"""Objects until the garbage is looked for: a batch makes thousands that live for milliseconds, and hardly any in a circle."""
+"""Thresholds of the garbage collector: a batch creates thousands of objects that live for milliseconds, and hardly any in cycles."""
 FILES = 65_536
 
 
@@ -67,13 +69,13 @@ class DoorControl(Protocol):
 
 
 def run_engine(setup: Setup, listen: Callable[[Callable[[], object]], object], *, sqlite_file: Path | None = None) -> None:
-    """Until SIGTERM or SIGINT; for the main thread. listen: has what it is given called when others have recorded something.
-    sqlite_file: the embedded database, whose one owner this is."""
+    """Runs until SIGTERM or SIGINT; for the main thread. listen: subscribes a function to be called when other processes have recorded
+    something. sqlite_file: the embedded database, which only this process may serve."""
     tune()
     die_with_parent()
     with contextlib.ExitStack() as stack:
         if sqlite_file is not None:
-            # an engine whose supervisor was killed drains for up to STOP seconds: this one's supervisor may be its successor
+            # if the supervisor was killed, its engine drains for up to STOP seconds; this process may belong to the next supervisor
             stack.enter_context(folder_lock(sqlite_file.parent, "engine", patience=STOP + 2.0))
             stop = threading.Event()
             care = threading.Thread(target=wal.care, args=(sqlite_file, stop), name="wal", daemon=True)
@@ -93,7 +95,7 @@ def run_engine(setup: Setup, listen: Callable[[Callable[[], object]], object], *
 
 
 def run_door(make: Callable[[], DoorControl]) -> None:
-    """A process that only opens the door; until SIGTERM or SIGINT, for the main thread."""
+    """Runs a process that only opens the door, until SIGTERM or SIGINT; for the main thread."""
     tune()
     die_with_parent()
     stop = threading.Event()
@@ -102,17 +104,17 @@ def run_door(make: Callable[[], DoorControl]) -> None:
     door = make()
     door.open()
     say_ready()
-    while not stop.wait(1.0):  # a wait without an end would not let the signal's handler in
+    while not stop.wait(1.0):  # a wait without a timeout would keep the signal handler from running
         pass
     door.ask_to_close()
     door.close()
 
 
 def tune() -> None:
-    """What the process needs to have many connections, and threads that do not stand in each other's way."""
+    """Prepares the process for many connections, and for threads that do not block each other."""
     sys.setswitchinterval(SWITCH_EVERY)
     gc.collect()
-    gc.freeze()  # what was imported stays, and is not looked through again and again
+    gc.freeze()  # imported objects stay forever, so the collector need not scan them again and again
     gc.set_threshold(*COLLECT_AFTER)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)

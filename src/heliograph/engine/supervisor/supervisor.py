@@ -3,7 +3,8 @@ r"""A small parent that keeps its children running (docs/design/processes.md, se
     start --ready--> running --dies--> wait a little, longer each time --> start again
                         \--SIGTERM or SIGINT--> drain, at most STOP seconds --> exit
 
-It does no work of its own but to say how its children are, so that it does not die of any. A child learns of its parent's death by a pipe that closes, and ends.
+It does no work of its own except to report its children's state, so little can kill it. When it dies, a pipe closes; its children notice
+that and exit.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from heliograph.store.gate import Holder
 log = structlog.get_logger(__name__)
 
 STOP: Final = 10.0
-"""Seconds from the wish to stop until what is left is killed."""
+"""Seconds between the request to stop and killing what is left."""
 FATAL: Final = 78
-"""Exit status of a child that would fail again: what is wrong is the operator's to change (sysexits: EX_CONFIG)."""
+"""Exit status of a child that would fail again, because only the operator can fix the cause (sysexits: EX_CONFIG)."""
 SHORTEST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 HEALTHY_AFTER: Final = 60.0
@@ -43,7 +44,8 @@ READY: Final = "HELIOGRAPH_READY_PIPE"
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process to keep running. before: done by the parent before every start; it may raise, then it is tried again later. nice: lowers its priority."""
+    """A process to keep running. before: run by the parent before every start; if it raises, the start is tried again later. nice: lowers
+    its priority."""
 
     name: str
     argv: Sequence[str]
@@ -54,7 +56,7 @@ class Child:
 
 @dataclass(slots=True)
 class _Kept:
-    """A child with its process and its history."""
+    """A child, its process and its history."""
 
     child: Child
     process: subprocess.Popen[bytes] | None = None
@@ -66,7 +68,8 @@ class _Kept:
 
 
 class Supervisor:
-    """Runs children until a signal. holder: the process that holds SQLite's write gate, if any; a child that holds it too long is ended."""
+    """Runs children until a signal. holder: returns the process that holds SQLite's write gate, if any; a child that holds it too long is
+    killed."""
 
     def __init__(
         self,
@@ -87,7 +90,7 @@ class Supervisor:
         self._bell = Bell()
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT, or until a child ends with FATAL; the exit status. For the main thread."""
+        """Runs until SIGTERM or SIGINT, or until a child exits with FATAL. Returns the exit status. For the main thread."""
         kept = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             while not self._stopping:
@@ -110,16 +113,16 @@ class Supervisor:
         return self._status
 
     def stop(self) -> None:
-        """As SIGTERM does; from any thread."""
+        """Does the same as SIGTERM; from any thread."""
         self._stopping = True
         self._wake.set()
 
     def processes(self) -> dict[str, int | None]:
-        """Process ids by name, None for what is not running."""
+        """Process ids by name, None for processes that are not running."""
         return {k.child.name: k.process.pid if k.process is not None and k.process.poll() is None else None for k in self._kept}
 
     def states(self) -> dict[str, str]:
-        """What each process does: running, starting, resting (it died) or stopping. From any thread."""
+        """The state of each process: running, starting, resting (it died) or stopping. From any thread."""
         return {each.child.name: self._state(each) for each in self._kept}
 
     def _state(self, each: _Kept) -> str:
@@ -171,7 +174,7 @@ class Supervisor:
                 each.child.argv,
                 env=environment,
                 pass_fds=(self._parent_read, ready_write, *self._bell.descriptors),
-                start_new_session=True,  # Ctrl-C reaches the parent alone: it drains its children in order
+                start_new_session=True,  # Ctrl-C reaches only the parent: it drains its children in order
             )
         finally:
             os.close(ready_write)
@@ -229,9 +232,10 @@ class Supervisor:
 
 
 def _lower(pid: int, nice: int) -> None:
-    """Lowers a child's priority. Linux shares the CPU between sessions first, and only within one by priority, unless the session has one, too."""
+    """Lowers a child's priority. With autogrouping, Linux shares the CPU between sessions first, and priorities count only within one, so
+    the session's priority is lowered too."""
     os.setpriority(os.PRIO_PROCESS, pid, nice)
-    with contextlib.suppress(OSError):  # no Linux, no such sharing, or not allowed
+    with contextlib.suppress(OSError):  # not Linux, no autogrouping, or not permitted
         Path(f"/proc/{pid}/autogroup").write_text(f"{nice}\n", "ascii")
 
 
@@ -239,7 +243,7 @@ def _lower(pid: int, nice: int) -> None:
 
 
 def say_ready() -> None:
-    """Tells the supervisor that this process serves. Does nothing without one."""
+    """Tells the supervisor that this process is serving. Does nothing without one."""
     pipe = os.environ.pop(READY, "")
     if pipe:
         os.write(int(pipe), b"ready")
@@ -247,7 +251,7 @@ def say_ready() -> None:
 
 
 def die_with_parent() -> None:
-    """Ends this process by SIGTERM when its supervisor is gone, however that ended: nobody else would."""
+    """Ends this process by SIGTERM when its supervisor dies in any way: nothing else would end it."""
     pipe = os.environ.pop(PARENT, "")
     if pipe:
         threading.Thread(target=_await_end, args=(int(pipe),), name="parent", daemon=True).start()

@@ -1,7 +1,7 @@
 """How the processes of one start wake each other: a byte in a pipe says that something was recorded.
 
-The supervisor holds both ends, so that the pipe outlives each process. Whoever recorded something rings; the engine looks at once instead of
-within some milliseconds. A bell that is not heard costs these milliseconds and nothing else: the database alone says what there is to do.
+The supervisor holds both ends, so the pipe outlives each process. A process that recorded something rings, and the engine looks for work at
+once instead of within some milliseconds. A lost ring costs only these milliseconds: what there is to do is in the database alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RING: Final = "HELIOGRAPH_RING_PIPE"
 
 
 class Bell:
-    """The supervisor's side. As an environment for its children, and the descriptors that they inherit."""
+    """The supervisor's side of the pipe: the environment for its children, and the descriptors they inherit."""
 
     def __init__(self) -> None:
         self.hear, self.ring = os.pipe()
@@ -37,21 +37,22 @@ class Bell:
 
 
 def ringer() -> Callable[[], None]:
-    """Tells the engine that something was recorded; from any thread. Does nothing without a supervisor."""
+    """A function that tells the engine, from any thread, that something was recorded. It does nothing without a supervisor."""
     pipe = os.environ.get(RING, "")
     if not pipe:
         return lambda: None
     ring = int(pipe)
 
     def tell() -> None:
-        with contextlib.suppress(BlockingIOError, BrokenPipeError):  # full: it is being woken; broken: this process is about to end, too
+        # full: it is already being woken; broken: this process is about to end too
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(ring, b"\0")
 
     return tell
 
 
 def hear(wake: Callable[[], None]) -> None:
-    """Calls `wake` on a thread of its own whenever somebody has rung. Does nothing without a supervisor."""
+    """Calls `wake` on its own thread whenever a process has rung. Does nothing without a supervisor."""
     pipe = os.environ.get(HEAR, "")
     if pipe:
         threading.Thread(target=_listen, args=(int(pipe), wake), name="waking", daemon=True).start()

@@ -1,4 +1,4 @@
-"""What is kept of an attempt: its outcome, and request and response as the item page shows them (D3, D4, D8, C5).
+"""The record of an attempt: its outcome, and request and response as the item page shows them (D3, D4, D8, C5).
 
 Secrets are masked before anything is stored: the connection's wherever they occur, and its URL except the host.
 """
@@ -47,7 +47,8 @@ def reply_of(result: SendResult, ready: ReadyRequest) -> TargetReply | None:
 
 
 def outcome_of(result: SendResult, now: int, rule: Rule = (), reply: TargetReply | None = None) -> Outcome:
-    """Classifies a result. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule; reply: the answer as it sees it."""
+    """Classifies a result. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule; reply: the rule's
+    view of the answer."""
     match result:
         case Response() if reply is not None:
             return classify_reply(rule, reply, now)
@@ -64,18 +65,18 @@ def outcome_of(result: SendResult, now: int, rule: Rule = (), reply: TargetReply
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What a result tells the connection limiter at once, before it is settled. reached: the target answered; hold: seconds to pause."""
+    """What a result tells the connection limiter before it is settled. reached: the target answered; hold: seconds to pause."""
 
     reached: bool
     hold: float = 0.0
 
 
 GONE_FOR_NOW: Final = 5.0
-"""Seconds within which the pause after a 410 is committed and read."""
+"""Seconds within which the pause after a 410 is committed and read back."""
 
 
 def lesson_of(outcome: Outcome, now: int) -> Lesson:
-    """The lesson for breaker and pause. Everything except a failed connection or a gateway's error has reached the target."""
+    """The lesson for breaker and pause. Everything except a failed connection or a gateway's error counts as reached."""
     if not isinstance(outcome, Refused):
         return Lesson(reached=True)
     effect = effect_on_connection(outcome, now)
@@ -92,7 +93,7 @@ def lesson_of(outcome: Outcome, now: int) -> Lesson:
 def exchange_of(
     outcome: Outcome, ready: ReadyRequest | None, result: SendResult | None, *, at: int, took: int, connection: int, numbers: str
 ) -> StoredExchange:
-    """The attempt as it is stored. at: when it began; took: microseconds."""
+    """The attempt to store. at: when it began; took: microseconds."""
     masks = ready.masks.also(ready.request) if ready else NOTHING
     category, status, message = None, None, ""
     match outcome:
@@ -150,10 +151,10 @@ def _response(result: SendResult, masks: Masks, hidden: frozenset[str]) -> str:
 
 
 def _json(value: object) -> str:
-    """JSON that every database takes: control characters are escaped, and decoding with "replace" left no lone surrogates."""
+    """JSON that both databases accept: control characters are escaped, and decoding with "replace" left no lone surrogates."""
     try:
         return _encode(value).decode()
-    except UnicodeEncodeError:  # a header of a mapping's may hold one all the same: in ASCII it can be stored
+    except UnicodeEncodeError:  # a mapping's header may still contain one: as ASCII it can be stored
         return json.dumps(value, separators=(",", ":"))
 
 

@@ -1,9 +1,9 @@
 """The worker's settling thread: writes outcomes as attempts, states and figures, in batches (docs/design/queue.md, section 5).
 
-    finished lanes → configuration (for Config failures) → fence → lanes → actions → rules → rows → commit → free memory and journal cells
+finished lanes → configuration (for Config failures) → fence → lanes → actions → rules → rows → commit → free memory and journal cells
 
 While one batch commits, the next one gathers, so batches are small when idle and large under load. An outcome under a lost epoch is
-discarded; only the fact that its request may have left is kept.
+discarded, but the fact that its request may have been sent is stored.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ from heliograph.store.queue.slots import fence
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = {"sqlite": 128, "postgresql": 500}
-"""Lanes of a batch. On SQLite nothing is sent while one is settled."""
+"""Lanes per batch. On SQLite nothing is sent while a batch is settled."""
 MOST_MICROS = 2**31 - 1
-"""What an attempt's column holds: 35 minutes. A process that was stopped in between has taken longer."""
+"""The most that an attempt's column can store: 35 minutes. A process that was suspended during the attempt takes longer."""
 
 
 @dataclass(slots=True)
 class WorkerCounts:
-    """What this worker did since it started, for status."""
+    """Counts since this worker started, for status."""
 
     delivered: int = 0
     failed: int = 0
@@ -62,7 +62,7 @@ class WorkerCounts:
 
 @dataclass(slots=True)
 class Completer:
-    """Owns the writing connection. `view` reads on that connection, too."""
+    """Owns the writing connection; `view` reads on it too."""
 
     db: Database
     view: ConfigView
@@ -71,7 +71,7 @@ class Completer:
     journal: InflightJournal
     counts: WorkerCounts = field(default_factory=WorkerCounts)
     _failures: dict[int, int] = field(default_factory=dict)
-    """In a row, as the table has them; what is not here was not written yet."""
+    """Consecutive failures as stored; a connection that is absent was not written yet."""
 
     def take(self) -> list[FinishedLane]:
         """The finished lanes, at most a batch."""
@@ -86,7 +86,7 @@ class Completer:
         return len(self.memory.landed) >= MOST_AT_ONCE[self.db.vendor]
 
     def prepare(self, batch: Sequence[FinishedLane]) -> None:
-        """Prepares what is stored of each exchange before the transaction begins, so that the transaction stays short."""
+        """Prepares the exchanges to store before the transaction begins, to keep the transaction short."""
         for landed in batch:
             if landed.outcome is not None and landed.exchange is None:
                 landed.exchange = self._exchange(landed, landed.outcome)
@@ -101,7 +101,8 @@ class Completer:
         return ready
 
     def commit(self, batch: Sequence[FinishedLane]) -> bool:
-        """The first half of `settle`, in one transaction. If the caller has admitted the connection, it frees the batch after that ends: only then is it durable."""
+        """The first half of `settle`, in one transaction. A caller that has admitted the connection frees the batch after the admission
+        ends: only then is it durable."""
         with self.db.transaction():
             return self._settle(batch)
 
@@ -197,11 +198,11 @@ class Completer:
     # What a connection learns.
 
     def forget(self) -> None:
-        """Forgets failure counts, because slots were won or lost and another worker may have written the table."""
+        """Forgets failure counts: slots were won or lost, so another worker may have updated the table."""
         self._failures.clear()
 
     def _learn(self, effects: dict[int, list[tuple[int, Outcome]]], now: int) -> None:
-        """Stores Retry-After, 410 and failures in a row, so that the next owner of the connection knows them (C8)."""
+        """Stores Retry-After, 410 and consecutive failures, so that the connection's next owner knows them (C8)."""
         for connection, outcomes in sorted(effects.items()):
             failures, reached = 0, False
             for _, outcome in outcomes:

@@ -1,6 +1,6 @@
-"""A worker's view of configuration: version numbers are confirmed often, a version is compiled once (F2, D7).
+"""A worker's view of configuration: version numbers are confirmed often, and each version is compiled once (F2, D7).
 
-Each thread has its own: the reading thread uses the version confirmed last, the settling thread reads under the configuration's lock.
+Each thread has its own: the reading thread uses the last confirmed version, the settling thread reads under the configuration's lock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from heliograph.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class UsedVersions:
-    """The versions that an attempt used (F10). When a Config failure is settled, they are compared with today's (D7)."""
+    """The versions that an attempt used (F10). When a Config failure is settled, they are compared with the current ones (D7)."""
 
     account: int
     flow: int
@@ -54,7 +54,7 @@ class ConfigView:
         return changed
 
     def confirmed(self, account: int, version: int) -> None:
-        """Uses this version of the account from now on: it was just read."""
+        """Uses this version of the account from now on; the caller has just read it."""
         self._versions[account] = max(version, self._versions.get(account, 0))
 
     def all_accounts(self, db: Database) -> list[int]:
@@ -63,7 +63,7 @@ class ConfigView:
         return sorted(self._versions)
 
     def account(self, account: int) -> AccountConfig | None:
-        """The account's configuration as it was last confirmed."""
+        """The account's configuration as last confirmed."""
         version = self._versions.get(account)
         if version is None:
             return None
@@ -88,7 +88,7 @@ class ConfigView:
         return found[1].does if found else Does.UPDATES
 
     def connection_of(self, account: int, destination: int) -> int | None:
-        """The destination's connection today; None if it has none or was deleted."""
+        """The destination's current connection; None if it has none or was deleted."""
         found = self.destinations(account).get(destination)
         return found[1].connection if found else None
 
@@ -109,7 +109,7 @@ class ConfigView:
         return used_of(config, *found)
 
     def is_complete(self, config: AccountConfig, flow: Flow) -> bool:
-        """Whether the flow is complete (F2); computed once per version."""
+        """True if the flow is complete (F2); computed once per version."""
         kept, key = self.beside(config.id), (is_complete, flow.id)
         if key not in kept:
             kept[key] = is_complete(flow, config)

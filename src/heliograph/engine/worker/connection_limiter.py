@@ -1,7 +1,7 @@
-"""Concurrency, rate limit and breaker of one connection, with its lanes that wait to be sent (C7, C8, D9).
+"""Concurrency, rate limit and breaker of one connection, and its lanes that wait to be sent (C7, C8, D9).
 
-They live in the memory of one worker, because a connection has one owner. Only the worker's reading thread touches them.
-Times are monotonic seconds.
+They are kept in the memory of one worker, because a connection has one owner. Only the worker's reading thread touches them. Times are
+monotonic seconds.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from heliograph.domain.delivery.replay import replay_room
 from heliograph.store.queue.lanes import LaneWant
 
 LEAST_SHARE = 2
-"""Lanes in memory that each connection with work may have, however many connections there are."""
+"""Lanes that each connection with work may keep in memory, however many connections there are."""
 PARALLEL = 50
-"""Requests at once if the connection sets no limit."""
+"""Concurrent requests if the connection sets no limit."""
 
 DEEPEST = 600
-"""Lanes of one connection in memory, at most."""
+"""Most lanes of one connection in memory."""
 
 FAILURES_TO_TRIP = 5
-"""In a row. One answer closes the breaker again. With more failures allowed, a thousand dead targets would cost all others too much work."""
+"""In a row. One answer closes the breaker again. If more failures were allowed, a thousand dead targets would cost the others too much."""
 FIRST_TRIP = 0.25
 LONGEST_TRIP = 10.0
 CATCH_UP = 0.25
-"""Seconds of a rate limit that may be caught up, because the reading thread wakes in steps."""
+"""Seconds of a rate limit that may be caught up on, because the reading thread wakes in steps."""
 MARGIN = 0.75
-"""Seconds by which requests may arrive closer together than they left."""
+"""Seconds by which requests may arrive closer together than they were sent."""
 LOOK_AHEAD = 2.0
-"""Seconds of a rate limit to read ahead. Lanes that wait longer are read again."""
+"""Seconds of a rate limit to read ahead. Lanes that would wait longer are read again later."""
 RATE_WINDOW = 0.25
 LESSON_FOR = 2.0
 FLOOR_TRAIL = 1.0
 ANSWERS_FOR = 1.0
-"""Seconds: older answers say nothing about how fast a target is now."""
+"""Seconds for which answers count: older ones say nothing about how fast a target is now."""
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class ConnectionLimiter[T]:
     def limit(self, now: float, parallel: int | None, rate: int | None) -> None:
         """Sets the connection's limits. rate: requests in any minute, so CATCH_UP is subtracted from the spacing of the rest.
 
-        If the limit or the connection is new, the first request waits one spacing, because nobody knows what left before.
+        If the limit or the connection is new, the first request waits one spacing, because it is not known what was sent before.
         """
         self.parallel = parallel or PARALLEL
         spacing = (60.0 + CATCH_UP + MARGIN) / rate if rate else 0.0
@@ -80,7 +80,7 @@ class ConnectionLimiter[T]:
         self.spacing = spacing
 
     def recall(self, now: float, failures: int) -> None:
-        """Takes over the previous owner's failures in a row, so that a dead target is probed and not sent everything again."""
+        """Takes over the previous owner's consecutive failures, so that a dead target is probed instead of getting every request again."""
         self.known = True
         self._failures = max(self._failures, failures)
         if self.is_tripped:
@@ -93,17 +93,17 @@ class ConnectionLimiter[T]:
         self._reach = reach
 
     def told(self, now: float, *, paused: bool, held_until: float) -> None:
-        """Takes over what the table says. A pause learned here a moment ago wins: it may not have been committed yet."""
+        """Takes over the stored state. A pause learned here a moment ago wins, because it may not be committed yet."""
         self.paused = paused
         self.held_until = max(held_until, self._held_here) if now - self._learned < LESSON_FOR else held_until
 
     def hold(self, now: float, seconds: float) -> None:
-        """Sends nothing for so long: the target asked for it."""
+        """Sends nothing for `seconds`, as the target requested."""
         self._learned, self._held_here = now, max(self.held_until, now + seconds)
         self.held_until = self._held_here
 
     def is_open(self, now: float) -> bool:
-        """Whether its lanes are read at all. A paused connection costs nothing, however much waits."""
+        """True if its lanes may be read. A paused connection costs nothing, however much waits."""
         return not self.paused and now >= self.held_until and now >= self._tripped_until
 
     def may_start(self, now: float) -> bool:
@@ -119,7 +119,7 @@ class ConnectionLimiter[T]:
             self._next_start = max(self._next_start, now - CATCH_UP) + self.spacing
 
     def ended(self, now: float, *, reached: bool) -> None:
-        """A request ended. reached: the target answered, whatever it said."""
+        """Notes the end of a request. reached: the target answered, whatever it said."""
         self.in_flight -= 1
         self._silent_since = now
         if now - self._window > RATE_WINDOW:
@@ -134,7 +134,8 @@ class ConnectionLimiter[T]:
 
     @property
     def is_tripped(self) -> bool:
-        """The breaker is open after FAILURES_TO_TRIP failures in a row: one probe at a time, at growing intervals. Waiting uses up no try (C8)."""
+        """True if the breaker is open, after FAILURES_TO_TRIP failures in a row: then one probe at a time, at growing intervals. Waiting
+        uses no try (C8)."""
         return self._failures >= FAILURES_TO_TRIP
 
     def is_slow(self, now: float) -> bool:
@@ -142,7 +143,7 @@ class ConnectionLimiter[T]:
         return self._failures > 0 or (self.in_flight > 0 and now - self._silent_since > ANSWERS_FOR)
 
     def wakes_at(self, now: float) -> float:
-        """When time alone allows the next start; infinity if it is not time that it waits for."""
+        """The time of the next allowed start if only time prevents it, else infinity."""
         at = max(self.held_until, self._tripped_until, self._next_start if self.spacing else 0.0)
         return at if at > now else math.inf
 
@@ -150,7 +151,7 @@ class ConnectionLimiter[T]:
 
     @property
     def depth(self) -> int:
-        """Lanes to have in memory: enough for half a second at the present rate, few if the target is slow."""
+        """Lanes to keep in memory: enough for half a second at the current rate, few if the target is slow."""
         if self.is_tripped:
             return 1
         depth = min(DEEPEST, max(2 * self.parallel, 2 * max(self._ended, self._ended_before)))
@@ -175,11 +176,12 @@ class ConnectionLimiter[T]:
         ]
 
     def _answered(self, now: float) -> int:
-        """Lanes for half a second at the present rate; 0 if nothing came back for a second."""
+        """Lanes for half a second at the current rate; 0 if nothing came back for a second."""
         return 0 if now - self._window > ANSWERS_FOR else 2 * max(self._ended, self._ended_before)
 
     def saw(self, rank: Rank, pos: int, now: float) -> None:
-        """Notes a position that was read. The floor follows a second behind, because transactions commit in another order than they draw positions."""
+        """Notes a position that was read. The floor follows a second behind, because transactions do not commit in the order in which they
+        draw positions."""
         trail = self._trail.setdefault(rank, deque())
         if trail and trail[-1][0] == now:
             trail[-1] = (now, max(pos, trail[-1][1]))
@@ -189,6 +191,6 @@ class ConnectionLimiter[T]:
             self._floors[rank] = trail.popleft()[1]
 
     def forget_floors(self) -> None:
-        """Reads from the start of the queue again: a late commit or a lane given back unsent may lie below the floors."""
+        """Reads from the start of the queue again: a late commit or an unsent lane that was given back may be below the floors."""
         self._floors.clear()
         self._trail.clear()

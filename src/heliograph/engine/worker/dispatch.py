@@ -1,4 +1,4 @@
-"""Chooses the action to send of each lane that was read, and reads its change (docs/design/queue.md, section 4)."""
+"""Chooses the action to send for each lane that was read, and reads its change (docs/design/queue.md, section 4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def with_actions(
 ) -> tuple[list[TakenLane], ReadContent]:
     """Takes lanes into memory with the action that each sends next, and reads the changes of these actions.
 
-    mine: lanes with the epochs of their slots. clock: the database's, now. between: called between two reads.
+    mine: lanes with the epochs of their slots. clock: the database's current time. between: called between two reads.
     """
     actions = table.open_actions(db, [stored.lane.id for stored, _ in mine])
     between()

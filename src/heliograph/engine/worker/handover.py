@@ -1,8 +1,8 @@
-"""Lets one thread do the work of another that waits for it.
+"""Lets one thread do the work of another thread that is waiting for it.
 
-Python runs one thread at a time. Two busy threads switch many times a millisecond, and each switch moves their data to another core: together they
-cost a third to two thirds more than one after the other. So the thread that has to wait (for the write gate, for documents) only waits, and hands
-its work to the thread that is busy anyway.
+Python runs one thread at a time. Two busy threads switch many times a millisecond, and each switch moves their data to another core, so
+together they take a third to two thirds longer than one after the other. So the thread that must wait (for the write gate, for documents)
+only waits, and passes its work to the thread that is busy anyway.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable
 from typing import Final
 
 LOOK_EVERY: Final = 0.2
-"""Seconds between looks whether the other thread is still there."""
+"""Seconds between checks that the other thread is still alive."""
 
 
 class _Call[T]:
-    """Work and its result. Whoever takes it first does it, once."""
+    """A unit of work and its result. Whichever thread takes it first runs it, once."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
@@ -46,14 +46,15 @@ class _Call[T]:
 
 
 class Handover:
-    """To one thread. tell: makes it call `turn` soon, from any thread; it may raise RuntimeError where that thread is gone. alive: whether it still does."""
+    """Passes work to one thread. tell: makes that thread call `turn` soon, from any thread; raises RuntimeError if it is gone. alive:
+    whether it still runs."""
 
     def __init__(self, tell: Callable[[], object], alive: Callable[[], bool]) -> None:
         self._tell, self._alive = tell, alive
         self._calls: deque[_Call[object]] = deque()
 
     def do[T](self, work: Callable[[], T]) -> T:
-        """Has the other thread do the work and waits for the result; does it here if the other one is gone. Raises what the work raises."""
+        """Has the other thread do the work and waits for the result; does it here if that thread is gone. Raises what the work raises."""
         call = _Call(work)
         self._calls.append(call)  # type: ignore[arg-type]
         try:
@@ -66,6 +67,6 @@ class Handover:
         return call.result()
 
     def turn(self) -> None:
-        """On the other thread: does what was handed over."""
+        """On the other thread: runs the work that was passed to it."""
         while self._calls:
             self._calls.popleft().run()

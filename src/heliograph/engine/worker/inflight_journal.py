@@ -1,8 +1,7 @@
-"""The file of lanes in flight: it tells what a worker was sending when it died (docs/design/queue.md, section 10; D1, D2).
+"""The in-flight journal: a file that says what a worker was sending when it died (docs/design/queue.md, section 10; D1, D2).
 
-One small memory-mapped file per worker: it survives the process, not the machine. A cell is written before its request starts and
-cleared only after its outcome was committed. The worker locks the file as long as it lives, so a file that nobody locks was left by a
-crash.
+One small memory-mapped file per worker; it survives the process, not the machine. A cell is written before its request starts and cleared
+only after its outcome is committed. The worker locks the file while it lives, so an unlocked file was left by a crash.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ _NAME: Final = "flight-"
 
 
 class InflightJournal:
-    """The running worker's side. name: the worker's id; it is part of the file's name, for the supervisor."""
+    """The running worker's journal. name: the worker's id; the file name contains it, for the supervisor."""
 
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / f"{_NAME}{name}"
-        # Under another name until it is locked: between the two, another process that looks for what was left behind would take it away.
+        # Under another name until it is locked: otherwise a process that looks for left-behind files could take it in between.
         unlocked = folder / f"new-{name}"
         self._file = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,27 +40,27 @@ class InflightJournal:
         return len(self._free)
 
     def note(self, lane: int, version: int) -> int:
-        """Writes a lane down before its request starts. Returns the cell to clear later."""
+        """Notes a lane before its request starts. Returns the cell to clear later."""
         cell = self._free.pop()
         _CELL.pack_into(self._map, cell * _CELL.size, lane, version)
         return cell
 
     def clear(self, cell: int) -> None:
-        """Clears a cell. Call it after the outcome was committed, not before."""
+        """Clears a cell. Call it only after the outcome is committed."""
         _CELL.pack_into(self._map, cell * _CELL.size, 0, 0)
         self._free.append(cell)
 
     def close(self) -> None:
-        """Deletes the file: the worker has ended cleanly."""
+        """Deletes the file after a clean end."""
         self.path.unlink(missing_ok=True)
         self._map.close()
         os.close(self._file)
 
 
 def left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
-    """The files of crashed workers, with what was in flight: (lane, version). Read them before a new worker starts.
+    """The files of crashed workers and what was in flight: (lane, version). Read them before a new worker starts.
 
-    Each stays locked until the next one is asked for, so only one process stores its content and deletes it.
+    Each file stays locked until the next is requested, so only one process stores its content and deletes it.
     """
     for path in sorted(folder.glob(f"{_NAME}*")):
         try:
@@ -70,16 +69,16 @@ def left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(file).st_nlink:  # else another process has told of it meanwhile
+            if os.fstat(file).st_nlink:  # else another process has reported it meanwhile
                 yield path, _read(os.pread(file, CELLS * _CELL.size, 0))
         except BlockingIOError:
-            continue  # its worker lives, or another process is at it
+            continue  # its worker is alive, or another process is handling it
         finally:
             os.close(file)
 
 
 def noted(folder: Path) -> int:
-    """How many lanes are in flight by all files, those of live workers included: for `verify`, which kills workers."""
+    """Counts the lanes in flight in all journals, including those of live workers: for `verify`, which kills workers."""
     return sum(len(_read(path.read_bytes())) for path in folder.glob(f"{_NAME}*"))
 
 
@@ -89,5 +88,5 @@ def _read(content: bytes) -> list[tuple[int, int]]:
 
 
 def worker_of(path: Path) -> str:
-    """The id of the worker that wrote the file."""
+    """The id of the worker that wrote the journal."""
     return path.name.removeprefix(_NAME)

@@ -1,7 +1,7 @@
-"""Moves lanes to the new connection of their destination. Only the lanes' present owner moves them (docs/design/queue.md, section 8).
+"""Moves lanes to the new connection of their destination. Only the lanes' current owner moves them (docs/design/queue.md, section 8).
 
 If the page that saved the destination moved them, a lane in flight would have two owners. A lane in flight settles first; idle lanes and
-those of paused connections move, too.
+those of paused connections move too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from heliograph.store.queue.slots import fence
 
 CHUNK = 500
 LOOK_AGAIN = (5.0, 15.0)
-"""Seconds after a move: a change recorded just before it may have woken a lane under the old connection."""
+"""Seconds after a move at which to check again: a change recorded just before it may have woken a lane under the old connection."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class LaneMover:
     _later: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     def turn(self) -> None:
-        """Moves lanes of every changed destination, a chunk each."""
+        """Moves lanes of every changed destination, one chunk each."""
         now = time.monotonic()
         wanted: dict[tuple[int, int], None] = {}
         while self.memory.to_move:
@@ -79,6 +79,6 @@ class LaneMover:
                 return
             epochs = fence(self.db, {stored.slot for stored in held})
             mine = {s.lane.id: s.slot for s in held if may_settle(self.ownership.settles(s.slot), epochs.get(s.slot))}
-            # a lane that changed its slot since it was read is not ours, whoever owns the old slot now
+            # a lane whose slot has changed since it was read is not ours, whoever owns the old slot now
             lanes = {n: stored for n, stored in lock_lanes(self.db, mine).items() if stored.slot == mine[n]}
             move(self.db, [n for n, stored in lanes.items() if stored.connection != connection], connection, slot_of(connection))

@@ -41,23 +41,24 @@ log = structlog.get_logger(__name__)
 
 CONFIRM_EVERY = 0.25
 CONFIRMED_FOR = 2.0
-"""Seconds after which an unconfirmed configuration starts nothing more (F2)."""
+"""Seconds after which nothing more is started on an unconfirmed configuration (F2)."""
 STALE_READ = 2.0
 """Seconds after which a lane that waited for its connection is read again."""
 FLOORS_FOR = 5.0
 IDLE = {"sqlite": 0.005, "postgresql": 0.05}
-"""Seconds between looks for changes that nobody announced. A look is one cheap PRAGMA, or one read."""
+"""Seconds between checks for changes that were not announced. A check is one cheap PRAGMA, or one read."""
 READ_EVERY = 0.25
 LONGEST_REST = 0.008
-"""Longest pause in seconds between two reads while there is work; usually twice the time of the last read, so that reads find more at once."""
+"""Longest pause in seconds between two reads while there is work; usually twice the duration of the last read, so that reads find more at
+once."""
 LOOK_EVERY = 0.001
 SCAN_EVERY = 0.02
-"""Seconds after which all connections with waiting lanes are looked at, not only those where something happened."""
+"""Seconds after which all connections with waiting lanes are checked, not only those where something happened."""
 MOST_IN_MEMORY = 3000
 STRETCH = 16
 ALONE_FROM = 2
-"""Marks (crashes while in flight) from which a lane is sent alone, so that the next crash shows which lane causes it. One mark is not enough:
-a worker may have been killed for other reasons."""
+"""Marks (crashes while in flight) from which a lane is sent alone, so that the next crash shows which lane causes it. One mark is not
+enough, because a worker may be killed for other reasons."""
 POISON = Refused(Category.SYSTEM, Cause.POISON, "It was in flight at three crashes of its worker.", left=False)
 
 
@@ -141,7 +142,7 @@ class LaneReader:
     # Configuration.
 
     def _confirm(self, now: float) -> None:
-        if self.taken_over:  # its earlier owner may have left lanes unmoved, and positions below our floors
+        if self.taken_over:  # the previous owner may have left lanes unmoved, and positions below our floors
             self.taken_over = False
             self._places.clear()
             for limiter in self.limiters.values():
@@ -156,7 +157,7 @@ class LaneReader:
         self._confirmed = now
 
     def _tell(self, limiter: ConnectionLimiter[_QueuedLane], state: StoredConnectionState, now: float, clock: int) -> None:
-        """Tells a limiter what the tables say of its connection. clock: the database's, now."""
+        """Passes the stored state of a connection to its limiter. clock: the database's current time."""
         config = self.builder.view.account(limiter.account)
         rests = config is None or not config.signal_enabled
         held_until = now + (state.held_until - clock) / 1_000_000 if state.held_until > clock else 0.0
@@ -171,14 +172,14 @@ class LaneReader:
         self._scan_at = now
 
     def _find_moved(self, account: int) -> None:
-        """Reports destinations with another connection to the settling thread, which moves their lanes."""
+        """Reports destinations whose connection changed to the settling thread, which moves their lanes."""
         for destination, (_, is_now) in self.builder.view.destinations(account).items():
             if self._places.get(destination) != is_now.connection:
                 self._places[destination] = is_now.connection
                 self.memory.to_move.append((account, destination))
 
     def busy_slots(self) -> set[int]:
-        """Slots that have a lane in memory; from any thread."""
+        """Slots with a lane in memory; from any thread."""
         return {slot_of(connection) for connection, limiter in list(self.limiters.items()) if limiter.held}
 
     def limiter_of(self, stored: StoredLane) -> ConnectionLimiter[_QueuedLane]:
@@ -188,7 +189,7 @@ class LaneReader:
         limiter = self.limiters.get(connection)
         if limiter is None:
             limiter = self.limiters[connection] = ConnectionLimiter(connection, account)
-            self._confirmed = -math.inf  # paused, held, limited? not known yet
+            self._confirmed = -math.inf  # whether it is paused, throttled or limited is not known yet
         return limiter
 
     # Reading ahead.
@@ -208,7 +209,7 @@ class LaneReader:
         return before != self._data_version
 
     def _read_ahead(self, now: float) -> int:
-        self._read, self.news = now, False  # before the read: what is recorded from now on is news again
+        self._read, self.news = now, False  # before the read: what is recorded from now on needs another read
         if now - self._floors > FLOORS_FOR:
             self._floors = now
             for limiter in self.limiters.values():
@@ -234,10 +235,10 @@ class LaneReader:
         share = max(LEAST_SHARE, MOST_IN_MEMORY // 2 // max(1, answering))
         self._turn += 1
         start = self._turn % len(connections) if connections else 0
-        for connection in connections[start:] + connections[:start]:  # everyone is first now and then
+        for connection in connections[start:] + connections[:start]:  # so that each comes first from time to time
             limiter = self.limiters.get(connection)
             if limiter is None:
-                wants += [LaneWant(connection, rank, 1) for rank in (*Rank, None)]  # whose is it? a look is enough for now
+                wants += [LaneWant(connection, rank, 1) for rank in (*Rank, None)]  # its owner is not known yet; one lane is enough for now
             elif limiter.is_open(now):
                 wants += limiter.wants(now, share)
         return wants
@@ -263,7 +264,7 @@ class LaneReader:
             return 0
         try:
             taken, content = with_actions(self.db, self.builder, mine, clock, self.between if len(mine) > STRETCH else lambda: None)
-            self.db.force()  # no request leaves for what a power cut could undo
+            self.db.force()  # no request may be sent for data that a power cut could undo
         except BaseException:
             for stored, _ in mine:  # they are read again
                 self.memory.leave(stored.lane.id)
@@ -339,7 +340,7 @@ class LaneReader:
         if not isinstance(built, ReadyRequest):
             self._unsent(taken, built, limiter, now)
             return True
-        # The clock starts before the lease is checked, so a process that was suspended in between sends nothing.
+        # Take the time before checking the lease, so that a process that was suspended in between sends nothing.
         began = time.monotonic()
         if not may_start(self.ownership.time_left(slot), built.route.total_timeout):  # it could outlive the lease
             self._give_back(taken, limiter)
@@ -372,7 +373,8 @@ class LaneReader:
     ) -> None:
         """Settles an action for which no request could be built."""
         assert taken.action is not None
-        if isinstance(built, Refused) and built.category is Category.CONNECTION:  # its authority cannot be reached: as for a target
+        # its authority cannot be reached: treated like an unreachable target
+        if isinstance(built, Refused) and built.category is Category.CONNECTION:
             limiter.started(now)
             limiter.ended(now, reached=False)
             if built.retry_after:

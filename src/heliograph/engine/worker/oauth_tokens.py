@@ -1,12 +1,12 @@
 """The access tokens of a worker's OAuth2 connections (C4, D9).
 
-    reading thread     token_of(), enrol()   a token, why there is none, or not yet
+    reading thread     token_of(), enrol()   a token, or why there is none (yet)
     settling thread    turn()                reads, claims, requests and stores tokens, in short transactions
     sender's thread    heed()                what the target's answer means for the token
 
-Nothing blocks: a lane that waits for a token keeps its place, and other connections go on. A token is used until shortly before it expires, and
-the next one is requested some time before that. After a 401 the action is sent once more with another token, which uses up no try. A second 401
-counts as the answer.
+Nothing blocks: a lane that waits for a token keeps its place, and other connections continue. A token is used until shortly before it
+expires, and the next one is requested some time before that. After a 401 the action is sent once more with another token, which uses no
+try. A second 401 counts as the answer.
 """
 
 from __future__ import annotations
@@ -48,29 +48,30 @@ from heliograph.store.secrets import SecretError, Vault
 log = structlog.get_logger(__name__)
 
 REFUSED_FOR: Final = 30.0
-"""Seconds for which an authority that refused is not asked again; actions due meanwhile fail with its answer. A saved connection is asked at once."""
+"""Seconds for which an authority that refused is not asked again; actions due meanwhile fail with its answer. After the connection is saved
+it is asked at once."""
 UNREACHED_FOR: Final = 1.0
-"""Seconds for one that could not be reached; the connection's breaker does the rest."""
+"""Seconds to wait after an authority could not be reached; the connection's breaker does the rest."""
 LOOK_AGAIN: Final = 0.1
 CONFIRM_EVERY: Final = 2.0
-"""Seconds after which the stored token is read again while it is in use: somebody may have connected again."""
+"""Seconds after which the stored token is read again while it is in use: someone may have connected again."""
 ONE_CHANCE_IN: Final = 60.0
-"""Seconds for which a token fetched after a 401, and answered only with 401, is not replaced again."""
+"""Seconds for which a token that was fetched after a 401, and got only 401s, is not replaced again."""
 ONE_REVOKED_IN: Final = 5.0
 """The same for a token that the target had accepted: it may have been revoked, but not every second."""
 MOST_REVOKED: Final = 5
-"""So many of those in a row are replaced at once."""
+"""How many revoked tokens in a row are replaced at once."""
 MOST_REMEMBERED: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPending:
-    """The access token is being fetched: this action waits, others go on (D9)."""
+    """The access token is being fetched: this action waits, others continue (D9)."""
 
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """What is needed to request a connection's tokens. route: a new object whenever the connection changes."""
+    """What it takes to request a connection's tokens. route: a new object whenever the connection changes."""
 
     account: int
     connection: int
@@ -81,25 +82,25 @@ class OAuthClient:
 
 @dataclass(eq=False, slots=True)
 class _TokenState:
-    """The token of one connection, and what is known about it. Each field is assigned as a whole, by one thread at a time."""
+    """The token of a connection and what is known about it. Each field is assigned as a whole, by one thread at a time."""
 
     client: OAuthClient
     asks: Route
-    """How the authority is asked."""
+    """The route to the authority."""
     usable: Usable | None = None
     denied: Refused | None = None
     rests_until: float = 0.0
     ordered: bool = False
-    """It is in a queue of the settling thread, or an authority is being asked."""
+    """True while it is in a queue of the settling thread, or an authority is being asked."""
     looked_at: float = 0.0
     refused: int = 0
-    """The newest generation that the target has answered 401 to."""
+    """The newest generation that the target has answered with 401."""
     proven: int = 0
-    """The newest one that the target has taken."""
+    """The newest generation that the target has accepted."""
     renewed_at: float = float("-inf")
-    """When a 401 last made us ask."""
+    """When a 401 last led to a request for a token."""
     revoked: float = 0.0
-    """How many tokens that were good before have been replaced; one less with every ONE_REVOKED_IN seconds."""
+    """How many working tokens have been replaced; decreases by one every ONE_REVOKED_IN seconds."""
 
 
 @dataclass(slots=True)
@@ -111,7 +112,7 @@ class _TokenAnswer:
 
 
 class WorkerSignals(Protocol):
-    """What OAuthTokens needs of SharedLanes: signals to the other threads, and the database's clock."""
+    """What OAuthTokens needs from SharedLanes: signals to the other threads, and the database's clock."""
 
     wake_reader: Callable[[], object]
     wake_completer: threading.Event
@@ -128,13 +129,13 @@ class OAuthTokens:
         self._orders: deque[_TokenState] = deque()
         self._later: deque[tuple[float, _TokenState]] = deque()
         self._again: OrderedDict[int, int] = OrderedDict()
-        """Action -> the generation that it was refused with."""
+        """Action -> the generation with which it was refused."""
         self.came: deque[_TokenAnswer] = deque()
 
     # The reading thread.
 
     def token_of(self, connection: int, route: Route) -> Usable | TokenPending | Refused | None:
-        """The token to send; None if this version of the connection is new: call `enrol` then."""
+        """The token to send; None if this version of the connection is new: then call `enrol`."""
         state = self._states.get(connection)
         if state is None or state.client.route is not route:
             return None
@@ -143,20 +144,20 @@ class OAuthTokens:
         if usable is not None and usable.generation > state.refused and (usable.until is None or at < usable.until):
             due = usable.early is not None and at >= usable.early and now >= state.rests_until
             if due or now - state.looked_at > CONFIRM_EVERY:
-                self._order(state)
+                self._enqueue(state)
             return usable
         if state.denied is not None and now < state.rests_until:
             return state.denied
-        self._order(state)
+        self._enqueue(state)
         return TokenPending()
 
     def enrol(self, client: OAuthClient) -> TokenPending:
         """Requests the token of a new version of a connection."""
         state = self._states[client.connection] = _TokenState(client, token_route(client.route, client.facts))
-        self._order(state)
+        self._enqueue(state)
         return TokenPending()
 
-    def _order(self, state: _TokenState) -> None:
+    def _enqueue(self, state: _TokenState) -> None:
         if not state.ordered:
             state.ordered = True
             self._orders.append(state)
@@ -169,7 +170,8 @@ class OAuthTokens:
     ) -> SendResult:
         """Applies a target's answer to the token that was sent. Returns the same result, or CutOff if the action is to be sent once more.
 
-        rule: the connection's response rule; it knows of targets that refuse a token with another status than 401. reply: the answer as it sees it.
+        rule: the connection's response rule; some targets refuse a token with a status other than 401. reply: the rule's view of the
+        answer.
         """
         if not generation or not isinstance(result, Response):
             return result
@@ -193,9 +195,10 @@ class OAuthTokens:
         return CutOff(left=True)
 
     def _may_renew(self, state: _TokenState, generation: int) -> bool:
-        """Whether another token may be requested. A target that refuses every token, or accepts one only sometimes, must not make us flood its authority."""
+        """True if another token may be requested. A target that refuses every token, or accepts only some, must not make us flood its
+        authority."""
         if generation <= state.refused:
-            return True  # it was replaced since
+            return True  # it has been replaced since
         rested = time.monotonic() - state.renewed_at
         if generation > state.proven:
             return rested > ONE_CHANCE_IN
@@ -204,7 +207,7 @@ class OAuthTokens:
     # The settling thread.
 
     def turn(self, db: Database) -> None:
-        """Stores new tokens, then handles connections that want one. After a database error it is tried again, and nothing is lost."""
+        """Stores new tokens, then handles connections that need one. After a database error it retries, and nothing is lost."""
         while self.came:
             self._take(db, self.came[0])
             self.came.popleft()

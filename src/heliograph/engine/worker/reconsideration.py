@@ -1,6 +1,6 @@
-"""Reconsiders stuck runs: untagged ones, and those whose decision raised (F7, D7).
+"""Reconsiders stuck runs: untagged ones, and those whose decision raised an exception (F7, D7).
 
-The owner of slot hash(account) does it, in one transaction under the slot's epoch: it locks configuration, runs and lanes, and takes only
+The owner of slot hash(account) does it in one transaction under the slot's epoch. It locks configuration, runs and lanes, and handles only
 runs that are still open once their rows are locked.
 """
 
@@ -54,7 +54,7 @@ _COLUMNS = "j.id, j.queue, j.category, j.cause, j.due_at, j.tries, j.account_id,
 
 
 def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
-    """Accounts with due runs whose slots this worker owns. A loose index scan: its cost does not grow with what waits."""
+    """Accounts with due runs whose slots this worker owns. A loose index scan: its cost does not grow with the number of waiting runs."""
     rows = db.all(
         "WITH RECURSIVE a(id) AS (SELECT min(account_id) FROM judgement WHERE queue < 3 UNION ALL"
         " SELECT (SELECT min(j.account_id) FROM judgement j WHERE j.queue < 3 AND j.account_id > a.id) FROM a WHERE a.id IS NOT NULL)"
@@ -66,7 +66,7 @@ def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
 
 
 def reconsider_account(db: Database, source: ConfigSource, account: int, epoch: int) -> int:
-    """Reconsiders up to AT_ONCE due runs of an account in a transaction of its own. Returns how many."""
+    """Reconsiders up to AT_ONCE due runs of an account in its own transaction. Returns how many."""
     with db.transaction():
         return _reconsider(db, source, account, epoch)
 
@@ -84,7 +84,7 @@ def _reconsider(db: Database, source: ConfigSource, account: int, epoch: int) ->
     if not may_settle(epoch, fence(db, [slot_of(account)]).get(slot_of(account))):
         return 0
     now = db.now()
-    # Rows that a page is submitting now are left to the next turn: the page locks them in another order.
+    # Rows that a page is submitting now are left for the next turn: the page locks them in another order.
     update = " FOR UPDATE OF j SKIP LOCKED" if db.vendor == "postgresql" else ""
     rows = db.all(
         f"SELECT {_COLUMNS} FROM judgement j JOIN run r ON r.id = j.run_id WHERE j.account_id = :account AND j.queue < 3 AND j.due_at <= :now"

@@ -1,7 +1,7 @@
 """After an unclean end: what a dead worker had in flight counts as begun and is marked (docs/design/queue.md, section 10; D1, D2, D4).
 
-The supervisor does this before it starts a worker again: the file is read before a new process could write into one, and lanes,
-slots and the worker's row change in one transaction.
+The supervisor does this before it restarts a worker: it reads the journal before a new process could write one, and updates lanes, slots
+and the worker's row in one transaction.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ log = structlog.get_logger(__name__)
 
 
 def recover(db: Database, folder: Path) -> int:
-    """Tells the database of every worker that left its file behind; how many lanes were in flight. Safe to repeat: a file goes after its commit,
-    and safe beside another: it is locked until then.
+    """Stores what every crashed worker's journal says. Returns how many lanes were in flight. Safe to repeat, because a file is deleted
+    after its commit; safe to run concurrently, because the file is locked until then.
 
-    (A file whose removal is lost with the machine is told twice: begun stays the same, a lane gets a mark more, which its next outcome clears.)
+    (If the deletion of a file is lost with the machine, it is stored twice: begun stays the same, and a lane gets one mark more, which its
+    next outcome clears.)
     """
     lanes = 0
     for path, in_flight in left_behind(folder):

@@ -1,7 +1,7 @@
-"""Builds the request of an action from today's configuration and the change's own facts (D7, F2, M1-M9).
+"""Builds the request of an action from current configuration and the facts of its change (D7, F2, M1-M9).
 
-It runs on the worker's reading thread. Configuration is compiled once per version, and so are connections with their secrets. Bad data
-raises nothing: what cannot be sent is an outcome.
+It runs on the worker's reading thread. Configuration, and connections with their secrets, are compiled once per version. Bad data never
+raises: an action that cannot be sent has an outcome.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 @dataclass(frozen=True, slots=True)
 class ReadyRequest:
-    """A request to send. masks: of the connection and the access token; those of the request itself are added when it is stored.
-    generation: of its access token, 0: none. rule: the connection's response rule."""
+    """A request to send. masks: those of the connection and the access token; the request's own are added when it is stored. generation:
+    the access token's, 0: none. rule: the connection's response rule."""
 
     request: Request = field(repr=False)
     route: Route
@@ -66,7 +66,7 @@ class ReadyRequest:
 
 @dataclass(frozen=True, slots=True)
 class DestinationGone:
-    """The flow or destination was deleted: the lane's open actions end (P12)."""
+    """The flow or destination was deleted, so the lane's open actions end (P12)."""
 
     cause: Cause
 
@@ -85,7 +85,8 @@ class ReadContent:
 
 @dataclass(frozen=True, slots=True)
 class _OpenConnection:
-    """A connection with its secrets. version: the account's, at which it was read; made_of: the connection's own, and what its account may reach."""
+    """A connection with its secrets. version: the account's version at which it was read; made_of: the connection's version and the
+    networks its account may reach."""
 
     version: int
     made_of: tuple[int, tuple[str, ...]]
@@ -95,10 +96,10 @@ class _OpenConnection:
     masks: Masks = field(repr=False)
     client_secret: str = field(repr=False)
     bearing: dict[tuple[str, frozenset[str]], Masks] = field(default_factory=dict, repr=False)
-    """The masks with the current access token and the sealed texts of each header mapping."""
+    """The masks for the current access token and the sealed texts of each header mapping."""
 
     def masks_with(self, token: str, texts: frozenset[str]) -> Masks:
-        """Made once for each token ("" for none) and header mapping. texts: values of its headers."""
+        """The masks, computed once for each token ("" for none) and header mapping. texts: values of its headers."""
         found = self.bearing.get((token, texts))
         if found is None:
             if len(self.bearing) >= _MOST_BEARING:
@@ -110,7 +111,7 @@ class _OpenConnection:
 
 @dataclass(frozen=True, slots=True)
 class _Sealed:
-    """A header mapping with its sealed texts. version: the account's, at which it was read."""
+    """A header mapping with its sealed texts. version: the account's version at which it was read."""
 
     version: int
     mapping: Mapping = field(repr=False)
@@ -132,7 +133,7 @@ class RequestBuilder:
     def content(self, db: Database, actions: Iterable[StoredAction]) -> ReadContent:
         """The changes and events of actions that were just read. Also confirms the configuration, after the actions were read.
 
-        So a lane that a saved fix made due is sent with that fix. Read before, the configuration could miss it.
+        So a lane that a saved fix made due is sent with that fix. If configuration were read first, it could miss the fix.
         """
         wanted = list(actions)
         changes = {number: change for number, (change, _) in read_changes(db, sorted({a.change for a in wanted})).items()}
@@ -142,13 +143,13 @@ class RequestBuilder:
             if scope == configuration.ACCOUNT:
                 self.view.confirmed(number, version)
             else:
-                events[number] = self._source.event(number, version)  # it remembers by version
+                events[number] = self._source.event(number, version)  # the source caches by version
         return ReadContent(changes, events)
 
     # One action.
 
     def build(self, stored: StoredAction, content: ReadContent, db: Database) -> Built:
-        """The request of an action, or why there is none. An exception of our own is an outcome as well (D4)."""
+        """The request of an action, or why there is none. An internal error is an outcome too (D4)."""
         try:
             return self._build(stored, content, db)
         except Exception as error:
@@ -206,7 +207,7 @@ class RequestBuilder:
         return found or self.tokens.enrol(OAuthClient(config.id, id, facts, held.client_secret, held.route))
 
     def _destination(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
-        """The flow and destination of today, or why the action cannot begin (D5, D7); computed once per version of the configuration."""
+        """The current flow and destination, or why the action cannot begin (D5, D7); computed once per version of the configuration."""
         key = (stored.flow, stored.destination, stored.mode, None if change is None else int(change.facets))
         kept = self.view.beside(config.id)
         if key not in kept:
@@ -243,8 +244,8 @@ class RequestBuilder:
         return flow, destination, used_of(config, flow, destination)
 
     def _unsealed(self, config: AccountConfig, id: int, db: Database) -> tuple[Mapping, frozenset[str]]:
-        """A header mapping as it is sent, and its sealed texts, read again with every version of the account's configuration. Raises HeliographError
-        where one cannot be read."""
+        """A header mapping as it is sent, and its sealed texts; read again for every version of the account's configuration. Raises
+        HeliographError if a text cannot be read."""
         mapping = config.mappings[id]
         if not mapping.typed_secrets:
             return mapping, frozenset()
@@ -255,14 +256,15 @@ class RequestBuilder:
         return found.mapping, found.texts
 
     def _open(self, config: AccountConfig, id: int, db: Database) -> _OpenConnection:
-        """The connection with its secrets, read again with every version of the account's configuration. Raises HeliographError where it cannot be used."""
+        """The connection with its secrets, read again for every version of the account's configuration. Raises HeliographError if it cannot
+        be used."""
         held = self._connections.get(id)
         if held is None or held.version != config.version:
             connection = config.connections[id]
             secrets = load_secrets(db, self._vault, config.id, "connection", [id]).get(id, {})
             made_of = (config.numbers.get(("connection", id), 0), config.networks)
             if held is not None and held.made_of == made_of:
-                route = held.route  # the same object while the connection is the same: libcurl's handles are kept by route
+                route = held.route  # the same object while the connection is the same: libcurl's handles are cached by route
             else:
                 route = route_of(config.id, id, connection, secrets, policy_of(self._policy(config.id), config.networks), self._limits)
             signing = (

@@ -1,7 +1,7 @@
-"""What a worker's threads share: the lanes in memory, and those that are finished (docs/design/processes.md, section 3).
+"""What a worker's threads share: the lanes in memory and the finished ones (docs/design/processes.md, section 3).
 
-The reading thread puts lanes in, the settling thread takes them out once they are committed, the sender's thread hands results
-over. Each structure has one writer per operation that is atomic in CPython (dict.setdefault, deque.append): no lock is held.
+The reading thread adds lanes, the settling thread removes them once they are committed, and the sender's thread passes on results. Each
+structure has one writer per operation that is atomic in CPython (dict.setdefault, deque.append), so no lock is needed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from heliograph.store.queue.outcomes import StoredExchange
 
 @dataclass(slots=True)
 class TakenLane:
-    """A lane in memory. epoch: of its slot when it was read; at: monotonic seconds; action None: nothing to send."""
+    """A lane in memory. epoch: its slot's when it was read; at: monotonic seconds; action None: nothing to send."""
 
     stored: StoredLane
     epoch: int
@@ -39,7 +39,7 @@ class TakenLane:
 class FinishedLane:
     """A lane to settle: with an outcome (and the result, if a request was sent), without its flow (gone), or with nothing to send.
 
-    cell: its place in the file of lanes in flight; began: monotonic seconds; used: the versions that the attempt used.
+    cell: its cell in the in-flight journal; began: monotonic seconds; used: the versions that the attempt used.
     """
 
     taken: TakenLane
@@ -52,7 +52,7 @@ class FinishedLane:
     ended: float = field(default_factory=time.monotonic)
     used: UsedVersions | None = None
     exchange: StoredExchange | None = None
-    """What is stored of the attempt, once prepared."""
+    """The exchange to store, once prepared."""
 
 
 class SharedLanes:
@@ -60,19 +60,19 @@ class SharedLanes:
 
     def __init__(self) -> None:
         self.lanes: dict[int, object] = {}
-        """By id; the value is only compared by identity."""
+        """By id; the values are only compared by identity."""
         self.left: dict[int, float] = {}
-        """When each lane left memory. A lane that left after a read began is not taken from that read."""
+        """When each lane left memory. A lane that left after a read began is ignored in that read's result."""
         self.landed: deque[FinishedLane] = deque()
         self.returned: deque[tuple[int, Lesson]] = deque()
         self.released: deque[int] = deque()
         self.to_move: deque[tuple[int, int]] = deque()
-        """(account, destination) whose lanes may have to move to another connection."""
+        """(account, destination) pairs whose lanes may have to move to another connection."""
         self.wake_reader: Callable[[], object] = lambda: None
-        """The worker's: the reading thread looks at once."""
+        """Wakes the reading thread. Set by the worker."""
         self.wake_completer = threading.Event()
         self.clock_offset = 0
-        """Microseconds from this machine's monotonic clock to the database's clock."""
+        """Microseconds to add to this machine's monotonic clock to get the database's clock."""
 
     @property
     def size(self) -> int:
@@ -84,18 +84,18 @@ class SharedLanes:
         return self.lanes.setdefault(lane, mark) is mark
 
     def land(self, landed: FinishedLane) -> None:
-        """Hands a finished lane to the settling thread. From any thread."""
+        """Passes a finished lane to the settling thread. From any thread."""
         self.landed.append(landed)
         if not self.wake_completer.is_set():
             self.wake_completer.set()
 
     def drop(self, taken: TakenLane) -> None:
-        """A lane leaves memory: committed, or given back unsent."""
+        """Removes a lane from memory: it is committed, or given back unsent."""
         self.leave(taken.stored.lane.id)
         self.released.append(taken.stored.connection)
 
     def leave(self, lane: int) -> None:
-        self.left[lane] = time.monotonic()  # before it goes, so that no read finds a gap
+        self.left[lane] = time.monotonic()  # before it is removed, so that no read finds a gap
         self.lanes.pop(lane, None)
 
     def forget_left(self, before: float) -> None:
@@ -105,5 +105,5 @@ class SharedLanes:
                 self.left.pop(lane, None)
 
     def db_time(self, monotonic: float) -> int:
-        """A monotonic instant on the database's clock, microseconds."""
+        """A monotonic instant on the database's clock, in microseconds."""
         return round(monotonic * 1_000_000) + self.clock_offset

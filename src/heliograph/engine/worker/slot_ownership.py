@@ -1,8 +1,8 @@
 """Which slots this worker owns, and for how long it may still start requests (docs/design/queue.md, section 3; ARCHITECTURE.md, rule 7).
 
-    renew --what is missing was lost--> claim up to the fair share --above it: drain and free
+renew --missing slots were lost--> claim up to the fair share --above it: drain and free
 
-A lease is counted on the monotonic clock from before the renewal was asked for, so it ends here before it ends in the database.
+A lease is measured on the monotonic clock from before the renewal was sent, so it ends here before it ends in the database.
 """
 
 from __future__ import annotations
@@ -28,44 +28,44 @@ SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How long slots are owned and how often that is renewed; seconds. `verify` uses shorter ones."""
+    """How long slots are owned and how often they are renewed; seconds. `verify` uses shorter times."""
 
     length: float = 30.0
     renewal: float = 5.0
 
 
 class Ownership(Protocol):
-    """What a worker asks about slots. `own` and `release` run on the settle connection, the rest from any thread."""
+    """What a worker asks about its slots. `own` and `release` run on the settling thread's connection, the rest on any thread."""
 
     def own(self, db: Database, said: Mapping[str, object]) -> bool:
-        """Renews, claims, reports; whether slots were won or lost."""
+        """Renews, claims, reports. True if slots were won or lost."""
 
     def release(self, db: Database, busy: Collection[int]) -> None:
-        """Frees what is to be given up and has nothing in memory any more."""
+        """Frees slots that are to be given up and have nothing left in memory."""
 
     def leave(self, db: Database) -> None:
-        """A clean end: everything is free at once."""
+        """Frees everything at once, at a clean end."""
 
     def epoch(self, slot: int) -> int | None:
-        """The epoch under which the slot may be read, None where it may not."""
+        """The epoch under which the slot may be read, None if it may not."""
 
     def settles(self, slot: int) -> int | None:
-        """The epoch under which outcomes of the slot are settled, None where it is not ours."""
+        """The epoch under which the slot's outcomes are settled, None if the slot is not ours."""
 
     def time_left(self, slot: int) -> float:
-        """Seconds for which the slot is surely still ours."""
+        """Seconds for which the slot is certainly still ours."""
 
     @property
     def owned(self) -> frozenset[int]:
-        """The slots, those that are being given up included."""
+        """The owned slots, including those being given up."""
 
     @property
     def wants_more(self) -> bool:
-        """Whether it has less than its share: others are about to free some, or a dead one's lease is about to run out."""
+        """True if it has less than its share: other workers are about to free some, or a dead worker's lease is about to run out."""
 
 
 class SharedSlots:
-    """PostgreSQL: several workers, each with its fair share of the slots."""
+    """On PostgreSQL: several workers, each with its fair share of the slots."""
 
     def __init__(self, me: str, lease: Lease | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._me = me
@@ -129,7 +129,7 @@ class SharedSlots:
 
 
 class AllSlots:
-    """SQLite: the one owner of all slots, who holds the folder's lock. Nothing is renewed; a report is written now and then."""
+    """On SQLite: one worker owns all slots, because it holds the folder's lock. Nothing is renewed; a report is written from time to time."""
 
     def __init__(self, me: str, lease: Lease | None = None) -> None:
         self._me = me

@@ -1,4 +1,4 @@
-"""Finds the connections that have work. The longer a look takes, the less often it looks (docs/design/queue.md, section 4; D9)."""
+"""Finds the connections that have work. The longer a search takes, the less often it runs (docs/design/queue.md, section 4; D9)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from heliograph.store.database import Database
 from heliograph.store.queue.lanes import connections_with_work
 
 CHEAP = 0.001
-"""A look that takes at most so many seconds is made before each read."""
+"""A search that takes at most this many seconds runs before each read."""
 LONGEST_REST = 0.05
-"""Longest pause in seconds between two looks; usually eight times the time of the last look, which takes milliseconds with a thousand connections.
-Connections known to have more work are read meanwhile."""
+"""Longest pause in seconds between two searches; usually eight times the duration of the last one, which takes milliseconds with a thousand
+connections. Meanwhile, connections known to have more work are read."""
 
 
 @dataclass(slots=True)
 class WorkFinder:
-    """What the last look found, without the connections that have been emptied since."""
+    """The result of the last search, without the connections that have been emptied since."""
 
     found: list[int] = field(default_factory=list)
     _next: float = 0.0
 
     def look(self, db: Database, now: float, clock: int) -> bool:
-        """Looks for work. False if it is too early to look. now: monotonic seconds; clock: the database's."""
+        """Searches. False if it is too early. now: monotonic seconds; clock: the database's."""
         if now < self._next:
             return False
         self.found = connections_with_work(db, clock)
@@ -33,5 +33,5 @@ class WorkFinder:
         return True
 
     def read(self, asked: Collection[int], answered: Collection[int]) -> None:
-        """Forgets connections that were read and had no lanes: the next look finds their next work."""
+        """Drops connections that were read and had no lanes; the next search finds their next work."""
         self.found = [c for c in self.found if c in answered or c not in asked]

@@ -1,12 +1,13 @@
-"""A worker: owns connections, reads their lanes ahead, sends, settles (docs/design/processes.md, section 2; docs/design/queue.md).
+"""A worker: owns connections, reads their lanes ahead, sends, and settles the outcomes (docs/design/processes.md, section 2;
+docs/design/queue.md).
 
     reading thread    configuration, read-ahead, requests, libcurl    its own connection, read only
-    settling thread   slots, outcomes, moves, stuck runs, access      its own connection; the caller's thread of `run()`
+    settling thread   slots, outcomes, moves, stuck runs, tokens      its own connection; the caller's thread of `run()`
 
-Reading and libcurl share a thread, since Python runs one at a time: apart, they waited for each other several times a request.
+Reading and libcurl share a thread, because Python runs one thread at a time: apart, they waited for each other several times per request.
 
-The same code in `serve` on SQLite, which owns all slots, and as one of several on PostgreSQL. A thread that dies ends the process:
-a worker is never half alive. What it had in flight is in its file for the supervisor.
+The same code runs in `serve` on SQLite, where it owns all slots, and as one of several workers on PostgreSQL. If a thread dies, the process
+ends: a worker is never half alive. Its in-flight journal tells the supervisor what it was sending.
 """
 
 from __future__ import annotations
@@ -49,30 +50,30 @@ from heliograph.store.secrets import Vault
 log = structlog.get_logger(__name__)
 
 UNCLEAN: Final = 3
-"""Exit status of a worker that ended itself because something in it had died."""
+"""Exit status of a worker that ended itself because one of its threads died."""
 
 LONGEST_SHARE: Final = 2 / 3
-"""Of a lease: the longest that a connection may let a request take, or it would never start (20 of 30 seconds)."""
+"""Longest total timeout of a connection, as a share of a lease (20 of 30 seconds): a request with a longer one would never start."""
 RECONSIDER_EVERY = 0.5
 MOVE_EVERY = 0.25
 CLAIM_EVERY = 1.0
-"""Seconds between looks for slots while the worker has less than its share."""
+"""Seconds between attempts to claim slots while the worker has less than its share."""
 LONGEST_REST = 0.01
-"""Seconds between two batches at most; else as long as the one before took. What comes meanwhile is settled together: half of a batch's cost
-does not depend on what is in it, and nobody waits for it but a later version of the same record."""
+"""Longest pause in seconds between two batches; otherwise as long as the previous batch took. Outcomes that arrive meanwhile share a batch:
+half of a batch's cost does not depend on its size, and only a later version of the same record waits for it."""
 DRAIN = 8.0
-"""Seconds that requests under way get to end after a stop was asked for; the whole stop takes at most 10."""
+"""Seconds that running requests get to end after a stop was requested; the whole stop takes at most 10."""
 
 _PASSING = (sqlite3.OperationalError, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
-"""What passes by itself: busy, full, chosen as a deadlock's victim."""
+"""Errors that pass: database busy, disk full, deadlock victim."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker is made of; the parts that other packages own are handed in by `wiring`.
+    """What a worker is built from; `wiring` passes in the parts that other packages own.
 
-    open_writer, open_reader: connections of its own. source: configuration, read on the connection that is given. policy: which
-    networks an account may reach. folder: where the file of lanes in flight lies.
+    open_writer, open_reader: open connections of its own. source: configuration, read on the given connection. policy: the networks an
+    account may reach. folder: where the in-flight journal is.
     """
 
     open_writer: Callable[[], Database]
@@ -90,7 +91,7 @@ class Setup:
 
 
 class Worker:
-    """One worker of a process. `run` until `stop`."""
+    """One worker of a process. `run` works until `stop`."""
 
     def __init__(self, setup: Setup, *, on_ready: Callable[[], None] | None = None, on_death: Callable[[int], object] = os._exit) -> None:
         self._setup = setup
@@ -123,13 +124,13 @@ class Worker:
         self.memory.wake_reader()
 
     def stop(self) -> None:
-        """Asks for a graceful end: from a signal handler or any thread."""
+        """Requests a graceful end: from a signal handler or any thread."""
         self._closing.set()
         self.memory.wake_completer.set()
         self.memory.wake_reader()
 
     def run(self) -> None:
-        """Works until `stop`, then drains: nothing is started, what is under way gets DRAIN seconds, everything is settled, slots are free."""
+        """Works until `stop`, then drains: starts nothing, gives running requests DRAIN seconds, settles everything and frees the slots."""
         self._recover()
         self._own()
         self._reading.start()
@@ -159,7 +160,7 @@ class Worker:
 
     @property
     def said(self) -> dict[str, object]:
-        """What it says of itself, for status."""
+        """Its own report, for `heliograph status`."""
         counts = self.completer.counts
         return {
             "pid": os.getpid(),
@@ -186,9 +187,9 @@ class Worker:
             began = time.monotonic()
             self._settle(batch)
             ended = time.monotonic()
-            if not self.completer.has_a_batch:  # what has come meanwhile is not yet worth a transaction
+            if not self.completer.has_a_batch:  # what has arrived meanwhile is not worth a transaction yet
                 self._rests_until = ended + min(LONGEST_REST, ended - began)
-        with self._patiently("access"):
+        with self._tolerating_errors("access"):
             self.tokens.turn(self.completer.db)
         if not self._closing.is_set():
             self._care(now)
@@ -198,16 +199,17 @@ class Worker:
             self._closing.wait(rest)
 
     def _recover(self) -> None:
-        """What another worker of this machine left behind counts as begun before anybody owns its slots.
+        """Counts as begun what another worker of this machine left behind, before its slots get an owner.
 
-        The supervisor looks before it starts a worker; one that was still draining then, since its own supervisor had been killed, may have died afterwards.
+        The supervisor checks before it starts a worker. But a worker whose own supervisor was killed may still have been draining then, and
+        may have died since.
         """
-        with self._patiently("recover"):
+        with self._tolerating_errors("recover"):
             recover(self.completer.db, self._setup.folder)
 
     def _own(self) -> None:
         self._renewed = time.monotonic()
-        with self._patiently("own"):
+        with self._tolerating_errors("own"):
             changed = self.ownership.own(self.completer.db, self.said)
             self.ownership.release(self.completer.db, self._busy_slots())
             if changed:
@@ -219,7 +221,8 @@ class Worker:
         return self.reader.busy_slots()
 
     def _settle(self, batch: list[FinishedLane]) -> None:
-        """Until it is committed. Where the database cannot take anything (full disk), everything waits; where it cannot take this, it is halved."""
+        """Retries until the batch is committed. If the database accepts nothing (full disk), everything waits; if it refuses this batch,
+        the batch is halved."""
         wait = 0.05
         while True:
             try:
@@ -233,14 +236,15 @@ class Worker:
                 self._settle(batch[middle:])
                 return
             except _PASSING as error:
-                self._trouble("settle", error)
+                self._note_error("settle", error)
                 time.sleep(wait)
                 wait = min(2.0, wait * 2)
             else:
                 return
 
     def _commit(self, batch: list[FinishedLane]) -> None:
-        """On SQLite this thread waits for the gate and for the disk, and the reading thread settles: what both would do in Python, one does."""
+        """On SQLite this thread waits for the gate and the disk, and the reading thread does the settling, so that only one thread runs
+        Python."""
         db = self.completer.db
         if isinstance(db, SqliteDatabase):
             self._handover.do(lambda: self.completer.prepare(batch))
@@ -249,18 +253,18 @@ class Worker:
             self.completer.free(batch)
         else:
             ready = self.completer.settle(batch)
-        if ready:  # they were read, and left, while they were still in memory
+        if ready:  # they were read, and left out, while they were still in memory
             self.wake()
 
     def _care(self, now: float) -> None:
         if now - self._moved >= MOVE_EVERY:
             self._moved = now
-            with self._patiently("move"):
+            with self._tolerating_errors("move"):
                 self.mover.turn()
             self.ownership.release(self.completer.db, self._busy_slots())
         if now - self._reconsidered >= RECONSIDER_EVERY or not self._all_reconsidered:
             self._reconsidered = now
-            with self._patiently("reconsider"):
+            with self._tolerating_errors("reconsider"):
                 self._reconsider()
 
     def _reconsider(self) -> None:
@@ -276,14 +280,14 @@ class Worker:
                 self.memory.wake_reader()
 
     @contextlib.contextmanager
-    def _patiently(self, what: str) -> Iterator[None]:
-        """Goes on after a database that was busy or full. A lost session of PostgreSQL ends the worker."""
+    def _tolerating_errors(self, what: str) -> Iterator[None]:
+        """Continues after the database was busy or full. A lost PostgreSQL session ends the worker."""
         try:
             yield
         except _PASSING as error:
-            self._trouble(what, error)
+            self._note_error(what, error)
 
-    def _trouble(self, what: str, error: BaseException) -> None:
+    def _note_error(self, what: str, error: BaseException) -> None:
         self.completer.counts.last_error = f"{what}: {type(error).__name__}: {error}"[:300]
         log.warning("database_error", during=what, error=type(error).__name__, message=str(error)[:200])
 
@@ -299,7 +303,7 @@ class Worker:
                         pause = self.reader.cycle()
                         wait = 0.05
                     except _PASSING as error:
-                        self._trouble("read", error)
+                        self._note_error("read", error)
                         pause, wait = wait, min(2.0, wait * 2)
                         again_at = time.monotonic() + pause
                 going_on = self.sender.turn(pause)
@@ -308,7 +312,7 @@ class Worker:
                     continue
                 if not self.memory.size:
                     return
-                time.sleep(0.005)  # what has ended is being settled
+                time.sleep(0.005)  # ended requests are being settled
         except BaseException as error:  # noqa: BLE001 -- whatever it is, the process must not go on half alive
             self._die("reading", error)
 

@@ -1,4 +1,4 @@
-"""Saving flows (guide: Setting Up Flows; F1, F2, F8, P12)."""
+"""Saves flows (guide: Setting Up Flows; F1, F2, F8, P12)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import RESTORED, Version, version, watching_flows, write
 
 RULES = ("mode", "active", "watch", "statuses", "properties", "session_statuses", "event_statuses", "filters", "emptied")
-"""What decides whether a change triggers: where it changes, untagged runs are judged again."""
+"""The parts that decide whether a change triggers: if one changes, untagged runs are reconsidered."""
 
 
 def save_flow(
@@ -90,7 +90,7 @@ def set_active(s: SetupTransaction, id: int, active: bool) -> Flow:
     """The toggle of the Flow List (F1). Raises NotThere."""
     row = flow_row(id)
     flow = replace(FlowFacts.from_body(row.pk, row.number, row.body), active=active)
-    return save_flow(s, flow, id, confirmed=True)  # switching off stops it by intent; it does not become incomplete
+    return save_flow(s, flow, id, confirmed=True)  # switching off stops it on purpose; it does not become incomplete
 
 
 def set_mode(s: SetupTransaction, id: int, mode: Mode) -> Flow:
@@ -100,7 +100,7 @@ def set_mode(s: SetupTransaction, id: int, mode: Mode) -> Flow:
 
 
 def copy_flow(s: SetupTransaction, id: int, *, name: str) -> Flow:
-    """A new flow like another (F1), switched off and in Test: two active ones would send everything twice. Raises NotThere, Invalid."""
+    """Copies a flow (F1), switched off and in Test: two active ones would send everything twice. Raises NotThere, Invalid."""
     row = flow_row(id)
     flow = FlowFacts.from_body(row.pk, row.number, row.body)
     destinations = tuple(replace(d, id=0) for d in flow.destinations)
@@ -108,7 +108,7 @@ def copy_flow(s: SetupTransaction, id: int, *, name: str) -> Flow:
 
 
 def restore_flow(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Flow:
-    """Makes a past version the newest (F10), without what is gone by now (`restorable` says what). Whether it is on is not restored.
+    """Makes a past version the newest (F10), without what no longer exists (`restorable` says what). Whether it is on is not restored.
     Raises NotThere, Invalid, AsksFirst."""
     row = flow_row(id)
     found = restorable(id, version(s.db, s.account, "flow", id, number), s.source.account(s.account))
@@ -116,13 +116,13 @@ def restore_flow(s: SetupTransaction, id: int, number: int, *, confirmed: bool =
 
 
 def restorable(id: int, version: Version, config: AccountConfig) -> RestorableFlow:
-    """A past version as it would be saved now: destinations that were removed since come back as new ones."""
+    """A past version as it would be saved now: destinations removed since then return as new ones."""
     present = Destination.objects.filter(flow=id, removed_at=None).values_list("pk", flat=True)
     return restoring.restorable(FlowFacts.from_body(id, version.number, version.body), present, config)
 
 
 def delete_flow(s: SetupTransaction, id: int) -> None:
-    """Deletes a flow (P12): its undelivered actions end as Failed, its figures stay. Raises NotThere."""
+    """Deletes a flow (P12): its undelivered actions fail, its figures stay. Raises NotThere."""
     s.needs_account()
     row = flow_row(id)
     row.deleted_at, row.is_active = timezone.now(), False
@@ -135,12 +135,12 @@ def delete_flow(s: SetupTransaction, id: int) -> None:
 
 
 def lacks(flow: FlowFacts, config: AccountConfig) -> tuple[Missing, ...]:
-    """What the flow lacks (F2), saved or not."""
+    """What the flow is missing (F2), saved or not."""
     return missing(flow, config)
 
 
 def flow_row(id: int) -> Flow:
-    """The flow that is not deleted. Raises NotThere."""
+    """A flow that is not deleted. Raises NotThere."""
     row: Flow | None = Flow.objects.filter(pk=id, deleted_at=None).first()
     if row is None:
         raise NotThere(f"There is no flow {id}.")
@@ -148,7 +148,7 @@ def flow_row(id: int) -> Flow:
 
 
 class _Destinations:
-    """What saving the destinations of a flow came to."""
+    """The result of saving a flow's destinations."""
 
     def __init__(self, present: tuple[DestinationFacts, ...], gone: Iterable[int]) -> None:
         self.present = present
@@ -156,7 +156,7 @@ class _Destinations:
 
 
 def _write_destinations(s: SetupTransaction, row: Flow, wanted: tuple[DestinationFacts, ...]) -> _Destinations:
-    """Gives new destinations their ids; marks those that are gone. Raises Invalid for an id that is not this flow's."""
+    """Gives new destinations their ids and marks removed ones. Raises Invalid for the id of another flow's destination."""
     known = {d.pk: d for d in Destination.objects.filter(flow=row, removed_at=None)}
     present: list[DestinationFacts] = []
     for position, facts in enumerate(wanted):

@@ -1,4 +1,4 @@
-"""The exact request that a destination would be sent for a change, with its secrets masked; nothing is sent (C5, M7)."""
+"""The exact request for a destination and a change, with secrets masked; nothing is sent (C5, M7)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from heliograph.store.database import Database
 from heliograph.store.secrets import load_secrets
 
 AS_SENT = MASK
-"""What is only known once it is sent: the action's id, an access token, a signature."""
+"""Replaces what is only known when sending: the action's id, an access token, a signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestPreview:
-    """A request as anyone may see it; or the validation errors that there would be instead; or why (a sentence) there can be none yet."""
+    """A request as everyone may see it; or its validation errors; or a sentence that says why there is none yet."""
 
     method: str = ""
     url: str = ""
@@ -40,10 +40,10 @@ class RequestPreview:
 def preview(
     db: Database, config: AccountConfig, event: EventConfig, change: Change, flow: Flow, destination: Destination, *, now: datetime
 ) -> RequestPreview:
-    """What would leave for this destination, by today's configuration and the change's own facts (D7)."""
+    """The request to this destination, by current configuration and the change's own facts (D7)."""
     connection = config.connections.get(destination.connection or 0)
     payload = config.mappings.get(destination.payload_mapping or 0)
-    header = config.mappings.get(destination.header_mapping or 0)  # its sealed texts stay sealed here
+    header = config.mappings.get(destination.header_mapping or 0)  # its encrypted texts are not decrypted here
     if connection is None or payload is None:
         return RequestPreview(why="It has no connection yet." if connection is None else "It has no payload mapping yet.")
     if set(connection.lacks) - {"connected"}:

@@ -1,7 +1,7 @@
-"""A past version of a flow as it can be saved now: without what is gone, and with that named (F10, P12).
+"""A past version of a flow as it can be saved now: without what no longer exists, which is reported (F10, P12).
 
-What is gone is never left out in a way that makes the rule wider: a list or filter row that loses its last value, a row whose field is gone
-and a destination that loses a part make the flow incomplete (F2), until somebody chooses something else there.
+Leaving something out never widens the rule: a list or filter row that loses its last value, a row whose field is gone, and a destination
+that loses a part make the flow incomplete (F2) until someone chooses a replacement.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from heliograph.flows.services.rules import ANSWERS, KIND_OF_PLACE, without_tag
 
 
 class MissingPart(StrEnum):
-    """What a version can name that is not there any more."""
+    """The kinds of things that a version can name and that no longer exist."""
 
     TAG = "tag"
     FIELD = "custom field"
@@ -29,7 +29,8 @@ class MissingPart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """One thing that is gone. key: its id, a custom field's key. of: the list's name, the filter row (its number, from 0) or the destination's name."""
+    """A thing that no longer exists. key: its id, or a custom field's key. of: the list's name, the filter row (its index, from 0) or the
+    destination's name."""
 
     part: MissingPart
     key: int | str
@@ -38,14 +39,14 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class RestorableFlow:
-    """A version as it would be saved now, and what it lost by it."""
+    """A version as it would be saved now, and what it would lose."""
 
     flow: Flow
     gone: tuple[Gone, ...] = ()
 
 
 def restorable(flow: Flow, present: Iterable[int], config: AccountConfig) -> RestorableFlow:
-    """flow: a past version; present: its destinations that are still there. The others come back as new ones."""
+    """flow: a past version; present: its destinations that still exist. The others return as new ones."""
     gone = [Gone(MissingPart.TAG, tag, name) for name in LISTS for tag in getattr(flow, name) if not _is_there(tag, name, config)]
     for lost in gone:
         flow = _without(flow, lost)
@@ -56,7 +57,7 @@ def restorable(flow: Flow, present: Iterable[int], config: AccountConfig) -> Res
 
 
 def _without(flow: Flow, lost: Gone) -> Flow:
-    """Without the tag in the one list where it cannot be."""
+    """Removes the tag from the one list where it no longer fits."""
     taken = without_tag(flow, int(lost.key))
     kept = {name: getattr(flow, name) for name in LISTS if name != lost.of}
     emptied = tuple(name for name in taken.emptied if name == lost.of or name in flow.emptied)

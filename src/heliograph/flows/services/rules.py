@@ -53,7 +53,7 @@ KIND_OF_PLACE: Mapping[str, TagKind] = {
 
 
 def checked(flow: Flow, config: AccountConfig) -> Flow:
-    """The flow as it is stored; whatever is missing may be. Raises Invalid for what no flow of this account can be."""
+    """The flow to store; it may be incomplete. Raises Invalid if it can never be valid in this account."""
     flow = replace(
         flow, name=_text(flow.name, "name", FLOW_NAME_LENGTH), emptied=tuple(n for n in flow.emptied if n in LISTS and not getattr(flow, n))
     )
@@ -61,7 +61,7 @@ def checked(flow: Flow, config: AccountConfig) -> Flow:
         for tag in getattr(flow, name):
             _check_tag(tag, KIND_OF_PLACE[name], name, config)
         flow = _with(flow, **{name: tuple(dict.fromkeys(getattr(flow, name)))})
-    if flow.watch is not None:  # a list that this watch does not offer is not kept: it would come back unseen with another watch
+    if flow.watch is not None:  # a list that this watch does not offer is dropped: otherwise it would return unnoticed with another watch
         offered = OFFERED[flow.watch]
         flow = _with(flow, **{name: () for name in LISTS if name not in offered}, emptied=tuple(n for n in flow.emptied if n in offered))
     if len(flow.filters) > MOST_FILTERS:
@@ -72,13 +72,13 @@ def checked(flow: Flow, config: AccountConfig) -> Flow:
         raise Invalid({"destinations": [f"At most {MOST_DESTINATIONS} destinations are possible."]})
     ids = [d.id for d in flow.destinations if d.id]
     if len(set(ids)) != len(ids):
-        raise Invalid({"destinations": ["A destination is there twice."]})
+        raise Invalid({"destinations": ["A destination occurs twice."]})
     destinations = tuple(_destination(d, f"destinations[{i}]", config) for i, d in enumerate(flow.destinations))
     return replace(flow, filters=filters, destinations=destinations)
 
 
 def _with(flow: Flow, **parts: Any) -> Flow:
-    """The flow with other lists, named at run time."""
+    """The flow with other lists, named at runtime."""
     return replace(flow, **parts)
 
 
@@ -129,7 +129,7 @@ def _destination(d: Destination, where: str, config: AccountConfig) -> Destinati
         if mapping is not None and mapping not in config.mappings:
             raise Invalid({where: [f"There is no mapping {mapping}."]})
     if d.integration not in ("", INTEGRATION) or d.action not in ("", ACTION):
-        raise Invalid({where: ["Webhooks is the integration that there is."]})
+        raise Invalid({where: ["Webhooks is the only integration."]})
     return replace(d, name=_text(d.name, where, NAME_LENGTH))
 
 
@@ -148,7 +148,7 @@ def _text(text: str, where: str, longest: int) -> str:
 
 
 def named_tags(flow: Flow) -> set[tuple[str, int]]:
-    """(place, tag) of every tag with a row that the flow names. A place is a list's name or a filter's field."""
+    """(place, tag) of every tag with a row that the flow names. A place is the name of a list or the field of a filter."""
     found = {(name, tag) for name in LISTS for tag in getattr(flow, name)}
     found |= {(row.field, int(value)) for row in flow.filters if row.field in KIND_OF_PLACE for value in row.values}
     found |= {(ANSWERS, key.id) for key in _keys(flow) if key.tag_kind is not None and key.id is not None}
@@ -165,7 +165,7 @@ def _keys(flow: Flow) -> list[SourceKey]:
 
 
 def without_tag(flow: Flow, tag: int) -> Flow:
-    """The flow after a tag is gone from its lists; a list that lost its last one makes it incomplete (P12)."""
+    """The flow without a tag in its lists; a list that lost its last one makes it incomplete (P12)."""
     emptied = set(flow.emptied)
     for name in LISTS:
         before = getattr(flow, name)
@@ -213,7 +213,7 @@ def without_tag_anywhere(flow: Flow, tag: int) -> Flow:
 
 
 def with_tag_replaced(flow: Flow, old: int, new: int) -> Flow:
-    """The flow with one tag in another's place, in lists and filters."""
+    """The flow with one tag replaced by another, in lists and filters."""
     for name in LISTS:
         flow = _with(flow, **{name: tuple(dict.fromkeys(new if t == old else t for t in getattr(flow, name)))})
     return replace(flow, filters=tuple(_with_tag(row, old, new) for row in flow.filters))

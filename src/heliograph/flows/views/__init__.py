@@ -1,1 +1,1 @@
-"""Signal's pages of set-up: thin over the services beside them."""
+"""Signal's set-up pages: thin over the services beside them."""

@@ -1,4 +1,4 @@
-"""The flow editor (guide: Configuring a Flow; F2-F8): the form, what its buttons do, and the way to connections and mappings and back."""
+"""The flow editor (guide: Configuring a Flow; F2-F8): the form, its buttons, and the way to connections and mappings and back."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ from heliograph.web.toasts import say
 
 EDITOR = "flows/editor.html"
 EDITING = "flow-editing"
-"""In the session: which destination of which flow a connection or mapping is being made for."""
+"""Session key: the destination and flow for which a connection or mapping is being created."""
 PARTS = ("connection", "payload", "header")
 
 
 class EditorForm(Form):
-    """What is posted beside the flow itself. over: the version that is saved over; sure: "yes" once it was asked; new, edit, preview: a button of
-    a destination, with its part and number.
+    """What is posted besides the flow itself. over: the version to overwrite; sure: "yes" if confirmed; new, edit, preview: a destination's
+    button, with its part and number.
 
-    The flow is read by `drafts`: its rows come, go and move by buttons, and their values are read by the fields they name.
+    `drafts` parses the flow: buttons add, remove and move its rows, and their values are read according to their fields.
     """
 
     over = Hidden()
@@ -68,7 +68,7 @@ class EditorForm(Form):
 
     @property
     def flow(self) -> QueryDict:
-        """As `drafts` reads it."""
+        """The data for `drafts`."""
         assert isinstance(self.data, QueryDict)
         return self.data
 
@@ -82,7 +82,7 @@ def add(request: AccountRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def flow(request: AccountRequest, flow: int) -> HttpResponse:
-    """One flow: its form for an Administrator, its words for everyone else."""
+    """One flow: its form for an Administrator, a description for everyone else."""
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
         return _posted(request, flow)
@@ -91,12 +91,12 @@ def flow(request: AccountRequest, flow: int) -> HttpResponse:
     draft = stored_draft(config, flow)
     told = None
     if may(request.user, Role.ADMINISTRATOR):
-        draft, told = _brought(request, draft, config)
+        draft, told = _with_created(request, draft, config)
     return draw(request, draft, told=told)
 
 
 def stored_draft(config: AccountConfig, id: int) -> FlowDraft:
-    """The flow as it is stored. Raises Http404."""
+    """The stored flow. Raises Http404."""
     found = config.flows.get(id)
     if found is None:
         raise Http404
@@ -104,7 +104,7 @@ def stored_draft(config: AccountConfig, id: int) -> FlowDraft:
 
 
 def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: int | None) -> FlowDraft:
-    """The draft that was posted. Raises Http404."""
+    """The posted draft. Raises Http404."""
     base = drafts.new() if id is None else stored_draft(config, id)
     return drafts.read(EditorForm(request.POST).flow, base, config, FilterValues(db, request.account.pk, config))
 
@@ -133,7 +133,7 @@ def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
         return _asks_wider(request, form, draft, error)
     except SavedMeanwhile as error:
         return _conflict(request, draft, error.number)
-    onward = _onward(request, form, row.pk, draft)
+    onward = _next_address(request, form, row.pk, draft)
     if onward:
         return HttpResponseRedirect(onward)
     say(request, _saved(complete=row.is_complete, active=row.is_active))
@@ -215,7 +215,7 @@ def _asks_wider(request: AccountRequest, form: EditorForm, draft: FlowDraft, err
 
 
 def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpResponse:
-    """Somebody else saved the flow while it was being edited: their changes, beside what was typed here."""
+    """Someone else saved the flow while it was being edited: shows their changes beside what was typed here."""
     id = draft.flow.id
     with transaction.atomic(using="read"), scope(account=request.account.pk):
         config = account_config(request, reading())
@@ -235,8 +235,8 @@ def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpRes
     return draw(request, draft, status=409, conflict=context)
 
 
-def _onward(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft) -> str:
-    """Where a button of a destination leads once the flow is saved; "" for Save."""
+def _next_address(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft) -> str:
+    """Where a destination's button leads after saving; "" for Save."""
     for button in ("new", "edit", "preview"):
         part, _dash, number = form.posted[button].partition("-")
         at = read_id(number)
@@ -257,8 +257,8 @@ def _onward(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft
     return ""
 
 
-def _brought(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -> tuple[FlowDraft, dict[str, Any] | None]:
-    """The draft with what one has just made for it, and what is said of it. A preset makes a connection and a mapping at once."""
+def _with_created(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -> tuple[FlowDraft, dict[str, Any] | None]:
+    """The draft with what was just created for it, and a message. A preset creates a connection and a mapping at once."""
     connection, mapping = (read_id(request.GET.get(name, "")) or 0 for name in ("connection", "mapping"))
     remembered = request.session.get(EDITING) or {}
     at = remembered.get("at") if remembered.get("flow") == draft.flow.id else None
@@ -278,7 +278,7 @@ def _brought(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What stands above the form. changed: microseconds."""
+    """The header above the form. changed: microseconds."""
 
     changed: int
     by: str
@@ -302,7 +302,7 @@ def draw(
     conflict: dict[str, Any] | None = None,
     panel: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    """The page with a draft, saved or not. panel: what the test of it came to."""
+    """The page with a draft, saved or not. panel: the result of its test."""
     edits = may(request.user, Role.ADMINISTRATOR)
     with transaction.atomic(using="read"):
         db = reading()
@@ -341,7 +341,7 @@ def draw(
 
 
 def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
-    """What can be done about a flow besides opening it: (text, address)."""
+    """Actions on a flow besides opening it: (text, URL)."""
     entries = [(_("Versions"), reverse("flow-versions", args=(id,)))]
     if edits:
         entries = [(_("Copy flow"), reverse("flow-copy", args=(id,))), *entries, (_("Delete"), reverse("flow-delete", args=(id,)))]
@@ -349,7 +349,7 @@ def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
 
 
 def _alerts(flow: Flow, config: AccountConfig, troubles: dict[int, sentence.ConnectionTrouble]) -> list[dict[str, str]]:
-    """Connections of the flow that send nothing just now."""
+    """Connections of the flow that are currently sending nothing."""
     found = dict.fromkeys(id for d in flow.destinations if (id := d.connection) is not None and id in troubles and id in config.connections)
     return [
         {
@@ -383,7 +383,7 @@ def _joined(db: Database, flow: Flow, config: AccountConfig) -> list[dict[str, s
 
 
 def panel_of(request: AccountRequest, db: Database, flow: Flow) -> dict[str, Any]:
-    """The test panel before anything was tried."""
+    """The test panel before anything was tested."""
     of_event = drafts.subject_of(flow).value == "event"
     events = db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 50", {"account": request.account.pk})
     return {

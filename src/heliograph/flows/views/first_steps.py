@@ -1,4 +1,4 @@
-"""Setting Signal up in four steps (guide: The four steps; N3): an account without a flow begins here, and Help leads here."""
+"""Setting Signal up in four steps (guide: The four steps; N3): the first page of an account without a flow; Help links here too."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from heliograph.web.pages import page
 
 NEW: Final = "New"
 LISTED: Final = 5
-"""Lines of what carries no tag; Tag coverage has them all."""
+"""Untagged objects listed; Tag coverage has them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstStep:
-    """One of the four. state: what is done, in words. todo: what is missing. on: its words and its address."""
+    """One of the four steps. state: what is done, in words. todo: what is missing. on: the words and URL of its link."""
 
     n: int
     name: str
@@ -44,7 +44,7 @@ class FirstStep:
 
 @require_safe
 def signal(request: AccountRequest) -> HttpResponse:
-    """Where Signal begins: the Flow List, or the four steps while there is no flow."""
+    """The start page of Signal: the Flow List, or the four steps while there is no flow."""
     with transaction.atomic(using="read"):
         config = Committed(of_django(connections["read"])).account(request.account.pk)
     return HttpResponseRedirect(reverse("flow-list" if config.flows else "signal-first"))
@@ -127,7 +127,7 @@ def _connections(names: list[str]) -> str:
 
 
 def _missing(config: AccountConfig, gaps: Coverage) -> list[str]:
-    """What carries no tag, New first, then the account's statuses, then by event."""
+    """Untagged objects: New first, then the account's statuses, then by event."""
     bare = [status.name for status in config.statuses.values() if not status.tags]
     found = [_("New carries no tag")] if NEW in bare else []
     rest = len(bare) - len(found)

@@ -1,4 +1,4 @@
-"""Copying and deleting a flow (F1, P12)."""
+"""Copies and deletes flows (F1, P12)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from heliograph.web.toasts import say
 
 
 class CopyFlowForm(Form):
-    """What the copy is called."""
+    """The name of the copy."""
 
     name = TextLine(gettext_lazy("Name of the copy"))
 
 
 def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
-    """The flow, and how a question shows it. Raises Http404."""
+    """The flow, and its context for a confirmation page. Raises Http404."""
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
         found = config.flows.get(id)
@@ -50,7 +50,7 @@ def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def copy(request: AccountRequest, flow: int) -> HttpResponse:
-    """Asks for the copy's name, then makes it and opens it."""
+    """Asks for the copy's name, then creates it and opens it."""
     found, shown = _known(request, flow)
     usual = _("Copy of %(name)s") % {"name": found.name} if found.name else ""
     form = CopyFlowForm(request.POST if request.method == "POST" else None, initial={"name": usual})
@@ -79,7 +79,7 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def delete(request: AccountRequest, flow: int) -> HttpResponse:
-    """Says what becomes of what was not delivered, then deletes (P12)."""
+    """Says what happens to undelivered actions, then deletes (P12)."""
     found, shown = _known(request, flow)
     if request.method == "POST":
         try:

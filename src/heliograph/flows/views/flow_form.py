@@ -64,7 +64,7 @@ def _name_todo(lacks: Sequence[Missing], draft: FlowDraft) -> str:
 
 
 def _list(name: str, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
-    """One list of "Activate for": a chip input; emptied: its last tag was deleted, and somebody has to say what then."""
+    """One list of "Activate for": a chip input; emptied: its last tag was deleted, and someone must decide how to continue."""
     flow = draft.flow
     assert flow.watch is not None
     choices, needed, emptied = tag_choices(config, name), name in REQUIRED[flow.watch], name in flow.emptied
@@ -100,7 +100,7 @@ def _list(name: str, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Mi
 
 
 def _field_groups(flow: Flow, values: FilterValues) -> list[tuple[str, list[Choice]]]:
-    """The fields of a filter row by the guide's filter types."""
+    """The fields of a filter row, by the guide's filter types."""
     offered = values.fields(subject_of(flow))
     return [
         (_(group), [Choice(f.key, f.label if is_named_by_account(f.key) else _(f.label)) for f in found])
@@ -224,7 +224,7 @@ def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig
 
 
 def _mapping(n: int, kind: str, chosen: int | None, draft: FlowDraft, config: AccountConfig, of: set[FlowLack]) -> FormField:
-    """The mappings of one kind that fit what the flow watches; the chosen one whatever it is."""
+    """The mappings of one kind that fit the flow's watch; the chosen one even if it does not."""
     subject = SUBJECT_OF_WATCH[draft.flow.watch] if draft.flow.watch else None
     offered = [
         (id, m.name)
@@ -254,7 +254,7 @@ def _mapping(n: int, kind: str, chosen: int | None, draft: FlowDraft, config: Ac
 
 
 def refused_items(errors: Mapping[str, str]) -> list[str]:
-    """What was refused, for the callout above the form."""
+    """The errors, for the callout above the form."""
     names = {
         "name": _("Name"),
         "filters": _("Filters"),

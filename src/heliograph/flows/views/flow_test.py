@@ -1,4 +1,5 @@
-"""The test beside the flow editor, and Send this one now. The editor's page is the flows' own; what stands in its panel is worked out here."""
+"""The test beside the flow editor, and Send this one now. The editor's page belongs to the flows; the contents of its panel are computed
+here."""
 
 from __future__ import annotations
 
@@ -40,14 +41,14 @@ from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
 
 CHOICES = 8
-"""Registrations that are offered where several match."""
+"""Registrations offered if several match."""
 NO_RULE = gettext_lazy("What the flow takes is not said yet: fill in its source and the values of its filters.")
 ACTIVE = 1
 """The row of the gate "Active and complete"."""
 
 
 class PanelForm(Form):
-    """The panel: try-text, what is looked for, and try-event, where a registration is made. Buttons: make (with its code), pick (one of
+    """The panel's fields: try-text, the search, and try-event, for creating a registration. Buttons: make (with its code), pick (one of
     several), count and try. picked: the one that is shown."""
 
     try_text = Hidden(longest=LONGEST_TEXT)
@@ -59,13 +60,13 @@ class PanelForm(Form):
     try_ = Hidden()
 
     def add_prefix(self, field_name: str) -> str:
-        """As the panel names its fields."""
+        """Uses the panel's field names."""
         return field_name.rstrip("_").replace("_", "-")
 
 
 @require_POST
 def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
-    """What the flow on the page, as it is now, would do; the page with the answer. The page asks again whenever its form changes."""
+    """Tests the flow as it is on the page, saved or not. The page requests this again whenever its form changes."""
     edits = may(request.user, Role.ADMINISTRATOR)
     if flow is None:
         check(request, Role.ADMINISTRATOR)
@@ -79,7 +80,7 @@ def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
 
 
 def _made(request: AccountRequest, draft: FlowDraft, code: str, event: str) -> int | str:
-    """The test registration that was asked for, or why there is none."""
+    """Creates the requested test registration. Returns its id, or why there is none."""
     check(request, Role.PLANNER)
     with reading(request.account.pk) as of:
         rows = of.db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": of.account, "code": event})
@@ -95,7 +96,7 @@ def _made(request: AccountRequest, draft: FlowDraft, code: str, event: str) -> i
 def _panel(
     request: AccountRequest, of: AccountReader, draft: FlowDraft, asked: Mapping[str, str], made: int | str | None
 ) -> dict[str, Any]:
-    """What the panel shows beside its empty form. asked: PanelForm."""
+    """The contents of the panel. asked: PanelForm."""
     flow, text = draft.flow, asked["try_text"][:200]
     panel: dict[str, Any] = {"text": text, "event": asked["try_event"], "made": made is not None}
     if asked["count"]:
@@ -106,7 +107,7 @@ def _panel(
     if isinstance(made, str):
         return panel | {"problem": made}
     if not any(asked[button] for button in ("try_", "pick", "make")) and not read_id(asked["picked"]):
-        return panel  # the form has changed, and nothing was tried yet
+        return panel  # the form has changed, and nothing has been tested yet
     if subject_of(flow) is Subject.EVENT:
         rows = of.db.all(
             "SELECT id, code FROM event WHERE account_id = :account AND code = :code",
@@ -149,7 +150,7 @@ def _label(of: AccountReader, id: int) -> str:
 
 
 def _same(of: AccountReader, picked: str, text: str) -> bool:
-    """Whether the text is still what the page wrote for the one that was picked."""
+    """True if the text is still the one that the page wrote for the picked registration."""
     id = read_id(picked)
     return id is not None and _label(of, id) == text
 
@@ -168,7 +169,7 @@ def _tried(request: AccountRequest, of: AccountReader, draft: FlowDraft, subject
 
 
 def _shown(request: AccountRequest, of: AccountReader, draft: FlowDraft, trial: Trial, change: int) -> dict[str, Any]:
-    """The answer, gate by gate, and the requests."""
+    """The result, gate by gate, and the requests."""
     flow = draft.flow
     config = replace(of.config, flows={**of.config.flows, flow.id: flow})
     why = told(trial.running, config)
@@ -199,7 +200,7 @@ def _shown(request: AccountRequest, of: AccountReader, draft: FlowDraft, trial: 
 
 
 def _sending(request: AccountRequest, draft: FlowDraft, stored: Flow | None, trial: Trial, change: int) -> tuple[str, str]:
-    """Where Send this one now leads, or why it is not offered."""
+    """The URL of Send this one now, or why it is not offered."""
     if trial.running.verdict is not FlowVerdict.TRIGGERED or not may(request.user, Role.PLANNER):
         return "", ""
     if stored is None or draft.to_save.to_body() != stored.to_body():
@@ -223,7 +224,7 @@ def _request(destination: Destination, found: RequestPreview, of: AccountReader)
 
 
 def _json_rows(body: str) -> list[tuple[str, str]] | None:
-    """Keys of a flat JSON object with their values as JSON; None for anything else."""
+    """The keys of a flat JSON object with their values as JSON; None for anything else."""
     try:
         found = json.loads(body)
     except ValueError:
@@ -241,7 +242,7 @@ def _laid_out(body: str) -> str:
 
 
 def _count_said(counted: Counted) -> str:
-    """How many of last week's changes it would have taken, in words."""
+    """How many of last week's changes it would have accepted, in words."""
     if not counted.judged:
         return _("In the last %(days)d days nothing was recorded that it watches for.") % {"days": DAYS}
     said = ngettext(
@@ -267,7 +268,7 @@ def _count_said(counted: Counted) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
-    """Names the target and what would be sent there, asks, and sends it."""
+    """Shows the target and what would be sent, asks, and sends it."""
     account = request.account.pk
     with reading(account) as of:
         draft = editor.stored_draft(of.config, flow)

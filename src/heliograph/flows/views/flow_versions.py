@@ -1,4 +1,4 @@
-"""The versions of a flow (F10): what each says, and restoring one without what is gone by now."""
+"""The versions of a flow (F10): their contents, and restoring one without what no longer exists."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from heliograph.store.database import Database
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
-    """Every version with who made it when, what one of them changed, and what restoring it would change."""
+    """Every version with its author and time, what one of them changed, and what restoring it would change."""
     with transaction.atomic(using="read"), scope(account=request.account.pk):
         try:
             row = flow_row(flow)
@@ -91,7 +91,7 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
 
 
 def said_of(gone: Sequence[Gone], names: sentence.SentenceNames) -> list[str]:
-    """What a version names that is gone, and where, in words."""
+    """The missing things that a version names, and where, in words."""
     return list(dict.fromkeys(_said(each, names) for each in gone))
 
 
@@ -115,7 +115,8 @@ def _name(names: Mapping[int, str], gone: Gone) -> str:
 
 
 def _names(db: Database, config: AccountConfig, id: int) -> sentence.SentenceNames:
-    """What is called how in all versions of the flow. Tags and custom fields that are gone are called as they were when it was saved with them."""
+    """The names of ids in all versions of the flow. Deleted tags and custom fields have the name they had when a version was saved with
+    them."""
     versions = history(db, config.id, "flow", id)
     flows = [Flow.from_body(id, v.number, v.body) for v in versions]
     names = names_of(config, flows)

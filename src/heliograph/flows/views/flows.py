@@ -70,14 +70,14 @@ class FlowListFilters(ListFilters):
 
 
 class ToggleForm(Form):
-    """active: "on", or it is switched off; sure: "yes" once it was asked; back: the page it was pressed on."""
+    """active: "on" switches it on, anything else off; sure: "yes" if confirmed; back: the page with the toggle."""
 
     active = Hidden()
     sure = Hidden()
     back = Hidden()
 
     def clean_back(self) -> str:
-        """ "flow", the number of a page of the list, or ""."""
+        """ "flow", the page number of the list, or ""."""
         back = str(self.cleaned_data["back"])
         return back if back == "flow" or read_id(back) else ""
 
@@ -166,7 +166,7 @@ def _asks_off(request: AccountRequest, flow: Flow, parts: Sequence[sentence.Sent
 
 
 def _back(back: str, flow: int) -> str:
-    """The page that the toggle was pressed on."""
+    """The page with the toggle."""
     if back == "flow":
         return reverse("flow", args=(flow,))
     return f"{reverse('flow-list')}{f'?page={back}' if back else ''}#flow-{flow}"

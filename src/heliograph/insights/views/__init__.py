@@ -1,1 +1,1 @@
-"""The pages of Signal's operation: thin over the services beside them."""
+"""The page of the Activity Feed: thin over the service beside it."""

@@ -109,7 +109,7 @@ def feed(request: AccountRequest) -> HttpResponse:
 
 
 def _whole_day(day: datetime.date) -> tuple[int, int]:
-    """From the beginning of a day to its end, in the account's time zone."""
+    """From the beginning to the end of a day, in the account's time zone."""
     zone = timezone.get_current_timezone()
     begins = datetime.datetime.combine(day, datetime.time(), zone)
     ends = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), zone)

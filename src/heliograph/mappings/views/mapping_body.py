@@ -1,4 +1,4 @@
-"""A previewed request, written out in tokens for components/setup_body.html: key, str, lit, p(unctuation) and hole, where nothing can be sent (M7)."""
+"""A previewed request as tokens for components/setup_body.html: key, str, lit, p(unctuation) and hole, for values that cannot be sent (M7)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ type TokenLine = list[Token]
 
 
 def ways(kind: MappingKind) -> tuple[str, ...]:
-    """How a mapping of this kind can be shown."""
+    """The formats in which a mapping of this kind can be shown."""
     return (HEADERS,) if kind is MappingKind.HEADER else (JSON, FORM, QUERY)
 
 

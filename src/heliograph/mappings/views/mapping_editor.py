@@ -1,4 +1,4 @@
-"""The mapping editor and its reading twin: everything their templates show of a mapping that is being written (guide: Mappings; M1-M9)."""
+"""The mapping editor and its read-only page: everything that their templates show of a mapping being edited (guide: Mappings; M1-M9)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MOST_NAMED = 12
 
 @dataclass
 class Editor:
-    """One look at a mapping. id: of the stored one, 0 for a new one. strict: what is wrong was refused, and is not only pointed out."""
+    """One rendering of a mapping. id: of the stored one, 0 for a new one. strict: errors were refused rather than only pointed out."""
 
     db: Database
     account: int
@@ -63,7 +63,7 @@ class Editor:
         self.fields = SourceFields.of(self.config, draft.subject)
         self.checked = draft.checked(self.fields.key_of)
         self.uses = warnings.used_by(self.config, self.id) if self.id else []
-        self.tried, self.nobody = self._whom()
+        self.tried, self.nobody = self._subject()
         self.found = preview(self.checked.mapping, self.tried.facts, timezone=self.tried.zone)
         possible = ways(draft.kind)
         if self.editing.shown not in possible:
@@ -73,8 +73,8 @@ class Editor:
     def draft(self) -> MappingDraft:
         return self.editing.draft
 
-    def _whom(self) -> tuple[Tried, bool]:
-        """Whom it is tried with, and whether a search has found nobody."""
+    def _subject(self) -> tuple[Tried, bool]:
+        """The registration it is tried with, and whether a search found nothing."""
         subjects = Subjects(self.db, self.account, self.config, self.draft.subject)
         flow = self.uses[0][0].name if self.uses else ""
         asked = bool(self.editing.key or self.editing.search)
@@ -82,7 +82,7 @@ class Editor:
         return (found or subjects.made_up(self.now)), found is None and asked and not self.editing.made_up
 
     def _usual(self) -> str:
-        """How the connection that uses it sends it."""
+        """The format in which the connection that uses it sends it."""
         for _flow, destination in self.uses:
             connection = self.config.connections.get(destination.connection or 0)
             if connection is not None:
@@ -90,7 +90,7 @@ class Editor:
         return JSON
 
     def context(self) -> dict[str, Any]:
-        """What the templates ask for."""
+        """The context of the templates."""
         draft, editing = self.draft, self.editing
         shown = self._rows()
         return {
@@ -128,7 +128,7 @@ class Editor:
         }
 
     def preview_context(self, shown: list[RowShown] | None = None) -> dict[str, Any]:
-        """The preview alone, and what each row gives."""
+        """The context of the preview alone, with each row's result."""
         shown = self._rows() if shown is None else shown
         told = [row for row in shown if row.told]
         n = len(told)
@@ -162,7 +162,7 @@ class Editor:
 
     @property
     def whom(self) -> str:
-        """The one it is tried with, in a sentence."""
+        """A sentence about the registration it is tried with."""
         match = self.tried.match
         return (match.name or match.code) if match else _("made-up data")
 
@@ -189,7 +189,7 @@ class Editor:
         return " ".join(notes)
 
     def _in_address(self) -> str:
-        """Personal fields in the query of a GET (a warning)."""
+        """A warning about personal fields in the query of a GET."""
         if self.draft.kind is not MappingKind.PAYLOAD or not any(warnings.is_personal(key) for key in self.checked.mapping.sources):
             return ""
         names = warnings.in_address(self.config, self.uses, self.id)
@@ -218,7 +218,7 @@ class Editor:
             shown = RowShown(n, row, 0, row.target, chips, rows.types(row.type))
             if row.entry is not None:
                 shown.name = _("Entry %(n)s") % {"n": row.entry + 1}
-            self._judge(shown, place_of.get(n))
+            self._mark_errors(shown, place_of.get(n))
             if draft.seals(row):
                 shown.warns.append(self._credential(row.target))
             for part in parts or ():
@@ -245,7 +245,7 @@ class Editor:
         return replace(found, options=options, unlisted=said if missed else "")
 
     def _credential(self, name: str) -> tuple[str, str, str]:
-        """That this belongs into the connection, with the way there."""
+        """A warning that this belongs in the connection, with a link."""
         said = _("%(name)s is a credential by its name. Better keep it in the connection, which sends it to its own host only. ")
         more = _("What is typed here is kept encrypted once it is saved, and never shown again.")
         used = [destination.connection for _flow, destination in self.uses if destination.connection in self.config.connections]
@@ -261,7 +261,7 @@ class Editor:
         }
         return text, reverse("questions", args=(found.event,)), _("Questions")
 
-    def _judge(self, shown: RowShown, number: int | None) -> None:
+    def _mark_errors(self, shown: RowShown, number: int | None) -> None:
         errors = " ".join(f"{text[:1].upper()}{text[1:]}." for text in (_(text) for text in shown.draft.errors.values()))
         if errors and self.strict:
             shown.refused = errors
@@ -321,17 +321,17 @@ class Editor:
 
 
 def flow_href(id: int) -> str:
-    """Where a flow is found."""
+    """The URL of a flow."""
     return reverse("flow", args=(id,))
 
 
 def kind_name(kind: MappingKind) -> str:
-    """As the guide calls it."""
+    """The guide's name of the kind."""
     return {MappingKind.PAYLOAD: _("Payload"), MappingKind.HEADER: _("Http Header")}[kind]
 
 
 def subject_name(subject: Subject) -> str:
-    """What a mapping is for."""
+    """The subject of a mapping, in words."""
     return {Subject.REGISTRATION: _("Registrations"), Subject.SESSION: _("Sessions"), Subject.EVENT: _("Events")}[subject]
 
 
@@ -347,7 +347,7 @@ def empty_name(empty: EmptyPolicy, kind: MappingKind = MappingKind.PAYLOAD) -> s
 
 
 def _policy(kind: MappingKind, empty: EmptyPolicy) -> EmptyPolicy:
-    """What a policy comes to: a header cannot be null, so null and an empty text are the same there."""
+    """The effective policy: a header cannot be null, so null and an empty text are the same there."""
     return EmptyPolicy.KEY if kind is MappingKind.HEADER and empty is EmptyPolicy.NULL else empty
 
 

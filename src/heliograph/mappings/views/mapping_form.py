@@ -1,7 +1,7 @@
-"""The form of a mapping: what a browser posts of it, and what each of its buttons does to what was written (guide: Mappings).
+"""The form of a mapping: how a post is read, and what each button does to the draft (guide: Mappings).
 
-Every button of the page but Save only changes the page: it is posted as `do`, and the page comes back with everything that was typed. Script
-posts the same buttons without leaving the page. Rows are numbered from 0 as they stand.
+Every button except Save only changes the page: it is posted as `do`, and the page returns with everything that was typed. Script posts the
+same buttons without leaving the page. Rows are numbered from 0 in their order.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ from heliograph.mappings.preset_starts import starts
 from heliograph.web.forms import member_of
 
 LONGEST = 100_000
-"""Characters of a line that are looked at; the request's own limit comes first."""
+"""Characters of a line that are parsed; the request's own limit applies first."""
 
 
 @dataclass(slots=True)
 class Editing:
-    """The page as it stands. panel: (row, chip) whose panel is open; fields: the row whose field list is open; focus: id of what gets the focus.
+    """The state of the page. panel: (row, chip) with the open panel; fields: the row with the open field list; focus: id of the element to
+    focus.
 
     renamed: objects and lists that were given another name, by the path that they had in the page.
     waiting: the name under which texts wait that are kept sealed (`typed_secrets`). key, search, made_up: whom it is tried with. sample: pasted text, None while its box is closed; keep_values: its values become typed text. map_rows: of the open value map, to be filled.
@@ -72,7 +73,7 @@ class Editing:
 
 
 def read(post: QueryDict, draft: MappingDraft) -> Editing:
-    """What was posted. draft: as it is stored: what a form does not change (kind and subject of a mapping that is in use) stays."""
+    """Reads a post. draft: the stored one: what a form cannot change (kind and subject of a mapping in use) stays."""
     draft.name = post.get("name", "").replace("\0", "")[:1000]
     draft.empty = member_of(EmptyPolicy, post.get("empty"), EmptyPolicy.KEY)
     draft.number = read_number(post.get("number", "")) or 0
@@ -121,7 +122,7 @@ def _row(post: QueryDict, n: int) -> DraftRow:
 
 
 def _renamed(post: QueryDict) -> dict[Path, str]:
-    """New names of objects and lists by their paths; one that was emptied keeps the name that it has."""
+    """New names of objects and lists by path; an emptied one keeps its name."""
     found = {}
     for written, typed in zip(post.getlist("object")[:MAX_ROWS], post.getlist("object-name"), strict=False):
         path, name = read_path(written), typed.replace("\0", "").strip()[:1000]
@@ -131,7 +132,7 @@ def _renamed(post: QueryDict) -> dict[Path, str]:
 
 
 def _kept(text: str) -> tuple[RowPart, ...]:
-    """The chips that a page was made with (RowShown.kept); what cannot be read is none."""
+    """The chips of the posted page (RowShown.kept); none if they cannot be read."""
     try:
         found = json.loads(text) if text else []
         return tuple(read_part(Body(item)) for item in found[:MAX_PARTS]) if isinstance(found, list) else ()
@@ -154,7 +155,7 @@ def _pair(text: str) -> tuple[int, int] | None:
 
 
 def _read_panel(post: QueryDict, editing: Editing) -> None:
-    """Puts what the open panel says behind its chip. What the panel does not show stays as it is."""
+    """Applies the open panel to its chip. Settings that the panel does not show stay unchanged."""
     assert editing.panel is not None
     n, chip = editing.panel
     row = editing.draft.rows[n] if n < len(editing.draft.rows) else None
@@ -197,7 +198,7 @@ def _behind(post: QueryDict, part: SourceValue) -> SourceValue:
 
 
 def act(editing: Editing, do: str, post: QueryDict) -> None:
-    """Does what a button says: its verb, and after a colon whom it is about."""
+    """Performs a button's action: a verb, and after a colon its object."""
     verb, _, about = do.partition(":")
     if verb in _SIMPLE:
         _SIMPLE[verb](editing, about)
@@ -326,7 +327,7 @@ def _take(editing: Editing, post: QueryDict, *, proposed: bool) -> None:
     try:
         new, _ = editing.draft.sample(editing.sample or "", values=editing.keep_values)
         chosen = post.getlist("row")
-        if post.get("looked") != mark_of(editing.sample):  # the rows are shown first: which ones shall be added?
+        if post.get("looked") != mark_of(editing.sample):  # first show the rows, so that the person can choose which to add
             editing.focus = "take"
             return
         keys = dict(_proposed(post)) if proposed else {}
@@ -347,7 +348,7 @@ def _proposed(post: QueryDict) -> Iterator[tuple[str, str]]:
 
 
 def _start(editing: Editing, key: str) -> None:
-    """The rows of an application's mapping, where there is none yet."""
+    """Adds the rows of an application's mapping, if there are none yet."""
     draft = editing.draft
     _name, mapping = starts(draft.kind, draft.subject).get(key, ("", None))
     if mapping is None or draft.rows:
@@ -358,7 +359,7 @@ def _start(editing: Editing, key: str) -> None:
 
 
 def mark_of(sample: str | None) -> str:
-    """What tells one pasted sample from another."""
+    """Identifies a pasted sample."""
     return hashlib.sha256((sample or "").encode("utf-8", "replace")).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""The rows of the mapping editor, as its templates show them: headings of nested fields, chips, what each row gives, and what is behind a chip."""
+"""The rows of the mapping editor, for its templates: headings of nested fields, chips, each row's result, and a chip's panel."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from heliograph.setup.source_fields import SourceFields
 from heliograph.web.fields import Choice
 
 DEEPEST = 3
-"""Steps that are drawn further in; deeper ones stand below these."""
+"""Deepest indentation; deeper steps are shown at this level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ChipPiece:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A chip. data: the part's body, for script; mods: what is behind it, in words; gone: the account has no such field."""
+    """A chip. data: the part's body, for script; mods: its settings, in words; gone: the account has no such field."""
 
     text: str
     typed: bool
@@ -61,7 +61,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """An object, a list or one of its entries, above its rows. do: what its button does, with the words on it."""
+    """An object, a list or a list entry, above its rows. do: the action of its button, and its label."""
 
     id: str
     name: str
@@ -71,13 +71,14 @@ class Heading:
     do: str = ""
     button: str = ""
     path: str = ""
-    """As it is written, of what has a name that can be changed: an entry of a list has none."""
+    """The written path, if its name can be changed: a list entry has none."""
     is_heading: bool = True
 
 
 @dataclass(slots=True)
 class RowShown:
-    """One row. told: its validation error for the chosen person, problem: the same in short; refused: why it cannot be saved; todo, warn: amber."""
+    """One row. told: its validation error for the chosen person, problem: the same, shortened; refused: why it cannot be saved; todo, warn:
+    amber."""
 
     n: int
     draft: DraftRow
@@ -97,12 +98,12 @@ class RowShown:
 
     @property
     def label(self) -> str:
-        """What its controls are about."""
+        """The accessible name of its controls."""
         return self.draft.whole_target or _("row %(n)s") % {"n": self.n + 1}
 
     @property
     def at(self) -> str:
-        """Where it stands, as its hidden field holds it."""
+        """Its path, for its hidden field."""
         found: dict[str, object] = {}
         if self.draft.nested:
             found = {"nested": True, "under": format_path(self.draft.under) if self.draft.under else ""}
@@ -112,13 +113,13 @@ class RowShown:
 
     @property
     def kept(self) -> str:
-        """Its chips, with what is behind them, as its hidden field holds them."""
+        """Its chips with their settings, for its hidden field."""
         parts = self.draft.chips()
         return json.dumps([part_body(part) for part in (self.draft.kept if parts is None else parts)], ensure_ascii=False)
 
     @property
     def cases(self) -> list[Choice]:
-        """As it is, and the three cases."""
+        """Unchanged, and the three cases."""
         return [
             Choice("", _("As it is"), self.draft.case is None),
             *(Choice(case.value, _(case), case is self.draft.case) for case in Case),
@@ -126,7 +127,7 @@ class RowShown:
 
     @property
     def traits(self) -> str:
-        """Required, and a type that is not text, in words; "" for neither."""
+        """ "Required", and the type unless it is text, in words; "" for neither."""
         typed = self.draft.type is not ValueType.TEXT
         return ", ".join(x for x in (_("Required") if self.draft.required else "", type_name(self.draft.type) if typed else "") if x)
 
@@ -156,7 +157,7 @@ def types(chosen: ValueType) -> list[Choice]:
 
 
 def chip(part: RowPart, fields: SourceFields, *, open: bool = False, sealed: bool = False) -> Chip:
-    """One chip as it is drawn. sealed: its text is kept sealed."""
+    """A chip as rendered. sealed: its text is stored encrypted."""
     data = json.dumps(part_body(part), ensure_ascii=False)
     if sealed and isinstance(part, FixedText):
         return Chip(_("a secret"), True, (ChipPiece(_("a secret")),), open=open, data=json.dumps({"text": SEALED}, ensure_ascii=False))
@@ -167,7 +168,7 @@ def chip(part: RowPart, fields: SourceFields, *, open: bool = False, sealed: boo
 
 
 def _dotted(text: str) -> Iterator[ChipPiece]:
-    """Spaces as middle dots, line breaks as arrows: each run by itself."""
+    """Splits off runs of spaces as middle dots, and line breaks as arrows."""
     run = ""
     for letter in text:
         if run and (letter in " \n") != (run[-1] in " \n"):
@@ -202,7 +203,7 @@ def _mods(source: SourceValue) -> tuple[str, ...]:
 
 
 def displayed(rows: Sequence[RowShown]) -> list[RowShown | Heading]:
-    """The rows with the headings of what they are nested in."""
+    """The rows with the headings of the objects and lists they are nested in."""
     out: list[RowShown | Heading] = []
     above: Path = ()
     for row in rows:
@@ -235,7 +236,7 @@ def _heading(path: Path, row: RowShown, rows: Sequence[RowShown]) -> Heading:
 
 
 def said(value: Json, *, left_out: bool) -> str:
-    """What a row gives, in words."""
+    """A row's result, in words."""
     if left_out:
         return _("Left out")
     if value is None:
@@ -256,7 +257,7 @@ def problem_said(problem: ValueProblem) -> str:
     return _("%(what)s. A validation error: not sent, not retried.") % {"what": what}
 
 
-# --- behind a chip
+# --- a chip's panel
 
 
 @dataclass(frozen=True, slots=True)

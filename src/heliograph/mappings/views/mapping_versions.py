@@ -1,4 +1,4 @@
-"""The versions of a mapping (F10): rows compared by their targets, with what each gives for the registration that changed last."""
+"""The versions of a mapping (F10): rows compared by their targets, with each row's result for the most recently changed registration."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from heliograph.store.database import Database, of_django
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
-    """The versions of a mapping, with what each row gives for the registration that changed last."""
+    """The versions of a mapping, with each row's result for the most recently changed registration."""
     try:
         row = mapping_row(id)
     except NotThere:
@@ -96,7 +96,7 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
 
 
 def _question(found: RestorableMapping | None, fields: SourceFields, flows: list[str]) -> RestoreQuestion:
-    """What restoring means. flows: names of those that use the mapping."""
+    """The consequences of restoring. flows: names of those that use the mapping."""
     lists = []
     if found is not None and found.gone:
         lists.append(ListedConsequence(_("It names what is gone. This is left out:"), _said_of(found, fields)))
@@ -114,7 +114,7 @@ def _question(found: RestorableMapping | None, fields: SourceFields, flows: list
 
 
 def _said_of(found: RestorableMapping, fields: SourceFields) -> list[str]:
-    """What a version names that is gone, and where, in words."""
+    """The missing fields that a version names, and where, in words."""
     return [_said(each, fields) for each in found.gone]
 
 
@@ -132,14 +132,14 @@ def _said(gone: GonePart, fields: SourceFields) -> str:
 
 
 def _fields(db: Database, config: AccountConfig, id: int, subject: Subject) -> SourceFields:
-    """The account's source fields. Those that are gone are called as they were when a version of the mapping was saved with them."""
+    """The account's source fields. Deleted ones have the name they had when a version of the mapping was saved with them."""
     fields = SourceFields.of(config, subject)
     gone: dict[str, str] = {}
     looked_up = 0
     for version in history(db, config.id, "mapping", id):
         try:
             unknown = FieldMapping.from_body(version.body).sources - fields.by_key.keys() - gone.keys() if version.body else frozenset()
-        except MappingError:  # of an older release
+        except MappingError:  # from an older release
             continue
         if unknown and looked_up < MOST_LOOKED_UP:
             looked_up += 1
@@ -151,10 +151,10 @@ def _fields(db: Database, config: AccountConfig, id: int, subject: Subject) -> S
 def _mapping_differences(
     old_body: Mapping[str, object], new_body: Mapping[str, object], fields: SourceFields, tried: Tried
 ) -> list[Difference]:
-    """Rows by their targets; those that are the same on both sides are left out."""
+    """Rows by their targets; rows that are equal on both sides are omitted."""
     try:
         old, new = FieldMapping.from_body(old_body), FieldMapping.from_body(new_body)
-    except MappingError:  # of an older release, with what none can be today
+    except MappingError:  # from an older release, and no longer valid
         return []
     found = []
     if old.name != new.name:

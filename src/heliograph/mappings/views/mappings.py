@@ -114,7 +114,7 @@ def _listed(row: ListedMapping, people: Mapping[str, str], *, editable: bool) ->
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def mapping(request: AccountRequest, id: int) -> HttpResponse:
-    """One mapping: its editor, or for those who may not change it what stands there."""
+    """One mapping: its editor, or a read-only page for users who may not change it."""
     row = _row(id)
     stored = FieldMapping.from_body(row.body)
     if request.method == "POST":
@@ -127,8 +127,8 @@ def mapping(request: AccountRequest, id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def mapping_new(request: AccountRequest) -> HttpResponse:
-    """A new mapping, also on the way from a flow (`for`: the flow that is being edited, which it goes back to)."""
-    _back(request)  # a flow of another account is no flow
+    """A new mapping, also for a flow (`for`: the flow that is being edited, to which it returns)."""
+    _back(request)  # raises Http404 for another account's flow
     ask = request.POST or request.GET
     draft = MappingDraft(
         kind=member_of(MappingKind, ask.get("kind"), MappingKind.PAYLOAD),
@@ -140,7 +140,7 @@ def mapping_new(request: AccountRequest) -> HttpResponse:
 
 
 def _asked(request: AccountRequest) -> dict[str, Any]:
-    """Whom a link says to try it with, and how it is shown."""
+    """The registration in a link to try it with, and the format of the preview."""
     ask = request.GET
     return {
         "key": ask.get("key", "")[:300],
@@ -156,13 +156,13 @@ def _posted(request: AccountRequest, draft: MappingDraft, row: StoredMapping | N
     editing = read(request.POST, draft)
     form = f"mapping {row.pk if row else 'new'}"
     waiting = typed_secrets.recall(request, form)
-    if do == "enter":  # the key, somewhere in the form
+    if do == "enter":  # the Enter key, somewhere in the form
         typed, shown = request.POST.get("person", ""), request.POST.get("person-was", "")
         do = "add" if editing.new_name.strip() else "search" if typed.strip() != shown.strip() else "save"
     if do not in ("save", "preview"):
         act(editing, do, request.POST)
     waiting |= draft.seal()
-    if do == "preview" and asks_for_part(request):  # the form stays in the page, with what was typed
+    if do == "preview" and asks_for_part(request):  # the form stays on the page, with what was typed
         return _shown(request, editing, row, EDITOR, part="preview")
     editing.waiting = typed_secrets.keep(request, form, waiting)
     if do == "save":
@@ -171,7 +171,7 @@ def _posted(request: AccountRequest, draft: MappingDraft, row: StoredMapping | N
 
 
 def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, waiting: Mapping[str, str]) -> HttpResponse:
-    """waiting: texts to be kept sealed that were typed, by field of the vault."""
+    """waiting: typed texts to be stored encrypted, by field of the vault."""
     draft = editing.draft
     with transaction.atomic(using="read"):
         editor = _editor(request, editing, row, strict=True)
@@ -190,7 +190,7 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
     except NotThere:
         raise Http404 from None
     except SavedMeanwhile as error:
-        draft.number = error.number  # what is saved after this question replaces it
+        draft.number = error.number  # saving after this question replaces that version
         return _answer(request, editor, row, EDITOR, status=409, meanwhile=_meanwhile(request, error))
     except AsksFirst as error:
         return _answer(request, editor, row, EDITOR, status=409, stops=[stop.name or _("Without a name") for stop in error.stops])
@@ -250,11 +250,11 @@ def _row(id: int) -> StoredMapping:
         raise Http404 from None
 
 
-# --- on the way from a flow
+# --- for a flow
 
 
 def _flow_of(request: AccountRequest) -> int | None:
-    """The flow that is being edited. Raises Http404 for one that this account does not have."""
+    """The flow that is being edited. Raises Http404 for one that the account does not have."""
     asked = request.GET.get("for", "")
     if not asked:
         return None
@@ -271,7 +271,7 @@ def _config(request: AccountRequest) -> AccountConfig:
 
 
 def _subject_of_flow(request: AccountRequest) -> Subject:
-    """What the flow watches, so that the mapping fits it."""
+    """The subject that the flow watches, so that the mapping fits it."""
     flow = _flow_of(request)
     if flow is None:
         return Subject.REGISTRATION
@@ -281,7 +281,7 @@ def _subject_of_flow(request: AccountRequest) -> Subject:
 
 
 def _back(request: AccountRequest, **more: int) -> str:
-    """The flow that one came from; "" for none."""
+    """The URL of the flow to return to; "" for none."""
     flow = _flow_of(request)
     if flow is None:
         return ""
@@ -294,7 +294,7 @@ def _back(request: AccountRequest, **more: int) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
-    """Asks, and makes a mapping like this one."""
+    """Asks, and copies a mapping."""
     row = _row(id)
     if request.method == "POST":
         try:
@@ -325,7 +325,7 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
         except NotThere:
             raise Http404 from None
         except InUse:
-            pass  # the question says by whom
+            pass  # the confirmation page says what uses it
         else:
             say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})
             return HttpResponseRedirect(reverse("mapping-list"))

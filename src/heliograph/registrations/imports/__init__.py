@@ -1,1 +1,1 @@
-"""Files of registrations, read and recorded (I1, I4): reading, columns, what is lacking, the job."""
+"""Imports of registration files (I1, I4): reading, columns, missing set-up, the job."""

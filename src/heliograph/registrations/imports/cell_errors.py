@@ -1,7 +1,7 @@
-"""Cells of a workbook that hold an error of Excel's, such as #N/A or #REF!.
+"""Cells of a workbook with an Excel error, such as #N/A or #REF!.
 
-The workbook's reader hands them on as empty cells, and an empty cell clears what is stored (I2): so they are looked for in the sheet's own XML,
-in flat memory, and their rows are refused.
+The workbook reader returns them as empty cells, and an empty cell clears what is stored (I2). So they are searched for in the sheet's own
+XML, in flat memory, and their rows are refused.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Final
 from heliograph.registrations.imports.sheet_extent import column_number
 
 _BLOCK: Final = 1 << 18
-_LONGEST: Final = 1 << 14  # of a cell with an error, its formula included: what a block may cut in two
+_LONGEST: Final = 1 << 14  # of a cell with an error, including its formula: what a block boundary may split
 _INDEX: Final = 4_000_000  # bytes of the list of sheets
 _MOST: Final = 200_000  # cells that are remembered
-# Each pattern is bounded, and none goes over a `<` that it did not ask for: a hostile sheet takes no longer than an honest one.
+# Each pattern is bounded, and none skips a `<` that it does not expect: a hostile sheet takes no longer than an honest one.
 _CELL: Final = re.compile(rb'<(?:\w{1,20}:)?c\s(?=[^<>]{0,300}\bt=["\']e["\'])[^<>]{0,300}>')
 _VALUE: Final = re.compile(rb"<(?:\w{1,20}:)?v>([^<]{0,40})<")
 _PLACE: Final = re.compile(rb"([A-Z]{1,3})(\d{1,7})")
@@ -28,7 +28,7 @@ _RELATION: Final = re.compile(rb"<(?:\w{1,20}:)?Relationship\s[^<>]{0,2000}>")
 
 
 def cell_errors(path: Path, index: int) -> dict[int, dict[int, str]]:
-    """Row -> column (both from 1) -> the error, of the sheet at this index of the workbook. What has another structure than Excel writes has none."""
+    """Row -> column (both from 1) -> the error, for the sheet at this index. Empty for a structure other than Excel's."""
     found: dict[int, dict[int, str]] = {}
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
@@ -42,7 +42,7 @@ def cell_errors(path: Path, index: int) -> dict[int, dict[int, str]]:
                 if not left:
                     break
     except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError):
-        return found  # the reader says what is wrong with it
+        return found  # the reader reports what is wrong with it
     return found
 
 
@@ -58,7 +58,7 @@ def _part(archive: zipfile.ZipFile, index: int) -> str | None:
 
 
 def _beginning(archive: zipfile.ZipFile, part: str) -> bytes:
-    """Of a part that is short in any honest workbook."""
+    """The beginning of a part that is short in any honest workbook."""
     with archive.open(part) as file:
         return file.read(_INDEX)
 
@@ -68,7 +68,7 @@ def _attribute(element: bytes, name: bytes) -> bytes:
 
 
 def _cells(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, int, str]]:
-    """Column, row and text of each error. The end of a block is read again with the next one: it may have cut a cell in two."""
+    """Column, row and text of each error. The end of each block is read again with the next, because the boundary may split a cell."""
     rest = b""
     with archive.open(part) as sheet:
         while block := sheet.read(_BLOCK):

@@ -1,6 +1,6 @@
-"""What columns are called in exports of other systems, by the target that they mean; several languages, any spelling.
+"""Names of columns in exports from other systems, by their target; in several languages and spellings.
 
-Names are compared without case, accents, spaces and punctuation: "E-Mail Address" is `emailaddress`.
+Names are compared ignoring case, accents, spaces and punctuation: "E-Mail Address" is `emailaddress`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-# Targets are those of the registration document (I2); `event.…` are facts of the event that a row repeats.
+# Targets are those of the registration document (I2); `event.…` are facts of the event, repeated in each row.
 _NAMES: Final[Mapping[str, str]] = {
     "event": "event, event code, event id, eventkey, veranstaltung, veranstaltungscode, evenement, code evenement, evento, codigo evento, codice evento, evenementcode",
     "event.name": "event name, event title, veranstaltungsname, nom evenement, nombre evento, nome evento",

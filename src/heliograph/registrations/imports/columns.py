@@ -1,7 +1,7 @@
-"""What each column of a table means: guessed from its name and values, or given in a file (docs/reference/import-columns.md).
+"""The meaning of each column of a table: guessed from its name and values, or given in a file (docs/reference/import-columns.md).
 
-A target is a place in the registration document (I2): `code`, `profile.email`, `answers.dietary`, `properties.Complete`, `sessions.KEYNOTE`;
-`event.name` and the like are facts of the event that every row repeats.
+A target is a path in the registration document (I2): `code`, `profile.email`, `answers.dietary`, `properties.Complete`, `sessions.KEYNOTE`;
+`event.name` and the like are facts of the event, repeated in every row.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _SEVERAL: Final = ("answers.", "profile.custom.")
 """What takes a list of values."""
 _SPLITS: Final = ("|", ";", ", ")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-SAMPLE: Final = 2_000  # rows that a guess looks at
-_MOST_OPTIONS: Final = 50  # different values that still look like options
+SAMPLE: Final = 2_000  # rows used for a guess
+_MOST_OPTIONS: Final = 50  # distinct values up to which they still look like options
 _NAMES_SHOWN: Final = 30
 
 
@@ -47,8 +47,8 @@ class ColumnsError(ImportFileError):
 class Column:
     """One column of the file.
 
-    target: "" = left out. split: between the answers of one cell. date: how dates without a clear order are read. why: how the target was
-    found: given, name, values, or "" for one left out. doubt: what a person should look at.
+    target: "" = not imported. split: the separator of answers within a cell. date: how dates without a clear order are read. why: how the
+    target was found: given, name, values, or "" if it is not imported. doubt: what a person should check.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A column mapping out of a file. columns: by name; event: for rows that name none; only: leave out what it does not name."""
+    """A column mapping from a file. columns: by name; event: for rows without one; only: ignore columns that it does not name."""
 
     columns: Mapping[str, Column]
     event: str = ""
@@ -72,7 +72,7 @@ class Given:
 
 
 def read_given(path: Path) -> Given:
-    """Reads a column mapping. Raises ColumnsError with the place and what is wrong there."""
+    """Reads a column mapping. Raises ColumnsError with the place and the error."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -89,7 +89,7 @@ def read_given(path: Path) -> Given:
             only=body.flag("only"),
         )
     except (ValueError, RecursionError, BodyError) as error:
-        raise ColumnsError(f"{path} is no column mapping: {error}.") from None
+        raise ColumnsError(f"{path} is not a column mapping: {error}.") from None
 
 
 def _given_column(name: str, value: object) -> Column:
@@ -101,7 +101,7 @@ def _given_column(name: str, value: object) -> Column:
 
 
 def checked_target(target: str) -> str:
-    """The target. Raises ColumnsError for one that does not exist."""
+    """The target itself. Raises ColumnsError if it does not exist."""
     if target in _PLAIN or target in _EVENT or (target.removeprefix("profile.") in PROFILE_FIELDS and target.startswith("profile.")):
         return target
     if any(target.startswith(area) and code_of(target.removeprefix(area)) for area in _KEYED):
@@ -126,7 +126,7 @@ class Known:
         return (q for event in self.events for q in event.questions.values())
 
     def names(self) -> dict[str, str]:
-        """Plain name -> target, of custom fields, questions, properties and sessions."""
+        """Plain name -> target, for custom fields, questions, properties and sessions."""
         found: dict[str, str] = {}
         for event in self.events:
             for session in event.sessions.values():
@@ -144,14 +144,15 @@ class Known:
 
 
 def guess(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
-    """A column for each name, that make documents together. sample: cells of the first rows. given: what a file says; the rest is guessed. Raises ColumnsError."""
+    """A column for each name, which together make documents. sample: cells of the first rows. given: the settings of a file; the rest is
+    guessed. Raises ColumnsError."""
     columns = guesses(names, sample, known, given)
     check_together(columns)
     return columns
 
 
 def guesses(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
-    """A column for each name, whether or not they make documents together. Raises ColumnsError for a given name that is no column."""
+    """A column for each name, whether or not they make documents together. Raises ColumnsError for a given name without a column."""
     said = given or Given({})
     unknown = [name for name in said.columns if name not in names]
     if unknown:
@@ -176,13 +177,13 @@ def guesses(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known,
 
 
 def check_together(columns: Sequence[Column]) -> None:
-    """Raises ColumnsError where two columns go to one place, or none holds the registration's code."""
+    """Raises ColumnsError if two columns have the same target, or none contains the registration's code."""
     twice = [t for t, n in Counter(c.target for c in columns if c.target).items() if n > 1]
     if twice:
         raise ColumnsError(f"Two columns go to {', '.join(twice)}; only one can.")
     if "code" not in (c.target for c in columns):
         listed = _listed([c.name for c in columns])
-        raise ColumnsError(f"No column holds the registration code. Name it in a column mapping; the columns are {listed}.")
+        raise ColumnsError(f"No column contains the registration code. Name it in a column mapping; the columns are {listed}.")
 
 
 def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: Mapping[str, str]) -> Column:
@@ -213,7 +214,7 @@ def _looks_like_options(filled: Sequence[str]) -> bool:
 
 
 def _with_details(column: Column, cells: Sequence[str], known: Known) -> Column:
-    """How lists are cut and dates read."""
+    """Adds how lists are split and dates read."""
     area, _, key = column.target.partition(".")
     if column.target == "modified" or column.target in ("event.start", "event.end"):
         return _dated(column, cells)
@@ -252,7 +253,7 @@ def _date_doubt(signs: DateSigns) -> str:
 
 
 def with_date_orders(columns: Sequence[Column], signs: Mapping[str, DateSigns]) -> list[Column]:
-    """The columns with their dates read as the whole file says; the first rows alone may all lie in the first days of a month."""
+    """The columns with the date orders of the whole file; its first rows may all be in the first days of a month."""
     return [replace(c, date=signs[c.name].order) if c.name in signs and c.why != "given" else c for c in columns]
 
 
@@ -285,7 +286,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class Mapper:
-    """Turns rows into registration documents. event: for rows that name none."""
+    """Turns rows into registration documents. event: for rows without one."""
 
     def __init__(self, columns: Sequence[Column], known: Known, event: str = "") -> None:
         self.columns = tuple(columns)
@@ -342,15 +343,15 @@ class Mapper:
         return document, problems
 
     def dates(self, cells: Sequence[str]) -> Iterable[tuple[str, str]]:
-        """The cells that hold dates, by column."""
+        """The cells with dates, by column."""
         return ((name, cells[i]) for i, name in self._dated)
 
     def facts(self, cells: Sequence[str]) -> dict[str, str]:
-        """What the row says of its event: name, status, start, end, timezone, location."""
+        """The row's facts about its event: name, status, start, end, timezone, location."""
         return {c.target.removeprefix("event."): cells[i].strip() for i, c in self._facts if cells[i].strip()}
 
     def column_of(self, place: str) -> str:
-        """The column that a problem's place in the document comes from; the place itself where there is none."""
+        """The column of a problem's path in the document; the path itself if there is none."""
         if place.startswith("sessions["):
             return next((n for t, n in self._by_target.items() if t.startswith("sessions.")), place)
         return self._by_target.get(place, place)
@@ -370,7 +371,7 @@ class Mapper:
 
 
 def _session_status(cell: str) -> object:
-    """Yes means registered; an empty or a No cell says nothing."""
+    """Yes means registered; an empty or No cell is ignored."""
     word = cell.strip().casefold()
     return SESSION_STATUSES[0] if word in YES else None if word in NO else cell.strip()
 
@@ -385,7 +386,7 @@ def _put(document: dict[str, Any], target: str, value: object) -> None:
     elif area == target:
         if value is not None or target not in ("status", "event", "code", "active", "modified"):
             document[target] = value
-    elif value is not None or target != "properties.Test":  # an empty cell leaves a new registration of a test event marked Test (P9)
+    elif value is not None or target != "properties.Test":  # an empty cell leaves a new registration in a test event marked Test (P9)
         document.setdefault(area, {})[key] = value
 
 
@@ -395,5 +396,5 @@ def as_json(columns: Iterable[Column]) -> list[dict[str, Any]]:
 
 
 def from_json(rows: Iterable[Mapping[str, Any]]) -> list[Column]:
-    """What `as_json` gave."""
+    """Reads what `as_json` returned."""
     return [Column(**{**row, "date": DateOrder(row["date"])}) for row in rows]

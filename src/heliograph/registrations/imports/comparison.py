@@ -48,7 +48,7 @@ class Compared:
 
 
 def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Compared]:
-    """For each prepared item: what would become of it by what is stored and by the flows of now."""
+    """The result for each prepared item, by stored data and current flows."""
     wanted: dict[int, list[str]] = defaultdict(list)
     for item in items:
         if item.prepared is not None:
@@ -127,7 +127,7 @@ def _acts(changes: Iterable[Change], known: Known, event: EventConfig) -> tuple[
 
 
 def cleared(state: RegistrationState, upsert: Upsert) -> int:
-    """How many stored values an upsert empties."""
+    """How many stored values an upsert clears."""
     n = sum(1 for key, text in upsert.profile.items() if not text and state.profile.get(key))
     n += sum(1 for key, values in upsert.custom.items() if not values and state.custom.get(key))
     n += sum(1 for key, values in upsert.answers.items() if not values and state.answers.get(key))

@@ -1,7 +1,7 @@
-"""In which encoding a text file is written: a guess that is then checked on the whole file.
+"""The encoding of a text file: a guess that is then checked on the whole file.
 
-A byte order mark says it; strict UTF-8 is hardly ever met by chance. For what is left, charset-normalizer tells the scripts apart well, but takes
-one Latin code page for another, so these are weighed here by the letters that the languages of each really use.
+A byte order mark decides; text that is strict UTF-8 is hardly ever anything else. For the rest, charset-normalizer distinguishes scripts
+well but confuses Latin code pages, so these are weighed here by the letters that each one's languages actually use.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ OFFERED: Final = {
     "euc_kr": "EUC-KR",
     "johab": "Johab",
 }
-"""Encodings in which a file can be said to be written, with what people call them. Python has more codecs; some of them run code of their own, raise what
-no reader expects, or take another character for a separator (A8)."""
+"""Encodings that a person can choose, with their usual names. Python has more codecs; some of them execute code, raise unexpected errors,
+or take another character for a separator (A8)."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:() -]{0,39}")
-_SAMPLE = 1 << 16  # bytes of lines with letters beyond ASCII that the guess is made of
+_SAMPLE = 1 << 16  # bytes of lines with non-ASCII letters, used for the guess
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -66,7 +66,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 WIDE: Final = frozenset({"utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"})
-# Letters by Latin code page and how much each speaks for it; any other letter speaks against it, a sign within a word more so.
+# Letters by Latin code page and how much each supports it; any other letter counts against it, a sign within a word even more.
 _LATIN: Final = {
     "cp1252": {1.0: "äöüßÄÖÜéèêàçâîôûëÉÈÊÀÇñáíóúÁÍÓÚÑãÃåøæÅØÆ", 0.6: "õÕùïœŒìòÔÎÂýÿ"},
     "cp1250": {1.0: "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčéěířšúůýžÁČÉĚÍŘŠÚŮÝŽőűŐŰäöüßÄÖÜşţŞŢđĐ", 0.6: "ďňťĎŇŤăâîĂÂÎľĽôÔçë"},
@@ -79,12 +79,12 @@ _LATIN: Final = {
 }
 _TYPOGRAPHY: Final = frozenset("’‘“”„‚–—…€£§°«»¿¡´·ªº™®©½¼¾²³¹\u00a0•†")
 _OTHERS: Final = ("cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp874")
-_LATIN_AT_LEAST = 0.45  # the mean weight of a letter that makes a Latin code page believable
-_RUNS_AT_MOST = 0.5  # the share of letters beyond ASCII next to another of them; in other scripts nearly all are
+_LATIN_AT_LEAST = 0.45  # the mean weight per letter from which a Latin code page is plausible
+_RUNS_AT_MOST = 0.5  # the share of non-ASCII letters next to another one; in other scripts nearly all are
 
 
 def detect(file: BinaryIO) -> tuple[str, int]:
-    """The encoding of a text file and the length of its byte order mark. The file is left at its beginning."""
+    """The encoding of a text file and the length of its byte order mark. Leaves the file at its beginning."""
     head = file.read(4)
     file.seek(0)
     for mark, name in _BOMS:
@@ -94,7 +94,7 @@ def detect(file: BinaryIO) -> tuple[str, int]:
     if wide:
         return wide, 0
     good, bad, sample = _utf8_lines(file)
-    # a few spoiled lines make no other encoding: they are refused one by one
+    # a few broken lines do not change the encoding: they are refused one by one
     if not bad or good > 20 * bad:
         return "utf-8", 0
     for name in guesses(sample):
@@ -104,21 +104,19 @@ def detect(file: BinaryIO) -> tuple[str, int]:
 
 
 def checked(name: str) -> str:
-    """One of OFFERED, in any usual spelling. Raises ImportFileError for another."""
+    """One of OFFERED, in any usual spelling. Raises ImportFileError for any other."""
     try:
         found = codecs.lookup(name).name if _NAME.fullmatch(name) else ""
     except LookupError:
         found = ""
     plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(found, found)
     if plain not in OFFERED:
-        raise ImportFileError(
-            f"{shown(name, 40)!r} is no encoding that a table can be read in; give one such as utf-8, windows-1252 or shift_jis."
-        )
+        raise ImportFileError(f"{shown(name, 40)!r} is not a supported encoding; give one such as utf-8, windows-1252 or shift_jis.")
     return plain
 
 
 def mark_length(file: BinaryIO, encoding: str) -> int:
-    """The length of the byte order mark of this encoding, if the file begins with it."""
+    """The length of this encoding's byte order mark, if the file begins with it."""
     file.seek(0)
     head = file.read(4)
     file.seek(0)
@@ -126,7 +124,7 @@ def mark_length(file: BinaryIO, encoding: str) -> int:
 
 
 def guesses(sample: bytes) -> list[str]:
-    """Likely encodings of lines that are no UTF-8, best first."""
+    """Likely encodings of lines that are not UTF-8, best first."""
     latin = sorted(((weight, name) for name in _LATIN if (weight := _latin_weight(sample, name)) is not None), key=lambda w: -w[0])
     likely = [name for weight, name in latin if weight >= _LATIN_AT_LEAST]
     foreign = [str(m.encoding) for m in from_bytes(sample, cp_isolation=list(_OTHERS))]
@@ -135,7 +133,7 @@ def guesses(sample: bytes) -> list[str]:
 
 
 def _latin_weight(sample: bytes, name: str) -> float | None:
-    """The mean weight of the letters beyond ASCII in this code page; None if the bytes do not exist in it, or no Latin text looks like that."""
+    """The mean weight of the non-ASCII letters in this code page; None if the bytes are invalid in it, or no Latin text looks like that."""
     try:
         text = sample.decode(name)
     except UnicodeDecodeError:
@@ -167,7 +165,7 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _wide_without_mark(file: BinaryIO) -> str | None:
-    """UTF-16 without a mark: in a table, every other byte of separators, digits and line ends is NUL."""
+    """UTF-16 without a byte order mark: in a table, every other byte of separators, digits and line ends is NUL."""
     head = file.read(4096)
     file.seek(0)
     if len(head) < 4 or b"\0" not in head:
@@ -181,7 +179,7 @@ def _wide_without_mark(file: BinaryIO) -> str | None:
 
 
 def _utf8_lines(file: BinaryIO) -> tuple[int, int, bytes]:
-    """Lines with letters beyond ASCII that are UTF-8, those that are not, and a sample of the latter."""
+    """The number of non-ASCII lines that are UTF-8, of those that are not, and a sample of the latter."""
     good = bad = size = 0
     sample: list[bytes] = []
     rest = b""

@@ -1,4 +1,4 @@
-"""What is wrong with a whole file or mapping, and what is wrong with one of its rows."""
+"""Errors about a whole file or column mapping, and problems of one row."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ class ImportFileError(HeliographError):
 
 
 class FileUnreadable(ImportFileError):
-    """The file is not there, or may not be read."""
+    """The file does not exist, or may not be read."""
 
 
 class NoTable(ImportFileError):
-    """The file holds no table. Save it as CSV or .xlsx and choose it again."""
+    """The file contains no table. Save it as CSV or .xlsx and choose it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """Why a row is refused. column: as the file's head names it, "" for the whole row. accepted: what would have been accepted, in words or values."""
+    """Why a row is refused. column: its name in the file's header, "" for the whole row. accepted: what would have been accepted, in words
+    or values."""
 
     column: str
     value: str

@@ -1,7 +1,8 @@
-"""What a file needs and how often: counted while it is read for the first time (I4).
+"""What a file needs and how often, counted during its first reading (I4).
 
-For each event: how many rows name each status, attendee type, session, property, question with its answers, and custom field; and what the rows say of
-the event itself. From that `lacking()` tells what the account does not have. Everything is bounded, whatever the file says.
+For each event: how many rows name each status, attendee type, session, property, question with its answers, and custom field; and the rows'
+facts about the event itself. From that `lacking()` determines what the account is missing. All counts are bounded, whatever the file
+contains.
 """
 
 from __future__ import annotations
@@ -15,25 +16,25 @@ from heliograph.domain.setup.names import code_of
 from heliograph.registrations.imports.values import DateSigns
 
 MOST_EVENTS: Final = 2_000
-MOST_NAMES: Final = 300  # different values that are counted per list; what has more is no list
+MOST_NAMES: Final = 300  # distinct values counted per list; more are not a list
 MOST_LENGTH: Final = 300
 MOST_ALTOGETHER: Final = 100_000  # names of all lists together
 
 
 class Room:
-    """How many more names a census may hold."""
+    """How many more names a census may contain."""
 
     def __init__(self, left: int = MOST_ALTOGETHER) -> None:
         self.left = left
 
 
-# Lists of an event by the part of the document that names them; answers are lists of their own, named by the question.
+# Lists of an event by the part of the document that names them; answers have their own lists, named by the question.
 STATUS, TYPE, SESSION, PROPERTY, QUESTION, FIELD = "status", "type", "session", "property", "question", "field"
 
 
 @dataclass(slots=True)
 class Uses:
-    """How often each name of one list is used; `full` once there were more than are counted."""
+    """How often each name of a list is used; `full` once there are more names than are counted."""
 
     names: Counter[str] = field(default_factory=Counter)
     full: bool = False
@@ -51,7 +52,8 @@ class Uses:
 
 @dataclass(slots=True)
 class EventCensus:
-    """One event of the file. rows: that name it. facts: what its first row said of it. answers: by question or custom field, with how many rows answer it."""
+    """One event of the file. rows: how many name it. facts: from its first row. answers: by question or custom field, with how many rows
+    answer it."""
 
     rows: int = 0
     facts: dict[str, str] = field(default_factory=dict)
@@ -61,12 +63,12 @@ class EventCensus:
     several: set[str] = field(default_factory=set)  # questions with several answers in one row
 
     def use(self, kind: str, name: object, room: Room) -> None:
-        """Counts a name of a list, compared as codes are: NFC, trimmed."""
+        """Counts a name of a list, compared like codes: NFC, trimmed."""
         if isinstance(name, str) and (clean := code_of(name)):
             self.lists.setdefault(kind, Uses()).add(clean, room)
 
     def answer(self, question: str, value: object, room: Room) -> None:
-        """Counts the answers of one row to a question."""
+        """Counts one row's answers to a question."""
         if not question or (question not in self.answers and (room.left <= 0 or len(question) > MOST_LENGTH)):
             return
         given = value if isinstance(value, (list, tuple)) else [value]
@@ -86,14 +88,14 @@ class Census:
 
     def __init__(self) -> None:
         self.events: dict[str, EventCensus] = {}
-        self.custom = EventCensus()  # custom profile fields are the account's
+        self.custom = EventCensus()  # custom profile fields belong to the account
         self.rows = 0
         self.more_events = False
         self.dates: dict[str, DateSigns] = {}  # by column
         self._room = Room()
 
     def add_dates(self, cells: Iterable[tuple[str, str]]) -> None:
-        """Looks how a row's dates are written: (column, cell)."""
+        """Notes how a row's dates are written: (column, cell)."""
         for column, cell in cells:
             if cell:
                 self.dates.setdefault(column, DateSigns()).add(cell)
@@ -144,7 +146,7 @@ class Census:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Census:
-        """What `as_json` gave."""
+        """Reads what `as_json` returned."""
         census = cls()
         census.rows, census.more_events = found["rows"], found["more_events"]
         census.dates = {column: DateSigns(**signs) for column, signs in found.get("dates", {}).items()}

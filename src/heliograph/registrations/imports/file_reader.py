@@ -1,6 +1,7 @@
-"""Reads a file of registrations row by row, in flat memory, from any place on (I4: CSV in any usual encoding and separator, .xlsx, NDJSON).
+"""Reads a file of registrations row by row, in flat memory, from any position (I4: CSV in any usual encoding and separator, .xlsx, NDJSON).
 
-`look()` finds out once what a file is; `open_rows()` reads it as that. A row that cannot be read is handed on with its reason and costs no other row.
+`look()` detects the format once; `open_rows()` reads the file in that format. A row that cannot be read is returned with its reason and
+affects no other row.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Format:
 
 
 def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> Format:
-    """What the file is. encoding, separator, sheet: what somebody says of it; checked, not guessed. Raises ImportFileError."""
+    """Detects the format. encoding, separator, sheet: a person's settings; checked, not guessed. Raises ImportFileError."""
     form, rows = _look(path, encoding=encoding, separator=separator, sheet=sheet)
     if rows:
         rows.close()
@@ -79,7 +80,7 @@ def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = ""
 
 
 def look_and_open(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> tuple[Format, FileRows]:
-    """Both at once: a workbook is read whole, so once is enough. Raises ImportFileError."""
+    """Both at once, because a workbook is read whole and once is enough. Raises ImportFileError."""
     form, rows = _look(path, encoding=encoding, separator=separator, sheet=sheet)
     return form, _restored(rows) if rows else open_rows(path, form)
 
@@ -103,7 +104,7 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
         found = Format(CSV, name, mark)
         sample = _sample(file, found)
         if not sample:
-            raise NoTable(f"{path.name} holds nothing but empty lines.")
+            raise NoTable(f"{path.name} contains only empty lines.")
         _refuse_binary(path, file, found, sample)
         first = sample[0].text.lstrip()
         if first.startswith("{"):
@@ -115,7 +116,7 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
 
 
 def open_rows(path: Path, form: Format, cursor: Mapping[str, int] | None = None) -> FileRows:
-    """The file's rows, from the cursor on. Raises ImportFileError."""
+    """The file's rows from the cursor on. Raises ImportFileError."""
     return _restored(_rows(path, form, cursor))
 
 
@@ -169,7 +170,7 @@ def _sample(file: BinaryIO, form: Format) -> list[FileLine]:
 
 
 def _refuse_binary(path: Path, file: BinaryIO, form: Format, sample: Sequence[FileLine]) -> None:
-    """Refuses what no spreadsheet writes: control characters in the head, or NUL here and there."""
+    """Refuses what no spreadsheet writes: control characters in the header, or scattered NULs."""
     file.seek(0)
     beginning = b"" if form.encoding in encodings.WIDE else file.read(1024)
     head = sample[0]
@@ -180,7 +181,7 @@ def _refuse_binary(path: Path, file: BinaryIO, form: Format, sample: Sequence[Fi
 def _separator(text: str) -> str:
     named = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}.get(text.casefold(), text)
     if len(named) != 1 or named in '"\r\n\0' or named.isalnum():
-        raise ImportFileError(f"{shown(text, 20)!r} is no separator; give comma, semicolon, tab, pipe or one sign.")
+        raise ImportFileError(f"{shown(text, 20)!r} is not a separator; give comma, semicolon, tab, pipe or a single character.")
     return named
 
 
@@ -201,7 +202,8 @@ def _guess_separator(sample: Sequence[FileLine]) -> str:
 
 
 def _widths(texts: Sequence[str], separator: str) -> list[int]:
-    """Cells of each row, as far as rows can be read: a quote that nobody closes makes one field of all that follows, which the csv module refuses."""
+    """Cells of each row, as far as rows can be read: an unclosed quote makes one field of everything after it, which the csv module
+    refuses."""
     found: list[int] = []
     with contextlib.suppress(csv.Error):
         found.extend(len(cells) for cells in csv.reader(texts, delimiter=separator))

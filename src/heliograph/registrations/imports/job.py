@@ -1,10 +1,10 @@
 """The job "import": reads the file twice, first to know what it needs, then to record it (I1, I2, I4).
 
-    scan     every row once: what is lacking, codes used twice, how many rows there are; nothing is stored but notes
-    decide   what was chosen is created (in a dry run: imagined)
-    record   100 rows a transaction through record(), with the place in the file in the same transaction; a dry run compares instead
+    scan     every row once: what is missing, codes used twice, the number of rows; only notes are stored
+    decide   creates what was chosen (in a dry run: simulates it)
+    record   100 rows per transaction through record(), with the file position in the same transaction; a dry run compares instead
 
-So a kill at any instant loses nothing and doubles nothing: what was committed is not read again, and what was not is done again.
+So a kill at any moment loses and duplicates nothing: committed rows are not read again, uncommitted ones are.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ _LACKS_KEPT: Final = 1_000  # in the job's result
 
 
 def kind() -> JobKind:
-    """The job's kind, for wiring."""
+    """The kind of job, for wiring."""
     return JobKind(preparation.KIND, ImportRun, preparation.is_here)
 
 
 def folder_of(job: int) -> Path:
-    """Where a job keeps its notes and its report."""
+    """The folder of a job's notes and report."""
     return Path(settings.HELIOGRAPH.data) / "imports" / str(job)
 
 
@@ -73,11 +73,11 @@ class Scanned:
 
 @dataclass(slots=True)
 class Ready:
-    """A chunk of the second reading: items with their rows, and what is refused already."""
+    """A chunk of the second reading: items with their rows, and rows already refused."""
 
     items: list[tuple[FileRow, RecordItem]] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
-    # in a dry run: what would become of each item
+    # in a dry run: the result for each item
     compared: list[comparison.Compared] = field(default_factory=list)
     rows: int = 0
     ended: bool = False
@@ -91,7 +91,7 @@ class ImportRun:
         self._p: Mapping[str, Any] = job.parameters
         if not preparation.is_here(job):
             raise JobError(
-                f"{self._p['file']} is not there as it was when the import began. Put it back and resume the job, or import it anew."
+                f"{self._p['file']} is missing or has changed since the import began. Put it back and resume the job, or import it again."
             )
         self._form = Format.from_json(self._p["form"])
         self._columns = from_json(self._p["columns"])
@@ -136,7 +136,7 @@ class ImportRun:
         self._iterator: Iterator[FileRow] = iter(self._rows)
 
     def close(self) -> None:
-        """Lets go of the file and the notes; once all is done, only the report stays."""
+        """Closes the file and the notes; once everything is done, only the report stays."""
         if self._rows is not None:
             self._rows.close()
         if self._finished and self._is_done():
@@ -145,7 +145,7 @@ class ImportRun:
             self._notes.close()
 
     def _is_done(self) -> bool:
-        """Whether the last chunk's commit went through."""
+        """True if the last chunk was committed."""
         try:
             with scopes_disabled():
                 return Job.objects.filter(pk=self._job.pk, state=JobState.DONE).exists()
@@ -164,7 +164,7 @@ class ImportRun:
         return self._scan() if self._phase == "scan" else self._prepare()
 
     def write(self, db: Database, chunk: Scanned | Ready) -> ChunkResult:
-        """What a chunk comes to."""
+        """Processes a chunk."""
         if isinstance(chunk, Ready):
             return self._record(db, chunk)
         if not chunk.ended:
@@ -201,7 +201,7 @@ class ImportRun:
         return Scanned(ended=n < SCAN_CHUNK)
 
     def _estimate(self) -> int | None:
-        """Rows altogether, from how far into the file they have led."""
+        """The estimated number of rows, from the position in the file."""
         assert self._rows is not None
         if self._rows.total is not None:
             return self._rows.total
@@ -220,7 +220,7 @@ class ImportRun:
         return SetupChoice.from_json(self._p["choice"]).of(lacks)
 
     def _decide(self) -> ChunkResult:
-        """The first reading has ended: what is lacking is told, and created or imagined, or the import stops to ask."""
+        """The first reading has ended: reports what is missing, and creates or simulates it, or stops the import to ask."""
         self._columns = with_date_orders(self._columns, self._census.dates)
         db = of_django(connections["default"])
         self._known = preparation.load_known(db, Committed(db), self._job.account_id, self._census.events)
@@ -374,7 +374,7 @@ class ImportRun:
         return int(self._result.get("rows", 0))
 
     def _problems(self, answer: ItemAnswer) -> tuple[RowProblem, ...]:
-        """Why record() refused though the row looked sound: the set-up changed meanwhile, or the database refused its data."""
+        """Why record() refused a valid row: the set-up changed meanwhile, or the database refused its data."""
         if not answer.problems:
             return (RowProblem("", "", "The database refused this row.", ()),)
         return tuple(of_problem(p, self._name, self._known.account, None) for p in answer.problems)

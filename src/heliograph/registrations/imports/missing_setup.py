@@ -1,7 +1,7 @@
-"""What the account does not have though the file needs it, and which of it looks like a slip of the pen (I4).
+"""What the account is missing although the file needs it, and which of it looks like a typo (I4).
 
-A status that three rows of five thousand have, beside others with hundreds, is more often misspelt than new: such things are named, but created
-only if somebody says so by name.
+A status in three of five thousand rows, beside others with hundreds, is more often misspelt than new: such things are reported, but created
+only if someone names them explicitly.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ WORDS: Final[Mapping[str, str]] = {
     OPTIONS: "option",
     FIELDS: "custom profile field",
 }
-_RARE: Final = 100  # rarer than one row in so many ...
+_RARE: Final = 100  # rarer than one in this many rows ...
 _RARER: Final = 10  # ... and than a tenth of what its neighbours have
 _FEW: Final = 20  # rows in which a name that looks like one that is there already is more often that one
 _ALIKE: Final = 0.8
@@ -58,9 +58,9 @@ _CLASSES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """One thing that is missing. kind: of KINDS; event: its code, "" for custom profile fields; parent: an option's question.
+    """One missing thing. kind: of KINDS; event: its code, "" for custom profile fields; parent: an option's question.
 
-    rows: that need it. doubt: why it looks like a slip, "" if it does not. facts: what it would be made with. tags: their names.
+    rows: how many need it. doubt: why it looks like a typo, "" if it does not. facts: what it would be created with. tags: their names.
     """
 
     kind: str
@@ -83,7 +83,7 @@ class Lack:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Lack:
-        """What `as_json` gave."""
+        """Reads what `as_json` returned."""
         return cls(**{**found, "tags": tuple(found.get("tags", ()))})
 
 
@@ -120,7 +120,7 @@ def lacking(census: Census, known: Known) -> list[Lack]:
 
 
 def _names(kind: str, account: AccountConfig, event: EventConfig | None) -> set[str]:
-    """Codes and names that the account or event has, folded."""
+    """The codes and names in the account or event, folded."""
     rows: list[Status | Named | Session] = []
     if kind == STATUSES:
         rows += account.statuses.values()
@@ -163,7 +163,7 @@ def _together(lists: Iterable[Uses]) -> Uses:
 
 
 def _rows_with(events: Mapping[str, EventCensus], part: str) -> dict[str, int]:
-    """Name -> rows of the events in which it occurs at all."""
+    """Name -> rows of the events in which it occurs."""
     found: Counter[str] = Counter()
     for event in events.values():
         for name in event.lists.get(part, Uses()).names:
@@ -192,15 +192,15 @@ def _doubt(name: str, n: int, all_names: Mapping[str, int], rows: int, have: Col
 class Likeness:
     """Finds the name that another one was most likely meant to be.
 
-    Comparing takes the square of a name's length, and each name of a list is compared with many; so long ones are not compared, and what is
-    compared for one file is bounded (D9). A file with so many odd names is not mended by hints.
+    A comparison takes time quadratic in the length of the names, and each name is compared with many others. So long names are not
+    compared, and the work per file is bounded (D9): hints do not help with a file that has so many odd names.
     """
 
     def __init__(self, left: int = MOST_COMPARED) -> None:
         self.left = left
 
     def most_alike(self, name: str, others: Iterable[str]) -> str:
-        """The one of the others that is most like the name; "" where none is much alike."""
+        """The most similar of the other names; "" if none is similar enough."""
         best, ratio = "", _ALIKE
         folded = name.casefold()
         if len(folded) > LONGEST_COMPARED:
@@ -208,7 +208,7 @@ class Likeness:
         for other in others:
             if self.left <= 0:
                 break
-            if not 2 / 3 <= len(other) / max(len(folded), 1) <= 3 / 2:  # by its length alone it is less than _ALIKE
+            if not 2 / 3 <= len(other) / max(len(folded), 1) <= 3 / 2:  # the difference in length alone makes it less similar than _ALIKE
                 continue
             self.left -= len(folded) * len(other)
             matcher = SequenceMatcher(None, folded, other.casefold(), autojunk=False)
@@ -299,7 +299,7 @@ def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> 
 
 
 def status_class(name: str) -> StatusClass:
-    """The class that a custom status of this name most likely has (P3)."""
+    """The likeliest class of a custom status with this name (P3)."""
     folded = name.casefold()
     return next((cls for cls, stems in _CLASSES if any(stem in folded for stem in stems)), StatusClass.ACCEPTED)
 
@@ -309,9 +309,10 @@ def status_class(name: str) -> StatusClass:
 
 @dataclass(frozen=True, slots=True)
 class SetupChoice:
-    """What is to be created. everything: all but what is in doubt; kinds: all of a kind but what is in doubt; names: (kind, name) whatever the doubt; plan: exactly these.
+    """What to create. everything: all except doubtful things; kinds: all of a kind except doubtful ones; names: (kind, name) despite
+    doubts; plan: exactly these.
 
-    in_events: of everything only what lies in an event, since the rest is the account's, and an Administrator's (P1).
+    in_events: limits everything to what belongs to an event; the rest belongs to the account and needs an Administrator (P1).
     """
 
     everything: bool = False
@@ -322,11 +323,11 @@ class SetupChoice:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was chosen."""
+        """True if nothing was chosen."""
         return not (self.everything or self.kinds or self.names or self.plan)
 
     def of(self, lacks: Sequence[Lack]) -> list[Lack]:
-        """What of these is to be created. What lies in an event that is neither there nor chosen is not."""
+        """Which of these to create. Things in an event that neither exists nor is chosen are omitted."""
         if self.plan is not None:
             wanted = {_key(lack): lack for lack in self.plan}
             chosen = [replace(lack, facts=wanted[_key(lack)].facts, tags=wanted[_key(lack)].tags) for lack in lacks if _key(lack) in wanted]
@@ -353,7 +354,7 @@ class SetupChoice:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> SetupChoice:
-        """What `as_json` gave."""
+        """Reads what `as_json` returned."""
         plan = found.get("plan")
         return cls(
             bool(found.get("everything")),

@@ -1,7 +1,8 @@
-"""What an import remembers between its chunks, in a small database of its own beside the data: flat memory for any file, and it survives kill -9.
+"""What an import remembers between its chunks, in its own small database beside the data: flat memory for any file, and it survives kill
+-9.
 
-Three things: which codes the file has used (a second use is refused), what the file needs and how often, and the refused rows. All are keyed by
-line, so that a chunk that is done again leaves the same.
+It stores which codes the file has used (a second use is refused), what the file needs and how often, and the refused rows. All are keyed by
+line, so that repeating a chunk gives the same result.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Notes:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self._open()
-        except sqlite3.DatabaseError:  # a power cut may have spoiled them: they are made again by reading the file again
+        except sqlite3.DatabaseError:  # a power cut may have damaged them: reading the file again recreates them
             (folder / "notes.db").unlink(missing_ok=True)
             self._open()
 
@@ -39,7 +40,7 @@ class Notes:
         self._db = sqlite3.connect(self.folder / "notes.db", isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode = TRUNCATE")
-            self._db.execute("PRAGMA synchronous = OFF")  # against a killed process nothing more is needed
+            self._db.execute("PRAGMA synchronous = OFF")  # this is enough against a killed process
             self._db.execute("PRAGMA cache_size = -8000")
             self._db.executescript(_TABLES)
         except sqlite3.DatabaseError:
@@ -47,18 +48,18 @@ class Notes:
             raise
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the database."""
         self._db.close()
 
     def forget(self) -> None:
-        """Deletes everything but the report."""
+        """Deletes everything except the report."""
         self._db.close()
         for name in ("notes.db", "notes.db-journal"):
             (self.folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
-            self.folder.rmdir()  # where there is no report
+            self.folder.rmdir()  # if there is no report
 
-    # --- while reading for the first time
+    # --- first reading
 
     def note_scan(self, codes: Iterable[tuple[str, str, int, int]], state: Mapping[str, Any]) -> None:
         """Notes (event, code, line, row) of a chunk, finds second uses, and keeps where reading goes on; all together."""
@@ -73,7 +74,7 @@ class Notes:
         self._db.execute("COMMIT")
 
     def scan_state(self) -> dict[str, Any] | None:
-        """Where reading goes on and what was found; None at the beginning."""
+        """Where reading continues and what was found; None at the beginning."""
         row = self._db.execute("SELECT value FROM kept WHERE name = 'scan'").fetchone()
         return json.loads(row[0]) if row else None
 
@@ -85,16 +86,16 @@ class Notes:
     # --- refused rows
 
     def refuse(self, rows: Iterable[RefusedRow]) -> None:
-        """Keeps refused rows. The same line again replaces itself."""
+        """Stores refused rows. The same line again replaces itself."""
         self._db.execute("BEGIN")
         self._db.executemany("INSERT OR REPLACE INTO refused VALUES (?, ?)", ((r.line, r.as_json()) for r in rows))
         self._db.execute("COMMIT")
 
     def refused(self) -> Iterator[RefusedRow]:
-        """Refused rows in the order of the file."""
+        """Refused rows in file order."""
         for line, text in self._db.execute("SELECT line, row FROM refused ORDER BY line"):
             yield RefusedRow.from_json(line, text)
 
     def forget_refused_after(self, line: int) -> None:
-        """Forgets what was noted beyond the last line that counts: those rows are done again."""
+        """Deletes what was noted after the last committed line: those rows are processed again."""
         self._db.execute("DELETE FROM refused WHERE line > ?", (line,))

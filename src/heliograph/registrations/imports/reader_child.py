@@ -1,4 +1,4 @@
-"""The process that reads a file for `reader_process`: one wish comes in by a pipe, one answer goes out (A7)."""
+"""The process that reads a file for `reader_process`: one request comes in by a pipe, one answer goes out (A7)."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from heliograph.registrations.imports.reader_process import MOST_MEMORY, MOST_SA
 
 
 def serve() -> None:
-    """The process: reads one wish, answers it, and ends; also as soon as nobody waits for it any more."""
+    """Reads one request, answers it, and ends; it also ends when nobody waits for it any more."""
     stand_apart()
     wish = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_who_waits, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(10)
     for limit, most in ((resource.RLIMIT_AS, MOST_MEMORY), (resource.RLIMIT_CPU, MOST_SECONDS), (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(limit)[1]
         resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-    answer = _opened(wish) if wish["do"] == "open" else _begun(wish)
+    answer = _opened(wish) if wish["do"] == "open" else _read_beginning(wish)
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
 
 
-def _end_with_who_waits() -> None:
+def _end_with_parent() -> None:
     while os.read(sys.stdin.fileno(), 1):
         pass
     os._exit(1)
@@ -45,7 +45,7 @@ def _opened(wish: Mapping[str, str]) -> dict[str, Any]:
     return {}
 
 
-def _begun(wish: Mapping[str, str]) -> dict[str, Any]:
+def _read_beginning(wish: Mapping[str, str]) -> dict[str, Any]:
     try:
         form, rows = file_reader.look_and_open(
             Path(wish["path"]), encoding=wish["encoding"], separator=wish["separator"], sheet=wish["sheet"]

@@ -1,8 +1,8 @@
-"""Files are read by a process of their own first, with bounded memory and time: whatever their reader does with a hostile one, only that process ends (A7).
+"""Reads files in a separate process with bounded memory and time: whatever their reader does with a hostile file, only that process ends
+(A7).
 
-The reader of workbooks ends a process that has not enough memory, and panics where a file is odd enough; neither can be caught. A few hundred
-bytes do for that: a million empty rows zipped, and one cell far to the right. And whatever takes long there takes no time from those who
-look at pages: they are answered by another process.
+The workbook reader aborts when memory runs out, and panics on odd files; neither can be caught. A few hundred bytes suffice: a million
+empty rows zipped, and one cell far to the right. Long reading also takes no time from pages, which another process serves.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from typing import Any, Final
 from heliograph.registrations.imports.errors import NoTable
 
 MOST_MEMORY: Final = 1 << 30
-"""Bytes, of addresses: three times what the largest workbook of `check_size` takes that is full of cells."""
+"""Bytes of address space: three times what a workbook needs that is as large as `check_size` allows and full of cells."""
 MOST_SECONDS: Final = 120
 MOST_SAMPLE: Final = 2_000_000
-"""Characters of the first rows that are kept of a file to show and to guess its columns by."""
+"""Characters of the first rows, which are kept to show a file and to guess its columns."""
 BEAT: Final = 2.0
-"""Seconds between two signs of life of who waits for a reading."""
+"""Seconds between heartbeats while waiting for a reading."""
 _one_at_a_time = threading.Lock()
 _is_apart = False
-"""Whether this is the process that reads: it asks no other."""
+"""True in the reading process, which starts no other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What a file begins with. form: as `Format.as_json`; names: of its columns; sample: the cells of its first rows that can be read."""
+    """The beginning of a file. form: as `Format.as_json`; names: of its columns; sample: the readable cells of its first rows."""
 
     form: Mapping[str, Any]
     names: Sequence[str]
@@ -42,7 +42,7 @@ class Beginning:
 
 
 def read_beginning(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "", beat: Callable[[], None]) -> Beginning:
-    """Looks at a file, in a process of its own. beat: called while that runs, every BEAT seconds. Raises ImportFileError."""
+    """Reads the beginning of a file in a separate process. beat: called meanwhile every BEAT seconds. Raises ImportFileError."""
     wish = {"do": "begin", "path": str(path), "encoding": encoding, "separator": separator, "sheet": sheet}
     said = _read(wish, beat)
     if said is None:
@@ -53,21 +53,22 @@ def read_beginning(path: Path, *, encoding: str = "", separator: str = "", sheet
 
 
 def stand_apart() -> None:
-    """Says that this is the process that reads."""
+    """Marks this process as the reading one."""
     global _is_apart  # noqa: PLW0603 -- of the process, as it says
     _is_apart = True
 
 
 def check_readable(path: Path, sheet: str) -> None:
-    """Raises NoTable for a workbook that would end the process, or take all its memory. Each file is tried once; an ordinary refusal is left to who reads it then."""
+    """Raises NoTable for a workbook that would crash the process, or use all its memory. Each file is tried once; ordinary refusals are
+    left to the actual reader."""
     if _is_apart:
         return
     facts = path.stat()
-    with _one_at_a_time:  # or as many at once would take as much memory each
+    with _one_at_a_time:  # several at once would each use that much memory
         _check(str(path), facts.st_mtime_ns, facts.st_size, sheet)
 
 
-@lru_cache(maxsize=128)  # what is raised is not kept
+@lru_cache(maxsize=128)  # exceptions are not cached
 def _check(path: str, _changed: int, _size: int, sheet: str) -> None:
     if _read({"do": "open", "path": path, "sheet": sheet}, lambda: None) is None:
         raise _unreadable(Path(path))
@@ -78,7 +79,7 @@ def _unreadable(path: Path) -> NoTable:
 
 
 def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] | None:
-    """What the process says; None for one that ended over it, or that took too long. What is wished goes in by a pipe: an argument has bounds of its own."""
+    """The process's answer; None if it crashed or took too long. The request is sent by a pipe, because arguments are limited in size."""
     with (
         tempfile.TemporaryFile() as answer,
         subprocess.Popen(  # noqa: S603 -- our own module

@@ -1,7 +1,7 @@
-"""How many uploads are read at one time: one of an account, and of all accounts fewer than there are threads of pages (A7).
+"""Limits how many uploads are read at one time: one per account, and in all fewer than there are page threads (A7).
 
-Who reads holds two keys of the cache that all processes of pages share (the database's on PostgreSQL; on SQLite there is one process, and
-its memory). Each is good for LEASE seconds and renewed while the reading runs, so that what a killed process held is soon free again.
+A reader holds two keys in the cache shared by all page processes (the database's on PostgreSQL; on SQLite there is one process, with its
+memory). Each is valid for LEASE seconds and renewed during the reading, so that keys held by a killed process soon become free.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LEASE: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class UploadReading:
-    """An upload that is being read, for whom. job: of a dry run, 0 for the upload itself."""
+    """An upload being read, and by whom. job: of a dry run, 0 for the upload itself."""
 
     upload: str
     name: str
@@ -32,7 +32,7 @@ class UploadReading:
 
 
 class ReadingBusy(ImportFileError):
-    """Another file is being read; that one's end has to be awaited. reading: which one, None where it is none of this account's."""
+    """Another file is being read; wait until that has ended. reading: which one, None if it belongs to another account."""
 
     def __init__(self, reading: UploadReading | None) -> None:
         self.reading = reading
@@ -50,7 +50,8 @@ class ReadingBusy(ImportFileError):
 
 @contextlib.contextmanager
 def reserved(account: int, reading: UploadReading) -> Iterator[Callable[[], None]]:
-    """Holds the account's place and one of all; gives what renews both. Raises ReadingBusy at once where there is none: nobody waits on a thread of pages."""
+    """Holds the account's place and one of all places; yields a function that renews both. Raises ReadingBusy at once if there is none,
+    because no page thread should wait."""
     own = _Place.take(f"upload-reading:account:{account}", {"upload": reading.upload, "name": reading.name, "by": reading.by})
     if own is None:
         raise ReadingBusy(running(account) or reading)
@@ -67,13 +68,13 @@ def reserved(account: int, reading: UploadReading) -> Iterator[Callable[[], None
 
 
 def running(account: int) -> UploadReading | None:
-    """The account's upload that is being read now."""
+    """The account's upload that is currently being read."""
     found: Mapping[str, Any] | None = cache.get(f"upload-reading:account:{account}")
     return None if found is None else UploadReading(found["upload"], found["name"], found["by"])
 
 
 def places() -> int:
-    """How many uploads may be read at once, of all accounts and by all processes: a quarter of one process's threads."""
+    """How many uploads may be read at once, by all accounts and processes: a quarter of one process's threads."""
     return max(1, int(settings.HELIOGRAPH.page_threads) // 4)
 
 
@@ -84,7 +85,7 @@ def _renew(held: Iterable[_Place]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A key that is held. token: tells ours from that of somebody who took it after our lease ran out."""
+    """A held key. token: distinguishes our key from one taken by another process after our lease ran out."""
 
     key: str
     token: str

@@ -1,9 +1,9 @@
-"""The refused rows as a file: why each was refused and what would be accepted, then the row as it was.
+"""The refused rows as a file: why each was refused and what would be accepted, followed by the original row.
 
-Corrected, the same file can be imported: columns of the report itself are left out then.
+After correction the same file can be imported; the report's own columns are then ignored.
 
-It is opened in spreadsheets, and what stands in it came from elsewhere: no cell of it begins like a formula (`safe`). Reading it again takes
-that back (`Restored`), so an import of it sees every cell as it was.
+It is opened in spreadsheets, and its contents come from elsewhere, so no cell may start like a formula (`safe`). An import reverts that
+(`Restored`) and sees every original cell.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ _WITHOUT: Final = REPORT_COLUMNS[-1]
 _LIST_SIGN: Final = "|"
 """Between the values of a list; an import splits cells there."""
 _FORMULA: Final = r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]"
-"""What begins a formula. The last four are full width, as some spreadsheets take them; tabs and line ends are what some of them drop."""
+"""The start of a formula. The last four are full-width forms, which some spreadsheets accept; tabs and line ends are dropped by some of
+them."""
 _BEGINS: Final = r"(?:\A|(?<=[\s,;|:]))"
-"""Where a cell may begin for some reader: at the beginning, after a separator, on a new line.
+"""Where a cell may start for some reader: at the beginning, after a separator, on a new line.
 
-A reader that splits at `;` does not know our quotes: for it the cell `x;=1`, which we write as `"x;=1"`, ends in a cell `=1"`.
+A reader that splits at `;` does not know our quotes: the cell `x;=1`, which we write as `"x;=1"`, ends for it in a cell `=1"`.
 """
 _UNSAFE: Final = re.compile(rf"""{_BEGINS}(?=["']*{_FORMULA})""")
 _MADE_SAFE: Final = re.compile(rf"""{_BEGINS}'(?=["']*{_FORMULA})""")
@@ -47,20 +48,20 @@ _EXAMPLES: Final = 5
 
 
 def safe(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula, whatever it splits at: an apostrophe stands before each thing in it that would be one.
+    """A cell that no spreadsheet takes for a formula, whatever it splits at: an apostrophe is put before each part that would be one.
 
-    Where apostrophes stand there already, one more does, so that `exact` can take it away again: `=1` is `'=1`, `'=1` is `''=1`.
+    If there are apostrophes already, one more is added, so that `exact` can remove it again: `=1` becomes `'=1`, `'=1` becomes `''=1`.
     """
     return _UNSAFE.sub("'", text)
 
 
 def exact(text: str) -> str:
-    """The cell that `safe` was given."""
+    """Reverts `safe`."""
     return _MADE_SAFE.sub("", text)
 
 
 class Restored:
-    """The rows of a report with their cells as they were."""
+    """The rows of a report with their original cells."""
 
     def __init__(self, rows: FileRows) -> None:
         self._rows = rows
@@ -148,7 +149,7 @@ class Summary:
 
 
 def _kind_of(problem: RowProblem) -> str:
-    """The reason without value and numbers, so that equal mistakes count together."""
+    """The reason without values and numbers, so that the same mistakes are counted together."""
     general = problem.reason.replace(repr(problem.value), "…") if problem.value else problem.reason
     return re.sub(r"\d[\d,]*", "N", general)
 
@@ -169,6 +170,6 @@ def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow], *
 
 
 def _told(problems: Sequence[RowProblem]) -> list[str]:
-    """Field, value, reason and accepted; several problems stand below each other in the cell."""
+    """Field, value, reason and accepted values; several problems are listed one below the other in the cell."""
     columns = zip(*((p.column, p.value, p.reason, p.accepted_text) for p in problems), strict=True)
     return ["\n".join(values) for values in columns]

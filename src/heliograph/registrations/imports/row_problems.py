@@ -1,4 +1,4 @@
-"""A row's problems in words that help: the column as the file names it, and what would be accepted, the likeliest first."""
+"""A row's problems in helpful words: the column by its name in the file, and what would be accepted, likeliest first."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from heliograph.registrations.imports.errors import RowProblem
 from heliograph.registrations.imports.rows import place
 
 _WORDS = {"status": "status", "attendee_type": "attendee type"}
-_LIMIT = re.compile(r"at most [\d,]+( characters)?")  # what a reason says of how much there may be
-MOST = 50  # accepted values that are named
+_LIMIT = re.compile(r"at most [\d,]+( characters)?")  # the limit in a reason
+MOST = 50  # accepted values listed
 
 
 def of_problem(problem: DocumentProblem, name: Callable[[str], str], account: AccountConfig, event: EventConfig | None) -> RowProblem:
-    """A problem of the document as one of the row. name: the column of a place in the document."""
+    """A problem of the document as a problem of the row. name: the column for a path in the document."""
     allowed = _names(problem.field, account, event) or problem.allowed
     reason = problem.reason[:1].upper() + problem.reason[1:]
     if event is not None and problem.field in _WORDS and problem.value:
@@ -32,7 +32,7 @@ def of_problem(problem: DocumentProblem, name: Callable[[str], str], account: Ac
 
 
 def no_event(column: str, known: Sequence[str]) -> RowProblem:
-    """The row names no event at all."""
+    """The row does not name an event."""
     return RowProblem(column, "", "Is missing: the row names no event.", tuple(known[:MOST]))
 
 
@@ -47,7 +47,7 @@ def used_before(column: str, code: object, line: int, row: int) -> RowProblem:
 
 
 def likeliest_first(value: str, allowed: Sequence[str]) -> tuple[str, ...]:
-    """What would be accepted, with what the value was most likely meant to be in front."""
+    """The accepted values, with the one that was most likely meant first."""
     folded = {text.casefold(): text for text in reversed(allowed)}
     close = get_close_matches(value.strip().casefold(), folded, 1, 0.6) if value else []
     first = [folded[c] for c in close]
@@ -55,7 +55,7 @@ def likeliest_first(value: str, allowed: Sequence[str]) -> tuple[str, ...]:
 
 
 def _names(place: str, account: AccountConfig, event: EventConfig | None) -> list[str]:
-    """Names only, where a document may say codes as well."""
+    """Only names, although a document may use codes as well."""
     if event is None:
         return []
     if place == "status":

@@ -1,4 +1,4 @@
-"""A row of a table, whatever the file is."""
+"""A row of a table, whatever the file's format."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def place(line: int, row: int) -> str:
 
 
 def shown(text: str, longest: int = 100) -> str:
-    """A value as messages show it."""
+    """A value for messages."""
     clean = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}").rstrip("\r\n")
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
 def unique_names(cells: Sequence[str]) -> list[str]:
-    """Names of columns without spaces around; the second of a name is "name (2)", one without a name "column 3"."""
+    """Names of columns, trimmed; the second of a name becomes "name (2)", one without a name "column 3"."""
     seen: Counter[str] = Counter()
     names = []
     for i, cell in enumerate(cells, 1):

@@ -1,4 +1,4 @@
-"""Creates what was chosen of what the account lacks; or only imagines it, for a dry run, by the same plan."""
+"""Creates the chosen parts of what the account is missing; or only simulates it, for a dry run, by the same plan."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from heliograph.setup.services.events import save_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 
-_IMAGINED: Final = 1 << 60  # ids that no database has drawn
+_IMAGINED: Final = 1 << 60  # ids that no database generates
 _EVENT_CODE: Final = re.compile(r"[A-Za-z0-9-]{1,25}", re.ASCII)
 TAG_KINDS: Final[Mapping[str, TagKind]] = {
     EVENTS: TagKind.EVENT,
@@ -51,11 +51,11 @@ TAG_KINDS: Final[Mapping[str, TagKind]] = {
 
 
 class CannotCreate(ImportFileError):
-    """What the account lacks could not be created."""
+    """What the account is missing could not be created."""
 
 
 def possible(lack: Lack) -> bool:
-    """Whether a thing of such a name can exist at all; a cell with half a page in it is no status."""
+    """True if a thing with such a name can exist at all; half a page in a cell is not a status."""
     if lack.kind == EVENTS:
         return _EVENT_CODE.fullmatch(lack.event) is not None
     if lack.kind in (QUESTIONS, FIELDS, OPTIONS):
@@ -65,7 +65,7 @@ def possible(lack: Lack) -> bool:
 
 
 def event_state(code: str, facts: Mapping[str, Any], account: AccountConfig, order: DateOrder, tags: tuple[int, ...] = ()) -> EventState:
-    """An event as its rows describe it."""
+    """An event as described by its rows."""
     names = {s.name.casefold(): id for id, s in account.event_statuses.items()}
     status = names.get(str(facts.get("status", "")).casefold(), names.get(DEFAULT_EVENT_STATUS.casefold(), 0))
     timezone = str(facts.get("timezone") or account.timezone)
@@ -83,7 +83,7 @@ def event_state(code: str, facts: Mapping[str, Any], account: AccountConfig, ord
     )
 
 
-# --- imagined
+# --- simulated
 
 
 def imagine(known: Known, chosen: Sequence[Lack], order: DateOrder) -> Known:
@@ -148,7 +148,7 @@ def _is_named(name: str, code: str, label: str) -> bool:
 
 
 def create(account: int, chosen: Sequence[Lack], known: Known, *, by: str, quiet: bool, order: DateOrder) -> list[str]:
-    """Creates what was chosen, in the caller's transaction; what was created, in words. Raises CannotCreate."""
+    """Creates the chosen things in the caller's transaction. Returns what was created, in words. Raises CannotCreate."""
     if not chosen:
         return []
     ids = {e.code: e.id for e in known.events}
@@ -210,7 +210,7 @@ def _create_one(
 
 
 def _codes(model: Any, event: int) -> list[str]:
-    """Codes that are taken in an event; those of its statuses must differ from the standard ones and their names too."""
+    """Codes taken in an event; those of its statuses must also differ from the standard ones and their names."""
     taken = list(model.objects.filter(event=event).values_list("code", flat=True))
     if model is RegistrationStatus:
         taken += [text for row in model.objects.filter(event=None).values_list("code", "name") for text in row]

@@ -1,8 +1,8 @@
-"""How far a workbook's cells reach, before anything holds them.
+"""How far a workbook's cells extend, determined before anything loads them.
 
-The workbook's reader keeps a sheet as one dense table from its first cell to its last: two cells in far corners, a kilobyte of XML, are
-half a terabyte of it, and the process ends. So the places that the XML names are looked through first, in flat memory. That says what is
-wrong; what holds against cells that name no place is that a process of its own reads them first.
+The workbook reader keeps a sheet as one dense table from its first cell to its last: two cells in far corners, a kilobyte of XML, become
+half a terabyte, and the process crashes. So the cell references in the XML are scanned first, in flat memory, to report the error. Against
+cells without references, the protection is that a separate process reads the file first.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Final
 
 MOST_CELLS: Final = 20_000_000
 _BLOCK: Final = 1 << 18
-_CUT: Final = 160  # bytes: more than a place of the pattern is long
-# As the workbook's reader takes them: in either case, with zeros in front. What is written more oddly is left to the process that reads it first (reader_process.py).
+_CUT: Final = 160  # bytes: longer than any cell reference that the pattern matches
+# As the workbook reader accepts them: in either case, with leading zeros. Odder spellings are left to the process that reads the file first
+# (reader_process.py).
 _PLACE: Final = re.compile(rb"""\br\s{0,40}=\s{0,40}["']([A-Za-z]{0,3})0{0,40}([0-9]{1,7})["']""")
 
 
 def reaches_too_far(archive: zipfile.ZipFile) -> bool:
-    """Whether a part names places so far apart that a table of all between them would be of more than MOST_CELLS cells."""
+    """True if a part has cells so far apart that a table covering them would have more than MOST_CELLS cells."""
     return any(_cells(archive, part) > MOST_CELLS for part in archive.infolist())
 
 
@@ -38,7 +39,7 @@ def _cells(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
 
 
 def column_number(letters: bytes) -> int:
-    """A is 1, Z is 26, AA is 27; none is 0."""
+    """A is 1, Z is 26, AA is 27; 0 for no letters."""
     number = 0
     for letter in letters.upper():
         number = number * 26 + letter - 64

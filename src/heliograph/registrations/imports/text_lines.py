@@ -1,7 +1,7 @@
-"""Physical lines of a text file, one by one in flat memory, each with where it ends: the place from which reading can go on.
+"""Physical lines of a text file, one by one in flat memory, each with its end position, from which reading can continue.
 
-A line ends at LF, CR LF or CR, as in an editor; other separators of Unicode are text. Lines that cannot be decoded, hold NUL or are endless are
-handed on with what is wrong with them, so that they cost one row and not the file.
+A line ends at LF, CR LF or CR, as in an editor; other Unicode separators are text. Lines that cannot be decoded, contain NUL or are endless
+are returned with their flaw, so that they cost one row and not the file.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import BinaryIO, Final, Protocol
 
 from heliograph.registrations.imports.encodings import BLOCK, WIDE
 
-MAX_LINE = 1_000_000  # bytes; the rest of a longer line is passed over
+MAX_LINE = 1_000_000  # bytes; the rest of a longer line is skipped
 
 
 @dataclass(frozen=True, slots=True)
 class FilePosition:
-    """Where reading goes on: bytes from the beginning (of a wide encoding: of the file as UTF-8), and the number of the line there, from 1."""
+    """Where reading continues: bytes from the beginning (for a wide encoding: of the file as UTF-8), and the line number there, from 1."""
 
     offset: int
     line: int
@@ -26,7 +26,7 @@ class FilePosition:
 
 @dataclass(frozen=True, slots=True)
 class FileLine:
-    """One line with its end. flaw: why it cannot be used, "" if it can. end: the place after it."""
+    """One line with its end. flaw: why it cannot be used, "" if it can. end: the position after it."""
 
     text: str
     flaw: str
@@ -42,14 +42,14 @@ class Bytes(Protocol):
 
 
 class Narrowed:
-    """A file in UTF-16 or UTF-32, read as UTF-8. Halves of characters become bytes that are no UTF-8."""
+    """A file in UTF-16 or UTF-32, read as UTF-8. Lone surrogates become invalid UTF-8."""
 
     def __init__(self, file: BinaryIO, encoding: str, mark: int) -> None:
         self._file, self._encoding, self._mark = file, encoding, mark
         self.seek(0)
 
     def seek(self, offset: int, /) -> int:
-        """Goes on at this byte of the UTF-8 text; what lies before is read again."""
+        """Continues at this byte of the UTF-8 text; everything before is read again."""
         self._file.seek(self._mark)
         self._decoder = codecs.getincrementaldecoder(self._encoding)("surrogatepass")
         self._rest = b""
@@ -66,7 +66,7 @@ class Narrowed:
             block = self._file.read(BLOCK)
             try:
                 text = self._decoder.decode(block, final=not block)
-            except UnicodeDecodeError:  # an odd byte at the end, or a number that is no character
+            except UnicodeDecodeError:  # an odd byte at the end, or an invalid code point
                 text = "\udcff"
                 self._decoder.reset()
             self._rest = text.encode("utf-8", "surrogatepass")
@@ -83,7 +83,7 @@ ENDLESS: Final = "endless"
 
 
 class FileLines:
-    """The lines of a text from a place on. Lines that were taken can be given back."""
+    """The lines of a text from a position on. Lines that were taken can be given back."""
 
     def __init__(self, file: BinaryIO, encoding: str, mark: int, place: FilePosition | None = None) -> None:
         if encoding in WIDE:
@@ -99,7 +99,7 @@ class FileLines:
         self._ended = False
 
     def take(self) -> FileLine | None:
-        """The next line, None at the end."""
+        """The next line; None at the end."""
         if self._back:
             line = self._back.popleft()
             self.place = line.end
@@ -113,7 +113,7 @@ class FileLines:
         return FileLine(text, ENDLESS if size > MAX_LINE else flaw, number, self.place)
 
     def give_back(self, lines: list[FileLine], place: FilePosition) -> None:
-        """Takes lines again, next. place: where the first of them begins."""
+        """Returns lines, which are then read next. place: the position of the first."""
         self._back.extendleft(reversed(lines))
         self.place = place
 
@@ -125,7 +125,7 @@ class FileLines:
         return text, NUL if "\0" in text else ""
 
     def _raw(self) -> tuple[bytes | None, int]:
-        """The next line's bytes and their number, which is larger where an endless line was cut."""
+        """The next line's bytes and their number, which is larger if an endless line was cut."""
         passed = 0
         while not self._ready:
             block = b"" if self._ended else self._file.read(BLOCK)
@@ -134,12 +134,12 @@ class FileLines:
                 last, self._rest = self._rest, b""
                 return (last, len(last) + passed) if last else (None, 0)
             pieces = (self._rest + block).splitlines(keepends=True)
-            # the last piece may go on in the next block; so may "\r", with "\n"
+            # the last piece may continue in the next block; so may "\r", with "\n"
             self._rest = pieces.pop() if not pieces[-1].endswith(b"\n") else b""
             self._ready.extend(pieces)
             if not self._ready and len(self._rest) > MAX_LINE + 1:
                 passed += len(self._rest) - 1000
-                # an end of the line must stay recognisable, and so must an undivided character
+                # a line end must stay recognizable, and so must an undivided character
                 self._rest = self._rest[:999] + self._rest[-1:]
         raw = self._ready.popleft()
         return raw, len(raw) + passed

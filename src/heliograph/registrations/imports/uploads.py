@@ -1,7 +1,7 @@
-"""Files that were uploaded to be imported, on their way through the wizard: upload, columns, dry run, import (I1, I4).
+"""Files uploaded for import, on their way through the wizard: upload, columns, dry run, import (I1, I4).
 
-Each lies in a folder of its own below the data folder, beside a note that says what was chosen so far. The account's id is part of its
-place: nobody finds another account's upload by its name.
+Each is in its own folder below the data folder, with a note of the choices so far. The account's id is part of the path, so nobody can find
+another account's upload by its name.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from heliograph.store.database import of_django
 log = structlog.get_logger(__name__)
 
 HOUR: Final = 3600.0
-KEPT: Final = 7 * 24 * 3600  # seconds that an upload is kept that no open job needs
+KEPT: Final = 7 * 24 * 3600  # seconds after which an upload is removed, unless an open job needs it
 MOST_KEPT: Final = 2 << 30
-"""Bytes of an account's uploads; before another one comes, the oldest that no open job needs make room."""
+"""Bytes of an account's uploads; when another one arrives, the oldest that no open job needs are removed."""
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_REMEMBERED: Final = 50  # imports that are asked how their columns were chosen
+_REMEMBERED: Final = 50  # past imports that are searched for how their columns were chosen
 
 
 class NoUpload(ImportFileError):
@@ -55,7 +55,8 @@ class NoUpload(ImportFileError):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file in the wizard. event: for rows that name none; columns: as they were chosen, None before; checked, done: the jobs of its dry run and its import."""
+    """A file in the wizard. event: for rows without one; columns: as chosen, None before that; checked, done: the jobs of its dry run and
+    its import."""
 
     id: str
     account: int
@@ -75,7 +76,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A file as it is read: its form, its columns' names, guesses or choices, and its first rows."""
+    """A file as it is read: its format, its columns' names, guesses or choices, and its first rows."""
 
     form: Format
     names: Sequence[str]
@@ -85,7 +86,8 @@ class Sheet:
 
 
 def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: str) -> Upload:
-    """Stores a file and looks at it. Raises ImportFileError for one that is no table, ReadingBusy while another is read; then nothing is kept."""
+    """Stores a file and inspects it. Raises ImportFileError if it is not a table, ReadingBusy while another is being read; then nothing is
+    stored."""
     upload = Upload(uuid.uuid4().hex, account, _safe(name), by, event)
     try:
         with reserved(account, UploadReading(upload.id, upload.name, by)) as beat:
@@ -120,7 +122,7 @@ def find(account: int, id: str) -> Upload:
 
 
 def save(upload: Upload) -> None:
-    """Keeps what was chosen so far."""
+    """Stores the choices so far."""
     note = _folder(upload.account, upload.id) / "upload.json"
     part = note.with_suffix(".part")
     part.write_text(json.dumps(asdict(upload)), "utf-8")
@@ -128,7 +130,7 @@ def save(upload: Upload) -> None:
 
 
 def read_otherwise(upload: Upload, *, encoding: str, separator: str, sheet_name: str) -> Upload:
-    """Reads the file as somebody says it is; chosen columns are forgotten. Raises ImportFileError, ReadingBusy."""
+    """Reads the file with a person's settings; chosen columns are dropped. Raises ImportFileError, ReadingBusy."""
     with reserved(upload.account, UploadReading(upload.id, upload.name, upload.by)) as beat:
         beginning = read_beginning(upload.path, encoding=encoding, separator=separator, sheet=sheet_name, beat=beat)
         found = replace(_begin(upload, beginning), columns=None, checked=None)
@@ -137,7 +139,7 @@ def read_otherwise(upload: Upload, *, encoding: str, separator: str, sheet_name:
 
 
 def sheet(upload: Upload) -> Sheet:
-    """The file with its columns: as they were chosen, as an import before chose them, or guessed. Raises ImportFileError, ReadingBusy."""
+    """The file with its columns: as chosen, as chosen in an earlier import, or guessed. Raises ImportFileError, ReadingBusy."""
     beginning = _beginning(upload)
     form, names, sample = Format.from_json(beginning.form), list(beginning.names), beginning.sample
     db = of_django(connections["default"])
@@ -150,7 +152,7 @@ def sheet(upload: Upload) -> Sheet:
 
 
 def _begin(upload: Upload, beginning: Beginning) -> Upload:
-    """Keeps what the file begins with, beside it: its pages read that, and never the file."""
+    """Stores the beginning of the file beside it: pages read that, never the file."""
     part = _folder(upload.account, upload.id) / "beginning.part"
     part.write_text(json.dumps(asdict(beginning)), "utf-8")
     part.replace(part.with_suffix(".json"))
@@ -158,7 +160,7 @@ def _begin(upload: Upload, beginning: Beginning) -> Upload:
 
 
 def _beginning(upload: Upload) -> Beginning:
-    """It; read again where a process was killed before it was kept."""
+    """The stored beginning; read again if a process was killed before it was stored."""
     try:
         kept = Beginning(**json.loads((_folder(upload.account, upload.id) / "beginning.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):
@@ -174,12 +176,12 @@ def _beginning(upload: Upload) -> Beginning:
 
 
 def choose(upload: Upload, found: Sheet, targets: Sequence[str]) -> Upload:
-    """Keeps where each column goes, in their order. How dates and lists are read stays as it was guessed. Raises ColumnsError."""
+    """Stores the target of each column, in order. How dates and lists are read stays as guessed. Raises ColumnsError."""
     given = {}
     for column, target in zip(found.columns, targets, strict=True):
         if target == column.target:
             given[column.name] = replace(column, why="given", doubt="")
-        elif target:  # its dates and lists are looked at anew, as those of its new place
+        elif target:  # its dates and lists are guessed again for the new target
             given[column.name] = Column(column.name, columns_module.checked_target(target), why="name")
     columns = guesses(found.names, found.sample, found.known, columns_module.Given(given, only=True))
     check_together(columns)
@@ -190,15 +192,15 @@ def choose(upload: Upload, found: Sheet, targets: Sequence[str]) -> Upload:
 
 
 def creatable(lack: Lack, *, administers: bool) -> bool:
-    """Whether this person may create it: custom profile fields and their options are the account's, and an Administrator's (P1)."""
+    """True if this person may create it: custom profile fields and their options belong to the account, so only an Administrator may (P1)."""
     return administers or bool(lack.event)
 
 
 def check(upload: Upload, choice: SetupChoice) -> Upload:
-    """Begins a dry run, in the place of one of the same upload. Raises ReadingBusy while one of another upload of the account is under way."""
+    """Starts a dry run, replacing one of the same upload. Raises ReadingBusy while one of another upload of the account is running."""
     wanted = _parameters(upload, Wishes(dry_run=True, choice=choice))
     with transaction.atomic():
-        Account.objects.select_for_update().get(pk=upload.account)  # of two at once the second one finds the first
+        Account.objects.select_for_update().get(pk=upload.account)  # if two start at once, the second one finds the first
         for job in _dry_runs(upload.account):
             if job.parameters.get("upload") != upload.id:
                 raise ReadingBusy(UploadReading(str(job.parameters.get("upload", "")), str(job.parameters["name"]), job.created_by, job.pk))
@@ -211,13 +213,14 @@ def check(upload: Upload, choice: SetupChoice) -> Upload:
 
 
 def _dry_runs(account: int) -> list[Job]:
-    """The account's dry runs that wait or run; one that somebody has paused holds up nobody."""
+    """The account's waiting or running dry runs; paused ones block nobody."""
     with scope(account=account):
         return list(Job.objects.filter(kind=KIND, state__in=(JobState.QUEUED, JobState.RUNNING), parameters__dry_run=True).order_by("pk"))
 
 
 def import_(upload: Upload, choice: SetupChoice, *, quiet: bool, by: str) -> Job:
-    """Begins the import itself; the one that was begun before, unless that failed or was stopped: a second click imports nothing twice. Raises NoUpload."""
+    """Starts the import; returns an earlier one unless that failed or was cancelled, so a second click imports nothing twice. Raises
+    NoUpload."""
     with _alone(upload):
         begun = find(upload.account, upload.id).done
         with scope(account=upload.account):
@@ -233,7 +236,7 @@ def import_(upload: Upload, choice: SetupChoice, *, quiet: bool, by: str) -> Job
 
 @contextlib.contextmanager
 def _alone(upload: Upload) -> Iterator[None]:
-    """One at a time, of all threads and processes that have this folder."""
+    """Lets in one at a time, of all threads and processes with this folder."""
     try:
         lock = (_folder(upload.account, upload.id) / "lock").open("wb")
     except OSError:
@@ -251,7 +254,7 @@ def _parameters(upload: Upload, wishes: Wishes) -> dict[str, Any]:
 
 
 def forget_old(account: int) -> None:
-    """Removes uploads that nobody has touched for a week, and the oldest where they are too much; not those that an open job reads."""
+    """Removes uploads untouched for a week, and the oldest ones if there are too many bytes; not those that an open job reads."""
     folder = _root(account)
     if not folder.is_dir():
         return
@@ -267,14 +270,14 @@ def forget_old(account: int) -> None:
 
 
 def _sizes(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """When each upload was last touched (seconds), its bytes and its folder. One that another process removes meanwhile is left out."""
+    """When each upload was last touched (seconds), its bytes and its folder. One that another process removes meanwhile is omitted."""
     for upload in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):
             yield upload.stat().st_mtime, sum(file.stat().st_size for file in (upload / "file").iterdir()), upload
 
 
 def care(stop: threading.Event) -> None:
-    """The same for every account, once an hour until it is stopped: also for one that uploads nothing more."""
+    """Does the same for every account, once an hour until it is stopped: also for accounts that upload nothing more."""
     folder = _root(0).parent
     while not stop.is_set():
         try:
@@ -288,7 +291,7 @@ def care(stop: threading.Event) -> None:
 
 
 def _before(account: int, names: Sequence[str]) -> list[Column] | None:
-    """How the newest import of a file with these columns took them."""
+    """The columns in the newest import of a file with the same columns."""
     with scope(account=account):
         jobs = list(Job.objects.filter(kind=KIND).order_by("-pk").values_list("parameters", flat=True)[:_REMEMBERED])
     found = next((p["columns"] for p in jobs if p["names"] == list(names) and not p["dry_run"]), None)
@@ -308,11 +311,12 @@ def _folder(account: int, id: str) -> Path:
 
 
 def _safe(name: str) -> str:
-    """The file's own name, without what could lead elsewhere or cannot be a name: its end tells what it is, and it stands in messages."""
+    """The file's name without anything that could lead elsewhere or is not allowed in a name. Its extension tells the type, and it is shown
+    in messages."""
     plain = "".join(
         c for c in unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2] if c.isprintable() and c not in '<>:"|?*'
     )
     stem, dot, suffix = plain.strip(" .").rpartition(".")
     stem, suffix = (stem, suffix) if dot else (suffix, "")
-    # Folders count bytes, at most 255; a name of 60 letters of any script with its end is shorter.
+    # The limit of folders is 255 bytes; 60 letters of any script and an extension are shorter.
     return f"{stem.encode()[:200].decode(errors='ignore')[:60].strip() or 'file'}{dot}{suffix.encode()[:20].decode(errors='ignore')[:10]}"

@@ -1,4 +1,4 @@
-"""Cells as values of the registration document: flags in several languages, lists, dates in the orders that people write."""
+"""Cells as values of the registration document: booleans in several languages, lists, dates in the usual orders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heliograph.registrations.imports.column_words import NO, YES
 
 
 class DateOrder(StrEnum):
-    """How dates with slashes, dots or dashes are read. ISO 8601 is always understood."""
+    """How dates with slashes, dots or dashes are read. ISO 8601 is always accepted."""
 
     DAY_FIRST = "day first"
     MONTH_FIRST = "month first"
@@ -29,7 +29,7 @@ DATE_EXAMPLES: Final = ("2026-02-28", "2026-02-28T09:30")
 
 
 def zone(name: str) -> tzinfo:
-    """The time zone of this name, UTC if there is none."""
+    """The time zone with this name; UTC if there is none."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
@@ -37,13 +37,13 @@ def zone(name: str) -> tzinfo:
 
 
 def flag(cell: str) -> bool | str:
-    """Yes or no in the usual words; what is neither stays as it is, and is refused where it is resolved."""
+    """A boolean in the usual words; any other text stays unchanged, and is refused when resolved."""
     word = cell.strip().casefold()
     return True if word in YES else False if word in NO else cell
 
 
 def parts(cell: str, separator: str, options: Iterable[str] = ()) -> list[str]:
-    """The answers in a cell. A cell that is one option as a whole is not cut."""
+    """The answers in a cell. A cell that is exactly one option is not split."""
     if not cell.strip():
         return []
     if not separator or cell.strip() in set(options):
@@ -52,7 +52,7 @@ def parts(cell: str, separator: str, options: Iterable[str] = ()) -> list[str]:
 
 
 def moment(text: str, order: DateOrder, zone: tzinfo) -> datetime | None:
-    """The instant of a cell; without an offset it is local to `zone`. None for what is none."""
+    """The instant in a cell; without an offset it is local to `zone`. None if it is not an instant."""
     clean = text.strip()
     try:
         found = datetime.fromisoformat(clean)
@@ -68,7 +68,7 @@ def moment(text: str, order: DateOrder, zone: tzinfo) -> datetime | None:
 
 
 def day(text: str, order: DateOrder) -> date | None:
-    """The date of a cell, without its time."""
+    """The date in a cell, without its time."""
     clean = text.strip()
     try:
         return datetime.fromisoformat(clean).date()
@@ -79,7 +79,8 @@ def day(text: str, order: DateOrder) -> date | None:
 
 @dataclass(slots=True)
 class DateSigns:
-    """What a column's dates say of their order: how many can only be read day first, how many only month first, and how the others are written."""
+    """What a column's dates say about their order: how many can only be day first, how many only month first, and how the others are
+    written."""
 
     day_first: int = 0
     month_first: int = 0
@@ -88,7 +89,7 @@ class DateSigns:
     twelve_hours: int = 0
 
     def add(self, cell: str) -> None:
-        """Looks at one cell; what is no date in numbers, or ISO 8601, says nothing."""
+        """Counts one cell; cells that are not numeric dates, and ISO 8601, are ignored."""
         match = _DATE.fullmatch(cell.strip())
         if match is None or len(match[1]) > 2:
             return
@@ -104,7 +105,7 @@ class DateSigns:
 
     @property
     def order(self) -> DateOrder:
-        """How they are read: as most of those are written that can be read in one way only, else as those do who write dates like this."""
+        """The order: that of most unambiguous dates, else the usual one for this spelling."""
         if self.day_first != self.month_first:
             return DateOrder.DAY_FIRST if self.day_first > self.month_first else DateOrder.MONTH_FIRST
         return DateOrder.MONTH_FIRST if self.twelve_hours and not self.dotted else DateOrder.DAY_FIRST

@@ -1,6 +1,6 @@
-"""Rows of an .xlsx workbook, as a person sees them: whole numbers without ".0", dates as ISO 8601.
+"""Rows of an .xlsx workbook as a person sees them: integers without ".0", dates as ISO 8601.
 
-A workbook is read whole by its reader, so its size unpacked is measured first, by unpacking it: what a zip archive says of itself may be a lie.
+The reader loads a workbook whole, so its unpacked size is measured first by unpacking it: the sizes stated in a zip archive may be wrong.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from heliograph.registrations.imports.sheet_extent import MOST_CELLS, reaches_to
 MAX_UNPACKED: Final = 400_000_000  # bytes of all parts together
 MAX_PARTS: Final = 5_000
 MAX_RATIO: Final = 100
-"""Times its packed size that a part may unpack to: what a person typed stays below 30, a bomb comes to 1,000. Not asked of SMALL_PART bytes and less."""
+"""Largest allowed ratio of a part's unpacked to its packed size: what people type stays below 30, a bomb reaches 1,000. Parts of up to
+SMALL_PART bytes are not checked."""
 SMALL_PART: Final = 1_000_000
 LONGEST_SHEET: Final = 255
 """Characters of a sheet's name; Excel allows 31."""
@@ -36,7 +37,7 @@ UNREADABLE: Final = (CalamineError, OSError, ValueError)
 
 
 class WorkbookRows:
-    """The rows of one sheet below its head. The cursor is the number of the last row, as the sheet numbers them."""
+    """The rows of one sheet below its header. The cursor is the number of the last row in the sheet."""
 
     def __init__(self, path: Path, *, sheet: str = "", cursor: Mapping[str, int] | None = None) -> None:
         check_size(path)
@@ -67,7 +68,7 @@ class WorkbookRows:
 
     @property
     def cursor(self) -> dict[str, int]:
-        """From where another reader goes on."""
+        """Where another reader continues."""
         return {"line": max(self.line, self._from)}
 
     def __iter__(self) -> Iterator[FileRow]:
@@ -77,15 +78,15 @@ class WorkbookRows:
             self.line = number
             cells = _trimmed([text_of(v) for v in values])
             if number in self._errors:
-                yield self._spoilt(number, cells)
+                yield self._row_with_errors(number, cells)
                 continue
             if not cells:
                 self.blank += 1
                 continue
             yield self._row(number, cells)
 
-    def _spoilt(self, number: int, cells: list[str]) -> FileRow:
-        """A row with an error of Excel's: what belongs there is not known, and reading it as empty would clear what is stored."""
+    def _row_with_errors(self, number: int, cells: list[str]) -> FileRow:
+        """A row with an Excel error: the right value is unknown, and reading it as empty would clear what is stored."""
         errors = self._errors[number]
         filled = cells + [""] * (max(len(self.names), *errors) - len(cells))
         for column, text in errors.items():
@@ -95,7 +96,7 @@ class WorkbookRows:
         return FileRow(
             number,
             filled,
-            RowProblem(name, errors[first], f"The cell holds the error {errors[first]} of Excel.", ("a value, or an empty cell",)),
+            RowProblem(name, errors[first], f"The cell contains the Excel error {errors[first]}.", ("a value, or an empty cell",)),
         )
 
     def _row(self, number: int, cells: list[str]) -> FileRow:
@@ -108,12 +109,12 @@ class WorkbookRows:
         return FileRow(number, cells + [""] * (len(self.names) - len(cells)))
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._book.close()
 
 
 def opened(path: Path, wanted: str) -> tuple[CalamineWorkbook, CalamineSheet]:
-    """The workbook and its sheet, read whole. Raises UNREADABLE, ImportFileError; a hostile file may end the process (reader_process.py)."""
+    """The workbook and its sheet, read whole. Raises UNREADABLE, ImportFileError; a hostile file may crash the process (reader_process.py)."""
     book = CalamineWorkbook.from_path(path)
     found = _sheet(book, wanted)
     if len(found.name) > LONGEST_SHEET:
@@ -124,7 +125,7 @@ def opened(path: Path, wanted: str) -> tuple[CalamineWorkbook, CalamineSheet]:
 
 
 def text_of(value: object) -> str:
-    """A cell as its text: 12.0 is "12", a date "2026-12-02", a moment "2026-12-02T09:00:00", yes and no as Excel shows them."""
+    """A cell as text: 12.0 is "12", a date "2026-12-02", an instant "2026-12-02T09:00:00", booleans as Excel shows them."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -145,7 +146,7 @@ def _trimmed(cells: list[str]) -> list[str]:
 
 
 def _sheet(book: CalamineWorkbook, wanted: str) -> CalamineSheet:
-    """The sheet of this name, or the first visible one that is a table."""
+    """The sheet with this name, or the first visible one that is a table."""
     if wanted:
         if wanted not in book.sheet_names:
             there = ", ".join(shown(name, 40) for name in book.sheet_names[:5])
@@ -161,7 +162,8 @@ def _sheet(book: CalamineWorkbook, wanted: str) -> CalamineSheet:
 
 
 def check_size(path: Path) -> None:
-    """Refuses an archive that unpacks to more than can be held, or to far more than a person types: by what it says of itself, then by unpacking it. Raises NoTable for what is no archive."""
+    """Refuses an archive that unpacks to more than fits, or to far more than people type: first by its stated sizes, then by unpacking it.
+    Raises NoTable if it is not an archive."""
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
@@ -181,7 +183,7 @@ def check_size(path: Path) -> None:
     except OSError as error:
         raise FileUnreadable(f"{path} cannot be read: {error.strerror or error}.") from None
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as error:
-        raise NoTable(f"{path.name} is no sound .xlsx file: {error}.") from None
+        raise NoTable(f"{path.name} is not a valid .xlsx file: {error}.") from None
 
 
 def _check_extent(path: Path, archive: zipfile.ZipFile) -> None:
@@ -189,7 +191,7 @@ def _check_extent(path: Path, archive: zipfile.ZipFile) -> None:
     if "xl/workbook.xml" not in names or names & {
         "content.xml",
         "xl/workbook.bin",
-    }:  # the reader knows other kinds, whose extent is not checked
+    }:  # the reader supports other formats, whose extent is not checked
         raise NoTable(f"{path.name} is no .xlsx file; save it as .xlsx or CSV.")
     if reaches_too_far(archive):
         raise ImportFileError(
@@ -213,7 +215,7 @@ def _too_dense(path: Path) -> ImportFileError:
 
 
 def _unpacked(file: BinaryIO, part: zipfile.ZipInfo, most: int) -> int:
-    """How many bytes a part really unpacks to; counting ends beyond `most`."""
+    """The actual unpacked size of a part; counting stops beyond `most`."""
     file.seek(part.header_offset)
     header = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
     file.seek(header[-2] + header[-1], 1)

@@ -1,4 +1,4 @@
-"""Setting the status of many registrations: the question first, then a job with its progress."""
+"""Sets the status of many registrations: first a confirmation, then a job with its progress."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _breaks(found: BulkPreview, wish: Wish, config: AccountConfig) -> list[Break
 
 
 def job_page(job: Job) -> JobPage:
-    """What the job's page shows."""
+    """The contents of the job's page."""
     counts, status = job.counts, str(job.parameters["status"])
     refused = [row for row in job.result.get("refused", ()) if isinstance(row, dict)]
     n = int(counts.get("refused", 0))

@@ -1,4 +1,4 @@
-"""The form of a registration, and the same as text."""
+"""The form of a registration, and its read-only version."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ LONG = ("notes",)
 
 
 class TextsField(Ticks):
-    """A field as a registration holds it: texts, none of them empty. Which of them it may hold, recording says."""
+    """A field of a registration: texts, none of them empty. Recording decides which are allowed."""
 
     def __init__(self, label: str, draw: Callable[[Texts, str], FormField]) -> None:
-        """draw: the field of the page, of what it holds and why that was refused."""
+        """draw: builds the rendered field from the texts and the error."""
         super().__init__(label)
         self.draw = draw
 
     def to_python(self, value: Any) -> Texts:
-        """As they are compared: line breaks as one character."""
+        """The texts as compared: with line breaks as one character."""
         return tuple(text for text in map(plain, super().to_python(value)) if text)
 
     def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
@@ -47,9 +47,9 @@ class TextsField(Ticks):
 
 
 class RegistrationForm(Form):
-    """What a registration holds, as its account and its event have it; its fields have the names of setup/form_values.py.
+    """The fields of a registration according to its account and event; their names are those of setup/form_values.py.
 
-    values: what the form shows by field: what is stored, and what was typed in its place.
+    values: what the form shows, by field: stored values, overwritten by typed ones.
     """
 
     def __init__(self, o: Opened, data: QueryDict | None = None, **given: Any) -> None:
@@ -60,21 +60,21 @@ class RegistrationForm(Form):
             self.fields[name] = TextsField(label_of(name, o), draw)
 
     def typed(self, names: Iterable[str]) -> FormValues:
-        """What was typed into these fields; one that this registration does not have is left out."""
+        """The values typed into these fields; fields that this registration lacks are omitted."""
         found = {name: self.cleaned_data[name] for name in names if isinstance(self.fields.get(name), TextsField)}
         if "properties" in found:
             found["properties"] = tuple(sorted(found["properties"]))
         return found
 
     def drawn(self, name: str) -> FormField:
-        """One field, with what it shows: a form holds nothing of a field that was added after it had been opened."""
+        """One field with its value. A field that was created after the form was opened shows what is stored."""
         field = self.fields[name]
         if not isinstance(field, TextsField):
             return super().drawn(name)
         return field.drawn(name, self.values[name], [str(error) for error in self[name].errors])
 
     def refuse_answer(self, answer: ItemAnswer) -> None:
-        """Takes what recording refuses as errors."""
+        """Adds recording's errors."""
         for name, text in {draft.field_of(p, self.o): said(p.reason, p.allowed) for p in answer.problems}.items():
             if name in self.fields:
                 self.add_error(name, text)
@@ -82,7 +82,7 @@ class RegistrationForm(Form):
                 self.add_error(None, f"{label_of(name, self.o)}: {text}" if name else text)
 
     def told(self) -> dict[str, Any] | None:
-        """What was refused, field by field: not all of them are in sight."""
+        """The errors field by field, because not all fields are visible."""
         if not self.refused:
             return None
         items: list[str] = []
@@ -93,7 +93,7 @@ class RegistrationForm(Form):
         return {"tone": "failed", "title": title, "text": _("What you wrote is still here."), "items": items}
 
     def sections(self) -> dict[str, Any]:
-        """As registrations/registration.html shows them."""
+        """The sections in registrations/registration.html."""
         o = self.o
         more = [self.drawn(f"profile.{name}") for name in PROFILE_FIELDS if name not in FIRST]
         return {
@@ -134,7 +134,7 @@ class RegistrationForm(Form):
         }
 
     def _properties(self) -> list[FormField]:
-        """The standard ones, and those of the event: two fields that are posted under one name."""
+        """The standard ones and the event's: two fields that are posted under the same name."""
         on, custom = self.values["properties"], [p.name for p in self.o.event.properties.values()]
         standard = self.drawn("properties")
         if not custom:
@@ -154,7 +154,7 @@ def _line(name: str, label: str, values: Texts, error: str) -> FormField:
 def _profile(name: str, values: Texts, error: str) -> FormField:
     value = _first(values)
     return FormField(
-        # A line of text cannot hold a line break: the browser would take it away without a word.
+        # A single-line input cannot hold a line break: the browser would remove it silently.
         kind="textarea" if name in LONG or "\n" in value else "text",
         id=f"profile.{name}",
         label=_(PROFILE_FIELDS[name]),
@@ -212,7 +212,7 @@ def _standard_properties(values: Texts, error: str) -> FormField:
 
 
 def _paired(fields: Sequence[FormField]) -> list[FormField | Pair]:
-    """Two beside each other where both are short."""
+    """Puts two short fields side by side."""
     out: list[FormField | Pair] = []
     short: list[FormField] = []
     for field in fields:
@@ -257,7 +257,7 @@ def shown(values: Texts) -> str:
 
 
 def blocks_of(o: Opened, values: FormValues) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Everything that is filled, as text: for those who may only read."""
+    """All non-empty fields as text, for users who may only read."""
 
     def filled(names: Sequence[str]) -> list[tuple[str, str]]:
         return [(label_of(name, o), shown(values[name])) for name in names if values.get(name)]

@@ -1,4 +1,4 @@
-"""The forms of the import wizard: the file, its columns, what is created with it (I1, I4)."""
+"""The forms of the import wizard: the file, its columns, what to create with it (I1, I4)."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from heliograph.web.fields import Choice, FormField, Pair
 from heliograph.web.forms import LONGEST_TEXT, Form, OptionSource, RowForm, Select, TextLine, Ticks
 
 SHOWN = 200
-"""Things that are lacking, of one page."""
+"""Missing things shown per page."""
 READ = "read"
-"""The button that reads the file another way."""
+"""The button that reads the file differently."""
 IMPORT = "import"
-"""The button that begins the import; any other tries again."""
+"""The button that starts the import; any other tries again."""
 SEPARATORS = {",": gettext_lazy("Commas"), ";": gettext_lazy("Semicolons"), "\t": gettext_lazy("Tabs"), "|": gettext_lazy("Vertical bars")}
 POSTED = {"\t": "tab"}
-"""Separators that a form cannot post as they are."""
+"""Separators that a form cannot post literally."""
 
 
 class RowEventForm(Form):
-    """The event of rows that name none."""
+    """The event of rows without one."""
 
     def __init__(self, events: OptionSource, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
@@ -49,13 +49,13 @@ class RowEventForm(Form):
 
 
 class UploadForm(RowEventForm):
-    """A file. One that is empty is refused like any other that cannot be read."""
+    """A file. An empty one is refused like any other that cannot be read."""
 
     file = forms.FileField(required=False, allow_empty_file=True)
 
 
 class ColumnsForm(RowEventForm):
-    """Where each column goes: c-1, c-2, and so on."""
+    """The target of each column: c-1, c-2, and so on."""
 
     def __init__(self, sheet: Sheet, events: OptionSource, *args: Any, **given: Any) -> None:
         super().__init__(events, *args, **given)
@@ -65,12 +65,12 @@ class ColumnsForm(RowEventForm):
 
     @property
     def targets(self) -> list[str]:
-        """As they were chosen; the service says which of them are none."""
+        """The chosen targets, which the service validates."""
         return [self.cleaned_data[name] for name in self.columns]
 
 
 class ReadingForm(Form):
-    """How the file is read."""
+    """How to read the file."""
 
     pairs = (("encoding", "separator"),)
 
@@ -83,7 +83,7 @@ class ReadingForm(Form):
 
     @classmethod
     def of(cls, form: Format) -> list[FormField | Pair]:
-        """What can be said of a file that is read like this."""
+        """The settings available for a file in this format."""
         shown = cls(initial={"encoding": form.encoding, "separator": POSTED.get(form.separator, form.separator), "sheet": form.sheet})
         names = {XLSX: ("sheet",), NDJSON: ("encoding",), CSV: ("encoding", "separator")}.get(form.kind, ("encoding",))
         return shown.shown(*names)
@@ -108,7 +108,7 @@ class DryRunForm(Form):
 
 
 class LackForm(RowForm):
-    """One thing that is lacking: its tags, and of a status its class."""
+    """One missing thing: its tags, and for a status its class."""
 
     tags = TextLine(longest=LONGEST_TEXT)
 
@@ -120,7 +120,7 @@ class LackForm(RowForm):
 
 @dataclass(frozen=True, slots=True)
 class DryRunForms:
-    """The form of a dry run, with a row for each thing that is lacking and shown. tags: what may be chosen, by the kind of thing."""
+    """The form of a dry run, with a row for each missing thing on the page. tags: the choices, by kind of thing."""
 
     form: DryRunForm
     rows: list[LackForm]
@@ -129,7 +129,7 @@ class DryRunForms:
 
     @classmethod
     def of(cls, lacks: Sequence[Lack], job: Job, config: AccountConfig, data: QueryDict | None) -> DryRunForms:
-        """They hold what was chosen for the last dry run; of what was not, what is guessed."""
+        """With the choices of the last dry run, and guesses for the rest."""
         kinds = {lack.kind for lack in lacks}
         tags = {kind: TagChoices(config.tags, carried) for kind, carried in TAG_KINDS.items() if kind in kinds}
         plan = {_key(lack): lack for lack in reversed(Chosen.from_json(job.parameters["choice"]).plan or ())}
@@ -144,11 +144,11 @@ class DryRunForms:
 
     @property
     def refused(self) -> bool:
-        """Whether a tag is none."""
+        """True if a tag is invalid."""
         return self.form.refused or any(row.refused for row in self.rows)
 
     def choice(self, lacks: Sequence[Lack], *, administers: bool) -> Chosen:
-        """What is ticked, with its classes and tags. A tag that is none becomes an error of its row."""
+        """The checked things, with their classes and tags. An invalid tag becomes an error of its row."""
         ticked, plan = set(self.form.cleaned_data["create"]), []
         for n, lack in enumerate(lacks):
             row = self.rows[n] if n < SHOWN else None
@@ -179,5 +179,5 @@ def same_choice(lacks: Sequence[Lack], one: Chosen, other: Chosen) -> bool:
 
 
 def _key(lack: Lack) -> tuple[str, ...]:
-    """What tells one lack from another."""
+    """Identifies a missing thing."""
     return lack.kind, lack.event, lack.parent, lack.name

@@ -1,4 +1,4 @@
-"""The import wizard: upload, columns, dry run (guide: Import; I1, I4). The import itself is a job, and its page the last two steps."""
+"""The import wizard: upload, columns, dry run (guide: Import; I1, I4). The import itself is a job, whose page is the last two steps."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _page(request: AccountRequest, template: str, *, status: int = 200, **contex
 
 
 def _events(request: AccountRequest) -> Callable[[], list[Choice]]:
-    """The account's events, for a choice."""
+    """The account's events as choices."""
 
     def found() -> list[Choice]:
         with transaction.atomic(using="read"):
@@ -62,7 +62,7 @@ def _events(request: AccountRequest) -> Callable[[], list[Choice]]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def upload(request: AccountRequest) -> HttpResponse:
-    """A file is chosen; nothing of it is stored as registrations yet."""
+    """Uploads a file; no registrations are stored yet."""
     told = None
     form = UploadForm(_events(request), request.POST, request.FILES) if request.method == "POST" else UploadForm(_events(request))
     if form.is_valid():
@@ -110,7 +110,7 @@ def _before(job: Job, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _busy(busy: ReadingBusy) -> dict[str, Any]:
-    """That another file has to be awaited, and where that one is."""
+    """Says that another file must finish first, with a link to it."""
     told: dict[str, Any] = {"tone": "wait", "title": _("Not begun: another file is being read"), "text": _(str(busy)), "items": []}
     if busy.reading is not None:
         place = reverse("job", args=(busy.reading.job,)) if busy.reading.job else reverse("import-columns", args=(busy.reading.upload,))
@@ -131,7 +131,7 @@ def _found(request: AccountRequest, id: str) -> Upload:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def columns(request: AccountRequest, upload: str) -> HttpResponse:
-    """Where each column goes; how the file is read can be said too."""
+    """The target of each column; the settings for reading the file can be changed too."""
     found = _found(request, upload)
     told = None
     reading_form = ReadingForm(request.POST if request.method == "POST" else None)
@@ -169,7 +169,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
 
 
 def _being_read(request: AccountRequest, found: Upload, busy: ReadingBusy) -> HttpResponse:
-    """In the place of the columns of an upload that is not read yet; looks again by itself in a moment."""
+    """Shown in place of the columns while an upload is being read; refreshes itself."""
     mine = busy.reading is not None and busy.reading.upload == found.id
     title, text = (_("It is being read"), _("This page looks again by itself.")) if mine else (_("It waits to be read"), _(str(busy)))
     told = {"tone": "wait", "title": title, "text": text, "items": [], "link": _("Look again"), "href": request.path}
@@ -179,7 +179,7 @@ def _being_read(request: AccountRequest, found: Upload, busy: ReadingBusy) -> Ht
 
 
 def _first_choice(request: AccountRequest) -> SetupChoice:
-    """All that is lacking and not in doubt, as far as this person may create it."""
+    """Everything missing that is not doubtful, as far as this person may create it."""
     return SetupChoice(everything=True, in_events=not may(request.user, Role.ADMINISTRATOR))
 
 
@@ -237,7 +237,7 @@ def _columns(request: AccountRequest, found: Upload, sheet: Sheet, form: Columns
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
-    """While it runs, how far it is; then what the import would do, and what is to be created with it."""
+    """Shows the progress of the dry run; then what the import would do, and what to create with it."""
     found = _found(request, upload)
     if found.checked is None:
         return HttpResponseRedirect(reverse("import-columns", args=(upload,)))
@@ -375,7 +375,7 @@ def _lack(request: AccountRequest, n: int, lack: Lack, job: Job, forms: DryRunFo
 
 @require_safe
 def refused_lines(request: AccountRequest, id: int) -> HttpResponseBase:
-    """The refused lines as they were, with reason and what would be accepted, as a file to correct and import."""
+    """The refused lines with reasons and accepted values, as a file to correct and import."""
     check(request, Role.PLANNER)
     try:
         job = control.find(id, request.account.pk)

@@ -1,4 +1,4 @@
-"""What an import came to, or would come to, in words; and what its columns and its lacks are called."""
+"""The results of an import or dry run in words; and the names of its columns and of missing things."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from heliograph.registrations.imports.columns import Column, Known
 from heliograph.web.fields import Choice
 
 MOST_NAMED = 5
-"""Flows that a sentence names."""
+"""Flows named in a sentence."""
 
 type Steps = list[tuple[str, str]]
 
 
 def steps_of(upload: str, at: int) -> Steps:
-    """The wizard's steps; those that can be gone back to have addresses."""
+    """The wizard's steps; those one can return to have URLs."""
     columns, dry = (reverse(name, args=(upload,)) if upload and at < 4 else "" for name in ("import-columns", "import-dry-run"))
     return [
         (_("Upload"), reverse("import") if at < 4 else ""),
@@ -36,12 +36,12 @@ def steps_of(upload: str, at: int) -> Steps:
 
 
 def crumbs() -> list[tuple[str, str]]:
-    """Where one is."""
+    """The breadcrumbs."""
     return [(_("Registrations"), reverse("registrations"))]
 
 
 def targets_of(known: Known) -> list[tuple[str, list[Choice]]]:
-    """Where a column can go, in groups."""
+    """The possible targets of a column, in groups."""
     plain = {
         "code": _("Code"),
         "event": _("Event"),
@@ -67,7 +67,7 @@ def targets_of(known: Known) -> list[tuple[str, list[Choice]]]:
 
 
 def fresh(name: str) -> list[Choice]:
-    """Places that are not there yet, named as the column."""
+    """Targets that do not exist yet, named like the column."""
     words = {
         "answers": _("A new question"),
         "properties": _("A new property"),
@@ -91,7 +91,7 @@ def read_as(column: Column) -> str:
 
 
 def sums_of(job: Job) -> list[Sum]:
-    """The job's numbers, dry run or not."""
+    """The job's counts, dry run or not."""
     counts: Mapping[str, Any] = job.counts
     dry = bool(job.parameters["dry_run"])
     cleared, rows_cleared = int(counts.get("cleared", 0)), int(counts.get("rows_cleared", 0))
@@ -135,7 +135,7 @@ def acts_of(job: Job, config: AccountConfig) -> str:
 
 
 def refused_of(job: Job) -> RefusedRows | None:
-    """What was refused, by reason; None where nothing was."""
+    """The refused rows by reason; None if there are none."""
     n = int(job.counts.get("refused", 0))
     groups: Sequence[Mapping[str, Any]] = job.result.get("refused") or ()
     if not n or not groups:
@@ -176,7 +176,7 @@ def _place(example: Mapping[str, Any]) -> str:
 
 
 def job_page(job: Job) -> JobPage:
-    """What the page of a running or ended import shows."""
+    """The page of a running or ended import."""
     created = [str(text) for text in job.result.get("created", ())]
     said = _("Recorded without sending.") if job.parameters["quiet"] else ""
     dry = bool(job.parameters["dry_run"])

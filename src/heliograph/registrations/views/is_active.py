@@ -1,4 +1,5 @@
-"""Clearing Is Active, which is how a registration is deleted, and setting it again (P8): the question with what flows make of it, then one change."""
+"""Clears Is Active, which is how a registration is deleted, and sets it again (P8): a confirmation with the consequences for flows, then
+one change."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ ACTIVE, INACTIVE = "active", "inactive"
 
 
 class IsActiveForm(Form):
-    """What it is to become."""
+    """The new value of Is Active."""
 
     to = Select(options=[Choice(ACTIVE, ""), Choice(INACTIVE, "")])
 
@@ -44,7 +45,7 @@ class IsActiveForm(Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def is_active(request: AccountRequest, event: str, code: str) -> HttpResponse:
-    """Asks, then makes the one change. What it is to become stands in the question, so that a second click changes nothing back."""
+    """Asks, then records the change. The confirmation contains the new value, so a second click does not revert it."""
     form = IsActiveForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and form.cleaned_data["to"]:
         return _save(request, event, code, wanted=form.cleaned_data["to"] == ACTIVE)

@@ -1,4 +1,4 @@
-"""A registration written by hand: the same form, with its event and its code."""
+"""Adds a registration by hand: the same form, with event and code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from heliograph.web.toasts import say
 
 
 class CodeLine(TextLine):
-    """A code, as it is stored."""
+    """A code as stored."""
 
     def to_python(self, value: Any) -> str:
         return code_of(str(super().to_python(value) or ""))
@@ -63,12 +63,12 @@ class NewRegistrationForm(RegistrationForm):
         self.fields["event"] = Select(gettext_lazy("Event"), options=[Choice(code, code) for code in codes])
 
     def drawn(self, name: str) -> FormField:
-        """The event is the one whose fields are shown, whatever was asked for."""
+        """The event is the one whose fields are shown, whatever was posted."""
         field = super().drawn(name)
         return replace(field, value=self.o.event.code) if name == "event" else field
 
     def clean(self) -> None:
-        """A code is needed to save, and not to look at another event."""
+        """Requires a code for saving, but not for switching to another event."""
         self.values |= self.typed(self.stored)
         if not self.cleaned_data.get("look") and not self.cleaned_data.get("code") and "code" not in self.errors:
             self.add_error("code", _("This is needed."))
@@ -109,7 +109,7 @@ def add(request: AccountRequest) -> HttpResponse:
 
 
 def _save(request: AccountRequest, db: Database, form: NewRegistrationForm, code: str) -> None:
-    """Records it; what is refused becomes errors of the form."""
+    """Records it; refusals become form errors."""
     values = form.values
     document = draft.document_of(form.o, form_values.changed(form.stored, values), form.stored) | {"code": code}
     if values["status"]:

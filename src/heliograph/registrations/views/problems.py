@@ -1,4 +1,4 @@
-"""Why a document was refused, as a form says it."""
+"""The reason why a document was refused, as shown in a form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 
 def said(reason: str, allowed: Sequence[str]) -> str:
-    """The reason as a sentence, with what would be possible."""
+    """The reason as a sentence, with the accepted values."""
     text = _(reason)
     text = text[:1].upper() + text[1:]
     return _("%(reason)s Possible: %(allowed)s.") % {"reason": text, "allowed": ", ".join(allowed[:12])} if allowed else text

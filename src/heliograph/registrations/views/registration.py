@@ -1,4 +1,4 @@
-"""One registration: its form, its text for a Viewer, and the page for what two people saved at once."""
+"""One registration: its form, its read-only version for a Viewer, and the page for conflicting saves."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from heliograph.web.texts import LONGEST_OPENED
 from heliograph.web.toasts import say
 
 TRIES = 3
-"""A form that meets another save in the very moment is compared again, so often."""
+"""How often a form is compared again if another save happens at the same moment."""
 THEIRS, MINE = "theirs", "mine"
-"""What is chosen of a field that two people changed."""
+"""The choices for a field that two people changed."""
 
 
 class ChangeForm(RegistrationForm):
-    """The form of a registration that is there: it posts what it showed, so that only what the person changed is saved.
+    """The form of an existing registration: it also posts what it showed, so that only the person's changes are saved.
 
     then: what it showed; mine: what was changed in it.
     """
@@ -52,7 +52,7 @@ class ChangeForm(RegistrationForm):
             self.fields[f"pick-{name}"] = Select(options=[Choice(THEIRS, ""), Choice(MINE, "")])
 
     def clean(self) -> None:
-        """Compares."""
+        """Compares the posted values with those shown."""
         self.then = form_values.shown_then(self.cleaned_data.get("opened", ""))
         now = self.typed(self.then)
         self.values |= now
@@ -86,7 +86,7 @@ def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Ope
 
 
 def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpResponse | None:
-    """Saves what was changed; None where somebody else saved in this very moment."""
+    """Saves the changes; None if someone else saved at the same moment."""
     o = _opened(db, request, event, code)
     form = ChangeForm(o, request.POST)
     if not form.is_valid():
@@ -120,7 +120,7 @@ def _show(request: AccountRequest, db: Database, o: Opened, form: ChangeForm) ->
             "tone": "",
             "title": _("This registration is not active"),
             "text": _("What is saved now is recorded and judged by no flow until Is Active is set again."),
-            "items": [],  # a template would take the dictionary's own items() for what is not there
+            "items": [],  # otherwise a template would call the dictionary's own items() for a missing key
         }
         if not readonly:
             told |= {"link": _("Set Is Active"), "href": reverse("registration-active", args=(o.event.code, o.code))}
@@ -186,7 +186,7 @@ def _record(db: Database, request: AccountRequest, o: Opened) -> list[tuple[str,
 
 
 def _who(mark: str, request: AccountRequest) -> str:
-    """Who saved, by the mark in the change."""
+    """Who saved, by the actor in the change."""
     kind, _colon, number = mark.partition(":")
     if kind == "user" and number.isdecimal():
         user = User.objects.filter(pk=int(number), account=request.account).first()
@@ -197,7 +197,7 @@ def _who(mark: str, request: AccountRequest) -> str:
 def _conflict(
     request: AccountRequest, db: Database, o: Opened, mine: FormValues, differing: Sequence[form_values.EditConflict]
 ) -> HttpResponse:
-    """Nothing of mine is stored yet: both values, to choose from."""
+    """Shows both values of each field for the person to choose from; nothing is stored yet."""
     rows = db.all("SELECT c.by, c.at FROM change c WHERE c.id = :id", {"id": o.last_change}) if o.last_change else []
     who, at = (_who(rows[0][0], request), from_micros(rows[0][1])) if rows else (_("Somebody"), None)
     their = _("%(who)s, %(time)s") % {"who": who, "time": clock_minute(at)} if at else who

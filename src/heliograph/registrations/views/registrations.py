@@ -77,7 +77,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
     with transaction.atomic(using="read"):
         found = Registrations(of_django(connections["read"]), request.account.pk)
         rows = found.page(wanted, sort, cursor, whole=not set(columns) <= set(USUAL))
-        # A first page that holds everything has counted it: words that few have are looked for once, not twice.
+        # If the first page contains everything, its length is the count; rare words then need not be searched for twice.
         count = len(rows.rows) if cursor is None and not rows.older else found.count(wanted)
         statuses = found.statuses()
         filters.offer("event", found.events())
@@ -124,7 +124,7 @@ def _counted(n: int) -> str:
 
 
 def _shown(here: int, n: int) -> str:
-    """How many of them stand on this page."""
+    """How many of them are on this page."""
     return _("%(here)s of %(all)s") % {"here": f"{here:,}", "all": _counted(n)} if here < n else _counted(n)
 
 

@@ -1,4 +1,4 @@
-"""Requests and attempts of one item, as its page shows them."""
+"""The requests and attempts of one item, for its page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from heliograph.store.moments import from_micros
 
 
 def request_shown(found: Details) -> dict[str, Any] | None:
-    """The request of the last attempt that has one."""
+    """The request of the last attempt that sent one."""
     sent = [(n, found.exchanges[n]) for n in sorted(found.exchanges) if found.exchanges[n].sent]
     if not sent:
         return None
@@ -33,14 +33,14 @@ def request_shown(found: Details) -> dict[str, Any] | None:
 
 
 def _rule_href(found: Details, attempt: Attempt, of: AccountReader) -> str:
-    """Where a response rule is made from this answer (C7); "" where its connection is gone."""
+    """Where a response rule is created from this answer (C7); "" if its connection is gone."""
     if found.item.action is None or attempt.connection not in of.config.connections:
         return ""
     return f"{reverse('connection-rule', args=(attempt.connection,))}?answer={found.item.action.id}.{attempt.n}"
 
 
 def attempt_rows(found: Details, of: AccountReader) -> list[dict[str, Any]]:
-    """The attempts, the newest first; it is the one that stands open."""
+    """The attempts, newest first; the newest is expanded."""
     names = of.connection_names({attempt.connection for attempt in found.attempts})
     rows, retries = [], 0
     for attempt in found.attempts:
@@ -82,7 +82,7 @@ def _timing(exchange: Exchange) -> tuple[list[tuple[str, int, int]], int]:
 
 
 def _versions(found: Details, numbers: str, connection: str) -> str:
-    """Which versions an attempt used: flow, connection, payload mapping (F10)."""
+    """The versions used by an attempt: flow, connection, payload mapping (F10)."""
     parts = numbers.replace(",", " ").split()
     if len(parts) < 2:
         return ""

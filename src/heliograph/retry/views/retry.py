@@ -39,7 +39,7 @@ from heliograph.web.templatetags.moments import soon_to_the_second
 from heliograph.web.toasts import say
 
 WAITING = "waiting"
-"""The choice that stands for Retry and Error."""
+"""The choice that means Retry and Error."""
 
 
 LONGEST_CAUSE = 700
@@ -51,7 +51,7 @@ def _states() -> list[Choice]:
 
 
 class SubmitForm(Form):
-    """item: what is ticked; cause: all of one instead; back: "item" where one item's page is open."""
+    """item: the checked items; cause: or all of one cause; back: "item" if sent from one item's page."""
 
     item = Ticks()
     cause = Hidden(strip=False)
@@ -133,7 +133,7 @@ def queue(request: AccountRequest) -> HttpResponse:
 
 @require_safe
 def item(request: AccountRequest, item: str) -> HttpResponse:
-    """One item whole."""
+    """The page of one item."""
     with reading(request.account.pk) as of:
         found = details(of, item)
         if found is None:
@@ -145,14 +145,14 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
 @require_POST
 @needs(Role.PLANNER)
 def submit_items(request: AccountRequest) -> HttpResponse:
-    """Submits ticked items, or all of one cause (guide: Submitting to the Queue)."""
+    """Submits checked items, or all of one cause (guide: Submitting to the Queue)."""
     pressed = SubmitForm(request.POST).posted
     keys = pressed["item"][:AT_ONCE]
     if pressed["cause"]:
         with reading(request.account.pk) as of:
             keys = RetryQueue(of).keys_of(pressed["cause"], AT_ONCE)
     said = submit(request.account.pk, keys)
-    say(request, _told(said), link=_("Watch them") if said.done else "", href=reverse("feed"))
+    say(request, _result_text(said), link=_("Watch them") if said.done else "", href=reverse("feed"))
     if pressed["back"] == "item" and len(keys) == 1:
         return HttpResponseRedirect(reverse("retry-item", args=(keys[0],)))
     return HttpResponseRedirect(_back(request))
@@ -178,13 +178,13 @@ def discard_items(request: AccountRequest) -> HttpResponse:
 
 
 def _back(request: HttpRequest) -> str:
-    """The list as it was filtered, if the form was sent from it."""
+    """The filtered list, if the form was sent from it."""
     came = request.headers.get("Referer", "")
     safe = url_has_allowed_host_and_scheme(came, {request.get_host()}, require_https=request.is_secure())
     return came if safe and reverse("retry") in came else reverse("retry")
 
 
-def _told(said: Submitted) -> str:
+def _result_text(said: Submitted) -> str:
     if not said.done and not said.refused:
         return _("Nothing was ticked.")
     parts = []
@@ -214,7 +214,7 @@ def _tally(counts: dict[QueueStatus, int]) -> str:
 
 
 def _group(group: CauseGroup, of: AccountReader, user: User, *, open: bool) -> dict[str, Any]:
-    """A cause as retry/groups.html shows it."""
+    """A cause for retry/groups.html."""
     if group.cause is Cause.UNTAGGED:
         title = _("“%(name)s” of %(event)s has no tag") % {"name": group.lacks, "event": group.event}
         people = ngettext("%(n)d registration", "%(n)d registrations", group.people) % {"n": group.people}
@@ -303,12 +303,12 @@ def _why(item: RetryItem, said: str = "") -> str:
 
 
 def _tries(item: RetryItem) -> int:
-    """Automatic retries made; of a run, how often it was judged again."""
+    """Automatic retries made; for a run, how often it was reconsidered."""
     return max(item.action.tries - 1, 0) if item.action else item.of.tries
 
 
 def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
-    """An item as its template wants it."""
+    """An item for the template."""
     item, config = found.item, of.config
     names = names_of_users(of.account, [found.by])
     action, event = item.action, found.event

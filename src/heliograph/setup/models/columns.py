@@ -1,4 +1,4 @@
-"""Columns that most records of the set-up have."""
+"""Columns that most models of the set-up have."""
 
 from __future__ import annotations
 

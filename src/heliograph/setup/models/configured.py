@@ -1,7 +1,7 @@
 """What connections, mappings and flows have in common (F10).
 
-A row's `body` is its newest version; the columns beside it repeat what lists filter by, and what the database holds to one account.
-The engine reads neither but the versions of configuration. What is deleted keeps its row: figures and attempts name it.
+A row's `body` is its newest version; the other columns repeat what lists filter by, and what the database keeps within one account. The
+engine reads only the versions of configuration. Deleted objects keep their rows, because figures and attempts refer to them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from heliograph.accounts.models import Account
 
 
 def account_key() -> Any:
-    """The column that says whose row this is."""
+    """The column of the account that the row belongs to."""
     return models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
 
 
@@ -23,7 +23,7 @@ class Configured(models.Model):
     """What connections, mappings and flows have in common: a newest version, and who made it when."""
 
     configured_as: ClassVar[str]
-    """What versions of configuration call it: "connection", "mapping" or "flow"."""
+    """Its name in versions of configuration: "connection", "mapping" or "flow"."""
 
     account = account_key()
     body = models.JSONField(default=dict)

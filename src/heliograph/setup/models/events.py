@@ -1,4 +1,4 @@
-"""What is set up in an event: its tags, attendee types, registration properties and sessions (P2, P4, P5)."""
+"""The set-up of an event: its tags, attendee types, registration properties and sessions (P2, P4, P5)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from heliograph.store.models import Event
 
 
 class EventTag(TagOn):
-    """A tag on an event itself. The event's state says the same; these rows answer where a tag is used."""
+    """A tag on an event. The event's state contains the same; these rows answer where a tag is used."""
 
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="tagged")
 
@@ -128,7 +128,7 @@ class RegistrationPropertyTag(TagOn):
 
 
 class Session(models.Model):
-    """A session of an event, for which people register beside the event (P5)."""
+    """A session of an event, for which people register in addition to the event (P5)."""
 
     account = account_column()
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="sessions")

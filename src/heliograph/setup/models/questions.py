@@ -21,7 +21,7 @@ OPTION_LENGTH = 300
 
 
 def possible_options(options: Any) -> None:
-    """A list of different texts."""
+    """Checks that the options are a list of distinct texts."""
     if not isinstance(options, list) or not all(isinstance(option, str) and option.strip() for option in options):
         raise ValidationError(_("Each option is a text."), code="options")
     if len(options) > MOST_OPTIONS:
@@ -35,7 +35,7 @@ def possible_options(options: Any) -> None:
 
 
 class Answerable(models.Model):
-    """What is answered by a text, a number, a date or chosen options: questions and custom fields (P6)."""
+    """Something answered by a text, a number, a date or chosen options: questions and custom fields (P6)."""
 
     account = account_column()
     code = code_column(FIELD_CODE_LENGTH)
@@ -84,7 +84,7 @@ class CustomField(Answerable):
     """A custom profile or event field of the account (P6)."""
 
     class Kind(models.TextChoices):
-        """What has the field."""
+        """The objects that have the field."""
 
         PROFILE = "profile", _("Profile")
         EVENT = "event", _("Event")

@@ -79,7 +79,7 @@ class RegistrationStatusTag(TagOn):
 
 
 class AccountStatus(models.Model):
-    """What session and event statuses have in common: they are the account's, and taggable (P2, P5)."""
+    """What session and event statuses share: they belong to the account and have tags (P2, P5)."""
 
     account = account_column()
     code = code_column()

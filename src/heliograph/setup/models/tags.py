@@ -28,19 +28,19 @@ KIND_NAMES = {
 
 
 def no_standard_name(name: str) -> None:
-    """P4: the five standard registration properties bring their tags along; nobody else may have their names."""
+    """P4: refuses the names of the five standard registration properties, which have their own tags."""
     if folded(name) in TAKEN_NAMES:
         raise ValidationError(_("“%(name)s” is a standard registration property."), params={"name": name}, code="standard")
 
 
 def known_kinds(kinds: Any) -> None:
-    """A list of tag kinds, none twice."""
+    """Checks that it is a list of distinct tag kinds."""
     if not isinstance(kinds, list) or len(set(kinds)) != len(kinds) or not set(kinds) <= set(TagKind):
         raise ValidationError(_("Choose from the object kinds."), code="kinds")
 
 
 class Tag(models.Model):
-    """What flows speak of instead of statuses (guide: What Are Tags?). The standard properties' own tags have no rows."""
+    """A tag, to which flows refer instead of statuses (guide: What Are Tags?). The standard properties' own tags have no rows."""
 
     account = account_column()
     name = models.CharField(_("name"), max_length=NAME_LENGTH, validators=[storable, no_standard_name])
@@ -69,7 +69,7 @@ class Tag(models.Model):
 
 
 class TagOn(models.Model):
-    """A tag on an object. One table per kind of object, so that the database holds both ends to one account."""
+    """A tag on an object. One table per kind of object, so that the database keeps both ends within one account."""
 
     account = account_column()
     tag = models.ForeignKey(Tag, on_delete=models.PROTECT, related_name="+")

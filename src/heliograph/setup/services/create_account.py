@@ -1,4 +1,4 @@
-"""An account: made with its standard statuses, and changed (P1-P3, P5)."""
+"""Accounts: created with their standard statuses, and changed (P1-P3, P5)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from heliograph.store.database import of_django
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """What an account says of itself. signal_enabled: N4."""
+    """The settings of an account. signal_enabled: N4."""
 
     code: str
     name: str
@@ -55,7 +55,7 @@ def create_account(facts: AccountFacts, *, by: str) -> Account:
 
 
 def change_account(s: SetupTransaction, facts: AccountFacts) -> Account:
-    """Saves what an account says of itself. Raises Invalid."""
+    """Saves an account's settings. Raises Invalid."""
     s.needs_account()
     row = Account.objects.get(pk=s.account)
     before = _shown(row)
@@ -70,7 +70,7 @@ def _check(row: Account) -> None:
     check(row)
     taken = {folded(code) for code in Account.objects.exclude(pk=row.pk).values_list("code", flat=True)}
     if folded(row.code) in taken:
-        raise Invalid({"code": ["There is an account of this code already."]})
+        raise Invalid({"code": ["An account with this code already exists."]})
 
 
 def _shown(row: Account) -> dict[str, object]:

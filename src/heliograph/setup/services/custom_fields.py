@@ -23,7 +23,7 @@ from heliograph.store.database import of_django
 
 @dataclass(frozen=True, slots=True)
 class FieldFacts:
-    """A custom field. kind: profile or event; it stays what it is."""
+    """A custom field. kind: profile or event; it never changes."""
 
     kind: str
     code: str
@@ -66,14 +66,14 @@ def options_of(type: str, options: Sequence[str]) -> list[str]:
 
 
 def field_uses(account: int, id: int) -> list[Use]:
-    """Answers to a custom field, and the flows and mappings that name it. Raises NotThere."""
+    """The answers to a custom field, and the flows and mappings that name it. Raises NotThere."""
     row = _row(id)
     counted = usage_counts.uses_of_profile_field if row.kind == CustomField.Kind.PROFILE else usage_counts.uses_of_event_field
     return [*counted(of_django(connection), account, id), *dependents.uses_above(account, Thing.CUSTOM_FIELD, id)]
 
 
 def delete_field(s: SetupTransaction, id: int) -> None:
-    """Deletes a custom field without answers, and that no flow or mapping names. Raises InUse, NotThere."""
+    """Deletes a custom field that has no answers and that no flow or mapping names. Raises InUse, NotThere."""
     s.needs_account()
     row = _row(id)
     uses = field_uses(s.account, id)

@@ -1,6 +1,6 @@
-"""Who stands above the set-up and uses it (P12), and who has to know when tags change.
+"""What uses the set-up from above (P12), and what must be told when tags change.
 
-The flows use what is set up here: they register themselves, so that the set-up can ask and tell them without knowing them.
+Flows use the set-up: they register here, so that the set-up can query and notify them without importing them.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from heliograph.store.database import Database
 
 
 class Dependents(Protocol):
-    """Who uses the set-up from above. Called inside the saver's transaction, which holds the account exclusively for all but `uses` and `tagged`."""
+    """Users of the set-up. Called inside the saver's transaction, which locks the account exclusively, except for `uses` and `tagged`."""
 
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
-        """Who uses the thing; a tag also: who uses it as one for objects of this kind."""
+        """What uses the thing. kind: for a tag, only uses of it on objects of this kind."""
 
     def tag_users(self, account: int) -> Mapping[int, Sequence[Use]]:
-        """Who names each tag of the account; tags that nobody names are left out."""
+        """What names each tag of the account; tags without uses are omitted."""
 
     def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
-        """What a deletion (new None) or a merge into another tag would do to those that name either."""
+        """What a deletion (new None), or a merge into another tag, would do to the uses of either."""
 
     def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
-        """Takes a tag that is being deleted out of every rule; never widens one (P12)."""
+        """Removes a tag that is being deleted from every rule; never widens one (P12)."""
 
     def value_effects(self, account: int, field: str, lost: Sequence[str]) -> Sequence[Effect]:
         """What it would do to those that filter by a field's values that some of them go. field: as filters call it ("event.custom.7")."""
@@ -37,13 +37,13 @@ class Dependents(Protocol):
         """Takes values that are gone out of every filter; never widens a rule (P12)."""
 
     def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
-        """Puts one tag in another's place everywhere."""
+        """Replaces one tag by another everywhere."""
 
     def flow_name(self, account: int, flow: int) -> str | None:
-        """The name of a flow that is not deleted; None where the account has none of this id."""
+        """The name of a flow that is not deleted; None if the account has none with this id."""
 
     def flows_completed(self, complete: Mapping[int, bool]) -> None:
-        """Notes which flows are complete by now (F2), by id."""
+        """Stores which flows are now complete (F2), by id."""
 
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
         """Makes due what waits for these tags (D7)."""
@@ -59,12 +59,12 @@ def register(dependents: Dependents) -> None:
 
 
 def uses_above(account: int, thing: Thing, id: int, kind: TagKind | None = None) -> list[Use]:
-    """Every use by what stands above the platform."""
+    """All uses of a thing by what has registered."""
     return [use for dependents in _dependents for use in dependents.uses(account, thing, id, kind)]
 
 
 def tag_users(account: int) -> dict[int, list[Use]]:
-    """Who names each tag of the account."""
+    """What names each tag of the account."""
     found: dict[int, list[Use]] = {}
     for dependents in _dependents:
         for tag, uses in dependents.tag_users(account).items():
@@ -73,7 +73,7 @@ def tag_users(account: int) -> dict[int, list[Use]]:
 
 
 def tag_effects(account: int, old: int, new: int | None) -> list[Effect]:
-    """What a deletion or a merge of a tag would do above the platform."""
+    """What deleting or merging a tag would do to its uses."""
     return [effect for dependents in _dependents for effect in dependents.tag_effects(account, old, new)]
 
 
@@ -92,10 +92,10 @@ def values_gone(s: SetupTransaction, field: str, lost: Sequence[str], *, confirm
 
 
 def flow_name(account: int, flow: int) -> str | None:
-    """The name of a flow that is not deleted; None where the account has none of this id."""
+    """The name of a flow that is not deleted; None if the account has none with this id."""
     return next((name for dependents in _dependents if (name := dependents.flow_name(account, flow)) is not None), None)
 
 
 def everyone() -> Sequence[Dependents]:
-    """All that registered."""
+    """All registered dependents."""
     return tuple(_dependents)

@@ -1,4 +1,4 @@
-"""What is set up in an event: custom statuses, attendee types, registration properties, questions, sessions (P3-P6).
+"""The set-up of an event: custom statuses, attendee types, registration properties, questions, sessions (P3-P6).
 
 Each kind has a dataclass of facts, a `save_…` (id None = a new one) and a `delete_…`. All raise Invalid, NotThere; deleting raises InUse.
 """
@@ -68,7 +68,7 @@ class QuestionFacts:
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """A session (P5). Instants know their offset."""
+    """A session (P5). Instants are aware."""
 
     code: str
     name: str
@@ -77,9 +77,10 @@ class SessionFacts:
 
 
 def save_status(s: SetupTransaction, event: int, facts: StatusFacts, id: int | None = None) -> RegistrationStatus:
-    """Saves a custom status of an event. Its code and name must differ from those of the standard statuses too: documents name statuses by either.
+    """Saves a custom status of an event. Its code and name must also differ from those of the standard statuses, because documents name
+    statuses by either.
 
-    A code that is left out is made of the name, here and below.
+    An empty code is derived from the name, here and below.
     """
     standard = {folded(text) for row in RegistrationStatus.objects.filter(event=None) for text in (row.code, row.name)}
     for name in ("code", "name"):
@@ -123,7 +124,7 @@ def save_session(s: SetupTransaction, event: int, facts: SessionFacts, id: int |
 
 
 def uses_of(account: int, event: int, thing: Thing, id: int) -> list[Use]:
-    """Who uses a thing of the event: its registrations, and what stands above the platform (P12)."""
+    """What uses a thing of the event: its registrations, and whatever has registered as a dependent (P12)."""
     return [*usage_counts.uses_in_event(of_django(connection), account, event, thing, id), *dependents.uses_above(account, thing, id)]
 
 
@@ -138,22 +139,22 @@ def delete_type(s: SetupTransaction, event: int, id: int) -> None:
 
 
 def delete_property(s: SetupTransaction, event: int, id: int) -> None:
-    """Deletes a custom registration property that is set nowhere."""
+    """Deletes a custom registration property that no registration has."""
     _delete(s, RegistrationProperty, event, id, Thing.REGISTRATION_PROPERTY)
 
 
 def delete_question(s: SetupTransaction, event: int, id: int) -> None:
-    """Deletes a question that nobody answered."""
+    """Deletes a question without answers."""
     _delete(s, Question, event, id, Thing.QUESTION)
 
 
 def delete_session(s: SetupTransaction, event: int, id: int) -> None:
-    """Deletes a session that nobody registered for."""
+    """Deletes a session without registrations."""
     _delete(s, Session, event, id, Thing.SESSION)
 
 
 def row_of[M: models.Model](s: SetupTransaction, model: type[M], event: int, id: int) -> M:
-    """The row of this event. Raises NotThere."""
+    """The row, which must belong to this event. Raises NotThere."""
     s.needs_event(event)
     row: M | None = model._default_manager.filter(pk=id, event=event).first()
     if row is None:
@@ -188,7 +189,7 @@ def _save[M: models.Model](
 
 
 def _code(model: type[models.Model], event: int, code: str, name: str, also: Iterable[str] = (), *, longest: int = CODE_LENGTH) -> str:
-    """The code, or one made of the name that the event does not have yet. also: what is taken besides."""
+    """The given code, or one derived from the name that is still free in the event. also: further codes that are taken."""
     if code.strip() or not name.strip():
         return code
     return code_for(name, longest, [*model._default_manager.filter(event=event).values_list("code", flat=True), *also])

@@ -1,4 +1,4 @@
-"""Events (P2): created, saved, copied. Every save is recorded as a change, like that of a registration (P10)."""
+"""Events (P2): created, saved, copied. Every save is recorded as a change, like a registration's (P10)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *,
     if before is not None:
         _loses(s, before, state, confirmed=confirmed)
     if recorded.created:
-        s.events.add(recorded.event)  # nobody else sees it yet, so it needs no lock
+        s.events.add(recorded.event)  # nobody else can see it yet, so it needs no lock
     has = set(EventTag.objects.filter(event=recorded.event).values_list("tag_id", flat=True))
     EventTag.objects.filter(event=recorded.event, tag_id__in=has - set(state.tags)).delete()
     EventTag.objects.bulk_create(
@@ -103,7 +103,7 @@ def set_event_tags(s: SetupTransaction, id: int, tags: Sequence[int], *, quiet: 
 def copy_event(
     s: SetupTransaction, source: int, *, code: str, name: str, start: datetime | Keep | None = KEEP, end: datetime | Keep | None = KEEP
 ) -> int:
-    """A new event with another's set-up and tags, without its registrations (P2); its id. Raises Invalid, NotThere."""
+    """Creates an event with another's set-up and tags, without its registrations (P2). Returns its id. Raises Invalid, NotThere."""
     if not Event.objects.filter(pk=source).exists():
         raise NotThere(f"There is no event {source}.")
     original = s.source.event(source)
@@ -129,7 +129,7 @@ def _copy_setup(s: SetupTransaction, original: EventConfig, new: int) -> None:
 
 
 def _checked(state: EventState, config: AccountConfig) -> EventState:
-    """The state as it is stored. Raises Invalid with everything that is wrong."""
+    """The state to store. Raises Invalid with everything that is wrong."""
     state = replace(state, code=state.code.strip(), name=state.name.strip(), location=state.location.strip())
     problems: dict[str, list[str]] = {}
     for field, longest in (("code", CODE_LENGTH), ("name", NAME_LENGTH), ("location", LOCATION_LENGTH)):

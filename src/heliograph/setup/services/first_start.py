@@ -1,4 +1,4 @@
-"""The first start (O6): of an installation where there is nobody yet, a one-time link makes the first account and its Administrator."""
+"""The first start (O6): if an installation has no users, a one-time link creates the first account and its Administrator."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ BY = "first start"
 
 
 def first_link() -> NewLink | None:
-    """A link for the first start, good for 30 minutes, in the place of the one before it. None once there is somebody."""
+    """A link for the first start, valid for 30 minutes; it replaces the previous one. None if there is a user."""
     with transaction.atomic():
         return None if User.objects.exists() else make_link(Purpose.FIRST_START, None, by=BY)
 
 
 def first_user(email: str, password: str, account: str) -> User | None:
-    """The same without a link, by the operator's settings. account: a code. None once there is somebody. Raises Invalid, PersonRefused."""
+    """Creates the first account and user from the operator's settings, without a link. account: a code. None if there is a user. Raises
+    Invalid, PersonRefused."""
     with transaction.atomic():
         if User.objects.exists():
             return None
@@ -28,14 +29,15 @@ def first_user(email: str, password: str, account: str) -> User | None:
 
 
 def look_at(token: str) -> EntryLink:
-    """The link, while it is good and there is nobody. Raises LinkOver."""
+    """The link, if it is valid and there is no user. Raises LinkOver."""
     if User.objects.exists():
         raise LinkOver
     return look(Purpose.FIRST_START, token)
 
 
 def set_up(token: str, account: AccountFacts, *, name: str, email: str, password: str, second_factor: bool) -> User:
-    """Makes the account and its Administrator, and uses the link up. Raises LinkOver; Invalid and PersonRefused, after which the link is still good."""
+    """Creates the account and its Administrator, and uses up the link. Raises LinkOver; or Invalid and PersonRefused, after which the link
+    is still valid."""
     with transaction.atomic():
         take(Purpose.FIRST_START, token)
         if User.objects.exists():

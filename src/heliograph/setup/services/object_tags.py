@@ -1,7 +1,7 @@
 """Tags on objects (guide: Applying Tags in an Account, Applying Tags in an Event; P11).
 
-A tag may be put on an object only if it was made for objects of that kind. An object that had no tag and gets one releases the
-changes that waited for it.
+An object can only have tags that were created for its kind. When an untagged object gets its first tag, the changes that waited for it are
+released.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from heliograph.setup.models.tags import KIND_NAMES
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Tagged
 
-# The tables of tags on objects: (object, its table of tags, the column that names the object). Questions hold their one tag themselves,
-# events are recorded like registrations (`events.save_event`).
+# The tables that assign tags: (object, its table of tags, the column of the object). Questions store their one tag themselves, and events
+# are recorded like registrations (`events.save_event`).
 TABLES: dict[TagKind, tuple[Any, Any, str]] = {
     TagKind.REGISTRATION_STATUS: (RegistrationStatus, RegistrationStatusTag, "status"),
     TagKind.REGISTRATION_PROPERTY: (RegistrationProperty, RegistrationPropertyTag, "property"),
@@ -44,7 +44,7 @@ TABLES: dict[TagKind, tuple[Any, Any, str]] = {
 
 
 def usable_tags(kind: TagKind, tags: Iterable[int], *, field: str = "tags") -> dict[int, Tag]:
-    """The account's tags of these ids. Raises Invalid for one that is not there, or was not made for objects of this kind."""
+    """The account's tags with these ids. Raises Invalid for one that does not exist or was not created for this kind."""
     wanted = list(dict.fromkeys(tags))
     found: dict[int, Tag] = Tag.objects.in_bulk(wanted)
     for id in wanted:
@@ -56,7 +56,7 @@ def usable_tags(kind: TagKind, tags: Iterable[int], *, field: str = "tags") -> d
 
 
 def write_tags(s: SetupTransaction, kind: TagKind, row: models.Model, tags: Iterable[int]) -> tuple[list[int], list[int]]:
-    """Sets the tags of a row that is being saved; (before, after). Raises Invalid."""
+    """Sets the tags of a row that is being saved. Returns (before, after). Raises Invalid."""
     _, through, owner = TABLES[kind]
     after = sorted(usable_tags(kind, tags))
     before = sorted(through.objects.filter(**{owner: row}).values_list("tag_id", flat=True))
@@ -77,7 +77,7 @@ def set_tags(s: SetupTransaction, kind: TagKind, id: int, tags: Iterable[int]) -
 
 
 def add_tag(s: SetupTransaction, kind: TagKind, ids: Iterable[int], tag: int) -> None:
-    """Puts a tag on many objects (P11); those that have it keep it. A question that has another tag keeps that. Raises Invalid, NotThere."""
+    """Adds a tag to many objects (P11). A question that has another tag keeps that. Raises Invalid, NotThere."""
     if kind is TagKind.QUESTION:
         for id in dict.fromkeys(ids):
             question = _question(s, id)

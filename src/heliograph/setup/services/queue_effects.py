@@ -1,7 +1,7 @@
-"""Saving a fix makes the Retry and Error items that it can cure due at once (D7).
+"""Saving a fix makes the Retry and Error items that it resolves due at once (D7).
 
-The saver holds the account's configuration exclusively: an attempt that failed by what was there before settles either before us, and is
-found here, or after us, and sees that it used an older version.
+The saver locks the account's configuration exclusively. So an attempt that failed because of the old configuration settles either before
+the save, and is found here, or after it, and sees that it used an older version.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from heliograph.store.database import Database
 from heliograph.store.queue import pending_items
 
 ENDED_AT_ONCE = 10
-"""Chunks of lanes that are ended within a saver's transaction; the engine ends the rest when it comes to be sent."""
+"""Chunks of lanes that are ended within a saver's transaction; the engine ends the rest when it is their turn to be sent."""
 
 
 def flow_saved(s: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
-    """A flow was saved: what waited for it, and where its rules changed also the untagged runs that it may judge otherwise now."""
+    """A flow was saved: reschedules what waited for it, and if its rules changed also the untagged runs that it may now decide differently."""
     pending_items.reschedule_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, pending_items.does_of(s.db, s.account))
     if rules_changed:
         pending_items.reschedule_runs(s.db, s.account, flow)
@@ -38,13 +38,13 @@ def connection_saved(s: SetupTransaction, connection: int, *, moved: bool = Fals
 
 
 def mapping_saved(s: SetupTransaction, mapping: int) -> None:
-    """A mapping was saved: what waited for it in the flows that use it."""
+    """A mapping was saved: reschedules what waited for it in the flows that use it."""
     for flow in sorted(use.id for use in uses_above(s.account, Thing.MAPPING, mapping)):
         pending_items.reschedule_flow(s.db, s.account, flow, CURED_BY_MAPPING, pending_items.does_of(s.db, s.account))
 
 
 def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:
-    """Objects that had no tag have one now: the runs that waited for exactly these are judged again at once. Others keep their three tries."""
+    """Untagged objects got their first tag: the runs that waited for exactly these are reconsidered at once. Others keep their three tries."""
     states = {
         TagKind.REGISTRATION_STATUS: ("registration", "status"),
         TagKind.SESSION_STATUS: ("session", "status"),
@@ -53,10 +53,10 @@ def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> Non
     }
     for tagged in objects:
         if tagged.kind in states:
-            _judge_again(db, account, *states[tagged.kind], tagged.id)
+            _reconsider_runs(db, account, *states[tagged.kind], tagged.id)
 
 
-def _judge_again(db: Database, account: int, part: str, field: str, id: int) -> None:
+def _reconsider_runs(db: Database, account: int, part: str, field: str, id: int) -> None:
     number = int(id)
     if db.vendor == "sqlite":
         is_it = (
@@ -76,14 +76,14 @@ def _judge_again(db: Database, account: int, part: str, field: str, id: int) -> 
 
 
 def flow_deleted(s: SetupTransaction, flow: int) -> None:
-    """P12: its undelivered actions end as Failed."""
+    """P12: its undelivered actions fail."""
     for _ in range(ENDED_AT_ONCE):
         if not pending_items.end_flow(s.db, s.account, flow):
             break
 
 
 def destination_removed(s: SetupTransaction, destination: int) -> None:
-    """F8: as for a deleted flow."""
+    """F8: like a deleted flow."""
     for _ in range(ENDED_AT_ONCE):
         if not pending_items.end_destination(s.db, s.account, destination):
             break

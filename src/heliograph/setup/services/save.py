@@ -21,8 +21,8 @@ from heliograph.store.database import of_django
 def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: bool = False) -> Iterator[SetupTransaction]:
     """Opens the transaction, or joins the caller's.
 
-    events: whose set-up is changed; whole_account: that of the account is. by: who does it (user:7, token:3, import:12).
-    Raises NotThere for an event that is not the account's.
+    events: those whose set-up is changed; whole_account: the account's set-up is changed. by: the actor (user:7, token:3, import:12).
+    Raises NotThere for an event of another account.
     """
     wanted = set(events)
     with transaction.atomic(), scope(account=account):

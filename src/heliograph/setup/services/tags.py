@@ -30,7 +30,7 @@ class TagFacts:
 
 
 def save_tag(s: SetupTransaction, facts: TagFacts, id: int | None = None) -> Tag:
-    """Saves a tag. A kind that objects use cannot be taken from it. Raises Invalid, InUse, NotThere."""
+    """Saves a tag. A kind whose objects use the tag cannot be removed. Raises Invalid, InUse, NotThere."""
     s.needs_account()
     if not facts.kinds:
         raise Invalid({"kinds": ["A tag is made for at least one kind of object."]})
@@ -49,13 +49,13 @@ def save_tag(s: SetupTransaction, facts: TagFacts, id: int | None = None) -> Tag
 
 
 def tag_uses(account: int, id: int) -> list[Use]:
-    """Everything that a tag is on, and every flow and mapping that names it. Raises NotThere."""
+    """Every object that has the tag, and every flow and mapping that names it. Raises NotThere."""
     row = _row(id)
     return [*(use for kind in TagKind for use in _objects(row, kind)), *dependents.uses_above(account, Thing.TAG, id)]
 
 
 def carried() -> dict[int, dict[TagKind, int]]:
-    """How many objects of each kind carry each tag of the account, in one query a kind."""
+    """How many objects of each kind have each tag of the account, in one query per kind."""
     found: dict[int, dict[TagKind, int]] = {}
     through: list[tuple[TagKind, Any]] = [(kind, tables[1]) for kind, tables in TABLES.items()]
     for kind, model in [*through, (TagKind.EVENT, EventTag), (TagKind.QUESTION, Question)]:
@@ -65,14 +65,14 @@ def carried() -> dict[int, dict[TagKind, int]]:
 
 
 def objects_of(id: int) -> dict[TagKind, list[Use]]:
-    """The objects that carry a tag, by kind; kinds without any are left out. Raises NotThere."""
+    """The objects that have a tag, by kind; empty kinds are omitted. Raises NotThere."""
     row = _row(id)
     found = {kind: _objects(row, kind) for kind in TagKind}
     return {kind: uses for kind, uses in found.items() if uses}
 
 
 def left_untagged(id: int) -> dict[TagKind, list[Use]]:
-    """The objects for which a tag is the only one: what its deletion leaves without any (P12). Raises NotThere."""
+    """The objects whose only tag this is: its deletion leaves them without any (P12). Raises NotThere."""
     found = objects_of(id)
     for kind in [k for k in found if k in TABLES]:
         _model, through, owner = TABLES[kind]
@@ -85,7 +85,7 @@ def left_untagged(id: int) -> dict[TagKind, list[Use]]:
 
 
 def delete_tag(s: SetupTransaction, id: int) -> None:
-    """Deletes a tag and takes it off everything (P12).
+    """Deletes a tag and removes it from everything (P12).
 
     Flows lose it from their lists and filters; one that loses its last one, or that it kept something out of, makes its flow incomplete. A tag that a
     mapping names is not deletable. Events are recorded, but judged by no flow. Raises InUse, NotThere.
@@ -94,13 +94,13 @@ def delete_tag(s: SetupTransaction, id: int) -> None:
     row = _row(id)
     for each in dependents.everyone():
         each.tag_deleted(s, id)
-    _take_off(s, row, None)
+    _replace_on_objects(s, row, None)
     s.note(Deed.DELETED, "tag", row, _shown(row), None)
     row.delete()
 
 
 def merge_tags(s: SetupTransaction, old: int, into: int) -> Tag:
-    """Puts one tag in another's place everywhere and deletes the first. The other takes on its kinds. Raises Invalid, NotThere."""
+    """Replaces the tag `old` by `into` everywhere and deletes it. `into` also gets its kinds. Raises Invalid, NotThere."""
     s.needs_account()
     if old == into:
         raise Invalid({"into": ["Choose another tag to merge with."]})
@@ -110,14 +110,14 @@ def merge_tags(s: SetupTransaction, old: int, into: int) -> Tag:
     other.save()
     for each in dependents.everyone():
         each.tag_replaced(s, old, into)
-    _take_off(s, row, other)
+    _replace_on_objects(s, row, other)
     s.note(Deed.MERGED, "tag", other, before | {"merged": None}, _shown(other) | {"merged": row.name})
     row.delete()
     return other
 
 
-def _take_off(s: SetupTransaction, row: Tag, other: Tag | None) -> None:
-    """Takes a tag off every object; `other` comes in its place."""
+def _replace_on_objects(s: SetupTransaction, row: Tag, other: Tag | None) -> None:
+    """Removes a tag from every object and puts `other`, if any, in its place."""
     _lock_events(s, row)
     for _model, through, owner in TABLES.values():
         rows = through.objects.filter(tag=row)
@@ -151,7 +151,7 @@ def _tags_of_events(row: Tag) -> dict[int, set[int]]:
 
 
 def _objects(row: Tag, kind: TagKind) -> list[Use]:
-    """The objects of this kind that carry the tag."""
+    """The objects of this kind that have the tag."""
     if kind is TagKind.EVENT:
         return [Use("event", e.pk, e.code, where=e.code) for e in Event.objects.filter(tagged__tag=row).order_by("code")]
     if kind is TagKind.QUESTION:

@@ -1,4 +1,4 @@
-"""What a transaction of the set-up holds and does while it is under way (`save.saving` opens it)."""
+"""The state of a running transaction of the set-up, and what it does (`save.saving` opens it)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from heliograph.store.database import Database
 
 @dataclass(slots=True)
 class SetupTransaction:
-    """The transaction that is under way. The set-up of `events` is written at its end, that of the account where `whole_account`."""
+    """A running transaction. At its end it writes the set-up of `events`, and of the account if `whole_account`."""
 
     db: Database
     account: int
@@ -31,31 +31,32 @@ class SetupTransaction:
     tagged: set[Tagged] = field(default_factory=set)
 
     def needs_account(self) -> None:
-        """States that the account's own set-up is being changed."""
+        """Declares that the account's own set-up is being changed."""
         assert self.whole_account, "saving(..., whole_account=True) is needed to change the account's set-up"
 
     def needs_event(self, event: int) -> None:
-        """States that an event's set-up is being changed. Raises NotThere for an event that was not locked, so also for another account's."""
+        """Declares that an event's set-up is being changed. Raises NotThere for an event that was not locked, and thus also for another
+        account's."""
         if event not in self.events:
             raise NotThere(f"There is no event {event} here.")
 
     def lock_more_events(self, events: Iterable[int]) -> None:
-        """With the account held exclusively nobody else holds one of its events: more can be taken in any order."""
+        """Locks more events. With the account locked exclusively nobody else has a lock on its events, so they can be locked in any order."""
         self.needs_account()
         new = set(events) - self.events
         configuration.lock_exclusive(self.db, events=[(self.account, e) for e in new], accounts=[self.account])
         self.events |= new
 
     def write_account(self) -> None:
-        """Writes the account's part now: what follows in this transaction reads it (an event with an answer to a field that was just made)."""
+        """Writes the account's part now, because later steps of this transaction read it (an event with an answer to a field just created)."""
         if self.whole_account:
             configuration.save(self.db, self.account, ACCOUNT, self.account, account_bodies(self.account), by=self.by)
 
     def note(self, what: Deed, kind: str, row: models.Model, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
-        """Writes the audit."""
+        """Writes an audit entry."""
         audit.note(self.db, self.account, by=self.by, what=what, kind=kind, id=row.pk, name=str(row), before=before, after=after)
 
     @property
     def source(self) -> Uncommitted:
-        """Configuration as this transaction sees it."""
+        """The configuration as this transaction sees it."""
         return Uncommitted(self.db)

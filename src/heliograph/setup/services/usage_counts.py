@@ -1,16 +1,16 @@
-"""How many registrations use what is set up (P12). The states are JSON; an event's registrations are read once, by the database."""
+"""How many registrations use a thing of the set-up (P12). The states are JSON; the database reads an event's registrations once."""
 
 from __future__ import annotations
 
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.database import Database
 
-_KEYED = {Thing.QUESTION: "answers", Thing.CUSTOM_FIELD: "custom"}  # objects whose keys are ids, in a registration's state
+_KEYED = {Thing.QUESTION: "answers", Thing.CUSTOM_FIELD: "custom"}  # kinds of things whose ids are keys in a registration's state
 _COLUMNS = {Thing.REGISTRATION_STATUS: "status_id", Thing.ATTENDEE_TYPE: "attendee_type_id"}
 
 
 def uses_in_event(db: Database, account: int, event: int, thing: Thing, id: int) -> list[Use]:
-    """The event's registrations that use the thing, as one Use with their number; none = not in use."""
+    """The event's registrations that use the thing, as one Use with their number; empty = not in use."""
     count = _count(db, thing, "r.account_id = :account AND r.event_id = :event", {"account": account, "event": event, "id": id})
     if not count:
         return []
@@ -19,13 +19,13 @@ def uses_in_event(db: Database, account: int, event: int, thing: Thing, id: int)
 
 
 def uses_of_profile_field(db: Database, account: int, id: int) -> list[Use]:
-    """Registrations of the whole account that have an answer to a custom profile field."""
+    """Registrations of the whole account with an answer to a custom profile field."""
     count = _count(db, Thing.CUSTOM_FIELD, "r.account_id = :account", {"account": account, "id": id})
     return [Use("registrations", account, "all events", count)] if count else []
 
 
 def uses_of_event_field(db: Database, account: int, id: int) -> list[Use]:
-    """Events that have an answer to a custom event field."""
+    """Events with an answer to a custom event field."""
     has = f"json_type(custom, '$.\"{int(id)}\"') IS NOT NULL" if db.vendor == "sqlite" else f"custom ? '{int(id)}'"
     return [
         Use("event", event, code)
@@ -34,11 +34,11 @@ def uses_of_event_field(db: Database, account: int, id: int) -> list[Use]:
 
 
 MOST_READ = 20_000
-"""Registrations of an event whose states are read for a list; with more of them only the single thing is counted, when it is asked for."""
+"""Most registrations of an event whose states are read for a list; with more, only a single thing is counted, on request."""
 
 
 def in_event(db: Database, account: int, event: int, thing: Thing) -> dict[int, int] | None:
-    """How many registrations of the event use each thing of a kind, by id; None where that would take too long."""
+    """How many registrations of the event use each thing of a kind, by id; None if counting would take too long."""
     where = {"account": account, "event": event}
     if thing in _COLUMNS:
         column = _COLUMNS[thing]
@@ -67,7 +67,7 @@ def in_event(db: Database, account: int, event: int, thing: Thing) -> dict[int, 
 
 
 def _each(db: Database, thing: Thing) -> str:
-    """SQL: the ids that a registration's state names, a row each."""
+    """SQL: one row for each id that a registration's state names."""
     if thing is Thing.REGISTRATION_PROPERTY:
         if db.vendor == "sqlite":
             return "each.value AS id FROM registration r, json_each(r.state, '$.properties') each"
@@ -92,7 +92,7 @@ def _count(db: Database, thing: Thing, where: str, values: dict[str, int]) -> in
 
 
 def _in_state(db: Database, thing: Thing, id: int) -> str:
-    """SQL: the state names the id. Ids are whole numbers, so they can stand in the text."""
+    """SQL: the state names the id. Ids are integers, so they can be part of the SQL."""
     number = int(id)
     if thing is Thing.REGISTRATION_PROPERTY:
         if db.vendor == "sqlite":

@@ -1,4 +1,4 @@
-"""Versions of flows, mappings and connections (F10), and what a new one does to the flows that run."""
+"""Versions of flows, mappings and connections (F10), and what a new one does to running flows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of an entity. since: the version of the account's set-up that it came with."""
+    """One version of an entity. since: the version of the account's set-up that introduced it."""
 
     number: int
     at: datetime
@@ -49,7 +49,7 @@ class Version:
 
 
 def write(s: SetupTransaction, row: Configured) -> None:
-    """Writes the row's body as its newest version, and its number into the row. Saves the row."""
+    """Stores the row's body as its newest version, and the version number in the row. Saves the row."""
     kind = row.configured_as
     body = None if row.deleted_at else row.body
     configuration.save(s.db, s.account, ACCOUNT, s.account, {(kind, row.pk): body}, by=s.by)
@@ -106,7 +106,7 @@ def watching_flows(s: SetupTransaction, *, confirmed: bool, at: str = "") -> Ite
     connection would no longer go together.
     """
     s.needs_account()
-    s.write_account()  # what this transaction made before: a tag that the flow names
+    s.write_account()  # what this transaction created before: a tag that the flow names
     before = s.source.account(s.account)
     yield before
     after = s.source.account(s.account)

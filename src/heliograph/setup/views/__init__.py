@@ -1,1 +1,1 @@
-"""The platform's pages: thin over the services beside them."""
+"""The pages of the set-up: thin over the services beside them."""

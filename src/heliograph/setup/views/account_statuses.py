@@ -73,7 +73,7 @@ PAGES = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def statuses(request: AccountRequest, here: str) -> HttpResponse:
-    """Shows the statuses, and saves the tags that were changed."""
+    """Shows the statuses, and saves changed tags."""
     shown = PAGES[here]
     with transaction.atomic(using="read"):
         config = account_config(request, reading())

@@ -1,4 +1,4 @@
-"""Fields for what is answered: questions of an event, and custom fields (P6)."""
+"""Form fields for answers to an event's questions and to custom fields (P6)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from heliograph.web.fields import Choice, FormField
 from heliograph.web.forms import Choices, Select, TextLines
 
 AUTOCOMPLETE = "off"
-"""Somebody else's data: the browser must not offer its user's own."""
+"""The data is about other people: the browser must not offer its user's own."""
 
 
 def question_field(id: str, question: Field, values: FormValues, errors: Mapping[str, str]) -> FormField:
-    """What is answered, as its field: a question, or a custom field."""
+    """The rendered field for a question or custom field."""
     given = values.get(id, ())
     common: dict[str, Any] = {"id": id, "label": question.label, "error": errors.get(id, "")}
     if takes_many(question):
@@ -40,7 +40,8 @@ type AnswerField = BoxesOfAnswers | AnswerOfOptions | TextOfAnswer
 
 
 def answer_field(question: Field) -> AnswerField:
-    """What is answered, as the field of a form. The service refuses what is no answer; one that is no option any more is shown as one."""
+    """The form field for a question or custom field. The service refuses invalid answers; a stored answer that is no longer an option is
+    still shown."""
     if takes_many(question):
         return BoxesOfAnswers(question.label, options=_options(question.options), any_value=True, extra="in-columns")
     if question.options or question.type == QuestionType.CHECKBOX:
@@ -51,7 +52,7 @@ def answer_field(question: Field) -> AnswerField:
 
 
 class BoxesOfAnswers(Choices):
-    """Any of the options."""
+    """Any number of the options."""
 
     def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         self.words["options"] = _and_given(self.found, value or ())
@@ -67,7 +68,7 @@ class AnswerOfOptions(Select):
 
 
 class TextOfAnswer(TextLines):
-    """A text: a line, unless what is there has several."""
+    """A text: one line, unless the stored text has several."""
 
     def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         found = super().drawn(name, value, errors)

@@ -1,4 +1,4 @@
-"""The form of what is answered: questions of an event and custom fields of the account (P6)."""
+"""The form of questions of an event and custom fields of the account (P6)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heliograph.web.forms import Hidden, Select, TextLine, TextLines
 
 
 def type_names() -> dict[str, str]:
-    """Types as pages call them."""
+    """Types by their names on pages."""
     return {
         QuestionType.TEXT: _("text"),
         QuestionType.NUMBER: _("number"),
@@ -55,7 +55,7 @@ class AnswerableForm(SharedForm):
 
     @property
     def type_chosen(self) -> str:
-        """What is no type is text."""
+        """Falls back to text for an unknown type."""
         return self.cleaned_data["type"] or QuestionType.TEXT
 
     @property
@@ -65,5 +65,5 @@ class AnswerableForm(SharedForm):
 
 
 def shown_at_first(row: Answerable) -> dict[str, str]:
-    """What the form shows of what is stored."""
+    """The form's initial values, from what is stored."""
     return {"label": row.label, "code": row.code, "type": row.type, "options": "\n".join(row.options)}

@@ -1,4 +1,4 @@
-"""Tag coverage (P11): what flows will stumble over, and tagging it in bulk."""
+"""Tag coverage (P11): untagged objects that flows will stumble over, and tagging them in bulk."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMED = 12
 
 
 class CoverageForm(Form):
-    """The ticked rows, and the tag that they get; "" for the one that is suggested for each."""
+    """The checked rows, and the tag to set; "" for each row's suggested one."""
 
     tag = Hidden()
     row = Ticks()
@@ -53,7 +53,7 @@ class CoverageFilters(ListFilters):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def coverage(request: AccountRequest) -> HttpResponse:
-    """What is untagged; posted, the ticked rows are tagged and the rest is shown."""
+    """Lists untagged objects; a post tags the checked rows and shows the rest."""
     administers = may(request.user, Role.ADMINISTRATOR)
     form = CoverageForm(posted(request))
     chosen, done, ticked = "", None, set[str]()

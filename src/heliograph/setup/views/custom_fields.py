@@ -35,7 +35,7 @@ from heliograph.web.toasts import say
 
 @dataclass(frozen=True, slots=True)
 class FieldsPage:
-    """One of the two pages. kind: of the fields, as the services call it; of: the list in the account's configuration."""
+    """One of the two pages. kind: of the fields, as in the services; of: the list in the account's configuration."""
 
     here: str
     kind: str
@@ -70,7 +70,7 @@ PAGES = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def fields(request: AccountRequest, here: str) -> HttpResponse:
-    """The fields, and the form that adds one."""
+    """The list of fields, and the form that adds one."""
     shown = PAGES[here]
     form = AnswerableForm(posted(request))
     if request.method == "POST":
@@ -145,7 +145,7 @@ def _one(request: AccountRequest, shown: FieldsPage, id: int) -> Answerable:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:
-    """One field's form."""
+    """The form of one field."""
     shown = PAGES[here]
     row = _one(request, shown, id)
     form = AnswerableForm(posted(request), stored=shown_at_first(row))
@@ -180,7 +180,7 @@ def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def delete(request: AccountRequest, id: int, here: str) -> HttpResponse:
-    """Asks and deletes; what is in use is not deletable (P12)."""
+    """Asks and deletes; what is in use cannot be deleted (P12)."""
     shown = PAGES[here]
     row = _one(request, shown, id)
     uses: list[Use] = []
@@ -200,7 +200,7 @@ def delete(request: AccountRequest, id: int, here: str) -> HttpResponse:
 
 
 def deletion(name: str, uses: list[Use], *, cancel_href: str, crumbs: list[Any]) -> dict[str, Any]:
-    """The question before something is deleted, or who uses it (P12)."""
+    """The confirmation before something is deleted, or what uses it (P12)."""
     if uses:
         return question(
             _("“%(name)s” is in use") % {"name": name},

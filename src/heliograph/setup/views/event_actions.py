@@ -1,4 +1,4 @@
-"""What is done with an event beside changing it: it leaves Testing (P9), it is copied (P2)."""
+"""Actions on an event other than editing it: it leaves Testing (P9), it is copied (P2)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from heliograph.web.toasts import say
 
 
 class LeaveTestingForm(Form):
-    """The status that the event goes to; again: its job failed and goes on."""
+    """The event's next status; again: resumes a failed job."""
 
     to = Hidden()
     again = Hidden()
@@ -41,7 +41,7 @@ class LeaveTestingForm(Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
-    """Explains what leaving Testing does before it is made (P9), and begins it."""
+    """Explains what leaving Testing does before it happens (P9), and starts it."""
     with transaction.atomic(using="read"):
         db = reading()
         found, config = event_config(request, db, event), account_config(request, db)
@@ -49,7 +49,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     place = reverse("event-details", args=(event,))
     form = LeaveTestingForm(posted(request))
     if form.is_valid() and form.cleaned_data["again"]:
-        _again(request, found)
+        _resume(request, found)
         return HttpResponseRedirect(place)
     chosen = form.cleaned_data["to"] if form.is_valid() else request.GET.get("to", "")
     to = config.event_statuses.get(read_id(chosen) or 0)
@@ -72,7 +72,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         return event_page(request, "confirmation.html", reading(), found, here="details", **asked)
 
 
-def _again(request: AccountRequest, event: EventConfig) -> None:
+def _resume(request: AccountRequest, event: EventConfig) -> None:
     job = mark_test_job.under_way(request.account.pk, event.id)
     if job is not None:
         with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
@@ -100,7 +100,7 @@ def _leaving(event: EventConfig, config: AccountConfig, n: int, now: str, status
 
 
 def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list[Breaks]:
-    """Which Live flows will take its live registrations, and which will not because of a filter on the event."""
+    """Which Live flows will accept its live registrations, and which will not because of a filter on the event."""
     takes, leaves = live_flows(event, replace(event.state, status=status), config)
     out = []
     if takes:
@@ -120,7 +120,7 @@ def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def copy(request: AccountRequest, event: str) -> HttpResponse:
-    """A new event with this one's set-up and tags, and no registrations."""
+    """Creates an event with this one's set-up and tags, without registrations."""
     with transaction.atomic(using="read"):
         found, config = event_config(request, reading(), event), account_config(request, reading())
     stored = values_of(found.state, config)

@@ -1,4 +1,4 @@
-"""The forms of an event, and the same as text."""
+"""The forms of an event, and a read-only version."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ type Sections = list[tuple[str, str, list[FormField | Pair]]]
 
 
 class EventNameForm(Form):
-    """What an event is called, and when it is."""
+    """An event's name and times."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("name", "code"), ("start", "end"))
 
@@ -41,11 +41,11 @@ class EventNameForm(Form):
     end = TextLine(gettext_lazy("End"), optional=True, type="datetime-local")
 
     def values(self) -> FormValues:
-        """What was posted, by the names that `event_draft` knows. What a page did not post is left out."""
+        """The posted values, by the names used in `event_draft`. Values that the page did not post are omitted."""
         return {name: one(self.cleaned_data[name]) for name in self.cleaned_data if name in self.data}
 
     def refuse_event(self, error: Invalid) -> None:
-        """Takes what the service says."""
+        """Adds the service's errors."""
         self.refuse(error)
 
 
@@ -91,22 +91,22 @@ class EventForm(NewEventForm):
         return found
 
     def refuse_event(self, error: Invalid) -> None:
-        """The service names custom fields by their code."""
+        """Adds the service's errors, which name custom fields by code."""
         self.refuse(error, names={f"custom.{field.code}": f"custom.{id}" for id, field in self._config.event_fields.items()})
 
     def refusals(self) -> list[str]:
-        """What was refused, each with its field's label."""
+        """The errors, each with its field's label."""
         said = {name: " ".join(str(sentence) for sentence in found) for name, found in self.errors.items()}
         return [f"{self.fields[name].label}: {text}" if name in self.fields else text for name, text in said.items()]
 
     def drawn(self, name: str) -> FormField:
-        """A field that the page did not post shows what is stored."""
+        """A field that the page did not post shows the stored value."""
         if self.is_bound and name not in self.data and name not in self.custom:
             return self.field(name).drawn(name, self.initial.get(name), [str(error) for error in self.errors.get(name, ())])
         return super().drawn(name)
 
     def sections(self, *, status: str = "") -> Sections:
-        """The whole form. status: a sentence where it cannot be changed now."""
+        """The whole form. status: a sentence if the status cannot be changed now."""
         custom = [self.drawn(name) for name in self.custom]
         return [
             (_("Event"), "", self.shown("name", "code", "start", "end", "timezone", "location")),
@@ -117,7 +117,7 @@ class EventForm(NewEventForm):
 
 
 def paired(fields: list[FormField]) -> list[FormField | Pair]:
-    """Two short ones beside each other."""
+    """Puts two short fields side by side."""
     out: list[FormField | Pair] = []
     for field in fields:
         last = out[-1] if out else None
@@ -129,7 +129,7 @@ def paired(fields: list[FormField]) -> list[FormField | Pair]:
 
 
 def facts_of(event: EventConfig, config: AccountConfig) -> list[tuple[str, str]]:
-    """The same as text, for those who may only read."""
+    """The event as text, for users who may only read."""
     status = config.event_statuses.get(event.state.status)
     found = [
         (_("Code"), event.code),

@@ -1,4 +1,4 @@
-"""The forms of what is set up in an event: one for each kind of event_kinds.py."""
+"""The forms of an event's set-up: one for each kind in event_kinds.py."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class KindForm(SharedForm):
 
 
 class NamedForm(KindForm):
-    """A name, and the code that files know."""
+    """A name, and the code used in files."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("name", "code"),)
 
@@ -50,7 +50,7 @@ class NamedForm(KindForm):
 
 
 class TaggedForm(NamedForm):
-    """Attendee types and registration properties: with their tags."""
+    """Attendee types and registration properties, with their tags."""
 
     tagged = "tags"
     tags = TagChips()
@@ -61,7 +61,7 @@ def _classes() -> list[Choice]:
 
 
 class StatusForm(TaggedForm):
-    """Custom registration statuses: also of a class."""
+    """Custom registration statuses, which also have a class."""
 
     pairs = (("name", "code"), ("cls", "tags"))
     field_order = ("name", "code", "cls", "tags")
@@ -70,12 +70,12 @@ class StatusForm(TaggedForm):
 
     @property
     def status_class(self) -> StatusClass:
-        """What is no class is Accepted."""
+        """Falls back to Accepted for an unknown class."""
         return StatusClass(self.cleaned_data["cls"] or StatusClass.ACCEPTED)
 
 
 class QuestionForm(AnswerableForm, KindForm):
-    """Questions: each with at most one tag."""
+    """Questions, each with at most one tag."""
 
     pairs = (("label", "code"), ("type", "tag"))
 

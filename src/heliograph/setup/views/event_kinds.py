@@ -1,4 +1,4 @@
-"""The kinds of things that are set up in an event, as their pages show and post them (guide: Applying Tags in an Event; P3-P6)."""
+"""The kinds of things in an event's set-up, as their pages show and post them (guide: Applying Tags in an Event; P3-P6)."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from heliograph.web.templatetags.moments import minute_in
 
 @dataclass(frozen=True, slots=True)
 class UsageCounts:
-    """Registrations by the id of what they use; of None it is not known."""
+    """Numbers of registrations by the id of what they use; None if not counted."""
 
     event: EventConfig
     of: Mapping[int, int] | None
 
     def cell(self, head: str, id: int, query: Mapping[str, str] | None = None) -> list[Cell]:
-        """The cell with their number; query: of the list of registrations that shows just these."""
+        """The table cell with the number; query: links to the list of exactly these registrations."""
         if self.of is None:
             return [Cell(head, "")]
         href = f"{reverse('registrations')}?{urlencode({'event': self.event.id} | dict(query))}" if query else ""
@@ -42,7 +42,7 @@ class UsageCounts:
 
 
 class SetupKind:
-    """One kind. form: of one of its things; found: its rows in the event's configuration."""
+    """One kind. form: the form of one thing; found: its rows in the event's configuration."""
 
     here: ClassVar[str]
     thing: ClassVar[Thing]
@@ -64,7 +64,7 @@ class SetupKind:
         return str(row.name)
 
     def lead_of(self, event: EventConfig) -> str:
-        """What stands below the heading."""
+        """The text below the heading."""
         return str(self.lead)
 
     def heads(self) -> list[str]:
@@ -74,23 +74,23 @@ class SetupKind:
         return [Cell(_("Code"), row.code, "code"), *counts.cell(_("Registrations"), row.id)]
 
     def full(self, event: EventConfig) -> str:
-        """Why no more can be added, "" where more can."""
+        """Why no more can be added; "" if more can."""
         return ""
 
     def counted(self, event: EventConfig) -> str:
-        """Beside the section's title."""
+        """The text beside the section's title."""
         return ""
 
     def warnings(self, event: EventConfig, choices: TagChoices) -> dict[int, str]:
-        """What wants a look, by row."""
+        """Warnings by row."""
         return {}
 
     def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
-        """What the form shows of what is stored."""
+        """The form's initial values, from what is stored."""
         return {"name": row.name, "code": row.code, "tags": choices.text(row.tags)}
 
     def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
-        """Saves it by the service. Raises Invalid, NotThere."""
+        """Saves it through the service. Raises Invalid, NotThere."""
         raise NotImplementedError
 
     def set_tags(self, s: SetupTransaction, id: int, tags: tuple[int, ...]) -> None:
@@ -98,7 +98,7 @@ class SetupKind:
         object_tags.set_tags(s, self.tag_kind, id, tags)
 
     def delete(self, s: SetupTransaction, event: int, id: int) -> None:
-        """Deletes it by the service. Raises InUse, NotThere."""
+        """Deletes it through the service. Raises InUse, NotThere."""
         raise NotImplementedError
 
 
@@ -256,7 +256,7 @@ class Questions(SetupKind):
 
 
 class Sessions(SetupKind):
-    """Sessions (P5): they carry no tag; the statuses of their registrations do."""
+    """Sessions (P5): they have no tags; the statuses of their registrations do."""
 
     here, thing = "sessions", Thing.SESSION
     form = SessionForm

@@ -1,4 +1,4 @@
-"""Custom Statuses, Attendee Types, Questions, Sessions and Configure of an event: one list, one form and one question for all of them."""
+"""Custom Statuses, Attendee Types, Questions, Sessions and Configure of an event: they share one list, one form and one confirmation page."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _choices(kind: SetupKind, config: AccountConfig) -> TagChoices:
 
 
 def _tags(kind: SetupKind, event: EventConfig, choices: TagChoices, data: QueryDict | None) -> TagRows | None:
-    """The tags in the list; None for what carries none."""
+    """The tags in the list; None for a kind without tags."""
     if kind.tag_kind is None:
         return None
     stored = {id: _tags_of(kind, row) for id, row in kind.found(event).items()}
@@ -92,7 +92,7 @@ def _tagged(request: AccountRequest, kind: SetupKind, event: EventConfig, rows: 
 
 
 def _saved(request: AccountRequest, kind: SetupKind, event: EventConfig, form: KindForm, id: int | None = None) -> bool:
-    """Saves a form, or says in it what was refused. Raises Http404."""
+    """Saves a form, or adds what was refused to it. Raises Http404."""
     if not form.is_valid():
         return False
     try:
@@ -156,7 +156,7 @@ def _row(kind: SetupKind, event: EventConfig, id: int) -> Any:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def edit(request: AccountRequest, event: str, id: int, here: str) -> HttpResponse:
-    """One thing's form."""
+    """The form of one thing."""
     kind = KINDS[here]
     with transaction.atomic(using="read"):
         found, config = event_config(request, reading(), event), account_config(request, reading())
@@ -190,7 +190,7 @@ def edit(request: AccountRequest, event: str, id: int, here: str) -> HttpRespons
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def delete(request: AccountRequest, event: str, id: int, here: str) -> HttpResponse:
-    """Asks and deletes; what is in use is not deletable (P12)."""
+    """Asks and deletes; what is in use cannot be deleted (P12)."""
     kind = KINDS[here]
     with transaction.atomic(using="read"):
         found = event_config(request, reading(), event)

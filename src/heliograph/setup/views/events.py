@@ -131,7 +131,7 @@ def _row(event: EventConfig, config: AccountConfig, registrations: int) -> dict[
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def add(request: AccountRequest) -> HttpResponse:
-    """The form of a new event. It begins in Testing."""
+    """The form of a new event, which starts in Testing."""
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
     form = NewEventForm(posted(request), initial={"timezone": config.timezone})
@@ -177,7 +177,7 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
     with transaction.atomic(using="read"):
         db = reading()
         found = event_config(request, db, event)
-        if asks_for_part(request):  # the progress of the marking: once that has ended, the whole page says so
+        if asks_for_part(request):  # the job's progress: once it has ended, the whole page is reloaded
             job = mark_test_job.under_way(request.account.pk, found.id)
             if job is None or job.state == JobState.FAILED:
                 return HttpResponseClientRefresh()
@@ -186,7 +186,7 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
 
 
 def _save(request: AccountRequest, code: str) -> HttpResponse:
-    """Saves what was changed. Leaving Testing is asked about first, and nothing of the rest waits for that (P9)."""
+    """Saves the changes. Leaving Testing is confirmed first, but the other changes are saved at once (P9)."""
     with transaction.atomic(using="read"):
         found, config = event_config(request, reading(), code), account_config(request, reading())
     form = EventForm(posted(request), event=found, config=config)
@@ -195,7 +195,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
     mine = {name: now for name, now in values.items() if name in then and then[name] != now}
     met = {name for name in mine if then[name] != stored[name] != mine[name]}
     for name in met:
-        form.add_error(name, _theirs(name, stored[name], config))
+        form.add_error(name, _conflict_text(name, stored[name], config))
     to = mine.pop("status", ()) if _leaves(config, found, mine) else ()
     if in_order and not met:
         try:
@@ -217,7 +217,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
             say(request, _("The event is saved.") if mine else _("Nothing was changed."))
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     with transaction.atomic(using="read"):
-        then |= {name: stored[name] for name in met}  # seen now: saved again, mine goes over theirs
+        then |= {name: stored[name] for name in met}  # now seen: saving again overwrites them with mine
         return _details(request, reading(), found, config, form, then=then)
 
 

@@ -1,4 +1,4 @@
-"""What the platform's pages have in common: whose turn it is to change them, the event that one is in, and messages of the services."""
+"""What the pages of the set-up share: permissions, the current event, and the services' messages."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from heliograph.web.forms import not_saved
 from heliograph.web.pages import page
 
 CHOICES = 20
-"""Events in the menu of an event's panel; the list of events has them all."""
+"""Events in the menu of an event's panel; the list of events has all."""
 
 
 def by(request: AccountRequest) -> str:
-    """Who does it, as changes and the audit keep it."""
+    """The actor's name in changes and in the audit log."""
     return f"user:{request.user.pk}"
 
 
 def readonly(request: AccountRequest, role: Role) -> str | Promise:
-    """ "" for whoever has the role, else the sentence that says who can change this."""
+    """ "" for users with the role, else the sentence that says who can change this."""
     return "" if may(request.user, role) else WHO[role]
 
 
 def check(request: AccountRequest, role: Role) -> None:
-    """For views that all may read and some may save. Raises PermissionDenied."""
+    """For views that everyone may read but only some may save. Raises PermissionDenied."""
     if not may(request.user, role):
         raise PermissionDenied(WHO[role])
 
@@ -45,7 +45,7 @@ def reading() -> Database:
 
 
 def account_config(request: AccountRequest, db: Database) -> AccountConfig:
-    """The account's set-up as it is in force."""
+    """The account's current set-up."""
     return Committed(db).account(request.account.pk)
 
 
@@ -55,7 +55,7 @@ def event_config(request: AccountRequest, db: Database, code: str) -> EventConfi
 
 
 def event_id(request: AccountRequest, db: Database, code: str) -> int:
-    """The event's id by its code. Raises Http404 for one that this account does not have."""
+    """The event's id by its code. Raises Http404 if the account has no such event."""
     rows = (
         []
         if "\0" in code
@@ -74,7 +74,7 @@ def settings_page(request: AccountRequest, template: str, /, *, here: str, statu
 def event_page(
     request: AccountRequest, template: str, db: Database, event: EventConfig, /, *, here: str, status: int = 200, **context: Any
 ) -> HttpResponse:
-    """A page of an event. Its code stands first in the crumbs."""
+    """A page of an event. Its code is the first breadcrumb."""
     rows = db.all(
         f"SELECT code, name FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {CHOICES + 1}", {"account": request.account.pk}
     )
@@ -92,7 +92,7 @@ def event_page(
 
 
 def refused(errors: int, rest: Sequence[str] = ()) -> dict[str, Any] | None:
-    """The callout above a form that was not saved; None where nothing was refused."""
+    """The callout above a form that was not saved; None if nothing was refused."""
     if not errors and not rest:
         return None
     return not_saved(rest)

@@ -1,6 +1,6 @@
-"""An errand for a flow that is being edited: New Connection, New Mapping, and back with what was made (guide: Setting up a Destination).
+"""New Connection and New Mapping for a flow that is being edited, and back with the result (guide: Setting up a Destination).
 
-`?for=7` names the flow; it goes along from page to page. Whoever comes back finds the flow as it was saved.
+`?for=7` names the flow and is passed from page to page. On return, the flow is as it was last saved.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from heliograph.web.forms import member_of
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """flow: id of the flow that something is made for, None for an errand of one's own; name: of that flow. mapping: made along the way, for it.
-    does: what a request of the application does, which a preset knows (F8)."""
+    """flow: id of the flow for which something is created, None if there is none; name: of that flow. mapping: created for it on the way.
+    does: what a request does at the application, which a preset knows (F8)."""
 
     flow: int | None = None
     name: str = ""
@@ -30,7 +30,7 @@ class Errand:
 
     @classmethod
     def of(cls, request: AccountRequest) -> Errand:
-        """The errand of a request. Raises Http404 for a flow that the account does not have."""
+        """Reads it from a request. Raises Http404 for a flow that the account does not have."""
         text = request.GET.get("for", "")
         if not text:
             return cls()
@@ -46,11 +46,11 @@ class Errand:
         return made if self.does is None else made | {"does": self.does.value}
 
     def address(self, path: str) -> str:
-        """An address of the errand's own pages."""
+        """The URL of another page that keeps the flow."""
         return path if self.flow is None else f"{path}?{urlencode({'for': self.flow, **self._made})}"
 
     def back(self, elsewhere: str, **made: int) -> str:
-        """Back to the flow with what was made, or elsewhere where nobody waits for it."""
+        """The URL back to the flow with what was created, or `elsewhere` if there is no flow."""
         if self.flow is None:
             return elsewhere
         flow = reverse("flow", args=(self.flow,))

@@ -1,4 +1,4 @@
-"""A table of what is set up, with tags in its rows and one Save (setup/rows.html)."""
+"""A table of things of the set-up, with tags in its rows and one Save (setup/rows.html)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from heliograph.web.toasts import say
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a row; head: of its column, for a phone. kind: "code" for what programs read."""
+    """One cell of a row; head: its column's heading, for phones. kind: "code" for what programs read."""
 
     head: str
     text: str
@@ -32,7 +32,7 @@ class Cell:
 
 
 class TagRow(RowForm):
-    """The tags of one row. was: what the form showed."""
+    """The tags of one row. was: the tags that the form showed."""
 
     tags: Any = TagChips()
     was = Hidden()
@@ -90,7 +90,7 @@ class OneTagRow(TagRow):
     tags = OneTag()
 
     def clean_tags(self) -> str:
-        """Refuses what is no tag for questions."""
+        """Refuses anything that is not a tag for questions."""
         chosen: str = self.cleaned_data["tags"]
         if chosen and read_id(chosen) not in self.choices.shown:
             raise ValidationError(_("There is no such tag for questions."))
@@ -110,7 +110,7 @@ class OneTagRow(TagRow):
 
 
 class TagRows:
-    """The tags of a table's rows. Only what differs from what the form showed is saved: somebody else's work on the other rows stays."""
+    """The tags of a table's rows. Only differences from what the form showed are saved, so another person's changes to other rows stay."""
 
     def __init__(self, kind: type[TagRow], stored: Mapping[int, Iterable[int]], choices: TagChoices, data: QueryDict | None) -> None:
         """stored: the tags of each row, by its id."""
@@ -121,16 +121,16 @@ class TagRows:
 
     @property
     def refused(self) -> bool:
-        """Whether a row is not in order."""
+        """True if a row has errors."""
         return any(form.refused for form in self.forms.values())
 
     @property
     def changed(self) -> dict[int, tuple[int, ...]]:
-        """The new tags of the rows that the person changed."""
+        """The new tags of the rows that were changed."""
         return {id: form.chosen for id, form in self.forms.items() if form.changed}
 
     def refuse(self, id: int, error: Invalid | NotThere) -> None:
-        """Takes what the service says of a row. Raises Http404 where the rows themselves are gone."""
+        """Adds the service's error to a row. Raises Http404 if the row itself no longer exists."""
         if id not in self.forms:
             raise Http404 from error
         if isinstance(error, Invalid):
@@ -146,7 +146,7 @@ class TagRows:
 def row_of(
     id: int, name: str, cells: Sequence[Cell], tags: Iterable[int], form: TagRow | None, *, untagged: str, **more: Any
 ) -> dict[str, Any]:
-    """A row with its tags. form: of its tags, None where nothing carries any. untagged: what a row without a tag is told."""
+    """A row with its tags. form: of its tags, None if the kind has none. untagged: the text in a row without a tag."""
     typed = form.text() if form else ""
     return {
         "id": id,
@@ -197,7 +197,7 @@ def rows_context(
 
 
 def say_saved(request: AccountRequest, changed: int, released: int) -> None:
-    """What a Save of tags came to. released: objects that had no tag before."""
+    """Shows the result of saving tags. released: number of objects that got their first tag."""
     if not changed:
         say(request, _("Nothing was changed."))
         return

@@ -1,4 +1,4 @@
-"""Tags of one kind as a chip input offers and posts them: labels, separated by semicolons."""
+"""Tags of one kind in a chip input: offered and posted as labels, separated by semicolons."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ SEPARATOR = "; "
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What a chip input was sent with. ids: the tags, in its order; error: why it cannot be saved, "" if it can."""
+    """What was posted by a chip input. ids: the tags, in order; error: why it cannot be saved, "" if it can."""
 
     ids: tuple[int, ...]
     error: str = ""
 
 
 class TagChoices:
-    """The tags that objects of one kind may carry. Two tags may share a label; then the name stands behind it."""
+    """The tags that objects of one kind may have. If two tags share a label, the name is shown after it."""
 
     def __init__(self, tags: Mapping[int, Tag], kind: TagKind, *, standard: bool = False) -> None:
-        """standard: also the tags that the standard properties bring along, which only flows name (P4)."""
+        """standard: includes the tags of the standard properties, which only flows name (P4)."""
         usable = [tag for tag in tags.values() if (tag.id > 0 or standard) and kind in tag.kinds]
         shared = Counter(folded(tag.label) for tag in tags.values() if tag.id > 0)
         self._all = tags
@@ -40,20 +40,20 @@ class TagChoices:
 
     @property
     def options(self) -> list[Choice]:
-        """For a select or a datalist, by label."""
+        """Choices for a select or a datalist, by label."""
         return [Choice(str(id), text) for id, text in sorted(self.shown.items(), key=lambda pair: folded(pair[1]))]
 
     def labels(self, ids: Iterable[int]) -> list[str]:
-        """What these tags are called. One that is not made for the kind any more is shown all the same."""
+        """The labels of these tags, including those no longer available for the kind."""
         found = [self.shown.get(id) or (self._all[id].label if id in self._all else "") for id in ids]
         return sorted((text for text in found if text), key=folded)
 
     def text(self, ids: Iterable[int]) -> str:
-        """The value of a chip input that holds these tags."""
+        """The value of a chip input with these tags."""
         return SEPARATOR.join(self.labels(ids))
 
     def read(self, text: str) -> Typed:
-        """Tags by label or name, whatever case they are typed in."""
+        """Parses tags by label or name, ignoring case."""
         words = [word.strip() for word in text.split(";") if word.strip()]
         found = dict.fromkeys(self._ids[folded(word)] for word in words if folded(word) in self._ids)
         unknown = [word for word in words if folded(word) not in self._ids]
@@ -70,7 +70,7 @@ def _shown(tag: Tag, *, twice: bool) -> str:
 
 
 class TagChips(Chips):
-    """The tags of an object, by label. Cleaned: their ids. The form says which there are: `offer`."""
+    """The tags of an object, by label. Cleaned: their ids. The form sets the choices by `offer`."""
 
     def __init__(self) -> None:
         super().__init__(gettext_lazy("Tags"), optional=True, placeholder=gettext_lazy("Add a tag"), glue=gettext_lazy("and"))
@@ -84,14 +84,14 @@ class TagChips(Chips):
 
 
 class OneTag(Select):
-    """The one tag of a question. Cleaned: its id as text, "" for none; the service refuses what is no tag for questions."""
+    """The one tag of a question. Cleaned: its id as text, "" for none; the service refuses anything that is not a tag for questions."""
 
     def __init__(self) -> None:
         super().__init__(gettext_lazy("Tag"), placeholder=gettext_lazy("No tag"), any_value=True)
 
 
 def offer(form: Form, name: str, choices: TagChoices) -> None:
-    """Gives a field the tags that it can be filled with."""
+    """Sets the tags that a field offers."""
     field = form.fields[name]
     if isinstance(field, TagChips):
         field.choices = choices

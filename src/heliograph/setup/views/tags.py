@@ -1,4 +1,4 @@
-"""Account Settings > Management > Tags (guide: Setting Tags Up for an Account; P12): the list, and one tag's forms and questions."""
+"""Account Settings > Management > Tags (guide: Setting Tags Up for an Account; P12): the list, and one tag's forms and confirmations."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ class TagForm(SharedForm):
 
     @property
     def facts(self) -> TagFacts:
-        """What the service saves."""
+        """The data for the service."""
         typed = self.cleaned_data
         return TagFacts(typed["name"], frozenset(TagKind(kind) for kind in typed["objects"]), typed["label"])
 
     def refuse_tag(self, error: Invalid | InUse) -> None:
-        """What the service says of the whole stands at the name, which is its one key."""
+        """Adds the service's error; one about the whole tag is shown at the name, which is unique."""
         if isinstance(error, Invalid):
             self.refuse(error, names={"kinds": "objects", "": "name"})
         else:
             self.add_error("objects", _("%(what)s. Take it off these first.") % {"what": str(error).rstrip(".")})
 
     def say_carried(self, carried: Mapping[TagKind, int]) -> None:
-        """Kinds that cannot be taken away, with how many objects carry the tag."""
+        """Marks kinds that cannot be removed, with how many objects have the tag."""
         self.say(
             "objects",
             options=[
@@ -86,7 +86,7 @@ class TagForm(SharedForm):
 
 
 class MergeForm(Form):
-    """The tag that takes another's place. look: only shows what that would do."""
+    """The tag to merge into. look: only shows the consequences."""
 
     into = Select(gettext_lazy("Into"), placeholder=gettext_lazy("Choose a tag"), required=True)
     look = Hidden()
@@ -110,7 +110,7 @@ class TagFilters(ListFilters):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def tags(request: AccountRequest) -> HttpResponse:
-    """The account's tags, and the form that adds one."""
+    """The list of the account's tags, and the form that adds one."""
     form = TagForm(posted(request), initial={"objects": [TagKind.REGISTRATION_STATUS.value]})
     if request.method == "POST":
         return _add(request, form)
@@ -222,7 +222,7 @@ def _crumbs() -> list[tuple[str, str]]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def tag(request: AccountRequest, id: int) -> HttpResponse:
-    """One tag: its form, and where it is used. Flows, mappings and statuses hold the tag, not its name."""
+    """One tag: its form, and where it is used. Flows, mappings and statuses refer to the tag, not to its name."""
     row = _found(id)
     form = TagForm(posted(request), stored={"name": row.name, "label": row.label, "objects": row.kinds})
     if request.method == "POST":
@@ -279,7 +279,7 @@ def _shown(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def merge(request: AccountRequest, id: int) -> HttpResponse:
-    """Puts another tag in this one's place everywhere."""
+    """Replaces this tag by another everywhere."""
     row = _found(id)
     others = {str(tag.pk): tag for tag in Tag.objects.exclude(pk=id)}
     form = MergeForm(posted(request), initial={"into": request.GET.get("into", "")})
@@ -344,7 +344,7 @@ def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def delete(request: AccountRequest, id: int) -> HttpResponse:
-    """Asks, with what it would break, and deletes (P12: no rule is ever widened by it)."""
+    """Asks, showing the consequences, and deletes (P12: no rule is ever widened by it)."""
     row = _found(id)
     if request.method == "POST":
         try:
@@ -353,7 +353,7 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
         except NotThere:
             raise Http404 from None
         except InUse:
-            pass  # the question says by whom
+            pass  # the confirmation page says what uses it
         else:
             say(request, _("The tag %(label)s is deleted.") % {"label": row.label})
             return HttpResponseRedirect(reverse("tags"))

@@ -1,4 +1,4 @@
-"""Who uses something, as a page lists them."""
+"""Lists what uses a thing, on pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question
 
 
 def href_of(use: Use) -> str:
-    """Where a user of something is found; "" where it has no page."""
+    """The page of something that uses a thing; "" if it has none."""
     if use.kind == "flow":
         return reverse("flow", args=(use.id,))
     if use.kind == "connection":
@@ -73,7 +73,7 @@ def losing(posted: QueryDict, error: LosesValues, **more: Any) -> dict[str, Any]
 
 
 def items_of(uses: Iterable[Use]) -> list[LinkedThing]:
-    """Users of something, as items."""
+    """Uses as items of a list."""
     return [LinkedThing(_said(use), href_of(use), use.where if use.kind != "event" else "") for use in uses]
 
 

@@ -1,4 +1,5 @@
-"""Past versions: what each changed, what differs from what is in use, and restoring one (F10). One page for flows, mappings and connections."""
+"""Past versions: what each changed, how it differs from the current one, and restoring it (F10). One page for flows, mappings and
+connections."""
 
 from __future__ import annotations
 
@@ -33,12 +34,12 @@ from heliograph.web.toasts import say
 SHOWN = 100
 """Versions of a page of the list."""
 MOST_LOOKED_UP = 20
-"""Past set-ups of the account that are read for the names of what is gone."""
+"""Most past versions of the account's set-up that are read to find the names of deleted things."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a difference: chips as components/setup_line.html draws them, or words; result: what it gives."""
+    """One side of a difference: chips as rendered by components/setup_line.html, or words; result: what it produces."""
 
     parts: Sequence[object] = ()
     text: str = ""
@@ -47,7 +48,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that differs. what: "Changed", "Added" or "Removed", in words."""
+    """One difference. what: "Changed", "Added" or "Removed", translated."""
 
     target: str
     what: str
@@ -56,14 +57,14 @@ class Difference:
 
 
 def worded(target: str, before: str, after: str) -> Difference:
-    """A difference of two texts; "" for nothing."""
+    """The difference of two texts; "" for none."""
     what = _("Changed") if before and after else _("Added") if after else _("Removed")
     return Difference(target, what, Side(text=before or _("Not there")), Side(text=after or _("Not there")))
 
 
 @dataclass(frozen=True, slots=True)
 class ListedConsequence:
-    """A sentence and what it counts up."""
+    """A sentence and the items it lists."""
 
     title: str
     items: Sequence[str]
@@ -71,8 +72,8 @@ class ListedConsequence:
 
 @dataclass(frozen=True, slots=True)
 class RestoreQuestion:
-    """What restoring a version means, before it is done. sentences: what becomes of it; lists: what is left out, what is missing then; rule: a
-    flow as its sentence; sure: it has been said that running flows stop."""
+    """The consequences of restoring a version. sentences: what happens; lists: what is omitted, and what is missing afterwards; rule: a
+    flow as its sentence; sure: the page has already said that running flows stop."""
 
     sentences: Sequence[str]
     lists: Sequence[ListedConsequence] = ()
@@ -82,10 +83,10 @@ class RestoreQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """What has versions. kind: as `services.versions` calls it; here: the panel's entry; crumbs end at the thing itself.
+    """A thing with versions. kind: as in `services.versions`; here: the panel's entry; crumbs: end with the thing itself.
 
-    differences: of an older and a newer body; question: what restoring a version means; restore: makes a version the newest, and gives what there
-    is to say of it, in sentences; note: below the heading of the differences.
+    differences: of an older and a newer body; question: the consequences of restoring a version; restore: makes a version the newest, and
+    returns sentences to show; note: below the heading of the differences.
     """
 
     kind: str

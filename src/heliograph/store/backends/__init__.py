@@ -1,1 +1,1 @@
-"""Django database backends of ours."""
+"""Our Django database backends."""

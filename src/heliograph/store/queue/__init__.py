@@ -1,1 +1,1 @@
-"""Every statement on the queue: changes, runs, lanes, actions, attempts, and the figures that stand for their states."""
+"""Every statement on the queue: changes, runs, lanes, actions, attempts, and the figures of their states."""

@@ -1,7 +1,7 @@
-"""Puts actions into their lanes, for record(), reconsidered runs, replay, resend and sync now alike (docs/design/recording.md, steps 6-7).
+"""Puts actions into their lanes, for record(), reconsidered runs, replay, resend and sync now (docs/design/recording.md, steps 6-7).
 
-Each lane is inserted or woken once, with the least rank of its new actions, in the lock order of all lanes. A lane's connection and slot are set
-when it is created; afterwards only the owner of the slot moves it.
+Each lane is inserted or woken once, with the lowest rank of its new actions, in the global lock order. A lane's connection and slot are set
+when it is created; afterwards only the slot's owner moves it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from heliograph.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One action to create. names: the action that a resend, sync now or replay repeats (D1)."""
+    """An action to create. names: the action that a resend, sync now or replay repeats (D1)."""
 
     account: int
     change: int
@@ -52,9 +52,9 @@ def orders_for(
     origin: Origin = Origin.RECORDED,
     repeats: Callable[[int], int | None] | None = None,
 ) -> list[Order]:
-    """The orders for a change that a flow takes: one per destination. A complete flow's destinations all have connections.
+    """The orders for a change that a flow accepts: one per destination. All destinations of a complete flow have connections.
 
-    number: the change's id. repeats: for a destination, the action that is repeated there.
+    number: the change's id. repeats: destination -> the action to repeat there.
     """
     return [
         Order(
@@ -80,7 +80,7 @@ def orders_for(
 def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]) -> list[int]:
     """Creates the actions in the caller's transaction and appends their figures to `deltas`. Returns their ids in the order of `orders`.
 
-    now: microseconds, by the database's clock.
+    now: microseconds of the database's clock.
     """
     if not orders:
         return []
@@ -127,7 +127,7 @@ _WOKEN = (
 
 
 def _wake(db: Database, orders: Sequence[Order]) -> dict[tuple[int, int], int]:
-    """Creates or wakes each lane once, because a statement may not touch a lane twice: (destination, subject) -> lane id."""
+    """Creates or wakes each lane once, because one statement may not touch a lane twice. (destination, subject) -> lane id."""
     least: dict[tuple[int, int], Order] = {}
     for o in orders:
         key = (o.destination, o.subject)

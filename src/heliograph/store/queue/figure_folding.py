@@ -1,4 +1,4 @@
-"""Folding figures as they come (docs/design/figures.md, section 3): one folder per account at a time, in short transactions."""
+"""Folds figures while the product runs (docs/design/figures.md, section 3): one folder per account at a time, in short transactions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAUSE: Final = 0.1
 
 
 def fold_all(db: Database, stop: threading.Event) -> int:
-    """Folds what every account has now; how many rows."""
+    """Folds all unfolded rows of every account. Returns how many rows."""
     total = 0
     for account in accounts_to_fold(db):
         taken = FOLD_ROWS
@@ -33,7 +33,7 @@ def fold_all(db: Database, stop: threading.Event) -> int:
 
 
 def care(connect: Callable[[], Database], stop: threading.Event) -> None:
-    """Until `stop`. A database that cannot take it now is asked again later, on a new connection."""
+    """Folds until `stop` is set. After a database error it tries again later, on a new connection."""
     while not stop.wait(EVERY):
         try:
             with contextlib.closing(connect()) as db:

@@ -1,6 +1,6 @@
-"""Figures are appended by the transaction of the fact, and folded later (docs/design/figures.md; ARCHITECTURE.md, rule 10).
+"""Figures are appended as deltas in the transaction of the fact, and folded later (docs/design/figures.md; ARCHITECTURE.md, rule 10).
 
-A figure is folded + unfolded, read in one statement or one snapshot. No watermark: a commit that is minutes late is still counted.
+A figure is folded + unfolded, read in one statement or one snapshot. There is no watermark: a commit that is minutes late still counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BITMAP_UNITS = (60, 1440)  # minutes: by hour and by day
 
 
 def put_deltas(db: Database, deltas: Iterable[Delta]) -> None:
-    """Appends one row per key, in the transaction of the facts."""
+    """Appends one row per key, in the transaction of the fact."""
     rows = [
         {
             "account": d.account,
@@ -43,7 +43,8 @@ def put_deltas(db: Database, deltas: Iterable[Delta]) -> None:
 
 
 def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
-    """Takes up to `limit` delta rows of an account into sums and bitmaps and deletes them; how many it took. One folder per account at a time."""
+    """Adds up to `limit` delta rows of an account to its sums and bitmaps and deletes them. Returns how many. One folder per account at a
+    time."""
     if db.vendor == "postgresql":
         ((mine,),) = db.all("SELECT pg_try_advisory_xact_lock(3, :account)", {"account": account})
         if not mine:

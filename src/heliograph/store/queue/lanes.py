@@ -1,7 +1,7 @@
 """Reading the queue: lanes that have something to send, and their open actions (docs/design/queue.md, section 4).
 
-Only the owner of a slot reads its connections' lanes, without locks or writes. Lanes are read first and their actions in a second
-statement after them: in one snapshot a lane settled in between would be sent twice.
+Only the owner of a slot reads its connections' lanes, without locks or writes. Lanes are read first and their actions by a second
+statement: from a single snapshot, a lane settled in between would be sent twice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class StoredLane:
 
 @dataclass(frozen=True, slots=True)
 class StoredAction:
-    """An action with what it is about. mode: 1 live, 2 test; created: microseconds."""
+    """An action with its subject. mode: 1 live, 2 test; created: microseconds."""
 
     action: OpenAction
     account: int
@@ -52,7 +52,7 @@ class StoredAction:
 
 @dataclass(frozen=True, slots=True)
 class LaneWant:
-    """What to read of a connection: positions above `floor`. rank None: retries that are due."""
+    """What to read of a connection: lanes at positions above `floor`. rank None: due retries."""
 
     connection: int
     rank: Rank | None
@@ -67,7 +67,7 @@ ACTION_COLUMNS = (
 )
 
 
-# EnumType's call takes half a microsecond; a row has six of them.
+# Calling an enum class takes half a microsecond, and each row has six enum values.
 _LANE_STATES = {state.value: state for state in LaneState}
 _RANKS = {rank.value: rank for rank in Rank}
 _STATES = {state.value: state for state in ActionState}
@@ -105,7 +105,7 @@ def action_of(row: Row) -> StoredAction:
 
 
 def connections_with_work(db: Database, now: int) -> list[int]:
-    """Connections that have a lane to send or a retry that is due. A loose index scan: the cost does not grow with the backlog."""
+    """Connections with a lane to send or a retry that is due. A loose index scan: its cost does not grow with the backlog."""
     found: set[int] = set()
     for state, extra in (
         (1, ""),
@@ -122,7 +122,7 @@ def connections_with_work(db: Database, now: int) -> list[int]:
 
 
 def read_lanes(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredLane]:
-    """Lanes to send, want by want, each in queue order. Takes no lock and writes nothing."""
+    """The lanes to send for each want, in queue order. Takes no lock and writes nothing."""
     found: list[StoredLane] = []
     for rank in sorted({w.rank for w in wants if w.rank is not None}):
         found += _read_ready(db, [w for w in wants if w.rank == rank], rank)
@@ -164,7 +164,7 @@ def _read_due(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredL
 
 
 def open_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -> dict[int, list[StoredAction]]:
-    """The open actions of these lanes by lane, and the actions `also`, open or not."""
+    """The open actions of these lanes by lane, and the actions in `also` whether open or not."""
     wanted = sorted(set(lanes))
     if not wanted:
         return {}
@@ -180,7 +180,7 @@ def open_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -
 
 
 def lock_lanes(db: Database, lanes: Iterable[int]) -> dict[int, StoredLane]:
-    """The lanes, locked in the one order of all locks (ARCHITECTURE.md, rule 4)."""
+    """The lanes, locked in the global lock order (ARCHITECTURE.md, rule 4)."""
     wanted = sorted(set(lanes))
     if not wanted:
         return {}
@@ -192,13 +192,14 @@ def lock_lanes(db: Database, lanes: Iterable[int]) -> dict[int, StoredLane]:
 
 
 def unsettled(db: Database) -> int:
-    """How many lanes have something to send, in flight or waiting until it is due."""
+    """Counts lanes that have something to send, in flight or waiting until it is due."""
     ((count,),) = db.all("SELECT count(*) FROM lane WHERE state <> 0")
     return int(count)
 
 
 def is_behind(db: Database, most: int) -> bool:
-    """True if more than `most` lanes wait only because the workers are slow. Paused, throttled and unreachable connections do not count."""
+    """True if more than `most` lanes wait only because the workers are slow. Lanes of paused, throttled and unreachable connections do not
+    count."""
     count, told = 0, states(db)
     for connection in connections_with_work(db, db.now()):
         if connection not in told:
@@ -213,7 +214,7 @@ def is_behind(db: Database, most: int) -> bool:
 
 
 def misplaced(db: Database, destination: int, connection: int, slots: Iterable[int], limit: int) -> list[StoredLane]:
-    """Lanes of a destination, in these slots, that still belong to its former connection."""
+    """The destination's lanes in these slots that still belong to its former connection."""
     rows = db.all(
         f"SELECT {LANE_COLUMNS} FROM lane WHERE destination_id = :destination AND connection_id <> :connection AND {db.member('slot', 'slots')}"
         " ORDER BY subject_id LIMIT :limit",
@@ -223,7 +224,7 @@ def misplaced(db: Database, destination: int, connection: int, slots: Iterable[i
 
 
 def move(db: Database, lanes: Sequence[int], connection: int, slot: int) -> None:
-    """Moves lanes to another connection, to the end of its queue. Only the owner of their slot may call it, under lock and fence."""
+    """Moves lanes to the end of another connection's queue. Only the owner of their slot may call it, under lock and fence."""
     db.many(
         "UPDATE lane SET connection_id = :connection, slot = :slot, pos = :pos WHERE id = :lane",
         [

@@ -1,7 +1,7 @@
-"""Stores what became of lanes: the outcomes of attempts, and what a crash left behind (docs/design/queue.md, sections 5 and 10; D1-D8).
+"""Stores the outcomes of attempts, and what a crash left behind (docs/design/queue.md, sections 5 and 10; D1-D8).
 
-Every function works in the caller's transaction. Lanes are locked before their actions are read, and the rules are those of
-`domain.delivery.lanes`: what is stored is what `choose` says.
+Every function works in the caller's transaction. Lanes are locked before their actions are read. The rules are those of
+`domain.delivery.lanes`: the stored state is what `choose` returns.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes
 
 @dataclass(frozen=True, slots=True)
 class StoredExchange:
-    """What is kept of an attempt besides its outcome. at: when it began; took: microseconds; request and response: JSON with secrets masked."""
+    """The exchange of an attempt. at: when it began; took: microseconds; request and response: JSON with secrets masked."""
 
     at: int
     took: int
@@ -38,14 +38,14 @@ class StoredExchange:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """One lane to store: the rules' result, the rows read under the lock, and the attempt's exchange if there was one."""
+    """A lane to store: the rules' result, the rows read under the lock, and the attempt's exchange if there was one."""
 
     settlement: Settlement
     lane: StoredLane
     actions: Sequence[StoredAction]
     exchange: StoredExchange | None = None
     message: str = ""
-    """What is shown beside the action's category: a sentence without secrets."""
+    """A sentence without secrets, shown beside the action's category."""
 
 
 def store(db: Database, settled: Sequence[Settled], now: int) -> None:
@@ -130,7 +130,7 @@ def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
 
 
 def _lead(s: Settled, new: OpenAction) -> int:
-    """What the target reports of the action that was delivered just now; 0 for any other."""
+    """What the target reported (created or updated) about the action just delivered; 0 for any other action."""
     attempt = s.settlement.attempt
     if attempt is None or attempt.action != new.id or not isinstance(attempt.outcome, Delivered) or attempt.outcome.lead is None:
         return 0
@@ -138,7 +138,7 @@ def _lead(s: Settled, new: OpenAction) -> int:
 
 
 def _message(s: Settled, old: OpenAction, new: OpenAction) -> str | None:
-    """The sentence beside the category; None: as it was."""
+    """The sentence beside the category; None: unchanged."""
     if (
         s.message
         and (s.settlement.attempt is None or s.settlement.attempt.action == new.id)
@@ -176,7 +176,7 @@ def _store_lanes(db: Database, settled: Sequence[Settled]) -> None:
 
 
 def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
-    """The figures of a batch. Delivered first attempts are counted together, because a batch holds hundreds of few kinds."""
+    """The figures of a batch. Delivered first attempts are counted together, because a batch holds hundreds of only a few kinds."""
     delivered: Counter[tuple[int, int, int, int, int, bool, int, ActionState]] = Counter()
     for s in settled:
         at = s.exchange.at if s.exchange else now
@@ -205,7 +205,8 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
 
 
 def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
-    """Raises the begun version of lanes whose requests left though their outcomes may not be settled. It only rises, so it needs no fence.
+    """Raises the begun version of lanes whose requests were sent but whose outcomes may no longer be stored. It only ever rises, so it
+    needs no fence.
 
     begun: (lane, version). Locks the lanes, in order.
     """
@@ -220,7 +221,7 @@ def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
 
 
 def unclean_end(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
-    """Counts what a dead worker had in flight, (lane, version), as begun and gives each lane a mark (D4). Returns how many lanes."""
+    """Counts the lanes that a dead worker had in flight, (lane, version), as begun, and marks each (D4). Returns how many lanes."""
     wanted: dict[int, int] = {}
     for lane, version in in_flight:
         wanted[lane] = max(version, wanted.get(lane, 0))

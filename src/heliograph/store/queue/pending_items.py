@@ -30,13 +30,13 @@ def reschedule_connection(db: Database, account: int, connection: int, causes: f
 
 
 def reschedule_flow(db: Database, account: int, flow: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
-    """As `reschedule_connection`, after a flow or one of its mappings was saved (D7)."""
+    """Like `reschedule_connection`, after a flow or one of its mappings was saved (D7)."""
     return _reschedule(db, "a.flow_id = :id", account, flow, causes, does_of)
 
 
 def reschedule_account(db: Database, account: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
-    """As `reschedule_connection`, after something was saved that all connections of the account share. One call, because a transaction locks all its
-    lanes in one order (ARCHITECTURE.md, rule 4)."""
+    """Like `reschedule_connection`, after a save that concerns all connections of the account. One call, because a transaction locks all
+    its lanes in one order (ARCHITECTURE.md, rule 4)."""
     return _reschedule(db, "l.account_id = :id", account, account, causes, does_of)
 
 
@@ -60,7 +60,7 @@ def _reschedule(db: Database, where: str, account: int, number: int, causes: fro
 
 
 def reschedule_runs(db: Database, account: int, flow: int | None = None) -> int:
-    """Reconsiders waiting untagged runs at once: a tag assignment or a flow was saved (D7). Returns how many."""
+    """Reconsiders waiting untagged runs at once, after a tag assignment or a flow was saved (D7). Returns how many."""
     return db.run(
         "UPDATE judgement SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause"
         + ("" if flow is None else " AND flow_id = :flow"),
@@ -69,9 +69,10 @@ def reschedule_runs(db: Database, account: int, flow: int | None = None) -> int:
 
 
 def end_flow(db: Database, account: int, flow: int, *, limit: int = CHUNK) -> int:
-    """Fails the undelivered actions and stuck runs of a deleted flow (P12), at most `limit` lanes. Returns how many lanes; 0: none are left.
+    """Fails the undelivered actions and stuck runs of a deleted flow (P12), at most `limit` lanes. Returns how many lanes; 0 means that
+    none are left.
 
-    The engine fails the rest when their turn to be sent comes.
+    The engine fails the rest when it is their turn to be sent.
     """
     stuck = db.all(
         "UPDATE judgement SET queue = 3, due_at = NULL, cause = :cause, ended = :now WHERE account_id = :account AND flow_id = :flow AND queue < 3"
@@ -83,12 +84,12 @@ def end_flow(db: Database, account: int, flow: int, *, limit: int = CHUNK) -> in
 
 
 def end_destination(db: Database, account: int, destination: int, *, limit: int = CHUNK) -> int:
-    """As `end_flow`, for a removed destination (P12)."""
+    """Like `end_flow`, for a removed destination (P12)."""
     return _end(db, "destination_id = :id", account, destination, Cause.DESTINATION_REMOVED, limit)
 
 
 def end_registration(db: Database, account: int, registration: int, *, limit: int = CHUNK) -> int:
-    """As `end_flow`, for an erased person (B7)."""
+    """Like `end_flow`, for an erased person (B7)."""
     return _end(db, "registration_id = :id", account, registration, Cause.ERASED, limit)
 
 

@@ -1,7 +1,7 @@
 """Slots and workers: which process owns which connections (docs/design/queue.md, section 3).
 
-A connection belongs to slot `connection % 64`, a slot to one worker until its lease runs out, by the database's clock. The epoch
-rises with each change of owner: what was sent under an older one is never settled.
+A connection belongs to slot `connection % 64`, and a slot to one worker until its lease runs out, by the database's clock. The epoch rises
+with each change of owner; outcomes of requests sent under an older epoch are never stored.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def claim(db: Database, me: str, lease: int, count: int) -> dict[int, int]:
 
 
 def take_all(db: Database, me: str) -> dict[int, int]:
-    """Claims all slots for good: SQLite has one owner, which holds the folder's lock."""
+    """Claims all slots forever: on SQLite there is one worker, which holds the folder's lock."""
     return dict(db.all("UPDATE slot SET owner = :me, epoch = epoch + 1, until = :until RETURNING id, epoch", {"me": me, "until": FOREVER}))
 
 
 def free(db: Database, slots: Mapping[int, int]) -> None:
-    """Releases slots that are still ours by epoch."""
+    """Releases the slots that still have these epochs."""
     db.many(
         "UPDATE slot SET owner = NULL, until = 0 WHERE id = :slot AND epoch = :epoch",
         [{"slot": slot, "epoch": epoch} for slot, epoch in sorted(slots.items())],

@@ -1,4 +1,5 @@
-"""A person's Submit to Retry Queue, stored (guide: Submitting to the Queue; D8). In the caller's transaction; the rules are those of `domain.delivery.lanes`."""
+"""Stores a person's Submit to Retry Queue (guide: Submitting to the Queue; D8). In the caller's transaction; the rules are those of
+`domain.delivery.lanes`."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ type DoesOf = Callable[[int], Does]
 
 
 def submit(db: Database, account: int, actions: Sequence[int], does_of: DoesOf) -> dict[int, str]:
-    """Submit to Retry Queue (D8). action id -> what came of it: "" = it is at the front, else a sentence why not.
+    """Submit to Retry Queue (D8). action id -> result: "" = moved to the front, else a sentence that says why not.
 
-    Actions of other accounts are not found. The sentence of an item that newer data has overtaken says so; it ends as Done.
+    Actions of other accounts are ignored. For an item that newer data has superseded the sentence says so; the item ends as Done.
     """
     rows = db.all(
         f"SELECT id, lane_id FROM action WHERE {db.member('id', 'ids')} AND +account_id = :account",
@@ -42,7 +43,8 @@ def submit(db: Database, account: int, actions: Sequence[int], does_of: DoesOf) 
             except NotSubmittable as error:
                 said[item] = str(error)
                 continue
-            after = next((m.new for m in wish.moves if m.old.id == item), None)  # None: it is at the front already, with another item
+            # None: it is already at the front, together with another item
+            after = next((m.new for m in wish.moves if m.old.id == item), None)
             said[item] = (
                 "" if after is None or after.state.is_open else "Newer data of this registration has been sent already; this item is done."
             )
@@ -58,7 +60,7 @@ def _after(stored: StoredLane, about: Sequence[StoredAction], settlement: Settle
 
 
 def submit_runs(db: Database, account: int, runs: Sequence[int]) -> dict[int, str]:
-    """Submit to Retry Queue, for runs without an action: they are reconsidered at once. run id -> "" or a sentence why not."""
+    """Submit to Retry Queue for runs without an action: they are reconsidered at once. run id -> "" or a sentence that says why not."""
     rows = db.all(
         f"SELECT id, queue, category, cause, due_at, tries FROM judgement WHERE {db.member('id', 'ids')} AND +account_id = :account"
         f" ORDER BY id{db.for_update}",
@@ -85,7 +87,8 @@ def submit_runs(db: Database, account: int, runs: Sequence[int]) -> dict[int, st
 
 
 def count_stuck(db: Database, account: int, runs: Sequence[int], *, was_open: bool, is_open: bool) -> None:
-    """In Retry Queue, as these runs leave or join it (X2). Their changes were processed when they were: nothing else moves."""
+    """Updates the In Retry Queue figure when these runs leave or join the queue (X2). Their changes were counted as processed at the time:
+    no other figure changes."""
     if runs:
         rows = db.all(f"SELECT at, mode, flow_id FROM run WHERE {db.member('id', 'runs')}", {"runs": list(runs)})
         put_deltas(

@@ -1,6 +1,6 @@
-"""Times as pages write them, in the account's time zone, which is active while its pages are made.
+"""Times as pages show them, in the account's time zone, which is active while its pages are rendered.
 
-Tables of records say when (14 Oct 2026, 14:31:07); only lists of flows say how long ago.
+Tables of records show absolute times (14 Oct 2026, 14:31:07); only lists of flows show how long ago.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def minute(value: datetime.datetime | None) -> str:
 
 
 def minute_in(value: datetime.datetime | None, zone: str) -> str:
-    """14 Oct 2026, 14:31 by the clocks of another zone than the account's, such as an event's."""
+    """14 Oct 2026, 14:31 in another time zone than the account's, such as an event's."""
     return formats.date_format(value.astimezone(ZoneInfo(zone)), "j M Y, H:i") if value else ""
 
 
@@ -47,7 +47,7 @@ def short_moment(value: datetime.datetime | None) -> str:
 
 @register.filter
 def soon(value: datetime.datetime | None, now: datetime.datetime | None = None) -> str:
-    """14:31 of today, else 15 Oct, 14:31: when something is tried next."""
+    """14:31 if it is today, else 15 Oct, 14:31: when something is tried next."""
     if not value:
         return ""
     today = _local(now or timezone.now()).date()

@@ -1,7 +1,7 @@
 """Django's SQLite backend, with every write behind the gate (docs/design/sqlite.md, section 2).
 
-A transaction takes the gate where it begins and frees it at commit, rollback and close. A write outside of a transaction
-(login's `last_login`, a session's DELETE) takes it for itself. The alias `read` never takes it: OPTIONS {"query_only": True}.
+A transaction takes the gate when it begins and frees it at commit, rollback and close. A write outside a transaction (login's `last_login`,
+a session's DELETE) takes it for itself. The alias `read` never takes it: OPTIONS {"query_only": True}.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class GatedCursor(base.SQLiteCursorWrapper):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """See the module. OPTIONS: `query_only` makes a connection that cannot write."""
+    """See the module's docstring. OPTIONS: `query_only` makes the connection read-only."""
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
@@ -83,7 +83,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._gate.release()
 
     def _commit(self) -> Any:
-        # A commit that fails keeps the gate: Django rolls back next, and that frees it.
+        # A commit that fails keeps the gate: Django then rolls back, which frees it.
         done = super()._commit()  # type: ignore[misc]
         self._free()
         return done
