@@ -194,7 +194,7 @@ def _row(gate: GateResult, flow: Flow, account: AccountConfig) -> GateRow:
     if gate.name is GateName.ACTIVATION and gate.of in LISTS:
         name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.of]}
     wanted = _wanted(gate, flow, account)
-    return GateRow(name, _part_state(gate).value, wanted, _tags_or_words(gate, flow, account) or _nothing(gate))
+    return GateRow(name, _part_state(gate).value, wanted, _tags_or_words(gate, flow, account) or _empty_gate_text(gate))
 
 
 def _wanted(gate: GateResult, flow: Flow, account: AccountConfig) -> str:

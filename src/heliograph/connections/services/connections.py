@@ -98,7 +98,7 @@ def save_connection(
         body = {**facts.fields, **_token_urls(facts), **origins, "connected": connected, "secrets": sorted(have)}
         after = rules.Connection.from_body(body)
         typed = _typed_headers(facts)
-        sealed = header_rules.sealed_texts(typed, _of_headers(stored))
+        sealed = header_rules.sealed_texts(typed, _header_texts(stored))
         _check_length(after, {**stored, **{name.value: value for name, value in entered.items()}})
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
@@ -116,7 +116,7 @@ def save_connection(
         replaced = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
             oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
-        row.body |= _kept_beside(shown, bool(replaced), entered) | ({} if restored is None else {RESTORED: restored})
+        row.body |= _extra_body(shown, bool(replaced), entered) | ({} if restored is None else {RESTORED: restored})
         write(s, row)
     moved = before is not None and (after.reach != before.reach or Secret.CLIENT_CERTIFICATE in entered)
     queue_effects.connection_saved(s, row.pk, moved=moved)
@@ -151,7 +151,9 @@ def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: 
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     try:
-        return save_connection(s, ConnectionFacts(then.to_body(), forget=_foreign(then.auth)), id, confirmed=confirmed, restored=number)
+        return save_connection(
+            s, ConnectionFacts(then.to_body(), forget=_other_credentials(then.auth)), id, confirmed=confirmed, restored=number
+        )
     except SecretsAgain:
         raise Invalid(
             {

@@ -195,7 +195,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
     mine = {name: now for name, now in values.items() if name in then and then[name] != now}
     met = {name for name in mine if then[name] != stored[name] != mine[name]}
     for name in met:
-        form.add_error(name, _conflict_text(name, stored[name], config))
+        form.add_error(name, _theirs(name, stored[name], config))
     to = mine.pop("status", ()) if _leaves(config, found, mine) else ()
     if in_order and not met:
         try:
