@@ -1,4 +1,4 @@
-"""A small dose of `heliograph bench`: that it delivers everything and reports what it promises; never how fast (B6)."""
+"""A small dose of `heliograph bench`: that it delivers everything and reports what it promises; never how fast."""
 
 from __future__ import annotations
 

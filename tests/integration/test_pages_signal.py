@@ -284,7 +284,7 @@ def test_D6_a_cause_is_listed_once_and_names_its_flow(database: DatabaseFacts, c
         assert all(f"S26-{n}" in shown for n in range(3))
 
 
-def test_D6_a_flow_that_has_to_be_mended_is_one_cause_whatever_it_sends_to_B14(story: Story, client: Client) -> None:
+def test_D6_a_flow_that_has_to_be_mended_is_one_cause_whatever_it_sends_to(story: Story, client: Client) -> None:
     first, second = story.connection("CRM", "/crm"), story.connection("Badges", "/badges")
     both = story.flow("Both", [story.to(first), story.to(second)])
     other = story.flow("Other", [story.to(first)])

@@ -1,4 +1,4 @@
-"""The counts of `verify` (B6, D1, D2)."""
+"""The counts of `verify` (D1, D2)."""
 
 from __future__ import annotations
 
