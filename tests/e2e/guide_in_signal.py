@@ -147,14 +147,14 @@ def activate_for(reader: Reader) -> None:
 
 
 def flow_filters(reader: Reader) -> None:
-    """Event fields, Profile fields and Attendee Type Tags; of custom fields those with pre-configured answers."""
+    """Event fields, Profile fields and Attendee Type Tags, and ours beside them: Registration and Answers."""
     page = reader.signal
     rows = (("Event Tags", "Flagship"), ("Region", "North"), ("Shirt", "M"), ("Attendee Type Tags", "Speaker"))
     for n, (name, value) in enumerate(rows, start=1):
         page.get_by_role("button", name="Add a filter").click()
         field = page.get_by_label(f"Field, row {n}", exact=True)
         groups = field.evaluate("(select) => [...select.querySelectorAll('optgroup')].map((group) => group.label)")
-        assert groups == ["Event", "Profile", "Attendee Type Tags"]
+        assert groups == ["Event", "Profile", "Registration", "Answers", "Attendee Type Tags"]
         for standard in ("Event Code", "Position"):
             expect(field.get_by_role("option", name=standard, exact=True)).to_have_count(1)
         field.select_option(label=name)
