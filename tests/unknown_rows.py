@@ -110,7 +110,7 @@ def _xlsx(path: Path, found: Iterator[Row]) -> None:
     sheet.append(["Everybody, as of today"])
     sheet.append([])
 
-    def texts(cells: Sequence[str]) -> list[WriteOnlyCell]:
+    def texts(cells: Sequence[str]) -> list[Any]:
         made = [WriteOnlyCell(sheet, value=cell or None) for cell in cells]
         for cell in made:
             if cell.value is not None:

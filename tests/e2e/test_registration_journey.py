@@ -1,4 +1,4 @@
-"""A new registration in Chromium: its fields are those of the event that was chosen, at once and without losing what was typed (B16)."""
+"""A new registration in Chromium: its fields are those of the event that was chosen, at once and without losing what was typed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heliograph.accounts.models import Role
 
 
 @pytest.mark.timeout(240)
-def test_B16_the_fields_follow_the_event_and_a_code_is_made(database: DatabaseFacts, heliograph: Starter, page: Page) -> None:
+def test_the_fields_follow_the_event_and_a_code_is_made(database: DatabaseFacts, heliograph: Starter, page: Page) -> None:
     with planned(database) as site:
         event_in_testing(site)
         page.goto(f"{heliograph.serves()}/registrations/add/?event={EVENT}")

@@ -120,7 +120,7 @@ def half_done(acme, fresh_database, file):
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_B6_a_touched_or_moved_file_with_the_same_bytes_goes_on(acme, fresh_database, file, moved):
+def test_I4_a_touched_or_moved_file_with_the_same_bytes_goes_on(acme, fresh_database, file, moved):
     paused = half_done(acme, fresh_database, file)
     os.utime(file, (1, 1))
     if moved:
@@ -131,7 +131,7 @@ def test_B6_a_touched_or_moved_file_with_the_same_bytes_goes_on(acme, fresh_data
     assert (found["job"], found["state"], found["counts"]["rows"]) == (paused, "done", 5000)
 
 
-def test_B6_a_touched_file_is_resumed_by_number_and_a_changed_one_is_not(acme, fresh_database, file):
+def test_I4_a_touched_file_is_resumed_by_number_and_a_changed_one_is_not(acme, fresh_database, file):
     paused = half_done(acme, fresh_database, file)
     kept = file.read_bytes()
     file.write_bytes(kept.replace(b"Partner Day", b"Partner DAY"))
@@ -141,7 +141,7 @@ def test_B6_a_touched_file_is_resumed_by_number_and_a_changed_one_is_not(acme, f
     assert answer(acme.run("jobs", "resume", str(paused), "--here", "--json", timeout=100))["state"] == "done"
 
 
-def test_B6_anew_forgets_the_job_before(acme, fresh_database, file):
+def test_I4_anew_forgets_the_job_before(acme, fresh_database, file):
     paused = half_done(acme, fresh_database, file)
     command = ("import", str(file), "--account", "ACME", "--create", "all", "--json")
     anew = acme.run(*command, "--anew", timeout=100)
@@ -155,7 +155,7 @@ def test_B6_anew_forgets_the_job_before(acme, fresh_database, file):
     assert again["counts"]["unchanged"] == again["counts"]["rows"] - again["counts"]["refused"]
 
 
-def test_B11_jobs_tell_a_dry_run_and_a_question_from_an_import(acme, file):
+def test_jobs_tell_a_dry_run_and_a_question_from_an_import(acme, file):
     for arguments, kind, progress in (
         (("--dry-run",), "import, dry run", "5,000 of 5,000 rows checked, none stored"),
         ((), "import", "5,000 rows read, none stored"),

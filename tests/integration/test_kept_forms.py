@@ -1,4 +1,4 @@
-"""A form that is sent after the session has ended: one signs in, and it is there (B12)."""
+"""A form that is sent after the session has ended: one signs in, and it is there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def written(site: Planned, client: Client, code: str = "K-1") -> str:
     return str(answer["Location"])
 
 
-def test_B12_what_was_typed_is_there_after_signing_in(database: DatabaseFacts, client: Client) -> None:
+def test_what_was_typed_is_there_after_signing_in(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         sign_in = written(site, client)
         assert sign_in.startswith(f"{reverse('account_login')}?next=/registrations/add/")
@@ -55,7 +55,7 @@ def test_B12_what_was_typed_is_there_after_signing_in(database: DatabaseFacts, c
         assert client.post(URL, button)["Location"] == URL, "nor a second time by its button"
 
 
-def test_B12_what_is_refused_then_stands_in_its_form(database: DatabaseFacts, client: Client) -> None:
+def test_what_is_refused_then_stands_in_its_form(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         written(site, client, code="")
         site.signs_in(client, Role.PLANNER)
@@ -64,7 +64,7 @@ def test_B12_what_is_refused_then_stands_in_its_form(database: DatabaseFacts, cl
         assert 'value="Zoë' in shown.content.decode()
 
 
-def test_B12_it_can_be_forgotten(database: DatabaseFacts, client: Client) -> None:
+def test_it_can_be_forgotten(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         written(site, client)
         site.signs_in(client, Role.PLANNER)
@@ -73,7 +73,7 @@ def test_B12_it_can_be_forgotten(database: DatabaseFacts, client: Client) -> Non
         assert count_changes(site) == 0
 
 
-def test_B12_nobody_else_finds_it_nor_anybody_later(database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_else_finds_it_nor_anybody_later(database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with planned(database) as site:
         written(site, client)
         button = {"kept": client.session["kept_form"]["name"]}
@@ -90,7 +90,7 @@ def test_B12_nobody_else_finds_it_nor_anybody_later(database: DatabaseFacts, cli
         assert "What you wrote" not in text_of(client.get(URL).content)
 
 
-def test_B12_of_strangers_and_of_who_has_signed_out_nothing_is_kept(database: DatabaseFacts, client: Client) -> None:
+def test_of_strangers_and_of_who_has_signed_out_nothing_is_kept(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         for _time in ("a stranger", "signed out"):
             client.post(URL, {"code": "K-1"})
@@ -106,7 +106,7 @@ def test_B12_of_strangers_and_of_who_has_signed_out_nothing_is_kept(database: Da
         assert "kept_form" not in client.session
 
 
-def test_B12_a_part_of_a_page_with_a_form_stays_until_the_form_is_sent(database: DatabaseFacts, client: Client) -> None:
+def test_a_part_of_a_page_with_a_form_stays_until_the_form_is_sent(database: DatabaseFacts, client: Client) -> None:
     with planned(database):
         part = {"HX-Request": "true"}
         assert client.post(URL, {"look": "1"}, headers=part).status_code == 204

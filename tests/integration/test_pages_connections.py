@@ -444,7 +444,7 @@ def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(stor
 # --- pause and release, copy, delete, signing
 
 
-def test_B11_what_is_held_is_counted_by_requests_and_not_by_records(story: Story, ada: Client) -> None:
+def test_what_is_held_is_counted_by_requests_and_not_by_records(story: Story, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)])
     assert ada.post(address(crm, "pause"), {"why": "New server"}).status_code == 302

@@ -1,4 +1,4 @@
-"""Names that turn the direction of writing, on every page that shows them: they turn nothing but themselves (B19, A9)."""
+"""Names that turn the direction of writing, on every page that shows them: they turn nothing but themselves."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Turns(HTMLParser):
                     self._turned = self._inside[-3:]
 
 
-def test_B19_a_name_turns_nothing_but_itself_on_any_page(database: DatabaseFacts, client: Client) -> None:
+def test_a_name_turns_nothing_but_itself_on_any_page(database: DatabaseFacts, client: Client) -> None:
     with pages.site(database) as site:
         keys = pages.fill(site)
         site.record(pages.person("T-1", NAME, NAME, status="Attended"))

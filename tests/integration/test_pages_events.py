@@ -204,7 +204,7 @@ def test_P9_leaving_testing_is_explained_marked_quietly_and_then_made(database: 
         assert judged == [(0,)]
 
 
-def test_B11_an_event_without_registrations_counts_none_of_one(database: DatabaseFacts, client: Client) -> None:
+def test_an_event_without_registrations_counts_none_of_one(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         event = event_in_testing(site)
         site.signs_in(client)

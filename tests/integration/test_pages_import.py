@@ -152,7 +152,7 @@ def test_I2_flows_act_on_an_import_unless_it_is_quiet(database: DatabaseFacts, c
         assert "0 changes are judged." in text_of(again.encode())
 
 
-def test_B6_what_is_sent_is_chosen_in_the_bar_and_by_nobody_before(database: DatabaseFacts, client: Client) -> None:
+def test_I4_what_is_sent_is_chosen_in_the_bar_and_by_nobody_before(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         site.signs_in(client, Role.PLANNER)
         id = upload(client, "code,status\nB-1,Paid\nB-2,Paid\n")
@@ -178,7 +178,7 @@ def test_B6_what_is_sent_is_chosen_in_the_bar_and_by_nobody_before(database: Dat
         assert site.store.all("SELECT decision FROM run") == []
 
 
-def test_B6_the_import_does_what_was_tried_and_nothing_else(database: DatabaseFacts, client: Client) -> None:
+def test_I4_the_import_does_what_was_tried_and_nothing_else(database: DatabaseFacts, client: Client) -> None:
     """Another tick, class or tag than the last dry run had: it is tried again first, and the numbers are those of the import."""
     with planned(database) as site:
         site.signs_in(client, Role.PLANNER)
@@ -203,7 +203,7 @@ def test_B6_the_import_does_what_was_tried_and_nothing_else(database: DatabaseFa
         assert site.store.all("SELECT decision FROM run") == [(2,)] * acting
 
 
-def test_B6_a_dry_run_under_way_says_checking_from_its_beginning(database: DatabaseFacts, client: Client) -> None:
+def test_I4_a_dry_run_under_way_says_checking_from_its_beginning(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         site.signs_in(client, Role.PLANNER)
         id = upload(client, "code\nC-1\n")

@@ -159,7 +159,7 @@ def test_another_events_fields_are_looked_at_without_losing_what_was_typed(datab
         assert count_changes(site) == 0
 
 
-def test_B16_a_code_is_made_that_no_registration_of_the_event_has(database: DatabaseFacts, client: Client) -> None:
+def test_a_code_is_made_that_no_registration_of_the_event_has(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         site.signs_in(client, Role.PLANNER)
         form = posted(client.get("/registrations/add/?event=" + EVENT).content.decode(), "form") | {"profile.first_name": ["Zoë"]}

@@ -342,7 +342,7 @@ def test_X5_nothing_is_synced_that_is_not_active(database: DatabaseFacts, client
         assert "not active" in client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True).content.decode()
 
 
-def test_B11_the_badge_of_retry_tells_what_waits_from_what_has_failed(database: DatabaseFacts, client: Client) -> None:
+def test_the_badge_of_retry_tells_what_waits_from_what_has_failed(database: DatabaseFacts, client: Client) -> None:
     with pages.site(database) as site:
         pages.fill(site)
         site.signs_in(client)

@@ -1,4 +1,4 @@
-"""A stored text that turns the direction of writing turns nothing of our sentences (B19)."""
+"""A stored text that turns the direction of writing turns nothing of our sentences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def open_at_the_end(text: str) -> list[str]:
 
 
 @given(TEXTS)
-def test_B19_behind_an_isolated_text_nothing_is_open(text: str) -> None:
+def test_behind_an_isolated_text_nothing_is_open(text: str) -> None:
     made = isolated(text)
     assert open_at_the_end(made) == []
     assert open_at_the_end("\u2067" + made) == ["RLI"], "it closes nothing that was open before it"
@@ -41,7 +41,7 @@ def test_B19_behind_an_isolated_text_nothing_is_open(text: str) -> None:
 
 
 @pytest.mark.parametrize("turn", TURNS)
-def test_B19_every_sentence_isolates_what_is_put_into_it(turn: str) -> None:
+def test_every_sentence_isolates_what_is_put_into_it(turn: str) -> None:
     name = f"Zoë{turn}gnp.exe"
     inside = isolated(name)
     template = Template("{% load i18n %}{% blocktranslate with who=name %}Timeline of {{ who }} today{% endblocktranslate %}")
@@ -56,7 +56,7 @@ def test_B19_every_sentence_isolates_what_is_put_into_it(turn: str) -> None:
     assert counted.render(Context({"name": name})) == f"2 of {inside}"
 
 
-def test_B19_other_texts_stay_as_they_are() -> None:
+def test_other_texts_stay_as_they_are() -> None:
     for name in ("Zoë", "محمد", "יעל", "a <b> & c", "👩🏽‍🚀", "می‌خواهم"):
         assert gettext("Delete %(name)s?") % {"name": name} == f"Delete {name}?"
     assert gettext("100%") == "100%"

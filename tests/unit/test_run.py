@@ -1,4 +1,4 @@
-"""`make test` on a release that lacks a program: it is named, its tests are listed as not run, and everything else runs (B20)."""
+"""`make test` on a release that lacks a program: it is named, its tests are listed as not run, and everything else runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_else(): pass
 """
 
 
-def test_B20_what_apt_can_install_is_read_from_its_policy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_apt_can_install_is_read_from_its_policy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Of a package that a release does not know, such as ntfy in Debian 12, apt-cache says nothing at all."""
     (tmp_path / "policy").write_text(BOOKWORM)
     (tmp_path / "apt-cache").write_text(f"#!/bin/sh\ncat {tmp_path}/policy\n")
@@ -43,7 +43,7 @@ def test_B20_what_apt_can_install_is_read_from_its_policy(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("rights", ["root", "nobody"])
-def test_B20_what_the_release_lacks_is_named_and_nothing_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rights: str) -> None:
+def test_what_the_release_lacks_is_named_and_nothing_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rights: str) -> None:
     (tmp_path / "policy").write_text(BOOKWORM)
     for name, does in (("apt-cache", f"cat {tmp_path}/policy"), ("apt-get", f'echo "$@" >> {tmp_path}/done')):
         (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
@@ -56,7 +56,7 @@ def test_B20_what_the_release_lacks_is_named_and_nothing_ends(monkeypatch: pytes
     assert not (tmp_path / "done").exists() or "install" not in (tmp_path / "done").read_text()
 
 
-def test_B20_who_may_not_install_is_told_what_is_needed_and_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_who_may_not_install_is_told_what_is_needed_and_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "apt-cache").write_text("#!/bin/sh\nprintf 'webhook:\\n  Candidate: 2.8.0-2\\n'\n")
     (tmp_path / "apt-get").write_text("#!/bin/sh\nexit 1\n")
     for name in ("apt-cache", "apt-get"):
@@ -71,7 +71,7 @@ def test_B20_who_may_not_install_is_told_what_is_needed_and_how_to_go_on(monkeyp
         needed.provided(wanted)
 
 
-def test_B20_tests_that_cannot_run_are_listed_with_the_reason_and_the_others_run(
+def test_tests_that_cannot_run_are_listed_with_the_reason_and_the_others_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "test_made.py").write_text(TESTS)

@@ -172,7 +172,8 @@ def is_here(job: Job) -> bool:
         return False
     if stat.st_size != job.parameters["size"]:
         return False
-    return stat.st_mtime_ns == job.parameters["mtime_ns"] or _digest_at(path, stat.st_ino, stat.st_mtime_ns) == job.parameters["digest"]
+    touched = bool(stat.st_mtime_ns != job.parameters["mtime_ns"])
+    return not touched or bool(_digest_at(path, stat.st_ino, stat.st_mtime_ns) == job.parameters["digest"])
 
 
 @lru_cache(maxsize=16)
