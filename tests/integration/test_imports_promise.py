@@ -45,7 +45,7 @@ def ndjson(path: Path, rows: Sequence[Any]) -> Path:
     return path
 
 
-def test_the_dry_run_promises_what_the_import_does(database: DatabaseFacts, client: Client, tmp_path: Path) -> None:
+def test_I4_the_dry_run_promises_what_the_import_does(database: DatabaseFacts, client: Client, tmp_path: Path) -> None:
     """Codes used twice, stale rows, sessions, what is created with tags, rows too large to record: the counts and the acts are the same."""
     with planned(database) as site:
         site.record("P-1", status="New", modified="2026-05-01T00:00:00Z")
@@ -125,7 +125,7 @@ def test_P4_a_flag_by_code_or_name_is_no_second_property(
         assert flags(site, "F-2") == set()
 
 
-def test_two_spellings_of_a_new_flag_make_one_property(database: DatabaseFacts, client: Client, tmp_path: Path) -> None:
+def test_I4_two_spellings_of_a_new_flag_make_one_property(database: DatabaseFacts, client: Client, tmp_path: Path) -> None:
     with planned(database) as site:
         rows = [{"code": f"N-{n}", "properties": {("Needs Visa", "needs_visa", "NEEDS-VISA")[n % 3]: True}} for n in range(30)]
         job = run(site, ndjson(tmp_path / "rows.ndjson", rows), SetupChoice(everything=True), dry=False)
@@ -135,7 +135,7 @@ def test_two_spellings_of_a_new_flag_make_one_property(database: DatabaseFacts, 
 
 
 @pytest.mark.parametrize("shape", ["document", "flat"])
-def test_a_code_twice_is_refused_in_ndjson_as_in_csv(database: DatabaseFacts, client: Client, tmp_path: Path, shape: str) -> None:
+def test_I4_a_code_twice_is_refused_in_ndjson_as_in_csv(database: DatabaseFacts, client: Client, tmp_path: Path, shape: str) -> None:
     with planned(database) as site:
         more: dict[str, Any] = {"profile": {"first_name": "Zoë"}} if shape == "document" else {"First name": "Zoë"}
         path = ndjson(tmp_path / "rows.ndjson", [{"code": code, **more} for code in ("D-1", "D-2", "D-1")])
@@ -155,7 +155,7 @@ def test_a_code_twice_is_refused_in_ndjson_as_in_csv(database: DatabaseFacts, cl
         ("code,answers.diet\nS-1,Vegann\n", "Vegann", "vegan"),
     ],
 )
-def test_a_slip_is_doubted_though_few_rows_say_anything(
+def test_I4_a_slip_is_doubted_though_few_rows_say_anything(
     database: DatabaseFacts, client: Client, tmp_path: Path, text: str, name: str, like: str
 ) -> None:
     with planned(database) as site:

@@ -105,7 +105,7 @@ def tried(account: int, folder: Path, kind: str, n: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_no_cell_of_unknown_rows_is_altered(account: int, tmp_path: Path, kind: str) -> None:
+def test_I4_no_cell_of_unknown_rows_is_altered(account: int, tmp_path: Path, kind: str) -> None:
     tried(account, tmp_path, kind, 240, 6)
 
 
@@ -114,5 +114,5 @@ def test_no_cell_of_unknown_rows_is_altered(account: int, tmp_path: Path, kind: 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("n", [20_000, 200_000])
-def test_no_cell_of_many_unknown_rows_is_altered(account: int, tmp_path: Path, kind: str, n: int, seed: int) -> None:
+def test_I4_no_cell_of_many_unknown_rows_is_altered(account: int, tmp_path: Path, kind: str, n: int, seed: int) -> None:
     tried(account, tmp_path, kind, n, seed)

@@ -1,4 +1,4 @@
-"""Names that turn the direction of writing, on every page that shows them: they turn nothing but themselves (A9)."""
+"""Names that turn the direction of writing, on every page that shows them: they turn nothing but themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands above a table, how its rows are counted, and the two shapes of NDJSON."""
+"""What stands above a table, how its rows are counted, and the two shapes of NDJSON (I4)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def written(path: Path, rows: Sequence[Sequence[str]], separator: str, *, padded
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("separator", SEPARATORS)
 @pytest.mark.parametrize("titles", TITLES)
-def test_titles_above_the_headings_are_passed_over(tmp_path: Path, titles: list[list[str]], separator: str, padded: bool) -> None:
+def test_I4_titles_above_the_headings_are_passed_over(tmp_path: Path, titles: list[list[str]], separator: str, padded: bool) -> None:
     for rows_below in (1, 2, 60):
         body = [[f"R-{n}", "Zoë", "Marin", "XL" if n % 2 else "", ""] for n in range(rows_below)]
         form, names, rows = read(written(tmp_path / "file.csv", [*titles, HEAD, *body], separator, padded=padded))
@@ -57,7 +57,7 @@ def test_titles_above_the_headings_are_passed_over(tmp_path: Path, titles: list[
 
 
 @pytest.mark.parametrize("titles", TITLES)
-def test_titles_of_a_workbook_are_passed_over(tmp_path: Path, titles: list[list[str]]) -> None:
+def test_I4_titles_of_a_workbook_are_passed_over(tmp_path: Path, titles: list[list[str]]) -> None:
     book = openpyxl.Workbook()
     body = [[f"R-{n}", "Zoë", "Marin", "XL", "x"] for n in range(5)]
     for row in [*titles, HEAD, *body]:
@@ -78,12 +78,12 @@ def test_titles_of_a_workbook_are_passed_over(tmp_path: Path, titles: list[list[
         [["code"], ["A-1"], ["A-2"]],
     ],
 )
-def test_a_head_is_never_taken_for_a_title(tmp_path: Path, rows: list[list[str]]) -> None:
+def test_I4_a_head_is_never_taken_for_a_title(tmp_path: Path, rows: list[list[str]]) -> None:
     form, names, _ = read(written(tmp_path / "file.csv", rows, ",", padded=False))
     assert (names, form.head) == (rows[0], 1)
 
 
-def test_line_and_row_are_told_where_they_differ(tmp_path: Path) -> None:
+def test_I4_line_and_row_are_told_where_they_differ(tmp_path: Path) -> None:
     """An editor counts lines, a spreadsheet rows: a cell of three lines is one row."""
     path = tmp_path / "file.csv"
     path.write_bytes(
@@ -108,7 +108,7 @@ def lines(path: Path, *found: object) -> Path:
     return path
 
 
-def test_flat_objects_are_rows_of_a_table(tmp_path: Path) -> None:
+def test_I4_flat_objects_are_rows_of_a_table(tmp_path: Path) -> None:
     path = lines(
         tmp_path / "f.ndjson",
         {"Registration code": "A-1", "First name": "Zoë", "Age": 41, "VIP": True},
@@ -148,7 +148,7 @@ def test_flat_objects_are_rows_of_a_table(tmp_path: Path) -> None:
         ('["A-9"]', ""),
     ],
 )
-def test_a_line_that_is_no_row_costs_itself_only(tmp_path: Path, line: str, column: str) -> None:
+def test_I4_a_line_that_is_no_row_costs_itself_only(tmp_path: Path, line: str, column: str) -> None:
     _, names, rows = read(lines(tmp_path / "f.ndjson", {"Code": "A-1", "Food": "x"}, line, {"Code": "A-2"}))
     assert "Code" in names
     assert [row.problem is None for row in rows] == [True, False, True]
@@ -158,7 +158,7 @@ def test_a_line_that_is_no_row_costs_itself_only(tmp_path: Path, line: str, colu
     assert problem.reason
 
 
-def test_a_column_that_only_the_last_of_many_lines_has_is_not_lost(tmp_path: Path) -> None:
+def test_I4_a_column_that_only_the_last_of_many_lines_has_is_not_lost(tmp_path: Path) -> None:
     many = [{"Code": f"A-{n}", "First name": "x"} for n in range(3_000)]
     _, names, rows = read(lines(tmp_path / "f.ndjson", *many, {"Code": "B-1", "Surname": "Last"}))
     assert names == ["Code", "First name", "Surname"]
@@ -166,7 +166,7 @@ def test_a_column_that_only_the_last_of_many_lines_has_is_not_lost(tmp_path: Pat
     assert rows[-1].absent == {1}
 
 
-def test_documents_stay_documents_though_one_has_a_name_too_many(tmp_path: Path) -> None:
+def test_I4_documents_stay_documents_though_one_has_a_name_too_many(tmp_path: Path) -> None:
     good = [{"event": "E", "code": f"A-{n}", "profile": {"first_name": "x"}} for n in range(3)]
     form, names, rows = read(lines(tmp_path / "f.ndjson", {"event": "E", "code": "A", "emial": "x"}, *good))
     assert form.words == "NDJSON, UTF-8, registration documents"
@@ -174,7 +174,7 @@ def test_documents_stay_documents_though_one_has_a_name_too_many(tmp_path: Path)
     assert json.loads(rows[0].cells[0]) == {"event": "E", "code": "A", "emial": "x"}
 
 
-def test_the_report_of_flat_objects_keeps_what_was_not_said_apart_from_what_is_empty(tmp_path: Path) -> None:
+def test_I4_the_report_of_flat_objects_keeps_what_was_not_said_apart_from_what_is_empty(tmp_path: Path) -> None:
     """An empty cell clears what is stored; a column that a line did not have must not come back as one."""
     chance = random.Random(6)
     names = ["Code", "First name", "=Food", "Note"]

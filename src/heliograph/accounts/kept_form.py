@@ -90,8 +90,8 @@ def _opened(request: HttpRequest, found: dict[str, Any]) -> list[tuple[str, list
 
 
 def _who(request: HttpRequest) -> int | None:
-    said = request.get_signed_cookie(COOKIE, default="", salt=_SALT, max_age=_DAYS * 24 * 3600)
-    return int(said) if said and said.isdecimal() else None
+    said = request.get_signed_cookie(COOKIE, default="", salt=_SALT, max_age=_DAYS * 24 * 3600) or ""
+    return int(said) if said.isdecimal() else None
 
 
 def _now() -> int:
@@ -99,4 +99,4 @@ def _now() -> int:
 
 
 def _fernet() -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"heliograph kept form" + settings.SECRET_KEY.encode()).digest()))
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"heliograph kept form {settings.SECRET_KEY}".encode()).digest()))

@@ -54,8 +54,7 @@ def chip_of(outcome: FlowOutcome, why: str) -> OutcomeChip:
     if outcome.action is None:
         return _chip_of_run(outcome, why)
     action, status = outcome.action, outcome.attempt.status if outcome.attempt else None
-    in_queue = action.queue is not None and action.state in (ActionState.PENDING, ActionState.QUEUED, ActionState.FAILED)
-    where = {"name": outcome.connection, "flow": outcome.flow, "href": reverse("retry-item", args=(f"a{action.id}",)) if in_queue else why}
+    where = {"name": outcome.connection, "flow": outcome.flow, "href": reverse("retry-item", args=(f"a{action.id}",))}
     answer = str(status or "")
     match action.state:
         case ActionState.SUCCESS:

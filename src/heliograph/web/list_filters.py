@@ -211,6 +211,12 @@ class ListFilters(Form):
         ]
 
     @property
+    def set_apart(self) -> int:
+        """How many filters are set beside the search: what the closed drawer of a phone says."""
+        apart = (name for name, field in self.fields.items() if not isinstance(field, SearchFilter) and self._filter(name).place == "bar")
+        return sum(bool(self._texts(name)) for name in apart)
+
+    @property
     def kept(self) -> list[tuple[str, str]]:
         """(name, text) of how the list is shown."""
         return self.query(*(name for name in self.fields if self._filter(name).place != "view"))

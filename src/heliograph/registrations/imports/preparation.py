@@ -1,4 +1,4 @@
-"""From a file to a job: the file's format, the meaning of its columns, and the job's parameters (for pages and command)."""
+"""From a file to a job: what the file is, what its columns mean, and everything that the job needs to know (pages and command alike)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST_EVENTS: Final = 500  # of an account whose names help to guess columns
 
 @dataclass(frozen=True, slots=True)
 class FileSettings:
-    """A person's settings for a file, which replace guesses."""
+    """What a person says of a file instead of leaving it to the guess."""
 
     encoding: str = ""
     separator: str = ""
@@ -52,12 +52,12 @@ class UploadDraft:
 
     @property
     def left_out(self) -> list[Column]:
-        """Columns that are not imported."""
+        """Columns that go nowhere."""
         return [c for c in self.columns if not c.target]
 
     @property
     def doubts(self) -> list[Column]:
-        """Columns that a person should check."""
+        """Columns that a person should look at."""
         return [c for c in self.columns if c.doubt]
 
 
@@ -73,7 +73,7 @@ class Wishes:
 
 
 def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
-    """Inspects a file. Raises ImportFileError."""
+    """Looks at a file. Raises ImportFileError."""
     path = path.absolute()
     form = look(path, encoding=said.encoding, separator=said.separator, sheet=said.sheet)
     event = said.event or (said.columns.event if said.columns else "")
@@ -93,7 +93,7 @@ def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
 
 
 def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable[str] | None = None) -> Known:
-    """The account's configuration with that of its events: those with these codes, or the newest ones."""
+    """The account's configuration with that of its events: those of these codes, or the newest ones."""
     if codes is None:
         rows = db.all(
             "SELECT id FROM event WHERE account_id = :account ORDER BY id DESC LIMIT :most", {"account": account, "most": _MOST_EVENTS}
@@ -105,7 +105,7 @@ def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable
 
 
 def parameters(found: UploadDraft, wishes: Wishes) -> dict[str, Any]:
-    """The parameters to store in the job's row."""
+    """What the job's row keeps."""
     stat = found.path.stat()
     return {
         "file": str(found.path),
@@ -125,7 +125,7 @@ def parameters(found: UploadDraft, wishes: Wishes) -> dict[str, Any]:
 
 
 def start(account: int, found: dict[str, Any], *, by: str, owner: str = "") -> Job:
-    """Creates the job."""
+    """Makes the job."""
     return control.create(KIND, account, found, by=by, owner=owner)
 
 
@@ -172,7 +172,7 @@ def is_here(job: Job) -> bool:
         return False
     if stat.st_size != job.parameters["size"]:
         return False
-    touched: bool = stat.st_mtime_ns != job.parameters["mtime_ns"]
+    touched = bool(stat.st_mtime_ns != job.parameters["mtime_ns"])
     return not touched or bool(_digest_at(path, stat.st_ino, stat.st_mtime_ns) == job.parameters["digest"])
 
 

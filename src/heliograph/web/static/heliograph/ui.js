@@ -133,7 +133,7 @@ document.addEventListener("htmx:oobBeforeSwap", (e) => {
   if (entries(next).includes(detail.target.value)) next.value = detail.target.value;
 });
 
-const POPUPS = "details.menu[open], details.cases[open]";
+const POPUPS = "details.menu[open], details.cases[open], .filters > details.drawer[open]";
 document.addEventListener("click", (e) => {
   const at = /** @type {Element} */ (e.target);
   document.querySelectorAll(POPUPS).forEach((m) => {
