@@ -150,6 +150,6 @@ def test_C5_A5_the_search_of_the_audit_finds_by_nothing_that_it_does_not_show(st
 
 def every_page_of_the_audit(client: Client) -> list[str]:
     found = ["/settings/audit/"]
-    while (link := client.get(found[-1]).context["on"]) != "":
+    while (link := client.get(found[-1]).context["pager"].older) != "":
         found.append(link if link.startswith("/") else f"/settings/audit/{link}")
     return found

@@ -21,7 +21,7 @@ from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
 from heliograph.flows.services.flows import save_flow
-from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, without_tag_anywhere, without_values
+from heliograph.flows.services.rules import ANSWERS, KIND_OF_PLACE, with_tag_replaced, without_tag_anywhere, without_values
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.mappings.services import save_mapping
@@ -77,11 +77,16 @@ class Flows:
             after = without_tag_anywhere(before, old) if new is None else with_tag_replaced(before, old, new)
             effects.append(_effect(row, before, after, config, names))
         others = [*_mappings_naming(old), *_urls_naming(old, of_tag=True)]
+        if new is None:
+            asking = _flows_asking_answers(old)
+            effects = [effect for effect in effects if effect.use not in asking]
+            others += asking
         return [*effects, *(Effect(use, refused=new is None) for use in others)]
 
     def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
-        """Takes it out of the flows' lists and filters. Raises InUse where a mapping names it: without it that would say something else."""
-        uses: list[Use] = [*_mappings_naming(tag), *_urls_naming(tag, of_tag=True)]
+        """Takes it out of the flows' lists and filters. Raises InUse where a mapping names it, or a filter asks for the answers that carry it:
+        without it that would say something else."""
+        uses: list[Use] = [*_mappings_naming(tag), *_urls_naming(tag, of_tag=True), *_flows_asking_answers(tag)]
         if uses:
             raise InUse(Tag.objects.get(pk=tag).label, uses)
         for row in _flow_rows(tag):
@@ -154,6 +159,12 @@ def _flows_sending(destinations: Q) -> list[Use]:
 def _flows_naming(tag: int, kind: TagKind | None = None) -> list[Use]:
     named = FlowTag.objects.filter(tag=tag).select_related("flow").order_by("flow_id")
     return list({n.flow_id: Use("flow", n.flow_id, n.flow.name) for n in named if kind in (None, KIND_OF_PLACE.get(n.place))}.values())
+
+
+def _flows_asking_answers(tag: int) -> list[Use]:
+    """Flows that filter by the answers to questions with this tag."""
+    named = FlowTag.objects.filter(tag=tag, place=ANSWERS, flow__deleted_at=None).select_related("flow").order_by("flow_id")
+    return [Use("flow", n.flow_id, n.flow.name) for n in named]
 
 
 def _mappings_naming(tag: int, kind: TagKind | None = None) -> list[Use]:

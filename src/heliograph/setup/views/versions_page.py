@@ -24,7 +24,7 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history, number_of, version
 from heliograph.store.database import of_django
-from heliograph.web.cursor import Cursor, ListPage, address
+from heliograph.web.cursor import Cursor, ListPage, Pager, address
 from heliograph.web.cursor import asked as cursor_of
 from heliograph.web.cursor import pages as cursor_pages
 from heliograph.web.forms import Form, Hidden, posted
@@ -215,8 +215,7 @@ def _compared(
             }
             for each in found.page.rows
         ],
-        later=address(request, at=found.page.newer) if found.page.newer else "",
-        earlier=address(request, at=found.page.older) if found.page.older else "",
+        pager=Pager.of(request, found.page, ""),
         chosen=at.number,
         newest=newest.number,
         is_newest=at.number == newest.number,
