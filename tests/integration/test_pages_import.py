@@ -245,7 +245,7 @@ def test_columns_that_make_no_document_are_refused_and_stay_as_chosen(database: 
         url = f"/import/{id}/columns/"
         form = posted(client.get(url).content.decode(), "columns")
         for wrong, said in (
-            ({"c-1": [""], "c-2": ["profile.first_name"]}, "No column holds the registration code"),
+            ({"c-1": [""], "c-2": ["profile.first_name"]}, "No column contains the registration code"),
             ({"c-1": ["code"], "c-2": ["code"]}, "only one can"),
             ({"c-1": ["code"], "c-2": ["nonsense.x"]}, "There is no target"),
             ({"c-1": ["code"], "c-2": ["profile.first_name"]}, "No column names the event"),
@@ -365,7 +365,7 @@ def test_A8_how_a_file_is_read_is_chosen_from_a_list(database: DatabaseFacts, cl
         assert '<option value="cp1252" selected' in page
         for name in ("idna", "unicode_escape", "hex", "x" * 900, "../os"):
             answer = client.post(url, {"do": "read", "encoding": name, "separator": ";"})
-            assert (answer.status_code, "is no encoding" in answer.content.decode()) == (422, True), name
+            assert (answer.status_code, "is not a supported encoding" in answer.content.decode()) == (422, True), name
         for text in ("a\0b", "x" * 300_000):
             for field in ("encoding", "separator", "sheet"):
                 assert client.post(url, {"do": "read", field: text}).status_code == 400

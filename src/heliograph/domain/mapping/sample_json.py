@@ -152,7 +152,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _refusal(f"this is no JSON: {name} is no number")
+    raise _refusal(f"this is not JSON: {name} is not a number")
 
 
 _EXPECTED: Final[Mapping[str, str]] = {
@@ -173,10 +173,10 @@ def _no_json(text: str, error: json.JSONDecodeError) -> str:
     where = f"in line {error.lineno}, character {error.colno}"
     rest = text[error.pos :].lstrip()
     if rest.startswith(("//", "/*", "#", "--")):
-        return f"this is no JSON: it has a comment {where}; take out its comments"
+        return f"this is not JSON: it has a comment {where}; take out its comments"
     if rest.startswith(("'", "‘", "“", "”")):
-        return f"this is no JSON: names and texts stand in straight double quotes, {where}"
-    return f"this is no JSON: {next((ours for theirs, ours in _EXPECTED.items() if error.msg.startswith(theirs)), 'it cannot be read')} {where}"
+        return f"this is not JSON: names and texts stand in straight double quotes, {where}"
+    return f"this is not JSON: {next((ours for theirs, ours in _EXPECTED.items() if error.msg.startswith(theirs)), 'it cannot be read')} {where}"
 
 
 def _refusal(reason: str) -> MappingError:
