@@ -117,7 +117,12 @@ def fits_a_phone(page: Page) -> None:
 
 def _fits(page: Page, size: ViewportSize) -> None:
     wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wider <= 0, f"{page.url} is {wider} px wider than the window of {size['width']} px"
+    assert wider <= 0, f"{page.url} is {wider} px wider than the window of {size['width']} px: {page.evaluate(_TOO_WIDE)}"
+
+
+_TOO_WIDE = """() => [...document.querySelectorAll("body *")]
+    .filter((el) => el.getBoundingClientRect().right > document.documentElement.clientWidth + 0.01)
+    .map((el) => el.outerHTML.slice(0, 90)).slice(-4)"""
 
 
 def walk(page: Page, most: int = 400) -> list[str]:

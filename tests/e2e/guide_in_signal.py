@@ -260,6 +260,7 @@ def a_live_flow(reader: Reader) -> None:
     signal = reader.turns_to(reader.signal)
     signal.get_by_role("switch", name="Live", exact=True).press("Space")
     presses(signal, "Save")
+    presses(signal, "Save, and go Live")
     expect(signal.get_by_role("status").get_by_text("Saved. It takes changes from now on.")).to_be_visible()
     page = reader.turns_to(reader.platform)
     reader.goes_to("Plan", "Event Setup", "Details")

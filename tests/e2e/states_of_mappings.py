@@ -56,7 +56,7 @@ def _form(visit: Visit) -> None:
 def _refused(visit: Visit) -> None:
     visit.page.get_by_label("Target field 2").fill("email")
     visit.press(re.compile("^Save$"))
-    assert visit.page.get_by_text("There is a row 'email' already.").is_visible()
+    assert visit.page.get_by_text("There is a row “email” already.").is_visible()
 
 
 def _meanwhile(visit: Visit) -> None:

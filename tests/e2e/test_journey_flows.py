@@ -156,6 +156,8 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     # Live, and a real change goes out by itself.
     page.get_by_role("switch", name="Live", exact=True).press("Space")
     presses(page, "Save")
+    expect(page.get_by_role("heading", name=re.compile("^Take .* Live\\?$"))).to_be_visible()
+    presses(page, "Save, and go Live")
     page.get_by_role("link", name="Back to the platform").click()
     page.get_by_role("link", name="S26-1", exact=True).click()
     page.get_by_role("combobox", name="Status", exact=True).select_option("Attended")

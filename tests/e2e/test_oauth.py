@@ -141,8 +141,10 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
 
     page_errors.expect(canaille.url("/"))  # what canaille's own pages write to the console is not ours to mend
     connects(signs_in=True)
-    expect(page.get_by_text("by Tomás Ferreira")).to_be_visible()
+    expect(page.get_by_role("heading", name="Connection Setup")).to_be_visible()
     assert "code=" not in page.url
+    page.goto(f"{base}/signal/connections/{crm}/access/")
+    expect(page.get_by_text("by Tomás Ferreira")).to_be_visible()
     accessibility.sweep(page)
 
     with story.worker(total_timeout=5.0):
