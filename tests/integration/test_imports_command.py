@@ -136,7 +136,7 @@ def test_I4_a_touched_file_is_resumed_by_number_and_a_changed_one_is_not(acme, f
     kept = file.read_bytes()
     file.write_bytes(kept.replace(b"Partner Day", b"Partner DAY"))
     refused = answer(acme.run("jobs", "resume", str(paused), "--here", "--json", timeout=100))
-    assert (refused["state"], "is not there as it was" in refused["error"]) == ("failed", True)
+    assert (refused["state"], "is missing or has changed" in refused["error"]) == ("failed", True)
     file.write_bytes(kept)
     assert answer(acme.run("jobs", "resume", str(paused), "--here", "--json", timeout=100))["state"] == "done"
 
@@ -177,7 +177,7 @@ def test_jobs_tell_a_dry_run_and_a_question_from_an_import(acme, file):
         ((str(EXPORT), "--account", "NONE"), "There is no account NONE. Accounts: ACME."),
         ((str(EXPORT), "--account", "ACME", "--encoding", "klingon"), "is not a supported encoding"),
         ((str(EXPORT), "--account", "ACME", "--separator", ";"), "No column contains the registration code"),
-        ((str(EXPORT), "--account", "ACME", "--columns", str(EXPORT)), "is no column mapping"),
+        ((str(EXPORT), "--account", "ACME", "--columns", str(EXPORT)), "is not a column mapping"),
         ((str(EXPORT), "--account", "ACME", "--plan", str(EXPORT)), "is not a plan"),
     ],
 )
