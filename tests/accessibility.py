@@ -121,7 +121,7 @@ def _fits(page: Page, size: ViewportSize) -> None:
 
 
 _TOO_WIDE = """() => [...document.querySelectorAll("body *")]
-    .filter((el) => !el.closest(".scroll, .visually-hidden") && el.getBoundingClientRect().right > document.documentElement.clientWidth)
+    .filter((el) => !el.closest(".scroll") && el.getBoundingClientRect().right > document.documentElement.clientWidth)
     .map((el) => el.outerHTML.slice(0, 90)).slice(-4)"""
 
 
