@@ -22,7 +22,7 @@ check: setup ## Lint, format, types, import contracts, templates, migrations
 
 format: setup ## Format the code
 	@.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format .
-	@find src/heliograph -name '*.html' -exec .venv/bin/djade --target-version 6.1 {} +
+	@find src/heliograph -name '*.html' -exec sh -c '[ -z "$$(tail -c 1 "$$1")" ]' _ {} \; -exec .venv/bin/djade --target-version 6.1 {} +
 
 docs: setup ## Write the settings' and commands' reference from the code
 	@.venv/bin/python scripts/reference.py

@@ -28,7 +28,7 @@ NOT_SHOWN = {"script", "style", "svg", "code"}
 _COMMENTS = re.compile(r"\{#.*?#\}|\{%\s*comment\b.*?\{%\s*endcomment\s*%\}", re.DOTALL)
 _TRANSLATED = re.compile(r"\{%\s*(blocktranslate|blocktrans)\b.*?\{%\s*end\1\s*%\}", re.DOTALL)
 # Blocks and partials that are (parts of) attributes: class names, required, aria-describedby.
-_ATTRIBUTES = re.compile(r"\{%\s*(block|partialdef)\s+(?:shell|area|entry|has|told)\s*%\}.*?\{%\s*end\1\s*%\}", re.DOTALL)
+_ATTRIBUTES = re.compile(r"\{%\s*(block|partialdef)\s+(?:shell|area|entry|has|told)\s*%\}.*?\{%\s*end\1(?:\s+\w+)?\s*%\}", re.DOTALL)
 _TAGS = re.compile(r"\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 _LETTER = re.compile(r"[^\W\d_]{2,}")
 

@@ -11,7 +11,17 @@ from tests.databases import DatabaseFacts
 
 from heliograph.accounts.models import Account, User
 
-READ = ("/registrations/", "/signal/flows/", "/signal/metrics/feed/", "/signal/retry/", "/help/", "/help/tags/")
+READ = (
+    "/registrations/",
+    "/signal/flows/",
+    "/signal/metrics/",
+    "/signal/metrics/troubleshooting/",
+    "/signal/metrics/records/changes/",
+    "/signal/metrics/feed/",
+    "/signal/retry/",
+    "/help/",
+    "/help/tags/",
+)
 OF_A_REGISTRATION = ("/registrations/SUMMIT-26/S26-2/", "/signal/registrations/SUMMIT-26/S26-2/")
 
 
@@ -29,6 +39,9 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
         "registration-active",
         "flow-list",
         "flow-toggle",
+        "insights",
+        "troubleshooting",
+        "records",
         "feed",
         "retry",
         "retry-item",

@@ -14,11 +14,12 @@ from heliograph.setup.errors import Invalid
 from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
-from heliograph.web.forms import Form, TextLine
+from heliograph.setup.views.shared_form import SharedForm
+from heliograph.web.forms import TextLine, posted
 from heliograph.web.toasts import say
 
 
-class RetryIntervalsForm(Form):
+class RetryIntervalsForm(SharedForm):
     """Three times a category, in minutes."""
 
     system = TextLine(gettext_lazy("System: a fault of Heliograph’s own"), autocomplete="off")
@@ -32,7 +33,7 @@ class RetryIntervalsForm(Form):
 def retry_intervals(request: AccountRequest) -> HttpResponse:
     """The three automatic retries of each category."""
     waits = account_config(request, reading()).retry.intervals
-    form = RetryIntervalsForm(request.POST or None, initial={FIELDS[c]: minutes_of(waits[c]) for c in SEVERITY})
+    form = RetryIntervalsForm(posted(request), stored={FIELDS[c]: minutes_of(waits[c]) for c in SEVERITY})
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
         if form.is_valid() and _saved(request, form):
@@ -62,7 +63,7 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
 def _saved(request: AccountRequest, form: RetryIntervalsForm) -> bool:
     try:
         with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            save_intervals(s, form.cleaned_data)
+            save_intervals(s, {name: form.cleaned_data[name] for name in FIELDS.values()})
     except Invalid as error:
         form.refuse(error)
     return not form.errors

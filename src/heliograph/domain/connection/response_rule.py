@@ -92,7 +92,7 @@ class Condition:
             except PathError as error:
                 raise BodyError("name", str(error).removesuffix(".")) from None
         elif self.place is ReplyPlace.HEADER and not header_rules.is_name(self.name):
-            raise BodyError("name", f"{self.name!r} is no name of a header")
+            raise BodyError("name", f"{self.name!r} is not a header name")
         object.__setattr__(self, "texts", tuple(folded(value) for value in self.values))
 
     def holds(self, reply: TargetReply) -> bool | None:

@@ -94,7 +94,7 @@ class TableRows:
         long = any(len(cell) > MAX_CELL for cell in row.cells)
         if row.problem is not None or long:
             reason = row.problem.reason if row.problem is not None else LONG_CELL
-            raise NoTable(f"Names of columns are to stand in line {row.line} of {path.name}: {reason}")
+            raise NoTable(f"The names of columns must be in line {row.line} of {path.name}: {reason}")
         if len(row.cells) > MAX_COLUMNS:
             raise ImportFileError(f"{path.name} has {len(row.cells):,} columns; at most {MAX_COLUMNS} are possible.")
         self.head = row.line
@@ -166,8 +166,8 @@ LONG_CELL: Final = f"A cell is longer than {MAX_CELL:,} characters."
 _OPEN_QUOTE: Final = "A quote is opened and never closed."
 _INNER_QUOTE: Final = "A quote within a quoted cell is not doubled."
 FLAWS: Final[Mapping[str, str]] = {
-    UNDECODABLE: "The line holds bytes that are no characters in the file's encoding.",
-    NUL: "The line holds a NUL character.",
+    UNDECODABLE: "The line contains bytes that are invalid in the file's encoding.",
+    NUL: "The line contains a NUL character.",
     ENDLESS: f"The line is longer than {MAX_LINE:,} bytes.",
 }
 ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
