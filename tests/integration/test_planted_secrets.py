@@ -89,11 +89,15 @@ def pages_without_arguments() -> list[str]:
     return sorted(found)
 
 
+AS_TEXT = ("slack", "basic", "code", "refused")
+"""Connections whose test is read as text, too: an account may test twenty times a minute."""
+
+
 def said_by_tests(heliograph: Starter, names: Iterable[str]) -> list[str]:
     """The output of Save & Test for each connection, as text and, for a sample, as JSON; with all its logs."""
     said = []
     for name in names:
-        for form in ((), ("--sample", "--json")):
+        for form in ((), ("--sample", "--json")) if name in AS_TEXT else (("--sample", "--json"),):
             test = heliograph.run(
                 "test-connection", name, "--account", "ACME", *form, HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8", HELIOGRAPH_LOG_LEVEL="debug"
             )
@@ -164,7 +168,8 @@ def test_C5_planted_secrets_are_found_nowhere(
             shown.append(answered.read().decode())
     serve.terminate()
     tested = said_by_tests(heliograph, made)
-    reports = [json.loads(text.splitlines()[-1]) for text in tested[1::2]]
+    reports = [json.loads(line) for text in tested if (line := text.splitlines()[-1]).startswith("{")]
+    assert len(reports) == len(made)
     assert {report["finding"] for report in reports} >= {"unauthorized", "broken", "moved", "connect_again", "refused", "tls"}
     assert sum(len(report["answer"]) > 100 for report in reports) >= 4  # the targets did repeat their requests
 
