@@ -163,6 +163,8 @@ class Feed:
 
     def _newest_of(self, changes: Collection[int], registrations: list[int] | None) -> dict[int, Key]:
         """The key of each change's newest line."""
+        if not changes:
+            return {}
         found: dict[int, Key] = {}
         for line in (*self._actions(None, None, registrations, changes), *self._runs(None, None, registrations, changes)):
             found[line.change] = max(found.get(line.change, line.key), line.key)
