@@ -192,7 +192,7 @@ STATES = (
         status=400,
     ),
     State("insights", INSIGHTS, "Account Insights", "/signal/metrics/", names=("insights",)),
-    State("insights, of whole days", INSIGHTS, "Account Insights", "/signal/metrics/?from=2026-10-01&to=2026-12-31"),
+    State("insights, of whole days", INSIGHTS, "Account Insights", "/signal/metrics/?from=2026-10-01&to=2026-12-31", then=_unfold),
     State("insights, of Test flows", INSIGHTS, "Account Insights", "/signal/metrics/?mode=test"),
     State("insights, nothing yet", INSIGHTS, "Account Insights", "/signal/metrics/?from=2001-01-01&to=2001-01-02", "beginner"),
     State(
