@@ -88,6 +88,11 @@ def _asked(visit: Visit) -> None:
     _save(visit)
 
 
+def _gone_live(visit: Visit) -> None:
+    visit.page.get_by_role("switch", name="Live").press("Space")
+    _save(visit)
+
+
 def _conflict(visit: Visit) -> None:
     """Somebody else saves the flow while its form is open."""
     other = visit.page.context.new_page()
@@ -119,6 +124,7 @@ STATES = (
     State("flow, incomplete", EDITOR, "Unfinished", lambda of: f"/signal/flows/{of.ids['Unfinished']}/", "setting-up"),
     State("flow, saved by two", EDITOR, "Leads", _flow(), "setting-up", then=_conflict, after=409),
     State("a running flow would stop", QUESTION, "Stop Leads?", _flow(), "setting-up", then=_asked),
+    State("a flow would go live", QUESTION, "Take Leads Live?", _flow(), "setting-up", then=_gone_live),
     State("a change is sent by hand", SEND, re.compile("Send R1.* now\\?"), _flow(), "setting-up", ("flow-send",), then=_asked_to_send),
     State("a flow is copied", QUESTION, "Copy Leads", _flow("copy/"), "setting-up", ("flow-copy",)),
     State("a flow is deleted", QUESTION, "Delete Leads?", _flow("delete/"), "setting-up", ("flow-delete",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 
 from playwright.sync_api import expect
@@ -57,6 +58,18 @@ def _twice(visit: Visit) -> None:
     visit.page.get_by_label("Name", exact=True).fill("Again")
     visit.press("Add the event")
     assert visit.page.locator("[aria-invalid=true]").count()
+
+
+def _by_two(visit: Visit) -> None:
+    """Somebody else saves the same field while the form is open."""
+    other = visit.page.context.new_page()
+    other.goto(visit.page.url)
+    for page, whose in ((other, "theirs"), (visit.page, "mine")):
+        page.get_by_label("Location").fill(f"{whose} {uuid.uuid4()}")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Save", exact=True).last.click()
+    other.close()
+    assert visit.page.get_by_text("Somebody made this “theirs").first.is_visible()
 
 
 ROWS_OF_A_FILE = (
@@ -170,6 +183,7 @@ STATES = (
     State("event, added", FORM, "Add an event", "/events/add/", "planning", ("event-add",)),
     State("event, added and refused", FORM, "Add an event", "/events/add/", "planning", then=_twice, after=422),
     State("event", EVENT, "Summit", "/events/SUMMIT-26/details/", "planning", ("event-details",)),
+    State("event, saved by two", EVENT, "Summit", "/events/SUMMIT-26/details/", "planning", then=_by_two, after=422),
     State("event, as a Viewer", EVENT, "Summit", "/events/SUMMIT-26/details/", "reading"),
     State("event, its marking failed", EVENT, "Stuck", "/events/STUCK/details/", "planning"),
     State(

@@ -149,6 +149,11 @@ def test_C5_A1_of_a_private_key_each_line_is_found() -> None:
     assert masks.blotted(certificate) == certificate
 
 
+@pytest.mark.parametrize("password", ["-----BEGIN", "-----BEGIN my-password", "-----BEGIN CERTIFICATE----- of doubt"])
+def test_C5_A1_a_password_that_only_begins_like_a_key_is_found(password: str) -> None:
+    assert masks_of([password]).blotted(f"no {password} here") == f"no {MASK} here"
+
+
 def test_C5_A1_masks_that_overlap_leave_nothing_of_either() -> None:
     assert masks_of(["1234abcd", "abcdXYZ12"]).blotted("1234abcdXYZ12!") == f"{MASK}!"
     assert masks_of(["abab"]).blotted("ababab") == MASK

@@ -1,4 +1,4 @@
-"""What somebody typed into a form while their session had ended: it waits until they have signed in again.
+"""Keeps a form that was posted after its session had ended, until its author has signed in again.
 
 It waits in the browser's new session, sealed, for a quarter of an hour, for the same person alone: a signed cookie, which outlives the session,
 says who wrote. Signing out takes that cookie away. No page holds what waits: it is put into the request that its own button makes.
@@ -23,14 +23,14 @@ MINUTES: Final = 15
 MOST: Final = 500_000
 """Characters of a form that is kept."""
 NAME: Final = "kept"
-"""The field by which the button names what waits."""
+"""The field in which the button posts the kept form's name."""
 _KEY: Final = "kept_form"
 _SALT: Final = "heliograph.accounts.kept_form"
 _DAYS: Final = 30
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, *, leaves: bool) -> None:
-    """Keeps the cookie that says whose browser this is. leaves: they have just signed out."""
+    """Sets the cookie that names the user of this browser; leaves: they have just signed out, so it is deleted."""
     if leaves:
         if COOKIE in request.COOKIES:
             response.delete_cookie(COOKIE, samesite="Lax")
@@ -47,7 +47,7 @@ def remember(request: HttpRequest, response: HttpResponseBase, *, leaves: bool) 
 
 
 def keep(request: HttpRequest) -> None:
-    """Keeps what was posted, if it is known who wrote it, and no file is among it."""
+    """Keeps a posted form, unless its author is unknown or it holds a file."""
     who = _who(request)
     fields = [(name, texts) for name, texts in request.POST.lists() if name != "csrfmiddlewaretoken"]
     if who is None or request.FILES or not fields or sum(len(text) for _, texts in fields for text in texts) > MOST:
@@ -58,13 +58,13 @@ def keep(request: HttpRequest) -> None:
 
 
 def waiting(request: HttpRequest) -> str:
-    """The name of what waits for this person at this address, "" where nothing does."""
+    """The name of the form kept for this user at this address; "" if there is none."""
     found = request.session.get(_KEY)
     return str(found["name"]) if found and found["path"] == request.get_full_path() and _opened(request, found) is not None else ""
 
 
 def take(request: HttpRequest, name: str) -> QueryDict | None:
-    """What waits under this name, which then waits no more."""
+    """Takes out the form kept under this name; a second call finds none."""
     found: dict[str, Any] | None = request.session.get(_KEY)
     if not found or found["name"] != name or found["path"] != request.get_full_path():
         return None

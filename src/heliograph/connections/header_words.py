@@ -1,4 +1,4 @@
-"""What is said of headers whose values servers read in different ways, beside fixed headers and beside the rows of a mapping."""
+"""The warning about header values that servers read in different ways; fixed headers and header mappings show it."""
 
 from __future__ import annotations
 

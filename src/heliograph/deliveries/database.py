@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from django.db import connections, transaction
 
@@ -15,8 +16,12 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import read_changes
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, Row, of_django
+from heliograph.store.like import escaped
+from heliograph.store.registrations import folded
 
 READ = "read"
+FOUND: Final = 200
+"""A search for registrations takes this many, those modified last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,18 @@ class AccountReader:
         wanted = sorted({id for id in ids if id is not None})
         rows = self._rows("SELECT id, code, name FROM registration", wanted)
         return {id: RowPerson(code, name) for id, code, name in rows}
+
+    def registrations_with(self, text: str) -> list[int] | None:
+        """Ids of the registrations whose code or name contains every word of a text, at most FOUND; None for a text without words."""
+        words = folded(text).split()
+        if not words:
+            return None
+        where = " AND ".join(f"search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
+        rows = self.db.all(
+            f"SELECT id FROM registration WHERE account_id = :account AND {where} ORDER BY modified DESC LIMIT {FOUND}",
+            {"account": self.account} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)},
+        )
+        return [id for (id,) in rows]
 
     def flow_names(self, ids: Iterable[int]) -> dict[int, str]:
         """Names of flows by id, including deleted ones."""

@@ -262,9 +262,9 @@ def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
     return str(words) % {"connection": isolated(connection)}
 
 
-def state_of(action: Action) -> Toned:
+def state_of(state: ActionState) -> Toned:
     """The state of an action, in a word or two."""
-    match action.state:
+    match state:
         case ActionState.SUCCESS:
             return "success", _("Success")
         case ActionState.QUEUED:
@@ -279,13 +279,15 @@ def state_of(action: Action) -> Toned:
             return "", _("Pending")
 
 
-def attempt_state(attempt: Attempt) -> Toned:
-    """The result of one attempt."""
-    if attempt.succeeded:
-        return "success", _("Delivered")
-    if attempt.state is ActionState.VALIDATION:
-        return "invalid", _("Validation error")
-    return "failed", _("Failed")
+def attempt_state(state: ActionState) -> Toned:
+    """The result of one attempt, by the state it led to: what will be retried has failed."""
+    match state:
+        case ActionState.SUCCESS:
+            return "success", _("Delivered")
+        case ActionState.VALIDATION:
+            return "invalid", _("Validation error")
+        case _:
+            return "failed", _("Failed")
 
 
 def attempt_name(attempt: Attempt, number: int) -> str:

@@ -82,7 +82,8 @@ def _met(row: FilterRow) -> str:
         if bounds is None:
             return ""
         beyond = -1 if row.op in (Op.IS_BEFORE, Op.IS_LESS) else 1 if row.op in (Op.IS_AFTER, Op.IS_MORE) else 0
-        return str(bounds[0] + (timedelta(beyond) if isinstance(bounds[0], date) else beyond))  # type: ignore[operator]
+        first = bounds[0]
+        return str(first + timedelta(beyond) if isinstance(first, date) else first + beyond)
     return row.values[0] if row.op in (Op.IS_ANY_OF, Op.CONTAINS, Op.STARTS_WITH) and row.values else ""
 
 

@@ -21,7 +21,7 @@ from heliograph.retry.cure_words import cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
 
 GROUPED: Final = 2_000
-"""Failed actions that are looked at, the newest ones."""
+"""How many failed actions are read, newest first."""
 SHOWN: Final = 12
 
 _KINDS: Final = {
@@ -75,7 +75,7 @@ def failure_reasons(
             FailureReason(
                 n=len(actions),
                 tone=tone,
-                state=words.state_of(action)[1],
+                state=words.state_of(action.state)[1],
                 cause=words.did(action, last, connections.get(action.connection, "")),
                 cure=cure_of(
                     action.cause,

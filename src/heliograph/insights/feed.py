@@ -18,14 +18,10 @@ from heliograph.domain.flow.decision import Reason
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.store.like import escaped
-from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
 
 PARTS = (int, int, int)
 """The types of a cursor: instant, 1 for an action or 0 for a run, id."""
-FOUND = 200
-"""Registrations that a search goes by; whoever finds more types on."""
 LINES = 100
 """Lines that are read at once: a change has one for each of its flows' destinations."""
 
@@ -116,7 +112,7 @@ class Feed:
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[FeedRow]:
         """One page of it."""
-        registrations = self._registrations()
+        registrations = self.reading.registrations_with(self.wanted.text)
         if registrations is not None and not registrations:
             return ListPage([])
 
@@ -129,22 +125,10 @@ class Feed:
     def newer_than(self, moment: int, limit: int = 100) -> int:
         """How many changes came, or moved up, after `moment`, at most `limit`: what a paused page says."""
         present = Feed(self.reading, self.wanted)
-        registrations = present._registrations()
+        registrations = self.reading.registrations_with(self.wanted.text)
         if registrations is not None and not registrations:
             return 0
         return len(present._changes(Cursor((moment, 1, 2**62), back=True), limit, registrations))
-
-    def _registrations(self) -> list[int] | None:
-        """Ids of the registrations that match the text; None = all."""
-        words = folded(self.wanted.text).split()
-        if not words:
-            return None
-        where = " AND ".join(f"search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
-        rows = self.reading.db.all(
-            f"SELECT id FROM registration WHERE account_id = :account AND {where} ORDER BY modified DESC LIMIT {FOUND}",
-            {"account": self.reading.account} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)},
-        )
-        return [id for (id,) in rows]
 
     # --- which changes
 

@@ -84,7 +84,7 @@ def _chip_of_run(outcome: FlowOutcome, why: str) -> OutcomeChip:
 
 
 def notes_of(row: FeedRow, of: AccountReader, user: User) -> list[OutcomeNote]:
-    """A sentence for each thing that waits, failed or was not sent, with its cure; each said once."""
+    """A sentence, with its cure, for each outcome that waits, failed or was not sent; equal sentences are shown once."""
     found = [note for outcome in row.outcomes if (note := _note_of(outcome, row, of, user)) is not None]
     return list(dict.fromkeys(found))
 

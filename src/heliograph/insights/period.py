@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -17,13 +17,14 @@ from zoneinfo import ZoneInfo
 
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.ids import read_id
+from heliograph.web.forms import member_of
 
 DAY: Final = 24 * 60
-"""Minutes; of a day whose clocks are not changed."""
+"""Minutes of a day on which the clocks are not changed."""
 MOST_DAYS: Final = 400
-"""Rows are kept no longer (X6)."""
+"""Older rows are deleted (X6)."""
 MOST_COLUMNS: Final = 31
-"""Of a chart over days."""
+"""The most columns of a chart over days."""
 
 
 class Rolling(StrEnum):
@@ -42,7 +43,7 @@ class Rolling(StrEnum):
 
     @property
     def step(self) -> int:
-        """Minutes of a column of its charts."""
+        """The width of a chart's column, in minutes."""
         return _MINUTES[self][1]
 
 
@@ -76,22 +77,22 @@ class Window:
 
     @property
     def until(self) -> int:
-        """Not part of it."""
+        """The end, exclusive."""
         return self.edges[-1]
 
     @property
     def step(self) -> int:
-        """Microseconds of its shortest column."""
+        """The width of the shortest column, in microseconds."""
         return min(after - before for before, after in pairwise(self.edges))
 
     @property
     def unit(self) -> int:
-        """Minutes of which every column has a whole number."""
+        """The largest number of minutes that divides the width of every column."""
         return math.gcd(*((edge - self.since) // MINUTE for edge in self.edges[1:]))
 
 
 def window_of(query: Mapping[str, str], now: int, zone: ZoneInfo) -> Window:
-    """What an address asks for: since and until (minutes of the epoch), from and to (days), days, or period; what is none of these is one day."""
+    """What an address asks for: since and until (minutes of the epoch), from and to (days), days, or period; one day if it asks for none of these."""
     if fixed := _fixed(query):
         return fixed
     first, last = _day(query.get("from", "")), _day(query.get("to", ""))
@@ -100,11 +101,11 @@ def window_of(query: Mapping[str, str], now: int, zone: ZoneInfo) -> Window:
     days = read_id(query.get("days", "").strip())
     if days:
         return _of_days(min(days, MOST_DAYS), now)
-    return rolling_window(next((each for each in Rolling if each.value == query.get("period", "")), Rolling.DAY), now)
+    return rolling_window(member_of(Rolling, query.get("period"), Rolling.DAY), now)
 
 
 def rolling_window(rolling: Rolling, now: int) -> Window:
-    """The minutes up to the one that runs."""
+    """The window that ends with the current minute."""
     until = (now // MINUTE + 1) * MINUTE
     return Window(_edges(until - rolling.minutes * MINUTE, until, rolling.step), rolling=rolling)
 
@@ -122,7 +123,7 @@ def whole_days(first: datetime.date, last: datetime.date, zone: ZoneInfo) -> Win
 
 
 def fixed_window(since: int, until: int) -> Window:
-    """Between two whole minutes, in columns of a length that suits it."""
+    """The window between two whole minutes, with columns of a suitable width."""
     minutes = (until - since) // MINUTE
     step = next((step for step in (1, 5, 10, 60, 360, DAY) if minutes <= step * MOST_COLUMNS), math.ceil(minutes / MOST_COLUMNS))
     return Window(_edges(since, until, step), fixed=True)
@@ -142,11 +143,11 @@ def _fixed(query: Mapping[str, str]) -> Window | None:
 
 
 _LAST_MINUTE: Final = 4_102_444_800 // 60
-"""The year 2100: later instants are nobody's."""
+"""The beginning of the year 2100; a later end is refused."""
 
 
 def _edges(since: int, until: int, step: int) -> tuple[int, ...]:
-    """The last column may be a shorter one."""
+    """The edges of the columns; the last column may be shorter."""
     return (*range(since, until, step * MINUTE), until)
 
 
@@ -161,8 +162,3 @@ def _day(text: str) -> datetime.date | None:
 def _midnight(day: datetime.date, zone: ZoneInfo) -> int:
     at = datetime.datetime.combine(day, datetime.time(), zone)
     return int(at.timestamp()) // 60 * MINUTE
-
-
-def column_of(edges: Sequence[int], at: int) -> int:
-    """The column in which an instant of the period is."""
-    return next(i for i, edge in enumerate(edges[1:]) if at < edge)

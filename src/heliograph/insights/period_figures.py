@@ -24,7 +24,7 @@ HOUR, DAY = 60, 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFigures:
-    """Attempts over one connection, by column; validation: errors of which no attempt left."""
+    """Attempts over one connection, by column. validation: errors found before anything was sent."""
 
     delivered: tuple[int, ...]
     failed: tuple[int, ...]
@@ -33,7 +33,7 @@ class ConnectionFigures:
 
 @dataclass
 class PeriodFigures:
-    """The figures of one account and mode in a window. Read within one snapshot of the database."""
+    """The figures of one account and mode in a window, read from one snapshot of the database."""
 
     reading: AccountReader
     window: Window
@@ -47,7 +47,7 @@ class PeriodFigures:
         return replace(found, unique=len(self._serials()))
 
     def by_column(self, *measures: Measure, category: int | None = None, connection: int | None = None) -> tuple[int, ...]:
-        """The sum of some measures in each column, replays among them."""
+        """The sum of some measures in each column, including replays."""
         wanted = {int(measure) for measure in measures} | {measure + REPLAYED for measure in measures}
         sums: Counter[int] = Counter()
         for column, delta in self._deltas:
@@ -80,7 +80,7 @@ class PeriodFigures:
 
     @cached_property
     def _deltas(self) -> list[tuple[int, Delta]]:
-        """Sums by column and by what the pages tell apart. Their minute is the beginning of the period: the column says the rest."""
+        """Sums by column and by the dimensions that the pages show. `minute` is the beginning of the period; `column` places the sum in it."""
         since, unit = self.window.since // MINUTE, self.window.unit
         starts = [(edge // MINUTE - since) // unit for edge in self.window.edges]
         rows = self.reading.db.all(
@@ -117,7 +117,7 @@ class PeriodFigures:
         return found | self._folded(HOUR, first, last)
 
     def _folded(self, unit: int, first: int, last: int) -> BitMap:
-        """Of whole hours or days; minutes."""
+        """Serials from the bitmaps of whole hours or days; bounds in minutes."""
         rows = self.reading.db.all(
             "SELECT bits FROM figure_bitmap WHERE account_id = :account AND unit = :unit AND mode = :mode AND bucket >= :first AND bucket < :last",
             self._key | {"unit": unit, "first": first // unit, "last": last // unit},
@@ -133,7 +133,7 @@ class PeriodFigures:
         return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
 
     def _serials_of_rows(self, first: int, last: int) -> BitMap:
-        """Of part of an hour, for which there is no bitmap."""
+        """Serials of part of an hour, which has no bitmap: read from the changes."""
         if first >= last:
             return BitMap()
         rows = self.reading.db.all(

@@ -20,20 +20,16 @@ from heliograph.domain.flow.decision import Reason
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Change, Facet
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.store.like import escaped
-from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
 
 PARTS = (int, int)
 """A cursor of a list: when, and the record's id."""
 MOST_COUNTED: Final = 10_000
 """A count stops here: "more than 10,000"."""
-FOUND: Final = 200
-"""Registrations that a search goes by."""
 
 
 class RecordKind(StrEnum):
-    """What a list holds."""
+    """The kinds of lists, one for each figure that links to its records."""
 
     CHANGES = "changes"
     REGISTRATIONS = "registrations"
@@ -56,16 +52,15 @@ class RecordKind(StrEnum):
     ABANDONED = "abandoned"
     VALIDATION_ERRORS = "validation-errors"
     ATTEMPTS = "attempts"
-    ATTEMPTS_FAILED = "failed-attempts"
 
     @property
     def subject(self) -> Subject:
-        """What kind of row a record of it is."""
+        """What a row of the list is."""
         return _SUBJECTS.get(self, Subject.ACTION)
 
 
 class Subject(StrEnum):
-    """A row of a list."""
+    """What a row of a list can be."""
 
     CHANGE = "change"
     REGISTRATION = "registration"
@@ -89,7 +84,6 @@ _SUBJECTS: Final = {
     RecordKind.ABANDONED: Subject.ATTEMPT,
     RecordKind.VALIDATION_ERRORS: Subject.ATTEMPT,
     RecordKind.ATTEMPTS: Subject.ATTEMPT,
-    RecordKind.ATTEMPTS_FAILED: Subject.ATTEMPT,
 }
 
 _IS_STUCK: Final = "EXISTS (SELECT 1 FROM judgement j WHERE j.run_id = r.id AND j.queue IN (1, 2))"
@@ -109,7 +103,6 @@ _STATES: Final = {
     RecordKind.ABANDONED: "t.kind <> 3 AND t.state = 11",
     RecordKind.VALIDATION_ERRORS: "t.state = 12",
     RecordKind.ATTEMPTS: "t.state IN (2, 10, 11)",
-    RecordKind.ATTEMPTS_FAILED: "t.state IN (2, 11)",
     RecordKind.CHANGES: "c.processed",
     RecordKind.REGISTRATIONS: "c.processed AND c.registration_id IS NOT NULL",
 }
@@ -117,7 +110,7 @@ _STATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """What is asked for. since, until: microseconds; facet: of RECORDED; category: that a retry was made for; text: of a code or name."""
+    """Which records are wanted. since, until: microseconds; facet: of RECORDED; category: that a retry was made for; text: of a code or name."""
 
     kind: RecordKind
     since: int
@@ -239,20 +232,12 @@ class Records:
                 " WHERE e.id = :alike AND e.account_id = :account)"
             )
             params["alike"] = wanted.alike
-        if wanted.text.strip():
+        found = self.reading.registrations_with(wanted.text)
+        if found is not None:
             registration = {Subject.ACTION: "a.", Subject.ATTEMPT: "a.", Subject.ITEM: "u."}.get(subject, "c.") + "registration_id"
             where.append(self.reading.db.member(registration, "registrations"))
-            params["registrations"] = self._registrations()
+            params["registrations"] = found
         return source, " AND ".join(where), params
-
-    def _registrations(self) -> list[int]:
-        words = folded(self.wanted.text).split()
-        where = " AND ".join(f"search LIKE :w{i} ESCAPE '!'" for i in range(len(words))) or "1 = 1"
-        rows = self.reading.db.all(
-            f"SELECT id FROM registration WHERE account_id = :account AND {where} ORDER BY modified DESC LIMIT {FOUND}",
-            {"account": self.reading.account} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)},
-        )
-        return [id for (id,) in rows]
 
     def _records(self, rows: Sequence[_Row]) -> list[Record]:
         reading = self.reading

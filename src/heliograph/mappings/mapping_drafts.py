@@ -20,7 +20,6 @@ from heliograph.domain.mapping.mapping import (
     MappingKind,
     MappingRow,
     RowPart,
-    SourceValue,
     ValueType,
 )
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
@@ -246,13 +245,6 @@ class MappingDraft:
         if len(self.rows) + len(rows) > MAX_ROWS:
             raise MappingError(None, "sample", f"at most {MAX_ROWS} rows are possible")
         self.rows += [DraftRow.of(row) for row in rows]
-
-
-def set_behind(part: RowPart, **changes: object) -> RowPart:
-    """The chip with changed settings; a typed text has none."""
-    if isinstance(part, SourceValue):
-        return replace(part, **{name: value for name, value in changes.items() if name != "text"})  # type: ignore[arg-type]
-    return FixedText(str(changes.get("text", part.text)))
 
 
 def renamed(path: Path, names: Mapping[Path, str]) -> Path:

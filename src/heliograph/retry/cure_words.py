@@ -1,4 +1,4 @@
-"""What cures a cause, in words (D6): beside each group and item of the Retry Queue, the same that Save & Test and Send a sample say of such an answer."""
+"""What cures a failure, in words (D6). The Retry Queue says the same of an answer as Save & Test and Send a sample do."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from heliograph.retry.cure_words import said_by_target
 from heliograph.retry.retry_items import OPEN, CauseGroup, RetryFilter, RetryItem, StuckItem, group_key, group_of, parts_of
 from heliograph.store.database import Row
 from heliograph.store.like import escaped
-from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, ListPage
 
 PARTS = (int, int, int)
@@ -45,7 +44,7 @@ class RetryQueue:
     def page(self, wanted: RetryFilter, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[RetryItem]:
         """One page, starting at the cursor; the only way back is to the start."""
         status, action, run = cursor.key if cursor else (0, 0, 0)
-        registrations = self._registrations(wanted.text)
+        registrations = self.reading.registrations_with(wanted.text)
         found: list[Action | StuckItem] = []
         for queue in QueueStatus:
             if queue.code < int(status) or (wanted.statuses and queue not in wanted.statuses) or len(found) > size:
@@ -147,17 +146,6 @@ class RetryQueue:
             where.append(f"({member} OR lower({alias}.message) LIKE :text ESCAPE '!')")
             params |= {"registrations": registrations, "text": f"%{escaped(wanted.text.strip().lower())}%"}
         return where, params
-
-    def _registrations(self, text: str) -> list[int] | None:
-        words = folded(text).split()
-        if not words:
-            return None
-        where = " AND ".join(f"search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
-        rows = self.reading.db.all(
-            f"SELECT id FROM registration WHERE account_id = :account AND {where} ORDER BY modified DESC LIMIT 200",
-            {"account": self.reading.account} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)},
-        )
-        return [id for (id,) in rows]
 
     # --- counts
 

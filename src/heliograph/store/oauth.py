@@ -49,15 +49,6 @@ def read_access(db: Database, vault: Vault, account: int, connection: int) -> Ac
     )
 
 
-def generation_of(db: Database, account: int, connection: int) -> int:
-    """The newest token's number, 0 if there is none: cheaper than decrypting it."""
-    rows = db.all(
-        "SELECT generation FROM oauth_access WHERE connection_id = :connection AND account_id = :account",
-        {"connection": connection, "account": account},
-    )
-    return int(rows[0][0]) if rows else 0
-
-
 def claim(db: Database, account: int, connection: int, generation: int, who: str) -> bool:
     """Claims the request for the successor of this generation, for CLAIM; True if it was claimed. In the caller's transaction."""
     now = db.now()

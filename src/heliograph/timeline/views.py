@@ -194,7 +194,7 @@ def _tries(delivery: Delivery) -> list[dict[str, Any]]:
     retries = 0
     for attempt in delivery.attempts:
         retries += attempt.kind is AttemptKind.AUTO
-        tone, state = words.attempt_state(attempt)
+        tone, state = words.attempt_state(attempt.state)
         connection = words.isolated(delivery.connection)
         text = _("%(connection)s: %(said)s") % {"connection": connection, "said": _said(attempt)}
         if attempt.kind is not AttemptKind.FIRST:
@@ -205,7 +205,7 @@ def _tries(delivery: Delivery) -> list[dict[str, Any]]:
             }
         rows.append({"at": from_micros(attempt.at), "text": text, "tone": tone, "state": state, "href": href})
     if action.state.is_open or action.state is ActionState.SUPERSEDED or not rows:
-        tone, state = words.state_of(action)
+        tone, state = words.state_of(action.state)
         text = words.next_try(action.due) if action.state is ActionState.QUEUED else ""
         text = text or words.did(action, delivery.attempts[-1] if delivery.attempts else None, delivery.connection)
         rows.append({"at": None, "text": text, "tone": tone, "state": state, "href": href})

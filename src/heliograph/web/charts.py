@@ -19,11 +19,11 @@ from django.utils.translation import gettext as _
 type Tone = Literal["ink", "wait", "failed", "invalid"]
 
 LABELS = 6
-"""Labels of an axis that a phone has room for, at most."""
+"""The most labels of an axis that fit on a phone."""
 THIN, THIN_EXCEPTION = 1.0, 3.0
-"""Pixels of a bar that would be too thin to see; an exception is never overlooked."""
+"""The least height of a bar that is not zero, in pixels: one failure among thousands stays visible."""
 THIN_SLICE = 0.015
-"""Share of a pie that a slice has at least; the legend says its number."""
+"""The least share of a slice, so that it can be seen and clicked; the legend gives the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A stretch of time. label: on the axis; words: said for its column; href: its records."""
+    """A column's span of time. label: on the axis; words: for its tooltip; href: its records."""
 
     label: str
     words: str
@@ -87,7 +87,7 @@ class Slice:
 
 
 def scale_of(top: int, steps: int = 3) -> list[int]:
-    """0 and round steps up to at least `top`, about `steps` of them."""
+    """The numbers of an axis: 0 and about `steps` round steps up to at least `top`."""
     raw = max(top, 1) / steps
     power = 10 ** max(math.floor(math.log10(raw)), 0)
     step = next(int(factor * power) for factor in (1, 2, 5, 10) if factor * power >= raw)
@@ -95,7 +95,7 @@ def scale_of(top: int, steps: int = 3) -> list[int]:
 
 
 def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, height: int = 144, top: int = 0, steps: int = 3) -> Plot:
-    """A chart of one column a bucket. top: of a scale that several charts share; 0 for one of its own."""
+    """A chart with one column for each bucket. top: the end of a scale that several charts share; 0 = its own."""
     totals = [sum(each.values[i] for each in series) for i in range(len(buckets))]
     scale = scale_of(top or max(totals, default=0), steps)
     every = max(math.ceil(len(buckets) / LABELS), 1)
@@ -146,7 +146,7 @@ def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
 
 
 def _sector(centre: float, radius: float, angle: float, turn: float) -> str:
-    """The path of a slice that begins at an angle and makes a turn; both in radians."""
+    """The SVG path of a slice from `angle` over `turn`, in radians."""
     r, c = _number(radius), _number(centre)
     if turn >= 2 * math.pi - 1e-9:  # an arc cannot end where it begins
         return f"M{c} {_number(centre - radius)}A{r} {r} 0 1 1 {_number(centre - 0.1)} {_number(centre - radius)}Z"

@@ -1,4 +1,4 @@
-"""Stored texts within our sentences: a character that turns the direction of writing turns that text alone, and not the sentence.
+"""Isolates stored texts inside our sentences, so that a character that changes the writing direction affects that text alone.
 
 Whoever registers may write U+202E into a name. In "Delete %(name)s?" all behind it would be read backwards. So a sentence that is translated
 isolates each such text that is put into it, by FIRST STRONG ISOLATE and POP DIRECTIONAL ISOLATE (UAX #9); all other texts stay as they are. It

@@ -32,9 +32,9 @@ from heliograph.web.fields import AnyText, Choice, FormField
 from heliograph.web.forms import Form, Select, WidgetKind
 
 LONGEST_FILTER = 200
-"""Characters that a filter reads; the rest is left off."""
+"""The most characters that a filter reads; longer texts are cut."""
 YEARS = (1970, 9998)
-"""First and last year of a day."""
+"""The first and last year of a day that is accepted."""
 
 type FilterPlace = Literal["bar", "view", "link", "beside"]
 """Where a filter stands. bar: drawn in the bar. view: how the list is shown (sorting, columns): it takes no row away, and the bar and "Clear" keep
@@ -58,14 +58,14 @@ class Filter(Select):
         self.every, self.param, self.place, self.longest = every, param, place, longest
 
     def read(self, text: str) -> Any:
-        """The value of a text of the address; of "", the one that takes no row away."""
+        """The value of a text from the address; "" gives the value that removes no row."""
         return text[: self.longest]
 
     def clean(self, value: Any) -> Any:
         return self.read("" if value is None else str(value))
 
     def texts(self, value: Any) -> Sequence[str]:
-        """The value as addresses write it; nothing for one that takes no row away."""
+        """The value as addresses contain it; empty if it removes no row."""
         return [] if value == self.read("") else [str(self.value_shown(value))]
 
     @property
@@ -90,7 +90,7 @@ class SearchFilter(Filter):
 
 
 class ChoiceFilter(Filter):
-    """One of its options, by its text."""
+    """A choice among options, by their texts."""
 
     def read(self, text: str) -> Any:
         return text if text in {option.value for option in self.found} else ""
@@ -183,7 +183,7 @@ class ListFilters(Form):
         return self._filter(name).drawn(self.add_prefix(name), self.cleaned_data[name], [])
 
     def offer(self, name: str, options: Iterable[tuple[object, AnyText]]) -> None:
-        """What can be chosen here: (value, label)."""
+        """The options: (value, label)."""
         self.say(name, options=[Choice(str(value), label) for value, label in options])
 
     @property
@@ -193,7 +193,7 @@ class ListFilters(Form):
 
     @property
     def narrows(self) -> bool:
-        """Whether it asks for less than the whole list."""
+        """Whether any filter removes rows."""
         return any(self._texts(name) for name in self.fields if self._filter(name).place in ("bar", "link"))
 
     @property
@@ -203,7 +203,7 @@ class ListFilters(Form):
 
     @property
     def others(self) -> list[FormField]:
-        """What else is drawn in the bar."""
+        """The other filters of the bar."""
         return [
             self.drawn(name)
             for name in self.fields
@@ -223,7 +223,7 @@ class ListFilters(Form):
 
     @property
     def clear_href(self) -> str:
-        """The whole list, shown in the same way."""
+        """The address of the whole list, shown in the same way."""
         return _with(self.path, self.kept)
 
     def query(self, *without: str) -> list[tuple[str, str]]:

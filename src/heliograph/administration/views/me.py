@@ -65,7 +65,7 @@ def me(request: AccountRequest) -> HttpResponse:
     )
 
 
-class ChangePasswordForm(PasswordChangeView):  # type: ignore[misc]
+class ChangePasswordView(PasswordChangeView):  # type: ignore[misc]
     """Changes the password, given the old one. Users who sign in elsewhere have none to change."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -28,7 +28,7 @@ STOPPED = "requests are not signed any more"
 
 
 class RotationOpen(HeliographError):
-    """A new secret was made and is not finished: yet another would take its place."""
+    """A rotation is still open: another new secret would replace the first one."""
 
 
 def rotate(s: SetupTransaction, id: int, *, again: bool = False) -> str:
@@ -51,7 +51,7 @@ def finish(s: SetupTransaction, id: int) -> None:
 
 
 def stop(s: SetupTransaction, id: int) -> None:
-    """Signs no more. Raises NotThere."""
+    """Stops signing. Raises NotThere."""
     _save(s, id, {}, STOPPED, forget=frozenset({Secret.SIGNING, Secret.SIGNING_BEFORE}))
 
 

@@ -42,6 +42,7 @@ _SPEAKING: Final = re.compile(r"[?&][^=&]*(?:key|token|secret|sig|pass|pwd|auth|
 _SEPARATORS: Final = re.compile(r"[\s,;\"=]+")
 _RUNS: Final = re.compile(r"[0-9A-Za-z]+")
 _LONG_RUN: Final = re.compile(r"[0-9A-Za-z]{10,}")
+_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----.+-----END", re.DOTALL)
 _KEY_LINES: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END", re.DOTALL)
 _CODED: Final = ("whsec_", "v1,")
 """The prefixes of a signing secret, and of a signature (Standard Webhooks)."""
@@ -152,7 +153,7 @@ def _path_of(url: str) -> str:
 
 def _parts_of_secret(secret: str) -> Iterator[str]:
     """A secret, and the parts of a path, a query or a private key that are credentials on their own."""
-    if secret.startswith("-----BEGIN"):
+    if _PEM.match(secret):
         for block in _KEY_LINES.findall(secret):
             yield from (line for line in block.split() if len(line) >= SHORTEST_PIECE)
         return

@@ -98,7 +98,7 @@ class TargetReply:
     cut: bool = False
     charset: str = ""
     memo: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was worked out of it once, however many conditions ask."""
+    """Results that are computed once, however many conditions ask for them."""
 
     @property
     def text(self) -> str:
@@ -109,7 +109,7 @@ class TargetReply:
 
     @property
     def json(self) -> object:
-        """The body's JSON, or ABSENT for what is none, is nested too deep to be read, or was not read to its end."""
+        """The body as JSON; ABSENT if it is not JSON, is nested too deeply, or was cut."""
         if "json" not in self.memo:
             self.memo["json"] = ABSENT if self.cut else self._json()
         return self.memo["json"]

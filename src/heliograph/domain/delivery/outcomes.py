@@ -111,7 +111,6 @@ CURED_BY_CONNECTION = frozenset(
 CURED_BY_ADDRESS = frozenset({Cause.DNS, Cause.REFUSED, Cause.TLS, Cause.TIMEOUT, Cause.RESET, Cause.GARBLED, Cause.PROXY})
 """What a connection cures that is saved with another address, other certificates or other time limits; of category Connection."""
 CURED_BY_MAPPING = frozenset({Cause.MAPPING_GONE, Cause.FLOW_INCOMPLETE, Cause.ANSWER, Cause.RULE, Cause.BAD_REQUEST})
-CURED_BY_TAG = frozenset({Cause.UNTAGGED})
 
 
 class Lead(StrEnum):

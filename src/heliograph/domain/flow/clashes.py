@@ -1,19 +1,16 @@
-"""What no request of a destination could carry (M9, C2): saved, its flow would run and every change of it would fail."""
+"""Mappings and connections of a destination that contradict each other (M9, C2): the flow would run, and every request would fail."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from heliograph.domain.connection.connection import Auth, Connection, KeyPlace, Method
 from heliograph.domain.connection.target_url import LONGEST_URL
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow
-
-if TYPE_CHECKING:
-    from heliograph.domain.flow.configuration import AccountConfig
 
 
 class ClashKind(StrEnum):
@@ -38,12 +35,12 @@ class Clash:
 
 
 def clashes(config: AccountConfig) -> set[Clash]:
-    """Those of all flows."""
+    """The clashes of all flows of an account."""
     return {clash for flow in config.flows.values() for each in flow.destinations if (clash := clash_of(each, config)) is not None}
 
 
 def clash_of(destination: Destination, config: AccountConfig) -> Clash | None:
-    """The first of a destination; None where its mappings and its connection go together, or are not all chosen."""
+    """The first clash of a destination; None if its mappings suit its connection, or are not chosen yet."""
     connection = config.connections.get(destination.connection or 0)
     if connection is None:
         return None
@@ -67,7 +64,7 @@ def _of_query(payload: Mapping, connection: Connection) -> Clash | None:
 
 
 def _least(row: MappingRow) -> int:
-    """Characters of a query that a row of typed text alone always takes; a row with source fields may be left out."""
+    """The fewest characters that a row adds to a query: a row with source fields may be left out of it."""
     if any(row.sources):
         return 0
     typed = sum(len(quote(part.text.encode("utf-8", "replace"), safe="")) for part in row.parts if isinstance(part, FixedText))

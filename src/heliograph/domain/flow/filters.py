@@ -22,7 +22,7 @@ from heliograph.domain.setup.fields import FieldGroup
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, parse_filter
 from heliograph.domain.setup.names import code_of
 
-type Bound = date | Decimal
+type Bounds = tuple[date, date] | tuple[Decimal, Decimal]
 type Compared = tuple[Values, Values]
 """What a record has in a field: as pages show it, and every way in which it may be written in a row."""
 type Reader = Callable[[Change, AccountConfig, EventConfig], Compared]
@@ -63,33 +63,47 @@ def matches_plain(row: FilterRow, values: Values) -> bool:
             return any(v.startswith(w) for w in wanted for v in values)
         case Op.IS_BEFORE | Op.IS_AFTER | Op.IS_LESS | Op.IS_MORE | Op.IS_AT_MOST | Op.IS_AT_LEAST | Op.IS_BETWEEN:
             bounds = bounds_of(row.op, row.values)
-            return bounds is not None and any(_within(row.op, bounds, v) for v in values)
+            return bounds is not None and any(_is_within(row.op, bounds, v) for v in values)
     assert_never(row.op)
 
 
 @lru_cache(maxsize=1024)
-def bounds_of(op: Op, values: tuple[str, ...]) -> tuple[Bound, Bound] | None:
+def bounds_of(op: Op, values: tuple[str, ...]) -> Bounds | None:
     """What a comparison compares with, the smaller first, both the same where it is one; None where that is missing or neither day nor number."""
-    read: Callable[[str], Bound | None]
-    for read in {Op.IS_BETWEEN: (_dashed_day, number_of), Op.IS_BEFORE: (_dashed_day,), Op.IS_AFTER: (_dashed_day,)}.get(op, (number_of,)):
-        found = [bound for bound in map(read, values) if bound is not None]
-        if len(found) == op.bounds == len(values):
-            return (found[0], found[-1]) if found[0] <= found[-1] else (found[-1], found[0])  # type: ignore[operator]
-    return None
+    if op in (Op.IS_BEFORE, Op.IS_AFTER):
+        return _bounds(op, values, _dashed_day)
+    days = _bounds(op, values, _dashed_day) if op is Op.IS_BETWEEN else None
+    return days or _bounds(op, values, number_of)
 
 
-def _within(op: Op, bounds: tuple[Bound, Bound], value: str) -> bool:
+def _bounds[T: (date, Decimal)](op: Op, values: tuple[str, ...], read: Callable[[str], T | None]) -> tuple[T, T] | None:
+    found = [bound for bound in map(read, values) if bound is not None]
+    return (min(found), max(found)) if len(found) == op.bounds == len(values) else None
+
+
+def _is_within(op: Op, bounds: Bounds, value: str) -> bool:
     first, last = bounds
-    actual = day_of(value) if isinstance(first, date) else number_of(value)
-    if actual is None:
-        return False
-    if op is Op.IS_BETWEEN:
-        return first <= actual <= last  # type: ignore[operator]
-    if op in (Op.IS_BEFORE, Op.IS_LESS):
-        return actual < first  # type: ignore[operator]
-    if op in (Op.IS_AFTER, Op.IS_MORE):
-        return actual > first  # type: ignore[operator]
-    return actual <= first if op is Op.IS_AT_MOST else actual >= first  # type: ignore[operator]
+    if isinstance(first, date) and isinstance(last, date):
+        day = day_of(value)
+        return day is not None and _compares(op, day, first, last)
+    assert isinstance(first, Decimal)
+    assert isinstance(last, Decimal)
+    number = number_of(value)
+    return number is not None and _compares(op, number, first, last)
+
+
+def _compares[T: (date, Decimal)](op: Op, actual: T, first: T, last: T) -> bool:
+    match op:
+        case Op.IS_BETWEEN:
+            return first <= actual <= last
+        case Op.IS_BEFORE | Op.IS_LESS:
+            return actual < first
+        case Op.IS_AFTER | Op.IS_MORE:
+            return actual > first
+        case Op.IS_AT_MOST:
+            return actual <= first
+        case _:
+            return actual >= first
 
 
 @lru_cache(maxsize=4096)

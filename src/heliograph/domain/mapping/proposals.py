@@ -52,7 +52,7 @@ def bare(name: str) -> str:
 
 
 def proposals(rows: Iterable[MappingRow], fields: Iterable[SourceField]) -> dict[str, str]:
-    """The source key that a row's target asks for, by target. fields: those that the mapping may use, what comes first being meant first."""
+    """The source key that each target's name asks for. fields: those that the mapping may use, the likeliest first."""
     known: dict[str, SourceField] = {}
     by_key = {}
     for field in fields:

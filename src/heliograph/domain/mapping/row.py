@@ -52,7 +52,7 @@ class MappingError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class ValueMap:
-    """From → to. Outer spaces and case do not count where no exact entry fits."""
+    """One entry of a value map, from → to. Without an exact entry, outer spaces and case are ignored."""
 
     entries: tuple[tuple[str, str], ...]
     otherwise: Otherwise = Otherwise.KEEP

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +18,6 @@ from django_scopes import scope
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
-from heliograph.deliveries.database import reading as reading_account
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import missing
@@ -30,8 +29,8 @@ from heliograph.flows.drafts import FlowDraft
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
-from heliograph.flows.flow_test import count_taken
 from heliograph.flows.services.flows import save_flow
+from heliograph.flows.views.editor_questions import stop_question, wider_question
 from heliograph.flows.views.flow_form import form_of, refused_items
 from heliograph.mappings.mapping_warnings import answer_tags, joined_answers, taken_by
 from heliograph.setup.errors import Invalid, NotThere
@@ -42,7 +41,6 @@ from heliograph.setup.views.frame import account_config, by, check, reading, ref
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
-from heliograph.web.confirmation import Breaks, LinkedThing, question, typed
 from heliograph.web.forms import Form, Hidden, member_of
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
@@ -128,9 +126,9 @@ def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
     except Invalid as error:
         return _refused(request, draft.refused(error.fields))
     except AsksFirst as error:
-        return _asks(request, form, draft, error)
+        return stop_question(request, form.flow, draft, error)
     except WidensFirst as error:
-        return _asks_wider(request, form, draft, error)
+        return wider_question(request, form.flow, draft, error)
     except SavedMeanwhile as error:
         return _conflict(request, draft, error.number)
     onward = _next_address(request, form, row.pk, draft)
@@ -149,69 +147,6 @@ def _saved(*, complete: bool, active: bool) -> str:
 def _refused(request: AccountRequest, draft: FlowDraft) -> HttpResponse:
     told = refused(len(draft.errors), refused_items(draft.errors))
     return draw(request, draft, status=422, told=told)
-
-
-def _asks(request: AccountRequest, form: EditorForm, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
-    """Making a running flow incomplete asks first (F2): everything that was typed goes along."""
-    with transaction.atomic(using="read"):
-        names = sentence.SentenceNames.of(account_config(request, reading()))
-        waiting = FlowList(reading(), request.account.pk).undelivered(draft.flow.id)
-    lacks = [LinkedThing(words.lacking(m, draft.flow)) for stop in error.stops for m in stop.missing]
-    undelivered = ngettext(
-        "%(n)s action of it is not delivered yet. It waits in Retry.",
-        "%(n)s actions of it are not delivered yet. They wait in Retry.",
-        waiting,
-    )
-    asked = question(
-        _("Stop %(name)s?") % {"name": draft.flow.name or _("Without a name")},
-        frame="signal.html",
-        lead=_("The flow is running. Saved like this it is incomplete."),
-        notes=[undelivered % {"n": f"{waiting:,}"}] if waiting else [],
-        sentence=sentence.parts(draft.flow, names, _),
-        breaks=[Breaks(_("It takes no change until these are filled"), tone="wait", items=lacks)],
-        hidden=typed(form.flow, "sure", "look"),
-        button=_("Save, and stop it"),
-        button_class="danger",
-        button_value="yes",
-        cancel=_("Go on editing"),
-        cancel_posts="look",
-    )
-    return page(request, "confirmation.html", here="flows", **asked)
-
-
-def _asks_wider(request: AccountRequest, form: EditorForm, draft: FlowDraft, error: WidensFirst) -> HttpResponse:
-    """Making a flow take more live changes asks first, with what it would have taken of last week's."""
-    flow = replace(draft.to_save, id=draft.flow.id)
-    with transaction.atomic(using="read"):
-        names = sentence.SentenceNames.of(account_config(request, reading()))
-    with reading_account(request.account.pk) as of:
-        now, then = (count_taken(of, each) for each in (of.config.flows[flow.id], flow))
-    taken = ngettext(
-        "It would have taken %(shown)s of last week’s %(judged)s changes that it watches.",
-        "It would have taken %(shown)s of last week’s %(judged)s changes that it watches.",
-        then.taken,
-    ) % {"shown": f"{then.taken:,}", "judged": f"{then.judged:,}"}
-    if not error.goes_live:
-        taken += " " + _("As it is saved now: %(shown)s.") % {"shown": f"{now.taken:,}"}
-    if then.more:
-        taken += " " + _("Only the newest were looked at.")
-    name = {"name": draft.flow.name or _("Without a name")}
-    asked = question(
-        (_("Take %(name)s Live?") if error.goes_live else _("Let %(name)s take more?")) % name,
-        frame="signal.html",
-        lead=_("From now on it takes what happens to real registrations, and sends it.")
-        if error.goes_live
-        else _("The flow is Live. Saved like this it takes changes that it leaves out now."),
-        notes=[taken],
-        sentence=sentence.parts(draft.flow, names, _),
-        hidden=typed(form.flow, "sure", "look"),
-        button=_("Save, and go Live") if error.goes_live else _("Save, and take more"),
-        button_class="danger",
-        button_value="yes",
-        cancel=_("Go on editing"),
-        cancel_posts="look",
-    )
-    return page(request, "confirmation.html", here="flows", **asked)
 
 
 def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpResponse:

@@ -25,7 +25,7 @@ from heliograph.web.templatetags.moments import minute
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A tab in its period."""
+    """A tab of Insights with its mode and period."""
 
     request: AccountRequest
     window: Window
@@ -33,7 +33,7 @@ class Frame:
 
     @classmethod
     def of(cls, request: AccountRequest) -> Frame:
-        """What the address asks for."""
+        """The frame that the request's address asks for."""
         mode = Mode.TEST if request.GET.get("mode") == "test" else Mode.LIVE
         return cls(request, window_of(request.GET.dict(), to_micros(timezone.now()), ZoneInfo(request.account.timezone)), mode)
 
@@ -56,7 +56,7 @@ class Frame:
         ]
 
     def context(self, tab: str) -> dict[str, Any]:
-        """What insights/head.html shows."""
+        """The context of insights/head.html."""
         window = self.window
         return {
             "here": "insights",
@@ -111,7 +111,7 @@ class Frame:
         return timezone.localtime(from_micros(at))
 
     def _query(self, **changed: str | None) -> str:
-        """The period and mode of this page as a query, with some of it changed."""
+        """The query of this page's period and mode, with changes."""
         kept = {name: value for name in ("period", "days", "from", "to", "since", "until", "mode") if (value := self.request.GET.get(name))}
         if "period" in changed:
             kept = {name: value for name, value in kept.items() if name == "mode"}

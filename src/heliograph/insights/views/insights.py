@@ -34,12 +34,12 @@ FACETS = {
     Facet.EVENT_UPDATED: gettext_lazy("Event updated"),
 }
 NOT_REPORTED = "-"
-"""A figure that no connection tells (X2)."""
+"""Shown for a figure that no connection reports (X2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number and the list behind it; href "": there is none."""
+    """A number and the address of its records; href is "" if it has none."""
 
     name: str
     value: int | str
@@ -197,7 +197,7 @@ def _trouble_tiles(tiles: Figures, frame: Frame) -> list[Tile]:
 
 
 def _equation(tiles: Figures, frame: Frame) -> list[dict[str, Any]]:
-    """The parts of which Actions Triggered is the sum."""
+    """The parts that add up to Actions Triggered."""
     parts = (
         (tiles.success, _("success"), "", RecordKind.SUCCESS),
         (tiles.superseded, _("superseded"), "", RecordKind.SUPERSEDED),

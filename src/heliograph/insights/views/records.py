@@ -21,10 +21,11 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
-from heliograph.insights.records import MOST_COUNTED, PARTS, Record, RecordFilter, RecordKind, Records
+from heliograph.insights.records import MOST_COUNTED, PARTS, Record, RecordFilter, RecordKind, Records, Subject
 from heliograph.insights.views.frame import Frame
 from heliograph.store.moments import from_micros
 from heliograph.web.cursor import Pager, address, asked
+from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
 
@@ -50,13 +51,12 @@ HEADINGS = {
     RecordKind.ABANDONED: gettext_lazy("Retried Abandoned"),
     RecordKind.VALIDATION_ERRORS: gettext_lazy("Validation Errors"),
     RecordKind.ATTEMPTS: gettext_lazy("Connection Activity"),
-    RecordKind.ATTEMPTS_FAILED: gettext_lazy("Failed attempts"),
 }
-"""What a list is called: as its figure."""
+"""A list has the name of its figure."""
 
 
 class RecordFilters(ListFilters):
-    """Of which records, and what is looked for among them. What the link of a number carries stays as it is."""
+    """The filters of a list of records. What came with the link of the figure stays as it is."""
 
     no_match = gettext_lazy("No record matches")
     no_match_text = gettext_lazy("None of these records is like this.")
@@ -73,7 +73,7 @@ class RecordFilters(ListFilters):
     category = EnumFilter(members=Category, name=str, place="view")
 
     def wanted(self, kind: RecordKind, frame: Frame) -> RecordFilter:
-        """As the list takes it."""
+        """The same as `Records` takes it."""
         of = self.cleaned_data
         return RecordFilter(
             kind,
@@ -93,7 +93,7 @@ class RecordFilters(ListFilters):
 @require_safe
 def records(request: AccountRequest, kind: str) -> HttpResponse:
     """Exactly the records that a figure counts; they can be searched and filtered."""
-    known = next((each for each in RecordKind if each.value == kind), None)
+    known = member_of(RecordKind, kind, None)
     if known is None:
         raise Http404
     frame, filters = Frame.of(request), RecordFilters(request)
@@ -103,7 +103,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         found = Records(of, wanted)
         rows = found.page(cursor)
         count = found.count()
-        shown = [_row(row, of) for row in rows.rows]
+        shown = [_row(row, known.subject, of) for row in rows.rows]
         filters.offer("event", event_choices(of))
         filters.offer("flow", flow_choices(of.config))
         connection = of.connection_names([wanted.connection]).get(wanted.connection, "") if wanted.connection else ""
@@ -123,12 +123,12 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     )
 
 
-def _row(record: Record, of: AccountReader) -> dict[str, Any]:
-    """A record as its template wants it."""
+def _row(record: Record, subject: Subject, of: AccountReader) -> dict[str, Any]:
+    """A record as its template shows it."""
     event, person = record.event.code if record.event else "", record.person
     timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
     why = f"?{urlencode({'why-change': record.change_id, 'why-flow': record.flow_id})}#why" if record.flow_id else ""
-    tone, state = _state(record)
+    tone, state = _state(record, subject)
     return {
         "at": from_micros(record.at),
         "who": (person.name if person else record.event.state.name if record.event else "") or "",
@@ -146,22 +146,10 @@ def _row(record: Record, of: AccountReader) -> dict[str, Any]:
     }
 
 
-def _state(record: Record) -> tuple[str, str]:
-    match record.state:
-        case ActionState.SUCCESS:
-            return "", _("Delivered")
-        case ActionState.QUEUED:
-            return ("failed", _("Failed")) if record.action_id != record.id and record.status else ("wait", _("Will be retried"))
-        case ActionState.FAILED:
-            return "failed", _("Failed")
-        case ActionState.VALIDATION:
-            return "invalid", _("Validation error")
-        case ActionState.SUPERSEDED:
-            return "quiet", _("Superseded")
-        case ActionState.PENDING:
-            return "", _("Pending")
-        case _:
-            return ("quiet", _("Not triggered")) if record.reason else ("", "")
+def _state(record: Record, subject: Subject) -> words.Toned:
+    if record.state is None:
+        return ("quiet", _("Not triggered")) if record.reason else ("", "")
+    return words.attempt_state(record.state) if subject is Subject.ATTEMPT else words.state_of(record.state)
 
 
 def _said(record: Record, of: AccountReader) -> str:

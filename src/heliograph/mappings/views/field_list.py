@@ -46,7 +46,7 @@ def field_list(fields: SourceFields, facts: FactSource, zone: tzinfo) -> FieldLi
 
 
 def as_json(found: FieldList) -> list[Mapping[str, object]]:
-    """For script."""
+    """The entry as JSON, for the page's script."""
     return [{"name": name, "fields": [[f.key, f.label, f.value] for f in fields]} for name, fields in found.groups]
 
 

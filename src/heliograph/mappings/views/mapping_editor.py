@@ -36,8 +36,6 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.web.fields import Choice
 
-ABOVE_ALL = "rows"
-"""The key of errors that belong to no row."""
 MOST_NAMED = 12
 """Options without a row of the value map that are named."""
 

@@ -22,7 +22,7 @@ from heliograph.registrations.imports.table_rows import ACCEPTED, FLAWS
 from heliograph.registrations.imports.text_lines import FileLines, FilePosition
 
 _LOOKED_AT: Final = 2_000
-"""Lines that say which shape a file has."""
+"""How many lines are read to tell the shape of a file."""
 _AREAS: Final = ("profile", "answers", "properties")
 _ACCEPTED_FLAT: Final = ("a text, a number, true, false, null, or a list of these",)
 type Value = str | list[str]
@@ -42,11 +42,11 @@ class DocumentRows:
 
     @property
     def cursor(self) -> dict[str, int]:
-        """From where another reader goes on."""
+        """The place from which another reader can continue."""
         return {"offset": self._lines.place.offset, "line": self._lines.place.line}
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._file.close()
 
     def __iter__(self) -> Iterator[FileRow]:
@@ -75,11 +75,11 @@ class FlatRows:
 
     @property
     def cursor(self) -> dict[str, int]:
-        """From where another reader goes on."""
+        """The place from which another reader can continue."""
         return self._rows.cursor
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._rows.close()
 
     def __iter__(self) -> Iterator[FileRow]:
@@ -106,7 +106,7 @@ class FlatRows:
 
 
 class NotFlat(Exception):
-    """A line is no row: a sentence, with the column and what would be accepted."""
+    """A line cannot be read as a row: why, in a sentence, and in which column."""
 
     def __init__(self, reason: str, column: str = "", accepted: tuple[str, ...] = _ACCEPTED_FLAT) -> None:
         super().__init__(reason)
@@ -159,13 +159,13 @@ def flat_values(text: str) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for name, value in _paths(found):
         if name in values:
-            raise NotFlat("Is there twice; which of the two is meant, nobody knows.", name)
+            raise NotFlat("This column occurs twice in the line. Remove one of them.", name)
         values[name] = _value(name, value)
     return values
 
 
 def _no_constant(text: str) -> str:
-    raise NotFlat(f"{text} is no value of JSON.")
+    raise NotFlat(f"{text} is not a JSON value.")
 
 
 def _paths(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -197,4 +197,4 @@ def _text(name: str, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
-    raise NotFlat("Holds an object or a list where one value is to stand.", name)
+    raise NotFlat("Holds an object or a list where a single value is expected.", name)

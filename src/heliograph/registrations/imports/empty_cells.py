@@ -1,4 +1,4 @@
-"""What an empty cell clears: only what the row's event has. A column that other events need says nothing here."""
+"""Which answers and properties an empty cell clears: only those that the row's event has, since columns may be for other events."""
 
 from __future__ import annotations
 

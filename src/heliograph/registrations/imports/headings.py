@@ -8,11 +8,11 @@ from typing import Final
 from heliograph.registrations.imports.column_words import plain, standard_targets
 
 MOST_TITLES: Final = 10
-"""Rows that may stand above the names of the columns."""
+"""How many rows may precede the names of the columns."""
 LOOKED_AT: Final = 40
 """Rows, empty ones aside, that say which of them is the head."""
 _ENOUGH: Final = 2
-"""Names that are known which make a head of any row."""
+"""A row with this many known names is the head."""
 
 
 def head_index(rows: Sequence[Sequence[str]]) -> int:

@@ -1,4 +1,4 @@
-"""Flags by the names that files give them: `badge_printed` is Badge Printed, and VIP-LUNCH the property of this code, never a second one (P4)."""
+"""Finds properties by the names that files give them: `badge_printed` is Badge Printed, VIP-LUNCH the property with this code (P4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heliograph.registrations.imports.column_words import plain
 from heliograph.setup.names import NAME_LENGTH
 
 _MOST: Final = 10_000
-"""Names that are remembered of a file."""
+"""How many names are remembered for one file."""
 
 
 class PropertyNames:

@@ -24,7 +24,7 @@ def said_separator(first: str) -> str:
 
 
 class _RowTooLong(Exception):
-    """A row runs over more lines than any row does."""
+    """A row has more lines than any real one: a quotation mark is probably not closed."""
 
 
 class TableRows:
@@ -54,17 +54,17 @@ class TableRows:
             self._go_to(FilePosition(cursor["offset"], cursor["line"]), cursor.get("row", 0))
 
     def _go_to(self, position: FilePosition | None, row: int) -> None:
-        """Goes on reading there. row: the number of the row before."""
+        """Continues reading at this place. row: the number of the row before it."""
         self._lines = FileLines(self._file, self._encoding, self._mark, position)
         self._reader, self._row = self._new_reader(), row
 
     @property
     def cursor(self) -> dict[str, int]:
-        """From where another reader goes on: after the last row that was handed out."""
+        """The place from which another reader can continue: after the last row returned."""
         return {"offset": self._lines.place.offset, "line": self._lines.place.line, "row": self._row}
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._file.close()
 
     def __iter__(self) -> Iterator[FileRow]:
@@ -88,7 +88,7 @@ class TableRows:
             elif row.problem is not None or any(cell.strip() for cell in row.cells):
                 first.append((row, self._lines.place))
         if not first:
-            raise NoTable(f"{path.name} holds nothing but empty lines.")
+            raise NoTable(f"{path.name} has only empty lines.")
         sound = list(itertools.takewhile(lambda each: each[0].problem is None, first))
         row, below = sound[head_index([each.cells for each, _ in sound])] if sound else first[0]
         long = any(len(cell) > MAX_CELL for cell in row.cells)

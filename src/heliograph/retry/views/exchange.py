@@ -46,7 +46,7 @@ def attempt_rows(found: Details, of: AccountReader) -> list[dict[str, Any]]:
     for attempt in found.attempts:
         retries += attempt.kind is AttemptKind.AUTO
         exchange = found.exchanges.get(attempt.n, Exchange())
-        tone, state = words.attempt_state(attempt)
+        tone, state = words.attempt_state(attempt.state)
         timing, total = _timing(exchange)
         rows.append(
             {

@@ -312,7 +312,7 @@ def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
     item, config = found.item, of.config
     names = names_of_users(of.account, [found.by])
     action, event = item.action, found.event
-    tone, status = words.state_of(action) if action and not item.is_queued else (words.TONES[item.queue], _(item.queue.value))
+    tone, status = words.state_of(action.state) if action and not item.is_queued else (words.TONES[item.queue], _(item.queue.value))
     facts = [(_("Status"), status), (_("Category"), _(item.of.category.value) if item.of.category else "")]
     facts.append((_("Retries") if action else _("Judged again"), _("%(n)d of %(all)d") % {"n": _tries(item), "all": AUTOMATIC_RETRIES}))
     if item.of.due and item.queue in OPEN:

@@ -76,14 +76,14 @@ def _reconsider_runs(db: Database, account: int, part: str, field: str, id: int)
 
 
 def flow_deleted(s: SetupTransaction, flow: int) -> None:
-    """P12: its undelivered actions fail."""
+    """A flow was deleted (P12): its undelivered actions fail."""
     for _ in range(ENDED_AT_ONCE):
         if not pending_items.end_flow(s.db, s.account, flow):
             break
 
 
 def destination_removed(s: SetupTransaction, destination: int) -> None:
-    """F8: like a deleted flow."""
+    """A destination was removed (F8): its undelivered actions fail."""
     for _ in range(ENDED_AT_ONCE):
         if not pending_items.end_destination(s.db, s.account, destination):
             break

@@ -1,4 +1,4 @@
-"""Forms of what several people can have open at once: nothing that somebody else saved meanwhile is overwritten without a word (P14).
+"""Forms that several people can have open at once: what somebody else saved meanwhile is never overwritten silently (P14).
 
 The page posts back what it showed (`opened`). A field that the person left alone takes what is stored by now. One that both changed is
 refused once, with what stands there now; the page shows that as seen, so saving again replaces it. Nothing that was typed is lost.
@@ -19,14 +19,14 @@ from heliograph.web.texts import LONGEST_OPENED
 
 
 class SharedForm(Form):
-    """A form of a thing that is there, or of a new one. deeds: boxes that do something once and are stored nowhere."""
+    """A form of a stored or a new object. deeds: checkboxes that trigger something once and are not stored."""
 
     deeds: ClassVar[frozenset[str]] = frozenset()
 
     opened = Hidden(longest=LONGEST_OPENED)
 
     def __init__(self, *args: Any, stored: Mapping[str, Any] | None = None, **given: Any) -> None:
-        """stored: what each field is by now; None for a thing that is new."""
+        """stored: the current value of each field; None for a new object."""
         super().__init__(*args, **(given if stored is None else {**given, "initial": stored}))
         self.is_shared = stored is not None
         self._merged = False
@@ -40,7 +40,7 @@ class SharedForm(Form):
         super().full_clean()
 
     def clean(self) -> dict[str, Any]:
-        """Says what both changed."""
+        """Adds an error to each field that both people changed."""
         found: dict[str, Any] = super().clean() or self.cleaned_data
         for name, theirs in self.met.items():
             self.add_error(name, self.said_of(name, theirs))
@@ -48,11 +48,11 @@ class SharedForm(Form):
 
     @property
     def shown_now(self) -> dict[str, Texts]:
-        """What a page that is made now has shown, by field."""
+        """The current values by field, as the page that is rendered now shows them."""
         return {name: self._stored(name) for name in self.fields if self._is_compared(name)}
 
     def shown(self, *names: str) -> list[FormField | Pair]:
-        """Also the hidden field, where all are drawn."""
+        """The fields, and if all are drawn also the hidden one."""
         found = super().shown(*names)
         return [*found, self.opened_field] if self.is_shared and not names else found
 
@@ -62,7 +62,7 @@ class SharedForm(Form):
         return FormField(kind="hidden", id=self.add_prefix("opened"), label="", value=written(self.shown_now) if self.is_shared else "")
 
     def said_of(self, name: str, theirs: Texts) -> str:
-        """What stands in a field by now, in words."""
+        """The current value of a field, in words."""
         field, texts = self.fields[name], list(theirs)
         if isinstance(field, Select):
             labels = {option.value: str(option.label) for option in field.found}
@@ -101,13 +101,13 @@ class SharedForm(Form):
 
 
 def said_of_theirs(shown: str) -> str:
-    """What stands in a field by now, as a sentence."""
+    """A sentence with the current value of a field."""
     said = _("Somebody made this “%(value)s” while you had it open. Save again to replace it with yours.")
     return said % {"value": f"{shown[:200]}…" if len(shown) > 200 else shown or _("empty")}
 
 
 def _texts(field: Any, value: Any) -> Texts:
-    """A value as texts that can be compared: of boxes and chips in one order, without what browsers change."""
+    """A value as comparable texts: lists are sorted, and what browsers change is normalized."""
     if isinstance(field, Box):
         return ("1",) if value else ()
     if isinstance(field, Choices):
@@ -120,7 +120,7 @@ def _texts(field: Any, value: Any) -> Texts:
 
 
 def _put(data: QueryDict, key: str, field: Any, texts: Texts) -> None:
-    """What a field of the page would post for these."""
+    """What the field would post for these values."""
     if isinstance(field, (Box, Choices)):
         data.setlist(key, list(texts))
         if not texts:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
@@ -203,18 +204,7 @@ def _compared(
         name=of.name,
         crumbs=of.crumbs,
         href=of.href,
-        versions=[
-            {
-                "number": each.number,
-                "at": each.at,
-                "by": people.get(each.by, ""),
-                "what": _summary(of, found.before.get(each.number), each),
-                "in_use": each.number == newest.number,
-                "on": each.number == at.number,
-                "href": address(request, version=each.number, restore=None, **{"with": None}),
-            }
-            for each in found.page.rows
-        ],
+        versions=[_version_row(request, of, found, each, people) for each in found.page.rows],
         pager=Pager.of(request, found.page, ""),
         chosen=at.number,
         newest=newest.number,
@@ -233,6 +223,18 @@ def _compared(
         question=question,
         refused=refused,
     )
+
+
+def _version_row(request: AccountRequest, of: Versioned, found: Compared, each: Version, people: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "number": each.number,
+        "at": each.at,
+        "by": people.get(each.by, ""),
+        "what": _summary(of, found.before.get(each.number), each),
+        "in_use": each.number == found.newest.number,
+        "on": each.number == found.at.number,
+        "href": address(request, version=each.number, restore=None, **{"with": None}),
+    }
 
 
 @dataclass(frozen=True, slots=True)
