@@ -16,6 +16,7 @@ from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.planning import EVENT, Planned, planned
 
+from heliograph.accounts import kept_form
 from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import connection_row
 from heliograph.connections.vault import vault
@@ -204,6 +205,29 @@ def test_P14_what_only_one_of_them_changed_stays(site: Planned, name: str) -> No
     assert of.saves(of.he, his, of.page.field, of.page.mine).status_code == 302
     assert of.stored(other) == theirs
     assert of.stored(of.page.field) != ";".join(his.get(of.named(of.page.field), []))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_was_sent_after_the_session_ended_is_shown_and_not_saved(site: Planned, name: str) -> None:
+    of = TwoPeople(site, PAGES[name])
+    field, mine = of.named(of.page.field), of.named(of.page.mine)
+    form, stored = of.form(of.he), of.stored(of.page.field)
+    of.he.get(of.url)
+    del of.he.cookies["heliograph_session"]
+    assert of.saves(of.he, form, field, mine).status_code == 302
+    of.he.force_login(site.people[Role.ADMINISTRATOR])
+    button = posted(of.he.get(of.url).content.decode(), "dialog") | {"do": ["show"]}
+    shown = of.he.post(of.url, button)
+    assert shown.status_code in (200, 422)
+    assert of.stored(of.page.field) == stored
+    again = posted(shown.content.decode(), of.page.form)
+    assert ";".join(again[field]) == mine
+    assert shown.content.decode().count("when your session ended") == 1
+    assert kept_form.AGAIN not in again
+    if of.page.form == "map-form":
+        again |= {"do": ["save"]}
+    assert of.he.post(of.url, again).status_code == 302
+    assert sorted(of.stored(of.page.field).split("; ")) == sorted(mine.split("; "))
 
 
 def test_P14_C5_secrets_that_both_typed_are_asked_about(site: Planned) -> None:

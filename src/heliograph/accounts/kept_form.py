@@ -1,7 +1,8 @@
 """Keeps a form that was posted after its session had ended, until its author has signed in again.
 
 It waits in the browser's new session, sealed, for a quarter of an hour, for the same person alone: a signed cookie, which outlives the session,
-says who wrote. Signing out takes that cookie away. No page holds what waits: it is put into the request that its own button makes.
+says who wrote. Signing out takes that cookie away. No page holds what waits: it is put into the request that its own button makes. A view that
+`shows_again` then shows the form with what was typed, and saves nothing; any other view, a button's, is sent it as it was.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import hashlib
 import json
 import secrets
+from collections.abc import Callable
 from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -24,6 +26,8 @@ MOST: Final = 500_000
 """Characters of a form that is kept."""
 NAME: Final = "kept"
 """The field in which the button posts the kept form's name."""
+AGAIN: Final = "shown-again"
+"""The field that a form has when it is only to be shown with what was typed."""
 _KEY: Final = "kept_form"
 _SALT: Final = "heliograph.accounts.kept_form"
 _DAYS: Final = 30
@@ -63,8 +67,14 @@ def waiting(request: HttpRequest) -> str:
     return str(found["name"]) if found and found["path"] == request.get_full_path() and _opened(request, found) is not None else ""
 
 
-def take(request: HttpRequest, name: str) -> QueryDict | None:
-    """Takes out the form kept under this name; a second call finds none."""
+def shows_again[View: Callable[..., Any]](view: View) -> View:
+    """Marks a view that only shows the posted form where AGAIN is posted. Every `web.forms.Form` is then refused with a sentence that says so."""
+    view.shows_again = True  # type: ignore[attr-defined]  # the middleware reads it, as it does login_required
+    return view
+
+
+def take(request: HttpRequest, name: str, *, again: bool = False) -> QueryDict | None:
+    """Takes out the form kept under this name; a second call finds none. again: it is only to be shown."""
     found: dict[str, Any] | None = request.session.get(_KEY)
     if not found or found["name"] != name or found["path"] != request.get_full_path():
         return None
@@ -75,6 +85,8 @@ def take(request: HttpRequest, name: str) -> QueryDict | None:
     taken = QueryDict(mutable=True)
     for field, texts in fields:
         taken.setlist(field, texts)
+    if again:
+        taken[AGAIN] = "1"
     taken._mutable = False  # noqa: SLF001 -- as a request's own
     return taken
 

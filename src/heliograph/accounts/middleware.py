@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Final, cast
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -82,7 +83,7 @@ class AccountMiddleware:
             return render(request, "administration/no_account.html", status=403)
         if not account.signal_enabled and request.resolver_match.route.startswith(SIGNAL):
             raise PermissionDenied(_("Signal is off for this account. Whoever runs Heliograph can turn it on."))
-        return _with_what_waited(request)
+        return _with_what_waited(request, shows_again=getattr(view, "shows_again", False))
 
 
 def _leaves(request: HttpRequest) -> bool:
@@ -98,14 +99,18 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.get_full_path())
 
 
-def _with_what_waited(request: HttpRequest) -> HttpResponse | None:
-    """Shows that a form waits, or puts it into the request of its button; None: go on."""
+def _with_what_waited(request: HttpRequest, *, shows_again: bool) -> HttpResponse | None:
+    """Shows that a form waits, or puts it into the request of its button; None: go on. shows_again: of the view."""
     if request.method == "GET" and not getattr(request, "htmx", False):
         name = kept_form.waiting(request)
-        return render(request, "administration/kept_form.html", {"name": name}) if name else None
+        return render(request, "administration/kept_form.html", {"name": name, "shows_again": shows_again}) if name else None
     if request.method == "POST" and kept_form.NAME in request.POST:
-        found = kept_form.take(request, request.POST[kept_form.NAME])
-        if found is None or request.POST.get("do") == "forget":
+        do = request.POST.get("do")
+        again = shows_again and do == "show"
+        found = kept_form.take(request, request.POST[kept_form.NAME], again=again)
+        if found is None or do == "forget":
             return redirect(request.get_full_path())
+        if again:
+            messages.info(request, _("This is what you wrote when your session ended. Look it over and save it."))
         cast("Any", request).POST = found
     return None

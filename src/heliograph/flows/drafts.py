@@ -12,6 +12,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from heliograph.accounts.kept_form import AGAIN
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.flow.configuration import AccountConfig
@@ -152,7 +153,7 @@ def pressed(draft: FlowDraft, form: QueryDict) -> FlowDraft | None:
         return _without(draft, "f", removed_row, filters=_all_but(flow.filters, removed_row))
     if removed is not None:
         return _without(draft, "d", removed, destinations=_all_but(flow.destinations, removed))
-    return draft if "look" in form else None
+    return draft if "look" in form or AGAIN in form else None
 
 
 def _all_but[T](rows: tuple[T, ...], at: int) -> tuple[T, ...]:

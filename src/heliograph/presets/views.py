@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import diagnosis_words
@@ -68,6 +69,7 @@ def _field(blank: Blank) -> TextLine:
     return UrlLine(_(blank.label), **words) if blank.takes_fields else TextLine(_(blank.label), **words)
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 @never_cache

@@ -24,6 +24,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.accounts.kept_form import AGAIN
 from heliograph.web.fields import AnyText, Choice, FormField, Pair
 
 LONGEST_LINE = 1_000
@@ -237,6 +238,12 @@ class Form(forms.Form):
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **{"auto_id": "%s", **given})
+
+    def full_clean(self) -> None:
+        """Refuses a form that waited for its author to sign in again: it is shown first (accounts/kept_form.py)."""
+        super().full_clean()
+        if self.is_bound and AGAIN in self.data:
+            self.add_error(None, _("It has waited until you signed in again."))
 
     def say(self, name: str, **words: Any) -> None:
         """Sets words of a field for this page only: help, placeholder, options ..."""

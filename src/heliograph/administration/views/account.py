@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest
 from heliograph.setup.errors import Invalid
@@ -36,6 +37,7 @@ class AccountForm(SharedForm):
     timezone = TimezoneField()
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: AccountRequest) -> HttpResponse:
     """Shows and saves the account's own data."""

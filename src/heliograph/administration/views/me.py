@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.people import PersonRefused, end_sessions, rename
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.user_agents import device
@@ -39,6 +40,7 @@ class EndSessionForm(Form):
     session = TextLine()
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def me(request: AccountRequest) -> HttpResponse:
     """What users can change about themselves. Role and e-mail are changed by an Administrator."""

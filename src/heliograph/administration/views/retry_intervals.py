@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.delivery.retry_policy import SEVERITY, STANDARD
@@ -29,6 +30,7 @@ class RetryIntervalsForm(SharedForm):
     config = TextLine(gettext_lazy("Config: something has to be set right"), autocomplete="off")
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def retry_intervals(request: AccountRequest) -> HttpResponse:
     """The three automatic retries of each category."""

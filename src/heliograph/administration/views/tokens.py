@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from heliograph.accounts.actors import Actors
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import ApiToken, Role, TokenScope
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
@@ -92,6 +93,7 @@ def tokens(request: AccountRequest) -> HttpResponse:
     )
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 @never_cache

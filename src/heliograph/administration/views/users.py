@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.links import NewLink
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFacts, PersonRefused, change_user, invite, new_link
@@ -88,6 +89,7 @@ def users(request: AccountRequest) -> HttpResponse:
     )
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 @never_cache
@@ -122,6 +124,7 @@ def add(request: AccountRequest) -> HttpResponse:
     )
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def user(request: AccountRequest, id: int) -> HttpResponse:

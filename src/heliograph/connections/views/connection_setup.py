@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
+from heliograph.accounts.kept_form import AGAIN, shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
@@ -42,6 +43,7 @@ from heliograph.web.toasts import say
 SETUP = "connections/setup.html"
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 @never_cache
@@ -53,6 +55,7 @@ def connection_add(request: AccountRequest) -> HttpResponse:
     return _post(request, None, errand)
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def connection(request: AccountRequest, connection: int) -> HttpResponse:
@@ -87,7 +90,7 @@ def _form_of(request: AccountRequest, row: ConnectionRow) -> ConnectionForm:
 def _post(request: AccountRequest, row: ConnectionRow | None, errand: Errand) -> HttpResponse:
     form = _form_of(request, row) if row else ConnectionForm(frozenset(), request.POST)
     do = form.posted["do"]
-    if do == "sample" and row is not None:
+    if do == "sample" and row is not None and AGAIN not in form.data:
         return _tested(request, row.id, errand, sample=True)
     waits = f"connection {row.id if row else 'new'}"
     typed = connection_values.secrets_of(form, typed_secrets.recall(request, waits))

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 from django_scopes import scope
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
@@ -71,6 +72,7 @@ class EditorForm(Form):
         return self.data
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def add(request: AccountRequest) -> HttpResponse:
@@ -78,6 +80,7 @@ def add(request: AccountRequest) -> HttpResponse:
     return _posted(request, None) if request.method == "POST" else draw(request, drafts.new())
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def flow(request: AccountRequest, flow: int) -> HttpResponse:
     """One flow: its form for an Administrator, a description for everyone else."""

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow import sentence
@@ -47,6 +48,7 @@ def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
         }
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def copy(request: AccountRequest, flow: int) -> HttpResponse:

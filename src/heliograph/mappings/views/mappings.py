@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from heliograph.accounts.kept_form import AGAIN, shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
@@ -112,6 +113,7 @@ def _listed(row: ListedMapping, people: Mapping[str, str], *, editable: bool) ->
 # --- the editor
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def mapping(request: AccountRequest, id: int) -> HttpResponse:
     """One mapping: its editor, or a read-only page for users who may not change it."""
@@ -124,6 +126,7 @@ def mapping(request: AccountRequest, id: int) -> HttpResponse:
     return _shown(request, editing, row, template)
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def mapping_new(request: AccountRequest) -> HttpResponse:
@@ -152,7 +155,7 @@ def _asked(request: AccountRequest) -> dict[str, Any]:
 
 @needs(Role.ADMINISTRATOR)
 def _posted(request: AccountRequest, draft: MappingDraft, row: StoredMapping | None) -> HttpResponse:
-    do = request.POST.get("do", "save")
+    do = "show" if AGAIN in request.POST else request.POST.get("do", "save")
     editing = read(request.POST, draft)
     form = f"mapping {row.pk if row else 'new'}"
     waiting = typed_secrets.recall(request, form)
@@ -291,6 +294,7 @@ def _back(request: AccountRequest, **more: int) -> str:
 # --- copy and delete
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.setup.names import code_of
@@ -74,6 +75,7 @@ class NewRegistrationForm(RegistrationForm):
             self.add_error("code", _("This is needed."))
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def add(request: AccountRequest) -> HttpResponse:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.recording.items import ItemOutcome
@@ -60,6 +61,7 @@ class ChangeForm(RegistrationForm):
         self.mine = {name: values for name, values in changed.items() if self.cleaned_data[f"pick-{name}"] != THEIRS}
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def registration(request: AccountRequest, event: str, code: str) -> HttpResponse:
     """Shows a registration, or saves its form as one change."""

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.domain.flow.configuration import AccountConfig
@@ -71,6 +72,7 @@ PAGES = {
 }
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def statuses(request: AccountRequest, here: str) -> HttpResponse:
     """Shows the statuses, and saves changed tags."""

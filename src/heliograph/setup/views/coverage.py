@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.domain.ids import read_id
@@ -51,6 +52,7 @@ class CoverageFilters(ListFilters):
         self.offer("event", [(ACCOUNT, _("The account")), *((code, code) for code in events)])
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def coverage(request: AccountRequest) -> HttpResponse:
     """Lists untagged objects; a post tags the checked rows and shows the rest."""

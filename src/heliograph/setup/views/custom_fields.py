@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.setup.configuration import Field as Answerable
@@ -68,6 +69,7 @@ PAGES = {
 }
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def fields(request: AccountRequest, here: str) -> HttpResponse:
     """The list of fields, and the form that adds one."""
@@ -142,6 +144,7 @@ def _one(request: AccountRequest, shown: FieldsPage, id: int) -> Answerable:
     return found
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow.configuration import AccountConfig
@@ -117,6 +118,7 @@ def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list
 # --- a copy
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def copy(request: AccountRequest, event: str) -> HttpResponse:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow.configuration import AccountConfig
@@ -29,6 +30,7 @@ from heliograph.web.forms import posted, pressed
 from heliograph.web.toasts import say
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def listed(request: AccountRequest, event: str, here: str) -> HttpResponse:
     """The list with its tags, and the form that adds one."""
@@ -153,6 +155,7 @@ def _row(kind: SetupKind, event: EventConfig, id: int) -> Any:
     return row
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def edit(request: AccountRequest, event: str, id: int, here: str) -> HttpResponse:

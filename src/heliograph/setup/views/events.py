@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow.configuration import AccountConfig
@@ -128,6 +129,7 @@ def _row(event: EventConfig, config: AccountConfig, registrations: int) -> dict[
 # --- a new one
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def add(request: AccountRequest) -> HttpResponse:
@@ -168,6 +170,7 @@ def add(request: AccountRequest) -> HttpResponse:
 # --- details
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def details(request: AccountRequest, event: str) -> HttpResponse:
     """An event's own facts, status, tags and custom data."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
+from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.setup.tags import TagKind
@@ -108,6 +109,7 @@ class TagFilters(ListFilters):
     )
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def tags(request: AccountRequest) -> HttpResponse:
     """The list of the account's tags, and the form that adds one."""
@@ -220,6 +222,7 @@ def _crumbs() -> list[tuple[str, str]]:
     return [(_("Tags"), reverse("tags"))]
 
 
+@shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def tag(request: AccountRequest, id: int) -> HttpResponse:
     """One tag: its form, and where it is used. Flows, mappings and statuses refer to the tag, not to its name."""
