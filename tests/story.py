@@ -41,7 +41,7 @@ from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.tags import TagKind
 from heliograph.engine.worker.slot_ownership import Lease
-from heliograph.engine.worker.worker import Setup, Worker
+from heliograph.engine.worker.worker import Worker, WorkerParts
 from heliograph.flows.services import flows as flow_services
 from heliograph.mappings.services import mapping_row, save_mapping
 from heliograph.outbound.guard import Policy
@@ -295,7 +295,7 @@ class Story:
     def worker(self, **more: Any) -> Iterator[Worker]:
         """Runs a worker on threads of this process; stops it gracefully."""
         worker = Worker(
-            Setup(
+            WorkerParts(
                 open_writer=self.open,
                 open_reader=lambda: self.open(read_only=True),
                 source=lambda db: Committed(db, ConfigCache()),

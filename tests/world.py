@@ -24,7 +24,7 @@ from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNE
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.setup.configuration import EventState
 from heliograph.engine.worker.slot_ownership import Lease
-from heliograph.engine.worker.worker import Setup, Worker
+from heliograph.engine.worker.worker import Worker, WorkerParts
 from heliograph.outbound.guard import Policy
 from heliograph.recording.batches import record_batch
 from heliograph.recording.events import record_event
@@ -202,7 +202,7 @@ class World:
     @contextmanager
     def worker(self, **more: Any) -> Iterator[Worker]:
         """Runs a worker on threads of this process; stops it gracefully."""
-        setup = Setup(
+        setup = WorkerParts(
             open_writer=self.open,
             open_reader=lambda: self.open(read_only=True),
             source=lambda db: Committed(db, ConfigCache()),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from heliograph import __version__
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.worker.slot_ownership import Lease
-from heliograph.engine.worker.worker import UNCLEAN, Setup
+from heliograph.engine.worker.worker import UNCLEAN, WorkerParts
 from heliograph.options import PREFIX, Options, split_address
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, open_postgres, open_sqlite
@@ -41,10 +41,10 @@ def flight_folder(options: Options) -> Path:
     return options.data / "flight"
 
 
-def worker_setup(options: Options) -> Setup:
+def worker_setup(options: Options) -> WorkerParts:
     """The parts of this installation's worker."""
     policy = options.everyones_policy
-    return Setup(
+    return WorkerParts(
         open_writer=lambda: open_database(options),
         open_reader=lambda: open_database(options, read_only=True),
         source=Committed,

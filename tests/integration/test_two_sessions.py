@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connections
 from django.test import Client
 from django.urls import Resolver404, resolve
 from tests.databases import DatabaseFacts
@@ -190,6 +193,62 @@ def test_P14_what_both_changed_is_asked_about_and_nothing_is_lost(site: Planned,
         again |= {f"pick-{field}": ["mine"]}
     assert of.he.post(of.url, again).status_code == 302
     assert of.stored(field) != stored
+
+
+class Readings:
+    """Counts the queries by which requests read before they save, and does something once, right after one of them."""
+
+    def __init__(self, at: int = 0, then: Callable[[], object] | None = None) -> None:
+        self.n, self.at, self.then = 0, at, then
+
+    def __enter__(self) -> Self:
+        self._hooks = ExitStack()
+        for alias in ("default", "read"):
+            self._hooks.enter_context(connections[alias].execute_wrapper(self._read))
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._hooks.close()
+
+    def _read(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        found = execute(sql, params, many, context)
+        if sql.startswith("SELECT") and not connections["default"].in_atomic_block:
+            self.n += 1
+            if self.then is not None and self.n == self.at:
+                with ThreadPoolExecutor(1) as another:
+                    another.submit(self._elsewhere, self.then).result()
+        return found
+
+    @staticmethod
+    def _elsewhere(then: Callable[[], object]) -> None:
+        try:
+            then()
+        finally:
+            connections.close_all()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_P14_a_save_that_comes_between_reading_and_saving_is_not_overwritten(site: Planned, name: str) -> None:
+    of = TwoPeople(site, PAGES[name])
+    field = of.page.field
+    hers = of.form(of.she)
+    first = hers[of.named(field)]
+    with Readings() as counted:
+        assert of.saves(of.she, hers, field, of.page.theirs).status_code == 302
+    assert counted.n
+    for at in sorted({max(1, counted.n + ahead) for ahead in range(-5, 1)}):
+        hers, his = of.form(of.she), of.form(of.he)
+        saved: list[int] = []
+
+        def she_saves(hers: Post = hers, saved: list[int] = saved) -> None:
+            saved.append(of.she.post(of.url, hers | {of.named(field): first}).status_code)
+
+        with Readings(at, she_saves):
+            refused = of.saves(of.he, his, field, of.page.mine)
+        assert saved == [302], at
+        assert refused.status_code in (409, 422), at
+        assert sorted(of.form(of.she)[of.named(field)]) == sorted(first), at
+        assert of.saves(of.she, of.form(of.she), field, of.page.theirs).status_code == 302
 
 
 @pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.other])

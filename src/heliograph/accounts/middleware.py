@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -17,9 +18,11 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 from django_scopes import scope
 
-from heliograph.accounts import door, kept_form
+from heliograph.accounts import door, kept_form, save_order
 from heliograph.accounts.models import Account, User
 from heliograph.accounts.roles import AccountRequest
+from heliograph.accounts.save_order import SavedSince
+from heliograph.store.database import of_django
 
 SIGNAL = "signal/"
 """The prefix of Signal's pages; an operator can turn them off for an account (N4)."""
@@ -62,6 +65,8 @@ class AccountMiddleware:
                 cast("AccountRequest", request).account = account
                 stack.enter_context(scope(account=account.pk))
                 stack.enter_context(timezone.override(zoneinfo.ZoneInfo(account.timezone)))
+                if request.method == "POST":
+                    stack.enter_context(save_order.judged_from(of_django(connections["read"]), account.pk))
             response = self.get_response(request)
         kept_form.remember(request, response, leaves=_leaves(request))
         # People's data: on a shared computer nobody finds it in the browser's store, or behind "back" after the sign-out.
@@ -84,6 +89,20 @@ class AccountMiddleware:
         if not account.signal_enabled and request.resolver_match.route.startswith(SIGNAL):
             raise PermissionDenied(_("Signal is off for this account. Whoever runs Heliograph can turn it on."))
         return _with_what_waited(request, shows_again=getattr(view, "shows_again", False))
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Judges a request anew whose save came after another one. None: the error is of another kind."""
+        for _time in range(save_order.TRIES):
+            if not isinstance(error, SavedSince):
+                break
+            assert request.resolver_match is not None  # a view was called
+            view, args, kwargs = request.resolver_match
+            with save_order.judged_from(of_django(connections["read"]), cast("AccountRequest", request).account.pk):
+                try:
+                    return cast("HttpResponse", view(request, *args, **kwargs))
+                except SavedSince as again:
+                    error = again
+        return None
 
 
 def _leaves(request: HttpRequest) -> bool:

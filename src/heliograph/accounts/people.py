@@ -21,7 +21,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django_scopes import scope
 
-from heliograph.accounts import audit
+from heliograph.accounts import audit, save_order
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.links import NewLink, make_link, take
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
@@ -158,7 +158,9 @@ def take_role(row: User, role: Role, *, by: str) -> None:
 def rename(row: User, name: str) -> None:
     """Saves the user's own name. Raises PersonRefused."""
     with transaction.atomic():
-        row = User.objects.get(pk=row.pk)  # the instance that the page shows for the signed-in user stays unchanged
+        row = User.objects.select_for_update(of=("self",)).get(pk=row.pk)  # the page's instance of the signed-in user stays unchanged
+        if row.account_id is not None:
+            save_order.check(of_django(connection), row.account_id)
         before = _shown(row)
         row.name = name.strip()
         _save(row)
@@ -262,6 +264,7 @@ def _locked_user(account: Account, id: int) -> Iterator[User]:
         row = User.objects.select_for_update().filter(pk=id, account=account).first()
         if row is None:
             raise NoSuchPerson
+        save_order.check(of_django(connection), account.pk)
         yield row
 
 
@@ -293,3 +296,4 @@ def _note(row: User, what: Deed, by: str, before: Mapping[str, Any] | None = Non
             before=before,
             after=after,
         )
+    save_order.count(of_django(connection), row.account_id)

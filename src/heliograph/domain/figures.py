@@ -7,8 +7,8 @@ The hot path never counts: with each fact it appends a `Delta`, whose minute is 
                                                           LEADS_CREATED LEADS_UPDATED, where a response rule tells (C7)
     charts              the attempt, the failure          RETRIED ATTEMPTS_OK ATTEMPTS_FAILED ABANDONED VALIDATION_ERRORS
 
-A figure is the sum of its deltas in a period. `count` computes the same from the rows themselves: what a drill-down lists, and what tests
-compare with. Instants are microseconds, minutes count from the epoch.
+A figure is the sum of its deltas in a period. `count` computes the same from the rows themselves: tests
+compare with it. Instants are microseconds, minutes count from the epoch.
 """
 
 from __future__ import annotations

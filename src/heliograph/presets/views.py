@@ -28,7 +28,7 @@ from heliograph.presets import services
 from heliograph.presets.services import MadeFromPreset
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.return_to_flow import Errand
+from heliograph.setup.views.return_to_flow import ReturnToFlow
 from heliograph.web.forms import SecretLine, TextLine, UrlLine, refused_count
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
@@ -81,10 +81,10 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
         chosen = services.preset(start)
     except NotThere:
         raise Http404 from None
-    errand = Errand.of(request)
+    to_flow = ReturnToFlow.of(request)
     if request.method != "POST":
         values = {blank.name: blank.default for blank in chosen.blanks} | {"name": services.suggested_name(request.account.pk, chosen)}
-        return _page(request, PresetForm(chosen, initial=values), errand)
+        return _page(request, PresetForm(chosen, initial=values), to_flow)
     form = PresetForm(chosen, request.POST)
     waits = f"preset {chosen.key}"
     before = typed_secrets.recall(request, waits)
@@ -97,14 +97,14 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
             form.refuse(error)
         else:
             typed_secrets.forget(request)
-            return _made(request, made, replace(errand, does=chosen.does))
+            return _made(request, made, replace(to_flow, does=chosen.does))
     good = {name: secret for name, secret in secrets.items() if secret and name not in form.errors}
     for name in good:
         form.say_waiting(name)
-    return _page(request, form, errand, typed_secrets.keep(request, waits, good))
+    return _page(request, form, to_flow, typed_secrets.keep(request, waits, good))
 
 
-def _page(request: AccountRequest, form: PresetForm, errand: Errand, waiting: str = "") -> HttpResponse:
+def _page(request: AccountRequest, form: PresetForm, to_flow: ReturnToFlow, waiting: str = "") -> HttpResponse:
     """waiting: the name under which typed secrets are kept."""
     chosen = form.preset
     urls = [blank.name for blank in chosen.blanks if blank.takes_fields]
@@ -117,17 +117,17 @@ def _page(request: AccountRequest, form: PresetForm, errand: Errand, waiting: st
         here="connections",
         status=form.status,
         preset=chosen,
-        does="" if errand.flow is not None or chosen.does is Does.UPDATES else DOES[chosen.does],  # the waiting flow gets it chosen
+        does="" if to_flow.flow is not None or chosen.does is Does.UPDATES else DOES[chosen.does],  # the waiting flow gets it chosen
         typed=waiting,
         fields=form.shown(),
         refused=refused_count(len(form.errors)) if form.refused else "",
         rest=[str(said) for said in form.non_field_errors()],
-        start=errand.address(reverse("connection-new")),
-        cancel=errand.back(reverse("connection-list")),
+        start=to_flow.address(reverse("connection-new")),
+        cancel=to_flow.back(reverse("connection-list")),
     )
 
 
-def _made(request: AccountRequest, made: MadeFromPreset, errand: Errand) -> HttpResponse:
+def _made(request: AccountRequest, made: MadeFromPreset, to_flow: ReturnToFlow) -> HttpResponse:
     """Tests the new connection and redirects: to the connection, or back to the waiting flow."""
     id = made.connection.pk
     report: DiagnosisReport | None = None
@@ -143,7 +143,7 @@ def _made(request: AccountRequest, made: MadeFromPreset, errand: Errand) -> Http
         _("“%(connection)s” is there, with the mapping “%(mapping)s”. %(test)s")
         % {"connection": made.connection.name, "mapping": names, "test": said},
     )
-    errand = replace(errand, mapping=next((mapping.pk for mapping in made.mappings), None))
-    if errand.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
-        return HttpResponseRedirect(errand.back("", connection=id))
-    return HttpResponseRedirect(f"{errand.address(reverse('connection', args=(id,)))}#test")
+    to_flow = replace(to_flow, mapping=next((mapping.pk for mapping in made.mappings), None))
+    if to_flow.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
+        return HttpResponseRedirect(to_flow.back("", connection=id))
+    return HttpResponseRedirect(f"{to_flow.address(reverse('connection', args=(id,)))}#test")

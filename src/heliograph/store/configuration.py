@@ -15,6 +15,8 @@ from heliograph.domain.snapshot import HistoryEntry
 from heliograph.store.database import Database
 
 ACCOUNT, EVENT = 1, 2
+_SAVES = 3
+"""The row of config_version that counts an account's saves, of whatever kind; nothing is read at such a version."""
 _EVENT_LOCKS = 8  # an account's events share this many locks, because PostgreSQL's table of advisory locks has a fixed size
 
 
@@ -72,6 +74,22 @@ def entries(db: Database, scope: int, scope_id: int, version: int | None = None)
         version if version is not None else found[0][1],
         [HistoryEntry(kind, id, number, json.loads(body)) for _, _, kind, id, number, body in found],
     )
+
+
+def count_of_saves(db: Database, account: int) -> int:
+    """The number of saves of an account so far."""
+    found = db.all("SELECT version FROM config_version WHERE scope = :scope AND scope_id = :id", {"scope": _SAVES, "id": account})
+    return int(found[0][0]) if found else 0
+
+
+def count_save(db: Database, account: int) -> int:
+    """Counts one save more; returns the number. On PostgreSQL others who count wait until this transaction ends."""
+    ((saves,),) = db.all(
+        "INSERT INTO config_version (scope, scope_id, version) VALUES (:scope, :id, 1)"
+        " ON CONFLICT (scope, scope_id) DO UPDATE SET version = config_version.version + 1 RETURNING version",
+        {"scope": _SAVES, "id": account},
+    )
+    return int(saves)
 
 
 def version_at(db: Database, account: int, at: int) -> int:

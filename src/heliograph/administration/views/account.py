@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.kept_form import shows_again
-from heliograph.accounts.models import Role
+from heliograph.accounts.models import Account, Role
 from heliograph.accounts.roles import AccountRequest
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts, change_account
@@ -41,7 +41,7 @@ class AccountForm(SharedForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: AccountRequest) -> HttpResponse:
     """Shows and saves the account's own data."""
-    row = request.account
+    row = Account.objects.get(pk=request.account.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
     form = AccountForm(posted(request), stored={"code": row.code, "name": row.name, "timezone": row.timezone})
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)

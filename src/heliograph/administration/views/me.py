@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.models import User
 from heliograph.accounts.people import PersonRefused, end_sessions, rename
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.user_agents import device
@@ -45,7 +46,8 @@ class EndSessionForm(Form):
 def me(request: AccountRequest) -> HttpResponse:
     """What users can change about themselves. Role and e-mail are changed by an Administrator."""
     user = request.user
-    form = NameForm(posted(request), stored={"name": user.name})
+    now = User.objects.get(pk=user.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
+    form = NameForm(posted(request), stored={"name": now.name})
     if form.is_valid():
         try:
             rename(user, form.cleaned_data["name"])

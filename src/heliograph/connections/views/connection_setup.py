@@ -32,7 +32,7 @@ from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisSte
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.return_to_flow import Errand
+from heliograph.setup.views.return_to_flow import ReturnToFlow
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.forms import posted, refused_count
@@ -49,10 +49,10 @@ SETUP = "connections/setup.html"
 @never_cache
 def connection_add(request: AccountRequest) -> HttpResponse:
     """The form of a connection to any webhook."""
-    errand = Errand.of(request)
+    to_flow = ReturnToFlow.of(request)
     if request.method != "POST":
-        return _form(request, None, ConnectionForm(frozenset()), errand)
-    return _post(request, None, errand)
+        return _form(request, None, ConnectionForm(frozenset()), to_flow)
+    return _post(request, None, to_flow)
 
 
 @shows_again
@@ -61,16 +61,16 @@ def connection_add(request: AccountRequest) -> HttpResponse:
 def connection(request: AccountRequest, connection: int) -> HttpResponse:
     """A stored connection: its form for an Administrator, and a description for everyone else."""
     row = found_row(request, connection)
-    errand = Errand.of(request)
-    if asks_for_part(request) and errand.flow is not None and _has_passed(request, row):
-        return HttpResponseClientRedirect(errand.back("", connection=connection))
+    to_flow = ReturnToFlow.of(request)
+    if asks_for_part(request) and to_flow.flow is not None and _has_passed(request, row):
+        return HttpResponseClientRedirect(to_flow.back("", connection=connection))
     if not may(request.user, Role.ADMINISTRATOR):
         if request.method == "POST":
             return _refuse(request)
         return page(request, "connections/read.html", here="connections", **_read(request, row))
     if request.method == "POST":
-        return _post(request, row, errand)
-    return _form(request, row, _form_of(request, row), errand)
+        return _post(request, row, to_flow)
+    return _form(request, row, _form_of(request, row), to_flow)
 
 
 @needs(Role.ADMINISTRATOR)
@@ -87,11 +87,11 @@ def _form_of(request: AccountRequest, row: ConnectionRow) -> ConnectionForm:
     return ConnectionForm(row.connection.secrets, posted(request), stored=shown, edition=edition)
 
 
-def _post(request: AccountRequest, row: ConnectionRow | None, errand: Errand) -> HttpResponse:
+def _post(request: AccountRequest, row: ConnectionRow | None, to_flow: ReturnToFlow) -> HttpResponse:
     form = _form_of(request, row) if row else ConnectionForm(frozenset(), request.POST)
     do = form.posted["do"]
     if do == "sample" and row is not None and AGAIN not in form.data:
-        return _tested(request, row.id, errand, sample=True)
+        return _tested(request, row.id, to_flow, sample=True)
     waits = f"connection {row.id if row else 'new'}"
     typed = connection_values.secrets_of(form, typed_secrets.recall(request, waits))
     stops: AsksFirst | None = None
@@ -103,10 +103,10 @@ def _post(request: AccountRequest, row: ConnectionRow | None, errand: Errand) ->
         else:
             if saved is not None:
                 typed_secrets.forget(request)
-                return access_views.connect(request, saved) if do == "connect" else _tested(request, saved, errand)
+                return access_views.connect(request, saved) if do == "connect" else _tested(request, saved, to_flow)
     kept = {name: text for name, text in typed.items() if text and name not in form.errors}  # a secret that was itself refused is not kept
     form.say_typed(kept)
-    return _form(request, row, form, errand, waiting=typed_secrets.keep(request, waits, kept), stops=stops)
+    return _form(request, row, form, to_flow, waiting=typed_secrets.keep(request, waits, kept), stops=stops)
 
 
 def _saved(request: AccountRequest, row: ConnectionRow | None, form: ConnectionForm, typed: Mapping[str, str]) -> int | None:
@@ -123,26 +123,26 @@ def _saved(request: AccountRequest, row: ConnectionRow | None, form: ConnectionF
         raise Http404 from None
 
 
-def _tested(request: AccountRequest, id: int, errand: Errand, *, sample: bool = False) -> HttpResponse:
+def _tested(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bool = False) -> HttpResponse:
     """Tests the saved connection and redirects to where the result is shown: the connection, or the flow that waits for it."""
     try:
         report = test_progress.begin(request.account.pk, id, sample=sample)
     except TooManyTests as error:
         say(request, f"{_('Saved.')} {_(str(error))}")
-        return HttpResponseRedirect(errand.address(reverse("connection", args=(id,))))
+        return HttpResponseRedirect(to_flow.address(reverse("connection", args=(id,))))
     except NotThere:  # deleted in the meantime
         raise Http404 from None
-    if errand.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
+    if to_flow.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
         say(request, f"{_('Saved.')} {diagnosis_words.summary(report)}")
-        return HttpResponseRedirect(errand.back("", connection=id))
-    return HttpResponseRedirect(f"{errand.address(reverse('connection', args=(id,)))}#test")
+        return HttpResponseRedirect(to_flow.back("", connection=id))
+    return HttpResponseRedirect(f"{to_flow.address(reverse('connection', args=(id,)))}#test")
 
 
 def _form(
     request: AccountRequest,
     row: ConnectionRow | None,
     form: ConnectionForm,
-    errand: Errand,
+    to_flow: ReturnToFlow,
     *,
     waiting: str = "",
     stops: AsksFirst | None = None,
@@ -157,8 +157,8 @@ def _form(
         "rest": [str(said) for said in form.non_field_errors()],
         "stops": [stop.name or _("Without a name") for stop in stops.stops] if stops else [],
         "redirect_url": oauth.redirect_url(),
-        "errand": errand,
-        "cancel": errand.back(reverse("connection-list"), **({"connection": row.id} if row else {})),
+        "to_flow": to_flow,
+        "cancel": to_flow.back(reverse("connection-list"), **({"connection": row.id} if row else {})),
         "plain": form.is_plain,
         "result": None,
         "going": None,
@@ -174,7 +174,7 @@ def _form(
         complete = row.health is not Health.INCOMPLETE  # a test from before settings were missing says nothing about it
         shown["going"] = None if refused or stops else going(request, row.id)
         shown["result"] = result_of(row) if complete and not refused and not stops else None
-        shown["going_href"] = errand.address(reverse("connection", args=(row.id,)))
+        shown["going_href"] = to_flow.address(reverse("connection", args=(row.id,)))
         shown["incomplete"] = "" if complete else shown["standing"]["note"]
     return page(request, SETUP, here="connections", status=409 if stops else form.status, **shown)
 

@@ -21,7 +21,7 @@ from heliograph.connections import connection_words as words
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow, Health
 from heliograph.connections.preset_files import presets
 from heliograph.domain.connection.connection import Auth
-from heliograph.setup.views.return_to_flow import Errand
+from heliograph.setup.views.return_to_flow import ReturnToFlow
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
@@ -147,15 +147,15 @@ def flow_href(id: int) -> str:
 @never_cache
 def connection_new(request: AccountRequest) -> HttpResponse:
     """Add A Connection: any webhook, or an application with its settings and first mapping filled in."""
-    errand = Errand.of(request)
+    to_flow = ReturnToFlow.of(request)
     return page(
         request,
         "connections/start.html",
         here="connections",
-        any_href=errand.address(reverse("connection-add", args=("webhook",))),
+        any_href=to_flow.address(reverse("connection-add", args=("webhook",))),
         presets=[
             {
-                "href": errand.address(reverse("connection-add", args=(each.key,))),
+                "href": to_flow.address(reverse("connection-add", args=(each.key,))),
                 "name": each.name,
                 "what": each.what,
                 "needs": each.needs,
@@ -163,7 +163,7 @@ def connection_new(request: AccountRequest) -> HttpResponse:
             }
             for each in presets()
         ],
-        errand=errand,
+        to_flow=to_flow,
     )
 
 

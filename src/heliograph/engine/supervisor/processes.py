@@ -19,7 +19,7 @@ from typing import Protocol
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.supervisor.supervisor import STOP, die_with_parent, say_ready
 from heliograph.engine.supervisor.wakeup_pipe import hear
-from heliograph.engine.worker.worker import Setup, Worker
+from heliograph.engine.worker.worker import Worker, WorkerParts
 from heliograph.store import wal
 
 
@@ -68,7 +68,7 @@ class DoorControl(Protocol):
     def close(self) -> None: ...
 
 
-def run_engine(setup: Setup, listen: Callable[[Callable[[], object]], object], *, sqlite_file: Path | None = None) -> None:
+def run_engine(setup: WorkerParts, listen: Callable[[Callable[[], object]], object], *, sqlite_file: Path | None = None) -> None:
     """Runs until SIGTERM or SIGINT; for the main thread. listen: subscribes a function to be called when other processes have recorded
     something. sqlite_file: the embedded database, which only this process may serve."""
     tune()

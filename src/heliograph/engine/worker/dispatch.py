@@ -13,7 +13,7 @@ from heliograph.store.queue import lanes as table
 from heliograph.store.queue.lanes import StoredLane
 
 
-def with_actions(
+def choose_actions(
     db: Database, builder: RequestBuilder, mine: Sequence[tuple[StoredLane, int]], clock: int, between: Callable[[], object]
 ) -> tuple[list[TakenLane], ReadContent]:
     """Takes lanes into memory with the action that each sends next, and reads the changes of these actions.

@@ -22,7 +22,7 @@ from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.delivery.slots import may_start, slot_of
 from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, reply_of
 from heliograph.engine.worker.connection_limiter import LEAST_SHARE, ConnectionLimiter
-from heliograph.engine.worker.dispatch import with_actions
+from heliograph.engine.worker.dispatch import choose_actions
 from heliograph.engine.worker.inflight_journal import InflightJournal
 from heliograph.engine.worker.oauth_tokens import TokenPending
 from heliograph.engine.worker.request_builder import DestinationGone, ReadContent, ReadyRequest, RequestBuilder
@@ -263,7 +263,7 @@ class LaneReader:
         if not mine:
             return 0
         try:
-            taken, content = with_actions(self.db, self.builder, mine, clock, self.between if len(mine) > STRETCH else lambda: None)
+            taken, content = choose_actions(self.db, self.builder, mine, clock, self.between if len(mine) > STRETCH else lambda: None)
             self.db.force()  # no request may be sent for data that a power cut could undo
         except BaseException:
             for stored, _ in mine:  # they are read again

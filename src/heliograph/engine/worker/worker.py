@@ -69,7 +69,7 @@ _PASSING = (sqlite3.OperationalError, psycopg.errors.DeadlockDetected, psycopg.e
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class WorkerParts:
     """What a worker is built from; `wiring` passes in the parts that other packages own.
 
     open_writer, open_reader: open connections of its own. source: configuration, read on the given connection. policy: the networks an
@@ -93,7 +93,9 @@ class Setup:
 class Worker:
     """One worker of a process. `run` works until `stop`."""
 
-    def __init__(self, setup: Setup, *, on_ready: Callable[[], None] | None = None, on_death: Callable[[int], object] = os._exit) -> None:
+    def __init__(
+        self, setup: WorkerParts, *, on_ready: Callable[[], None] | None = None, on_death: Callable[[int], object] = os._exit
+    ) -> None:
         self._setup = setup
         self._on_ready, self._on_death = on_ready, on_death
         self._closing = threading.Event()

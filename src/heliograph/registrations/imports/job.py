@@ -31,6 +31,7 @@ from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.recording.record import prepare
 from heliograph.registrations.imports import comparison, preparation, setup_creation
+from heliograph.registrations.imports.chunk_recording import record_chunk
 from heliograph.registrations.imports.columns import Mapper, from_json, with_date_orders
 from heliograph.registrations.imports.empty_cells import prune
 from heliograph.registrations.imports.errors import RowProblem
@@ -39,7 +40,6 @@ from heliograph.registrations.imports.file_reader import Format, open_rows
 from heliograph.registrations.imports.missing_setup import EVENTS, SetupChoice, lacking
 from heliograph.registrations.imports.notes import Notes
 from heliograph.registrations.imports.property_names import PropertyNames
-from heliograph.registrations.imports.refused_items import recorded
 from heliograph.registrations.imports.report import RefusedRow, write_report
 from heliograph.registrations.imports.row_problems import no_event, of_problem, unknown_event, used_before
 from heliograph.registrations.imports.rows import FileRow, FileRows
@@ -350,7 +350,7 @@ class ImportRun:
             self._acts.update(str(flow) for found in ready.compared for flow in found.acts)
             self._judged += sum(found.changes for found in ready.compared)
         else:
-            answers = recorded(db, [item for _, item in ready.items])
+            answers = record_chunk(db, [item for _, item in ready.items])
             for (row, _), answer in zip(ready.items, answers, strict=True):
                 if answer.outcome is ItemOutcome.REFUSED:
                     refused.append(RefusedRow.of(row, self._problems(answer)))

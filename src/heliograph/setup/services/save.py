@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.db import connection, transaction
 from django_scopes import scope
 
+from heliograph.accounts import save_order
 from heliograph.setup.errors import NotThere
 from heliograph.setup.services import dependents
 from heliograph.setup.services.transaction import SetupTransaction
@@ -22,7 +23,7 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
     """Opens the transaction, or joins the caller's.
 
     events: those whose set-up is changed; whole_account: the account's set-up is changed. by: the actor (user:7, token:3, import:12).
-    Raises NotThere for an event of another account.
+    Raises NotThere for an event of another account, SavedSince if another save came after this request had begun.
     """
     wanted = set(events)
     with transaction.atomic(), scope(account=account):
@@ -32,6 +33,7 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
             configuration.lock_exclusive(db, accounts=[account], events=pairs)
         else:
             configuration.lock_exclusive(db, events=pairs, read_accounts=[account])
+        save_order.check(db, account)
         known = {
             row[0]
             for row in db.all(
@@ -43,6 +45,7 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
         under_way = SetupTransaction(db, account, by, whole_account, known)
         yield under_way
         _write_versions(under_way)
+        save_order.count(db, account)
 
 
 def _write_versions(s: SetupTransaction) -> None:

@@ -19,7 +19,7 @@ from heliograph.web.forms import member_of
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class ReturnToFlow:
     """flow: id of the flow for which something is created, None if there is none; name: of that flow. mapping: created for it on the way.
     does: what a request does at the application, which a preset knows (F8)."""
 
@@ -29,7 +29,7 @@ class Errand:
     does: Does | None = None
 
     @classmethod
-    def of(cls, request: AccountRequest) -> Errand:
+    def of(cls, request: AccountRequest) -> ReturnToFlow:
         """Reads it from a request. Raises Http404 for a flow that the account does not have."""
         text = request.GET.get("for", "")
         if not text:

@@ -17,7 +17,7 @@ from heliograph.store.database import Database
 _SPOILT: Final = (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError, sqlite3.DataError)
 
 
-def recorded(db: Database, items: Sequence[RecordItem]) -> list[ItemAnswer]:
+def record_chunk(db: Database, items: Sequence[RecordItem]) -> list[ItemAnswer]:
     """record() in a savepoint; what the database refuses all the same is halved, so that one row never fails its neighbours."""
     if not items:
         return []
@@ -30,4 +30,4 @@ def recorded(db: Database, items: Sequence[RecordItem]) -> list[ItemAnswer]:
         if len(items) == 1:
             return [ItemAnswer(ItemOutcome.REFUSED)]
         middle = len(items) // 2
-        return [*recorded(db, items[:middle]), *recorded(db, items[middle:])]
+        return [*record_chunk(db, items[:middle]), *record_chunk(db, items[middle:])]

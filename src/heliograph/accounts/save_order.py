@@ -1,0 +1,49 @@
+"""Saves of one account, counted, so that a page never saves over what somebody else saved while it was being judged (P14).
+
+A page compares what it showed with what is stored, and then saves. Between the two another save may commit. So each request that posts notes
+the account's count of saves when it begins; a save that finds another count, once it holds its locks, raises SavedSince, and
+AccountMiddleware judges the request anew. Jobs and commands note nothing and are never refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+from heliograph.store import configuration
+from heliograph.store.database import Database
+
+TRIES: Final = 5
+"""A request that met another save this often in a row fails."""
+
+_seen: ContextVar[int | None] = ContextVar("saves_seen", default=None)
+
+
+class SavedSince(Exception):
+    """Somebody else saved between this request's beginning and its own save. Nothing of it is stored."""
+
+
+@contextmanager
+def judged_from(db: Database, account: int) -> Iterator[None]:
+    """Within it, saves of this account are refused where another one came first."""
+    token = _seen.set(configuration.count_of_saves(db, account))
+    try:
+        yield
+    finally:
+        _seen.reset(token)
+
+
+def check(db: Database, account: int) -> None:
+    """Raises SavedSince if another save came first. The caller holds the locks of what it saves."""
+    seen = _seen.get()
+    if seen is not None and configuration.count_of_saves(db, account) != seen:
+        raise SavedSince
+
+
+def count(db: Database, account: int) -> None:
+    """Counts a save, in its transaction. Later saves of the same request go on from it."""
+    now = configuration.count_save(db, account)
+    if _seen.get() is not None:
+        _seen.set(now)
