@@ -221,6 +221,21 @@ def test_C8_retry_after_holds_the_whole_connection(world: World, receiver: Recei
     assert all(r.at - first.at > 1.8 for r in receiver.at("/crm")[1:])
 
 
+def test_C8_the_rest_that_a_wrong_address_asked_for_ends_with_it(world: World, receiver: Receiver) -> None:
+    """Names of one machine: another host to us, and the same receiver."""
+    here = receiver.url("/crm")
+    crm = world.connection(here.replace("127.0.0.1", "localhost"))
+    world.flow(crm)
+    receiver.answer("/crm", Answer(429, headers={"Retry-After": "3600"}), Answer(200))
+    with world.worker():
+        world.record("R1")
+        world.until_states("queued")
+        world.connection(here, crm)
+        world.record("R2")
+        world.until_states("queued", "success")
+    assert len(receiver.at("/crm")) == 2
+
+
 def test_C8_410_pauses_the_connection_and_says_so(world: World, receiver: Receiver) -> None:
     crm = world.connection(receiver.url("/crm"))
     world.flow(crm)

@@ -43,16 +43,25 @@ def test_C7_a_rate_is_never_exceeded_in_any_minute(rate: int, wakes: float) -> N
 
 def test_D7_a_connection_that_is_reached_in_another_way_is_tried_at_once() -> None:
     line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
-    line.reached_by("https://crm.example.org:8444")
+    line.reached_by("https://crm.example.org:8444", 10)
     for _ in range(FAILURES_TO_TRIP + 5):
         line.started(10.0)
         line.ended(10.0, reached=False)
-    line.reached_by("https://crm.example.org:8444")
+    line.reached_by("https://crm.example.org:8444", 10)
     assert line.is_tripped
     assert not line.may_start(10.1)
-    line.reached_by("https://crm.example.org:8443")
+    line.reached_by("https://crm.example.org:8443", 10)
     assert not line.is_tripped
     assert line.may_start(10.1)
+
+
+@pytest.mark.parametrize(("origin", "rests"), [("https://crm.example.org", True), ("https://new.example.org", False)])
+def test_C8_only_the_target_that_asked_for_a_rest_gets_it(origin: str, rests: bool) -> None:
+    line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
+    line.reached_by("https://crm.example.org", 10)
+    line.hold(10.0, 60)
+    line.reached_by(origin, 20)  # with another timeout
+    assert line.may_start(10.1) is not rests
 
 
 @pytest.mark.parametrize("rate", [1, 60, 600])

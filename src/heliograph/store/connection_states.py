@@ -75,10 +75,12 @@ def state_of(db: Database, account: int, connection: int, *, lock: bool = True) 
     return StoredConnectionState(bool(paused), held or 0, failures, rate, until or 0), why
 
 
-def forget_failures(db: Database, account: int, connection: int) -> None:
-    """A connection is reached in another way from now on: what failed to reach it before does not count."""
+def forget_failures(db: Database, account: int, connection: int, *, elsewhere: bool) -> None:
+    """A connection is reached in another way from now on: what failed to reach it before does not count. elsewhere: another target answers,
+    so the rest that the one before asked for does not count either."""
+    rest = ", held_until = NULL" if elsewhere else ""
     db.run(
-        "UPDATE connection_state SET failures = 0 WHERE connection_id = :connection AND account_id = :account AND failures > 0",
+        f"UPDATE connection_state SET failures = 0{rest} WHERE connection_id = :connection AND account_id = :account",
         {"connection": connection, "account": account},
     )
 

@@ -119,7 +119,8 @@ def save_connection(
         row.body |= _extra_body(shown, bool(replaced), entered) | ({} if restored is None else {RESTORED: restored})
         write(s, row)
     moved = before is not None and (after.reach != before.reach or Secret.CLIENT_CERTIFICATE in entered)
-    queue_effects.connection_saved(s, row.pk, moved=moved)
+    elsewhere = before is not None and after.origin != before.origin
+    queue_effects.connection_saved(s, row.pk, moved=moved, elsewhere=elsewhere)
     _note(s, row, None if before is None else shown, replaced, signing)
     return row
 

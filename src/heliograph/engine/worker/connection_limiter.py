@@ -58,7 +58,7 @@ class ConnectionLimiter[T]:
     _next_start: float = 0.0
     known: bool = False
     """The previous owner's failures have been taken over from the table."""
-    _reach: object = None
+    _reach: tuple[str, object] | None = None
     _failures: int = 0
     _tripped_until: float = 0.0
     _window: float = 0.0
@@ -86,11 +86,14 @@ class ConnectionLimiter[T]:
         if self.is_tripped:
             self._tripped_until = max(self._tripped_until, now + FIRST_TRIP)
 
-    def reached_by(self, reach: object) -> None:
-        """Says how the connection is reached. Once that changes, failures before it do not count: the new way is tried at once."""
-        if self._reach is not None and self._reach != reach:
+    def reached_by(self, origin: str, reach: object) -> None:
+        """Says how the connection is reached, and where. Once the way changes, failures before it do not count, and the new way is tried at
+        once; where another target answers, it has asked for no rest either."""
+        if self._reach is not None and self._reach != (origin, reach):
             self._failures, self._tripped_until = 0, 0.0
-        self._reach = reach
+            if self._reach[0] != origin:
+                self.held_until = self._held_here = 0.0
+        self._reach = (origin, reach)
 
     def told(self, now: float, *, paused: bool, held_until: float) -> None:
         """Takes over the stored state. A pause learned here a moment ago wins, because it may not be committed yet."""

@@ -166,7 +166,7 @@ class LaneReader:
             limiter.recall(now, state.failures)
         connection = config.connections.get(limiter.connection) if config else None
         if connection is not None:
-            limiter.reached_by(connection.reach)
+            limiter.reached_by(connection.origin, connection.reach)
             rates = [connection.rate, state.release_rate if state.is_releasing(clock) else None]
             limiter.limit(now, connection.parallel, min((rate for rate in rates if rate), default=None))
         self._scan_at = now

@@ -28,13 +28,13 @@ def flow_saved(s: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
         pending_items.reschedule_runs(s.db, s.account, flow)
 
 
-def connection_saved(s: SetupTransaction, connection: int, *, moved: bool = False) -> None:
+def connection_saved(s: SetupTransaction, connection: int, *, moved: bool = False, elsewhere: bool = False) -> None:
     """A connection was saved: its credentials, or what its flows lacked. moved: it is reached in another way than before, so failures to reach it say
-    nothing any more."""
+    nothing any more; elsewhere: at another address."""
     causes = CURED_BY_CONNECTION | CURED_BY_ADDRESS if moved else CURED_BY_CONNECTION
     pending_items.reschedule_connection(s.db, s.account, connection, causes, pending_items.does_of(s.db, s.account))
     if moved:
-        connection_states.forget_failures(s.db, s.account, connection)
+        connection_states.forget_failures(s.db, s.account, connection, elsewhere=elsewhere)
 
 
 def mapping_saved(s: SetupTransaction, mapping: int) -> None:
