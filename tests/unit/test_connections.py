@@ -25,7 +25,7 @@ from heliograph.domain.connection.connection import (
     check_secret,
 )
 from heliograph.domain.connection.request import Request, prepare
-from heliograph.domain.connection.target_url import AddressError, masked, parse_rest, split_address
+from heliograph.domain.connection.target_url import AddressError, masked, parse_rest, split_address, without_query
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingKind, MappingRow, SourceValue, ValueType
 from heliograph.domain.mapping.rendering import InvalidValues, Rendered, ValueProblem, render
 from heliograph.domain.setup.fields import Value
@@ -349,6 +349,23 @@ def test_C2_a_date_in_a_url_that_no_calendar_has_is_a_problem() -> None:
 )
 def test_C5_a_url_is_shown_as_host_and_dots(url: str, shown: str) -> None:
     assert masked(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://login.example.com/services/oauth2/token", "login.example.com/services/oauth2/token"),
+        ("https://a.example:8443/token?client=secret", "a.example:8443/token?…"),
+        ("https://a.example?client=secret", "a.example?…"),
+        ("https://a.example", "a.example"),
+        ("https://user:pass@a.example/x", "a.example/x"),
+        ("secret", "…"),
+        ("", "…"),
+        ("https://a.example/se\ncret", "a.example/…"),
+    ],
+)
+def test_C5_the_address_of_an_authority_is_shown_without_its_query(url: str, shown: str) -> None:
+    assert without_query(url) == shown
 
 
 def test_C5_credentials_are_hidden_where_a_request_is_shown() -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.connections import connection_words, rule_words
 from heliograph.domain.connection.connection import Auth, ClientAuth, Connection, KeyPlace, Secret
-from heliograph.domain.connection.target_url import masked
+from heliograph.domain.connection.target_url import masked, without_query
 from heliograph.domain.mapping.headers import is_secret_name
 
 SECRETS: Final[Mapping[Secret, Promise]] = {
@@ -76,9 +76,9 @@ def _signs_in(of: Connection) -> dict[str, str]:
         return {}
     return {
         _("Client Id"): of.client_id,
-        _("Authorization URL"): masked(of.authorization_url) if of.authorization_url else "",
-        _("Access Token URL"): masked(of.access_token_url) if of.access_token_url else "",
-        _("Refresh Token URL"): masked(of.refresh_token_url) if of.refresh_token_url else "",
+        _("Authorization URL"): without_query(of.authorization_url) if of.authorization_url else "",
+        _("Access Token URL"): without_query(of.access_token_url) if of.access_token_url else "",
+        _("Refresh Token URL"): without_query(of.refresh_token_url) if of.refresh_token_url else "",
         _("Scope"): of.scope,
         _("How Client Id and Client Secret are sent"): str(CLIENT_AUTHS[of.client_auth]),
     }

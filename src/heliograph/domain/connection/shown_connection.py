@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from heliograph.domain.connection.target_url import masked
+from heliograph.domain.connection.target_url import masked, without_query
 from heliograph.domain.mapping.headers import SEALED, is_secret_name
 
 NOT_SHOWN: Final = "…"
@@ -50,8 +50,10 @@ _NOTHING: Final[tuple[object, ...]] = (None, "", [], False)
 def _shown_field(name: str, value: Any, *, whole: bool) -> Any:
     if name in _FOR_ALL or (whole and name in _SIGNS_IN):
         return value
-    if name in _PLACES or (whole and name in _TOKEN_PLACES):
+    if name in _PLACES:
         return masked(str(value))
+    if whole and name in _TOKEN_PLACES:
+        return without_query(str(value))
     if name == "headers":
         return [_shown_header(pair, whole=whole) for pair in value]
     return True if name == "authorities" else NOT_SHOWN

@@ -95,6 +95,17 @@ def masked(url: str) -> str:
     return f"{authority}/…" if authority and not _CONTROL.search(authority) else "…"
 
 
+def without_query(url: str) -> str:
+    """A URL whose path is no secret, such as that of an OAuth2 endpoint (RFC 6749, section 3): host, port and path; "…" for a query. Never
+    raises."""
+    shown = masked(url).removesuffix("…").removesuffix("/")
+    path, query, _ = url.partition("://")[2].partition("?")
+    _, slash, steps = path.partition("/")
+    if not shown or _CONTROL.search(steps):
+        return masked(url)
+    return f"{shown}{slash}{steps}" + ("?…" if query else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Rest:
     """Path and query, parsed: texts and the chips between them (one more text than chips)."""
