@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -303,6 +304,37 @@ def test_an_error_of_ours_spoils_no_neighbour(world: World, monkeypatch: pytest.
     with opened(world, "fast") as sender:
         said = sender.many(*(document(code) for code in ("R1", "R2", "BAD", "R3")))
         assert [line["status"] for line in said.lines] == [201, 201, 500, 201]
+
+
+def test_documents_that_come_one_by_one_share_a_transaction(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_writer, "PACE", 600.0)
+    with opened(world, "fast") as sender:
+        writer = sender.reception.writer
+        assert sender.post(document("R0")).status == 201  # after a rest, and alone: at once
+        with socket.create_connection(("127.0.0.1", sender.port), timeout=10):
+            until(writer.others_may_send)
+            said: list[int] = []
+            waiting = [threading.Thread(target=lambda code=code: said.append(sender.post(document(code)).status)) for code in ("R1", "R2")]
+            for each in waiting:
+                each.start()
+            until(lambda: writer._paces and writer._waiting == len(waiting))
+            assert not said
+        assert sender.post(document("R3")).status == 201  # now everybody who is connected has sent
+        for each in waiting:
+            each.join(20)
+        assert (said, writer.batches, writer.recorded) == ([201, 201], 2, 4)
+
+
+def test_whoever_sends_one_after_the_other_does_not_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_writer, "PACE", 600.0)
+    with opened(world, "fast") as sender, closing(http.client.HTTPConnection("127.0.0.1", sender.port, timeout=20)) as kept:
+        for n in range(3):
+            body = json.dumps(document(f"R{n}"))
+            kept.request("POST", PATH, body, {"Content-Type": JSON, "Authorization": f"Bearer {sender.token}"})
+            answer = kept.getresponse()
+            answer.read()
+            assert answer.status == 201
+        assert sender.reception.writer.batches == 3
 
 
 def test_a_dead_writer_is_noticed(world: World) -> None:

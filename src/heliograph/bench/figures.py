@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from heliograph.bench.runs import LoadRun
+from heliograph.bench.runs import LoadRun, percentile
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFigures:
-    """One scenario. latency_ms: from accepted to delivered, by the percentage of the rate at which it was measured."""
+    """One scenario. latency_ms: from accepted to delivered, by the percentage of the rate at which it was measured; in an open loop, of the
+    receipt and of the whole, from the moment a request was meant to be sent. idle_percent: of a core, by process, with nothing to do."""
 
     deliveries_per_s: float
     floor_per_s: float
@@ -33,13 +34,11 @@ class ScenarioFigures:
     lost: int
     duplicated: int
     beside: Beside | None = None
+    idle_percent: Mapping[str, float] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The fields; `beside` only if there is a comparison."""
-        found = asdict(self)
-        if self.beside is None:
-            del found["beside"]
-        return found
+        """The fields; `beside` only if there is a comparison, `idle_percent` only if it was measured."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(slots=True)
@@ -71,6 +70,18 @@ class Gathered:
             sum(run.duplicated for run in everything),
             beside,
         )
+
+    def beside(self, what: str, latency_ms: Mapping[str, Mapping[str, float]]) -> Beside:
+        """The comparison, with latencies of its own."""
+        return Beside(what, _rate(self.others), latency_ms, _cpu(self.others))
+
+    @staticmethod
+    def open_loop(runs: Sequence[LoadRun]) -> dict[str, dict[str, float]]:
+        """Latencies of runs at a given rate, from the moment each request was meant to be sent."""
+        return {
+            what: {f"p{p}": round(statistics.median(percentile(getattr(run, name), p / 100) for run in runs), 2) for p in (50, 99)}
+            for what, name in (("receipt", "receipts"), ("delivered", "whole"))
+        }
 
 
 def _rate(runs: Sequence[LoadRun]) -> float:

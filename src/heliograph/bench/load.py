@@ -30,7 +30,9 @@ class Client(asyncio.Protocol):
 
     def __init__(self, requests: deque[bytes], port: int, pace: float, due: float) -> None:
         self.requests, self.port, self.pace, self.due = requests, port, pace, due
-        self.answers: list[tuple[int, bytes]] = []
+        self.answers: list[tuple[int, int, bytes]] = []
+        """Of each request: when it was meant to be sent, when its answer came (nanoseconds), and the answer."""
+        self.meant = 0.0
         self.again = 0
         self.buffer = b""
         self.loop = asyncio.get_running_loop()
@@ -48,7 +50,7 @@ class Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         if self.waits and not self.done.done():
-            last = self.answers[-1][1][:200].decode("utf-8", "replace") if self.answers else "none"
+            last = self.answers[-1][2][:200].decode("utf-8", "replace") if self.answers else "none"
             self.done.set_exception(
                 ConnectionResetError(f"closed with {len(self.requests)} requests left ({exc}); the last answer: {last}")
             )
@@ -59,11 +61,14 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
             return
         if self.pace:
+            self.meant = self.due
             wait = self.due - time.monotonic()
             self.due += self.pace
             if wait > 0:
                 self.loop.call_later(wait, self._send)
                 return
+        else:
+            self.meant = time.monotonic()
         self._send()
 
     def _send(self) -> None:
@@ -100,13 +105,13 @@ class Client(asyncio.Protocol):
             self.again += 1
             self.loop.call_later(AGAIN, self._send)
             return
-        self.answers.append((time.monotonic_ns(), answer))
+        self.answers.append((int(self.meant * 1e9), time.monotonic_ns(), answer))
         self.requests.popleft()
         self.begin()
 
 
-def accepted(at: int, answer: bytes) -> list[tuple[int, int]]:
-    """(change, nanoseconds) for each registration that an answer accepted. Raises ValueError for any other answer."""
+def accepted(meant: int, at: int, answer: bytes) -> list[tuple[int, int, int]]:
+    """(change, meant, at) for each registration that an answer accepted, in nanoseconds. Raises ValueError for any other answer."""
     head, _, body = answer.partition(b"\r\n\r\n")
     if head[9:11] != b"20":
         raise ValueError(answer[:500].decode("utf-8", "replace"))
@@ -117,7 +122,7 @@ def accepted(at: int, answer: bytes) -> list[tuple[int, int]]:
         said = json.loads(line)
         if said.get("status", 200) >= 300 or len(said["changes"]) != 1:
             raise ValueError(line[:500].decode())
-        found.append((said["changes"][0], at))
+        found.append((said["changes"][0], meant, at))
     return found
 
 
@@ -153,7 +158,7 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
         client.begin()
     await asyncio.gather(*(client.done for client in clients))
     took, cpu = (time.monotonic_ns() - began) / 1e9, time.process_time() - cpu
-    found = [pair for client in clients for at, answer in client.answers for pair in accepted(at, answer)]
+    found = [each for client in clients for answer in client.answers for each in accepted(*answer)]
     return {"began": began, "took": took, "cpu": cpu, "again": sum(client.again for client in clients), "accepted": found}
 
 

@@ -75,9 +75,11 @@ def _lines(figures: BenchReport) -> Iterator[tuple[str, float]]:
             yield words, figures[name]
     for share, values in figures["latency_ms"].items():
         for p, value in values.items():
-            yield f"{p} at {share} % of the rate, ms", value
+            yield f"{p} at {share} % of the rate, ms" if share.isdecimal() else f"{p} of {share}, ms", value
     for process, value in figures["cpu_us_per_delivery"].items():
         yield f"CPU of {process}, µs a delivery", value
+    for process, value in figures.get("idle_percent", {}).items():
+        yield f"{process} with nothing to do, % of a core", value
     for process, value in figures.get("rss_mb", {}).items():
         yield f"memory of {process}, MB", value
     for name in ("lost", "duplicated"):

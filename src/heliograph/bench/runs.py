@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,11 @@ WARM_UP: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class LoadRun:
-    """The results of a run. accepted: registrations; cpu: seconds by process; latencies: milliseconds from accepted to delivered, sorted."""
+    """The results of a run. accepted: registrations; cpu: seconds by process.
+
+    In milliseconds, sorted: latencies, from accepted to delivered; receipts, from the moment a request was meant to be sent to its answer;
+    whole, from that moment to the delivery.
+    """
 
     deliveries: int
     seconds: float
@@ -28,6 +32,8 @@ class LoadRun:
     cpu: Mapping[str, float]
     latencies: tuple[float, ...] = field(default=(), repr=False)
     accepted: int = 0
+    receipts: tuple[float, ...] = field(default=(), repr=False)
+    whole: tuple[float, ...] = field(default=(), repr=False)
 
     @property
     def per_s(self) -> float:
@@ -40,9 +46,12 @@ class LoadRun:
 
     def latency(self, share: float) -> float:
         """The latency that this share of deliveries does not exceed."""
-        if not self.latencies:
-            return 0.0
-        return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+        return percentile(self.latencies, share)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that this share of sorted values does not exceed; 0 for none."""
+    return values[min(len(values) - 1, int(share * len(values)))] if values else 0.0
 
 
 def posted(
@@ -72,7 +81,8 @@ def posted(
         load.tell()
         load.hear()
         said = json.loads(into.read_text("utf-8"))
-    accepted: dict[int, int] = dict(said["accepted"])
+    meant: dict[int, int] = {change: at for change, at, _ in said["accepted"]}
+    accepted: dict[int, int] = {change: at for change, _, at in said["accepted"]}
     wanted = len(accepted) * len(made.connections)
     receiver.until_received(wanted)
     until_settled(made.connections)
@@ -85,5 +95,9 @@ def posted(
         first.setdefault(key, at)
     mine = {key: at for key, at in first.items() if key // PLACES in accepted}
     latencies = sorted(max(0, at - accepted[key // PLACES]) / 1e6 for key, at in mine.items())
+    receipts = sorted((at - meant[change]) / 1e6 for change, at in accepted.items())
+    whole = sorted((at - meant[key // PLACES]) / 1e6 for key, at in mine.items())
     seconds = (max(times, default=said["began"]) - said["began"]) / 1e9
-    return LoadRun(len(mine), seconds, wanted - len(mine), len(keys) - len(first), cpu, tuple(latencies), len(accepted))
+    return LoadRun(
+        len(mine), seconds, wanted - len(mine), len(keys) - len(first), cpu, tuple(latencies), len(accepted), tuple(receipts), tuple(whole)
+    )

@@ -15,3 +15,4 @@ class Scenario(StrEnum):
     SLOW_TARGETS = "slow-targets"
     BAD_TARGETS = "bad-targets"
     PAGES = "pages"
+    LIGHT = "light"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from heliograph.bench.backlog import Queue, together
@@ -23,6 +24,10 @@ SHARES: Final = (30, 80)
 """Percentages of the reached rate at which latencies are measured."""
 LONGEST_PACED: Final = 15.0
 """Seconds of a run at a given rate."""
+LIGHT: Final = (300, 50)
+"""Single posts a second of the scenario light, and of its comparison."""
+LIGHT_FOR: Final = 20.0
+"""Seconds of such a run, and of the rest in which the idle product is measured."""
 SLOW: Final = 1_000
 """Connections of slow-targets, including the healthy one."""
 
@@ -50,6 +55,7 @@ class Bench:
             Scenario.SLOW_TARGETS: self._slow_targets,
             Scenario.BAD_TARGETS: self._bad_targets,
             Scenario.PAGES: self._pages,
+            Scenario.LIGHT: self._light,
         }
         return runs[scenario]()
 
@@ -184,6 +190,26 @@ class Bench:
             return
         with Busy(self.ground, self.site, made.account):
             yield
+
+    def _light(self) -> ScenarioFigures:
+        """Few single posts, each at its moment whatever became of those before; in turn with fewer. Then nothing at all."""
+        made = make(FixtureSize("LIGHT", self.receiver.url))
+        found, bodies = Gathered(), self._warm_up(made)
+        for n in range(self.pairs):
+            self.say(f"pair {n + 1} of {self.pairs}")
+            for rate, runs in zip(LIGHT, (found.ours, found.others), strict=True):
+                runs.append(self._post(made, int(rate * LIGHT_FOR), rate=rate))
+        found.floors.append(self._floor(bodies))
+        self.say("nothing to do")
+        before = self.site.cpu()
+        time.sleep(LIGHT_FOR)
+        idle = {name: seconds - before.get(name, 0.0) for name, seconds in self.site.cpu().items()}
+        return replace(
+            found.figures(self.site.rss(), f"{LIGHT[1]} a second"),
+            latency_ms=found.open_loop(found.ours),
+            beside=found.beside(f"{LIGHT[1]} a second", found.open_loop(found.others)),
+            idle_percent={name: round(100 * seconds / LIGHT_FOR, 2) for name, seconds in idle.items()},
+        )
 
     def _with_and_without(self, made: Fixture, what: str, beside: Callable[..., object]) -> ScenarioFigures:
         """Runs at half of the rate reached alone (for the latencies) and at the full rate, with and without something beside it."""

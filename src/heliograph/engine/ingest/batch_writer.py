@@ -3,7 +3,8 @@
 submit() from any thread → bounded queue → one thread: takes what has arrived, resolves it, records it, commits → done()
 
 Batches are small when idle and large under load: while one commits, the next gathers. Senders that waited for their answers send again at
-about the same time, so after a batch of several the next one waits for as many, but no longer than GATHER. `done` is called after the
+about the same time, so after a batch of many the next one waits for as many, but no longer than GATHER. Few documents that arrive one by one
+share a transaction as well: a batch begins PACE after the one before, unless nobody is there who could still send. `done` is called after the
 commit. If the database fails, or the answer to a COMMIT is lost, the batch is UNAVAILABLE. After an internal error the batch is halved
 until the faulty document is alone, so that it does not fail its neighbours.
 """
@@ -40,8 +41,13 @@ log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE: Final = 300
 """Documents per transaction: a larger batch is hardly cheaper per document, and pages wait longer for their turn."""
-FEW: Final = 4
-"""After a batch of at most this many requests, the next one does not wait for more."""
+FEW: Final = 16
+"""After a batch of more requests than this, the next one waits for as many."""
+PACE: Final = 0.015
+"""Seconds from the beginning of a batch of few to that of the next. Half of what a batch costs does not depend on its size; a document
+that comes after a rest is recorded at once."""
+PACED_MOST: Final = 32
+"""So many waiting documents are recorded before their time."""
 MOST_WAITING: Final = 8_000
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Limits on the documents, and their bytes, that wait to be recorded; more are refused as WriterBusy before memory grows."""
@@ -98,6 +104,10 @@ class BatchWriter:
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._expected = 0
         self._enough = threading.Event()
+        self._began = float("-inf")
+        self._paces = False
+        self.others_may_send: Callable[[], bool] = lambda: False
+        """Whether a sender is connected that has nothing under way, and may join a batch. Set by the door; otherwise no batch waits for more."""
         self._lock = threading.Lock()
         self._waiting = self._bytes = 0
         self._of: Counter[int] = Counter()
@@ -129,7 +139,7 @@ class BatchWriter:
             self._of[wanted.account] += len(items)
             self._bytes += size
             self._queue.put(wanted)
-            if 0 < self._expected <= self._waiting:
+            if 0 < self._expected <= self._waiting or (self._paces and (self._waiting >= PACED_MOST or not self.others_may_send())):
                 self._enough.set()
 
     def note_use(self, token: int) -> None:
@@ -174,6 +184,9 @@ class BatchWriter:
             return []
         if self._expected:
             self._enough.wait(GATHER)
+        else:
+            self._keep_pace(self._began + PACE - time.monotonic())
+        self._began = time.monotonic()
         batch, items = [first], len(first.items)
         while items < MOST_AT_ONCE:
             try:
@@ -196,6 +209,18 @@ class BatchWriter:
             if self._waiting >= self._expected or self._closed:
                 self._enough.set()
         return batch
+
+    def _keep_pace(self, seconds: float) -> None:
+        """Waits for more documents while somebody may still send one."""
+        if seconds <= 0:
+            return
+        with self._lock:
+            if self._closed or self._waiting >= PACED_MOST or not self.others_may_send():
+                return
+            self._paces = True
+            self._enough.clear()
+        self._enough.wait(seconds)
+        self._paces = False
 
     def _record(self, batch: Sequence[_Submission]) -> None:
         items = batch[0].items if len(batch) == 1 else [item for each in batch for item in each.items]

@@ -296,6 +296,8 @@ class Door:
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="edge", daemon=True)
+        state = self._server.server_state
+        reception.writer.others_may_send = lambda: len(state.connections) > len(state.tasks)
 
     def open(self) -> None:
         self._thread.start()

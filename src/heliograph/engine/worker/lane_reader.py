@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -45,13 +45,13 @@ CONFIRMED_FOR = 2.0
 STALE_READ = 2.0
 """Seconds after which a lane that waited for its connection is read again."""
 FLOORS_FOR = 5.0
-IDLE = {"sqlite": 0.005, "postgresql": 0.05}
+IDLE = {"sqlite": 0.025, "postgresql": 0.05}
 """Seconds between checks for changes that were not announced. A check is one cheap PRAGMA, or one read."""
 READ_EVERY = 0.25
 LONGEST_REST = 0.008
 """Longest pause in seconds between two reads while there is work; usually twice the duration of the last read, so that reads find more at
 once."""
-LOOK_EVERY = 0.001
+LOOK_EVERY = 0.02
 SCAN_EVERY = 0.02
 """Seconds after which all connections with waiting lanes are checked, not only those where something happened."""
 MOST_IN_MEMORY = 3000
@@ -99,6 +99,8 @@ class LaneReader:
     _started: int = 0
     _places: dict[int, int | None] = field(default_factory=dict)
     _busy: bool = False
+    _cut: set[int] = field(default_factory=set)
+    """Connections of which the last read left some: as many lanes as it asked for were there."""
     _rests_until: float = 0.0
     _looked: float = 0.0
     _scan_at: float = 0.0
@@ -138,6 +140,8 @@ class LaneReader:
             freed = self.limiters.get(self.memory.released.popleft())
             if freed is not None:
                 freed.held -= 1
+                if freed.connection in self._cut:  # it has room again for what the last read left
+                    self.news = True
 
     # Configuration.
 
@@ -216,13 +220,17 @@ class LaneReader:
                 limiter.forget_floors()
         clock = self.db.now()
         wants = self._wants(now, clock)
-        found = [stored for stored in table.read_lanes(self.db, wants, clock) if self._is_free(stored, now)] if wants else []
+        read = table.read_lanes(self.db, wants, clock) if wants else []
+        there = Counter((stored.connection, stored.lane.rank if stored.lane.state == 1 else None) for stored in read)
+        self._cut -= {want.connection for want in wants}
+        self._cut |= {want.connection for want in wants if there[want.connection, want.rank] >= want.limit}
+        found = [stored for stored in read if self._is_free(stored, now)]
         for stored in found:
             if stored.lane.state == 1:
                 self.limiter_of(stored).saw(stored.lane.rank, stored.pos, now)
         self._search.read({want.connection for want in wants}, {stored.connection for stored in found})
         taken = self._take(found[: max(0, MOST_IN_MEMORY - self.memory.size)], clock)
-        self._busy = bool(taken)
+        self._busy = bool(taken) and bool(self._cut)
         return taken
 
     def _wants(self, now: float, clock: int) -> list[LaneWant]:

@@ -58,6 +58,10 @@ RECONSIDER_EVERY = 0.5
 MOVE_EVERY = 0.25
 CLAIM_EVERY = 1.0
 """Seconds between attempts to claim slots while the worker has less than its share."""
+IDLE = 0.25
+"""Seconds between two looks at what is due now and then, with nothing to settle."""
+PACE = 0.015
+"""Seconds from one batch of few outcomes to the next: nobody waits for them but a later version of the same record."""
 LONGEST_REST = 0.01
 """Longest pause in seconds between two batches; otherwise as long as the previous batch took. Outcomes that arrive meanwhile share a batch:
 half of a batch's cost does not depend on its size, and only a later version of the same record waits for it."""
@@ -190,13 +194,13 @@ class Worker:
             self._settle(batch)
             ended = time.monotonic()
             if not self.completer.has_a_batch:  # what has arrived meanwhile is not worth a transaction yet
-                self._rests_until = ended + min(LONGEST_REST, ended - began)
+                self._rests_until = max(began + PACE, ended + min(LONGEST_REST, ended - began))
         with self._tolerating_errors("access"):
             self.tokens.turn(self.completer.db)
         if not self._closing.is_set():
             self._care(now)
         if not self.memory.landed:
-            self.memory.wake_completer.wait(0.05)
+            self.memory.wake_completer.wait(IDLE)
         elif (rest := self._rests_until - time.monotonic()) > 0:
             self._closing.wait(rest)
 
