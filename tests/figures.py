@@ -8,10 +8,10 @@ from heliograph.domain.flow.flow import Flow, Mode, Watch
 from heliograph.recording.batches import record_batch
 from heliograph.store.database import Database
 from heliograph.store.queue import figures
-from tests.factories import Setup, replaced
+from tests.builders.stored_account import StoredAccount, replaced
 
 
-def busy(s: Setup, batches: int = 6, seed: int = 1) -> None:
+def busy(s: StoredAccount, batches: int = 6, seed: int = 1) -> None:
     """Live and test changes, triggered, not selected and stuck, of few registrations."""
     random_ = random.Random(seed)
     s.save({("statuses", s.account): s.statuses_body(untagged=("Invited",))})

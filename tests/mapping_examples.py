@@ -1,4 +1,4 @@
-"""Realistic mappings on the account of tests/planning.py, with a person to try them with, for the tests of the mapping pages."""
+"""Realistic mappings on the account of tests/builders/platform_account.py, with a person to try them with, for the tests of the mapping pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from heliograph.mappings.services import save_mapping
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
 from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
-from tests.planning import EVENT, Planned
+from tests.builders.platform_account import EVENT, PlatformAccount
 
 COUNTRIES = ValueMap((("Czechia", "CZ"), ("Austria", "AT"), ("Germany", "DE")), Otherwise.ERROR)
 HANA = "S26-000431"
@@ -69,7 +69,7 @@ def lead(tags: dict[str, int]) -> Mapping:
     )
 
 
-def make(site: Planned) -> Examples:
+def make(site: PlatformAccount) -> Examples:
     """Questions, Hana's registration, three mappings and two flows."""
     acme = site.acme
     with acme.setting_up() as s:
@@ -148,7 +148,7 @@ def make(site: Planned) -> Examples:
     return Examples(row, contact, header)
 
 
-def of_events(site: Planned) -> StoredMapping:
+def of_events(site: PlatformAccount) -> StoredMapping:
     """A mapping for events."""
     with site.acme.setting_up() as s:
         return save_mapping(
@@ -161,7 +161,7 @@ def of_events(site: Planned) -> StoredMapping:
         )
 
 
-def of_sessions(site: Planned) -> StoredMapping:
+def of_sessions(site: PlatformAccount) -> StoredMapping:
     """A mapping for sessions."""
     with site.acme.setting_up() as s:
         return save_mapping(
@@ -177,7 +177,7 @@ def of_sessions(site: Planned) -> StoredMapping:
         )
 
 
-def names_what_is_gone(site: Planned, row: StoredMapping) -> int:
+def names_what_is_gone(site: PlatformAccount, row: StoredMapping) -> int:
     """Creates a version of a mapping that names a tag and a custom field that are deleted by now, under a newer version without them.
     Returns its number."""
     now = site.acme.config().mappings[row.pk]
@@ -201,7 +201,7 @@ LONGEST = "Unbroken" * 15
 """120 characters without a space."""
 
 
-def with_longest_names(site: Planned) -> StoredMapping:
+def with_longest_names(site: PlatformAccount) -> StoredMapping:
     """A mapping with names of maximal length, in several scripts."""
     tag = site.tag(LONGEST[:100], TagKind.QUESTION).pk
     with site.acme.setting_up() as s:

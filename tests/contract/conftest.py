@@ -1,12 +1,12 @@
-"""One migrated database per module, opened like the engine's. Every test uses its own account (`tests.factories`)."""
+"""One migrated database per module, opened like the engine's. Every test uses its own account (`tests.builders.stored_account`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
-from tests.factories import Setup, account_setup
 
 from heliograph.store.database import Database, open_postgres, open_sqlite
 
@@ -46,6 +46,6 @@ def store(connect: Callable[[], Database]) -> Database:
 
 
 @pytest.fixture
-def setup(store: Database) -> Setup:
+def setup(store: Database) -> StoredAccount:
     """An account with an event that is Live and a flow for every registration."""
-    return account_setup(store)
+    return stored_account(store)

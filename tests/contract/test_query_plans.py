@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.builders.stored_account import Compiled, StoredAccount, stored_account
 from tests.contract.conftest import opened
 from tests.databases import DatabaseFacts, Databases
-from tests.factories import Compiled, Setup, account_setup
 from tests.plans import Explaining
 
 from heliograph.deliveries.database import AccountReader
@@ -87,7 +87,7 @@ def large(databases: Databases) -> Iterator[tuple[DatabaseFacts, int]]:
     """A database with many registrations, lanes and actions, a tenth of them open, and the account that owns them."""
     with databases.migrated() as facts:
         db = opened(facts)
-        s = account_setup(db)
+        s = stored_account(db)
         numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})"
         with db.transaction():
             for table, columns in FILL.items():
@@ -182,10 +182,10 @@ def test_P10_recording_goes_by_event_and_code_and_by_key(explaining: Explaining,
     assert rows[2]
 
 
-def known(explaining: Explaining, account: int) -> Setup:
+def known(explaining: Explaining, account: int) -> StoredAccount:
     """The set-up of an account that another connection has created."""
     ((event,),) = explaining.all("SELECT id FROM event WHERE account_id = :a", {"a": account})
-    return Setup(explaining, Compiled(explaining), account, event)
+    return StoredAccount(explaining, Compiled(explaining), account, event)
 
 
 # --- pages

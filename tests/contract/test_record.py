@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from tests.factories import Compiled, Setup, account_setup, replaced
+from tests.builders.stored_account import Compiled, StoredAccount, replaced, stored_account
 
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Flow, Mode, Watch
@@ -22,29 +22,29 @@ class Undone(Exception):
     """Rolls back the caller's transaction."""
 
 
-def save(s: Setup, *items: RecordItem) -> list[ItemAnswer]:
+def save(s: StoredAccount, *items: RecordItem) -> list[ItemAnswer]:
     return record_batch(s.db, items, s.source)
 
 
-def one(s: Setup, code: str = "R1", /, **document: object) -> ItemAnswer:
+def one(s: StoredAccount, code: str = "R1", /, **document: object) -> ItemAnswer:
     (answer,) = save(s, s.item(code, **document))
     return answer
 
 
-def rows(s: Setup, table: str, columns: str, order: str = "id") -> list[tuple]:
+def rows(s: StoredAccount, table: str, columns: str, order: str = "id") -> list[tuple]:
     return s.db.all(f"SELECT {columns} FROM {table} WHERE account_id = :a ORDER BY {order}", {"a": s.account})
 
 
-def count(s: Setup, table: str) -> int:
+def count(s: StoredAccount, table: str) -> int:
     ((n,),) = s.db.all(f"SELECT count(*) FROM {table} WHERE account_id = :a", {"a": s.account})
     return n
 
 
-def facets(s: Setup) -> list[Facet]:
+def facets(s: StoredAccount) -> list[Facet]:
     return [Facet(f) for (f,) in rows(s, "change", "facets")][1:]  # the first is the event's own
 
 
-def state_of(s: Setup, code: str = "R1"):
+def state_of(s: StoredAccount, code: str = "R1"):
     ((text,),) = s.db.all("SELECT state FROM registration WHERE account_id = :a AND code = :c", {"a": s.account, "c": code})
     return read_state(text)
 
@@ -178,7 +178,7 @@ def test_P9_quiet_is_in_the_timeline_and_judged_by_no_flow(setup):
 
 @pytest.mark.parametrize(("status", "is_test"), [("Planning", True), ("Testing", True), ("Live", False), ("Completed", False)])
 def test_P9_created_while_the_event_is_planned_or_tested_is_test(store, status, is_test):
-    s = account_setup(store, event_status=status)
+    s = stored_account(store, event_status=status)
     one(s, "R1")
     one(s, "R2", properties={"Test": True})
     one(s, "R3", properties={"Test": False})
@@ -279,7 +279,7 @@ def test_I2_a_bad_item_costs_its_neighbours_nothing(setup):
 
 
 def test_I1_an_account_never_meets_another_ones_event(setup, store):
-    other = account_setup(store)
+    other = stored_account(store)
     both = [setup.item("R1"), other.item("R1"), setup.item("R1", order_code="1")]
     answers = record_batch(store, both, setup.source)
     assert [a.outcome.value for a in answers] == ["created", "created", "updated"]

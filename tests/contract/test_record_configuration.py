@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from tests.factories import Compiled, Setup, account_setup, replaced
+from tests.builders.stored_account import Compiled, StoredAccount, replaced, stored_account
 
 from heliograph.domain.flow.decision import FlowVerdict, explain
 from heliograph.domain.flow.flow import Flow, Mode, Watch
@@ -18,16 +18,16 @@ from heliograph.recording.record import prepare, record
 from heliograph.store import configuration
 
 
-def flow_of(s: Setup) -> Flow:
+def flow_of(s: StoredAccount) -> Flow:
     return s.source.account(s.account).flows[s.flows["All"]]
 
 
-def save(s: Setup, code: str = "R1", **document: object):
+def save(s: StoredAccount, code: str = "R1", **document: object):
     (answer,) = record_batch(s.db, [s.item(code, **document)], s.source)
     return answer
 
 
-def runs(s: Setup) -> list[tuple]:
+def runs(s: StoredAccount) -> list[tuple]:
     return s.db.all("SELECT flow_id, flow_number FROM run WHERE account_id = :a ORDER BY id", {"a": s.account})
 
 
@@ -99,7 +99,7 @@ def test_F10_every_version_can_be_read_again(setup):
 
 
 def test_F10_scopes_do_not_meet(setup, store):
-    other = account_setup(store)
+    other = stored_account(store)
     before = other.source.account(other.account).version
     setup.save_flow(replaced(flow_of(setup), name="x"))
     assert other.source.account(other.account).version == before
@@ -159,7 +159,7 @@ def test_F2_beside_a_saver_every_change_is_judged_by_the_version_committed_befor
 def test_F2_a_saver_waits_for_a_change_that_is_being_judged(setup, connect):
     """The change names the old version, and is committed before the new one."""
     saver_db = connect()
-    saver = Setup(saver_db, Compiled(saver_db), setup.account, setup.event, setup.tags, setup.statuses, flows=setup.flows, connection=setup.connection, mapping=setup.mapping)  # fmt: skip
+    saver = StoredAccount(saver_db, Compiled(saver_db), setup.account, setup.event, setup.tags, setup.statuses, flows=setup.flows, connection=setup.connection, mapping=setup.mapping)  # fmt: skip
     flow, order = flow_of(setup), []
 
     def save_it() -> None:
@@ -181,7 +181,7 @@ def test_F2_accounts_do_not_wait_for_each_other(setup, connect):
     """A saver that locks one account blocks no other (on SQLite writers take turns anyway)."""
     if setup.db.vendor == "sqlite":
         return
-    other = account_setup(connect())
+    other = stored_account(connect())
     with setup.db.transaction():
         configuration.lock_exclusive(setup.db, accounts=[setup.account])
         (answer,) = record_batch(other.db, [other.item("R1")], other.source)

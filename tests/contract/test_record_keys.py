@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.factories import Compiled, Setup, account_setup
+from tests.builders.stored_account import Compiled, StoredAccount, stored_account
 from tests.waiting import until
 
 from heliograph.recording.batches import record_batch
@@ -16,11 +16,11 @@ from heliograph.recording.record import record
 from heliograph.store.database import Database
 
 
-def save(s: Setup, *items, endpoint: str = "rest") -> list[ItemAnswer]:
+def save(s: StoredAccount, *items, endpoint: str = "rest") -> list[ItemAnswer]:
     return record_batch(s.db, items, s.source, endpoint=endpoint)
 
 
-def count(s: Setup, table: str) -> int:
+def count(s: StoredAccount, table: str) -> int:
     ((n,),) = s.db.all(f"SELECT count(*) FROM {table} WHERE account_id = :a", {"a": s.account})
     return n
 
@@ -86,7 +86,7 @@ def test_I3_a_refused_twin_leaves_the_key_to_the_next(setup):
 
 
 def test_I3_keys_belong_to_an_account_and_an_endpoint(setup, store):
-    other = account_setup(store)
+    other = stored_account(store)
     assert save(setup, setup.item("R1", key="k"))[0].outcome is ItemOutcome.CREATED
     assert save(setup, setup.item("R1", key="k"), endpoint="ndjson")[0].outcome is ItemOutcome.UNCHANGED
     both = save(setup, other.item("R1", key="k"), setup.item("R1", key="k"))
@@ -114,7 +114,7 @@ def test_I3_a_document_that_is_no_json_is_refused_under_its_key(setup):
 
 
 @contextmanager
-def another(connect: Callable[[], Database], s: Setup, *items) -> Iterator[threading.Event]:
+def another(connect: Callable[[], Database], s: StoredAccount, *items) -> Iterator[threading.Event]:
     """Another process's request, recorded but not committed while the block runs, or until the event is set."""
     inside, leave = threading.Event(), threading.Event()
 

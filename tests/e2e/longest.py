@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.pages import Site
-    from tests.planning import Planned
+    from tests.builders.platform_account import PlatformAccount
+    from tests.builders.signal_account import SignalAccount
 
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftsjubiläumsempfangsregistrierung"[:100]
 ARABIC, HEBREW, CHINESE, HINDI = (
@@ -26,9 +26,9 @@ PEOPLE = (
 )
 
 
-def people(site: Site) -> None:
+def people(site: SignalAccount) -> None:
     """Registrations of such people. Of each the first flow's action went another way."""
-    from tests.pages import BUSY, INVALID, REFUSED, person
+    from tests.builders.signal_account import BUSY, INVALID, REFUSED, person
 
     from heliograph.domain.delivery.outcomes import Delivered
 
@@ -38,7 +38,7 @@ def people(site: Site) -> None:
         site.ends(site.actions(code)[0], end)
 
 
-def flows(plan: Planned) -> dict[str, int]:
+def flows(plan: PlatformAccount) -> dict[str, int]:
     """A flow of such names to two such connections, and others in other scripts. The id of the first one, by "Longest"."""
     from heliograph.connections.services import pause
     from heliograph.connections.services.connections import ConnectionFacts, save_connection

@@ -1,7 +1,7 @@
 """An installation whose pages can be seen in every state: made and served by processes of its own, on a database of its own.
 
-One account has registrations and deliveries of all kinds (tests/pages.py), one has just begun, one has nothing at all. There are people
-of each role, one with a second factor, one who may not sign in any more, one of no account, and one whose account has Signal off.
+One account has registrations and deliveries of all kinds (builders/signal_account.py), one has just begun, one has nothing at all. There are
+people of each role, one with a second factor, one who may not sign in any more, one of no account, and one whose account has Signal off.
 A last account has the longest names, in all scripts (longest_account.py).
 """
 
@@ -21,8 +21,8 @@ from tests.databases import DatabaseFacts
 from tests.processes import Process, free_port
 
 if TYPE_CHECKING:
-    from tests.pages import Site
-    from tests.planning import Planned
+    from tests.builders.platform_account import PlatformAccount
+    from tests.builders.signal_account import SignalAccount
 
 ROOT = Path(__file__).parents[2]
 SECRET = "JBSWY3DPEHPK3PXP"  # of the second factor
@@ -73,7 +73,7 @@ def main() -> None:
     from django.conf import settings
     from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
     from django.test import Client
-    from tests import pages, planning
+    from tests.builders import platform_account, signal_account
     from tests.e2e import longest, longest_account
 
     from heliograph.accounts.models import Account, Role, User
@@ -88,26 +88,30 @@ def main() -> None:
         Path(os.environ["HELIOGRAPH_DATA"]),
         os.environ["HELIOGRAPH_KEY"],
     )
-    with pages.site(facts) as site:
+    with signal_account.site(facts) as site:
         longest.people(site)  # the first ones, so that the others stand above them, and in the pictures of the guide
-        items = pages.fill(site)
-        site.record(pages.person("S26-7", "Søren", "Holm"), pages.person("S26-8", "Hana", "Kovář"), pages.person(BROKEN, "Not", "Readable"))
+        items = signal_account.fill(site)
+        site.record(
+            signal_account.person("S26-7", "Søren", "Holm"),
+            signal_account.person("S26-8", "Hana", "Kovář"),
+            signal_account.person(BROKEN, "Not", "Readable"),
+        )
         site.record({"code": "S26-8", "active": False})
         (again,) = site.actions("S26-7")
-        site.ends(again, pages.REFUSED)
+        site.ends(again, signal_account.REFUSED)
         site.ends(again, Delivered(201))
         items["done"] = f"a{again}"
         items["longest"] = f"a{site.actions(longest.PEOPLE[-1][0])[0]}"
         site.store.run("UPDATE registration SET state = 'x' WHERE code = :code", {"code": BROKEN})
         site.store.connection.commit()  # type: ignore[attr-defined]
-        begun = pages.made(site.store, name="Just Begun")
+        begun = signal_account.made(site.store, name="Just Begun")
 
         nothing, quiet = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET"))
         Account.objects.filter(pk=quiet.pk).update(signal_enabled=False)
 
         def person(name: str, account: Account | None) -> User:
             role = Role.ADMINISTRATOR if account else Role.VIEWER
-            return User.objects.create_user(f"{name}@example.org", pages.PASSWORD, name=name.title(), account=account, role=role)
+            return User.objects.create_user(f"{name}@example.org", signal_account.PASSWORD, name=name.title(), account=account, role=role)
 
         users = {
             "administrator": site.administrator,
@@ -121,7 +125,7 @@ def main() -> None:
             "careful": person("careful", site.account),
         }
         _second_factor(users["careful"])
-        plan, names = planning.made(site.store), longest_account.made(site.store)
+        plan, names = platform_account.made(site.store), longest_account.made(site.store)
         users |= {
             "setting-up": plan.people[Role.ADMINISTRATOR],
             "planning": plan.people[Role.PLANNER],
@@ -131,7 +135,7 @@ def main() -> None:
         }
         # Hashed as the pages would: another hash would be replaced where the password is typed, which ends the sessions.
         User.objects.filter(pk__in=[user.pk for user in users.values()]).update(
-            password=make_password(pages.PASSWORD, hasher=PBKDF2PasswordHasher())
+            password=make_password(signal_account.PASSWORD, hasher=PBKDF2PasswordHasher())
         )
         for user in users.values():
             user.refresh_from_db()
@@ -140,7 +144,7 @@ def main() -> None:
         sys.stdout.write(
             json.dumps(
                 {
-                    "password": pages.PASSWORD,
+                    "password": signal_account.PASSWORD,
                     "people": {name: user.email for name, user in users.items()},
                     "sessions": {name: _session(Client(), user) for name, user in users.items()},
                     "items": items,
@@ -151,10 +155,10 @@ def main() -> None:
         )
 
 
-def _set_up(plan: Planned) -> dict[str, int]:
+def _set_up(plan: PlatformAccount) -> dict[str, int]:
     """Two more events: one that can leave Testing, one that could not."""
     from tests import mapping_examples
-    from tests.contract.setting_up import inside
+    from tests.builders.account import inside
 
     from heliograph.connections.services.connections import ConnectionFacts, save_connection
     from heliograph.domain.connection.connection import Secret
@@ -210,7 +214,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
     )
 
 
-def _connections(plan: Planned) -> dict[str, int]:
+def _connections(plan: PlatformAccount) -> dict[str, int]:
     """One with everything that can be set, one that is paused, one that is being released, and one whose host is nowhere."""
     from heliograph.connections.services import pause, signing_secrets
     from heliograph.connections.services.connections import ConnectionFacts, save_connection
@@ -268,7 +272,7 @@ def _connections(plan: Planned) -> dict[str, int]:
     return made
 
 
-def _tokens(site: Site) -> dict[str, int]:
+def _tokens(site: SignalAccount) -> dict[str, int]:
     """Three tokens; the id of the first one."""
     from datetime import UTC, datetime, timedelta
 
@@ -283,7 +287,7 @@ def _tokens(site: Site) -> dict[str, int]:
     return {"token": first}
 
 
-def _links(site: Site) -> dict[str, str]:
+def _links(site: SignalAccount) -> dict[str, str]:
     """Somebody who is invited, one whose invitation ran out, and one who chooses a new password."""
     from django.conf import settings
 
@@ -301,7 +305,7 @@ def _links(site: Site) -> dict[str, str]:
     return {"invitation": link.address.removeprefix(base), "new-password": again.address.removeprefix(base)}
 
 
-def _flows(plan: Planned) -> dict[str, int]:
+def _flows(plan: PlatformAccount) -> dict[str, int]:
     """The account's flow with two versions, in Test so that its Test registration suits it; and one that is only begun."""
     from tests.e2e import longest
 

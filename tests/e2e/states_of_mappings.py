@@ -1,4 +1,4 @@
-"""The states of the mapping pages. Their account is that of tests/planning.py, their mappings those of tests/mapping_examples.py."""
+"""The states of the mapping pages. Their account is that of tests/builders/platform_account.py, their mappings those of tests/mapping_examples.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The states of Account Settings and of an event's pages. Their account is that of tests/planning.py."""
+"""The states of Account Settings and of an event's pages. Their account is that of tests/builders/platform_account.py."""
 
 from __future__ import annotations
 

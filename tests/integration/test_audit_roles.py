@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django_scopes import scope
-from tests.pages import PASSWORD
+from tests.builders.signal_account import PASSWORD
 from tests.story import Story
 
 from heliograph.accounts.audit import Deed, note

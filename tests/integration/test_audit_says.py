@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 from django.test import Client
+from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
-from tests.planning import Planned, planned
 
 from heliograph.accounts.models import Role
 from heliograph.domain.flow.flow import FilterRow, Op
@@ -22,7 +22,7 @@ from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
 
 
 @pytest.fixture
-def site(database: DatabaseFacts, client: Client) -> Iterator[Planned]:
+def site(database: DatabaseFacts, client: Client) -> Iterator[PlatformAccount]:
     with planned(database) as made:
         made.signs_in(client, Role.ADMINISTRATOR)
         yield made
@@ -35,7 +35,7 @@ def entries(client: Client, kind: str = "") -> list[str]:
     return [" ".join(html.unescape(re.sub("<[^>]+>", " ", row)).split()) for row in rows]
 
 
-def test_C5_another_path_of_a_url_is_said_and_not_shown(site: Planned, client: Client) -> None:
+def test_C5_another_path_of_a_url_is_said_and_not_shown(site: PlatformAccount, client: Client) -> None:
     assert site.acme.connection is not None
     url = f"/signal/connections/{site.acme.connection.pk}/"
     form = posted(client.get(url).content.decode(), "form")
@@ -54,7 +54,7 @@ def test_C5_another_path_of_a_url_is_said_and_not_shown(site: Planned, client: C
     assert "replaced" not in entries(client, "signal")[0]
 
 
-def test_P1_what_was_named_then_is_called_as_then(site: Planned, client: Client) -> None:
+def test_P1_what_was_named_then_is_called_as_then(site: PlatformAccount, client: Client) -> None:
     tag = site.tag("Vips", TagKind.REGISTRATION_STATUS, TagKind.EVENT)
     assert site.acme.flow is not None
     flow = site.acme.flow_facts()

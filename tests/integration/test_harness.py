@@ -7,8 +7,8 @@ import socket
 
 import pytest
 from django.db import connection, connections
+from tests.builders.signal_account import opened
 from tests.databases import DatabaseFacts, Databases
-from tests.pages import opened
 from tests.processes import Starter
 
 from heliograph.accounts.models import Account

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.contract.setting_up import BY
+from tests.builders.account import BY
+from tests.builders.platform_account import event_in_testing, planned, registration_state
 from tests.databases import DatabaseFacts
-from tests.planning import event_in_testing, planned, registration_state
 from tests.processes import Starter, free_port
 from tests.waiting import until
 

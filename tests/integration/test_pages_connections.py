@@ -12,10 +12,10 @@ from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
-from tests import pages
+from tests.builders import signal_account
+from tests.builders.signal_account import PASSWORD
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
-from tests.pages import PASSWORD
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
@@ -114,7 +114,7 @@ def test_P1_everybody_reads_connections_and_an_administrator_changes_them(
 
 def test_nothing_of_another_accounts_connections_is_there(story: Story, ada: Client) -> None:
     mine = story.connection("CRM", "/crm")
-    other = pages.made(story.db, name="Another")
+    other = signal_account.made(story.db, name="Another")
     client = Client()
     client.force_login(other.administrator)
     assert story.receiver.url("").removeprefix("http://") not in client.get(LIST).content.decode()
@@ -883,11 +883,11 @@ def test_C7_an_answer_is_named_by_person_time_and_beginning_and_older_ones_are_f
 
 
 def test_an_answer_of_another_connection_or_account_is_not_offered(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         (action, *_rest) = site.actions("S26-1")
         site.ends(site.actions("S26-4")[0], Delivered(201)) if site.actions("S26-4") else None
-        other = pages.made(site.store, name="Another")
+        other = signal_account.made(site.store, name="Another")
         site.signs_in(client, other.administrator)
         with scope(account=other.account.pk):
             theirs = other.setup.connection

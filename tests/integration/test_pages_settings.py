@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
-from tests.contract.setting_up import inside
+from tests.builders.account import inside
+from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
-from tests.planning import Planned, planned
 
 from heliograph.accounts.models import Account, AuditEntry, Role
 from heliograph.domain.setup.tags import TagKind
@@ -23,7 +23,7 @@ def shown(client: Client, url: str) -> str:
     return text_of(answer.content)
 
 
-def named(site: Planned, name: str) -> Tag | None:
+def named(site: PlatformAccount, name: str) -> Tag | None:
     with inside(site.acme):
         found: Tag | None = Tag.objects.filter(name=name).first()
     return found
@@ -260,10 +260,10 @@ def test_P1_only_an_administrator_changes_account_settings(database: DatabaseFac
 
 
 def test_another_accounts_ids_are_not_there(database: DatabaseFacts, client: Client) -> None:
-    from tests import planning
+    from tests.builders import platform_account
 
     with planned(database) as site:
-        other = planning.made(site.store)
+        other = platform_account.made(site.store)
         tag = other.acme.tags["Registered"].pk
         with inside(other.acme):
             field = CustomField.objects.get(code="shirt").pk

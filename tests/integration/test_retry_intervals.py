@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django_scopes import scope
+from tests.builders.signal_account import PASSWORD
 from tests.page_text import text_of
-from tests.pages import PASSWORD
 from tests.processes import Starter
 from tests.receiver import Answer
 from tests.story import Story

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from tests.builders.signal_account import opened
 from tests.databases import DatabaseFacts
-from tests.pages import opened
 from tests.processes import Starter
 
 from heliograph.store.database import Database

@@ -13,8 +13,8 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.test import Client
 from django_scopes import scope
+from tests.builders.signal_account import PASSWORD
 from tests.forms import posted
-from tests.pages import PASSWORD
 from tests.receiver import Answer, Received
 from tests.rows import everything
 from tests.story import Story

@@ -1,4 +1,4 @@
-"""Small worlds for property tests of the pure rules: few ids and values, so that all combinations occur."""
+"""Small configurations, registrations and changes for property tests of the pure rules: few ids and values, so that all combinations occur."""
 
 from __future__ import annotations
 

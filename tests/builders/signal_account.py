@@ -21,8 +21,8 @@ from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.queue import outcomes
 from heliograph.store.queue.lanes import lock_lanes, open_actions
 from heliograph.store.queue.outcomes import Settled, StoredExchange
+from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts
-from tests.factories import Setup, account_setup
 
 PASSWORD = "a sentence to remember"
 REFUSED = Refused(Category.CONFIG, Cause.ANSWER, "The target answered 401.", left=True, status=401)
@@ -31,11 +31,11 @@ INVALID = ValidationFailed(("email is required and empty",))
 
 
 @dataclass
-class Site:
+class SignalAccount:
     """An account for the pages. Its users are named after their roles."""
 
     store: Database
-    setup: Setup
+    setup: StoredAccount
     account: Account
     administrator: User
     planner: User
@@ -130,7 +130,7 @@ def opened(facts: DatabaseFacts) -> Database:
 
 
 @contextmanager
-def site(facts: DatabaseFacts) -> Iterator[Site]:
+def site(facts: DatabaseFacts) -> Iterator[SignalAccount]:
     """An account with an Administrator, a Planner and a Viewer, and a Live flow for every registration."""
     config_cache.PROCESS.forget()  # another database has replaced the last test's
     store = opened(facts)
@@ -140,18 +140,18 @@ def site(facts: DatabaseFacts) -> Iterator[Site]:
         store.connection.close()  # type: ignore[attr-defined]
 
 
-def made(store: Database, *, name: str = "Brightfield Events") -> Site:
+def made(store: Database, *, name: str = "Brightfield Events") -> SignalAccount:
     """Another account in the same database."""
-    setup = account_setup(store)
+    setup = stored_account(store)
     account = Account.objects.create(pk=setup.account, code=f"ACME{setup.account}", name=name, timezone="Europe/Vienna")
     people = [
         User.objects.create_user(f"{role.lower()}{setup.account}@example.org", PASSWORD, name=role.value, account=account, role=role)
         for role in (Role.ADMINISTRATOR, Role.PLANNER, Role.VIEWER)
     ]
-    return Site(store, setup, account, *people)
+    return SignalAccount(store, setup, account, *people)
 
 
-def fill(site: Site) -> dict[str, str]:
+def fill(site: SignalAccount) -> dict[str, str]:
     """Creates registrations in every state. Returns keys of Retry items by description."""
     setup = site.setup
     by_status = Flow(

@@ -1,12 +1,12 @@
 """A small account on a real database, with a worker and receivers, for the tests of the engine.
 
-world = World(fresh_database)
-crm = world.connection(receiver.url("/crm"))
-flow = world.flow(crm)
-with world.worker():
-    world.record("R1", status="Attended")
+acme = RunningAccount(fresh_database)
+crm = acme.connection(receiver.url("/crm"))
+flow = acme.flow(crm)
+with acme.worker():
+    acme.record("R1", status="Attended")
     receiver.wait_for(1, path="/crm")
-    world.settled()
+    acme.settled()
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ QUEUE = {0: "", 1: "Retry", 2: "Error", 3: "Failed", 4: "Done"}
 LOOPBACK = Policy.parse(["127.0.0.0/8", "::1/128"])
 
 
-class World:
+class RunningAccount:
     """One account (1), one live event SUMMIT, statuses New, Attended (tagged), Cancelled (tagged) and Odd (untagged)."""
 
     def __init__(self, facts: DatabaseFacts) -> None:

@@ -57,7 +57,7 @@ class Compiled:
 
 
 @dataclass(slots=True)
-class Setup:
+class StoredAccount:
     """A created account. Ids of tags, statuses and so on by name."""
 
     db: Database
@@ -185,9 +185,9 @@ def replaced(flow: Flow, **changes: Any) -> Flow:
     return Flow(**{**body, **changes})
 
 
-def account_setup(db: Database, *, event_status: str = "Live", flow: bool = True, source: Compiled | None = None) -> Setup:
+def stored_account(db: Database, *, event_status: str = "Live", flow: bool = True, source: Compiled | None = None) -> StoredAccount:
     """A new account with tags, statuses, fields, a connection, a mapping, an event, and (if `flow`) a Live flow for every registration."""
-    s = Setup(db, source or Compiled(db), next(_numbers))
+    s = StoredAccount(db, source or Compiled(db), next(_numbers))
     names = itertools.count(1)
     for name in (*REGISTRATION_STATUSES, *(f"Session {n}" for n in SESSION_STATUSES), "Event Live", "Speaker", "Food", "VIP"):
         s.tags[name] = s.id(next(names))
