@@ -56,11 +56,12 @@ class CostlyAccount:
         self.acme = acme
         self._codes = count(1)
         custom = [_field(100 + n, f"c{n}", f"Custom {n}", TYPES[n % len(TYPES)]) for n in range(70)]
+        tag = acme.stored.tags["Session Attended"]
         session = [
-            {"id": 11, "code": "reg", "name": "Registered", "tags": [1]},
-            {"id": 12, "code": "gone", "name": "Was there", "tags": [1]},
+            {"id": 11, "code": "reg", "name": "Registered", "tags": [tag]},
+            {"id": 12, "code": "gone", "name": "Was there", "tags": [tag]},
         ]
-        statuses = {**(acme.bodies["statuses", 1] or {}), "session": session}
+        statuses = {**acme.stored.statuses_body(), "session": session}
         acme.save({("fields", 1): {"profile": [*custom, _field(99, "label", LABEL, "text")], "event": []}, ("statuses", 1): statuses})
         questions = [{**_field(200 + n, f"q{n}", f"Question {n}", TYPES[n % len(TYPES)]), "tag": None} for n in range(QUESTIONS)]
         ((event,),) = acme.db.all("SELECT id FROM event")
@@ -80,7 +81,7 @@ class CostlyAccount:
         for n in range(20):
             rows = tuple(FilterRow(f"profile.{name}", Op.CONTAINS, (f"nowhere {n}",)) for name in ("notes", "city"))
             acme.flow(connection, filters=rows)
-        acme.flow(connection, watch=Watch.SESSION_STATUS, session_statuses=(1,))
+        acme.flow(connection, watch=Watch.SESSION_STATUS, session_statuses=(tag,))
         acme.flow(connection)
 
     def record(self, body: bytes, code: str = "") -> IngestReply:

@@ -53,7 +53,7 @@ from heliograph.setup.services.create_account import AccountFacts, create_accoun
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.config_cache import PROCESS, Committed, ConfigCache
-from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.database import Database
 from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
 from tests.databases import DatabaseFacts
 from tests.receiver import Received, Receiver
@@ -108,9 +108,7 @@ class Story:
 
     def open(self, *, read_only: bool = False) -> Database:
         """A separate connection."""
-        if self.facts.vendor == "sqlite":
-            return open_sqlite(self.facts.data / "heliograph.db", read_only=read_only)
-        return open_postgres(self.facts.url, read_only=read_only)
+        return self.facts.open(read_only=read_only)
 
     # ---- set-up and changes
 

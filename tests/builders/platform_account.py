@@ -37,7 +37,7 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.wiring import job_kinds
 from tests.builders.account import BY, Acme, acme
-from tests.builders.signal_account import PASSWORD, opened
+from tests.builders.signal_account import PASSWORD
 from tests.databases import DatabaseFacts
 from tests.pristine import Pristine
 
@@ -90,14 +90,14 @@ _kept: list[_Kept] = []
 def planned(facts: DatabaseFacts) -> Iterator[PlatformAccount]:
     """An account with an event that has a bit of everything. The first one of a run is created, and copied into other new databases."""
     config_cache.PROCESS.forget()
-    store = opened(facts)
+    store = facts.open()
     try:
         new = store.all("SELECT count(*) FROM accounts_account") == [(0,)]
         if new and _kept:
             store.connection.close()  # type: ignore[attr-defined]
             connections.close_all()
             found = _kept[0].put(facts)
-            found.store = store = opened(facts)
+            found.store = store = facts.open()
         else:
             found = made(store)
             if new:

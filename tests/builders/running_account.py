@@ -11,132 +11,83 @@ with acme.worker():
 
 from __future__ import annotations
 
+import itertools
 import json
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW
+from heliograph.domain.delivery.retry_policy import SEVERITY
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.domain.setup.configuration import EventState
-from heliograph.engine.worker.slot_ownership import Lease
-from heliograph.engine.worker.worker import Setup, Worker
-from heliograph.outbound.guard import Policy
-from heliograph.recording.batches import record_batch
-from heliograph.recording.events import record_event
-from heliograph.recording.items import ItemAnswer, RecordItem
-from heliograph.store import configuration
+from heliograph.engine.worker.worker import Worker
+from heliograph.recording.items import ItemAnswer
 from heliograph.store.config_cache import Committed, ConfigCache
-from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.database import Database
 from heliograph.store.queue import pending_items, submissions
 from heliograph.store.secrets import SecretPlace, Vault, save_secret
+from tests.builders import action, bodies, registration
+from tests.builders.stored_account import Bodies, stored_account
+from tests.builders.worker import working
 from tests.databases import DatabaseFacts
 from tests.waiting import PATIENCE, until
 
-ACCOUNT = 1
-NEW, ATTENDED, CANCELLED, ODD = 1, 2, 3, 4
-TESTING, LIVE = 6, 7
-REGISTERED_TAG, ATTENDED_TAG = 1, 2
-STATES = {1: "pending", 2: "queued", 10: "success", 11: "failed", 12: "validation", 13: "superseded"}
-QUEUE = {0: "", 1: "Retry", 2: "Error", 3: "Failed", 4: "Done"}
-LOOPBACK = Policy.parse(["127.0.0.0/8", "::1/128"])
+ACCOUNT: Final = 1
+UNTAGGED: Final = "Invited"
+"""The one registration status without a tag."""
+PAYLOAD: Final = {"code": "registration.code", "status": "registration.status", "first": "profile.first_name"}
 
 
 class RunningAccount:
-    """One account (1), one live event SUMMIT, statuses New, Attended (tagged), Cancelled (tagged) and Odd (untagged)."""
+    """A stored account (1) with the live event SUMMIT. Its flows send PAYLOAD."""
 
     def __init__(self, facts: DatabaseFacts) -> None:
         self.facts = facts
         self.db = self.open()
-        self.source = Committed(self.db, ConfigCache())
+        self.stored = stored_account(self.db, number=ACCOUNT, event_code="SUMMIT", flow=False)
+        self.source = self.stored.source
         self.vault = Vault([facts.key])
-        self.bodies: dict[tuple[str, int], Mapping[str, object] | None] = {}
-        self._next = 100
         self.workers: list[Worker] = []
-        self.deaths: list[int] = []
-        statuses = [("new", "New", "Accepted", [1]), ("att", "Attended", "Accepted", [2]), ("can", "Cancelled", "Cancelled", [1])]
-        rows = [{"id": n, "code": c, "name": m, "class": k, "tags": t} for n, (c, m, k, t) in enumerate(statuses, start=1)]
+        self._numbers = itertools.count(101)
+        self.mapping = self.number()
         self.save(
             {
-                ("account", 1): {"code": "ACME", "name": "Acme", "timezone": "UTC"},
-                ("tags", 1): {
-                    "tags": [
-                        {"id": n, "name": f"t{n}", "label": f"T{n}", "kinds": ["registration_status"]}
-                        for n in (REGISTERED_TAG, ATTENDED_TAG)
-                    ]
-                },
-                ("statuses", 1): {
-                    "registration": [*rows, {"id": ODD, "code": "odd", "name": "Odd", "class": "Pending", "tags": []}],
-                    "session": [],
-                    "event": [
-                        {"id": TESTING, "code": "testing", "name": "Testing", "tags": []},
-                        {"id": LIVE, "code": "live", "name": "Live", "tags": []},
-                    ],
-                },
-                ("fields", 1): {"profile": [], "event": []},
-                ("mapping", 5): {
-                    "name": "m",
-                    "kind": "payload",
-                    "subject": "registration",
-                    "rows": [
-                        {"target": "code", "parts": [{"source": "registration.code"}]},
-                        {"target": "status", "parts": [{"source": "registration.status"}]},
-                        {"target": "first", "parts": [{"source": "profile.first_name"}]},
-                    ],
-                },
+                ("statuses", ACCOUNT): self.stored.statuses_body(untagged=(UNTAGGED,)),
+                ("mapping", self.mapping): bodies.mapping("m", PAYLOAD),
             }
         )
-        with self.db.transaction():
-            configuration.lock_exclusive(self.db, read_accounts=[ACCOUNT])
-            record_event(self.db, ACCOUNT, None, EventState("SUMMIT", "Summit", LIVE), by="test", source=self.source)
 
     def open(self, *, read_only: bool = False) -> Database:
-        if self.facts.vendor == "sqlite":
-            return open_sqlite(self.facts.data / "heliograph.db", read_only=read_only)
-        return open_postgres(self.facts.url, read_only=read_only)
+        """A separate connection."""
+        return self.facts.open(read_only=read_only)
 
-    # Setting up.
+    def close(self) -> None:
+        self.db.close()
 
-    def save(self, bodies: Mapping[tuple[str, int], Mapping[str, object] | None]) -> None:
+    # ---- set-up
+
+    def save(self, bodies: Bodies) -> None:
         """Saves configuration as a saver does."""
-        with self.db.transaction():
-            self.save_within(bodies)
-
-    def save_within(self, bodies: Mapping[tuple[str, int], Mapping[str, object] | None]) -> None:
-        configuration.lock_exclusive(self.db, accounts=[ACCOUNT])
-        configuration.save(self.db, ACCOUNT, configuration.ACCOUNT, ACCOUNT, bodies, by="test")
-        self.bodies.update(bodies)
+        self.stored.save(bodies)
 
     def retry_seconds(self, *seconds: float) -> None:
         """The three intervals of every category."""
-        categories = ("System", "Connection", "Source API", "General", "Config")
-        body = {**(self.bodies["account", 1] or {}), "retry": {name: list(seconds) for name in categories}}
-        self.save({("account", 1): body})
+        retry = {category.value: list(seconds) for category in SEVERITY}
+        self.save({("account", ACCOUNT): {**self.stored.account_body(), "retry": retry}})
 
     def number(self) -> int:
-        self._next += 1
-        return self._next
+        return next(self._numbers)
 
     def connection(self, url: str, id: int | None = None, **more: object) -> int:
         """Creates a connection to this URL, or changes an existing one. Keywords go to its body."""
         number = id or self.number()
         parts = urlsplit(url)
-        body = {
-            "name": f"C{number}",
-            "origin": f"{parts.scheme}://{parts.netloc}",
-            "auth": "Open / No Auth",
-            "content_type": "application/json",
-            "method": "POST",
-            "secrets": ["path"],
-            "edition": self.number(),
-            **more,
-        }
+        body = bodies.connection(f"C{number}", f"{parts.scheme}://{parts.netloc}", **{"edition": self.number(), **more})
         with self.db.transaction():
-            self.save_within({("connection", number): body})
+            self.stored.save_within({("connection", number): body})
             rest = parts.path + (f"?{parts.query}" if parts.query else "")
             save_secret(self.db, self.vault, SecretPlace(ACCOUNT, "connection", number, "path"), rest)
             pending_items.reschedule_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION | CURED_BY_ADDRESS, self.does_of())
@@ -146,8 +97,8 @@ class RunningAccount:
         """A live flow that accepts every registration with a tagged status, with one destination per connection."""
         number = self.number()
         fields: dict[str, Any] = {"name": f"F{number}", "mode": Mode.LIVE, "watch": Watch.REGISTRATION} | more
-        destinations = tuple(Destination(self.number(), f"D{c}", connection=c, payload_mapping=5, does=does) for c in connections)
-        flow = Flow(number, 1, destinations=destinations, **fields)
+        to = tuple(Destination(self.number(), f"D{c}", connection=c, payload_mapping=self.mapping, does=does) for c in connections)
+        flow = Flow(number, 1, destinations=to, **fields)
         self.save({("flow", number): flow.to_body()})
         return flow
 
@@ -155,13 +106,13 @@ class RunningAccount:
         """Saves the flow with other fields, and reschedules what waited for that."""
         changed = replace(flow, **more)
         with self.db.transaction():
-            self.save_within({("flow", flow.id): changed.to_body()})
+            self.stored.save_within({("flow", flow.id): changed.to_body()})
             pending_items.reschedule_flow(self.db, ACCOUNT, flow.id, CURED_BY_FLOW, self.does_of())
         return changed
 
     def delete_flow(self, flow: Flow) -> None:
         with self.db.transaction():
-            self.save_within({("flow", flow.id): None})
+            self.stored.save_within({("flow", flow.id): None})
             pending_items.end_flow(self.db, ACCOUNT, flow.id)
 
     def pause(self, connection: int, *, paused: bool = True) -> None:
@@ -177,7 +128,7 @@ class RunningAccount:
         known = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
         return lambda destination: known.get(destination, Does.UPDATES)
 
-    # Acting.
+    # ---- events
 
     def record(
         self, code: str, status: str = "Attended", first_name: str = "Zoë", db: Database | None = None, **more: object
@@ -185,12 +136,10 @@ class RunningAccount:
         """Records one registration document."""
         return self.record_many([{"code": code, "status": status, "profile": {"first_name": first_name}, **more}], db)[0]
 
-    def record_many(self, documents: list[dict[str, object]], db: Database | None = None) -> list[ItemAnswer]:
-        used = db or self.db
-        source = self.source if db is None else Committed(used, ConfigCache())
-        items = [RecordItem(ACCOUNT, {"event": "SUMMIT", **document}, "test") for document in documents]
-        answers = record_batch(used, items, source)
-        assert all(a.is_recorded for a in answers), [a for a in answers if not a.is_recorded]
+    def record_many(self, documents: list[dict[str, Any]], db: Database | None = None) -> list[ItemAnswer]:
+        source = self.source if db is None else Committed(db, ConfigCache())
+        items = [self.stored.item(document["code"], **{k: v for k, v in document.items() if k != "code"}) for document in documents]
+        answers = registration.record(db or self.db, source, items)
         for worker in self.workers:
             worker.wake()
         return answers
@@ -202,59 +151,29 @@ class RunningAccount:
     @contextmanager
     def worker(self, **more: Any) -> Iterator[Worker]:
         """Runs a worker on threads of this process; stops it gracefully."""
-        setup = Setup(
-            open_writer=self.open,
-            open_reader=lambda: self.open(read_only=True),
-            source=lambda db: Committed(db, ConfigCache()),
-            vault=self.vault,
-            policy=lambda _account: LOOPBACK,
-            folder=self.facts.data / "flight",
-            **({"lease": Lease(5.0, 1.0), "total_timeout": 2.0} | more),
-        )
-        worker = Worker(setup, on_death=self.deaths.append)
-        thread = threading.Thread(target=worker.run, name="worker")
-        thread.start()
-        self.workers.append(worker)
-        try:
+        with working(self.facts, self.vault, self.workers, **more) as worker:
             yield worker
-        finally:
-            self.workers.remove(worker)
-            worker.stop()
-            thread.join(15)
-            assert not thread.is_alive(), "the worker did not stop"
-            assert not self.deaths, "the worker died"
 
-    # Looking.
+    # ---- results
 
     def actions(self, code: str | None = None) -> list[dict[str, Any]]:
-        """Actions in the order of their creation."""
-        names = "id, state, queue, tries, looks, sent, version, cause, message, due_at, rank, origin, category, lane_id, code"
-        rows = self.db.all(
-            "SELECT a.id, a.state, a.queue, a.tries, a.looks, a.sent, a.version, a.cause, a.message, a.due_at, a.rank, a.origin, a.category,"
-            " a.lane_id, r.code FROM action a JOIN registration r ON r.id = a.registration_id ORDER BY a.id"
-        )
-        found = [dict(zip(names.split(", "), row, strict=True)) for row in rows]
-        return [f | {"state": STATES[f["state"]], "queue": QUEUE[f["queue"]]} for f in found if code in (None, f["code"])]
+        """Actions in the order of their creation (builders/action.py)."""
+        return [each for each in action.actions(self.db, ACCOUNT) if code in (None, each["code"])]
+
+    def attempts(self, id: int) -> list[dict[str, Any]]:
+        """An action's attempts in order (builders/action.py)."""
+        return action.attempts(self.db, id)
 
     def states(self, code: str | None = None) -> list[str]:
-        return [action["state"] for action in self.actions(code)]
+        return [each["state"] for each in self.actions(code)]
 
     def until_states(self, *states: str, code: str | None = None, timeout: float = PATIENCE) -> None:
-        until(lambda: self.states(code) == list(states), timeout) if self.states(code) != list(states) else None
+        until(lambda: self.states(code) == list(states), timeout)
 
     def settled(self, timeout: float = PATIENCE) -> list[str]:
         """Waits until nothing is pending. Returns the states."""
         until(lambda: "pending" not in self.states(), timeout)
         return self.states()
-
-    def attempts(self, action: int) -> list[dict[str, Any]]:
-        names = ("n", "kind", "state", "category", "status", "message", "numbers", "request", "response")
-        rows = self.db.all(
-            "SELECT t.n, t.kind, t.state, t.category, t.status, t.message, t.numbers, c.request, c.response FROM attempt t"
-            " LEFT JOIN attempt_content c ON c.action_id = t.action_id AND c.n = t.n WHERE t.action_id = :action ORDER BY t.n",
-            {"action": action},
-        )
-        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def figures_are_a_recount(self) -> None:
         """Asserts that the deltas of states add up to the rows."""
@@ -267,9 +186,6 @@ class RunningAccount:
             if n
         }
         assert {k: int(v) for k, v in added.items()} == counted
-
-    def close(self) -> None:
-        self.db.close()
 
 
 def body(text: str) -> Any:

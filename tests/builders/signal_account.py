@@ -17,7 +17,7 @@ from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemAnswer
 from heliograph.store import config_cache
-from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.database import Database
 from heliograph.store.queue import outcomes
 from heliograph.store.queue.lanes import lock_lanes, open_actions
 from heliograph.store.queue.outcomes import Settled, StoredExchange
@@ -124,16 +124,11 @@ RESPONSE = json.dumps(
 )
 
 
-def opened(facts: DatabaseFacts) -> Database:
-    """A separate connection to a database."""
-    return open_sqlite(facts.data / "heliograph.db") if facts.vendor == "sqlite" else open_postgres(facts.url)
-
-
 @contextmanager
 def site(facts: DatabaseFacts) -> Iterator[SignalAccount]:
     """An account with an Administrator, a Planner and a Viewer, and a Live flow for every registration."""
     config_cache.PROCESS.forget()  # another database has replaced the last test's
-    store = opened(facts)
+    store = facts.open()
     try:
         yield made(store)
     finally:

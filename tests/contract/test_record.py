@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.builders.stored_account import Compiled, StoredAccount, replaced, stored_account
+from tests.builders.stored_account import StoredAccount, stored_account
 
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Flow, Mode, Watch
@@ -15,6 +16,7 @@ from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes, read_state
 from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.record import record
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 
 
@@ -285,7 +287,7 @@ def test_I1_an_account_never_meets_another_ones_event(setup, store):
     assert [a.outcome.value for a in answers] == ["created", "created", "updated"]
     assert count(setup, "registration") == count(other, "registration") == 1
     assert rows(other, "action", "flow_id") == [(other.flows["All"],)]
-    own = Compiled(store)
+    own = Committed(store, ConfigCache())
     (answer,) = record_batch(store, [RecordItem(other.account, {"event": "ONLY-HERE", "code": "R1"}, "test")], own)
     assert answer.problems[0].allowed == (other.event_code,)
 
@@ -317,7 +319,7 @@ def test_P8_the_columns_that_lists_use(setup):
 
 def test_F7_an_untagged_status_is_a_retry_item_and_no_action(setup):
     setup.save({("statuses", setup.account): setup.statuses_body(untagged=("Attended",))})
-    flow = replaced(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
+    flow = replace(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
     setup.save_flow(flow)
     one(setup, "R1", status="Attended")
     one(setup, "R2", status="Cancelled")
@@ -384,7 +386,7 @@ def test_P10_the_statements_of_a_batch_do_not_grow_with_it(setup):
     """A list of 100 changes takes as many statements as a list of 10 (`many` and `all` count once; SQLite creates lanes one by one in the
     same process)."""
     setup.save({("statuses", setup.account): setup.statuses_body(untagged=("Invited",))})
-    flow = replaced(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
+    flow = replace(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
     setup.save_flow(flow)
 
     def statements(count: int, prefix: str) -> int:

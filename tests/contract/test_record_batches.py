@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import psycopg
 import pytest
-from tests.builders.stored_account import Compiled, StoredAccount, stored_account
+from tests.builders.stored_account import StoredAccount, stored_account
 from tests.waiting import until
 
 from heliograph.domain.registration.document import resolve
@@ -17,6 +17,7 @@ from heliograph.recording import batches
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemOutcome, PreparedItem, RecordItem
 from heliograph.store import configuration
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 
 
@@ -81,7 +82,9 @@ def test_an_error_of_ours_at_one_account_spares_the_others(setup, connect):
     """A configuration that cannot be read (e.g. from a newer release) affects only its own account."""
     other = stored_account(connect())
     setup.save({("connection", setup.id(499)): {"name": ""}})
-    answers = record_batch(setup.db, [setup.item("R1"), other.item("R1"), setup.item("R2"), other.item("R2")], Compiled(setup.db))
+    answers = record_batch(
+        setup.db, [setup.item("R1"), other.item("R1"), setup.item("R2"), other.item("R2")], Committed(setup.db, ConfigCache())
+    )
     assert [a.outcome.value for a in answers] == ["failed", "created", "failed", "created"]
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.builders import bodies
 from tests.builders.stored_account import StoredAccount, stored_account
 
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
@@ -21,7 +22,7 @@ from heliograph.store import configuration
 @pytest.fixture
 def watched(setup: StoredAccount) -> StoredAccount:
     """The account with a flow for events that are Live."""
-    mapping = {"name": "Event", "kind": "payload", "subject": "event", "rows": [{"target": "code", "parts": [{"source": "event.code"}]}]}
+    mapping = bodies.mapping("Event", {"code": "event.code"}, subject="event")
     setup.save({("mapping", setup.id(403)): mapping})
     destination = Destination(setup.id(910), "CRM", connection=setup.connection, payload_mapping=setup.id(403))
     setup.save_flow(

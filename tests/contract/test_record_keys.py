@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.builders.stored_account import Compiled, StoredAccount, stored_account
+from tests.builders.stored_account import StoredAccount, stored_account
 from tests.waiting import until
 
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import MAX_KEY, ItemAnswer, ItemOutcome
 from heliograph.recording.record import record
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 
 
@@ -121,7 +122,7 @@ def another(connect: Callable[[], Database], s: StoredAccount, *items) -> Iterat
     def run() -> None:
         db = connect()
         with db.transaction():
-            record(db, items, Compiled(db), endpoint="rest")
+            record(db, items, Committed(db, ConfigCache()), endpoint="rest")
             inside.set()
             leave.wait(20)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from django.db import connections
@@ -12,7 +13,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from tests.builders import signal_account
 from tests.builders.signal_account import SignalAccount
-from tests.builders.stored_account import replaced
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 from tests.story import Story
@@ -312,7 +312,7 @@ def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(database: Databas
     with signal_account.site(database) as site:
         signal_account.fill(site)
         all_flow = site.setup.flows["All"]
-        site.setup.save_flow(replaced(site.setup.source.account(site.setup.account).flows[all_flow], active=False))
+        site.setup.save_flow(replace(site.setup.source.account(site.setup.account).flows[all_flow], active=False))
         site.signs_in(client)
         address = f"/signal/registrations/SUMMIT-26/S26-1/?why-flow={all_flow}"
         then = client.get(address).content

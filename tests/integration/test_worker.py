@@ -7,9 +7,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from tests.builders.running_account import RunningAccount, body
+from tests.builders import bodies
+from tests.builders.running_account import UNTAGGED, RunningAccount, body
 from tests.databases import DatabaseFacts
 from tests.receiver import Answer, Receiver
 from tests.waiting import until
@@ -42,7 +44,7 @@ def test_D3_a_change_is_delivered(acme: RunningAccount, receiver: Receiver) -> N
     assert request.json() == {"code": "R1", "status": "Attended", "first": "Zoë"}
     (action,) = acme.actions()
     (attempt,) = acme.attempts(action["id"])
-    assert (action["queue"], action["tries"], attempt["status"], attempt["kind"], attempt["numbers"]) == ("", 1, 200, 1, "1,1,1,0")
+    assert (action["queue"], action["tries"], attempt["status"], attempt["kind"], attempt["numbers"]) == ("", 1, 200, "first", "1,1,1,0")
     assert body(attempt["request"])["url"].endswith("/…")
     assert body(attempt["response"])["body"] == "ok"
     acme.figures_are_a_recount()
@@ -94,7 +96,7 @@ def test_D6_a_failure_is_retried_and_done(acme: RunningAccount, receiver: Receiv
         acme.until_states("success")
     (action,) = acme.actions()
     assert (action["queue"], action["tries"]) == ("Done", 3)
-    assert [a["kind"] for a in acme.attempts(action["id"])] == [1, 2, 2]
+    assert [a["kind"] for a in acme.attempts(action["id"])] == ["first", "auto", "auto"]
     ids = {r.header("webhook-id") for r in receiver.at("/crm")}
     assert len(ids) == 1  # D1: the same on every attempt
     acme.figures_are_a_recount()
@@ -108,13 +110,13 @@ def test_D5_given_up_after_three_retries_and_submitted(acme: RunningAccount, rec
         acme.record("R1")
         acme.until_states("failed")
         (action,) = acme.actions()
-        assert (action["queue"], action["tries"], action["category"]) == ("Failed", 4, 4)
+        assert (action["queue"], action["tries"], action["category"]) == ("Failed", 4, "General")
         receiver.answer("/crm", Answer(200))
         assert acme.submit(action["id"]) == {action["id"]: ""}
         acme.until_states("success")
     (action,) = acme.actions()
     assert (action["queue"], action["tries"]) == ("Done", 4)
-    assert [a["kind"] for a in acme.attempts(action["id"])] == [1, 2, 2, 2, 3]
+    assert [a["kind"] for a in acme.attempts(action["id"])] == ["first", "auto", "auto", "auto", "manual"]
     acme.figures_are_a_recount()
 
 
@@ -134,9 +136,7 @@ def test_D8_two_items_of_one_record_are_submitted_at_once(acme: RunningAccount, 
 
 
 def test_M5_a_problem_in_the_data_is_never_sent(acme: RunningAccount, receiver: Receiver) -> None:
-    mapping = acme.bodies["mapping", 5]
-    assert mapping is not None
-    acme.save({("mapping", 5): {**mapping, "rows": [{"target": "mail", "required": True, "parts": [{"source": "profile.email"}]}]}})
+    acme.save({("mapping", acme.mapping): bodies.mapping("m", {"mail": "profile.email"}, required=True)})
     acme.flow(acme.connection(receiver.url("/crm")))
     with acme.worker():
         acme.record("R1")
@@ -176,7 +176,7 @@ def test_D7_a_mended_connection_sends_what_it_refused(acme: RunningAccount, rece
     with acme.worker():
         acme.record("R1")
         acme.until_states("queued")
-        assert acme.actions()[0]["category"] == 5
+        assert acme.actions()[0]["category"] == "Config"
         acme.connection(receiver.url("/crm2"), crm)
         acme.until_states("success")
     assert len(receiver.at("/crm2")) == 1
@@ -311,7 +311,7 @@ def test_F8_a_destination_gets_another_connection(acme: RunningAccount, receiver
     with acme.worker():
         acme.record_many([{"code": f"R{n}", "status": "Attended"} for n in range(20)])
         destination = flow.destinations[0]
-        acme.change_flow(flow, destinations=(type(destination)(destination.id, "D", connection=new, payload_mapping=5),))
+        acme.change_flow(flow, destinations=(replace(destination, connection=new),))
         receiver.wait_for(20, path="/new")
         acme.settled()
     assert receiver.at("/old") == []
@@ -320,16 +320,12 @@ def test_F8_a_destination_gets_another_connection(acme: RunningAccount, receiver
 def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(acme: RunningAccount, receiver: Receiver) -> None:
     from heliograph.store.queue import pending_items
 
-    acme.flow(acme.connection(receiver.url("/crm")), statuses=(1, 2))
+    acme.flow(acme.connection(receiver.url("/crm")), statuses=(acme.stored.tags[UNTAGGED],))
     with acme.worker():
-        acme.record("R1", status="Odd")
+        acme.record("R1", status=UNTAGGED)
         assert acme.actions() == []
-        statuses = dict(acme.bodies["statuses", 1] or {})
-        rows = statuses["registration"]
-        assert isinstance(rows, list)
-        statuses["registration"] = [{**row, "tags": [1]} if row["name"] == "Odd" else row for row in rows]
         with acme.db.transaction():
-            acme.save_within({("statuses", 1): statuses})
+            acme.stored.save_within({("statuses", 1): acme.stored.statuses_body()})
             pending_items.reschedule_runs(acme.db, 1)
         acme.until_states("success")
     assert acme.db.all("SELECT decision, reason FROM run") == [(2, "")]
@@ -360,6 +356,6 @@ def test_D4_in_flight_at_three_crashes_is_a_poison(acme: RunningAccount, receive
     with acme.worker():
         acme.until_states("queued")
     (action,) = acme.actions()
-    assert (action["category"], action["cause"]) == (1, "poison")
+    assert (action["category"], action["cause"]) == ("System", "poison")
     assert acme.db.all("SELECT marks FROM lane") == [(0,)]
     assert receiver.requests == []
