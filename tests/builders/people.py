@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from heliograph.accounts.models import Account, Role, User
+from tests.processes import PASSWORD
 
-PASSWORD = "a sentence to remember"
+__all__ = ["PASSWORD", "team", "user"]
 
 
 def user(account: Account | None, role: Role = Role.ADMINISTRATOR, *, name: str = "", email: str = "") -> User:

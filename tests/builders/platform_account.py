@@ -19,25 +19,24 @@ from django_scopes import scopes_disabled
 
 from heliograph.accounts.models import Role, User
 from heliograph.domain.registration.change import RegistrationState
-from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
-from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.registrations import draft
 from heliograph.setup.models import Tag
 from heliograph.setup.services import custom_fields, event_setup
-from heliograph.setup.services.events import save_event
 from heliograph.setup.services.save import saving
-from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.store import config_cache
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.wiring import job_kinds
 from tests.builders.account import BY, Acme, acme
-from tests.builders.signal_account import PASSWORD
+from tests.builders.event import event
+from tests.builders.people import team
+from tests.builders.registration import record
+from tests.builders.tag import tag
 from tests.databases import DatabaseFacts
 from tests.pristine import Pristine
 
@@ -65,15 +64,14 @@ class PlatformAccount:
     def tag(self, name: str, *kinds: TagKind, label: str = "") -> Tag:
         """Creates another tag."""
         with self.acme.setting_up() as s:
-            self.acme.tags[name] = save_tag(s, TagFacts(name, frozenset(kinds), label))
+            self.acme.tags[name] = tag(s, name, *kinds, label=label)
         return self.acme.tags[name]
 
     def record(self, code: str, **document: object) -> ItemAnswer:
         """Records a document of the event."""
         event = document.pop("event", EVENT)
         item = RecordItem(self.pk, {"event": event, "code": code, **document}, BY)
-        (answer,) = record_batch(self.store, [item], Committed(self.store))
-        assert answer.is_recorded, answer.problems
+        (answer,) = record(self.store, Committed(self.store), [item])
         return answer
 
     def run_jobs(self) -> list[Job]:
@@ -94,7 +92,7 @@ def planned(facts: DatabaseFacts) -> Iterator[PlatformAccount]:
     try:
         new = store.all("SELECT count(*) FROM accounts_account") == [(0,)]
         if new and _kept:
-            store.connection.close()  # type: ignore[attr-defined]
+            store.close()
             connections.close_all()
             found = _kept[0].put(facts)
             found.store = store = facts.open()
@@ -104,7 +102,7 @@ def planned(facts: DatabaseFacts) -> Iterator[PlatformAccount]:
                 _kept.append(_Kept(facts, found))
         yield found
     finally:
-        store.connection.close()  # type: ignore[attr-defined]
+        store.close()
 
 
 class _Kept:
@@ -135,12 +133,7 @@ class _Kept:
 def made(store: Database) -> PlatformAccount:
     """Creates such an account; a second call creates another one beside it."""
     found = acme()
-    n = found.pk
-    people = {
-        role: User.objects.create_user(f"{role.lower()}-{n}@example.org", PASSWORD, name=role.value, account=found.account, role=role)
-        for role in Role
-    }
-    made = PlatformAccount(store, found, people)
+    made = PlatformAccount(store, found, team(found.account))
     status_tag, type_tag = found.tags["Registered"], made.tag("Speaker", TagKind.ATTENDEE_TYPE)
     made.tag("VIP", TagKind.REGISTRATION_PROPERTY)
     with found.setting_up() as s:
@@ -173,7 +166,7 @@ def made(store: Database) -> PlatformAccount:
 def event_in_testing(site: PlatformAccount, code: str = "GALA-26") -> int:
     """Creates another event of the account, in Testing. Returns its id."""
     with saving(site.pk, by=BY) as s:
-        return save_event(s, EventState(code, "Winter Gala", site.acme.event_status("Testing"), timezone="Europe/Vienna"))
+        return event(s, code, site.acme.event_status("Testing"), "Winter Gala", timezone="Europe/Vienna")
 
 
 def registration_state(site: PlatformAccount, code: str, event: str = EVENT) -> RegistrationState:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import Does
-from heliograph.domain.delivery.lanes import Flight
-from heliograph.domain.delivery.outcomes import Cause, Delivered, Outcome, Refused, ValidationFailed
-from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
+from heliograph.domain.delivery.outcomes import Delivered, Outcome
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemAnswer
 from heliograph.store import config_cache
 from heliograph.store.database import Database
-from heliograph.store.queue import outcomes
-from heliograph.store.queue.lanes import lock_lanes, open_actions
-from heliograph.store.queue.outcomes import Settled, StoredExchange
+from tests.builders import action
+from tests.builders.outcome import BUSY, INVALID, REFUSED, end_attempt
+from tests.builders.people import team
+from tests.builders.registration import person, record
 from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts
-
-PASSWORD = "a sentence to remember"
-REFUSED = Refused(Category.CONFIG, Cause.ANSWER, "The target answered 401.", left=True, status=401)
-BUSY = Refused(Category.CONNECTION, Cause.TIMEOUT, "No answer within 10 seconds.", left=True)
-INVALID = ValidationFailed(("email is required and empty",))
 
 
 @dataclass
@@ -43,85 +34,24 @@ class SignalAccount:
 
     def record(self, *documents: dict[str, object], by: str = "test", quiet: bool = False) -> list[ItemAnswer]:
         """Records documents of the account's event, each in its own batch."""
-        out = []
+        made = []
         for document in documents:
             item = self.setup.item(str(document["code"]), quiet=quiet, **{k: v for k, v in document.items() if k != "code"})
             item.by = by
-            (answer,) = record_batch(self.store, [item], self.setup.source)
-            assert answer.is_recorded, answer.problems
-            out.append(answer)
-        return out
+            made += record(self.store, self.setup.source, [item])
+        return made
 
     def actions(self, code: str) -> list[int]:
         """Ids of a registration's actions, oldest first."""
-        rows = self.store.all(
-            "SELECT a.id FROM action a JOIN registration r ON r.id = a.registration_id WHERE r.code = :code AND r.account_id = :account ORDER BY a.id",
-            {"code": code, "account": self.account.pk},
-        )
-        return [id for (id,) in rows]
+        return [each["id"] for each in action.actions(self.store, self.setup.account) if each["code"] == code]
 
     def ends(self, action: int, outcome: Outcome, *, status: int | None = None) -> None:
         """Ends an attempt of an action with this outcome."""
-        db = self.store
-        with db.transaction():
-            ((lane,),) = db.all("SELECT lane_id FROM action WHERE id = :id", {"id": action})
-            stored = lock_lanes(db, [lane])[lane]
-            about = open_actions(db, [lane], also=[action])[lane]
-            began = next(a.action for a in about if a.id == action)
-            now = db.now()
-            settlement = rules.settle(
-                self.does(stored.lane.destination), stored.lane, [a.action for a in about], Flight(began, outcome), now, RetryPolicy()
-            )
-            answered = status or (outcome.status if isinstance(outcome, (Delivered, Refused)) else None)
-            message = (
-                outcome.message
-                if isinstance(outcome, Refused)
-                else "; ".join(outcome.problems)
-                if isinstance(outcome, ValidationFailed)
-                else ""
-            )
-            exchange = StoredExchange(
-                at=now,
-                took=84_000,
-                category=outcome.category if isinstance(outcome, Refused) else None,
-                status=answered,
-                message=message,
-                connection=self.setup.connection,
-                numbers="1 1 1 0",
-                request=REQUEST,
-                response=RESPONSE if answered else "",
-            )
-            outcomes.store(db, [Settled(settlement, stored, about, exchange, message)], now)
-
-    def does(self, destination: int) -> Does:
-        """What a destination does."""
-        config = self.setup.source.account(self.setup.account)
-        return next(d.does for flow in config.flows.values() for d in flow.destinations if d.id == destination)
+        end_attempt(self.store, self.setup.source, self.setup.account, action, outcome, status=status)
 
     def signs_in(self, client: object, user: User | None = None) -> None:
         """Signs a test client in, as the Administrator by default."""
         client.force_login(user or self.administrator)  # type: ignore[attr-defined]
-
-
-REQUEST = json.dumps(
-    {
-        "method": "POST",
-        "url": "https://crm.example.com/…",
-        "headers": [["Content-Type", "application/json"], ["Authorization", "•••"]],
-        "body": '{"email": "joe@example.org", "Consent": true}',
-        "cut": False,
-    }
-)
-RESPONSE = json.dumps(
-    {
-        "status": 401,
-        "headers": [["content-type", "text/html"]],
-        "body": "<script>alert(1)</script>",
-        "cut": False,
-        "timings": {"name": 0.012, "connect": 0.048, "tls": 0.031, "sent": 0.0, "total": 0.187},
-        "address": "203.0.113.20",
-    }
-)
 
 
 @contextmanager
@@ -132,18 +62,15 @@ def site(facts: DatabaseFacts) -> Iterator[SignalAccount]:
     try:
         yield made(store)
     finally:
-        store.connection.close()  # type: ignore[attr-defined]
+        store.close()
 
 
 def made(store: Database, *, name: str = "Brightfield Events") -> SignalAccount:
     """Another account in the same database."""
     setup = stored_account(store)
     account = Account.objects.create(pk=setup.account, code=f"ACME{setup.account}", name=name, timezone="Europe/Vienna")
-    people = [
-        User.objects.create_user(f"{role.lower()}{setup.account}@example.org", PASSWORD, name=role.value, account=account, role=role)
-        for role in (Role.ADMINISTRATOR, Role.PLANNER, Role.VIEWER)
-    ]
-    return SignalAccount(store, setup, account, *people)
+    people = team(account)
+    return SignalAccount(store, setup, account, people[Role.ADMINISTRATOR], people[Role.PLANNER], people[Role.VIEWER])
 
 
 def fill(site: SignalAccount) -> dict[str, str]:
@@ -181,9 +108,3 @@ def fill(site: SignalAccount) -> dict[str, str]:
     site.ends(first["S26-6"], BUSY)
     ((run,),) = site.store.all("SELECT id FROM judgement WHERE account_id = :account ORDER BY id LIMIT 1", {"account": site.account.pk})
     return {"waiting": f"a{first['S26-2']}", "failed": f"a{first['S26-5']}", "untagged": f"r{run}"}
-
-
-def person(code: str, first: str, last: str, **document: object) -> dict[str, object]:
-    """A registration's document."""
-    profile = {"first_name": first, "last_name": last, "email": "somebody@example.org", "organization": "Oakline"}
-    return {"code": code, "profile": profile, **document}

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.databases import DatabaseFacts
 from tests.processes import Process, free_port
@@ -74,6 +74,9 @@ def main() -> None:
     from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
     from django.test import Client
     from tests.builders import platform_account, signal_account
+    from tests.builders.outcome import REFUSED
+    from tests.builders.people import PASSWORD, user
+    from tests.builders.registration import person
     from tests.e2e import longest, longest_account
 
     from heliograph.accounts.models import Account, Role, User
@@ -92,13 +95,13 @@ def main() -> None:
         longest.people(site)  # the first ones, so that the others stand above them, and in the pictures of the guide
         items = signal_account.fill(site)
         site.record(
-            signal_account.person("S26-7", "Søren", "Holm"),
-            signal_account.person("S26-8", "Hana", "Kovář"),
-            signal_account.person(BROKEN, "Not", "Readable"),
+            person("S26-7", "Søren", "Holm"),
+            person("S26-8", "Hana", "Kovář"),
+            person(BROKEN, "Not", "Readable"),
         )
         site.record({"code": "S26-8", "active": False})
         (again,) = site.actions("S26-7")
-        site.ends(again, signal_account.REFUSED)
+        site.ends(again, REFUSED)
         site.ends(again, Delivered(201))
         items["done"] = f"a{again}"
         items["longest"] = f"a{site.actions(longest.PEOPLE[-1][0])[0]}"
@@ -109,20 +112,16 @@ def main() -> None:
         nothing, quiet = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET"))
         Account.objects.filter(pk=quiet.pk).update(signal_enabled=False)
 
-        def person(name: str, account: Account | None) -> User:
-            role = Role.ADMINISTRATOR if account else Role.VIEWER
-            return User.objects.create_user(f"{name}@example.org", signal_account.PASSWORD, name=name.title(), account=account, role=role)
-
         users = {
             "administrator": site.administrator,
             "planner": site.planner,
             "viewer": site.viewer,
             "beginner": begun.administrator,
-            "nothing": person("nothing", nothing),
-            "quiet": person("quiet", quiet),
-            "operator": person("operator", None),
-            "resting": person("resting", site.account),
-            "careful": person("careful", site.account),
+            "nothing": user(nothing, name="Nothing"),
+            "quiet": user(quiet, name="Quiet"),
+            "operator": user(None),
+            "resting": user(site.account, name="Resting"),
+            "careful": user(site.account, name="Careful"),
         }
         _second_factor(users["careful"])
         plan, names = platform_account.made(site.store), longest_account.made(site.store)
@@ -134,19 +133,19 @@ def main() -> None:
             "longest-reading": names.people[Role.VIEWER],
         }
         # Hashed as the pages would: another hash would be replaced where the password is typed, which ends the sessions.
-        User.objects.filter(pk__in=[user.pk for user in users.values()]).update(
-            password=make_password(signal_account.PASSWORD, hasher=PBKDF2PasswordHasher())
+        User.objects.filter(pk__in=[each.pk for each in users.values()]).update(
+            password=make_password(PASSWORD, hasher=PBKDF2PasswordHasher())
         )
-        for user in users.values():
-            user.refresh_from_db()
+        for each in users.values():
+            each.refresh_from_db()
         ids = _set_up(plan) | {"answered": site.setup.connection, "answer": again}
-        ids |= {name: user.pk for name, user in users.items()} | _tokens(site)
+        ids |= {name: who.pk for name, who in users.items()} | _tokens(site)
         sys.stdout.write(
             json.dumps(
                 {
-                    "password": signal_account.PASSWORD,
-                    "people": {name: user.email for name, user in users.items()},
-                    "sessions": {name: _session(Client(), user) for name, user in users.items()},
+                    "password": PASSWORD,
+                    "people": {name: who.email for name, who in users.items()},
+                    "sessions": {name: _session(Client(), who) for name, who in users.items()},
                     "items": items,
                     "ids": ids,
                     "links": _links(site),
@@ -159,35 +158,35 @@ def _set_up(plan: PlatformAccount) -> dict[str, int]:
     """Two more events: one that can leave Testing, one that could not."""
     from tests import mapping_examples
     from tests.builders.account import inside
+    from tests.builders.connection import connection
+    from tests.builders.event import event
 
-    from heliograph.connections.services.connections import ConnectionFacts, save_connection
     from heliograph.domain.connection.connection import Secret
-    from heliograph.domain.setup.configuration import EventState
     from heliograph.jobs.models import Job, JobState
     from heliograph.setup import mark_test_job
-    from heliograph.setup.services.events import save_event
 
     live = plan.acme.event_status("Live")
     connections = _connections(plan)
     made = {}
     for code in ("REHEARSAL", "STUCK"):
         with plan.acme.setting_up() as s:
-            made[code] = save_event(s, EventState(code, code.title(), plan.acme.event_status("Testing")))
+            made[code] = event(s, code, plan.acme.event_status("Testing"), timezone="UTC")
         plan.record(f"{code}-1", event=code, profile={"first_name": "Zoë"})
     job = mark_test_job.start(plan.pk, made["STUCK"], live, by="test")
     with inside(plan.acme):
         Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="The disk is full.")
-    oauth = {
-        "name": "Marketing list",
-        "auth": "OAuth2",
-        "grant": "Authorization Code",
-        "client_id": "heliograph",
-        "authorization_url": "https://login.example.com/authorize",
-        "access_token_url": "https://login.example.com/token",
-    }
     with plan.acme.setting_up() as s:
-        secrets = {Secret.CLIENT_SECRET: "not told"}
-        connection = save_connection(s, ConnectionFacts(oauth, url="https://marketing.example.com/list", secrets=secrets)).pk
+        marketing = connection(
+            s,
+            "Marketing list",
+            "https://marketing.example.com/list",
+            auth="OAuth2",
+            grant="Authorization Code",
+            client_id="heliograph",
+            authorization_url="https://login.example.com/authorize",
+            access_token_url="https://login.example.com/token",
+            secrets={Secret.CLIENT_SECRET: "not told"},
+        )
     examples = mapping_examples.make(plan)
     mapping_examples.names_what_is_gone(plan, examples.lead)
     longest = mapping_examples.with_longest_names(plan)
@@ -202,7 +201,7 @@ def _set_up(plan: PlatformAccount) -> dict[str, int]:
         | {name: tag.pk for name, tag in plan.acme.tags.items()}
         | {
             "Live": live,
-            "OAuth2": connection,
+            "OAuth2": marketing.pk,
             **connections,
             "lead": examples.lead.pk,
             "contact": examples.contact.pk,
@@ -216,16 +215,16 @@ def _set_up(plan: PlatformAccount) -> dict[str, int]:
 
 def _connections(plan: PlatformAccount) -> dict[str, int]:
     """One with everything that can be set, one that is paused, one that is being released, and one whose host is nowhere."""
+    from tests.builders.connection import connection
+    from tests.builders.flow import destination, flow
+
     from heliograph.connections.services import pause, signing_secrets
-    from heliograph.connections.services.connections import ConnectionFacts, save_connection
     from heliograph.domain.connection.connection import Secret
-    from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-    from heliograph.flows.services.flows import save_flow
+    from heliograph.domain.flow.flow import Mode
     from heliograph.store import connection_tests
 
     made = {}
-    crm = {
-        "name": "Sales CRM",
+    crm: dict[str, Any] = {
         "auth": "API Key / Token",
         "key_place": "header",
         "key_name": "X-Api-Key",
@@ -243,21 +242,17 @@ def _connections(plan: PlatformAccount) -> dict[str, int]:
         ],
     }
     with plan.acme.setting_up() as s:
-        facts = ConnectionFacts(
-            crm, "https://crm.example.com/v2/{event.code}/leads", "https://crm.example.com/v2/{event.code}", {Secret.KEY: "not told"}
-        )
-        made["Sales CRM"] = save_connection(s, facts).pk
+        url = "https://crm.example.com/v2/{event.code}"
+        made["Sales CRM"] = connection(s, "Sales CRM", f"{url}/leads", test_url=url, secrets={Secret.KEY: "not told"}, **crm).pk
         for name, host in (
             ("Concierge desk", "desk.example.net"),
             ("Door display", "display.example.net"),
             ("Nowhere", "crm.heliograph.invalid"),
         ):
-            made[name] = save_connection(s, ConnectionFacts({"name": name, "auth": "Open / No Auth"}, f"https://{host}/hook")).pk
+            made[name] = connection(s, name, f"https://{host}/hook").pk
         signing_secrets.rotate(s, made["Sales CRM"])
-        to = tuple(
-            Destination(0, name, connection=made[name], payload_mapping=plan.acme.mapping.pk) for name in ("Sales CRM", "Door display")
-        )
-        save_flow(s, Flow(0, 1, "Registered attendees to CRM", Mode.TEST, True, Watch.REGISTRATION, destinations=to))
+        to = [destination(made[name], plan.acme.mapping.pk, name) for name in ("Sales CRM", "Door display")]
+        flow(s, "Registered attendees to CRM", to, mode=Mode.TEST)
         pause.pause(s, made["Concierge desk"], "They move house")
         pause.pause(s, made["Door display"], "A new display")
         pause.release(s, made["Door display"], 1)
@@ -290,16 +285,17 @@ def _tokens(site: SignalAccount) -> dict[str, int]:
 def _links(site: SignalAccount) -> dict[str, str]:
     """Somebody who is invited, one whose invitation ran out, and one who chooses a new password."""
     from django.conf import settings
+    from tests.builders.people import user
 
     from heliograph.accounts.links import make_link
-    from heliograph.accounts.models import EntryLink, Purpose, Role, User
+    from heliograph.accounts.models import EntryLink, Purpose, Role
     from heliograph.accounts.people import PersonFacts, invite
 
     by = f"user:{site.administrator.pk}"
     _jonas, link = invite(PersonFacts("jonas.weiss@example.org", "Jonas Weiß", Role.PLANNER, site.account, second_factor=True), by=by)
     late, _link = invite(PersonFacts("aiko@example.org", "Aiko Mori", Role.VIEWER, site.account), by=by)
     EntryLink.objects.filter(user=late).update(expires=1_760_000_000_000_000)
-    lost = User.objects.create_user("lost@example.org", None, name="Lena Vogt", account=site.account)
+    lost = user(site.account, Role.VIEWER, name="Lena Vogt", email="lost@example.org")
     again = make_link(Purpose.RESET, lost, by=by)
     base = settings.HELIOGRAPH.base_url
     return {"invitation": link.address.removeprefix(base), "new-password": again.address.removeprefix(base)}

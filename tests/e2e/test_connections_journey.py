@@ -7,16 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.builders.people import PASSWORD
 from tests.conftest import PageErrors
 from tests.databases import DatabaseFacts
 from tests.processes import Starter, free_port
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 
-from heliograph.accounts.models import Account, Role, User
 from heliograph.connections.services.networks import allow_networks
 
-PASSWORD = "a sentence to remember"
 HOOK = "/services/T000/B000/XXXX"
 
 
@@ -36,8 +35,7 @@ def story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
 @pytest.fixture
 def site(story: Story, heliograph: Starter) -> str:
     """The address of the pages; Ada is an Administrator, and her account may reach this machine."""
-    account = Account.objects.get(pk=story.account)
-    User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR)
+    story.person(name="Ada", email="ada@example.org")
     with story.saving() as s:
         allow_networks(s, ["127.0.0.0/8"])
     port = free_port()

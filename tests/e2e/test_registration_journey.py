@@ -6,8 +6,8 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.builders.people import PASSWORD
 from tests.builders.platform_account import EVENT, event_in_testing, planned
-from tests.builders.signal_account import PASSWORD
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
 

@@ -7,9 +7,11 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import get_resolver
 from tests.builders import signal_account
+from tests.builders.people import PASSWORD, user
+from tests.builders.registration import person
 from tests.databases import DatabaseFacts
 
-from heliograph.accounts.models import Account, User
+from heliograph.accounts.models import Account
 
 READ = (
     "/registrations/",
@@ -131,7 +133,7 @@ def test_nothing_of_another_account_is_there(database: DatabaseFacts, client: Cl
     with signal_account.site(database) as site:
         keys = signal_account.fill(site)
         other = signal_account.made(site.store, name="Another")
-        other.record(signal_account.person("X-1", "Only", "Theirs"))
+        other.record(person("X-1", "Only", "Theirs"))
         site.signs_in(client, other.administrator)
         for url in (*READ, "/signal/metrics/feed/?q=Zo%C3%AB", "/registrations/?q=zo%C3%AB", f"/registrations/?event={site.setup.event}"):
             shown = client.get(url).content.decode()
@@ -193,7 +195,7 @@ def test_N4_signal_can_be_off_for_an_account(database: DatabaseFacts, client: Cl
 
 
 def test_an_operator_has_no_account_to_look_at(database: DatabaseFacts, client: Client) -> None:
-    client.force_login(User.objects.create_user("root@example.org", signal_account.PASSWORD, name="Root"))
+    client.force_login(user(None))
     answer = client.get("/registrations/")
     assert answer.status_code == 403
     assert "No account" in answer.content.decode()
@@ -201,7 +203,7 @@ def test_an_operator_has_no_account_to_look_at(database: DatabaseFacts, client: 
 
 def test_signing_in_and_out(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
-        given = {"login": site.planner.email.upper(), "password": signal_account.PASSWORD}
+        given = {"login": site.planner.email.upper(), "password": PASSWORD}
         assert client.post("/accounts/sign-in/?next=/signal/retry/", given)["Location"] == "/signal/retry/"
         assert client.get("/registrations/").status_code == 200
         assert client.post("/accounts/sign-out/")["Location"] == "/accounts/sign-in/"
@@ -210,7 +212,7 @@ def test_signing_in_and_out(database: DatabaseFacts, client: Client) -> None:
 
 def test_a_link_does_not_lead_to_another_site_after_signing_in(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
-        given = {"login": site.planner.email, "password": signal_account.PASSWORD}
+        given = {"login": site.planner.email, "password": PASSWORD}
         assert client.post("/accounts/sign-in/?next=https://evil.example/", given)["Location"] == "/"
 
 
@@ -219,10 +221,10 @@ def test_five_wrong_passwords_then_rest(database: DatabaseFacts, client: Client)
         for _try in range(5):
             shown = client.post("/accounts/sign-in/", {"login": site.planner.email, "password": "wrong"}).content.decode()
             assert "do not belong together" in shown
-        shown = client.post("/accounts/sign-in/", {"login": site.planner.email, "password": signal_account.PASSWORD}).content.decode()
+        shown = client.post("/accounts/sign-in/", {"login": site.planner.email, "password": PASSWORD}).content.decode()
         assert "rests until" in shown
         assert client.get("/registrations/").status_code == 302
-        other = client.post("/accounts/sign-in/", {"login": site.viewer.email, "password": signal_account.PASSWORD})
+        other = client.post("/accounts/sign-in/", {"login": site.viewer.email, "password": PASSWORD})
         assert other.status_code == 302
 
 

@@ -13,14 +13,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests.builders import signal_account
-from tests.builders.signal_account import PASSWORD
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
 
-from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.accounts.models import AuditEntry, Role, User
 from heliograph.connections import release_job
 from heliograph.connections.models import Connection
 from heliograph.connections.services import signing_secrets, test_progress
@@ -47,13 +46,9 @@ def no_locks() -> None:
 
 @pytest.fixture
 def people(story: Story) -> dict[Role, User]:
-    account = Account.objects.get(pk=story.account)
     with story.saving() as s:
         allow_networks(s, ["127.0.0.0/8"])
-    return {
-        role: User.objects.create_user(f"{role.lower()}@example.org", PASSWORD, name=role.value, account=account, role=role)
-        for role in Role
-    }
+    return {role: story.person(role) for role in Role}
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 from django.test import Client
 from tests.builders import signal_account
+from tests.builders.registration import person
 from tests.databases import DatabaseFacts
 
 TURN = "\u202e"
@@ -53,7 +54,7 @@ class Turns(HTMLParser):
 def test_a_name_turns_nothing_but_itself_on_any_page(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
         keys = signal_account.fill(site)
-        site.record(signal_account.person("T-1", NAME, NAME, status="Attended"))
+        site.record(person("T-1", NAME, NAME, status="Attended"))
         site.signs_in(client)
         wrong = {}
         for url in (

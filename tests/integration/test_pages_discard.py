@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 from tests.builders import signal_account
-from tests.builders.signal_account import BUSY, SignalAccount, person
+from tests.builders.outcome import BUSY
+from tests.builders.registration import person
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 

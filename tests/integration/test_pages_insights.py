@@ -8,6 +8,7 @@ import re
 import pytest
 from django.test import Client
 from tests.builders import signal_account
+from tests.builders.outcome import REFUSED
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 
@@ -47,7 +48,7 @@ def test_X3_every_number_and_bar_leads_to_exactly_so_many_records(database: Data
     with signal_account.site(database) as site:
         keys = signal_account.fill(site)
         for _try in range(2):
-            site.ends(int(keys["waiting"][1:]), signal_account.REFUSED)
+            site.ends(int(keys["waiting"][1:]), REFUSED)
         site.ends(site.actions("S26-6")[-1], Delivered(200))
         site.signs_in(client)
         shown = client.get(f"{address}?period=1h{mode}").content.decode()

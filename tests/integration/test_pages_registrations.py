@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from tests import forms
 from tests.builders import signal_account
+from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 
@@ -281,7 +282,7 @@ def test_the_list_is_searched_filtered_and_sorted(database: DatabaseFacts, clien
 def test_the_list_is_walked_there_and_back(database: DatabaseFacts, client: Client, sort: str) -> None:
     with signal_account.site(database) as site:
         for n in range(60):
-            site.record(signal_account.person(f"R-{n:03}", "Same" if n % 2 else "", "Name"))
+            site.record(person(f"R-{n:03}", "Same" if n % 2 else "", "Name"))
         site.signs_in(client)
 
         def walk(url: str, rel: str) -> tuple[list[str], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from tests.builders.account import inside
+from tests.builders.people import user
 from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
@@ -295,12 +296,11 @@ def test_N1_the_menu_leads_everywhere_and_signal_has_its_own_window(database: Da
 
 
 def test_an_empty_account_says_what_to_do(database: DatabaseFacts, client: Client) -> None:
-    from heliograph.accounts.models import User
     from heliograph.setup.services.create_account import AccountFacts, create_account
 
     with planned(database):
         account = create_account(AccountFacts("EMPTY", "Empty", "UTC"), by="test")
-        client.force_login(User.objects.create_user("e@example.org", "x" * 20, name="E", account=account, role=Role.ADMINISTRATOR))
+        client.force_login(user(account))
         assert "Add your first tag" in shown(client, "/settings/tags/")
         assert "No fields of your own" in shown(client, "/settings/event-data/")
         assert "No events yet" in shown(client, "/events/")

@@ -12,13 +12,14 @@ from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from tests.builders import signal_account
+from tests.builders.outcome import REFUSED
+from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 from tests.story import Story
 from tests.waiting import until
 
-from heliograph.accounts.models import Account, Role, User
 from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category
@@ -154,7 +155,7 @@ def test_X4_a_paused_feed_stands_still(database: DatabaseFacts, client: Client) 
         site.signs_in(client)
         moment = site.store.now()
         until(lambda: site.store.now() > moment)  # SQLite's clock has millisecond steps
-        site.record(signal_account.person("S26-7", "Later", "Person"))
+        site.record(person("S26-7", "Later", "Person"))
         shown = text_of(client.get(f"/signal/metrics/feed/?paused={moment}").content)
         assert "Later Person" not in shown
         assert "1 newer change" in shown
@@ -213,7 +214,7 @@ def test_D6_each_cause_leads_to_the_page_that_cures_it(database: DatabaseFacts, 
     with signal_account.site(database) as site:
         keys = signal_account.fill(site)
         for code, status in (("S26-8", 401), ("S26-9", 422)):
-            site.record(signal_account.person(code, "Hana", "Kovář"))
+            site.record(person(code, "Hana", "Kovář"))
             site.ends(
                 site.actions(code)[0], Refused(Category.GENERAL, Cause.ANSWER, f"The target answered {status}.", left=True, status=status)
             )
@@ -236,7 +237,7 @@ def test_D6_each_cause_leads_to_the_page_that_cures_it(database: DatabaseFacts, 
 
 def refuses(site: signal_account.SignalAccount, code: str, status: int, said: str) -> str:
     """Somebody's delivery is refused with these words of the target; the item's address."""
-    site.record(signal_account.person(code, "Hana", "Kovář"))
+    site.record(person(code, "Hana", "Kovář"))
     (action, *_others) = site.actions(code)
     site.ends(action, Refused(Category.CONFIG, Cause.ANSWER, f"The target answered {status}.", left=True, status=status))
     kept = json.dumps({"status": status, "headers": [["content-type", "text/plain"]], "body": said, "cut": False})
@@ -270,7 +271,7 @@ def test_D6_an_address_that_is_gone_is_cured_in_connection_setup_with_the_target
 def test_D6_a_cause_is_listed_once_and_names_its_flow(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
         for n, seconds in enumerate((5, 10, 20)):
-            site.record(signal_account.person(f"S26-{n}", "Hana", "Kovář"))
+            site.record(person(f"S26-{n}", "Hana", "Kovář"))
             late = Refused(Category.CONNECTION, Cause.TIMEOUT, f"No answer within {seconds} seconds.", left=True)
             site.ends(site.actions(f"S26-{n}")[0], late)
         site.signs_in(client)
@@ -293,10 +294,7 @@ def test_D6_a_flow_that_has_to_be_mended_is_one_cause_whatever_it_sends_to(story
         story.change_flow(id, active=False)
     with story.worker():
         until(lambda: all(action["state"] == "queued" for action in story.actions("R1")))
-    account = Account.objects.get(pk=story.account)
-    client.force_login(
-        User.objects.create_user("ada@example.org", signal_account.PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR)
-    )
+    client.force_login(story.person())
     html = client.get("/signal/retry/").content.decode()
     groups = html.partition('class="group-list"')[2].partition("</ol>")[0]
     assert [(n, flow) for n, flow in re.findall(r"(\d) actions? of (\w+)", groups)] == [("2", "Both"), ("1", "Other")]
@@ -333,8 +331,8 @@ def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(database: Databas
 def test_D8_the_queue_is_read_on_to_its_end(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
         for n in range(60):
-            site.record(signal_account.person(f"R-{n:03}", "A", "B"))
-            site.ends(site.actions(f"R-{n:03}")[0], signal_account.REFUSED)
+            site.record(person(f"R-{n:03}", "A", "B"))
+            site.ends(site.actions(f"R-{n:03}")[0], REFUSED)
         site.signs_in(client)
         codes: list[str] = []
         url = "/signal/retry/"
@@ -383,8 +381,8 @@ def test_D8_submitted_items_go_to_the_front(database: DatabaseFacts, client: Cli
 def test_D8_all_of_a_cause_are_submitted(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
         for n in range(5):
-            site.record(signal_account.person(f"R-{n}", "A", "B"))
-            site.ends(site.actions(f"R-{n}")[0], signal_account.REFUSED)
+            site.record(person(f"R-{n}", "A", "B"))
+            site.ends(site.actions(f"R-{n}")[0], REFUSED)
         site.signs_in(client, site.planner)
         html = client.get("/signal/retry/").content.decode()
         cause = re.search(r'name="cause" value="([^"]+)"', html)[1]
@@ -507,8 +505,8 @@ def test_a_page_reads_the_same_however_much_there_is(database: DatabaseFacts, cl
 
         few = asked()
         for n in range(12):
-            site.record(signal_account.person(f"M-{n}", "A", str(n), status="Attended"))
-            site.ends(site.actions(f"M-{n}")[0], signal_account.REFUSED)
+            site.record(person(f"M-{n}", "A", str(n), status="Attended"))
+            site.ends(site.actions(f"M-{n}")[0], REFUSED)
             site.record({"code": "S26-2", "profile": {"position": f"Nr {n}"}})
         assert asked() <= few
 

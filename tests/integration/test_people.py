@@ -18,7 +18,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests.builders import signal_account
-from tests.builders.signal_account import PASSWORD, SignalAccount
+from tests.builders.people import PASSWORD, user
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 
 from heliograph.accounts import people
@@ -273,7 +274,7 @@ def test_P1_the_last_administrator_cannot_go(site: SignalAccount, client: Client
 
 
 def test_P1_of_two_administrators_who_remove_each_other_one_stays(site: SignalAccount) -> None:
-    other = User.objects.create_user("second@example.org", PASSWORD, name="Second", account=site.account, role=Role.ADMINISTRATOR)
+    other = user(site.account, name="Second")
     start, said = threading.Barrier(2), list[str]()
 
     def remove(id: int) -> None:
@@ -295,14 +296,14 @@ def test_P1_of_two_administrators_who_remove_each_other_one_stays(site: SignalAc
 
 
 def test_P1_nobody_raises_their_own_role(site: SignalAccount, client: Client) -> None:
-    for user in (site.planner, site.viewer):
-        site.signs_in(client, user)
-        given = {"name": "X", "email": user.email, "role": "Administrator", "second_factor_required": "", "is_operator": "1"}
-        assert client.post(f"/settings/users/{user.pk}/", given).status_code == 403
+    for member in (site.planner, site.viewer):
+        site.signs_in(client, member)
+        given = {"name": "X", "email": member.email, "role": "Administrator", "second_factor_required": "", "is_operator": "1"}
+        assert client.post(f"/settings/users/{member.pk}/", given).status_code == 403
         assert client.post("/accounts/me/", given).status_code == 302
-        had = user.role
-        user.refresh_from_db()
-        assert (user.role, user.name) == (had, "X")
+        had = member.role
+        member.refresh_from_db()
+        assert (member.role, member.name) == (had, "X")
     site.signs_in(client)
     answer = client.post(f"/settings/users/{site.planner.pk}/", {"name": "X", "email": site.planner.email, "role": "Owner"})
     assert answer.status_code == 422
@@ -540,9 +541,9 @@ def test_P1_a_file_is_taken_only_from_who_may_import(site: SignalAccount, client
 
     assert not sends_files("")
     assert not sends_files("theme=dark; heliograph_session=0123456789abcdefghijklmnopqrstuv")
-    for user, may in ((site.administrator, True), (site.planner, True), (site.viewer, False)):
-        site.signs_in(client, user)
-        assert sends_files(cookies()) is may, user.role
+    for member, may in ((site.administrator, True), (site.planner, True), (site.viewer, False)):
+        site.signs_in(client, member)
+        assert sends_files(cookies()) is may, member.role
     site.signs_in(client, site.planner)
     before = cookies()
     User.objects.filter(pk=site.planner.pk).update(second_factor_required=True)

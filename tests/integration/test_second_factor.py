@@ -22,7 +22,8 @@ from django.core.cache import cache
 from django.test import Client, RequestFactory
 from django_scopes import scope
 from tests.builders import signal_account
-from tests.builders.signal_account import PASSWORD, SignalAccount
+from tests.builders.people import PASSWORD
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.routes import every_route
 
