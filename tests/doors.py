@@ -22,6 +22,7 @@ from heliograph.store.tokens import digest_of, new_token, prefix_of
 from heliograph.web.server import pages_server
 from tests.builders.running_account import ACCOUNT, RunningAccount
 from tests.databases import DatabaseFacts
+from tests.waiting import PATIENCE
 
 PATH = "/ingest/registrations"
 JSON, NDJSON = "application/json", "application/x-ndjson"
@@ -72,7 +73,7 @@ class Sender:
 
     def post(self, body: bytes | dict[str, Any], *, path: str = PATH, method: str = "POST", type: str = JSON, **headers: str) -> Said:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         said = {"Content-Type": type, "Authorization": f"Bearer {self.token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
         try:
             connection.request(method, path, data, {k: v for k, v in said.items() if v})
@@ -125,7 +126,7 @@ def opened(acme: RunningAccount, kind: str, hosts: Hosts = LOCAL) -> Iterator[Se
             server.pull_trigger()
             server.maintenance(0)
             server.trigger.pull_trigger(server.close)
-            thread.join(10)
+            thread.join(PATIENCE)
             server.task_dispatcher.shutdown()
             reception.close()
     assert not deaths

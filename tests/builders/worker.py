@@ -21,7 +21,10 @@ LOOPBACK = Policy.parse(["127.0.0.0/8", "::1/128"])
 
 @contextmanager
 def working(facts: DatabaseFacts, vault: Vault, beside: list[Worker], **more: Any) -> Iterator[Worker]:
-    """Runs a worker, and stops it gracefully. While it runs it is in `beside`. Keywords replace parts of its set-up."""
+    """Runs a worker, and stops it gracefully. While it runs it is in `beside`. Keywords replace parts of its set-up.
+
+    Its times are longer than any wait on a loaded machine: only a test about a time limit sets a short one.
+    """
     deaths: list[int] = []
     setup = Setup(
         open_writer=facts.open,
@@ -29,7 +32,7 @@ def working(facts: DatabaseFacts, vault: Vault, beside: list[Worker], **more: An
         source=lambda db: Committed(db, ConfigCache()),
         vault=vault,
         folder=facts.data / "flight",
-        **({"policy": lambda _account: LOOPBACK, "lease": Lease(5.0, 1.0), "total_timeout": 2.0} | more),
+        **({"policy": lambda _account: LOOPBACK, "lease": Lease(60.0, 1.0), "total_timeout": 20.0} | more),
     )
     worker = Worker(setup, on_death=deaths.append)
     thread = threading.Thread(target=worker.run, name="worker")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from tests.builders.stored_account import StoredAccount, stored_account
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import MAX_KEY, ItemAnswer, ItemOutcome
@@ -124,11 +124,11 @@ def another(connect: Callable[[], Database], s: StoredAccount, *items) -> Iterat
         with db.transaction():
             record(db, items, Committed(db, ConfigCache()), endpoint="rest")
             inside.set()
-            leave.wait(20)
+            leave.wait(PATIENCE)
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert inside.wait(20)
+    assert inside.wait(PATIENCE)
     try:
         yield leave
     finally:

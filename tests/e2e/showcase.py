@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.databases import DatabaseFacts
 from tests.processes import Process, free_port
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.builders.platform_account import PlatformAccount
@@ -50,7 +51,7 @@ def showcase(facts: DatabaseFacts) -> Iterator[Showcase]:
     """Fills a migrated database and serves its pages, without an engine: what waits goes on waiting."""
     env = facts.env(DJANGO_SETTINGS_MODULE="heliograph.settings", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
     said = subprocess.run(
-        [sys.executable, "-m", "tests.e2e.showcase"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, "-m", "tests.e2e.showcase"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=4 * PATIENCE, check=False
     )
     assert said.returncode == 0, said.stderr
     port = free_port()

@@ -86,7 +86,7 @@ def _upload(visit: Visit) -> None:
 def dry_run(visit: Visit) -> None:
     _upload(visit)
     visit.press("Go on to the dry run")
-    expect(visit.page.get_by_role("heading", name="What is sent")).to_be_visible(timeout=20_000)
+    expect(visit.page.get_by_role("heading", name="What is sent")).to_be_visible()
 
 
 def _import(visit: Visit) -> None:

@@ -114,7 +114,7 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
         "HELIOGRAPH_ALLOWED_NETWORKS": "127.0.0.0/8",
     }
     pages = heliograph("process", "pages", **env)
-    pages.until_answers(f"{base}/accounts/sign-in/", timeout=60.0)
+    pages.until_answers(f"{base}/accounts/sign-in/")
 
     page.set_default_timeout(30_000)
     page.goto(f"{base}/signal/connections/{crm}/access/")
@@ -134,7 +134,7 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
             page.locator("input[name=password]").fill(USER["password"])
             page.locator("input[name=password]").press("Enter")
             page.locator("button[name=answer][value=accept]").click()
-        expect(page.get_by_text("Connected as ada@example.org").first).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("Connected as ada@example.org").first).to_be_visible()
 
     page_errors.expect(canaille.url("/"))  # what canaille's own pages write to the console is not ours to mend
     connects(signs_in=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.builders.running_account import RunningAccount
 from tests.doors import JSON, NDJSON, PATH, acme, document, make_token, opened
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.engine.ingest import door_protocol, fast_door, reception, request_rules, token_cache
 from heliograph.store.tokens import find_grant, new_token
@@ -44,7 +44,7 @@ def test_D9_nobody_without_a_token_keeps_a_connection(acme: RunningAccount, monk
     monkeypatch.setattr(door_protocol, "HEAD_WITHIN", 0.5)
     monkeypatch.setattr(fast_door, "IDLE", 1)
     with opened(acme, "fast") as sender:
-        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=PATIENCE)
         peer.sendall(POST.encode() + b"Content-Length: 0\r\n\r\n")
         assert peer.recv(4096).startswith(b"HTTP/1.1 401 ")
         peer.sendall(rest)
@@ -56,7 +56,7 @@ def test_D9_a_body_that_nobody_waits_for_is_not_waited_for(acme: RunningAccount,
     """Refused by its head: the rest of the body, byte by byte, would keep the connection open."""
     monkeypatch.setattr(door_protocol, "REST_WITHIN", 0.5)
     with opened(acme, "fast") as sender:
-        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=PATIENCE)
         peer.sendall(POST.encode() + b"Content-Length: 100000\r\n\r\n{")
         assert peer.recv(4096).startswith(b"HTTP/1.1 401 ")
         peer.sendall(b"x")
@@ -68,7 +68,7 @@ def test_D9_a_body_that_drips_is_given_up(acme: RunningAccount, monkeypatch: pyt
     """Each byte is in time, the whole never is: the time counts from the start of the body."""
     monkeypatch.setattr(request_rules, "BODY_WITHIN", 1.0)
     with opened(acme, "fast") as sender:
-        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=PATIENCE)
         peer.sendall(POST.encode() + f"Authorization: Bearer {sender.token}\r\nContent-Length: 100000\r\n\r\n".encode())
         peer.settimeout(0.2)
         said = b""
@@ -94,7 +94,7 @@ def test_D9_one_account_does_not_fill_the_room_of_all(acme: RunningAccount, monk
         greedy = make_token(acme.db, account=2)
         peers = []
         for _ in range(2):
-            peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+            peer = socket.create_connection(("127.0.0.1", sender.port), timeout=PATIENCE)
             head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {NDJSON}\r\nAuthorization: Bearer {greedy}\r\nContent-Length: 9000000\r\n\r\n"
             peer.sendall(head.encode() + b" " * 90_000)
             peers.append(peer)
@@ -110,7 +110,7 @@ def test_D9_guesses_do_not_keep_out_who_is_known(acme: RunningAccount, monkeypat
     go_on = threading.Event()
 
     def slowly(*asked: Any) -> Any:
-        assert go_on.wait(60)
+        assert go_on.wait(2 * PATIENCE)
         return find_grant(*asked)
 
     known = make_token(acme.db)

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.builders import signal_account
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
+from tests.waiting import PATIENCE
 
 from heliograph.accounts.links import LinkOver
 from heliograph.accounts.models import Account, EntryLink, Role, User
@@ -101,7 +102,7 @@ def test_O6_of_two_who_take_it_at_once_one_gets_in(database: DatabaseFacts) -> N
 
     def take(n: int) -> None:
         try:
-            start.wait(20)
+            start.wait(PATIENCE)
             set_up(
                 token,
                 AccountFacts(f"A-{n}", f"A {n}"),
@@ -120,7 +121,7 @@ def test_O6_of_two_who_take_it_at_once_one_gets_in(database: DatabaseFacts) -> N
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert sorted(said) == ["in", "over"]
     assert (User.objects.count(), Account.objects.count()) == (1, 1)
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.builders.running_account import RunningAccount
 from tests.doors import JSON, NDJSON, PATH, Sender, acme, document, make_token, opened
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.engine.ingest import token_cache
 from heliograph.engine.supervisor.operations_port import operations_port
@@ -287,7 +287,7 @@ def test_H3_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(
     go_on = threading.Event()
 
     def slowly(*asked: Any) -> Any:
-        assert go_on.wait(60)
+        assert go_on.wait(2 * PATIENCE)
         return find_grant(*asked)
 
     monkeypatch.setattr(token_cache, "find_grant", slowly)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.databases import DatabaseFacts
 from tests.processes import Starter, free_port
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.engine.supervisor.operations_port import RUNNING, operations_port
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.once
 
 
 def ask(port: int, path: str, method: str = "GET") -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
@@ -47,7 +47,7 @@ def test_O2_ready_is_what_all_processes_are() -> None:
         assert ask(port, "/health/ready", "HEAD") == (200, None)
         assert ask(port, "/admin")[0] == 404
         assert ask(port, "/health/live", "POST") == (501, None)
-        silent = socket.create_connection(("127.0.0.1", port), timeout=5)  # a silent client blocks nobody
+        silent = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)  # a silent client blocks nobody
         assert ask(port, "/health/live")[0] == 200
         silent.close()
     assert not ready(port)

@@ -12,7 +12,7 @@ import pytest
 from tests.builders.running_account import RunningAccount
 from tests.databases import DatabaseFacts
 from tests.receiver import Receiver
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.engine.supervisor.processes import FolderInUse, folder_lock
 from heliograph.engine.worker import inflight_journal
@@ -48,7 +48,7 @@ def test_O1_a_second_engine_waits_for_the_first_to_drain(tmp_path: Path) -> None
         successor = threading.Thread(target=succeed)
         successor.start()
         assert not won
-    successor.join(20)
+    successor.join(PATIENCE)
     assert won == ["the successor"]
 
 

@@ -17,7 +17,7 @@ from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
 from tests.story import Story
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.accounts.models import AuditEntry, Role, User
 from heliograph.connections import release_job
@@ -389,7 +389,7 @@ def test_C2_a_field_is_put_into_each_url_without_script(story: Story, receiver: 
 def test_C3_a_slow_test_is_watched_step_by_step(story: Story, receiver: Receiver, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(test_progress, "PATIENCE", 0.2)  # seconds that the page waits for a quick result
     gate = threading.Event()
-    receiver.answer("/me", lambda _request: Answer(200 if gate.wait(60) else 500, "{}"))
+    receiver.answer("/me", lambda _request: Answer(200 if gate.wait(2 * PATIENCE) else 500, "{}"))
     crm = story.connection("CRM", "/crm")
     flow = story.flow("Waiting", [story.to(crm)])
     posted = {

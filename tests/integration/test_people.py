@@ -21,6 +21,7 @@ from tests.builders import signal_account
 from tests.builders.people import PASSWORD, user
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
+from tests.waiting import PATIENCE
 
 from heliograph.accounts import people
 from heliograph.accounts.door import sends_files
@@ -128,7 +129,7 @@ def test_P1_of_two_who_take_an_invitation_at_once_one_gets_in(site: SignalAccoun
 
     def take(name: str) -> None:
         try:
-            start.wait(20)
+            start.wait(PATIENCE)
             people.follow(Purpose.INVITATION, token, NEW, name)
             outcomes.append(name)
         except LinkOver:
@@ -140,7 +141,7 @@ def test_P1_of_two_who_take_an_invitation_at_once_one_gets_in(site: SignalAccoun
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert len(outcomes) == 2
     assert "over" in outcomes
     user.refresh_from_db()
@@ -279,7 +280,7 @@ def test_P1_of_two_administrators_who_remove_each_other_one_stays(site: SignalAc
 
     def remove(id: int) -> None:
         try:
-            start.wait(20)
+            start.wait(PATIENCE)
             people.remove(site.account, id, by="test")
             said.append("removed")
         except LastAdministrator:
@@ -291,7 +292,7 @@ def test_P1_of_two_administrators_who_remove_each_other_one_stays(site: SignalAc
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert sorted(said) == ["refused", "removed"]
 
 

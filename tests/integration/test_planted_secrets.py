@@ -25,6 +25,7 @@ from tests.processes import Starter, free_port
 from tests.receiver import Answer, Received, Receiver
 from tests.rows import everything
 from tests.story import Story
+from tests.waiting import PATIENCE
 
 from heliograph.accounts.models import AuditEntry, Role
 from heliograph.connections import page_sender
@@ -154,7 +155,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     env = {f"HELIOGRAPH_{name}": f"127.0.0.1:{port}" for name, port in ports.items()}
     env |= {"HELIOGRAPH_BASE_URL": f"http://127.0.0.1:{ports['BIND']}", "HELIOGRAPH_ALLOWED_NETWORKS": "127.0.0.0/8"}
     serve = heliograph("serve", HELIOGRAPH_LOG_LEVEL="debug", **env)
-    serve.until_answers(f"http://127.0.0.1:{ports['BIND']}/accounts/sign-in/", timeout=90.0)
+    serve.until_answers(f"http://127.0.0.1:{ports['BIND']}/accounts/sign-in/")
     story.record("R1", status="Attended")
     story.wait_for(lambda: len(story.states("R1")) == len(made) and "pending" not in story.states("R1"), 60.0)
     code.revoke(refresh=True)
@@ -162,7 +163,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     story.wait_for(lambda: len(story.states("R2")) == len(made) and "pending" not in story.states("R2"), 60.0)
     for place in ("/metrics", "/health/ready"):
         address = f"http://127.0.0.1:{ports['OPERATIONS_BIND']}{place}"
-        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(address, timeout=10) as answered:
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(address, timeout=PATIENCE) as answered:
             shown.append(answered.read().decode())
     serve.terminate()
     tested = said_by_tests(heliograph, made)

@@ -51,7 +51,7 @@ def test_C5_rotate_key_can_be_killed_and_run_again(fresh_database: DatabaseFacts
     fill(db, Vault([old]), ROWS)
     env = {"HELIOGRAPH_KEY": "", "HELIOGRAPH_KEY_FILE": str(key_file)}
     killed = heliograph("rotate-key", **env)
-    killed.until_printed("200 encrypted", timeout=50.0)
+    killed.until_printed("200 encrypted")
     killed.kill()
     between = read_keys(key_file)
     assert between[1:] == (old,)
