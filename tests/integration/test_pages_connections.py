@@ -410,7 +410,7 @@ def test_C3_a_slow_test_is_watched_step_by_step(story: Story, receiver: Receiver
         assert "Send a sample" not in text_of(page.content)
     finally:
         gate.set()
-    until(lambda: "answered as it should" in text_of(ada.get(address(crm)).content), 30)
+    until(lambda: "answered as it should" in text_of(ada.get(address(crm)).content))
     assert "hx-trigger" not in ada.get(address(crm)).content.decode()
     # A test watched for a flow leads back to it.
     led = ada.get(f"{address(crm)}?for={flow}", headers={"HX-Request": "true"})
