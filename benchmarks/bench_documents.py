@@ -43,14 +43,14 @@ def main() -> None:
 
 def measured(folder: Path, repeat: int) -> dict[str, float]:
     """Milliseconds of CPU by kind of document."""
+    from tests.builders.running_account import RunningAccount
     from tests.costly import CostlyAccount, mean, worst, worst_after
     from tests.databases import DatabaseFacts
-    from tests.world import World
 
     key = base64.urlsafe_b64encode(os.urandom(32)).decode()
     facts = DatabaseFacts("sqlite", f"sqlite:///{folder / 'heliograph.db'}", folder, key)
     subprocess.run([sys.executable, "-m", "heliograph", "migrate"], env=facts.env(), check=True, stdout=subprocess.DEVNULL)
-    account = CostlyAccount(World(facts))
+    account = CostlyAccount(RunningAccount(facts))
     kinds = {"the usual one": mean(), "the usual one, longer": mean(25), **worst()}
     found = dict.fromkeys([TOGETHER, *kinds, *worst_after()], float("inf"))
     for n in range(repeat):

@@ -42,7 +42,8 @@ DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server", "client"
 BROWSER_FIXTURES = frozenset({"page", "context", "new_context"})
 
 expect.set_options(timeout=PATIENCE * 1000)
-hypothesis.settings.register_profile("heliograph", deadline=None, print_blob=True)
+# How fast examples are made is the machine's affair.
+hypothesis.settings.register_profile("heliograph", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True)
 hypothesis.settings.register_profile("ci", parent=hypothesis.settings.get_profile("heliograph"), derandomize=True, database=None)
 hypothesis.settings.register_profile("trial", parent=hypothesis.settings.get_profile("heliograph"), max_examples=2000)
 hypothesis.settings.load_profile(os.environ.get("HELIOGRAPH_TEST_HYPOTHESIS") or ("ci" if os.environ.get("CI") else "heliograph"))
@@ -291,6 +292,7 @@ class PageErrors:
         self._expected.append(text)
 
     def watch(self, context: BrowserContext) -> None:
+        context.set_default_timeout(PATIENCE * 1000)
         context.on("console", self._console)
         context.on("weberror", self._script)
         context.on("request", self._request)

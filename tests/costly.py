@@ -1,6 +1,6 @@
 """Documents of a megabyte built to be as expensive as possible, one for each kind of field, and the account that receives them.
 
-account = CostlyAccount(World(fresh_database)) account.lines_of(mean()) # lines of ours that ran from the bytes to the commit for kind, body
+account = CostlyAccount(RunningAccount(fresh_database)) account.lines_of(mean()) # lines of ours that ran from the bytes to the commit for kind, body
 in worst().items(): ...
 """
 
@@ -25,7 +25,7 @@ from heliograph.recording.items import RecordItem
 from heliograph.recording.json_documents import MOST_VALUES
 from heliograph.store import configuration
 from heliograph.store.tokens import ApiGrant
-from tests.world import ACCOUNT, World
+from tests.builders.running_account import ACCOUNT, RunningAccount
 
 MEGABYTE = request_rules.LARGEST_ONE
 QUESTIONS, OPTIONS, SESSIONS, PROPERTIES = 300, 1_000, 1_000, 30
@@ -52,18 +52,19 @@ def _field(id: int, code: str, label: str, type: str) -> dict[str, Any]:
 class CostlyAccount:
     """A large account: every type of question and custom field with 1,000 options, 1,000 sessions, 30 properties, and flows with filters."""
 
-    def __init__(self, world: World, *, flows: bool = True) -> None:
-        self.world = world
+    def __init__(self, acme: RunningAccount, *, flows: bool = True) -> None:
+        self.acme = acme
         self._codes = count(1)
         custom = [_field(100 + n, f"c{n}", f"Custom {n}", TYPES[n % len(TYPES)]) for n in range(70)]
+        tag = acme.stored.tags["Session Attended"]
         session = [
-            {"id": 11, "code": "reg", "name": "Registered", "tags": [1]},
-            {"id": 12, "code": "gone", "name": "Was there", "tags": [1]},
+            {"id": 11, "code": "reg", "name": "Registered", "tags": [tag]},
+            {"id": 12, "code": "gone", "name": "Was there", "tags": [tag]},
         ]
-        statuses = {**(world.bodies["statuses", 1] or {}), "session": session}
-        world.save({("fields", 1): {"profile": [*custom, _field(99, "label", LABEL, "text")], "event": []}, ("statuses", 1): statuses})
+        statuses = {**acme.stored.statuses_body(), "session": session}
+        acme.save({("fields", 1): {"profile": [*custom, _field(99, "label", LABEL, "text")], "event": []}, ("statuses", 1): statuses})
         questions = [{**_field(200 + n, f"q{n}", f"Question {n}", TYPES[n % len(TYPES)]), "tag": None} for n in range(QUESTIONS)]
-        ((event,),) = world.db.all("SELECT id FROM event")
+        ((event,),) = acme.db.all("SELECT id FROM event")
         setup = {
             "types": [{"id": 41, "code": "SPK", "name": "Speaker"}],
             "questions": [*questions, {**_field(199, "label", LABEL, "text"), "tag": None}],
@@ -71,17 +72,17 @@ class CostlyAccount:
             + [{"id": 699, "code": "label", "name": LABEL}],
             "sessions": [{"id": 1_000 + n, "code": f"s{n}", "name": f"Session {n}"} for n in range(SESSIONS)],
         }
-        with world.db.transaction():
-            configuration.lock_exclusive(world.db, events=[(ACCOUNT, event)])
-            configuration.save(world.db, ACCOUNT, configuration.EVENT, event, {("setup", event): setup}, by="test")
+        with acme.db.transaction():
+            configuration.lock_exclusive(acme.db, events=[(ACCOUNT, event)])
+            configuration.save(acme.db, ACCOUNT, configuration.EVENT, event, {("setup", event): setup}, by="test")
         if not flows:
             return
-        connection = world.connection("http://127.0.0.1:1/crm")
+        connection = acme.connection("http://127.0.0.1:1/crm")
         for n in range(20):
             rows = tuple(FilterRow(f"profile.{name}", Op.CONTAINS, (f"nowhere {n}",)) for name in ("notes", "city"))
-            world.flow(connection, filters=rows)
-        world.flow(connection, watch=Watch.SESSION_STATUS, session_statuses=(1,))
-        world.flow(connection)
+            acme.flow(connection, filters=rows)
+        acme.flow(connection, watch=Watch.SESSION_STATUS, session_statuses=(tag,))
+        acme.flow(connection)
 
     def record(self, body: bytes, code: str = "") -> IngestReply:
         """Records a document from its bytes to the commit, on the same code path as a door and the batch writer. `?` in the body is
@@ -90,13 +91,13 @@ class CostlyAccount:
         item = request_rules.item_of(body, GRANT, None)
         if not isinstance(item, RecordItem):
             return item
-        return reply_of(record_batch(self.world.db, [item], self.world.source)[0])
+        return reply_of(record_batch(self.acme.db, [item], self.acme.source)[0])
 
     def record_many(self, body: bytes, n: int) -> None:
         """Records `n` new registrations of one kind in one transaction."""
         made = [body.replace(b'"?"', f'"R{next(self._codes)}"'.encode(), 1) for _ in range(n)]
         items = [item for item in (request_rules.item_of(each, GRANT, None) for each in made) if isinstance(item, RecordItem)]
-        assert all(answer.is_recorded for answer in record_batch(self.world.db, items, self.world.source))
+        assert all(answer.is_recorded for answer in record_batch(self.acme.db, items, self.acme.source))
 
     def record_after(self, before: bytes, body: bytes) -> tuple[int, IngestReply]:
         """Records two documents of one registration. Returns the lines run for the second, and the answer."""

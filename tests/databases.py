@@ -12,6 +12,7 @@ from typing import Literal
 
 import psycopg
 
+from heliograph.store.database import Database, open_postgres, open_sqlite
 from tests import postgres
 from tests.pristine import Pristine
 
@@ -26,6 +27,12 @@ class DatabaseFacts:
     url: str
     data: Path
     key: str
+
+    def open(self, *, read_only: bool = False) -> Database:
+        """A separate connection, as the engine's."""
+        if self.vendor == "sqlite":
+            return open_sqlite(self.data / "heliograph.db", read_only=read_only)
+        return open_postgres(self.url, read_only=read_only)
 
     def env(self, **more: str) -> dict[str, str]:
         """The environment for one of our processes; keywords are further variables, such as HELIOGRAPH_BIND."""

@@ -20,8 +20,9 @@ from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.tokens import digest_of, new_token, prefix_of
 from heliograph.web.server import pages_server
+from tests.builders.running_account import ACCOUNT, RunningAccount
 from tests.databases import DatabaseFacts
-from tests.world import ACCOUNT, World
+from tests.waiting import PATIENCE
 
 PATH = "/ingest/registrations"
 JSON, NDJSON = "application/json", "application/x-ndjson"
@@ -63,7 +64,7 @@ class Said:
 class Sender:
     """Posts to a door."""
 
-    world: World
+    acme: RunningAccount
     reception: Reception
     port: int
     kind: str
@@ -72,7 +73,7 @@ class Sender:
 
     def post(self, body: bytes | dict[str, Any], *, path: str = PATH, method: str = "POST", type: str = JSON, **headers: str) -> Said:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         said = {"Content-Type": type, "Authorization": f"Bearer {self.token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
         try:
             connection.request(method, path, data, {k: v for k, v in said.items() if v})
@@ -87,7 +88,7 @@ class Sender:
 
     @property
     def changes(self) -> int:
-        ((count,),) = self.world.db.all("SELECT count(*) FROM change WHERE kind = 1")
+        ((count,),) = self.acme.db.all("SELECT count(*) FROM change WHERE kind = 1")
         return int(count)
 
 
@@ -96,10 +97,10 @@ def document(code: str = "R1", **more: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def opened(world: World, kind: str, hosts: Hosts = LOCAL) -> Iterator[Sender]:
+def opened(acme: RunningAccount, kind: str, hosts: Hosts = LOCAL) -> Iterator[Sender]:
     deaths: list[BaseException] = []
-    reception = Reception(world.open, lambda: world.open(read_only=True), lambda db: Committed(db, ConfigCache()), on_death=deaths.append)
-    sender = Sender(world, reception, 0, kind, make_token(world.db), deaths)
+    reception = Reception(acme.open, lambda: acme.open(read_only=True), lambda db: Committed(db, ConfigCache()), on_death=deaths.append)
+    sender = Sender(acme, reception, 0, kind, make_token(acme.db), deaths)
     if kind == "fast":
         door = Door("127.0.0.1", 0, reception, hosts=hosts, on_death=deaths.append)
         door.open()
@@ -125,15 +126,15 @@ def opened(world: World, kind: str, hosts: Hosts = LOCAL) -> Iterator[Sender]:
             server.pull_trigger()
             server.maintenance(0)
             server.trigger.pull_trigger(server.close)
-            thread.join(10)
+            thread.join(PATIENCE)
             server.task_dispatcher.shutdown()
             reception.close()
     assert not deaths
 
 
 @pytest.fixture
-def world(fresh_database: DatabaseFacts) -> Iterator[World]:
-    made = World(fresh_database)
+def acme(fresh_database: DatabaseFacts) -> Iterator[RunningAccount]:
+    made = RunningAccount(fresh_database)
     with made.db.transaction():
         made.db.run(
             "INSERT INTO accounts_account (id, code, name, timezone, signal_enabled, created) VALUES (1, 'ACME', 'Acme', 'UTC', :yes, :now)",

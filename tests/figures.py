@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from heliograph.domain.flow.flow import Flow, Mode, Watch
 from heliograph.recording.batches import record_batch
 from heliograph.store.database import Database
 from heliograph.store.queue import figures
-from tests.factories import Setup, replaced
+from tests.builders.stored_account import StoredAccount
 
 
-def busy(s: Setup, batches: int = 6, seed: int = 1) -> None:
+def busy(s: StoredAccount, batches: int = 6, seed: int = 1) -> None:
     """Live and test changes, triggered, not selected and stuck, of few registrations."""
     random_ = random.Random(seed)
     s.save({("statuses", s.account): s.statuses_body(untagged=("Invited",))})
     flow = s.source.account(s.account).flows[s.flows["All"]]
-    s.save_flow(replaced(flow, statuses=(s.tags["New"], s.tags["Attended"])))
+    s.save_flow(replace(flow, statuses=(s.tags["New"], s.tags["Attended"])))
     s.save_flow(Flow(s.id(902), 1, "T", Mode.TEST, True, Watch.STATUS, statuses=(s.tags["New"],), properties=(s.tags["VIP"],)))
     for _ in range(batches):
         items = [

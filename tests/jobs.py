@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from tests.contract.conftest import opened
 from tests.databases import DatabaseFacts
 
 
 def newest_job(facts: DatabaseFacts) -> tuple[int, str, int]:
     """(id, phase, rows done) of the newest job; (0, "", 0) without one."""
-    db = opened(facts, read_only=True)
+    db = facts.open(read_only=True)
     try:
         rows = db.all("SELECT id, phase, done FROM jobs_job ORDER BY id DESC LIMIT 1")
     finally:

@@ -1,10 +1,10 @@
-"""Realistic mappings on the account of tests/planning.py, with a person to try them with, for the tests of the mapping pages."""
+"""Realistic mappings on the account of tests/builders/platform_account.py, with a person to try them with, for the tests of the mapping pages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
+from heliograph.domain.flow.flow import Mode, Watch
 from heliograph.domain.mapping.mapping import (
     Case,
     DateFormat,
@@ -19,13 +19,15 @@ from heliograph.domain.mapping.mapping import (
 )
 from heliograph.domain.setup.fields import Subject
 from heliograph.domain.setup.tags import TagKind
-from heliograph.flows.services.flows import save_flow
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
-from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
-from tests.planning import EVENT, Planned
+from heliograph.setup.services.tags import delete_tag
+from tests.builders.flow import destination, flow
+from tests.builders.mapping import mapping
+from tests.builders.platform_account import EVENT, PlatformAccount
+from tests.builders.tag import tag
 
 COUNTRIES = ValueMap((("Czechia", "CZ"), ("Austria", "AT"), ("Germany", "DE")), Otherwise.ERROR)
 HANA = "S26-000431"
@@ -69,21 +71,21 @@ def lead(tags: dict[str, int]) -> Mapping:
     )
 
 
-def make(site: Planned) -> Examples:
+def make(site: PlatformAccount) -> Examples:
     """Questions, Hana's registration, three mappings and two flows."""
     acme = site.acme
     with acme.setting_up() as s:
         for name, label in (("Consent", "Marketing consent"), ("Guests", ""), ("Topics", "")):
-            acme.tags[name] = save_tag(s, TagFacts(name, frozenset({TagKind.QUESTION}), label))
+            acme.tags[name] = tag(s, name, TagKind.QUESTION, label=label)
     tags = {name: acme.tags[name].pk for name in ("Consent", "Guests", "Topics", "Diet")}
     with acme.planning() as s:
-        for code, label, kind, options, tag in (
+        for code, label, kind, options, name in (
             ("consent", "May we write to you about other events?", "radio", ("Yes", "No"), "Consent"),
             ("guests", "How many guests?", "text", (), "Guests"),
             ("topics", "Topics", "multi-select", ("Sustainability", "Venues"), "Topics"),
             ("allergies", "Allergies and intolerances", "text", (), "Diet"),
         ):
-            event_setup.save_question(s, acme.event, event_setup.QuestionFacts(code, label, kind, options, tags[tag]))
+            event_setup.save_question(s, acme.event, event_setup.QuestionFacts(code, label, kind, options, tags[name]))
     site.record(
         HANA,
         profile={
@@ -126,58 +128,29 @@ def make(site: Planned) -> Examples:
                 ),
             ),
         )
-        header = save_mapping(
-            s,
-            Mapping(
-                "API version header",
-                MappingKind.HEADER,
-                rows=(
-                    MappingRow("X-Api-Version", (FixedText("2"),)),
-                    MappingRow("X-Sent-By", (SourceValue("account.code"),)),
-                    MappingRow("X-Notes", (SourceValue("profile.notes"),)),
-                ),
-            ),
-        )
+        headers = {"X-Api-Version": "=2", "X-Sent-By": "account.code", "X-Notes": "profile.notes"}
+        header = mapping(s, "API version header", headers, kind=MappingKind.HEADER)
         assert acme.connection is not None
         for name in ("Registered attendees to CRM", "Completed registrations to marketing"):
-            destination = Destination(0, "CRM", connection=acme.connection.pk, payload_mapping=row.pk)
-            save_flow(
-                s,
-                Flow(0, name=name, mode=Mode.TEST, watch=Watch.STATUS, statuses=(acme.tags["Registered"].pk,), destinations=(destination,)),
-            )
+            to = destination(acme.connection.pk, row.pk, "CRM")
+            flow(s, name, [to], mode=Mode.TEST, watch=Watch.STATUS, statuses=(acme.tags["Registered"].pk,))
     return Examples(row, contact, header)
 
 
-def of_events(site: Planned) -> StoredMapping:
+def of_events(site: PlatformAccount) -> StoredMapping:
     """A mapping for events."""
     with site.acme.setting_up() as s:
-        return save_mapping(
-            s,
-            Mapping(
-                "Event mapping",
-                subject=Subject.EVENT,
-                rows=(MappingRow("code", (SourceValue("event.code"),)), MappingRow("name", (SourceValue("event.name"),))),
-            ),
-        )
+        return mapping(s, "Event mapping", {"code": "event.code", "name": "event.name"}, subject=Subject.EVENT)
 
 
-def of_sessions(site: Planned) -> StoredMapping:
+def of_sessions(site: PlatformAccount) -> StoredMapping:
     """A mapping for sessions."""
     with site.acme.setting_up() as s:
-        return save_mapping(
-            s,
-            Mapping(
-                "Session mapping",
-                subject=Subject.SESSION,
-                rows=(
-                    MappingRow("email", (SourceValue("profile.email"),)),
-                    MappingRow("session", (SourceValue("session.name"), FixedText(": "), SourceValue("session.status"))),
-                ),
-            ),
-        )
+        rows = {"email": "profile.email", "session": ("session.name", "=: ", "session.status")}
+        return mapping(s, "Session mapping", rows, subject=Subject.SESSION)
 
 
-def names_what_is_gone(site: Planned, row: StoredMapping) -> int:
+def names_what_is_gone(site: PlatformAccount, row: StoredMapping) -> int:
     """Creates a version of a mapping that names a tag and a custom field that are deleted by now, under a newer version without them.
     Returns its number."""
     now = site.acme.config().mappings[row.pk]
@@ -201,16 +174,16 @@ LONGEST = "Unbroken" * 15
 """120 characters without a space."""
 
 
-def with_longest_names(site: Planned) -> StoredMapping:
+def with_longest_names(site: PlatformAccount) -> StoredMapping:
     """A mapping with names of maximal length, in several scripts."""
-    tag = site.tag(LONGEST[:100], TagKind.QUESTION).pk
+    longest = site.tag(LONGEST[:100], TagKind.QUESTION).pk
     with site.acme.setting_up() as s:
         field = save_field(s, FieldFacts("profile", "longest", LONGEST, "select", ("短い", LONGEST))).pk
         colours = ValueMap(((LONGEST, "最長の値"), ("短い", "🎈")), Otherwise.TEXT, LONGEST)
         rows = (
             MappingRow(
                 LONGEST,
-                (SourceValue(f"profile.custom.{field}", colours, if_empty=LONGEST), FixedText(LONGEST), SourceValue(f"answer.{tag}")),
+                (SourceValue(f"profile.custom.{field}", colours, if_empty=LONGEST), FixedText(LONGEST), SourceValue(f"answer.{longest}")),
                 required=True,
             ),
             MappingRow(
@@ -222,7 +195,7 @@ def with_longest_names(site: Planned) -> StoredMapping:
                 (FixedText("会社："), SourceValue("profile.organization"), FixedText("、"), SourceValue("profile.position")),
             ),
             MappingRow("🎟️ ticket", (FixedText("👩‍💻 "), SourceValue("registration.code")), case=Case.UPPER, trim=True),
-            MappingRow(f"{LONGEST[:40]}.{LONGEST[:40]}[0].{LONGEST[:40]}", (SourceValue(f"question.{tag}"),), nested=True),
+            MappingRow(f"{LONGEST[:40]}.{LONGEST[:40]}[0].{LONGEST[:40]}", (SourceValue(f"question.{longest}"),), nested=True),
         )
         return save_mapping(s, Mapping(LONGEST[:100], rows=rows))
 

@@ -98,12 +98,17 @@ class _Tree(HTMLParser):
         self._open[-1].inside.append(data)
 
 
-def names(page: str) -> set[tuple[Kind, str]]:
-    """Every control, heading and text of a page, with its name."""
+def parsed(page: str) -> Element:
+    """The page as a tree."""
     tree = _Tree()
     tree.feed(page)
     tree.close()
-    everything = list(tree.root.walk())
+    return tree.root
+
+
+def names(page: str) -> set[tuple[Kind, str]]:
+    """Every control, heading and text of a page, with its name."""
+    everything = list(parsed(page).walk())
     ids = {each.given["id"] for each in everything if "id" in each.given}
     return {(kind, name) for each in everything for kind, name in _named(each, ids) if name}
 

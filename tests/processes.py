@@ -4,12 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heliograph.stage.processes import Process, free_port
+from heliograph.stage import processes
+from heliograph.stage.processes import free_port
 from tests.databases import DatabaseFacts
+from tests.waiting import PATIENCE
 
 __all__ = ["PASSWORD", "Process", "Starter", "free_port"]
 
 PASSWORD = "a sentence to remember"
+STARTING = 3 * PATIENCE
+"""Seconds in which a process may start, end or run a command: on a loaded machine Python alone needs a while to load what it imports."""
+
+
+class Process(processes.Process):
+    """A process of ours that has as much time as a loaded machine needs."""
+
+    def until_printed(self, text: str, timeout: float = STARTING) -> str:
+        """Waits until it has printed the text. Returns all its output."""
+        return super().until_printed(text, timeout)
+
+    def until_answers(self, url: str, timeout: float = STARTING) -> None:
+        """Waits until the address answers."""
+        super().until_answers(url, timeout)
+
+    def wait(self, timeout: float = STARTING) -> int:
+        """Waits until it ends. Returns its exit code."""
+        return super().wait(timeout)
+
+    def terminate(self, timeout: float = STARTING) -> int:
+        """Asks it to stop, and waits until it has. Returns its exit code."""
+        return super().terminate(timeout)
 
 
 class Starter:
@@ -26,7 +50,7 @@ class Starter:
         self.started.append(process)
         return process
 
-    def run(self, *arguments: str, timeout: float = 50.0, **env: str) -> Process:
+    def run(self, *arguments: str, timeout: float = STARTING, **env: str) -> Process:
         """Runs the command to its end."""
         process = self(*arguments, **env)
         process.wait(timeout)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from tests import loops
+from tests.waiting import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Proxy:
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
         self._thread.start()
-        assert started.wait(10)
+        assert started.wait(PATIENCE)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -14,7 +14,6 @@ Waitlist Hold have none.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,44 +22,46 @@ from typing import Any
 from django.db import connections
 from django_scopes import scope
 
-from heliograph.accounts.models import Account
+from heliograph.accounts.models import Account, Role, User
 from heliograph.connections.services import connections as connection_services
 from heliograph.connections.services import pause as holding
 from heliograph.connections.services.connections import ConnectionFacts
 from heliograph.connections.vault import vault
 from heliograph.deliveries import submit as submitting
 from heliograph.domain.connection.connection import Secret
-from heliograph.domain.delivery.action import ActionState, AttemptKind, Does, Origin
-from heliograph.domain.delivery.lanes import LaneState, choose
-from heliograph.domain.delivery.outcomes import Lead
-from heliograph.domain.delivery.retry_policy import MINUTE, SEVERITY, Category
-from heliograph.domain.figures import ActionRow, AttemptRow, Delta, Figures, Period, RunRow, count, total
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.delivery.retry_policy import SEVERITY
+from heliograph.domain.figures import Figures
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.domain.mapping.mapping import FixedText, MappingKind, MappingRow, SourceValue, Subject
-from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.setup.configuration import EventState
+from heliograph.domain.mapping.mapping import MappingKind, Subject
 from heliograph.domain.setup.tags import TagKind
-from heliograph.engine.worker.slot_ownership import Lease
-from heliograph.engine.worker.worker import Worker, WorkerParts
+from heliograph.engine.worker.worker import Worker
 from heliograph.flows.services import flows as flow_services
-from heliograph.mappings.services import mapping_row, save_mapping
-from heliograph.outbound.guard import Policy
-from heliograph.recording.batches import record_batch
+from heliograph.mappings.services import mapping_row
 from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.setup.models import EventStatus, RegistrationProperty, RegistrationStatus, SessionStatus
-from heliograph.setup.services import event_setup, events, object_tags, tags
+from heliograph.setup.services import event_setup, events, object_tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.config_cache import PROCESS, Committed, ConfigCache
-from heliograph.store.database import Database, open_postgres, open_sqlite
-from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
+from heliograph.store.database import Database
+from tests import soundness
+from tests.builders import action
+from tests.builders.action import QUEUES, attempts, category_name
+from tests.builders.connection import connection
+from tests.builders.event import event
+from tests.builders.flow import destination, flow
+from tests.builders.mapping import mapping
+from tests.builders.people import user
+from tests.builders.registration import record
+from tests.builders.tag import tag
+from tests.builders.worker import working
 from tests.databases import DatabaseFacts
 from tests.receiver import Received, Receiver
 from tests.waiting import PATIENCE, until
 
 BY = "user:1"
-LOOPBACK = Policy.parse(["127.0.0.0/8", "::1/128"])
 LEAD = {
     "change": "macro.change_id",
     "type": "macro.change_type",
@@ -90,12 +91,11 @@ class Story:
         self.db = self.open()
         self.source = Committed(self.db, ConfigCache())
         self.workers: list[Worker] = []
-        self.deaths: list[int] = []
         self.registrations: dict[str, int] = {}
         with self.saving() as s:
-            self.tags = {name: tags.save_tag(s, tags.TagFacts(name, frozenset({kind}))).pk for name, kind in TAGS.items()}
-        for status, tag in (("Pre-Registered", "Registered"), ("Attended", "Attended"), ("Cancelled", "Cancelled")):
-            self.tag_status(status, tag)
+            self.tags = {name: tag(s, name, kind).pk for name, kind in TAGS.items()}
+        for status, name in (("Pre-Registered", "Registered"), ("Attended", "Attended"), ("Cancelled", "Cancelled")):
+            self.tag_status(status, name)
         with self.saving() as s:
             object_tags.set_tags(s, TagKind.SESSION_STATUS, SessionStatus.objects.get(name="Attended").pk, [self.tags["Present"]])
             object_tags.set_tags(s, TagKind.EVENT_STATUS, EventStatus.objects.get(name="Live").pk, [self.tags["On air"]])
@@ -108,9 +108,7 @@ class Story:
 
     def open(self, *, read_only: bool = False) -> Database:
         """A separate connection."""
-        if self.facts.vendor == "sqlite":
-            return open_sqlite(self.facts.data / "heliograph.db", read_only=read_only)
-        return open_postgres(self.facts.url, read_only=read_only)
+        return self.facts.open(read_only=read_only)
 
     # ---- set-up and changes
 
@@ -127,7 +125,7 @@ class Story:
 
     def make_event(self, code: str, status: str) -> int:
         with self.saving() as s:
-            id = events.save_event(s, EventState(code, code.capitalize(), self.event_status(status), timezone="Europe/Berlin"))
+            id = event(s, code, self.event_status(status))
         with saving(self.account, by=BY, events=[id]) as s:
             event_setup.save_property(s, id, event_setup.PropertyFacts("VIP", "VIP guest", (self.tags["VIP"],)))
             event_setup.save_property(s, id, event_setup.PropertyFacts("PRESS", "Press"))
@@ -163,10 +161,8 @@ class Story:
 
     def connection(self, name: str, path: str = "", *, url: str = "", secrets: Mapping[Secret, str] | None = None, **fields: Any) -> int:
         """A connection to the receiver's path, or to another URL. Keywords are fields of its body."""
-        body = {"name": name, "auth": "Open / No Auth", **fields}
         with self.saving() as s:
-            facts = ConnectionFacts(body, url=url or self.receiver.url(path), secrets=secrets or {})
-            return int(connection_services.save_connection(s, facts, http=True).pk)
+            return int(connection(s, name, url or self.receiver.url(path), secrets=secrets, http=True, **fields).pk)
 
     def change_connection(
         self, id: int, path: str | None = None, *, secrets: Mapping[Secret, str] | None = None, confirmed: bool = False, **fields: Any
@@ -213,15 +209,8 @@ class Story:
     ) -> int:
         """Saves a mapping. rows: target -> the source, or sources and typed texts ("=text") in order."""
 
-        def part(text: str) -> SourceValue | FixedText:
-            return FixedText(text[1:]) if text.startswith("=") else SourceValue(text)
-
-        made = tuple(
-            MappingRow(target, tuple(part(p) for p in ([parts] if isinstance(parts, str) else parts)), required=target in required)
-            for target, parts in rows.items()
-        )
         with self.saving() as s:
-            return int(save_mapping(s, FieldMapping(name, kind, subject, rows=made), id).pk)
+            return int(mapping(s, name, rows, id=id, subject=subject, kind=kind, required=required).pk)
 
     def mapping_body(self, id: int) -> Mapping[str, Any]:
         with scope(account=self.account):
@@ -229,14 +218,12 @@ class Story:
 
     def to(self, connection: int, *, mapping: int | None = None, header: int | None = None, does: Does = Does.UPDATES) -> Destination:
         """A destination, with the mapping Lead unless another is given."""
-        return Destination(
-            0, f"To {connection}", connection=connection, payload_mapping=mapping or self.lead, header_mapping=header, does=does
-        )
+        return destination(connection, mapping or self.lead, header=header, does=does)
 
     def flow(self, name: str, to: Sequence[Destination], *, mode: Mode = Mode.LIVE, watch: Watch = Watch.REGISTRATION, **lists: Any) -> int:
         """Creates a flow. Lists are given by names of tags, such as statuses=["Registered"]."""
         with self.saving() as s:
-            return int(flow_services.save_flow(s, Flow(0, 1, name, mode, True, watch, destinations=tuple(to), **self._tagged(lists))).pk)
+            return int(flow(s, name, to, mode=mode, watch=watch, **self._tagged(lists)).pk)
 
     def change_flow(self, id: int, **changes: Any) -> None:
         """Saves a flow with other fields. Lists are given by names of tags; `to` replaces its destinations, whose ids are kept in order."""
@@ -268,6 +255,10 @@ class Story:
             key: tuple(self.tags[n] if isinstance(n, str) else n for n in value) if key in names else value for key, value in lists.items()
         }
 
+    def person(self, role: Role = Role.ADMINISTRATOR, *, name: str = "", email: str = "") -> User:
+        """Somebody of the account (builders/people.py)."""
+        return user(Account.objects.get(pk=self.account), role, name=name, email=email)
+
     # ---- events
 
     def record(self, code: str, event: str = "SUMMIT", *, first: str | None = None, **document: Any) -> ItemAnswer:
@@ -277,8 +268,7 @@ class Story:
         return self.record_many([{"event": event, "code": code, **document}])[0]
 
     def record_many(self, documents: Sequence[dict[str, Any]]) -> list[ItemAnswer]:
-        answers = record_batch(self.db, [RecordItem(self.account, {"event": "SUMMIT", **d}, BY) for d in documents], self.source)
-        assert all(answer.is_recorded for answer in answers), answers
+        answers = record(self.db, self.source, [RecordItem(self.account, {"event": "SUMMIT", **d}, BY) for d in documents])
         for document, answer in zip(documents, answers, strict=True):
             assert answer.registration is not None
             self.registrations[document["code"]] = answer.registration
@@ -294,29 +284,11 @@ class Story:
     @contextmanager
     def worker(self, **more: Any) -> Iterator[Worker]:
         """Runs a worker on threads of this process; stops it gracefully."""
-        worker = Worker(
-            WorkerParts(
-                open_writer=self.open,
-                open_reader=lambda: self.open(read_only=True),
-                source=lambda db: Committed(db, ConfigCache()),
-                vault=vault(),
-                folder=self.facts.data / "flight",
-                **({"policy": lambda _account: LOOPBACK, "lease": Lease(5.0, 1.0), "total_timeout": 2.0} | more),
-            ),
-            on_death=self.deaths.append,
-        )
-        thread = threading.Thread(target=worker.run, name="worker")
-        thread.start()
-        self.workers.append(worker)
-        try:
-            yield worker
-        finally:
-            self.workers.remove(worker)
-            worker.stop()
-            thread.join(15)
-            connections.close_all()
-            assert not thread.is_alive(), "the worker did not stop"
-            assert not self.deaths, "the worker died"
+        with working(self.facts, vault(), self.workers, **more) as worker:
+            try:
+                yield worker
+            finally:
+                connections.close_all()
 
     # ---- results
 
@@ -331,41 +303,9 @@ class Story:
         return [{key: value for key, value in request.json().items() if key != "change"} for request in self.receiver.at(path)]
 
     def actions(self, code: str | None = None) -> list[dict[str, Any]]:
-        """Actions in the order of their creation, with the names of the Retry page. key: for submit."""
-        names = (
-            "id",
-            "state",
-            "queue",
-            "category",
-            "cause",
-            "message",
-            "tries",
-            "looks",
-            "sent",
-            "version",
-            "origin",
-            "flow",
-            "due",
-            "uid",
-        )
-        rows = self.db.all(
-            "SELECT id, state, queue, category, cause, message, tries, looks, sent, version, origin, flow_id, due_at, uid FROM action"
-            " WHERE account_id = :account AND (:all = 1 OR registration_id = :registration) ORDER BY id",
-            {"account": self.account, "all": int(code is None), "registration": self.registrations.get(code or "", 0)},
-        )
-        queues = {0: "", 1: "Retry", 2: "Error", 3: "Failed", 4: "Done"}
-        found = []
-        for row in rows:
-            action = dict(zip(names, row, strict=True))
-            category = Category.of_code(action["category"])
-            action |= {
-                "state": ActionState(action["state"]).name.lower(),
-                "queue": queues[action["queue"]],
-                "category": category.value if category else "",
-                "key": f"a{action['id']}",
-            }
-            found.append(action)
-        return found
+        """Actions in the order of their creation (builders/action.py)."""
+        registration = None if code is None else self.registrations.get(code, 0)
+        return action.actions(self.db, self.account, registration)
 
     def action(self, code: str, n: int = -1) -> dict[str, Any]:
         """One action of a registration, the newest by default."""
@@ -383,9 +323,7 @@ class Story:
 
     def attempts(self, action: Mapping[str, Any]) -> list[tuple[str, str, int | None]]:
         """(kind, category of the failure or "", status) of each attempt of an action."""
-        rows = self.db.all("SELECT kind, category, status FROM attempt WHERE action_id = :id ORDER BY n", {"id": action["id"]})
-        kinds = {kind.code: kind.value for kind in AttemptKind}
-        return [(kinds[kind], category.value if (category := Category.of_code(code)) else "", status) for kind, code, status in rows]
+        return [(each["kind"], each["category"], each["status"]) for each in attempts(self.db, action["id"])]
 
     def wait_for(self, condition: Callable[[], object], timeout: float = PATIENCE) -> None:
         """Waits until the condition is true; a failure shows the state of everything."""
@@ -402,9 +340,8 @@ class Story:
     def stuck(self) -> list[dict[str, Any]]:
         """Runs in the Retry Queue, including done ones. key: for submit."""
         rows = self.db.all("SELECT id, queue, category, cause, tries, due_at FROM judgement ORDER BY id")
-        queues = {1: "Retry", 2: "Error", 3: "Failed", 4: "Done"}
         return [
-            {"key": f"r{id}", "queue": queues[queue], "category": Category.of_code(category), "cause": cause, "tries": tries, "due": due}
+            {"key": f"r{id}", "queue": QUEUES[queue], "category": category_name(category), "cause": cause, "tries": tries, "due": due}
             for id, queue, category, cause, tries, due in rows
         ]
 
@@ -412,75 +349,8 @@ class Story:
 
     def figures(self, mode: Mode = Mode.LIVE) -> Figures:
         """The figures over all time, from the deltas."""
-        return total(self._always(mode), self._deltas())
+        return soundness.figures(self.db, mode)
 
     def is_sound(self) -> None:
         """Asserts that the figures equal a recount, that X2's equations hold, and that no lane is stuck."""
-        for mode in Mode:
-            added, counted = self.figures(mode), self._recount(mode)
-            # a check finds no row of its own: a later retry counts under it
-            if self.db.all("SELECT 1 FROM action WHERE looks > 0 LIMIT 1"):
-                counted = replace(counted, retried_by_category=added.retried_by_category)
-            assert added == counted
-        self._no_lane_is_stuck()
-
-    def _always(self, mode: Mode) -> Period:
-        return Period(0, 2**40 * MINUTE, 1 if mode is Mode.LIVE else 2)
-
-    def _deltas(self) -> list[Delta]:
-        from pyroaring import BitMap
-
-        rows = self.db.all(
-            "SELECT account_id, minute, mode, measure, n, flow_id, connection_id, category, integration, serials FROM figure_delta"
-        )
-        return [replace(Delta(*row[:9]), serials=tuple(BitMap.deserialize(bytes(row[9])) if row[9] is not None else ())) for row in rows]
-
-    def _recount(self, mode: Mode) -> Figures:
-        waits = {run for (run,) in self.db.all("SELECT run_id FROM judgement WHERE queue < 3")}
-        runs = [
-            RunRow(change, registration, flow, mode, at, triggered=decision == 2, stuck=id in waits)
-            for id, change, registration, flow, mode, at, decision in self.db.all(
-                "SELECT r.id, r.change_id, c.registration_id, r.flow_id, r.mode, r.at, r.decision FROM run r JOIN change c ON c.id = r.change_id"
-            )
-        ]
-        actions, made = [], {}
-        leads = {lead.code: lead for lead in Lead}
-        for id, flow, of, created, state, origin, lead in self.db.all("SELECT id, flow_id, mode, created, state, origin, lead FROM action"):
-            made[id] = (of, Origin(origin))
-            actions.append(ActionRow(flow, of, created, ActionState(state), Origin(origin), leads.get(lead)))
-        attempts, before = [], {}
-        kinds = {kind.code: kind for kind in AttemptKind}
-        for action, kind, at, state, code in self.db.all("SELECT action_id, kind, at, state, category FROM attempt ORDER BY action_id, n"):
-            category = Category.of_code(code)
-            attempts.append(
-                AttemptRow(
-                    made[action][0],
-                    at,
-                    kinds[kind],
-                    before.get(action) if kinds[kind] is not AttemptKind.FIRST else None,
-                    abandoned=state == ActionState.FAILED and kinds[kind] is not AttemptKind.MANUAL,
-                    invalid=category is Category.VALIDATION,
-                    origin=made[action][1],
-                )
-            )
-            before[action] = category or before.get(action)
-        return count(self._always(mode), runs, actions, attempts)
-
-    def _no_lane_is_stuck(self) -> None:
-        """Asserts that each lane's state is what `choose` returns for its open actions; ready lanes wait for a pause, a throttle or a
-        worker."""
-        does = {d.id: d.does for flow in self.source.account(self.account).flows.values() for d in flow.destinations}
-        now = self.db.now()
-        for row in self.db.all(f"SELECT {LANE_COLUMNS} FROM lane"):
-            lane = lane_of(row).lane
-            rows = self.db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE lane_id = :lane AND state < 10", {"lane": lane.id})
-            opened = [action_of(action).action for action in rows]
-            if not opened:
-                assert lane.state is LaneState.IDLE, (lane, "nothing is open")
-                continue
-            choice = choose(does.get(lane.destination, Does.UPDATES), lane.begun_version, opened, now)
-            if lane.state is LaneState.WAITING:
-                assert lane.due_at is not None, lane
-                assert choice.state is LaneState.READY or choice.due_at == lane.due_at, (lane, opened)
-            else:
-                assert lane.state is LaneState.READY, (lane, opened)
+        soundness.check(self.db, self.source.account(self.account))

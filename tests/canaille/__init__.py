@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.processes import free_port
+from tests.waiting import PATIENCE
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -117,7 +118,7 @@ class Canaille:
         request = urllib.request.Request(self.url(path), urllib.parse.urlencode(form).encode())
         pair = f"{client['client_id']}:{client['client_secret']}".encode()
         request.add_header("authorization", f"Basic {base64.b64encode(pair).decode()}")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.loads(answer.read() or b"null")
 
     def knows(self, client: dict[str, str], token: str) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from django.db import connections
 from tests.chaos.ledger import Ledger, Trouble
 from tests.story import BY, Story
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.domain.delivery.action import Does
+from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.store.config_cache import Committed, ConfigCache
@@ -78,7 +79,7 @@ class Crowd:
             until(lambda: self._errors or time.monotonic() > ends, self.size.seconds + 10)
             self._stop.set()
             for thread in threads:
-                thread.join(30)
+                thread.join(PATIENCE)
                 assert not thread.is_alive(), "somebody waits for ever"
             assert not self._errors, self._errors
             self._wake()
@@ -89,7 +90,7 @@ class Crowd:
     def _workers(self) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             for _ in range(self.size.workers):
-                stack.enter_context(self.story.worker())
+                stack.enter_context(self.story.worker(lease=Lease(5.0, 1.0), total_timeout=2.0))
             yield
 
     def _kept(self, work: Callable[[], None]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import structlog
-from tests.contract.conftest import opened
 from tests.databases import DatabaseFacts
 from tests.jobs import newest_job
 from tests.processes import Process, Starter
@@ -92,7 +91,7 @@ def tried(start: Starter, facts: DatabaseFacts, folder: Path, rows: int, timeout
     assert rows // 3 <= done < rows, "it has ended before it was killed"
     ended, memory = of.to_the_end(timeout)
     assert ended["counts"] == {"rows": rows, "done": rows, "created": rows - bad, "refused": bad}
-    db = opened(facts)
+    db = facts.open()
     try:
         ((kept, changes),) = db.all("SELECT (SELECT count(*) FROM registration), (SELECT count(*) FROM change WHERE kind = 1)")
         assert (kept, changes) == (rows - bad, rows - bad), "something is there twice, or not at all"

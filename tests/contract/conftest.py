@@ -1,21 +1,14 @@
-"""One migrated database per module, opened like the engine's. Every test uses its own account (`tests.factories`)."""
+"""One migrated database per module, opened like the engine's. Every test uses its own account (`tests.builders.stored_account`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
-from tests.factories import Setup, account_setup
 
-from heliograph.store.database import Database, open_postgres, open_sqlite
-
-
-def opened(facts: DatabaseFacts, *, read_only: bool = False) -> Database:
-    """A separate connection to a database."""
-    if facts.vendor == "sqlite":
-        return open_sqlite(facts.data / "heliograph.db", read_only=read_only)
-    return open_postgres(facts.url, read_only=read_only)
+from heliograph.store.database import Database
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +24,7 @@ def connect(store_facts: DatabaseFacts) -> Iterator[Callable[[], Database]]:
     made: list[Database] = []
 
     def connected() -> Database:
-        made.append(opened(store_facts))
+        made.append(store_facts.open())
         return made[-1]
 
     yield connected
@@ -46,6 +39,6 @@ def store(connect: Callable[[], Database]) -> Database:
 
 
 @pytest.fixture
-def setup(store: Database) -> Setup:
+def setup(store: Database) -> StoredAccount:
     """An account with an event that is Live and a flow for every registration."""
-    return account_setup(store)
+    return stored_account(store)

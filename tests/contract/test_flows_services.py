@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from django.db import connection as django_connection
 from django_scopes import scope
-from tests.contract.setting_up import BY, Acme, acme
+from tests.builders.account import BY, Acme, acme
 
 from heliograph.accounts.models import AuditEntry
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, connection_url, delete_connection, save_connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.factories import Setup
+from tests.builders.stored_account import StoredAccount
 from tests.figures import busy, fold_all
 
 from heliograph.deliveries.database import AccountReader
@@ -17,7 +17,7 @@ from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 
 
-def move(setup: Setup, minutes: int, before: dict[str, int]) -> None:
+def move(setup: StoredAccount, minutes: int, before: dict[str, int]) -> None:
     """Moves all that was recorded since into the past, rows and figures alike."""
     db = setup.db
     with db.transaction():
@@ -28,12 +28,12 @@ def move(setup: Setup, minutes: int, before: dict[str, int]) -> None:
         db.run(f"UPDATE figure_delta SET minute = minute - {minutes} WHERE id > {before['figure_delta']}")
 
 
-def newest(setup: Setup) -> dict[str, int]:
+def newest(setup: StoredAccount) -> dict[str, int]:
     tables = ("change", "run", "action", "figure_delta")
     return {table: int(setup.db.all(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0]) for table in tables}
 
 
-def recounted(setup: Setup, since: int, until: int, mode: Mode) -> Figures:
+def recounted(setup: StoredAccount, since: int, until: int, mode: Mode) -> Figures:
     db = setup.db
     waits = {run for (run,) in db.all("SELECT run_id FROM judgement WHERE queue < 3")}
     runs = [
@@ -50,7 +50,7 @@ def recounted(setup: Setup, since: int, until: int, mode: Mode) -> Figures:
 
 
 @pytest.mark.parametrize("folded", [False, True], ids=["as they come", "folded halfway"])
-def test_X2_the_figures_of_any_period_are_a_recount(setup: Setup, *, folded: bool) -> None:
+def test_X2_the_figures_of_any_period_are_a_recount(setup: StoredAccount, *, folded: bool) -> None:
     random_ = random.Random(7)
     for n, minutes in enumerate((0, 7, 53, 61, 240, 1_441, 2_900, 4_000)):
         before = newest(setup)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import transaction
 from django_scopes import scope
-from tests.contract.setting_up import BY, Acme, acme
+from tests.builders.account import BY, Acme, acme
 
 from heliograph.accounts.models import AuditEntry
 from heliograph.domain.setup.configuration import EventState

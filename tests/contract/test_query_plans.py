@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.contract.conftest import opened
+from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
-from tests.factories import Compiled, Setup, account_setup
 from tests.plans import Explaining
 
 from heliograph.deliveries.database import AccountReader
@@ -29,6 +28,7 @@ from heliograph.registrations.list import RegistrationFilter as ListOf
 from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.queue import lanes, outcomes, pending_items, slots, submissions
 from heliograph.store.queue.lanes import LaneWant
 from heliograph.store.queue.outcomes import Settled, StoredExchange
@@ -86,8 +86,8 @@ FILL = {
 def large(databases: Databases) -> Iterator[tuple[DatabaseFacts, int]]:
     """A database with many registrations, lanes and actions, a tenth of them open, and the account that owns them."""
     with databases.migrated() as facts:
-        db = opened(facts)
-        s = account_setup(db)
+        db = facts.open()
+        s = stored_account(db)
         numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})"
         with db.transaction():
             for table, columns in FILL.items():
@@ -102,7 +102,7 @@ def large(databases: Databases) -> Iterator[tuple[DatabaseFacts, int]]:
 @pytest.fixture
 def explaining(large: tuple[DatabaseFacts, int]) -> Iterator[Explaining]:
     """The same database with explained statements; changes are rolled back, and at the end no table may have been read whole."""
-    db = opened(large[0])
+    db = large[0].open()
     made = Explaining(db)
     try:
         with db.transaction():
@@ -182,10 +182,10 @@ def test_P10_recording_goes_by_event_and_code_and_by_key(explaining: Explaining,
     assert rows[2]
 
 
-def known(explaining: Explaining, account: int) -> Setup:
+def known(explaining: Explaining, account: int) -> StoredAccount:
     """The set-up of an account that another connection has created."""
     ((event,),) = explaining.all("SELECT id FROM event WHERE account_id = :a", {"a": account})
-    return Setup(explaining, Compiled(explaining), account, event)
+    return StoredAccount(explaining, Committed(explaining, ConfigCache()), account, event)
 
 
 # --- pages

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.factories import Compiled, Setup, account_setup, replaced
+from tests.builders.stored_account import StoredAccount, stored_account
 
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Flow, Mode, Watch
@@ -15,6 +16,7 @@ from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes, read_state
 from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.record import record
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 
 
@@ -22,29 +24,29 @@ class Undone(Exception):
     """Rolls back the caller's transaction."""
 
 
-def save(s: Setup, *items: RecordItem) -> list[ItemAnswer]:
+def save(s: StoredAccount, *items: RecordItem) -> list[ItemAnswer]:
     return record_batch(s.db, items, s.source)
 
 
-def one(s: Setup, code: str = "R1", /, **document: object) -> ItemAnswer:
+def one(s: StoredAccount, code: str = "R1", /, **document: object) -> ItemAnswer:
     (answer,) = save(s, s.item(code, **document))
     return answer
 
 
-def rows(s: Setup, table: str, columns: str, order: str = "id") -> list[tuple]:
+def rows(s: StoredAccount, table: str, columns: str, order: str = "id") -> list[tuple]:
     return s.db.all(f"SELECT {columns} FROM {table} WHERE account_id = :a ORDER BY {order}", {"a": s.account})
 
 
-def count(s: Setup, table: str) -> int:
+def count(s: StoredAccount, table: str) -> int:
     ((n,),) = s.db.all(f"SELECT count(*) FROM {table} WHERE account_id = :a", {"a": s.account})
     return n
 
 
-def facets(s: Setup) -> list[Facet]:
+def facets(s: StoredAccount) -> list[Facet]:
     return [Facet(f) for (f,) in rows(s, "change", "facets")][1:]  # the first is the event's own
 
 
-def state_of(s: Setup, code: str = "R1"):
+def state_of(s: StoredAccount, code: str = "R1"):
     ((text,),) = s.db.all("SELECT state FROM registration WHERE account_id = :a AND code = :c", {"a": s.account, "c": code})
     return read_state(text)
 
@@ -178,7 +180,7 @@ def test_P9_quiet_is_in_the_timeline_and_judged_by_no_flow(setup):
 
 @pytest.mark.parametrize(("status", "is_test"), [("Planning", True), ("Testing", True), ("Live", False), ("Completed", False)])
 def test_P9_created_while_the_event_is_planned_or_tested_is_test(store, status, is_test):
-    s = account_setup(store, event_status=status)
+    s = stored_account(store, event_status=status)
     one(s, "R1")
     one(s, "R2", properties={"Test": True})
     one(s, "R3", properties={"Test": False})
@@ -279,13 +281,13 @@ def test_I2_a_bad_item_costs_its_neighbours_nothing(setup):
 
 
 def test_I1_an_account_never_meets_another_ones_event(setup, store):
-    other = account_setup(store)
+    other = stored_account(store)
     both = [setup.item("R1"), other.item("R1"), setup.item("R1", order_code="1")]
     answers = record_batch(store, both, setup.source)
     assert [a.outcome.value for a in answers] == ["created", "created", "updated"]
     assert count(setup, "registration") == count(other, "registration") == 1
     assert rows(other, "action", "flow_id") == [(other.flows["All"],)]
-    own = Compiled(store)
+    own = Committed(store, ConfigCache())
     (answer,) = record_batch(store, [RecordItem(other.account, {"event": "ONLY-HERE", "code": "R1"}, "test")], own)
     assert answer.problems[0].allowed == (other.event_code,)
 
@@ -317,7 +319,7 @@ def test_P8_the_columns_that_lists_use(setup):
 
 def test_F7_an_untagged_status_is_a_retry_item_and_no_action(setup):
     setup.save({("statuses", setup.account): setup.statuses_body(untagged=("Attended",))})
-    flow = replaced(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
+    flow = replace(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
     setup.save_flow(flow)
     one(setup, "R1", status="Attended")
     one(setup, "R2", status="Cancelled")
@@ -384,7 +386,7 @@ def test_P10_the_statements_of_a_batch_do_not_grow_with_it(setup):
     """A list of 100 changes takes as many statements as a list of 10 (`many` and `all` count once; SQLite creates lanes one by one in the
     same process)."""
     setup.save({("statuses", setup.account): setup.statuses_body(untagged=("Invited",))})
-    flow = replaced(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
+    flow = replace(setup.source.account(setup.account).flows[setup.flows["All"]], statuses=(setup.tags["New"],))
     setup.save_flow(flow)
 
     def statements(count: int, prefix: str) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import psycopg
 import pytest
-from tests.factories import Compiled, Setup, account_setup
+from tests.builders.stored_account import StoredAccount, stored_account
 from tests.waiting import until
 
 from heliograph.domain.registration.document import resolve
@@ -17,10 +17,11 @@ from heliograph.recording import batches
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemOutcome, PreparedItem, RecordItem
 from heliograph.store import configuration
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 
 
-def spoilt(s: Setup, code: str) -> RecordItem:
+def spoilt(s: StoredAccount, code: str) -> RecordItem:
     """An item that passed the checks of documents although it contains a number that no database can store."""
     item = s.item(code)
     account, event = s.source.account(s.account), s.source.event(s.event)
@@ -79,9 +80,11 @@ def test_I3_a_key_repeated_across_halves_has_the_first_answer(setup):
 
 def test_an_error_of_ours_at_one_account_spares_the_others(setup, connect):
     """A configuration that cannot be read (e.g. from a newer release) affects only its own account."""
-    other = account_setup(connect())
+    other = stored_account(connect())
     setup.save({("connection", setup.id(499)): {"name": ""}})
-    answers = record_batch(setup.db, [setup.item("R1"), other.item("R1"), setup.item("R2"), other.item("R2")], Compiled(setup.db))
+    answers = record_batch(
+        setup.db, [setup.item("R1"), other.item("R1"), setup.item("R2"), other.item("R2")], Committed(setup.db, ConfigCache())
+    )
     assert [a.outcome.value for a in answers] == ["failed", "created", "failed", "created"]
 
 

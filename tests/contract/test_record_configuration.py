@@ -4,9 +4,10 @@ step 1)."""
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
-from tests.factories import Compiled, Setup, account_setup, replaced
+from tests.builders.stored_account import StoredAccount, stored_account
 
 from heliograph.domain.flow.decision import FlowVerdict, explain
 from heliograph.domain.flow.flow import Flow, Mode, Watch
@@ -16,27 +17,28 @@ from heliograph.recording.contents import read_changes
 from heliograph.recording.items import ItemOutcome
 from heliograph.recording.record import prepare, record
 from heliograph.store import configuration
+from heliograph.store.config_cache import Committed, ConfigCache
 
 
-def flow_of(s: Setup) -> Flow:
+def flow_of(s: StoredAccount) -> Flow:
     return s.source.account(s.account).flows[s.flows["All"]]
 
 
-def save(s: Setup, code: str = "R1", **document: object):
+def save(s: StoredAccount, code: str = "R1", **document: object):
     (answer,) = record_batch(s.db, [s.item(code, **document)], s.source)
     return answer
 
 
-def runs(s: Setup) -> list[tuple]:
+def runs(s: StoredAccount) -> list[tuple]:
     return s.db.all("SELECT flow_id, flow_number FROM run WHERE account_id = :a ORDER BY id", {"a": s.account})
 
 
 def test_F2_a_rule_is_in_force_from_its_commit_on(setup):
     flow = flow_of(setup)
     save(setup, "R1")
-    setup.save_flow(replaced(flow, active=False))
+    setup.save_flow(replace(flow, active=False))
     save(setup, "R2")
-    setup.save_flow(replaced(flow, name="Renamed"))
+    setup.save_flow(replace(flow, name="Renamed"))
     save(setup, "R3")
     assert runs(setup) == [(flow.id, 1), (flow.id, 3)]
 
@@ -44,7 +46,7 @@ def test_F2_a_rule_is_in_force_from_its_commit_on(setup):
 def test_F2_the_change_names_the_versions_that_it_was_judged_by(setup):
     before = setup.source.account(setup.account).version
     save(setup, "R1")
-    setup.save_flow(replaced(flow_of(setup), active=False))
+    setup.save_flow(replace(flow_of(setup), active=False))
     save(setup, "R2")
     setup.save_setup(types=[])
     save(setup, "R3")
@@ -67,9 +69,9 @@ def test_F2_an_item_prepared_against_an_older_version_is_prepared_again(setup):
 def test_F9_what_was_decided_is_explained_by_what_was_in_force_then(setup):
     flow = flow_of(setup)
     answer = save(setup, "R1", status="Attended")
-    setup.save_flow(replaced(flow, statuses=(setup.tags["New"],)))
+    setup.save_flow(replace(flow, statuses=(setup.tags["New"],)))
     ((change, (account, event, of_account, of_event)),) = read_changes(setup.db, answer.changes).values()
-    fresh = Compiled(setup.db)
+    fresh = Committed(setup.db, ConfigCache())
     then, now = fresh.account(account, of_account), fresh.account(account)
     assert explain(then.flows[flow.id], change, then, fresh.event(event, of_event)).verdict is FlowVerdict.TRIGGERED
     assert explain(now.flows[flow.id], change, now, fresh.event(event)).verdict is FlowVerdict.NOT_TRIGGERED
@@ -87,21 +89,21 @@ def test_F10_every_version_can_be_read_again(setup):
     flow = flow_of(setup)
     versions = {setup.source.account(setup.account).version: "All"}
     for name in ("B", "C", "C", "D"):
-        versions[setup.save({("flow", flow.id): replaced(flow, name=name).to_body()})] = name
+        versions[setup.save({("flow", flow.id): replace(flow, name=name).to_body()})] = name
     versions[setup.save({("flow", flow.id): None})] = None
-    again = setup.save({("flow", flow.id): replaced(flow, name="E").to_body()})
+    again = setup.save({("flow", flow.id): replace(flow, name="E").to_body()})
     versions[again] = "E"
     for version, name in versions.items():
         _, at, entries = configuration.entries(setup.db, configuration.ACCOUNT, setup.account, version)
         found = compile_account(setup.account, at, entries).flows.get(flow.id)
         assert (found.name if found else None) == name
-    assert Compiled(setup.db).account(setup.account).flows[flow.id].number == 5
+    assert Committed(setup.db, ConfigCache()).account(setup.account).flows[flow.id].number == 5
 
 
 def test_F10_scopes_do_not_meet(setup, store):
-    other = account_setup(store)
+    other = stored_account(store)
     before = other.source.account(other.account).version
-    setup.save_flow(replaced(flow_of(setup), name="x"))
+    setup.save_flow(replace(flow_of(setup), name="x"))
     assert other.source.account(other.account).version == before
     with pytest.raises(KeyError):
         configuration.entries(store, configuration.ACCOUNT, 10**9)
@@ -123,7 +125,7 @@ def test_F2_beside_a_saver_every_change_is_judged_by_the_version_committed_befor
 
     def recorder(n: int) -> None:
         db = connect()
-        source = Compiled(db)
+        source = Committed(db, ConfigCache())
         try:
             i = 0
             while not stop.is_set():
@@ -138,7 +140,7 @@ def test_F2_beside_a_saver_every_change_is_judged_by_the_version_committed_befor
     [t.start() for t in threads]
     try:
         for i in range(rounds):
-            setup.save_flow(replaced(flow, active=i % 2 == 0, name=f"v{i}"))
+            setup.save_flow(replace(flow, active=i % 2 == 0, name=f"v{i}"))
             done = len(seen)
             while len(seen) < done + 2 and not errors:
                 watcher.all("SELECT 1")
@@ -146,7 +148,7 @@ def test_F2_beside_a_saver_every_change_is_judged_by_the_version_committed_befor
         stop.set()
         [t.join() for t in threads]
     assert not errors
-    source = Compiled(watcher)
+    source = Committed(watcher, ConfigCache())
     of_change = dict(watcher.all("SELECT id, account_version FROM change WHERE account_id = :a", {"a": setup.account}))
     numbers = dict(watcher.all("SELECT change_id, flow_number FROM run WHERE account_id = :a", {"a": setup.account}))
     assert len(seen) >= 2 * rounds
@@ -159,11 +161,11 @@ def test_F2_beside_a_saver_every_change_is_judged_by_the_version_committed_befor
 def test_F2_a_saver_waits_for_a_change_that_is_being_judged(setup, connect):
     """The change names the old version, and is committed before the new one."""
     saver_db = connect()
-    saver = Setup(saver_db, Compiled(saver_db), setup.account, setup.event, setup.tags, setup.statuses, flows=setup.flows, connection=setup.connection, mapping=setup.mapping)  # fmt: skip
+    saver = StoredAccount(saver_db, Committed(saver_db, ConfigCache()), setup.account, setup.event, setup.tags, setup.statuses, flows=setup.flows, connection=setup.connection, mapping=setup.mapping)  # fmt: skip
     flow, order = flow_of(setup), []
 
     def save_it() -> None:
-        saver.save_flow(replaced(flow, active=False))
+        saver.save_flow(replace(flow, active=False))
         order.append("saved")
 
     thread = threading.Thread(target=save_it)
@@ -181,7 +183,7 @@ def test_F2_accounts_do_not_wait_for_each_other(setup, connect):
     """A saver that locks one account blocks no other (on SQLite writers take turns anyway)."""
     if setup.db.vendor == "sqlite":
         return
-    other = account_setup(connect())
+    other = stored_account(connect())
     with setup.db.transaction():
         configuration.lock_exclusive(setup.db, accounts=[setup.account])
         (answer,) = record_batch(other.db, [other.item("R1")], other.source)
@@ -195,7 +197,7 @@ def test_N4_an_account_without_signal_records_and_decides_nothing(setup):
 
 
 def test_F3_a_flow_in_test_takes_nothing_live(setup):
-    setup.save_flow(replaced(flow_of(setup), mode=Mode.TEST))
+    setup.save_flow(replace(flow_of(setup), mode=Mode.TEST))
     save(setup)
     assert runs(setup) == []
     assert flow_of(setup).watch is Watch.REGISTRATION

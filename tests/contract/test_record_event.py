@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.factories import Setup, account_setup
+from tests.builders import bodies
+from tests.builders.stored_account import StoredAccount, stored_account
 
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.registration.change import Facet, SubjectKind
@@ -19,9 +20,9 @@ from heliograph.store import configuration
 
 
 @pytest.fixture
-def watched(setup: Setup) -> Setup:
+def watched(setup: StoredAccount) -> StoredAccount:
     """The account with a flow for events that are Live."""
-    mapping = {"name": "Event", "kind": "payload", "subject": "event", "rows": [{"target": "code", "parts": [{"source": "event.code"}]}]}
+    mapping = bodies.mapping("Event", {"code": "event.code"}, subject="event")
     setup.save({("mapping", setup.id(403)): mapping})
     destination = Destination(setup.id(910), "CRM", connection=setup.connection, payload_mapping=setup.id(403))
     setup.save_flow(
@@ -39,17 +40,17 @@ def watched(setup: Setup) -> Setup:
     return setup
 
 
-def created(s: Setup, state: EventState):
+def created(s: StoredAccount, state: EventState):
     with s.db.transaction():
         configuration.lock_exclusive(s.db, read_accounts=[s.account])
         return record_event(s.db, s.account, None, state, by="user:7", source=s.source)
 
 
-def state_of(s: Setup, **changes) -> EventState:
+def state_of(s: StoredAccount, **changes) -> EventState:
     return replace(s.source.event(s.event).state, **changes)
 
 
-def changes(s: Setup, event: int) -> list[tuple]:
+def changes(s: StoredAccount, event: int) -> list[tuple]:
     return s.db.all(
         "SELECT kind, subject_id, registration_id, version, facets, mode, processed, by FROM change WHERE account_id = :a AND event_id = :e ORDER BY id",
         {"a": s.account, "e": event},
@@ -95,7 +96,7 @@ def test_P2_the_old_times_of_a_change_can_be_read(watched):
 
 
 def test_P9_the_switch_out_of_testing_is_one_event_change(store):
-    s = account_setup(store, event_status="Testing")
+    s = stored_account(store, event_status="Testing")
     s.save_event(state_of(s, status=s.event_statuses["Live"]))
     assert [row[5] for row in changes(s, s.event)] == [2, 1]
     (answer,) = record_batch(s.db, [s.item("R1")], s.source)
@@ -114,7 +115,7 @@ def test_P2_a_code_is_unique_in_the_account(watched, store):
     assert other_case != watched.event_code
     with pytest.raises(EventCodeTaken, match=watched.event_code):
         created(watched, EventState(other_case, "Another", watched.event_statuses["Live"]))
-    account_setup(store)  # has an event of the same code
+    stored_account(store)  # has an event of the same code
 
 
 def test_P2_an_event_may_take_its_own_code_in_other_letters(watched):
@@ -129,7 +130,7 @@ def test_P2_the_database_holds_no_two_codes_that_differ_in_capitals_alone(watche
 
 
 def test_P2_an_event_of_another_account_does_not_exist(watched, store):
-    other = account_setup(store)
+    other = stored_account(store)
     with pytest.raises(KeyError), store.transaction():
         record_event(store, watched.account, other.event, state_of(watched, code="MINE"), by="test", source=watched.source)
     assert other.source.event(other.event).code == other.event_code

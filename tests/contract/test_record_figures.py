@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 
 from pyroaring import BitMap
-from tests.factories import account_setup
+from tests.builders.stored_account import stored_account
 from tests.figures import busy, fold_all
 
 from heliograph.domain.figures import Measure
@@ -154,7 +154,7 @@ def test_X2_a_commit_that_is_late_is_still_counted(setup, connect):
 
 
 def test_X2_accounts_are_folded_apart(setup, store):
-    other = account_setup(store)
+    other = stored_account(store)
     record_batch(store, [setup.item("R1"), other.item("R1")], setup.source)
     assert {setup.account, other.account} <= set(figures.accounts_to_fold(store))
     fold_all(store, setup.account)

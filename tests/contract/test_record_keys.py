@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.factories import Compiled, Setup, account_setup
-from tests.waiting import until
+from tests.builders.stored_account import StoredAccount, stored_account
+from tests.waiting import PATIENCE, until
 
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import MAX_KEY, ItemAnswer, ItemOutcome
 from heliograph.recording.record import record
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 
 
-def save(s: Setup, *items, endpoint: str = "rest") -> list[ItemAnswer]:
+def save(s: StoredAccount, *items, endpoint: str = "rest") -> list[ItemAnswer]:
     return record_batch(s.db, items, s.source, endpoint=endpoint)
 
 
-def count(s: Setup, table: str) -> int:
+def count(s: StoredAccount, table: str) -> int:
     ((n,),) = s.db.all(f"SELECT count(*) FROM {table} WHERE account_id = :a", {"a": s.account})
     return n
 
@@ -86,7 +87,7 @@ def test_I3_a_refused_twin_leaves_the_key_to_the_next(setup):
 
 
 def test_I3_keys_belong_to_an_account_and_an_endpoint(setup, store):
-    other = account_setup(store)
+    other = stored_account(store)
     assert save(setup, setup.item("R1", key="k"))[0].outcome is ItemOutcome.CREATED
     assert save(setup, setup.item("R1", key="k"), endpoint="ndjson")[0].outcome is ItemOutcome.UNCHANGED
     both = save(setup, other.item("R1", key="k"), setup.item("R1", key="k"))
@@ -114,20 +115,20 @@ def test_I3_a_document_that_is_no_json_is_refused_under_its_key(setup):
 
 
 @contextmanager
-def another(connect: Callable[[], Database], s: Setup, *items) -> Iterator[threading.Event]:
+def another(connect: Callable[[], Database], s: StoredAccount, *items) -> Iterator[threading.Event]:
     """Another process's request, recorded but not committed while the block runs, or until the event is set."""
     inside, leave = threading.Event(), threading.Event()
 
     def run() -> None:
         db = connect()
         with db.transaction():
-            record(db, items, Compiled(db), endpoint="rest")
+            record(db, items, Committed(db, ConfigCache()), endpoint="rest")
             inside.set()
-            leave.wait(20)
+            leave.wait(PATIENCE)
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert inside.wait(20)
+    assert inside.wait(PATIENCE)
     try:
         yield leave
     finally:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from django.db import connections
-from tests.contract.setting_up import BY, Acme, acme
+from tests.builders.account import BY, Acme, acme
 
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.errors import Invalid

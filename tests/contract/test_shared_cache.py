@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.db import connection
 from tests.databases import DatabaseFacts
+from tests.waiting import PATIENCE
 
 from heliograph.accounts.models import Remembered
 from heliograph.accounts.shared_cache import SWEEP_EVERY, SharedCache
@@ -71,7 +72,7 @@ def test_P1_one_of_many_gets_the_lock(two: tuple[SharedCache, SharedCache]) -> N
     for each in tries:
         each.start()
     for each in tries:
-        each.join(30)
+        each.join(PATIENCE)
     assert sorted(won) == [False] * 5 + [True]
 
 

@@ -53,7 +53,9 @@ def one_by_one(db: Database, sql: str, rows: Sequence[Mapping[str, Any]]) -> Non
         db.run(sql, row)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example empties the table
+@settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)  # each example empties the table
 @given(first=st.lists(values, max_size=90), second=st.lists(values, max_size=90))
 def test_many_rows_at_once_are_stored_as_one_by_one(database: Database, first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
     made = [row | {"id": n} for n, row in enumerate(first)]

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django_scopes import scope, scopes_disabled
 from django_scopes.exceptions import ScopeError
-from tests.contract.setting_up import BY, Acme, acme
+from tests.builders.account import BY, Acme, acme
 
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows import models as flows

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.pages import Site
-    from tests.planning import Planned
+    from tests.builders.platform_account import PlatformAccount
+    from tests.builders.signal_account import SignalAccount
 
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftsjubiläumsempfangsregistrierung"[:100]
 ARABIC, HEBREW, CHINESE, HINDI = (
@@ -26,9 +26,10 @@ PEOPLE = (
 )
 
 
-def people(site: Site) -> None:
+def people(site: SignalAccount) -> None:
     """Registrations of such people. Of each the first flow's action went another way."""
-    from tests.pages import BUSY, INVALID, REFUSED, person
+    from tests.builders.outcome import BUSY, INVALID, REFUSED
+    from tests.builders.registration import person
 
     from heliograph.domain.delivery.outcomes import Delivered
 
@@ -38,22 +39,21 @@ def people(site: Site) -> None:
         site.ends(site.actions(code)[0], end)
 
 
-def flows(plan: Planned) -> dict[str, int]:
+def flows(plan: PlatformAccount) -> dict[str, int]:
     """A flow of such names to two such connections, and others in other scripts. The id of the first one, by "Longest"."""
+    from tests.builders.connection import connection
+    from tests.builders.flow import destination, flow
+
     from heliograph.connections.services import pause
-    from heliograph.connections.services.connections import ConnectionFacts, save_connection
     from heliograph.domain.connection.connection import Secret
-    from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
-    from heliograph.flows.services.flows import save_flow
+    from heliograph.domain.flow.flow import FilterRow, Mode, Op, Watch
 
     assert plan.acme.mapping is not None
     mapping = plan.acme.mapping.pk
     tags = (plan.acme.tags["Registered"].pk,)
     with plan.acme.setting_up() as s:
         made = [
-            save_connection(
-                s, ConnectionFacts({"name": name, "auth": "API Key / Token", "key_place": "bearer"}, url, secrets={Secret.KEY: "x"})
-            ).pk
+            connection(s, name, url, auth="API Key / Token", key_place="bearer", secrets={Secret.KEY: "x"}).pk
             for name, url in (
                 (LONG, f"https://{LONG[:20].lower()}.{'sub' * 20}.{'domain' * 9}.example.com/v2"),
                 (ARABIC, "https://ar.example.com/hook"),
@@ -61,15 +61,14 @@ def flows(plan: Planned) -> dict[str, int]:
             )
         ]
         pause.pause(s, made[0], LONG)
-        to = tuple(
-            Destination(0, name, connection=c, payload_mapping=mapping) for c, name in zip(made, (LONG, ARABIC, HEBREW), strict=True)
-        )
+        to = [destination(id, mapping, name) for id, name in zip(made, (LONG, ARABIC, HEBREW), strict=True)]
         values = (LONG, "山田電機" * 12, HINDI, EMOJI, "Österreich", "Ελλάδα", "Україна", "საქართველო")
         filters = (
             FilterRow("profile.organization", Op.IS_ANY_OF, values),
             FilterRow("profile.country", Op.IS_NONE_OF, ("Österreich", ARABIC)),
         )
-        first = save_flow(s, Flow(0, 1, LONG + LONG, Mode.TEST, False, Watch.STATUS, statuses=tags, filters=filters, destinations=to[:2]))
+        of_status: dict[str, Any] = {"mode": Mode.TEST, "watch": Watch.STATUS, "active": False, "statuses": tags}
+        first = flow(s, LONG + LONG, to[:2], filters=filters, **of_status)
         for name in (ARABIC, HEBREW, CHINESE * 4, HINDI, EMOJI * 8):
-            save_flow(s, Flow(0, 1, name, Mode.TEST, False, Watch.STATUS, statuses=tags, destinations=to[1:]))
+            flow(s, name, to[1:], **of_status)
     return {"Longest": first.pk, "Longest connection": made[0]}

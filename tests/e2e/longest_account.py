@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests import planning
-from tests.planning import START, Planned
+from tests.builders import platform_account
+from tests.builders.platform_account import START, PlatformAccount
 
 from heliograph.accounts.models import Account, ApiToken, Role, TokenScope, User
 from heliograph.accounts.tokens import create_token
@@ -37,9 +37,9 @@ PEOPLE: Final = (
 )
 
 
-def made(store: Database) -> Planned:
+def made(store: Database) -> PlatformAccount:
     """Such an account, by the services. Its Planner and its Viewer see it."""
-    plan = planning.made(store)
+    plan = platform_account.made(store)
     Account.objects.filter(pk=plan.pk).update(name=f"Acme-{WORD}{WORD}", timezone=ZONE)
     User.objects.filter(account=plan.pk).update(name=f"Maximiliane{WORD}")
     tags = _of_account(plan)
@@ -54,7 +54,7 @@ def made(store: Database) -> Planned:
     return plan
 
 
-def _of_account(plan: Planned) -> list[int]:
+def _of_account(plan: PlatformAccount) -> list[int]:
     """Tags for everything, custom fields and events; the ids of the tags."""
     with plan.acme.setting_up() as s:
         tags = [save_tag(s, TagFacts(name, frozenset(TagKind))).pk for name in NAMES]
@@ -68,7 +68,7 @@ def _of_account(plan: Planned) -> list[int]:
     return tags
 
 
-def _of_event(plan: Planned, tags: list[int]) -> None:
+def _of_event(plan: PlatformAccount, tags: list[int]) -> None:
     with plan.acme.planning() as s:
         for n, name in enumerate(NAMES):
             carried = tuple(tags) if n % 2 else ()

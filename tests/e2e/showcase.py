@@ -1,7 +1,7 @@
 """An installation whose pages can be seen in every state: made and served by processes of its own, on a database of its own.
 
-One account has registrations and deliveries of all kinds (tests/pages.py), one has just begun, one has nothing at all. There are people
-of each role, one with a second factor, one who may not sign in any more, one of no account, and one whose account has Signal off.
+One account has registrations and deliveries of all kinds (builders/signal_account.py), one has just begun, one has nothing at all. There are
+people of each role, one with a second factor, one who may not sign in any more, one of no account, and one whose account has Signal off.
 A last account has the longest names, in all scripts (longest_account.py).
 """
 
@@ -15,14 +15,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.databases import DatabaseFacts
 from tests.processes import Process, free_port
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from tests.pages import Site
-    from tests.planning import Planned
+    from tests.builders.platform_account import PlatformAccount
+    from tests.builders.signal_account import SignalAccount
 
 ROOT = Path(__file__).parents[2]
 SECRET = "JBSWY3DPEHPK3PXP"  # of the second factor
@@ -50,7 +51,7 @@ def showcase(facts: DatabaseFacts) -> Iterator[Showcase]:
     """Fills a migrated database and serves its pages, without an engine: what waits goes on waiting."""
     env = facts.env(DJANGO_SETTINGS_MODULE="heliograph.settings", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
     said = subprocess.run(
-        [sys.executable, "-m", "tests.e2e.showcase"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, "-m", "tests.e2e.showcase"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=4 * PATIENCE, check=False
     )
     assert said.returncode == 0, said.stderr
     port = free_port()
@@ -73,7 +74,10 @@ def main() -> None:
     from django.conf import settings
     from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
     from django.test import Client
-    from tests import pages, planning
+    from tests.builders import platform_account, signal_account
+    from tests.builders.outcome import REFUSED
+    from tests.builders.people import PASSWORD, user
+    from tests.builders.registration import person
     from tests.e2e import longest, longest_account
 
     from heliograph.accounts.models import Account, Role, User
@@ -88,40 +92,40 @@ def main() -> None:
         Path(os.environ["HELIOGRAPH_DATA"]),
         os.environ["HELIOGRAPH_KEY"],
     )
-    with pages.site(facts) as site:
+    with signal_account.site(facts) as site:
         longest.people(site)  # the first ones, so that the others stand above them, and in the pictures of the guide
-        items = pages.fill(site)
-        site.record(pages.person("S26-7", "Søren", "Holm"), pages.person("S26-8", "Hana", "Kovář"), pages.person(BROKEN, "Not", "Readable"))
+        items = signal_account.fill(site)
+        site.record(
+            person("S26-7", "Søren", "Holm"),
+            person("S26-8", "Hana", "Kovář"),
+            person(BROKEN, "Not", "Readable"),
+        )
         site.record({"code": "S26-8", "active": False})
         (again,) = site.actions("S26-7")
-        site.ends(again, pages.REFUSED)
+        site.ends(again, REFUSED)
         site.ends(again, Delivered(201))
         items["done"] = f"a{again}"
         items["longest"] = f"a{site.actions(longest.PEOPLE[-1][0])[0]}"
         site.store.run("UPDATE registration SET state = 'x' WHERE code = :code", {"code": BROKEN})
         site.store.connection.commit()  # type: ignore[attr-defined]
-        begun = pages.made(site.store, name="Just Begun")
+        begun = signal_account.made(site.store, name="Just Begun")
 
         nothing, quiet = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET"))
         Account.objects.filter(pk=quiet.pk).update(signal_enabled=False)
-
-        def person(name: str, account: Account | None) -> User:
-            role = Role.ADMINISTRATOR if account else Role.VIEWER
-            return User.objects.create_user(f"{name}@example.org", pages.PASSWORD, name=name.title(), account=account, role=role)
 
         users = {
             "administrator": site.administrator,
             "planner": site.planner,
             "viewer": site.viewer,
             "beginner": begun.administrator,
-            "nothing": person("nothing", nothing),
-            "quiet": person("quiet", quiet),
-            "operator": person("operator", None),
-            "resting": person("resting", site.account),
-            "careful": person("careful", site.account),
+            "nothing": user(nothing, name="Nothing"),
+            "quiet": user(quiet, name="Quiet"),
+            "operator": user(None),
+            "resting": user(site.account, name="Resting"),
+            "careful": user(site.account, name="Careful"),
         }
         _second_factor(users["careful"])
-        plan, names = planning.made(site.store), longest_account.made(site.store)
+        plan, names = platform_account.made(site.store), longest_account.made(site.store)
         users |= {
             "setting-up": plan.people[Role.ADMINISTRATOR],
             "planning": plan.people[Role.PLANNER],
@@ -130,19 +134,19 @@ def main() -> None:
             "longest-reading": names.people[Role.VIEWER],
         }
         # Hashed as the pages would: another hash would be replaced where the password is typed, which ends the sessions.
-        User.objects.filter(pk__in=[user.pk for user in users.values()]).update(
-            password=make_password(pages.PASSWORD, hasher=PBKDF2PasswordHasher())
+        User.objects.filter(pk__in=[each.pk for each in users.values()]).update(
+            password=make_password(PASSWORD, hasher=PBKDF2PasswordHasher())
         )
-        for user in users.values():
-            user.refresh_from_db()
+        for each in users.values():
+            each.refresh_from_db()
         ids = _set_up(plan) | {"answered": site.setup.connection, "answer": again}
-        ids |= {name: user.pk for name, user in users.items()} | _tokens(site)
+        ids |= {name: who.pk for name, who in users.items()} | _tokens(site)
         sys.stdout.write(
             json.dumps(
                 {
-                    "password": pages.PASSWORD,
-                    "people": {name: user.email for name, user in users.items()},
-                    "sessions": {name: _session(Client(), user) for name, user in users.items()},
+                    "password": PASSWORD,
+                    "people": {name: who.email for name, who in users.items()},
+                    "sessions": {name: _session(Client(), who) for name, who in users.items()},
                     "items": items,
                     "ids": ids,
                     "links": _links(site),
@@ -151,39 +155,39 @@ def main() -> None:
         )
 
 
-def _set_up(plan: Planned) -> dict[str, int]:
+def _set_up(plan: PlatformAccount) -> dict[str, int]:
     """Two more events: one that can leave Testing, one that could not."""
     from tests import mapping_examples
-    from tests.contract.setting_up import inside
+    from tests.builders.account import inside
+    from tests.builders.connection import connection
+    from tests.builders.event import event
 
-    from heliograph.connections.services.connections import ConnectionFacts, save_connection
     from heliograph.domain.connection.connection import Secret
-    from heliograph.domain.setup.configuration import EventState
     from heliograph.jobs.models import Job, JobState
     from heliograph.setup import mark_test_job
-    from heliograph.setup.services.events import save_event
 
     live = plan.acme.event_status("Live")
     connections = _connections(plan)
     made = {}
     for code in ("REHEARSAL", "STUCK"):
         with plan.acme.setting_up() as s:
-            made[code] = save_event(s, EventState(code, code.title(), plan.acme.event_status("Testing")))
+            made[code] = event(s, code, plan.acme.event_status("Testing"), timezone="UTC")
         plan.record(f"{code}-1", event=code, profile={"first_name": "Zoë"})
     job = mark_test_job.start(plan.pk, made["STUCK"], live, by="test")
     with inside(plan.acme):
         Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="The disk is full.")
-    oauth = {
-        "name": "Marketing list",
-        "auth": "OAuth2",
-        "grant": "Authorization Code",
-        "client_id": "heliograph",
-        "authorization_url": "https://login.example.com/authorize",
-        "access_token_url": "https://login.example.com/token",
-    }
     with plan.acme.setting_up() as s:
-        secrets = {Secret.CLIENT_SECRET: "not told"}
-        connection = save_connection(s, ConnectionFacts(oauth, url="https://marketing.example.com/list", secrets=secrets)).pk
+        marketing = connection(
+            s,
+            "Marketing list",
+            "https://marketing.example.com/list",
+            auth="OAuth2",
+            grant="Authorization Code",
+            client_id="heliograph",
+            authorization_url="https://login.example.com/authorize",
+            access_token_url="https://login.example.com/token",
+            secrets={Secret.CLIENT_SECRET: "not told"},
+        )
     examples = mapping_examples.make(plan)
     mapping_examples.names_what_is_gone(plan, examples.lead)
     longest = mapping_examples.with_longest_names(plan)
@@ -198,7 +202,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
         | {name: tag.pk for name, tag in plan.acme.tags.items()}
         | {
             "Live": live,
-            "OAuth2": connection,
+            "OAuth2": marketing.pk,
             **connections,
             "lead": examples.lead.pk,
             "contact": examples.contact.pk,
@@ -210,18 +214,18 @@ def _set_up(plan: Planned) -> dict[str, int]:
     )
 
 
-def _connections(plan: Planned) -> dict[str, int]:
+def _connections(plan: PlatformAccount) -> dict[str, int]:
     """One with everything that can be set, one that is paused, one that is being released, and one whose host is nowhere."""
+    from tests.builders.connection import connection
+    from tests.builders.flow import destination, flow
+
     from heliograph.connections.services import pause, signing_secrets
-    from heliograph.connections.services.connections import ConnectionFacts, save_connection
     from heliograph.domain.connection.connection import Secret
-    from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-    from heliograph.flows.services.flows import save_flow
+    from heliograph.domain.flow.flow import Mode
     from heliograph.store import connection_tests
 
     made = {}
-    crm = {
-        "name": "Sales CRM",
+    crm: dict[str, Any] = {
         "auth": "API Key / Token",
         "key_place": "header",
         "key_name": "X-Api-Key",
@@ -239,21 +243,17 @@ def _connections(plan: Planned) -> dict[str, int]:
         ],
     }
     with plan.acme.setting_up() as s:
-        facts = ConnectionFacts(
-            crm, "https://crm.example.com/v2/{event.code}/leads", "https://crm.example.com/v2/{event.code}", {Secret.KEY: "not told"}
-        )
-        made["Sales CRM"] = save_connection(s, facts).pk
+        url = "https://crm.example.com/v2/{event.code}"
+        made["Sales CRM"] = connection(s, "Sales CRM", f"{url}/leads", test_url=url, secrets={Secret.KEY: "not told"}, **crm).pk
         for name, host in (
             ("Concierge desk", "desk.example.net"),
             ("Door display", "display.example.net"),
             ("Nowhere", "crm.heliograph.invalid"),
         ):
-            made[name] = save_connection(s, ConnectionFacts({"name": name, "auth": "Open / No Auth"}, f"https://{host}/hook")).pk
+            made[name] = connection(s, name, f"https://{host}/hook").pk
         signing_secrets.rotate(s, made["Sales CRM"])
-        to = tuple(
-            Destination(0, name, connection=made[name], payload_mapping=plan.acme.mapping.pk) for name in ("Sales CRM", "Door display")
-        )
-        save_flow(s, Flow(0, 1, "Registered attendees to CRM", Mode.TEST, True, Watch.REGISTRATION, destinations=to))
+        to = [destination(made[name], plan.acme.mapping.pk, name) for name in ("Sales CRM", "Door display")]
+        flow(s, "Registered attendees to CRM", to, mode=Mode.TEST)
         pause.pause(s, made["Concierge desk"], "They move house")
         pause.pause(s, made["Door display"], "A new display")
         pause.release(s, made["Door display"], 1)
@@ -268,7 +268,7 @@ def _connections(plan: Planned) -> dict[str, int]:
     return made
 
 
-def _tokens(site: Site) -> dict[str, int]:
+def _tokens(site: SignalAccount) -> dict[str, int]:
     """Three tokens; the id of the first one."""
     from datetime import UTC, datetime, timedelta
 
@@ -283,25 +283,26 @@ def _tokens(site: Site) -> dict[str, int]:
     return {"token": first}
 
 
-def _links(site: Site) -> dict[str, str]:
+def _links(site: SignalAccount) -> dict[str, str]:
     """Somebody who is invited, one whose invitation ran out, and one who chooses a new password."""
     from django.conf import settings
+    from tests.builders.people import user
 
     from heliograph.accounts.links import make_link
-    from heliograph.accounts.models import EntryLink, Purpose, Role, User
+    from heliograph.accounts.models import EntryLink, Purpose, Role
     from heliograph.accounts.people import PersonFacts, invite
 
     by = f"user:{site.administrator.pk}"
     _jonas, link = invite(PersonFacts("jonas.weiss@example.org", "Jonas Weiß", Role.PLANNER, site.account, second_factor=True), by=by)
     late, _link = invite(PersonFacts("aiko@example.org", "Aiko Mori", Role.VIEWER, site.account), by=by)
     EntryLink.objects.filter(user=late).update(expires=1_760_000_000_000_000)
-    lost = User.objects.create_user("lost@example.org", None, name="Lena Vogt", account=site.account)
+    lost = user(site.account, Role.VIEWER, name="Lena Vogt", email="lost@example.org")
     again = make_link(Purpose.RESET, lost, by=by)
     base = settings.HELIOGRAPH.base_url
     return {"invitation": link.address.removeprefix(base), "new-password": again.address.removeprefix(base)}
 
 
-def _flows(plan: Planned) -> dict[str, int]:
+def _flows(plan: PlatformAccount) -> dict[str, int]:
     """The account's flow with two versions, in Test so that its Test registration suits it; and one that is only begun."""
     from tests.e2e import longest
 

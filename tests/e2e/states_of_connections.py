@@ -1,4 +1,4 @@
-"""The states of Connections. Their account is that of tests/planning.py, with the connections of tests/e2e/showcase.py."""
+"""The states of Connections. Their account is that of tests/builders/platform_account.py, with the connections of tests/e2e/showcase.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The states of the flow editor, its test panel and the questions about a flow. Their account is that of tests/planning.py, or that of tests/pages.py."""
+"""The states of the flow editor, its test panel and the questions about a flow.
+
+Their account is that of tests/builders/platform_account.py, or that of tests/builders/signal_account.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The states of the mapping pages. Their account is that of tests/planning.py, their mappings those of tests/mapping_examples.py."""
+"""The states of the mapping pages. Their account is that of tests/builders/platform_account.py, their mappings those of tests/mapping_examples.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tests.mapping_examples import LONGEST
 
 LIST, EDITOR, READER = "mappings/list.html", "mappings/mapping.html", "mappings/read.html"
 QUESTION, VERSIONS = "confirmation.html", "setup/versions.html"
-PATIENCE = 30_000
 
 
 def _at(name: str, more: str = "") -> Callable[[Showcase], str]:
@@ -21,23 +20,23 @@ def _at(name: str, more: str = "") -> Callable[[Showcase], str]:
 
 def _chip(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Country, 3 values mapped", exact=True).click()
-    expect(visit.page.get_by_role("group", name="Country")).to_be_visible(timeout=PATIENCE)
-    expect(visit.page.get_by_role("textbox", name="From, row 1")).to_be_focused(timeout=PATIENCE)
+    expect(visit.page.get_by_role("group", name="Country")).to_be_visible()
+    expect(visit.page.get_by_role("textbox", name="From, row 1")).to_be_focused()
 
 
 def _date(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Date Created, Date only", exact=True).click()
-    expect(visit.page.get_by_role("radio", name="Date only")).to_be_checked(timeout=PATIENCE)
+    expect(visit.page.get_by_role("radio", name="Date only")).to_be_checked()
 
 
 def _text(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Text “  @ ”", exact=True).click()
-    expect(visit.page.get_by_label("Text", exact=True)).to_have_value("  @ ", timeout=PATIENCE)
+    expect(visit.page.get_by_label("Text", exact=True)).to_have_value("  @ ")
 
 
 def _fields(visit: Visit) -> None:
     visit.page.get_by_role("combobox", name="Add to Title").press_sequentially("co")
-    expect(visit.page.get_by_role("option", name=re.compile("^Country (Czechia|empty)$"))).to_be_visible(timeout=PATIENCE)
+    expect(visit.page.get_by_role("option", name=re.compile("^Country (Czechia|empty)$"))).to_be_visible()
 
 
 def _sample(visit: Visit) -> None:
@@ -45,12 +44,12 @@ def _sample(visit: Visit) -> None:
     page.get_by_role("button", name="Paste a sample JSON").click()
     page.get_by_label("Sample JSON").fill('{"email": "x", "Score": 12, "billing": {"vat": "ATU0"}}')
     page.get_by_role("button", name="Show its rows").click()
-    expect(page.get_by_role("checkbox", name="billing.vat Text")).to_be_checked(timeout=PATIENCE)
+    expect(page.get_by_role("checkbox", name="billing.vat Text")).to_be_checked()
 
 
 def _form(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Form", exact=True).click()
-    expect(visit.page.get_by_label("Form", exact=True)).to_contain_text("&entry.123=", timeout=PATIENCE)
+    expect(visit.page.get_by_label("Form", exact=True)).to_contain_text("&entry.123=")
 
 
 def _refused(visit: Visit) -> None:

@@ -1,4 +1,4 @@
-"""The states of Account Settings and of an event's pages. Their account is that of tests/planning.py."""
+"""The states of Account Settings and of an event's pages. Their account is that of tests/builders/platform_account.py."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _upload(visit: Visit) -> None:
 def dry_run(visit: Visit) -> None:
     _upload(visit)
     visit.press("Go on to the dry run")
-    expect(visit.page.get_by_role("heading", name="What is sent")).to_be_visible(timeout=20_000)
+    expect(visit.page.get_by_role("heading", name="What is sent")).to_be_visible()
 
 
 def _import(visit: Visit) -> None:

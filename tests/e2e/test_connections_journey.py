@@ -7,16 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.builders.people import PASSWORD
 from tests.conftest import PageErrors
 from tests.databases import DatabaseFacts
 from tests.processes import Starter, free_port
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 
-from heliograph.accounts.models import Account, Role, User
 from heliograph.connections.services.networks import allow_networks
 
-PASSWORD = "a sentence to remember"
 HOOK = "/services/T000/B000/XXXX"
 
 
@@ -36,14 +35,13 @@ def story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
 @pytest.fixture
 def site(story: Story, heliograph: Starter) -> str:
     """The address of the pages; Ada is an Administrator, and her account may reach this machine."""
-    account = Account.objects.get(pk=story.account)
-    User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR)
+    story.person(name="Ada", email="ada@example.org")
     with story.saving() as s:
         allow_networks(s, ["127.0.0.0/8"])
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     pages = heliograph("process", "pages", HELIOGRAPH_BIND=f"127.0.0.1:{port}", HELIOGRAPH_BASE_URL=url)
-    pages.until_answers(f"{url}/accounts/sign-in/", timeout=60.0)
+    pages.until_answers(f"{url}/accounts/sign-in/")
     return url
 
 
@@ -51,7 +49,7 @@ def site(story: Story, heliograph: Starter) -> str:
 def test_B3_C3_from_the_preset_of_slack_to_a_passed_test(site: str, receiver: Receiver, page: Page, page_errors: PageErrors) -> None:
     page_errors.expect("the server responded with a status of 422")
     page.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
+    expect.set_options()
     page.goto(f"{site}/signal/")
     page.get_by_label("E-mail").fill("ada@example.org")
     page.get_by_label("Password").fill(PASSWORD)
@@ -100,7 +98,7 @@ def test_B3_C3_from_the_preset_of_slack_to_a_passed_test(site: str, receiver: Re
 @pytest.mark.timeout(180)
 def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_released(site: str, receiver: Receiver, page: Page) -> None:
     page.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
+    expect.set_options()
     receiver.answer("/me", lambda request: Answer(200 if request.header("x-api-key") == "k3y" else 401, "{}"))
     page.goto(f"{site}/signal/connections/new/webhook/")
     page.get_by_label("E-mail").fill("ada@example.org")

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.databases import DatabaseFacts
 from tests.processes import Process
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(240)]
 GREETING = re.compile(r"runs at +(http://127\.0\.0\.1:\d+)\n +User +(\S+)\n +Password +(\S+)")
@@ -63,7 +63,7 @@ def test_the_demo_shows_everything_and_ends_at_once(demo: Process, tmp_path: Pat
     expect(page.get_by_text(re.compile(r"\d+ items?: \d+ Retry, "))).to_be_visible()
 
     os.kill(demo.pid, signal.SIGINT)
-    assert demo.wait(15) == 0
+    assert demo.wait(PATIENCE) == 0
     assert "continues with this data" in demo.output
 
     # What the database says is what was shown: nothing is left half done.

@@ -30,8 +30,8 @@ def test_O6_the_first_start_by_its_link(fresh_database: DatabaseFacts, heliograp
         HELIOGRAPH_BASE_URL=f"http://127.0.0.1:{port}",
         HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}",
     )
-    serve.until_printed("There is no user yet", timeout=90.0)
-    serve.until_printed("/first-start/", timeout=30.0)
+    serve.until_printed("There is no user yet")
+    serve.until_printed("/first-start/")
     assert len(serve.output.splitlines()) <= 10, serve.output
     assert "/first-start/" in serve.output.splitlines()[-1], "it ends with the link"
     found = re.search(r"http://\S+/first-start/\S+/", serve.output)

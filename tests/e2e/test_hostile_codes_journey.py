@@ -12,6 +12,7 @@ from tests.databases import DatabaseFacts
 from tests.processes import PASSWORD, Starter
 from tests.receiver import Receiver
 from tests.story import Story
+from tests.waiting import PATIENCE
 
 CODES = ("../../connections/{crm}/pause", "a/b", "..", ".", "a\\b", "?x#y", "%2e%2e", "%2E%2E/..\\{crm}", "//evil.example")
 
@@ -65,7 +66,7 @@ def test_P13_A2_sync_now_of_any_code_sends_that_registration(story: Story, helio
 
 def asked(url: str, method: str, path: str, cookies: str) -> int:
     """The status of the answer to an address that nothing has normalised."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
     connection.putrequest(method, path)
     connection.putheader("Cookie", cookies)
     connection.putheader("Content-Length", "0")

@@ -17,7 +17,6 @@ from tests.processes import PASSWORD, Starter
 from tests.receiver import Receiver
 from tests.story import Story
 
-PATIENCE = 30_000
 """Milliseconds that an answer may take: the machine of the tests has more to do."""
 
 
@@ -44,7 +43,7 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
 
 def presses(page: Page, name: str | re.Pattern[str]) -> None:
     """A button that leads to a page."""
-    with page.expect_navigation(timeout=PATIENCE):
+    with page.expect_navigation():
         page.get_by_role("button", name=name, exact=isinstance(name, str)).last.click()
 
 
@@ -60,7 +59,6 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     page: Page, installation: Installation, page_errors: PageErrors, scripted: bool
 ) -> None:
     page_errors.expect("the server responded with a status of 422")  # a filter by what does not exist
-    page.set_default_timeout(PATIENCE)
     page.goto(f"{installation.url}/signal/")
     page.get_by_label("E-mail").fill("ada@example.org")
     page.get_by_label("Password").fill(PASSWORD)
@@ -77,11 +75,11 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
         presses(page, "Show what can be chosen for it")
     statuses = page.get_by_label("Registration Statuses", exact=True)
     if scripted:
-        expect(statuses).to_have_attribute("autocomplete", "off", timeout=PATIENCE)  # it is a chip input now
+        expect(statuses).to_have_attribute("autocomplete", "off")  # it is a chip input now
     statuses.fill("Attended")
     if scripted:
-        expect(page.get_by_role("button", name="Remove Attended")).to_be_visible(timeout=PATIENCE)
-        expect(page.get_by_role("main")).to_contain_text("when status changes to one tagged Attended", timeout=PATIENCE)
+        expect(page.get_by_role("button", name="Remove Attended")).to_be_visible()
+        expect(page.get_by_role("main")).to_contain_text("when status changes to one tagged Attended")
     else:
         presses(page, "Show the rule")
         expect(page.get_by_role("main")).to_contain_text("when status changes to one tagged Attended")
@@ -95,21 +93,21 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     values = page.get_by_label("Values, row 1")
     page.get_by_label("Rule, row 1").select_option(label="is none of")
     if scripted:
-        expect(page.get_by_role("main")).to_contain_text("and Event Name is not choose values", timeout=PATIENCE)
-        expect(values).to_have_attribute("autocomplete", "off", timeout=PATIENCE)
+        expect(page.get_by_role("main")).to_contain_text("and Event Name is not choose values")
+        expect(values).to_have_attribute("autocomplete", "off")
         values.fill("Rehearsal")
         expect(page.get_by_role("button", name="Remove Rehearsal")).to_be_visible()
-        expect(page.get_by_role("main")).to_contain_text("and Event Name is not Rehearsal", timeout=PATIENCE)
+        expect(page.get_by_role("main")).to_contain_text("and Event Name is not Rehearsal")
     else:
         values.fill("Nowhere")
         presses(page, "Save")
         expect(page.get_by_text("There is no “Nowhere” to choose.").first).to_be_visible()
     presses(page, "Remove row 1")
-    expect(page.get_by_text("No filters: every change that the source takes goes on.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("No filters: every change that the source takes goes on.")).to_be_visible()
 
     # Destination: the connection is made on the way, and the flow is kept.
     page.get_by_role("button", name="Webhooks").click()
-    expect(page.get_by_label("Destination name")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_label("Destination name")).to_be_visible()
     page.get_by_label("Destination name").fill("Our CRM")
     presses(page, "New Connection")
     page.get_by_role("link", name="Any webhook").click()
@@ -128,24 +126,24 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
         expect(page.get_by_text("Complete", exact=True)).to_be_visible()
         page.get_by_label("Destination name").fill("")
         page.get_by_label("Destination name").blur()
-        expect(page.get_by_text("Still missing: a name.")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Still missing: a name.")).to_be_visible()
         expect(page.get_by_text("Complete", exact=True)).to_be_hidden()
         page.get_by_label("Destination name").fill("Our own CRM")
         page.get_by_label("Destination name").blur()
-        expect(page.get_by_text("Not saved yet", exact=True)).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Not saved yet", exact=True)).to_be_visible()
         expect(page.get_by_text("Still missing: a name.")).to_be_hidden()
         page.get_by_label("Destination name").fill("Our CRM")
         page.get_by_label("Destination name").blur()
-        expect(page.get_by_text("Complete", exact=True)).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Complete", exact=True)).to_be_visible()
 
     # Tried, without sending anything; then one is sent.
     page.get_by_label("With a registration").fill("S26-1")
     page.get_by_role("button", name="Test", exact=True).click()
-    expect(page.get_by_text("Filtered: the flow takes Test, and this was Live.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Filtered: the flow takes Test, and this was Live.")).to_be_visible()
     page.get_by_text("Or make a test registration").click()
     page.get_by_label("In the event").select_option("REHEARSAL")
     page.get_by_role("button", name="Make one").click()
-    expect(page.get_by_text("It would be sent to Sales CRM.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("It would be sent to Sales CRM.")).to_be_visible()
     assert installation.receiver.at("/crm") == []
     page.get_by_role("link", name="Send this one now").click()
     expect(page.get_by_role("heading", name=re.compile("^To Sales CRM, ")).first).to_be_visible()

@@ -11,13 +11,11 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from tests.e2e.showcase import Showcase
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
-PATIENCE = 60_000
 """Milliseconds that an answer may take: the machine of the tests has more to do."""
 
 
 def signed_in(page: Page, showcase: Showcase) -> Page:
     page.context.add_cookies([{"name": "heliograph_session", "value": showcase.sessions["setting-up"], "url": showcase.url}])
-    page.set_default_timeout(PATIENCE)
     return page
 
 
@@ -38,7 +36,7 @@ def test_M1_a_mapping_from_a_sample_with_chips_by_keyboard_alone(page: Page, sho
     page.get_by_role("button", name="Show its rows").click()
     page.get_by_role("button", name="Add 3 rows").click()
     title = page.get_by_role("combobox", name="Add to Title", exact=True)
-    expect(title).to_be_visible(timeout=PATIENCE)
+    expect(title).to_be_visible()
     # Position, two spaces and @, Organization: the guide's own example, without a mouse.
     keys = page.keyboard
     title.focus()
@@ -80,22 +78,22 @@ def test_M1_a_mapping_from_a_sample_with_chips_by_keyboard_alone(page: Page, sho
     # a chip's panel by keyboard: it takes the focus and gives it back
     row(page, "Title").get_by_role("button", name="Position", exact=True).focus()
     keys.press("Enter")
-    expect(page.get_by_role("group", name="Position")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_role("textbox", name="From, new row 1")).to_be_focused(timeout=PATIENCE)
+    expect(page.get_by_role("group", name="Position")).to_be_visible()
+    expect(page.get_by_role("textbox", name="From, new row 1")).to_be_focused()
     page.get_by_label("Text if empty").fill("Guest")
     page.get_by_role("button", name="Close Position").focus()
     keys.press("Enter")
     with_text = row(page, "Title").get_by_role("button", name="Position, if empty: Guest", exact=True)
-    expect(with_text).to_be_focused(timeout=PATIENCE)
+    expect(with_text).to_be_focused()
     page.get_by_label("Transformation of Title").click()
     row(page, "Title").get_by_role("radio", name="UPPER CASE").check()
     # the preview keeps up, with somebody found by search
     page.get_by_label("For registration").fill("hana oakline")
     page.get_by_role("button", name="Show", exact=True).click()
-    expect(page.get_by_label("JSON", exact=True)).to_contain_text('"Title": "HEAD OF EVENTS  @ OAKLINE"', timeout=PATIENCE)
+    expect(page.get_by_label("JSON", exact=True)).to_contain_text('"Title": "HEAD OF EVENTS  @ OAKLINE"')
     expect(page.get_by_label("JSON", exact=True)).to_contain_text('"address": {')
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
     expect(row(page, "Title").get_by_role("button", name="Position, if empty: Guest", exact=True)).to_be_visible()
     expect(row(page, "Email").get_by_role("button", name="Text “left behind”", exact=True)).to_be_visible()
 
@@ -131,7 +129,7 @@ def test_M1_what_is_typed_while_an_answer_is_under_way_stays(page: Page, showcas
     assert held
     for route in held:
         route.continue_()
-    expect(page.get_by_label("Target field 3")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_label("Target field 3")).to_have_count(0)
     expect(page.get_by_label("Target field 1")).to_have_value("Two")
     expect(page.get_by_label("Target field 2")).to_have_value("Third")
     expect(page.get_by_label("Mapping name")).to_have_value("Typed meanwhile")
@@ -145,7 +143,7 @@ def test_M1_what_is_typed_while_an_answer_is_under_way_stays(page: Page, showcas
     expect(row(page, "Two").get_by_role("button", name="Text “half a wo”", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
     panel = page.get_by_label("Text", exact=True)
-    expect(panel).to_be_focused(timeout=PATIENCE)
+    expect(panel).to_be_focused()
     held.clear()
     holds = "do=close"
     with page.expect_request(lambda request: "do=close" in (request.post_data or "")):
@@ -154,13 +152,13 @@ def test_M1_what_is_typed_while_an_answer_is_under_way_stays(page: Page, showcas
     page.keyboard.type("rd")
     (late,) = held
     late.continue_()
-    expect(row(page, "Two").get_by_role("button", name="Text “half a word”", exact=True)).to_be_focused(timeout=PATIENCE)
+    expect(row(page, "Two").get_by_role("button", name="Text “half a word”", exact=True)).to_be_focused()
     expect(panel).to_be_hidden()
     # the text box and its + button have names of their own
     expect(row(page, "Two").get_by_label("Add to Two", exact=True)).to_have_count(1)
     expect(row(page, "Two").get_by_role("button", name="Choose a field for Two", exact=True)).to_be_visible()
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_role("heading", name="Typed meanwhile", exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Typed meanwhile", exact=True)).to_be_visible()
     expect(page.get_by_label("Target field 2")).to_have_value("Third")
 
 
@@ -209,7 +207,7 @@ def test_M1_the_same_without_script(browser: Browser, showcase: Showcase) -> Non
         expect(page.get_by_text("is not closed")).to_be_visible()
         page.get_by_label("Source of State, as text").fill("{registration.status} text {First Name}")
         page.get_by_role("button", name="Save", exact=True).click()
-        expect(page.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
         line = page.get_by_label("Source of State, as text")
         expect(line).to_have_value("{registration.status} text {profile.first_name}")
         page.get_by_role("button", name="Remove Registration Status").click()
@@ -228,21 +226,21 @@ def test_C5_A14_a_credential_in_a_header_is_typed_once_and_seen_no_more(page: Pa
     page.get_by_label("First target field").fill("Authorization")
     page.get_by_role("button", name="Add", exact=True).click()
     box = page.get_by_role("combobox", name="Add to Authorization", exact=True)
-    expect(row(page, "Authorization").get_by_role("link", name="Connection Setup")).to_be_visible(timeout=PATIENCE)
+    expect(row(page, "Authorization").get_by_role("link", name="Connection Setup")).to_be_visible()
     box.focus()
     page.keyboard.type(secret)
     page.keyboard.press("Enter")
     page.get_by_label("Add a target field").fill("X-Version")  # a button posts the page, and it comes back without the text
     page.get_by_role("button", name="Add", exact=True).click()
     chip = row(page, "Authorization").get_by_role("button", name="Text “a secret”", exact=True)
-    expect(chip).to_be_visible(timeout=PATIENCE)
+    expect(chip).to_be_visible()
     assert secret not in page.content()
     chip.click()
-    expect(page.get_by_label("Text", exact=True)).to_have_value("…", timeout=PATIENCE)
+    expect(page.get_by_label("Text", exact=True)).to_have_value("…")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
     expect(chip).to_be_visible()
     assert secret not in page.content()
     page.get_by_role("button", name="Save", exact=True).click()  # nobody types it again
-    expect(page.get_by_text(f"The mapping {name} is saved.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(f"The mapping {name} is saved.")).to_be_visible()
     assert secret not in page.content()

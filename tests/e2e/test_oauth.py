@@ -11,18 +11,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from tests import accessibility
+from tests.builders.people import PASSWORD
 from tests.canaille import USER, Canaille
 from tests.databases import DatabaseFacts
 from tests.processes import Starter, free_port
 from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
 
-from heliograph.accounts.models import Account, Role, User
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Secret
 from heliograph.store import oauth
-
-PASSWORD = "a sentence to remember"
 
 
 @pytest.fixture
@@ -108,8 +106,7 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
     fields = canaille.fields(client, grant="Authorization Code", scope="openid email")
     crm = story.connection("Marketing list", "/crm", secrets={Secret.CLIENT_SECRET: client["client_secret"]}, **fields)
     story.flow("To it", [story.to(crm)])
-    account = Account.objects.get(pk=story.account)
-    User.objects.create_user("tomas@example.org", PASSWORD, name="Tomás Ferreira", account=account, role=Role.ADMINISTRATOR)
+    story.person(name="Tomás Ferreira", email="tomas@example.org")
     base = f"http://127.0.0.1:{port}"
     env = {
         "HELIOGRAPH_BIND": f"127.0.0.1:{port}",
@@ -117,7 +114,7 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
         "HELIOGRAPH_ALLOWED_NETWORKS": "127.0.0.0/8",
     }
     pages = heliograph("process", "pages", **env)
-    pages.until_answers(f"{base}/accounts/sign-in/", timeout=60.0)
+    pages.until_answers(f"{base}/accounts/sign-in/")
 
     page.set_default_timeout(30_000)
     page.goto(f"{base}/signal/connections/{crm}/access/")
@@ -137,7 +134,7 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
             page.locator("input[name=password]").fill(USER["password"])
             page.locator("input[name=password]").press("Enter")
             page.locator("button[name=answer][value=accept]").click()
-        expect(page.get_by_text("Connected as ada@example.org").first).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("Connected as ada@example.org").first).to_be_visible()
 
     page_errors.expect(canaille.url("/"))  # what canaille's own pages write to the console is not ours to mend
     connects(signs_in=True)

@@ -47,7 +47,7 @@ def test_P1_only_who_is_invited_comes_in_by_openid_connect(
         HELIOGRAPH_OIDC_NAME="Brightfield ID",
         HELIOGRAPH_OIDC_TRUST_EMAIL="yes",
     )
-    pages.until_answers(f"{base}/accounts/sign-in/", timeout=90.0)
+    pages.until_answers(f"{base}/accounts/sign-in/")
     page.set_default_timeout(60_000)
     page_errors.expect(canaille.url("/"))  # what canaille's own pages write to the console is not ours to mend
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.builders.people import PASSWORD
+from tests.builders.platform_account import EVENT, event_in_testing, planned
 from tests.databases import DatabaseFacts
-from tests.pages import PASSWORD
-from tests.planning import EVENT, event_in_testing, planned
 from tests.processes import Starter
 
 from heliograph.accounts.models import Role

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from tests.builders.platform_account import EVENT, PlatformAccount, planned, registration_state
 from tests.databases import DatabaseFacts
 from tests.forms import posted
-from tests.planning import EVENT, Planned, planned, registration_state
 
 from heliograph.accounts.models import Role
 from heliograph.domain.setup.configuration import QuestionType
@@ -29,7 +29,7 @@ def test_every_type_has_an_answer_here() -> None:
     assert set(ANSWERS) == set(QuestionType.ALL)
 
 
-def fields(site: Planned, kind: str) -> dict[str, int]:
+def fields(site: PlatformAccount, kind: str) -> dict[str, int]:
     """A custom field of every type; their ids by type."""
     with site.acme.setting_up() as s:
         return {
@@ -38,7 +38,7 @@ def fields(site: Planned, kind: str) -> dict[str, int]:
         }
 
 
-def questions(site: Planned) -> dict[str, int]:
+def questions(site: PlatformAccount) -> dict[str, int]:
     """A question of every type; their ids by type."""
     with site.acme.planning() as s:
         return {

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django_scopes import scope
-from tests.pages import PASSWORD
 from tests.story import Story
 
 from heliograph.accounts.audit import Deed, note
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, delete_connection, save_connection
 from heliograph.domain.connection.connection import Connection, Secret
 
@@ -74,9 +73,8 @@ def planted(field: str) -> ConnectionFacts:
 
 
 def browser(story: Story, role: Role) -> Client:
-    account = Account.objects.get(pk=story.account)
     client = Client()
-    client.force_login(User.objects.create_user(f"{role.lower()}@example.org", PASSWORD, name=role.value, account=account, role=role))
+    client.force_login(story.person(role))
     return client
 
 

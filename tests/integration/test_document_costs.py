@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from tests.builders.running_account import RunningAccount
 from tests.costly import OPTIONS, QUESTIONS, TYPES, CostlyAccount, body, mean, worst, worst_after
 from tests.databases import DatabaseFacts
-from tests.world import World
 
 from heliograph.domain.registration.document import MAX_SESSIONS
 from heliograph.recording.json_documents import MOST_DIGITS, MOST_VALUES
@@ -22,9 +22,9 @@ WORST = worst()
 @pytest.fixture(params=["flows", "no flows"])
 def account(fresh_database: DatabaseFacts, request: pytest.FixtureRequest) -> Iterator[CostlyAccount]:
     """Without flows the usual document costs least, so the others weigh most in comparison; with flows each session is delivered."""
-    world = World(fresh_database)
-    yield CostlyAccount(world, flows=request.param == "flows")
-    world.close()
+    acme = RunningAccount(fresh_database)
+    yield CostlyAccount(acme, flows=request.param == "flows")
+    acme.close()
 
 
 def test_I5_A4_the_worst_document_of_a_megabyte_costs_at_most_twenty_usual_ones(account: CostlyAccount) -> None:
@@ -70,7 +70,7 @@ def test_I5_A4_a_long_registration_takes_so_many_sessions_that_its_changes_stay_
     sessions = json.loads(many)["sessions"]
     assert account.record(body(sessions=sessions[:most]), "LONG").status == 200
     assert account.record(body(sessions=sessions[most : 2 * most + 1]), "LONG").status == 400
-    assert account.world.db.all("SELECT count(*) FROM session_registration") == [(most,)]
+    assert account.acme.db.all("SELECT count(*) FROM session_registration") == [(most,)]
 
 
 def test_I5_A4_a_registration_does_not_grow_beyond_its_bound_document_by_document(account: CostlyAccount) -> None:
@@ -78,7 +78,7 @@ def test_I5_A4_a_registration_does_not_grow_beyond_its_bound_document_by_documen
     statuses = [account.record(body(answers={name: name * 6_000}), "GROWS").status for name in texts]
     assert set(statuses[:10]) <= {200, 201}
     assert set(statuses[-10:]) == {400}
-    ((length,),) = account.world.db.all("SELECT length(state) FROM registration WHERE code = 'GROWS'")
+    ((length,),) = account.acme.db.all("SELECT length(state) FROM registration WHERE code = 'GROWS'")
     assert length <= LARGEST_STATE
     assert account.record(body(answers={texts[0]: "short"}), "GROWS").status == 200
 
@@ -86,7 +86,7 @@ def test_I5_A4_a_registration_does_not_grow_beyond_its_bound_document_by_documen
 def test_I5_A4_what_is_searched_stays_short_whatever_letters_become(account: CostlyAccount) -> None:
     """PostgreSQL refuses index rows of more than a third of a page."""
     assert account.record(WORST["names: one letter becomes eighteen"], "FDFA").status == 201
-    ((length,),) = account.world.db.all("SELECT length(search) FROM registration WHERE code = 'FDFA'")
+    ((length,),) = account.acme.db.all("SELECT length(search) FROM registration WHERE code = 'FDFA'")
     assert length <= 8 * SEARCHED
 
 

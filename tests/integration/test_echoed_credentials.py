@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from tests.builders.worker import LOOPBACK
 from tests.credentials import Repeating, found, received, signing_key, written
 from tests.oauth import Authority
 from tests.receiver import Answer, Received, Receiver
 from tests.rows import everything
-from tests.story import LOOPBACK, Story
+from tests.story import Story
 from tests.waiting import until
 
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import Role
 from heliograph.connections import answers, page_sender
 from heliograph.connections.services import save_and_test
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
@@ -62,12 +63,9 @@ def connections(story: Story, authority: Authority) -> dict[str, int]:
 
 def users(story: Story) -> Iterator[tuple[str, Client]]:
     """A browser of each role."""
-    account = Account.objects.get(pk=story.account)
     for role in (Role.VIEWER, Role.PLANNER, Role.ADMINISTRATOR):
         client = Client()
-        client.force_login(
-            User.objects.create_user(f"{role.name}@example.org", "a sentence to remember", name="Ada", account=account, role=role)
-        )
+        client.force_login(story.person(role, name="Ada", email=f"{role.name}@example.org"))
         yield role.name, client
 
 

@@ -8,14 +8,14 @@ import threading
 from typing import Any
 
 import pytest
-from tests.doors import JSON, NDJSON, PATH, document, make_token, opened, world
-from tests.waiting import until
-from tests.world import World
+from tests.builders.running_account import RunningAccount
+from tests.doors import JSON, NDJSON, PATH, acme, document, make_token, opened
+from tests.waiting import PATIENCE, until
 
 from heliograph.engine.ingest import door_protocol, fast_door, reception, request_rules, token_cache
 from heliograph.store.tokens import find_grant, new_token
 
-__all__ = ["world"]
+__all__ = ["acme"]
 POST = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\n"
 
 
@@ -38,13 +38,13 @@ def is_closed(peer: socket.socket) -> bool:
         pytest.param(b"POST /ing", id="half a head"),
     ],
 )
-def test_D9_nobody_without_a_token_keeps_a_connection(world: World, monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
+def test_D9_nobody_without_a_token_keeps_a_connection(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
     """Bytes after an answer stopped uvicorn's keep-alive timeout, and no other timeout ran: a few thousand such connections closed the door
     for everyone."""
     monkeypatch.setattr(door_protocol, "HEAD_WITHIN", 0.5)
     monkeypatch.setattr(fast_door, "IDLE", 1)
-    with opened(world, "fast") as sender:
-        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+    with opened(acme, "fast") as sender:
+        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=PATIENCE)
         peer.sendall(POST.encode() + b"Content-Length: 0\r\n\r\n")
         assert peer.recv(4096).startswith(b"HTTP/1.1 401 ")
         peer.sendall(rest)
@@ -52,11 +52,11 @@ def test_D9_nobody_without_a_token_keeps_a_connection(world: World, monkeypatch:
         peer.close()
 
 
-def test_D9_a_body_that_nobody_waits_for_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_D9_a_body_that_nobody_waits_for_is_not_waited_for(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused by its head: the rest of the body, byte by byte, would keep the connection open."""
     monkeypatch.setattr(door_protocol, "REST_WITHIN", 0.5)
-    with opened(world, "fast") as sender:
-        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+    with opened(acme, "fast") as sender:
+        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=PATIENCE)
         peer.sendall(POST.encode() + b"Content-Length: 100000\r\n\r\n{")
         assert peer.recv(4096).startswith(b"HTTP/1.1 401 ")
         peer.sendall(b"x")
@@ -64,11 +64,11 @@ def test_D9_a_body_that_nobody_waits_for_is_not_waited_for(world: World, monkeyp
         peer.close()
 
 
-def test_D9_a_body_that_drips_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_D9_a_body_that_drips_is_given_up(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte is in time, the whole never is: the time counts from the start of the body."""
     monkeypatch.setattr(request_rules, "BODY_WITHIN", 1.0)
-    with opened(world, "fast") as sender:
-        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+    with opened(acme, "fast") as sender:
+        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=PATIENCE)
         peer.sendall(POST.encode() + f"Authorization: Bearer {sender.token}\r\nContent-Length: 100000\r\n\r\n".encode())
         peer.settimeout(0.2)
         said = b""
@@ -83,18 +83,18 @@ def test_D9_a_body_that_drips_is_given_up(world: World, monkeypatch: pytest.Monk
         peer.close()
 
 
-def test_D9_one_account_does_not_fill_the_room_of_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_D9_one_account_does_not_fill_the_room_of_all(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bodies in transit from one account: another's is still accepted."""
-    world.db.run(
+    acme.db.run(
         "INSERT INTO accounts_account (id, code, name, timezone, signal_enabled, created) VALUES (2, 'OTHER', 'Other', 'UTC', :yes, :now)",
         {"yes": True, "now": "2026-03-01 09:00:00+00:00"},
     )
     monkeypatch.setattr(reception, "BodyRoom", lambda: request_rules.BodyRoom(200_000))
-    with opened(world, "fast") as sender:
-        greedy = make_token(world.db, account=2)
+    with opened(acme, "fast") as sender:
+        greedy = make_token(acme.db, account=2)
         peers = []
         for _ in range(2):
-            peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+            peer = socket.create_connection(("127.0.0.1", sender.port), timeout=PATIENCE)
             head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {NDJSON}\r\nAuthorization: Bearer {greedy}\r\nContent-Length: 9000000\r\n\r\n"
             peer.sendall(head.encode() + b" " * 90_000)
             peers.append(peer)
@@ -105,16 +105,16 @@ def test_D9_one_account_does_not_fill_the_room_of_all(world: World, monkeypatch:
             peer.close()
 
 
-def test_D9_guesses_do_not_keep_out_who_is_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_D9_guesses_do_not_keep_out_who_is_known(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """More guesses than may wait, while the database is slow: a known sender is looked up beside them."""
     go_on = threading.Event()
 
     def slowly(*asked: Any) -> Any:
-        assert go_on.wait(60)
+        assert go_on.wait(2 * PATIENCE)
         return find_grant(*asked)
 
-    known = make_token(world.db)
-    asked = token_cache.TokenCache(lambda: world.open(read_only=True))
+    known = make_token(acme.db)
+    asked = token_cache.TokenCache(lambda: acme.open(read_only=True))
     try:
         first = asked.look_up(known)
         assert first is not None

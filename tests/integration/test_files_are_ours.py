@@ -26,7 +26,7 @@ def test_C5_nobody_else_may_read_what_lies_in_the_data_folder(heliograph: Starte
         "HELIOGRAPH_KEY": "",
     }
     serve = heliograph("serve", **env)
-    serve.until_answers(f"http://{ports['BIND']}/accounts/sign-in/", timeout=120.0)
+    serve.until_answers(f"http://{ports['BIND']}/accounts/sign-in/")
     serve.terminate()
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {"heliograph.db", "key"} <= {path.name for path in files}

@@ -12,9 +12,10 @@ from django.core.cache import cache
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from tests import pages
+from tests.builders import signal_account
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
+from tests.waiting import PATIENCE
 
 from heliograph.accounts.links import LinkOver
 from heliograph.accounts.models import Account, EntryLink, Role, User
@@ -101,7 +102,7 @@ def test_O6_of_two_who_take_it_at_once_one_gets_in(database: DatabaseFacts) -> N
 
     def take(n: int) -> None:
         try:
-            start.wait(20)
+            start.wait(PATIENCE)
             set_up(
                 token,
                 AccountFacts(f"A-{n}", f"A {n}"),
@@ -120,7 +121,7 @@ def test_O6_of_two_who_take_it_at_once_one_gets_in(database: DatabaseFacts) -> N
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert sorted(said) == ["in", "over"]
     assert (User.objects.count(), Account.objects.count()) == (1, 1)
 
@@ -158,7 +159,7 @@ def test_O6_containers_name_the_administrator(database: DatabaseFacts, client: C
 
 
 def test_N3_signal_begins_with_the_four_steps_and_then_with_the_flow_list(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         site.signs_in(client, site.viewer)
         assert client.get("/signal/")["Location"] == "/signal/flows/"
         shown = client.get("/signal/first/").content.decode()
@@ -179,7 +180,7 @@ def test_N3_the_steps_say_what_is_done(database: DatabaseFacts, client: Client) 
 
 
 def test_N3_the_steps_ask_no_more_with_more_set_up(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         site.signs_in(client)
 
         def asked() -> int:
@@ -189,15 +190,15 @@ def test_N3_the_steps_ask_no_more_with_more_set_up(database: DatabaseFacts, clie
 
         asked()
         before = asked()
-        pages.fill(site)
+        signal_account.fill(site)
         asked()
         assert asked() <= before
 
 
 @pytest.mark.parametrize("role", ["administrator", "planner", "viewer"])
 def test_N3_every_role_reads_the_steps_of_its_own_account(database: DatabaseFacts, client: Client, role: str) -> None:
-    with pages.site(database) as site:
-        other = pages.made(site.store, name="Another")
+    with signal_account.site(database) as site:
+        other = signal_account.made(site.store, name="Another")
         site.signs_in(client, getattr(other, role))
         shown: Any = client.get("/signal/first/").content.decode()
         assert "Set Signal up in four steps" in shown

@@ -12,6 +12,7 @@ from django_scopes import scopes_disabled
 from tests.processes import free_port
 from tests.receiver import Answer, Receiver
 from tests.story import Story
+from tests.waiting import PATIENCE
 
 from heliograph.connections import release_job
 from heliograph.connections.services import pause
@@ -45,7 +46,7 @@ def runner() -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 from django.test import Client
+from tests.builders.platform_account import EVENT, PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
-from tests.planning import EVENT, Planned, planned
 
 from heliograph.accounts.models import Role
 from heliograph.domain.flow.flow import FilterRow, Flow, Mode, Op, Watch
@@ -18,7 +18,7 @@ from heliograph.flows.services.flows import save_flow
 
 
 @pytest.fixture
-def site(database: DatabaseFacts, client: Client) -> Iterator[Planned]:
+def site(database: DatabaseFacts, client: Client) -> Iterator[PlatformAccount]:
     with planned(database) as made:
         made.signs_in(client, Role.ADMINISTRATOR)
         for n in range(3):
@@ -26,7 +26,7 @@ def site(database: DatabaseFacts, client: Client) -> Iterator[Planned]:
         yield made
 
 
-def flow_of(site: Planned, **parts: object) -> Flow:
+def flow_of(site: PlatformAccount, **parts: object) -> Flow:
     """The account's flow, saved with these parts."""
     with site.acme.setting_up() as s:
         save_flow(s, replace(site.acme.flow_facts(), **parts), site.acme.flow_facts().id, confirmed=True)
@@ -49,7 +49,7 @@ def saves(client: Client, flow: Flow, **changed: str | None) -> tuple[int, str, 
 ONE = (FilterRow("profile.country", Op.IS_ANY_OF, ("DE",)),)
 
 
-def test_F2_a_live_flow_that_loses_its_last_filter_asks_with_last_weeks_changes(site: Planned, client: Client) -> None:
+def test_F2_a_live_flow_that_loses_its_last_filter_asks_with_last_weeks_changes(site: PlatformAccount, client: Client) -> None:
     flow = flow_of(site, filters=ONE)
     _status, said, again = saves(client, flow, row=None)
     assert "Let Leads take more?" in said
@@ -59,7 +59,7 @@ def test_F2_a_live_flow_that_loses_its_last_filter_asks_with_last_weeks_changes(
     assert site.acme.flow_facts().filters == ()
 
 
-def test_F2_a_live_flow_that_loses_the_last_tag_of_a_list_asks(site: Planned, client: Client) -> None:
+def test_F2_a_live_flow_that_loses_the_last_tag_of_a_list_asks(site: PlatformAccount, client: Client) -> None:
     vip = site.acme.tags["VIP"].pk
     flow = flow_of(site, watch=Watch.REGISTRATION, statuses=(), properties=(vip,))
     _status, said, again = saves(client, flow, properties="")
@@ -69,7 +69,7 @@ def test_F2_a_live_flow_that_loses_the_last_tag_of_a_list_asks(site: Planned, cl
     assert site.acme.flow_facts().properties == ()
 
 
-def test_F2_a_test_flow_that_goes_live_asks(site: Planned, client: Client) -> None:
+def test_F2_a_test_flow_that_goes_live_asks(site: PlatformAccount, client: Client) -> None:
     flow = flow_of(site, mode=Mode.TEST)
     _status, said, again = saves(client, flow, live="on")
     assert "Take Leads Live?" in said
@@ -80,18 +80,18 @@ def test_F2_a_test_flow_that_goes_live_asks(site: Planned, client: Client) -> No
 
 
 @pytest.mark.parametrize("parts", [{"active": False}, {"mode": Mode.TEST}], ids=["off", "Test"])
-def test_F2_a_flow_that_takes_no_live_change_does_not_ask(site: Planned, client: Client, parts: dict[str, object]) -> None:
+def test_F2_a_flow_that_takes_no_live_change_does_not_ask(site: PlatformAccount, client: Client, parts: dict[str, object]) -> None:
     flow = flow_of(site, filters=ONE, **parts)
     assert saves(client, flow, row=None)[0] == 302
 
 
-def test_F2_a_live_flow_that_becomes_narrower_does_not_ask(site: Planned, client: Client) -> None:
+def test_F2_a_live_flow_that_becomes_narrower_does_not_ask(site: PlatformAccount, client: Client) -> None:
     flow = flow_of(site, filters=(*ONE, FilterRow("event.code", Op.IS_ANY_OF, (EVENT, "GALA"))))
     assert saves(client, flow, f1_values=EVENT, name="Fewer")[0] == 302
     assert site.acme.flow_facts().name == "Fewer"
 
 
-def test_F2_F10_restoring_a_wider_version_asks(site: Planned, client: Client) -> None:
+def test_F2_F10_restoring_a_wider_version_asks(site: PlatformAccount, client: Client) -> None:
     flow = flow_of(site, filters=ONE)
     url = f"/signal/flows/{flow.id}/versions/"
     asked = posted(client.get(f"{url}?version=1&restore=1").content.decode(), "actions")

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.store.database import SqliteDatabase, open_sqlite
 from heliograph.store.gate import WriteGate
@@ -62,7 +62,7 @@ def test_one_process_at_a_time(tmp_path: Path, other: subprocess.Popen[str]) -> 
     thread, had = waiting_for(WriteGate(tmp_path / "db"))
     assert not had.wait(0.2)
     other.stdin.write("go on\n")
-    assert had.wait(10)
+    assert had.wait(PATIENCE)
     thread.join()
     until(lambda: WriteGate.holder(tmp_path / "db") is None)
 
@@ -71,7 +71,7 @@ def test_the_kernel_frees_what_a_dead_process_held(tmp_path: Path, other: subpro
     thread, had = waiting_for(WriteGate(tmp_path / "db"))
     assert not had.wait(0.2)
     other.kill()
-    assert had.wait(10)
+    assert had.wait(PATIENCE)
     thread.join()
 
 
@@ -82,7 +82,7 @@ def test_one_thread_at_a_time_and_again_in_the_same(tmp_path: Path) -> None:
         assert WriteGate.holder(tmp_path / "db") == os.getpid()
         thread, had = waiting_for(gate)
         assert not had.wait(0.2)
-    assert had.wait(10)
+    assert had.wait(PATIENCE)
     thread.join()
     assert not gate.is_held
 
@@ -118,11 +118,11 @@ def test_a_thread_writes_behind_the_gate_that_another_one_waited_for(tmp_path: P
         for n in (0, 1):
             does = threading.Thread(target=write, args=(db, n))
             does.start()
-            does.join(30)
+            does.join(PATIENCE)
             assert not does.is_alive()
         assert db.all("SELECT n FROM t") == [(0,), (1,)]
         assert waits.is_alive()
-    waits.join(30)
+    waits.join(PATIENCE)
     write(db, 3)  # and waits for the gate again
     assert db.all("SELECT n FROM t") == [(0,), (1,), (2,), (3,)]
     db.close()

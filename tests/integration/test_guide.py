@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
-from tests import pages
+from tests.builders import signal_account
 from tests.databases import DatabaseFacts
 
 from heliograph.guide.chapters import read
@@ -85,8 +85,8 @@ def test_markdown_cannot_bring_html_or_script(tmp_path: Path) -> None:
 
 
 def test_N3_each_screen_links_to_its_chapter(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client, site.viewer)
         for url, chapter in {
             "/settings/tags/": "/help/tags/#setting-tags-up-for-an-account",
@@ -103,7 +103,7 @@ def test_N3_each_screen_links_to_its_chapter(database: DatabaseFacts, client: Cl
 
 
 def test_a_question_is_shown_as_it_was_asked(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         site.signs_in(client, site.viewer)
         shown = client.get("/help/", {"q": '"><script>alert(1)</script>'}).content.decode()
         assert "<script>alert" not in shown
@@ -117,7 +117,7 @@ def test_a_question_is_shown_as_it_was_asked(database: DatabaseFacts, client: Cl
 
 
 def test_the_pictures_of_a_chapter_are_served(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         site.signs_in(client, site.viewer)
         shown = client.get("/help/tags/").content.decode()
         pictures = re.findall(r'<img src="([^"]+)"', shown)
@@ -130,7 +130,7 @@ def test_the_pictures_of_a_chapter_are_served(database: DatabaseFacts, client: C
 def test_help_asks_the_database_for_nothing_of_its_own(
     database: DatabaseFacts, client: Client, django_assert_max_num_queries: object
 ) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         site.signs_in(client, site.viewer)
         client.get("/help/")
         with django_assert_max_num_queries(4):  # type: ignore[operator]

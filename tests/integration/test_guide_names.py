@@ -10,11 +10,11 @@ from itertools import groupby
 
 from django.test import Client
 from django.urls import reverse
+from tests.builders.platform_account import EVENT, PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.guide_names import PLACES, ROWS, Row
 from tests.named import names
-from tests.planning import EVENT, Planned, planned
 
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS
@@ -45,7 +45,7 @@ def _name(row: Row) -> str:
     return f"**{row.name}**, here {row.shown}" if row.shown else f"**{row.name}**"
 
 
-def pages_of(site: Planned) -> dict[str, str]:
+def pages_of(site: PlatformAccount) -> dict[str, str]:
     """The URL of each place."""
     assert site.acme.connection is not None
     of_event = ("custom-statuses", "configure", "attendee-types", "event-details", "questions")
@@ -61,7 +61,7 @@ def pages_of(site: Planned) -> dict[str, str]:
     }
 
 
-def _watching(site: Planned, watch: Watch, by: str = "event.code") -> int:
+def _watching(site: PlatformAccount, watch: Watch, by: str = "event.code") -> int:
     """Creates a flow with a filter by a field and a destination with its mapping."""
     to = Destination(0, "CRM", connection=site.acme.connection.pk, payload_mapping=site.acme.mapping.pk)
     values = (EVENT,) if by == "event.code" else (str(site.acme.tags["Speaker"].pk),)

@@ -8,7 +8,6 @@ import socket
 import pytest
 from django.db import connection, connections
 from tests.databases import DatabaseFacts, Databases
-from tests.pages import opened
 from tests.processes import Starter
 
 from heliograph.accounts.models import Account
@@ -58,7 +57,7 @@ def test_a_database_that_was_used_is_as_new(databases: Databases, more: str) -> 
     seen = []
     for _time in range(2):
         with databases.migrated() as facts:
-            db = opened(facts)
+            db = facts.open()
             types = db.all("SELECT id, app_label, model FROM django_content_type ORDER BY id")
             with db.transaction():
                 seen.append((db.all("SELECT count(*), sum(epoch) FROM slot"), types, db.all(made)))

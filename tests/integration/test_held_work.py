@@ -9,9 +9,9 @@ from contextlib import closing
 
 import pytest
 import structlog
+from tests.builders.running_account import ACCOUNT, RunningAccount
 from tests.databases import DatabaseFacts
 from tests.receiver import Receiver
-from tests.world import ACCOUNT, World
 
 from heliograph.domain.delivery.action import Rank
 from heliograph.domain.delivery.slots import slot_of
@@ -26,8 +26,8 @@ HELD, OPEN = 11, 12
 
 
 @pytest.fixture
-def world(fresh_database: DatabaseFacts) -> Iterator[World]:
-    made = World(fresh_database)
+def acme(fresh_database: DatabaseFacts) -> Iterator[RunningAccount]:
+    made = RunningAccount(fresh_database)
     yield made
     made.close()
 
@@ -93,9 +93,9 @@ def read(db: Database) -> tuple[int, int]:
     return int(rows[0][0]), int(rows[0][1])
 
 
-def test_C8_a_claim_does_no_more_where_more_is_held(world: World) -> None:
-    db = world.db
-    world.pause(HELD)
+def test_C8_a_claim_does_no_more_where_more_is_held(acme: RunningAccount) -> None:
+    db = acme.db
+    acme.pause(HELD)
     hold(db, 5_000)
     hold(db, 10, OPEN)
     found = claim(db)
@@ -107,14 +107,14 @@ def test_C8_a_claim_does_no_more_where_more_is_held(world: World) -> None:
 
 
 @pytest.mark.trial
-def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(world: World, receiver: Receiver) -> None:
-    db = world.db
-    crm = world.connection(receiver.url("/crm"))
-    world.flow(crm)
-    world.pause(HELD)
+def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(acme: RunningAccount, receiver: Receiver) -> None:
+    db = acme.db
+    crm = acme.connection(receiver.url("/crm"))
+    acme.flow(crm)
+    acme.pause(HELD)
     hold(db, 10, OPEN)
-    world.pause(OPEN)
-    world.pause(OPEN, paused=False)
+    acme.pause(OPEN)
+    acme.pause(OPEN, paused=False)
 
     def claims_cost() -> float:
         """The cost of a claim, relative to the time the machine currently needs for as many statements that read nothing."""
@@ -132,22 +132,22 @@ def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(world: World, 
     def deliver(run: int) -> float:
         began = time.perf_counter()
         for n in range(4):
-            world.record_many([{"code": f"R{run}-{n}-{i}", "status": "Attended"} for i in range(100)])
+            acme.record_many([{"code": f"R{run}-{n}-{i}", "status": "Attended"} for i in range(100)])
         receiver.wait_for(400 * (run + 1), 60, path="/crm")
         return time.perf_counter() - began
 
     claims, work = claims_cost(), work_of_a_claim(db)
-    world.pause(OPEN)
-    with world.worker():
+    acme.pause(OPEN)
+    with acme.worker():
         deliver(0)
         alone = statistics.median(deliver(run) for run in range(1, 6))
-    world.pause(OPEN, paused=False)
+    acme.pause(OPEN, paused=False)
     hold(db, 900_000)
     if db.vendor == "postgresql":
         db.run("VACUUM ANALYZE lane")  # like autovacuum, but not while measuring
     claims_held, work_held = claims_cost(), work_of_a_claim(db)
-    world.pause(OPEN)
-    with world.worker():
+    acme.pause(OPEN)
+    with acme.worker():
         deliver(6)
         beside = statistics.median(deliver(run) for run in range(7, 12))
     log.info("claim", alone=round(claims, 2), beside_900_000=round(claims_held, 2), work=(work, work_held))
@@ -157,8 +157,8 @@ def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(world: World, 
     assert beside < alone * 1.5
 
 
-def test_jobs_rest_while_deliveries_are_behind_but_not_for_what_is_held(world: World) -> None:
-    with closing(world.open()) as db:
+def test_jobs_rest_while_deliveries_are_behind_but_not_for_what_is_held(acme: RunningAccount) -> None:
+    with closing(acme.open()) as db:
         assert not lanes.is_behind(db, 0)
         hold(db, 30)
         hold(db, 20, OPEN)

@@ -17,7 +17,7 @@ from tests.addresses import HOSTILE, browsed, decoded, written_on
 from tests.receiver import Answer
 from tests.story import Story
 
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import User
 from heliograph.domain.setup.tags import TagKind
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
@@ -45,8 +45,7 @@ def with_texts() -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.fixture
 def ada(story: Story) -> User:
     cache.clear()
-    account = Account.objects.get(pk=story.account)
-    return User.objects.create_user("ada@example.org", "a sentence to remember", name="Ada", account=account, role=Role.ADMINISTRATOR)
+    return story.person(name="Ada", email="ada@example.org")
 
 
 @pytest.mark.parametrize("code", HOSTILE)

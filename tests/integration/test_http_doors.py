@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from tests.doors import JSON, NDJSON, PATH, Sender, document, make_token, opened, world
-from tests.waiting import until
-from tests.world import World
+from tests.builders.running_account import RunningAccount
+from tests.doors import JSON, NDJSON, PATH, Sender, acme, document, make_token, opened
+from tests.waiting import PATIENCE, until
 
 from heliograph.engine.ingest import token_cache
 from heliograph.engine.supervisor.operations_port import operations_port
@@ -23,7 +23,7 @@ from heliograph.options import Options
 from heliograph.store.tokens import find_grant, new_token
 from heliograph.web.limits import LARGEST_UNASKED
 
-__all__ = ["world"]
+__all__ = ["acme"]
 
 BODY = json.dumps(document("R1")).encode()
 SMUGGLED = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n" % PATH.encode()
@@ -151,9 +151,9 @@ FINE: dict[str, bytes] = {
 
 
 @pytest.fixture
-def doors(world: World) -> Iterator[dict[str, Sender]]:
+def doors(acme: RunningAccount) -> Iterator[dict[str, Sender]]:
     """Both, on one database."""
-    with opened(world, "fast") as fast, opened(world, "pages") as pages:
+    with opened(acme, "fast") as fast, opened(acme, "pages") as pages:
         yield {"fast": fast, "pages": pages}
 
 
@@ -252,12 +252,12 @@ NOT_OURS = (
 
 
 @pytest.mark.parametrize("kind", ["fast", "pages", "operations"])
-def test_H2_A3_a_host_is_spelled_as_ours_is_or_refused(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_H2_A3_a_host_is_spelled_as_ours_is_or_refused(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Its port is the base URL's, the door's, one allowed together with the name, or none."""
     monkeypatch.setenv("HELIOGRAPH_BASE_URL", "https://signal.example.org")
     monkeypatch.setenv("HELIOGRAPH_ALLOWED_HOSTS", "Door.example.org:9443")
     hosts = Options.load().hosts
-    opening = operations_port("127.0.0.1", 0, lambda: {"pages": "running"}, hosts) if kind == "operations" else opened(world, kind, hosts)
+    opening = operations_port("127.0.0.1", 0, lambda: {"pages": "running"}, hosts) if kind == "operations" else opened(acme, kind, hosts)
     with opening as found:
         port = found if isinstance(found, int) else found.port
         for spelling, ours in ((each, each in SPELLINGS) for each in (*SPELLINGS, *NOT_OURS)):
@@ -281,17 +281,19 @@ def asked(port: int, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["fast", "pages"])
-def test_H3_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_H3_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(
+    acme: RunningAccount, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     go_on = threading.Event()
 
     def slowly(*asked: Any) -> Any:
-        assert go_on.wait(60)
+        assert go_on.wait(2 * PATIENCE)
         return find_grant(*asked)
 
     monkeypatch.setattr(token_cache, "find_grant", slowly)
     monkeypatch.setattr(token_cache, "MOST_ASKED", 2)
     spelled = ("localhost", "LOCALHOST", "127.0.0.1", "[::1]", "localhost:{}")
-    with opened(world, kind) as sender, ThreadPoolExecutor(2) as pool:
+    with opened(acme, kind) as sender, ThreadPoolExecutor(2) as pool:
 
         def guess(host: str) -> int:
             return sender.post(document(), Host=host.format(sender.port), Authorization=f"Bearer {new_token()}").status
@@ -320,11 +322,11 @@ def test_H3_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(world:
 )
 @pytest.mark.parametrize("framed", ["Content-Length: 30000000", "Content-Length: 99000000", "Transfer-Encoding: chunked"])
 def test_H1_A10_a_large_body_is_not_read_before_its_token_is_looked_at(
-    world: World, kind: str, token: str, path: str, type: str, status: int, framed: str
+    acme: RunningAccount, kind: str, token: str, path: str, type: str, status: int, framed: str
 ) -> None:
     """Nothing of the body is sent, and no `100 Continue` asks for it."""
-    with opened(world, kind) as sender:
-        known = {"good": sender.token, "reader": make_token(world.db, "read")}.get(token, token)
+    with opened(acme, kind) as sender:
+        known = {"good": sender.token, "reader": make_token(acme.db, "read")}.get(token, token)
         said_of_it = f"Authorization: Bearer {known}\r\n" if known else ""
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{said_of_it}Content-Type: {type}\r\n{framed}\r\nExpect: 100-continue\r\n\r\n"
         with socket.create_connection(("127.0.0.1", sender.port), timeout=HANGS_UP_WITHIN) as peer:
@@ -335,9 +337,9 @@ def test_H1_A10_a_large_body_is_not_read_before_its_token_is_looked_at(
 
 
 @pytest.mark.parametrize("kind", ["fast", "pages"])
-def test_H1_A10_a_large_body_of_somebody_who_is_known_is_read(world: World, kind: str) -> None:
+def test_H1_A10_a_large_body_of_somebody_who_is_known_is_read(acme: RunningAccount, kind: str) -> None:
     """In one piece, chunked, and after `100 Continue`; the token is looked up while it waits."""
-    with opened(world, kind) as sender:
+    with opened(acme, kind) as sender:
         body = b"\n".join(json.dumps(document(f"R{n}", profile={"notes": "x" * 900})).encode() for n in range(300))
         assert len(body) > 4 * LARGEST_UNASKED
         head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {sender.token}\r\nContent-Type: {NDJSON}\r\nConnection: close\r\n"
@@ -346,7 +348,7 @@ def test_H1_A10_a_large_body_of_somebody_who_is_known_is_read(world: World, kind
         pieces = [body[n : n + 7_777] for n in range(0, len(body), 7_777)]
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
         assert said(sender, (head + "Transfer-Encoding: chunked\r\n\r\n").encode() + chunks).count(b'"outcome":"unchanged"') == 300
-    with opened(world, kind) as sender:  # it does not know any token yet
+    with opened(acme, kind) as sender:  # it does not know any token yet
         head = head.replace("Bearer hg", "Bearer hg").replace(head.split("Bearer ")[1].split("\r", maxsplit=1)[0], sender.token)
         with socket.create_connection(("127.0.0.1", sender.port), timeout=HANGS_UP_WITHIN) as peer:
             peer.sendall((head + length + "Expect: 100-continue\r\n\r\n").encode())

@@ -35,23 +35,23 @@ def answer(process):
 
 
 def test_I4_it_asks_before_it_stores_then_imports_and_reports(acme, file):
-    asked = acme.run("import", str(file), "--account", "ACME", timeout=100)
+    asked = acme.run("import", str(file), "--account", "ACME")
     assert asked.returncode == 3, asked.output
     assert "Nothing was stored" in asked.output
     assert "VIP hold" in asked.output
-    done = acme.run("import", str(file), "--account", "ACME", "--create", "all", timeout=100)
+    done = acme.run("import", str(file), "--account", "ACME", "--create", "all")
     assert done.returncode == 4, done.output
     for words in ("4,950", "50", "There is no status", "Registred", "registrations-export.csv.refused.csv"):
         assert words in done.output
     with file.with_name("registrations-export.csv.refused.csv").open(encoding="utf-8-sig", newline="") as report:
         assert len(list(csv.DictReader(report))) == 50
-    again = answer(acme.run("import", str(file), "--account", "ACME", "--create", "none", "--json", timeout=100))
+    again = answer(acme.run("import", str(file), "--account", "ACME", "--create", "none", "--json"))
     assert again["counts"] == {"rows": 5000, "done": 5000, "unchanged": 4950, "refused": 50}
 
 
 def test_I4_a_plan_can_be_edited(acme, file, tmp_path):
     plan = tmp_path / "plan.json"
-    dry = acme.run("import", str(file), "--account", "ACME", "--dry-run", "--write-plan", str(plan), "--json", timeout=100)
+    dry = acme.run("import", str(file), "--account", "ACME", "--dry-run", "--write-plan", str(plan), "--json")
     assert answer(dry)["counts"]["refused"] == 5000
     rows = json.loads(plan.read_text())["create"]
     astronaut = next(row for row in rows if row["name"] == "Astronaut")
@@ -59,7 +59,7 @@ def test_I4_a_plan_can_be_edited(acme, file, tmp_path):
     astronaut["create"] = True
     next(row for row in rows if row["name"] == "VIP hold")["facts"]["class"] = "Accepted"
     plan.write_text(json.dumps({"create": rows}))
-    done = acme.run("import", str(file), "--account", "ACME", "--plan", str(plan), "--json", timeout=100)
+    done = acme.run("import", str(file), "--account", "ACME", "--plan", str(plan), "--json")
     assert answer(done)["counts"] == {"rows": 5000, "done": 5000, "created": 4954, "refused": 46}
 
 
@@ -103,7 +103,7 @@ def test_ctrl_c_pauses_and_jobs_steer(acme, fresh_database, file):
     assert paused["state"] == "paused"
     shown = acme.run("jobs", "show", str(paused["id"]))
     assert "import of registrations-export.csv for ACME, paused" in shown.output
-    resumed = acme.run("jobs", "resume", str(paused["id"]), "--here", "--json", timeout=100)
+    resumed = acme.run("jobs", "resume", str(paused["id"]), "--here", "--json")
     assert answer(resumed)["state"] == "done"
     refused = acme.run("jobs", "cancel", str(paused["id"]))
     assert (refused.returncode, "is already done" in refused.output) == (1, True)
@@ -125,7 +125,7 @@ def test_I4_a_touched_or_moved_file_with_the_same_bytes_goes_on(acme, fresh_data
     os.utime(file, (1, 1))
     if moved:
         file = file.rename(file.with_name("moved.csv"))
-    done = acme.run("import", str(file), "--account", "ACME", "--create", "all", "--json", timeout=100)
+    done = acme.run("import", str(file), "--account", "ACME", "--create", "all", "--json")
     assert "Continues job" in done.output
     found = answer(done)
     assert (found["job"], found["state"], found["counts"]["rows"]) == (paused, "done", 5000)
@@ -135,22 +135,22 @@ def test_I4_a_touched_file_is_resumed_by_number_and_a_changed_one_is_not(acme, f
     paused = half_done(acme, fresh_database, file)
     kept = file.read_bytes()
     file.write_bytes(kept.replace(b"Partner Day", b"Partner DAY"))
-    refused = answer(acme.run("jobs", "resume", str(paused), "--here", "--json", timeout=100))
+    refused = answer(acme.run("jobs", "resume", str(paused), "--here", "--json"))
     assert (refused["state"], "is missing or has changed" in refused["error"]) == ("failed", True)
     file.write_bytes(kept)
-    assert answer(acme.run("jobs", "resume", str(paused), "--here", "--json", timeout=100))["state"] == "done"
+    assert answer(acme.run("jobs", "resume", str(paused), "--here", "--json"))["state"] == "done"
 
 
 def test_I4_anew_forgets_the_job_before(acme, fresh_database, file):
     paused = half_done(acme, fresh_database, file)
     command = ("import", str(file), "--account", "ACME", "--create", "all", "--json")
-    anew = acme.run(*command, "--anew", timeout=100)
+    anew = acme.run(*command, "--anew")
     found = answer(anew)
     assert (found["job"] != paused, found["state"]) == (True, "done")
     assert f"Forgets job {paused}" in anew.output
     assert answer(acme.run("jobs", "show", str(paused), "--json"))["state"] == "cancelled"
     assert answer(acme.run("jobs", "list", "--json")) == []
-    again = answer(acme.run(*command, timeout=100))
+    again = answer(acme.run(*command))
     assert again["job"] > found["job"], "nothing goes on with what was forgotten"
     assert again["counts"]["unchanged"] == again["counts"]["rows"] - again["counts"]["refused"]
 
@@ -161,7 +161,7 @@ def test_jobs_tell_a_dry_run_and_a_question_from_an_import(acme, file):
         ((), "import", "5,000 rows read, none stored"),
         (("--create", "all"), "import", "5,000 of 5,000 rows"),
     ):
-        job = answer(acme.run("import", str(file), "--account", "ACME", "--json", *arguments, timeout=100))["job"]
+        job = answer(acme.run("import", str(file), "--account", "ACME", "--json", *arguments))["job"]
         (listed,) = [line for line in acme.run("jobs", "list", "--all").output.splitlines() if line.split()[:1] == [str(job)]]
         shown = acme.run("jobs", "show", str(job)).output.splitlines()
         assert f"ACME     {kind}" in listed

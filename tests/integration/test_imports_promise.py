@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from tests.contract.setting_up import inside
+from tests.builders.account import inside
+from tests.builders.platform_account import EVENT, PlatformAccount, planned, registration_state
 from tests.databases import DatabaseFacts
-from tests.planning import EVENT, Planned, planned, registration_state
 
 from heliograph.domain.registration.change import Facet
 from heliograph.domain.setup.tags import StandardProperty
@@ -21,7 +21,7 @@ from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
 from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
 
 
-def run(site: Planned, path: Path, choice: SetupChoice, *, dry: bool) -> Job:
+def run(site: PlatformAccount, path: Path, choice: SetupChoice, *, dry: bool) -> Job:
     with inside(site.acme):
         found = draft(path, site.pk, FileSettings(event=EVENT))
         start(site.pk, parameters(found, Wishes(dry_run=dry, choice=choice)), by="test")
@@ -30,11 +30,11 @@ def run(site: Planned, path: Path, choice: SetupChoice, *, dry: bool) -> Job:
     return job
 
 
-def acts_stored(site: Planned) -> Counter[int]:
+def acts_stored(site: PlatformAccount) -> Counter[int]:
     return Counter(flow for (flow,) in site.store.all("SELECT flow_id FROM run WHERE decision = 2"))
 
 
-def flags(site: Planned, code: str) -> set[str]:
+def flags(site: PlatformAccount, code: str) -> set[str]:
     """The names of the properties that a registration has."""
     names = {p.value: p.label for p in StandardProperty} | {id: p.name for id, p in site.acme.event_config().properties.items()}
     return {names[id] for id in registration_state(site, code).properties}

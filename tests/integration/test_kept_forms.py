@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import reverse
+from tests.builders.platform_account import EVENT, PlatformAccount, count_changes, planned, registration_state
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
-from tests.planning import EVENT, Planned, count_changes, planned, registration_state
 
 from heliograph.accounts import kept_form
 from heliograph.accounts.models import Role
@@ -21,7 +21,7 @@ def session_ends(client: Client) -> None:
     del client.cookies["heliograph_session"]
 
 
-def written(site: Planned, client: Client, code: str = "K-1") -> str:
+def written(site: PlatformAccount, client: Client, code: str = "K-1") -> str:
     """A form that was opened in time and sent too late; where that led."""
     site.signs_in(client, Role.PLANNER)
     form = posted(client.get(URL).content.decode(), "form") | {

@@ -11,6 +11,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 from django_scopes import scope
+from tests.builders.people import user
 from tests.oauth import SECRET, Authority
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
@@ -24,7 +25,6 @@ from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.oauth_access import Denied
 from heliograph.outbound.guard import Policy
 
-PASSWORD = "a sentence to remember"
 RETURN = "http://127.0.0.1:8700/oauth/return"
 
 
@@ -37,8 +37,7 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def administrator(story: Story) -> User:
-    account = Account.objects.get(pk=story.account)
-    return User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR)
+    return story.person(name="Ada", email="ada@example.org")
 
 
 def code_connection(story: Story, authority: Authority, **fields: Any) -> int:
@@ -146,8 +145,7 @@ def test_C4_a_state_is_used_once_and_only_in_the_session_that_got_it(
 def test_C4_only_administrators_connect(story: Story, receiver: Receiver, client: Client, administrator: User) -> None:
     connection = code_connection(story, Authority(receiver))
     for role in (Role.PLANNER, Role.VIEWER):
-        user = User.objects.create_user(f"{role}@example.org", PASSWORD, name=role.value, account=administrator.account, role=role)
-        client.force_login(user)
+        client.force_login(story.person(role))
         assert client.post(f"/signal/connections/{connection}/connect/").status_code == 403
         shown = client.get(f"/signal/connections/{connection}/access/").content.decode()
         assert "An Administrator of your account can connect." in shown
@@ -159,7 +157,7 @@ def test_C4_only_administrators_connect(story: Story, receiver: Receiver, client
 def test_C4_another_accounts_connection_is_not_there(story: Story, receiver: Receiver, client: Client) -> None:
     connection = code_connection(story, Authority(receiver))
     theirs = Account.objects.create(code="OTHER", name="Other", timezone="UTC")
-    client.force_login(User.objects.create_user("eve@example.org", PASSWORD, name="Eve", account=theirs, role=Role.ADMINISTRATOR))
+    client.force_login(user(theirs))
     assert client.get(f"/signal/connections/{connection}/access/").status_code == 404
     assert client.post(f"/signal/connections/{connection}/connect/").status_code == 404
 
@@ -301,7 +299,7 @@ def test_C4_one_refresh_at_a_time_across_the_worker_and_pages(
             thread.start()
         for thread in threads:
             thread.join()
-        story.wait_for(lambda: set(story.states()) == {"success"}, 20.0)
+        story.wait_for(lambda: set(story.states()) == {"success"})
     shown = [asked["refresh_token"] for asked in authority.asked if asked["grant_type"] == "refresh_token"]
     assert len(shown) == len(set(shown))  # one used twice would have ended all of them
     assert len(shown) < 5  # whoever comes during a request uses its result

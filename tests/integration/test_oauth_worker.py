@@ -122,7 +122,7 @@ def test_C4_a_token_is_renewed_before_its_end_and_used_meanwhile(story: Story, r
             story.record(f"R{len(story.registrations)}", status="Attended")
             return len(authority.given) >= 3
 
-        until(renewed, 15.0)
+        until(renewed)
         story.wait_for(lambda: set(story.states()) == {"success"})
     assert not [request for request in receiver.at("/crm") if request.header("authorization") is None]
 

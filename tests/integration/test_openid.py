@@ -10,7 +10,7 @@ from allauth.core import context
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.core.cache import cache
 from django.test import Client, RequestFactory
-from tests import pages
+from tests.builders import signal_account
 from tests.databases import DatabaseFacts
 from tests.processes import free_port
 
@@ -55,14 +55,14 @@ def found(email: str, *, verified: bool, uid: str = "sub-1") -> User | None:
 
 
 def test_P1_only_a_verified_address_is_somebody(database: DatabaseFacts) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         assert found(site.planner.email, verified=True) == site.planner
         assert found(site.planner.email, verified=False) is None
         assert found("nobody@example.org", verified=True) is None
 
 
 def test_P1_an_address_that_went_to_somebody_else_opens_nothing(database: DatabaseFacts) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         SocialAccount.objects.create(user=site.planner, provider="oidc", uid="sub-1")
         assert found(site.planner.email, verified=True, uid="sub-2") is None
         change_user(site.account, site.planner.pk, PersonFacts("new@example.org", "Planner", Role.PLANNER), by="test")
@@ -75,7 +75,7 @@ def test_P1_groups_give_roles(database: DatabaseFacts, settings: Any) -> None:
     assert role_of({"id_token": {"groups": "it"}}) == Role.ADMINISTRATOR
     assert role_of({"userinfo": {"groups": ["cooks", 7, None]}}) is None
     assert role_of({"userinfo": {"groups": {"it": 1}}}) is None
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         take_role(site.viewer, Role.PLANNER, by="OpenID Connect")
         site.viewer.refresh_from_db()
         assert site.viewer.role == Role.PLANNER

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from tests.databases import DatabaseFacts
-from tests.processes import Starter, free_port
-from tests.waiting import until
+from tests.processes import STARTING, Starter, free_port
+from tests.waiting import PATIENCE, until
 
 from heliograph.engine.supervisor.operations_port import RUNNING, operations_port
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.once
 
 
 def ask(port: int, path: str, method: str = "GET") -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
@@ -47,7 +47,7 @@ def test_O2_ready_is_what_all_processes_are() -> None:
         assert ask(port, "/health/ready", "HEAD") == (200, None)
         assert ask(port, "/admin")[0] == 404
         assert ask(port, "/health/live", "POST") == (501, None)
-        silent = socket.create_connection(("127.0.0.1", port), timeout=5)  # a silent client blocks nobody
+        silent = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)  # a silent client blocks nobody
         assert ask(port, "/health/live")[0] == 200
         silent.close()
     assert not ready(port)
@@ -57,13 +57,13 @@ def test_O2_serve_says_whether_it_serves_and_starts_again_what_dies(heliograph: 
     pages, operations = free_port(), free_port()
     process = heliograph("serve", HELIOGRAPH_BIND=f"127.0.0.1:{pages}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}")
     process.until_answers(f"http://127.0.0.1:{operations}/health/live")
-    until(lambda: ready(operations), 40)
+    until(lambda: ready(operations), STARTING)
     process.until_printed("Heliograph serves")
     engine = int((fresh_database.data / "engine.lock").read_text())
     os.kill(engine, signal.SIGKILL)
-    until(lambda: not ready(operations), 10)
+    until(lambda: not ready(operations))
     assert ask(operations, "/health/live")[0] == 200
-    until(lambda: ready(operations), 40)
+    until(lambda: ready(operations), STARTING)
     assert int((fresh_database.data / "engine.lock").read_text()) != engine
     assert process.terminate() == 0
 
@@ -85,12 +85,12 @@ def test_I2_the_fast_door_is_a_process_of_its_own_and_is_opened_again_where_it_w
         HELIOGRAPH_INGEST_BIND=f"127.0.0.1:{door}",
         HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}",
     )
-    until(lambda: ready(operations), 60)
+    until(lambda: ready(operations), STARTING)
     before = process.children()
     assert set(before) == {"engine", "edge", "pages"}
     os.kill(before["edge"], signal.SIGKILL)
-    until(lambda: not ready(operations), 30)
-    until(lambda: ready(operations), 60)
+    until(lambda: not ready(operations))
+    until(lambda: ready(operations), STARTING)
     assert ask(door, "/ingest/registrations", "POST")[0] == 401
     after = process.children()
     assert after["edge"] != before["edge"]

@@ -9,10 +9,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.builders.running_account import RunningAccount
 from tests.databases import DatabaseFacts
 from tests.receiver import Receiver
-from tests.waiting import until
-from tests.world import World
+from tests.waiting import PATIENCE, until
 
 from heliograph.engine.supervisor.processes import FolderInUse, folder_lock
 from heliograph.engine.worker import inflight_journal
@@ -21,18 +21,18 @@ from heliograph.engine.worker.slot_ownership import Lease
 
 def test_D2_what_an_orphan_left_behind_counts_as_begun_while_its_successor_runs(fresh_database: DatabaseFacts) -> None:
     """The new supervisor checked before it started its worker, when the orphan was still alive."""
-    world = World(fresh_database)
+    acme = RunningAccount(fresh_database)
     with Receiver() as receiver:
-        world.flow(world.connection(receiver.url("/crm")))
-        with world.worker(lease=Lease(5.0, 0.2)):
-            world.record("R1")
-            world.until_states("success")
-            ((lane,),) = world.db.all("SELECT id FROM lane")
+        acme.flow(acme.connection(receiver.url("/crm")))
+        with acme.worker(lease=Lease(5.0, 0.2)):
+            acme.record("R1")
+            acme.until_states("success")
+            ((lane,),) = acme.db.all("SELECT id FROM lane")
             left = fresh_database.data / "flight" / "flight-orphan"
             left.write_bytes(struct.pack("<qq", lane, 7))
             until(lambda: not left.exists())
-            assert world.db.all("SELECT begun_version, marks FROM lane") == [(7, 1)]
-    world.close()
+            assert acme.db.all("SELECT begun_version, marks FROM lane") == [(7, 1)]
+    acme.close()
 
 
 def test_O1_a_second_engine_waits_for_the_first_to_drain(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_O1_a_second_engine_waits_for_the_first_to_drain(tmp_path: Path) -> None
         successor = threading.Thread(target=succeed)
         successor.start()
         assert not won
-    successor.join(20)
+    successor.join(PATIENCE)
     assert won == ["the successor"]
 
 

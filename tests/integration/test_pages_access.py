@@ -6,10 +6,12 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import get_resolver
-from tests import pages
+from tests.builders import signal_account
+from tests.builders.people import PASSWORD, user
+from tests.builders.registration import person
 from tests.databases import DatabaseFacts
 
-from heliograph.accounts.models import Account, User
+from heliograph.accounts.models import Account
 
 READ = (
     "/registrations/",
@@ -80,8 +82,8 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
 
 
 def test_P1_nobody_sees_a_page_without_signing_in(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        keys = pages.fill(site)
+    with signal_account.site(database) as site:
+        keys = signal_account.fill(site)
         for url in (*READ, *OF_A_REGISTRATION, f"/signal/retry/{keys['waiting']}/", "/"):
             answer = client.get(url)
             assert answer.status_code == 302, url
@@ -91,15 +93,15 @@ def test_P1_nobody_sees_a_page_without_signing_in(database: DatabaseFacts, clien
 
 
 def test_a_part_of_a_page_does_not_show_the_sign_in_form(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database):
+    with signal_account.site(database):
         answer = client.get("/signal/metrics/feed/", headers={"HX-Request": "true"})
         assert answer["HX-Refresh"] == "true"
         assert answer.content == b""
 
 
 def test_P1_every_role_reads_every_page(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        keys = pages.fill(site)
+    with signal_account.site(database) as site:
+        keys = signal_account.fill(site)
         for user in (site.administrator, site.planner, site.viewer):
             site.signs_in(client, user)
             for url in (*READ, *OF_A_REGISTRATION, *(f"/signal/retry/{key}/" for key in keys.values())):
@@ -110,8 +112,8 @@ def test_P1_every_role_reads_every_page(database: DatabaseFacts, client: Client)
     ("role", "may_submit", "may_toggle"), [("administrator", True, True), ("planner", True, False), ("viewer", False, False)]
 )
 def test_P1_what_each_role_may_do(database: DatabaseFacts, client: Client, role: str, may_submit: bool, may_toggle: bool) -> None:
-    with pages.site(database) as site:
-        keys = pages.fill(site)
+    with signal_account.site(database) as site:
+        keys = signal_account.fill(site)
         site.signs_in(client, getattr(site, role))
         acts = {
             "/signal/retry/submit/": ({"item": keys["waiting"]}, may_submit),
@@ -128,10 +130,10 @@ def test_P1_what_each_role_may_do(database: DatabaseFacts, client: Client, role:
 
 
 def test_nothing_of_another_account_is_there(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        keys = pages.fill(site)
-        other = pages.made(site.store, name="Another")
-        other.record(pages.person("X-1", "Only", "Theirs"))
+    with signal_account.site(database) as site:
+        keys = signal_account.fill(site)
+        other = signal_account.made(site.store, name="Another")
+        other.record(person("X-1", "Only", "Theirs"))
         site.signs_in(client, other.administrator)
         for url in (*READ, "/signal/metrics/feed/?q=Zo%C3%AB", "/registrations/?q=zo%C3%AB", f"/registrations/?event={site.setup.event}"):
             shown = client.get(url).content.decode()
@@ -165,7 +167,7 @@ def test_nothing_of_another_account_is_there(database: DatabaseFacts, client: Cl
     ],
 )
 def test_what_is_not_there_is_not_found(database: DatabaseFacts, client: Client, url: str) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         site.signs_in(client)
         assert client.get(url).status_code == 404
 
@@ -175,15 +177,15 @@ def test_what_is_not_there_is_not_found(database: DatabaseFacts, client: Client,
     ["?event=x&flow=-1&date=2026-02-31&result=%C2%B2", "?paused=abc", "?q=%25_!%27%22%3C", "?category=Nope&status=Nope&connection=9"],
 )
 def test_strange_filters_are_no_error(database: DatabaseFacts, client: Client, query: str) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client)
         for url in READ:
             assert client.get(f"{url}{query}").status_code == 200, url
 
 
 def test_N4_signal_can_be_off_for_an_account(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         Account.objects.filter(pk=site.account.pk).update(signal_enabled=False)
         site.signs_in(client)
         assert client.get("/signal/flows/").status_code == 403
@@ -193,15 +195,15 @@ def test_N4_signal_can_be_off_for_an_account(database: DatabaseFacts, client: Cl
 
 
 def test_an_operator_has_no_account_to_look_at(database: DatabaseFacts, client: Client) -> None:
-    client.force_login(User.objects.create_user("root@example.org", pages.PASSWORD, name="Root"))
+    client.force_login(user(None))
     answer = client.get("/registrations/")
     assert answer.status_code == 403
     assert "No account" in answer.content.decode()
 
 
 def test_signing_in_and_out(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        given = {"login": site.planner.email.upper(), "password": pages.PASSWORD}
+    with signal_account.site(database) as site:
+        given = {"login": site.planner.email.upper(), "password": PASSWORD}
         assert client.post("/accounts/sign-in/?next=/signal/retry/", given)["Location"] == "/signal/retry/"
         assert client.get("/registrations/").status_code == 200
         assert client.post("/accounts/sign-out/")["Location"] == "/accounts/sign-in/"
@@ -209,20 +211,20 @@ def test_signing_in_and_out(database: DatabaseFacts, client: Client) -> None:
 
 
 def test_a_link_does_not_lead_to_another_site_after_signing_in(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        given = {"login": site.planner.email, "password": pages.PASSWORD}
+    with signal_account.site(database) as site:
+        given = {"login": site.planner.email, "password": PASSWORD}
         assert client.post("/accounts/sign-in/?next=https://evil.example/", given)["Location"] == "/"
 
 
 def test_five_wrong_passwords_then_rest(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         for _try in range(5):
             shown = client.post("/accounts/sign-in/", {"login": site.planner.email, "password": "wrong"}).content.decode()
             assert "do not belong together" in shown
-        shown = client.post("/accounts/sign-in/", {"login": site.planner.email, "password": pages.PASSWORD}).content.decode()
+        shown = client.post("/accounts/sign-in/", {"login": site.planner.email, "password": PASSWORD}).content.decode()
         assert "rests until" in shown
         assert client.get("/registrations/").status_code == 302
-        other = client.post("/accounts/sign-in/", {"login": site.viewer.email, "password": pages.PASSWORD})
+        other = client.post("/accounts/sign-in/", {"login": site.viewer.email, "password": PASSWORD})
         assert other.status_code == 302
 
 
@@ -232,7 +234,7 @@ def test_what_nobody_is_offered(database: DatabaseFacts, client: Client, path: s
 
 
 def test_the_policy_allows_only_our_own(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         site.signs_in(client)
         for url in (*READ, "/nowhere/", "/accounts/sign-in/"):
             policy = client.get(url)["Content-Security-Policy"]

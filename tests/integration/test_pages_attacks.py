@@ -11,15 +11,15 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from tests.builders.people import PASSWORD
 from tests.routes import addresses, routes
 from tests.story import Story
 
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import Account, User
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.services import event_setup, tags
 from heliograph.store import connection_tests
 
-PASSWORD = "a sentence to remember"
 EVIL = "\"'><img src=x onerror=alert(1)>{{7*7}}</script>"
 RAW = re.compile(r"<img src=x|onerror=alert\(1\)>|[\"']>&lt;img", re.IGNORECASE)
 
@@ -27,8 +27,7 @@ RAW = re.compile(r"<img src=x|onerror=alert\(1\)>|[\"']>&lt;img", re.IGNORECASE)
 @pytest.fixture
 def somebody(story: Story) -> User:
     cache.clear()
-    account = Account.objects.get(pk=story.account)
-    return User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR)
+    return story.person(name="Ada", email="ada@example.org")
 
 
 def test_P1_a_hostile_name_is_text_on_every_page(story: Story, client: Client, somebody: User) -> None:

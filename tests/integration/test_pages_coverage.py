@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from tests import planning
-from tests.contract.setting_up import BY
+from tests.builders import platform_account
+from tests.builders.account import BY
+from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
-from tests.planning import Planned, planned
 
 from heliograph.accounts.models import Role
 from heliograph.domain.setup.configuration import EventState
@@ -25,7 +25,7 @@ URL = "/settings/tags/coverage/"
 STATUS, PROPERTY = TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY
 
 
-def elsewhere(site: Planned, code: str, *, tagged: bool = True) -> int:
+def elsewhere(site: PlatformAccount, code: str, *, tagged: bool = True) -> int:
     """Another event, where "Invited by partner" has the tag Registered."""
     with saving(site.pk, by=BY, whole_account=True) as s:
         event = save_event(s, EventState(code, code, site.acme.event_status("Live")))
@@ -34,7 +34,7 @@ def elsewhere(site: Planned, code: str, *, tagged: bool = True) -> int:
     return event
 
 
-def gaps(site: Planned) -> dict[str, coverage.Gap]:
+def gaps(site: PlatformAccount) -> dict[str, coverage.Gap]:
     """By kind and name."""
     with saving(site.pk, by=BY) as s:
         found = coverage.coverage(s.db, site.pk)
@@ -122,7 +122,7 @@ def test_P11_ticked_rows_get_their_tags_and_what_cannot_is_named(database: Datab
 
 def test_P1_viewers_tag_nothing_and_other_accounts_stay_apart(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
-        other = planning.made(site.store)
+        other = platform_account.made(site.store)
         partner = gaps(other)["registration_status Invited by partner"]
         site.signs_in(client, Role.VIEWER)
         assert "<select" not in client.get(URL).content.decode().partition("cover-form")[2]

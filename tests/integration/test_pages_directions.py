@@ -5,7 +5,8 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 from django.test import Client
-from tests import pages
+from tests.builders import signal_account
+from tests.builders.registration import person
 from tests.databases import DatabaseFacts
 
 TURN = "\u202e"
@@ -51,9 +52,9 @@ class Turns(HTMLParser):
 
 
 def test_a_name_turns_nothing_but_itself_on_any_page(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        keys = pages.fill(site)
-        site.record(pages.person("T-1", NAME, NAME, status="Attended"))
+    with signal_account.site(database) as site:
+        keys = signal_account.fill(site)
+        site.record(person("T-1", NAME, NAME, status="Attended"))
         site.signs_in(client)
         wrong = {}
         for url in (

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
-from tests import planning
-from tests.contract.setting_up import BY, inside
+from tests.builders import platform_account
+from tests.builders.account import BY, inside
+from tests.builders.platform_account import EVENT, PlatformAccount, event_in_testing, planned, registration_state
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
-from tests.planning import EVENT, Planned, event_in_testing, planned, registration_state
 
 from heliograph.accounts.models import Role
 from heliograph.domain.setup.configuration import EventState
@@ -33,7 +33,7 @@ def shown(client: Client, url: str) -> str:
     return text_of(answer.content)
 
 
-def event_changes(site: Planned, event: int) -> list[tuple[int, bool]]:
+def event_changes(site: PlatformAccount, event: int) -> list[tuple[int, bool]]:
     """(facets, quiet) of the event's own changes."""
     return [(f, bool(q)) for f, q in site.store.all("SELECT facets, quiet FROM change WHERE subject_id = :id ORDER BY id", {"id": event})]
 
@@ -440,7 +440,7 @@ def test_P1_a_viewer_reads_event_pages_and_changes_nothing(database: DatabaseFac
 
 def test_another_accounts_events_are_not_there(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
-        other = planning.made(site.store)
+        other = platform_account.made(site.store)
         mine = event_in_testing(site)
         with saving(other.pk, by=BY) as s:
             save_event(s, EventState("THEIRS", "Theirs", other.acme.event_status("Testing")))

@@ -10,10 +10,10 @@ from django.db import connections
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from tests import planning
+from tests.builders import platform_account
+from tests.builders.platform_account import PlatformAccount
 from tests.databases import DatabaseFacts
 from tests.forms import posted
-from tests.planning import Planned
 
 from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import ConnectionFacts, delete_connection, save_connection
@@ -46,13 +46,13 @@ def text_of(answer: HttpResponse) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", body).replace("&quot;", '"').split())
 
 
-def leads(plan: Planned) -> int:
-    """The flow of tests/contract/setting_up.py."""
+def leads(plan: PlatformAccount) -> int:
+    """The flow of tests/builders/account.py."""
     assert plan.acme.flow is not None
     return int(plan.acme.flow.pk)
 
 
-def stored(plan: Planned, id: int | None = None) -> Flow:
+def stored(plan: PlatformAccount, id: int | None = None) -> Flow:
     return plan.acme.config().flows[id or leads(plan)]
 
 
@@ -65,7 +65,7 @@ def form_of(client: Client, url: str) -> Form:
 
 @pytest.fixture
 def plan(database: DatabaseFacts, client: Client) -> object:
-    with planning.planned(database) as made:
+    with platform_account.planned(database) as made:
         made.signs_in(client)
         yield made
 
@@ -73,13 +73,13 @@ def plan(database: DatabaseFacts, client: Client) -> object:
 # --- saving
 
 
-def test_F2_a_flow_that_nobody_touched_is_saved_as_it_was(plan: Planned, client: Client) -> None:
+def test_F2_a_flow_that_nobody_touched_is_saved_as_it_was(plan: PlatformAccount, client: Client) -> None:
     before = stored(plan)
     assert client.post(f"/signal/flows/{leads(plan)}/", form_of(client, f"/signal/flows/{leads(plan)}/")).status_code == 302
     assert stored(plan) == before
 
 
-def test_F2_a_new_flow_is_saved_empty_and_says_what_is_missing(plan: Planned, client: Client) -> None:
+def test_F2_a_new_flow_is_saved_empty_and_says_what_is_missing(plan: PlatformAccount, client: Client) -> None:
     form = form_of(client, "/signal/flows/new/")
     answer = client.post("/signal/flows/new/", form)
     assert answer.status_code == 302
@@ -91,7 +91,7 @@ def test_F2_a_new_flow_is_saved_empty_and_says_what_is_missing(plan: Planned, cl
         assert said in shown, said
 
 
-def test_F4_F8_everything_that_the_form_offers_is_saved(plan: Planned, client: Client) -> None:
+def test_F4_F8_everything_that_the_form_offers_is_saved(plan: PlatformAccount, client: Client) -> None:
     plan.tag("Present", TagKind.SESSION_STATUS)
     with plan.acme.setting_up() as s:
         header = save_mapping(s, Mapping("Version", MappingKind.HEADER, rows=(MappingRow("X-Version", (SourceValue("event.code"),)),))).pk
@@ -173,7 +173,7 @@ def test_F4_F8_everything_that_the_form_offers_is_saved(plan: Planned, client: C
         ({"d0-name": "y" * 101}, "Destination 1:"),
     ],
 )
-def test_what_cannot_be_saved_is_refused_and_nothing_typed_is_lost(plan: Planned, client: Client, typed: Form, said: str) -> None:
+def test_what_cannot_be_saved_is_refused_and_nothing_typed_is_lost(plan: PlatformAccount, client: Client, typed: Form, said: str) -> None:
     url, before = f"/signal/flows/{leads(plan)}/", stored(plan)
     answer = client.post(url, form_of(client, url) | {"d0-does": "adds"} | typed)
     assert answer.status_code == 422
@@ -187,7 +187,7 @@ def test_what_cannot_be_saved_is_refused_and_nothing_typed_is_lost(plan: Planned
     assert stored(plan) == before
 
 
-def test_F6_what_a_flow_filters_by_may_stay_though_it_is_gone(plan: Planned, client: Client) -> None:
+def test_F6_what_a_flow_filters_by_may_stay_though_it_is_gone(plan: PlatformAccount, client: Client) -> None:
     """The value existed when the flow was saved: another person's deletion does not prevent saving."""
     with plan.acme.setting_up() as s:
         before = stored(plan)
@@ -203,7 +203,7 @@ def test_F6_what_a_flow_filters_by_may_stay_though_it_is_gone(plan: Planned, cli
     assert stored(plan).filters == (FilterRow("event.code", Op.IS_ANY_OF, ("OLD; ONE",)),)
 
 
-def test_F6_days_numbers_answers_sessions_and_codes_are_filtered_by(plan: Planned, client: Client) -> None:
+def test_F6_days_numbers_answers_sessions_and_codes_are_filtered_by(plan: PlatformAccount, client: Client) -> None:
     with plan.acme.setting_up() as s:
         age = save_field(s, FieldFacts("profile", "age", "Age", QuestionType.NUMBER)).pk
         motto = save_field(s, FieldFacts("profile", "motto", "Motto", QuestionType.TEXT)).pk
@@ -255,7 +255,7 @@ def test_F6_days_numbers_answers_sessions_and_codes_are_filtered_by(plan: Planne
         ({"f0-field": "answer.999999", "f0-op": "is empty"}, "There is no tag 999999."),
     ],
 )
-def test_F6_what_cannot_be_compared_is_refused_where_it_stands(plan: Planned, client: Client, typed: Form, said: str) -> None:
+def test_F6_what_cannot_be_compared_is_refused_where_it_stands(plan: PlatformAccount, client: Client, typed: Form, said: str) -> None:
     url, before = f"/signal/flows/{leads(plan)}/", stored(plan)
     answer = client.post(url, form_of(client, url) | {"row": "0"} | typed)
     assert answer.status_code == 422
@@ -266,14 +266,14 @@ def test_F6_what_cannot_be_compared_is_refused_where_it_stands(plan: Planned, cl
     assert stored(plan) == before
 
 
-def test_F6_answers_that_are_given_are_offered(plan: Planned, client: Client) -> None:
+def test_F6_answers_that_are_given_are_offered(plan: PlatformAccount, client: Client) -> None:
     row = {"row": "0", "f0-field": f"answer.{plan.acme.tags['Diet'].pk}", "f0-op": "is any of", "look": "1"}
     url = f"/signal/flows/{leads(plan)}/"
     shown = client.post(url, form_of(client, url) | row).content.decode()
     assert '<option value="Halal"></option>' in shown
 
 
-def test_F6_a_comparison_without_its_values_is_incomplete_and_another_rule_asks_for_others(plan: Planned, client: Client) -> None:
+def test_F6_a_comparison_without_its_values_is_incomplete_and_another_rule_asks_for_others(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     row = {"row": "0", "f0-field": "event.start", "f0-was": "event.start", "f0-op": "is between", "f0-op-was": "is any of"}
     shown = client.post(url, form_of(client, url) | row | {"f0-values": "2027-01-01; tomorrow", "look": "1"})
@@ -284,7 +284,7 @@ def test_F6_a_comparison_without_its_values_is_incomplete_and_another_rule_asks_
     assert posted(shown.content.decode(), "form")["f0-op"] == ["is any of"], "a city is not between two others"
 
 
-def test_F2_stopping_a_running_flow_asks_first(plan: Planned, client: Client) -> None:
+def test_F2_stopping_a_running_flow_asks_first(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     form = form_of(client, url) | {"d0-payload": "", "name": "Without a mapping"}
     asked = client.post(url, form)
@@ -300,7 +300,7 @@ def test_F2_stopping_a_running_flow_asks_first(plan: Planned, client: Client) ->
     assert (stored(plan).name, stored(plan).destinations[0].payload_mapping) == ("Without a mapping", None)
 
 
-def test_P12_a_list_that_lost_its_last_tag_is_filled_or_left_empty_on_purpose(plan: Planned, client: Client) -> None:
+def test_P12_a_list_that_lost_its_last_tag_is_filled_or_left_empty_on_purpose(plan: PlatformAccount, client: Client) -> None:
     tag = plan.tag("Press", TagKind.REGISTRATION_STATUS).pk
     with plan.acme.setting_up() as s:
         id = save_flow(s, Flow(0, name="Press", watch=Watch.REGISTRATION, statuses=(tag,))).pk
@@ -315,7 +315,9 @@ def test_P12_a_list_that_lost_its_last_tag_is_filled_or_left_empty_on_purpose(pl
     assert stored(plan, id).emptied == ()
 
 
-def test_F2_a_flow_with_unsaved_changes_never_says_complete_and_what_is_missing_follows_the_form(plan: Planned, client: Client) -> None:
+def test_F2_a_flow_with_unsaved_changes_never_says_complete_and_what_is_missing_follows_the_form(
+    plan: PlatformAccount, client: Client
+) -> None:
     url = f"/signal/flows/{leads(plan)}/"
 
     def state(answer: HttpResponse) -> str:
@@ -348,7 +350,7 @@ def test_F2_a_flow_with_unsaved_changes_never_says_complete_and_what_is_missing_
 # --- the form without script
 
 
-def test_the_buttons_of_the_form_change_it_and_save_nothing(plan: Planned, client: Client) -> None:
+def test_the_buttons_of_the_form_change_it_and_save_nothing(plan: PlatformAccount, client: Client) -> None:
     url, before = f"/signal/flows/{leads(plan)}/", stored(plan)
     form = form_of(client, url) | {"name": "Not saved yet"}
     form = dict(posted(client.post(url, form | {"add": "filter"}).content.decode(), "form"))
@@ -367,7 +369,7 @@ def test_the_buttons_of_the_form_change_it_and_save_nothing(plan: Planned, clien
     assert stored(plan) == before
 
 
-def test_F5_the_sentence_is_that_of_the_form(plan: Planned, client: Client) -> None:
+def test_F5_the_sentence_is_that_of_the_form(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     shown = text_of(client.post(url, form_of(client, url) | {"watch": Watch.REGISTRATION.value, "look": "1"}))
     assert "Live : when a registration is created or updated, and its status is Registered , send Lead to CRM ." in shown
@@ -376,7 +378,7 @@ def test_F5_the_sentence_is_that_of_the_form(plan: Planned, client: Client) -> N
 # --- concurrent saves
 
 
-def test_somebody_else_saved_meanwhile(plan: Planned, client: Client) -> None:
+def test_somebody_else_saved_meanwhile(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     mine = form_of(client, url) | {"name": "Mine"}
     assert client.post(url, form_of(client, url) | {"name": "Theirs", "d0-name": "Their CRM"}).status_code == 302
@@ -394,7 +396,7 @@ def test_somebody_else_saved_meanwhile(plan: Planned, client: Client) -> None:
     assert stored(plan).name == "Mine"
 
 
-def test_the_toggle_is_nobodys_conflict(plan: Planned, client: Client) -> None:
+def test_the_toggle_is_nobodys_conflict(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     mine = form_of(client, url) | {"name": "Renamed"}
     with plan.acme.setting_up() as s:
@@ -406,7 +408,7 @@ def test_the_toggle_is_nobodys_conflict(plan: Planned, client: Client) -> None:
 # --- the test panel
 
 
-def test_F9_what_the_flow_would_do_gate_by_gate_as_it_is_edited_now(plan: Planned, client: Client) -> None:
+def test_F9_what_the_flow_would_do_gate_by_gate_as_it_is_edited_now(plan: PlatformAccount, client: Client) -> None:
     plan.record("R1", status="New", profile={"first_name": "Zoë", "last_name": "Marin", "email": "z@example.org"})
     url = f"/signal/flows/{leads(plan)}/test/"
     form = form_of(client, f"/signal/flows/{leads(plan)}/")
@@ -441,7 +443,7 @@ def test_F9_what_the_flow_would_do_gate_by_gate_as_it_is_edited_now(plan: Planne
     ],
 )
 def test_F9_the_list_that_says_no_is_the_one_that_is_named(
-    plan: Planned, client: Client, properties: str, answer: str, marked: str
+    plan: PlatformAccount, client: Client, properties: str, answer: str, marked: str
 ) -> None:
     recorded = plan.record("R1", status="New")
     form = form_of(client, f"/signal/flows/{leads(plan)}/") | {"properties": properties}
@@ -456,7 +458,7 @@ def test_F9_the_list_that_says_no_is_the_one_that_is_named(
     assert said == "No property is set that this flow asks for: VIP."
 
 
-def test_F9_a_status_is_named_where_it_is_the_reason(plan: Planned, client: Client) -> None:
+def test_F9_a_status_is_named_where_it_is_the_reason(plan: PlatformAccount, client: Client) -> None:
     plan.tag("Left", TagKind.REGISTRATION_STATUS)
     form = form_of(client, f"/signal/flows/{leads(plan)}/") | {"statuses": "Left"}
     plan.record("R1", status="New")
@@ -464,7 +466,7 @@ def test_F9_a_status_is_named_where_it_is_the_reason(plan: Planned, client: Clie
     assert "Not triggered: tagged Registered, which this flow does not act on." in shown
 
 
-def test_F9_filters_by_tags_are_explained_by_their_names_and_those_that_passed_say_so(plan: Planned, client: Client) -> None:
+def test_F9_filters_by_tags_are_explained_by_their_names_and_those_that_passed_say_so(plan: PlatformAccount, client: Client) -> None:
     partner, other = plan.tag("Partner event", TagKind.EVENT), plan.tag("Other", TagKind.EVENT)
     with plan.acme.planning() as s:
         set_event_tags(s, plan.acme.event, [partner.pk])
@@ -487,7 +489,7 @@ def test_F9_filters_by_tags_are_explained_by_their_names_and_those_that_passed_s
     assert str(partner.pk) not in re.findall(r"Was (\S+) \.", shown)
 
 
-def test_a_flow_that_is_off_says_what_it_would_do(plan: Planned, client: Client) -> None:
+def test_a_flow_that_is_off_says_what_it_would_do(plan: PlatformAccount, client: Client) -> None:
     plan.record("R1", status="New", profile={"email": "z@example.org"})
     with plan.acme.setting_up() as s:
         set_active(s, leads(plan), active=False)
@@ -497,7 +499,7 @@ def test_a_flow_that_is_off_says_what_it_would_do(plan: Planned, client: Client)
     assert "Switch the flow on to send this one now." in shown
 
 
-def test_a_code_that_was_typed_is_tried_whatever_else_holds_it(plan: Planned, client: Client) -> None:
+def test_a_code_that_was_typed_is_tried_whatever_else_holds_it(plan: PlatformAccount, client: Client) -> None:
     plan.record("R1", status="New", profile={"last_name": "Wanted"})
     for n in range(12):
         plan.record(f"R1{n:02}", status="New", profile={"last_name": "Other"})
@@ -506,7 +508,7 @@ def test_a_code_that_was_typed_is_tried_whatever_else_holds_it(plan: Planned, cl
     assert 'name="try-text" form="flow" value="R1 Wanted"' in shown
 
 
-def test_several_registrations_are_offered_and_one_is_picked(plan: Planned, client: Client) -> None:
+def test_several_registrations_are_offered_and_one_is_picked(plan: PlatformAccount, client: Client) -> None:
     first = plan.record("R1", status="New", profile={"last_name": "Marin"})
     plan.record("R2", status="New", profile={"last_name": "Marin"})
     url, form = f"/signal/flows/{leads(plan)}/test/", form_of(client, f"/signal/flows/{leads(plan)}/")
@@ -524,7 +526,7 @@ def test_several_registrations_are_offered_and_one_is_picked(plan: Planned, clie
         assert said in text_of(client.post(url, form | {"try-text": typed, "try": "1"})), typed
 
 
-def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: Planned, client: Client) -> None:
+def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: PlatformAccount, client: Client) -> None:
     with plan.acme.setting_up() as s:
         id = save_flow(
             s,
@@ -546,7 +548,7 @@ def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: Planned, 
     assert "There is no such event any more." in gone
 
 
-def test_F6_a_test_registration_meets_comparisons_too(plan: Planned, client: Client) -> None:
+def test_F6_a_test_registration_meets_comparisons_too(plan: PlatformAccount, client: Client) -> None:
     with plan.acme.setting_up() as s:
         age = save_field(s, FieldFacts("profile", "age", "Age", QuestionType.NUMBER)).pk
         rows = (
@@ -560,7 +562,7 @@ def test_F6_a_test_registration_meets_comparisons_too(plan: Planned, client: Cli
     assert "It would be sent to CRM." in shown
 
 
-def test_how_many_of_last_weeks_changes_it_would_have_taken(plan: Planned, client: Client) -> None:
+def test_how_many_of_last_weeks_changes_it_would_have_taken(plan: PlatformAccount, client: Client) -> None:
     for n in range(3):
         plan.record(f"R{n}", status="New", profile={"last_name": "Marin" if n else "Citizen"})
     plan.record("R9", status="Cancelled", profile={"last_name": "Marin"})
@@ -576,7 +578,7 @@ def test_how_many_of_last_weeks_changes_it_would_have_taken(plan: Planned, clien
     assert "nothing was recorded that it watches for" in text_of(client.post(url, sessions))
 
 
-def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: Planned, client: Client) -> None:
+def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: PlatformAccount, client: Client) -> None:
     answer = plan.record("R1", status="New", profile={"email": "z@example.org"})
     change = answer.changes[0]
     url = f"/signal/flows/{leads(plan)}/send/{change}/"
@@ -596,7 +598,7 @@ def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: P
     assert client.get(f"/signal/flows/{leads(plan)}/send/999999/").status_code == 404
 
 
-def test_M8_the_flow_warns_of_questions_that_share_a_tag_that_it_sends(plan: Planned, client: Client) -> None:
+def test_M8_the_flow_warns_of_questions_that_share_a_tag_that_it_sends(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     assert "Several questions share" not in text_of(client.get(url))
     with plan.acme.planning() as s:
@@ -611,9 +613,9 @@ def test_M8_the_flow_warns_of_questions_that_share_a_tag_that_it_sends(plan: Pla
     assert "Several questions share" not in text_of(client.post(url, form_of(client, url) | filtered)), "an event that it never takes"
 
 
-def test_M8_the_warning_passes_over_events_that_the_flow_cannot_take(plan: Planned, client: Client) -> None:
+def test_M8_the_warning_passes_over_events_that_the_flow_cannot_take(plan: PlatformAccount, client: Client) -> None:
     """A newer event in Testing, with the same tag on two questions: a Live flow names the live one."""
-    testing = planning.event_in_testing(plan)
+    testing = platform_account.event_in_testing(plan)
     for event in (plan.acme.event, testing):
         with saving(plan.pk, by="user:1", events=[event]) as s:
             for code in ("first", "second"):
@@ -627,7 +629,7 @@ def test_M8_the_warning_passes_over_events_that_the_flow_cannot_take(plan: Plann
 # --- copies, deletion, versions
 
 
-def test_F1_a_copy_is_off_and_in_test(plan: Planned, client: Client) -> None:
+def test_F1_a_copy_is_off_and_in_test(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/copy/"
     form = dict(posted(client.get(url).content.decode(), "dialog"))
     assert form["name"] == ["Copy of Leads"]
@@ -637,7 +639,7 @@ def test_F1_a_copy_is_off_and_in_test(plan: Planned, client: Client) -> None:
     assert (made.name, made.active, made.mode, made.statuses) == ("Leads again", False, Mode.TEST, stored(plan).statuses)
 
 
-def test_P12_deleting_a_flow_asks_and_says_what_becomes_of_the_rest(plan: Planned, client: Client) -> None:
+def test_P12_deleting_a_flow_asks_and_says_what_becomes_of_the_rest(plan: PlatformAccount, client: Client) -> None:
     plan.record("R1", status="New", profile={"email": "z@example.org"})
     asked = text_of(client.get(f"/signal/flows/{leads(plan)}/delete/"))
     assert "1 action of it is not delivered yet. It ends as Failed." in asked
@@ -652,7 +654,7 @@ def test_P12_deleting_a_flow_asks_and_says_what_becomes_of_the_rest(plan: Planne
     assert client.get(f"/signal/flows/{leads(plan)}/").status_code == 404
 
 
-def test_F10_versions_are_compared_and_restored(plan: Planned, client: Client) -> None:
+def test_F10_versions_are_compared_and_restored(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     client.post(url, form_of(client, url) | {"name": "Second", "d0-does": "adds"})
     shown = text_of(client.get(f"{url}versions/"))
@@ -667,7 +669,7 @@ def test_F10_versions_are_compared_and_restored(plan: Planned, client: Client) -
     assert "What version 3 changed, now in use" in text_of(client.get(f"{url}versions/?version=3"))
 
 
-def test_F10_restoring_a_version_that_would_stop_the_flow_asks(plan: Planned, client: Client) -> None:
+def test_F10_restoring_a_version_that_would_stop_the_flow_asks(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     client.post(url, form_of(client, url) | {"d0-payload": "", "sure": "yes"})
     assert plan.acme.mapping is not None
@@ -681,7 +683,7 @@ def test_F10_restoring_a_version_that_would_stop_the_flow_asks(plan: Planned, cl
     assert stored(plan).destinations[0].payload_mapping is None
 
 
-def _names_what_goes(plan: Planned) -> None:
+def _names_what_goes(plan: PlatformAccount) -> None:
     """Version 2 of the flow names a tag, a field, a connection and two mappings; version 3 equals version 1, and they are deleted."""
     first = stored(plan)
     extra = plan.tag("Extra", TagKind.REGISTRATION_STATUS, TagKind.EVENT).pk
@@ -703,7 +705,7 @@ def _names_what_goes(plan: Planned) -> None:
         delete_mapping(s, header)
 
 
-def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: Planned, client: Client) -> None:
+def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     _names_what_goes(plan)
     lost = (
@@ -743,7 +745,7 @@ def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: P
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_P1_each_role_on_each_address(plan: Planned, client: Client, role: Role) -> None:
+def test_P1_each_role_on_each_address(plan: PlatformAccount, client: Client, role: Role) -> None:
     change = plan.record("R1", status="New", profile={"email": "z@example.org"}).changes[0]
     plan.signs_in(client, role)
     base, admin, planner = f"/signal/flows/{leads(plan)}/", role is Role.ADMINISTRATOR, role is not Role.VIEWER
@@ -767,7 +769,7 @@ def test_P1_each_role_on_each_address(plan: Planned, client: Client, role: Role)
     assert ("ADD A FLOW" in shown) is admin
 
 
-def test_a_reader_tests_the_stored_flow_and_nothing_that_was_posted(plan: Planned, client: Client) -> None:
+def test_a_reader_tests_the_stored_flow_and_nothing_that_was_posted(plan: PlatformAccount, client: Client) -> None:
     plan.record("R1", status="New", profile={"email": "z@example.org"})
     plan.signs_in(client, Role.VIEWER)
     shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", {"try-text": "R1", "try": "1", "watch": Watch.EVENT.value}))
@@ -775,9 +777,9 @@ def test_a_reader_tests_the_stored_flow_and_nothing_that_was_posted(plan: Planne
     assert "Send this one now" not in shown
 
 
-def test_nothing_of_another_account_is_reached(plan: Planned, client: Client) -> None:
+def test_nothing_of_another_account_is_reached(plan: PlatformAccount, client: Client) -> None:
     change = plan.record("R1", status="New", profile={"email": "z@example.org"}).changes[0]
-    other = planning.made(plan.store)
+    other = platform_account.made(plan.store)
     other.signs_in(client)
     base = f"/signal/flows/{leads(plan)}/"
     for url in (base, f"{base}versions/", f"{base}copy/", f"{base}delete/", f"{base}send/{change}/"):
@@ -814,7 +816,7 @@ def test_nothing_of_another_account_is_reached(plan: Planned, client: Client) ->
         ({"new": "nonsense"}, "/signal/flows/{flow}/"),
     ],
 )
-def test_the_way_to_connections_and_mappings_saves_the_flow_first(plan: Planned, client: Client, button: Form, there: str) -> None:
+def test_the_way_to_connections_and_mappings_saves_the_flow_first(plan: PlatformAccount, client: Client, button: Form, there: str) -> None:
     assert plan.acme.connection is not None
     assert plan.acme.mapping is not None
     url = f"/signal/flows/{leads(plan)}/"
@@ -825,7 +827,7 @@ def test_the_way_to_connections_and_mappings_saves_the_flow_first(plan: Planned,
     assert client.get(answer["Location"].partition("#")[0]).status_code == 200
 
 
-def test_what_was_made_for_a_flow_is_chosen_in_it(plan: Planned, client: Client) -> None:
+def test_what_was_made_for_a_flow_is_chosen_in_it(plan: PlatformAccount, client: Client) -> None:
     with plan.acme.setting_up() as s:
         id = save_flow(s, Flow(0, name="Begun", watch=Watch.STATUS, destinations=(Destination(0),))).pk
     assert plan.acme.connection is not None
@@ -846,7 +848,7 @@ def test_what_was_made_for_a_flow_is_chosen_in_it(plan: Planned, client: Client)
 # --- many
 
 
-def test_500_flows_and_the_editor_take_as_many_queries_as_one(plan: Planned, client: Client) -> None:
+def test_500_flows_and_the_editor_take_as_many_queries_as_one(plan: PlatformAccount, client: Client) -> None:
     """A bounded number of queries, however many there are."""
     urls = ("/signal/flows/", f"/signal/flows/{leads(plan)}/", f"/signal/flows/{leads(plan)}/versions/")
 

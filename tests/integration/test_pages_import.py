@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from tests import planning
-from tests.contract.setting_up import inside
+from tests.builders import platform_account
+from tests.builders.account import inside
+from tests.builders.platform_account import EVENT, PlatformAccount, count_changes, planned, registration_state
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
-from tests.planning import EVENT, Planned, count_changes, planned, registration_state
 
 from heliograph.accounts.models import Role
 from heliograph.jobs.models import Job, JobState
@@ -39,7 +39,7 @@ def upload(client: Client, text: str | bytes, name: str = "Teilnehmer März.csv"
     return str(answer["Location"].split("/")[2])
 
 
-def to_dry_run(site: Planned, client: Client, id: str, **changed: str) -> str:
+def to_dry_run(site: PlatformAccount, client: Client, id: str, **changed: str) -> str:
     """Through the columns and the dry run; its page."""
     url = f"/import/{id}/columns/"
     form = posted(client.get(url).content.decode(), "columns") | {name.replace("_", "-"): [value] for name, value in changed.items()}
@@ -129,7 +129,7 @@ def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_tic
         )
 
 
-def _result(site: Planned) -> dict[str, list[dict[str, object]]]:
+def _result(site: PlatformAccount) -> dict[str, list[dict[str, object]]]:
     with inside(site.acme):
         found: dict[str, list[dict[str, object]]] = Job.objects.latest("pk").result
     return found
@@ -294,7 +294,7 @@ def test_P1_only_an_administrator_creates_fields_of_the_account(database: Databa
 
 def test_P1_viewers_and_other_accounts_see_no_upload(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
-        other = planning.made(site.store)
+        other = platform_account.made(site.store)
         site.signs_in(client, Role.PLANNER)
         id = upload(client, "code\nF-1\n")
         page = to_dry_run(site, client, id)
@@ -347,7 +347,7 @@ def test_A7_an_account_has_one_dry_run_at_a_time_and_the_next_is_told_which(data
         assert client.post(f"/import/{first}/columns/", form).status_code == 302
         with inside(site.acme):
             assert [each.state for each in Job.objects.order_by("pk")] == [JobState.CANCELLED, JobState.QUEUED]
-        other = planning.made(site.store)
+        other = platform_account.made(site.store)
         other.signs_in(client)
         theirs = upload(client, "code\nF-3\n", "3.csv")
         assert client.post(f"/import/{theirs}/columns/", form).status_code == 302

@@ -7,9 +7,11 @@ import re
 
 import pytest
 from django.test import Client
-from tests import pages
+from tests.builders import signal_account
+from tests.builders.outcome import REFUSED
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
+from tests.tables import table_rows
 
 from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.insights.records import RecordKind
@@ -33,7 +35,7 @@ def listed(client: Client, href: str) -> int:
     while url:
         shown = client.get(url).content.decode()
         said = said or re.search(r"<h1>[^<]*: (\d+)</h1>", shown)
-        n += shown.partition("<tbody>")[2].count("<tr>")
+        n += len(table_rows(shown))
         older = re.search(r'rel="next" href="([^"]+)"', shown)
         url = href.partition("?")[0] + html.unescape(older[1]) if older else ""
     assert said is not None
@@ -44,10 +46,10 @@ def listed(client: Client, href: str) -> int:
 @pytest.mark.parametrize("address", ["/signal/metrics/", "/signal/metrics/troubleshooting/"])
 @pytest.mark.parametrize("mode", ["", "&mode=test"])
 def test_X3_every_number_and_bar_leads_to_exactly_so_many_records(database: DatabaseFacts, client: Client, address: str, mode: str) -> None:
-    with pages.site(database) as site:
-        keys = pages.fill(site)
+    with signal_account.site(database) as site:
+        keys = signal_account.fill(site)
         for _try in range(2):
-            site.ends(int(keys["waiting"][1:]), pages.REFUSED)
+            site.ends(int(keys["waiting"][1:]), REFUSED)
         site.ends(site.actions("S26-6")[-1], Delivered(200))
         site.signs_in(client)
         shown = client.get(f"{address}?period=1h{mode}").content.decode()
@@ -61,8 +63,8 @@ def test_X3_every_number_and_bar_leads_to_exactly_so_many_records(database: Data
 
 
 def test_X2_the_summary_says_what_happened(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client)
         shown = text_of(client.get("/signal/metrics/?period=1h").content)
         for said in (
@@ -82,7 +84,7 @@ def test_X2_the_summary_says_what_happened(database: DatabaseFacts, client: Clie
 
 
 def test_X2_an_account_without_anything_is_told_so(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         site.signs_in(client)
         assert "Nothing happened in this period" in text_of(client.get("/signal/metrics/?from=2001-01-01&to=2001-01-31").content)
         assert "Nothing waits, nothing failed" in text_of(client.get("/signal/metrics/troubleshooting/").content)
@@ -103,17 +105,17 @@ def test_X2_an_account_without_anything_is_told_so(database: DatabaseFacts, clie
 )
 @pytest.mark.parametrize("kind", [RecordKind.CHANGES, RecordKind.REGISTRATIONS, RecordKind.TRIGGERED])
 def test_X3_a_list_is_searched_and_filtered(database: DatabaseFacts, client: Client, kind: RecordKind, query: str, codes: set[str]) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client)
         shown = client.get(f"/signal/metrics/records/{kind.value}/?{query}").content.decode().partition("<tbody>")[2]
         assert set(re.findall(r">(S26-\d)<", shown)) == codes
 
 
 def test_P1_another_accounts_records_are_not_listed(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
-        other = pages.made(site.store, name="Somebody else")
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        other = signal_account.made(site.store, name="Somebody else")
         other.signs_in(client)
         for kind in RecordKind:
             for query in ("", f"?event={site.setup.event}", f"?flow={site.setup.flows['All']}", f"?connection={site.setup.connection}"):
@@ -123,7 +125,7 @@ def test_P1_another_accounts_records_are_not_listed(database: DatabaseFacts, cli
 
 
 def test_X3_what_is_no_list_is_not_there(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         site.signs_in(client)
         assert client.get("/signal/metrics/records/nonsense/").status_code == 404
         assert client.get("/signal/metrics/records/changes/?at=x").status_code == 404

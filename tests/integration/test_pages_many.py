@@ -10,12 +10,12 @@ import pytest
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from tests import planning
-from tests.contract.setting_up import inside
+from tests.builders import platform_account
+from tests.builders.account import inside
+from tests.builders.platform_account import EVENT, count_changes, event_in_testing, planned, registration_state
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
-from tests.planning import EVENT, count_changes, event_in_testing, planned, registration_state
 
 from heliograph.accounts.models import Role
 from heliograph.jobs.models import Job, JobState
@@ -288,7 +288,7 @@ def test_a_job_goes_on_where_it_stood_and_can_be_stopped(database: DatabaseFacts
 
 def test_P1_a_viewer_and_another_account_change_nothing(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
-        other = planning.made(site.store)
+        other = platform_account.made(site.store)
         site.record("R-1")
         query = urlencode({"of": "all", "to": "Attended", "event": site.acme.event})
         site.signs_in(client, Role.VIEWER)

@@ -11,13 +11,14 @@ import pytest
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from tests import mapping_examples, planning
-from tests.contract.setting_up import inside
+from tests import mapping_examples
+from tests.builders import platform_account
+from tests.builders.account import inside
+from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.mapping_examples import HANA, Examples
 from tests.page_text import text_of
-from tests.planning import Planned, planned
 
 from heliograph.accounts.models import AuditEntry, Role
 from heliograph.domain.mapping.mapping import (
@@ -44,13 +45,13 @@ type Form = dict[str, list[str]]
 
 
 @pytest.fixture
-def site(database: DatabaseFacts) -> Iterator[Planned]:
+def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
     with planned(database) as made:
         yield made
 
 
 @pytest.fixture
-def made(site: Planned) -> Examples:
+def made(site: PlatformAccount) -> Examples:
     return mapping_examples.make(site)
 
 
@@ -65,7 +66,7 @@ def form_of(client: Client, url: str) -> Form:
     return posted(page.content.decode(), "map-form")
 
 
-def stored(site: Planned, row: StoredMapping) -> Mapping:
+def stored(site: PlatformAccount, row: StoredMapping) -> Mapping:
     return site.acme.config().mappings[row.pk]
 
 
@@ -76,7 +77,7 @@ def read(content: bytes) -> Form:
 # --- the list
 
 
-def test_M1_the_list_says_where_each_is_used(site: Planned, made: Examples, client: Client) -> None:
+def test_M1_the_list_says_where_each_is_used(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     shown = text_of(client.get("/signal/mappings/").content)
     for said in (
@@ -91,7 +92,7 @@ def test_M1_the_list_says_where_each_is_used(site: Planned, made: Examples, clie
     assert "Nothing matches" in text_of(client.get("/signal/mappings/?subject=event").content)
 
 
-def test_the_list_and_the_editor_take_a_bounded_number_of_queries(site: Planned, made: Examples, client: Client) -> None:
+def test_the_list_and_the_editor_take_a_bounded_number_of_queries(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
 
     def asked(url: str) -> int:
@@ -116,7 +117,7 @@ def test_the_list_and_the_editor_take_a_bounded_number_of_queries(site: Planned,
 # --- the editor, without script
 
 
-def test_M1_an_untouched_form_changes_nothing(site: Planned, made: Examples, client: Client) -> None:
+def test_M1_an_untouched_form_changes_nothing(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     for row in (made.lead, made.contact, made.header):
         before = stored(site, row)
@@ -125,7 +126,7 @@ def test_M1_an_untouched_form_changes_nothing(site: Planned, made: Examples, cli
         assert stored(site, row) == before
 
 
-def test_M1_a_new_mapping_by_form_alone(site: Planned, client: Client) -> None:
+def test_M1_a_new_mapping_by_form_alone(site: PlatformAccount, client: Client) -> None:
     site.signs_in(client)
     url = "/signal/mappings/new/"
     form = form_of(client, url)
@@ -149,7 +150,7 @@ def test_M1_a_new_mapping_by_form_alone(site: Planned, client: Client) -> None:
         assert AuditEntry.objects.filter(kind="mapping", object_id=row.pk).exists()
 
 
-def test_M2_a_sample_makes_rows_that_keep_shape_and_types(site: Planned, made: Examples, client: Client) -> None:
+def test_M2_a_sample_makes_rows_that_keep_shape_and_types(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     form = form_of(client, at(made.contact))
     page = client.post(at(made.contact), form | {"do": ["sample"]})
@@ -171,7 +172,7 @@ def test_M2_a_sample_makes_rows_that_keep_shape_and_types(site: Planned, made: E
     assert read(page.content)["sample"] == ["[1"]
 
 
-def test_M2_proposed_fields_are_taken_in_one_click_and_constants_kept(site: Planned, made: Examples, client: Client) -> None:
+def test_M2_proposed_fields_are_taken_in_one_click_and_constants_kept(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     form = form_of(client, at(made.contact))
     sample = '{"GivenName": "Ann", "ListId": "a1b2", "Level": 3}'
@@ -189,7 +190,7 @@ def test_M2_proposed_fields_are_taken_in_one_click_and_constants_kept(site: Plan
     )
 
 
-def test_M2_what_is_proposed_is_no_way_in(site: Planned, made: Examples, client: Client) -> None:
+def test_M2_what_is_proposed_is_no_way_in(site: PlatformAccount, made: Examples, client: Client) -> None:
     """Whoever posts another key than the one that was proposed has the row checked as any other."""
     site.signs_in(client)
     form = form_of(client, at(made.contact))
@@ -199,7 +200,7 @@ def test_M2_what_is_proposed_is_no_way_in(site: Planned, made: Examples, client:
     assert "has no field “session.name”" in text_of(client.post(at(made.contact), read(page.content)).content)
 
 
-def test_M4_a_value_map_offers_the_options_and_names_those_without_a_row(site: Planned, made: Examples, client: Client) -> None:
+def test_M4_a_value_map_offers_the_options_and_names_those_without_a_row(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     tag = site.acme.tags["Diet"].pk
     with site.acme.planning() as s:
@@ -232,7 +233,7 @@ def test_M4_a_value_map_offers_the_options_and_names_those_without_a_row(site: P
     assert "map-options" not in panel(2), "any text is possible"
 
 
-def test_M4_what_is_behind_a_chip_is_set_without_script(site: Planned, made: Examples, client: Client) -> None:
+def test_M4_what_is_behind_a_chip_is_set_without_script(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     url = at(made.lead)
     rows = [row.target for row in stored(site, made.lead).rows]
@@ -264,7 +265,7 @@ def test_M4_what_is_behind_a_chip_is_set_without_script(site: Planned, made: Exa
     assert saved[created].parts == (SourceValue("registration.created", date_format=DateFormat.WORDS),)
 
 
-def test_M2_rows_are_moved_deleted_and_added_within_objects_and_lists(site: Planned, made: Examples, client: Client) -> None:
+def test_M2_rows_are_moved_deleted_and_added_within_objects_and_lists(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     url = at(made.lead)
     page = client.post(url, form_of(client, url) | {"do": ["down:0"]})
@@ -285,7 +286,7 @@ def test_M2_rows_are_moved_deleted_and_added_within_objects_and_lists(site: Plan
     assert 'address["zip.code"]' in targets
 
 
-def test_M2_objects_and_lists_are_renamed_with_what_is_in_them(site: Planned, made: Examples, client: Client) -> None:
+def test_M2_objects_and_lists_are_renamed_with_what_is_in_them(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     url = at(made.lead)
     form = read(client.get(url).content)
@@ -313,7 +314,7 @@ def test_M2_objects_and_lists_are_renamed_with_what_is_in_them(site: Planned, ma
     assert "LastName" in text_of(refused.content)
 
 
-def test_B3_a_new_mapping_starts_from_an_application(site: Planned, client: Client) -> None:
+def test_B3_a_new_mapping_starts_from_an_application(site: PlatformAccount, client: Client) -> None:
     site.signs_in(client)
     url = "/signal/mappings/new/"
     page = client.get(url)
@@ -335,7 +336,7 @@ def test_B3_a_new_mapping_starts_from_an_application(site: Planned, client: Clie
         assert mapping.rows, key
 
 
-def test_M3_the_field_list_has_every_group_with_what_the_person_has(site: Planned, made: Examples, client: Client) -> None:
+def test_M3_the_field_list_has_every_group_with_what_the_person_has(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     page = client.post(at(made.contact), form_of(client, at(made.contact)) | {"do": ["fields:0"]})
     shown = text_of(page.content)
@@ -370,7 +371,7 @@ def test_M3_the_field_list_has_every_group_with_what_the_person_has(site: Planne
     ],
 )
 def test_M2_what_cannot_be_is_refused_at_its_row_and_nothing_is_lost(
-    site: Planned, made: Examples, client: Client, changes: Form, said: str
+    site: PlatformAccount, made: Examples, client: Client, changes: Form, said: str
 ) -> None:
     site.signs_in(client)
     url = at(made.contact)
@@ -386,14 +387,14 @@ def test_M2_what_cannot_be_is_refused_at_its_row_and_nothing_is_lost(
     assert stored(site, made.contact) == before
 
 
-def test_M9_a_header_that_heliograph_sets_itself_is_refused(site: Planned, made: Examples, client: Client) -> None:
+def test_M9_a_header_that_heliograph_sets_itself_is_refused(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     answer = client.post(at(made.header), form_of(client, at(made.header)) | {"target-2": ["webhook-id"]})
     assert answer.status_code == 422
     assert "is a header that Heliograph sets itself" in text_of(answer.content)
 
 
-def test_a_broken_form_breaks_nothing(site: Planned, made: Examples, client: Client) -> None:
+def test_a_broken_form_breaks_nothing(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     url = at(made.contact)
     form = form_of(client, url)
@@ -422,7 +423,7 @@ def test_a_broken_form_breaks_nothing(site: Planned, made: Examples, client: Cli
 # --- preview
 
 
-def test_M7_every_row_says_what_it_gives_for_a_real_registration(site: Planned, made: Examples, client: Client) -> None:
+def test_M7_every_row_says_what_it_gives_for_a_real_registration(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     shown = text_of(client.get(f"{at(made.lead)}?person=hana+oakline").content)
     for said in (
@@ -435,14 +436,14 @@ def test_M7_every_row_says_what_it_gives_for_a_real_registration(site: Planned, 
         assert said in shown, said
 
 
-def test_M8_joined_answers_are_warned_about(site: Planned, made: Examples, client: Client) -> None:
+def test_M8_joined_answers_are_warned_about(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     said = "In SUMMIT-26 2 questions carry the tag Dietary needs: “Dietary needs”, “Allergies and intolerances”. Their answers are joined with “; ”. Questions"
     assert said in text_of(client.get(at(made.lead)).content)
     assert "are joined" not in text_of(client.get(at(made.contact)).content)
 
 
-def test_M7_the_preview_comes_as_parts_where_script_asks(site: Planned, made: Examples, client: Client) -> None:
+def test_M7_the_preview_comes_as_parts_where_script_asks(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     form = form_of(client, at(made.contact)) | {
         "line-1": ["Dr. {profile.last_name}"],
@@ -459,7 +460,9 @@ def test_M7_the_preview_comes_as_parts_where_script_asks(site: Planned, made: Ex
     assert stored(site, made.contact).rows[1].parts == (SourceValue("profile.last_name"),), "nothing is saved by looking"
 
 
-def test_M7_a_code_that_was_typed_is_that_registration_whatever_else_holds_it(site: Planned, made: Examples, client: Client) -> None:
+def test_M7_a_code_that_was_typed_is_that_registration_whatever_else_holds_it(
+    site: PlatformAccount, made: Examples, client: Client
+) -> None:
     site.signs_in(client)
     site.record("R-1", profile={"last_name": "Wanted"})
     for n in range(12):  # more than a search shows, and all of them newer
@@ -468,11 +471,11 @@ def test_M7_a_code_that_was_typed_is_that_registration_whatever_else_holds_it(si
         shown = client.get(at(made.contact), {"person": typed}).content.decode()
         assert re.search(r'name="key" form="map-form" value="SUMMIT-26 R-1"', shown), typed
     event = mapping_examples.of_events(site)
-    planning.event_in_testing(site, "SUMMIT-26-B")
+    platform_account.event_in_testing(site, "SUMMIT-26-B")
     assert re.search(r'name="key" form="map-form" value="SUMMIT-26"', client.get(at(event), {"person": "summit-26"}).content.decode())
 
 
-def test_M4_a_pattern_is_typed_behind_a_chip_and_a_wrong_one_says_so(site: Planned, made: Examples, client: Client) -> None:
+def test_M4_a_pattern_is_typed_behind_a_chip_and_a_wrong_one_says_so(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     url = at(made.lead)
     created = [row.target for row in stored(site, made.lead).rows].index("RegisteredOn")
@@ -487,7 +490,7 @@ def test_M4_a_pattern_is_typed_behind_a_chip_and_a_wrong_one_says_so(site: Plann
     )
 
 
-def test_M4_a_value_map_with_an_empty_from_is_refused_at_its_row(site: Planned, made: Examples, client: Client) -> None:
+def test_M4_a_value_map_with_an_empty_from_is_refused_at_its_row(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     url = at(made.lead)
     country = [row.target for row in stored(site, made.lead).rows].index("address.country")
@@ -497,14 +500,14 @@ def test_M4_a_value_map_with_an_empty_from_is_refused_at_its_row(site: Planned, 
     assert "An empty value has no entry" in text_of(answer.content)
 
 
-def test_M7_nobody_and_made_up_data(site: Planned, made: Examples, client: Client) -> None:
+def test_M7_nobody_and_made_up_data(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     assert "Nobody matches, so the data is made up." in text_of(client.get(f"{at(made.contact)}?person=nobody+at+all").content)
     assert "ada.sample@example.org" in text_of(client.get(f"{at(made.contact)}?made-up=1").content)
 
 
 @pytest.mark.parametrize("kind", ["events", "sessions"])
-def test_M3_mappings_for_events_and_sessions(site: Planned, made: Examples, client: Client, kind: str) -> None:
+def test_M3_mappings_for_events_and_sessions(site: PlatformAccount, made: Examples, client: Client, kind: str) -> None:
     site.signs_in(client)
     row = mapping_examples.of_events(site) if kind == "events" else mapping_examples.of_sessions(site)
     if kind == "sessions":
@@ -517,7 +520,7 @@ def test_M3_mappings_for_events_and_sessions(site: Planned, made: Examples, clie
     assert refused.status_code == 422
 
 
-def test_a_name_that_is_markup_is_only_a_name(site: Planned, made: Examples, client: Client) -> None:
+def test_a_name_that_is_markup_is_only_a_name(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     evil = '</script><script>alert(1)</script><img src=x onerror="alert(2)">'
     site.record("EVIL", profile={"first_name": evil, "last_name": evil, "email": "</textarea><b>", "city": "]]><svg/onload=alert(3)>"})
@@ -545,7 +548,7 @@ def test_a_name_that_is_markup_is_only_a_name(site: Planned, made: Examples, cli
         assert mark not in parts
 
 
-def test_C2_personal_fields_in_the_address_of_a_get_are_warned_about(site: Planned, made: Examples, client: Client) -> None:
+def test_C2_personal_fields_in_the_address_of_a_get_are_warned_about(site: PlatformAccount, made: Examples, client: Client) -> None:
     from heliograph.connections.models import Connection
     from heliograph.connections.services.connections import ConnectionFacts, save_connection
 
@@ -561,7 +564,7 @@ def test_C2_personal_fields_in_the_address_of_a_get_are_warned_about(site: Plann
     assert "CRM uses GET: these fields go into the address" in shown
 
 
-def test_M6_a_header_is_never_null(site: Planned, made: Examples, client: Client) -> None:
+def test_M6_a_header_is_never_null(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     with site.acme.setting_up() as s:
         save_mapping(s, replace(stored(site, made.header), empty=EmptyPolicy.NULL), made.header.pk)
@@ -574,7 +577,7 @@ def test_M6_a_header_is_never_null(site: Planned, made: Examples, client: Client
     assert "Leave the header out" in text_of(client.get(at(made.header)).content)
 
 
-def test_M9_a_header_value_beyond_ascii_is_warned_of_at_its_row(site: Planned, made: Examples, client: Client) -> None:
+def test_M9_a_header_value_beyond_ascii_is_warned_of_at_its_row(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     before = stored(site, made.header)
     assert "beyond ASCII" not in text_of(client.get(at(made.header)).content)
@@ -587,7 +590,7 @@ def test_M9_a_header_value_beyond_ascii_is_warned_of_at_its_row(site: Planned, m
 # --- saved meanwhile, versions, copies, deletions
 
 
-def test_F10_nobody_overwrites_a_version_that_they_have_not_seen(site: Planned, made: Examples, client: Client) -> None:
+def test_F10_nobody_overwrites_a_version_that_they_have_not_seen(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     url = at(made.contact)
     mine = form_of(client, url) | {"line-1": ["mine {profile.last_name}"]}
@@ -603,7 +606,7 @@ def test_F10_nobody_overwrites_a_version_that_they_have_not_seen(site: Planned, 
     assert len(history(site.store, site.pk, "mapping", made.contact.pk)) == 3
 
 
-def test_F10_versions_are_compared_and_restored(site: Planned, made: Examples, client: Client) -> None:
+def test_F10_versions_are_compared_and_restored(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     shown = text_of(client.get(at(made.lead, "versions/")).content)
     for said in (
@@ -626,11 +629,11 @@ def test_F10_versions_are_compared_and_restored(site: Planned, made: Examples, c
     assert client.post(at(made.lead, "versions/"), {"version": "9"}).status_code == 404
 
 
-def newest_of(site: Planned, row: StoredMapping) -> int:
+def newest_of(site: PlatformAccount, row: StoredMapping) -> int:
     return history(site.store, site.pk, "mapping", row.pk)[0].number
 
 
-def test_F10_P12_a_version_that_names_what_is_gone_is_restored_without_it(site: Planned, made: Examples, client: Client) -> None:
+def test_F10_P12_a_version_that_names_what_is_gone_is_restored_without_it(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     url, number = at(made.lead, "versions/"), mapping_examples.names_what_is_gone(site, made.lead)
     lost = (
@@ -650,7 +653,7 @@ def test_F10_P12_a_version_that_names_what_is_gone_is_restored_without_it(site: 
     assert client.post(at(made.lead), form_of(client, at(made.lead))).status_code == 302
 
 
-def test_P12_only_an_unused_mapping_is_deleted(site: Planned, made: Examples, client: Client) -> None:
+def test_P12_only_an_unused_mapping_is_deleted(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     assert "cannot be deleted yet" in text_of(client.get(at(made.lead, "delete/")).content)
     assert "Registered attendees to CRM" in text_of(client.post(at(made.lead, "delete/")).content)
@@ -659,7 +662,7 @@ def test_P12_only_an_unused_mapping_is_deleted(site: Planned, made: Examples, cl
     assert client.get(at(made.lead)).status_code == 200
 
 
-def test_M1_a_copy_is_used_by_no_flow(site: Planned, made: Examples, client: Client) -> None:
+def test_M1_a_copy_is_used_by_no_flow(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     for name in ("Copy of Lead mapping", "Copy of Lead mapping 2"):
         place = client.post(at(made.lead, "copy/"))["Location"]
@@ -668,7 +671,7 @@ def test_M1_a_copy_is_used_by_no_flow(site: Planned, made: Examples, client: Cli
         assert "Used by no flow yet" in shown
 
 
-def test_M1_the_longest_name_is_stored_and_copied_and_a_longer_one_refused(site: Planned, made: Examples, client: Client) -> None:
+def test_M1_the_longest_name_is_stored_and_copied_and_a_longer_one_refused(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     form = form_of(client, at(made.contact))
     refused = client.post(at(made.contact), form | {"name": ["N" * (MAX_NAME + 1)]})
@@ -691,7 +694,7 @@ def test_M1_the_longest_name_is_stored_and_copied_and_a_longer_one_refused(site:
 # --- for a flow
 
 
-def test_M1_a_new_mapping_leads_back_to_the_flow_it_is_for(site: Planned, made: Examples, client: Client) -> None:
+def test_M1_a_new_mapping_leads_back_to_the_flow_it_is_for(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     assert site.acme.flow is not None
     url = f"/signal/mappings/new/?for={site.acme.flow.pk}&connection=1&action=Webhook"
@@ -700,7 +703,7 @@ def test_M1_a_new_mapping_leads_back_to_the_flow_it_is_for(site: Planned, made: 
     answer = client.post(url, form | {"do": ["save"]})
     assert answer.status_code == 302
     assert answer["Location"].startswith("/signal/flows/")
-    other = planning.made(site.store)
+    other = platform_account.made(site.store)
     assert other.acme.flow is not None
     for foreign in (other.acme.flow.pk, "x", 999_999_999_999, "-1"):
         assert client.get(f"/signal/mappings/new/?for={foreign}").status_code == 404
@@ -709,7 +712,7 @@ def test_M1_a_new_mapping_leads_back_to_the_flow_it_is_for(site: Planned, made: 
 # --- permissions
 
 
-def test_P1_planners_and_viewers_read_and_change_nothing(site: Planned, made: Examples, client: Client) -> None:
+def test_P1_planners_and_viewers_read_and_change_nothing(site: PlatformAccount, made: Examples, client: Client) -> None:
     before = stored(site, made.lead)
     for role in (Role.PLANNER, Role.VIEWER):
         site.signs_in(client, role)
@@ -729,8 +732,8 @@ def test_P1_planners_and_viewers_read_and_change_nothing(site: Planned, made: Ex
     assert stored(site, made.lead) == before
 
 
-def test_P1_another_accounts_mapping_is_not_there(site: Planned, made: Examples, client: Client) -> None:
-    other = planning.made(site.store)
+def test_P1_another_accounts_mapping_is_not_there(site: PlatformAccount, made: Examples, client: Client) -> None:
+    other = platform_account.made(site.store)
     assert other.acme.mapping is not None
     site.signs_in(client)
     for more in ("", "copy/", "delete/", "versions/"):
@@ -746,6 +749,6 @@ def test_P1_another_accounts_mapping_is_not_there(site: Planned, made: Examples,
     assert client.post(at(made.contact), theirs).status_code == 422
 
 
-def test_P1_nobody_sees_a_mapping_without_signing_in(site: Planned, made: Examples, client: Client) -> None:
+def test_P1_nobody_sees_a_mapping_without_signing_in(site: PlatformAccount, made: Examples, client: Client) -> None:
     for url in ("/signal/mappings/", "/signal/mappings/new/", at(made.lead), at(made.lead, "versions/")):
         assert client.get(url)["Location"].startswith("/accounts/sign-in/"), url

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from tests import forms, pages
+from tests import forms
+from tests.builders import signal_account
+from tests.builders.registration import person
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
-from tests.pages import Site
 
 from heliograph.recording.contents import read_state
 
@@ -23,14 +25,14 @@ def form_of(page: str) -> dict[str, list[str]]:
     return forms.posted(page, "form") or forms.posted(page, "conflict")
 
 
-def state(site: Site, code: str = "S26-2") -> Any:
+def state(site: SignalAccount, code: str = "S26-2") -> Any:
     ((text,),) = site.store.all(
         "SELECT state FROM registration WHERE code = :code AND account_id = :account", {"code": code, "account": site.account.pk}
     )
     return read_state(text)
 
 
-def changes(site: Site, code: str = "S26-2") -> int:
+def changes(site: SignalAccount, code: str = "S26-2") -> int:
     ((n,),) = site.store.all(
         "SELECT count(*) FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = :code AND c.account_id = :account",
         {"code": code, "account": site.account.pk},
@@ -47,7 +49,7 @@ def test_P10_a_form_that_was_not_touched_makes_no_change(database: DatabaseFacts
         "position": "=1+1",
         "city": "שלום",
     }
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         site.record(
             {
                 "code": "S26-2",
@@ -65,8 +67,8 @@ def test_P10_a_form_that_was_not_touched_makes_no_change(database: DatabaseFacts
 
 
 def test_P10_what_was_changed_is_one_change_by_hand(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         before = changes(site)
         site.signs_in(client, site.planner)
         form = form_of(client.get(URL).content.decode())
@@ -97,8 +99,8 @@ def test_P10_what_was_changed_is_one_change_by_hand(database: DatabaseFacts, cli
 
 
 def test_a_session_and_a_field_are_saved_together(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client, site.planner)
         form = form_of(client.get(URL).content.decode()) | {f"session.{site.setup.id(632)}": ["Registered"], "order_code": ["O-77"]}
         client.post(URL, form)
@@ -108,8 +110,8 @@ def test_a_session_and_a_field_are_saved_together(database: DatabaseFacts, clien
 
 
 def test_P8_is_active_can_be_cleared_and_set(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client, site.planner)
         place = f"/registration-active{URL.removeprefix('/registrations')}"
         assert place in client.get(URL).content.decode()
@@ -130,8 +132,8 @@ def test_P8_is_active_can_be_cleared_and_set(database: DatabaseFacts, client: Cl
 
 
 def test_P8_a_save_of_the_form_leaves_is_active_alone(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client, site.planner)
         place = f"/registration-active{URL.removeprefix('/registrations')}"
         form = form_of(client.get(URL).content.decode()) | {"order_code": ["O-1"]}
@@ -141,8 +143,8 @@ def test_P8_a_save_of_the_form_leaves_is_active_alone(database: DatabaseFacts, c
 
 
 def test_what_is_refused_is_said_beside_its_field_and_nothing_is_lost(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         before = changes(site)
         site.signs_in(client, site.planner)
         born = f"custom.{site.setup.id(502)}"
@@ -161,8 +163,8 @@ def test_what_is_refused_is_said_beside_its_field_and_nothing_is_lost(database: 
 
 
 def test_two_who_changed_different_fields_are_both_kept(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client, site.planner)
         form = form_of(client.get(URL).content.decode()) | {"profile.mobile": ["+43 660 5550142"]}
         site.record({"code": "S26-2", "profile": {"position": "Head of Events"}})
@@ -172,8 +174,8 @@ def test_two_who_changed_different_fields_are_both_kept(database: DatabaseFacts,
 
 @pytest.mark.parametrize(("pick", "status"), [("mine", "Attended"), ("theirs", "Cancelled")])
 def test_two_who_changed_one_field_are_asked(database: DatabaseFacts, client: Client, pick: str, status: str) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client, site.planner)
         form = form_of(client.get(URL).content.decode()) | {"status": ["Attended"], "profile.mobile": ["+43"]}
         site.record({"code": "S26-2", "status": "Cancelled"}, by=f"user:{site.administrator.pk}")
@@ -192,8 +194,8 @@ def test_two_who_changed_one_field_are_asked(database: DatabaseFacts, client: Cl
 
 
 def test_a_third_save_between_is_asked_about_again(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client, site.planner)
         form = form_of(client.get(URL).content.decode()) | {"status": ["Attended"]}
         site.record({"code": "S26-2", "status": "Cancelled"})
@@ -209,8 +211,8 @@ def test_a_third_save_between_is_asked_about_again(database: DatabaseFacts, clie
     "opened", ["", "[]", "{", '{"status": 1}', '{"nonsense.1": ["x"], "session.x": [], "custom.zz": ["1"]}', "[" * 10_000]
 )
 def test_a_form_that_was_tampered_with_changes_nothing(database: DatabaseFacts, client: Client, opened: str) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         before = state(site), changes(site)
         site.signs_in(client, site.planner)
         assert client.post(URL, {"opened": opened, "nonsense.1": "y", "custom.zz": "2", "session.x": "Attended"}).status_code == 302
@@ -218,8 +220,8 @@ def test_a_form_that_was_tampered_with_changes_nothing(database: DatabaseFacts, 
 
 
 def test_a_value_that_no_database_takes_is_refused(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client, site.planner)
         form = form_of(client.get(URL).content.decode()) | {"profile.city": ["y" * 5000], "profile.state": ["x" * 5000]}
         answer = client.post(URL, form)
@@ -228,8 +230,8 @@ def test_a_value_that_no_database_takes_is_refused(database: DatabaseFacts, clie
 
 
 def test_a_viewer_reads_it_as_text(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client, site.viewer)
         shown = client.get(URL).content.decode()
         assert "Citizen" in shown
@@ -238,8 +240,8 @@ def test_a_viewer_reads_it_as_text(database: DatabaseFacts, client: Client) -> N
 
 
 def test_the_form_says_what_it_showed(database: DatabaseFacts, client: Client) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client, site.planner)
         form = form_of(client.get(URL).content.decode())
         then = json.loads(form["opened"][0])
@@ -269,8 +271,8 @@ def test_the_form_says_what_it_showed(database: DatabaseFacts, client: Client) -
     ],
 )
 def test_the_list_is_searched_filtered_and_sorted(database: DatabaseFacts, client: Client, query: str, codes: list[str]) -> None:
-    with pages.site(database) as site:
-        pages.fill(site)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
         site.signs_in(client)
         shown = client.get(f"/registrations/{query}").content.decode()
         assert re.findall(r'data-th="Code"><a href="[^"]+">([^<]+)', shown) == codes
@@ -278,9 +280,9 @@ def test_the_list_is_searched_filtered_and_sorted(database: DatabaseFacts, clien
 
 @pytest.mark.parametrize("sort", ["", "code", "name"])
 def test_the_list_is_walked_there_and_back(database: DatabaseFacts, client: Client, sort: str) -> None:
-    with pages.site(database) as site:
+    with signal_account.site(database) as site:
         for n in range(60):
-            site.record(pages.person(f"R-{n:03}", "Same" if n % 2 else "", "Name"))
+            site.record(person(f"R-{n:03}", "Same" if n % 2 else "", "Name"))
         site.signs_in(client)
 
         def walk(url: str, rel: str) -> tuple[list[str], str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
-from tests.contract.setting_up import inside
+from tests.builders.account import inside
+from tests.builders.people import user
+from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
-from tests.planning import Planned, planned
 
 from heliograph.accounts.models import Account, AuditEntry, Role
 from heliograph.domain.setup.tags import TagKind
@@ -23,7 +24,7 @@ def shown(client: Client, url: str) -> str:
     return text_of(answer.content)
 
 
-def named(site: Planned, name: str) -> Tag | None:
+def named(site: PlatformAccount, name: str) -> Tag | None:
     with inside(site.acme):
         found: Tag | None = Tag.objects.filter(name=name).first()
     return found
@@ -260,10 +261,10 @@ def test_P1_only_an_administrator_changes_account_settings(database: DatabaseFac
 
 
 def test_another_accounts_ids_are_not_there(database: DatabaseFacts, client: Client) -> None:
-    from tests import planning
+    from tests.builders import platform_account
 
     with planned(database) as site:
-        other = planning.made(site.store)
+        other = platform_account.made(site.store)
         tag = other.acme.tags["Registered"].pk
         with inside(other.acme):
             field = CustomField.objects.get(code="shirt").pk
@@ -295,12 +296,11 @@ def test_N1_the_menu_leads_everywhere_and_signal_has_its_own_window(database: Da
 
 
 def test_an_empty_account_says_what_to_do(database: DatabaseFacts, client: Client) -> None:
-    from heliograph.accounts.models import User
     from heliograph.setup.services.create_account import AccountFacts, create_account
 
     with planned(database):
         account = create_account(AccountFacts("EMPTY", "Empty", "UTC"), by="test")
-        client.force_login(User.objects.create_user("e@example.org", "x" * 20, name="E", account=account, role=Role.ADMINISTRATOR))
+        client.force_login(user(account))
         assert "Add your first tag" in shown(client, "/settings/tags/")
         assert "No fields of your own" in shown(client, "/settings/event-data/")
         assert "No events yet" in shown(client, "/events/")

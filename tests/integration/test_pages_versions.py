@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from tests.builders.platform_account import PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
-from tests.planning import Planned, planned
 
 from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
@@ -25,19 +25,19 @@ KINDS = ("flow", "mapping", "connection")
 
 
 @pytest.fixture
-def site(database: DatabaseFacts, client: Client) -> Iterator[Planned]:
+def site(database: DatabaseFacts, client: Client) -> Iterator[PlatformAccount]:
     with planned(database) as made:
         made.signs_in(client, Role.ADMINISTRATOR)
         yield made
 
 
-def row_of(site: Planned, kind: str) -> int:
+def row_of(site: PlatformAccount, kind: str) -> int:
     found = {"flow": site.acme.flow, "mapping": site.acme.mapping, "connection": site.acme.connection}[kind]
     assert found is not None
     return int(found.pk)
 
 
-def renamed(site: Planned, kind: str, *names: str) -> None:
+def renamed(site: PlatformAccount, kind: str, *names: str) -> None:
     """Each name makes a version."""
     id = row_of(site, kind)
     for name in names:
@@ -55,11 +55,11 @@ def row_of_kind(kind: str) -> Callable[[int], Any]:
     return rows[kind]
 
 
-def url_of(site: Planned, kind: str) -> str:
+def url_of(site: PlatformAccount, kind: str) -> str:
     return f"/signal/{kind}s/{row_of(site, kind)}/versions/"
 
 
-def name_now(site: Planned, kind: str) -> str:
+def name_now(site: PlatformAccount, kind: str) -> str:
     with site.acme.setting_up():
         return str(row_of_kind(kind)(row_of(site, kind)).name)
 
@@ -71,7 +71,7 @@ def shown(client: Client, url: str) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_F10_P14_restoring_does_not_overwrite_what_the_page_did_not_show(site: Planned, client: Client, kind: str) -> None:
+def test_F10_P14_restoring_does_not_overwrite_what_the_page_did_not_show(site: PlatformAccount, client: Client, kind: str) -> None:
     renamed(site, kind, "Second")
     url = url_of(site, kind)
     asked = posted(client.get(f"{url}?version=1&restore=1").content.decode(), "actions")
@@ -89,14 +89,14 @@ def test_F10_P14_restoring_does_not_overwrite_what_the_page_did_not_show(site: P
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_F10_P14_a_restore_that_saw_no_version_is_asked_about(site: Planned, client: Client, kind: str) -> None:
+def test_F10_P14_a_restore_that_saw_no_version_is_asked_about(site: PlatformAccount, client: Client, kind: str) -> None:
     renamed(site, kind, "Second")
     assert client.post(url_of(site, kind), {"version": "1"}).status_code == 409
     assert name_now(site, kind) == "Second"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_F10_any_two_versions_are_compared(site: Planned, client: Client, kind: str) -> None:
+def test_F10_any_two_versions_are_compared(site: PlatformAccount, client: Client, kind: str) -> None:
     renamed(site, kind, "Second", "Third", "Fourth")
     url = url_of(site, kind)
     for asked in ("?version=2&with=3", "?version=3&with=2"):
@@ -113,7 +113,9 @@ def test_F10_any_two_versions_are_compared(site: Planned, client: Client, kind: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_F10_versions_beyond_a_page_are_listed_too(site: Planned, client: Client, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F10_versions_beyond_a_page_are_listed_too(
+    site: PlatformAccount, client: Client, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("heliograph.setup.views.versions_page.SHOWN", 3)
     renamed(site, kind, *(f"Name {n}" for n in range(2, 9)))
     url, seen = url_of(site, kind), list[str]()

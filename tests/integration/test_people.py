@@ -17,9 +17,11 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
-from tests import pages
+from tests.builders import signal_account
+from tests.builders.people import PASSWORD, user
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
-from tests.pages import PASSWORD, Site
+from tests.waiting import PATIENCE
 
 from heliograph.accounts import people
 from heliograph.accounts.door import sends_files
@@ -40,7 +42,7 @@ def no_locks() -> None:
 
 @pytest.fixture
 def site(database: DatabaseFacts) -> Any:
-    with pages.site(database) as made:
+    with signal_account.site(database) as made:
         yield made
 
 
@@ -49,7 +51,7 @@ def code_now(secret: str = SECRET, ahead: int = 0) -> str:
     return format_hotp_value(hotp_value(secret, list(yield_hotp_counters_from_time())[1 + ahead]))
 
 
-def invited(site: Site, email: str = "jonas@example.org", role: str = Role.PLANNER, **more: Any) -> tuple[User, str]:
+def invited(site: SignalAccount, email: str = "jonas@example.org", role: str = Role.PLANNER, **more: Any) -> tuple[User, str]:
     """An invited user, and the path of their link."""
     user, link = people.invite(PersonFacts(email, "Jonas Weiß", role, site.account, **more), by=f"user:{site.administrator.pk}")
     return user, path_of(link.address)
@@ -59,7 +61,7 @@ def path_of(address: str) -> str:
     return re.sub(r"^https?://[^/]+", "", address)
 
 
-def deeds(site: Site, user: User) -> list[str]:
+def deeds(site: SignalAccount, user: User) -> list[str]:
     with scope(account=site.account.pk):
         return list(AuditEntry.objects.filter(kind="user", object_id=user.pk).order_by("id").values_list("what", flat=True))
 
@@ -77,7 +79,7 @@ def sign_in(client: Client, user: User, password: str = PASSWORD, **more: Any) -
 # --- invitations
 
 
-def test_P1_an_invitation_is_shown_once_and_lets_in_once(site: Site, client: Client) -> None:
+def test_P1_an_invitation_is_shown_once_and_lets_in_once(site: SignalAccount, client: Client) -> None:
     site.signs_in(client)
     answer = client.post("/settings/users/invite/", {"name": "Jonas Weiß", "email": "Jonas@Example.org", "role": "Planner"})
     address = shown_link(answer)
@@ -108,7 +110,7 @@ def test_P1_an_invitation_is_shown_once_and_lets_in_once(site: Site, client: Cli
     assert (again.status_code, "This link has run out" in again.content.decode()) == (410, True)
 
 
-def test_P1_an_invitation_is_good_for_7_days(site: Site, client: Client) -> None:
+def test_P1_an_invitation_is_good_for_7_days(site: SignalAccount, client: Client) -> None:
     user, path = invited(site)
     link = EntryLink.objects.get(user=user)
     assert link.expires - link.created == GOOD_FOR[Purpose.INVITATION] == timedelta(days=7)
@@ -119,7 +121,7 @@ def test_P1_an_invitation_is_good_for_7_days(site: Site, client: Client) -> None
     assert "Invitation ran out" in client.get("/settings/users/").content.decode()
 
 
-def test_P1_of_two_who_take_an_invitation_at_once_one_gets_in(site: Site) -> None:
+def test_P1_of_two_who_take_an_invitation_at_once_one_gets_in(site: SignalAccount) -> None:
     user, path = invited(site)
     token = path.split("/")[-2]
     outcomes: list[str] = []
@@ -127,7 +129,7 @@ def test_P1_of_two_who_take_an_invitation_at_once_one_gets_in(site: Site) -> Non
 
     def take(name: str) -> None:
         try:
-            start.wait(20)
+            start.wait(PATIENCE)
             people.follow(Purpose.INVITATION, token, NEW, name)
             outcomes.append(name)
         except LinkOver:
@@ -139,14 +141,14 @@ def test_P1_of_two_who_take_an_invitation_at_once_one_gets_in(site: Site) -> Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert len(outcomes) == 2
     assert "over" in outcomes
     user.refresh_from_db()
     assert user.name in outcomes
 
 
-def test_a_new_link_ends_the_old_one_and_withdrawing_ends_all(site: Site, client: Client) -> None:
+def test_a_new_link_ends_the_old_one_and_withdrawing_ends_all(site: SignalAccount, client: Client) -> None:
     user, path = invited(site)
     site.signs_in(client)
     assert client.get(f"/settings/users/{user.pk}/link/").status_code == 200
@@ -159,18 +161,18 @@ def test_a_new_link_ends_the_old_one_and_withdrawing_ends_all(site: Site, client
 
 
 @pytest.mark.parametrize("token", ["x", "%00", "a" * 500, "../../etc", "~2E~2E~2F~2E~2E~2Fetc", "☃"])
-def test_a_made_up_link_lets_nobody_in(site: Site, client: Client, token: str) -> None:
+def test_a_made_up_link_lets_nobody_in(site: SignalAccount, client: Client, token: str) -> None:
     invited(site)
     for kind in ("invitation", "new-password"):
         assert client.get(f"/accounts/{kind}/{token}/").status_code in ({400} if token.startswith("..") else {404, 410})
 
 
-def test_a_link_is_good_for_its_own_purpose_only(site: Site, client: Client) -> None:
+def test_a_link_is_good_for_its_own_purpose_only(site: SignalAccount, client: Client) -> None:
     _user, path = invited(site)
     assert client.get(path.replace("/invitation/", "/new-password/")).status_code == 410
 
 
-def test_links_begin_with_the_base_url_whatever_the_request_says(site: Site, client: Client, settings: Any) -> None:
+def test_links_begin_with_the_base_url_whatever_the_request_says(site: SignalAccount, client: Client, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     site.signs_in(client)
     made = {"name": "Eve", "email": "eve@example.org", "role": "Viewer"}
@@ -179,8 +181,8 @@ def test_links_begin_with_the_base_url_whatever_the_request_says(site: Site, cli
     assert shown_link(answer).startswith("http://127.0.0.1:8700/")
 
 
-def test_nobody_learns_from_an_invitation_who_is_in_another_account(site: Site, client: Client) -> None:
-    other = pages.made(site.store, name="Another")
+def test_nobody_learns_from_an_invitation_who_is_in_another_account(site: SignalAccount, client: Client) -> None:
+    other = signal_account.made(site.store, name="Another")
     site.signs_in(client)
     answer = client.post("/settings/users/invite/", {"name": "X", "email": other.viewer.email, "role": "Viewer"})
     assert answer.status_code == 422
@@ -189,7 +191,7 @@ def test_nobody_learns_from_an_invitation_who_is_in_another_account(site: Site, 
     assert "Viewer has this address already." in answer.content.decode()
 
 
-def test_names_are_text_and_one_line(site: Site, client: Client) -> None:
+def test_names_are_text_and_one_line(site: SignalAccount, client: Client) -> None:
     name = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
     user, _path = invited(site)
     people.change_user(site.account, user.pk, PersonFacts(user.email, name, Role.PLANNER), by="test")
@@ -205,7 +207,7 @@ def test_names_are_text_and_one_line(site: Site, client: Client) -> None:
         people.change_user(site.account, user.pk, PersonFacts("not an address\r\nX: y", "Two", Role.PLANNER), by="test")
 
 
-def test_an_invitation_is_mailed_where_mail_is_set_up(site: Site, client: Client, settings: Any, mailoutbox: list[Any]) -> None:
+def test_an_invitation_is_mailed_where_mail_is_set_up(site: SignalAccount, client: Client, settings: Any, mailoutbox: list[Any]) -> None:
     class WithMail:
         def __getattr__(self, name: str) -> Any:
             return getattr(had, name)
@@ -225,7 +227,7 @@ def test_an_invitation_is_mailed_where_mail_is_set_up(site: Site, client: Client
 # --- new passwords
 
 
-def test_a_new_password_ends_the_sessions_of_the_old_one_and_asks_for_the_second_factor(site: Site, client: Client) -> None:
+def test_a_new_password_ends_the_sessions_of_the_old_one_and_asks_for_the_second_factor(site: SignalAccount, client: Client) -> None:
     TOTP.activate(site.planner, SECRET)
     old = Client()
     site.signs_in(old, site.planner)
@@ -242,7 +244,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one_and_asks_for_the_second
     assert "changed the password of" in deeds(site, site.planner)
 
 
-def test_a_link_taken_in_somebody_elses_browser_signs_that_one_out(site: Site, client: Client) -> None:
+def test_a_link_taken_in_somebody_elses_browser_signs_that_one_out(site: SignalAccount, client: Client) -> None:
     site.signs_in(client, site.viewer)
     before = client.cookies["heliograph_session"].value
     user, path = invited(site)
@@ -254,7 +256,7 @@ def test_a_link_taken_in_somebody_elses_browser_signs_that_one_out(site: Site, c
 # --- the last Administrator, roles
 
 
-def test_P1_the_last_administrator_cannot_go(site: Site, client: Client) -> None:
+def test_P1_the_last_administrator_cannot_go(site: SignalAccount, client: Client) -> None:
     admin = site.administrator
     invited(site, role=Role.ADMINISTRATOR)  # a user who has never signed in does not count
     for act in (
@@ -272,13 +274,13 @@ def test_P1_the_last_administrator_cannot_go(site: Site, client: Client) -> None
     assert (admin.role, admin.is_active) == (Role.ADMINISTRATOR, True)
 
 
-def test_P1_of_two_administrators_who_remove_each_other_one_stays(site: Site) -> None:
-    other = User.objects.create_user("second@example.org", PASSWORD, name="Second", account=site.account, role=Role.ADMINISTRATOR)
+def test_P1_of_two_administrators_who_remove_each_other_one_stays(site: SignalAccount) -> None:
+    other = user(site.account, name="Second")
     start, said = threading.Barrier(2), list[str]()
 
     def remove(id: int) -> None:
         try:
-            start.wait(20)
+            start.wait(PATIENCE)
             people.remove(site.account, id, by="test")
             said.append("removed")
         except LastAdministrator:
@@ -290,19 +292,19 @@ def test_P1_of_two_administrators_who_remove_each_other_one_stays(site: Site) ->
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert sorted(said) == ["refused", "removed"]
 
 
-def test_P1_nobody_raises_their_own_role(site: Site, client: Client) -> None:
-    for user in (site.planner, site.viewer):
-        site.signs_in(client, user)
-        given = {"name": "X", "email": user.email, "role": "Administrator", "second_factor_required": "", "is_operator": "1"}
-        assert client.post(f"/settings/users/{user.pk}/", given).status_code == 403
+def test_P1_nobody_raises_their_own_role(site: SignalAccount, client: Client) -> None:
+    for member in (site.planner, site.viewer):
+        site.signs_in(client, member)
+        given = {"name": "X", "email": member.email, "role": "Administrator", "second_factor_required": "", "is_operator": "1"}
+        assert client.post(f"/settings/users/{member.pk}/", given).status_code == 403
         assert client.post("/accounts/me/", given).status_code == 302
-        had = user.role
-        user.refresh_from_db()
-        assert (user.role, user.name) == (had, "X")
+        had = member.role
+        member.refresh_from_db()
+        assert (member.role, member.name) == (had, "X")
     site.signs_in(client)
     answer = client.post(f"/settings/users/{site.planner.pk}/", {"name": "X", "email": site.planner.email, "role": "Owner"})
     assert answer.status_code == 422
@@ -313,7 +315,7 @@ ACTS = ("link", "sign-out", "second-factor", "off", "on", "remove")
 
 
 @pytest.mark.parametrize(("role", "may"), [("administrator", True), ("planner", False), ("viewer", False)])
-def test_P1_who_reads_and_who_changes_people(site: Site, client: Client, role: str, may: bool) -> None:
+def test_P1_who_reads_and_who_changes_people(site: SignalAccount, client: Client, role: str, may: bool) -> None:
     from heliograph.accounts.tokens import create_token
 
     token = create_token(site.account.pk, "Desk", ["read"], by="test").row.pk
@@ -331,10 +333,10 @@ def test_P1_who_reads_and_who_changes_people(site: Site, client: Client, role: s
     assert site.viewer.is_active
 
 
-def test_P1_nobody_of_another_account_is_there(site: Site, client: Client) -> None:
+def test_P1_nobody_of_another_account_is_there(site: SignalAccount, client: Client) -> None:
     from heliograph.accounts.tokens import create_token
 
-    other = pages.made(site.store, name="Another")
+    other = signal_account.made(site.store, name="Another")
     token = create_token(site.account.pk, "Desk of ours", ["read"], by="test").row.pk
     site.signs_in(client, other.administrator)
     urls = [f"/settings/users/{site.viewer.pk}/", *(f"/settings/users/{site.viewer.pk}/{act}/" for act in ACTS)]
@@ -355,7 +357,7 @@ def test_P1_nobody_of_another_account_is_there(site: Site, client: Client) -> No
 # --- switching off, signing out, sessions
 
 
-def test_who_is_switched_off_is_out_at_once(site: Site, client: Client) -> None:
+def test_who_is_switched_off_is_out_at_once(site: SignalAccount, client: Client) -> None:
     theirs = Client()
     assert sign_in(theirs, site.planner).status_code == 302
     path = path_of(make_link(Purpose.RESET, site.planner, by="test").address)
@@ -370,7 +372,7 @@ def test_who_is_switched_off_is_out_at_once(site: Site, client: Client) -> None:
     assert deeds(site, site.planner)[-3:] == ["switched off", "switched on", "signed in"]
 
 
-def test_sessions_are_listed_and_end(site: Site, client: Client) -> None:
+def test_sessions_are_listed_and_end(site: SignalAccount, client: Client) -> None:
     here, there, third = Client(), Client(headers={"user-agent": "Mozilla/5.0 (X11; Linux) Firefox/140.0"}), Client()
     for each in (here, there, third):
         assert sign_in(each, site.planner).status_code == 302
@@ -389,7 +391,7 @@ def test_sessions_are_listed_and_end(site: Site, client: Client) -> None:
     assert here.get("/registrations/").status_code == 302
 
 
-def test_signing_in_gives_another_session(site: Site, client: Client) -> None:
+def test_signing_in_gives_another_session(site: SignalAccount, client: Client) -> None:
     """A session that someone planted before is useless afterwards."""
     client.get("/accounts/sign-in/")
     session = client.session
@@ -402,7 +404,7 @@ def test_signing_in_gives_another_session(site: Site, client: Client) -> None:
 
 
 @pytest.mark.parametrize("next", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "http:evil.example"])
-def test_no_link_leads_to_another_site(site: Site, client: Client, next: str) -> None:
+def test_no_link_leads_to_another_site(site: SignalAccount, client: Client, next: str) -> None:
     assert (
         client.post(f"/accounts/sign-in/?next={next}", {"login": site.planner.email, "password": PASSWORD, "next": next})["Location"] == "/"
     )
@@ -415,7 +417,7 @@ def test_no_link_leads_to_another_site(site: Site, client: Client, next: str) ->
     assert "javascript" not in again.get("Location", "")
 
 
-def test_a_password_is_changed_by_the_old_one(site: Site, client: Client) -> None:
+def test_a_password_is_changed_by_the_old_one(site: SignalAccount, client: Client) -> None:
     other = Client()
     assert sign_in(other, site.planner).status_code == 302
     sign_in(client, site.planner)
@@ -429,7 +431,7 @@ def test_a_password_is_changed_by_the_old_one(site: Site, client: Client) -> Non
 # --- the second factor
 
 
-def test_a_second_factor_that_is_due_comes_first(site: Site, client: Client) -> None:
+def test_a_second_factor_that_is_due_comes_first(site: SignalAccount, client: Client) -> None:
     user, path = invited(site, second_factor=True)
     client.post(path, {"name": "Jonas", "password": NEW, "again": NEW})
     for url in ("/registrations/", "/signal/flows/", "/accounts/me/", "/settings/users/"):
@@ -457,7 +459,7 @@ def test_a_second_factor_that_is_due_comes_first(site: Site, client: Client) -> 
     assert "Not this code" in third.post("/accounts/sign-in/code/", {"code": codes[0]}).content.decode()
 
 
-def test_its_secrets_are_sealed(site: Site) -> None:
+def test_its_secrets_are_sealed(site: SignalAccount) -> None:
     TOTP.activate(site.planner, SECRET)
     ((data,),) = site.store.all("SELECT data FROM mfa_authenticator")
     assert SECRET not in str(data)
@@ -465,7 +467,7 @@ def test_its_secrets_are_sealed(site: Site) -> None:
     assert row.wrap().validate_code(code_now())
 
 
-def test_not_to_be_asked_on_this_device_for_30_days(site: Site, client: Client) -> None:
+def test_not_to_be_asked_on_this_device_for_30_days(site: SignalAccount, client: Client) -> None:
     TOTP.activate(site.planner, SECRET)
     sign_in(client, site.planner)
     answer = client.post("/accounts/sign-in/code/", {"code": code_now(), "trust": "1"})
@@ -486,7 +488,7 @@ def test_not_to_be_asked_on_this_device_for_30_days(site: Site, client: Client) 
     assert sign_in(fresh, site.planner, NEW)["Location"] == "/accounts/sign-in/code/"
 
 
-def test_codes_are_not_guessed(site: Site, client: Client) -> None:
+def test_codes_are_not_guessed(site: SignalAccount, client: Client) -> None:
     TOTP.activate(site.planner, SECRET)
     sign_in(client, site.planner)
     for _try in range(5):
@@ -495,7 +497,7 @@ def test_codes_are_not_guessed(site: Site, client: Client) -> None:
     assert client.get("/registrations/").status_code == 302
 
 
-def test_what_decides_who_gets_in_asks_for_the_password_again(site: Site, client: Client) -> None:
+def test_what_decides_who_gets_in_asks_for_the_password_again(site: SignalAccount, client: Client) -> None:
     site.signs_in(client, site.planner)  # an old session
     answer = client.get("/accounts/me/second-factor/")
     assert answer["Location"].startswith("/accounts/me/confirm/?next=")
@@ -508,7 +510,7 @@ def test_what_decides_who_gets_in_asks_for_the_password_again(site: Site, client
 # --- bounded for all users
 
 
-def test_pages_ask_no_more_with_more_people(site: Site, client: Client) -> None:
+def test_pages_ask_no_more_with_more_people(site: SignalAccount, client: Client) -> None:
     from heliograph.accounts.tokens import create_token
 
     site.signs_in(client)
@@ -534,15 +536,15 @@ def test_pages_ask_no_more_with_more_people(site: Site, client: Client) -> None:
     assert asked() == before
 
 
-def test_P1_a_file_is_taken_only_from_who_may_import(site: Site, client: Client) -> None:
+def test_P1_a_file_is_taken_only_from_who_may_import(site: SignalAccount, client: Client) -> None:
     def cookies() -> str:
         return "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
 
     assert not sends_files("")
     assert not sends_files("theme=dark; heliograph_session=0123456789abcdefghijklmnopqrstuv")
-    for user, may in ((site.administrator, True), (site.planner, True), (site.viewer, False)):
-        site.signs_in(client, user)
-        assert sends_files(cookies()) is may, user.role
+    for member, may in ((site.administrator, True), (site.planner, True), (site.viewer, False)):
+        site.signs_in(client, member)
+        assert sends_files(cookies()) is may, member.role
     site.signs_in(client, site.planner)
     before = cookies()
     User.objects.filter(pk=site.planner.pk).update(second_factor_required=True)

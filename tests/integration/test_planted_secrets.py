@@ -25,15 +25,15 @@ from tests.processes import Starter, free_port
 from tests.receiver import Answer, Received, Receiver
 from tests.rows import everything
 from tests.story import Story
+from tests.waiting import PATIENCE
 
-from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.accounts.models import AuditEntry, Role
 from heliograph.connections import page_sender
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.domain.connection.connection import Secret, signing_secret
 from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.outbound.guard import Policy
 
-PASSWORD = "a sentence to remember"
 PLANTED = {
     "path": "/services/T0PLANT3D/B0PLANT3D/pl4nted-path-Zq7&x=1",
     "test_path": "/test/pl4nted-test-path-9f3c2a",
@@ -146,8 +146,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     guarded: Any = code.guards()
     receiver.answer("/code", lambda request: echo(guarded(request).status)(request))
     receiver.answer("/reset/pl4nted-path-Zq7", Answer(then="reset"))
-    account = Account.objects.get(pk=story.account)
-    client.force_login(User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR))
+    client.force_login(story.person(name="Ada"))
     planted, shown = connects(client, code, made["code"])
     for name, connection in made.items():
         story.flow(f"To {name}", [story.to(connection, header=headers if name == "open" else None)])
@@ -156,7 +155,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     env = {f"HELIOGRAPH_{name}": f"127.0.0.1:{port}" for name, port in ports.items()}
     env |= {"HELIOGRAPH_BASE_URL": f"http://127.0.0.1:{ports['BIND']}", "HELIOGRAPH_ALLOWED_NETWORKS": "127.0.0.0/8"}
     serve = heliograph("serve", HELIOGRAPH_LOG_LEVEL="debug", **env)
-    serve.until_answers(f"http://127.0.0.1:{ports['BIND']}/accounts/sign-in/", timeout=90.0)
+    serve.until_answers(f"http://127.0.0.1:{ports['BIND']}/accounts/sign-in/")
     story.record("R1", status="Attended")
     story.wait_for(lambda: len(story.states("R1")) == len(made) and "pending" not in story.states("R1"), 60.0)
     code.revoke(refresh=True)
@@ -164,7 +163,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     story.wait_for(lambda: len(story.states("R2")) == len(made) and "pending" not in story.states("R2"), 60.0)
     for place in ("/metrics", "/health/ready"):
         address = f"http://127.0.0.1:{ports['OPERATIONS_BIND']}{place}"
-        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(address, timeout=10) as answered:
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(address, timeout=PATIENCE) as answered:
             shown.append(answered.read().decode())
     serve.terminate()
     tested = said_by_tests(heliograph, made)
@@ -182,7 +181,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     pages += [f"/signal/connections/{id}/access/" for name, id in made.items() if name in ("cc", "code")]
     pages += [f"/signal/retry/{action['key']}/" for action in story.actions() if action["queue"]]
     for role in Role:
-        client.force_login(User.objects.create_user(f"{role.name}@example.org", PASSWORD, name="Ada", account=account, role=role))
+        client.force_login(story.person(role, name="Ada", email=f"{role.name}@example.org"))
         for address in pages:
             answer = client.get(address)
             assert answer.status_code == 200, address

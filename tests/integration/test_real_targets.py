@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.processes import free_port
 from tests.story import Story
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.connections import answers
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection, save_rule
@@ -36,7 +36,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield started
     for process in running:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def answers_at(port: int) -> bool:

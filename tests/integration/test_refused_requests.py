@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from tests.databases import DatabaseFacts
 from tests.processes import PASSWORD, Starter, free_port
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.once
 
@@ -29,7 +29,7 @@ class Browser:
             "Content-Type": "application/x-www-form-urlencoded",
             **headers,
         }
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, body if method == "POST" else None, said)
             answer = connection.getresponse()

@@ -21,6 +21,7 @@ from tests.databases import DatabaseFacts
 from tests.processes import Starter
 from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
+from tests.waiting import PATIENCE
 
 from heliograph.accounts.models import AuditEntry
 from heliograph.connections.models import Connection
@@ -84,14 +85,14 @@ def test_F8_a_header_mapping_sets_headers(story: Story) -> None:
 def test_C2_a_connection_has_its_own_timeout_and_cap(story: Story) -> None:
     """The second attempt ends at the cap: that is where the stored answer ends."""
     story.retries(0.1, 0.1, 0.1)
-    slow = story.connection("Slow", "/slow", total_timeout=1, answer_cap=1)
+    slow = story.connection("Slow", "/slow", total_timeout=3, answer_cap=1)
     story.flow("Slow", [story.to(slow)])
     story.receiver.answer("/slow", Answer(then="hang"), Answer(200, "x" * 5_000))
-    with story.worker(total_timeout=2.0):
+    with story.worker():
         story.record("R1")
         story.until("R1", "success")
     first, second = story.receiver.at("/slow")
-    assert 0.9 < second.at - first.at < 1.9
+    assert second.at - first.at > 2.9
     kept = [json.loads(response) for (response,) in story.db.all("SELECT response FROM attempt_content ORDER BY at")]
     assert (kept[0]["failure"], len(kept[1]["body"]), kept[1]["cut"]) == ("timeout", 1_024, True)
 
@@ -150,7 +151,7 @@ def test_C5_a_monstrous_private_key_is_refused_at_once(story: Story) -> None:
     began = time.monotonic()
     with pytest.raises(Invalid) as refused:
         story.connection("CRM", "/crm", secrets={Secret.CLIENT_CERTIFICATE: pem})
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE
     assert list(refused.value.fields) == ["client_certificate"]
 
 

@@ -6,12 +6,11 @@ import pytest
 from django.test import Client
 from django_scopes import scope
 from tests.page_text import text_of
-from tests.pages import PASSWORD
 from tests.processes import Starter
 from tests.receiver import Answer
 from tests.story import Story
 
-from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.accounts.models import AuditEntry, Role
 from heliograph.domain.delivery.retry_policy import MINUTE, SECOND, STANDARD, Category
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.retry_intervals import save_intervals
@@ -21,8 +20,7 @@ SHORT = {"system": "0.01, 0.01, 0.01", "connection": "0.01, 0.01, 0.01", "source
 
 
 def signed_in(story: Story, client: Client, role: Role) -> Client:
-    account = Account.objects.get(pk=story.account)
-    client.force_login(User.objects.create_user(f"{role.lower()}@example.org", PASSWORD, name=role.value, account=account, role=role))
+    client.force_login(story.person(role))
     return client
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from tests.databases import DatabaseFacts
-from tests.pages import opened
 from tests.processes import Starter
 
 from heliograph.store.database import Database
@@ -48,11 +47,11 @@ def all_open(db: Database, vault: Vault, rows: int) -> bool:
 
 def test_C5_rotate_key_can_be_killed_and_run_again(fresh_database: DatabaseFacts, heliograph: Starter, key_file: Path) -> None:
     (old,) = read_keys(key_file)
-    db = opened(fresh_database)
+    db = fresh_database.open()
     fill(db, Vault([old]), ROWS)
     env = {"HELIOGRAPH_KEY": "", "HELIOGRAPH_KEY_FILE": str(key_file)}
     killed = heliograph("rotate-key", **env)
-    killed.until_printed("200 encrypted", timeout=50.0)
+    killed.until_printed("200 encrypted")
     killed.kill()
     between = read_keys(key_file)
     assert between[1:] == (old,)
@@ -72,7 +71,7 @@ def test_C5_rotate_key_can_be_killed_and_run_again(fresh_database: DatabaseFacts
 
 def test_C5_with_a_key_in_the_environment_the_operator_changes_it(fresh_database: DatabaseFacts, heliograph: Starter) -> None:
     old, new = new_key(), new_key()
-    db = opened(fresh_database)
+    db = fresh_database.open()
     fill(db, Vault([old]), 10)
     told = heliograph.run("rotate-key", HELIOGRAPH_KEY=old)
     assert told.returncode == 1
@@ -91,7 +90,7 @@ def test_C5_with_a_key_in_the_environment_the_operator_changes_it(fresh_database
 
 def test_C5_a_process_that_runs_follows_the_key_file(fresh_database: DatabaseFacts, key_file: Path) -> None:
     old = read_keys(key_file)
-    db = opened(fresh_database)
+    db = fresh_database.open()
     running = Vault(old, KeyFile(key_file))
     fill(db, running, 3)
     new = new_key()
@@ -109,13 +108,13 @@ def test_C5_a_process_that_runs_follows_the_key_file(fresh_database: DatabaseFac
 
 @pytest.mark.timeout(300)
 def test_C5_no_secret_is_lost_while_others_save(fresh_database: DatabaseFacts, key_file: Path) -> None:
-    db = opened(fresh_database)
+    db = fresh_database.open()
     vault = Vault(read_keys(key_file), KeyFile(key_file))
     fill(db, vault, 40)
     stop, saved, wrong = threading.Event(), [0] * 3, []
 
     def save(thread: int) -> None:
-        own = opened(fresh_database)
+        own = fresh_database.open()
         mine = Vault(read_keys(key_file), KeyFile(key_file))
         try:
             while not stop.is_set():
@@ -150,7 +149,7 @@ def test_C5_no_secret_is_lost_while_others_save(fresh_database: DatabaseFacts, k
 
 def test_C5_what_no_key_opens_keeps_the_old_key(fresh_database: DatabaseFacts, heliograph: Starter, key_file: Path) -> None:
     (old,) = read_keys(key_file)
-    db = opened(fresh_database)
+    db = fresh_database.open()
     fill(db, Vault([old]), 2)
     with db.transaction():
         save_secret(db, Vault([new_key()]), SecretPlace(1, "connection", 7, "password"), "of another key")
@@ -170,7 +169,7 @@ def test_C5_two_rotations_at_once_are_one(key_file: Path) -> None:
 
 def test_C5_second_factors_are_sealed_anew_too(fresh_database: DatabaseFacts) -> None:
     old, new = new_key(), new_key()
-    db = opened(fresh_database)
+    db = fresh_database.open()
     before = Vault([old])
     secrets = {"secret": "JBSWY3DPEHPK3PXP", "seed": "00ff"}
     with db.transaction():

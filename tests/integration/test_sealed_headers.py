@@ -14,13 +14,12 @@ from django.conf import settings
 from django.test import Client
 from django_scopes import scope
 from tests.forms import posted
-from tests.pages import PASSWORD
 from tests.receiver import Answer, Received
 from tests.rows import everything
 from tests.story import Story
 
 from heliograph.accounts.audit import Deed, note
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import Role
 from heliograph.connections.models import Connection as ConnectionRow
 from heliograph.connections.services.connections import copy_connection, delete_connection, restore_connection
 from heliograph.connections.services.networks import allow_networks
@@ -50,9 +49,8 @@ def made(story: Story) -> tuple[int, int]:
 
 
 def browser(story: Story, role: Role) -> Client:
-    account = Account.objects.get(pk=story.account)
     client = Client()
-    client.force_login(User.objects.create_user(f"{role.lower()}@example.org", PASSWORD, name=role.value, account=account, role=role))
+    client.force_login(story.person(role))
     return client
 
 

@@ -21,9 +21,10 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
 from django.test import Client, RequestFactory
 from django_scopes import scope
-from tests import pages
+from tests.builders import signal_account
+from tests.builders.people import PASSWORD
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
-from tests.pages import PASSWORD, Site
 from tests.routes import every_route
 
 from heliograph.accounts import people
@@ -46,9 +47,9 @@ FIRST = frozenset({"mfa_activate_totp", "account_reauthenticate"})
 
 
 @pytest.fixture
-def site(database: DatabaseFacts) -> Iterator[Site]:
+def site(database: DatabaseFacts) -> Iterator[SignalAccount]:
     cache.clear()
-    with pages.site(database) as made:
+    with signal_account.site(database) as made:
         yield made
 
 
@@ -56,7 +57,7 @@ def code_now(secret: str = SECRET) -> str:
     return format_hotp_value(hotp_value(secret, list(yield_hotp_counters_from_time())[1]))
 
 
-def require(site: Site, user: User, *, required: bool = True) -> None:
+def require(site: SignalAccount, user: User, *, required: bool = True) -> None:
     """Requires it, like an Administrator in Users."""
     client = Client()
     site.signs_in(client)
@@ -83,7 +84,7 @@ def has_factor(user: User) -> bool:
     return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
 
 
-def audited(site: Site, user: User) -> list[tuple[str, Any]]:
+def audited(site: SignalAccount, user: User) -> list[tuple[str, Any]]:
     with scope(account=site.account.pk):
         return list(AuditEntry.objects.filter(kind="user", object_id=user.pk).order_by("id").values_list("what", "after"))
 
@@ -106,7 +107,7 @@ def opened(client: Client) -> list[str]:
 # --- the requirement stays
 
 
-def test_A6_what_an_administrator_requires_stays_once_it_is_set_up(site: Site, client: Client) -> None:
+def test_A6_what_an_administrator_requires_stays_once_it_is_set_up(site: SignalAccount, client: Client) -> None:
     require(site, site.planner)
     assert sign_in(client, site.planner) == "/"
     shown(client, SET_UP)
@@ -121,7 +122,7 @@ def test_A6_what_an_administrator_requires_stays_once_it_is_set_up(site: Site, c
 
 
 @pytest.mark.parametrize("role", ["administrator", "planner", "viewer"])
-def test_A6_a_required_second_factor_is_not_removed_by_its_user(site: Site, client: Client, role: str) -> None:
+def test_A6_a_required_second_factor_is_not_removed_by_its_user(site: SignalAccount, client: Client, role: str) -> None:
     user = getattr(site, role)
     TOTP.activate(user, SECRET)
     User.objects.filter(pk=user.pk).update(second_factor_required=True)
@@ -140,7 +141,7 @@ def test_A6_a_required_second_factor_is_not_removed_by_its_user(site: Site, clie
     assert REMOVE not in me
 
 
-def test_A6_what_nobody_requires_is_removed(site: Site, client: Client) -> None:
+def test_A6_what_nobody_requires_is_removed(site: SignalAccount, client: Client) -> None:
     TOTP.activate(site.planner, SECRET)
     sign_in(client, site.planner)
     client.post("/accounts/sign-in/code/", {"code": code_now()})
@@ -150,7 +151,7 @@ def test_A6_what_nobody_requires_is_removed(site: Site, client: Client) -> None:
     assert client.get("/registrations/").status_code == 200
 
 
-def test_A6_it_is_replaced_in_one_step(site: Site, client: Client) -> None:
+def test_A6_it_is_replaced_in_one_step(site: SignalAccount, client: Client) -> None:
     """The old one is valid until the new one has proven its first code; a wrong code changes nothing."""
     TOTP.activate(site.planner, SECRET)
     User.objects.filter(pk=site.planner.pk).update(second_factor_required=True)
@@ -174,7 +175,7 @@ def test_A6_it_is_replaced_in_one_step(site: Site, client: Client) -> None:
     assert "set up the second factor of" in [what for what, _after in audited(site, site.planner)]
 
 
-def test_A6_replacing_asks_for_the_password_again_and_for_a_factor_to_replace(site: Site, client: Client) -> None:
+def test_A6_replacing_asks_for_the_password_again_and_for_a_factor_to_replace(site: SignalAccount, client: Client) -> None:
     site.signs_in(client, site.planner)  # an old session
     assert client.get(REPLACE)["Location"] == SET_UP
     TOTP.activate(site.planner, SECRET)
@@ -185,7 +186,7 @@ def test_A6_replacing_asks_for_the_password_again_and_for_a_factor_to_replace(si
 # --- permissions
 
 
-def test_A6_only_an_administrator_sets_and_clears_it_and_the_audit_has_it(site: Site, client: Client) -> None:
+def test_A6_only_an_administrator_sets_and_clears_it_and_the_audit_has_it(site: SignalAccount, client: Client) -> None:
     for user in (site.planner, site.viewer):
         site.signs_in(client, user)
         given = {"name": "X", "email": user.email, "role": user.role, "second": "", "second_factor_required": ""}
@@ -207,7 +208,7 @@ def test_A6_only_an_administrator_sets_and_clears_it_and_the_audit_has_it(site: 
     assert has_factor(site.viewer)
 
 
-def test_A6_a_lost_one_is_removed_by_an_administrator_and_the_demand_stays(site: Site, client: Client) -> None:
+def test_A6_a_lost_one_is_removed_by_an_administrator_and_the_demand_stays(site: SignalAccount, client: Client) -> None:
     TOTP.activate(site.planner, SECRET)
     RecoveryCodes.activate(site.planner)
     require(site, site.planner)
@@ -226,21 +227,21 @@ def test_A6_a_lost_one_is_removed_by_an_administrator_and_the_demand_stays(site:
 # --- nothing else opens
 
 
-def by_password(site: Site, client: Client) -> None:
+def by_password(site: SignalAccount, client: Client) -> None:
     assert sign_in(client, site.planner) == "/"
 
 
-def by_a_new_password(site: Site, client: Client) -> None:
+def by_a_new_password(site: SignalAccount, client: Client) -> None:
     _user, link = people.new_link(site.account, site.planner.pk, by="test")
     client.post(re.sub(r"^https?://[^/]+", "", link.address), {"password": NEW, "again": NEW})
 
 
-def by_the_command_line(site: Site, client: Client) -> None:
+def by_the_command_line(site: SignalAccount, client: Client) -> None:
     """By the link that `heliograph resetpassword` prints."""
     client.post(re.sub(r"^https?://[^/]+", "", people.link_for(site.planner.email, by="command").address), {"password": NEW, "again": NEW})
 
 
-def by_openid(site: Site, client: Client) -> None:
+def by_openid(site: SignalAccount, client: Client) -> None:
     """The provider vouches for the address; there is no password to ask for."""
     User.objects.filter(pk=site.planner.pk).update(password="!")
     request = RequestFactory().get("/")
@@ -261,14 +262,14 @@ def by_openid(site: Site, client: Client) -> None:
     client.cookies[django_settings.SESSION_COOKIE_NAME] = str(request.session.session_key)
 
 
-def by_a_session_from_before(site: Site, client: Client) -> None:
+def by_a_session_from_before(site: SignalAccount, client: Client) -> None:
     User.objects.filter(pk=site.planner.pk).update(second_factor_required=False)
     sign_in(client, site.planner)
     assert client.get("/registrations/").status_code == 200
     User.objects.filter(pk=site.planner.pk).update(second_factor_required=True)
 
 
-def by_a_factor_that_is_gone(site: Site, client: Client) -> None:
+def by_a_factor_that_is_gone(site: SignalAccount, client: Client) -> None:
     """Signed in by a recovery code, in a browser that is trusted from then on; then the factor is removed."""
     TOTP.activate(site.planner, SECRET)
     codes = RecoveryCodes.activate(site.planner).get_unused_codes()
@@ -285,7 +286,7 @@ def by_a_factor_that_is_gone(site: Site, client: Client) -> None:
     "way", [by_password, by_a_new_password, by_the_command_line, by_openid, by_a_session_from_before, by_a_factor_that_is_gone]
 )
 def test_A6_without_it_nothing_else_opens_however_one_came_in(
-    site: Site, client: Client, settings: Any, way: Callable[[Site, Client], None]
+    site: SignalAccount, client: Client, settings: Any, way: Callable[[SignalAccount, Client], None]
 ) -> None:
     app: dict[str, Any] = {"provider_id": "oidc", "name": "ID", "client_id": "x", "secret": "y"}
     app |= {"settings": {"server_url": "https://id.example.org", "email_authentication": True, "verified_email": False}}
@@ -300,7 +301,7 @@ def test_A6_without_it_nothing_else_opens_however_one_came_in(
     assert client.get("/registrations/").status_code == 200
 
 
-def test_A6_without_it_an_administrators_pages_stay_closed_too(site: Site, client: Client) -> None:
+def test_A6_without_it_an_administrators_pages_stay_closed_too(site: SignalAccount, client: Client) -> None:
     """Including the page that removes the requirement."""
     User.objects.filter(pk=site.administrator.pk).update(second_factor_required=True)
     sign_in(client, site.administrator)
@@ -309,7 +310,7 @@ def test_A6_without_it_an_administrators_pages_stay_closed_too(site: Site, clien
     assert User.objects.get(pk=site.administrator.pk).second_factor_required
 
 
-def test_A6_an_invitation_can_require_it(site: Site, client: Client) -> None:
+def test_A6_an_invitation_can_require_it(site: SignalAccount, client: Client) -> None:
     user, link = people.invite(PersonFacts("jonas@example.org", "Jonas", Role.PLANNER, site.account, second_factor=True), by="test")
     client.post(re.sub(r"^https?://[^/]+", "", link.address), {"name": "Jonas", "password": NEW, "again": NEW})
     assert client.get("/registrations/")["Location"] == SET_UP

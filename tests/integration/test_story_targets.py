@@ -57,7 +57,7 @@ def test_D4_every_kind_of_failure_has_its_category(story: Story, answer: Answer,
     story.retries(0.1, 0.1, 0.1)
     story.flow("All", [story.to(story.connection("CRM", "/crm"))])
     story.receiver.answer("/crm", answer, Answer(200))
-    with story.worker(total_timeout=0.5):
+    with story.worker(**({"total_timeout": 3.0} if cause == "timeout" else {})):
         story.record("R1", status="Attended", first="Zoë")
         story.until("R1", "success")
     first, second = story.arrived("/crm", 2)  # redirects are not followed, and nothing comes a third time
@@ -234,7 +234,7 @@ def test_D2_only_the_newest_of_a_record_waits_in_the_queue(story: Story) -> None
 def test_D2_a_newer_request_whose_answer_was_lost_still_supersedes(story: Story) -> None:
     story.flow("All", [story.to(story.connection("CRM", "/crm"))])
     story.receiver.answer("/crm", Answer(500), Answer(then="hang"))
-    with story.worker(total_timeout=0.5):
+    with story.worker(total_timeout=3.0):
         story.record("R1", status="Attended", first="v1")
         story.until("R1", "queued")
         story.record("R1", first="v2")

@@ -15,9 +15,9 @@ import pytest
 from django.db import connections
 from django.test import Client
 from django.urls import Resolver404, resolve
+from tests.builders.platform_account import EVENT, PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
-from tests.planning import EVENT, Planned, planned
 
 from heliograph.accounts import kept_form
 from heliograph.accounts.models import Role
@@ -34,7 +34,7 @@ type Post = dict[str, list[str]]
 class Page:
     """A page that saves. form: the class of its form; field: one that both change; other: one that one of them changes alone, with its new value."""
 
-    url: Callable[[Planned], str]
+    url: Callable[[PlatformAccount], str]
     form: str
     field: str
     theirs: str
@@ -42,7 +42,7 @@ class Page:
     other: tuple[str, str] | None = None
 
 
-def _id(site: Planned, table: str, where: str) -> int:
+def _id(site: PlatformAccount, table: str, where: str) -> int:
     ((id,),) = site.store.all(f"SELECT id FROM {table} WHERE account_id = :a AND {where}", {"a": site.pk})
     return int(id)
 
@@ -132,7 +132,7 @@ PAGES: dict[str, Page] = {
 class TwoPeople:
     """Two Administrators who have a page open at once."""
 
-    def __init__(self, site: Planned, page: Page) -> None:
+    def __init__(self, site: PlatformAccount, page: Page) -> None:
         self.site, self.page = site, page
         self.url = page.url(site)
         self.she, self.he = Client(), Client()
@@ -155,7 +155,7 @@ class TwoPeople:
 
 
 @pytest.fixture
-def site(database: DatabaseFacts) -> Iterator[Planned]:
+def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
     with planned(database) as made:
         for name, kind in (
             ("Attended", TagKind.REGISTRATION_STATUS),
@@ -171,7 +171,7 @@ def site(database: DatabaseFacts) -> Iterator[Planned]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_P14_what_both_changed_is_asked_about_and_nothing_is_lost(site: Planned, name: str) -> None:
+def test_P14_what_both_changed_is_asked_about_and_nothing_is_lost(site: PlatformAccount, name: str) -> None:
     of = TwoPeople(site, PAGES[name])
     field, theirs, mine = of.page.field, of.named(of.page.theirs), of.named(of.page.mine)
     hers, his = of.form(of.she), of.form(of.he)
@@ -228,7 +228,7 @@ class Readings:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_P14_a_save_that_comes_between_reading_and_saving_is_not_overwritten(site: Planned, name: str) -> None:
+def test_P14_a_save_that_comes_between_reading_and_saving_is_not_overwritten(site: PlatformAccount, name: str) -> None:
     of = TwoPeople(site, PAGES[name])
     field = of.page.field
     hers = of.form(of.she)
@@ -252,7 +252,7 @@ def test_P14_a_save_that_comes_between_reading_and_saving_is_not_overwritten(sit
 
 
 @pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.other])
-def test_P14_what_only_one_of_them_changed_stays(site: Planned, name: str) -> None:
+def test_P14_what_only_one_of_them_changed_stays(site: PlatformAccount, name: str) -> None:
     of = TwoPeople(site, PAGES[name])
     assert of.page.other
     other, text = of.page.other
@@ -267,7 +267,7 @@ def test_P14_what_only_one_of_them_changed_stays(site: Planned, name: str) -> No
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_what_was_sent_after_the_session_ended_is_shown_and_not_saved(site: Planned, name: str) -> None:
+def test_what_was_sent_after_the_session_ended_is_shown_and_not_saved(site: PlatformAccount, name: str) -> None:
     of = TwoPeople(site, PAGES[name])
     field, mine = of.named(of.page.field), of.named(of.page.mine)
     form, stored = of.form(of.he), of.stored(of.page.field)
@@ -289,7 +289,7 @@ def test_what_was_sent_after_the_session_ended_is_shown_and_not_saved(site: Plan
     assert sorted(of.stored(of.page.field).split("; ")) == sorted(mine.split("; "))
 
 
-def test_P14_C5_secrets_that_both_typed_are_asked_about(site: Planned) -> None:
+def test_P14_C5_secrets_that_both_typed_are_asked_about(site: PlatformAccount) -> None:
     of = TwoPeople(site, PAGES["connection"])
     id = _made(site.acme.connection)
     hers, his = of.form(of.she), of.form(of.he)
@@ -308,7 +308,7 @@ def test_P14_C5_secrets_that_both_typed_are_asked_about(site: Planned) -> None:
     assert password() == "of his"
 
 
-def test_P14_a_response_rule_that_both_changed_is_asked_about(site: Planned) -> None:
+def test_P14_a_response_rule_that_both_changed_is_asked_about(site: PlatformAccount) -> None:
     page = Page(lambda site: f"/signal/connections/{_made(site.acme.connection)}/rule/", "rule-editor", "", "", "")
     of = TwoPeople(site, page)
     form = posted(of.she.post(of.url, of.form(of.she) | {"do": ["add"]}).content.decode(), page.form)
@@ -324,7 +324,7 @@ def test_P14_a_response_rule_that_both_changed_is_asked_about(site: Planned) -> 
     assert connection_row_of(site).body["rule"][0]["says"] == "Mine"
 
 
-def connection_row_of(site: Planned) -> Any:
+def connection_row_of(site: PlatformAccount) -> Any:
     with site.acme.setting_up():
         return connection_row(_made(site.acme.connection))
 
@@ -385,7 +385,7 @@ NEW = {
 """Pages whose forms overwrite nothing, and why."""
 
 
-def test_P14_every_page_that_shows_what_can_be_changed_knows_what_it_showed(site: Planned) -> None:
+def test_P14_every_page_that_shows_what_can_be_changed_knows_what_it_showed(site: PlatformAccount) -> None:
     client = Client()
     client.force_login(site.people[Role.ADMINISTRATOR])
     waiting = [

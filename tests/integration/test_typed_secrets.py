@@ -13,7 +13,7 @@ from django_scopes import scope
 from tests.forms import posted
 from tests.story import Story
 
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import User
 from heliograph.connections.models import Connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
@@ -35,9 +35,7 @@ def ada(story: Story, client: Client) -> Client:
 
 
 def _person(story: Story, email: str) -> User:
-    account = Account.objects.get(pk=story.account)
-    made: User = User.objects.create_user(email, "correct horse battery", name=email, account=account, role=Role.ADMINISTRATOR)
-    return made
+    return story.person(email=email)
 
 
 def _refused(client: Client, **typed: str) -> Form:

@@ -17,7 +17,7 @@ from tests.e2e.showcase import Showcase, showcase
 from tests.form_client import Browser
 from tests.hostile_workbooks import cell, row, small, workbook
 from tests.processes import Process, free_port
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.registrations.imports import reader_process, reader_slots
 from heliograph.registrations.imports.errors import ImportFileError
@@ -60,7 +60,7 @@ class Uploads:
 
     def end(self) -> None:
         for thread in self._threads:
-            thread.join(60)
+            thread.join(2 * PATIENCE)
             assert not thread.is_alive()
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 from django.test import Client
+from tests.builders.platform_account import EVENT, PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
-from tests.planning import EVENT, Planned, planned
 
 from heliograph.accounts.models import Role
 from heliograph.domain.flow.completeness import missing
@@ -21,13 +21,13 @@ from heliograph.setup.services.object_tags import set_tags
 
 
 @pytest.fixture
-def site(database: DatabaseFacts, client: Client) -> Iterator[Planned]:
+def site(database: DatabaseFacts, client: Client) -> Iterator[PlatformAccount]:
     with planned(database) as made:
         made.signs_in(client, Role.ADMINISTRATOR)
         yield made
 
 
-def filtering(site: Planned, *rows: FilterRow) -> None:
+def filtering(site: PlatformAccount, *rows: FilterRow) -> None:
     """The account's flow, with these filters."""
     flow = site.acme.flow_facts()
     with site.acme.setting_up() as s:
@@ -35,11 +35,11 @@ def filtering(site: Planned, *rows: FilterRow) -> None:
     assert not lacks(site)
 
 
-def filters(site: Planned) -> list[tuple[str, ...]]:
+def filters(site: PlatformAccount) -> list[tuple[str, ...]]:
     return [row.values for row in site.acme.flow_facts().filters]
 
 
-def lacks(site: Planned) -> bool:
+def lacks(site: PlatformAccount) -> bool:
     """Whether the flow is incomplete, as decisions see it and as its row says."""
     found = bool(missing(site.acme.flow_facts(), site.acme.config()))
     ((complete,),) = site.store.all("SELECT is_complete FROM flow WHERE id = :id", {"id": site.acme.flow_facts().id})
@@ -47,7 +47,7 @@ def lacks(site: Planned) -> bool:
     return found
 
 
-def field_of(site: Planned, code: str) -> tuple[str, str]:
+def field_of(site: PlatformAccount, code: str) -> tuple[str, str]:
     """(address of its form, its field in filters) of a custom field."""
     ((id, kind),) = site.store.all("SELECT id, kind FROM custom_field WHERE code = :code AND account_id = :a", {"code": code, "a": site.pk})
     return f"/settings/{kind}-data/{id}/", f"{kind}.custom.{id}"
@@ -73,7 +73,7 @@ def asks(client: Client, url: str, **changed: str) -> dict[str, list[str]]:
     ],
 )
 def test_P12_F6_an_option_that_a_filter_names(
-    site: Planned, client: Client, code: str, op: Op, values: int, left: tuple[str, ...] | None, stops: bool
+    site: PlatformAccount, client: Client, code: str, op: Op, values: int, left: tuple[str, ...] | None, stops: bool
 ) -> None:
     url, field = field_of(site, code)
     options = ("North", "South") if code == "region" else ("S", "M")
@@ -85,7 +85,7 @@ def test_P12_F6_an_option_that_a_filter_names(
     assert lacks(site) is stops
 
 
-def test_P12_options_that_no_filter_names_go_without_a_question(site: Planned, client: Client) -> None:
+def test_P12_options_that_no_filter_names_go_without_a_question(site: PlatformAccount, client: Client) -> None:
     url, field = field_of(site, "region")
     filtering(site, FilterRow(field, Op.IS_ANY_OF, ("North",)))
     form = posted(client.get(url).content.decode(), "form")
@@ -95,7 +95,9 @@ def test_P12_options_that_no_filter_names_go_without_a_question(site: Planned, c
 
 @pytest.mark.parametrize(("field", "value"), [("code", EVENT), ("name", "Summit")])
 @pytest.mark.parametrize("op", [Op.IS_ANY_OF, Op.IS_NONE_OF])
-def test_P12_the_code_or_name_of_an_event_that_a_filter_names(site: Planned, client: Client, field: str, value: str, op: Op) -> None:
+def test_P12_the_code_or_name_of_an_event_that_a_filter_names(
+    site: PlatformAccount, client: Client, field: str, value: str, op: Op
+) -> None:
     filtering(site, FilterRow(f"event.{field}", op, (value,)))
     again = asks(client, f"/events/{EVENT}/details/", **{field: "FORUM-26"})
     assert filters(site) == [(value,)]
@@ -106,7 +108,7 @@ def test_P12_the_code_or_name_of_an_event_that_a_filter_names(site: Planned, cli
 
 
 @pytest.mark.parametrize("place", ["lists", "filters"])
-def test_P12_a_deleted_tag_is_taken_out_of_lists_and_filters_alike(site: Planned, client: Client, place: str) -> None:
+def test_P12_a_deleted_tag_is_taken_out_of_lists_and_filters_alike(site: PlatformAccount, client: Client, place: str) -> None:
     tag, other = (site.tag(name, TagKind.REGISTRATION_STATUS, TagKind.EVENT).pk for name in ("Gone", "Stays"))
     flow = site.acme.flow_facts()
     named = (
@@ -124,7 +126,7 @@ def test_P12_a_deleted_tag_is_taken_out_of_lists_and_filters_alike(site: Planned
         assert lacks(site) is stops
 
 
-def test_P12_a_tag_that_a_filter_kept_out_stops_the_flow(site: Planned, client: Client) -> None:
+def test_P12_a_tag_that_a_filter_kept_out_stops_the_flow(site: PlatformAccount, client: Client) -> None:
     tag, other = (site.tag(name, TagKind.EVENT).pk for name in ("Gone", "Stays"))
     filtering(site, FilterRow("event.tags", Op.IS_NONE_OF, (str(tag), str(other))))
     assert client.post(f"/settings/tags/{tag}/delete/", {}).status_code == 302
@@ -132,7 +134,7 @@ def test_P12_a_tag_that_a_filter_kept_out_stops_the_flow(site: Planned, client: 
     assert lacks(site)
 
 
-def test_P2_F6_codes_of_events_differ_as_filters_compare_them(site: Planned, client: Client) -> None:
+def test_P2_F6_codes_of_events_differ_as_filters_compare_them(site: PlatformAccount, client: Client) -> None:
     form = posted(client.get("/events/add/").content.decode(), "form") | {"name": ["Again"]}
     refused = client.post("/events/add/", form | {"code": [EVENT.lower()]})
     assert refused.status_code == 422

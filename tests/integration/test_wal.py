@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.waiting import PATIENCE
 
 from heliograph.store import wal
 from heliograph.store.database import SqliteDatabase, open_sqlite
@@ -61,7 +62,7 @@ def test_a_small_log_keeps_nobody_waiting(path: Path, db: SqliteDatabase, care: 
     thread = threading.Thread(target=wal.tend, args=(path, care), daemon=True)
     with WriteGate(path):
         thread.start()
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -101,7 +102,7 @@ def test_it_waits_for_its_turn_at_the_gate(path: Path, db: SqliteDatabase, care:
     with WriteGate(path):
         threading.Thread(target=tend, daemon=True).start()
         assert not ended.wait(0.1)
-    assert ended.wait(30)
+    assert ended.wait(PATIENCE)
 
 
 def _write(db: SqliteDatabase) -> None:

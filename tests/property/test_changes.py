@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.worlds import NOW, OLD, PROPERTIES, STATUSES, flat, states, upserts
+from tests.builders.strategies import NOW, OLD, PROPERTIES, STATUSES, flat, states, upserts
 
 from heliograph.domain.registration.change import (
     KEEP,

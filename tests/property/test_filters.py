@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.worlds import accounts, changes, events, filter_rows
+from tests.builders.strategies import accounts, changes, events, filter_rows
 
 from heliograph.domain.flow.filters import actual_values, matches
 from heliograph.domain.flow.flow import FilterRow, Op

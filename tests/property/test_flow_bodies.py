@@ -6,7 +6,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.worlds import NOW, flows, states
+from tests.builders.strategies import NOW, flows, states
 
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.setup.configuration import EventState

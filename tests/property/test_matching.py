@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.worlds import EVENT_STATUS_IDS, accounts, changes, events
+from tests.builders.strategies import EVENT_STATUS_IDS, accounts, changes, events
 
 from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.flow.configuration import AccountConfig

@@ -19,7 +19,6 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from tests.contract.conftest import opened
 from tests.databases import DatabaseFacts
 
 from heliograph.domain.delivery.action import ActionState, Does, Origin, Rank
@@ -173,7 +172,7 @@ class Protocol(RuleBasedStateMachine):
         """A worker has died, and its file has not been read yet."""
 
     def connect(self) -> Any:
-        db = opened(self.facts)
+        db = self.facts.open()
         if db.vendor == "sqlite":
             db.run("PRAGMA synchronous = OFF")  # no power cut here
         return Clocked(db, self.clock)

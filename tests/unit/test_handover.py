@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.waiting import PATIENCE
 
 from heliograph.engine.worker.handover import Handover
 
@@ -17,7 +18,7 @@ def other_thread() -> Iterator[tuple[Handover, threading.Thread]]:
 
     def run() -> None:
         while not ends.is_set():
-            told.wait(30)
+            told.wait(PATIENCE)
             told.clear()
             handover.turn()
 
@@ -29,7 +30,7 @@ def other_thread() -> Iterator[tuple[Handover, threading.Thread]]:
     finally:
         ends.set()
         told.set()
-        thread.join(30)
+        thread.join(PATIENCE)
 
 
 def test_the_other_thread_does_it() -> None:

@@ -36,7 +36,7 @@ class Names:
             self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             if host in self.held:
-                self.held[host].wait(20)
+                self.held[host].wait(PATIENCE)
             if host.startswith("missing"):
                 raise socket.gaierror(socket.EAI_NONAME, "no such name")
             return ("192.0.2.1",)

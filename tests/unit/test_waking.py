@@ -6,6 +6,7 @@ import os
 import threading
 
 import pytest
+from tests.waiting import PATIENCE
 
 from heliograph.engine.supervisor import wakeup_pipe
 
@@ -19,7 +20,7 @@ def test_whoever_recorded_something_wakes_the_engine(monkeypatch: pytest.MonkeyP
     ring = wakeup_pipe.ringer()
     for _ in range(3):
         ring()
-        assert woken.wait(30)
+        assert woken.wait(PATIENCE)
         woken.clear()
     os.close(bell.ring)
     monkeypatch.delenv(wakeup_pipe.RING)

@@ -1,4 +1,4 @@
-"""Small worlds for property tests of the pure rules: few ids and values, so that all combinations occur."""
+"""Small configurations, registrations and changes for property tests of the pure rules: few ids and values, so that all combinations occur."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from heliograph.domain.registration.change import KEEP, Change, Facet, Registrat
 from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES
 from heliograph.domain.snapshot import HistoryEntry, compile_account, compile_event
+from tests.builders import bodies
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 OLD = NOW - timedelta(days=3)
@@ -136,9 +137,9 @@ def accounts(draw: st.DrawFn, *, count: int = 4) -> AccountConfig:
 
     events = [{"id": id, "code": name, "name": name, "tags": sorted(draw(_tag_sets))} for name, id in EVENT_STATUS_IDS.items()]
     statuses = {"registration": tagged(STATUSES[:2], **{"class": "Accepted"}), "session": tagged(SESSION_STATUSES), "event": events}
-    mapping = {"name": "m", "kind": "payload", "subject": "registration", "rows": [{"target": "e", "parts": [{"source": "profile.email"}]}]}
-    of_event = {"name": "m", "kind": "payload", "subject": "event", "rows": [{"target": "e", "parts": [{"source": "event.code"}]}]}
-    connection = {"name": "C", "auth": "Open / No Auth", "origin": "https://crm.example.org", "secrets": ["path"]}
+    mapping = bodies.mapping("m", {"e": "profile.email"})
+    of_event = bodies.mapping("m", {"e": "event.code"}, subject="event")
+    connection = bodies.connection("C", "https://crm.example.org")
     entries = [
         HistoryEntry("account", 7, 1, {"code": "ACME", "name": "Acme", "timezone": "UTC", "signal_enabled": draw(st.sampled_from((True,) * 9 + (False,)))}),
         HistoryEntry("statuses", 7, 1, statuses),

@@ -11,24 +11,23 @@ from django_scopes import scope
 
 from heliograph.accounts.models import Account
 from heliograph.connections.models import Connection
-from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.domain.connection.connection import Secret
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.domain.mapping.mapping import Mapping, MappingRow, SourceValue
-from heliograph.domain.setup.configuration import EventConfig, EventState
+from heliograph.domain.flow.flow import Flow, Watch
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Flow as FlowRow
-from heliograph.flows.services.flows import save_flow
 from heliograph.mappings.models import Mapping as StoredMapping
-from heliograph.mappings.services import save_mapping
 from heliograph.setup.models import Tag
 from heliograph.setup.services.create_account import AccountFacts, create_account
-from heliograph.setup.services.events import save_event
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.save import saving
-from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.setup.services.transaction import SetupTransaction
+from tests.builders.connection import connection
+from tests.builders.event import event
+from tests.builders.flow import destination, flow
+from tests.builders.mapping import mapping
+from tests.builders.tag import tag
 
 BY = "user:1"
 _numbers = itertools.count(1)
@@ -84,40 +83,21 @@ def acme() -> Acme:
     """A complete, active Live flow: statuses tagged Registered, an event that is Live."""
     made = Acme(create_account(AccountFacts(f"ACME-{next(_numbers)}", "Acme", "Europe/Berlin"), by=BY))
     with made.setting_up() as s:
-        made.tags["Registered"] = save_tag(s, TagFacts("Registered", frozenset({TagKind.REGISTRATION_STATUS, TagKind.EVENT})))
-        made.tags["Diet"] = save_tag(s, TagFacts("Diet", frozenset({TagKind.QUESTION}), "Dietary needs"))
+        made.tags["Registered"] = tag(s, "Registered", TagKind.REGISTRATION_STATUS, TagKind.EVENT)
+        made.tags["Diet"] = tag(s, "Diet", TagKind.QUESTION, label="Dietary needs")
         set_tags(s, TagKind.REGISTRATION_STATUS, made.status("New"), [made.tags["Registered"].pk])
-        made.connection = save_connection(
+        made.connection = connection(
             s,
-            ConnectionFacts(
-                {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"},
-                url="https://crm.example.com/hooks/s3cr3t?event={event.code}",
-                secrets={Secret.PASSWORD: "old password"},
-            ),
+            "CRM",
+            "https://crm.example.com/hooks/s3cr3t?event={event.code}",
+            auth="Basic Authentication",
+            user_name="crm",
+            secrets={Secret.PASSWORD: "old password"},
         )
-        made.mapping = save_mapping(
-            s,
-            Mapping(
-                "Lead",
-                rows=(
-                    MappingRow("email", (SourceValue("profile.email"),)),
-                    MappingRow("diet", (SourceValue(f"answer.{made.tags['Diet'].pk}"),)),
-                ),
-            ),
-        )
-    with made.setting_up() as s:
-        made.flow = save_flow(
-            s,
-            Flow(
-                0,
-                name="Leads",
-                mode=Mode.LIVE,
-                watch=Watch.STATUS,
-                statuses=(made.tags["Registered"].pk,),
-                destinations=(Destination(0, "CRM", connection=made.connection.pk, payload_mapping=made.mapping.pk),),
-            ),
-        )
-        made.event = save_event(s, EventState("SUMMIT-26", "Summit", made.event_status("Live")))
+        made.mapping = mapping(s, "Lead", {"email": "profile.email", "diet": f"answer.{made.tags['Diet'].pk}"})
+        to = destination(made.connection.pk, made.mapping.pk, "CRM")
+        made.flow = flow(s, "Leads", [to], watch=Watch.STATUS, statuses=(made.tags["Registered"].pk,))
+        made.event = event(s, "SUMMIT-26", made.event_status("Live"), timezone="UTC")
     return made
 
 

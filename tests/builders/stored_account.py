@@ -7,61 +7,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from heliograph.domain.delivery.action import Does
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.domain.setup.configuration import EventConfig, EventState
+from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
-from heliograph.domain.snapshot import compile_account, compile_event
 from heliograph.recording.events import record_event
 from heliograph.recording.items import RecordItem
 from heliograph.store import configuration
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.configuration import ACCOUNT, EVENT
 from heliograph.store.database import Database
+from tests.builders import bodies
 
 type Bodies = dict[tuple[str, int], Mapping[str, object] | None]
 
 _numbers = itertools.count(11)
 
 
-class Compiled:
-    """`domain.snapshot.ConfigSource` over a connection, with its own cache, because tests use many databases in one process."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._kept: dict[tuple[int, int, int], Any] = {}
-
-    def account(self, account: int, version: int | None = None) -> AccountConfig:
-        at = self._at(ACCOUNT, account, version)
-        if (ACCOUNT, account, at) not in self._kept:
-            _, _, entries = configuration.entries(self._db, ACCOUNT, account, at)
-            self._kept[ACCOUNT, account, at] = compile_account(account, at, entries)
-        found: AccountConfig = self._kept[ACCOUNT, account, at]
-        return found
-
-    def event(self, event: int, version: int | None = None) -> EventConfig:
-        at = self._at(EVENT, event, version)
-        if (EVENT, event, at) not in self._kept:
-            account, _, entries = configuration.entries(self._db, EVENT, event, at)
-            self._kept[EVENT, event, at] = compile_event(event, account, at, entries)
-        found: EventConfig = self._kept[EVENT, event, at]
-        return found
-
-    def _at(self, scope: int, id: int, version: int | None) -> int:
-        if version is not None:
-            return version
-        return configuration.versions(self._db, [id] if scope == ACCOUNT else [], [id] if scope == EVENT else [])[scope, id]
-
-
 @dataclass(slots=True)
-class Setup:
+class StoredAccount:
     """A created account. Ids of tags, statuses and so on by name."""
 
     db: Database
-    source: Compiled
+    source: Committed
     account: int
     event: int = 0
     tags: dict[str, int] = field(default_factory=dict)
@@ -79,8 +49,12 @@ class Setup:
     def save(self, bodies: Bodies) -> int:
         """Saves bodies of the account's scope in its own transaction."""
         with self.db.transaction():
-            configuration.lock_exclusive(self.db, accounts=[self.account])
-            return configuration.save(self.db, self.account, ACCOUNT, self.account, bodies, by="test")
+            return self.save_within(bodies)
+
+    def save_within(self, bodies: Bodies) -> int:
+        """Saves bodies of the account's scope in the open transaction."""
+        configuration.lock_exclusive(self.db, accounts=[self.account])
+        return configuration.save(self.db, self.account, ACCOUNT, self.account, bodies, by="test")
 
     def save_setup(self, **lists: object) -> int:
         """Saves the event's set-up, with some of its lists replaced."""
@@ -98,7 +72,7 @@ class Setup:
     def save_flow(self, flow: Flow) -> Flow:
         """Saves a flow, with a destination if it has none."""
         if not flow.destinations:
-            flow = replaced(flow, destinations=(self.destination(flow.id),))
+            flow = replace(flow, destinations=(self.destination(flow.id),))
         self.save({("flow", flow.id): flow.to_body()})
         return flow
 
@@ -127,6 +101,10 @@ class Setup:
             by_hand=by_hand,
             expected=expected,
         )
+
+    def account_body(self) -> dict[str, object]:
+        """The body of the kind `account`."""
+        return {"code": f"ACME{self.account}", "name": "Acme", "timezone": "Europe/Berlin"}
 
     def status_rows(self, untagged: tuple[str, ...] = ()) -> list[dict[str, object]]:
         """The registration statuses as in a body: each has the tag with its name, except those in `untagged`."""
@@ -179,15 +157,17 @@ class Setup:
         }  # fmt: skip
 
 
-def replaced(flow: Flow, **changes: Any) -> Flow:
-    """The flow with some parts replaced; it is constructed anew, so that its validation applies."""
-    body = {name: getattr(flow, name) for name in Flow.__slots__}
-    return Flow(**{**body, **changes})
-
-
-def account_setup(db: Database, *, event_status: str = "Live", flow: bool = True, source: Compiled | None = None) -> Setup:
+def stored_account(
+    db: Database,
+    *,
+    number: int | None = None,
+    event_code: str = "SUMMIT-26",
+    event_status: str = "Live",
+    flow: bool = True,
+    source: Committed | None = None,
+) -> StoredAccount:
     """A new account with tags, statuses, fields, a connection, a mapping, an event, and (if `flow`) a Live flow for every registration."""
-    s = Setup(db, source or Compiled(db), next(_numbers))
+    s = StoredAccount(db, source or Committed(db, ConfigCache()), number or next(_numbers), event_code=event_code)
     names = itertools.count(1)
     for name in (*REGISTRATION_STATUSES, *(f"Session {n}" for n in SESSION_STATUSES), "Event Live", "Speaker", "Food", "VIP"):
         s.tags[name] = s.id(next(names))
@@ -198,7 +178,7 @@ def account_setup(db: Database, *, event_status: str = "Live", flow: bool = True
     s.connection, s.mapping = s.id(401), s.id(402)
     s.save(
         {
-            ("account", s.account): {"code": f"ACME{s.account}", "name": "Acme", "timezone": "Europe/Berlin"},
+            ("account", s.account): s.account_body(),
             ("tags", s.account): {
                 "tags": [
                     {
@@ -218,21 +198,8 @@ def account_setup(db: Database, *, event_status: str = "Live", flow: bool = True
                 ],
                 "event": [{"id": s.id(511), "code": "region", "label": "Region", "type": "select", "options": ["North", "South"]}],
             },
-            ("mapping", s.mapping): {
-                "name": "Lead",
-                "kind": "payload",
-                "subject": "registration",
-                "empty": "empty",
-                "rows": [{"target": "email", "parts": [{"source": "profile.email"}]}],
-            },
-            ("connection", s.connection): {
-                "name": "CRM",
-                "auth": "Open / No Auth",
-                "origin": "http://127.0.0.1:1",
-                "secrets": ["path"],
-                "content_type": "application/json",
-                "method": "POST",
-            },
+            ("mapping", s.mapping): bodies.mapping("Lead", {"email": "profile.email"}, empty="empty"),
+            ("connection", s.connection): bodies.connection("CRM", "http://127.0.0.1:1"),
         }
     )
     with db.transaction():

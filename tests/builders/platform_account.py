@@ -1,6 +1,6 @@
 """An account created by the services, with people and registrations, for the tests of the platform's pages.
 
-The account and its event come from `contract.setting_up.acme`; here are the people (named after their roles), the event's statuses, types,
+The account and its event come from `builders.account.acme`; here are the people (named after their roles), the event's statuses, types,
 questions, properties, sessions and registrations, and a second account that nobody of the first may see.
 """
 
@@ -19,26 +19,25 @@ from django_scopes import scopes_disabled
 
 from heliograph.accounts.models import Role, User
 from heliograph.domain.registration.change import RegistrationState
-from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
-from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.registrations import draft
 from heliograph.setup.models import Tag
 from heliograph.setup.services import custom_fields, event_setup
-from heliograph.setup.services.events import save_event
 from heliograph.setup.services.save import saving
-from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.store import config_cache
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.wiring import job_kinds
-from tests.contract.setting_up import BY, Acme, acme
+from tests.builders.account import BY, Acme, acme
+from tests.builders.event import event
+from tests.builders.people import team
+from tests.builders.registration import record
+from tests.builders.tag import tag
 from tests.databases import DatabaseFacts
-from tests.pages import PASSWORD, opened
 from tests.pristine import Pristine
 
 EVENT = "SUMMIT-26"
@@ -46,7 +45,7 @@ START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
 @dataclass
-class Planned:
+class PlatformAccount:
     """The account of a test. ids: of the event's set-up, by name."""
 
     store: Database
@@ -65,15 +64,14 @@ class Planned:
     def tag(self, name: str, *kinds: TagKind, label: str = "") -> Tag:
         """Creates another tag."""
         with self.acme.setting_up() as s:
-            self.acme.tags[name] = save_tag(s, TagFacts(name, frozenset(kinds), label))
+            self.acme.tags[name] = tag(s, name, *kinds, label=label)
         return self.acme.tags[name]
 
     def record(self, code: str, **document: object) -> ItemAnswer:
         """Records a document of the event."""
         event = document.pop("event", EVENT)
         item = RecordItem(self.pk, {"event": event, "code": code, **document}, BY)
-        (answer,) = record_batch(self.store, [item], Committed(self.store))
-        assert answer.is_recorded, answer.problems
+        (answer,) = record(self.store, Committed(self.store), [item])
         return answer
 
     def run_jobs(self) -> list[Job]:
@@ -87,30 +85,30 @@ _kept: list[_Kept] = []
 
 
 @contextmanager
-def planned(facts: DatabaseFacts) -> Iterator[Planned]:
+def planned(facts: DatabaseFacts) -> Iterator[PlatformAccount]:
     """An account with an event that has a bit of everything. The first one of a run is created, and copied into other new databases."""
     config_cache.PROCESS.forget()
-    store = opened(facts)
+    store = facts.open()
     try:
         new = store.all("SELECT count(*) FROM accounts_account") == [(0,)]
         if new and _kept:
-            store.connection.close()  # type: ignore[attr-defined]
+            store.close()
             connections.close_all()
             found = _kept[0].put(facts)
-            found.store = store = opened(facts)
+            found.store = store = facts.open()
         else:
             found = made(store)
             if new:
                 _kept.append(_Kept(facts, found))
         yield found
     finally:
-        store.connection.close()  # type: ignore[attr-defined]
+        store.close()
 
 
 class _Kept:
     """An account as stored in an otherwise empty database."""
 
-    def __init__(self, facts: DatabaseFacts, found: Planned) -> None:
+    def __init__(self, facts: DatabaseFacts, found: PlatformAccount) -> None:
         self._found = copy.deepcopy(replace(found, store=None))
         self._rows: Pristine | bytes
         if facts.vendor == "postgresql":
@@ -120,7 +118,7 @@ class _Kept:
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._rows = (facts.data / "heliograph.db").read_bytes()
 
-    def put(self, facts: DatabaseFacts) -> Planned:
+    def put(self, facts: DatabaseFacts) -> PlatformAccount:
         """Copies it into a new database without connections. The result has no store yet."""
         if isinstance(self._rows, Pristine):
             assert self._rows.restore(facts.url)
@@ -132,15 +130,10 @@ class _Kept:
         return copy.deepcopy(self._found)
 
 
-def made(store: Database) -> Planned:
+def made(store: Database) -> PlatformAccount:
     """Creates such an account; a second call creates another one beside it."""
     found = acme()
-    n = found.pk
-    people = {
-        role: User.objects.create_user(f"{role.lower()}-{n}@example.org", PASSWORD, name=role.value, account=found.account, role=role)
-        for role in Role
-    }
-    made = Planned(store, found, people)
+    made = PlatformAccount(store, found, team(found.account))
     status_tag, type_tag = found.tags["Registered"], made.tag("Speaker", TagKind.ATTENDEE_TYPE)
     made.tag("VIP", TagKind.REGISTRATION_PROPERTY)
     with found.setting_up() as s:
@@ -170,20 +163,20 @@ def made(store: Database) -> Planned:
     return made
 
 
-def event_in_testing(site: Planned, code: str = "GALA-26") -> int:
+def event_in_testing(site: PlatformAccount, code: str = "GALA-26") -> int:
     """Creates another event of the account, in Testing. Returns its id."""
     with saving(site.pk, by=BY) as s:
-        return save_event(s, EventState(code, "Winter Gala", site.acme.event_status("Testing"), timezone="Europe/Vienna"))
+        return event(s, code, site.acme.event_status("Testing"), "Winter Gala", timezone="Europe/Vienna")
 
 
-def registration_state(site: Planned, code: str, event: str = EVENT) -> RegistrationState:
+def registration_state(site: PlatformAccount, code: str, event: str = EVENT) -> RegistrationState:
     """A registration's stored state."""
     found = draft.opened(site.store, site.pk, event, code)
     assert found is not None
     return found.state
 
 
-def count_changes(site: Planned) -> int:
+def count_changes(site: PlatformAccount) -> int:
     """The number of changes of registrations in the account."""
     ((n,),) = site.store.all("SELECT count(*) FROM change WHERE account_id = :a AND registration_id IS NOT NULL", {"a": site.pk})
     return int(n)

@@ -1,0 +1,1 @@
+"""What tests are made of: accounts, people, events, connections, mappings, flows, registrations and what became of them."""

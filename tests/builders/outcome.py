@@ -1,0 +1,72 @@
+"""Ends of attempts, as a worker would store them."""
+
+from __future__ import annotations
+
+import json
+
+from heliograph.domain.delivery import lanes as rules
+from heliograph.domain.delivery.lanes import Flight
+from heliograph.domain.delivery.outcomes import Cause, Delivered, Outcome, Refused, ValidationFailed
+from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
+from heliograph.domain.snapshot import ConfigSource
+from heliograph.store.database import Database
+from heliograph.store.queue import outcomes
+from heliograph.store.queue.lanes import lock_lanes, open_actions
+from heliograph.store.queue.outcomes import Settled, StoredExchange
+
+REFUSED = Refused(Category.CONFIG, Cause.ANSWER, "The target answered 401.", left=True, status=401)
+BUSY = Refused(Category.CONNECTION, Cause.TIMEOUT, "No answer within 10 seconds.", left=True)
+INVALID = ValidationFailed(("email is required and empty",))
+REQUEST = json.dumps(
+    {
+        "method": "POST",
+        "url": "https://crm.example.com/…",
+        "headers": [["Content-Type", "application/json"], ["Authorization", "•••"]],
+        "body": '{"email": "joe@example.org", "Consent": true}',
+        "cut": False,
+    }
+)
+RESPONSE = json.dumps(
+    {
+        "status": 401,
+        "headers": [["content-type", "text/html"]],
+        "body": "<script>alert(1)</script>",
+        "cut": False,
+        "timings": {"name": 0.012, "connect": 0.048, "tls": 0.031, "sent": 0.0, "total": 0.187},
+        "address": "203.0.113.20",
+    }
+)
+
+
+def end_attempt(db: Database, source: ConfigSource, account: int, action: int, outcome: Outcome, *, status: int | None = None) -> None:
+    """Ends an attempt of an action with this outcome. status: the answer's, if the outcome does not say it."""
+    flows = source.account(account).flows.values()
+    destinations = {destination.id: destination for flow in flows for destination in flow.destinations}
+    with db.transaction():
+        ((lane,),) = db.all("SELECT lane_id FROM action WHERE id = :id", {"id": action})
+        stored = lock_lanes(db, [lane])[lane]
+        about = open_actions(db, [lane], also=[action])[lane]
+        began = next(a.action for a in about if a.id == action)
+        now = db.now()
+        to = destinations[stored.lane.destination]
+        settlement = rules.settle(to.does, stored.lane, [a.action for a in about], Flight(began, outcome), now, RetryPolicy())
+        message = _message(outcome)
+        answered = status or (outcome.status if isinstance(outcome, (Delivered, Refused)) else None)
+        exchange = StoredExchange(
+            at=now,
+            took=84_000,
+            category=outcome.category if isinstance(outcome, Refused) else None,
+            status=answered,
+            message=message,
+            connection=to.connection,
+            numbers="1 1 1 0",
+            request=REQUEST,
+            response=RESPONSE if answered else "",
+        )
+        outcomes.store(db, [Settled(settlement, stored, about, exchange, message)], now)
+
+
+def _message(outcome: Outcome) -> str:
+    if isinstance(outcome, Refused):
+        return outcome.message
+    return "; ".join(outcome.problems) if isinstance(outcome, ValidationFailed) else ""

@@ -1,0 +1,23 @@
+"""Registrations: documents, and their recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from heliograph.domain.snapshot import ConfigSource
+from heliograph.recording.batches import record_batch
+from heliograph.recording.items import ItemAnswer, RecordItem
+from heliograph.store.database import Database
+
+
+def person(code: str, first: str, last: str, **document: object) -> dict[str, object]:
+    """The document of somebody's registration."""
+    profile = {"first_name": first, "last_name": last, "email": "somebody@example.org", "organization": "Oakline"}
+    return {"code": code, "profile": profile, **document}
+
+
+def record(db: Database, source: ConfigSource, items: Sequence[RecordItem]) -> list[ItemAnswer]:
+    """Records items in one batch. None may be refused."""
+    answers = record_batch(db, items, source)
+    assert all(answer.is_recorded for answer in answers), [answer.problems for answer in answers]
+    return answers

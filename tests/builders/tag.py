@@ -1,0 +1,13 @@
+"""Tags."""
+
+from __future__ import annotations
+
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.models import Tag
+from heliograph.setup.services.tags import TagFacts, save_tag
+from heliograph.setup.services.transaction import SetupTransaction
+
+
+def tag(s: SetupTransaction, name: str, *kinds: TagKind, label: str = "") -> Tag:
+    """A new tag for these kinds of things."""
+    return save_tag(s, TagFacts(name, frozenset(kinds), label))
