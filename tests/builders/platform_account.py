@@ -114,9 +114,9 @@ class _Kept:
         if facts.vendor == "postgresql":
             self._rows = Pristine(facts.url)
         else:
+            # Not by reading the file: to close it would end SQLite's locks in this process, and the next process would take away its WAL.
             with closing(sqlite3.connect(facts.data / "heliograph.db")) as db:
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._rows = (facts.data / "heliograph.db").read_bytes()
+                self._rows = db.serialize()
 
     def put(self, facts: DatabaseFacts) -> PlatformAccount:
         """Copies it into a new database without connections. The result has no store yet."""

@@ -175,8 +175,8 @@ def test_jobs_tell_a_dry_run_and_a_question_from_an_import(acme, file):
     [
         (("nowhere.csv", "--account", "ACME"), "cannot be read"),
         ((str(EXPORT), "--account", "NONE"), "There is no account NONE. Accounts: ACME."),
-        ((str(EXPORT), "--account", "ACME", "--encoding", "klingon"), "is not a supported encoding"),
-        ((str(EXPORT), "--account", "ACME", "--separator", ";"), "No column contains the registration code"),
+        ((str(EXPORT), "--account", "ACME", "--encoding", "klingon"), "klingon"),
+        ((str(EXPORT), "--account", "ACME", "--separator", ";"), "registration code"),
         ((str(EXPORT), "--account", "ACME", "--columns", str(EXPORT)), "is not a column mapping"),
         ((str(EXPORT), "--account", "ACME", "--plan", str(EXPORT)), "is not a plan"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.builders.account import BY
 from tests.builders.platform_account import event_in_testing, planned, registration_state
 from tests.databases import DatabaseFacts
-from tests.processes import Starter, free_port
+from tests.processes import STARTING, Starter, free_port
 from tests.waiting import until
 
 from heliograph.jobs import control
@@ -27,7 +27,7 @@ def test_P9_serve_marks_registrations_and_sets_statuses(heliograph: Starter, dat
         parameters = {"status": "Attended", "picked": [], "wanted": wanted, "asked": now, "total": 3, "by": BY}
         attended = control.create(bulk_change.KIND, site.pk, parameters, by=BY)
         process = heliograph("serve", HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
-        until(lambda: all(control.find(job.pk).state == JobState.DONE for job in (live, attended)))
+        until(lambda: all(control.find(job.pk).state == JobState.DONE for job in (live, attended)), STARTING)
         assert process.terminate() == 0
         made = registration_state(site, "G-2", "GALA-26")
         assert made.is_test

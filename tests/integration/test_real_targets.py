@@ -141,4 +141,4 @@ def test_C7_webhooks_200_that_means_no_is_made_a_failure_from_its_logged_answer(
         story.submit(story.action("R2")["key"])
         story.until("R2", "success")
     ((said,),) = story.db.all("SELECT message FROM attempt WHERE status = 200 AND category IS NOT NULL")
-    assert said == "The target said: Hook rules were not satisfied."
+    assert said.endswith("Hook rules were not satisfied.")
