@@ -30,11 +30,9 @@ from heliograph.connections.services.connections import ConnectionFacts
 from heliograph.connections.vault import vault
 from heliograph.deliveries import submit as submitting
 from heliograph.domain.connection.connection import Secret
-from heliograph.domain.delivery.action import ActionState, AttemptKind, Does, Origin
-from heliograph.domain.delivery.lanes import LaneState, choose
-from heliograph.domain.delivery.outcomes import Lead
+from heliograph.domain.delivery.action import ActionState, AttemptKind, Does
 from heliograph.domain.delivery.retry_policy import MINUTE, SEVERITY, Category
-from heliograph.domain.figures import ActionRow, AttemptRow, Delta, Figures, Period, RunRow, count, total
+from heliograph.domain.figures import Delta, Figures, Period, total
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.mapping.mapping import FixedText, MappingKind, MappingRow, SourceValue, Subject
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
@@ -54,9 +52,9 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.config_cache import PROCESS, Committed, ConfigCache
 from heliograph.store.database import Database, open_postgres, open_sqlite
-from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
 from tests.databases import DatabaseFacts
 from tests.receiver import Received, Receiver
+from tests.recounts import Recount, wrong_lanes
 from tests.waiting import PATIENCE, until
 
 BY = "user:1"
@@ -436,51 +434,9 @@ class Story:
         return [replace(Delta(*row[:9]), serials=tuple(BitMap.deserialize(bytes(row[9])) if row[9] is not None else ())) for row in rows]
 
     def _recount(self, mode: Mode) -> Figures:
-        waits = {run for (run,) in self.db.all("SELECT run_id FROM judgement WHERE queue < 3")}
-        runs = [
-            RunRow(change, registration, flow, mode, at, triggered=decision == 2, stuck=id in waits)
-            for id, change, registration, flow, mode, at, decision in self.db.all(
-                "SELECT r.id, r.change_id, c.registration_id, r.flow_id, r.mode, r.at, r.decision FROM run r JOIN change c ON c.id = r.change_id"
-            )
-        ]
-        actions, made = [], {}
-        leads = {lead.code: lead for lead in Lead}
-        for id, flow, of, created, state, origin, lead in self.db.all("SELECT id, flow_id, mode, created, state, origin, lead FROM action"):
-            made[id] = (of, Origin(origin))
-            actions.append(ActionRow(flow, of, created, ActionState(state), Origin(origin), leads.get(lead)))
-        attempts, before = [], {}
-        kinds = {kind.code: kind for kind in AttemptKind}
-        for action, kind, at, state, code in self.db.all("SELECT action_id, kind, at, state, category FROM attempt ORDER BY action_id, n"):
-            category = Category.of_code(code)
-            attempts.append(
-                AttemptRow(
-                    made[action][0],
-                    at,
-                    kinds[kind],
-                    before.get(action) if kinds[kind] is not AttemptKind.FIRST else None,
-                    abandoned=state == ActionState.FAILED and kinds[kind] is not AttemptKind.MANUAL,
-                    invalid=category is Category.VALIDATION,
-                    origin=made[action][1],
-                )
-            )
-            before[action] = category or before.get(action)
-        return count(self._always(mode), runs, actions, attempts)
+        return Recount(self.db, self.account).figures(self._always(mode))
 
     def _no_lane_is_stuck(self) -> None:
-        """Asserts that each lane's state is what `choose` returns for its open actions; ready lanes wait for a pause, a throttle or a
-        worker."""
+        """Asserts that each lane's state is what `choose` returns for its open actions."""
         does = {d.id: d.does for flow in self.source.account(self.account).flows.values() for d in flow.destinations}
-        now = self.db.now()
-        for row in self.db.all(f"SELECT {LANE_COLUMNS} FROM lane"):
-            lane = lane_of(row).lane
-            rows = self.db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE lane_id = :lane AND state < 10", {"lane": lane.id})
-            opened = [action_of(action).action for action in rows]
-            if not opened:
-                assert lane.state is LaneState.IDLE, (lane, "nothing is open")
-                continue
-            choice = choose(does.get(lane.destination, Does.UPDATES), lane.begun_version, opened, now)
-            if lane.state is LaneState.WAITING:
-                assert lane.due_at is not None, lane
-                assert choice.state is LaneState.READY or choice.due_at == lane.due_at, (lane, opened)
-            else:
-                assert lane.state is LaneState.READY, (lane, opened)
+        assert not (wrong := wrong_lanes(self.db, self.account, does)), "\n".join(wrong)

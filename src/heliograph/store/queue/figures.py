@@ -6,7 +6,7 @@ A figure is folded + unfolded, read in one statement or one snapshot. There is n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pyroaring import BitMap
 
@@ -62,6 +62,18 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
             found = BitMap.deserialize(bytes(serials))
             for unit in BITMAP_UNITS:
                 bitmaps.setdefault((unit, minute // unit, mode, integration), BitMap()).__ior__(found)
+    add_folded(db, account, sums, bitmaps)
+    return len(rows)
+
+
+type SumKey = tuple[int, ...]
+"""minute, mode, integration, flow, connection, category, measure."""
+type BitmapKey = tuple[int, ...]
+"""unit, bucket, mode, integration."""
+
+
+def add_folded(db: Database, account: int, sums: Mapping[SumKey, int], bitmaps: Mapping[BitmapKey, BitMap]) -> None:
+    """Adds to the folded figures of an account. Only one may do so at a time."""
     names = ("minute", "mode", "integration", "flow", "connection", "category", "measure")
     db.many(
         "INSERT INTO figure_sum AS f (account_id, minute, mode, integration, flow_id, connection_id, category, measure, n)"
@@ -83,7 +95,6 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
                 "INSERT INTO figure_bitmap (account_id, unit, bucket, mode, integration, bits) VALUES (:account, :unit, :bucket, :mode, :integration, :bits)",
                 place | {"bits": bits.serialize()},
             )
-    return len(rows)
 
 
 def accounts_to_fold(db: Database) -> list[int]:
