@@ -96,19 +96,17 @@ class History:
     def write(self, progress: Callable[[int], None] = lambda _: None, stop: Callable[[], bool] = lambda: False) -> None:
         """Writes it in many transactions. progress: gets the number of changes so far; stop: asks whether to end early."""
         for moments in self._chunks():
-            with self.db.transaction():
-                for at in moments:
-                    self._change(at)
-                self.rows.write()
+            for at in moments:
+                self._change(at)
+            self.rows.write()
             self.done += len(moments)
             progress(self.done)
             if stop():
                 break
         while self._open:
-            with self.db.transaction():
-                for _ in range(min(AT_ONCE // 2, len(self._open))):
-                    self._leaves(self._open.pop())
-                self.rows.write()
+            for _ in range(min(AT_ONCE // 2, len(self._open))):
+                self._leaves(self._open.pop())
+            self.rows.write()
 
     def _chunks(self) -> Iterator[Sequence[int]]:
         """The moments of the changes, so many at a time."""

@@ -51,7 +51,7 @@ DRAWN: Final = 5_000
 
 
 class Numbers:
-    """New ids, drawn many at a time. identity: of a table that numbers its own rows, else a sequence."""
+    """New ids, drawn many at a time, each time in a transaction of its own. identity: of a table that numbers its own rows, else a sequence."""
 
     def __init__(self, db: Database, name: str, *, identity: bool = False) -> None:
         self._db, self._name, self._identity = db, name, identity
@@ -60,7 +60,8 @@ class Numbers:
     def next(self) -> int:
         for number in self._left:
             return number
-        self._left = iter(reserve(self._db, self._name, DRAWN) if self._identity else self._db.draw(self._name, DRAWN))
+        with self._db.transaction():
+            self._left = iter(reserve(self._db, self._name, DRAWN) if self._identity else self._db.draw(self._name, DRAWN))
         return next(self._left)
 
 
@@ -89,13 +90,15 @@ class HistoryRows:
             self.sums[d.minute, d.mode, d.integration, d.flow, d.connection, d.category, d.measure] += d.n
 
     def write(self) -> None:
-        """Writes all in the caller's transaction and forgets it."""
-        for table, columns in _COLUMNS.items():
-            copy_rows(self.db, table, columns, self.rows[table])
-            self.written[table] += len(self.rows[table])
-            self.rows[table].clear()
+        """Writes all in one transaction and forgets it."""
         self.add(self._counted())
-        add_folded(self.db, self.account, {key: n for key, n in self.sums.items() if n}, self.bitmaps)
+        with self.db.transaction():
+            for table, columns in _COLUMNS.items():
+                copy_rows(self.db, table, columns, self.rows[table])
+            add_folded(self.db, self.account, {key: n for key, n in self.sums.items() if n}, self.bitmaps)
+        for table, rows in self.rows.items():
+            self.written[table] += len(rows)
+            rows.clear()
         for counted in (self.activity, self.runs, self.delivered, self.serials, self.sums, self.bitmaps):
             counted.clear()
 
