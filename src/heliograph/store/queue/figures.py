@@ -74,13 +74,11 @@ type BitmapKey = tuple[int, ...]
 
 def add_folded(db: Database, account: int, sums: Mapping[SumKey, int], bitmaps: Mapping[BitmapKey, BitMap]) -> None:
     """Adds to the folded figures of an account. Only one may do so at a time."""
-    names = ("minute", "mode", "integration", "flow", "connection", "category", "measure")
-    db.many(
-        "INSERT INTO figure_sum AS f (account_id, minute, mode, integration, flow_id, connection_id, category, measure, n)"
-        " VALUES (:account, :minute, :mode, :integration, :flow, :connection, :category, :measure, :n)"
-        " ON CONFLICT (account_id, minute, mode, integration, flow_id, connection_id, category, measure) DO UPDATE SET n = f.n + excluded.n",
-        [{"account": account, "n": n, **dict(zip(names, key, strict=True))} for key, n in sorted(sums.items()) if n],
-    )
+    hours: Counter[SumKey] = Counter()
+    for (minute, *of), n in sums.items():
+        hours[minute // HOUR, *of] += n
+    for statement, found in ((_SUM.format("figure_sum", "minute"), sums), (_SUM.format("figure_hour", "hour"), hours)):
+        db.many(statement, [{"account": account, "n": n, **dict(zip(_KEY, key, strict=True))} for key, n in sorted(found.items()) if n])
     for (unit, bucket, mode, integration), bits in sorted(bitmaps.items()):
         place = {"account": account, "unit": unit, "bucket": bucket, "mode": mode, "integration": integration}
         where = "account_id = :account AND unit = :unit AND bucket = :bucket AND mode = :mode AND integration = :integration"
@@ -95,6 +93,15 @@ def add_folded(db: Database, account: int, sums: Mapping[SumKey, int], bitmaps: 
                 "INSERT INTO figure_bitmap (account_id, unit, bucket, mode, integration, bits) VALUES (:account, :unit, :bucket, :mode, :integration, :bits)",
                 place | {"bits": bits.serialize()},
             )
+
+
+HOUR = 60
+_KEY = ("time", "mode", "integration", "flow", "connection", "category", "measure")
+_SUM = (
+    "INSERT INTO {0} AS f (account_id, {1}, mode, integration, flow_id, connection_id, category, measure, n)"
+    " VALUES (:account, :time, :mode, :integration, :flow, :connection, :category, :measure, :n)"
+    " ON CONFLICT (account_id, {1}, mode, integration, flow_id, connection_id, category, measure) DO UPDATE SET n = f.n + excluded.n"
+)
 
 
 def accounts_to_fold(db: Database) -> list[int]:
