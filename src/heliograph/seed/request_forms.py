@@ -37,9 +37,9 @@ _CODE: Final = "ⓕ"
 _UID: Final = "msg_00000000000000000000000000"
 _THEN: Final = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
 _ALL: Final = (*_MARKS.values(), _CODE)
-_PLACES: Final = re.compile(
-    "|".join([*(re.escape(m) for each in _ALL for m in (each, each.upper(), quote_plus(each), quote_plus(each.upper()))), _UID])
-)
+_SPELLINGS: Final = (*(text for each in _ALL for mark in (each, each.upper()) for text in (mark, quote_plus(mark))), _UID)
+"""The marks as they stand in JSON and in a form, each also in capitals."""
+_PLACES: Final = re.compile("|".join(_SPELLINGS))
 
 
 @dataclass(frozen=True, slots=True)
