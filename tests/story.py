@@ -348,9 +348,13 @@ class Story:
     # ---- consistency
 
     def figures(self, mode: Mode = Mode.LIVE) -> Figures:
-        """The figures over all time, from the deltas."""
-        return soundness.figures(self.db, mode)
+        """The figures over all time, from the deltas, folded or not."""
+        return soundness.figures(self.db, self.account, mode)
 
     def is_sound(self) -> None:
         """Asserts that the figures equal a recount, that X2's equations hold, and that no lane is stuck."""
         soundness.check(self.db, self.source.account(self.account))
+
+    def recounted(self, mode: Mode) -> Figures:
+        """The figures over all time, from the rows."""
+        return soundness.recounted(self.db, self.account, mode)

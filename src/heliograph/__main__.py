@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from heliograph import __version__, bench, commands, demo, verify
+from heliograph import __version__, bench, commands, demo, seed, verify
 from heliograph.domain.errors import HeliographError
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ def heliograph(
     """Event registrations change; the right webhook goes out."""
 
 
-for part in (commands, demo, bench, verify):
+for part in (commands, demo, bench, verify, seed):
     part.register(app)
 
 

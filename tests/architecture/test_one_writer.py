@@ -21,7 +21,9 @@ SQL = re.compile(
 )
 
 # The named exceptions of rule 1, each with its reason.
-EXCEPTIONS: dict[str, str] = {}
+EXCEPTIONS: dict[str, str] = {
+    "heliograph.seed.history_rows": "invents the history of an account that nobody uses, faster than anybody could record it",
+}
 
 
 def _outside_recording() -> Iterator[source.Module]:

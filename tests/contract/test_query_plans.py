@@ -4,6 +4,7 @@ an account (D9; docs/design/queue.md, section 1)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from tests.builders.stored_account import StoredAccount, stored_account
@@ -14,13 +15,20 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.lanes import Flight, settle
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
-from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
+from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category, RetryPolicy
+from heliograph.domain.flow.flow import Mode
+from heliograph.domain.registration.change import Facet, RegistrationState
 from heliograph.domain.setup.fields import Subject
 from heliograph.engine.worker import reconsideration
 from heliograph.flows.flow_list import FlowList
 from heliograph.insights.feed import PARTS, Feed
 from heliograph.insights.feed import FeedFilter as FeedWanted
 from heliograph.insights.feed import FeedResult as FeedOf
+from heliograph.insights.period import fixed_window
+from heliograph.insights.period_figures import PeriodFigures
+from heliograph.insights.records import PARTS as RECORD_PARTS
+from heliograph.insights.records import RecordFilter, RecordKind, Records
+from heliograph.insights.records import Subject as RecordOf
 from heliograph.mappings.mapping_subjects import Subjects
 from heliograph.recording.record import record
 from heliograph.registrations.list import MOST, ListScope, Registrations, Sort
@@ -29,9 +37,12 @@ from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed, ConfigCache
+from heliograph.store.moments import EPOCH
 from heliograph.store.queue import lanes, outcomes, pending_items, slots, submissions
 from heliograph.store.queue.lanes import LaneWant
 from heliograph.store.queue.outcomes import Settled, StoredExchange
+from heliograph.store.registrations import ids_of_code
+from heliograph.timeline.timeline import Show, Timeline, TimelineRegistration
 from heliograph.web.cursor import Cursor
 
 ROWS = 20_000
@@ -71,6 +82,12 @@ FILL = {
         "state": f"CASE WHEN {READY} THEN 1 WHEN {DUE} THEN 2 ELSE 10 END", "queue": f"CASE WHEN {DUE} THEN 1 ELSE 0 END",
         "category": f"CASE WHEN {DUE} THEN 5 END", "cause": f"CASE WHEN {DUE} THEN 'flow_inactive' ELSE '' END", "due_at": f"CASE WHEN {DUE} THEN i END", "created": "i",
     },
+    "attempt": {
+        "id": ID, "account_id": ":a", "action_id": ID, "n": "5", "kind": "CASE WHEN i % 10 = 3 THEN 2 ELSE 1 END", "at": "i", "took": "1",
+        "state": f"CASE WHEN {DUE} THEN 2 WHEN i % 100 = 13 THEN 11 WHEN i % 100 = 14 THEN 12 ELSE 10 END", "category": f"CASE WHEN {DUE} THEN 5 END",
+        "message": "''", "flow_id": "7 + i % 50", "connection_id": f"100 + {OF}", "numbers": "''",
+    },
+    "attempt_content": {"action_id": ID, "n": "5", "account_id": ":a", "at": "i", "request": "''", "response": "''"},
     "session_registration": {
         "id": "3000000 + i", "account_id": ":a", "registration_id": ID, "session_id": "1", "status_id": "1", "version": "1", "created": "i", "modified": "i",
     },
@@ -253,3 +270,67 @@ def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: E
     assert queue.page(QueueWanted(text="nobodyatall"), None).rows == []
     assert queue.counts()[QueueStatus.RETRY] == 1_400
     assert queue.groups((QueueStatus.RETRY, QueueStatus.ERROR))
+
+
+# --- Insights, the timeline and search
+
+
+@pytest.mark.parametrize("kind", RecordKind)
+def test_X3_a_list_of_records_goes_by_time(explaining: Explaining, large: tuple[DatabaseFacts, int], kind: RecordKind) -> None:
+    reading, wanted = AccountReader(explaining, large[1]), RecordFilter(kind, 0, MINUTE)
+    found = Records(reading, wanted)
+    page = found.page(None)
+    assert found.count() >= len(page.rows)
+    assert page.rows or kind not in (RecordKind.CHANGES, RecordKind.TRIGGERED, RecordKind.ATTEMPTS, RecordKind.RETRIES, RecordKind.STUCK)
+    if page.older:
+        assert found.page(Cursor.read(page.older, parts=RECORD_PARTS)).rows
+    for narrower in (
+        replace(wanted, text="z19999"),
+        replace(wanted, text="nobodyatall"),
+        replace(wanted, event=1, flow=8, connection=101),
+        replace(wanted, flow=8),
+        replace(wanted, facet=Facet.CREATED) if kind.subject is RecordOf.CHANGE else wanted,
+        replace(wanted, category=Category.CONFIG) if kind is RecordKind.RETRIES else wanted,
+    ):
+        assert Records(reading, narrower).count() >= len(Records(reading, narrower).page(None).rows)
+
+
+@pytest.mark.parametrize("show", Show)
+def test_X5_a_timeline_goes_by_registration(explaining: Explaining, large: tuple[DatabaseFacts, int], show: Show) -> None:
+    s = known(explaining, large[1])
+    reading = AccountReader(explaining, large[1])
+    at = EPOCH
+    state = RegistrationState("Z2", 0, at, at, at)
+    event = reading.source.event(s.event)
+    registration = TimelineRegistration(1_000_001, "Z1", "", 1, state, event, s.event)
+    expected = 0 if show is Show.SENT else 1  # its action was not sent yet
+    assert len(Timeline(reading, registration, show=show).page(None).rows) == expected
+    assert len(Timeline(reading, registration, flow=8, show=show).page(None).rows) == expected
+    assert Timeline(reading, registration).counts() == (1, 1, 1)
+    assert Timeline(reading, registration).change(1_000_002) is None
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_X2_the_figures_go_by_minute_and_the_odd_edges_by_time(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], mode: Mode
+) -> None:
+    """Over minutes, and over days, of which whole hours are read."""
+    for window in (fixed_window(MINUTE, 3 * MINUTE), fixed_window(7 * MINUTE, 30 * DAY)):
+        found = PeriodFigures(AccountReader(explaining, large[1]), window, mode)
+        assert found._deltas == []  # no figures stand there
+        assert not found._serials()
+
+
+def test_X5_search_goes_by_code(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    assert ids_of_code(explaining, large[1], "z77") == [1_000_077]
+    assert ids_of_code(explaining, large[1], "nobody") == []
+
+
+@pytest.mark.parametrize(
+    "wanted", [FeedWanted(event=1), FeedWanted(flow=8), FeedWanted(text="z19999"), FeedWanted(between=(5, 500))], ids=str
+)
+def test_X4_a_narrowed_feed_goes_by_time_or_by_what_it_names(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], wanted: FeedWanted
+) -> None:
+    rows = Feed(AccountReader(explaining, large[1]), wanted).page(None).rows
+    assert bool(rows) is not bool(wanted.text)  # nobody's name is stored there

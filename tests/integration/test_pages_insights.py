@@ -10,37 +10,11 @@ from django.test import Client
 from tests.builders import signal_account
 from tests.builders.outcome import REFUSED
 from tests.databases import DatabaseFacts
+from tests.insights_numbers import NUMBER, listed, number_in
 from tests.page_text import text_of
-from tests.tables import table_rows
 
 from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.insights.records import RecordKind
-
-NUMBER = re.compile(r'<a[^>]*href="(?P<href>[^"]*/records/[^"]*)"[^>]*>(?P<inside>.*?)</a>', re.DOTALL)
-
-
-def number_in(inside: str) -> int | None:
-    """The number that a link shows, or says of its bar; 0 for an empty bar."""
-    said = re.search(r'class="said">[^<]*: ([^<]*)<', inside)
-    if said:
-        return sum(int(n) for n in re.findall(r"(\d+) (?:change|retr|deliver|failed)", said[1]))
-    value = re.search(r'class="value">([\d,]+)<', inside) or re.fullmatch(r"\s*([\d,]+)(?: \w+)?\s*(?:<.*)?", inside, re.DOTALL)
-    return int(value[1].replace(",", "")) if value else None
-
-
-def listed(client: Client, href: str) -> int:
-    """The records of a list, page by page; its heading says the same number."""
-    said, n = None, 0
-    url = href
-    while url:
-        shown = client.get(url).content.decode()
-        said = said or re.search(r"<h1>[^<]*: (\d+)</h1>", shown)
-        n += len(table_rows(shown))
-        older = re.search(r'rel="next" href="([^"]+)"', shown)
-        url = href.partition("?")[0] + html.unescape(older[1]) if older else ""
-    assert said is not None
-    assert int(said[1]) == n, href
-    return n
 
 
 @pytest.mark.parametrize("address", ["/signal/metrics/", "/signal/metrics/troubleshooting/"])

@@ -23,6 +23,7 @@ import typer
 from rich.console import Console
 
 from heliograph.commands import ready
+from heliograph.demo import receiver
 from heliograph.demo.receiver import DemoTargets, start
 from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options, default_data
@@ -133,13 +134,14 @@ def _prepare_data(receiver_port: int, password: str) -> int:
     from django.core.management import call_command  # noqa: PLC0415
 
     from heliograph.accounts.models import Account, Role, User  # noqa: PLC0415
-    from heliograph.demo.content import ACCOUNT, make_account  # noqa: PLC0415
-    from heliograph.demo.flows import connect, make_flows  # noqa: PLC0415
+    from heliograph.stage.northwind import ACCOUNT, make_account  # noqa: PLC0415
+    from heliograph.stage.northwind_flows import BADGES, CRM, SLACK, connect, make_flows  # noqa: PLC0415
 
     call_command("migrate", verbosity=0, interactive=False)
     known = Account.objects.filter(code=ACCOUNT.code).first()
-    account = known or make_account(RETRY_INTERVALS)
-    connect(account.pk, receiver_port)
+    account = known or make_account(retry_intervals=RETRY_INTERVALS)
+    base = f"http://127.0.0.1:{receiver_port}"
+    connect(account.pk, {SLACK: base + receiver.SLACK, CRM: base + receiver.CRM, BADGES: base + receiver.BADGES})
     if known is None:
         make_flows(account.pk)
     user = User.objects.filter(email=USER).first()

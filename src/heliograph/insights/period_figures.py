@@ -81,19 +81,19 @@ class PeriodFigures:
     @cached_property
     def _deltas(self) -> list[tuple[int, Delta]]:
         """Sums by column and by the dimensions that the pages show. `minute` is the beginning of the period; `column` places the sum in it."""
-        since, unit = self.window.since // MINUTE, self.window.unit
+        since, until, unit = self.window.since // MINUTE, self.window.until // MINUTE, self.window.unit
         starts = [(edge // MINUTE - since) // unit for edge in self.window.edges]
+        # An hour that lies in one column is read as a whole; of one that an edge cuts, the minutes are.
+        odd = sorted({edge // MINUTE // HOUR for edge in self.window.edges if edge // MINUTE % HOUR}) if unit >= HOUR else None
+        sources = (_DELTAS, _SUMS) if odd is None else (_DELTAS, _WHOLE_HOURS, _ODD_HOURS[self.reading.db.vendor])
+        whole = f" AND NOT {self.reading.db.member('hour', 'odd')}" if odd else ""
+        params: dict[str, object] = {
+            **self._key, "since": since, "until": until, "unit": unit, "runs": int(Measure.RUNS),
+        } | ({"first": -(-since // HOUR), "last": until // HOUR, "odd": odd} if odd is not None else {})  # fmt: skip
         rows = self.reading.db.all(
             "SELECT (minute - :since) / :unit, measure, CASE WHEN measure = :runs THEN flow_id ELSE 0 END, connection_id, category, SUM(n)"
-            f" FROM ({_DELTAS.format('figure_sum')} UNION ALL {_DELTAS.format('figure_delta')}) found GROUP BY 1, 2, 3, 4, 5",
-            {
-                "account": self.reading.account,
-                "mode": mode_code(self.mode),
-                "since": since,
-                "until": self.window.until // MINUTE,
-                "unit": unit,
-                "runs": int(Measure.RUNS),
-            },
+            f" FROM ({' UNION ALL '.join(sources).format(whole=whole)}) found GROUP BY 1, 2, 3, 4, 5",
+            params,
         )
         column_of = [column for column in range(len(starts) - 1) for _ in range(starts[column], starts[column + 1])]
         return [
@@ -148,7 +148,12 @@ class PeriodFigures:
         return {"account": self.reading.account, "mode": mode_code(self.mode)}
 
 
-_DELTAS = (
-    "SELECT minute, measure, flow_id, connection_id, category, n FROM {}"
-    " WHERE account_id = :account AND mode = :mode AND minute >= :since AND minute < :until"
-)
+_COLUMNS = "measure, flow_id, connection_id, category, n"
+_WITHIN = "account_id = :account AND mode = :mode AND minute >= :since AND minute < :until"
+_DELTAS = f"SELECT minute, {_COLUMNS} FROM figure_delta WHERE {_WITHIN}"
+_SUMS = f"SELECT minute, {_COLUMNS} FROM figure_sum WHERE {_WITHIN}"
+_WHOLE_HOURS = f"SELECT hour * 60, {_COLUMNS} FROM figure_hour WHERE account_id = :account AND mode = :mode AND hour >= :first AND hour < :last{{whole}}"
+_ODD_HOURS = {
+    vendor: f"SELECT minute, {_COLUMNS} FROM {hours} CROSS JOIN figure_sum WHERE {_WITHIN} AND minute >= odd.hour * 60 AND minute < odd.hour * 60 + 60"
+    for vendor, hours in (("sqlite", "(SELECT value AS hour FROM json_each(:odd)) odd"), ("postgresql", "unnest(:odd::bigint[]) odd(hour)"))
+}

@@ -234,8 +234,9 @@ class Records:
             params["alike"] = wanted.alike
         found = self.reading.registrations_with(wanted.text)
         if found is not None:
-            registration = {Subject.ACTION: "a.", Subject.ATTEMPT: "a.", Subject.ITEM: "u."}.get(subject, "c.") + "registration_id"
-            where.append(self.reading.db.member(registration, "registrations"))
+            of = {Subject.ACTION: "a.change_id", Subject.ATTEMPT: "a.change_id", Subject.ITEM: "u.change_id"}.get(subject, "c.id")
+            # By their changes: actions have no index by registration.
+            where.append(f"{of} IN (SELECT id FROM change WHERE {self.reading.db.member('registration_id', 'registrations')})")
             params["registrations"] = found
         return source, " AND ".join(where), params
 

@@ -491,6 +491,26 @@ class FigureSum(models.Model):
         db_table = "figure_sum"
 
 
+class FigureHour(models.Model):
+    """The same per hour: what a long period reads."""
+
+    pk = models.CompositePrimaryKey("account_id", "hour", "mode", "integration", "flow_id", "connection_id", "category", "measure")
+    account_id = models.BigIntegerField()
+    hour = models.IntegerField()
+    mode = models.SmallIntegerField()
+    integration = models.SmallIntegerField()
+    flow_id = models.BigIntegerField()
+    connection_id = models.BigIntegerField()
+    category = models.SmallIntegerField()
+    measure = models.SmallIntegerField()
+    n = models.BigIntegerField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "figure_hour"
+
+
 class FigureBitmap(models.Model):
     """Distinct registrations by hour and day: serialised roaring bitmaps of serials."""
 

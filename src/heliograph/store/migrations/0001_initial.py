@@ -89,6 +89,24 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='FigureHour',
+            fields=[
+                ('pk', models.CompositePrimaryKey('account_id', 'hour', 'mode', 'integration', 'flow_id', 'connection_id', 'category', 'measure', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('account_id', models.BigIntegerField()),
+                ('hour', models.IntegerField()),
+                ('mode', models.SmallIntegerField()),
+                ('integration', models.SmallIntegerField()),
+                ('flow_id', models.BigIntegerField()),
+                ('connection_id', models.BigIntegerField()),
+                ('category', models.SmallIntegerField()),
+                ('measure', models.SmallIntegerField()),
+                ('n', models.BigIntegerField()),
+            ],
+            options={
+                'db_table': 'figure_hour',
+            },
+        ),
+        migrations.CreateModel(
             name='FigureSum',
             fields=[
                 ('pk', models.CompositePrimaryKey('account_id', 'minute', 'mode', 'integration', 'flow_id', 'connection_id', 'category', 'measure', blank=True, editable=False, primary_key=True, serialize=False)),

@@ -6,7 +6,7 @@ A figure is folded + unfolded, read in one statement or one snapshot. There is n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pyroaring import BitMap
 
@@ -62,13 +62,23 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
             found = BitMap.deserialize(bytes(serials))
             for unit in BITMAP_UNITS:
                 bitmaps.setdefault((unit, minute // unit, mode, integration), BitMap()).__ior__(found)
-    names = ("minute", "mode", "integration", "flow", "connection", "category", "measure")
-    db.many(
-        "INSERT INTO figure_sum AS f (account_id, minute, mode, integration, flow_id, connection_id, category, measure, n)"
-        " VALUES (:account, :minute, :mode, :integration, :flow, :connection, :category, :measure, :n)"
-        " ON CONFLICT (account_id, minute, mode, integration, flow_id, connection_id, category, measure) DO UPDATE SET n = f.n + excluded.n",
-        [{"account": account, "n": n, **dict(zip(names, key, strict=True))} for key, n in sorted(sums.items()) if n],
-    )
+    add_folded(db, account, sums, bitmaps)
+    return len(rows)
+
+
+type SumKey = tuple[int, ...]
+"""minute, mode, integration, flow, connection, category, measure."""
+type BitmapKey = tuple[int, ...]
+"""unit, bucket, mode, integration."""
+
+
+def add_folded(db: Database, account: int, sums: Mapping[SumKey, int], bitmaps: Mapping[BitmapKey, BitMap]) -> None:
+    """Adds to the folded figures of an account. Only one may do so at a time."""
+    hours: Counter[SumKey] = Counter()
+    for (minute, *of), n in sums.items():
+        hours[minute // HOUR, *of] += n
+    for statement, found in ((_SUM.format("figure_sum", "minute"), sums), (_SUM.format("figure_hour", "hour"), hours)):
+        db.many(statement, [{"account": account, "n": n, **dict(zip(_KEY, key, strict=True))} for key, n in sorted(found.items()) if n])
     for (unit, bucket, mode, integration), bits in sorted(bitmaps.items()):
         place = {"account": account, "unit": unit, "bucket": bucket, "mode": mode, "integration": integration}
         where = "account_id = :account AND unit = :unit AND bucket = :bucket AND mode = :mode AND integration = :integration"
@@ -83,7 +93,15 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
                 "INSERT INTO figure_bitmap (account_id, unit, bucket, mode, integration, bits) VALUES (:account, :unit, :bucket, :mode, :integration, :bits)",
                 place | {"bits": bits.serialize()},
             )
-    return len(rows)
+
+
+HOUR = 60
+_KEY = ("time", "mode", "integration", "flow", "connection", "category", "measure")
+_SUM = (
+    "INSERT INTO {0} AS f (account_id, {1}, mode, integration, flow_id, connection_id, category, measure, n)"
+    " VALUES (:account, :time, :mode, :integration, :flow, :connection, :category, :measure, :n)"
+    " ON CONFLICT (account_id, {1}, mode, integration, flow_id, connection_id, category, measure) DO UPDATE SET n = f.n + excluded.n"
+)
 
 
 def accounts_to_fold(db: Database) -> list[int]:

@@ -1,11 +1,11 @@
-"""The demo's connections, mappings and flows: nested JSON to "Slack", flat JSON to the "CRM", a form to the "badge printer"."""
+"""Northwind's connections, mappings and flows: nested JSON to "Slack", flat JSON to the "CRM", a form to the "badge printer"."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Map
+
 from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
-from heliograph.demo import receiver
-from heliograph.demo.content import BY
 from heliograph.domain.connection.connection import Auth, ContentType, KeyPlace, Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
@@ -17,15 +17,15 @@ from heliograph.mappings.services import save_mapping
 from heliograph.setup.models import CustomField, Tag
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.stage.northwind import BY
 
 SLACK, CRM, BADGES = "Slack", "Sales CRM", "Badge printer"
 
 
-def connect(account: int, port: int) -> None:
-    """Creates the three connections, or points them to the receiver's current port."""
-    base = f"http://127.0.0.1:{port}"
+def connect(account: int, urls: Map[str, str]) -> None:
+    """Creates the three connections, or points them to other URLs, by name."""
     wanted = (
-        ConnectionFacts({"name": SLACK, "auth": Auth.OPEN.value, "content_type": ContentType.JSON.value}, url=base + receiver.SLACK),
+        ConnectionFacts({"name": SLACK, "auth": Auth.OPEN.value, "content_type": ContentType.JSON.value}, url=urls[SLACK]),
         ConnectionFacts(
             {
                 "name": CRM,
@@ -34,12 +34,12 @@ def connect(account: int, port: int) -> None:
                 "key_place": KeyPlace.HEADER.value,
                 "key_name": "X-API-Key",
             },
-            url=base + receiver.CRM,
+            url=urls[CRM],
             secrets={Secret.KEY: "demo-key"},
         ),
         ConnectionFacts(
             {"name": BADGES, "auth": Auth.BASIC.value, "content_type": ContentType.FORM.value, "user_name": "badges"},
-            url=base + receiver.BADGES,
+            url=urls[BADGES],
             secrets={Secret.PASSWORD: "demo-password"},
         ),
     )

@@ -1,4 +1,4 @@
-"""The contents of the demo: one account, four events, tags, statuses, custom fields, questions, and three flows."""
+"""Northwind Events, the account of the demo and of `heliograph seed`: four events, tags, statuses, custom fields and questions."""
 
 from __future__ import annotations
 
@@ -101,9 +101,9 @@ _EVENTS = (
 )
 
 
-def make_account(retry_intervals: dict[str, list[float]] | None = None) -> Account:
+def make_account(facts: AccountFacts = ACCOUNT, retry_intervals: dict[str, list[float]] | None = None) -> Account:
     """Creates the account with everything except its flows. retry_intervals: seconds by category (D5); the demo's are short."""
-    account = create_account(ACCOUNT, by=BY)
+    account = create_account(facts, by=BY)
     if retry_intervals is not None:
         account.retry_intervals = retry_intervals
         account.save(update_fields=["retry_intervals"])

@@ -1,0 +1,135 @@
+"""`heliograph seed`: invents a history of any size, for trials and benchmarks (X2, O1)."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from heliograph.commands import ready
+from heliograph.domain.errors import HeliographError
+from heliograph.options import Options
+
+if TYPE_CHECKING:
+    from heliograph.seed.history import History, HistoryPlan
+    from heliograph.store.database import Database
+
+CHANGES: Final = typer.Option("--changes", help="How many changes to invent.", min=1)
+ACCOUNT: Final = typer.Option(help="Code of the account. It is created; one that exists has to be an earlier seed's.")
+ADD: Final = typer.Option("--add", help="Give an account that has a history another one beside it.")
+YES: Final = typer.Option("--yes", help="Do not ask before writing into a database that has other accounts or running workers.")
+SEED: Final = typer.Option("--seed", help="The same number gives the same history.")
+
+
+class SeedRefused(HeliographError):
+    """Nothing is invented here."""
+
+
+def seed(
+    changes: Annotated[int, CHANGES],
+    account: Annotated[str, ACCOUNT] = "SEEDED",
+    number: Annotated[int, SEED] = 1,
+    add: Annotated[bool, ADD] = False,
+    yes: Annotated[bool, YES] = False,
+) -> None:
+    """Invent a plausible history in an account of its own: for trials and benchmarks, never for an account in use.
+
+    Registrations with names of many scripts, and their changes over the last 30 days; what flows decided, deliveries, failures of every
+    category, retries, replays; all figures. Four events, four flows and connections to hosts that do not exist. On SQLite, `heliograph
+    serve` must not run meanwhile. Ctrl-C ends the history early, and leaves it complete as far as it went.
+    """
+    options = Options.load()
+    ready(first_start=True)
+    console = Console(stderr=True)
+    from heliograph.seed.account import prepare  # noqa: PLC0415
+    from heliograph.seed.history import History, HistoryPlan  # noqa: PLC0415
+    from heliograph.store.schema import migrate  # noqa: PLC0415
+    from heliograph.wiring import open_database  # noqa: PLC0415
+
+    with _alone(options), contextlib.closing(open_database(options)) as db:
+        migrate()
+        if not yes:
+            _ask(db, account)
+        made = prepare(db, account, add=add)
+        minute = 60_000_000
+        plan = HistoryPlan(changes, db.now() // minute * minute, number)
+        history = History(db, made, plan)
+        began = time.monotonic()
+        _write(history, plan, options, console)
+        took = time.monotonic() - began
+    rows = history.rows.written
+    console.print(
+        f"{account}: {history.done:,} changes of {rows['registration']:,} registrations, {rows['action']:,} actions, {rows['attempt']:,} attempts"
+        f" in {took:,.0f} s ({history.done / took:,.0f} changes a second)."
+    )
+
+
+@contextlib.contextmanager
+def _alone(options: Options) -> Iterator[None]:
+    """Holds the data folder as `serve` does, on SQLite. Raises SeedRefused if it runs."""
+    if not options.on_sqlite:
+        yield
+        return
+    from heliograph.engine.supervisor.processes import FolderInUse, folder_lock  # noqa: PLC0415
+
+    try:
+        with folder_lock(options.data, "serve"):
+            yield
+    except FolderInUse:
+        raise SeedRefused("`heliograph serve` is running with this data folder. Stop it first: a seed writes all the time.") from None
+
+
+def _ask(db: Database, code: str) -> None:
+    """Refuses to write where others work, unless a person confirms. Raises SeedRefused."""
+    others = [found for (found,) in db.all("SELECT code FROM accounts_account WHERE code <> :code ORDER BY code LIMIT 3", {"code": code})]
+    workers = db.all("SELECT 1 FROM worker LIMIT 1")
+    if not others and not workers:
+        return
+    why = "Workers are running with this database." if workers else f"This database has other accounts: {', '.join(others)}."
+    console = Console(stderr=True)
+    if not console.is_terminal or not typer.confirm(f"{why} Invent a history for {code} in it?", err=True):
+        raise SeedRefused(f"{why} Nothing was written; --yes writes all the same.")
+
+
+def _write(history: History, plan: HistoryPlan, options: Options, console: Console) -> None:
+    """Writes the history with its progress. On SQLite it looks after the log, as the engine does."""
+    stop = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True),
+    )  # fmt: skip
+    try:
+        with _log_cared_for(options), Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("Inventing", total=plan.changes)
+            history.write(lambda done: bar.update(task, completed=done), stop.is_set)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _log_cared_for(options: Options) -> Iterator[None]:
+    """Checkpoints SQLite's log meanwhile, and empties it at the end."""
+    if not options.on_sqlite:
+        yield
+        return
+    from heliograph.store import wal  # noqa: PLC0415
+
+    stop = threading.Event()
+    care = threading.Thread(target=wal.care, args=(options.sqlite_file, stop), name="wal", daemon=True)
+    care.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        care.join(30.0)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(seed)

@@ -1,0 +1,209 @@
+"""What happened on one lane of a seeded history: the engine's own rules (`domain.delivery.lanes`), played by the clock of the history.
+
+Almost all actions are delivered by their first attempt, on a lane where nothing else waits: `History` writes those at once. All others are
+played here, from attempt to attempt, until they end or the history does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from heliograph.domain.delivery import lanes as rules
+from heliograph.domain.delivery.action import ActionState, Does, NotSubmittable, OpenAction, Origin
+from heliograph.domain.delivery.lanes import Flight, Lane, Settlement
+from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Delivered, Refused, ValidationFailed
+from heliograph.domain.delivery.retry_policy import HOUR, MINUTE, SECOND, Category, RetryPolicy
+from heliograph.domain.figures import Delta, FigureKey, of_new_action, of_settlement
+from heliograph.seed.target_answers import Answered
+
+SUBMITTED: Final = 0.2
+"""The share of failed actions that somebody submits by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationFacts:
+    """Where a lane leads. numbers: the versions that its attempts use (F10); off_from: its flow was switched off then; held_from: its connection was
+    paused then; both microseconds."""
+
+    id: int
+    flow: int
+    connection: int
+    does: Does
+    numbers: str
+    policy: RetryPolicy
+    off_from: int
+    held_from: int
+
+
+@dataclass(slots=True)
+class PlayedAction:
+    """An action with what its row needs. request: makes its text; None: the values are invalid, which `invalid` says."""
+
+    now: OpenAction
+    uid: str
+    change: int
+    run: int | None
+    created: int
+    request: Callable[[], str] | None
+    invalid: ValidationFailed | None = None
+    names: int | None = None
+    ended: int | None = None
+    message: str = ""
+    lead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedAttempt:
+    """An attempt with what its rows need."""
+
+    action: int
+    n: int
+    kind: int
+    at: int
+    took: int
+    state: int
+    category: Category | None
+    status: int | None
+    message: str
+    request: str
+    response: str
+
+
+@dataclass(slots=True)
+class LaneHistory:
+    """A lane and what is open on it. mode: `mode_code`. actions: those not written yet; submit: (when, which) somebody submits by hand."""
+
+    account: int
+    mode: int
+    to: DestinationFacts
+    lane: Lane
+    pos: int
+    actions: dict[int, PlayedAction] = field(default_factory=dict)
+    submit: tuple[int, int] | None = None
+    now: int = 0
+
+    @property
+    def rests(self) -> bool:
+        """True if nothing is open, nor will be."""
+        return not self.actions
+
+    def add(self, action: PlayedAction, at: int) -> Iterator[Delta]:
+        """A new action."""
+        self.actions[action.now.id] = action
+        self.lane = rules.woken(self.lane, action.now.rank)
+        self.now = max(self.now, at)
+        yield from of_new_action(self._key(action))
+
+    def play(self, until: int, chance: random.Random, answer: Callable[[int, bool, bool], Answered]) -> Iterator[Delta | PlayedAttempt]:
+        """Everything that happens until then. answer: (when, whether it is a retry, whether the target knows the record) -> how it ends."""
+        while (turn := self._turn(until)) is not None:
+            if self.submit is not None and turn == self.submit[0]:
+                yield from self._submitted(turn)
+                continue
+            choice = rules.choose(self.to.does, self.lane.begun_version, [a.now for a in self.actions.values()], turn)
+            if choice.action is None:
+                yield from self._settled(rules.settle(self.to.does, self.lane, self._open(), None, turn, self.to.policy), turn, turn)
+                continue
+            began = turn + round((0.004 + 0.2 * chance.random() ** 4) * SECOND)
+            if began >= until:
+                self.now = turn
+                return
+            yield from self._tried(choice.action, began, chance, answer)
+
+    def taken(self) -> list[PlayedAction]:
+        """The actions that have ended for good; they are forgotten here."""
+        waits = self.submit[1] if self.submit else 0
+        done = [a for a in self.actions.values() if not a.now.state.is_open and a.now.id != waits]
+        for each in done:
+            del self.actions[each.now.id]
+        return done
+
+    def _turn(self, until: int) -> int | None:
+        """When something happens next, if it does before `until`."""
+        opened = self._open()
+        at = None
+        if opened:
+            choice = rules.choose(self.to.does, self.lane.begun_version, opened, self.now)
+            at = self.now if choice.action is not None or choice.due_at is None else max(self.now, choice.due_at)
+            if at >= self.to.held_from:
+                at = None  # its connection is paused: what is due waits
+        if self.submit is not None and (at is None or self.submit[0] < at):
+            at = self.submit[0]
+        return at if at is not None and at < until else None
+
+    def _open(self) -> list[OpenAction]:
+        return [a.now for a in self.actions.values() if a.now.state.is_open]
+
+    def _tried(
+        self, action: OpenAction, began: int, chance: random.Random, answer: Callable[[int, bool, bool], Answered]
+    ) -> Iterator[Delta | PlayedAttempt]:
+        played = self.actions[action.id]
+        request = ""
+        if began >= self.to.off_from:
+            found = Answered(CouldNotBegin(Cause.FLOW_INACTIVE, "The flow is switched off."), 0, "", None)
+        elif played.invalid is not None or played.request is None:
+            found = Answered(played.invalid or ValidationFailed(()), 0, "", None)
+        else:
+            found = answer(began, action.tries > 0, self.lane.begun_version > 0)
+            request = played.request() if found.text else ""
+        end = began + found.took
+        settlement = rules.settle(
+            self.to.does, self.lane, self._open(), Flight(action, found.outcome), end, self.to.policy, jitter=chance.uniform(-1, 1)
+        )
+        message = found.outcome.message if isinstance(found.outcome, (Refused, CouldNotBegin)) else ""
+        if isinstance(found.outcome, ValidationFailed):
+            message = "; ".join(found.outcome.problems)
+        self._remember(settlement, end, message)
+        yield from of_settlement(settlement, {id: self._key(a) for id, a in self.actions.items()}, began)
+        if settlement.attempt is not None:
+            if isinstance(found.outcome, Delivered) and found.outcome.lead is not None:
+                played.lead = found.outcome.lead.code
+            category = (
+                found.outcome.category
+                if isinstance(found.outcome, Refused)
+                else Category.VALIDATION
+                if isinstance(found.outcome, ValidationFailed)
+                else None
+            )
+            said = message if category is not None else ""
+            yield PlayedAttempt(
+                action.id, settlement.attempt.number + 1, settlement.attempt.kind.code, began, found.took, int(played.now.state), category,
+                found.status, said, request, found.text,
+            )  # fmt: skip
+        self.now = end
+        if played.now.state is ActionState.FAILED and self.submit is None and played.now.sent <= 4 and chance.random() < SUBMITTED:
+            self.submit = (end + round(chance.uniform(10 * MINUTE, 9 * HOUR)), action.id)
+
+    def _submitted(self, at: int) -> Iterator[Delta]:
+        assert self.submit is not None
+        item, self.submit, self.now = self.submit[1], None, at
+        considered = [a.now for a in self.actions.values() if a.now.state.is_open or a.now.id == item]
+        try:
+            settlement = rules.submit(self.to.does, self.lane, considered, item, at)
+        except NotSubmittable:
+            return
+        yield from self._settled(settlement, at, at)
+
+    def _settled(self, settlement: Settlement, at: int, minute: int) -> Iterator[Delta]:
+        self._remember(settlement, at, "")
+        yield from of_settlement(settlement, {id: self._key(a) for id, a in self.actions.items()}, minute)
+
+    def _remember(self, settlement: Settlement, at: int, message: str) -> None:
+        for move in settlement.moves:
+            played = self.actions[move.new.id]
+            old, new = move.old, move.new
+            played.now = new
+            if old.state.is_open and not new.state.is_open:
+                played.ended = at
+            elif not old.state.is_open and new.state.is_open:
+                played.ended = None
+            if message and new.cause is not Cause.SUPERSEDED and (new.cause, new.looks, new.sent) != (old.cause, old.looks, old.sent):
+                played.message = message
+        self.lane = settlement.lane
+
+    def _key(self, action: PlayedAction) -> FigureKey:
+        replay = action.now.origin is Origin.REPLAY
+        return FigureKey(self.account, self.mode, self.to.flow, self.to.connection, action.created, replay=replay)

@@ -1,0 +1,135 @@
+"""The texts of requests, as the engine would have rendered and stored them.
+
+Rendering each would take longer than writing it. So each kind of request (by destination, event, status and answers) is rendered once, by the
+engine's own functions, with marks where a guest's own values stand; a text is that form with the values put in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote_plus
+from zoneinfo import ZoneInfo
+
+from heliograph.connections.vault import vault
+from heliograph.domain.connection.masks import masks_of
+from heliograph.domain.connection.request import PreparedConnection, build_request, prepare
+from heliograph.domain.delivery.outcomes import Delivered, ValidationFailed
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.mapping.rendering import InvalidValues
+from heliograph.domain.registration.change import Change, RegistrationState
+from heliograph.domain.registration.facts import ChangeFacts
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.engine.worker.attempt_record import exchange_of
+from heliograph.engine.worker.config_view import used_of
+from heliograph.engine.worker.request_builder import ReadyRequest
+from heliograph.outbound.exchange import Route
+from heliograph.store.database import Database
+from heliograph.store.secrets import load_secrets
+
+_MARKS: Final = {"first_name": "ⓐ", "last_name": "ⓑ", "email": "ⓒ", "organization": "ⓓ", "position": "ⓔ"}
+"""What stands for a value of the profile. Circled letters have upper-case forms, so a mapping that raises letters raises these."""
+_CODE: Final = "ⓕ"
+_UID: Final = "msg_00000000000000000000000000"
+_THEN: Final = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
+_ALL: Final = (*_MARKS.values(), _CODE)
+_SPELLINGS: Final = (*(text for each in _ALL for mark in (each, each.upper()) for text in (mark, quote_plus(mark))), _UID)
+"""The marks as they stand in JSON and in a form, each also in capitals."""
+_PLACES: Final = re.compile("|".join(_SPELLINGS))
+
+
+@dataclass(frozen=True, slots=True)
+class RequestForm:
+    """A rendered request: text with `%s` for each value, and what stands there. moments: "modified" as the form has it, to be replaced."""
+
+    text: str
+    order: tuple[tuple[int, Callable[[str], str] | None], ...]
+    moment: str
+    zone: ZoneInfo
+
+    def filled(self, values: tuple[str, ...], uid: str, modified: datetime) -> str:
+        """The text for a guest. values: of the marks, in their order."""
+        made = self.text % tuple([uid if n < 0 else values[n] if change is None else change(values[n]) for n, change in self.order])
+        if self.moment:
+            made = made.replace(self.moment, modified.astimezone(self.zone).isoformat(timespec="seconds"))
+        return made
+
+
+class RequestForms:
+    """The forms of one account's configuration."""
+
+    def __init__(self, db: Database, config: AccountConfig) -> None:
+        self._config = config
+        secrets = load_secrets(db, vault(), config.id, "connection", sorted(config.connections))
+        self._prepared: dict[int, PreparedConnection] = {id: prepare(c, secrets.get(id, {})) for id, c in config.connections.items()}
+        self._masks = {id: masks_of(secrets.get(id, {}).values(), credentials=self._prepared[id].credentials) for id in self._prepared}
+        self._known: dict[object, RequestForm | ValidationFailed] = {}
+
+    def form(self, key: object, flow: Flow, destination: Destination, event: EventConfig, change: Change) -> RequestForm | ValidationFailed:
+        """The form of such a request, or what is wrong with the values. key: of everything that a form depends on."""
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._rendered(flow, destination, event, change)
+        return found
+
+    def _rendered(self, flow: Flow, destination: Destination, event: EventConfig, change: Change) -> RequestForm | ValidationFailed:
+        assert change.registration is not None
+        assert destination.connection is not None
+        assert destination.payload_mapping is not None
+        facts = ChangeFacts(_marked(change), self._config, event, flow_name=flow.name, now=_THEN)
+        zone = ZoneInfo(facts.timezone)
+        payload = self._config.mappings[destination.payload_mapping]
+        made = build_request(self._prepared[destination.connection], payload, None, facts, webhook_id=_UID, timezone=zone)
+        if isinstance(made, InvalidValues):
+            return ValidationFailed(tuple(f"{p.target} {p.reason}" for p in made.problems))
+        used = used_of(self._config, flow, destination)
+        ready = ReadyRequest(made, Route(self._config.id, destination.connection), used, self._masks[destination.connection])
+        text = exchange_of(Delivered(200), ready, None, at=0, took=0, connection=destination.connection, numbers=str(used)).request
+        return _form(text, zone)
+
+
+def values_of(state: RegistrationState) -> tuple[str, ...]:
+    """A registration's values for the marks."""
+    return (*(state.profile.get(name, "") for name in _MARKS), state.code)
+
+
+def _marked(change: Change) -> Change:
+    state = change.registration
+    assert state is not None
+    profile = {name: _MARKS.get(name, text) for name, text in state.profile.items()}
+    return replace(change, registration=replace(state, code=_CODE, profile=profile, modified=_THEN))
+
+
+def _form(text: str, zone: ZoneInfo) -> RequestForm:
+    order = tuple(_place(found) for found in _PLACES.findall(text))
+    moment = _THEN.astimezone(zone).isoformat(timespec="seconds")
+    return RequestForm(_escaped(text), order, moment if moment in text else "", zone)
+
+
+def _escaped(text: str) -> str:
+    """As a format: a form's body has percent signs of its own, and marks that are written with them."""
+    parts = _PLACES.split(text)
+    return "%s".join(part.replace("%", "%%") for part in parts)
+
+
+def _place(found: str) -> tuple[int, Callable[[str], str] | None]:
+    if found == _UID:
+        return -1, None
+    for n, mark in enumerate(_ALL):
+        if found == mark:
+            return n, None
+        if found == mark.upper():
+            return n, str.upper
+        if found == quote_plus(mark):
+            return n, quote_plus
+        if found == quote_plus(mark.upper()):
+            return n, _raised
+    raise ValueError(found)
+
+
+def _raised(text: str) -> str:
+    return quote_plus(text.upper())

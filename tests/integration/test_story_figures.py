@@ -1,0 +1,356 @@
+"""Every number of Insights against what the receiver saw and the sender was answered, counted apart from our database (X2, X3, D4).
+
+The receiver keeps a diary of its answers. A registration's code says how the targets take it: BUSY-1 is answered 503 once, END-1 always 500.
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+from django.test import Client
+from tests.insights_numbers import NUMBER, listed, number_in
+from tests.receiver import Answer, Received
+from tests.story import BY, Story
+
+from heliograph.accounts.models import Account, Role, User
+from heliograph.connections.services import connections as connection_services
+from heliograph.deliveries.database import AccountReader, reading
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.delivery.retry_policy import MINUTE, Category
+from heliograph.domain.figures import Figures, Measure
+from heliograph.domain.flow.flow import Mode, Watch
+from heliograph.insights.period import fixed_window
+from heliograph.insights.period_figures import PeriodFigures
+from heliograph.insights.records import RecordFilter, RecordKind, Records
+from heliograph.recording.batches import record_batch
+from heliograph.recording.items import RecordItem
+from heliograph.store.config_cache import Committed, ConfigCache
+from heliograph.store.queue import figures
+
+TROUBLES = {
+    "BUSY": (Answer(503), Category.CONNECTION),
+    "RESET": (Answer(then="reset"), Category.CONNECTION),
+    "ERR": (Answer(500), Category.GENERAL),
+    "KEY": (Answer(401), Category.CONFIG),
+    "END": (Answer(500), Category.GENERAL),
+    "OLD": (Answer(500), Category.GENERAL),
+    "LATE": (Answer(500), Category.GENERAL),
+}
+"""By the first part of a code: the bad answer, and its category by the guide."""
+LEADS = [
+    {"if": [{"in": "json", "name": "made", "is": ["new"]}], "then": "delivered", "lead": "created"},
+    {"if": [{"in": "json", "name": "made", "is": ["again"]}], "then": "delivered", "lead": "updated"},
+]
+
+
+@dataclass
+class Diary:
+    """What the targets saw and answered. requests: (path, webhook-id, code, whether it was taken)."""
+
+    requests: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    leads: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, request: Received) -> Answer:
+        with self.lock:
+            body = request.json()
+            code, uid, path = body["code"], request.header("webhook-id") or "", request.path
+            before = [r for r in self.requests if r[:2] == (path, uid)]
+            taken = self._takes(path, code, body["first"], len(before))
+            self.requests.append((path, uid, code, taken))
+            if not taken:
+                return TROUBLES[code.partition("-")[0]][0]
+            if path != "/crm":
+                return Answer(200)
+            made = "again" if any(r[0] == path and r[2] == code and r[3] for r in self.requests[:-1]) else "new"
+            self.leads[made] += 1
+            return Answer(200, {"made": made})
+
+    @staticmethod
+    def _takes(path: str, code: str, first: str, before: int) -> bool:
+        kind = code.partition("-")[0]
+        if path != "/crm" or kind not in TROUBLES:
+            return True
+        if kind == "OLD":
+            return first == "new"
+        return kind not in ("END", "LATE") and before > 0
+
+    @property
+    def delivered(self) -> Counter[str]:
+        """Codes of the live requests that were taken, each id once."""
+        taken = {(path, uid): code for path, uid, code, was in self.requests if was and path != "/test"}
+        return Counter(taken.values())
+
+    def answered(self, *, taken: bool) -> int:
+        """How many live requests were taken, or were not."""
+        return sum(was is taken for path, _uid, _code, was in self.requests if path != "/test")
+
+    @property
+    def retries(self) -> list[str]:
+        """Codes of requests that repeat an id."""
+        seen: set[tuple[str, str]] = set()
+        found = []
+        for path, uid, code, _taken in self.requests:
+            found += [code] if (path, uid) in seen else []
+            seen.add((path, uid))
+        return found
+
+
+@dataclass
+class Sent:
+    """What the sender sent, and what follows from it by the guide. Counted by code."""
+
+    diary: Diary
+    changes: Counter[str] = field(default_factory=Counter)
+    triggered: Counter[str] = field(default_factory=Counter)
+    untagged: Counter[str] = field(default_factory=Counter)
+    unselected: Counter[str] = field(default_factory=Counter)
+    invalid: Counter[str] = field(default_factory=Counter)
+    superseded: Counter[str] = field(default_factory=Counter)
+    pending: Counter[str] = field(default_factory=Counter)
+    queued: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+
+    def expected(self) -> Figures:
+        retries = self.diary.retries
+        return Figures(
+            changes=self.changes.total(),
+            unique=len(self.changes),
+            triggered=self.triggered.total(),
+            not_triggered=(self.untagged + self.unselected).total(),
+            active_flows=4,
+            success=self.diary.delivered.total(),
+            superseded=self.superseded.total(),
+            queued=self.queued.total(),
+            failed=self.failed.total(),
+            validation=self.invalid.total(),
+            pending=self.pending.total(),
+            stuck=self.untagged.total(),
+            retried=len(retries),
+            abandoned=self.failed.total(),
+            validation_errors=self.invalid.total(),
+            retried_by_category=dict(Counter(TROUBLES[code.partition("-")[0]][1] for code in retries)),
+            leads_created=self.diary.leads["new"],
+            leads_updated=self.diary.leads["again"],
+        )
+
+
+class Stage:
+    """The story's flows: CRM (with leads), Mail (needs an address), VIP (Registered only), one of Test, one that is off."""
+
+    def __init__(self, story: Story) -> None:
+        self.story, self.diary = story, Diary()
+        story.receiver.answer_all(self.diary.answer)
+        self.live = Sent(self.diary)
+        lead = story.mapping("Says", {"code": "registration.code", "first": "profile.first_name"})
+        mail = story.mapping(
+            "Mail", {"code": "registration.code", "first": "profile.first_name", "mail": "profile.email"}, required=["mail"]
+        )
+        crm = story.connection("CRM", "/crm")
+        with story.saving() as s:
+            connection_services.save_rule(s, crm, LEADS)
+        self.vip = story.connection("VIP", "/vip")
+        story.flow("CRM", [story.to(crm, mapping=lead)])
+        story.flow("Mail", [story.to(story.connection("Mail", "/mail"), mapping=mail, does=Does.ADDS)])
+        story.flow("VIP", [story.to(self.vip, mapping=lead)], statuses=["Registered"])
+        story.flow(
+            "Status",
+            [story.to(story.connection("Status", "/status"), mapping=lead)],
+            watch=Watch.STATUS,
+            statuses=["Registered", "Attended", "Cancelled"],
+        )
+        story.flow("Test", [story.to(story.connection("Test", "/test"), mapping=lead)], mode=Mode.TEST)
+        off = story.flow("Off", [story.to(story.connection("Off", "/off"), mapping=lead)])
+        story.set_active(off, active=False)
+        self.statuses: dict[str, str] = {}
+
+    def records(self, code: str, *, first: str, status: str = "", mail: str = "a@example.org") -> None:
+        """Records a live change, and notes what follows from it."""
+        document: dict[str, object] = {"profile": {"first_name": first, "email": mail}}
+        if status:
+            document["status"] = status
+        answer = self.story.record(code, **document)
+        live, moves = self.live, bool(status) and self.statuses.get(code) != status
+        self.statuses[code] = status or self.statuses[code]
+        live.changes[code] += len(answer.changes)
+        tagged = self.statuses[code] != "New"
+        live.triggered[code] += 2 + (moves and tagged)
+        live.untagged[code] += moves and not tagged
+        live.invalid[code] += not mail
+        match self.statuses[code]:
+            case "Pre-Registered":
+                live.triggered[code] += 1
+            case "New":
+                live.untagged[code] += 1
+            case _:
+                live.unselected[code] += 1
+
+
+def tell(stage: Stage) -> None:
+    """The script, up to the moment where everything rests."""
+    story, live = stage.story, stage.live
+    with story.worker():
+        stage.records("OLD-1", first="old", status="Attended")  # fails, and would be tried again in minutes
+        story.wait_for(lambda: "queued" in story.states("OLD-1"))
+        stage.records("OLD-1", first="new")
+        live.superseded["OLD-1"] += 1
+        story.wait_for(lambda: "superseded" in story.states("OLD-1"))
+        story.retries(0.1, 0.1, 0.1)
+        for n in range(1, 4):
+            stage.records(f"OK-{n}", first="a", status="Pre-Registered")
+            stage.records(f"OK-{n}", first="b")
+        for kind in ("BUSY", "RESET", "ERR", "KEY"):
+            for n in range(1, 3):
+                stage.records(f"{kind}-{n}", first="a", status="Attended")
+        for n in range(1, 4):
+            stage.records(f"END-{n}", first="a", status="Cancelled")
+            live.failed[f"END-{n}"] += 1
+        for n in range(1, 5):
+            stage.records(f"MAIL-{n}", first="a", status="Attended", mail="")
+        for n in range(1, 4):
+            story.record(f"T-{n}", "REHEARSAL", status="Attended", profile={"first_name": "t", "email": "t@example.org"})
+        story.wait_for(lambda: story.states().count("failed") == 3)
+        story.wait_for(lambda: not {"pending", "queued"} & set(story.states()))
+        story.pause(stage.vip)
+        story.wait_for(lambda: story.holds(stage.vip))
+        story.retries(600, 600, 600)
+        stage.records("LATE-1", first="a", status="Attended")
+        live.queued["LATE-1"] += 1
+        for n in range(1, 3):
+            stage.records(f"NEW-{n}", first="a", status="New")
+        for n in range(1, 3):
+            stage.records(f"HELD-{n}", first="a", status="Pre-Registered")
+            live.pending[f"HELD-{n}"] += 1
+        story.wait_for(lambda: story.states().count("pending") == 2 and story.states().count("queued") == 1)
+
+
+def listed_codes(story: Story, kind: RecordKind, since: int, until: int) -> Counter[str]:
+    """The codes of a list's records."""
+    found = Records(AccountReader(story.db, story.account), RecordFilter(kind, since, until))
+    rows = found.page(None, size=500).rows
+    assert found.count() == len(rows)
+    return Counter(row.person.code for row in rows if row.person)
+
+
+def test_X2_X3_every_figure_and_list_is_what_receiver_and_sender_counted(story: Story, client: Client) -> None:
+    stage = Stage(story)
+    tell(stage)
+    live, diary, account = stage.live, stage.diary, story.account
+    now = story.db.now() // MINUTE * MINUTE
+    since, until = now - 60 * MINUTE, now + MINUTE
+    shown = PeriodFigures(AccountReader(story.db, account), fixed_window(since, until), Mode.LIVE)
+    assert shown.tiles == live.expected()
+    whole = shown.tiles
+    assert whole.triggered == whole.success + whole.superseded + whole.queued + whole.failed + whole.validation + whole.pending
+    assert whole.pie == (whole.success, whole.queued + whole.failed + whole.validation)
+    assert sum(shown.by_column(Measure.ATTEMPTS_OK)) == diary.answered(taken=True)
+    assert sum(shown.by_column(Measure.ATTEMPTS_FAILED)) == diary.answered(taken=False)
+    retried, abandoned = Counter(diary.retries), live.failed
+    lists = {
+        RecordKind.CHANGES: live.changes,
+        RecordKind.REGISTRATIONS: Counter(dict.fromkeys(live.changes, 1)),
+        RecordKind.TRIGGERED: live.triggered,
+        RecordKind.NOT_TRIGGERED: live.untagged + live.unselected,
+        RecordKind.STUCK: +live.untagged,
+        RecordKind.SUPERSEDED: live.superseded,
+        RecordKind.QUEUED: live.queued,
+        RecordKind.FAILED: live.failed,
+        RecordKind.VALIDATION: +live.invalid,
+        RecordKind.PENDING: live.pending,
+        RecordKind.FAILURES: live.queued + live.failed + live.invalid,
+        RecordKind.IN_RETRY_QUEUE: live.queued + live.untagged,
+        RecordKind.RETRIES: retried,
+        RecordKind.ABANDONED: abandoned,
+        RecordKind.VALIDATION_ERRORS: +live.invalid,
+    }
+    for kind, codes in lists.items():
+        assert listed_codes(story, kind, since, until) == codes, kind
+    client.force_login(
+        User.objects.create_user(
+            "ada@example.org", "a sentence to remember", name="A", account=Account.objects.get(pk=account), role=Role.ADMINISTRATOR
+        )
+    )
+    links = {}
+    for address in ("/signal/metrics/", "/signal/metrics/troubleshooting/"):
+        for mode in ("", "&mode=test"):
+            page = client.get(f"{address}?period=1h{mode}").content.decode()
+            links |= {html.unescape(link["href"]): number_in(link["inside"]) for link in NUMBER.finditer(page)}
+    numbers = {href: n for href, n in links.items() if n is not None}
+    assert sum(n > 0 for n in numbers.values()) > 25
+    for href, n in numbers.items():
+        assert listed(client, href) == n, href
+
+
+def busy(story: Story, name: str, rounds: int, failed: list[BaseException]) -> None:
+    """One client: its own connection, batches of new and changed registrations, live and test."""
+    db = story.open()
+    try:
+        source = Committed(db, ConfigCache())
+        for n in range(rounds):
+            items = [
+                RecordItem(
+                    story.account,
+                    {
+                        "event": "SUMMIT" if k % 5 else "REHEARSAL",
+                        "code": f"{'ERR' if k % 4 == 0 else 'OK'}-{name}{k}",
+                        "status": ("Attended", "New", "Pre-Registered")[(n + k) % 3],
+                        "profile": {"first_name": str(n), "email": "" if k == 3 else "a@example.org"},
+                    },
+                    BY,
+                )
+                for k in range(8)
+            ]
+            assert all(answer.is_recorded for answer in record_batch(db, items, source))
+            for worker in story.workers:
+                worker.wake()
+    except BaseException as error:  # noqa: BLE001 -- reported by the test's own thread
+        failed.append(error)
+    finally:
+        db.close()
+
+
+def asked(story: Story, mode: Mode) -> Figures:
+    """The tiles, in one snapshot as the page reads them: `Figures` refuses to exist where they do not add up."""
+    with reading(story.account, snapshot=True) as of:
+        now = story.db.now() // MINUTE * MINUTE
+        return PeriodFigures(of, fixed_window(now - 60 * MINUTE, now + 2 * MINUTE), mode).tiles
+
+
+@pytest.mark.timeout(240)
+def test_X2_the_equations_hold_at_every_instant_while_four_clients_write(story: Story) -> None:
+    stage = Stage(story)
+    story.retries(0.1, 0.2, 0.3)
+    failed = list[BaseException]()
+    clients = [threading.Thread(target=busy, args=(story, name, 12, failed)) for name in "ABCD"]
+    seen: list[Figures] = []
+    with story.worker():
+        for each in clients:
+            each.start()
+        for turn in range(200):
+            found = asked(story, Mode.LIVE if turn % 4 else Mode.TEST)
+            assert found.triggered == found.success + found.superseded + found.queued + found.failed + found.validation + found.pending
+            if turn % 4:
+                seen.append(found)
+            if turn % 10 == 0:
+                _folds(story, 500)
+        for each in clients:
+            each.join(120)
+        assert not failed, failed
+        story.wait_for(lambda: not {"pending", "queued"} & set(story.states()), 90)
+    assert [found.changes for found in seen] == sorted(found.changes for found in seen)
+    assert len({(found.changes, found.success) for found in seen}) > 10  # asked while it happened
+    assert stage.diary.requests
+    before = asked(story, Mode.LIVE)
+    while _folds(story):
+        pass
+    assert asked(story, Mode.LIVE) == before == story.recounted(Mode.LIVE)
+    assert before.success == stage.diary.delivered.total()
+
+
+def _folds(story: Story, limit: int = figures.FOLD_ROWS) -> int:
+    with story.db.transaction():
+        return figures.fold(story.db, story.account, limit)
