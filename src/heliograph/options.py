@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.http_request import Hosts
+from heliograph.domain.retention import LONGEST, Terms
 from heliograph.outbound.certificates import BadCertificate, check_authorities
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy, ProxyError
@@ -122,6 +123,20 @@ class Options(BaseSettings):
     lease_renewal: float = Field(default=5.0, ge=0.2, le=60, description="Seconds between renewals of a worker's lease.")
     request_timeout: float = Field(
         default=10.0, ge=1, le=20, description="Seconds that an outgoing request may take, from its start to the end of the answer."
+    )
+    retention_content: int = Field(
+        default=180,
+        ge=1,
+        le=LONGEST,
+        description="Days for which content is kept: states of registrations as of each change, requests and answers. An account may set a"
+        " shorter term.",
+    )
+    retention_rows: int = Field(
+        default=400,
+        ge=1,
+        le=LONGEST,
+        description="Days for which bare records are kept: changes, decisions, actions and attempts. Figures stay. Insights looks back 400"
+        " days at most.",
     )
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
@@ -277,6 +292,20 @@ class Options(BaseSettings):
                 " a request must end while its worker still owns the connection"
             )
         return self
+
+    @model_validator(mode="after")
+    def _content_goes_before_its_record(self) -> Self:
+        if self.retention_content > self.retention_rows:
+            raise ValueError(
+                f"{PREFIX}RETENTION_CONTENT is {self.retention_content} days, but records go after {PREFIX}RETENTION_ROWS"
+                f" ({self.retention_rows} days); content cannot be kept longer than its record"
+            )
+        return self
+
+    @property
+    def retention(self) -> Terms:
+        """How long content and records of all accounts are kept (O4)."""
+        return Terms(self.retention_content, self.retention_rows)
 
     @property
     def hosts(self) -> Hosts:

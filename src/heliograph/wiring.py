@@ -16,7 +16,7 @@ from heliograph.options import PREFIX, Options, split_address
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.notify import Listener, Teller
-from heliograph.store.queue import figure_folding
+from heliograph.store.queue import figure_folding, housekeeping
 from heliograph.store.secrets import Vault
 
 if TYPE_CHECKING:
@@ -124,12 +124,14 @@ def paced_kinds() -> JobKinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """What runs on threads of the pages' process until it stops, by name: folding, jobs, and the deletion of old uploads."""
+    """What runs on threads of the pages' process until it stops, by name: folding, retention, jobs, and the deletion of old
+    uploads."""
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
 
     return [
         ("folding", lambda stop: figure_folding.care(lambda: open_database(options), stop)),
+        ("retention", lambda stop: housekeeping.care(lambda: open_database(options), stop, options.retention)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
         ("uploads", uploads.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from tests.processes import Process, free_port
 if TYPE_CHECKING:
     from tests.pages import Site
     from tests.planning import Planned
+
+    from heliograph.store.database import Database
 
 ROOT = Path(__file__).parents[2]
 SECRET = "JBSWY3DPEHPK3PXP"  # of the second factor
@@ -102,6 +105,8 @@ def main() -> None:
         site.store.connection.commit()  # type: ignore[attr-defined]
         begun = pages.made(site.store, name="Just Begun")
 
+        aging, gone = _aging(site.store)
+
         nothing, quiet = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET"))
         Account.objects.filter(pk=quiet.pk).update(signal_enabled=False)
 
@@ -109,11 +114,13 @@ def main() -> None:
             role = Role.ADMINISTRATOR if account else Role.VIEWER
             return User.objects.create_user(f"{name}@example.org", pages.PASSWORD, name=name.title(), account=account, role=role)
 
+        items["without-content"] = f"a{gone}"
         users = {
             "administrator": site.administrator,
             "planner": site.planner,
             "viewer": site.viewer,
             "beginner": begun.administrator,
+            "aging": aging.administrator,
             "nothing": person("nothing", nothing),
             "quiet": person("quiet", quiet),
             "operator": person("operator", None),
@@ -149,6 +156,31 @@ def main() -> None:
                 }
             )
         )
+
+
+def _aging(store: Database) -> tuple[Site, int]:
+    """An account of whose history retention has removed a part, and which is told of another. With an action without content."""
+    from tests import pages
+    from tests.aging import age
+
+    from heliograph.domain.delivery.outcomes import Delivered
+    from heliograph.domain.retention import Terms
+    from heliograph.store import retention
+    from heliograph.store.queue.housekeeping import RetentionRound
+
+    made, terms = pages.made(store, name="Long Here"), Terms(180, 400)
+    for code, days in (("S16-1", 400), ("S25-1", 200), ("S26-1", 190)):
+        made.record(pages.person(code, "Ada", "Lindqvist"), pages.person(code, "Ada", "Marin"))
+        for action in made.actions(code):
+            made.ends(action, Delivered(201))
+        age(store, made.account.pk, days)
+        if code != "S26-1":
+            with store.transaction():
+                retention.agree(store, made.account.pk, terms, store.now(), "test")
+            RetentionRound(store, store.now(), threading.Event(), lambda _seconds: False).account(made.account.pk, terms)
+    with store.transaction():
+        retention.announce(store, made.account.pk, terms, store.now())
+    return made, made.actions("S25-1")[-1]
 
 
 def _set_up(plan: Planned) -> dict[str, int]:

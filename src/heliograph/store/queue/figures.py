@@ -6,7 +6,7 @@ A figure is folded + unfolded, read in one statement or one snapshot. There is n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pyroaring import BitMap
 
@@ -15,6 +15,9 @@ from heliograph.store.database import Database
 
 FOLD_ROWS = 5_000
 BITMAP_UNITS = (60, 1440)  # minutes: by hour and by day
+
+type BitmapKey = tuple[int, int, int, int]
+"""Unit in minutes, bucket, mode, integration."""
 
 
 def put_deltas(db: Database, deltas: Iterable[Delta]) -> None:
@@ -55,7 +58,7 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
         {"account": account, "limit": limit},
     )
     sums: Counter[tuple[int, ...]] = Counter()
-    bitmaps: dict[tuple[int, ...], BitMap] = {}
+    bitmaps: dict[BitmapKey, BitMap] = {}
     for minute, mode, integration, flow, connection, category, measure, n, serials in rows:
         sums[minute, mode, integration, flow, connection, category, measure] += n
         if serials is not None:
@@ -69,6 +72,12 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
         " ON CONFLICT (account_id, minute, mode, integration, flow_id, connection_id, category, measure) DO UPDATE SET n = f.n + excluded.n",
         [{"account": account, "n": n, **dict(zip(names, key, strict=True))} for key, n in sorted(sums.items()) if n],
     )
+    unite(db, account, bitmaps)
+    return len(rows)
+
+
+def unite(db: Database, account: int, bitmaps: Mapping[BitmapKey, BitMap]) -> None:
+    """Adds serials to the stored bitmaps."""
     for (unit, bucket, mode, integration), bits in sorted(bitmaps.items()):
         place = {"account": account, "unit": unit, "bucket": bucket, "mode": mode, "integration": integration}
         where = "account_id = :account AND unit = :unit AND bucket = :bucket AND mode = :mode AND integration = :integration"
@@ -83,7 +92,6 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
                 "INSERT INTO figure_bitmap (account_id, unit, bucket, mode, integration, bits) VALUES (:account, :unit, :bucket, :mode, :integration, :bits)",
                 place | {"bits": bits.serialize()},
             )
-    return len(rows)
 
 
 def accounts_to_fold(db: Database) -> list[int]:
