@@ -91,7 +91,7 @@ class Options(BaseSettings):
     ingest_bind: str = Field(default="", description="Address and port of the fast door: a second, faster /ingest. Empty: no fast door.")
     operations_bind: str = Field(
         default="127.0.0.1:8701",
-        description="Address and port for /health/live and /health/ready. Keep it off the public network."
+        description="Address and port for /health/live, /health/ready and /metrics. Keep it off the public network."
         " Several installations on one machine need different ports.",
     )
     page_threads: int = Field(default=8, ge=1, le=64, description="Number of threads that serve pages.")
@@ -451,7 +451,7 @@ class Options(BaseSettings):
             return ()
         said = {
             "INGEST_BIND": "tokens travel in the clear to whoever does not come by a proxy with TLS. Keep it off the public network.",
-            "OPERATIONS_BIND": "it tells names and states of processes to whoever reaches it. Keep it off the public network.",
+            "OPERATIONS_BIND": "it tells names and states of processes, and how much is sent, to whoever reaches it. Keep it off the public network.",
         }
         return tuple(
             f"{name} is {bind}, open to other machines: {said[name.removeprefix(PREFIX)]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.notify import Listener, Teller
 from heliograph.store.queue import figure_folding, housekeeping
 from heliograph.store.secrets import Vault
+from heliograph.store.status import ServerStatus, read_status
 
 if TYPE_CHECKING:
     from heliograph.engine.ingest.fast_door import Door
@@ -34,6 +36,12 @@ def open_database(options: Options, *, read_only: bool = False) -> Database:
     if options.on_sqlite:
         return open_sqlite(options.sqlite_file, read_only=read_only)
     return open_postgres(options.database_url, read_only=read_only, idle_timeout_ms=round(options.idle_in_transaction * 1000))
+
+
+def read_status_once(options: Options) -> ServerStatus:
+    """The state of the installation, read on a connection of its own."""
+    with contextlib.closing(open_database(options, read_only=True)) as db:
+        return read_status(db, options.data, options.sqlite_file if options.on_sqlite else None)
 
 
 def flight_folder(options: Options) -> Path:
