@@ -30,7 +30,7 @@ def story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
 
 @pytest.fixture
 def forgetful_story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
-    """The same, of whose records retention removes some: they no longer add up to the figures."""
+    """The same without the recount at the end: retention removes records, or the pages’ process folds deltas."""
     made = Story(database, receiver)
     try:
         yield made

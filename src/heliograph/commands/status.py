@@ -54,7 +54,7 @@ def _print(s: ServerStatus) -> None:
             table.add_row("", f"an attempt takes {said['mean_seconds'] * 1000:,.0f} ms, a batch holds {said['mean_batch']:.1f} outcomes")
     if not s.workers:
         table.add_row("Worker", "[red]none is running: start `heliograph serve` or `heliograph worker`[/red]")
-    table.add_row("Jobs", ", ".join(f"{n:,} {state}" for state, n in s.jobs.items()) or "none")
+    table.add_row("Jobs", ", ".join(f"{n:,} {state}" for state, n in s.jobs.items() if n) or "none")
     if s.last_error:
         table.add_row("Last error", s.last_error)
     if s.database_bytes is not None:

@@ -15,6 +15,10 @@ from heliograph.store.moments import from_micros
 MOST_COUNTED = 100_000  # a count that would have to read more rows says "more than"
 
 
+JOB_STATES = ("queued", "running", "paused", "cancelling", "cancelled", "done", "failed")
+"""Those of `jobs.models.JobState`, which needs Django."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """A live worker, with its own report (slots, in_memory, delivered, failed, last_error ...)."""
@@ -107,7 +111,7 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
         workers=workers,
         last_error=next((w.said["last_error"] for w in workers if w.said.get("last_error")), ""),
         unfolded_figures=unfolded,
-        jobs=dict(db.all("SELECT state, count(*) FROM jobs_job GROUP BY state ORDER BY state")),
+        jobs=dict.fromkeys(JOB_STATES, 0) | dict(db.all("SELECT state, count(*) FROM jobs_job GROUP BY state")),
         database_bytes=_size(db, file),
         disk_free=shutil.disk_usage(folder).free if folder is not None else None,
     )
