@@ -49,8 +49,8 @@ def retention(request: AccountRequest) -> HttpResponse:
         done = _begun(request) if "begin" in request.POST else _posted(request, form)
         if done is not None:
             return done
-    form.say("content", help=_usual(most.content))
-    form.say("rows", help=_usual(most.rows))
+    form.say("content", help=_usual(most.content), placeholder=str(most.content))
+    form.say("rows", help=_usual(most.rows), placeholder=str(most.rows))
     terms = service.terms_of(row)
     with account_reading(row.pk) as of:
         told, found = announcement(of.db, row.pk), _survey(of, terms)
@@ -70,7 +70,7 @@ def retention(request: AccountRequest) -> HttpResponse:
         waiting=found.waiting,
         when=_when(told, terms) if found.removed else "",
         may_begin=bool(found.removed) and not _agreed(told, terms),
-        days=[(from_micros(day.at), [n for _name, n in _counts(day.removed)]) for day in days],
+        days=[(from_micros(day.at), _counts(day.removed)) for day in days],
         names=[name for name, _n in _counts(Removed())],
     )
 

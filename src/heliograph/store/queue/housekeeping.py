@@ -115,12 +115,13 @@ class RetentionRound:
         found, at = Removed(), START
         while not self.stop.is_set() and (places := old(self.db, account, cut, at, self._pace.size)):
             at = places[-1]
-            began = time.perf_counter()
             with self.db.transaction():
+                began = time.perf_counter()
                 if removed := remove({id for _at, id, _n in places}):
                     retention.note_removal(self.db, account, cuts, removed, self.now)
                     found += removed
-            if self._rest(time.perf_counter() - began):
+                took = time.perf_counter() - began  # others wait for this, not for the wait for them
+            if self._rest(took):
                 break
         return found
 
@@ -134,10 +135,11 @@ class RetentionRound:
             ((pages,),) = self.db.all("SELECT page_count FROM pragma_page_count")
             if free - VACUUMED <= SPARE * pages:
                 return
-            began = time.perf_counter()
             with self.db.transaction():
+                began = time.perf_counter()
                 self.db.all(f"PRAGMA incremental_vacuum({VACUUMED})")
-            if self._rest(time.perf_counter() - began):
+                took = time.perf_counter() - began
+            if self._rest(took):
                 return
 
 
