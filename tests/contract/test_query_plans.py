@@ -16,6 +16,7 @@ from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.lanes import Flight, settle
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
+from heliograph.domain.retention import Cuts
 from heliograph.domain.setup.fields import Subject
 from heliograph.engine.worker import reconsideration
 from heliograph.flows.flow_list import FlowList
@@ -29,7 +30,8 @@ from heliograph.registrations.list import RegistrationFilter as ListOf
 from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration
-from heliograph.store.queue import lanes, outcomes, pending_items, slots, submissions
+from heliograph.store import retention as store_retention
+from heliograph.store.queue import lanes, outcomes, pending_items, removal, slots, submissions
 from heliograph.store.queue.lanes import LaneWant
 from heliograph.store.queue.outcomes import Settled, StoredExchange
 from heliograph.web.cursor import Cursor
@@ -253,3 +255,19 @@ def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: E
     assert queue.page(QueueWanted(text="nobodyatall"), None).rows == []
     assert queue.counts()[QueueStatus.RETRY] == 1_400
     assert queue.groups((QueueStatus.RETRY, QueueStatus.ERROR))
+
+
+def test_O4_retention_goes_by_age_and_by_id(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    account, cut = large[1], 500
+    assert removal.has_old(explaining, account, Cuts(cut, cut))
+    seen = removal.survey(explaining, account, Cuts(cut, cut))
+    assert seen.removed.actions > 400
+    contents = {id for _at, id, _n in removal.old_contents(explaining, account, cut, (100, 0, 0), 50)}
+    changes = {id for _at, id, _n in removal.old_changes(explaining, account, cut, (100, 0, 0), 50)}
+    assert removal.old_exchanges(explaining, account, cut, removal.START, 50) == []
+    assert removal.blank_changes(explaining, contents).contents == 50
+    assert removal.blank_exchanges(explaining, ready(explaining) + sorted(changes), cut).contents == 0
+    # every twentieth is to be sent and another waits for a retry; a fiftieth waits for a tag
+    assert 40 <= removal.remove_records(explaining, account, changes, cut).runs <= 45
+    assert store_retention.records_kept_since(explaining, account) == 0
+    assert store_retention.content_removed_at(explaining, account, 1) is None

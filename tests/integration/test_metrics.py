@@ -76,7 +76,7 @@ def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story
     story = forgetful_story
     history(story)
     with serving(heliograph) as (process, operations):
-        story.wait_for(lambda: sum(state == "success" for state in story.states()) == 5 and story.attempts(story.actions("R2")[-1]))
+        story.wait_for(lambda: sum(state == "success" for state in story.states()) == 5 and story.attempts(story.actions("R2")[-1]), 90)
         until(lambda: value(samples(operations), "heliograph_attempts_total", outcome="failed", category="Config") == 1)
         found = samples(operations)
         assert value(found, "heliograph_attempts_total", outcome="delivered", category="") == 5

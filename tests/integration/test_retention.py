@@ -76,7 +76,7 @@ def removed(db: Database, account: int, terms: Terms, now: int, *, pause: Callab
 
 @pytest.fixture
 def history(story: Story) -> History:
-    """Old: R1 twice, R2, R3 and its end, X9 refused for good, H1 held by a pause, S1 without a tag. New: R2 again, N1."""
+    """Old: R1 twice, R2, R3 and its end, X1 refused for good, H1 held by a pause, S1 without a tag. New: R2 again, N1."""
     crm, bad = story.connection("CRM", "/crm"), story.connection("Bad", "/bad")
     held = story.connection("Held", "/held")
     story.retries(0.01, 0.01, 0.01)

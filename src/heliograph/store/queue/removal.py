@@ -130,7 +130,7 @@ def blank_exchanges(db: Database, actions: Collection[int], cut: int) -> Removed
     db.run(f"UPDATE attempt SET message = '' WHERE {db.member('action_id', 'ids')} AND at < :cut AND message <> ''", params)
     db.run(
         f"UPDATE action SET message = '' WHERE {db.member('id', 'ids')} AND message <> ''"
-        " AND NOT EXISTS (SELECT 1 FROM attempt t WHERE t.action_id = action.id AND t.at >= :cut)",
+        f" AND id NOT IN (SELECT action_id FROM attempt WHERE {db.member('action_id', 'ids')} AND at >= :cut)",
         params,
     )
     return Removed(contents=gone)
