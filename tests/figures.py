@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Flow, Mode, Watch
 from heliograph.recording.batches import record_batch
 from heliograph.store.database import Database
@@ -41,3 +42,19 @@ def fold_all(db: Database, account: int, limit: int = 7) -> int:
         if not n:
             return taken
         taken += n
+
+
+def move(setup: StoredAccount, minutes: int, before: dict[str, int]) -> None:
+    """Moves all that was recorded since into the past, rows and figures alike."""
+    db = setup.db
+    with db.transaction():
+        for table, moments in (("change", ("at",)), ("change_content", ("at",)), ("run", ("at",)), ("action", ("created",))):
+            key = "change_id" if table == "change_content" else "id"
+            sets = ", ".join(f"{name} = {name} - {minutes * MINUTE}" for name in moments)
+            db.run(f"UPDATE {table} SET {sets} WHERE {key} > {before['change' if key == 'change_id' else table]}")
+        db.run(f"UPDATE figure_delta SET minute = minute - {minutes} WHERE id > {before['figure_delta']}")
+
+
+def newest(setup: StoredAccount) -> dict[str, int]:
+    tables = ("change", "run", "action", "figure_delta")
+    return {table: int(setup.db.all(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0]) for table in tables}

@@ -37,11 +37,16 @@ def _program(*names: str) -> Callable[[], bool]:
     return lambda: any(shutil.which(name) for name in names)
 
 
+def _programs(*names: str) -> Callable[[], bool]:
+    return lambda: all(shutil.which(name) for name in names)
+
+
 NEEDED: Final = (
     Needed("postgresql", "postgresql", f"PostgreSQL {postgres.OLDEST} or later", lambda: postgres.binaries() is not None),
     Needed("chromium", "chromium", "Chromium", _program("chromium", "chromium-browser", "google-chrome")),
     Needed("ntfy", "ntfy", "ntfy, a real target", _program("ntfy")),
     Needed("webhook", "webhook", "webhook, a real target", _program("webhook")),
+    Needed("prometheus", "prometheus", "Prometheus with promtool", _programs("prometheus", "promtool")),
     Needed("fonts", "fonts-noto-core", "fonts for the names of all scripts", lambda: sys.platform != "linux" or FONTS.exists()),
     Needed(
         "cjk-fonts", "fonts-noto-cjk", "fonts for Chinese, Japanese and Korean names", lambda: sys.platform != "linux" or CJK_FONTS.exists()

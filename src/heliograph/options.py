@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.http_request import Hosts
+from heliograph.domain.retention import LONGEST, Terms
 from heliograph.outbound.certificates import BadCertificate, check_authorities
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy, ProxyError
@@ -90,7 +91,7 @@ class Options(BaseSettings):
     ingest_bind: str = Field(default="", description="Address and port of the fast door: a second, faster /ingest. Empty: no fast door.")
     operations_bind: str = Field(
         default="127.0.0.1:8701",
-        description="Address and port for /health/live and /health/ready. Keep it off the public network."
+        description="Address and port for /health/live, /health/ready and /metrics. Keep it off the public network."
         " Several installations on one machine need different ports.",
     )
     page_threads: int = Field(default=8, ge=1, le=64, description="Number of threads that serve pages.")
@@ -122,6 +123,20 @@ class Options(BaseSettings):
     lease_renewal: float = Field(default=5.0, ge=0.2, le=60, description="Seconds between renewals of a worker's lease.")
     request_timeout: float = Field(
         default=10.0, ge=1, le=20, description="Seconds that an outgoing request may take, from its start to the end of the answer."
+    )
+    retention_content: int = Field(
+        default=180,
+        ge=1,
+        le=LONGEST,
+        description="Days for which content is kept: states of registrations as of each change, requests and answers. An account may set a"
+        " shorter term.",
+    )
+    retention_rows: int = Field(
+        default=400,
+        ge=1,
+        le=LONGEST,
+        description="Days for which bare records are kept: changes, decisions, actions and attempts. Figures stay. Insights looks back 400"
+        " days at most.",
     )
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
@@ -278,6 +293,20 @@ class Options(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _content_goes_before_its_record(self) -> Self:
+        if self.retention_content > self.retention_rows:
+            raise ValueError(
+                f"{PREFIX}RETENTION_CONTENT is {self.retention_content} days, but records go after {PREFIX}RETENTION_ROWS"
+                f" ({self.retention_rows} days); content cannot be kept longer than its record"
+            )
+        return self
+
+    @property
+    def retention(self) -> Terms:
+        """How long content and records of all accounts are kept (O4)."""
+        return Terms(self.retention_content, self.retention_rows)
+
     @property
     def hosts(self) -> Hosts:
         """The allowed Host values of requests, at every door; each door adds its own address (rule H2)."""
@@ -422,7 +451,7 @@ class Options(BaseSettings):
             return ()
         said = {
             "INGEST_BIND": "tokens travel in the clear to whoever does not come by a proxy with TLS. Keep it off the public network.",
-            "OPERATIONS_BIND": "it tells names and states of processes to whoever reaches it. Keep it off the public network.",
+            "OPERATIONS_BIND": "it tells names and states of processes, and how much is sent, to whoever reaches it. Keep it off the public network.",
         }
         return tuple(
             f"{name} is {bind}, open to other machines: {said[name.removeprefix(PREFIX)]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -16,8 +17,9 @@ from heliograph.options import PREFIX, Options, split_address
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.notify import Listener, Teller
-from heliograph.store.queue import figure_folding
+from heliograph.store.queue import figure_folding, housekeeping
 from heliograph.store.secrets import Vault
+from heliograph.store.status import ServerStatus, read_status
 
 if TYPE_CHECKING:
     from heliograph.engine.ingest.fast_door import Door
@@ -34,6 +36,12 @@ def open_database(options: Options, *, read_only: bool = False) -> Database:
     if options.on_sqlite:
         return open_sqlite(options.sqlite_file, read_only=read_only)
     return open_postgres(options.database_url, read_only=read_only, idle_timeout_ms=round(options.idle_in_transaction * 1000))
+
+
+def read_status_once(options: Options) -> ServerStatus:
+    """The state of the installation, read on a connection of its own."""
+    with contextlib.closing(open_database(options, read_only=True)) as db:
+        return read_status(db, options.data, options.sqlite_file if options.on_sqlite else None)
 
 
 def flight_folder(options: Options) -> Path:
@@ -124,12 +132,14 @@ def paced_kinds() -> JobKinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """What runs on threads of the pages' process until it stops, by name: folding, jobs, and the deletion of old uploads."""
+    """What runs on threads of the pages' process until it stops, by name: folding, retention, jobs, and the deletion of old
+    uploads."""
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
 
     return [
         ("folding", lambda stop: figure_folding.care(lambda: open_database(options), stop)),
+        ("retention", lambda stop: housekeeping.care(lambda: open_database(options), stop, options.retention)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
         ("uploads", uploads.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),

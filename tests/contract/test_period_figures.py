@@ -6,7 +6,7 @@ import random
 
 import pytest
 from tests.builders.stored_account import StoredAccount
-from tests.figures import busy, fold_all
+from tests.figures import busy, fold_all, move, newest
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
@@ -15,22 +15,6 @@ from heliograph.domain.figures import ActionRow, Figures, Measure, Period, RunRo
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
-
-
-def move(setup: StoredAccount, minutes: int, before: dict[str, int]) -> None:
-    """Moves all that was recorded since into the past, rows and figures alike."""
-    db = setup.db
-    with db.transaction():
-        for table, moments in (("change", ("at",)), ("change_content", ("at",)), ("run", ("at",)), ("action", ("created",))):
-            key = "change_id" if table == "change_content" else "id"
-            sets = ", ".join(f"{name} = {name} - {minutes * MINUTE}" for name in moments)
-            db.run(f"UPDATE {table} SET {sets} WHERE {key} > {before['change' if key == 'change_id' else table]}")
-        db.run(f"UPDATE figure_delta SET minute = minute - {minutes} WHERE id > {before['figure_delta']}")
-
-
-def newest(setup: StoredAccount) -> dict[str, int]:
-    tables = ("change", "run", "action", "figure_delta")
-    return {table: int(setup.db.all(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0]) for table in tables}
 
 
 def recounted(setup: StoredAccount, since: int, until: int, mode: Mode) -> Figures:

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from tests.waiting import PATIENCE
 if TYPE_CHECKING:
     from tests.builders.platform_account import PlatformAccount
     from tests.builders.signal_account import SignalAccount
+
+    from heliograph.store.database import Database
 
 ROOT = Path(__file__).parents[2]
 SECRET = "JBSWY3DPEHPK3PXP"  # of the second factor
@@ -110,14 +113,18 @@ def main() -> None:
         site.store.connection.commit()  # type: ignore[attr-defined]
         begun = signal_account.made(site.store, name="Just Begun")
 
+        aging, gone = _aging(site.store)
+
         nothing, quiet = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET"))
         Account.objects.filter(pk=quiet.pk).update(signal_enabled=False)
 
+        items["without-content"] = f"a{gone}"
         users = {
             "administrator": site.administrator,
             "planner": site.planner,
             "viewer": site.viewer,
             "beginner": begun.administrator,
+            "aging": aging.administrator,
             "nothing": user(nothing, name="Nothing"),
             "quiet": user(quiet, name="Quiet"),
             "operator": user(None),
@@ -153,6 +160,32 @@ def main() -> None:
                 }
             )
         )
+
+
+def _aging(store: Database) -> tuple[SignalAccount, int]:
+    """An account of whose history retention has removed a part, and which is told of another. With an action without content."""
+    from tests.aging import age
+    from tests.builders import signal_account
+    from tests.builders.registration import person
+
+    from heliograph.domain.delivery.outcomes import Delivered
+    from heliograph.domain.retention import Terms
+    from heliograph.store import retention
+    from heliograph.store.queue.housekeeping import RetentionRound
+
+    made, terms = signal_account.made(store, name="Long Here"), Terms(180, 400)
+    for code, days in (("S16-1", 400), ("S25-1", 200), ("S26-1", 190)):
+        made.record(person(code, "Ada", "Lindqvist"), person(code, "Ada", "Marin"))
+        for action in made.actions(code):
+            made.ends(action, Delivered(201))
+        age(store, made.account.pk, days)
+        if code != "S26-1":
+            with store.transaction():
+                retention.agree(store, made.account.pk, terms, store.now(), "test")
+            RetentionRound(store, store.now(), threading.Event(), lambda _seconds: False).account(made.account.pk, terms)
+    with store.transaction():
+        retention.announce(store, made.account.pk, terms, store.now())
+    return made, made.actions("S25-1")[-1]
 
 
 def _set_up(plan: PlatformAccount) -> dict[str, int]:

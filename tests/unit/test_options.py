@@ -51,6 +51,8 @@ def test_O1_defaults_are_safe_and_need_nothing(tmp_path: Path) -> None:
         ("data", "data", "give an absolute path"),
         ("page_threads", "0", "greater than or equal to 1"),
         ("log_format", "xml", "'auto', 'console' or 'json'"),
+        ("RETENTION_CONTENT", "401", "content cannot be kept longer than its record"),
+        ("RETENTION_ROWS", "0", "greater than or equal to 1"),
     ],
 )
 def test_O1_a_wrong_setting_is_named_with_what_is_right(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:

@@ -35,6 +35,8 @@ class Account(models.Model):
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_timezone])
     signal_enabled = models.BooleanField(_("Signal is on"), default=True, help_text=_("Off: the menu entry is gone and flows rest."))
     retry_intervals = models.JSONField(null=True, blank=True, editable=False)  # D5: {category: [seconds × 3]}, null: the default ones
+    content_days = models.PositiveIntegerField(null=True, blank=True, editable=False)  # O4; null: the installation's terms
+    row_days = models.PositiveIntegerField(null=True, blank=True, editable=False)
     # C6: only the operator changes it, by `heliograph allow-network`
     allowed_networks = models.JSONField(null=True, blank=True, editable=False)
     created = models.DateTimeField(_("created"), auto_now_add=True, editable=False)

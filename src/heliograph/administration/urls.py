@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
 from heliograph.administration.views import account as account_settings
-from heliograph.administration.views import audit, job, me, one_time_links, openid, retry_intervals, tokens, user_actions, users
+from heliograph.administration.views import audit, job, me, one_time_links, openid, retention, retry_intervals, tokens, user_actions, users
 from heliograph.administration.views.first_start import first_start
 from heliograph.administration.views.second_factor import Activate, Authenticate, Deactivate, NewCodes, Replace
 
@@ -45,6 +45,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/tokens/<int:id>/revoke/", tokens.revoke, name="api-token-revoke"),
     path("settings/audit/", audit.audit, name="audit"),
     path("settings/retry/", retry_intervals.retry_intervals, name="retry-intervals"),
+    path("settings/retention/", retention.retention, name="retention"),
     path("settings/account/", account_settings.account, name="account-settings"),
     path("first-start/<segment:token>/", first_start, name="first-start"),
     path("jobs/<int:id>/", job.job, name="job"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,7 +16,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options, split_address
 
 if TYPE_CHECKING:
-    from heliograph.engine.supervisor.supervisor import Child
+    from heliograph.engine.supervisor.supervisor import Child, Supervisor
 
 log = structlog.get_logger(__name__)
 
@@ -174,22 +174,26 @@ def _supervise(options: Options, children: list[Child], said: str) -> None:
 
     holder: Callable[[], Holder | None] | None = (lambda: WriteGate.holding(options.sqlite_file)) if options.on_sqlite else None
     supervisor = Supervisor(children, on_ready=lambda: typer.echo(said), holder=holder)
-    with _operations(options, supervisor.states):
+    with _operations(options, supervisor):
         status = supervisor.run()
     if status:
         raise typer.Exit(status)
 
 
 @contextlib.contextmanager
-def _operations(options: Options, states: Callable[[], Mapping[str, str]]) -> Iterator[None]:
-    """The operations port. If the default is taken, as by a worker beside `web`, there is none; if it was set, raises StartError."""
+def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
+    """The operations port, with health and metrics. If the default is taken, as by a worker beside `web`, there is none; if it was set, raises StartError."""
+    from heliograph.engine.supervisor.metrics import Metrics  # noqa: PLC0415
     from heliograph.engine.supervisor.operations_port import operations_port  # noqa: PLC0415
+    from heliograph.wiring import read_status_once  # noqa: PLC0415
 
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(operations_port(*split_address(options.operations_bind), states, options.hosts))
+            metrics = Metrics(supervisor.states, supervisor.counted, lambda: read_status_once(options))
+            address = split_address(options.operations_bind)
+            stack.enter_context(operations_port(*address, supervisor.states, options.hosts, metrics.exposition))
         except OSError as error:
-            said = f"{options.operations_bind} cannot be opened for /health: {error.strerror}. Set {PREFIX}OPERATIONS_BIND to another port."
+            said = f"{options.operations_bind} cannot be opened for /health and /metrics: {error.strerror}. Set {PREFIX}OPERATIONS_BIND to another port."
             if "operations_bind" in options.model_fields_set:
                 raise StartError(said) from None
             log.warning("no_operations_port", reason=said)

@@ -22,7 +22,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
     from heliograph.store.database import of_django  # noqa: PLC0415
     from heliograph.store.status import read_status  # noqa: PLC0415
 
-    found = read_status(of_django(connections["read"]), Options.load().data)
+    options = Options.load()
+    found = read_status(of_django(connections["read"]), options.data, options.sqlite_file if options.on_sqlite else None)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:
@@ -47,10 +48,17 @@ def _print(s: ServerStatus) -> None:
         said = w.said
         text = f"process {said.get('pid', '?')}: {said.get('slots', 0)} slots, {said.get('under_way', 0)} requests in flight"
         table.add_row("Worker", f"{text}, {said.get('delivered', 0):,} delivered, {said.get('failed', 0):,} failed")
+        if outcomes := said.get("outcomes"):
+            table.add_row("", ", ".join(f"{n:,} {' '.join(filter(None, (outcome, category)))}" for outcome, category, n in outcomes))
+        if said.get("mean_seconds") is not None and said.get("mean_batch") is not None:
+            table.add_row("", f"an attempt takes {said['mean_seconds'] * 1000:,.0f} ms, a batch holds {said['mean_batch']:.1f} outcomes")
     if not s.workers:
         table.add_row("Worker", "[red]none is running: start `heliograph serve` or `heliograph worker`[/red]")
+    table.add_row("Jobs", ", ".join(f"{n:,} {state}" for state, n in s.jobs.items() if n) or "none")
     if s.last_error:
         table.add_row("Last error", s.last_error)
+    if s.database_bytes is not None:
+        table.add_row("Database", f"{s.database_bytes / 1e6:,.1f} MB")
     if s.disk_free is not None:
         table.add_row("Disk", f"{s.disk_free / 1e9:.1f} GB free")
     Console().print(table)

@@ -62,6 +62,8 @@ def happened(change: Change | None, account: AccountConfig, event: EventConfig |
     if "status" in change.before and change.event_state:
         status = account.event_statuses.get(change.event_state.status)
         return _("event status became %(status)s") % {"status": isolated(status.name) if status else _("one that is gone")}
+    if not names:  # only its newest state is still kept
+        return _("changed; the details are no longer kept")
     if len(names) == 1:
         return _("%(field)s changed") % {"field": names[0]}
     return ngettext("%(n)d field changed", "%(n)d fields changed", len(names)) % {"n": len(names)}

@@ -31,6 +31,7 @@ PLACES: dict[str, str] = {
     "profile-data-delete": _FIELDS,
     "account-settings": "people#the-account",
     "retry-intervals": "retry",
+    "retention": "people#retention",
     # an event
     "events": "events#adding-an-event",
     "event-add": "events#adding-an-event",

@@ -19,7 +19,7 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.period import Window
 
-HOUR, DAY = 60, 24 * 60
+MINUTES, HOUR, DAY = 1, 60, 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +133,16 @@ class PeriodFigures:
         return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
 
     def _serials_of_rows(self, first: int, last: int) -> BitMap:
-        """Serials of part of an hour, which has no bitmap: read from the changes."""
+        """Serials of part of an hour, which has no bitmap: read from the changes, and from the bitmaps that removed ones left (X6)."""
         if first >= last:
             return BitMap()
+        removed = self._folded(MINUTES, first, last)
         rows = self.reading.db.all(
             "SELECT DISTINCT r.serial FROM change c JOIN registration r ON r.id = c.registration_id"
             " WHERE c.account_id = :account AND c.mode = :mode AND c.processed AND c.at >= :first AND c.at < :last",
             self._key | {"first": first * MINUTE, "last": last * MINUTE},
         )
-        return BitMap([serial for (serial,) in rows])
+        return removed | BitMap([serial for (serial,) in rows])
 
     @property
     def _key(self) -> dict[str, object]:

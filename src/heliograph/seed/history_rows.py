@@ -82,7 +82,7 @@ class HistoryRows:
     serials: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     """The registrations of processed changes, by minute and mode."""
     sums: Counter[tuple[int, ...]] = field(default_factory=Counter)
-    bitmaps: dict[tuple[int, ...], BitMap] = field(default_factory=dict)
+    bitmaps: dict[tuple[int, int, int, int], BitMap] = field(default_factory=dict)
 
     def add(self, deltas: Iterable[Delta]) -> None:
         """Figures of rare facts, as the rules give them."""

@@ -345,6 +345,43 @@ class AttemptContent(models.Model):
         managed = False
 
 
+class Retention(models.Model):
+    """What an account was told of its retention (O4): the terms announced, since when, and who agreed to begin at once."""
+
+    account_id = models.BigIntegerField(primary_key=True)
+    content_days = models.IntegerField()
+    row_days = models.IntegerField()
+    announced = MicrosField()
+    agreed = MicrosField(null=True)
+    agreed_by = models.CharField(max_length=60, db_default="")
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "retention"
+
+
+class RetentionDay(models.Model):
+    """What retention removed of an account on one day (X6): of content older than `content_before` and of records older than `rows_before`."""
+
+    pk = models.CompositePrimaryKey("account_id", "day")
+    account_id = models.BigIntegerField()
+    day = models.IntegerField()  # days since 1970, UTC
+    at = MicrosField()  # of its first removal
+    content_before = MicrosField(db_default=0)
+    rows_before = MicrosField(db_default=0)
+    contents = models.BigIntegerField(db_default=0)
+    changes = models.BigIntegerField(db_default=0)
+    runs = models.BigIntegerField(db_default=0)
+    actions = models.BigIntegerField(db_default=0)
+    attempts = models.BigIntegerField(db_default=0)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "retention_day"
+
+
 class Idempotency(models.Model):
     """The stored answer of an idempotency key (I3). `answer` is empty while the first request runs."""
 
@@ -512,13 +549,13 @@ class FigureHour(models.Model):
 
 
 class FigureBitmap(models.Model):
-    """Distinct registrations by hour and day: serialised roaring bitmaps of serials."""
+    """Distinct registrations by hour and day, and by minute where retention removed the changes: serialised roaring bitmaps of serials."""
 
-    HOUR, DAY = 60, 1440
+    MINUTE, HOUR, DAY = 1, 60, 1440
 
     pk = models.CompositePrimaryKey("account_id", "unit", "bucket", "mode", "integration")
     account_id = models.BigIntegerField()
-    unit = models.SmallIntegerField()  # minutes in a bucket: 60 or 1440
+    unit = models.SmallIntegerField()  # minutes in a bucket: 1, 60 or 1440
     bucket = models.IntegerField()
     mode = models.SmallIntegerField()
     integration = models.SmallIntegerField()

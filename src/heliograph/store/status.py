@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
 
 MOST_COUNTED = 100_000  # a count that would have to read more rows says "more than"
+
+
+JOB_STATES = ("queued", "running", "paused", "cancelling", "cancelled", "done", "failed")
+"""Those of `jobs.models.JobState`, which needs Django."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class ServerStatus:
     """Current numbers. Ages are seconds; None if nothing is waiting.
 
     pending: actions whose first attempt has not ended; waiting: in the Retry Queue with a next try; stuck: runs that wait for a tag.
-    counted: False if pending or waiting stopped at MOST_COUNTED.
+    counted: False if pending or waiting stopped at MOST_COUNTED. jobs: by state; database_bytes: None if it cannot be told.
     """
 
     pending: int
@@ -42,6 +47,8 @@ class ServerStatus:
     workers: tuple[WorkerStatus, ...]
     last_error: str
     unfolded_figures: int
+    jobs: Mapping[str, int]
+    database_bytes: int | None
     disk_free: int | None
 
     @property
@@ -65,12 +72,15 @@ class ServerStatus:
             "workers": [{"id": w.id, **w.said} for w in self.workers],
             "last_error": self.last_error,
             "unfolded_figures": self.unfolded_figures,
+            "jobs": dict(self.jobs),
+            "database_bytes": self.database_bytes,
             "disk_free_bytes": self.disk_free,
         }
 
 
-def read_status(db: Database, folder: Path | None = None) -> ServerStatus:
-    """Reads the status once, by a bounded number of short statements. folder: the data folder, for its free space."""
+def read_status(db: Database, folder: Path | None = None, file: Path | None = None) -> ServerStatus:
+    """Reads the status once, by a bounded number of short statements. folder: the data folder, for its free space; file: SQLite's, for its
+    size."""
     now = db.now()
     pending, waiting = (_count(db, state) for state in (1, 2))
     ((stuck,),) = db.all("SELECT count(*) FROM judgement WHERE queue < 3")
@@ -101,6 +111,8 @@ def read_status(db: Database, folder: Path | None = None) -> ServerStatus:
         workers=workers,
         last_error=next((w.said["last_error"] for w in workers if w.said.get("last_error")), ""),
         unfolded_figures=unfolded,
+        jobs=dict.fromkeys(JOB_STATES, 0) | dict(db.all("SELECT state, count(*) FROM jobs_job GROUP BY state")),
+        database_bytes=_size(db, file),
         disk_free=shutil.disk_usage(folder).free if folder is not None else None,
     )
 
@@ -109,6 +121,16 @@ def _count(db: Database, state: int) -> int:
     """Open actions in a state, counted by the index of open ones; at most MOST_COUNTED + 1."""
     ((found,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM action WHERE state < 10 AND state = {state} LIMIT {MOST_COUNTED + 1}) t")
     return int(found)
+
+
+def _size(db: Database, file: Path | None) -> int | None:
+    """Bytes on disk, with SQLite's log."""
+    if db.vendor == "postgresql":
+        ((size,),) = db.all("SELECT pg_database_size(current_database())")
+        return int(size)
+    if file is None:
+        return None
+    return sum(part.stat().st_size for part in (file, Path(f"{file}-wal")) if part.exists())
 
 
 def _age(db: Database, now: int, sql: str) -> float | None:

@@ -17,6 +17,7 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.removed_content import removed_content
 from heliograph.deliveries.submit import NothingToSync, sync_now
 from heliograph.deliveries.why import Why, not_triggered, why
 from heliograph.domain.delivery.action import ActionState, AttemptKind
@@ -164,9 +165,16 @@ def _entry(entry: Entry, found: Timeline, of: AccountReader, names: dict[str, st
         "title": words.sentence_of(entry.change, of.config, event),
         "by": _("%(by)s; recorded without being judged") % {"by": by} if entry.quiet else by,
         "diff": words.diff(entry.change, of.config, event) if entry.change else [],
+        "removed": "" if entry.change and entry.change.before else _removed(entry, of),
         "decisions": [_decision(d, entry, path, of, event) for d in entry.decisions],
         "rest": "" if entry.decisions or entry.quiet else _("No flow took it."),
     }
+
+
+def _removed(entry: Entry, of: AccountReader) -> str:
+    """When its content, or of the newest change its old values, was removed (X6)."""
+    ended = max((d.action.ended or 0 for decision in entry.decisions for d in decision.deliveries), default=0)
+    return removed_content(of, entry.at, ended)
 
 
 def _decision(decision: Decision, entry: Entry, path: str, of: AccountReader, event: EventConfig) -> dict[str, Any]:
@@ -214,5 +222,5 @@ def _tries(delivery: Delivery) -> list[dict[str, Any]]:
 
 def _said(attempt: Any) -> str:
     if attempt.status is None:
-        return attempt.message or ""
+        return attempt.message or _("its details are no longer kept")
     return _("%(status)s in %(ms)s ms") % {"status": words.answered(attempt.status), "ms": words.milliseconds(attempt.took)}

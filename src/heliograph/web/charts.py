@@ -131,9 +131,11 @@ def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
     for each, share in zip(shown, shares, strict=True):
         turn = share / sum(shares) * 2 * math.pi
         said = f"{each.label}: {intcomma(each.value)}"
-        drawn.append((each.href, said, said, each.tone, _sector(centre, radius, angle, turn)))
+        drawn.append(
+            (_opening(each.href, said), said, each.tone, _sector(centre, radius, angle, turn), SafeString("a" if each.href else "g"))
+        )
         angle += turn
-    links = format_html_join("", '<a href="{}" aria-label="{}"><title>{}</title><path class="slice fill-{}" d="{}"/></a>', drawn)
+    links = format_html_join("", '{}<title>{}</title><path class="slice fill-{}" d="{}"/></{}>', drawn)
     return format_html(
         '<svg class="pie" viewBox="0 0 {} {}" width="{}" height="{}" role="group" aria-label="{}">{}</svg>',
         size,
@@ -143,6 +145,13 @@ def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
         title,
         links or mark_safe(""),
     )
+
+
+def _opening(href: str, said: str) -> SafeString:
+    """The beginning of a slice: a link to its records, or a plain group where they are no longer kept."""
+    if href:
+        return format_html('<a href="{}" aria-label="{}">', href, said)
+    return format_html('<g role="img" aria-label="{}">', said)
 
 
 def _sector(centre: float, radius: float, angle: float, turn: float) -> str:

@@ -24,6 +24,8 @@ class Migration(migrations.Migration):
                 ('timezone', models.CharField(default='UTC', max_length=64, validators=[heliograph.accounts.models.validate_timezone], verbose_name='time zone')),
                 ('signal_enabled', models.BooleanField(default=True, help_text='Off: the menu entry is gone and flows rest.', verbose_name='Signal is on')),
                 ('retry_intervals', models.JSONField(blank=True, editable=False, null=True)),
+                ('content_days', models.PositiveIntegerField(blank=True, editable=False, null=True)),
+                ('row_days', models.PositiveIntegerField(blank=True, editable=False, null=True)),
                 ('allowed_networks', models.JSONField(blank=True, editable=False, null=True)),
                 ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
             ],

@@ -30,6 +30,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.snapshot import ConfigSource
+from heliograph.engine.counters import ProcessCounters
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemAnswer, RecordItem
@@ -121,6 +122,7 @@ class BatchWriter:
         self._noted = time.monotonic()
         self._warned = float("-inf")
         self.batches = self.recorded = 0
+        self.counters = ProcessCounters.inherited()
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
 
@@ -229,6 +231,7 @@ class BatchWriter:
         self._writing = False
         self.batches += 1
         self.recorded += len(items)
+        self.counters.recorded(len(items))
         if any(isinstance(result, ItemAnswer) and result.changes for result in results):
             self._on_recorded()
         at = 0

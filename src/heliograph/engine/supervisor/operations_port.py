@@ -1,7 +1,7 @@
 """The operations port: whether the processes of this start are alive and serving (O2). It has its own address, kept off the public network.
 
 GET /health/live 200 while the supervisor answers: it restarts dead processes by itself GET /health/ready 200 once every process serves; 503
-with Retry-After while one starts, rests after a death, or all drain
+with Retry-After while one starts, rests after a death, or all drain GET /metrics the figures of this installation, for Prometheus
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from heliograph.domain.http_request import LOCAL, Hosts, RequestRefusal, host_pr
 
 LIVE: Final = "/health/live"
 READY: Final = "/health/ready"
+METRICS: Final = "/metrics"
 RUNNING: Final = "running"
 
 type States = Callable[[], Mapping[str, str]]
 """Name and state of each process."""
+
+type Exposition = Callable[[str], tuple[str, bytes]]
+"""The metrics in the format that an Accept header asks for: content type and text."""
 
 
 class _OperationsHandler(BaseHTTPRequestHandler):
@@ -42,8 +46,10 @@ class _OperationsHandler(BaseHTTPRequestHandler):
             states = self.server.states()
             ready = bool(states) and all(state == RUNNING for state in states.values())
             self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": ready, "processes": dict(states)})
+        elif path == METRICS and self.server.exposition:
+            self._send(HTTPStatus.OK, *self.server.exposition(self.headers.get("Accept", "")))
         else:
-            self._answer(HTTPStatus.NOT_FOUND, {"there are": [LIVE, READY]})
+            self._answer(HTTPStatus.NOT_FOUND, {"there are": [LIVE, READY, METRICS]})
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -56,9 +62,11 @@ class _OperationsHandler(BaseHTTPRequestHandler):
         return host_problem(values, self.server.ours | LOCAL.at(host, port))
 
     def _answer(self, status: HTTPStatus, said: Mapping[str, object]) -> None:
-        body = json.dumps(said).encode() + b"\n"
+        self._send(status, "application/json", json.dumps(said).encode() + b"\n")
+
+    def _send(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
@@ -74,8 +82,8 @@ class _OperationsHandler(BaseHTTPRequestHandler):
 class _OperationsServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], states: States, hosts: Hosts) -> None:
-        self.states = states
+    def __init__(self, address: tuple[str, int], states: States, hosts: Hosts, exposition: Exposition | None) -> None:
+        self.states, self.exposition = states, exposition
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _OperationsHandler)
         self.ours = hosts.at(address[0], int(self.server_address[1]))
@@ -85,10 +93,10 @@ class _OperationsServer(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def operations_port(host: str, port: int, states: States, hosts: Hosts = LOCAL) -> Iterator[int]:
+def operations_port(host: str, port: int, states: States, hosts: Hosts = LOCAL, exposition: Exposition | None = None) -> Iterator[int]:
     """Serves on its own thread while the block runs. Yields the port, for callers that asked for port 0. Raises OSError if the address is
     not available."""
-    server = _OperationsServer((host, port), states, hosts)
+    server = _OperationsServer((host, port), states, hosts, exposition)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="operations", daemon=True)
     thread.start()
     try:

@@ -13,16 +13,18 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import IO, Final
 
 import structlog
 
+from heliograph.engine.counters import COUNTERS, SIZE
 from heliograph.engine.supervisor.operations_port import RUNNING
 from heliograph.engine.supervisor.wakeup_pipe import Bell
 from heliograph.store.gate import Holder
@@ -54,6 +56,13 @@ class Child:
     nice: int = 0
 
 
+def _counters_file() -> IO[bytes]:
+    """A file without a name, for what a process counts: all of its starts add to the same numbers."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 -- the supervisor closes it at its end
+    file.truncate(SIZE)
+    return file
+
+
 @dataclass(slots=True)
 class _Kept:
     """A child, its process and its history."""
@@ -61,6 +70,7 @@ class _Kept:
     child: Child
     process: subprocess.Popen[bytes] | None = None
     ready_pipe: int = -1
+    counters: IO[bytes] = field(default_factory=_counters_file)
     ready: bool = False
     started: float = 0.0
     pause: float = 0.0
@@ -83,7 +93,7 @@ class Supervisor:
         self._on_ready, self._holder, self._longest_hold = on_ready, holder, longest_hold
         self._said_ready = False
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopping = self._over = False
         self._status = 0
         self._held: tuple[Holder | None, float] = (None, 0.0)
         self._parent_read, self._parent_write = os.pipe()
@@ -110,6 +120,9 @@ class Supervisor:
             os.close(self._parent_read)
             os.close(self._parent_write)
             self._bell.close()
+            self._over = True
+            for each in self._kept:
+                each.counters.close()
         return self._status
 
     def stop(self) -> None:
@@ -124,6 +137,12 @@ class Supervisor:
     def states(self) -> dict[str, str]:
         """The state of each process: running, starting, resting (it died) or stopping. From any thread."""
         return {each.child.name: self._state(each) for each in self._kept}
+
+    def counted(self) -> dict[str, list[int]]:
+        """What each process has counted (heliograph.engine.counters), by name. From any thread."""
+        if self._over:
+            return {}
+        return {each.child.name: memoryview(os.pread(each.counters.fileno(), SIZE, 0)).cast("q").tolist() for each in self._kept}
 
     def _state(self, each: _Kept) -> str:
         if self._stopping:
@@ -169,11 +188,13 @@ class Supervisor:
         ready_read, ready_write = os.pipe()
         os.set_blocking(ready_read, False)
         environment = {**os.environ, **each.child.env, **self._bell.environment, PARENT: str(self._parent_read), READY: str(ready_write)}
+        counters = each.counters.fileno()
+        environment[COUNTERS] = str(counters)
         try:
             each.process = subprocess.Popen(  # noqa: S603 -- our own command
                 each.child.argv,
                 env=environment,
-                pass_fds=(self._parent_read, ready_write, *self._bell.descriptors),
+                pass_fds=(self._parent_read, ready_write, counters, *self._bell.descriptors),
                 start_new_session=True,  # Ctrl-C reaches only the parent: it drains its children in order
             )
         finally:

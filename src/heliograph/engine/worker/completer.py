@@ -24,11 +24,13 @@ from heliograph.domain.delivery.outcomes import (
     Outcome,
     PauseConnection,
     Refused,
+    ValidationFailed,
     effect_on_connection,
     may_have_left,
 )
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.delivery.slots import may_settle
+from heliograph.engine.counters import OutcomeKey, ProcessCounters
 from heliograph.engine.worker.attempt_record import exchange_of, micros
 from heliograph.engine.worker.config_view import ConfigView, is_stale
 from heliograph.engine.worker.inflight_journal import InflightJournal
@@ -70,6 +72,7 @@ class Completer:
     memory: SharedLanes
     journal: InflightJournal
     counts: WorkerCounts = field(default_factory=WorkerCounts)
+    counters: ProcessCounters = field(default_factory=ProcessCounters)
     _failures: dict[int, int] = field(default_factory=dict)
     """Consecutive failures as stored; a connection that is absent was not written yet."""
 
@@ -113,6 +116,9 @@ class Completer:
                 self.journal.clear(landed.cell)
             self.memory.drop(landed.taken)
         self.counts.batches += 1
+        tried = [(key, landed) for landed in batch if (key := _outcome_key(landed.outcome)) is not None]
+        took = (micros(max(0.0, landed.ended - landed.began)) for _key, landed in tried if landed.result is not None)
+        self.counters.settled((key for key, _landed in tried), took, len(batch))
 
     def _settle(self, batch: Sequence[FinishedLane]) -> bool:
         outcomes = [landed.outcome for landed in batch]
@@ -217,6 +223,22 @@ class Completer:
                 continue
             self._failures[connection] = failures if reached else self._failures.get(connection, 0) + failures
             learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held, gone))
+
+
+def _outcome_key(outcome: Outcome | None) -> OutcomeKey | None:
+    """How `/metrics` counts an outcome; None for what was no attempt."""
+    match outcome:
+        case Delivered():
+            return _DELIVERED
+        case Refused(category=category):
+            return "failed", category.value
+        case ValidationFailed():
+            return "validation", Category.VALIDATION.value
+        case _:
+            return None
+
+
+_DELIVERED: OutcomeKey = ("delivered", "")
 
 
 def _may_be_cured(outcome: Outcome | None) -> bool:

@@ -28,6 +28,7 @@ import structlog
 
 from heliograph.domain.delivery.slots import slot_of
 from heliograph.domain.snapshot import ConfigSource
+from heliograph.engine.counters import DURATION, SETTLED, ProcessCounters
 from heliograph.engine.worker import reconsideration
 from heliograph.engine.worker.completer import Completer
 from heliograph.engine.worker.config_view import ConfigView
@@ -112,7 +113,7 @@ class Worker:
         shared = writer.vendor == "postgresql"
         self.ownership: Ownership = SharedSlots(setup.name, setup.lease) if shared else AllSlots(setup.name, setup.lease)
         view = ConfigView(setup.source(writer))
-        self.completer = Completer(writer, view, self.ownership, self.memory, self.journal)
+        self.completer = Completer(writer, view, self.ownership, self.memory, self.journal, counters=ProcessCounters.inherited())
         self.mover = LaneMover(writer, view, self.ownership, self.memory)
         self._reconsider_source = setup.source(writer)
         self._reading = threading.Thread(target=self._read, name="reading", daemon=True)
@@ -167,7 +168,7 @@ class Worker:
     @property
     def said(self) -> dict[str, object]:
         """Its own report, for `heliograph status`."""
-        counts = self.completer.counts
+        counts, counters = self.completer.counts, self.completer.counters
         return {
             "pid": os.getpid(),
             "since": round(self._started_at),
@@ -176,6 +177,9 @@ class Worker:
             "under_way": self.sender.under_way,
             "delivered": counts.delivered,
             "failed": counts.failed,
+            "outcomes": [[outcome, category, n] for (outcome, category), n in counters.outcomes.items() if n],
+            "mean_seconds": counters.mean(DURATION),
+            "mean_batch": counters.mean(SETTLED),
             "thrown": counts.thrown,
             "last_error": counts.last_error,
         }

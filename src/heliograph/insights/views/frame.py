@@ -14,31 +14,40 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import DAY, Rolling, Window, window_of
 from heliograph.insights.records import RecordKind
 from heliograph.store.moments import from_micros, to_micros
+from heliograph.store.retention import records_kept_since, records_removed_at
 from heliograph.web.charts import Bucket
-from heliograph.web.templatetags.moments import minute
+from heliograph.web.templatetags.moments import day, minute
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A tab of Insights with its mode and period."""
+    """A tab of Insights with its mode and period. kept_since: older records are removed; removed_at: when those of the period's beginning were."""
 
     request: AccountRequest
     window: Window
     mode: Mode
+    kept_since: int = 0
+    removed_at: int | None = None
 
     @classmethod
     def of(cls, request: AccountRequest) -> Frame:
         """The frame that the request's address asks for."""
         mode = Mode.TEST if request.GET.get("mode") == "test" else Mode.LIVE
-        return cls(request, window_of(request.GET.dict(), to_micros(timezone.now()), ZoneInfo(request.account.timezone)), mode)
+        window = window_of(request.GET.dict(), to_micros(timezone.now()), ZoneInfo(request.account.timezone))
+        with reading(request.account.pk) as of:
+            kept_since, removed_at = records_kept_since(of.db, of.account), records_removed_at(of.db, of.account, window.since)
+        return cls(request, window, mode, kept_since, removed_at)
 
     def records_at(self, kind: RecordKind, since: int | None = None, until: int | None = None, **narrowed: object) -> str:
-        """The list of exactly the records of a number, with its absolute ends; since, until: of one column of a chart."""
+        """The list of exactly the records of a number, with its absolute ends; since, until: of one column of a chart. "" once they are removed."""
+        if (since if since is not None else self.window.since) < self.kept_since:
+            return ""
         query = {
             "since": (since if since is not None else self.window.since) // MINUTE,
             "until": (until if until is not None else self.window.until) // MINUTE,
@@ -72,6 +81,7 @@ class Frame:
             ],
             "periods": [(_PERIODS[each](), self._here(period=each.value), window.rolling is each) for each in Rolling],
             "period_text": self.period_text,
+            "kept_text": self.kept_text,
             "other": bool(window.days or window.first),
             "days": window.days or "",
             "first": window.first.isoformat() if window.first else "",
@@ -91,6 +101,16 @@ class Frame:
                 "%(since)s to %(until)s (%(zone)s): %(n)d whole day.", "%(since)s to %(until)s (%(zone)s): %(n)d whole days.", days
             ) % (ends | {"n": days})
         return _("%(since)s to %(until)s (%(zone)s)") % ends
+
+    @property
+    def kept_text(self) -> str:
+        """Why numbers of this period lead nowhere (X6); "" if its records are kept."""
+        if self.removed_at is None:
+            return ""
+        return _("Details kept until %(day)s. What is older than %(since)s is counted, but can no longer be listed.") % {
+            "day": day(from_micros(self.removed_at)),
+            "since": minute(from_micros(self.kept_since)),
+        }
 
     def _label(self, at: int) -> str:
         return formats.date_format(self._local(at), "j M" if self.window.step >= DAY * MINUTE else "H:i")

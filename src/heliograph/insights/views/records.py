@@ -116,6 +116,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         total=intcomma(count) if count <= MOST_COUNTED else _("more than %(n)s") % {"n": intcomma(MOST_COUNTED)},
         subject=known.subject.value,
         period_text=frame.period_text,
+        kept_text=frame.kept_text,
         rows=shown,
         filters=filters,
         insights_href=reverse("insights") + ("?mode=test" if frame.mode is Mode.TEST else ""),

@@ -52,7 +52,7 @@ def attempt_rows(found: Details, of: AccountReader) -> list[dict[str, Any]]:
             {
                 "at": from_micros(attempt.at),
                 "kind": words.attempt_name(attempt, retries),
-                "text": words.answered(attempt.status) if attempt.status else attempt.message,
+                "text": words.answered(attempt.status) if attempt.status else attempt.message or _("Its details are no longer kept."),
                 "tone": tone,
                 "state": state,
                 "open": False,
@@ -61,7 +61,7 @@ def attempt_rows(found: Details, of: AccountReader) -> list[dict[str, Any]]:
                 "headers": _lines(exchange.response_headers),
                 "body": exchange.response_body,
                 "note": attempt.message if attempt.status is None else _("The rest was not kept.") if exchange.truncated else "",
-                "rule": _rule_href(found, attempt, of) if attempt.status else "",
+                "rule": _rule_href(found, attempt, of) if attempt.status and exchange.sent else "",
                 "versions": _versions(found, attempt.numbers, names.get(attempt.connection, "")),
             }
         )

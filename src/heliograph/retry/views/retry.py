@@ -19,6 +19,7 @@ from heliograph.connections.does_words import DOES
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import connection_choices, event_choices, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.removed_content import removed_content
 from heliograph.deliveries.submit import AT_ONCE, Submitted, discard, submit
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
@@ -348,7 +349,8 @@ def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
         "answer": found.why.answer if found.why else "",
         "gates": found.why.gates if found.why and not action else [],
         "request": shown,
-        "gone": _("Its content is no longer kept.") if found.change is None else "",
+        "gone": _gone(found, of) if found.change is None or (found.attempts and not found.exchanges) else "",
+        "change_gone": _gone(found, of) if found.change is None else "",
         "attempts": attempt_rows(found, of),
         "attempts_note": ngettext("%(n)d made", "%(n)d made", len(found.attempts)) % {"n": len(found.attempts)},
         "facts": [(name, text) for name, text in facts if text],
@@ -357,6 +359,13 @@ def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
         else "",
         "others_href": f"{reverse('retry')}?{_others(found)}#items",
     }
+
+
+def _gone(found: Details, of: AccountReader) -> str:
+    """When its content was removed (X6)."""
+    action = found.item.action
+    at = found.at or (action.created if action else 0)
+    return removed_content(of, at, (action.ended or 0) if action else 0) or _("Its content is no longer kept.")
 
 
 def _others(found: Details) -> str:

@@ -338,6 +338,39 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Retention',
+            fields=[
+                ('account_id', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('content_days', models.IntegerField()),
+                ('row_days', models.IntegerField()),
+                ('announced', heliograph.store.fields.MicrosField()),
+                ('agreed', heliograph.store.fields.MicrosField(null=True)),
+                ('agreed_by', models.CharField(db_default='', max_length=60)),
+            ],
+            options={
+                'db_table': 'retention',
+            },
+        ),
+        migrations.CreateModel(
+            name='RetentionDay',
+            fields=[
+                ('pk', models.CompositePrimaryKey('account_id', 'day', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('account_id', models.BigIntegerField()),
+                ('day', models.IntegerField()),
+                ('at', heliograph.store.fields.MicrosField()),
+                ('content_before', heliograph.store.fields.MicrosField(db_default=0)),
+                ('rows_before', heliograph.store.fields.MicrosField(db_default=0)),
+                ('contents', models.BigIntegerField(db_default=0)),
+                ('changes', models.BigIntegerField(db_default=0)),
+                ('runs', models.BigIntegerField(db_default=0)),
+                ('actions', models.BigIntegerField(db_default=0)),
+                ('attempts', models.BigIntegerField(db_default=0)),
+            ],
+            options={
+                'db_table': 'retention_day',
+            },
+        ),
+        migrations.CreateModel(
             name='Idempotency',
             fields=[
                 ('pk', models.CompositePrimaryKey('account_id', 'endpoint', 'key', blank=True, editable=False, primary_key=True, serialize=False)),

@@ -15,6 +15,8 @@ CONTENT = {
     "attempt_content": "action_id bigint NOT NULL, n integer NOT NULL, account_id bigint NOT NULL, at bigint NOT NULL, request text NOT NULL, response text NOT NULL",
 }
 KEYS = {"change_content": "change_id", "attempt_content": "action_id, n"}
+# Retention finds what is old by it, without reading the contents (O4).
+BY_AGE = [f"CREATE INDEX {table}_at ON {table} (account_id, at, {KEYS[table]})" for table in CONTENT]
 
 POSTGRES = [
     *(f"CREATE SEQUENCE {name}_seq AS bigint" for name in SEQUENCES),
@@ -28,11 +30,13 @@ POSTGRES = [
     *(f"CREATE TABLE {table} ({columns}, PRIMARY KEY ({KEYS[table]}, at)) PARTITION BY RANGE (at)" for table, columns in CONTENT.items()),
     # For all that no other partition takes; so far there is none.
     *(f"CREATE TABLE {table}_rest PARTITION OF {table} DEFAULT" for table in CONTENT),
+    *BY_AGE,
 ]
 SQLITE = [
     "CREATE TABLE sequence (name text PRIMARY KEY, last integer NOT NULL) WITHOUT ROWID",
     *(f"INSERT INTO sequence (name, last) VALUES ('{name}', 0)" for name in SEQUENCES),
     *(f"CREATE TABLE {table} ({columns}, PRIMARY KEY ({KEYS[table]}))" for table, columns in CONTENT.items()),
+    *BY_AGE,
 ]
 BACK_POSTGRES = [*(f"DROP TABLE {t}" for t in CONTENT), *(f"DROP SEQUENCE {name}_seq" for name in SEQUENCES)]
 BACK_SQLITE = [*(f"DROP TABLE {t}" for t in CONTENT), "DROP TABLE sequence"]

@@ -16,6 +16,9 @@ from heliograph.store.database import Database
 FOLD_ROWS = 5_000
 BITMAP_UNITS = (60, 1440)  # minutes: by hour and by day
 
+type BitmapKey = tuple[int, int, int, int]
+"""Unit in minutes, bucket, mode, integration."""
+
 
 def put_deltas(db: Database, deltas: Iterable[Delta]) -> None:
     """Appends one row per key, in the transaction of the fact."""
@@ -55,7 +58,7 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
         {"account": account, "limit": limit},
     )
     sums: Counter[tuple[int, ...]] = Counter()
-    bitmaps: dict[tuple[int, ...], BitMap] = {}
+    bitmaps: dict[BitmapKey, BitMap] = {}
     for minute, mode, integration, flow, connection, category, measure, n, serials in rows:
         sums[minute, mode, integration, flow, connection, category, measure] += n
         if serials is not None:
@@ -68,8 +71,6 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
 
 type SumKey = tuple[int, ...]
 """minute, mode, integration, flow, connection, category, measure."""
-type BitmapKey = tuple[int, ...]
-"""unit, bucket, mode, integration."""
 
 
 def add_folded(db: Database, account: int, sums: Mapping[SumKey, int], bitmaps: Mapping[BitmapKey, BitMap]) -> None:
@@ -79,6 +80,11 @@ def add_folded(db: Database, account: int, sums: Mapping[SumKey, int], bitmaps: 
         hours[minute // HOUR, *of] += n
     for statement, found in ((_SUM.format("figure_sum", "minute"), sums), (_SUM.format("figure_hour", "hour"), hours)):
         db.many(statement, [{"account": account, "n": n, **dict(zip(_KEY, key, strict=True))} for key, n in sorted(found.items()) if n])
+    unite(db, account, bitmaps)
+
+
+def unite(db: Database, account: int, bitmaps: Mapping[BitmapKey, BitMap]) -> None:
+    """Adds serials to the stored bitmaps."""
     for (unit, bucket, mode, integration), bits in sorted(bitmaps.items()):
         place = {"account": account, "unit": unit, "bucket": bucket, "mode": mode, "integration": integration}
         where = "account_id = :account AND unit = :unit AND bucket = :bucket AND mode = :mode AND integration = :integration"

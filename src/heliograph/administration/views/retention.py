@@ -1,0 +1,173 @@
+"""Account Settings > Management > Retention: how long content and records are kept, and what goes next (O4, X6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.database import reading as account_reading
+from heliograph.domain.retention import GRACE, Announcement, Terms
+from heliograph.setup.errors import Invalid
+from heliograph.setup.services import retention as service
+from heliograph.setup.services.save import saving
+from heliograph.setup.views.frame import by, check, readonly, settings_page
+from heliograph.setup.views.shared_form import SharedForm
+from heliograph.store.moments import from_micros
+from heliograph.store.queue.removal import Survey, survey
+from heliograph.store.retention import Removed, announcement, removal_days
+from heliograph.web.confirmation import Breaks, LinkedThing, question
+from heliograph.web.forms import TextLine, posted
+from heliograph.web.templatetags.moments import minute
+from heliograph.web.toasts import say
+
+DAYS_SHOWN = 14
+
+
+class RetentionForm(SharedForm):
+    """Two terms, in days."""
+
+    content = TextLine(gettext_lazy("Content, in days"), inputmode="numeric", autocomplete="off")
+    rows = TextLine(gettext_lazy("Records, in days"), inputmode="numeric", autocomplete="off")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def retention(request: AccountRequest) -> HttpResponse:
+    """Shows and saves the terms, shows what they remove next, and lets a removal begin before its time."""
+    row = request.account
+    most = service.installation_terms()
+    form = RetentionForm(posted(request), stored={"content": row.content_days or "", "rows": row.row_days or ""})
+    if request.method == "POST":
+        check(request, Role.ADMINISTRATOR)
+        done = _begun(request) if "begin" in request.POST else _posted(request, form)
+        if done is not None:
+            return done
+    form.say("content", help=_usual(most.content), placeholder=str(most.content))
+    form.say("rows", help=_usual(most.rows), placeholder=str(most.rows))
+    terms = service.terms_of(row)
+    with account_reading(row.pk) as of:
+        told, found = announcement(of.db, row.pk), _survey(of, terms)
+        days = removal_days(of.db, row.pk, DAYS_SHOWN)
+    return settings_page(
+        request,
+        "administration/retention.html",
+        here="retention",
+        status=form.status,
+        told=form.told(),
+        fields=form.shown(),
+        readonly=readonly(request, Role.ADMINISTRATOR),
+        facts=[(_("Content"), _days(terms.content)), (_("Records"), _days(terms.rows))],
+        next=_counts(found.removed),
+        more=found.more,
+        oldest=from_micros(found.oldest) if found.oldest is not None else None,
+        waiting=found.waiting,
+        when=_when(told, terms) if found.removed else "",
+        may_begin=bool(found.removed) and not _agreed(told, terms),
+        days=[(from_micros(day.at), _counts(day.removed)) for day in days],
+        names=[name for name, _n in _counts(Removed())],
+    )
+
+
+def _posted(request: AccountRequest, form: RetentionForm) -> HttpResponse | None:
+    """Saves the terms, or asks first if more is removed by them. None: the form is shown again."""
+    if not form.is_valid():
+        return None
+    try:
+        content, rows = service.typed_terms(form.cleaned_data["content"], form.cleaned_data["rows"])
+    except Invalid as error:
+        form.refuse(error)
+        return None
+    terms = service.installation_terms().shortened(content, rows)
+    if "sure" not in request.POST and terms.removes_more_than(service.terms_of(request.account)):
+        with account_reading(request.account.pk) as of:
+            found = _survey(of, terms)
+        if found.removed:
+            return _asked(
+                request, _("Keep less, and remove what is older?"), terms, found, [(name, form.data.get(name, "")) for name in form.fields]
+            )
+    with saving(request.account.pk, by=by(request), whole_account=True) as s:
+        service.save_terms(s, content, rows)
+    say(request, _("The terms are saved."))
+    return HttpResponseRedirect(request.path)
+
+
+def _begun(request: AccountRequest) -> HttpResponse:
+    terms = service.terms_of(request.account)
+    if "sure" not in request.POST:
+        with account_reading(request.account.pk) as of:
+            found = _survey(of, terms)
+        return _asked(request, _("Remove it now?"), terms, found, [("begin", "1")])
+    service.begin_removal(request.account.pk, by=by(request))
+    say(request, _("The removal begins within the hour."))
+    return HttpResponseRedirect(request.path)
+
+
+def _asked(request: AccountRequest, heading: str, terms: Terms, found: Survey, hidden: Sequence[tuple[str, str]]) -> HttpResponse:
+    least = _("At least so much goes, the oldest of %(when)s:") if found.more else _("This goes, the oldest of %(when)s:")
+    items = [LinkedThing(f"{name}: {intcomma(n)}") for name, n in _counts(found.removed)]
+    when = minute(from_micros(found.oldest)) if found.oldest is not None else ""
+    return settings_page(
+        request,
+        "confirmation.html",
+        here="retention",
+        **question(
+            heading,
+            lead=_(
+                "Content is kept for %(content)s, records for %(rows)s. What is older is removed from the next hour on; this cannot be undone."
+            )
+            % {"content": _days(terms.content), "rows": _days(terms.rows)},
+            notes=[_("Figures stay. What waits in the Retry Queue stays until it has ended.")],
+            crumbs=[(_("Retention"), request.path)],
+            breaks=[Breaks(least % {"when": when}, items=items)] if found.removed else [],
+            hidden=list(hidden),
+            button=_("Remove it"),
+            button_value="1",
+            button_class="danger",
+            cancel=_("Keep it"),
+            cancel_href=request.path,
+        ),
+    )
+
+
+def _survey(of: AccountReader, terms: Terms) -> Survey:
+    return survey(of.db, of.account, terms.cuts(of.db.now()))
+
+
+def _agreed(told: Announcement | None, terms: Terms) -> bool:
+    return told is not None and told.covers(terms) and told.agreed is not None
+
+
+def _when(told: Announcement | None, terms: Terms) -> str:
+    """When the removal of what is old begins."""
+    if told is None or not told.covers(terms):
+        return _("The removal is announced within the hour and begins %(days)s days later, or when an Administrator starts it.") % {
+            "days": GRACE
+        }
+    if told.agreed is not None:
+        return _("The removal runs every hour, in small steps.")
+    return _("The removal begins on %(when)s, or when an Administrator starts it.") % {"when": minute(from_micros(told.begins))}
+
+
+def _counts(removed: Removed) -> list[tuple[str, int]]:
+    return [
+        (_("Contents"), removed.contents),
+        (_("Changes"), removed.changes),
+        (_("Decisions"), removed.runs),
+        (_("Actions"), removed.actions),
+        (_("Attempts"), removed.attempts),
+    ]
+
+
+def _days(n: int) -> str:
+    return ngettext("%(n)s day", "%(n)s days", n) % {"n": intcomma(n)}
+
+
+def _usual(n: int) -> str:
+    return _("At most %(n)s, as this installation keeps it; leave it empty for that.") % {"n": intcomma(n)}

@@ -1,0 +1,70 @@
+"""How long content and records are kept, and from when on they may be removed (O4, X6). Instants are microseconds, terms whole days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.errors import HeliographError
+
+DAY: Final = 24 * 60 * MINUTE
+LONGEST: Final = 3650
+"""Days of the longest term."""
+GRACE: Final = 14
+"""Days between the announcement of the first removal and that removal, unless an Administrator starts it earlier."""
+
+
+class BadTerms(HeliographError):
+    """Terms that contradict each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """What is older than this is removed: content, and whole records."""
+
+    content: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How many days content (states of changes, requests, answers) is kept, and how many the bare records."""
+
+    content: int
+    rows: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.content <= self.rows <= LONGEST:
+            raise BadTerms(f"Content is kept from 1 day on, no longer than its record, and a record at most {LONGEST} days.")
+
+    def cuts(self, now: int) -> Cuts:
+        return Cuts(now - self.content * DAY, now - self.rows * DAY)
+
+    def shortened(self, content: int | None, rows: int | None) -> Terms:
+        """These terms, or an account's own where they are shorter; content never outlives its record."""
+        kept = min(self.rows, rows or self.rows)
+        return Terms(min(self.content, content or self.content, kept), kept)
+
+    def removes_more_than(self, other: Terms) -> bool:
+        """True if something that the other terms keep is removed by these."""
+        return self.content < other.content or self.rows < other.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """That an account's content and records will be removed by these terms. at: when it first stood on the page Retention; agreed: when an
+    Administrator agreed, None if nobody has."""
+
+    terms: Terms
+    at: int
+    agreed: int | None = None
+
+    @property
+    def begins(self) -> int:
+        """The earliest moment of a removal."""
+        return self.agreed if self.agreed is not None else self.at + GRACE * DAY
+
+    def covers(self, terms: Terms) -> bool:
+        """True if the terms remove no more than was announced; otherwise they are announced anew."""
+        return not terms.removes_more_than(self.terms)

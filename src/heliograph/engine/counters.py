@@ -1,0 +1,107 @@
+"""What the processes of one start count for `/metrics` (O2; docs/running): numbers in memory that a process shares with its supervisor.
+
+Each number has one writer, the thread that settles or the one that records, which adds to it once per batch. So nothing is locked, nothing is
+sent, and what a process has counted survives its death.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Self
+
+from heliograph.domain.delivery.retry_policy import SECOND, Category
+
+COUNTERS: Final = "HELIOGRAPH_COUNTERS_FILE"
+"""The environment's name for the descriptor of a process's numbers."""
+
+type OutcomeKey = tuple[str, str]
+"""How an attempt ended (delivered, failed, validation), and the category of the failure, "" for none."""
+
+OUTCOMES: Final[Sequence[OutcomeKey]] = (
+    ("delivered", ""),
+    *(("failed", category.value) for category in Category if category is not Category.VALIDATION),
+    ("validation", Category.VALIDATION.value),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Where a histogram stands: one number for each bound and one beyond the last, then the sum of what was observed.
+
+    scale: how many units of the sum are one unit of the bounds.
+    """
+
+    first: int
+    bounds: Sequence[float]
+    scale: int = 1
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.bounds) + 2
+
+
+_SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+DURATION: Final = Histogram(len(OUTCOMES), (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20), SECOND)
+"""Seconds that attempts took, kept in microseconds."""
+SETTLED: Final = Histogram(DURATION.end, _SIZES)
+"""Lanes in a batch of outcomes."""
+RECORDED: Final = Histogram(SETTLED.end, _SIZES)
+"""Documents in a batch of what came in."""
+SIZE: Final = RECORDED.end * 8
+"""Bytes."""
+
+_PLACES: Final = {key: n for n, key in enumerate(OUTCOMES)}
+
+
+class ProcessCounters:
+    """The numbers of one process."""
+
+    def __init__(self, memory: bytearray | mmap.mmap | None = None) -> None:
+        self._numbers = memoryview(memory if memory is not None else bytearray(SIZE)).cast("q")
+
+    @classmethod
+    def inherited(cls) -> Self:
+        """Those that the supervisor reads; without one, those of this process alone."""
+        file = os.environ.pop(COUNTERS, "")  # not for processes that this one starts
+        return cls(mmap.mmap(int(file), SIZE)) if file else cls()
+
+    def settled(self, outcomes: Iterable[OutcomeKey], took: Iterable[int], size: int) -> None:
+        """Adds a batch of outcomes. took: microseconds of its attempts; size: its lanes."""
+        for key, n in Counter(outcomes).items():
+            self._numbers[_PLACES[key]] += n
+        self._observe(DURATION, sorted(took))
+        self._observe(SETTLED, [size])
+
+    def recorded(self, size: int) -> None:
+        """Adds a batch of documents."""
+        self._observe(RECORDED, [size])
+
+    def _observe(self, of: Histogram, values: Sequence[int]) -> None:
+        """values: ascending, in units of the sum."""
+        places = [0, *(bisect_right(values, bound * of.scale) for bound in of.bounds), len(values)]
+        for n, (before, after) in enumerate(pairwise(places)):
+            if after > before:
+                self._numbers[of.first + n] += after - before
+        self._numbers[of.end - 1] += sum(values)
+
+    @property
+    def values(self) -> list[int]:
+        """All numbers as they are now."""
+        return self._numbers.tolist()
+
+    @property
+    def outcomes(self) -> Mapping[OutcomeKey, int]:
+        """How attempts ended."""
+        return dict(zip(OUTCOMES, self._numbers, strict=False))
+
+    def mean(self, of: Histogram) -> float | None:
+        """The mean of what was observed, in units of the bounds; None for nothing."""
+        values = self.values
+        n = sum(values[of.first : of.end - 1])
+        return values[of.end - 1] / of.scale / n if n else None

@@ -1,0 +1,81 @@
+"""How long the account keeps content and records (O4): its own terms, shorter than the installation's, and the agreement to begin."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from heliograph.accounts import audit
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import Account
+from heliograph.domain.ids import read_id
+from heliograph.domain.retention import Terms
+from heliograph.setup.errors import Invalid
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.store import retention
+from heliograph.store.database import of_django
+
+
+def installation_terms() -> Terms:
+    """Those of the operator's settings; no account keeps anything longer."""
+    found: Terms = settings.HELIOGRAPH.retention
+    return found
+
+
+def terms_of(row: Account) -> Terms:
+    """The terms that hold for the account."""
+    return installation_terms().shortened(row.content_days, row.row_days)
+
+
+def typed_terms(content: str, rows: str) -> tuple[int | None, int | None]:
+    """Days as they were typed, for content and for records; "" = the installation's. Raises Invalid."""
+    most = installation_terms()
+    found, errors = [], {}
+    for name, text, limit in (("content", content, most.content), ("rows", rows, most.rows)):
+        days = read_id(text.strip()) if text.strip() else limit
+        if days is None or not 1 <= days <= limit:
+            errors[name] = [f"A whole number of days from 1 to {limit:,} is needed, or nothing for {limit:,}."]
+        found.append(days or limit)
+    if not errors and found[0] > found[1]:
+        errors["content"] = ["Content is kept no longer than its record."]
+    if errors:
+        raise Invalid(errors)
+    return (found[0] if found[0] != most.content else None, found[1] if found[1] != most.rows else None)
+
+
+def save_terms(s: SetupTransaction, content: int | None, rows: int | None) -> Terms:
+    """Saves the account's terms in days; None = the installation's. Whoever saves has seen what they remove, so that it may begin."""
+    s.needs_account()
+    row = Account.objects.get(pk=s.account)
+    before = _shown(terms_of(row))
+    row.content_days, row.row_days = content, rows
+    row.save(update_fields=["content_days", "row_days"])
+    terms = terms_of(row)
+    s.note(Deed.CHANGED, "account", row, before, _shown(terms))
+    told = retention.announcement(s.db, s.account)
+    if terms.removes_more_than(installation_terms()) and (told is None or not told.covers(terms)):
+        retention.agree(s.db, s.account, terms, s.db.now(), s.by)
+    return terms
+
+
+def begin_removal(account: int, *, by: str) -> None:
+    """Lets the removal begin with the next round, before its announced time."""
+    with transaction.atomic():
+        db = of_django(connection)
+        row = Account.objects.get(pk=account)
+        retention.agree(db, account, terms_of(row), db.now(), by)
+        audit.note(
+            db,
+            account,
+            by=by,
+            what=Deed.CHANGED,
+            kind="account",
+            id=account,
+            name=row.name,
+            before={"removal_begins": "as announced"},
+            after={"removal_begins": "at once"},
+        )
+
+
+def _shown(terms: Terms) -> dict[str, int]:
+    return {"content_kept_(days)": terms.content, "records_kept_(days)": terms.rows}

@@ -1,0 +1,170 @@
+"""Removes what is past its retention while the product runs (O4, X6; docs/design/retention.md): in small transactions, with rests between.
+
+First content, then whole records. A round that is killed has removed whole chunks and nothing else; the next one begins at the oldest again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import psycopg
+import structlog
+
+from heliograph.domain.retention import Cuts, Terms
+from heliograph.store import retention
+from heliograph.store.database import Database
+from heliograph.store.queue import removal
+from heliograph.store.queue.removal import START, Place
+from heliograph.store.retention import Removed
+
+log = structlog.get_logger(__name__)
+
+FIRST: Final = 60.0
+EVERY: Final = 3600.0
+"""Seconds until the first round, and between rounds."""
+HOLD: Final = {"sqlite": 0.005, "postgresql": 0.02}
+"""Seconds that a chunk's transaction should take: on SQLite all other writers wait for it."""
+SMALLEST, LARGEST = 10, 500
+VACUUMED: Final = 64
+"""Pages of the file that are given back at a time."""
+SPARE: Final = 0.1
+"""The share of the file that stays free for what is recorded next."""
+
+
+@dataclass(slots=True)
+class ChunkPace:
+    """The size of the next chunk, and how long others have the database to themselves before it."""
+
+    hold: float
+    size: int = 50
+
+    def after(self, took: float) -> float:
+        """Fits the size to what the last chunk took. Returns the seconds to rest: four times as long."""
+        if took > 2 * self.hold:
+            self.size = max(SMALLEST, self.size // 2)
+        elif took < self.hold:
+            self.size = min(LARGEST, self.size * 3 // 2)
+        return max(0.01, 4 * took)
+
+
+@dataclass(slots=True)
+class RetentionRound:
+    """One round through accounts. now: microseconds. stop: ends it after the chunk that runs. pause: waits between chunks, for seconds; true:
+    the round ends."""
+
+    db: Database
+    now: int
+    stop: threading.Event
+    pause: Callable[[float], bool] | None = None
+    _pace: ChunkPace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pace = ChunkPace(HOLD[self.db.vendor])
+
+    def all_accounts(self, terms: Terms) -> Removed:
+        """Every account by the installation's terms, or by its own where they are shorter."""
+        found = Removed()
+        for account, content, rows in retention.accounts(self.db):
+            if self.stop.is_set():
+                break
+            found += self.account(account, terms.shortened(content, rows))
+        if found:
+            self._shrink()
+        return found
+
+    def account(self, account: int, terms: Terms) -> Removed:
+        """One account. What its Administrators were not told of yet is announced instead, and removed by a later round."""
+        cuts = terms.cuts(self.now)
+        if not removal.has_old(self.db, account, cuts):
+            return Removed()
+        told = retention.announcement(self.db, account)
+        if told is None or not told.covers(terms):
+            with self.db.transaction():
+                retention.announce(self.db, account, terms, self.now)
+            log.info("retention_announced", account=account, content_days=terms.content, row_days=terms.rows)
+            return Removed()
+        if self.now < told.begins:
+            return Removed()
+        content, rows = Cuts(cuts.content, 0), Cuts(0, cuts.rows)
+        found = self._walk(
+            account, content, removal.old_exchanges, lambda ids: removal.blank_exchanges(self.db, ids, cuts.content), cuts.content
+        )
+        found += self._walk(account, content, removal.old_contents, lambda ids: removal.blank_changes(self.db, ids), cuts.content)
+        found += self._walk(
+            account, rows, removal.old_changes, lambda ids: removal.remove_records(self.db, account, ids, cuts.rows), cuts.rows
+        )
+        if found:
+            log.info("retention_removed", account=account, **{name: getattr(found, name) for name in Removed.__slots__})
+        return found
+
+    def _walk(
+        self,
+        account: int,
+        cuts: Cuts,
+        old: Callable[[Database, int, int, Place, int], list[Place]],
+        remove: Callable[[set[int]], Removed],
+        cut: int,
+    ) -> Removed:
+        """Removes chunk after chunk, from the oldest to the cut. Rows are chosen before the transaction, which looks at them again."""
+        found, at = Removed(), START
+        while not self.stop.is_set() and (places := old(self.db, account, cut, at, self._pace.size)):
+            at = places[-1]
+            with self.db.transaction():
+                began = time.perf_counter()
+                if removed := remove({id for _at, id, _n in places}):
+                    retention.note_removal(self.db, account, cuts, removed, self.now)
+                    found += removed
+                took = time.perf_counter() - began  # others wait for this, not for the wait for them
+            if self._rest(took):
+                break
+        return found
+
+    def _rest(self, took: float) -> bool:
+        return (self.pause or self.stop.wait)(self._pace.after(took))
+
+    def _shrink(self) -> None:
+        """Gives free pages of SQLite's file back to the disk, except a share for what comes next. PostgreSQL's autovacuum needs no help."""
+        while self.db.vendor == "sqlite" and not self.stop.is_set():
+            ((free,),) = self.db.all("SELECT freelist_count FROM pragma_freelist_count")
+            ((pages,),) = self.db.all("SELECT page_count FROM pragma_page_count")
+            if free - VACUUMED <= SPARE * pages:
+                return
+            with self.db.transaction():
+                began = time.perf_counter()
+                self.db.all(f"PRAGMA incremental_vacuum({VACUUMED})")
+                took = time.perf_counter() - began
+            if self._rest(took):
+                return
+
+
+def care(connect: Callable[[], Database], stop: threading.Event, terms: Terms) -> None:
+    """Makes a round now and then until `stop` is set. After a database error the next round tries again, on a new connection."""
+    wait = FIRST
+    while not stop.wait(wait):
+        wait = EVERY
+        try:
+            with contextlib.closing(connect()) as db, _alone(db) as mine:
+                if mine:
+                    RetentionRound(db, db.now(), stop).all_accounts(terms)
+        except (sqlite3.Error, psycopg.Error) as error:
+            log.warning("retention_failed", error=type(error).__name__, message=str(error)[:200])
+
+
+@contextlib.contextmanager
+def _alone(db: Database) -> Iterator[bool]:
+    """True if no other process makes a round. PostgreSQL may serve many processes with pages; SQLite one."""
+    if db.vendor == "sqlite":
+        yield True
+        return
+    ((mine,),) = db.all("SELECT pg_try_advisory_lock(5, 1)")
+    try:
+        yield bool(mine)
+    finally:
+        if mine:
+            db.all("SELECT pg_advisory_unlock(5, 1)")

@@ -1,0 +1,238 @@
+"""Removes old content and old records (O4, X6; docs/design/retention.md): every statement of it, in chunks.
+
+Each function works in the caller's transaction on what it is given, and looks again at what must stay: an action may have been submitted
+since it was chosen. Instants are microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from pyroaring import BitMap
+
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.figures import WEBHOOKS
+from heliograph.domain.retention import Cuts
+from heliograph.store.database import Database
+from heliograph.store.queue.figures import BitmapKey, unite
+from heliograph.store.queue.lanes import lock_lanes
+from heliograph.store.retention import Removed
+
+NOTHING_BEFORE = "{}"
+"""The old values of a change whose state after it is kept: none."""
+
+type Place = tuple[int, int, int]
+"""Where a walk through old rows stands: when, id, number of the attempt."""
+START: Place = (0, 0, 0)
+
+
+# ---- what is old -------------------------------------------------------------------------------------------------------------
+
+
+def old_changes(db: Database, account: int, cut: int, after: Place, limit: int) -> list[Place]:
+    """Changes older than `cut`, the oldest first, beyond a place."""
+    return _places(db, "SELECT at, id, 0 FROM change", "at, id", account, cut, after, limit)
+
+
+def old_contents(db: Database, account: int, cut: int, after: Place, limit: int) -> list[Place]:
+    """Changes whose stored content is older than `cut`."""
+    return _places(db, "SELECT at, change_id, 0 FROM change_content", "at, change_id", account, cut, after, limit)
+
+
+def old_exchanges(db: Database, account: int, cut: int, after: Place, limit: int) -> list[Place]:
+    """Actions with attempts whose stored content is older than `cut`."""
+    return _places(db, "SELECT at, action_id, n FROM attempt_content", "at, action_id, n", account, cut, after, limit)
+
+
+def _places(db: Database, select: str, key: str, account: int, cut: int, after: Place, limit: int) -> list[Place]:
+    params = {"account": account, "cut": cut, "limit": limit, **dict(zip(("at", "id", "n"), after, strict=True))}
+    beyond = f"({key}) > (:at, :id, :n)" if key.endswith(" n") else f"({key}) > (:at, :id)"
+    if not key.endswith(" n"):
+        del params["n"]
+    rows = db.all(f"{select} WHERE account_id = :account AND at < :cut AND {beyond} ORDER BY {key} LIMIT :limit", params)
+    return [(at, id, n) for at, id, n in rows]
+
+
+# ---- what stays ----------------------------------------------------------------------------------------------------------------
+
+
+def open_changes(db: Database, changes: Collection[int]) -> set[int]:
+    """Those of the changes of which something waits in the queue: an action to be sent or retried, or a run to be decided again."""
+    return _ids(
+        db,
+        f"SELECT change_id FROM action WHERE {db.member('change_id', 'ids')} AND state < 10"
+        f" UNION SELECT change_id FROM judgement WHERE {db.member('change_id', 'ids')} AND queue < 3",
+        changes,
+    )
+
+
+def recent_changes(db: Database, changes: Collection[int], cut: int) -> set[int]:
+    """Those of the changes of which an action was made or an attempt begun since: figures of a kept period link to it."""
+    return _ids(
+        db,
+        f"SELECT a.change_id FROM action a WHERE {db.member('a.change_id', 'ids')} AND (a.created >= :cut"
+        " OR EXISTS (SELECT 1 FROM attempt t WHERE t.action_id = a.id AND t.at >= :cut))",
+        changes,
+        cut=cut,
+    )
+
+
+def newest_changes(db: Database, changes: Collection[int]) -> set[int]:
+    """Those of the changes that made an active registration or an event what it is now: their state is what that row holds, too."""
+    return _ids(
+        db,
+        f"SELECT c.id FROM change c JOIN registration r ON r.id = c.subject_id AND r.version = c.version WHERE {db.member('c.id', 'ids')}"
+        " AND r.is_active UNION SELECT c.id FROM change c JOIN event e ON e.id = c.subject_id AND e.version = c.version"
+        f" WHERE {db.member('c.id', 'ids')}",
+        changes,
+    )
+
+
+def _ids(db: Database, sql: str, ids: Collection[int], **params: int) -> set[int]:
+    return {id for (id,) in db.all(sql, {"ids": sorted(ids), **params})} if ids else set()
+
+
+def _lock(db: Database, column: str, ids: Collection[int]) -> None:
+    """Waits for whoever works on the actions' lanes, and keeps others out until the end. On SQLite the transaction does."""
+    if db.vendor == "postgresql" and ids:
+        rows = db.all(f"SELECT DISTINCT lane_id FROM action WHERE {db.member(column, 'ids')}", {"ids": sorted(ids)})
+        lock_lanes(db, [lane for (lane,) in rows])
+
+
+# ---- removal -------------------------------------------------------------------------------------------------------------------
+
+
+def blank_changes(db: Database, changes: Collection[int]) -> Removed:
+    """Removes the content of changes. The newest of a registration or event keeps its state and loses its old values."""
+    _lock(db, "change_id", changes)
+    idle = set(changes) - open_changes(db, changes)
+    newest = newest_changes(db, idle)
+    gone = _delete(db, "change_content", "change_id", idle - newest)
+    if newest:
+        gone += db.run(
+            f"UPDATE change_content SET before = :nothing WHERE {db.member('change_id', 'ids')} AND before <> :nothing",
+            {"ids": sorted(newest), "nothing": NOTHING_BEFORE},
+        )
+    return Removed(contents=gone)
+
+
+def blank_exchanges(db: Database, actions: Collection[int], cut: int) -> Removed:
+    """Removes requests, answers and messages of attempts that began before `cut`, of those of the actions that have ended."""
+    _lock(db, "id", actions)
+    ended = actions and {
+        id for (id,) in db.all(f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND state >= 10", {"ids": sorted(actions)})
+    }
+    if not ended:
+        return Removed()
+    params = {"ids": sorted(ended), "cut": cut}
+    gone = db.run(f"DELETE FROM attempt_content WHERE {db.member('action_id', 'ids')} AND at < :cut", params)
+    db.run(f"UPDATE attempt SET message = '' WHERE {db.member('action_id', 'ids')} AND at < :cut AND message <> ''", params)
+    db.run(
+        f"UPDATE action SET message = '' WHERE {db.member('id', 'ids')} AND message <> ''"
+        f" AND id NOT IN (SELECT action_id FROM attempt WHERE {db.member('action_id', 'ids')} AND at >= :cut)",
+        params,
+    )
+    return Removed(contents=gone)
+
+
+def removable(db: Database, changes: Collection[int], cut: int) -> set[int]:
+    """Those of the changes whose whole record is old: nothing of it waits, and nothing of it is younger than `cut`."""
+    return set(changes) - open_changes(db, changes) - recent_changes(db, changes, cut)
+
+
+def remove_records(db: Database, account: int, changes: Collection[int], cut: int) -> Removed:
+    """Removes changes with all that came of them. The newest change of a registration or event stays, alone.
+
+    First the serials of removed changes become bitmaps by minute: Unique Registrations of any period stays what it was.
+    """
+    _lock(db, "change_id", changes)
+    old = removable(db, changes, cut)
+    if not old:
+        return Removed()
+    gone = old - newest_changes(db, old)
+    _keep_serials(db, account, gone)
+    actions = _ids(db, f"SELECT id FROM action WHERE {db.member('change_id', 'ids')}", old)
+    contents = _delete(db, "attempt_content", "action_id", actions) + _delete(db, "change_content", "change_id", gone)
+    attempts = _delete(db, "attempt", "action_id", actions)
+    _delete(db, "action", "id", actions)
+    _delete(db, "judgement", "change_id", old)
+    runs = _delete(db, "run", "change_id", old)
+    return Removed(contents, _delete(db, "change", "id", gone), runs, len(actions), attempts)
+
+
+def _keep_serials(db: Database, account: int, changes: Collection[int]) -> None:
+    rows = changes and db.all(
+        "SELECT c.at, c.mode, r.serial FROM change c JOIN registration r ON r.id = c.registration_id"
+        f" WHERE {db.member('c.id', 'ids')} AND c.processed AND r.serial IS NOT NULL",
+        {"ids": sorted(changes)},
+    )
+    found: dict[BitmapKey, BitMap] = {}
+    for at, mode, serial in rows or ():
+        found.setdefault((1, at // MINUTE, mode, WEBHOOKS), BitMap()).add(serial)
+    unite(db, account, found)
+
+
+def _delete(db: Database, table: str, column: str, ids: Collection[int]) -> int:
+    return db.run(f"DELETE FROM {table} WHERE {db.member(column, 'ids')}", {"ids": sorted(ids)}) if ids else 0
+
+
+# ---- what it would be ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a removal would take now. oldest: of what it would take; None if that is nothing. more: there is more than was looked at.
+
+    waiting: old changes that stay, since something of them waits in the queue.
+    """
+
+    removed: Removed
+    oldest: int | None = None
+    waiting: int = 0
+    more: bool = False
+
+
+def survey(db: Database, account: int, cuts: Cuts, most: int = 10_000) -> Survey:
+    """Counts what a removal would take, looking at most at `most` changes, contents and attempts each. Reads only."""
+    contents = old_contents(db, account, cuts.content, START, most)
+    exchanges = old_exchanges(db, account, cuts.content, START, most)
+    changes = old_changes(db, account, cuts.rows, START, most)
+    with_content = [id for _at, id, _n in contents]
+    waiting = open_changes(db, with_content)
+    newest = newest_changes(db, set(with_content) - waiting)
+    emptied = _ids(
+        db, f"SELECT change_id FROM change_content WHERE {db.member('change_id', 'ids')} AND before = '{NOTHING_BEFORE}'", newest
+    )
+    blanked = [place for place in contents if place[1] not in waiting and place[1] not in emptied]
+    ended = _ids(db, f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND state >= 10", {id for _at, id, _n in exchanges})
+    sent = [place for place in exchanges if place[1] in ended]
+    old = removable(db, [id for _at, id, _n in changes], cuts.rows)
+    gone = old - newest_changes(db, old)
+    actions = _ids(db, f"SELECT id FROM action WHERE {db.member('change_id', 'ids')}", old)
+    found = Removed(
+        contents=len(blanked) + len(sent),
+        changes=len(gone),
+        runs=_count(db, "run", "change_id", old),
+        actions=len(actions),
+        attempts=_count(db, "attempt", "action_id", actions),
+    )
+    moments = [at for at, _id, _n in (*blanked, *sent)] + [at for at, id, _n in changes if id in gone]
+    more = most in (len(contents), len(exchanges), len(changes))
+    return Survey(found, min(moments, default=None), len(waiting), more)
+
+
+def _count(db: Database, table: str, column: str, ids: Collection[int]) -> int:
+    if not ids:
+        return 0
+    ((n,),) = db.all(f"SELECT count(*) FROM {table} WHERE {db.member(column, 'ids')}", {"ids": sorted(ids)})
+    return int(n)
+
+
+def has_old(db: Database, account: int, cuts: Cuts) -> bool:
+    """Whether anything of the account is older than its terms."""
+    return bool(
+        old_contents(db, account, cuts.content, START, 1)
+        or old_exchanges(db, account, cuts.content, START, 1)
+        or old_changes(db, account, cuts.rows, START, 1)
+    )

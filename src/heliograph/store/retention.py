@@ -1,0 +1,116 @@
+"""What is known of an account's retention (O4, X6): its announcement, and what was removed on which day. Instants are microseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heliograph.domain.retention import DAY, Announcement, Cuts, Terms
+from heliograph.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How much was removed. contents: of changes and of attempts together."""
+
+    contents: int = 0
+    changes: int = 0
+    runs: int = 0
+    actions: int = 0
+    attempts: int = 0
+
+    def __add__(self, other: Removed) -> Removed:
+        return Removed(*(getattr(self, name) + getattr(other, name) for name in Removed.__slots__))
+
+    def __bool__(self) -> bool:
+        return self != Removed()
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalDay:
+    """What was removed on a day. at: when it began."""
+
+    at: int
+    removed: Removed
+
+
+def accounts(db: Database) -> list[tuple[int, int | None, int | None]]:
+    """Every account with its own terms in days, for content and for records; None: those of the installation."""
+    return [(id, content, rows) for id, content, rows in db.all("SELECT id, content_days, row_days FROM accounts_account ORDER BY id")]
+
+
+def announcement(db: Database, account: int) -> Announcement | None:
+    """What the account was told last."""
+    rows = db.all("SELECT content_days, row_days, announced, agreed FROM retention WHERE account_id = :account", {"account": account})
+    return Announcement(Terms(rows[0][0], rows[0][1]), rows[0][2], rows[0][3]) if rows else None
+
+
+def announce(db: Database, account: int, terms: Terms, now: int) -> None:
+    """Announces a removal by these terms, in the caller's transaction."""
+    _put(db, account, terms, now, None, "")
+
+
+def agree(db: Database, account: int, terms: Terms, now: int, by: str) -> None:
+    """Notes that an Administrator has seen what these terms remove, in the caller's transaction: it may begin at once."""
+    _put(db, account, terms, now, now, by)
+
+
+def _put(db: Database, account: int, terms: Terms, now: int, agreed: int | None, by: str) -> None:
+    db.run(
+        "INSERT INTO retention (account_id, content_days, row_days, announced, agreed, agreed_by)"
+        " VALUES (:account, :content, :rows, :now, :agreed, :by) ON CONFLICT (account_id) DO UPDATE SET content_days = excluded.content_days,"
+        " row_days = excluded.row_days, announced = excluded.announced, agreed = excluded.agreed, agreed_by = excluded.agreed_by",
+        {"account": account, "content": terms.content, "rows": terms.rows, "now": now, "agreed": agreed, "by": by[:60]},
+    )
+
+
+def note_removal(db: Database, account: int, cuts: Cuts, removed: Removed, now: int) -> None:
+    """Adds to the account's day, in the transaction of the removal. cuts: 0 for what it did not touch."""
+    db.run(
+        "INSERT INTO retention_day AS d (account_id, day, at, content_before, rows_before, contents, changes, runs, actions, attempts)"
+        " VALUES (:account, :day, :now, :content, :rows, :contents, :changes, :runs, :actions, :attempts)"
+        " ON CONFLICT (account_id, day) DO UPDATE SET"
+        " content_before = CASE WHEN excluded.content_before > d.content_before THEN excluded.content_before ELSE d.content_before END,"
+        " rows_before = CASE WHEN excluded.rows_before > d.rows_before THEN excluded.rows_before ELSE d.rows_before END,"
+        " contents = d.contents + excluded.contents, changes = d.changes + excluded.changes, runs = d.runs + excluded.runs,"
+        " actions = d.actions + excluded.actions, attempts = d.attempts + excluded.attempts",
+        {
+            "account": account,
+            "day": now // DAY,
+            "now": now,
+            "content": cuts.content,
+            "rows": cuts.rows,
+            **{name: getattr(removed, name) for name in Removed.__slots__},
+        },
+    )
+
+
+def removal_days(db: Database, account: int, limit: int) -> list[RemovalDay]:
+    """The newest days on which something was removed."""
+    rows = db.all(
+        "SELECT at, contents, changes, runs, actions, attempts FROM retention_day WHERE account_id = :account ORDER BY day DESC LIMIT :limit",
+        {"account": account, "limit": limit},
+    )
+    return [RemovalDay(at, Removed(*counts)) for at, *counts in rows]
+
+
+def records_kept_since(db: Database, account: int) -> int:
+    """The moment from which on no record was removed; 0 if none ever was."""
+    ((since,),) = db.all("SELECT MAX(rows_before) FROM retention_day WHERE account_id = :account", {"account": account})
+    return since or 0
+
+
+def records_removed_at(db: Database, account: int, since: int) -> int | None:
+    """When the records of a moment were removed; None if they are kept."""
+    ((removed,),) = db.all(
+        "SELECT MIN(at) FROM retention_day WHERE account_id = :account AND rows_before > :since", {"account": account, "since": since}
+    )
+    return int(removed) if removed is not None else None
+
+
+def content_removed_at(db: Database, account: int, at: int, ended: int = 0) -> int | None:
+    """When the content of a change or an attempt was removed; None if no removal has reached it. ended: until when something of it waited."""
+    ((removed,),) = db.all(
+        "SELECT MIN(at) FROM retention_day WHERE account_id = :account AND content_before > :at AND at >= :ended",
+        {"account": account, "at": at, "ended": ended},
+    )
+    return int(removed) if removed is not None else None

@@ -1,0 +1,59 @@
+"""The states of the page Retention, and of pages whose content or records are gone. Their account is one of tests/e2e/showcase.py."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from playwright.sync_api import expect
+from tests.e2e.showcase import Showcase
+from tests.e2e.visiting import State, Visit
+
+PAGE, QUESTION, PATH = "administration/retention.html", "confirmation.html", "/settings/retention/"
+
+
+def _long_ago(path: str) -> str:
+    """A period whose records are gone: it ends before the oldest that is kept."""
+    now = datetime.now(UTC)
+    return f"{path}?from={(now - timedelta(days=800)).date()}&to={(now - timedelta(days=450)).date()}"
+
+
+def _too_long(visit: Visit) -> None:
+    visit.page.get_by_label("Content, in days").fill("999")
+    visit.press(re.compile("^Save$"))
+    expect(visit.page.get_by_text("A whole number of days from 1 to 180 is needed")).to_be_visible()
+
+
+def _shorter(visit: Visit) -> None:
+    visit.page.get_by_label("Content, in days").fill("30")
+    visit.press(re.compile("^Save$"))
+    expect(visit.page.get_by_text(re.compile(r"Contents: \d+"))).to_be_visible()
+
+
+def _begin(visit: Visit) -> None:
+    visit.press("Start the removal now")
+    expect(visit.page.get_by_text(re.compile(r"Contents: \d+"))).to_be_visible()
+
+
+def _item(of: Showcase) -> str:
+    return f"/signal/retry/{of.items['without-content']}/"
+
+
+STATES = (
+    State("retention", PAGE, "Retention", PATH, "aging", ("retention",)),
+    State("retention, nothing goes", PAGE, "Retention", PATH, "nothing"),
+    State("retention, as a Viewer", PAGE, "Retention", PATH, "longest-reading"),
+    State("retention, refused", PAGE, "Retention", PATH, "aging", then=_too_long, after=422),
+    State("retention, a shorter term", QUESTION, "Keep less, and remove what is older?", PATH, "aging", then=_shorter),
+    State("retention, started", QUESTION, "Remove it now?", PATH, "aging", then=_begin),
+    State("timeline, content removed", "timeline/timeline.html", "Ada Marin", "/signal/registrations/SUMMIT-26/S25-1/", "aging"),
+    State("item, content removed", "retry/item.html", re.compile("S25-1.*"), _item, "aging"),
+    State("insights, records removed", "insights/summary.html", "Account Insights", lambda _of: _long_ago("/signal/metrics/"), "aging"),
+    State(
+        "troubleshooting, records removed",
+        "insights/troubleshooting.html",
+        "Account Insights",
+        lambda _of: _long_ago("/signal/metrics/troubleshooting/"),
+        "aging",
+    ),
+)

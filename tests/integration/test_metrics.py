@@ -1,0 +1,208 @@
+"""The figures for machines: /metrics, `heliograph status`, and a real Prometheus with our rules and dashboard (O2, O8)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from tests.processes import Process, Starter, free_port
+from tests.receiver import Answer
+from tests.story import Story
+from tests.waiting import until
+
+from heliograph.jobs.models import JobState
+
+RUNNING = Path(__file__).parents[2] / "docs/running"
+type Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+NAMED = re.compile("ACME|SUMMIT|CRM|Eva|R1|/crm")
+"""What a label may never say."""
+
+
+def fetched(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def samples(port: int) -> Samples:
+    families = text_string_to_metric_families(fetched(f"http://127.0.0.1:{port}/metrics"))
+    return {(each.name, tuple(sorted(each.labels.items()))): each.value for family in families for each in family.samples}
+
+
+def value(found: Samples, name: str, **labels: str) -> float:
+    return found[name, tuple(sorted(labels.items()))]
+
+
+@contextmanager
+def serving(heliograph: Starter) -> Iterator[tuple[Process, int]]:
+    """`heliograph serve`, which may send to this machine, and its operations port."""
+    operations = free_port()
+    process = heliograph(
+        "serve",
+        HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}",
+        HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}",
+        HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
+    )
+    process.until_printed("Heliograph serves")
+    yield process, operations
+    assert process.terminate() == 0
+
+
+def history(story: Story) -> None:
+    """Three changes that are delivered, one that is refused, one that waits for a pause, one that waits for a tag."""
+    story.receiver.answer("/bad", Answer(404))
+    held = story.connection("Held", "/held")
+    story.flow("All", [story.to(story.connection("CRM", "/crm"))])
+    story.flow("Bad", [story.to(story.connection("Bad", "/bad"))], statuses=["Cancelled"])
+    story.flow("Held", [story.to(held)], statuses=["Registered"])
+    story.pause(held)
+    story.record("R1", status="Attended", first="Eva")
+    story.record("R1", first="Ewa")
+    story.record("R2", status="Cancelled")
+    story.record("R3", status="Pre-Registered")
+    story.record("R4", status="New")
+
+
+def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story, heliograph: Starter) -> None:
+    story = forgetful_story
+    history(story)
+    with serving(heliograph) as (process, operations):
+        story.wait_for(lambda: sum(state == "success" for state in story.states()) == 5 and story.attempts(story.actions("R2")[-1]), 90)
+        until(lambda: value(samples(operations), "heliograph_attempts_total", outcome="failed", category="Config") == 1)
+        found = samples(operations)
+        assert value(found, "heliograph_attempts_total", outcome="delivered", category="") == 5
+        assert value(found, "heliograph_attempts_total", outcome="validation", category="Validation") == 0
+        assert value(found, "heliograph_attempt_duration_seconds_count") == 6
+        assert 0 < value(found, "heliograph_attempt_duration_seconds_sum") < 60
+        assert value(found, "heliograph_attempt_duration_seconds_bucket", le="+Inf") == 6
+        assert value(found, "heliograph_settle_batch_size_sum") >= 6
+        until(lambda: value(samples(operations), "heliograph_queue_items", state="queued") == 1)
+        found = samples(operations)
+        assert {state: value(found, "heliograph_queue_items", state=state) for state in ("pending", "queued", "untagged")} == {
+            "pending": 1,
+            "queued": 1,
+            "untagged": 2,
+        }
+        assert value(found, "heliograph_queue_oldest_seconds", state="pending") > 0
+        assert value(found, "heliograph_queue_oldest_seconds", state="due") == 0
+        assert value(found, "heliograph_connections_held", state="paused") == 1
+        assert {process: value(found, "heliograph_process_up", process=process) for process in ("engine", "pages")} == {
+            "engine": 1,
+            "pages": 1,
+        }
+        assert (value(found, "heliograph_slots"), value(found, "heliograph_slots_owned"), value(found, "heliograph_workers")) == (64, 64, 1)
+        assert value(found, "heliograph_database_up") == 1
+        assert value(found, "heliograph_database_size_bytes") > 100_000
+        assert value(found, "heliograph_disk_free_bytes") > 0
+        text = fetched(f"http://127.0.0.1:{operations}/metrics")
+        assert not NAMED.search(text)
+        listed = set(re.findall(r"`(heliograph_\w+)", (RUNNING / "README.md").read_text("utf-8")))
+        assert {name.removesuffix("_total") for name in listed} == {family.name for family in text_string_to_metric_families(text)}
+        assert {dict(labels)["state"] for name, labels in found if name == "heliograph_jobs"} == set(JobState.values)
+        said = status_once(heliograph)
+        assert said["queue"] == {**said["queue"], "pending": 1, "waiting": 1, "stuck": 2}
+        assert said["workers"][0]["outcomes"] == [["delivered", "", 5], ["failed", "Config", 1]]
+        assert said["database_bytes"] > 100_000
+        shown = heliograph.run("status").output
+        assert "5 delivered, 1 failed Config" in shown
+        assert "Database" in shown
+        # what a process counted stays when it dies and is started again
+        engine = process.children()["engine"]
+        subprocess.run(["kill", "-9", str(engine)], check=True)
+        until(lambda: process.children().get("engine") not in (None, engine))
+        until(lambda: value(samples(operations), "heliograph_process_up", process="engine") == 1)
+        assert value(samples(operations), "heliograph_attempts_total", outcome="delivered", category="") == 5
+
+
+def status_once(heliograph: Starter) -> dict[str, Any]:
+    """The status, once the worker has reported its outcomes."""
+    found: dict[str, Any] = {}
+
+    def reported() -> bool:
+        found.clear()
+        found.update(json.loads(heliograph.run("status", "--json").output.splitlines()[-1]))
+        return bool(found["workers"]) and sum(n for _outcome, _category, n in found["workers"][0].get("outcomes", [])) == 6
+
+    until(reported)
+    return found
+
+
+@pytest.mark.needs("prometheus")
+def test_O8_our_rules_and_dashboard_work_in_a_real_prometheus(forgetful_story: Story, heliograph: Starter, tmp_path: Path) -> None:
+    story = forgetful_story
+    history(story)
+    with serving(heliograph) as (_process, operations):
+        until(lambda: value(samples(operations), "heliograph_attempts_total", outcome="delivered", category="") == 5)
+        text = fetched(f"http://127.0.0.1:{operations}/metrics")
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True, check=False)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        with prometheus(tmp_path, operations) as url:
+            until(lambda: asked(url, 'up{job="heliograph"} == 1'))
+            until(lambda: [each["value"][1] for each in asked(url, 'heliograph_attempts_total{outcome="delivered"}')] == ["5"])
+            (group,) = json.loads(fetched(f"{url}/api/v1/rules"))["data"]["groups"]
+            assert len(group["rules"]) == 11
+            until(lambda: all(rule["health"] == "ok" for rule in json.loads(fetched(f"{url}/api/v1/rules"))["data"]["groups"][0]["rules"]))
+            assert [alert for alert in json.loads(fetched(f"{url}/api/v1/alerts"))["data"]["alerts"] if alert["state"] == "firing"] == []
+            known = set(json.loads(fetched(f"{url}/api/v1/label/__name__/values"))["data"])
+            for expression in expressions():
+                assert set(re.findall(r"heliograph_\w+", expression)) <= known, expression
+                asked(url, expression)
+
+
+@contextmanager
+def prometheus(folder: Path, operations: int) -> Iterator[str]:
+    """Prometheus with the configuration of docs/running, only sooner and at our port."""
+    shutil.copy(RUNNING / "heliograph-alerts.yml", folder)
+    config = (RUNNING / "prometheus.yml").read_text("utf-8").replace("127.0.0.1:8701", f"127.0.0.1:{operations}")
+    (folder / "prometheus.yml").write_text(f"global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n{config}", "utf-8")
+    checked = subprocess.run(["promtool", "check", "config", str(folder / "prometheus.yml")], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    port = free_port()
+    with subprocess.Popen(
+        [
+            "prometheus",
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            until(lambda: is_up(url))
+            yield url
+        finally:
+            process.terminate()
+
+
+def is_up(url: str) -> bool:
+    try:
+        return "Ready" in fetched(f"{url}/-/ready")
+    except OSError:
+        return False
+
+
+def asked(url: str, expression: str) -> list[dict[str, Any]]:
+    """The result of an instant query. Raises HTTPError for an expression that is none."""
+    answer = json.loads(fetched(f"{url}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"))
+    assert answer["status"] == "success"
+    found: list[dict[str, Any]] = answer["data"]["result"]
+    return found
+
+
+def expressions() -> list[str]:
+    """Those of the dashboard, as Grafana would send them."""
+    board = json.loads((RUNNING / "grafana-dashboard.json").read_text("utf-8"))
+    found = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    assert len(found) > 12
+    return [each.replace("$job", "heliograph").replace("$__rate_interval", "1m") for each in found]

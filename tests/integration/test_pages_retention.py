@@ -1,0 +1,172 @@
+"""The page Retention, and what other pages say of what is gone (O4, X6)."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.test import Client
+from django_scopes import scope
+from tests.aging import age
+from tests.builders.people import PASSWORD
+from tests.page_text import text_of
+from tests.story import Story
+from tests.waiting import until
+
+from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.domain.retention import DAY, GRACE, Terms
+from heliograph.store import retention
+from heliograph.store.queue.housekeeping import RetentionRound
+
+PAGE = "/settings/retention/"
+USUAL = Terms(180, 400)
+
+
+@pytest.fixture
+def story(forgetful_story: Story) -> Story:
+    return forgetful_story
+
+
+def signed_in(story: Story, client: Client, role: Role = Role.ADMINISTRATOR) -> Client:
+    account = Account.objects.get(pk=story.account)
+    client.force_login(User.objects.create_user(f"{role.lower()}@example.org", PASSWORD, name=role.value, account=account, role=role))
+    return client
+
+
+def delivered(story: Story) -> None:
+    story.flow("All", [story.to(story.connection("CRM", "/crm"))])
+    with story.worker():
+        story.record("R1", status="Attended", first="Eva")
+        story.record("R1", first="Ewa")
+        story.until("R1", "success", "success")
+    before = story.db.now()
+    until(lambda: story.db.now() > before + 1000)
+
+
+def turn(story: Story) -> None:
+    account = Account.objects.get(pk=story.account)
+    terms = USUAL.shortened(account.content_days, account.row_days)
+    RetentionRound(story.db, story.db.now(), threading.Event(), lambda _s: False).account(story.account, terms)
+
+
+def terms(story: Story) -> tuple[int | None, int | None]:
+    account = Account.objects.get(pk=story.account)
+    return account.content_days, account.row_days
+
+
+def test_O4_an_administrator_shortens_the_terms(story: Story, client: Client) -> None:
+    ada = signed_in(story, client)
+    page = text_of(ada.get(PAGE).content)
+    assert "Nothing is older than its term." in page
+    assert ada.post(PAGE, {"content": "90", "rows": ""}).status_code == 302
+    assert terms(story) == (90, None)
+    assert 'value="90"' in ada.get(PAGE).content.decode()
+    with scope(account=story.account):
+        entry = AuditEntry.objects.filter(kind="account").latest("pk")
+    assert (entry.before, entry.after) == ({"content_kept_(days)": 180}, {"content_kept_(days)": 90})
+    assert "Content kept (days)" in text_of(ada.get("/settings/audit/").content)
+    assert ada.post(PAGE, {"content": "", "rows": "400"}).status_code == 302
+    assert terms(story) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "rows", "field"),
+    [("181", "", "content"), ("0", "", "content"), ("x", "", "content"), ("", "401", "rows"), ("90", "30", "content")],
+)
+def test_O4_terms_that_cannot_be_stand_at_their_field(story: Story, client: Client, content: str, rows: str, field: str) -> None:
+    refused = signed_in(story, client).post(PAGE, {"content": content, "rows": rows})
+    assert refused.status_code == 422
+    assert f'id="{field}-error"' in refused.content.decode()
+    assert terms(story) == (None, None)
+
+
+@pytest.mark.parametrize("role", [Role.PLANNER, Role.VIEWER])
+def test_P1_others_read_the_terms(story: Story, client: Client, role: Role) -> None:
+    other = signed_in(story, client, role)
+    assert "180 days" in text_of(other.get(PAGE).content)
+    for sent in ({"content": "1", "rows": "1"}, {"begin": "1", "sure": "1"}):
+        assert other.post(PAGE, sent).status_code == 403
+    assert terms(story) == (None, None)
+    assert retention.announcement(story.db, story.account) is None
+
+
+def test_O4_the_page_shows_what_goes_and_an_administrator_starts_it(story: Story, client: Client) -> None:
+    ada = signed_in(story, client)
+    delivered(story)
+    age(story.db, story.account, 200)
+    page = text_of(ada.get(PAGE).content)
+    # two requests, the older change and what the newest replaced, and the first state of each event
+    assert "Contents 4" in page
+    assert "announced within the hour" in page
+    turn(story)
+    told = retention.announcement(story.db, story.account)
+    assert told is not None
+    assert told.begins == told.at + GRACE * DAY
+    assert "The removal begins on" in text_of(ada.get(PAGE).content)
+    asked = ada.post(PAGE, {"begin": "1"})
+    assert "Contents: 4" in text_of(asked.content)
+    assert retention.announcement(story.db, story.account) == told
+    assert ada.post(PAGE, {"begin": "1", "sure": "1"}).status_code == 302
+    turn(story)
+    page = text_of(ada.get(PAGE).content)
+    assert "Nothing is older than its term." in page
+    assert "What went" in page
+    with scope(account=story.account):
+        assert AuditEntry.objects.filter(kind="account").latest("pk").after == {"removal_begins": "at once"}
+
+
+def test_O4_a_shorter_term_asks_with_what_it_removes(story: Story, client: Client) -> None:
+    ada = signed_in(story, client)
+    delivered(story)
+    age(story.db, story.account, 40)
+    asked = ada.post(PAGE, {"content": "30", "rows": "30"})
+    assert asked.status_code == 200
+    assert "Actions: 2" in text_of(asked.content)
+    assert terms(story) == (None, None)
+    assert ada.post(PAGE, {"content": "30", "rows": "30", "sure": "1"}).status_code == 302
+    assert terms(story) == (30, 30)
+    turn(story)
+    assert story.actions() == []
+
+
+def test_X6_pages_say_when_content_was_removed(story: Story, client: Client) -> None:
+    ada = signed_in(story, client)
+    delivered(story)
+    action = story.action("R1")["id"]
+    age(story.db, story.account, 200)
+    with story.db.transaction():
+        retention.agree(story.db, story.account, USUAL, story.db.now(), "user:1")
+    turn(story)
+    timeline = text_of(ada.get("/signal/registrations/SUMMIT/R1/").content)
+    assert timeline.count("Content removed on") == 2
+    assert "Eva" not in timeline
+    for n in (action, action - 1):
+        item = ada.get(f"/signal/retry/a{n}/")
+        assert item.status_code == 200
+        assert "Content removed on" in text_of(item.content)
+
+
+def test_X6_figures_stay_unlinked_with_the_day_of_removal(story: Story, client: Client) -> None:
+    ada = signed_in(story, client)
+    delivered(story)
+    age(story.db, story.account, 100)
+    period = "/signal/metrics/?days=200"
+    before = ada.get(period).content.decode()
+    assert "/records/" in before
+    assert "Details kept until" not in before
+    with story.db.transaction():
+        retention.agree(story.db, story.account, Terms(90, 90), story.db.now(), "user:1")
+    Account.objects.filter(pk=story.account).update(content_days=90, row_days=90)
+    turn(story)
+    assert story.actions() == []
+    after = ada.get(period).content.decode()
+    text = text_of(after.encode())
+    assert "Details kept until" in text
+    assert "Changes Processed 2" in text
+    assert "Actions Triggered 2" in text
+    for address in ("/signal/metrics/?days=200", "/signal/metrics/troubleshooting/?days=200"):
+        assert 'href=""' not in ada.get(address).content.decode()
+    old = [link for link in after.split('"') if "/records/changes" in link]
+    assert old == []
+    story.record("R2", status="Attended")
+    assert "/records/" in ada.get("/signal/metrics/?days=80").content.decode()
