@@ -4,6 +4,7 @@ an account (D9; docs/design/queue.md, section 1)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from tests.contract.conftest import opened
@@ -16,6 +17,7 @@ from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.lanes import Flight, settle
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
+from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.setup.fields import Subject
 from heliograph.engine.worker import reconsideration
 from heliograph.flows.flow_list import FlowList
@@ -23,6 +25,7 @@ from heliograph.insights.feed import PARTS, Feed
 from heliograph.insights.feed import FeedFilter as FeedWanted
 from heliograph.insights.feed import FeedResult as FeedOf
 from heliograph.mappings.mapping_subjects import Subjects
+from heliograph.recording.contents import write_state
 from heliograph.recording.record import record
 from heliograph.registrations.list import MOST, ListScope, Registrations, Sort
 from heliograph.registrations.list import RegistrationFilter as ListOf
@@ -32,6 +35,7 @@ from heliograph.store import configuration
 from heliograph.store.queue import lanes, outcomes, pending_items, slots, submissions
 from heliograph.store.queue.lanes import LaneWant
 from heliograph.store.queue.outcomes import Settled, StoredExchange
+from heliograph.timeline.search import RegistrationSearch
 from heliograph.web.cursor import Cursor
 
 ROWS = 20_000
@@ -253,3 +257,28 @@ def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: E
     assert queue.page(QueueWanted(text="nobodyatall"), None).rows == []
     assert queue.counts()[QueueStatus.RETRY] == 1_400
     assert queue.groups((QueueStatus.RETRY, QueueStatus.ERROR))
+
+
+@pytest.mark.parametrize("text", ["z7", "z20001", "nobodyatall", "花子", "msg_" + f"{777:013x}" + "0" * 13])
+def test_X5_the_search_goes_by_code_by_words_in_one_index_or_by_instant(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], text: str
+) -> None:
+    moment = datetime(2026, 10, 14, tzinfo=UTC)
+    state = RegistrationState(code="Z7", status=0, created=moment, modified=moment, status_modified=moment)
+    explaining.run("UPDATE registration SET state = :state WHERE id = 1000007", {"state": write_state(state)})
+    search = RegistrationSearch(AccountReader(explaining, large[1]), text)
+    assert search.action() is None
+    assert [found.registration.code for found in search.page(None).rows] == (["Z7"] if text == "z7" else [])
+    if explaining.vendor == "sqlite":
+        wanted = "registration_code" if text == "z7" else "action_created" if text.startswith("msg_") else "registration_modified"
+        assert any(wanted in how for how in explaining.plans), explaining.plans
+        assert text != "z7" or not any("registration_modified" in how for how in explaining.plans)
+
+
+def test_X5_what_became_of_those_found_goes_by_registration(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    search = RegistrationSearch(AccountReader(explaining, large[1]), "")
+    counts = search._deliveries([1_000_019, 1_000_020, 1_000_021, 1_000_052])
+    assert counts[1_000_020].pending == 1
+    assert counts[1_000_021].waiting == 1
+    assert counts[1_000_019].delivered == 1
+    assert counts[1_000_052].waiting == 1
