@@ -228,7 +228,7 @@ STATES = (
     ),
     State("timeline", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}", names=("timeline",)),
     State("timeline, as a Viewer, the longest names", TIMELINE, LONGEST_NAME, f"/signal/registrations/SUMMIT-26/{LONGEST}/", "viewer"),
-    State("timeline, from right to left", TIMELINE, f"{ARABIC[1]} {ARABIC[2]}", "/signal/registrations/SUMMIT-26/S26-ar/?why-by=today"),
+    State("timeline, from right to left", TIMELINE, f"{ARABIC[1]} {ARABIC[2]}", "/signal/registrations/SUMMIT-26/S26-ar/"),
     State("timeline, of one without a tag", TIMELINE, "Ife Adeyemi", "/signal/registrations/SUMMIT-26/S26-4/"),
     State("timeline, nothing matches", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}?flow=1"),
     State("registrations", LIST, "Registrations", "/", names=("start", "registrations")),
