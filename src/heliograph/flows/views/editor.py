@@ -332,6 +332,7 @@ def panel_of(request: AccountRequest, db: Database, flow: Flow) -> dict[str, Any
         "choices": [],
         "problem": "",
         "count": "",
+        "past": None,
         "made": False,
         "code": f"TEST-{token_hex(4).upper()}",
     }
