@@ -578,8 +578,6 @@ def test_how_many_of_last_weeks_changes_it_would_have_taken(plan: Planned, clien
 
 def test_F9_the_panel_says_what_would_differ_and_what_would_fail(plan: Planned, client: Client) -> None:
     """Of the page: both numbers, the rows, and nothing saved."""
-    from tests.integration.test_pages_flows import leads
-
     for n in range(9):
         plan.record(f"R{n}", status="New", profile={"first_name": "Zoë", "last_name": "Marin" if n % 3 else "Citizen", "email": ""})
     flow = leads(plan)

@@ -13,9 +13,9 @@ from typing import Final
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.webhook_id import created_of
-from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, Sort
+from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations
 from heliograph.store.registrations import folded, ids_of_code
-from heliograph.web.cursor import ROWS, Cursor, ListPage
+from heliograph.web.cursor import ROWS, Cursor, ListPage, pages
 
 LONGEST: Final = 200
 """Characters of a search that are read."""
@@ -88,17 +88,20 @@ class RegistrationSearch:
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[FoundRegistration]:
         """One page of registrations, those modified last first. Where a code with a digit was typed, only the registrations of that code."""
-        if not self.words:
+        if not self.words or created_of(self.text.lower()) is not None:
             return ListPage([])
         found = Registrations(self.reading.db, self.reading.account)
         exact = ids_of_code(self.reading.db, self.reading.account, self.text) if any(c.isdigit() for c in self.text) else []
-        if exact:
-            rows = ListPage(found.some(exact))
-        else:
-            rows = found.page(RegistrationFilter(text=self.text), Sort.MODIFIED, cursor, size=size, whole=True)
-        deliveries = self._deliveries([row.id for row in rows.rows])
-        shown = [FoundRegistration(row, hit_in(row, self.words), deliveries.get(row.id, DeliveryCounts())) for row in rows.rows]
-        return ListPage(shown, rows.newer, rows.older)
+        wanted = RegistrationFilter(text=self.text)
+        places = (
+            ListPage([(0, id) for id in exact])
+            if exact
+            else pages(lambda at, limit: found.places(wanted, at, limit), lambda place: place, cursor, size=size)
+        )
+        rows = found.some([id for _modified, id in places.rows])
+        deliveries = self._deliveries([row.id for row in rows])
+        shown = [FoundRegistration(row, hit_in(row, self.words), deliveries.get(row.id, DeliveryCounts())) for row in rows]
+        return ListPage(shown, places.newer, places.older)
 
     def _deliveries(self, ids: Sequence[int]) -> dict[int, DeliveryCounts]:
         """By registration."""
