@@ -56,7 +56,7 @@ def find(request: AccountRequest) -> HttpResponse:
     return page(
         request,
         "timeline/find.html",
-        here="metrics",
+        here="",
         find=search.text,
         heading=_heading(search.text, len(rows.rows), whole=whole),
         hits=[_row(found) for found in rows.rows],
