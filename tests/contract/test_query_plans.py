@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from tests.builders.stored_account import StoredAccount, stored_account
@@ -30,6 +31,7 @@ from heliograph.insights.records import PARTS as RECORD_PARTS
 from heliograph.insights.records import RecordFilter, RecordKind, Records
 from heliograph.insights.records import Subject as RecordOf
 from heliograph.mappings.mapping_subjects import Subjects
+from heliograph.recording.contents import write_state
 from heliograph.recording.record import record
 from heliograph.registrations.list import MOST, ListScope, Registrations, Sort
 from heliograph.registrations.list import RegistrationFilter as ListOf
@@ -42,6 +44,7 @@ from heliograph.store.queue import lanes, outcomes, pending_items, slots, submis
 from heliograph.store.queue.lanes import LaneWant
 from heliograph.store.queue.outcomes import Settled, StoredExchange
 from heliograph.store.registrations import ids_of_code
+from heliograph.timeline.search import RegistrationSearch
 from heliograph.timeline.timeline import Show, Timeline, TimelineRegistration
 from heliograph.web.cursor import Cursor
 
@@ -334,3 +337,30 @@ def test_X4_a_narrowed_feed_goes_by_time_or_by_what_it_names(
 ) -> None:
     rows = Feed(AccountReader(explaining, large[1]), wanted).page(None).rows
     assert bool(rows) is not bool(wanted.text)  # nobody's name is stored there
+
+
+@pytest.mark.parametrize("text", ["z7", "z20001", "nobodyatall", "花子", "msg_" + f"{777:013x}" + "0" * 13])
+def test_X5_the_search_goes_by_code_by_words_in_one_index_or_by_instant(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], text: str
+) -> None:
+    moment = datetime(2026, 10, 14, tzinfo=UTC)
+    state = RegistrationState(code="Z7", status=0, created=moment, modified=moment, status_modified=moment)
+    explaining.run("UPDATE registration SET state = :state WHERE id = 1000007", {"state": write_state(state)})
+    search = RegistrationSearch(AccountReader(explaining, large[1]), text)
+    assert search.action() is None
+    assert [found.registration.code for found in search.page(None).rows] == (["Z7"] if text == "z7" else [])
+    if explaining.vendor == "sqlite":
+        wanted = (
+            "registration_code" if text == "z7" else "action_created" if text.startswith("msg_") else "COVERING INDEX registration_modified"
+        )
+        assert any(wanted in how for how in explaining.plans), explaining.plans
+        assert text != "z7" or not any("registration_modified" in how for how in explaining.plans)
+
+
+def test_X5_what_became_of_those_found_goes_by_registration(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    search = RegistrationSearch(AccountReader(explaining, large[1]), "")
+    counts = search._deliveries([1_000_019, 1_000_020, 1_000_021, 1_000_052])
+    assert counts[1_000_020].pending == 1
+    assert counts[1_000_021].waiting == 1
+    assert counts[1_000_019].delivered == 1
+    assert counts[1_000_052].waiting == 1

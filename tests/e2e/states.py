@@ -11,13 +11,13 @@ import uuid
 
 from playwright.sync_api import Route
 from tests.e2e import (
-    longest,
     states_of_connections,
     states_of_flows,
     states_of_mappings,
     states_of_people,
     states_of_retention,
     states_of_setup,
+    states_of_timeline,
 )
 from tests.e2e.showcase import BROKEN
 from tests.e2e.visiting import State, Visit
@@ -138,12 +138,10 @@ def _conflict(visit: Visit) -> None:
 
 INSIGHTS, RECORDS = "insights/summary.html", "insights/records.html"
 FLOWS, FEED, RETRY, LIST = "flows/list.html", "insights/feed.html", "retry/retry.html", "registrations/list.html"
-FORM, TIMELINE, ITEM = "registrations/registration.html", "timeline/timeline.html", "retry/item.html"
+FORM, ITEM = "registrations/registration.html", "retry/item.html"
 SIGN_IN = "account/login.html"
 HELP = "guide/contents.html"
 JOE = "SUMMIT-26/S26-2/"
-ARABIC, (LONGEST, *_names) = longest.PEOPLE[0], longest.PEOPLE[-1]
-LONGEST_NAME = " ".join(_names)
 
 STATES = (
     State("sign in", SIGN_IN, "Sign in", "/accounts/sign-in/", "", ("account_login",)),
@@ -234,11 +232,6 @@ STATES = (
     State(
         "item, as a Viewer, the longest names", ITEM, re.compile("S26-XX.*"), lambda of: f"/signal/retry/{of.items['longest']}/", "viewer"
     ),
-    State("timeline", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}", names=("timeline",)),
-    State("timeline, as a Viewer, the longest names", TIMELINE, LONGEST_NAME, f"/signal/registrations/SUMMIT-26/{LONGEST}/", "viewer"),
-    State("timeline, from right to left", TIMELINE, f"{ARABIC[1]} {ARABIC[2]}", "/signal/registrations/SUMMIT-26/S26-ar/?why-by=today"),
-    State("timeline, of one without a tag", TIMELINE, "Ife Adeyemi", "/signal/registrations/SUMMIT-26/S26-4/"),
-    State("timeline, nothing matches", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}?flow=1"),
     State("registrations", LIST, "Registrations", "/", names=("start", "registrations")),
     State("registrations, as a Viewer", LIST, "Registrations", "/registrations/", "longest-reading"),
     State("registrations, nothing matches", LIST, "Registrations", "/registrations/?q=nobody"),
@@ -274,6 +267,7 @@ STATES = (
     *states_of_people.STATES,
     *states_of_mappings.STATES,
     *states_of_retention.STATES,
+    *states_of_timeline.STATES,
     # The last one: after it this machine has asked too often to sign in.
     State("too many requests", "429.html", "Too many requests", "/accounts/sign-in/", "", then=_too_often, after=429),
 )

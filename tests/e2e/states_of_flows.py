@@ -25,6 +25,10 @@ def _flow(path: str = "") -> Callable[[Showcase], str]:
     return at
 
 
+def _longest(of: Showcase) -> str:
+    return f"/signal/flows/{of.ids['Longest']}/"
+
+
 def _save(visit: Visit) -> None:
     with visit.page.expect_navigation():
         visit.page.get_by_role("button", name="Save", exact=True).last.click()
@@ -80,6 +84,11 @@ def _counted(visit: Visit) -> None:
     expect(visit.page.get_by_text("of the last 7 days")).to_be_visible()
 
 
+def _tried_on_past(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Try the last 1,000 changes").click()
+    expect(visit.page.get_by_text(re.compile("Of the last .* that it watches for, this rule would send"))).to_be_visible()
+
+
 def _asked_to_send(visit: Visit) -> None:
     _tried(visit)
     with visit.page.expect_navigation():
@@ -121,8 +130,10 @@ STATES = (
     State("flow, saved", EDITOR, "Leads", _flow(), "setting-up", then=_saved),
     State("flow, tried", EDITOR, "Leads", _flow(), "setting-up", then=_tried),
     State("flow, counted", EDITOR, "Leads", _flow(), "setting-up", then=_counted),
-    State("flow, the longest names", EDITOR, LONG * 2, lambda of: f"/signal/flows/{of.ids['Longest']}/", "setting-up"),
-    State("flow, as a Planner, the longest names", EDITOR, LONG * 2, lambda of: f"/signal/flows/{of.ids['Longest']}/", "planning"),
+    State("flow, tried on the past", EDITOR, "Leads", _flow(), "setting-up", then=_tried_on_past),
+    State("flow, tried on the past, the longest names", EDITOR, LONG * 2, _longest, "setting-up", then=_tried_on_past),
+    State("flow, the longest names", EDITOR, LONG * 2, _longest, "setting-up"),
+    State("flow, as a Planner, the longest names", EDITOR, LONG * 2, _longest, "planning"),
     State("flow, as a Viewer, tried", EDITOR, "Leads", _flow(), "reading", then=_tried_by_reader),
     State("flow, incomplete", EDITOR, "Unfinished", lambda of: f"/signal/flows/{of.ids['Unfinished']}/", "setting-up"),
     State("flow, saved by two", EDITOR, "Leads", _flow(), "setting-up", then=_conflict, after=409),

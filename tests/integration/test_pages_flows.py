@@ -577,6 +577,26 @@ def test_how_many_of_last_weeks_changes_it_would_have_taken(plan: PlatformAccoun
     assert "nothing was recorded that it watches for" in text_of(client.post(url, sessions))
 
 
+def test_F9_the_panel_says_what_would_differ_and_what_would_fail(plan: PlatformAccount, client: Client) -> None:
+    """Of the page: both numbers, the rows, and nothing saved."""
+    for n in range(9):
+        plan.record(f"R{n}", status="New", profile={"first_name": "Zoë", "last_name": "Marin" if n % 3 else "Citizen", "email": ""})
+    flow = leads(plan)
+    url, form = f"/signal/flows/{flow}/test/", form_of(client, f"/signal/flows/{flow}/")
+    before = text_of(client.post(url, form | {"past": "1"}))
+    assert "Of the last 9 changes that it watches for, this rule would send" in before
+    assert "Today’s rule sends" in before
+    narrowed = form | {"row": "0", "f0-field": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
+    html = client.post(url, narrowed | {"past": "1"})
+    shown = text_of(html)
+    assert "this rule would send 3. Today’s rule sends 9." in shown
+    assert "By both 3 Only by this rule 0 Only by today’s 6" in shown
+    assert "All 6 that differ or would fail" in shown or "All 9 that differ or would fail" in shown
+    assert html.content.decode().count(f'/{flow}/"><bdi>Zoë') in (6, 9), "each leads to why"
+    assert "What the flow takes is not said yet" in text_of(client.post(url, form | {"watch": Watch.EVENT.value, "past": "1"}))
+    assert form_of(client, f"/signal/flows/{flow}/") == form, "nothing was saved"
+
+
 def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: PlatformAccount, client: Client) -> None:
     answer = plan.record("R1", status="New", profile={"email": "z@example.org"})
     change = answer.changes[0]

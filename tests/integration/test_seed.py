@@ -21,6 +21,7 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import exchange
 from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE, Category
+from heliograph.domain.delivery.webhook_id import created_of
 from heliograph.domain.figures import Period, mode_code
 from heliograph.domain.flow.decision import decide, mode_of
 from heliograph.domain.flow.flow import Mode
@@ -105,6 +106,8 @@ def test_D2_D4_a_seeded_history_has_everything_and_agrees_with_itself(db: Databa
     def kinds(column: str, table: str = "action") -> set[int]:
         return {n for (n,) in db.all(f"SELECT DISTINCT {column} FROM {table} WHERE account_id = :a", {"a": seeded.account})}
 
+    ids = db.all("SELECT uid, created FROM action WHERE account_id = :a", {"a": seeded.account})
+    assert [created_of(uid) for uid, _ in ids] == [created for _, created in ids]
     assert kinds("state") == set(ActionState)
     assert kinds("queue") == {0, *(status.code for status in QueueStatus)}
     assert kinds("origin") == {Origin.RECORDED, Origin.REPLAY}

@@ -67,8 +67,10 @@ def _numbers(keys: Sequence[str], kind: str) -> list[int]:
     return sorted({id for number in found if (id := read_id(number)) is not None})[:AT_ONCE]
 
 
-def sync_now(account: int, registration: int) -> list[int]:
+def sync_now(account: int, registration: int, flow: int | None = None) -> list[int]:
     """Sends a registration's current state to every destination whose flow accepts it. Returns the connections, one per action.
+
+    flow: only through this one.
 
     Creates new actions, each of which names the last one sent there (D1). Raises NothingToSync with a sentence.
     """
@@ -78,9 +80,10 @@ def sync_now(account: int, registration: int) -> list[int]:
         change, event = _latest(db, account, registration)
         source = Committed(db)
         config, of_event = source.account(account), source.event(event)
-        orders = _orders(db, change, config, of_event, registration)
+        orders = _orders(db, change, config, of_event, registration, flow)
         if not orders:
-            raise NothingToSync("No flow takes this registration as it is now.")
+            whole = flow is None
+            raise NothingToSync(f"{'No flow takes' if whole else 'This flow does not take'} this registration as it is now.")
         deltas: list[Delta] = []
         enqueue(db, orders, db.now(), deltas)
         put_deltas(db, deltas)
@@ -140,11 +143,13 @@ def _registration(db: Database, change: int) -> int | None:
     return registration
 
 
-def _orders(db: Database, change: Change, config: AccountConfig, event: EventConfig, registration: int) -> list[Order]:
+def _orders(db: Database, change: Change, config: AccountConfig, event: EventConfig, registration: int, only: int | None) -> list[Order]:
     asked = replace(change, facets=Facet.CREATED | Facet.UPDATED | Facet.STATUS_CHANGED, quiet=False)
     mode = mode_of(asked, config, event)
     orders = []
     for flow in config.flows.values():
+        if only not in (None, flow.id):
+            continue
         decision = decide_flow(flow, asked, config, event, mode=mode)
         if decision is not None and decision.verdict is FlowVerdict.TRIGGERED:
             orders += _orders_of(db, flow, change, config, event, registration, mode)

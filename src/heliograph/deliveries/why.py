@@ -35,7 +35,10 @@ _UNASKED = {GateName.FILTERS: gettext_lazy("The flow has no filters."), GateName
 
 @dataclass(frozen=True, slots=True)
 class GateRow:
-    """One gate for components/gates.html. state: passed, stopped, wait, unread. note: shown in place of the wanted and actual values."""
+    """One gate for components/gates.html. state: passed, stopped, wait, unread. note: shown in place of the wanted and actual values.
+
+    gate: the GateName, "" for sending; place: where it is changed; today: the same gate by the rules of today, where those differ.
+    """
 
     name: str
     state: str
@@ -44,6 +47,9 @@ class GateRow:
     fix: str = ""
     fix_href: str = ""
     note: str = ""
+    gate: str = ""
+    place: str = ""
+    today: Sequence[GateRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,8 @@ def told(explanation: Explanation, account: AccountConfig) -> Why:
     for name in GateName:
         asked = [_row(gate, flow, account) for gate in explanation.gates if gate.name is name]
         reached = stopped is None or list(GateName).index(name) < list(GateName).index(stopped.name)
-        rows += asked or [GateRow(_name(name), "passed" if reached else "unread", note=str(_UNASKED.get(name, "")) if reached else "")]
+        note = str(_UNASKED.get(name, "")) if reached else ""
+        rows += asked or [GateRow(_name(name), "passed" if reached else "unread", note=note, gate=name.value)]
     rows.append(GateRow(_("Send"), "passed" if explanation.verdict is FlowVerdict.TRIGGERED else "unread"))
     return Why(marked, answer(explanation, account), rows, flow, explanation.verdict, stopped.name if stopped else None, curable)
 
@@ -194,7 +201,8 @@ def _row(gate: GateResult, flow: Flow, account: AccountConfig) -> GateRow:
     if gate.name is GateName.ACTIVATION and gate.of in LISTS:
         name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.of]}
     wanted = _wanted(gate, flow, account)
-    return GateRow(name, _part_state(gate).value, wanted, _tags_or_words(gate, flow, account) or _empty_gate_text(gate))
+    actual = _tags_or_words(gate, flow, account) or _empty_gate_text(gate)
+    return GateRow(name, _part_state(gate).value, wanted, actual, gate=gate.name.value)
 
 
 def _wanted(gate: GateResult, flow: Flow, account: AccountConfig) -> str:

@@ -100,7 +100,11 @@ PLACES: dict[str, str] = {
     "feed": "watching#activity-feed",
     "retry": "retry#the-retry-queue",
     "retry-item": "retry#submitting-to-the-queue",
-    "timeline": "watching#the-timeline-of-a-registration",
+    "timeline": "timeline#the-timeline-of-a-registration",
+    "find": "timeline#finding-a-registration",
+    "why": "timeline#why-or-why-not",
+    "why-others": "timeline#others-that-stopped-for-the-same-reason",
+    "flow-decisions": "timeline#why-or-why-not",
     # people
     "account_login": _SIGNING_IN,
     "openid_connect_login": _SIGNING_IN,

@@ -152,6 +152,26 @@ class Registrations:
 
         return pages(fetch, key, cursor, size=size)
 
+    def places(self, wanted: RegistrationFilter, cursor: Cursor | None, limit: int) -> list[tuple[int, int]]:
+        """When registrations were modified, and their ids, from the cursor on: read from the covering index alone."""
+        where, params = self._where(wanted)
+        back = cursor is not None and cursor.back
+        if cursor is not None:
+            where.append(f"(r.modified, r.id) {'>' if back else '<'} (:one, :two)")
+            params["one"], params["two"] = cursor.key
+        way = "ASC" if back else "DESC"
+        rows = self.db.all(
+            f"SELECT r.modified, r.id FROM registration r WHERE {' AND '.join(where)} ORDER BY r.modified {way}, r.id {way} LIMIT {int(limit)}",
+            params,
+        )
+        return [(modified, id) for modified, id in rows]
+
+    def some(self, ids: Sequence[int]) -> list[ListedRegistration]:
+        """Registrations of the account by their ids, with their states, those modified last first."""
+        where = ["+r.account_id = :account", "r.version > 0", self.db.member("r.id", "ids")]
+        given: dict[str, object] = {"account": self.account, "ids": list(ids)}
+        return self._fetch(where, given, Sort.MODIFIED, None, len(ids), whole=True) if ids else []
+
     def count(self, wanted: RegistrationFilter) -> int:
         """The number of registrations, at most MOST + 1."""
         where, params = self._where(wanted)

@@ -72,6 +72,19 @@ _CHANGED_AT = {
 """Where a flow is edited to let a change through one of its gates."""
 
 
+_PLACES = {GateName.WATCH: "#source", GateName.ACTIVE: "", GateName.MODE: "", GateName.FILTERS: "#filters", GateName.ACTIVATION: "#source"}
+"""The part of the flow editor in which each gate is set."""
+
+
+def with_places(why: Why, config: AccountConfig, user: User) -> Why:
+    """The same, with the place of each gate where it is changed (F9), for who may change it."""
+    if why.flow.id not in config.flows or not may(user, Role.ADMINISTRATOR):
+        return why
+    flow = reverse("flow", args=(why.flow.id,))
+    places = {name.value: f"{flow}{part}" for name, part in _PLACES.items()} | {"": f"{flow}#destination"}
+    return replace(why, gates=[replace(gate, place=places[gate.gate]) for gate in why.gates])
+
+
 def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
     """The same, with a link in the gate that stopped the change (F9). A Viewer, or a deleted flow, gets none."""
     place = FixLink()

@@ -19,6 +19,7 @@ from heliograph.domain.delivery.lanes import Lane, LaneState
 from heliograph.domain.delivery.outcomes import Delivered, ValidationFailed
 from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE, SECOND
 from heliograph.domain.delivery.slots import slot_of
+from heliograph.domain.delivery.webhook_id import CHANCE_BITS, webhook_id
 from heliograph.domain.figures import mode_code, of_reconsidered
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowDecision, FlowVerdict, decide, mode_of
@@ -285,7 +286,7 @@ class History:
             bool(registration.guest.mail),
         )
         form = self._forms.form(key, flow, destination, registration.event.config, change)
-        id, uid = self._actions.next(), f"msg_{self._chance.getrandbits(104):026x}"
+        id, uid = self._actions.next(), webhook_id(at, self._chance.getrandbits(CHANCE_BITS))
         if lane.rests and not isinstance(form, ValidationFailed):
             began = at + 4_000 + int(200_000 * self._chance.random() ** 4)
             found = self._targets.first(lane.to.connection, began, known=lane.lane.begun_version > 0)
@@ -369,7 +370,7 @@ class History:
         at = to_micros(registration.state.modified) + round(self._chance.uniform(1, 30) * HOUR * self.plan.period / PERIOD)
         if not lane.rests or at >= min(self.plan.until, lane.to.held_from, lane.to.off_from):
             return
-        id, uid = self._actions.next(), f"msg_{self._chance.getrandbits(104):026x}"
+        id, uid = self._actions.next(), webhook_id(at, self._chance.getrandbits(CHANCE_BITS))
         flow = self.account.before.flows[lane.to.flow]
         to = next(d for d in flow.destinations if d.id == destination)
         change = Change(

@@ -121,6 +121,11 @@ class Timeline:
         change = read_change(rows[0]) if rows else None
         return (change, rows[0][12], rows[0][13]) if change else None
 
+    @staticmethod
+    def cursor_at(change: int) -> str:
+        """The cursor of the page that begins with a change."""
+        return str(Cursor((change + 1,)))
+
     def counts(self) -> tuple[int, int, int]:
         """The number of its changes, decisions and attempts, over all pages."""
         ((changes, decisions, attempts),) = self.reading.db.all(

@@ -1,12 +1,16 @@
-"""URLs of the timeline."""
+"""URLs of the timeline, of the search and of why / why not."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.timeline import views
+from heliograph.timeline.views import find, timeline, why
 
 urlpatterns: list[URLPattern] = [
-    path("signal/registrations/<segment:event>/<segment:code>/", views.timeline, name="timeline"),
-    path("signal/sync/<segment:event>/<segment:code>/", views.sync, name="sync-now"),
+    path("signal/registrations/<segment:event>/<segment:code>/", timeline.timeline, name="timeline"),
+    path("signal/sync/<segment:event>/<segment:code>/", timeline.sync, name="sync-now"),
+    path("signal/find/", find.find, name="find"),
+    path("signal/why/<int:change>/<int:flow>/", why.why, name="why"),
+    path("signal/why/<int:change>/<int:flow>/others/", why.others, name="why-others"),
+    path("signal/flows/<int:flow>/decisions/", why.decisions, name="flow-decisions"),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,10 +10,11 @@ from heliograph.connections.services.connections import OWNER
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Auth
 from heliograph.domain.connection.masks import MASK, masks_of
-from heliograph.domain.connection.request import build_request, prepare
+from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.mapping.mapping import Mapping
 from heliograph.domain.mapping.rendering import InvalidValues
 from heliograph.domain.registration.change import Change
 from heliograph.domain.registration.facts import ChangeFacts
@@ -37,28 +38,49 @@ class RequestPreview:
     why: str = ""
 
 
-def preview(
-    db: Database, config: AccountConfig, event: EventConfig, change: Change, flow: Flow, destination: Destination, *, now: datetime
-) -> RequestPreview:
-    """The request to this destination, by current configuration and the change's own facts (D7)."""
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """A destination whose requests can be built. It contains secrets: never log or store it."""
+
+    prepared: PreparedConnection
+    payload: Mapping
+    header: Mapping | None  # its encrypted texts are not decrypted here
+    secrets: dict[str, str] = field(repr=False)
+
+    def request(self, flow: Flow, change: Change, config: AccountConfig, event: EventConfig, *, now: datetime) -> Request | InvalidValues:
+        """The request for a change, by the change's own facts (D7)."""
+        facts = ChangeFacts(change, config, event, flow_name=flow.name, now=now)
+        return build_request(self.prepared, self.payload, self.header, facts, webhook_id=AS_SENT, timezone=ZoneInfo(facts.timezone))
+
+
+def sendable(db: Database, config: AccountConfig, destination: Destination) -> Sendable | str:
+    """A destination by current configuration; or a sentence that says why it sends nothing yet."""
     connection = config.connections.get(destination.connection or 0)
     payload = config.mappings.get(destination.payload_mapping or 0)
-    header = config.mappings.get(destination.header_mapping or 0)  # its encrypted texts are not decrypted here
     if connection is None or payload is None:
-        return RequestPreview(why="It has no connection yet." if connection is None else "It has no payload mapping yet.")
+        return "It has no connection yet." if connection is None else "It has no payload mapping yet."
     if set(connection.lacks) - {"connected"}:
-        return RequestPreview(why="Its connection is incomplete.")
+        return "Its connection is incomplete."
     secrets = load_secrets(db, vault(), config.id, OWNER, [destination.connection or 0]).get(destination.connection or 0, {})
-    facts = ChangeFacts(change, config, event, flow_name=flow.name, now=now)
-    zone = ZoneInfo(facts.timezone)
     try:
         prepared = prepare(connection, secrets)
     except HeliographError as error:
-        return RequestPreview(why=str(error))
-    request = build_request(prepared, payload, header, facts, webhook_id=AS_SENT, timezone=zone)
+        return str(error)
+    return Sendable(prepared, payload, config.mappings.get(destination.header_mapping or 0), secrets)
+
+
+def preview(
+    db: Database, config: AccountConfig, event: EventConfig, change: Change, flow: Flow, destination: Destination, *, now: datetime
+) -> RequestPreview:
+    """The request to this destination, as everyone may see it."""
+    found = sendable(db, config, destination)
+    if isinstance(found, str):
+        return RequestPreview(why=found)
+    request = found.request(flow, change, config, event, now=now)
     if isinstance(request, InvalidValues):
         return RequestPreview(problems=tuple(str(p) for p in request.problems))
-    masks = masks_of(secrets.values(), request, credentials=prepared.credentials)
+    connection = found.prepared.connection
+    masks = masks_of(found.secrets.values(), request, credentials=found.prepared.credentials)
     sent = [(name, masks.blotted(value)) for name, value in request.shown_headers]
     if connection.auth is Auth.OAUTH2:
         sent.append(("Authorization", AS_SENT))

@@ -280,7 +280,7 @@ def draw(
 
 def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
     """Actions on a flow besides opening it: (text, URL)."""
-    entries = [(_("Versions"), reverse("flow-versions", args=(id,)))]
+    entries = [(_("Why, or why not"), reverse("flow-decisions", args=(id,))), (_("Versions"), reverse("flow-versions", args=(id,)))]
     if edits:
         entries = [(_("Copy flow"), reverse("flow-copy", args=(id,))), *entries, (_("Delete"), reverse("flow-delete", args=(id,)))]
     return entries
@@ -335,6 +335,7 @@ def panel_of(request: AccountRequest, db: Database, flow: Flow) -> dict[str, Any
         "choices": [],
         "problem": "",
         "count": "",
+        "past": None,
         "made": False,
         "code": f"TEST-{token_hex(4).upper()}",
     }

@@ -29,8 +29,10 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.flows import trial_registration
 from heliograph.flows.drafts import FlowDraft, subject_of
 from heliograph.flows.flow_test import DAYS, Counted, Trial, count_taken, has_rule, subject_change, try_change
+from heliograph.flows.past_trial import try_on_past
 from heliograph.flows.services.request_preview import RequestPreview
 from heliograph.flows.views import editor
+from heliograph.flows.views.past_words import past_shown
 from heliograph.registrations.list import RegistrationFilter, Registrations, Sort
 from heliograph.setup.views.frame import by, check
 from heliograph.store.moments import from_micros
@@ -49,7 +51,7 @@ ACTIVE = 1
 
 class PanelForm(Form):
     """The panel's fields: try-text, the search, and try-event, for creating a registration. Buttons: make (with its code), pick (one of
-    several), count and try. picked: the one that is shown."""
+    several), count, past and try. picked: the one that is shown."""
 
     try_text = Hidden(longest=LONGEST_TEXT)
     try_event = Hidden()
@@ -57,6 +59,7 @@ class PanelForm(Form):
     pick = Hidden()
     picked = Hidden()
     count = Hidden()
+    past = Hidden()
     try_ = Hidden()
 
     def add_prefix(self, field_name: str) -> str:
@@ -104,6 +107,10 @@ def _panel(
             "picked": asked["picked"],
             "count": _count_said(count_taken(of, flow)) if has_rule(flow, of.config) else str(NO_RULE),
         }
+    if asked["past"]:
+        ready = has_rule(flow, of.config)
+        past = past_shown(try_on_past(of, flow, now=timezone.now()), of, flow) if ready else None
+        return panel | {"picked": asked["picked"], "past": past, "problem": "" if ready else str(NO_RULE)}
     if isinstance(made, str):
         return panel | {"problem": made}
     if not any(asked[button] for button in ("try_", "pick", "make")) and not read_id(asked["picked"]):

@@ -135,5 +135,7 @@ def _row(row: FeedRow, of: AccountReader, user: User) -> dict[str, Any]:
 
 
 def _why(timeline: str, row: FeedRow, outcome: FlowOutcome) -> str:
-    """Where the flow's decision is explained (F9); "" where the registration is gone."""
-    return f"{timeline}?{urlencode({'why-change': row.change_id, 'why-flow': outcome.flow_id})}#why" if timeline else ""
+    """Where the flow's decision is explained (F9): on the timeline, or, for an event and who was erased, on a page of its own."""
+    if not timeline:
+        return reverse("why", args=(row.change_id, outcome.flow_id)) if row.change else ""
+    return f"{timeline}?{urlencode({'why-change': row.change_id, 'why-flow': outcome.flow_id})}#why"

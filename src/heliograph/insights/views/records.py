@@ -128,7 +128,6 @@ def _row(record: Record, subject: Subject, of: AccountReader) -> dict[str, Any]:
     """A record as its template shows it."""
     event, person = record.event.code if record.event else "", record.person
     timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
-    why = f"?{urlencode({'why-change': record.change_id, 'why-flow': record.flow_id})}#why" if record.flow_id else ""
     tone, state = _state(record, subject)
     return {
         "at": from_micros(record.at),
@@ -141,10 +140,19 @@ def _row(record: Record, subject: Subject, of: AccountReader) -> dict[str, Any]:
         "connection": record.connection,
         "tone": tone,
         "state": state,
-        "why": timeline + why if timeline and why else "",
+        "why": _why(record, timeline),
         "said": _said(record, of),
         "changes": record.changes,
     }
+
+
+def _why(record: Record, timeline: str) -> str:
+    """Where the flow's decision is explained (F9): on the timeline, or, for an event and who was erased, on a page of its own."""
+    if not record.flow_id or record.change is None:
+        return ""
+    if not timeline:
+        return reverse("why", args=(record.change_id, record.flow_id))
+    return f"{timeline}?{urlencode({'why-change': record.change_id, 'why-flow': record.flow_id})}#why"
 
 
 def _state(record: Record, subject: Subject) -> words.Toned:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from heliograph.domain.delivery.action import Origin, Rank
 from heliograph.domain.delivery.slots import SLOTS, slot_of
+from heliograph.domain.delivery.webhook_id import CHANCE_BITS, webhook_id
 from heliograph.domain.figures import Delta, FigureKey, of_new_action
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.change import Change
@@ -93,7 +94,7 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
             {
                 "id": id,
                 "account": o.account,
-                "uid": f"msg_{secrets.token_hex(13)}",
+                "uid": webhook_id(now, secrets.randbits(CHANCE_BITS)),
                 "lane": lanes[o.destination, o.subject],
                 "run": o.run,
                 "change": o.change,

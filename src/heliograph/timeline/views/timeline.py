@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from heliograph.accounts.models import Role
+from heliograph.accounts.models import Role, User
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
@@ -19,25 +19,27 @@ from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.removed_content import removed_content
 from heliograph.deliveries.submit import NothingToSync, sync_now
-from heliograph.deliveries.why import Why, not_triggered, why
+from heliograph.deliveries.why import not_triggered
+from heliograph.deliveries.why_both import RecordedChange
 from heliograph.domain.delivery.action import ActionState, AttemptKind
+from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.retry.fix_links import with_cure
 from heliograph.store.moments import from_micros
 from heliograph.timeline.timeline import PARTS, Decision, Delivery, Entry, Show, Timeline
-from heliograph.web.cursor import Pager, address, asked
+from heliograph.timeline.views.why import answer
+from heliograph.web.cursor import Pager, asked
 from heliograph.web.fields import Choice, FormField
-from heliograph.web.list_filters import ChoiceFilter, EnumFilter, IdFilter, ListFilters
+from heliograph.web.forms import Form, Hidden
+from heliograph.web.list_filters import EnumFilter, IdFilter, ListFilters
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
 
-TODAY = "today"
 SHOWN = {Show.SENT: gettext_lazy("Only what was sent"), Show.TROUBLE: gettext_lazy("Only what waits or failed")}
 
 
 class TimelineFilters(ListFilters):
-    """What the timeline shows of all changes; and which change and flow are explained, by the rules of then or of today."""
+    """What the timeline shows of all changes; and which change and flow are explained."""
 
     no_match_text = gettext_lazy("No change of this registration is like this.")
 
@@ -45,7 +47,12 @@ class TimelineFilters(ListFilters):
     show = EnumFilter(gettext_lazy("Show"), Show, SHOWN.__getitem__, every=gettext_lazy("Everything"))
     why_change = IdFilter(param="why-change", place="beside")
     why_flow = IdFilter(param="why-flow", place="beside")
-    why_by = ChoiceFilter(param="why-by", place="beside", options=[Choice(TODAY, "")])
+
+
+class SyncForm(Form):
+    """flow: the one to send through, "" for all."""
+
+    flow = Hidden()
 
 
 @require_safe
@@ -64,13 +71,12 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         counts = found.counts()
         asked_change = ask["why_change"] or (rows.rows[0].id if rows.rows else None)
         asked_flow = ask["why_flow"] or next((d.flow for e in rows.rows for d in e.decisions), None)
-        today = ask["why_by"] == TODAY
-        told = _why(of, found, asked_change, asked_flow, today=today)
-        told = with_cure(told, of.config, request.user) if told else None
+        told = _why(of, found, asked_change, asked_flow, request.user)
         filters.offer("flow", flow_choices(of.config))
         context: dict[str, Any] = {
             "why_fields": _why_fields(of, found, rows.rows, asked_change, asked_flow),
             "now": _now(found, of),
+            "sync_flows": flow_choices(of.config),
         }
     registration = found.registration
     return page(
@@ -84,8 +90,6 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         may_sync=may(request.user, Role.PLANNER),
         changes=changes,
         why=told,
-        why_today=today,
-        why_other=f"{address(request, **{'why-by': None if today else 'today'})}#why",
         filters=filters,
         pager=Pager.of(request, rows, ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)}),
         **context,
@@ -95,14 +99,15 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
 @require_POST
 @needs(Role.PLANNER)
 def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
-    """Sync now: sends the registration's current state through every flow that accepts it."""
+    """Sync now: sends the registration's current state through every flow that accepts it, or through the one that was chosen."""
+    flow = read_id(SyncForm(request.POST).posted["flow"])
     with reading(request.account.pk) as of:
         found = Timeline.of(of, event, code)
         if found is None:
             raise Http404
         id = found.registration.id
         try:
-            connections = sync_now(request.account.pk, id)
+            connections = sync_now(request.account.pk, id, flow)
         except NothingToSync as error:
             say(request, _("Nothing was sent.") + " " + _(str(error)))
         else:
@@ -136,12 +141,11 @@ def _counts(counts: tuple[int, int, int]) -> str:
     )
 
 
-def _why(of: AccountReader, found: Timeline, change: int | None, flow: int | None, *, today: bool) -> Why | None:
+def _why(of: AccountReader, found: Timeline, change: int | None, flow: int | None, user: User) -> dict[str, Any] | None:
     known = found.change(change) if change is not None and flow is not None else None
     if known is None or flow is None:
         return None
-    account_version, event_version = (0, 0) if today else known[1:]
-    return why(of, known[0], flow, account_version, found.registration.event_id, event_version)
+    return answer(of, user, RecordedChange(known[0], found.registration.event_id, *known[1:]), flow)
 
 
 def _why_fields(of: AccountReader, found: Timeline, entries: Any, change: int | None, flow: int | None) -> list[FormField]:

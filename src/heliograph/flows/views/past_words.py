@@ -1,0 +1,110 @@
+"""What a rule would have sent of the past, in words (flows/past.html)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.deliveries import words
+from heliograph.deliveries.database import AccountReader
+from heliograph.domain.flow.flow import Flow
+from heliograph.flows.past_trial import PastChange, PastTrial, PastVerdict
+from heliograph.store.moments import from_micros
+
+SHOWN: Final = 5
+"""Rows at first; the others are unfolded."""
+MOST_SHOWN: Final = 200
+"""Rows altogether, newest first."""
+
+
+def past_shown(trial: PastTrial, of: AccountReader, flow: Flow) -> dict[str, Any]:
+    """The panel's part: answer, notes, shares (word, number), fails, fails_say, rows, more rows, and how many there are."""
+    if not trial.looked:
+        return {"answer": _("Nothing was recorded yet that it watches for.")}
+    rows = _rows(trial.notable[:MOST_SHOWN], of, flow)
+    n, failing = len(trial.notable), trial.failing
+    return {
+        "answer": _answer(trial),
+        "notes": _notes(trial, off=not flow.active),
+        "shares": _shares(trial),
+        "fails": ngettext("%(n)s would fail", "%(n)s would fail", len(failing)) % {"n": intcomma(len(failing))} if failing else "",
+        "fails_say": "; ".join(text for text, _n in Counter(problem for row in failing for problem in row.problems).most_common(3)),
+        "rows": rows[:SHOWN],
+        "more": rows[SHOWN:],
+        "all": ngettext("%(n)s that differs or would fail", "All %(n)s that differ or would fail", n) % {"n": intcomma(n)},
+        "cut": n > MOST_SHOWN,
+    }
+
+
+def _answer(trial: PastTrial) -> str:
+    """Both numbers, in one or two sentences."""
+    facts = {"looked": intcomma(trial.looked), "would": intcomma(trial.would_send), "sends": intcomma(trial.sends)}
+    first = ngettext(
+        "Of the last %(looked)s change that it watches for, this rule would send %(would)s.",
+        "Of the last %(looked)s changes that it watches for, this rule would send %(would)s.",
+        trial.looked,
+    )
+    if not trial.in_force:
+        return first % facts
+    return (first + " " + _("Today’s rule sends %(sends)s.")) % facts
+
+
+def _notes(trial: PastTrial, *, off: bool) -> list[str]:
+    notes = []
+    if off:
+        notes.append(_("As if it were on: it is off."))
+    if not trial.in_force:
+        notes.append(_("No rule of this flow is in force yet."))
+    if trial.gone:
+        notes.append(
+            ngettext("The content of %(n)s is no longer kept.", "The content of %(n)s is no longer kept.", trial.gone)
+            % {"n": intcomma(trial.gone)}
+        )
+    return notes
+
+
+def _shares(trial: PastTrial) -> list[tuple[str, str]]:
+    """How many each rule sends, apart."""
+    if not trial.in_force:
+        return []
+    shares = (
+        (_("By both"), trial.count(PastVerdict.BOTH)),
+        (_("Only by this rule"), trial.count(PastVerdict.GAINED)),
+        (_("Only by today’s"), trial.count(PastVerdict.LOST)),
+    )
+    return [(word, intcomma(n)) for word, n in shares]
+
+
+def _rows(rows: list[PastChange], of: AccountReader, flow: Flow) -> list[dict[str, Any]]:
+    people = of.people(row.registration for row in rows)
+    stored = flow.id in of.config.flows
+    out = []
+    for row in rows:
+        person = people.get(row.registration) if row.registration is not None else None
+        timeline = reverse("timeline", args=(row.event.code, person.code)) if person else ""
+        tone, word = _verdict(row, new=not stored)
+        out.append(
+            {
+                "who": (person.name or person.code) if person else row.event.state.name,
+                "href": reverse("why", args=(row.id, flow.id)) if stored else timeline,
+                "what": words.happened(row.change, of.config, row.event),
+                "at": from_micros(row.at),
+                "tone": tone,
+                "word": word,
+                "problem": "; ".join(row.problems),
+            }
+        )
+    return out
+
+
+def _verdict(row: PastChange, *, new: bool) -> words.Toned:
+    if row.problems:
+        return "invalid", _("Would fail")
+    if row.verdict is PastVerdict.LOST:
+        return "quiet", _("No longer sent")
+    return "success", _("Would be sent") if new else _("Sent now, too")

@@ -1,0 +1,68 @@
+"""What one flow decided of the account's latest changes, by the rules of then (F9): also of those it filtered, of which nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.why import told
+from heliograph.deliveries.why_both import RecordedChange, rules_of
+from heliograph.domain.flow.decision import FlowVerdict, explain
+from heliograph.domain.registration.change import Change
+from heliograph.recording.contents import CHANGE_COLUMNS, read_change
+from heliograph.store.database import Row
+from heliograph.web.cursor import ROWS, Cursor, ListPage, pages
+
+
+@dataclass(frozen=True, slots=True)
+class LatestDecision:
+    """A change and the flow's decision. at: microseconds; verdict: None where the flow was not there yet, or the content is gone; answer: in one
+    sentence."""
+
+    id: int
+    at: int
+    change: Change | None
+    event: int
+    registration: int | None
+    verdict: FlowVerdict | None = None
+    answer: str = ""
+
+
+@dataclass
+class FlowDecisions:
+    """The decisions of one flow."""
+
+    reading: AccountReader
+    flow: int
+
+    def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[LatestDecision]:
+        """One page of changes, newest first."""
+        found = pages(self._fetch, lambda row: (row[5], row[0]), cursor, size=size)
+        return ListPage([self._decided(row) for row in found.rows], found.newer, found.older)
+
+    def _fetch(self, cursor: Cursor | None, limit: int) -> Sequence[Row]:
+        back = cursor is not None and cursor.back
+        given: dict[str, object] = {"account": self.reading.account}
+        place = ""
+        if cursor is not None:
+            given["at"], given["id"] = cursor.key
+            place = f" AND (at, id) {'>' if back else '<'} (:at, :id)"
+        way = "ASC" if back else "DESC"
+        return self.reading.db.all(
+            f"SELECT {CHANGE_COLUMNS}, c.registration_id"
+            f" FROM (SELECT * FROM change WHERE account_id = :account{place} ORDER BY at {way}, id {way} LIMIT {int(limit)}) c"
+            f" LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at ORDER BY c.at {way}, c.id {way}",
+            given,
+        )
+
+    def _decided(self, row: Row) -> LatestDecision:
+        change = read_change(row)
+        if change is None:
+            return LatestDecision(row[0], row[5], None, row[11], row[14])
+        rules = rules_of(self.reading, RecordedChange(change, row[11], row[12], row[13]))
+        known = rules.account.flows.get(self.flow)
+        if known is None:
+            return LatestDecision(row[0], row[5], change, row[11], row[14])
+        found = explain(known, change, rules.account, rules.event)
+        return LatestDecision(row[0], row[5], change, row[11], row[14], found.verdict, told(found, rules.account).answer)

@@ -1,0 +1,1 @@
+"""Views of the timeline, the search and why / why not."""

@@ -1,0 +1,111 @@
+"""The results of the search in Signal's header (X5)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_safe
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries.database import reading
+from heliograph.deliveries.words import Toned
+from heliograph.timeline.search import DeliveryCounts, FoundAction, FoundRegistration, RegistrationSearch
+from heliograph.timeline.timeline import Timeline
+from heliograph.web.cursor import Pager, asked
+from heliograph.web.list_filters import ListFilters, SearchFilter
+from heliograph.web.pages import page
+
+FIELDS: Final = {
+    "code": gettext_lazy("Code"),
+    "email": gettext_lazy("E-mail"),
+    "name": gettext_lazy("Name"),
+    "organization": gettext_lazy("Organization"),
+    "external_key": gettext_lazy("External key"),
+    "badge_name": gettext_lazy("Badge name"),
+    "middle_name": gettext_lazy("Middle name"),
+}
+
+
+class FindFilters(ListFilters):
+    """What was typed."""
+
+    q = SearchFilter()
+
+
+@require_safe
+def find(request: AccountRequest) -> HttpResponse:
+    """Registrations by words; one hit alone opens its timeline at once, a webhook-id at its change."""
+    text = FindFilters(request).cleaned_data["q"]
+    cursor = asked(request, (int, int))
+    with reading(request.account.pk) as of:
+        search = RegistrationSearch(of, text)
+        action = search.action()
+        rows = search.page(cursor) if action is None else None
+    if action is not None:
+        return HttpResponseRedirect(_place_of(action))
+    assert rows is not None
+    if cursor is None and len(rows.rows) == 1:
+        only = rows.rows[0].registration
+        return HttpResponseRedirect(reverse("timeline", args=(only.event, only.code)))
+    whole = cursor is None and not rows.older
+    return page(
+        request,
+        "timeline/find.html",
+        here="",
+        find=search.text,
+        heading=_heading(search.text, len(rows.rows), whole=whole),
+        hits=[_row(found) for found in rows.rows],
+        pager=Pager.of(request, rows, ""),
+    )
+
+
+def _place_of(action: FoundAction) -> str:
+    """Its change on the timeline; where no registration is left, or it is about an event, the action itself."""
+    if not action.code:
+        return reverse("retry-item", args=(f"a{action.id}",))
+    at = urlencode({"at": Timeline.cursor_at(action.change)})
+    return f"{reverse('timeline', args=(action.event, action.code))}?{at}#change-{action.change}"
+
+
+def _heading(text: str, n: int, *, whole: bool) -> str:
+    if not text:
+        return _("Find a registration")
+    if not n:
+        return _("“%(text)s”") % {"text": text}
+    if not whole:
+        return _("“%(text)s”: several registrations") % {"text": text}
+    return ngettext("“%(text)s”: %(n)d registration", "“%(text)s”: %(n)d registrations", n) % {"text": text, "n": n}
+
+
+def _row(found: FoundRegistration) -> dict[str, Any]:
+    row, hit = found.registration, found.hit
+    tone, state = _delivery(found.deliveries)
+    return {
+        "who": row.name or row.code,
+        "code": row.code,
+        "event": row.event,
+        "href": reverse("timeline", args=(row.event, row.code)),
+        "field": str(FIELDS[hit.field]) if hit.field else "",
+        "before": hit.before,
+        "hit": hit.hit,
+        "after": hit.after,
+        "at": row.modified,
+        "tone": tone,
+        "state": state,
+    }
+
+
+def _delivery(counts: DeliveryCounts) -> Toned:
+    """The worst of it, in a word or two."""
+    if counts.failed:
+        return "failed", ngettext("%(n)d failed", "%(n)d failed", counts.failed) % {"n": counts.failed}
+    if counts.waiting:
+        return "wait", ngettext("%(n)d waits", "%(n)d wait", counts.waiting) % {"n": counts.waiting}
+    if counts.pending:
+        return "", _("On its way")
+    return ("success", _("Delivered")) if counts.delivered else ("quiet", _("Nothing to send"))
