@@ -16,12 +16,13 @@ from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.lanes import Flight, settle
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
+from heliograph.domain.flow.flow import Mode
 from heliograph.domain.setup.fields import Subject
 from heliograph.engine.worker import reconsideration
 from heliograph.flows.flow_list import FlowList
 from heliograph.insights.feed import PARTS, Feed
-from heliograph.insights.feed import FeedFilter as FeedWanted
-from heliograph.insights.feed import FeedResult as FeedOf
+from heliograph.insights.feed_lines import FeedFilter as FeedWanted
+from heliograph.insights.feed_lines import FeedResult as FeedOf
 from heliograph.mappings.mapping_subjects import Subjects
 from heliograph.recording.record import record
 from heliograph.registrations.list import MOST, ListScope, Registrations, Sort
@@ -236,15 +237,58 @@ def test_F1_the_flow_list_goes_by_flow(explaining: Explaining, large: tuple[Data
     assert found.undelivered(8)
 
 
-@pytest.mark.parametrize("result", FeedOf)
-def test_X4_the_feed_goes_by_time_and_what_it_names_by_id(explaining: Explaining, large: tuple[DatabaseFacts, int], result: FeedOf) -> None:
-    feed = Feed(AccountReader(explaining, large[1]), FeedWanted(result=result))
+FEED = {
+    "all": (FeedWanted(), "action_created"),
+    "successes": (FeedWanted(result=FeedOf.SUCCESS), "action_created"),
+    "failures": (FeedWanted(result=FeedOf.FAILURE), "action_failed"),
+    "validation errors": (FeedWanted(result=FeedOf.VALIDATION), "action_failed"),
+    "not triggered, too": (FeedWanted(result=FeedOf.NOT_TRIGGERED), "run_not_triggered"),
+    "a flow": (FeedWanted(flow=8), "action_of_flow"),
+    "a flow's failures": (FeedWanted(flow=8, result=FeedOf.FAILURE), "action_of_flow"),
+    "a flow that has done nothing": (FeedWanted(flow=9_999), "action_of_flow"),
+    "Test flows": (FeedWanted(mode=Mode.TEST), "action_of_tests"),
+    "failures of Test flows": (FeedWanted(mode=Mode.TEST, result=FeedOf.FAILURE), "action_failed"),
+    "an event": (FeedWanted(event=9_999), "action_created"),
+    "a connection": (FeedWanted(connection=101), "action_created"),
+    "another account's connection": (FeedWanted(connection=9_999), "action_created"),
+    "a day": (FeedWanted(between=(100, 200)), "action_created"),
+    "a text": (FeedWanted(text="nobodyatall"), ""),
+}
+"""Filters of the feed with the index that each follows."""
+
+
+@pytest.mark.parametrize("name", FEED)
+def test_X4_each_filter_of_the_feed_goes_by_an_index_and_looks_back_so_far_at_once(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], name: str
+) -> None:
+    wanted, index = FEED[name]
+    feed = Feed(AccountReader(explaining, large[1]), wanted, scan=2_000)
     page = feed.page(None)
-    assert len(page.rows) == (0 if result is FeedOf.VALIDATION else 25)
+    matching = name not in {
+        "validation errors",
+        "Test flows",
+        "failures of Test flows",
+        "an event",
+        "another account's connection",
+        "a text",
+    }
+    assert bool(page.rows) is (matching and name != "a flow that has done nothing")
+    assert (page.looked_to is not None) is (name in {"an event", "another account's connection"})
+    if page.older or page.further:
+        feed.page(Cursor.read(page.older or page.further, parts=PARTS))
     if page.older:
-        assert len(feed.page(Cursor.read(page.older, parts=PARTS)).rows) == 25
-    assert Feed(feed.reading, FeedWanted(text="nobodyatall")).page(None).rows == []
-    assert feed._changes(None, 26, [1_000_001, 1_000_002]) or result in (FeedOf.SUCCESS, FeedOf.VALIDATION)
+        assert len(page.rows) == 25
+    feed.sample(ROWS)
+    if explaining.vendor == "sqlite" and index:
+        assert any(index in how for how in explaining.plans)
+
+
+def test_X4_the_lines_of_few_registrations_go_by_their_changes(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    with_names = "UPDATE registration SET search = 'rare' WHERE id IN (1000001, 1000002)"
+    explaining._db.run(with_names)
+    for result in FeedOf:
+        feed = Feed(AccountReader(explaining, large[1]), FeedWanted(text="rare", result=result))
+        assert bool(feed.page(None).rows) is (result is not FeedOf.VALIDATION)
 
 
 def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:

@@ -23,7 +23,8 @@ from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
-from heliograph.insights.feed import PARTS, Feed, FeedFilter, FeedResult
+from heliograph.insights.feed import PARTS, Feed
+from heliograph.insights.feed_lines import FeedFilter, FeedResult
 from heliograph.store import connection_states
 from heliograph.web.cursor import Cursor
 

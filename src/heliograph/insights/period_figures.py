@@ -33,11 +33,15 @@ class ConnectionFigures:
 
 @dataclass
 class PeriodFigures:
-    """The figures of one account and mode in a window, read from one snapshot of the database."""
+    """The figures of one account and mode in a window, read from one snapshot of the database.
+
+    integration: only what is sent by it (`Delta.integration`), None for all. Registration Activity belongs to none, and is part of each.
+    """
 
     reading: AccountReader
     window: Window
     mode: Mode
+    integration: int | None = None
 
     @cached_property
     def tiles(self) -> Figures:
@@ -83,12 +87,12 @@ class PeriodFigures:
         """Sums by column and by the dimensions that the pages show. `minute` is the beginning of the period; `column` places the sum in it."""
         since, unit = self.window.since // MINUTE, self.window.unit
         starts = [(edge // MINUTE - since) // unit for edge in self.window.edges]
+        of = "" if self.integration is None else "AND integration IN (0, :integration)"
         rows = self.reading.db.all(
             "SELECT (minute - :since) / :unit, measure, CASE WHEN measure = :runs THEN flow_id ELSE 0 END, connection_id, category, SUM(n)"
-            f" FROM ({_DELTAS.format('figure_sum')} UNION ALL {_DELTAS.format('figure_delta')}) found GROUP BY 1, 2, 3, 4, 5",
-            {
-                "account": self.reading.account,
-                "mode": mode_code(self.mode),
+            f" FROM ({_DELTAS.format('figure_sum', of)} UNION ALL {_DELTAS.format('figure_delta', of)}) found GROUP BY 1, 2, 3, 4, 5",
+            self._key
+            | {
                 "since": since,
                 "until": self.window.until // MINUTE,
                 "unit": unit,
@@ -119,7 +123,8 @@ class PeriodFigures:
     def _folded(self, unit: int, first: int, last: int) -> BitMap:
         """Serials from the bitmaps of whole hours or days; bounds in minutes."""
         rows = self.reading.db.all(
-            "SELECT bits FROM figure_bitmap WHERE account_id = :account AND unit = :unit AND mode = :mode AND bucket >= :first AND bucket < :last",
+            "SELECT bits FROM figure_bitmap WHERE account_id = :account AND unit = :unit AND mode = :mode AND bucket >= :first AND bucket < :last"
+            + self._mine,
             self._key | {"unit": unit, "first": first // unit, "last": last // unit},
         )
         return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
@@ -127,7 +132,7 @@ class PeriodFigures:
     def _unfolded(self, first: int, last: int) -> BitMap:
         rows = self.reading.db.all(
             "SELECT serials FROM figure_delta WHERE account_id = :account AND mode = :mode AND minute >= :first AND minute < :last"
-            " AND serials IS NOT NULL",
+            " AND serials IS NOT NULL" + self._mine,
             self._key | {"first": first, "last": last},
         )
         return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
@@ -139,16 +144,21 @@ class PeriodFigures:
         rows = self.reading.db.all(
             "SELECT DISTINCT r.serial FROM change c JOIN registration r ON r.id = c.registration_id"
             " WHERE c.account_id = :account AND c.mode = :mode AND c.processed AND c.at >= :first AND c.at < :last",
-            self._key | {"first": first * MINUTE, "last": last * MINUTE},
+            {"account": self.reading.account, "mode": mode_code(self.mode), "first": first * MINUTE, "last": last * MINUTE},
         )
         return BitMap([serial for (serial,) in rows])
 
     @property
+    def _mine(self) -> str:
+        return "" if self.integration is None else " AND integration = :integration"
+
+    @property
     def _key(self) -> dict[str, object]:
-        return {"account": self.reading.account, "mode": mode_code(self.mode)}
+        of = {} if self.integration is None else {"integration": self.integration}
+        return {"account": self.reading.account, "mode": mode_code(self.mode), **of}
 
 
 _DELTAS = (
     "SELECT minute, measure, flow_id, connection_id, category, n FROM {}"
-    " WHERE account_id = :account AND mode = :mode AND minute >= :since AND minute < :until"
+    " WHERE account_id = :account AND mode = :mode AND minute >= :since AND minute < :until {}"
 )

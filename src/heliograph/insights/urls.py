@@ -11,4 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("signal/metrics/troubleshooting/", insights.troubleshooting, name="troubleshooting"),
     path("signal/metrics/records/<segment:kind>/", records.records, name="records"),
     path("signal/metrics/feed/", feed.feed, name="feed"),
+    path("signal/metrics/posts/<segment:integration>/", insights.summary, name="posts"),
+    path("signal/metrics/posts/<segment:integration>/troubleshooting/", insights.troubleshooting, name="posts-troubleshooting"),
+    path("signal/metrics/posts/<segment:integration>/feed/", feed.feed, name="posts-feed"),
 ]

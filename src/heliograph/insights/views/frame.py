@@ -1,4 +1,4 @@
-"""What the tabs of Insights share: the mode, the period, the tabs and the addresses of records (X1, X3)."""
+"""What the tabs of Insights share: the integration, the mode, the period, the tabs and the addresses of records (X1, X3)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from django.http import Http404
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from django.utils.translation import ngettext
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
+from heliograph.insights.integrations import Integration, integration_of
 from heliograph.insights.period import DAY, Rolling, Window, window_of
 from heliograph.insights.records import RecordKind
 from heliograph.store.moments import from_micros, to_micros
@@ -25,17 +27,46 @@ from heliograph.web.templatetags.moments import minute
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A tab of Insights with its mode and period."""
+    """A tab of Insights with its mode and period. integration: None for Account Insights, which spans all."""
 
     request: AccountRequest
     window: Window
     mode: Mode
+    integration: Integration | None = None
 
     @classmethod
-    def of(cls, request: AccountRequest) -> Frame:
-        """The frame that the request's address asks for."""
+    def of(cls, request: AccountRequest, integration: str = "") -> Frame:
+        """The frame that the request's address asks for. integration: its segment there. Raises Http404 for one that is not known."""
+        found = integration_of(integration)
+        if integration and found is None:
+            raise Http404
         mode = Mode.TEST if request.GET.get("mode") == "test" else Mode.LIVE
-        return cls(request, window_of(request.GET.dict(), to_micros(timezone.now()), ZoneInfo(request.account.timezone)), mode)
+        return cls(request, window_of(request.GET.dict(), to_micros(timezone.now()), ZoneInfo(request.account.timezone)), mode, found)
+
+    @property
+    def code(self) -> int | None:
+        """The integration's, as the figures have it."""
+        return self.integration.code if self.integration else None
+
+    @property
+    def heading(self) -> str:
+        """The name of the page, in the panel and above lists."""
+        return str(self.integration.heading) if self.integration else _("Account Insights")
+
+    @property
+    def key(self) -> str:
+        """Of the panel's entry."""
+        return self.integration.key if self.integration else "insights"
+
+    def tab(self, name: str) -> str:
+        """The address of a tab: "summary", "troubleshooting" or "feed"."""
+        if self.integration:
+            return reverse({"summary": "posts"}.get(name, f"posts-{name}"), args=(self.integration.segment,))
+        return reverse({"summary": "insights"}.get(name, name))
+
+    def back(self) -> str:
+        """The address of the Summary, in the same mode and of its usual period."""
+        return self.tab("summary") + ("?mode=test" if self.mode is Mode.TEST else "")
 
     def records_at(self, kind: RecordKind, since: int | None = None, until: int | None = None, **narrowed: object) -> str:
         """The list of exactly the records of a number, with its absolute ends; since, until: of one column of a chart."""
@@ -43,6 +74,7 @@ class Frame:
             "since": (since if since is not None else self.window.since) // MINUTE,
             "until": (until if until is not None else self.window.until) // MINUTE,
             **({"mode": "test"} if self.mode is Mode.TEST else {}),
+            **({"integration": self.integration.segment} if self.integration else {}),
             **{name: value for name, value in narrowed.items() if value},
         }
         return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
@@ -59,18 +91,23 @@ class Frame:
         """The context of insights/head.html."""
         window = self.window
         return {
-            "here": "insights",
+            "here": self.key,
+            "heading": self.heading,
+            "about": str(self.integration.about)
+            if self.integration
+            else _("All events, registrations and flows of the account, over every integration."),
             "tab": tab,
             "modes": [
                 (_("Live Flows"), self._here(mode=None), self.mode is Mode.LIVE),
                 (_("Test Flows"), self._here(mode="test"), self.mode is Mode.TEST),
             ],
             "tabs": [
-                (_("Summary"), reverse("insights") + self._query(), tab == "summary"),
-                (_("Troubleshooting"), reverse("troubleshooting") + self._query(), tab == "troubleshooting"),
-                (_("Activity Feed"), reverse("feed") + ("?mode=test" if self.mode is Mode.TEST else ""), tab == "feed"),
+                (_("Summary"), self.tab("summary") + self._query(), tab == "summary"),
+                (_("Troubleshooting"), self.tab("troubleshooting") + self._query(), tab == "troubleshooting"),
+                (_("Activity Feed"), self.tab("feed") + ("?mode=test" if self.mode is Mode.TEST else ""), tab == "feed"),
             ],
             "periods": [(_PERIODS[each](), self._here(period=each.value), window.rolling is each) for each in Rolling],
+            "feed_href": self.tab("feed"),
             "period_text": self.period_text,
             "other": bool(window.days or window.first),
             "days": window.days or "",

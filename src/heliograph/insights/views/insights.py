@@ -70,11 +70,11 @@ class ChartTable:
 
 
 @require_safe
-def summary(request: AccountRequest) -> HttpResponse:
+def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
     """The Summary tab."""
-    frame = Frame.of(request)
+    frame = Frame.of(request, integration)
     with reading(request.account.pk, snapshot=True) as of:
-        figures = PeriodFigures(of, frame.window, frame.mode)
+        figures = PeriodFigures(of, frame.window, frame.mode, frame.code)
         tiles = figures.tiles
         activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
         reports_leads = any(counts_leads(connection.rule) for connection in of.config.connections.values())
@@ -112,11 +112,11 @@ def summary(request: AccountRequest) -> HttpResponse:
 
 
 @require_safe
-def troubleshooting(request: AccountRequest) -> HttpResponse:
+def troubleshooting(request: AccountRequest, integration: str = "") -> HttpResponse:
     """The Troubleshooting tab."""
-    frame = Frame.of(request)
+    frame = Frame.of(request, integration)
     with reading(request.account.pk, snapshot=True) as of:
-        figures = PeriodFigures(of, frame.window, frame.mode)
+        figures = PeriodFigures(of, frame.window, frame.mode, frame.code)
         tiles = figures.tiles
         retries = figures.by_column(Measure.RETRIED)
         categories = figures.retried_by_category()
