@@ -220,6 +220,7 @@ class Judgement(models.Model):
             models.Index(fields=("account_id", "queue", "id"), name="judgement_queue"),
             models.Index(fields=("change_id",), name="judgement_of_change"),
             models.Index(fields=("account_id", "mode", "created", "id"), name="judgement_open", condition=Q(queue__lt=4)),
+            models.Index(fields=("account_id", "ended"), name="judgement_ended", condition=Q(ended__isnull=False)),
         )
 
 

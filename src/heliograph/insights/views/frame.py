@@ -19,7 +19,7 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.integrations import Integration, integration_of
 from heliograph.insights.period import DAY, Rolling, Window, window_of
-from heliograph.insights.records import RecordKind
+from heliograph.insights.record_kinds import RecordKind
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.web.charts import Bucket
 from heliograph.web.templatetags.moments import minute
@@ -27,12 +27,17 @@ from heliograph.web.templatetags.moments import minute
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A tab of Insights with its mode and period. integration: None for Account Insights, which spans all."""
+    """A tab of Insights with its mode and period.
+
+    integration: None for Account Insights, which spans all. seen: microseconds, when its numbers were read; their links carry it, so that a list can
+    say what has moved since.
+    """
 
     request: AccountRequest
     window: Window
     mode: Mode
     integration: Integration | None = None
+    seen: int = 0
 
     @classmethod
     def of(cls, request: AccountRequest, integration: str = "") -> Frame:
@@ -67,6 +72,10 @@ class Frame:
     def back(self) -> str:
         """The address of the Summary, in the same mode and of its usual period."""
         return self.tab("summary") + ("?mode=test" if self.mode is Mode.TEST else "")
+
+    def number_at(self, kind: RecordKind, n: int, *, alike: int | None = None) -> str:
+        """The list of exactly the records of a number, which it carries."""
+        return self.records_at(kind, alike=alike, n=str(n), seen=self.seen)
 
     def records_at(self, kind: RecordKind, since: int | None = None, until: int | None = None, **narrowed: object) -> str:
         """The list of exactly the records of a number, with its absolute ends; since, until: of one column of a chart."""

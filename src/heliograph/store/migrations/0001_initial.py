@@ -357,7 +357,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'judgement',
-                'indexes': [models.Index(condition=models.Q(('queue__lt', 3)), fields=['account_id', 'due_at'], name='judgement_due'), models.Index(fields=['account_id', 'queue', 'id'], name='judgement_queue'), models.Index(fields=['change_id'], name='judgement_of_change'), models.Index(condition=models.Q(('queue__lt', 4)), fields=['account_id', 'mode', 'created', 'id'], name='judgement_open')],
+                'indexes': [models.Index(condition=models.Q(('queue__lt', 3)), fields=['account_id', 'due_at'], name='judgement_due'), models.Index(fields=['account_id', 'queue', 'id'], name='judgement_queue'), models.Index(fields=['change_id'], name='judgement_of_change'), models.Index(condition=models.Q(('queue__lt', 4)), fields=['account_id', 'mode', 'created', 'id'], name='judgement_open'), models.Index(condition=models.Q(('ended__isnull', False)), fields=['account_id', 'ended'], name='judgement_ended')],
             },
         ),
         migrations.CreateModel(
