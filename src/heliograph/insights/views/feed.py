@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -32,6 +32,8 @@ from heliograph.web.fields import Choice
 from heliograph.web.list_filters import YEARS, ChoiceFilter, DayFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import live
 
+NOW = "now"
+"""What the link of Pause asks for: the moment of the click."""
 TEST = "test"
 """The mode of Test flows, as addresses write it."""
 RESULTS = {
@@ -86,6 +88,9 @@ class FeedFilters(ListFilters):
 @require_safe
 def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
     """Newest first, live on its first page; paused, it stands still at a moment."""
+    if request.GET.get("paused") == NOW:  # the page has gone on since it was loaded, and its link with it
+        with reading(request.account.pk) as of:
+            return HttpResponseRedirect(address(request, paused=of.db.now(), at=None, jump=None))
     filters, frame = FeedFilters(request), Frame.of(request, integration)
     wanted, paused, jump = filters.wanted, filters.cleaned_data["paused"], filters.jump_to
     cursor = asked(request, PARTS) or (jumped_to(to_micros(jump) + MINUTE - 1) if jump else None)
@@ -99,7 +104,6 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         filters.offer("flow", flow_choices(of.config))
         filters.offer("connection", connection_choices(of.config))
         held = found.newer_than(paused) if paused is not None else 0
-    newest = rows.rows[0].at if rows.rows else to_micros(timezone.now())
     return live(
         request,
         "insights/feed.html",
@@ -123,7 +127,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         follows=follows,
         paused=from_micros(paused) if paused is not None else None,
         held=held,
-        pause_href=address(request, paused=sample.until - 1 if sample else newest),
+        pause_href=address(request, paused=NOW),
         go_on_href=address(request, paused=None, at=None, jump=None),
         jump=jump,
         jump_value=jump.strftime("%Y-%m-%dT%H:%M") if jump else "",
