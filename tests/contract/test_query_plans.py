@@ -4,6 +4,7 @@ an account (D9; docs/design/queue.md, section 1)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.contract.conftest import opened
@@ -23,6 +24,9 @@ from heliograph.flows.flow_list import FlowList
 from heliograph.insights.feed import PARTS, Feed
 from heliograph.insights.feed_lines import FeedFilter as FeedWanted
 from heliograph.insights.feed_lines import FeedResult as FeedOf
+from heliograph.insights.record_kinds import RecordFilter, RecordKind, sorts_of
+from heliograph.insights.record_totals import moved_since
+from heliograph.insights.records import Records
 from heliograph.mappings.mapping_subjects import Subjects
 from heliograph.recording.record import record
 from heliograph.registrations.list import MOST, ListScope, Registrations, Sort
@@ -71,6 +75,10 @@ FILL = {
         "flow_id": "7 + i % 50", "destination_id": f"5 + {OF}", "mode": "1", "version": "1", "rank": "20",
         "state": f"CASE WHEN {READY} THEN 1 WHEN {DUE} THEN 2 ELSE 10 END", "queue": f"CASE WHEN {DUE} THEN 1 ELSE 0 END",
         "category": f"CASE WHEN {DUE} THEN 5 END", "cause": f"CASE WHEN {DUE} THEN 'flow_inactive' ELSE '' END", "due_at": f"CASE WHEN {DUE} THEN i END", "created": "i",
+    },
+    "attempt": {
+        "id": ID, "account_id": ":a", "action_id": ID, "n": "100", "kind": "CASE WHEN i % 100 = 7 THEN 2 ELSE 1 END", "at": "i", "took": "1",
+        "state": f"CASE WHEN {DUE} THEN 2 ELSE 10 END", "message": "''", "numbers": "''", "flow_id": "7 + i % 50", "connection_id": f"100 + {OF}",
     },
     "session_registration": {
         "id": "3000000 + i", "account_id": ":a", "registration_id": ID, "session_id": "1", "status_id": "1", "version": "1", "created": "i", "modified": "i",
@@ -289,6 +297,59 @@ def test_X4_the_lines_of_few_registrations_go_by_their_changes(explaining: Expla
     for result in FeedOf:
         feed = Feed(AccountReader(explaining, large[1]), FeedWanted(text="rare", result=result))
         assert bool(feed.page(None).rows) is (result is not FeedOf.VALIDATION)
+
+
+NARROWED: dict[str, dict[str, Any]] = {
+    "whole": {},
+    "a text": {"text": "nobodyatall"},
+    "an event": {"event": 9_999},
+    "a flow": {"flow": 8},
+    "a connection": {"connection": 101},
+    "Test flows": {"mode": Mode.TEST},
+}
+"""What lists of records are asked for, beside a period."""
+RARE = {
+    RecordKind.FAILURES: "action_failed", RecordKind.QUEUED: "action_failed", RecordKind.FAILED: "action_failed", RecordKind.VALIDATION: "action_failed",
+    RecordKind.NOT_TRIGGERED: "run_not_triggered", RecordKind.STUCK: "judgement_open", RecordKind.IN_RETRY_QUEUE: "judgement_open",
+    RecordKind.RETRIES: "attempt_not_first", RecordKind.ABANDONED: "attempt_not_first", RecordKind.VALIDATION_ERRORS: "attempt_not_first",
+    RecordKind.LEADS_CREATED: "action_lead", RecordKind.LEADS_UPDATED: "action_lead",
+}  # fmt: skip
+"""Lists of what is rare, with the index that has nothing else."""
+
+
+@pytest.mark.parametrize("narrowed", NARROWED)
+@pytest.mark.parametrize("kind", RecordKind)
+def test_X3_each_list_goes_by_an_index_in_every_order(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], kind: RecordKind, narrowed: str
+) -> None:
+    reading = AccountReader(explaining, large[1])
+    wanted = RecordFilter(kind, 10_000, 10_200, **NARROWED[narrowed])
+    for sort in sorts_of(kind):
+        records = Records(reading, wanted, sort)
+        page = records.page(None)
+        if page.older:
+            records.page(Cursor.read(page.older, parts=(int, int)))
+    assert records.count() >= len(page.rows)
+    if narrowed == "whole" and kind not in {*NONE_OF_THEM, RecordKind.REGISTRATIONS, RecordKind.FLOWS}:
+        assert page.rows
+    if explaining.vendor == "sqlite" and narrowed == "whole" and kind in RARE:
+        assert any(RARE[kind] in how for how in explaining.plans)
+
+
+NONE_OF_THEM = {
+    RecordKind.FAILED, RecordKind.VALIDATION, RecordKind.SUPERSEDED, RecordKind.LEADS_CREATED, RecordKind.LEADS_UPDATED, RecordKind.ABANDONED,
+    RecordKind.VALIDATION_ERRORS,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind", [RecordKind.QUEUED, RecordKind.FAILURES, RecordKind.IN_RETRY_QUEUE, RecordKind.STUCK, RecordKind.NOT_TRIGGERED]
+)
+def test_X3_what_has_moved_since_goes_by_what_has_happened_since(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], kind: RecordKind
+) -> None:
+    moved = moved_since(AccountReader(explaining, large[1]), RecordFilter(kind, 10_000, 10_200), 10, 19_950, 10)
+    assert moved.is_nothing
 
 
 def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:

@@ -65,7 +65,10 @@ def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = F
     if (match := reading.match(wanted.text)) is not None:
         if match.ids is not None:  # of few registrations all records are read, and sorted
             where[0] = f"+{where[0]}"
-        where.append(match.condition(reading.db, shape.registration))
+        if match.ids is not None and shape.change:
+            where.append(f"{shape.change} IN (SELECT id FROM change WHERE {match.condition(reading.db, 'registration_id')})")
+        else:
+            where.append(match.condition(reading.db, shape.registration))
         params |= match.params
     whole = " AND ".join(where)
     if shape.subject is Subject.REGISTRATION and not grouped:
@@ -108,7 +111,8 @@ _STATE_THEN: Final = "SELECT s.state FROM attempt s WHERE s.action_id = a.id AND
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How a subject is found. alias: of the table with the account; event, registration: columns; of_flow, of_connection: conditions."""
+    """How a subject is found. alias: of the table with the account; event, registration: columns; of_flow, of_connection: conditions. change: the
+    column with an index by which the records of a registration are found, "" where the registration itself has one."""
 
     subject: Subject
     alias: str
@@ -118,12 +122,13 @@ class _Shape:
     registration: str
     of_flow: str
     of_connection: str = ""
+    change: str = ""
 
 
 def _shape_of(wanted: RecordFilter) -> _Shape:
     if wanted.kind is RecordKind.STUCK:
         tables = "judgement j CROSS JOIN run r CROSS JOIN change c"
-        return _Shape(Subject.RUN, "j", "j.created", tables, "j.event_id", "j.registration_id", "j.flow_id = :flow")
+        return _Shape(Subject.RUN, "j", "j.created", tables, "j.event_id", "j.registration_id", "j.flow_id = :flow", change="j.change_id")
     return _SHAPES[wanted.kind.subject](wanted)
 
 
@@ -157,14 +162,30 @@ def _of_item(wanted: RecordFilter) -> _Shape:
 def _of_action(_wanted: RecordFilter) -> _Shape:
     tables = "action a JOIN lane l ON l.id = a.lane_id"
     return _Shape(
-        Subject.ACTION, "a", "a.created", tables, "a.event_id", "a.registration_id", "a.flow_id = :flow", "l.connection_id = :connection"
+        Subject.ACTION,
+        "a",
+        "a.created",
+        tables,
+        "a.event_id",
+        "a.registration_id",
+        "a.flow_id = :flow",
+        "l.connection_id = :connection",
+        "a.change_id",
     )
 
 
 def _of_attempt(_wanted: RecordFilter) -> _Shape:
     tables = "attempt t JOIN action a ON a.id = t.action_id"
     return _Shape(
-        Subject.ATTEMPT, "t", "t.at", tables, "a.event_id", "a.registration_id", "t.flow_id = :flow", "t.connection_id = :connection"
+        Subject.ATTEMPT,
+        "t",
+        "t.at",
+        tables,
+        "a.event_id",
+        "a.registration_id",
+        "t.flow_id = :flow",
+        "t.connection_id = :connection",
+        "a.change_id",
     )
 
 
