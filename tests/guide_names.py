@@ -1,4 +1,4 @@
-"""Every screen, field, option and button named in the guide from "Setting up Tags" to "Mappings", and where it is in Heliograph.
+"""Every screen, field, option and button named in the guide from "Setting up Tags" to "Account Insights", and where it is in Heliograph.
 
 One row each, in the guide's order. tests/integration/test_guide_names.py finds each on its page, and writes docs/guide/names.md from them.
 """
@@ -48,6 +48,10 @@ PLACES: dict[str, str] = {
     "mapping-new": f"{SIGNAL}, Mappings, New Mapping",
     "mapping": f"{SIGNAL}, Mappings, a mapping",
     "mapping fields": f"{SIGNAL}, Mappings, a mapping, what + of a row offers",
+    "insights": f"{SIGNAL}, Metrics, Insights",
+    "troubleshooting": f"{SIGNAL}, Metrics, Insights, Troubleshooting",
+    "feed": f"{SIGNAL}, Metrics, Insights, Activity Feed",
+    "records": f"{SIGNAL}, Metrics, Insights, a number of Registration Activity",
 }
 """By URL name (and variant of the page): how to get there."""
 
@@ -192,5 +196,22 @@ MAPPINGS: Sequence[Row] = (
     ),
     *_rows(_MAPPINGS, "mapping", Kind.BUTTON, ("x", "Remove E-mail"), ("Save the mapping", "Save")),
 )
+_METRICS, _INSIGHTS = "Metrics Dashboard", "Account Insights"
+INSIGHTS: Sequence[Row] = (
+    *_rows(_METRICS, "flow-list", Kind.LINK, "Metrics"),
+    *_rows(_METRICS, "insights", Kind.LINK, "Insights", "Webhook Posts"),
+    *_rows(_INSIGHTS, "insights", Kind.HEADING, "Account Insights"),
+    *_rows(_INSIGHTS, "insights", Kind.LINK, "Live Flows", "Test Flows"),
+    *_rows(_INSIGHTS, "insights", Kind.LINK, ("the last 15 minutes", "Last 15 min"), "1 hour", "4 hours"),
+    *_rows(_INSIGHTS, "insights", Kind.FIELD, ("a number of days", "A number of days")),
+    *_rows(_INSIGHTS, "insights", Kind.LINK, "Summary", "Troubleshooting", "Activity Feed"),
+    *_rows(_INSIGHTS, "insights", Kind.TEXT, "Changes Processed", "Unique Registrations", "Actions Triggered", "Active Flows"),
+    *_rows(_INSIGHTS, "insights", Kind.TEXT, "Leads Created", "Leads Updated"),
+    *_rows(_INSIGHTS, "insights", Kind.HEADING, ("Registration Activity in Certain", "Registration Activity"), "Processing Status"),
+    *_rows(_INSIGHTS, "records", Kind.OPTION, ("filter on an Event Code", "SUMMIT-26")),
+    *_rows(_INSIGHTS, "troubleshooting", Kind.TEXT, "In Retry Queue", "Total Retried", "Retried Abandoned", "Validation Errors"),
+    *_rows(_INSIGHTS, "records", Kind.COLUMN, ("Registration Code", "Registration")),
+    *_rows(_INSIGHTS, "feed", Kind.OPTION, ("success or failure", "Success and failure"), ("Event", "All events"), ("Flow", "All flows")),
+)
 
-ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS, *MAPPINGS)
+ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS, *MAPPINGS, *INSIGHTS)

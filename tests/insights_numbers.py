@@ -14,6 +14,7 @@ NUMBER = re.compile(r'<a[^>]*href="(?P<href>[^"]*/records/[^"]*)"[^>]*>(?P<insid
 
 def number_in(inside: str) -> int | None:
     """The number that a link shows, or says of its bar; 0 for an empty bar."""
+    inside = re.sub(r"<svg.*?</svg>", "", inside, flags=re.DOTALL)
     said = re.search(r'class="said">[^<]*: ([^<]*)<', inside)
     if said:
         return sum(int(n) for n in re.findall(r"(\d+) (?:change|retr|deliver|failed)", said[1]))

@@ -28,7 +28,7 @@ HOT: Final = frozenset(
 continuously)."""
 
 
-_BY_ACCOUNT: Final = re.compile(r"SEARCH (\w+) USING INDEX \w+ \(account_id=\?\)")
+_BY_ACCOUNT: Final = re.compile(r"SEARCH (\w+) USING INDEX \w+ \(account_id=\?(?: AND mode=\?)?\)")
 """SQLite estimates ten rows per account, and prefers that index to a list of ids."""
 
 

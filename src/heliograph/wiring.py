@@ -115,12 +115,13 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
 
 def job_kinds() -> JobKinds:
     """Every kind of job. Call it only after Django is set up, because jobs use models."""
+    from heliograph.insights import record_export  # noqa: PLC0415
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.registrations import bulk_change  # noqa: PLC0415
     from heliograph.registrations.imports import job as importing  # noqa: PLC0415
     from heliograph.setup import mark_test_job  # noqa: PLC0415
 
-    return JobKinds([importing.kind(), mark_test_job.kind(), bulk_change.kind()])
+    return JobKinds([importing.kind(), mark_test_job.kind(), bulk_change.kind(), record_export.kind()])
 
 
 def paced_kinds() -> JobKinds:
@@ -132,8 +133,9 @@ def paced_kinds() -> JobKinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """What runs on threads of the pages' process until it stops, by name: folding, retention, jobs, and the deletion of old
-    uploads."""
+    """What runs on threads of the pages' process until it stops, by name: folding, retention, jobs, and the deletion of old uploads
+    and exports."""
+    from heliograph.insights import record_export  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
 
@@ -142,5 +144,6 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
         ("retention", lambda stop: housekeeping.care(lambda: open_database(options), stop, options.retention)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
         ("uploads", uploads.care),
+        ("exports", record_export.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),
     ]

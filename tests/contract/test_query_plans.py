@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from tests.builders.stored_account import StoredAccount, stored_account
@@ -23,13 +24,14 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.engine.worker import reconsideration
 from heliograph.flows.flow_list import FlowList
 from heliograph.insights.feed import PARTS, Feed
-from heliograph.insights.feed import FeedFilter as FeedWanted
-from heliograph.insights.feed import FeedResult as FeedOf
+from heliograph.insights.feed_lines import FeedFilter as FeedWanted
+from heliograph.insights.feed_lines import FeedResult as FeedOf
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
+from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind, sorts_of
+from heliograph.insights.record_totals import moved_since
 from heliograph.insights.records import PARTS as RECORD_PARTS
-from heliograph.insights.records import RecordFilter, RecordKind, Records
-from heliograph.insights.records import Subject as RecordOf
+from heliograph.insights.records import Records
 from heliograph.mappings.mapping_subjects import Subjects
 from heliograph.recording.contents import write_state
 from heliograph.recording.record import record
@@ -86,7 +88,7 @@ FILL = {
         "category": f"CASE WHEN {DUE} THEN 5 END", "cause": f"CASE WHEN {DUE} THEN 'flow_inactive' ELSE '' END", "due_at": f"CASE WHEN {DUE} THEN i END", "created": "i",
     },
     "attempt": {
-        "id": ID, "account_id": ":a", "action_id": ID, "n": "5", "kind": "CASE WHEN i % 10 = 3 THEN 2 ELSE 1 END", "at": "i", "took": "1",
+        "id": ID, "account_id": ":a", "action_id": ID, "n": "5", "kind": "CASE WHEN i % 100 = 7 THEN 2 ELSE 1 END", "at": "i", "took": "1",
         "state": f"CASE WHEN {DUE} THEN 2 WHEN i % 100 = 13 THEN 11 WHEN i % 100 = 14 THEN 12 ELSE 10 END", "category": f"CASE WHEN {DUE} THEN 5 END",
         "message": "''", "flow_id": "7 + i % 50", "connection_id": f"100 + {OF}", "numbers": "''",
     },
@@ -256,15 +258,111 @@ def test_F1_the_flow_list_goes_by_flow(explaining: Explaining, large: tuple[Data
     assert found.undelivered(8)
 
 
-@pytest.mark.parametrize("result", FeedOf)
-def test_X4_the_feed_goes_by_time_and_what_it_names_by_id(explaining: Explaining, large: tuple[DatabaseFacts, int], result: FeedOf) -> None:
-    feed = Feed(AccountReader(explaining, large[1]), FeedWanted(result=result))
+FEED = {
+    "all": (FeedWanted(), "action_created"),
+    "successes": (FeedWanted(result=FeedOf.SUCCESS), "action_created"),
+    "failures": (FeedWanted(result=FeedOf.FAILURE), "action_failed"),
+    "validation errors": (FeedWanted(result=FeedOf.VALIDATION), "action_failed"),
+    "not triggered, too": (FeedWanted(result=FeedOf.NOT_TRIGGERED), "run_not_triggered"),
+    "a flow": (FeedWanted(flow=8), "action_of_flow"),
+    "a flow's failures": (FeedWanted(flow=8, result=FeedOf.FAILURE), "action_of_flow"),
+    "a flow that has done nothing": (FeedWanted(flow=9_999), "action_of_flow"),
+    "Test flows": (FeedWanted(mode=Mode.TEST), "action_of_tests"),
+    "failures of Test flows": (FeedWanted(mode=Mode.TEST, result=FeedOf.FAILURE), "action_failed"),
+    "an event": (FeedWanted(event=9_999), "action_created"),
+    "a connection": (FeedWanted(connection=101), "action_created"),
+    "another account's connection": (FeedWanted(connection=9_999), "action_created"),
+    "a day": (FeedWanted(between=(100, 200)), "action_created"),
+    "a text": (FeedWanted(text="nobodyatall"), ""),
+}
+"""Filters of the feed with the index that each follows."""
+
+
+@pytest.mark.parametrize("name", FEED)
+def test_X4_each_filter_of_the_feed_goes_by_an_index_and_looks_back_so_far_at_once(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], name: str
+) -> None:
+    wanted, index = FEED[name]
+    feed = Feed(AccountReader(explaining, large[1]), wanted, scan=2_000)
     page = feed.page(None)
-    assert len(page.rows) == (0 if result is FeedOf.VALIDATION else 25)
+    matching = name not in {
+        "validation errors",
+        "Test flows",
+        "failures of Test flows",
+        "an event",
+        "another account's connection",
+        "a text",
+    }
+    assert bool(page.rows) is (matching and name != "a flow that has done nothing")
+    assert (page.looked_to is not None) is (name in {"an event", "another account's connection"})
+    if page.older or page.further:
+        feed.page(Cursor.read(page.older or page.further, parts=PARTS))
     if page.older:
-        assert len(feed.page(Cursor.read(page.older, parts=PARTS)).rows) == 25
-    assert Feed(feed.reading, FeedWanted(text="nobodyatall")).page(None).rows == []
-    assert feed._changes(None, 26, [1_000_001, 1_000_002]) or result in (FeedOf.SUCCESS, FeedOf.VALIDATION)
+        assert len(page.rows) == 25
+    feed.sample(ROWS)
+    if explaining.vendor == "sqlite" and index:
+        assert any(index in how for how in explaining.plans)
+
+
+def test_X4_the_lines_of_few_registrations_go_by_their_changes(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    with_names = "UPDATE registration SET search = 'rare' WHERE id IN (1000001, 1000002)"
+    explaining._db.run(with_names)
+    for result in FeedOf:
+        feed = Feed(AccountReader(explaining, large[1]), FeedWanted(text="rare", result=result))
+        assert bool(feed.page(None).rows) is (result is not FeedOf.VALIDATION)
+
+
+NARROWED: dict[str, dict[str, Any]] = {
+    "whole": {},
+    "a text": {"text": "nobodyatall"},
+    "an event": {"event": 9_999},
+    "a flow": {"flow": 8},
+    "a connection": {"connection": 101},
+    "Test flows": {"mode": Mode.TEST},
+}
+"""What lists of records are asked for, beside a period."""
+RARE = {
+    RecordKind.FAILURES: "action_failed", RecordKind.QUEUED: "action_failed", RecordKind.FAILED: "action_failed", RecordKind.VALIDATION: "action_failed",
+    RecordKind.NOT_TRIGGERED: "run_not_triggered", RecordKind.STUCK: "judgement_open", RecordKind.IN_RETRY_QUEUE: "judgement_open",
+    RecordKind.RETRIES: "attempt_not_first", RecordKind.ABANDONED: "attempt_not_first", RecordKind.VALIDATION_ERRORS: "attempt_not_first",
+    RecordKind.LEADS_CREATED: "action_lead", RecordKind.LEADS_UPDATED: "action_lead",
+}  # fmt: skip
+"""Lists of what is rare, with the index that has nothing else."""
+
+
+@pytest.mark.parametrize("narrowed", NARROWED)
+@pytest.mark.parametrize("kind", RecordKind)
+def test_X3_each_list_goes_by_an_index_in_every_order(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], kind: RecordKind, narrowed: str
+) -> None:
+    reading = AccountReader(explaining, large[1])
+    wanted = RecordFilter(kind, 10_000, 10_200, **NARROWED[narrowed])
+    for sort in sorts_of(kind):
+        records = Records(reading, wanted, sort)
+        page = records.page(None)
+        if page.older:
+            records.page(Cursor.read(page.older, parts=(int, int)))
+    assert records.count() >= len(page.rows)
+    if narrowed == "whole" and kind not in {*NONE_OF_THEM, RecordKind.REGISTRATIONS, RecordKind.FLOWS}:
+        assert page.rows
+    if explaining.vendor == "sqlite" and narrowed == "whole" and kind in RARE:
+        assert any(RARE[kind] in how for how in explaining.plans)
+
+
+NONE_OF_THEM = {
+    RecordKind.FAILED, RecordKind.VALIDATION, RecordKind.SUPERSEDED, RecordKind.LEADS_CREATED, RecordKind.LEADS_UPDATED, RecordKind.ABANDONED,
+    RecordKind.VALIDATION_ERRORS,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind", [RecordKind.QUEUED, RecordKind.FAILURES, RecordKind.IN_RETRY_QUEUE, RecordKind.STUCK, RecordKind.NOT_TRIGGERED]
+)
+def test_X3_what_has_moved_since_goes_by_what_has_happened_since(
+    explaining: Explaining, large: tuple[DatabaseFacts, int], kind: RecordKind
+) -> None:
+    moved = moved_since(AccountReader(explaining, large[1]), RecordFilter(kind, 10_000, 10_200), 10, 19_950, 10)
+    assert moved.is_nothing
 
 
 def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
@@ -292,7 +390,7 @@ def test_X3_a_list_of_records_goes_by_time(explaining: Explaining, large: tuple[
         replace(wanted, text="nobodyatall"),
         replace(wanted, event=1, flow=8, connection=101),
         replace(wanted, flow=8),
-        replace(wanted, facet=Facet.CREATED) if kind.subject is RecordOf.CHANGE else wanted,
+        replace(wanted, facet=Facet.CREATED) if kind.subject is RowKind.CHANGE else wanted,
         replace(wanted, category=Category.CONFIG) if kind is RecordKind.RETRIES else wanted,
     ):
         assert Records(reading, narrower).count() >= len(Records(reading, narrower).page(None).rows)

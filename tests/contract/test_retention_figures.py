@@ -15,7 +15,8 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.domain.retention import DAY, Terms
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
-from heliograph.insights.records import RecordFilter, RecordKind, Records
+from heliograph.insights.record_kinds import RecordFilter, RecordKind
+from heliograph.insights.records import Records
 from heliograph.store import retention
 from heliograph.store.queue.housekeeping import RetentionRound
 

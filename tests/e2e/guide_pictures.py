@@ -38,6 +38,8 @@ PICTURES = (
     Picture("flow", lambda of: f"/signal/flows/{of.ids['Leads']}/", height=660),
     Picture("destination", lambda of: f"/signal/flows/{of.ids['Leads']}/", height=560, then=_at_heading("Destination")),
     Picture("mapping", lambda of: f"/signal/mappings/{of.ids['lead']}/", height=700),
+    Picture("insights", "/signal/metrics/", "administrator", height=760),
+    Picture("records", "/signal/metrics/records/failures/", "administrator", height=560),
     Picture("feed", "/signal/metrics/feed/", "administrator", height=520),
     Picture("retry", "/signal/retry/", "administrator", height=560),
     Picture("registrations", "/registrations/", "administrator", height=460),

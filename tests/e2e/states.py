@@ -13,6 +13,7 @@ from playwright.sync_api import Route
 from tests.e2e import (
     states_of_connections,
     states_of_flows,
+    states_of_insights,
     states_of_mappings,
     states_of_people,
     states_of_retention,
@@ -136,8 +137,7 @@ def _conflict(visit: Visit) -> None:
     other.close()
 
 
-INSIGHTS, RECORDS = "insights/summary.html", "insights/records.html"
-FLOWS, FEED, RETRY, LIST = "flows/list.html", "insights/feed.html", "retry/retry.html", "registrations/list.html"
+FLOWS, RETRY, LIST = "flows/list.html", "retry/retry.html", "registrations/list.html"
 FORM, ITEM = "registrations/registration.html", "retry/item.html"
 SIGN_IN = "account/login.html"
 HELP = "guide/contents.html"
@@ -197,27 +197,6 @@ STATES = (
         ("oauth-return",),
         status=400,
     ),
-    State("insights", INSIGHTS, "Account Insights", "/signal/metrics/", names=("insights",)),
-    State("insights, of whole days", INSIGHTS, "Account Insights", "/signal/metrics/?from=2026-10-01&to=2026-12-31", then=_unfold),
-    State("insights, of Test flows", INSIGHTS, "Account Insights", "/signal/metrics/?mode=test"),
-    State("insights, nothing yet", INSIGHTS, "Account Insights", "/signal/metrics/?from=2001-01-01&to=2001-01-02", "beginner"),
-    State(
-        "troubleshooting",
-        "insights/troubleshooting.html",
-        "Account Insights",
-        "/signal/metrics/troubleshooting/",
-        names=("troubleshooting",),
-    ),
-    State("troubleshooting, calm", "insights/troubleshooting.html", "Account Insights", "/signal/metrics/troubleshooting/", "beginner"),
-    State("records", RECORDS, re.compile(r"Failures: \d+"), "/signal/metrics/records/failures/", names=("records",)),
-    State("records, of registrations", RECORDS, re.compile(r"Unique Registrations: \d+"), "/signal/metrics/records/registrations/"),
-    State("records, of flows", RECORDS, re.compile(r"Active Flows: \d+"), "/signal/metrics/records/flows/"),
-    State("records, nothing matches", RECORDS, "Actions Triggered: 0", "/signal/metrics/records/triggered/?q=nobody"),
-    State("feed", FEED, "Account Insights", "/signal/metrics/feed/", names=("feed",)),
-    State("feed, paused", FEED, "Account Insights", "/signal/metrics/feed/?paused=4102444800000000"),
-    State("feed, of Test flows", FEED, "Account Insights", "/signal/metrics/feed/?mode=test"),
-    State("feed, nothing matches", FEED, "Account Insights", "/signal/metrics/feed/?q=nobody"),
-    State("feed, nothing yet", FEED, "Account Insights", "/signal/metrics/feed/", "beginner"),
     State("retry", RETRY, "Retry", "/signal/retry/", names=("retry",)),
     State("retry, ticked", RETRY, "Retry", "/signal/retry/", then=_tick),
     State("retry, submitted", RETRY, "Retry", "/signal/retry/", "planner", then=_submit_nothing),
@@ -264,6 +243,7 @@ STATES = (
     *states_of_setup.STATES,
     *states_of_connections.STATES,
     *states_of_flows.STATES,
+    *states_of_insights.STATES,
     *states_of_people.STATES,
     *states_of_mappings.STATES,
     *states_of_retention.STATES,
@@ -272,5 +252,9 @@ STATES = (
     State("too many requests", "429.html", "Too many requests", "/accounts/sign-in/", "", then=_too_often, after=429),
 )
 
-ACTIONS = {"flow-toggle", "flow-new-test", "retry-submit", "retry-discard", "sync-now", "job-refused"} | states_of_people.ACTIONS
+ACTIONS = (
+    {"flow-toggle", "flow-new-test", "retry-submit", "retry-discard", "sync-now", "job-refused"}
+    | states_of_people.ACTIONS
+    | states_of_insights.ACTIONS
+)
 """Addresses that only take a form, and lead to a page that stands above, or give a file."""

@@ -27,7 +27,7 @@ FURTHER = {"mapping fields": ("map-form", {"do": "fields:0"})}
 FILE = GUIDE / "names.md"
 HEAD = """# Names and places
 
-Every screen, field, option and button that the guide of the original names, from its chapter “Setting up Tags” to “Mappings”, and where it stands on the pages. A test finds each of them there, under
+Every screen, field, option and button that the guide of the original names, from its chapter “Setting up Tags” to “Account Insights”, and where it stands on the pages. A test finds each of them there, under
 that name, and writes this list.
 """
 
@@ -54,7 +54,8 @@ def pages_of(site: PlatformAccount) -> dict[str, str]:
         "connection": reverse("connection-add", args=("webhook",)),
         "connection tested": reverse("connection", args=(site.acme.connection.pk,)),
         **{name: reverse(name, args=(EVENT,)) for name in of_event},
-        **{name: reverse(name) for name in ("flow-new", "mapping-list", "mapping-new")},
+        **{name: reverse(name) for name in ("flow-new", "mapping-list", "mapping-new", "insights", "troubleshooting", "feed")},
+        "records": reverse("records", args=("recorded",)),
         **{name: reverse("mapping", args=(site.acme.mapping.pk,)) for name in ("mapping", "mapping fields")},
         **{f"flow {name}": reverse("flow", args=(_watching(site, watch),)) for name, watch in WATCHES.items()},
         "flow attendees": reverse("flow", args=(_watching(site, Watch.REGISTRATION, ATTENDEE_TYPE_TAGS),)),

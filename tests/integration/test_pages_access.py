@@ -20,6 +20,9 @@ READ = (
     "/signal/metrics/troubleshooting/",
     "/signal/metrics/records/changes/",
     "/signal/metrics/feed/",
+    "/signal/metrics/posts/webhooks/",
+    "/signal/metrics/posts/webhooks/troubleshooting/",
+    "/signal/metrics/posts/webhooks/feed/",
     "/signal/retry/",
     "/help/",
     "/help/tags/",
@@ -45,6 +48,9 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
         "troubleshooting",
         "records",
         "feed",
+        "posts",
+        "posts-troubleshooting",
+        "posts-feed",
         "retry",
         "retry-item",
         "retry-submit",
@@ -64,7 +70,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     }
     # test_pages_many.py, test_pages_import.py and test_pages_coverage.py
     many = {"tag-coverage", "registration-add", "registrations-status", "job", "job-refused", "import", "import-columns", "import-dry-run"}
-    tried |= settings | event | many
+    tried |= settings | event | many | {"records-export", "records-download"}  # test_pages_records.py
     oauth = {"connection-access", "oauth-connect", "oauth-return"}  # test_oauth_pages.py does, with another session's state as well
     deeds = {f"connection-{deed}" for deed in ("pause", "release", "copy", "delete", "signing", "rule", "versions")}
     tried |= oauth | deeds | {"connection-list", "connection-new", "connection-add", "connection"}  # test_pages_connections.py

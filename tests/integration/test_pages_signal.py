@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from django.db import connections
@@ -25,7 +27,9 @@ from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
-from heliograph.insights.feed import PARTS, Feed, FeedFilter, FeedResult
+from heliograph.insights.feed import PARTS, Feed
+from heliograph.insights.feed_lines import FeedFilter, FeedResult
+from heliograph.insights.views import feed as feed_page
 from heliograph.store import connection_states
 from heliograph.web.cursor import Cursor
 
@@ -161,6 +165,56 @@ def test_X4_a_paused_feed_stands_still(database: DatabaseFacts, client: Client) 
         assert "Later Person" not in shown
         assert "1 newer change" in shown
         assert "hx-get" not in client.get(f"/signal/metrics/feed/?paused={moment}").content.decode()
+        # Pause is about the moment of the click, not that at which the page was loaded.
+        answer = client.get("/signal/metrics/feed/?paused=now&result=failure", follow=True)
+        ((there, _status),) = answer.redirect_chain
+        assert re.fullmatch(r"\?paused=\d{16}&result=failure", there)
+        assert "Paused at" in text_of(answer.content)
+
+
+def test_X4_the_feed_begins_at_a_time_that_is_jumped_to(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client)
+        site.store.run("UPDATE action SET created = :at", {"at": 1_790_000_000_000_000})  # 21 Sep 2026, 16:13:20 in Vienna
+        shown = client.get("/signal/metrics/feed/?jump=2026-09-21T16:13&result=success").content
+        assert "Zoë Marin" in text_of(shown)
+        assert "From 21 Sep 2026, 16:13 back." in text_of(shown)
+        assert b'name="result" value="success"' in shown, "the filter stays when one jumps again"
+        assert b"hx-get" not in shown
+        assert "Zoë Marin" not in text_of(client.get("/signal/metrics/feed/?jump=2026-09-21T16:12").content)
+        for nonsense in ("x", "2026-13-45T00:00", "0001-01-01T00:00", "9999-12-31T23:59"):
+            assert "Zoë Marin" in text_of(client.get(f"/signal/metrics/feed/?jump={nonsense}").content), nonsense
+
+
+@pytest.mark.parametrize(("query", "there"), [("", True), ("&result=success", False), ("&result=not-triggered", True)])
+def test_X4_the_feed_of_a_connection_has_what_was_sent_over_it(database: DatabaseFacts, client: Client, query: str, there: bool) -> None:
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client)
+        shown = text_of(client.get(f"/signal/metrics/feed/?connection={site.setup.connection}{query}").content)
+        assert ("Joe Citizen" in shown) is there
+        assert "Nothing matches" in text_of(client.get(f"/signal/metrics/feed/?connection=9999{query}").content)
+
+
+def test_X4_a_feed_that_looked_far_says_how_far_and_goes_on(
+    database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_page, "Feed", partial(Feed, scan=1))
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client)
+        url, found, pages_seen = "/signal/metrics/feed/?event=9999", "", 0
+        while url:
+            shown = client.get(url).content.decode()
+            found += text_of(shown.encode())
+            pages_seen += 1
+            further = re.search(r'<p class="looked">.*?href="([^"]+)"', shown, re.DOTALL)
+            assert bool(further) is ("Looked back to" in shown)
+            url = "/signal/metrics/feed/" + html.unescape(further[1]) if further else ""
+        assert pages_seen > 1
+        assert "Marin" not in found
+        assert "Nothing matches" in found
 
 
 # --- Retry

@@ -25,7 +25,8 @@ from heliograph.domain.figures import Figures, Measure
 from heliograph.domain.flow.flow import Mode, Watch
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
-from heliograph.insights.records import RecordFilter, RecordKind, Records
+from heliograph.insights.record_kinds import RecordFilter, RecordKind
+from heliograph.insights.records import Records
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import RecordItem
 from heliograph.store.config_cache import Committed, ConfigCache

@@ -32,6 +32,26 @@ class RowPerson:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class RegistrationMatch:
+    """The registrations whose code or name contains every word of a text. ids: these, None where they are too many to be named one by one."""
+
+    words: tuple[str, ...]
+    ids: list[int] | None
+
+    def condition(self, db: Database, column: str) -> str:
+        """SQL: the column, a registration's id, is one of them."""
+        if self.ids is not None:
+            return db.member(column, "registrations")
+        found = " AND ".join(f"s.search LIKE :w{i} ESCAPE '!'" for i in range(len(self.words)))
+        return f"EXISTS (SELECT 1 FROM registration s WHERE s.id = {column} AND {found})"
+
+    @property
+    def params(self) -> dict[str, object]:
+        """The values of the condition."""
+        return {"registrations": self.ids} if self.ids is not None else _patterns(self.words)
+
+
 @dataclass
 class AccountReader:
     """One account, read through one connection. Names are current; deleted things keep their last one."""
@@ -66,9 +86,14 @@ class AccountReader:
         where = " AND ".join(f"search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
         rows = self.db.all(
             f"SELECT id FROM registration WHERE account_id = :account AND {where} ORDER BY modified DESC LIMIT {FOUND}",
-            {"account": self.account} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)},
+            {"account": self.account} | _patterns(words),
         )
         return [id for (id,) in rows]
+
+    def match(self, text: str) -> RegistrationMatch | None:
+        """All registrations whose code or name contains every word of a text; None for a text without words."""
+        found = self.registrations_with(text)
+        return None if found is None else RegistrationMatch(tuple(folded(text).split()), found if len(found) < FOUND else None)
 
     def flow_names(self, ids: Iterable[int]) -> dict[int, str]:
         """Names of flows by id, including deleted ones."""
@@ -93,6 +118,10 @@ class AccountReader:
         return self.db.all(
             f"{select} WHERE +account_id = :account AND {self.db.member('id', 'ids')}", {"account": self.account, "ids": ids}
         )
+
+
+def _patterns(words: Iterable[str]) -> dict[str, object]:
+    return {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The counts in Signal's band and panel on every page: how many wait, how many are being sent. Queried only if a template uses them."""
+"""What Signal's band and panel show on every page: how many wait, how many are being sent, the pages of Metrics. Read only if a template uses it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from django.db import connections
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from heliograph.deliveries.database import READ
+from heliograph.deliveries.database import READ, AccountReader
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.insights.integrations import Integration, integrations_of
 from heliograph.retry.retry_queue import MOST
 from heliograph.store.database import of_django
 
@@ -24,7 +25,7 @@ MOST_SENDING = 1_000
 
 def counts(request: HttpRequest) -> dict[str, Any]:
     """retry_waiting, retry_failed: items of the Retry Queue that are tried again, and that only a person can send again; MOST + 1 stands for more. sending: actions made lately whose first attempt has
-    not ended, at most MOST_SENDING."""
+    not ended, at most MOST_SENDING. integrations: those that have a page in Metrics."""
     account = getattr(request, "account", None)
     if account is None:
         return {}
@@ -32,6 +33,7 @@ def counts(request: HttpRequest) -> dict[str, Any]:
         "retry_waiting": SimpleLazyObject(lambda: _items(account.pk, (QueueStatus.RETRY, QueueStatus.ERROR))),
         "retry_failed": SimpleLazyObject(lambda: _items(account.pk, (QueueStatus.FAILED,))),
         "sending": SimpleLazyObject(lambda: _sending(account.pk)),
+        "integrations": SimpleLazyObject(lambda: _integrations(account.pk)),
     }
 
 
@@ -54,3 +56,7 @@ def _sending(account: int) -> int:
         {"account": account, "since": db.now() - LATELY},
     )
     return min(int(rows[0][0]), MOST_SENDING)
+
+
+def _integrations(account: int) -> list[Integration]:
+    return integrations_of(AccountReader(of_django(connections[READ]), account).config)

@@ -16,7 +16,7 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import Window
-from heliograph.insights.records import RecordKind
+from heliograph.insights.record_kinds import RecordKind
 from heliograph.retry.cure_words import cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
 
@@ -46,9 +46,9 @@ class FailureReason:
 
 
 def failure_reasons(
-    reading: AccountReader, window: Window, mode: Mode, user: User, records_at: Callable[[RecordKind, int], str]
+    reading: AccountReader, window: Window, mode: Mode, user: User, records_at: Callable[[RecordKind, int, int], str]
 ) -> tuple[list[FailureReason], bool]:
-    """The reasons, the most frequent first, and whether these are all. records_at: the address of a kind's records that failed like an action."""
+    """The reasons, the most frequent first, and whether these are all. records_at: the address of a kind's records that failed like an action, and how many."""
     rows = reading.db.all(
         f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
         f" AND a.state IN (2, 11, 12) ORDER BY a.created DESC, a.id DESC LIMIT {GROUPED + 1}",
@@ -85,7 +85,7 @@ def failure_reasons(
                 )
                 if action.state is not ActionState.VALIDATION
                 else _("Not retried. Fill it in on the registration: that change is sent by itself."),
-                href=records_at(kind, action.id),
+                href=records_at(kind, action.id, len(actions)),
                 fix=fix.text,
                 fix_href=fix.href,
             )

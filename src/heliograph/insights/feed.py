@@ -6,50 +6,37 @@ replay or a manual send brings it to the top. Nothing is counted, and a page rea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Final
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader, RowPerson
-from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.decision import Reason
-from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
+from heliograph.insights.feed_lines import ACTION, RUN, SCAN, FeedFilter, FeedLines, Line
+from heliograph.web.cursor import ROWS, Cursor, Key
 
 PARTS = (int, int, int)
 """The types of a cursor: instant, 1 for an action or 0 for a run, id."""
-LINES = 100
-"""Lines that are read at once: a change has one for each of its flows' destinations."""
+SECOND: Final = 1_000_000
+LOOKED: Final = 4
+"""How many times SCAN rows are looked at for one page."""
+SLICE: Final = 10 * SECOND
+SETTLED: Final = 2 * SECOND
+"""A slice is shown this long after its end: by then what began in it has been committed."""
+READABLE: Final = 50
+"""The most changes of a slice that are shown one by one."""
+SAMPLED: Final = 20
+MOST_IN_SLICE: Final = 20_000
 
 
-class FeedResult(StrEnum):
-    """What the feed can be narrowed to; or widened, to what flows took and did not act on."""
-
-    ALL = ""
-    SUCCESS = "success"
-    FAILURE = "failure"
-    VALIDATION = "validation"
-    NOT_TRIGGERED = "not-triggered"
-
-
-@dataclass(frozen=True, slots=True)
-class FeedFilter:
-    """The filters. between: [from, before) in microseconds. text: part of a registration's code or name."""
-
-    mode: Mode = Mode.LIVE
-    result: FeedResult = FeedResult.ALL
-    text: str = ""
-    event: int | None = None
-    flow: int | None = None
-    between: tuple[int, int] | None = None
-
-    @property
-    def shows_not_triggered(self) -> bool:
-        return self.result is FeedResult.NOT_TRIGGERED
+def jumped_to(moment: int) -> Cursor:
+    """Where a page begins whose newest change is of this moment, or of before."""
+    return Cursor((moment, ACTION, 2**62))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,151 +79,93 @@ class FeedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A line before its change has names. key: its place in the feed."""
+class FeedPage:
+    """One page. newer, older: cursors of its neighbours, "" at the ends. looked_to: the moment at which looking for older changes was broken off,
+    because few match; further: the cursor that goes on there."""
 
-    key: Key
-    change: int
-    event: int
-    registration: int | None
+    rows: Sequence[FeedRow]
+    newer: str = ""
+    older: str = ""
+    looked_to: int | None = None
+    further: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSample:
+    """Some of the changes of [since, until), evenly spread, where more came than can be read. total: how many there were; is_all: else there were
+    more than could be counted. older: the cursor of what was before."""
+
+    rows: Sequence[FeedRow]
+    total: int
+    is_all: bool
+    since: int
+    until: int
+    older: str
 
 
 @dataclass
 class Feed:
-    """The feed of one account."""
+    """The feed of one account. until: microseconds; nothing that began later is read, so that a paused feed stands still."""
 
     reading: AccountReader
     wanted: FeedFilter
     until: int | None = None
-    """Microseconds: nothing that began later is read, so that a paused feed stands still."""
+    scan: int = SCAN
 
-    def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[FeedRow]:
+    def page(self, cursor: Cursor | None, *, size: int = ROWS) -> FeedPage:
         """One page of it."""
-        registrations = self.reading.registrations_with(self.wanted.text)
-        if registrations is not None and not registrations:
-            return ListPage([])
+        back = cursor is not None and cursor.back
+        found, edge = self._changes(self._lines(), cursor, size + 1)
+        more, found = len(found) > size, found[:size]
+        stopped = "" if more or edge is None else str(Cursor(edge, back=back))
+        if back:
+            found.reverse()
+            newer = str(Cursor(found[0].key, back=True)) if more else stopped
+            return FeedPage(self._rows(found), newer, str(Cursor(found[-1].key)) if found else "")
+        newer = str(Cursor(found[0].key, back=True)) if found and cursor is not None else ""
+        older = str(Cursor(found[-1].key)) if more else ""
+        return FeedPage(self._rows(found), newer, older, int(edge[0]) if stopped and edge else None, stopped)
 
-        def fetch(at: Cursor | None, limit: int) -> Sequence[_Line]:
-            return self._changes(at, limit, registrations)
-
-        found = pages(fetch, lambda line: line.key, cursor, size=size)
-        return ListPage(self._rows(found.rows), found.newer, found.older)
+    def sample(self, now: int) -> FeedSample | None:
+        """What the live page shows instead while more comes than can be read: a part of the last whole slice. None where all can be shown."""
+        until = (now - SETTLED) // SLICE * SLICE
+        found = self._lines().between(until - SLICE, until, MOST_IN_SLICE)
+        if len(found) <= READABLE:
+            return None
+        chosen = [found[i * len(found) // SAMPLED] for i in range(SAMPLED)]
+        before = str(Cursor((until - SLICE, RUN, 0)))
+        return FeedSample(self._rows(chosen), len(found), len(found) < MOST_IN_SLICE, until - SLICE, until, before)
 
     def newer_than(self, moment: int, limit: int = 100) -> int:
         """How many changes came, or moved up, after `moment`, at most `limit`: what a paused page says."""
-        present = Feed(self.reading, self.wanted)
-        registrations = self.reading.registrations_with(self.wanted.text)
-        if registrations is not None and not registrations:
-            return 0
-        return len(present._changes(Cursor((moment, 1, 2**62), back=True), limit, registrations))
+        lines = FeedLines(self.reading, self.wanted, scan=self.scan)
+        return len(self._changes(lines, Cursor(jumped_to(moment).key, back=True), limit)[0])
 
-    # --- which changes
+    def _lines(self) -> FeedLines:
+        return FeedLines(self.reading, self.wanted, self.until, self.scan)
 
-    def _changes(self, cursor: Cursor | None, limit: int, registrations: list[int] | None) -> list[_Line]:
-        """Changes from the cursor on, in its direction: of each the newest of its lines."""
+    def _changes(self, lines: FeedLines, cursor: Cursor | None, limit: int) -> tuple[list[Line], Key | None]:
+        """Changes from the cursor on, in its direction, each by its newest line; and where looking was broken off, None at the feed's end."""
+        if lines.are_none:
+            return [], None
         back = cursor is not None and cursor.back
-        found: list[_Line] = []
+        found: list[Line] = []
+        looked = 0
         while len(found) < limit:
-            lines = self._lines(cursor, LINES, registrations)
-            newest = self._newest_of({line.change for line in lines}, registrations)
-            found += [line for line in lines if newest[line.change] == line.key]
-            if len(lines) < LINES:
-                break
-            cursor = Cursor(lines[-1].key, back=back)
-        return found[:limit]
-
-    def _newest_of(self, changes: Collection[int], registrations: list[int] | None) -> dict[int, Key]:
-        """The key of each change's newest line."""
-        if not changes:
-            return {}
-        found: dict[int, Key] = {}
-        for line in (*self._actions(None, None, registrations, changes), *self._runs(None, None, registrations, changes)):
-            found[line.change] = max(found.get(line.change, line.key), line.key)
-        return found
-
-    def _lines(self, cursor: Cursor | None, limit: int, registrations: list[int] | None) -> list[_Line]:
-        back = cursor is not None and cursor.back
-        rows = self._actions(cursor, limit, registrations)
-        # A full page of actions bounds what of the runs can stand between them.
-        edge = int(rows[-1].key[0]) if len(rows) == limit else None
-        rows += self._runs(cursor, limit, registrations, edge=edge)
-        rows.sort(key=lambda row: row.key, reverse=not back)
-        return rows[:limit]
-
-    def _actions(
-        self, cursor: Cursor | None, limit: int | None, registrations: list[int] | None, changes: Collection[int] | None = None
-    ) -> list[_Line]:
-        where, params = self._where("a", "a.created", "a.event_id", registrations, changes)
-        if states := _STATES[self.wanted.result]:
-            where.append(f"a.state IN ({', '.join(str(int(s)) for s in states)})")
-        order = _place(where, params, cursor, "a.created", "a.id", kind=1) if limit else ""
-        rows = self.reading.db.all(
-            f"SELECT a.id, a.created, a.change_id, a.event_id, a.registration_id FROM action a WHERE {' AND '.join(where)} {order}"
-            + (f" LIMIT {int(limit)}" if limit else ""),
-            params,
-        )
-        return [_Line((created, 1, id), change, event, registration) for id, created, change, event, registration in rows]
-
-    def _runs(
-        self,
-        cursor: Cursor | None,
-        limit: int | None,
-        registrations: list[int] | None,
-        changes: Collection[int] | None = None,
-        *,
-        edge: int | None = None,
-    ) -> list[_Line]:
-        if self.wanted.result in (FeedResult.SUCCESS, FeedResult.VALIDATION):
-            return []
-        where, params = self._where("r", "r.at", "c.event_id", registrations, changes)
-        where.append("r.decision = 1")
-        source = "run r"
-        if not self.wanted.shows_not_triggered:
-            # The few that wait or failed are found by their queue, not among all runs.
-            source = "judgement j CROSS JOIN run r" if changes is None else "run r CROSS JOIN judgement j"
-            where += ["j.run_id = r.id", "j.account_id = :account", "j.queue IN (1, 2, 3)"]
-        if edge is not None:
-            where.append("r.at <= :edge" if cursor is not None and cursor.back else "r.at >= :edge")
-            params["edge"] = edge
-        order = _place(where, params, cursor, "r.at", "r.id", kind=0) if limit else ""
-        rows = self.reading.db.all(
-            f"SELECT r.id, r.at, r.change_id, c.event_id, c.registration_id FROM {source} CROSS JOIN change c"
-            f" WHERE c.id = r.change_id AND {' AND '.join(where)} {order}" + (f" LIMIT {int(limit)}" if limit else ""),
-            params,
-        )
-        return [_Line((at, 0, id), change, event, registration) for id, at, change, event, registration in rows]
-
-    def _where(
-        self, alias: str, at: str, event: str, registrations: list[int] | None, changes: Collection[int] | None
-    ) -> tuple[list[str], dict[str, object]]:
-        # Lines of few registrations or changes are found and sorted; all others are met on the way through time, which the account's index follows.
-        walks = "" if registrations is None and changes is None else "+"
-        where = [f"{walks}{alias}.account_id = :account", f"{alias}.mode = :mode"]
-        params: dict[str, object] = {"account": self.reading.account, "mode": mode_code(self.wanted.mode)}
-        if self.wanted.flow is not None:
-            where.append(f"{alias}.flow_id = :flow")
-            params["flow"] = self.wanted.flow
-        if self.wanted.event is not None:
-            where.append(f"{event} = :event")
-            params["event"] = self.wanted.event
-        if self.wanted.between is not None:
-            where += [f"{at} >= :from", f"{at} < :before"]
-            params["from"], params["before"] = self.wanted.between
-        if self.until is not None:
-            where.append(f"{at} <= :until")
-            params["until"] = self.until
-        if changes is not None:
-            where.append(self.reading.db.member(f"{alias}.change_id", "changes"))
-            params["changes"] = sorted(changes)
-        elif registrations is not None:
-            member = self.reading.db.member("registration_id", "registrations")
-            where.append(f"{alias}.change_id IN (SELECT id FROM change WHERE {member})")
-            params["registrations"] = registrations
-        return where, params
+            stretch = lines.stretch(cursor)
+            newest = lines.newest_of({line.change for line in stretch.lines})
+            found += [line for line in stretch.lines if newest[line.change] == line.key]
+            looked += stretch.looked
+            if stretch.edge is None:
+                return found[:limit], None
+            if looked >= LOOKED * self.scan:
+                return found[:limit], stretch.edge
+            cursor = Cursor(stretch.edge, back=back)
+        return found[:limit], None
 
     # --- what became of them
 
-    def _rows(self, lines: Sequence[_Line]) -> list[FeedRow]:
+    def _rows(self, lines: Sequence[Line]) -> list[FeedRow]:
         reading = self.reading
         ids = [line.change for line in lines]
         changes = reading.changes(ids)
@@ -298,30 +227,3 @@ class Feed:
             if outcome.is_open_or_failed or self.wanted.shows_not_triggered:
                 found.setdefault(change, []).append(outcome)
         return found
-
-
-_STATES: dict[FeedResult, tuple[ActionState, ...]] = {
-    FeedResult.ALL: (),
-    FeedResult.SUCCESS: (ActionState.SUCCESS,),
-    FeedResult.FAILURE: (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION),
-    FeedResult.VALIDATION: (ActionState.VALIDATION,),
-    FeedResult.NOT_TRIGGERED: (),
-}
-"""States of actions that are asked for; () = all."""
-
-
-def _place(where: list[str], params: dict[str, object], cursor: Cursor | None, at: str, id: str, *, kind: int) -> str:
-    """Adds the condition that starts at the cursor, and returns the order. At the same instant actions come before runs."""
-    back = cursor is not None and cursor.back
-    if cursor is not None:
-        when, of, number = cursor.key
-        side = ">" if back else "<"
-        params["when"] = when
-        if of == kind:
-            where.append(f"({at}, {id}) {side} (:when, :number)")
-            params["number"] = number
-        else:
-            # The other kind's rows at the same instant: above a run come actions, below an action come runs.
-            touches = (kind == 1) == back
-            where.append(f"{at} {side}{'=' if touches else ''} :when")
-    return f"ORDER BY {at} {'ASC' if back else 'DESC'}, {id} {'ASC' if back else 'DESC'}"

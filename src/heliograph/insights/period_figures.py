@@ -33,11 +33,15 @@ class ConnectionFigures:
 
 @dataclass
 class PeriodFigures:
-    """The figures of one account and mode in a window, read from one snapshot of the database."""
+    """The figures of one account and mode in a window, read from one snapshot of the database.
+
+    integration: only what is sent by it (`Delta.integration`), None for all. Registration Activity belongs to none, and is part of each.
+    """
 
     reading: AccountReader
     window: Window
     mode: Mode
+    integration: int | None = None
 
     @cached_property
     def tiles(self) -> Figures:
@@ -83,6 +87,7 @@ class PeriodFigures:
         """Sums by column and by the dimensions that the pages show. `minute` is the beginning of the period; `column` places the sum in it."""
         since, until, unit = self.window.since // MINUTE, self.window.until // MINUTE, self.window.unit
         starts = [(edge // MINUTE - since) // unit for edge in self.window.edges]
+        of = "" if self.integration is None else " AND integration IN (0, :integration)"
         # An hour that lies in one column is read as a whole; of one that an edge cuts, the minutes are.
         odd = sorted({edge // MINUTE // HOUR for edge in self.window.edges if edge // MINUTE % HOUR}) if unit >= HOUR else None
         sources = (_DELTAS, _SUMS) if odd is None else (_DELTAS, _WHOLE_HOURS, _ODD_HOURS[self.reading.db.vendor])
@@ -92,7 +97,7 @@ class PeriodFigures:
         } | ({"first": -(-since // HOUR), "last": until // HOUR, "odd": odd} if odd is not None else {})  # fmt: skip
         rows = self.reading.db.all(
             "SELECT (minute - :since) / :unit, measure, CASE WHEN measure = :runs THEN flow_id ELSE 0 END, connection_id, category, SUM(n)"
-            f" FROM ({' UNION ALL '.join(sources).format(whole=whole)}) found GROUP BY 1, 2, 3, 4, 5",
+            f" FROM ({' UNION ALL '.join(sources).format(whole=whole, of=of)}) found GROUP BY 1, 2, 3, 4, 5",
             params,
         )
         column_of = [column for column in range(len(starts) - 1) for _ in range(starts[column], starts[column + 1])]
@@ -119,7 +124,8 @@ class PeriodFigures:
     def _folded(self, unit: int, first: int, last: int) -> BitMap:
         """Serials from the bitmaps of whole hours or days; bounds in minutes."""
         rows = self.reading.db.all(
-            "SELECT bits FROM figure_bitmap WHERE account_id = :account AND unit = :unit AND mode = :mode AND bucket >= :first AND bucket < :last",
+            "SELECT bits FROM figure_bitmap WHERE account_id = :account AND unit = :unit AND mode = :mode AND bucket >= :first AND bucket < :last"
+            + self._mine,
             self._key | {"unit": unit, "first": first // unit, "last": last // unit},
         )
         return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
@@ -127,7 +133,7 @@ class PeriodFigures:
     def _unfolded(self, first: int, last: int) -> BitMap:
         rows = self.reading.db.all(
             "SELECT serials FROM figure_delta WHERE account_id = :account AND mode = :mode AND minute >= :first AND minute < :last"
-            " AND serials IS NOT NULL",
+            " AND serials IS NOT NULL" + self._mine,
             self._key | {"first": first, "last": last},
         )
         return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
@@ -140,20 +146,25 @@ class PeriodFigures:
         rows = self.reading.db.all(
             "SELECT DISTINCT r.serial FROM change c JOIN registration r ON r.id = c.registration_id"
             " WHERE c.account_id = :account AND c.mode = :mode AND c.processed AND c.at >= :first AND c.at < :last",
-            self._key | {"first": first * MINUTE, "last": last * MINUTE},
+            {"account": self.reading.account, "mode": mode_code(self.mode), "first": first * MINUTE, "last": last * MINUTE},
         )
         return removed | BitMap([serial for (serial,) in rows])
 
     @property
+    def _mine(self) -> str:
+        return "" if self.integration is None else " AND integration = :integration"
+
+    @property
     def _key(self) -> dict[str, object]:
-        return {"account": self.reading.account, "mode": mode_code(self.mode)}
+        of = {} if self.integration is None else {"integration": self.integration}
+        return {"account": self.reading.account, "mode": mode_code(self.mode), **of}
 
 
 _COLUMNS = "measure, flow_id, connection_id, category, n"
-_WITHIN = "account_id = :account AND mode = :mode AND minute >= :since AND minute < :until"
+_WITHIN = "account_id = :account AND mode = :mode AND minute >= :since AND minute < :until{of}"
 _DELTAS = f"SELECT minute, {_COLUMNS} FROM figure_delta WHERE {_WITHIN}"
 _SUMS = f"SELECT minute, {_COLUMNS} FROM figure_sum WHERE {_WITHIN}"
-_WHOLE_HOURS = f"SELECT hour * 60, {_COLUMNS} FROM figure_hour WHERE account_id = :account AND mode = :mode AND hour >= :first AND hour < :last{{whole}}"
+_WHOLE_HOURS = f"SELECT hour * 60, {_COLUMNS} FROM figure_hour WHERE account_id = :account AND mode = :mode AND hour >= :first AND hour < :last{{whole}}{{of}}"
 _ODD_HOURS = {
     vendor: f"SELECT minute, {_COLUMNS} FROM {hours} CROSS JOIN figure_sum WHERE {_WITHIN} AND minute >= odd.hour * 60 AND minute < odd.hour * 60 + 60"
     for vendor, hours in (("sqlite", "(SELECT value AS hour FROM json_each(:odd)) odd"), ("postgresql", "unnest(:odd::bigint[]) odd(hour)"))

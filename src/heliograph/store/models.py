@@ -143,6 +143,7 @@ class Change(models.Model):
         indexes = (
             models.Index(fields=("account_id", "at", "id"), name="change_at"),
             models.Index(fields=("registration_id", "id"), name="change_of_registration"),
+            models.Index(fields=("account_id", "at", "id"), name="change_of_tests", condition=Q(mode=2)),
         )
 
 
@@ -185,6 +186,7 @@ class Run(models.Model):
             models.Index(fields=("account_id", "at", "id"), name="run_at"),
             models.Index(fields=("change_id",), name="run_of_change"),
             models.Index(fields=("flow_id", "at"), name="run_of_flow"),
+            models.Index(fields=("account_id", "mode", "at", "id"), name="run_not_triggered", condition=Q(decision=1)),
         )
 
 
@@ -217,6 +219,8 @@ class Judgement(models.Model):
             models.Index(fields=("account_id", "due_at"), name="judgement_due", condition=Q(queue__lt=3)),
             models.Index(fields=("account_id", "queue", "id"), name="judgement_queue"),
             models.Index(fields=("change_id",), name="judgement_of_change"),
+            models.Index(fields=("account_id", "mode", "created", "id"), name="judgement_open", condition=Q(queue__lt=4)),
+            models.Index(fields=("account_id", "ended"), name="judgement_ended", condition=Q(ended__isnull=False)),
         )
 
 
@@ -293,7 +297,10 @@ class Action(models.Model):
             models.Index(fields=("account_id", "queue", "id"), name="action_queue", condition=Q(queue__gt=0)),
             models.Index(fields=("account_id", "created", "id"), name="action_created"),
             models.Index(fields=("change_id",), name="action_of_change"),
-            models.Index(fields=("flow_id", "state"), name="action_of_flow"),
+            models.Index(fields=("flow_id", "state", "created", "id"), name="action_of_flow"),
+            # Lists of the few among very many: none of these is written when a Live action is delivered.
+            models.Index(fields=("account_id", "mode", "created", "id"), name="action_failed", condition=Q(state__in=(2, 11, 12))),
+            models.Index(fields=("account_id", "created", "id"), name="action_of_tests", condition=Q(mode=2)),
             models.Index(fields=("account_id", "ended", "id"), name="action_ended", condition=Q(ended__isnull=False)),
             models.Index(fields=("account_id", "created", "id"), name="action_lead", condition=Q(lead__gt=0)),
         )
@@ -325,6 +332,7 @@ class Attempt(models.Model):
         indexes = (
             models.Index(fields=("account_id", "at", "id"), name="attempt_at"),
             models.Index(fields=("connection_id", "at"), name="attempt_of_connection"),
+            models.Index(fields=("account_id", "at", "id"), name="attempt_not_first", condition=Q(kind__gt=1) | Q(state__in=(11, 12))),
         )
 
 

@@ -10,6 +10,8 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.insights import record_export as export_jobs
+from heliograph.insights.views import record_export
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, context
@@ -21,7 +23,11 @@ from heliograph.web.forms import Form, TextLine
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
-PAGES: Mapping[str, Callable[[Job], JobPage]] = {bulk_jobs.KIND: bulk.job_page, IMPORT: import_words.job_page}
+PAGES: Mapping[str, Callable[[Job], JobPage]] = {
+    bulk_jobs.KIND: bulk.job_page,
+    IMPORT: import_words.job_page,
+    export_jobs.KIND: record_export.job_page,
+}
 
 
 class JobForm(Form):

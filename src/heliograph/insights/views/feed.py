@@ -1,13 +1,15 @@
-"""The page of the Activity Feed."""
+"""The page of the Activity Feed (guide: Activity Feed; X4)."""
 
 from __future__ import annotations
 
 import datetime
 from typing import Any
 
-from django.http import HttpResponse
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,19 +18,22 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import User
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
-from heliograph.deliveries.choices import event_choices, flow_choices
+from heliograph.deliveries.choices import connection_choices, event_choices, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
-from heliograph.domain.ids import read_id
-from heliograph.insights.feed import PARTS, Feed, FeedFilter, FeedResult, FeedRow, FlowOutcome
+from heliograph.insights.feed import PARTS, Feed, FeedPage, FeedRow, FeedSample, FlowOutcome, jumped_to
+from heliograph.insights.feed_lines import FeedFilter, FeedResult
 from heliograph.insights.outcome_words import chip_of, notes_of
 from heliograph.insights.views.frame import Frame
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.web.cursor import Pager, address, asked
 from heliograph.web.fields import Choice
-from heliograph.web.list_filters import ChoiceFilter, DayFilter, EnumFilter, IdFilter, ListFilters, SearchFilter
+from heliograph.web.list_filters import YEARS, ChoiceFilter, DayFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import live
 
+NOW = "now"
+"""What the link of Pause asks for: the moment of the click."""
 TEST = "test"
 """The mode of Test flows, as addresses write it."""
 RESULTS = {
@@ -44,9 +49,12 @@ class FeedFilters(ListFilters):
 
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
     mode = ChoiceFilter(options=[Choice(TEST, "")], place="view")
+    paused = IdFilter(place="view")
+    jump = Filter(place="view")
     result = EnumFilter(gettext_lazy("Result"), FeedResult, RESULTS.__getitem__, every=gettext_lazy("Success and failure"))
     event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
     flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
+    connection = IdFilter(gettext_lazy("Connection"), every=gettext_lazy("All connections"), extra="flow-select")
     date = DayFilter(gettext_lazy("Date"))
 
     @property
@@ -55,7 +63,18 @@ class FeedFilters(ListFilters):
         of = self.cleaned_data
         between = _whole_day(of["date"]) if of["date"] else None
         mode = Mode.TEST if of["mode"] == TEST else Mode.LIVE
-        return FeedFilter(mode, of["result"], of["q"], of["event"], of["flow"], between)
+        return FeedFilter(mode, of["result"], of["q"], of["event"], of["flow"], between, of["connection"])
+
+    @property
+    def jump_to(self) -> datetime.datetime | None:
+        """The minute that was jumped to; None for what is none."""
+        try:
+            found = parse_datetime(self.cleaned_data["jump"])
+        except ValueError:  # looks like a time and is none
+            return None
+        if found is None or not YEARS[0] < found.year < YEARS[1]:
+            return None
+        return found.replace(tzinfo=timezone.get_current_timezone(), second=0, microsecond=0)
 
     @property
     def no_match_text(self) -> str:
@@ -67,45 +86,74 @@ class FeedFilters(ListFilters):
 
 
 @require_safe
-def feed(request: AccountRequest) -> HttpResponse:
+def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
     """Newest first, live on its first page; paused, it stands still at a moment."""
-    filters = FeedFilters(request)
-    wanted = filters.wanted
-    cursor = asked(request, PARTS)
-    paused = read_id(request.GET.get("paused", ""))
+    if request.GET.get("paused") == NOW:  # the page has gone on since it was loaded, and its link with it
+        with reading(request.account.pk) as of:
+            return HttpResponseRedirect(address(request, paused=of.db.now(), at=None, jump=None))
+    filters, frame = FeedFilters(request), Frame.of(request, integration)
+    wanted, paused, jump = filters.wanted, filters.cleaned_data["paused"], filters.jump_to
+    cursor = asked(request, PARTS) or (jumped_to(to_micros(jump) + MINUTE - 1) if jump else None)
+    follows = cursor is None and paused is None
     with reading(request.account.pk) as of:
         found = Feed(of, wanted, until=paused)
-        rows = found.page(cursor)
+        sample = found.sample(of.db.now()) if follows else None
+        rows = sample or found.page(cursor)
         changes = [_row(row, of, request.user) for row in rows.rows]
         filters.offer("event", event_choices(of))
         filters.offer("flow", flow_choices(of.config))
+        filters.offer("connection", connection_choices(of.config))
         held = found.newer_than(paused) if paused is not None else 0
-    newest = rows.rows[0].at if rows.rows else to_micros(timezone.now())
     return live(
         request,
         "insights/feed.html",
         part="changes",
-        here="insights",
+        here=frame.key,
+        heading=frame.heading,
+        about=frame.context("feed")["about"],
         changes=changes,
         modes=[
             (_("Live Flows"), address(request, mode=None, at=None, paused=None), wanted.mode is Mode.LIVE),
             (_("Test Flows"), address(request, mode=TEST, at=None, paused=None), wanted.mode is Mode.TEST),
         ],
-        tabs=Frame.of(request).context("feed")["tabs"],
+        tabs=frame.context("feed")["tabs"],
         filters=filters,
         hides=not wanted.shows_not_triggered,
         toggle_href=address(request, result=None if wanted.shows_not_triggered else FeedResult.NOT_TRIGGERED.value, at=None),
-        pager=Pager(
-            ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)},
-            address(request, at=rows.newer) if rows.newer else "",
-            address(request, at=rows.older) if rows.older else "",
-        ),
-        follows=cursor is None and paused is None,
+        pager=_pager(request, rows, len(changes)),
+        sampled=_sampled(request, sample) if sample else None,
+        looked_to=from_micros(rows.looked_to) if isinstance(rows, FeedPage) and rows.looked_to is not None else None,
+        further_href=address(request, at=rows.further, jump=None) if isinstance(rows, FeedPage) and rows.further else "",
+        follows=follows,
         paused=from_micros(paused) if paused is not None else None,
         held=held,
-        pause_href=address(request, paused=newest),
-        go_on_href=address(request, paused=None, at=None),
+        pause_href=address(request, paused=NOW),
+        go_on_href=address(request, paused=None, at=None, jump=None),
+        jump=jump,
+        jump_value=jump.strftime("%Y-%m-%dT%H:%M") if jump else "",
+        jump_kept=filters.query("jump"),
     )
+
+
+def _pager(request: AccountRequest, rows: FeedPage | FeedSample, n: int) -> Pager:
+    newer = rows.newer if isinstance(rows, FeedPage) else ""
+    return Pager(
+        ngettext("%(n)d change", "%(n)d changes", n) % {"n": n},
+        address(request, at=newer, jump=None) if newer else "",
+        address(request, at=rows.older, jump=None) if rows.older else "",
+    )
+
+
+def _sampled(request: AccountRequest, sample: FeedSample) -> dict[str, Any]:
+    """What the sentence above a sample says, and where all of it is."""
+    total = intcomma(sample.total) if sample.is_all else _("more than %(n)s") % {"n": intcomma(sample.total)}
+    return {
+        "n": len(sample.rows),
+        "total": total,
+        "since": from_micros(sample.since),
+        "until": from_micros(sample.until),
+        "href": address(request, paused=sample.until - 1),
+    }
 
 
 def _whole_day(day: datetime.date) -> tuple[int, int]:

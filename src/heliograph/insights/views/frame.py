@@ -1,4 +1,4 @@
-"""What the tabs of Insights share: the mode, the period, the tabs and the addresses of records (X1, X3)."""
+"""What the tabs of Insights share: the integration, the mode, the period, the tabs and the addresses of records (X1, X3)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from django.http import Http404
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -17,8 +18,9 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
+from heliograph.insights.integrations import Integration, integration_of
 from heliograph.insights.period import DAY, Rolling, Window, window_of
-from heliograph.insights.records import RecordKind
+from heliograph.insights.record_kinds import RecordKind
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.retention import records_kept_since, records_removed_at
 from heliograph.web.charts import Bucket
@@ -27,22 +29,60 @@ from heliograph.web.templatetags.moments import day, minute
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A tab of Insights with its mode and period. kept_since: older records are removed; removed_at: when those of the period's beginning were."""
+    """A tab of Insights with its mode and period.
+
+    integration: None for Account Insights, which spans all. seen: microseconds, when its numbers were read; their links carry it, so that a list can
+    say what has moved since. kept_since: older records are removed; removed_at: when those of the period's beginning were.
+    """
 
     request: AccountRequest
     window: Window
     mode: Mode
+    integration: Integration | None = None
+    seen: int = 0
     kept_since: int = 0
     removed_at: int | None = None
 
     @classmethod
-    def of(cls, request: AccountRequest) -> Frame:
-        """The frame that the request's address asks for."""
+    def of(cls, request: AccountRequest, integration: str = "") -> Frame:
+        """The frame that the request's address asks for. integration: its segment there. Raises Http404 for one that is not known."""
+        found = integration_of(integration)
+        if integration and found is None:
+            raise Http404
         mode = Mode.TEST if request.GET.get("mode") == "test" else Mode.LIVE
         window = window_of(request.GET.dict(), to_micros(timezone.now()), ZoneInfo(request.account.timezone))
         with reading(request.account.pk) as of:
             kept_since, removed_at = records_kept_since(of.db, of.account), records_removed_at(of.db, of.account, window.since)
-        return cls(request, window, mode, kept_since, removed_at)
+        return cls(request, window, mode, found, kept_since=kept_since, removed_at=removed_at)
+
+    @property
+    def code(self) -> int | None:
+        """The integration's, as the figures have it."""
+        return self.integration.code if self.integration else None
+
+    @property
+    def heading(self) -> str:
+        """The name of the page, in the panel and above lists."""
+        return str(self.integration.heading) if self.integration else _("Account Insights")
+
+    @property
+    def key(self) -> str:
+        """Of the panel's entry."""
+        return self.integration.key if self.integration else "insights"
+
+    def tab(self, name: str) -> str:
+        """The address of a tab: "summary", "troubleshooting" or "feed"."""
+        if self.integration:
+            return reverse({"summary": "posts"}.get(name, f"posts-{name}"), args=(self.integration.segment,))
+        return reverse({"summary": "insights"}.get(name, name))
+
+    def back(self) -> str:
+        """The address of the Summary, in the same mode and of its usual period."""
+        return self.tab("summary") + ("?mode=test" if self.mode is Mode.TEST else "")
+
+    def number_at(self, kind: RecordKind, n: int, *, alike: int | None = None) -> str:
+        """The list of exactly the records of a number, which it carries."""
+        return self.records_at(kind, alike=alike, n=str(n), seen=self.seen)
 
     def records_at(self, kind: RecordKind, since: int | None = None, until: int | None = None, **narrowed: object) -> str:
         """The list of exactly the records of a number, with its absolute ends; since, until: of one column of a chart. "" once they are removed."""
@@ -52,6 +92,7 @@ class Frame:
             "since": (since if since is not None else self.window.since) // MINUTE,
             "until": (until if until is not None else self.window.until) // MINUTE,
             **({"mode": "test"} if self.mode is Mode.TEST else {}),
+            **({"integration": self.integration.segment} if self.integration else {}),
             **{name: value for name, value in narrowed.items() if value},
         }
         return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
@@ -68,18 +109,23 @@ class Frame:
         """The context of insights/head.html."""
         window = self.window
         return {
-            "here": "insights",
+            "here": self.key,
+            "heading": self.heading,
+            "about": str(self.integration.about)
+            if self.integration
+            else _("All events, registrations and flows of the account, over every integration."),
             "tab": tab,
             "modes": [
                 (_("Live Flows"), self._here(mode=None), self.mode is Mode.LIVE),
                 (_("Test Flows"), self._here(mode="test"), self.mode is Mode.TEST),
             ],
             "tabs": [
-                (_("Summary"), reverse("insights") + self._query(), tab == "summary"),
-                (_("Troubleshooting"), reverse("troubleshooting") + self._query(), tab == "troubleshooting"),
-                (_("Activity Feed"), reverse("feed") + ("?mode=test" if self.mode is Mode.TEST else ""), tab == "feed"),
+                (_("Summary"), self.tab("summary") + self._query(), tab == "summary"),
+                (_("Troubleshooting"), self.tab("troubleshooting") + self._query(), tab == "troubleshooting"),
+                (_("Activity Feed"), self.tab("feed") + ("?mode=test" if self.mode is Mode.TEST else ""), tab == "feed"),
             ],
             "periods": [(_PERIODS[each](), self._here(period=each.value), window.rolling is each) for each in Rolling],
+            "feed_href": self.tab("feed"),
             "period_text": self.period_text,
             "kept_text": self.kept_text,
             "other": bool(window.days or window.first),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -20,7 +20,7 @@ from heliograph.domain.figures import Figures, Measure
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.failure_reasons import failure_reasons
 from heliograph.insights.period_figures import PeriodFigures
-from heliograph.insights.records import RecordKind
+from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.views.frame import Frame
 from heliograph.web.charts import Plot, Series, Slice, pie, plot, row_bars
 from heliograph.web.pages import page
@@ -70,16 +70,17 @@ class ChartTable:
 
 
 @require_safe
-def summary(request: AccountRequest) -> HttpResponse:
+def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
     """The Summary tab."""
-    frame = Frame.of(request)
+    frame = Frame.of(request, integration)
     with reading(request.account.pk, snapshot=True) as of:
-        figures = PeriodFigures(of, frame.window, frame.mode)
+        frame = replace(frame, seen=of.db.now())
+        figures = PeriodFigures(of, frame.window, frame.mode, frame.code)
         tiles = figures.tiles
         activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
         reports_leads = any(counts_leads(connection.rule) for connection in of.config.connections.values())
         reasons, all_reasons = failure_reasons(
-            of, frame.window, frame.mode, request.user, lambda kind, action: frame.records_at(kind, alike=action)
+            of, frame.window, frame.mode, request.user, lambda kind, action, n: frame.number_at(kind, n, alike=action)
         )
     success, failures = tiles.pie
     return page(
@@ -91,32 +92,33 @@ def summary(request: AccountRequest) -> HttpResponse:
         equation=_equation(tiles, frame),
         pie=pie(
             [
-                Slice(_("Successes"), success, "ink", frame.records_at(RecordKind.SUCCESS)),
-                Slice(_("Failures"), failures, "failed", frame.records_at(RecordKind.FAILURES)),
+                Slice(_("Successes"), success, "ink", frame.number_at(RecordKind.SUCCESS, success)),
+                Slice(_("Failures"), failures, "failed", frame.number_at(RecordKind.FAILURES, failures)),
             ],
             title=_("Processing Status"),
         ),
         legend=[
-            (_("Successes"), "ink", success, frame.records_at(RecordKind.SUCCESS)),
-            (_("Failures"), "failed", failures, frame.records_at(RecordKind.FAILURES)),
+            (_("Successes"), "ink", success, frame.number_at(RecordKind.SUCCESS, success)),
+            (_("Failures"), "failed", failures, frame.number_at(RecordKind.FAILURES, failures)),
         ],
         neither=_("%(superseded)s superseded (newer data was delivered) and %(pending)s pending are in neither part.")
         % {"superseded": intcomma(tiles.superseded), "pending": intcomma(tiles.pending)},
         reasons=reasons,
         all_reasons=all_reasons,
         untagged=tiles.stuck,
-        untagged_href=frame.records_at(RecordKind.STUCK),
+        untagged_href=frame.number_at(RecordKind.STUCK, tiles.stuck),
         activity=_activity(activity, frame),
         activity_table=_activity_table(activity, frame),
     )
 
 
 @require_safe
-def troubleshooting(request: AccountRequest) -> HttpResponse:
+def troubleshooting(request: AccountRequest, integration: str = "") -> HttpResponse:
     """The Troubleshooting tab."""
-    frame = Frame.of(request)
+    frame = Frame.of(request, integration)
     with reading(request.account.pk, snapshot=True) as of:
-        figures = PeriodFigures(of, frame.window, frame.mode)
+        frame = replace(frame, seen=of.db.now())
+        figures = PeriodFigures(of, frame.window, frame.mode, frame.code)
         tiles = figures.tiles
         retries = figures.by_column(Measure.RETRIED)
         categories = figures.retried_by_category()
@@ -149,47 +151,53 @@ def troubleshooting(request: AccountRequest) -> HttpResponse:
 
 
 def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list[Tile]:
-    at = frame.records_at
+    at = frame.number_at
     found = [
-        Tile(_("Changes Processed"), tiles.changes, at(RecordKind.CHANGES), _("judged by at least one flow")),
-        Tile(_("Unique Registrations"), tiles.unique, at(RecordKind.REGISTRATIONS), _("each counted once")),
-        Tile(_("Actions Triggered"), tiles.triggered, at(RecordKind.TRIGGERED), _("retries do not add")),
+        Tile(_("Changes Processed"), tiles.changes, at(RecordKind.CHANGES, tiles.changes), _("judged by at least one flow")),
+        Tile(_("Unique Registrations"), tiles.unique, at(RecordKind.REGISTRATIONS, tiles.unique), _("each counted once")),
+        Tile(_("Actions Triggered"), tiles.triggered, at(RecordKind.TRIGGERED, tiles.triggered), _("retries do not add")),
     ]
     if tiles.not_triggered:
         sub = _("%(selected)s not selected, %(stuck)s untagged") % {
             "selected": intcomma(tiles.not_triggered - tiles.stuck),
             "stuck": intcomma(tiles.stuck),
         }
-        found.append(Tile(_("Actions Not Triggered"), tiles.not_triggered, at(RecordKind.NOT_TRIGGERED), sub))
-    found.append(Tile(_("Active Flows"), tiles.active_flows, at(RecordKind.FLOWS), _("judged a change in this period")))
+        found.append(Tile(_("Actions Not Triggered"), tiles.not_triggered, at(RecordKind.NOT_TRIGGERED, tiles.not_triggered), sub))
+    found.append(Tile(_("Active Flows"), tiles.active_flows, at(RecordKind.FLOWS, tiles.active_flows), _("judged a change in this period")))
     for name, value, kind in (
         (_("Leads Created"), tiles.leads_created, RecordKind.LEADS_CREATED),
         (_("Leads Updated"), tiles.leads_updated, RecordKind.LEADS_UPDATED),
     ):
-        found.append(Tile(name, value, at(kind)) if reports_leads else Tile(name, NOT_REPORTED, sub=_("no connection reports it")))
+        found.append(Tile(name, value, at(kind, value)) if reports_leads else Tile(name, NOT_REPORTED, sub=_("no connection reports it")))
     return found
 
 
 def _trouble_tiles(tiles: Figures, frame: Frame) -> list[Tile]:
-    at = frame.records_at
+    at = frame.number_at
     waiting = ngettext("%(actions)s action, %(runs)s untagged", "%(actions)s actions, %(runs)s untagged", tiles.queued) % {
         "actions": intcomma(tiles.queued),
         "runs": intcomma(tiles.stuck),
     }
     return [
-        Tile(_("In Retry Queue"), tiles.in_retry_queue, at(RecordKind.IN_RETRY_QUEUE), waiting, "wait" if tiles.in_retry_queue else ""),
-        Tile(_("Total Retried"), tiles.retried, at(RecordKind.RETRIES), _("automatic and by hand")),
+        Tile(
+            _("In Retry Queue"),
+            tiles.in_retry_queue,
+            at(RecordKind.IN_RETRY_QUEUE, tiles.in_retry_queue),
+            waiting,
+            "wait" if tiles.in_retry_queue else "",
+        ),
+        Tile(_("Total Retried"), tiles.retried, at(RecordKind.RETRIES, tiles.retried), _("automatic and by hand")),
         Tile(
             _("Retried Abandoned"),
             tiles.abandoned,
-            at(RecordKind.ABANDONED),
+            at(RecordKind.ABANDONED, tiles.abandoned),
             _("failed three retries"),
             "failed" if tiles.abandoned else "",
         ),
         Tile(
             _("Validation Errors"),
             tiles.validation_errors,
-            at(RecordKind.VALIDATION_ERRORS),
+            at(RecordKind.VALIDATION_ERRORS, tiles.validation_errors),
             _("no retry can help"),
             "invalid" if tiles.validation_errors else "",
         ),
@@ -206,8 +214,8 @@ def _equation(tiles: Figures, frame: Frame) -> list[dict[str, Any]]:
         (tiles.validation, _("validation"), "invalid", RecordKind.VALIDATION),
         (tiles.pending, _("pending"), "", RecordKind.PENDING),
     )
-    whole = {"n": tiles.triggered, "word": _("triggered"), "tone": "", "href": frame.records_at(RecordKind.TRIGGERED)}
-    return [whole, *({"n": n, "word": word, "tone": tone if n else "", "href": frame.records_at(kind)} for n, word, tone, kind in parts)]
+    whole = {"n": tiles.triggered, "word": _("triggered"), "tone": "", "href": frame.number_at(RecordKind.TRIGGERED, tiles.triggered)}
+    return [whole, *({"n": n, "word": word, "tone": tone if n else "", "href": frame.number_at(kind, n)} for n, word, tone, kind in parts)]
 
 
 def _activity(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> list[PlotRow]:

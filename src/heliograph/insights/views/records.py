@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries import words
-from heliograph.deliveries.choices import event_choices, flow_choices
-from heliograph.deliveries.database import AccountReader, reading
-from heliograph.deliveries.why import not_triggered
-from heliograph.domain.delivery.action import ActionState
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.deliveries.choices import connection_choices, event_choices, flow_choices
+from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
-from heliograph.insights.records import MOST_COUNTED, PARTS, Record, RecordFilter, RecordKind, Records, Subject
+from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, Sort, outcomes_of, sorts_of
+from heliograph.insights.record_rows import row_of
+from heliograph.insights.record_sources import has_connection
+from heliograph.insights.record_totals import figure_of, moved_since
+from heliograph.insights.records import MOST_COUNTED, PARTS, Records
 from heliograph.insights.views.frame import Frame
-from heliograph.store.moments import from_micros
+from heliograph.insights.views.moved_words import moved_words
 from heliograph.web.cursor import Pager, address, asked
 from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
@@ -55,6 +56,22 @@ HEADINGS = {
 """A list has the name of its figure."""
 
 
+OUTCOMES = {
+    Outcome.SUCCESS: gettext_lazy("Success"),
+    Outcome.WAITING: gettext_lazy("Will be retried"),
+    Outcome.FAILED: gettext_lazy("Failed"),
+    Outcome.VALIDATION: gettext_lazy("Validation error"),
+    Outcome.SUPERSEDED: gettext_lazy("Superseded"),
+    Outcome.PENDING: gettext_lazy("Pending"),
+    Outcome.NOT_TRIGGERED: gettext_lazy("Not triggered"),
+}
+SORTS = {
+    Sort.NEWEST: gettext_lazy("Newest first"),
+    Sort.OLDEST: gettext_lazy("Oldest first"),
+    Sort.MOST_CHANGES: gettext_lazy("Most changes first"),
+}
+
+
 class RecordFilters(ListFilters):
     """The filters of a list of records. What came with the link of the figure stays as it is."""
 
@@ -65,107 +82,112 @@ class RecordFilters(ListFilters):
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
     event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
     flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
+    connection = IdFilter(gettext_lazy("Connection"), every=gettext_lazy("All connections"), extra="flow-select")
+    outcome = EnumFilter(gettext_lazy("Outcome"), Outcome, OUTCOMES.__getitem__, every=gettext_lazy("Every outcome"))
     since, until, period, days = (Filter(place="view") for _each in range(4))
     first, last = Filter(place="view", param="from"), Filter(place="view", param="to")
-    mode = Filter(place="view")
-    connection, alike = IdFilter(place="view"), IdFilter(place="view")
+    mode, integration = Filter(place="view"), Filter(place="view")
+    sort = EnumFilter(members=Sort, name=SORTS.__getitem__, place="view")
+    alike, n, seen = IdFilter(place="view"), Filter(place="view"), IdFilter(place="view")
     facet = EnumFilter(members=Facet, name=str, place="view")
     category = EnumFilter(members=Category, name=str, place="view")
+    was = EnumFilter(members=RecordKind, name=str, place="view")
 
-    def wanted(self, kind: RecordKind, frame: Frame) -> RecordFilter:
+    def __init__(self, request: HttpRequest, kind: RecordKind) -> None:
+        self.kind = kind
+        super().__init__(request)
+        self.offer("outcome", [(outcome.value, OUTCOMES[outcome]) for outcome in outcomes_of(kind)])
+        if not outcomes_of(kind):
+            del self.fields["outcome"]
+        if not has_connection(kind):
+            del self.fields["connection"]
+
+    def wanted(self, frame: Frame) -> RecordFilter:
         """The same as `Records` takes it."""
         of = self.cleaned_data
+        outcome, was = of["outcome"], of["was"]
         return RecordFilter(
-            kind,
+            self.kind,
             frame.window.since,
             frame.window.until,
             frame.mode,
             of["q"],
             of["event"],
             of["flow"],
-            of["connection"],
-            of["facet"],
-            of["category"],
+            of["connection"] if has_connection(self.kind) else None,
+            of["facet"] if self.kind is RecordKind.RECORDED else None,
+            of["category"] if self.kind is RecordKind.RETRIES else None,
             of["alike"],
+            outcome if outcome in outcomes_of(self.kind) else None,
+            was if was in STATES_OF or self.kind.subject is RowKind.CHANGE else None,
+            of["seen"],
         )
+
+    @property
+    def order(self) -> Sort:
+        """The order that the list can have."""
+        found: Sort = self.cleaned_data["sort"]
+        return found if found in sorts_of(self.kind) else Sort.NEWEST
+
+    @property
+    def number(self) -> int | None:
+        """The number of the link."""
+        text = self.cleaned_data["n"]
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 @require_safe
 def records(request: AccountRequest, kind: str) -> HttpResponse:
-    """Exactly the records that a figure counts; they can be searched and filtered."""
+    """Exactly the records that a figure counts; they can be searched, filtered, sorted and exported."""
     known = member_of(RecordKind, kind, None)
     if known is None:
         raise Http404
-    frame, filters = Frame.of(request), RecordFilters(request)
-    wanted = filters.wanted(known, frame)
-    cursor = asked(request, PARTS)
+    frame, filters = Frame.of(request, request.GET.get("integration", "")), RecordFilters(request, known)
+    wanted, cursor = filters.wanted(frame), asked(request, PARTS)
     with reading(request.account.pk, snapshot=True) as of:
-        found = Records(of, wanted)
-        rows = found.page(cursor)
-        count = found.count()
-        shown = [_row(row, known.subject, of) for row in rows.rows]
+        whole = figure_of(of, wanted.whole, frame.code) if wanted.alike is None and wanted.was is None else None
+        count = Records(of, wanted).count()
+        if wanted.is_whole and whole is not None and (known in SELDOM or count > MOST_COUNTED):
+            count = whole
+        rows = Records(of, wanted, filters.order, count if count <= MOST_COUNTED else None).page(cursor)
+        shown = [row_of(row, known.subject, of) for row in rows.rows]
         filters.offer("event", event_choices(of))
         filters.offer("flow", flow_choices(of.config))
+        if has_connection(known):
+            filters.offer("connection", connection_choices(of.config))
         connection = of.connection_names([wanted.connection]).get(wanted.connection, "") if wanted.connection else ""
+        seen = filters.cleaned_data["seen"]
+        moved = None
+        if filters.number is not None and seen and wanted.was is None and wanted == replace(wanted.whole, alike=wanted.alike):
+            moved = moved_since(of, wanted, filters.number, seen, count)
     return page(
         request,
         "insights/records.html",
-        here="insights",
+        here=frame.key,
         heading=HEADINGS[known],
         of_what=", ".join(text for text in (connection, wanted.category.value if wanted.category else "") if text),
-        total=intcomma(count) if count <= MOST_COUNTED else _("more than %(n)s") % {"n": intcomma(MOST_COUNTED)},
+        total=_number(count),
+        result=_("%(n)s of %(whole)s") % {"n": _number(count), "whole": intcomma(whole)} if filters.narrows and whole is not None else "",
         subject=known.subject.value,
         period_text=frame.period_text,
         kept_text=frame.kept_text,
+        mode_text=_("Test Flows") if frame.mode is Mode.TEST else _("Live Flows"),
         rows=shown,
         filters=filters,
-        insights_href=reverse("insights") + ("?mode=test" if frame.mode is Mode.TEST else ""),
-        pager=Pager("", address(request, at=rows.newer) if rows.newer else "", address(request, at=rows.older) if rows.older else ""),
+        sorts=[(SORTS[sort], address(request, sort=sort.value, at=None), sort is filters.order) for sort in sorts_of(known)],
+        moved=moved_words(moved, wanted, frame, filters.number or 0, seen or 0) if moved and not moved.is_nothing else None,
+        export_href=filters.address(reverse("records-export", args=(known.value,))) if may(request.user, Role.PLANNER) and shown else "",
+        back_text=frame.heading,
+        insights_href=frame.back(),
+        pager=Pager("", address(request, at=rows.newer) if rows.newer else "", address(request, at=rows.older) if rows.older else "")
+        if filters.order is Sort.NEWEST
+        else Pager.of(request, rows, "", by_time=False),
     )
 
 
-def _row(record: Record, subject: Subject, of: AccountReader) -> dict[str, Any]:
-    """A record as its template shows it."""
-    event, person = record.event.code if record.event else "", record.person
-    timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
-    tone, state = _state(record, subject)
-    return {
-        "at": from_micros(record.at),
-        "who": (person.name if person else record.event.state.name if record.event else "") or "",
-        "code": person.code if person else event,
-        "event": event,
-        "href": timeline,
-        "what": words.sentence_of(record.change, of.config, record.event),
-        "flow": record.flow,
-        "connection": record.connection,
-        "tone": tone,
-        "state": state,
-        "why": _why(record, timeline),
-        "said": _said(record, of),
-        "changes": record.changes,
-    }
+SELDOM = (RecordKind.PENDING, RecordKind.SUPERSEDED)
+"""Kinds that no index finds: their figure tells how many there are, so that looking ends after the last."""
 
 
-def _why(record: Record, timeline: str) -> str:
-    """Where the flow's decision is explained (F9): on the timeline, or, for an event and who was erased, on a page of its own."""
-    if not record.flow_id or record.change is None:
-        return ""
-    if not timeline:
-        return reverse("why", args=(record.change_id, record.flow_id))
-    return f"{timeline}?{urlencode({'why-change': record.change_id, 'why-flow': record.flow_id})}#why"
-
-
-def _state(record: Record, subject: Subject) -> words.Toned:
-    if record.state is None:
-        return ("quiet", _("Not triggered")) if record.reason else ("", "")
-    return words.attempt_state(record.state) if subject is Subject.ATTEMPT else words.state_of(record.state)
-
-
-def _said(record: Record, of: AccountReader) -> str:
-    """Why, where something did not go out."""
-    if record.reason is not None:
-        return not_triggered(record.reason, None, record.change, of.config, record.event, record.flow_id)[0]
-    if record.state in (ActionState.QUEUED, ActionState.FAILED):
-        answered = words.answered(record.status) if record.status else ""
-        return words.cause_of(record.cause, record.connection, record.message or answered) if record.message or answered else ""
-    return record.message if record.state is ActionState.VALIDATION else ""
+def _number(count: int) -> str:
+    return intcomma(count) if count != MOST_COUNTED + 1 else _("more than %(n)s") % {"n": intcomma(MOST_COUNTED)}

@@ -220,7 +220,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'action',
-                'indexes': [models.Index(condition=models.Q(('state__lt', 10)), fields=['lane_id', 'version'], name='action_open'), models.Index(condition=models.Q(('origin', 2), ('state', 1)), fields=['id'], name='action_replay_open'), models.Index(condition=models.Q(('queue__gt', 0)), fields=['account_id', 'queue', 'id'], name='action_queue'), models.Index(fields=['account_id', 'created', 'id'], name='action_created'), models.Index(fields=['change_id'], name='action_of_change'), models.Index(fields=['flow_id', 'state'], name='action_of_flow'), models.Index(condition=models.Q(('ended__isnull', False)), fields=['account_id', 'ended', 'id'], name='action_ended'), models.Index(condition=models.Q(('lead__gt', 0)), fields=['account_id', 'created', 'id'], name='action_lead')],
+                'indexes': [models.Index(condition=models.Q(('state__lt', 10)), fields=['lane_id', 'version'], name='action_open'), models.Index(condition=models.Q(('origin', 2), ('state', 1)), fields=['id'], name='action_replay_open'), models.Index(condition=models.Q(('queue__gt', 0)), fields=['account_id', 'queue', 'id'], name='action_queue'), models.Index(fields=['account_id', 'created', 'id'], name='action_created'), models.Index(fields=['change_id'], name='action_of_change'), models.Index(fields=['flow_id', 'state', 'created', 'id'], name='action_of_flow'), models.Index(condition=models.Q(('state__in', (2, 11, 12))), fields=['account_id', 'mode', 'created', 'id'], name='action_failed'), models.Index(condition=models.Q(('mode', 2)), fields=['account_id', 'created', 'id'], name='action_of_tests'), models.Index(condition=models.Q(('ended__isnull', False)), fields=['account_id', 'ended', 'id'], name='action_ended'), models.Index(condition=models.Q(('lead__gt', 0)), fields=['account_id', 'created', 'id'], name='action_lead')],
             },
         ),
         migrations.CreateModel(
@@ -243,7 +243,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'attempt',
-                'indexes': [models.Index(fields=['account_id', 'at', 'id'], name='attempt_at'), models.Index(fields=['connection_id', 'at'], name='attempt_of_connection')],
+                'indexes': [models.Index(fields=['account_id', 'at', 'id'], name='attempt_at'), models.Index(fields=['connection_id', 'at'], name='attempt_of_connection'), models.Index(condition=models.Q(('kind__gt', 1), ('state__in', (11, 12)), _connector='OR'), fields=['account_id', 'at', 'id'], name='attempt_not_first')],
                 'constraints': [models.UniqueConstraint(fields=('action_id', 'n'), name='attempt_n_unique')],
             },
         ),
@@ -269,7 +269,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'change',
-                'indexes': [models.Index(fields=['account_id', 'at', 'id'], name='change_at'), models.Index(fields=['registration_id', 'id'], name='change_of_registration')],
+                'indexes': [models.Index(fields=['account_id', 'at', 'id'], name='change_at'), models.Index(fields=['registration_id', 'id'], name='change_of_registration'), models.Index(condition=models.Q(('mode', 2)), fields=['account_id', 'at', 'id'], name='change_of_tests')],
                 'constraints': [models.UniqueConstraint(fields=('subject_id', 'version'), name='change_version_unique')],
             },
         ),
@@ -408,7 +408,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'judgement',
-                'indexes': [models.Index(condition=models.Q(('queue__lt', 3)), fields=['account_id', 'due_at'], name='judgement_due'), models.Index(fields=['account_id', 'queue', 'id'], name='judgement_queue'), models.Index(fields=['change_id'], name='judgement_of_change')],
+                'indexes': [models.Index(condition=models.Q(('queue__lt', 3)), fields=['account_id', 'due_at'], name='judgement_due'), models.Index(fields=['account_id', 'queue', 'id'], name='judgement_queue'), models.Index(fields=['change_id'], name='judgement_of_change'), models.Index(condition=models.Q(('queue__lt', 4)), fields=['account_id', 'mode', 'created', 'id'], name='judgement_open'), models.Index(condition=models.Q(('ended__isnull', False)), fields=['account_id', 'ended'], name='judgement_ended')],
             },
         ),
         migrations.CreateModel(
@@ -475,7 +475,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'run',
-                'indexes': [models.Index(fields=['account_id', 'at', 'id'], name='run_at'), models.Index(fields=['change_id'], name='run_of_change'), models.Index(fields=['flow_id', 'at'], name='run_of_flow')],
+                'indexes': [models.Index(fields=['account_id', 'at', 'id'], name='run_at'), models.Index(fields=['change_id'], name='run_of_change'), models.Index(fields=['flow_id', 'at'], name='run_of_flow'), models.Index(condition=models.Q(('decision', 1)), fields=['account_id', 'mode', 'at', 'id'], name='run_not_triggered')],
             },
         ),
         migrations.CreateModel(

@@ -1,0 +1,196 @@
+"""The job "export-records": a list of records as CSV (X3).
+
+There are two kinds of CSV. In the one for spreadsheets no cell can begin a formula, and times are the account's; the exact one has every text as
+it is, and times in UTC. Files lie below the data folder, in a folder of their account, for a week.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import datetime
+import io
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.conf import settings
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django_scopes import scope
+
+from heliograph.deliveries.database import reading
+from heliograph.domain.errors import HeliographError
+from heliograph.insights.record_kinds import RecordFilter, RowKind, Sort
+from heliograph.insights.record_rows import row_of
+from heliograph.insights.records import PARTS, Records
+from heliograph.jobs import control
+from heliograph.jobs.models import ENDED, Job, JobState
+from heliograph.jobs.registry import ChunkResult, JobKind
+from heliograph.registrations.imports.report import safe
+from heliograph.store.database import Database
+from heliograph.web.cursor import Cursor
+
+log = structlog.get_logger(__name__)
+
+KIND: Final = "export-records"
+CHUNK: Final = 500
+MOST_OPEN: Final = 5
+"""Exports of one account that wait or run at the same time."""
+KEPT: Final = datetime.timedelta(days=7)
+HOUR: Final = 3600.0
+EXPORTING: Final = "exporting"
+
+
+class CsvForm(StrEnum):
+    """The kinds of CSV."""
+
+    SPREADSHEETS = "spreadsheets"
+    EXACT = "exact"
+
+
+class TooManyExports(HeliographError):
+    """Other exports of the account are not done yet. Wait for one of them."""
+
+
+def kind() -> JobKind:
+    """The kind of job, for wiring."""
+    return JobKind(KIND, RecordExport, is_here)
+
+
+def start(account: int, wanted: RecordFilter, sort: Sort, form: CsvForm, shown: Mapping[str, str], total: int, *, by: str) -> Job:
+    """Starts the export of a list. shown: "name" and "back" of the list, "zone" and "language" of who asked. Raises TooManyExports."""
+    with scope(account=account):
+        waiting = Job.objects.filter(kind=KIND).exclude(state__in=[*ENDED, JobState.FAILED]).count()
+    if waiting >= MOST_OPEN:
+        raise TooManyExports(_("%(n)d exports of this account are not done yet. Wait for one of them.") % {"n": waiting})
+    parameters = {"wanted": wanted.as_json(), "sort": sort.value, "form": form.value, "total": total, "by": by, **shown}
+    return control.create(KIND, account, parameters, by=by)
+
+
+def file_of(job: Job) -> Path:
+    """Where the export is written. The account is part of the path."""
+    return _root() / str(int(job.account_id)) / f"{int(job.pk)}.csv"
+
+
+def is_here(job: Job) -> bool:
+    """Whether this machine has what was written so far."""
+    return not job.cursor or file_of(job).is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportChunk:
+    """Lines of the file. after: the cursor behind them, "" at the end."""
+
+    text: str
+    rows: int
+    after: str
+
+
+class RecordExport:
+    """One run of the job. Its cursor: the record to go on after, and the bytes written so far."""
+
+    def __init__(self, job: Job) -> None:
+        self._job, self._p = job, job.parameters
+        self._wanted, self._sort = RecordFilter.from_json(self._p["wanted"]), Sort(self._p["sort"])
+        self._form, self._zone = CsvForm(self._p["form"]), ZoneInfo(str(self._p["zone"]))
+        self._after, self._bytes, self._done = str(job.cursor.get("after", "")), int(job.cursor.get("bytes", 0)), int(job.done)
+
+    def read(self) -> ExportChunk:
+        """Reads the next records, as lines."""
+        subject = self._wanted.kind.subject
+        with translation.override(str(self._p["language"])), timezone.override(self._zone), reading(self._job.account_id) as of:
+            records, after = Records(of, self._wanted, self._sort).walk(Cursor.read(self._after, parts=PARTS), CHUNK)
+            lines: list[Sequence[object]] = [] if self._bytes else [_head(subject)]
+            lines += [self._cells(row_of(record, subject, of), subject) for record in records]
+        out = io.StringIO()
+        csv.writer(out).writerows([self._cell(cell) for cell in line] for line in lines)
+        mark = "\ufeff" if self._form is CsvForm.SPREADSHEETS and not self._bytes else ""  # or spreadsheets take it for another encoding
+        return ExportChunk(mark + out.getvalue(), len(records), str(after) if after else "")
+
+    def write(self, db: Database, chunk: ExportChunk) -> ChunkResult:
+        """Writes them behind what is there. What a run that was killed wrote after its last cursor is overwritten."""
+        path, content = file_of(self._job), chunk.text.encode()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with path.open("r+b" if self._bytes else "wb") as file:
+            file.truncate(self._bytes)
+            file.seek(self._bytes)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        self._after, self._bytes, self._done = chunk.after, self._bytes + len(content), self._done + chunk.rows
+        total = max(int(self._p["total"]), self._done) if chunk.after else self._done
+        cursor = {"after": self._after, "bytes": self._bytes}
+        counts = {"rows": self._done, "bytes": self._bytes}
+        return ChunkResult(cursor, self._done, total, counts, phase=EXPORTING, finished=not chunk.after)
+
+    def close(self) -> None:
+        """Does nothing: the file is closed after each chunk."""
+
+    def _cell(self, value: object) -> str:
+        text = "" if value is None else str(value)
+        return safe(text) if self._form is CsvForm.SPREADSHEETS else text
+
+    def _cells(self, row: Mapping[str, Any], subject: RowKind) -> list[object]:
+        at: datetime.datetime = row["at"]
+        if self._form is CsvForm.EXACT:
+            when = at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        else:
+            when = at.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
+        if subject is RowKind.FLOW:
+            return [row["flow"], when, row["changes"]]
+        found = [when, row["code"], row["who"], row["event"], row["what"]]
+        if subject is RowKind.REGISTRATION:
+            return [*found, row["changes"]]
+        if subject is RowKind.CHANGE:
+            return found
+        return [*found, row["flow"], row["connection"], row["state"], row["said"], row["status"]]
+
+
+def _head(subject: RowKind) -> Sequence[str]:
+    if subject is RowKind.FLOW:
+        return [_("Flow"), _("Latest change"), _("Changes")]
+    found = [
+        _("Latest change") if subject is RowKind.REGISTRATION else _("When"),
+        _("Registration"),
+        _("Name"),
+        _("Event"),
+        _("What changed"),
+    ]
+    if subject is RowKind.REGISTRATION:
+        return [*found, _("Changes")]
+    if subject is RowKind.CHANGE:
+        return found
+    return [*found, _("Flow"), _("Connection"), _("Result"), _("Why"), _("HTTP status")]
+
+
+def forget_old() -> int:
+    """Removes the files of exports that were not written to for a week; returns how many."""
+    removed = 0
+    for path in _root().glob("*/*.csv"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < time.time() - KEPT.total_seconds():
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def care(stop: threading.Event) -> None:
+    """Does the same once an hour until it is stopped."""
+    while not stop.is_set():
+        try:
+            forget_old()
+        except OSError:
+            log.exception("old_exports_not_removed")
+        stop.wait(HOUR)
+
+
+def _root() -> Path:
+    return Path(settings.HELIOGRAPH.data) / "exports"

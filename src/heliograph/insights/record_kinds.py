@@ -1,0 +1,199 @@
+"""The kinds of lists of records, one for each figure of Insights that links to its records, and what a list can be asked for (X3)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.flow.flow import Mode
+from heliograph.domain.registration.change import Facet
+
+
+class RecordKind(StrEnum):
+    """The kinds of lists, one for each figure that links to its records."""
+
+    CHANGES = "changes"
+    REGISTRATIONS = "registrations"
+    RECORDED = "recorded"
+    TRIGGERED = "triggered"
+    SUCCESS = "success"
+    FAILURES = "failures"
+    QUEUED = "queued"
+    FAILED = "failed"
+    VALIDATION = "validation"
+    SUPERSEDED = "superseded"
+    PENDING = "pending"
+    LEADS_CREATED = "leads-created"
+    LEADS_UPDATED = "leads-updated"
+    NOT_TRIGGERED = "not-triggered"
+    STUCK = "untagged"
+    FLOWS = "flows"
+    IN_RETRY_QUEUE = "in-retry-queue"
+    RETRIES = "retries"
+    ABANDONED = "abandoned"
+    VALIDATION_ERRORS = "validation-errors"
+    ATTEMPTS = "attempts"
+
+    @property
+    def subject(self) -> RowKind:
+        """What a row of the list is."""
+        return _SUBJECTS.get(self, RowKind.ACTION)
+
+
+class RowKind(StrEnum):
+    """What a row of a list can be."""
+
+    CHANGE = "change"
+    REGISTRATION = "registration"
+    ACTION = "action"
+    RUN = "run"
+    ATTEMPT = "attempt"
+    FLOW = "flow"
+    ITEM = "item"
+    """An action or a run that waits in the Retry Queue."""
+
+
+_SUBJECTS: Final = {
+    RecordKind.CHANGES: RowKind.CHANGE,
+    RecordKind.RECORDED: RowKind.CHANGE,
+    RecordKind.REGISTRATIONS: RowKind.REGISTRATION,
+    RecordKind.NOT_TRIGGERED: RowKind.RUN,
+    RecordKind.STUCK: RowKind.RUN,
+    RecordKind.FLOWS: RowKind.FLOW,
+    RecordKind.IN_RETRY_QUEUE: RowKind.ITEM,
+    RecordKind.RETRIES: RowKind.ATTEMPT,
+    RecordKind.ABANDONED: RowKind.ATTEMPT,
+    RecordKind.VALIDATION_ERRORS: RowKind.ATTEMPT,
+    RecordKind.ATTEMPTS: RowKind.ATTEMPT,
+}
+
+STATES_OF: Final = {
+    RecordKind.SUCCESS: (ActionState.SUCCESS,),
+    RecordKind.FAILURES: (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION),
+    RecordKind.QUEUED: (ActionState.QUEUED,),
+    RecordKind.FAILED: (ActionState.FAILED,),
+    RecordKind.VALIDATION: (ActionState.VALIDATION,),
+    RecordKind.SUPERSEDED: (ActionState.SUPERSEDED,),
+    RecordKind.PENDING: (ActionState.PENDING,),
+    RecordKind.IN_RETRY_QUEUE: (ActionState.QUEUED,),
+}
+"""The states of the actions of a list: they leave it when their state changes."""
+KIND_OF_STATE: Final = {states[0]: kind for kind, states in STATES_OF.items() if len(states) == 1 and kind is not RecordKind.IN_RETRY_QUEUE}
+
+
+class Outcome(StrEnum):
+    """What became of a record: the filter of a list."""
+
+    SUCCESS = "success"
+    WAITING = "waiting"
+    FAILED = "failed"
+    VALIDATION = "validation"
+    SUPERSEDED = "superseded"
+    PENDING = "pending"
+    NOT_TRIGGERED = "not-triggered"
+
+    @property
+    def state(self) -> ActionState | None:
+        """The state of an action; None where there is no action."""
+        return _STATE_OF.get(self)
+
+
+_STATE_OF: Final = {
+    Outcome.SUCCESS: ActionState.SUCCESS,
+    Outcome.WAITING: ActionState.QUEUED,
+    Outcome.FAILED: ActionState.FAILED,
+    Outcome.VALIDATION: ActionState.VALIDATION,
+    Outcome.SUPERSEDED: ActionState.SUPERSEDED,
+    Outcome.PENDING: ActionState.PENDING,
+}
+_ENDS: Final = (Outcome.SUCCESS, Outcome.WAITING, Outcome.FAILED, Outcome.VALIDATION)
+
+
+def outcomes_of(kind: RecordKind) -> tuple[Outcome, ...]:
+    """The outcomes by which a list can be filtered; none where all of its records have the same."""
+    match kind.subject:
+        case RowKind.CHANGE | RowKind.REGISTRATION:
+            return () if kind is RecordKind.RECORDED else tuple(Outcome)
+        case RowKind.ATTEMPT:
+            return () if kind in (RecordKind.ABANDONED, RecordKind.VALIDATION_ERRORS) else _ENDS
+        case RowKind.ITEM:
+            return (Outcome.WAITING, Outcome.NOT_TRIGGERED)
+        case RowKind.ACTION if kind in (RecordKind.TRIGGERED, RecordKind.FAILURES):
+            states = STATES_OF.get(kind, tuple(ActionState))
+            return tuple(outcome for outcome in Outcome if outcome.state in states)
+        case _:
+            return ()
+
+
+class Sort(StrEnum):
+    """The order of a list."""
+
+    NEWEST = ""
+    OLDEST = "oldest"
+    MOST_CHANGES = "changes"
+    """Of registrations and flows: those with most changes first."""
+
+
+def sorts_of(kind: RecordKind) -> tuple[Sort, ...]:
+    """The orders that a list can have."""
+    return tuple(Sort) if kind.subject in (RowKind.REGISTRATION, RowKind.FLOW) else (Sort.NEWEST, Sort.OLDEST)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    """Which records are wanted. since, until: microseconds; facet: of RECORDED; category: that a retry was made for; text: of a code or name.
+
+    alike: an action, only those that failed like it. was, seen: only those that left the list `was` after the moment `seen`.
+    """
+
+    kind: RecordKind
+    since: int
+    until: int
+    mode: Mode = Mode.LIVE
+    text: str = ""
+    event: int | None = None
+    flow: int | None = None
+    connection: int | None = None
+    facet: Facet | None = None
+    category: Category | None = None
+    alike: int | None = None
+    outcome: Outcome | None = None
+    was: RecordKind | None = None
+    seen: int | None = None
+
+    @property
+    def whole(self) -> Self:
+        """The same without what a person has narrowed it by: all that the figure counts."""
+        return replace(self, text="", event=None, flow=None, outcome=None, connection=self.connection if self._is_of_connection else None)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it lists all that the figure counts."""
+        return self == self.whole and self.alike is None and self.was is None
+
+    @property
+    def _is_of_connection(self) -> bool:
+        """Whether the figure itself belongs to a connection."""
+        return self.kind is RecordKind.ATTEMPTS
+
+    def as_json(self) -> dict[str, Any]:
+        """For the parameters of a job."""
+        return {name: getattr(value, "value", value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any]) -> Self:
+        """The filter of a job's parameters."""
+        return cls(
+            **given
+            | {
+                "kind": RecordKind(given["kind"]),
+                "mode": Mode(given["mode"]),
+                "facet": Facet(given["facet"]) if given["facet"] else None,
+                "category": Category(given["category"]) if given["category"] else None,
+                "outcome": Outcome(given["outcome"]) if given["outcome"] else None,
+                "was": RecordKind(given["was"]) if given["was"] else None,
+            }
+        )

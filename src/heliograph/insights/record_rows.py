@@ -1,0 +1,65 @@
+"""A record in words: a row of a list and of its export (X3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from heliograph.deliveries import words
+from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.why import not_triggered
+from heliograph.domain.delivery.action import ActionState
+from heliograph.insights.record_kinds import RowKind
+from heliograph.insights.records import Record
+from heliograph.store.moments import from_micros
+
+
+def row_of(record: Record, subject: RowKind, of: AccountReader) -> dict[str, Any]:
+    """A record as insights/records.html shows it, and as it is exported."""
+    event, person = record.event.code if record.event else "", record.person
+    timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
+    tone, state = _state(record, subject)
+    return {
+        "at": from_micros(record.at),
+        "who": (person.name if person else record.event.state.name if record.event else "") or "",
+        "code": person.code if person else event,
+        "event": event,
+        "href": timeline,
+        "what": words.sentence_of(record.change, of.config, record.event),
+        "flow": record.flow,
+        "connection": record.connection,
+        "tone": tone,
+        "state": state,
+        "why": _why(record, timeline),
+        "said": _said(record, of),
+        "status": record.status,
+        "changes": record.changes,
+    }
+
+
+def _why(record: Record, timeline: str) -> str:
+    """Where the flow's decision is explained (F9): on the timeline, or, for an event and who was erased, on a page of its own."""
+    if not record.flow_id or record.change is None:
+        return ""
+    if not timeline:
+        return reverse("why", args=(record.change_id, record.flow_id))
+    return f"{timeline}?{urlencode({'why-change': record.change_id, 'why-flow': record.flow_id})}#why"
+
+
+def _state(record: Record, subject: RowKind) -> words.Toned:
+    if record.state is None:
+        return ("quiet", _("Not triggered")) if record.reason else ("", "")
+    return words.attempt_state(record.state) if subject is RowKind.ATTEMPT else words.state_of(record.state)
+
+
+def _said(record: Record, of: AccountReader) -> str:
+    """Why, where something did not go out."""
+    if record.reason is not None:
+        return not_triggered(record.reason, None, record.change, of.config, record.event, record.flow_id)[0]
+    if record.state in (ActionState.QUEUED, ActionState.FAILED):
+        answered = words.answered(record.status) if record.status else ""
+        return words.cause_of(record.cause, record.connection, record.message or answered) if record.message or answered else ""
+    return record.message if record.state is ActionState.VALIDATION else ""

@@ -1,0 +1,304 @@
+"""The tables behind each list of records, and the conditions that a filter adds (X3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.deliveries.database import AccountReader
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.figures import mode_code
+from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSource:
+    """Where the rows of a list are. at, id: what they are sorted by; group: how rows become records, "" for one each; whole: the condition before
+    rows of the same registration are told apart."""
+
+    tables: str
+    where: str
+    whole: str
+    group: str
+    at: str
+    id: str
+    columns: str
+    params: dict[str, object]
+
+
+def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = False) -> RecordSource:
+    """The source of the records that a filter wants. grouped: registrations as groups of their changes, not each by its newest one."""
+    shape, mode = _shape_of(wanted), mode_code(wanted.mode)
+    mode_of = "a" if shape.subject is RowKind.ATTEMPT else shape.alias
+    # The mode stands there as a number: an index of Test flows alone is then found.
+    where = [f"{shape.alias}.account_id = :account", f"{mode_of}.mode = {mode}", f"{shape.at} >= :since", f"{shape.at} < :until"]
+    where += [condition for condition in (_CONDITIONS.get(wanted.kind), _narrowed_state(wanted)) if condition]
+    params: dict[str, object] = {
+        "account": reading.account,
+        "mode": mode,
+        "since": wanted.since,
+        "until": wanted.until,
+        "general": Category.GENERAL.code,
+        "category": wanted.category.code if wanted.category else 0,
+        "event": wanted.event,
+        "flow": wanted.flow,
+        "connection": wanted.connection,
+        "alike": wanted.alike,
+        "seen": wanted.seen,
+    }
+    if wanted.facet is not None:
+        where.append(f"(c.facets & {int(wanted.facet)}) <> 0")
+    if wanted.category is not None:
+        where.append(f"COALESCE(({_RETRIED_FOR}), :general) = :category")
+    if wanted.event is not None:
+        where.append(f"{shape.event} = :event")
+    if wanted.flow is not None:
+        where.append(shape.of_flow)
+    if wanted.connection is not None and shape.of_connection:
+        where.append(shape.of_connection)
+    if wanted.alike is not None and shape.subject is RowKind.ACTION:
+        where.append(_ALIKE)
+    if wanted.was is not None and wanted.seen is not None:
+        where.append(moved_from(wanted.was, shape.subject))
+    if (match := reading.match(wanted.text)) is not None:
+        if match.ids is not None:  # of few registrations all records are read, and sorted
+            where[0] = f"+{where[0]}"
+        if match.ids is not None and shape.change:
+            where.append(f"{shape.change} IN (SELECT id FROM change WHERE {match.condition(reading.db, 'registration_id')})")
+        else:
+            where.append(match.condition(reading.db, shape.registration))
+        params |= match.params
+    whole = " AND ".join(where)
+    if shape.subject is RowKind.REGISTRATION and not grouped:
+        # A registration stands where its newest change is; so a page ends the walk through time, and no group is made of millions of changes.
+        newer = " AND ".join(_of_another(condition) for condition in where if not condition.startswith("+c.account_id"))
+        where.append(f"NOT EXISTS (SELECT 1 FROM change d WHERE d.registration_id = c.registration_id AND d.id > c.id AND {newer})")
+    one = shape.subject is RowKind.REGISTRATION and not grouped
+    group = "" if one else {RowKind.REGISTRATION: " GROUP BY c.registration_id", RowKind.FLOW: " GROUP BY r.flow_id"}.get(shape.subject, "")
+    at, id, columns = _COLUMNS[RowKind.CHANGE if one else shape.subject]
+    if wanted.kind is RecordKind.STUCK:
+        at, id = "j.created", "j.id"
+    return RecordSource(shape.tables, " AND ".join(where), whole, group, at, id, columns, params)
+
+
+def has_connection(kind: RecordKind) -> bool:
+    """Whether a list can be filtered by a connection: what was not triggered has none."""
+    return kind.subject not in (RowKind.RUN, RowKind.FLOW) and kind is not RecordKind.RECORDED
+
+
+def moved_from(kind: RecordKind, subject: RowKind) -> str:
+    """SQL: the record had left the list of this kind since the moment :seen."""
+    if subject is RowKind.CHANGE:
+        return "EXISTS (SELECT 1 FROM judgement j WHERE j.change_id = c.id AND j.ended >= :seen)"
+    states = _listed(STATES_OF[kind])
+    return (
+        "(a.ended >= :seen OR EXISTS (SELECT 1 FROM attempt s WHERE s.action_id = a.id AND s.at >= :seen))"
+        f" AND COALESCE(({_STATE_THEN}), {int(ActionState.PENDING)}) IN ({states}) AND a.state NOT IN ({states})"
+    )
+
+
+def arrived_in(kind: RecordKind) -> str:
+    """SQL: the action has come into the list of this kind since the moment :seen."""
+    states = _listed(STATES_OF[kind])
+    return f"a.state IN ({states}) AND (a.created >= :seen OR COALESCE(({_STATE_THEN}), {int(ActionState.PENDING)}) NOT IN ({states}))"
+
+
+_STATE_THEN: Final = "SELECT s.state FROM attempt s WHERE s.action_id = a.id AND s.at < :seen ORDER BY s.n DESC LIMIT 1"
+"""The state that the last attempt before the moment left the action in."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How a subject is found. alias: of the table with the account; event, registration: columns; of_flow, of_connection: conditions. change: the
+    column with an index by which the records of a registration are found, "" where the registration itself has one."""
+
+    subject: RowKind
+    alias: str
+    at: str
+    tables: str
+    event: str
+    registration: str
+    of_flow: str
+    of_connection: str = ""
+    change: str = ""
+
+
+def _shape_of(wanted: RecordFilter) -> _Shape:
+    if wanted.kind is RecordKind.STUCK:
+        tables = "judgement j CROSS JOIN run r CROSS JOIN change c"
+        return _Shape(RowKind.RUN, "j", "j.created", tables, "j.event_id", "j.registration_id", "j.flow_id = :flow", change="j.change_id")
+    return _SHAPES[wanted.kind.subject](wanted)
+
+
+def _of_change(subject: RowKind) -> Callable[[RecordFilter], _Shape]:
+    # Aliases that no other condition has: the condition is written anew for a newer change of the registration.
+    return lambda _wanted: _Shape(
+        subject,
+        "c",
+        "c.at",
+        "change c",
+        "c.event_id",
+        "c.registration_id",
+        "EXISTS (SELECT 1 FROM run x WHERE x.change_id = c.id AND x.flow_id = :flow)",
+        "EXISTS (SELECT 1 FROM action y JOIN lane l ON l.id = y.lane_id WHERE y.change_id = c.id AND l.connection_id = :connection)",
+    )
+
+
+def _of_run(subject: RowKind) -> Callable[[RecordFilter], _Shape]:
+    return lambda _wanted: _Shape(
+        subject, "r", "r.at", "run r JOIN change c ON c.id = r.change_id", "c.event_id", "c.registration_id", "r.flow_id = :flow"
+    )
+
+
+def _of_item(wanted: RecordFilter) -> _Shape:
+    items = _ITEMS.format(mode=mode_code(wanted.mode))
+    return _Shape(
+        RowKind.ITEM, "u", "u.at", f"({items}) u", "u.event_id", "u.registration_id", "u.flow_id = :flow", "u.connection_id = :connection"
+    )
+
+
+def _of_action(_wanted: RecordFilter) -> _Shape:
+    tables = "action a JOIN lane l ON l.id = a.lane_id"
+    return _Shape(
+        RowKind.ACTION,
+        "a",
+        "a.created",
+        tables,
+        "a.event_id",
+        "a.registration_id",
+        "a.flow_id = :flow",
+        "l.connection_id = :connection",
+        "a.change_id",
+    )
+
+
+def _of_attempt(_wanted: RecordFilter) -> _Shape:
+    tables = "attempt t JOIN action a ON a.id = t.action_id"
+    return _Shape(
+        RowKind.ATTEMPT,
+        "t",
+        "t.at",
+        tables,
+        "a.event_id",
+        "a.registration_id",
+        "t.flow_id = :flow",
+        "t.connection_id = :connection",
+        "a.change_id",
+    )
+
+
+_SHAPES: Final[Mapping[RowKind, Callable[[RecordFilter], _Shape]]] = {
+    RowKind.CHANGE: _of_change(RowKind.CHANGE),
+    RowKind.REGISTRATION: _of_change(RowKind.REGISTRATION),
+    RowKind.RUN: _of_run(RowKind.RUN),
+    RowKind.FLOW: _of_run(RowKind.FLOW),
+    RowKind.ITEM: _of_item,
+    RowKind.ACTION: _of_action,
+    RowKind.ATTEMPT: _of_attempt,
+}
+
+
+def _narrowed_state(wanted: RecordFilter) -> str:
+    """The condition of an outcome."""
+    if wanted.outcome is None:
+        return ""
+    state = wanted.outcome.state
+    match wanted.kind.subject:
+        case RowKind.CHANGE | RowKind.REGISTRATION if state is None:
+            return "EXISTS (SELECT 1 FROM run z WHERE z.change_id = c.id AND z.decision = 1)"
+        case RowKind.CHANGE | RowKind.REGISTRATION:
+            return f"EXISTS (SELECT 1 FROM action z WHERE z.change_id = c.id AND z.state = {int(state or 0)})"
+        case RowKind.ACTION if state is not None:
+            return f"a.state = {int(state)}"
+        case RowKind.ATTEMPT if state is not None:
+            return f"t.state = {int(state)}"
+        case RowKind.ITEM:
+            return "u.action_id = 0" if wanted.outcome is Outcome.NOT_TRIGGERED else "u.action_id <> 0"
+        case _:
+            return ""
+
+
+def _of_another(condition: str) -> str:
+    """A condition on a change, said of another one."""
+    return condition.replace("c.", "d.")
+
+
+def _listed(states: tuple[ActionState, ...]) -> str:
+    return ", ".join(str(int(state)) for state in states)
+
+
+# What is rare has an index of its own, which is found where its condition stands in the statement as it was declared.
+_AMONG_FAILED: Final = "a.state IN (2, 11, 12)"
+_NOT_FIRST: Final = "(t.kind > 1 OR t.state IN (11, 12))"
+_CONDITIONS: Final = {
+    RecordKind.SUCCESS: "a.state = 10",
+    RecordKind.FAILURES: _AMONG_FAILED,
+    RecordKind.QUEUED: f"{_AMONG_FAILED} AND a.state = 2",
+    RecordKind.FAILED: f"{_AMONG_FAILED} AND a.state = 11",
+    RecordKind.VALIDATION: f"{_AMONG_FAILED} AND a.state = 12",
+    RecordKind.SUPERSEDED: "a.state = 13",
+    RecordKind.PENDING: "a.state = 1",
+    RecordKind.LEADS_CREATED: "a.lead > 0 AND a.lead = 1",
+    RecordKind.LEADS_UPDATED: "a.lead > 0 AND a.lead = 2",
+    RecordKind.NOT_TRIGGERED: "r.decision = 1",
+    RecordKind.STUCK: "j.queue < 4 AND j.queue IN (1, 2) AND r.id = j.run_id AND c.id = j.change_id",
+    RecordKind.RETRIES: f"{_NOT_FIRST} AND t.kind <> 1",
+    RecordKind.ABANDONED: f"{_NOT_FIRST} AND t.kind <> 3 AND t.state = 11",
+    RecordKind.VALIDATION_ERRORS: f"{_NOT_FIRST} AND t.state = 12",
+    RecordKind.ATTEMPTS: "t.state IN (2, 10, 11)",
+    RecordKind.CHANGES: "c.processed",
+    RecordKind.REGISTRATIONS: "c.processed AND c.registration_id IS NOT NULL",
+}
+
+_ALIKE: Final = (
+    "(a.cause, a.message, l.connection_id) = (SELECT e.cause, e.message, f.connection_id FROM action e JOIN lane f ON f.id = e.lane_id"
+    " WHERE e.id = :alike AND e.account_id = :account)"
+)
+
+_ITEMS: Final = (
+    "SELECT a.id * 2 AS id, a.created AS at, a.account_id, a.mode, a.change_id, a.event_id, a.registration_id, a.flow_id, l.connection_id,"
+    " a.state, '' AS reason, a.cause, a.message, a.id AS action_id FROM action a JOIN lane l ON l.id = a.lane_id"
+    f" WHERE a.account_id = :account AND a.mode = {{mode}} AND a.created >= :since AND a.created < :until AND {_AMONG_FAILED} AND a.state = 2"
+    " UNION ALL SELECT r.id * 2 + 1, r.at, r.account_id, r.mode, r.change_id, j.event_id, j.registration_id, r.flow_id, 0, 0, r.reason, '', '', 0"
+    " FROM judgement j CROSS JOIN run r WHERE r.id = j.run_id AND j.account_id = :account AND j.mode = {mode} AND j.created >= :since"
+    " AND j.created < :until AND j.queue < 4 AND j.queue IN (1, 2)"
+)
+"""What waits in the Retry Queue: actions by their creation, runs by their decision (`Figures.in_retry_queue`). Ids of both kinds stay apart."""
+
+_RETRIED_FOR: Final = (
+    "SELECT p.category FROM attempt p WHERE p.action_id = t.action_id AND p.n < t.n AND p.category IS NOT NULL ORDER BY p.n DESC LIMIT 1"
+)
+"""The category of the failure that an attempt is a retry of."""
+
+_COLUMNS: Final = {
+    RowKind.CHANGE: ("c.at", "c.id", "c.id, c.at, c.id, c.event_id, c.registration_id, 0, 0, 0, '', '', '', NULL, 0, 1"),
+    RowKind.REGISTRATION: (
+        "MAX(c.at)",
+        "c.registration_id",
+        "c.registration_id, MAX(c.at), MAX(c.id), MAX(c.event_id), c.registration_id, 0, 0, 0, '', '', '', NULL, 0, count(*)",
+    ),
+    RowKind.ACTION: (
+        "a.created",
+        "a.id",
+        "a.id, a.created, a.change_id, a.event_id, a.registration_id, a.flow_id, l.connection_id, a.state, '', a.cause, a.message, NULL, a.id, 1",
+    ),
+    RowKind.RUN: ("r.at", "r.id", "r.id, r.at, r.change_id, c.event_id, c.registration_id, r.flow_id, 0, 0, r.reason, '', '', NULL, 0, 1"),
+    RowKind.FLOW: (
+        "MAX(r.at)",
+        "r.flow_id",
+        "r.flow_id, MAX(r.at), MAX(r.change_id), 0, NULL, r.flow_id, 0, 0, '', '', '', NULL, 0, count(*)",
+    ),
+    RowKind.ITEM: (
+        "u.at",
+        "u.id",
+        "u.id, u.at, u.change_id, u.event_id, u.registration_id, u.flow_id, u.connection_id, u.state, u.reason, u.cause, u.message, NULL, action_id, 1",
+    ),
+    RowKind.ATTEMPT: (
+        "t.at",
+        "t.id",
+        "t.id, t.at, a.change_id, a.event_id, a.registration_id, t.flow_id, t.connection_id, t.state, '', '', t.message, t.status, a.id, 1",
+    ),
+}
+"""By subject: what it is sorted by, its id, and the columns of a row."""

@@ -1,0 +1,83 @@
+"""What a list of records says about those that have moved since its link was made (X3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.urls import reverse
+from django.utils.translation import ngettext
+
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.flow.flow import Mode
+from heliograph.insights.record_kinds import RecordFilter, RecordKind
+from heliograph.insights.record_totals import MovedRecords
+from heliograph.insights.views.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class MovedWords:
+    """text: of how many; parts: (words, address of where they are, "" for none); arrived: words, "" for none."""
+
+    text: str
+    parts: list[tuple[str, str]]
+    arrived: str
+
+
+def _waits(n: int) -> str:
+    return ngettext("%(n)s waits to be retried", "%(n)s wait to be retried", n)
+
+
+def _delivered(n: int) -> str:
+    return ngettext("%(n)s was delivered", "%(n)s were delivered", n)
+
+
+def _failed(n: int) -> str:
+    return ngettext("%(n)s failed", "%(n)s failed", n)
+
+
+def _invalid(n: int) -> str:
+    return ngettext("%(n)s has a validation error", "%(n)s have a validation error", n)
+
+
+def _superseded(n: int) -> str:
+    return ngettext("%(n)s was superseded", "%(n)s were superseded", n)
+
+
+def _pending(n: int) -> str:
+    return ngettext("%(n)s is on its way", "%(n)s are on their way", n)
+
+
+_WENT: Final = {
+    RecordKind.QUEUED: _waits,
+    RecordKind.SUCCESS: _delivered,
+    RecordKind.FAILED: _failed,
+    RecordKind.VALIDATION: _invalid,
+    RecordKind.SUPERSEDED: _superseded,
+    RecordKind.PENDING: _pending,
+}
+
+
+def moved_words(moved: MovedRecords, wanted: RecordFilter, frame: Frame, shown: int, seen: int) -> MovedWords:
+    """The words. shown, seen: of the link."""
+
+    def there(kind: RecordKind) -> str:
+        query = {"since": wanted.since // MINUTE, "until": wanted.until // MINUTE, "was": wanted.kind.value, "seen": seen}
+        query |= {"mode": "test"} if wanted.mode is Mode.TEST else {}
+        query |= {"integration": frame.integration.segment} if frame.integration else {}
+        return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
+
+    parts = [(_WENT[kind](n) % {"n": intcomma(n)}, there(kind)) for kind, n in moved.went]
+    if moved.submitted:
+        text = ngettext("%(n)s was submitted again", "%(n)s were submitted again", moved.submitted)
+        parts.append((text % {"n": intcomma(moved.submitted)}, reverse("retry")))
+    if moved.judged:
+        text = ngettext("%(n)s was judged again", "%(n)s were judged again", moved.judged)
+        parts.append((text % {"n": intcomma(moved.judged)}, there(RecordKind.CHANGES)))
+    text = ngettext("%(n)s of these %(shown)s has moved since", "%(n)s of these %(shown)s have moved since", moved.left)
+    arrived = ngettext("%(n)s has come since.", "%(n)s have come since.", moved.arrived) % {"n": intcomma(moved.arrived)}
+    return MovedWords(
+        text % {"n": intcomma(moved.left), "shown": intcomma(shown)} if moved.left else "", parts, arrived if moved.arrived else ""
+    )

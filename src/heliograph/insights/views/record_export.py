@@ -1,0 +1,96 @@
+"""Starting an export of a list of records, its progress and its file (X3)."""
+
+from __future__ import annotations
+
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.deliveries.database import reading
+from heliograph.insights import record_export
+from heliograph.insights.record_export import CsvForm, TooManyExports
+from heliograph.insights.record_kinds import RecordKind
+from heliograph.insights.record_totals import figure_of
+from heliograph.insights.records import MOST_COUNTED, Records
+from heliograph.insights.views.frame import Frame
+from heliograph.insights.views.records import HEADINGS, RecordFilters
+from heliograph.jobs import control
+from heliograph.jobs.models import Job, JobState
+from heliograph.jobs.page import JobPage, Sum
+from heliograph.setup.views.frame import by, check
+from heliograph.web.forms import Form, TextLine, member_of
+from heliograph.web.toasts import say
+
+
+class ExportForm(Form):
+    """The kind of CSV."""
+
+    form = TextLine()
+
+
+@require_POST
+@needs(Role.PLANNER)
+def export(request: AccountRequest, kind: str) -> HttpResponse:
+    """Starts a job that writes the list of the address, and leads to its progress."""
+    known = member_of(RecordKind, kind, None)
+    if known is None:
+        raise Http404
+    frame, filters = Frame.of(request, request.GET.get("integration", "")), RecordFilters(request, known)
+    wanted, given = filters.wanted(frame), ExportForm(request.POST)
+    form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
+    with reading(request.account.pk, snapshot=True) as of:
+        total = Records(of, wanted).count()
+        if total > MOST_COUNTED:
+            total = figure_of(of, wanted, frame.code) or total
+    back = filters.address(reverse("records", args=(known.value,)))
+    shown = {
+        "name": str(HEADINGS[known]),
+        "back": back,
+        "zone": timezone.get_current_timezone_name(),
+        "language": get_language() or "en",
+    }
+    try:
+        job = record_export.start(request.account.pk, wanted, filters.order, form, shown, total, by=by(request))
+    except TooManyExports as error:
+        say(request, str(error))
+        return HttpResponseRedirect(back)
+    return HttpResponseRedirect(reverse("job", args=(job.pk,)))
+
+
+@require_safe
+def download(request: AccountRequest, id: int) -> HttpResponseBase:
+    """The file of an export that is done."""
+    check(request, Role.PLANNER)
+    try:
+        job = control.find(id, request.account.pk)
+    except control.UnknownJob:
+        raise Http404 from None
+    path = record_export.file_of(job)
+    if job.kind != record_export.KIND or job.state != JobState.DONE or not path.is_file():
+        raise Http404
+    name = f"heliograph-{job.parameters['wanted']['kind']}-{job.pk}.csv"
+    return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
+
+
+def job_page(job: Job) -> JobPage:
+    """The contents of the job's page."""
+    name, back, rows = str(job.parameters["name"]), str(job.parameters["back"]), int(job.counts.get("rows", 0))
+    there = job.state == JobState.DONE and record_export.file_of(job).is_file()
+    forms = {CsvForm.SPREADSHEETS: _("For spreadsheets"), CsvForm.EXACT: _("Exact")}
+    links = [(_("Download the CSV"), reverse("records-download", args=(job.pk,)), "primary")] if there else []
+    return JobPage(
+        heading=_("Export of %(list)s") % {"list": name},
+        lead=_("CSV: %(form)s.") % {"form": forms[CsvForm(job.parameters["form"])]},
+        crumbs=[(name, back)],
+        label=_("Exporting"),
+        sums=[Sum(ngettext("Record", "Records", rows), rows, total=True)],
+        links=[*links, (_("Back to the list"), back, "" if there else "primary")],
+        note=_("The file is kept for a week.") if there else _("The file is not kept any more. Export the list again."),
+        stop_note=_("Nothing can be downloaded until it is done."),
+    )

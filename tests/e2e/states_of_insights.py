@@ -1,0 +1,61 @@
+"""The states of Metrics: Account Insights, the page of an integration, the lists behind numbers and their exports, the Activity Feed."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+from tests.e2e.visiting import State, Visit
+
+SUMMARY, TROUBLE, RECORDS = "insights/summary.html", "insights/troubleshooting.html", "insights/records.html"
+FEED, JOB = "insights/feed.html", "administration/job.html"
+INSIGHTS, POSTS = "/signal/metrics/", "/signal/metrics/posts/webhooks/"
+NEVER = "from=2001-01-01&to=2001-01-02"
+
+
+def _unfold(visit: Visit) -> None:
+    visit.page.evaluate("document.querySelectorAll('main details').forEach(d => d.open = true)")
+
+
+def _export(visit: Visit) -> None:
+    """The showcase has no runner of jobs, so the export waits."""
+    visit.page.get_by_label("Kind of CSV").select_option(label="Exact")
+    visit.press("Export CSV")
+    expect(visit.page.get_by_text("It begins in a moment")).to_be_visible()
+
+
+def _jump(visit: Visit) -> None:
+    visit.page.get_by_label("Jump to").fill("2026-01-02T03:04")
+    visit.press("Jump")
+    expect(visit.page.get_by_text("From 2 Jan 2026, 03:04 back.")).to_be_visible()
+
+
+STATES = (
+    State("insights", SUMMARY, "Account Insights", INSIGHTS, names=("insights",)),
+    State("insights, of whole days", SUMMARY, "Account Insights", f"{INSIGHTS}?from=2026-10-01&to=2026-12-31", then=_unfold),
+    State("insights, of Test flows", SUMMARY, "Account Insights", f"{INSIGHTS}?mode=test"),
+    State("insights, nothing yet", SUMMARY, "Account Insights", f"{INSIGHTS}?{NEVER}", "beginner"),
+    State("insights, as a Viewer", SUMMARY, "Account Insights", INSIGHTS, "viewer"),
+    State("troubleshooting", TROUBLE, "Account Insights", f"{INSIGHTS}troubleshooting/", names=("troubleshooting",)),
+    State("troubleshooting, calm", TROUBLE, "Account Insights", f"{INSIGHTS}troubleshooting/", "beginner"),
+    State("posts", SUMMARY, "Webhook Posts", POSTS, names=("posts",)),
+    State("posts, troubleshooting", TROUBLE, "Webhook Posts", f"{POSTS}troubleshooting/", names=("posts-troubleshooting",)),
+    State("posts, feed", FEED, "Webhook Posts", f"{POSTS}feed/", names=("posts-feed",)),
+    State("records", RECORDS, re.compile(r"Failures: \d+"), f"{INSIGHTS}records/failures/", names=("records",)),
+    State("records, of registrations", RECORDS, re.compile(r"Unique Registrations: \d+"), f"{INSIGHTS}records/registrations/?sort=changes"),
+    State("records, of flows", RECORDS, re.compile(r"Active Flows: \d+"), f"{INSIGHTS}records/flows/"),
+    State("records, moved since", RECORDS, re.compile(r"Actions in the Retry Queue: \d+"), f"{INSIGHTS}records/queued/?n=99&seen=1"),
+    State("records, narrowed", RECORDS, re.compile(r"Actions Triggered: \d+"), f"{INSIGHTS}records/triggered/?outcome=success&sort=oldest"),
+    State("records, as a Viewer", RECORDS, re.compile(r"Failures: \d+"), f"{INSIGHTS}records/failures/", "viewer"),
+    State("records, nothing matches", RECORDS, "Actions Triggered: 0", f"{INSIGHTS}records/triggered/?q=nobody"),
+    State("records, exported", JOB, "Export of Failures", f"{INSIGHTS}records/failures/", then=_export),
+    State("feed", FEED, "Account Insights", f"{INSIGHTS}feed/", names=("feed",)),
+    State("feed, paused", FEED, "Account Insights", f"{INSIGHTS}feed/?paused=4102444800000000"),
+    State("feed, from a time back", FEED, "Account Insights", f"{INSIGHTS}feed/", then=_jump),
+    State("feed, of Test flows", FEED, "Account Insights", f"{INSIGHTS}feed/?mode=test"),
+    State("feed, nothing matches", FEED, "Account Insights", f"{INSIGHTS}feed/?q=nobody"),
+    State("feed, nothing yet", FEED, "Account Insights", f"{INSIGHTS}feed/", "beginner"),
+)
+
+ACTIONS = {"records-export", "records-download"}
+"""Addresses that only take a form, or give a file."""

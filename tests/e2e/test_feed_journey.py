@@ -1,0 +1,107 @@
+"""The Activity Feed as a person watches it (X4): it goes on by itself, is paused, jumped in and filtered, and stays readable under load."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from tests.databases import DatabaseFacts
+from tests.processes import PASSWORD, Starter
+from tests.receiver import Answer, Receiver
+from tests.story import Story
+
+SECONDS = 30
+"""How long a change may take until it is seen: the machine of the tests has more to do."""
+BURST = 200
+"""More than twice what is shown one by one, should its ten seconds be cut in two."""
+
+
+@dataclass
+class Watched:
+    """An installation with one account and one flow, at work."""
+
+    url: str
+    story: Story
+    receiver: Receiver
+
+    def person(self, n: int, name: str) -> None:
+        """A registration comes."""
+        self.story.record(f"S26-{n}", status="Attended", profile={"first_name": name, "last_name": "Marin"})
+
+
+@pytest.fixture
+def watched(database: DatabaseFacts, heliograph: Starter) -> Iterator[Watched]:
+    with Receiver() as receiver:
+        story = Story(database, receiver)
+        crm = story.connection("Sales CRM", "/crm")
+        story.flow("Attendees to the CRM", to=[story.to(crm)], statuses=["Attended"])
+        heliograph.adds_ada("planner")
+        yield Watched(heliograph.serves(), story, receiver)
+        story.close()
+
+
+def row(page: Page, *texts: str) -> Locator:
+    """The change in the feed that has these texts."""
+    found = page.get_by_role("main").locator("ol > li")
+    for text in texts:
+        found = found.filter(has_text=text)
+    return found
+
+
+@pytest.mark.timeout(240)
+def test_X4_the_feed_goes_on_is_paused_jumped_in_filtered_and_readable_under_load(page: Page, watched: Watched) -> None:
+    page.goto(f"{watched.url}/signal/metrics/feed/")
+    page.get_by_label("E-mail").fill("ada@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Live: new changes appear at the top.")).to_be_visible()
+
+    # It comes by itself.
+    watched.person(1, "Zoë")
+    expect(row(page, "Zoë Marin", "Sales CRM 200")).to_be_visible(timeout=SECONDS * 1000)
+
+    # Paused, it stands still, and says what came meanwhile.
+    page.get_by_role("link", name="Pause").click()
+    expect(page.get_by_text(re.compile(r"Paused at \d\d:\d\d:\d\d\."))).to_be_visible()
+    watched.receiver.answer("/crm", Answer(503, "The CRM is being updated."))
+    watched.person(2, "Mika")
+    watched.receiver.wait_for(2, path="/crm")
+    page.reload()
+    expect(row(page, "Zoë Marin")).to_be_visible()
+    expect(row(page, "Mika Marin")).to_have_count(0)
+    page.get_by_role("link", name="1 newer change").click()
+    expect(row(page, "Mika Marin", ": will be retried")).to_be_visible(timeout=SECONDS * 1000)
+
+    # Narrowed to failures, and no more.
+    page.get_by_role("combobox", name="Result").select_option(label="Failure")
+    page.get_by_role("button", name="Filter").click()
+    expect(row(page, "Mika Marin")).to_be_visible()
+    expect(row(page, "Zoë Marin")).to_have_count(0)
+
+    # Jumped to a time at which nothing had failed yet; the filter stays.
+    page.get_by_label("Jump to").fill("2026-01-02T03:04")
+    page.get_by_role("button", name="Jump").click()
+    expect(page.get_by_text("From 2 Jan 2026, 03:04 back.")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Result")).to_have_value("failure")
+    expect(page.get_by_role("main").locator("ol > li")).to_have_count(0)
+    page.get_by_role("link", name="To the newest").click()
+    expect(row(page, "Mika Marin")).to_be_visible()
+    page.get_by_role("link", name="Clear").click()
+    expect(row(page, "Zoë Marin")).to_be_visible()
+
+    # More than one can read: a part is shown, which says of how many it is, and all of them on request.
+    watched.receiver.answer("/crm", Answer(200, ""))
+    for n in range(BURST):
+        watched.person(100 + n, "Burst")
+    part = page.get_by_text(re.compile(r"Showing 20 of \d+ new changes from"))
+    expect(part).to_be_visible(timeout=SECONDS * 1000)
+    assert 50 < int(re.search(r"of (\d+) new", part.inner_text())[1]) <= BURST
+    expect(page.get_by_role("main").locator("ol > li[id]")).to_have_count(20)
+    page.get_by_role("link", name="Show all").click()
+    expect(page.get_by_text(re.compile(r"Paused at"))).to_be_visible()
+    expect(page.get_by_role("main").locator("ol > li[id]")).to_have_count(25)
+    page.get_by_role("link", name="Older").click()
+    expect(page.get_by_role("main").locator("ol > li[id]")).to_have_count(25)
