@@ -110,9 +110,10 @@ def job_kinds() -> JobKinds:
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.registrations import bulk_change  # noqa: PLC0415
     from heliograph.registrations.imports import job as importing  # noqa: PLC0415
+    from heliograph.retry import downloads, submit_job  # noqa: PLC0415
     from heliograph.setup import mark_test_job  # noqa: PLC0415
 
-    return JobKinds([importing.kind(), mark_test_job.kind(), bulk_change.kind()])
+    return JobKinds([importing.kind(), mark_test_job.kind(), bulk_change.kind(), submit_job.kind(), downloads.kind()])
 
 
 def paced_kinds() -> JobKinds:
@@ -124,13 +125,15 @@ def paced_kinds() -> JobKinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """What runs on threads of the pages' process until it stops, by name: folding, jobs, and the deletion of old uploads."""
+    """What runs on threads of the pages' process until it stops, by name: folding, jobs, and the deletion of old uploads and downloads."""
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
+    from heliograph.retry import downloads  # noqa: PLC0415
 
     return [
         ("folding", lambda stop: figure_folding.care(lambda: open_database(options), stop)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
         ("uploads", uploads.care),
+        ("downloads", downloads.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),
     ]

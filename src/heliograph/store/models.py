@@ -217,6 +217,7 @@ class Judgement(models.Model):
             models.Index(fields=("account_id", "due_at"), name="judgement_due", condition=Q(queue__lt=3)),
             models.Index(fields=("account_id", "queue", "id"), name="judgement_queue"),
             models.Index(fields=("change_id",), name="judgement_of_change"),
+            models.Index(fields=("account_id", "ended"), name="judgement_done", condition=Q(queue=4)),
         )
 
 
@@ -280,6 +281,7 @@ class Action(models.Model):
     message = models.CharField(max_length=500, db_default="")
     lead = models.SmallIntegerField(db_default=0)  # 1 created, 2 updated, as reported by the target (C7); 0: not reported
     names = models.BigIntegerField(null=True)  # the action that a resend, sync or replay repeats (D1)
+    as_of = models.BigIntegerField(null=True)  # the account's version whose mappings the next try by hand uses (D10); null: today's
     created = MicrosField()
     ended = MicrosField(null=True)
 
@@ -296,6 +298,7 @@ class Action(models.Model):
             models.Index(fields=("flow_id", "state"), name="action_of_flow"),
             models.Index(fields=("account_id", "ended", "id"), name="action_ended", condition=Q(ended__isnull=False)),
             models.Index(fields=("account_id", "created", "id"), name="action_lead", condition=Q(lead__gt=0)),
+            models.Index(fields=("account_id", "ended"), name="action_done", condition=Q(queue=4)),
         )
 
 

@@ -197,12 +197,13 @@ class Migration(migrations.Migration):
                 ('message', models.CharField(db_default='', max_length=500)),
                 ('lead', models.SmallIntegerField(db_default=0)),
                 ('names', models.BigIntegerField(null=True)),
+                ('as_of', models.BigIntegerField(null=True)),
                 ('created', heliograph.store.fields.MicrosField()),
                 ('ended', heliograph.store.fields.MicrosField(null=True)),
             ],
             options={
                 'db_table': 'action',
-                'indexes': [models.Index(condition=models.Q(('state__lt', 10)), fields=['lane_id', 'version'], name='action_open'), models.Index(condition=models.Q(('origin', 2), ('state', 1)), fields=['id'], name='action_replay_open'), models.Index(condition=models.Q(('queue__gt', 0)), fields=['account_id', 'queue', 'id'], name='action_queue'), models.Index(fields=['account_id', 'created', 'id'], name='action_created'), models.Index(fields=['change_id'], name='action_of_change'), models.Index(fields=['flow_id', 'state'], name='action_of_flow'), models.Index(condition=models.Q(('ended__isnull', False)), fields=['account_id', 'ended', 'id'], name='action_ended'), models.Index(condition=models.Q(('lead__gt', 0)), fields=['account_id', 'created', 'id'], name='action_lead')],
+                'indexes': [models.Index(condition=models.Q(('state__lt', 10)), fields=['lane_id', 'version'], name='action_open'), models.Index(condition=models.Q(('origin', 2), ('state', 1)), fields=['id'], name='action_replay_open'), models.Index(condition=models.Q(('queue__gt', 0)), fields=['account_id', 'queue', 'id'], name='action_queue'), models.Index(fields=['account_id', 'created', 'id'], name='action_created'), models.Index(fields=['change_id'], name='action_of_change'), models.Index(fields=['flow_id', 'state'], name='action_of_flow'), models.Index(condition=models.Q(('ended__isnull', False)), fields=['account_id', 'ended', 'id'], name='action_ended'), models.Index(condition=models.Q(('lead__gt', 0)), fields=['account_id', 'created', 'id'], name='action_lead'), models.Index(condition=models.Q(('queue', 4)), fields=['account_id', 'ended'], name='action_done')],
             },
         ),
         migrations.CreateModel(
@@ -357,7 +358,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'judgement',
-                'indexes': [models.Index(condition=models.Q(('queue__lt', 3)), fields=['account_id', 'due_at'], name='judgement_due'), models.Index(fields=['account_id', 'queue', 'id'], name='judgement_queue'), models.Index(fields=['change_id'], name='judgement_of_change')],
+                'indexes': [models.Index(condition=models.Q(('queue__lt', 3)), fields=['account_id', 'due_at'], name='judgement_due'), models.Index(fields=['account_id', 'queue', 'id'], name='judgement_queue'), models.Index(fields=['change_id'], name='judgement_of_change'), models.Index(condition=models.Q(('queue', 4)), fields=['account_id', 'ended'], name='judgement_done')],
             },
         ),
         migrations.CreateModel(
