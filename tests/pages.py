@@ -87,7 +87,7 @@ class Site:
                 status=answered,
                 message=message,
                 connection=self.setup.connection,
-                numbers="1 1 1 0",
+                numbers="1,1,1,0",
                 request=REQUEST,
                 response=RESPONSE if answered else "",
             )
@@ -118,7 +118,7 @@ RESPONSE = json.dumps(
         "headers": [["content-type", "text/html"]],
         "body": "<script>alert(1)</script>",
         "cut": False,
-        "timings": {"name": 0.012, "connect": 0.048, "tls": 0.031, "sent": 0.0, "total": 0.187},
+        "timings": {"name": 0.012, "connect": 0.048, "tls": 0.031, "sent": 0.092, "first": 0.183, "total": 0.187},
         "address": "203.0.113.20",
     }
 )

@@ -10,7 +10,15 @@ import re
 import uuid
 
 from playwright.sync_api import Route
-from tests.e2e import longest, states_of_connections, states_of_flows, states_of_mappings, states_of_people, states_of_setup
+from tests.e2e import (
+    longest,
+    states_of_connections,
+    states_of_flows,
+    states_of_mappings,
+    states_of_people,
+    states_of_retry,
+    states_of_setup,
+)
 from tests.e2e.showcase import BROKEN
 from tests.e2e.visiting import State, Visit
 
@@ -265,9 +273,10 @@ STATES = (
     *states_of_flows.STATES,
     *states_of_people.STATES,
     *states_of_mappings.STATES,
+    *states_of_retry.STATES,
     # The last one: after it this machine has asked too often to sign in.
     State("too many requests", "429.html", "Too many requests", "/accounts/sign-in/", "", then=_too_often, after=429),
 )
 
-ACTIONS = {"flow-toggle", "flow-new-test", "retry-submit", "retry-discard", "sync-now", "job-refused"} | states_of_people.ACTIONS
+ACTIONS = {"flow-toggle", "flow-new-test", "sync-now", "job-refused"} | states_of_people.ACTIONS | states_of_retry.ACTIONS
 """Addresses that only take a form, and lead to a page that stands above, or give a file."""

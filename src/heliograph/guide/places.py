@@ -98,7 +98,10 @@ PLACES: dict[str, str] = {
     "records": "watching#account-insights",
     "feed": "watching#activity-feed",
     "retry": "retry#the-retry-queue",
-    "retry-item": "retry#submitting-to-the-queue",
+    "retry-item": "retry#an-item",
+    "retry-job": "retry#submitting-to-the-queue",
+    "retry-download": "retry#download-failed-rows",
+    "retry-download-ready": "retry#download-failed-rows",
     "timeline": "watching#the-timeline-of-a-registration",
     # people
     "account_login": _SIGNING_IN,
