@@ -12,9 +12,9 @@ import subprocess
 import pytest
 from django.test import Client
 from django_scopes import scopes_disabled
-from tests.integration.test_retry_queue import NO, RETRY, newest, queued, refused, runs, user
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
+from tests.retry_story import NO, RETRY, newest, queued, refused, runs, user
 from tests.story import LEAD, Story
 
 from heliograph.domain.connection.connection import Secret
@@ -175,7 +175,7 @@ def test_D8_each_attempt_shows_its_timing(story: Story, receiver: Receiver, clie
     assert sum(steps.values()) == int(found[1])
 
 
-def test_D10_an_item_is_sent_as_it_was_for_one_try_and_then_with_todays_mapping(story: Story, receiver: Receiver, client: Client) -> None:
+def test_D8_an_item_is_sent_as_it_was_for_one_try_and_then_with_todays_mapping(story: Story, receiver: Receiver, client: Client) -> None:
     client.force_login(user(story))
     refused(story, receiver, "R1")
     story.mapping("Lead", {**LEAD, "state": "registration.status", "first": "=nobody"}, id=story.lead)
@@ -196,7 +196,7 @@ def test_D10_an_item_is_sent_as_it_was_for_one_try_and_then_with_todays_mapping(
     assert third == fourth == {*LEAD, "state", "third"}
 
 
-def test_D10_as_it_was_is_the_mapping_of_the_last_attempt(story: Story, receiver: Receiver, client: Client) -> None:
+def test_D8_as_it_was_is_the_mapping_of_the_last_attempt(story: Story, receiver: Receiver, client: Client) -> None:
     client.force_login(user(story))
     refused(story, receiver, "R1", answer=Answer(500))  # General: a saved mapping makes nothing due
     key = story.action("R1")["key"]
@@ -220,7 +220,7 @@ def test_D10_as_it_was_is_the_mapping_of_the_last_attempt(story: Story, receiver
     assert "its mapping’s version 1" in text_of(item_page(client, story, "R1").encode())
 
 
-def test_D1_D10_a_delivered_action_is_sent_again_as_a_new_one_that_names_it(story: Story, receiver: Receiver, client: Client) -> None:
+def test_D1_D8_a_delivered_action_is_sent_again_as_a_new_one_that_names_it(story: Story, receiver: Receiver, client: Client) -> None:
     client.force_login(user(story))
     crm = story.connection("CRM", "/crm")
     story.flow("Leads", [story.to(crm, does=Does.ADDS)])
@@ -240,7 +240,7 @@ def test_D1_D10_a_delivered_action_is_sent_again_as_a_new_one_that_names_it(stor
     assert story.db.all("SELECT names FROM action ORDER BY id") == [(None,), (old["id"],), (old["id"],)]
 
 
-def test_D2_D10_what_newer_data_has_overtaken_is_not_sent_again(story: Story, receiver: Receiver, client: Client) -> None:
+def test_D2_D8_what_newer_data_has_overtaken_is_not_sent_again(story: Story, receiver: Receiver, client: Client) -> None:
     client.force_login(user(story))
     story.flow("Leads", [story.to(story.connection("CRM", "/crm"))])
     with story.worker():

@@ -1,4 +1,4 @@
-"""By which mappings an action was sent last: what "As it was" means (D10)."""
+"""By which mappings an action was sent last: what "As it was" means (D8)."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Submitted:
 
 def submit(account: int, keys: Sequence[str], *, as_it_was: bool = False) -> Submitted:
     """Puts items (a12, r34) at the front of their connections' queues, in one transaction. Keys that are not the account's items are
-    refused. as_it_was: that try uses the mappings of the item's last attempt (D10)."""
+    refused. as_it_was: that try uses the mappings of the item's last attempt (D8)."""
     with transaction.atomic():
         return submit_in(of_django(connection), account, keys, as_it_was=as_it_was)
 
@@ -153,7 +153,7 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
 def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
     """Sends a delivered action a second time, as a new action that names it (D1), to the same destination. Returns its connection.
 
-    as_it_was: with the mappings of its last attempt, else with today's (D10). The worker looks whether the flow may send it now, as for any
+    as_it_was: with the mappings of its last attempt, else with today's (D8). The worker looks whether the flow may send it now, as for any
     other. Raises NothingToSync with a sentence.
     """
     with transaction.atomic():

@@ -81,7 +81,7 @@ def details(reading: AccountReader, key: str) -> Details | None:
 
 
 def _today(reading: AccountReader, item: RetryItem, change: Change | None, event: EventConfig | None) -> RequestPreview | None:
-    """What today's mapping would make of an action's change (D10)."""
+    """What today's mapping would make of an action's change (D8)."""
     flow = reading.config.flows.get(item.of.flow)
     action = item.action
     destination = next((d for d in flow.destinations if action and d.id == action.destination), None) if flow else None

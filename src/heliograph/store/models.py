@@ -281,7 +281,7 @@ class Action(models.Model):
     message = models.CharField(max_length=500, db_default="")
     lead = models.SmallIntegerField(db_default=0)  # 1 created, 2 updated, as reported by the target (C7); 0: not reported
     names = models.BigIntegerField(null=True)  # the action that a resend, sync or replay repeats (D1)
-    as_of = models.BigIntegerField(null=True)  # the account's version whose mappings the next try by hand uses (D10); null: today's
+    as_of = models.BigIntegerField(null=True)  # the account's version whose mappings the next try by hand uses (D8); null: today's
     created = MicrosField()
     ended = MicrosField(null=True)
 

@@ -249,7 +249,7 @@ class RequestBuilder:
         self, config: AccountConfig, stored: StoredAction, destination: Destination, used: UsedVersions, db: Database
     ) -> tuple[Mapping, tuple[Mapping | None, frozenset[str]], UsedVersions]:
         """The payload mapping, the header mapping with its sealed texts, and the versions used: today's, or, for "as it was", those that the
-        destination had then (D10). Raises HeliographError if they are not there any more."""
+        destination had then (D8). Raises HeliographError if they are not there any more."""
         if stored.mapped_as_of is not None:
             today, config = config, self._account_then(stored.account, stored.mapped_as_of)
             known = config.flows.get(stored.flow)

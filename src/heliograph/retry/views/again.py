@@ -1,4 +1,4 @@
-"""Sending an item again, as it was or with today's mapping, and what differs between the two (D10)."""
+"""Sending an item again, as it was or with today's mapping, and what differs between the two (D8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submit to Retry Queue, discard, and Resend: what people do about items (guide: Submitting to the Queue; D8, D10)."""
+"""Submit to Retry Queue, discard, and Resend: what people do about items (guide: Submitting to the Queue; D8)."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _flow_of(of: AccountReader, wanted: RetryFilter) -> str:
 @require_POST
 @needs(Role.PLANNER)
 def resend_item(request: AccountRequest, item: str) -> HttpResponse:
-    """Resend: sends a delivered action a second time, as it was or with today's mapping (D1, D10)."""
+    """Resend: sends a delivered action a second time, as it was or with today's mapping (D1, D8)."""
     action = read_id(item[1:]) if item[:1] == "a" else None
     if action is None:
         raise Http404

@@ -38,7 +38,7 @@ class Order:
     rank: Rank = Rank.LIVE
     names: int | None = None
     as_of: int | None = None
-    """The version of the account's configuration whose mappings its first attempt uses (D10); None: today's."""
+    """The version of the account's configuration whose mappings its first attempt uses (D8); None: today's."""
 
 
 def orders_for(

@@ -52,7 +52,7 @@ class StoredAction:
 
     @property
     def mapped_as_of(self) -> int | None:
-        """The version of the account's configuration whose mappings this try uses; None: today's. It holds for one try by hand (D10)."""
+        """The version of the account's configuration whose mappings this try uses; None: today's. It holds for one try by hand (D8)."""
         if self.as_of is None:
             return None
         resent = self.action.origin is Origin.RESENT and self.action.tries == 0

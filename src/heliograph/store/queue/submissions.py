@@ -28,7 +28,7 @@ def submit(
     """Submit to Retry Queue (D8). action id -> result: "" = moved to the front, else a sentence that says why not.
 
     Actions of other accounts are ignored. For an item that newer data has superseded the sentence says so; the item ends as Done.
-    as_of: by action, the version of the account's configuration whose mappings that try uses (D10); all others use today's.
+    as_of: by action, the version of the account's configuration whose mappings that try uses (D8); all others use today's.
     """
     rows = db.all(
         f"SELECT id, lane_id FROM action WHERE {db.member('id', 'ids')} AND +account_id = :account",
@@ -59,7 +59,7 @@ def submit(
 
 
 def _use_mappings_of(db: Database, items: Sequence[int], as_of: Mapping[int, int]) -> None:
-    """Notes by which mappings submitted items are sent (D10). Their lanes are locked."""
+    """Notes by which mappings submitted items are sent (D8). Their lanes are locked."""
     if items:
         db.run(f"UPDATE action SET as_of = NULL WHERE {db.member('id', 'ids')} AND as_of IS NOT NULL", {"ids": list(items)})
     wanted = [{"id": item, "as_of": as_of[item]} for item in items if item in as_of]
