@@ -77,7 +77,7 @@ def start(reading: AccountReader, wanted: RetryFilter, columns: Sequence[str], *
     end, total = queue.end(), queue.count(wanted, most=None)
     chosen = [name for name in COLUMNS if name in columns] or [name for name in COLUMNS if name not in UNASKED]
     parameters = {"wanted": wanted.as_json(), "upto": [end.action, end.run], "columns": chosen, "exact": exact, "total": total}
-    return control.create(KIND, reading.account, parameters, by=by)
+    return control.create(KIND, reading.account, parameters, by=by, total=total)
 
 
 class Downloading:

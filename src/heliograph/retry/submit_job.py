@@ -48,12 +48,12 @@ def start(reading: AccountReader, wanted: RetryFilter, deed: ItemDeed, *, by: st
     """Creates the job for all items that match as of now; later ones are left out."""
     queue = RetryQueue(reading)
     end, total = queue.end(), queue.count(wanted, most=None)
-    return control.create(KIND, reading.account, _parameters(deed, total, wanted=wanted, end=end), by=by)
+    return control.create(KIND, reading.account, _parameters(deed, total, wanted=wanted, end=end), by=by, total=total)
 
 
 def start_for_download(account: int, download: Job, total: int, *, by: str) -> Job:
     """Creates the job that submits exactly the rows of a download."""
-    return control.create(KIND, account, _parameters("submit", total, download=download.pk), by=by)
+    return control.create(KIND, account, _parameters("submit", total, download=download.pk), by=by, total=total)
 
 
 def _parameters(

@@ -85,7 +85,7 @@ class DownloadForm(Form):
             Choice(PROGRAMS, gettext_lazy("Programs"), sub=gettext_lazy("CSV in UTF-8, each cell exactly as it is stored")),
         ],
     )
-    column = Choices(gettext_lazy("Columns"), options=[Choice(name, label) for name, label in NAMES.items()])
+    column = Choices(gettext_lazy("Columns"), options=[Choice(name, label) for name, label in NAMES.items()], extra="in-columns")
 
 
 def _job(request: AccountRequest, id: int, kind: str) -> Job:
