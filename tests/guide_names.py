@@ -1,4 +1,4 @@
-"""Every screen, field, option and button named in the guide from "Setting up Tags" to "Mappings", and where it is in Heliograph.
+"""Every screen, field, option and button named in the guide from "Setting up Tags" to "Mappings" and in "The Retry Queue", and where it is in Heliograph.
 
 One row each, in the guide's order. tests/integration/test_guide_names.py finds each on its page, and writes docs/guide/names.md from them.
 """
@@ -48,6 +48,8 @@ PLACES: dict[str, str] = {
     "mapping-new": f"{SIGNAL}, Mappings, New Mapping",
     "mapping": f"{SIGNAL}, Mappings, a mapping",
     "mapping fields": f"{SIGNAL}, Mappings, a mapping, what + of a row offers",
+    "retry": f"{SIGNAL}, Retry",
+    "retry item": f"{SIGNAL}, Retry, an item",
 }
 """By URL name (and variant of the page): how to get there."""
 
@@ -193,4 +195,20 @@ MAPPINGS: Sequence[Row] = (
     *_rows(_MAPPINGS, "mapping", Kind.BUTTON, ("x", "Remove E-mail"), ("Save the mapping", "Save")),
 )
 
-ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS, *MAPPINGS)
+_QUEUE, _FILTERING, _SUBMITTING = "The Retry Queue", "Filtering the Queue", "Submitting to the Queue"
+RETRY: Sequence[Row] = (
+    *_rows(_QUEUE, "retry", Kind.HEADING, "Retry"),
+    *_rows(
+        _FILTERING,
+        "retry",
+        Kind.OPTION,
+        ("Integration", "All Integrations"),
+        ("Status", "All Statuses"),
+        ("Category", "All Categories"),
+    ),
+    *_rows(_FILTERING, "retry", Kind.OPTION, "Webhooks", "All Statuses", "Retry", "Error", "Failed", "Done"),
+    *_rows(_FILTERING, "retry", Kind.OPTION, "All Categories", "General", "System", "Config", ("Certain API", "Source API"), "Connection"),
+    *_rows(_SUBMITTING, "retry item", Kind.BUTTON, "Submit to Retry Queue"),
+)
+
+ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS, *MAPPINGS, *RETRY)

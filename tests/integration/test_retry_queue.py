@@ -15,13 +15,14 @@ from tests.retry_story import RETRY, newest, queued, refused, runs, user
 from tests.story import Story
 from tests.waiting import PATIENCE
 
-from heliograph.accounts.models import Account, Role
+from heliograph.accounts.models import Role
 from heliograph.deliveries.database import reading
 from heliograph.domain.connection.connection import Secret
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.retry import downloads, submit_job
 from heliograph.retry.retry_items import RetryFilter
+from heliograph.setup.services.create_account import AccountFacts, create_account
 
 
 def causes(client: Client) -> str:
@@ -205,8 +206,13 @@ def test_P1_jobs_and_files_are_their_accounts(story: Story, receiver: Receiver, 
     assert [client.get(RETRY + path).status_code for path in paths] == [200, 403, 403]
     assert client.post(RETRY + paths[0], {"do": "stop"}).status_code == 403
     assert client.post(f"{RETRY}downloads/{file.pk}/submit/").status_code == 403
-    stranger = Account.objects.create(code="OTHER", name="Other", timezone="Europe/Vienna")
+    assert client.get(f"{RETRY}download/").status_code == 403
+    resend = f"{RETRY}{story.action('R1')['key']}/resend/"
+    assert client.post(resend).status_code == 403
+    stranger = create_account(AccountFacts("OTHER", "Other", "Europe/Vienna"), by="user:1")
     client.force_login(user(story, account=stranger.pk))
     assert [client.get(RETRY + path).status_code for path in paths] == [404, 404, 404]
     assert client.post(f"{RETRY}downloads/{file.pk}/submit/").status_code == 404
+    assert client.post(resend).status_code == 404
+    assert "Nothing that has failed is like this." in text_of(client.get(f"{RETRY}download/", follow=True).content)
     assert control.find(job.pk).state == JobState.QUEUED
