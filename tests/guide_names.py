@@ -1,4 +1,4 @@
-"""Every screen, field, option and button named in the guide from "Setting up Tags" to "Account Insights", and where it is in Heliograph.
+"""Every screen, field, option and button named in the guide from "Setting up Tags" to "Account Insights" and in "The Retry Queue", and where it is in Heliograph.
 
 One row each, in the guide's order. tests/integration/test_guide_names.py finds each on its page, and writes docs/guide/names.md from them.
 """
@@ -52,6 +52,8 @@ PLACES: dict[str, str] = {
     "troubleshooting": f"{SIGNAL}, Metrics, Insights, Troubleshooting",
     "feed": f"{SIGNAL}, Metrics, Insights, Activity Feed",
     "records": f"{SIGNAL}, Metrics, Insights, a number of Registration Activity",
+    "retry": f"{SIGNAL}, Retry",
+    "retry item": f"{SIGNAL}, Retry, an item",
 }
 """By URL name (and variant of the page): how to get there."""
 
@@ -214,4 +216,20 @@ INSIGHTS: Sequence[Row] = (
     *_rows(_INSIGHTS, "feed", Kind.OPTION, ("success or failure", "Success and failure"), ("Event", "All events"), ("Flow", "All flows")),
 )
 
-ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS, *MAPPINGS, *INSIGHTS)
+_QUEUE, _FILTERING, _SUBMITTING = "The Retry Queue", "Filtering the Queue", "Submitting to the Queue"
+RETRY: Sequence[Row] = (
+    *_rows(_QUEUE, "retry", Kind.HEADING, "Retry"),
+    *_rows(
+        _FILTERING,
+        "retry",
+        Kind.OPTION,
+        ("Integration", "All Integrations"),
+        ("Status", "All Statuses"),
+        ("Category", "All Categories"),
+    ),
+    *_rows(_FILTERING, "retry", Kind.OPTION, "Webhooks", "All Statuses", "Retry", "Error", "Failed", "Done"),
+    *_rows(_FILTERING, "retry", Kind.OPTION, "All Categories", "General", "System", "Config", ("Certain API", "Source API"), "Connection"),
+    *_rows(_SUBMITTING, "retry item", Kind.BUTTON, "Submit to Retry Queue"),
+)
+
+ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS, *MAPPINGS, *INSIGHTS, *RETRY)

@@ -119,9 +119,10 @@ def job_kinds() -> JobKinds:
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.registrations import bulk_change  # noqa: PLC0415
     from heliograph.registrations.imports import job as importing  # noqa: PLC0415
+    from heliograph.retry import downloads, submit_job  # noqa: PLC0415
     from heliograph.setup import mark_test_job  # noqa: PLC0415
 
-    return JobKinds([importing.kind(), mark_test_job.kind(), bulk_change.kind(), record_export.kind()])
+    return JobKinds([importing.kind(), mark_test_job.kind(), bulk_change.kind(), record_export.kind(), submit_job.kind(), downloads.kind()])
 
 
 def paced_kinds() -> JobKinds:
@@ -133,11 +134,12 @@ def paced_kinds() -> JobKinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """What runs on threads of the pages' process until it stops, by name: folding, retention, jobs, and the deletion of old uploads
-    and exports."""
+    """What runs on threads of the pages' process until it stops, by name: folding, retention, jobs, and the deletion of old uploads,
+    exports and downloads."""
     from heliograph.insights import record_export  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
+    from heliograph.retry import downloads  # noqa: PLC0415
 
     return [
         ("folding", lambda stop: figure_folding.care(lambda: open_database(options), stop)),
@@ -145,5 +147,6 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
         ("uploads", uploads.care),
         ("exports", record_export.care),
+        ("downloads", downloads.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),
     ]

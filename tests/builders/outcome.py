@@ -32,7 +32,7 @@ RESPONSE = json.dumps(
         "headers": [["content-type", "text/html"]],
         "body": "<script>alert(1)</script>",
         "cut": False,
-        "timings": {"name": 0.012, "connect": 0.048, "tls": 0.031, "sent": 0.0, "total": 0.187},
+        "timings": {"name": 0.012, "connect": 0.048, "tls": 0.031, "sent": 0.092, "first": 0.183, "total": 0.187},
         "address": "203.0.113.20",
     }
 )
@@ -59,7 +59,7 @@ def end_attempt(db: Database, source: ConfigSource, account: int, action: int, o
             status=answered,
             message=message,
             connection=to.connection,
-            numbers="1 1 1 0",
+            numbers="1,1,1,0",
             request=REQUEST,
             response=RESPONSE if answered else "",
         )

@@ -37,6 +37,7 @@ from heliograph.recording.contents import write_state
 from heliograph.recording.record import record
 from heliograph.registrations.list import MOST, ListScope, Registrations, Sort
 from heliograph.registrations.list import RegistrationFilter as ListOf
+from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration
@@ -370,7 +371,12 @@ def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: E
     assert len(queue.page(QueueWanted(), None).rows) == 25
     assert queue.page(QueueWanted(text="nobodyatall"), None).rows == []
     assert queue.counts()[QueueStatus.RETRY] == 1_400
-    assert queue.groups((QueueStatus.RETRY, QueueStatus.ERROR))
+    assert queue.count(QueueWanted(statuses=(QueueStatus.RETRY,)), most=None) == 1_400
+    assert CauseGroups(queue.reading).groups((QueueStatus.RETRY, QueueStatus.ERROR))
+    assert CauseGroups(queue.reading).healings(explaining.now()) == {}
+    found, reached = queue.walk(QueueWanted(), "action", 0, queue.end().action, 100)
+    assert len(found) == 100
+    assert reached == found[-1].of.id
 
 
 # --- Insights, the timeline and search

@@ -84,7 +84,7 @@ def main() -> None:
     from tests.e2e import longest, longest_account
 
     from heliograph.accounts.models import Account, Role, User
-    from heliograph.domain.delivery.outcomes import Delivered
+    from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Delivered
     from heliograph.setup.services.create_account import AccountFacts, create_account
 
     settings.PASSWORD_HASHERS = ["tests.hashing.OneRound"]
@@ -108,6 +108,8 @@ def main() -> None:
         site.ends(again, REFUSED)
         site.ends(again, Delivered(201))
         items["done"] = f"a{again}"
+        site.record(person("S26-9", "Ravi", "Menon"))
+        site.ends(site.actions("S26-9")[0], CouldNotBegin(Cause.FLOW_MODE, "It was made in Live, but the flow is now Test."))
         items["longest"] = f"a{site.actions(longest.PEOPLE[-1][0])[0]}"
         site.store.run("UPDATE registration SET state = 'x' WHERE code = :code", {"code": BROKEN})
         site.store.connection.commit()  # type: ignore[attr-defined]
@@ -147,7 +149,7 @@ def main() -> None:
         for each in users.values():
             each.refresh_from_db()
         ids = _set_up(plan) | {"answered": site.setup.connection, "answer": again}
-        ids |= {name: who.pk for name, who in users.items()} | _tokens(site)
+        ids |= {name: who.pk for name, who in users.items()} | _tokens(site) | _retry_jobs(site)
         sys.stdout.write(
             json.dumps(
                 {
@@ -299,6 +301,28 @@ def _connections(plan: PlatformAccount) -> dict[str, int]:
         }
         connection_tests.keep(plan.store, plan.pk, made["Door display"], {"under_way": body})
     return made
+
+
+def _retry_jobs(site: SignalAccount) -> dict[str, int]:
+    """Jobs of the Retry Queue: one that is paused, one that is done, and a file of failed rows."""
+    from django_scopes import scopes_disabled
+
+    from heliograph.deliveries.database import reading
+    from heliograph.jobs import control
+    from heliograph.jobs.runner import Runner
+    from heliograph.retry import downloads, submit_job
+    from heliograph.retry.retry_items import OPEN, RetryFilter
+    from heliograph.wiring import job_kinds
+
+    by = f"user:{site.planner.pk}"
+    with scopes_disabled(), reading(site.account.pk) as of:
+        paused = submit_job.start(of, RetryFilter(statuses=OPEN), "submit", by=by)
+        control.pause(paused.pk)
+        done = submit_job.start(of, RetryFilter(statuses=OPEN, text="nobody"), "submit", by=by)
+        file = downloads.start(of, RetryFilter(statuses=OPEN), (), exact=False, by=by)
+    for job in (done, file):
+        Runner(job_kinds()).run_one(job.pk)
+    return {"retry-paused": paused.pk, "retry-done": done.pk, "retry-file": file.pk}
 
 
 def _tokens(site: SignalAccount) -> dict[str, int]:

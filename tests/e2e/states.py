@@ -17,6 +17,7 @@ from tests.e2e import (
     states_of_mappings,
     states_of_people,
     states_of_retention,
+    states_of_retry,
     states_of_setup,
     states_of_timeline,
 )
@@ -248,13 +249,15 @@ STATES = (
     *states_of_mappings.STATES,
     *states_of_retention.STATES,
     *states_of_timeline.STATES,
+    *states_of_retry.STATES,
     # The last one: after it this machine has asked too often to sign in.
     State("too many requests", "429.html", "Too many requests", "/accounts/sign-in/", "", then=_too_often, after=429),
 )
 
 ACTIONS = (
-    {"flow-toggle", "flow-new-test", "retry-submit", "retry-discard", "sync-now", "job-refused"}
+    {"flow-toggle", "flow-new-test", "sync-now", "job-refused"}
     | states_of_people.ACTIONS
     | states_of_insights.ACTIONS
+    | states_of_retry.ACTIONS
 )
 """Addresses that only take a form, and lead to a page that stands above, or give a file."""

@@ -27,8 +27,8 @@ FURTHER = {"mapping fields": ("map-form", {"do": "fields:0"})}
 FILE = GUIDE / "names.md"
 HEAD = """# Names and places
 
-Every screen, field, option and button that the guide of the original names, from its chapter “Setting up Tags” to “Account Insights”, and where it stands on the pages. A test finds each of them there, under
-that name, and writes this list.
+Every screen, field, option and button that the guide of the original names, from its chapter “Setting up Tags” to “Account Insights” and in “The Retry Queue”, and where it stands on the
+pages. A test finds each of them there, under that name, and writes this list.
 """
 
 
@@ -59,7 +59,20 @@ def pages_of(site: PlatformAccount) -> dict[str, str]:
         **{name: reverse("mapping", args=(site.acme.mapping.pk,)) for name in ("mapping", "mapping fields")},
         **{f"flow {name}": reverse("flow", args=(_watching(site, watch),)) for name, watch in WATCHES.items()},
         "flow attendees": reverse("flow", args=(_watching(site, Watch.REGISTRATION, ATTENDEE_TYPE_TAGS),)),
+        "retry": reverse("retry"),
+        "retry item": reverse("retry-item", args=(_waiting(site),)),
     }
+
+
+def _waiting(site: PlatformAccount) -> str:
+    """Lets a registration wait in the Retry Queue, since its status carries no tag; the item's key."""
+    to = Destination(0, "CRM", connection=site.acme.connection.pk, payload_mapping=site.acme.mapping.pk)
+    tags = (site.acme.tags["Registered"].pk,)
+    with site.acme.setting_up() as s:
+        save_flow(s, Flow(0, 1, "Takes tagged ones", Mode.LIVE, True, Watch.STATUS, statuses=tags, destinations=(to,)))
+    site.record("W-1", status="Waitlist Hold")
+    ((run,),) = site.store.all("SELECT max(id) FROM judgement")
+    return f"r{run}"
 
 
 def _watching(site: PlatformAccount, watch: Watch, by: str = "event.code") -> int:

@@ -81,6 +81,8 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {"account_change_password", "account_reauthenticate", "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp"}
     tried |= {"mfa_view_recovery_codes", "mfa_generate_recovery_codes", "second-factor-replace"}
     tried |= {"signal-first"}  # test_first_start.py
+    # test_retry_queue.py, test_retry_again.py
+    tried |= {"retry-job", "retry-resend", *(f"retry-download{more}" for more in ("", "-ready", "-file", "-again"))}
     open_to_all = {"openid_connect_login", "openid_connect_callback"}  # test_openid.py
     open_to_all |= {"first-start", "invitation", "new-password", "account_login", "account_logout", "account_inactive", "mfa_authenticate"}
     tried |= {f"mapping{more}" for more in ("", "-list", "-new", "-copy", "-delete", "-versions")}  # test_pages_mappings.py

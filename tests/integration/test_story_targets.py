@@ -208,7 +208,7 @@ def test_D2_a_failed_version_is_superseded_by_the_newer_one(story: Story) -> Non
         story.record("R1", first="v2")
         story.until("R1", "superseded", "success")
         first = story.action("R1", 0)
-        assert (first["queue"], first["cause"]) == ("Done", "superseded")
+        assert (first["queue"], first["cause"]) == ("Done", "answer")  # why it had failed (D6)
         assert story.submit(first["key"]).refused.keys() == {first["key"]}
         story.record("R2", status="Attended", first="proof")
         story.until("R2", "success")

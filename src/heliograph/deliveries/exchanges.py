@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from heliograph.domain.connection.masks import MASK
 from heliograph.store.database import Database
 
 SHOWN_BODY = 20_000
@@ -27,6 +29,8 @@ class Exchange:
     response_body: str = ""
     truncated: bool = False
     address: str = ""
+    request_cut: bool = False
+    """The rest of the request's body was not kept."""
     timings: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -52,12 +56,23 @@ class Exchange:
             return self.request_body[:SHOWN_BODY]
 
     def curl(self) -> str:
-        """A shell command that sends the same request; secrets must be filled in."""
-        parts = [f"curl -X {self.method} {shlex.quote(self.url)}"]
-        parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in self.request_headers]
+        """A shell command that sends the same request. Each masked secret is a variable, $SECRET_PATH or $SECRET_AUTHORIZATION: whoever runs it
+        sets them in a shell. -g: brackets in the URL are no pattern."""
+        parts = [f"curl -g --path-as-is -X {shlex.quote(self.method)} {_with_variable(self.url, 'PATH')}"]
+        parts += [
+            f"-H {_with_variable(f'{name}: {value}' if value else f'{name};', name)}"  # curl would drop a header without a value
+            for name, value in self.request_headers
+        ]
         if self.request_body:
             parts.append(f"--data-raw {shlex.quote(self.request_body)}")
         return " \\\n  ".join(parts)
+
+
+def _with_variable(text: str, name: str) -> str:
+    """A text as one word for a shell, with a variable in place of what is masked."""
+    variable = "SECRET_" + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
+    plain = [shlex.quote(part) if part else "" for part in text.split(MASK)]
+    return f'"${variable}"'.join(plain)
 
 
 def exchanges(db: Database, account: int, actions: Iterable[int]) -> dict[tuple[int, int], Exchange]:
@@ -85,6 +100,7 @@ def exchange(request: str, response: str) -> Exchange:
         response_body=_text(answered.get("body"))[:SHOWN_BODY],
         truncated=bool(answered.get("cut")) or len(_text(answered.get("body"))) > SHOWN_BODY,
         address=_text(answered.get("address")),
+        request_cut=bool(asked.get("cut")),
         timings=_timings(answered.get("timings")),
     )
 
@@ -110,10 +126,16 @@ def _headers(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def _timings(value: object) -> dict[str, int]:
-    """Durations converted from measured seconds; name, connect and tls are steps, total counts from the start."""
+    """Durations of the steps, in milliseconds; sums add up. Measured are seconds: name, connect and tls are steps; first, the answer's first
+    byte, and total count from the start. Without an answer, or where no first byte was measured, the rest is one step."""
     if not isinstance(value, dict):
         return {}
     seconds = {name: float(found) for name, found in value.items() if isinstance(found, (int, float)) and not isinstance(found, bool)}
     steps = {name: max(0.0, seconds.get(name, 0.0)) for name in ("name", "connect", "tls")}
-    steps["answer"] = max(0.0, seconds.get("total", 0.0) - sum(steps.values()))
+    first, total = seconds.get("first", 0.0), seconds.get("total", 0.0)
+    if first:
+        steps["first"] = max(0.0, first - sum(steps.values()))
+        steps["body"] = max(0.0, total - first)
+    else:
+        steps["rest"] = max(0.0, total - sum(steps.values()))
     return {name: round(found * 1000) for name, found in steps.items()}

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from django.db import connection, transaction
 
-from heliograph.domain.delivery.action import Does, Origin
+from heliograph.deliveries.as_it_was import mapped_then
+from heliograph.domain.delivery.action import ActionState, Does, Origin
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.figures import Delta, mode_code
 from heliograph.domain.flow.configuration import AccountConfig
@@ -29,6 +30,9 @@ AT_ONCE = 500
 """Most items submitted by one call; larger groups are submitted in several."""
 
 
+THEN_GONE = "The mapping that it was sent with is not known, or no longer kept: send it with today's mapping."
+
+
 class NothingToSync(HeliographError):
     """There is nothing to send."""
 
@@ -41,25 +45,37 @@ class Submitted:
     refused: dict[str, str]
 
 
-def submit(account: int, keys: Sequence[str]) -> Submitted:
+def submit(account: int, keys: Sequence[str], *, as_it_was: bool = False) -> Submitted:
     """Puts items (a12, r34) at the front of their connections' queues, in one transaction. Keys that are not the account's items are
-    refused."""
-    actions, runs = _numbers(keys, "a"), _numbers(keys, "r")
+    refused. as_it_was: that try uses the mappings of the item's last attempt (D8)."""
     with transaction.atomic():
-        db = of_django(connection)
-        config = Committed(db).account(account)
-        does = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
-        # Runs before lanes, in the same order as when they are reconsidered.
-        said = {f"r{id}": text for id, text in submissions.submit_runs(db, account, runs).items()}
-        said |= {f"a{id}": text for id, text in submissions.submit(db, account, actions, lambda id: does.get(id, Does.UPDATES)).items()}
+        return submit_in(of_django(connection), account, keys, as_it_was=as_it_was)
+
+
+def submit_in(db: Database, account: int, keys: Sequence[str], *, as_it_was: bool = False) -> Submitted:
+    """The same in the caller's transaction, for a job's chunk."""
+    actions, runs = _numbers(keys, "a"), _numbers(keys, "r")
+    config = Committed(db).account(account)
+    does = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
+    then = {id: found.version for id in actions if (found := mapped_then(db, account, id))} if as_it_was else {}
+    gone = {f"a{id}": THEN_GONE for id in actions if id not in then} if as_it_was else {}
+    # Runs before lanes, in the same order as when they are reconsidered.
+    said = gone | {f"r{id}": text for id, text in submissions.submit_runs(db, account, runs).items()}
+    chosen = [id for id in actions if f"a{id}" not in gone]
+    answers = submissions.submit(db, account, chosen, lambda id: does.get(id, Does.UPDATES), as_of=then)
+    said |= {f"a{id}": text for id, text in answers.items()}
     return Submitted(tuple(key for key, text in said.items() if not text), {key: text for key, text in said.items() if text})
 
 
 def discard(account: int, keys: Sequence[str]) -> int:
     """Ends items that wait since they were made in their flow's other mode, Live or Test (F3); how many. Others stay as they are."""
     with transaction.atomic():
-        db = of_django(connection)
-        return pending_items.discard(db, account, _numbers(keys, "a"), pending_items.does_of(db, account))
+        return discard_in(of_django(connection), account, keys)
+
+
+def discard_in(db: Database, account: int, keys: Sequence[str]) -> int:
+    """The same in the caller's transaction, for a job's chunk."""
+    return pending_items.discard(db, account, _numbers(keys, "a"), pending_items.does_of(db, account))
 
 
 def _numbers(keys: Sequence[str], kind: str) -> list[int]:
@@ -135,6 +151,54 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
         enqueue(db, orders, db.now(), deltas)
         put_deltas(db, deltas)
     return [order.connection for order in orders]
+
+
+def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
+    """Sends a delivered action a second time, as a new action that names it (D1), to the same destination. Returns its connection.
+
+    as_it_was: with the mappings of its last attempt, else with today's (D8). The worker looks whether the flow may send it now, as for any
+    other. Raises NothingToSync with a sentence.
+    """
+    with transaction.atomic():
+        db = of_django(connection)
+        configuration.lock_shared(db, [account])
+        rows = db.all(
+            "SELECT a.state, a.change_id, a.registration_id, a.event_id, a.flow_id, a.destination_id, a.mode, a.version, l.subject_id,"
+            " l.begun_version FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.id = :id AND a.account_id = :account",
+            {"id": action, "account": account},
+        )
+        if not rows or rows[0][0] != ActionState.SUCCESS:
+            raise NothingToSync("Only what was delivered can be sent a second time.")
+        _state, change, registration, event, flow_id, destination_id, mode, version, subject, begun = rows[0]
+        flow = Committed(db).account(account).flows.get(flow_id)
+        destination = next((d for d in flow.destinations if d.id == destination_id), None) if flow else None
+        if destination is None or destination.connection is None:
+            raise NothingToSync("Its flow or destination is gone: there is nowhere to send it.")
+        if destination.does is Does.UPDATES and version < begun:
+            raise NothingToSync("Newer data of this registration has been sent there since: sync the registration instead.")
+        then = mapped_then(db, account, action) if as_it_was else None
+        if as_it_was and then is None:
+            raise NothingToSync(THEN_GONE)
+        order = Order(
+            account=account,
+            change=change,
+            run=None,
+            registration=registration,
+            event=event,
+            flow=flow_id,
+            destination=destination_id,
+            connection=destination.connection,
+            subject=subject,
+            version=version,
+            mode=mode,
+            origin=Origin.RESENT,
+            names=action,
+            as_of=then.version if then else None,
+        )
+        deltas: list[Delta] = []
+        enqueue(db, [order], db.now(), deltas)
+        put_deltas(db, deltas)
+    return destination.connection
 
 
 def _registration(db: Database, change: int) -> int | None:

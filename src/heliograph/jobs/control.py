@@ -35,14 +35,16 @@ def is_alive(job: Job, at: datetime) -> bool:
     return bool(job.owner) and job.heartbeat is not None and job.heartbeat > at - LEASE
 
 
-def create(kind: str, account: int, parameters: Mapping[str, Any], *, by: str, owner: str = "") -> Job:
-    """A new job, waiting for a runner. owner: a runner that takes it at once. Inside the caller's transaction, if there is one."""
+def create(kind: str, account: int, parameters: Mapping[str, Any], *, by: str, owner: str = "", total: int | None = None) -> Job:
+    """A new job, waiting for a runner. owner: a runner that takes it at once; total: rows in all, if that is known. Inside the caller's
+    transaction, if there is one."""
     with scopes_disabled():
         return Job.objects.create(
             kind=kind,
             account_id=account,
             parameters=dict(parameters),
             created_by=by,
+            total=total,
             state=JobState.RUNNING if owner else JobState.QUEUED,
             owner=owner,
             heartbeat=now() if owner else None,

@@ -67,8 +67,8 @@ class JobPage:
     is_dry: bool = False
 
 
-def context(job: Job, shown: JobPage, poll: str, *, may_act: bool) -> dict[str, Any]:
-    """The context of administration/job.html."""
+def context(job: Job, shown: JobPage, poll: str, *, may_act: bool, pausable: bool = False) -> dict[str, Any]:
+    """The context of components/job.html. pausable: people may pause it, not only stop it."""
     going = job.state in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
     ended = job.is_over
     progress = None
@@ -83,7 +83,7 @@ def context(job: Job, shown: JobPage, poll: str, *, may_act: bool) -> dict[str, 
         }
     return {
         "heading": shown.heading,
-        "lead": shown.lead if job.state != JobState.CANCELLED else f"{shown.lead} {_('Stopped before its end.')}",
+        "lead": _lead(job, shown.lead),
         "crumbs": shown.crumbs,
         "steps": shown.steps,
         "at": len(shown.steps) - 1 if going else len(shown.steps),
@@ -93,10 +93,20 @@ def context(job: Job, shown: JobPage, poll: str, *, may_act: bool) -> dict[str, 
         "sums": shown.sums if job.state != JobState.QUEUED else [],
         "refused": shown.refused,
         "stop": may_act and not ended and job.state != JobState.CANCELLING,
+        "pause": pausable and may_act and job.state in (JobState.QUEUED, JobState.RUNNING),
+        "paused": job.state == JobState.PAUSED,
         "again": may_act and job.state in (JobState.FAILED, JobState.PAUSED),
         "links": shown.links if ended else [],
         "note": shown.note if ended else shown.stop_note,
     }
+
+
+def _lead(job: Job, lead: str) -> str:
+    if job.state == JobState.CANCELLED:
+        return f"{lead} {_('Stopped before its end.')}"
+    if job.state == JobState.PAUSED:
+        return f"{lead} {_('Paused at %(progress)s.') % {'progress': progress_text(job.done, job.total, None)}}"
+    return lead
 
 
 def _waits(job: Job) -> str:

@@ -36,13 +36,14 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds. `name`, `connect` and `tls`: the duration of each step, 0 on a reused connection; `sent` and `total` count from
-    `Sender.start()`."""
+    """Seconds. `name`, `connect` and `tls`: the duration of each step, 0 on a reused connection; `sent`, `first` (the answer's first byte, 0
+    without one) and `total` count from `Sender.start()`."""
 
     name: float = 0.0
     connect: float = 0.0
     tls: float = 0.0
     sent: float = 0.0
+    first: float = 0.0
     total: float = 0.0
 
 

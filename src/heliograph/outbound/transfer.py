@@ -331,6 +331,7 @@ class Transfer:
 
     def _timings(self, name: float, waited: float) -> Timings:
         info = self.curl.getinfo
+        first = info(pycurl.STARTTRANSFER_TIME_T) if self._lines else 0
         connected = secured = 0.0
         if not self._reused:
             connected, secured = info(pycurl.CONNECT_TIME_T) / _MICRO, info(pycurl.APPCONNECT_TIME_T) / _MICRO
@@ -339,6 +340,7 @@ class Transfer:
             connect=connected,
             tls=max(0.0, secured - connected) if secured else 0.0,
             sent=waited + info(pycurl.PRETRANSFER_TIME_T) / _MICRO if self.sent else 0.0,
+            first=waited + first / _MICRO if first else 0.0,
             total=waited + info(pycurl.TOTAL_TIME_T) / _MICRO,
         )
 

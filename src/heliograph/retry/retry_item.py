@@ -6,19 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from heliograph.deliveries.actions import Attempt, attempts_of
+from heliograph.deliveries.as_it_was import MappedThen, mapped_then
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange, exchanges
 from heliograph.deliveries.why import Why, why
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.retry.retry_items import RetryItem, group_key
-from heliograph.retry.retry_queue import RetryQueue
+from heliograph.flows.services.request_preview import RequestPreview, preview
+from heliograph.retry.retry_items import RetryFilter, RetryItem, group_key
+from heliograph.retry.retry_queue import SUBMITTABLE, RetryQueue
+from heliograph.store.moments import from_micros
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
     """An item with everything known about it. change None: its content is no longer stored (X6). alike: number of items with the same
-    cause, including itself."""
+    cause, including itself. then: the mappings of its last attempt, None if not known; today: the request that today's mapping would make of
+    it, None where its flow or destination is gone, or nothing was sent yet."""
 
     item: RetryItem
     change: Change | None
@@ -31,6 +35,13 @@ class Details:
     exchanges: Mapping[int, Exchange]
     alike: int
     cause: str
+    then: MappedThen | None = None
+    today: RequestPreview | None = None
+
+    @property
+    def last_sent(self) -> Exchange | None:
+        """The newest attempt whose request is kept."""
+        return next((self.exchanges[n] for n in sorted(self.exchanges, reverse=True) if self.exchanges[n].sent), None)
 
 
 def details(reading: AccountReader, key: str) -> Details | None:
@@ -51,6 +62,7 @@ def details(reading: AccountReader, key: str) -> Details | None:
     attempts = attempts_of(reading.db, reading.account, [of.id]).get(of.id, []) if item.action else []
     kept = exchanges(reading.db, reading.account, [of.id]) if item.action else {}
     group = group_key(item)
+    sent = item.action is not None and any(found.sent for found in kept.values())
     return Details(
         item=item,
         change=change,
@@ -61,6 +73,18 @@ def details(reading: AccountReader, key: str) -> Details | None:
         flow_number=number or 0,
         attempts=attempts,
         exchanges={n: found for (_, n), found in kept.items()},
-        alike=queue.count_of(group),
+        alike=queue.count(RetryFilter(statuses=SUBMITTABLE, cause=group)),
         cause=group,
+        then=mapped_then(reading.db, reading.account, of.id) if sent else None,
+        today=_today(reading, item, change, event) if sent else None,
     )
+
+
+def _today(reading: AccountReader, item: RetryItem, change: Change | None, event: EventConfig | None) -> RequestPreview | None:
+    """What today's mapping would make of an action's change (D8)."""
+    flow = reading.config.flows.get(item.of.flow)
+    action = item.action
+    destination = next((d for d in flow.destinations if action and d.id == action.destination), None) if flow else None
+    if flow is None or destination is None or change is None or event is None:
+        return None
+    return preview(reading.db, reading.config, event, change, flow, destination, now=from_micros(reading.db.now()))

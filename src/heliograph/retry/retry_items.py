@@ -1,10 +1,10 @@
-"""The contents of the Retry Queue: items, and groups of items with the same cause (guide: The Retry Queue; D6)."""
+"""The contents of the Retry Queue: its items, its filters, and what makes items one group (guide: The Retry Queue; D6)."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import RowPerson
@@ -28,6 +28,31 @@ class RetryFilter:
     connection: int | None = None
     text: str = ""
     cause: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For a job's parameters."""
+        return {
+            "statuses": [status.value for status in self.statuses],
+            "category": self.category.value if self.category else None,
+            "flow": self.flow,
+            "event": self.event,
+            "connection": self.connection,
+            "text": self.text,
+            "cause": self.cause,
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> RetryFilter:
+        """From what `as_json` wrote."""
+        return cls(
+            statuses=tuple(QueueStatus(value) for value in found["statuses"]),
+            category=Category(found["category"]) if found["category"] else None,
+            flow=found["flow"],
+            event=found["event"],
+            connection=found["connection"],
+            text=found["text"],
+            cause=found["cause"],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,36 +112,6 @@ class RetryItem:
         return self.of.queue or QueueStatus.DONE
 
 
-@dataclass(frozen=True, slots=True)
-class CauseGroup:
-    """Items of one cause. n: of those looked at. People and flows are counted apart. flow, destination: None where there are several.
-
-    flow_name: of the only one; paused: its connection sends nothing until it is released; said: the target's own words, of its newest item.
-    """
-
-    key: str
-    cause: Cause | None
-    category: Category | None
-    connection: int | None
-    connection_name: str
-    answered: int | None
-    lacks: str
-    event: str
-    message: str
-    n: int
-    people: int
-    flows: int
-    flow: int | None
-    destination: int | None
-    next: int | None
-    since: int
-    flow_name: str = ""
-    newest: int | None = None
-    """The newest action of it."""
-    paused: bool = False
-    said: str = ""
-
-
 def group_key(item: RetryItem) -> str:
     """What makes items one group: cause, connection and answer, and what was kept of a cause that has no words of its own; cause and flow where the
     flow is what has to be mended; of a run cause, event and what lacks a tag."""
@@ -127,7 +122,8 @@ def group_key(item: RetryItem) -> str:
         return f"{a.cause.value if a.cause else ''}~{a.connection}~{item.answered or ''}~{'' if a.cause in CAUSES else a.message}"
     run = item.run
     assert run is not None
-    return f"{run.cause.value}~~{run.event}~{item.lacks}"
+    cause = Cause.UNTAGGED if run.cause is Cause.NOT_SELECTED else run.cause  # that is how it was cured
+    return f"{cause.value}~~{run.event}~{item.lacks}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,34 +148,3 @@ def parts_of(key: str) -> GroupParts:
     answered, _, message = rest.partition("~")
     flow = read_id(place[1:]) if place.startswith("f") else None
     return GroupParts(cause, None if flow else read_id(place), flow, read_id(answered), message)
-
-
-def _only[T](found: set[T]) -> T | None:
-    return next(iter(found)) if len(found) == 1 else None
-
-
-def group_of(key: str, items: Sequence[RetryItem]) -> CauseGroup:
-    first = items[0]
-    due = [item.of.due for item in items if item.of.due is not None and item.queue in OPEN]
-    categories = Counter(item.of.category for item in items)
-    return CauseGroup(
-        key=key,
-        cause=first.of.cause,
-        category=categories.most_common(1)[0][0],
-        connection=first.action.connection if first.action else None,
-        connection_name=first.connection,
-        answered=first.answered,
-        lacks=first.lacks,
-        event=first.event,
-        message=first.of.message,
-        n=len(items),
-        people=len({item.of.registration for item in items}),
-        flows=len({item.of.flow for item in items}),
-        flow=_only({item.of.flow for item in items}),
-        destination=_only({item.action.destination if item.action else None for item in items}),
-        next=min(due) if due else None,
-        since=min(item.of.created for item in items),
-        flow_name=_only({item.flow for item in items}) or "",
-        paused=first.paused,
-        newest=max((item.action.id for item in items if item.action), default=None),
-    )

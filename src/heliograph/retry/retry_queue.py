@@ -1,4 +1,4 @@
-"""The Retry Queue as pages show it (guide: The Retry Queue; D6-D8): failed actions, and runs that could not be decided, by cause.
+"""The Retry Queue as pages show it (guide: The Retry Queue; D6-D8): failed actions, and runs that could not be decided.
 
 Open items come first, then failed ones, then solved ones; within each, newest first. Two tables form one list: a cursor contains the
 position in each.
@@ -6,31 +6,42 @@ position in each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from operator import attrgetter, itemgetter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, action_of
 from heliograph.deliveries.database import AccountReader
-from heliograph.deliveries.exchanges import exchanges
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
-from heliograph.domain.registration.change import Change, SubjectKind
-from heliograph.retry.cure_words import said_by_target
-from heliograph.retry.retry_items import OPEN, CauseGroup, RetryFilter, RetryItem, StuckItem, group_key, group_of, parts_of
+from heliograph.retry.item_names import ItemNames
+from heliograph.retry.retry_conditions import SOURCES, QueueTable, conditions
+from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem, StuckItem, group_key
 from heliograph.store.database import Row
-from heliograph.store.like import escaped
 from heliograph.web.cursor import ROWS, Cursor, ListPage
 
 PARTS = (int, int, int)
 """A cursor of the queue: status, id of the last action and id of the last run shown."""
 MOST = 10_000
 """Counts stop here: "more than 10,000"."""
-GROUPED = 2_000
-"""The newest open items, which are grouped by cause."""
-SHOWN_GROUPS = 12
+SUBMITTABLE: Final = (*OPEN, QueueStatus.FAILED)
+"""What can be submitted: not what is Done."""
+TABLES: Final[tuple[QueueTable, ...]] = ("action", "judgement")
+_AT_ONCE: Final = 500
+_ALL: Final = 1 << 40
+_ACTION = ", ".join(name.replace("a.", "q.", 1) for name in COLUMNS.split(", "))
+_RUN = "q.id, q.change_id, q.flow_id, q.registration_id, q.event_id, q.mode, q.queue, q.category, q.cause, q.tries, q.due_at, q.message, q.created"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEnd:
+    """The newest action and run at an instant: what came later is not part of what was asked for then."""
+
+    action: int
+    run: int
 
 
 @dataclass
@@ -39,12 +50,15 @@ class RetryQueue:
 
     reading: AccountReader
 
+    @property
+    def names(self) -> ItemNames:
+        return ItemNames(self.reading)
+
     # --- the list
 
     def page(self, wanted: RetryFilter, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[RetryItem]:
         """One page, starting at the cursor; the only way back is to the start."""
         status, action, run = cursor.key if cursor else (0, 0, 0)
-        registrations = self.reading.registrations_with(wanted.text)
         found: list[Action | StuckItem] = []
         for queue in QueueStatus:
             if queue.code < int(status) or (wanted.statuses and queue not in wanted.statuses) or len(found) > size:
@@ -52,19 +66,18 @@ class RetryQueue:
             same = queue.code == int(status)
             room = size + 1 - len(found)
             both: list[Action | StuckItem] = [
-                *self._actions(wanted, queue, int(action) if same else 0, room, registrations),
-                *self._runs(wanted, queue, int(run) if same else 0, room, registrations),
+                *self._newest("action", wanted, queue, room, before=int(action) if same else 0),
+                *self._newest("judgement", wanted, queue, room, before=int(run) if same else 0),
             ]
             found += sorted(both, key=attrgetter("created"), reverse=True)[:room]
         rows, more = found[:size], len(found) > size
         older = str(Cursor(self._reached(rows, cursor))) if more else ""
-        items = self._items(rows)
+        items = self.names.items(rows)
         return ListPage([item for item in items if not wanted.cause or group_key(item) == wanted.cause], "", older)
 
     def find(self, key: str) -> RetryItem | None:
         """One item, or any other action, by its key; None for what is none, or none of this account."""
-        kind, number = key[:1], key[1:]
-        id = read_id(number)
+        kind, id = key[:1], read_id(key[1:])
         if kind not in ("a", "r") or id is None:
             return None
         params = {"account": self.reading.account, "id": id}
@@ -73,9 +86,9 @@ class RetryQueue:
             rows = self.reading.db.all(f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.id = :id", params)
             row = action_of(rows[0]) if rows else None
         else:
-            rows = self.reading.db.all(f"SELECT {_RUN} FROM judgement j WHERE j.account_id = :account AND j.id = :id", params)
+            rows = self.reading.db.all(f"SELECT {_RUN} FROM judgement q WHERE q.account_id = :account AND q.id = :id", params)
             row = _run_of(rows[0]) if rows else None
-        return None if row is None else self._items([row])[0]
+        return None if row is None else self.names.items([row])[0]
 
     @staticmethod
     def _reached(rows: Sequence[Action | StuckItem], cursor: Cursor | None) -> tuple[int, int, int]:
@@ -87,216 +100,89 @@ class RetryQueue:
                 action, run = (row.id, run) if isinstance(row, Action) else (action, row.id)
         return status, action, run
 
-    def _actions(self, wanted: RetryFilter, queue: QueueStatus, before: int, limit: int, registrations: list[int] | None) -> list[Action]:
-        where, params = self._where("a", wanted, queue, before, registrations)
-        if wanted.connection is not None:
-            where.append("l.connection_id = :connection")
-            params["connection"] = wanted.connection
-        rows = self.reading.db.all(
-            f"SELECT {COLUMNS} FROM {FROM} WHERE a.queue > 0 AND {' AND '.join(where)} ORDER BY a.id DESC LIMIT {int(limit)}", params
-        )
-        return [action_of(row) for row in rows]
-
-    def _runs(self, wanted: RetryFilter, queue: QueueStatus, before: int, limit: int, registrations: list[int] | None) -> list[StuckItem]:
-        if wanted.connection is not None:
-            return []
-        where, params = self._where("j", wanted, queue, before, registrations)
-        rows = self.reading.db.all(
-            f"SELECT {_RUN} FROM judgement j WHERE {' AND '.join(where)} ORDER BY j.id DESC LIMIT {int(limit)}", params
-        )
-        return [_run_of(row) for row in rows]
-
-    def _where(
-        self, alias: str, wanted: RetryFilter, queue: QueueStatus, before: int, registrations: list[int] | None
-    ) -> tuple[list[str], dict[str, object]]:
-        where = [f"{alias}.account_id = :account", f"{alias}.queue = :queue"]
-        params: dict[str, object] = {"account": self.reading.account, "queue": queue.code}
+    def _newest(self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, limit: int, *, before: int) -> list[Action | StuckItem]:
+        where, params = conditions(self.reading.account, wanted, table, status)
         if before:
-            where.append(f"{alias}.id < :before")
-            params["before"] = before
-        if wanted.category is not None:
-            where.append(f"{alias}.category = :category")
-            params["category"] = wanted.category.code
-        if wanted.flow is not None:
-            where.append(f"{alias}.flow_id = :flow")
-            params["flow"] = wanted.flow
-        if wanted.event is not None:
-            where.append(f"{alias}.event_id = :event")
-            params["event"] = wanted.event
-        if wanted.cause:
-            parts = parts_of(wanted.cause)
-            where.append(f"{alias}.cause = :cause")
-            params["cause"] = parts.cause
-            if alias == "a" and parts.flow:
-                where.append("a.flow_id = :of")
-                params["of"] = parts.flow
-            elif alias == "a":
-                where.append("l.connection_id = :of")
-                params["of"] = parts.connection or 0
-                if parts.answered is not None or parts.message:
-                    where.append(f"{alias}.message = :message")
-                    params["message"] = parts.message
-            elif parts.connection or parts.flow:
-                where.append("1 = 0")
-            else:
-                where.append("j.event_id = :of")
-                params["of"] = parts.event
-        if registrations is not None:
-            member = self.reading.db.member(f"{alias}.registration_id", "registrations")
-            where.append(f"({member} OR lower({alias}.message) LIKE :text ESCAPE '!')")
-            params |= {"registrations": registrations, "text": f"%{escaped(wanted.text.strip().lower())}%"}
-        return where, params
+            where, params = f"{where} AND q.id < :before", params | {"before": before}
+        return self._rows(table, f"{where} ORDER BY q.id DESC LIMIT {int(limit)}", params)
 
-    # --- counts
+    def _rows(self, table: QueueTable, where: str, params: dict[str, object]) -> list[Action | StuckItem]:
+        columns = _ACTION if table == "action" else _RUN
+        rows = self.reading.db.all(f"SELECT {columns} FROM {SOURCES[table]} WHERE {where}", params)
+        return [action_of(row) if table == "action" else _run_of(row) for row in rows]
+
+    # --- all that match
+
+    def end(self) -> QueueEnd:
+        """The newest items as of now."""
+        ((action, run),) = self.reading.db.all(
+            "SELECT (SELECT max(id) FROM action WHERE account_id = :account AND queue > 0), (SELECT max(id) FROM judgement WHERE account_id = :account)",
+            {"account": self.reading.account},
+        )
+        return QueueEnd(action or 0, run or 0)
+
+    def walk(
+        self, wanted: RetryFilter, table: QueueTable, after: int, upto: int, limit: int = _AT_ONCE
+    ) -> tuple[list[RetryItem], int | None]:
+        """The next items that match, by id, and the id that was reached; None at the end.
+
+        By id and not by status, so that each is met once, whatever becomes of it meanwhile.
+        """
+        found: list[Action | StuckItem] = []
+        for status in wanted.statuses or tuple(QueueStatus):
+            where, params = conditions(self.reading.account, wanted, table, status)
+            where = f"{where} AND q.id > :after AND q.id <= :upto ORDER BY q.id LIMIT {int(limit)}"
+            found += self._rows(table, where, params | {"after": after, "upto": upto})
+        rows = sorted(found, key=attrgetter("id"))[:limit]
+        items = [item for item in self.names.items(rows) if not wanted.cause or group_key(item) == wanted.cause]
+        return items, rows[-1].id if len(rows) == limit else None
+
+    def all_of(self, wanted: RetryFilter, limit: int = MOST) -> Iterator[RetryItem]:
+        """Up to `limit` items that match, by id: actions, then runs."""
+        end, met = self.end(), 0
+        for table, upto in zip(TABLES, (end.action, end.run), strict=True):
+            after: int | None = 0
+            while after is not None and met < limit:
+                items, after = self.walk(wanted, table, after, upto, min(_AT_ONCE, limit - met))
+                met += len(items)
+                yield from items
+
+    def count(self, wanted: RetryFilter, *, most: int | None = MOST) -> int:
+        """How many items match; most + 1 means more. most None: all of them, however many."""
+        limit, n = (_ALL if most is None else most + 1), 0
+        for status in wanted.statuses or tuple(QueueStatus):
+            where, params = conditions(self.reading.account, wanted, "action", status)
+            n += self._counted("action", where, params, limit)
+            if wanted.cause:
+                continue
+            where, params = conditions(self.reading.account, wanted, "judgement", status)
+            n += self._counted("judgement", where, params, limit)
+        if wanted.cause and not n:  # a group of runs: what lacks a tag is in no column
+            n = sum(1 for _item in self.all_of(wanted, limit))
+        return min(n, limit)
+
+    def _counted(self, table: QueueTable, where: str, params: dict[str, object], limit: int) -> int:
+        ((n,),) = self.reading.db.all(
+            f"SELECT count(*) FROM (SELECT 1 FROM {SOURCES[table]} WHERE {where} LIMIT {int(limit)}) found", params
+        )
+        return int(n)
 
     def counts(self) -> dict[QueueStatus, int]:
         """How many items each status has; MOST + 1 means more."""
-        limit = MOST + 1
-        out: dict[QueueStatus, int] = {}
-        for status in QueueStatus:
-            params = {"account": self.reading.account, "queue": status.code}
-            ((actions, runs),) = self.reading.db.all(
-                "SELECT (SELECT count(*) FROM (SELECT 1 FROM action WHERE account_id = :account AND queue > 0 AND queue = :queue"
-                f" LIMIT {limit}) a), (SELECT count(*) FROM (SELECT 1 FROM judgement WHERE account_id = :account AND queue = :queue LIMIT {limit}) j)",
-                params,
-            )
-            out[status] = min(actions + runs, limit)
-        return out
+        return {status: self.count(RetryFilter(statuses=(status,))) for status in QueueStatus}
 
-    # --- causes
-
-    def groups(self, statuses: Iterable[QueueStatus]) -> list[CauseGroup]:
-        """Items of these statuses by cause, the largest groups first."""
+    def newest_runs(self, statuses: Iterable[QueueStatus], limit: int) -> list[RetryItem]:
+        """The newest runs of these statuses."""
         rows: list[Action | StuckItem] = []
         for status in statuses:
-            rows += self._actions(RetryFilter(), status, 0, GROUPED, None)
-            rows += self._runs(RetryFilter(), status, 0, GROUPED, None)
-        found: dict[str, list[RetryItem]] = {}
-        for item in self._items(rows):
-            found.setdefault(group_key(item), []).append(item)
-        groups = [group_of(key, items) for key, items in found.items()]
-        return self._with_words(sorted(groups, key=lambda group: (-group.n, group.key))[:SHOWN_GROUPS])
+            rows += self._newest("judgement", RetryFilter(), status, limit, before=0)
+        return self.names.items(rows)
 
-    def _with_words(self, groups: list[CauseGroup]) -> list[CauseGroup]:
-        """The groups with what their targets said of it."""
-        refused = {group.newest for group in groups if group.cause is Cause.ANSWER and group.newest is not None}
-        kept = exchanges(self.reading.db, self.reading.account, refused)
-        last = {action: found for (action, _), found in sorted(kept.items(), key=itemgetter(0))}
-        return [replace(group, said=said_by_target(last.get(group.newest or 0))) for group in groups]
-
-    def count_of(self, cause: str) -> int:
-        """How many waiting or failed items a cause has, at most 1,001; for runs, those of its event."""
-        total = 0
-        for status in (*OPEN, QueueStatus.FAILED):
-            for alias, source in (("a", FROM), ("j", "judgement j")):
-                where, params = self._where(alias, RetryFilter(cause=cause), status, 0, None)
-                if alias == "a":
-                    where.append("a.queue > 0")
-                ((n,),) = self.reading.db.all(
-                    f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {' AND '.join(where)} LIMIT 1001) found", params
-                )
-                total += n
-        return min(total, 1001)
-
-    def keys_of(self, cause: str, limit: int) -> list[str]:
-        """Keys of the items with one cause that can be submitted, oldest first."""
-        out: list[RetryItem] = []
-        for status in (*OPEN, QueueStatus.FAILED):
-            wanted = RetryFilter(cause=cause)
-            rows: list[Action | StuckItem] = [
-                *self._actions(wanted, status, 0, GROUPED, None),
-                *self._runs(wanted, status, 0, GROUPED, None),
-            ]
-            out += [item for item in self._items(rows) if group_key(item) == cause]
-        return [item.key for item in sorted(out, key=lambda item: item.of.created)][:limit]
-
-    # --- names
-
-    def _items(self, rows: Sequence[Action | StuckItem]) -> list[RetryItem]:
-        reading = self.reading
-        people = reading.people(row.registration for row in rows)
-        events = reading.events([row.event for row in rows])
-        flows = reading.flow_names([row.flow for row in rows])
-        actions = [row for row in rows if isinstance(row, Action)]
-        connections = reading.connection_names([a.connection for a in actions])
-        answered = self._answered([a.id for a in actions if a.cause is Cause.ANSWER])
-        paused = self._paused({a.connection for a in actions})
-        lacks = self._lacks([row for row in rows if isinstance(row, StuckItem)])
-        out = []
-        for row in rows:
-            event = events.get(row.event)
-            item = RetryItem(
-                None,
-                None,
-                people.get(row.registration) if row.registration is not None else None,
-                event.code if event else "",
-                flows.get(row.flow, ""),
-            )
-            if isinstance(row, Action):
-                item = replace(
-                    item,
-                    action=row,
-                    connection=connections.get(row.connection, ""),
-                    answered=answered.get(row.id),
-                    paused=row.connection in paused,
-                )
-            else:
-                item = replace(item, run=row, lacks=lacks.get(row.id, ""))
-            out.append(item)
-        return out
-
-    def _paused(self, connections: set[int]) -> set[int]:
-        """Those of these connections that send nothing until somebody releases them."""
-        if not connections:
-            return set()
-        rows = self.reading.db.all(
-            f"SELECT connection_id FROM connection_state WHERE account_id = :account AND paused AND {self.reading.db.member('connection_id', 'ids')}",
-            {"account": self.reading.account, "ids": sorted(connections)},
-        )
-        return {id for (id,) in rows}
-
-    def _answered(self, actions: Sequence[int]) -> dict[int, int]:
-        """The status of each action's last answer."""
-        if not actions:
-            return {}
-        rows = self.reading.db.all(
-            "SELECT action_id, status FROM attempt WHERE +account_id = :account AND status IS NOT NULL"
-            f" AND {self.reading.db.member('action_id', 'ids')} ORDER BY action_id, n",
-            {"account": self.reading.account, "ids": list(actions)},
-        )
-        return dict(rows)
-
-    def _lacks(self, runs: Sequence[StuckItem]) -> dict[int, str]:
-        """What has no tag, by run: the name of a status or property."""
-        changes = self.reading.changes(run.change for run in runs)
-        events = self.reading.events([run.event for run in runs])
-        out = {}
-        for run in runs:
-            change, event = changes.get(run.change, (None, ()))[0], events.get(run.event)
-            if change is not None and event is not None:
-                out[run.id] = self._untagged(change, event)
-        return out
-
-    def _untagged(self, change: Change, event: object) -> str:
-        config = self.reading.config
-        if change.kind is SubjectKind.EVENT and change.event_state:
-            status = config.event_statuses.get(change.event_state.status)
-            return status.name if status else ""
-        if change.session is not None:
-            found = config.session_statuses.get(change.session.status)
-            if found is not None and not found.tags:
-                return found.name
-        if change.registration is None:
-            return ""
-        of_registration = config.status(change.registration.status, event)  # type: ignore[arg-type]
-        if of_registration is not None and not of_registration.tags:
-            return of_registration.name
-        properties = [event.properties.get(id) for id in change.registration.properties]  # type: ignore[attr-defined]
-        untagged = [p.name for p in properties if p is not None and not p.tags]
-        return untagged[0] if untagged else (of_registration.name if of_registration else "")
-
-
-_RUN = "j.id, j.change_id, j.flow_id, j.registration_id, j.event_id, j.mode, j.queue, j.category, j.cause, j.tries, j.due_at, j.message, j.created"
+    def done_runs(self, since: int, limit: int) -> list[RetryItem]:
+        """The runs that were judged again since then, the newest first. since: microseconds."""
+        params: dict[str, object] = {"account": self.reading.account, "since": since}
+        where = f"q.account_id = :account AND q.queue = 4 AND q.ended >= :since ORDER BY q.ended DESC LIMIT {int(limit)}"
+        return self.names.items(self._rows("judgement", where, params))
 
 
 def _run_of(row: Row) -> StuckItem:

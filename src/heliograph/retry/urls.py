@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.retry.views import retry
+from heliograph.retry.views import retry, retry_jobs, submissions
 
 urlpatterns: list[URLPattern] = [
     path("signal/retry/", retry.queue, name="retry"),
-    path("signal/retry/submit/", retry.submit_items, name="retry-submit"),
-    path("signal/retry/discard/", retry.discard_items, name="retry-discard"),
+    path("signal/retry/submit/", submissions.submit_items, name="retry-submit"),
+    path("signal/retry/discard/", submissions.discard_items, name="retry-discard"),
+    path("signal/retry/jobs/<int:id>/", retry_jobs.job, name="retry-job"),
+    path("signal/retry/download/", retry_jobs.new_download, name="retry-download"),
+    path("signal/retry/downloads/<int:id>/", retry_jobs.download, name="retry-download-ready"),
+    path("signal/retry/downloads/<int:id>/failed.csv", retry_jobs.download_file, name="retry-download-file"),
+    path("signal/retry/downloads/<int:id>/submit/", retry_jobs.submit_download, name="retry-download-again"),
+    path("signal/retry/<segment:item>/resend/", submissions.resend_item, name="retry-resend"),
     path("signal/retry/<segment:item>/", retry.item, name="retry-item"),
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from heliograph.domain.snapshot import HistoryEntry
 from heliograph.store.database import Database
@@ -99,6 +100,26 @@ def version_at(db: Database, account: int, at: int) -> int:
         {"scope": ACCOUNT, "account": account, "at": at},
     )
     return int(version)
+
+
+def past_body(db: Database, account: int, kind: str, entity: int, number: int) -> tuple[int, Mapping[str, Any]] | None:
+    """Version `number` of something of an account's configuration: the account's version since which it was in force, and its body; None if
+    it is not kept."""
+    rows = db.all(
+        "SELECT since, body FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :entity AND number = :number",
+        {"scope": ACCOUNT, "account": account, "kind": kind, "entity": entity, "number": number},
+    )
+    return (int(rows[0][0]), json.loads(rows[0][1])) if rows else None
+
+
+def last_saved(db: Database, account: int, kind: str, entity: int) -> tuple[int, str] | None:
+    """When something of an account's configuration was saved last (microseconds), and by whom; None if it never was."""
+    rows = db.all(
+        "SELECT at, by FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :entity"
+        " ORDER BY number DESC LIMIT 1",
+        {"scope": ACCOUNT, "account": account, "kind": kind, "entity": entity},
+    )
+    return (int(rows[0][0]), str(rows[0][1])) if rows else None
 
 
 def save(

@@ -284,6 +284,7 @@ class Action(models.Model):
     message = models.CharField(max_length=500, db_default="")
     lead = models.SmallIntegerField(db_default=0)  # 1 created, 2 updated, as reported by the target (C7); 0: not reported
     names = models.BigIntegerField(null=True)  # the action that a resend, sync or replay repeats (D1)
+    as_of = models.BigIntegerField(null=True)  # the account's version whose mappings the next try by hand uses (D8); null: today's
     created = MicrosField()
     ended = MicrosField(null=True)
 
@@ -303,6 +304,7 @@ class Action(models.Model):
             models.Index(fields=("account_id", "created", "id"), name="action_of_tests", condition=Q(mode=2)),
             models.Index(fields=("account_id", "ended", "id"), name="action_ended", condition=Q(ended__isnull=False)),
             models.Index(fields=("account_id", "created", "id"), name="action_lead", condition=Q(lead__gt=0)),
+            models.Index(fields=("account_id", "ended"), name="action_done", condition=Q(queue=4)),
         )
 
 

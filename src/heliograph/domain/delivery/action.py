@@ -240,8 +240,9 @@ def _at_rest(action: OpenAction) -> OpenAction:
 
 
 def superseded(action: OpenAction) -> OpenAction:
-    """The action after a request for a newer version may have been sent (D2)."""
-    return replace(_at_rest(action), state=ActionState.SUPERSEDED, queue=QueueStatus.DONE, cause=Cause.SUPERSEDED)
+    """The action after a request for a newer version may have been sent (D2). It keeps why it had failed: its group in the Retry Queue says
+    what became of it."""
+    return replace(_at_rest(action), state=ActionState.SUPERSEDED, queue=QueueStatus.DONE, cause=action.cause or Cause.SUPERSEDED)
 
 
 def submitted(action: OpenAction, now: int) -> OpenAction:

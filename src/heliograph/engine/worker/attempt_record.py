@@ -138,6 +138,7 @@ def _response(result: SendResult, masks: Masks, hidden: frozenset[str]) -> str:
         "connect": round(t.connect, 6),
         "tls": round(t.tls, 6),
         "sent": round(t.sent, 6),
+        "first": round(t.first, 6),
         "total": round(t.total, 6),
     }
     if isinstance(result, Failure):

@@ -7,7 +7,7 @@ raises: an action that cannot be sent has an outcome.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -69,6 +69,10 @@ class DestinationGone:
     """The flow or destination was deleted, so the lane's open actions end (P12)."""
 
     cause: Cause
+
+
+class MappingThenGone(HeliographError):
+    """The mapping that it was sent with is no longer kept. Submit it to send it with today's mapping."""
 
 
 type _Today = tuple[Flow, Destination, UsedVersions]
@@ -181,13 +185,11 @@ class RequestBuilder:
             return bearer
         facts = ChangeFacts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
         zone = ZoneInfo(facts.timezone)
-        header, sealed = None, frozenset[str]()
-        if destination.header_mapping is not None:
-            try:
-                header, sealed = self._unsealed(config, destination.header_mapping, db)
-            except HeliographError as error:
-                return CouldNotBegin(Cause.MAPPING_GONE, str(error))
-        payload, token = config.mappings[destination.payload_mapping], bearer.token if bearer else None
+        try:
+            payload, (header, sealed), used = self._mappings(config, stored, destination, used, db)
+        except HeliographError as error:
+            return CouldNotBegin(Cause.MAPPING_GONE, str(error))
+        token = bearer.token if bearer else None
         request = build_request(held.prepared, payload, header, facts, webhook_id=stored.uid, timezone=zone, bearer=token, encode=_encode)
         if isinstance(request, InvalidValues):
             return ValidationFailed(tuple(f"{p.target} {p.reason}" for p in request.problems))
@@ -242,6 +244,32 @@ class RequestBuilder:
         if not self.view.is_complete(config, flow):
             return CouldNotBegin(Cause.FLOW_INCOMPLETE, "The flow is incomplete.")
         return flow, destination, used_of(config, flow, destination)
+
+    def _mappings(
+        self, config: AccountConfig, stored: StoredAction, destination: Destination, used: UsedVersions, db: Database
+    ) -> tuple[Mapping, tuple[Mapping | None, frozenset[str]], UsedVersions]:
+        """The payload mapping, the header mapping with its sealed texts, and the versions used: today's, or, for "as it was", those that the
+        destination had then (D8). Raises HeliographError if they are not there any more."""
+        if stored.mapped_as_of is not None:
+            today, config = config, self._account_then(stored.account, stored.mapped_as_of)
+            known = config.flows.get(stored.flow)
+            found = next((d for d in known.destinations if d.id == stored.destination), None) if known else None
+            if known is None or found is None or found.payload_mapping not in config.mappings:
+                raise MappingThenGone
+            if found.header_mapping is not None and found.header_mapping not in today.mappings:
+                raise MappingThenGone  # its sealed texts went with it
+            destination, then = found, used_of(config, known, found)
+            used = replace(used, payload=then.payload, header=then.header)
+        assert destination.payload_mapping is not None
+        header = destination.header_mapping
+        sealed = self._unsealed(config, header, db) if header is not None else (None, frozenset[str]())
+        return config.mappings[destination.payload_mapping], sealed, used
+
+    def _account_then(self, account: int, version: int) -> AccountConfig:
+        try:
+            return self._source.account(account, version)
+        except KeyError:
+            raise MappingThenGone from None
 
     def _unsealed(self, config: AccountConfig, id: int, db: Database) -> tuple[Mapping, frozenset[str]]:
         """A header mapping as it is sent, and its sealed texts; read again for every version of the account's configuration. Raises

@@ -28,6 +28,7 @@ def request_shown(found: Details) -> dict[str, Any] | None:
         "json": last.json_rows(),
         "body": last.pretty_body(),
         "curl": last.curl(),
+        "cut": _("The end of a long body was not kept: the command sends what was.") if last.request_cut else "",
         "note": _("as rendered for the first attempt") if n == 1 else _("as rendered for the last attempt"),
     }
 
@@ -71,11 +72,20 @@ def attempt_rows(found: Details, of: AccountReader) -> list[dict[str, Any]]:
 
 
 def _timing(exchange: Exchange) -> tuple[list[tuple[str, int, int]], int]:
-    steps = {"name": _("Name found"), "connect": _("Connected"), "tls": _("TLS"), "answer": _("Answer")}
+    """The steps that took time, each with its start, and their sum, in milliseconds. A step without an answer at its end was waiting."""
+    rest = _("Answer") if exchange.status is not None else _("Waited")
+    steps = {
+        "name": _("Name found"),
+        "connect": _("Connected"),
+        "tls": _("TLS"),
+        "first": _("First byte"),
+        "body": _("Body"),
+        "rest": rest,
+    }
     out, start = [], 0
     for name, label in steps.items():
         took = exchange.timings.get(name, 0)
-        if took or name == "answer":
+        if took or (name in ("first", "body") and name in exchange.timings):
             out.append((label, start, took))
             start += took
     return (out, start) if start else ([], 0)
@@ -86,12 +96,19 @@ def _versions(found: Details, numbers: str, connection: str) -> str:
     parts = numbers.replace(",", " ").split()
     if len(parts) < 2:
         return ""
-    return _("By %(flow)s version %(flow_number)s, %(connection)s version %(connection_number)s.") % {
+    facts = {
         "flow": found.item.flow,
         "flow_number": parts[0],
         "connection": connection,
         "connection_number": parts[1],
+        "mapping_number": parts[2] if len(parts) > 2 else "",
     }
+    if not facts["mapping_number"]:
+        return _("By %(flow)s version %(flow_number)s, %(connection)s version %(connection_number)s.") % facts
+    return (
+        _("By %(flow)s version %(flow_number)s, its mapping’s version %(mapping_number)s, %(connection)s version %(connection_number)s.")
+        % facts
+    )
 
 
 def _lines(headers: tuple[tuple[str, str], ...]) -> str:

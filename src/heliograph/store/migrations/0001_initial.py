@@ -215,12 +215,13 @@ class Migration(migrations.Migration):
                 ('message', models.CharField(db_default='', max_length=500)),
                 ('lead', models.SmallIntegerField(db_default=0)),
                 ('names', models.BigIntegerField(null=True)),
+                ('as_of', models.BigIntegerField(null=True)),
                 ('created', heliograph.store.fields.MicrosField()),
                 ('ended', heliograph.store.fields.MicrosField(null=True)),
             ],
             options={
                 'db_table': 'action',
-                'indexes': [models.Index(condition=models.Q(('state__lt', 10)), fields=['lane_id', 'version'], name='action_open'), models.Index(condition=models.Q(('origin', 2), ('state', 1)), fields=['id'], name='action_replay_open'), models.Index(condition=models.Q(('queue__gt', 0)), fields=['account_id', 'queue', 'id'], name='action_queue'), models.Index(fields=['account_id', 'created', 'id'], name='action_created'), models.Index(fields=['change_id'], name='action_of_change'), models.Index(fields=['flow_id', 'state', 'created', 'id'], name='action_of_flow'), models.Index(condition=models.Q(('state__in', (2, 11, 12))), fields=['account_id', 'mode', 'created', 'id'], name='action_failed'), models.Index(condition=models.Q(('mode', 2)), fields=['account_id', 'created', 'id'], name='action_of_tests'), models.Index(condition=models.Q(('ended__isnull', False)), fields=['account_id', 'ended', 'id'], name='action_ended'), models.Index(condition=models.Q(('lead__gt', 0)), fields=['account_id', 'created', 'id'], name='action_lead')],
+                'indexes': [models.Index(condition=models.Q(('state__lt', 10)), fields=['lane_id', 'version'], name='action_open'), models.Index(condition=models.Q(('origin', 2), ('state', 1)), fields=['id'], name='action_replay_open'), models.Index(condition=models.Q(('queue__gt', 0)), fields=['account_id', 'queue', 'id'], name='action_queue'), models.Index(fields=['account_id', 'created', 'id'], name='action_created'), models.Index(fields=['change_id'], name='action_of_change'), models.Index(fields=['flow_id', 'state', 'created', 'id'], name='action_of_flow'), models.Index(condition=models.Q(('state__in', (2, 11, 12))), fields=['account_id', 'mode', 'created', 'id'], name='action_failed'), models.Index(condition=models.Q(('mode', 2)), fields=['account_id', 'created', 'id'], name='action_of_tests'), models.Index(condition=models.Q(('ended__isnull', False)), fields=['account_id', 'ended', 'id'], name='action_ended'), models.Index(condition=models.Q(('lead__gt', 0)), fields=['account_id', 'created', 'id'], name='action_lead'), models.Index(condition=models.Q(('queue', 4)), fields=['account_id', 'ended'], name='action_done')],
             },
         ),
         migrations.CreateModel(

@@ -38,6 +38,8 @@ class Order:
     origin: Origin = Origin.RECORDED
     rank: Rank = Rank.LIVE
     names: int | None = None
+    as_of: int | None = None
+    """The version of the account's configuration whose mappings its first attempt uses (D8); None: today's."""
 
 
 def orders_for(
@@ -112,6 +114,9 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
             for id, o in zip(ids, orders, strict=True)
         ],
     )
+    mapped = [{"id": id, "as_of": o.as_of} for id, o in zip(ids, orders, strict=True) if o.as_of is not None]
+    if mapped:
+        db.many("UPDATE action SET as_of = :as_of WHERE id = :id", mapped)
     kinds = Counter((o.account, o.mode, o.flow, o.connection, o.origin is Origin.REPLAY) for o in orders)
     for (account, mode, flow, connection, replay), n in kinds.items():
         deltas += of_new_action(FigureKey(account, mode, flow, connection, now, replay=replay), n)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from heliograph.domain.delivery.action import ActionState, OpenAction, Origin, QueueStatus, Rank
+from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin, QueueStatus, Rank
 from heliograph.domain.delivery.lanes import Lane, LaneState
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
@@ -30,7 +30,7 @@ class StoredLane:
 
 @dataclass(frozen=True, slots=True)
 class StoredAction:
-    """An action with its subject. mode: 1 live, 2 test; created: microseconds."""
+    """An action with its subject. mode: 1 live, 2 test; created: microseconds; as_of: of the account's configuration, None = today's."""
 
     action: OpenAction
     account: int
@@ -44,10 +44,19 @@ class StoredAction:
     destination: int
     mode: int
     created: int
+    as_of: int | None = None
 
     @property
     def id(self) -> int:
         return self.action.id
+
+    @property
+    def mapped_as_of(self) -> int | None:
+        """The version of the account's configuration whose mappings this try uses; None: today's. It holds for one try by hand (D8)."""
+        if self.as_of is None:
+            return None
+        resent = self.action.origin is Origin.RESENT and self.action.tries == 0
+        return self.as_of if resent or self.action.next_kind is AttemptKind.MANUAL else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ class LaneWant:
 LANE_COLUMNS = "id, destination_id, subject_id, account_id, connection_id, slot, state, rank, pos, due_at, begun_version, marks"
 ACTION_COLUMNS = (
     "id, account_id, lane_id, uid, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, created,"
-    " version, rank, state, origin, due_at, tries, looks, sent, queue, category, cause"
+    " version, rank, state, origin, due_at, tries, looks, sent, queue, category, cause, as_of"
 )
 
 
@@ -86,7 +95,7 @@ def lane_of(row: Row) -> StoredLane:
 def action_of(row: Row) -> StoredAction:
     """An action from a row of ACTION_COLUMNS."""
     number, account, lane, uid, run, change, registration, event, flow, destination, mode, created = row[:12]
-    version, rank, state, origin, due_at, tries, looks, sent, queue, category, cause = row[12:]
+    version, rank, state, origin, due_at, tries, looks, sent, queue, category, cause, as_of = row[12:]
     action = OpenAction(
         number,
         version,
@@ -101,7 +110,7 @@ def action_of(row: Row) -> StoredAction:
         Category.of_code(category),
         _CAUSES[cause] if cause else None,
     )
-    return StoredAction(action, account, lane, uid, run, change, registration, event, flow, destination, mode, created)
+    return StoredAction(action, account, lane, uid, run, change, registration, event, flow, destination, mode, created, as_of)
 
 
 def connections_with_work(db: Database, now: int) -> list[int]:

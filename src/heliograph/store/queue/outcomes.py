@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin
 from heliograph.domain.delivery.lanes import Settlement
-from heliograph.domain.delivery.outcomes import Cause, Delivered
+from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.figures import Delta, FigureKey, of_delivery, of_move, of_settlement
 from heliograph.store.database import Database
@@ -149,7 +149,7 @@ def _message(s: Settled, old: OpenAction, new: OpenAction) -> str | None:
             old.sent,
         )
     ):
-        return s.message[:500] if new.cause is not Cause.SUPERSEDED else None
+        return s.message[:500] if new.state is not ActionState.SUPERSEDED else None
     return None
 
 

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import Does, NotSubmittable, QueueStatus, StuckRun, submit_run
@@ -21,10 +22,13 @@ type DoesOf = Callable[[int], Does]
 """What a destination does, by its id."""
 
 
-def submit(db: Database, account: int, actions: Sequence[int], does_of: DoesOf) -> dict[int, str]:
+def submit(
+    db: Database, account: int, actions: Sequence[int], does_of: DoesOf, *, as_of: Mapping[int, int] = MappingProxyType({})
+) -> dict[int, str]:
     """Submit to Retry Queue (D8). action id -> result: "" = moved to the front, else a sentence that says why not.
 
     Actions of other accounts are ignored. For an item that newer data has superseded the sentence says so; the item ends as Done.
+    as_of: by action, the version of the account's configuration whose mappings that try uses (D8); all others use today's.
     """
     rows = db.all(
         f"SELECT id, lane_id FROM action WHERE {db.member('id', 'ids')} AND +account_id = :account",
@@ -50,7 +54,17 @@ def submit(db: Database, account: int, actions: Sequence[int], does_of: DoesOf) 
             )
             store(db, [Settled(wish, stored, about)], now)
             stored, about = _after(stored, about, wish)
+    _use_mappings_of(db, [item for item, text in said.items() if not text], as_of)
     return said
+
+
+def _use_mappings_of(db: Database, items: Sequence[int], as_of: Mapping[int, int]) -> None:
+    """Notes by which mappings submitted items are sent (D8). Their lanes are locked."""
+    if items:
+        db.run(f"UPDATE action SET as_of = NULL WHERE {db.member('id', 'ids')} AND as_of IS NOT NULL", {"ids": list(items)})
+    wanted = [{"id": item, "as_of": as_of[item]} for item in items if item in as_of]
+    if wanted:
+        db.many("UPDATE action SET as_of = :as_of WHERE id = :id", wanted)
 
 
 def _after(stored: StoredLane, about: Sequence[StoredAction], settlement: Settlement) -> tuple[StoredLane, list[StoredAction]]:

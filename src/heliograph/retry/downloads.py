@@ -1,0 +1,246 @@
+"""Download failed rows: the items of a filter as CSV with the target's words, made by a job and kept for a day (D8, P10).
+
+The rows are kept with the job, not the filter: exactly these can be submitted again, whatever has moved since.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from io import StringIO
+from typing import Any, Final
+
+import structlog
+from django.db import DatabaseError, connections, transaction
+from django_scopes import scopes_disabled
+
+from heliograph.deliveries import words
+from heliograph.deliveries.actions import Attempt, attempts_of
+from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.exchanges import Exchange, exchanges
+from heliograph.domain.registration.change import Change
+from heliograph.jobs import control
+from heliograph.jobs.models import ENDED, Job
+from heliograph.jobs.registry import ChunkResult, JobKind
+from heliograph.registrations.imports.report import safe
+from heliograph.retry.cure_words import said_by_target
+from heliograph.retry.models import DownloadedRow
+from heliograph.retry.retry_items import RetryFilter, RetryItem
+from heliograph.retry.retry_queue import TABLES, RetryQueue
+from heliograph.store.database import Database, of_django
+from heliograph.store.moments import from_micros
+
+log = structlog.get_logger(__name__)
+
+KIND: Final = "retry-download"
+COLUMNS: Final = (
+    "registration",
+    "name",
+    "email",
+    "event",
+    "flow",
+    "connection",
+    "status",
+    "category",
+    "reason",
+    "http_status",
+    "target_said",
+    "answer",
+    "retries",
+    "first_tried",
+    "last_tried",
+    "next_try",
+    "webhook_id",
+    "request_body",
+)
+"""The columns of a file, in order. Times are ISO 8601 in UTC."""
+UNASKED: Final = ("request_body",)
+"""Columns that are left out unless somebody asks for them."""
+KEPT: Final = timedelta(days=1)
+LONGEST_ANSWER: Final = 2_000
+"""Characters of an answer in a cell."""
+_CHUNK: Final = 200
+_HOUR: Final = 3600.0
+
+
+def kind() -> JobKind:
+    """The kind of job, for wiring."""
+    return JobKind(KIND, Downloading)
+
+
+def start(reading: AccountReader, wanted: RetryFilter, columns: Sequence[str], *, exact: bool, by: str) -> Job:
+    """Creates the job for all items that match as of now. exact: each cell as it is stored; else no cell is a formula for a spreadsheet."""
+    queue = RetryQueue(reading)
+    end, total = queue.end(), queue.count(wanted, most=None)
+    chosen = [name for name in COLUMNS if name in columns] or [name for name in COLUMNS if name not in UNASKED]
+    parameters = {"wanted": wanted.as_json(), "upto": [end.action, end.run], "columns": chosen, "exact": exact, "total": total}
+    return control.create(KIND, reading.account, parameters, by=by, total=total)
+
+
+class Downloading:
+    """One run of the job. cursor: the table of the queue that is walked, the id reached there, and the rows so far."""
+
+    def __init__(self, job: Job) -> None:
+        self._job: int = job.pk
+        self._account: int = job.account_id
+        self._p: Mapping[str, Any] = job.parameters
+        self._wanted = RetryFilter.from_json(self._p["wanted"])
+        self._table, self._after = int(job.cursor.get("table", 0)), int(job.cursor.get("after", 0))
+        self._done = int(job.done)
+
+    def read(self) -> tuple[list[tuple[RetryItem, list[str]]], int | None]:
+        """The next items with their cells, and the id that was reached."""
+        reading = AccountReader(of_django(connections["default"]), self._account)
+        upto = int(self._p["upto"][self._table])
+        items, reached = RetryQueue(reading).walk(self._wanted, TABLES[self._table], self._after, upto, _CHUNK)
+        return list(zip(items, cells_of(reading, items), strict=True)), reached
+
+    def write(self, db: Database, chunk: tuple[list[tuple[RetryItem, list[str]]], int | None]) -> ChunkResult:
+        """Keeps the rows."""
+        rows, reached = chunk
+        made = [
+            DownloadedRow(job_id=self._job, n=self._done + i, item=item.key, registration_id=item.of.registration, cells=json.dumps(cells))
+            for i, (item, cells) in enumerate(rows, start=1)
+        ]
+        with scopes_disabled():
+            DownloadedRow.objects.bulk_create(made)
+        self._done += len(rows)
+        self._table, self._after = (self._table, reached) if reached is not None else (self._table + 1, 0)
+        cursor = {"table": self._table, "after": self._after}
+        finished = self._table == len(TABLES)
+        return ChunkResult(cursor, self._done, max(int(self._p["total"]), self._done), finished=finished)
+
+    def close(self) -> None:
+        """Does nothing: nothing is open."""
+
+
+# --- cells
+
+
+def cells_of(reading: AccountReader, items: Sequence[RetryItem]) -> list[list[str]]:
+    """The cells of items, in the order of COLUMNS: exact, as they are stored."""
+    actions = [item.action.id for item in items if item.action]
+    attempts = attempts_of(reading.db, reading.account, actions)
+    kept = exchanges(reading.db, reading.account, actions)
+    changes = reading.changes(item.of.change for item in items)
+    out = []
+    for item in items:
+        tried = attempts.get(item.action.id, []) if item.action else []
+        last = next((kept[a.action, a.n] for a in reversed(tried) if (a.action, a.n) in kept), None)
+        found = _cells(item, changes.get(item.of.change, (None, ()))[0], tried, last)
+        out.append([found[name] for name in COLUMNS])
+    return out
+
+
+def _cells(item: RetryItem, change: Change | None, tried: Sequence[Attempt], last: Exchange | None) -> dict[str, str]:
+    action, registration = item.action, change.registration if change else None
+    answered = next((attempt.status for attempt in reversed(tried) if attempt.status), None)
+    return {
+        "registration": item.person.code if item.person else "",
+        "name": item.person.name if item.person else "",
+        "email": str(registration.profile.get("email", "")) if registration else "",
+        "event": item.event,
+        "flow": item.flow,
+        "connection": item.connection,
+        "status": item.queue.value,
+        "category": item.of.category.value if item.of.category else "",
+        "reason": words.cause_of(item.of.cause, item.connection, item.of.message),
+        "http_status": str(answered or ""),
+        "target_said": said_by_target(last),
+        "answer": last.response_body[:LONGEST_ANSWER] if last else "",
+        "retries": str(max(action.tries - 1, 0) if action else item.of.tries),
+        "first_tried": _utc(tried[0].at) if tried else "",
+        "last_tried": _utc(tried[-1].at) if tried else "",
+        "next_try": _utc(item.of.due) if item.of.due else "",
+        "webhook_id": action.uid if action else "",
+        "request_body": last.request_body if last else "",
+    }
+
+
+def _utc(at: int) -> str:
+    return from_micros(at).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- what is kept
+
+
+def keys_after(db: Database, job: int, n: int, limit: int) -> list[tuple[int, str]]:
+    """The next rows of a download, by place: (n, key of the item)."""
+    rows = db.all(
+        "SELECT n, item FROM retry_download_row WHERE job_id = :job AND n > :n ORDER BY n LIMIT :limit",
+        {"job": job, "n": n, "limit": limit},
+    )
+    return [(int(place), str(key)) for place, key in rows]
+
+
+def still_failed(db: Database, account: int, job: int) -> int:
+    """How many rows of a download could be submitted now: they are not Done and not gone."""
+    ((n,),) = db.all(
+        "SELECT (SELECT count(*) FROM retry_download_row d JOIN action a ON d.item = 'a' || a.id WHERE d.job_id = :job AND a.account_id = :account"
+        " AND a.queue IN (1, 2, 3)) + (SELECT count(*) FROM retry_download_row d JOIN judgement j ON d.item = 'r' || j.id WHERE d.job_id = :job"
+        " AND j.account_id = :account AND j.queue IN (1, 2, 3))",
+        {"job": job, "account": account},
+    )
+    return int(n)
+
+
+def first_rows(db: Database, job: Job, limit: int) -> list[list[str]]:
+    """The first rows of a finished download, with its columns."""
+    at = [COLUMNS.index(name) for name in job.parameters["columns"]]
+    rows = db.all("SELECT cells FROM retry_download_row WHERE job_id = :job ORDER BY n LIMIT :limit", {"job": job.pk, "limit": limit})
+    return [[cells[i] for i in at] for cells in (json.loads(text) for (text,) in rows)]
+
+
+def file_lines(db: Database, job: Job) -> Iterator[bytes]:
+    """The file, as it is sent: UTF-8; for spreadsheets with a byte order mark and without formulas."""
+    exact: bool = job.parameters["exact"]
+    columns: list[str] = job.parameters["columns"]
+    at = [COLUMNS.index(name) for name in columns]
+    yield (b"" if exact else "\ufeff".encode()) + _line(columns, exact=True)
+    n = 0
+    while True:
+        rows = db.all(
+            "SELECT n, cells FROM retry_download_row WHERE job_id = :job AND n > :n ORDER BY n LIMIT 500", {"job": job.pk, "n": n}
+        )
+        for place, text in rows:
+            cells = json.loads(text)
+            yield _line([cells[i] for i in at], exact=exact)
+            n = place
+        if not rows:
+            return
+
+
+def _line(cells: Sequence[str], *, exact: bool) -> bytes:
+    out = StringIO()
+    csv.writer(out).writerow(cells if exact else map(safe, cells))
+    return out.getvalue().encode("utf-8", "replace")
+
+
+def is_kept(job: Job) -> bool:
+    """True while the rows of a download are there."""
+    return job.created > control.now() - KEPT
+
+
+def forget_old() -> int:
+    """Deletes the rows of downloads older than KEPT, of all accounts; how many."""
+    with scopes_disabled(), transaction.atomic():
+        old = Job.objects.filter(kind=KIND, created__lt=control.now() - KEPT)
+        n, _each = DownloadedRow.objects.filter(job__in=old).delete()
+        for job in old.exclude(state__in=ENDED):
+            control.forget(job.pk)
+    return int(n)
+
+
+def care(stop: threading.Event) -> None:
+    """Does that once an hour until it is stopped."""
+    while not stop.is_set():
+        try:
+            forget_old()
+        except DatabaseError:
+            log.exception("old_downloads_not_removed")
+        finally:
+            connections["default"].close()
+        stop.wait(_HOUR)

@@ -1,0 +1,66 @@
+"""The conditions of SQL for a filter of the Retry Queue: the same for its list, for numbers, and for jobs over all that match."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from heliograph.domain.delivery.action import QueueStatus
+from heliograph.retry.retry_items import RetryFilter, parts_of
+from heliograph.store.like import escaped
+from heliograph.store.registrations import folded
+
+type QueueTable = Literal["action", "judgement"]
+
+SOURCES: dict[QueueTable, str] = {"action": "action q JOIN lane l ON l.id = q.lane_id", "judgement": "judgement q"}
+"""What is selected from; both are called q, and an action's lane l."""
+
+
+def conditions(account: int, wanted: RetryFilter, table: QueueTable, status: QueueStatus) -> tuple[str, dict[str, object]]:
+    """WHERE and its parameters, for the items of one status. A group of runs needs a second look: what lacks a tag is in no column."""
+    where = ["q.account_id = :account", "q.queue = :queue"]
+    params: dict[str, object] = {"account": account, "queue": status.code}
+    if table == "action":
+        where.append("q.queue > 0")  # the index of the queue has only these
+    of = {"category": wanted.category.code if wanted.category else None, "flow_id": wanted.flow, "event_id": wanted.event}
+    for column, value in of.items():
+        if value is not None:
+            where.append(f"q.{column} = :{column}")
+            params[column] = value
+    if wanted.connection is not None:
+        where.append("l.connection_id = :connection" if table == "action" else "1 = 0")
+        params |= {"connection": wanted.connection} if table == "action" else {}
+    if wanted.cause:
+        _of_group(wanted.cause, table, where, params)
+    if words := folded(wanted.text).split():
+        _with_text(wanted.text, words, where, params)
+    return " AND ".join(where), params
+
+
+def _of_group(key: str, table: QueueTable, where: list[str], params: dict[str, object]) -> None:
+    parts = parts_of(key)
+    where.append("q.cause = :cause")
+    params["cause"] = parts.cause
+    if table == "action" and parts.flow:
+        where.append("q.flow_id = :of")
+        params["of"] = parts.flow
+    elif table == "action":
+        where.append("l.connection_id = :of")
+        params["of"] = parts.connection or 0
+        if parts.answered is not None or parts.message:
+            where.append("q.message = :message")
+            params["message"] = parts.message
+    elif parts.connection or parts.flow:
+        where.append("1 = 0")
+    else:
+        where.append("q.event_id = :of")
+        params["of"] = parts.event
+
+
+def _with_text(text: str, words: list[str], where: list[str], params: dict[str, object]) -> None:
+    """Every word in the registration's code or name, or the whole text in the reason."""
+    known = " AND ".join(f"r.search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
+    where.append(
+        f"(EXISTS (SELECT 1 FROM registration r WHERE r.id = q.registration_id AND {known}) OR lower(q.message) LIKE :text ESCAPE '!')"
+    )
+    params |= {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)}
+    params["text"] = f"%{escaped(text.strip().lower())}%"

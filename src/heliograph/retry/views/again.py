@@ -1,0 +1,71 @@
+"""Sending an item again, as it was or with today's mapping, and what differs between the two (D8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.exchanges import Exchange
+from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.flows.services.request_preview import RequestPreview
+from heliograph.retry.retry_item import Details
+
+SHOWN = 300
+"""Characters of a value in the comparison."""
+
+
+def again_section(found: Details, of: AccountReader) -> dict[str, Any] | None:
+    """What retry/again.html shows; None for what cannot be sent again, or was never sent."""
+    action, last = found.item.action, found.last_sent
+    if action is None or last is None:
+        return None
+    delivered = action.state is ActionState.SUCCESS
+    waits = found.item.is_queued and found.item.queue is not QueueStatus.DONE
+    if not delivered and not waits:
+        return None
+    differs = differences(last, found.today) if found.today else []
+    return {
+        "delivered": delivered,
+        "differs": differs,
+        "note": _note(found.today, differs),
+        "today": _mapping_today(found, of),
+        "was": _("Mapping version %(n)s, which it was sent with last") % {"n": found.then.payload_number} if found.then else "",
+    }
+
+
+def _note(today: RequestPreview | None, differs: list[tuple[str, str, str]]) -> str:
+    if today is None:
+        return _("Its flow or destination is gone, or its content is no longer kept.")
+    if today.problems:
+        return _("Today’s mapping would refuse it: %(problems)s") % {"problems": "; ".join(today.problems)}
+    if today.why:
+        return _(today.why)
+    if not differs:
+        return _("Today’s mapping sends the same.")
+    return ngettext("%(n)d field differs", "%(n)d fields differ", len(differs)) % {"n": len(differs)}
+
+
+def _mapping_today(found: Details, of: AccountReader) -> str:
+    flow = of.config.flows.get(found.item.of.flow)
+    action = found.item.action
+    destination = next((d for d in flow.destinations if action and d.id == action.destination), None) if flow else None
+    mapping = destination.payload_mapping if destination else None
+    known = of.config.mappings.get(mapping or 0)
+    if known is None or mapping is None:
+        return ""
+    return _("%(mapping)s, version %(n)s") % {"mapping": known.name, "n": of.config.numbers.get(("mapping", mapping), 0)}
+
+
+def differences(last: Exchange, today: RequestPreview) -> list[tuple[str, str, str]]:
+    """(field, as it was, with today's mapping) where they differ; the whole body where it is not a flat JSON object. "" is absent."""
+    if today.problems or today.why:
+        return []
+    then, now = last.json_rows(), Exchange(request_body=today.body).json_rows()
+    if then is None or now is None:
+        return [] if last.request_body == today.body else [(_("Body"), last.request_body[:SHOWN], today.body[:SHOWN])]
+    was, will = dict(then), dict(now)
+    names = [*was, *(name for name in will if name not in was)]
+    return [(name, was.get(name, "")[:SHOWN], will.get(name, "")[:SHOWN]) for name in names if was.get(name) != will.get(name)]

@@ -1,0 +1,129 @@
+"""The causes of the Retry Queue in words (D6): what waits, what cures it, and what became of what was cured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.accounts.models import User
+from heliograph.deliveries import words
+from heliograph.deliveries.database import AccountReader
+from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.retry.cause_groups import CauseGroup, Healing
+from heliograph.retry.cure_words import cure_of
+from heliograph.retry.fix_links import Trouble, cured_at
+from heliograph.retry.retry_queue import MOST
+from heliograph.retry.views.retry_filters import WAITING
+from heliograph.store.moments import from_micros
+from heliograph.web.templatetags.moments import clock, soon
+
+
+def many(n: int) -> str:
+    """A number that stops at MOST."""
+    return _("more than %(n)s") % {"n": f"{MOST:,}"} if n > MOST else f"{n:,}"
+
+
+def group_row(group: CauseGroup, of: AccountReader, user: User, *, open: bool, healing: Healing | None = None) -> dict[str, Any]:
+    """A cause for retry/groups.html. healing: what has become of others of it by now."""
+    connection = of.config.connections.get(group.connection or 0)
+    cure = cure_of(group.cause, group.answered, connection=connection, paused=group.paused, used_up=not open)
+    if open and group.next:
+        cure = f"{cure} {words.next_try(group.next, looks=group.connection is None)}.".strip()
+    fix = cured_at(Trouble(group.cause, group.answered, group.connection, group.flow, group.destination), of.config, user)
+    again = group.cause is Cause.UNTAGGED
+    one, all_n = (_("Judge it again"), _("Judge all %(n)s again")) if again else (_("Submit it"), _("Submit all %(n)s"))
+    return {
+        "cause": _title(group),
+        "since": _("since %(time)s") % {"time": soon(from_micros(group.since))},
+        "text": _number(group),
+        "tone": "wait" if open else "failed",
+        "so_far": _("%(became)s so far") % {"became": became(healing)} if healing else "",
+        "so_far_href": _done_href(group) if healing else "",
+        "cure": cure,
+        "fix": fix.text,
+        "fix_href": fix.href,
+        "key": group.key,
+        "href": f"{reverse('retry')}?{_query(group, WAITING if open else QueueStatus.FAILED.value)}#items",
+        "submit": one if group.n == 1 else all_n % {"n": many(group.n)},
+        "discard": f"{reverse('retry-discard')}?{_query(group, WAITING)}" if open and group.cause is Cause.FLOW_MODE else "",
+    }
+
+
+def healed_row(healing: Healing, names: dict[str, str]) -> dict[str, Any]:
+    """The closing line of a cause that is cured."""
+    return {
+        "cause": _title(healing.group),
+        "since": "",
+        "text": became(healing),
+        "tone": "success",
+        "so_far": "",
+        "so_far_href": "",
+        "cure": _cured_by(healing, names),
+        "fix": "",
+        "fix_href": "",
+        "key": "",
+        "href": _done_href(healing.group),
+        "submit": "",
+        "discard": "",
+    }
+
+
+def became(healing: Healing) -> str:
+    """ "37 sent, 2 not selected"."""
+    parts = [
+        (healing.sent, ngettext("%(n)s sent", "%(n)s sent", healing.sent)),
+        (healing.superseded, ngettext("%(n)s superseded", "%(n)s superseded", healing.superseded)),
+        (healing.not_selected, ngettext("%(n)s not selected", "%(n)s not selected", healing.not_selected)),
+        (healing.under_way, ngettext("%(n)s on its way", "%(n)s on their way", healing.under_way)),
+    ]
+    return ", ".join(text % {"n": many(n)} for n, text in parts if n)
+
+
+def _cured_by(healing: Healing, names: dict[str, str]) -> str:
+    if healing.group.cause in (Cause.UNTAGGED, Cause.NOT_SELECTED):
+        return _("It carries a tag now.")
+    if healing.fix is None:
+        return _("It has passed, or somebody submitted them.")
+    facts = {"time": clock(from_micros(healing.fix.at)), "name": names.get(healing.fix.by, "")}
+    if healing.fix.kind == "flow":
+        return (_("The flow was saved at %(time)s by %(name)s.") if facts["name"] else _("The flow was saved at %(time)s.")) % facts
+    saved = _("Connection Setup was saved at %(time)s by %(name)s.") if facts["name"] else _("Connection Setup was saved at %(time)s.")
+    return saved % facts
+
+
+def _title(group: CauseGroup) -> str:
+    if group.cause is Cause.UNTAGGED:
+        return _("“%(name)s” of %(event)s has no tag") % {"name": group.lacks, "event": group.event}
+    if group.cause is Cause.ANSWER and group.answered:
+        return words.refusal(group.connection_name, group.answered, group.said).rstrip(".")
+    return words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")
+
+
+def _number(group: CauseGroup) -> str:
+    if group.cause is not Cause.UNTAGGED:
+        return _of_flow(ngettext("%(n)s action", "%(n)s actions", group.n) % {"n": many(group.n)}, group)
+    people = ngettext("%(n)d registration", "%(n)d registrations", group.people) % {"n": group.people}
+    if group.flows < 2:
+        return _of_flow(people, group)
+    return people + ngettext(", %(n)d flow", ", %(n)d flows", group.flows) % {"n": group.flows}
+
+
+def _of_flow(text: str, group: CauseGroup) -> str:
+    """A number with the flow whose it is, where that is one: "3 actions of Badges"."""
+    return _("%(n)s of %(flow)s") % {"n": text, "flow": words.isolated(group.flow_name)} if group.flow_name else text
+
+
+def _query(group: CauseGroup, status: str) -> str:
+    return urlencode({"cause": group.key, "status": status})
+
+
+def _done_href(group: CauseGroup) -> str:
+    """What is done of a cause. What was judged again has a list of its own: it is no longer of this cause."""
+    if group.cause is Cause.UNTAGGED:
+        return f"{reverse('retry')}?{urlencode({'status': QueueStatus.DONE.value})}#items"
+    return f"{reverse('retry')}?{_query(group, QueueStatus.DONE.value)}#items"

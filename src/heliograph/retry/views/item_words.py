@@ -1,0 +1,41 @@
+"""What is wrong with an item of the Retry Queue, in words: for rows, for its page and for files."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from heliograph.deliveries import words
+from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.retry.retry_items import OPEN, RetryItem
+
+
+def is_of_other_mode(item: RetryItem) -> bool:
+    """Whether it may be discarded: it waits, and was made in its flow's other mode."""
+    return item.action is not None and item.action.cause is Cause.FLOW_MODE and item.queue in OPEN
+
+
+def why(item: RetryItem, said: str = "") -> str:
+    """What is wrong with it. said: the target's own words."""
+    if item.run is not None:
+        if item.run.cause is Cause.NOT_SELECTED:
+            return _("Tagged by now, but not for this flow.")
+        if item.run.cause is Cause.UNTAGGED and item.queue is not QueueStatus.DONE:
+            return _("“%(name)s” carries no tag.") % {"name": item.lacks}
+        return _("Judged again.") if item.queue is QueueStatus.DONE else words.cause_of(item.run.cause, "", item.run.message)
+    action = item.action
+    assert action is not None
+    if action.state is ActionState.SUPERSEDED:
+        return _("Superseded: newer data was sent.")
+    if not item.is_queued:
+        return words.did(action, None, item.connection)
+    if item.queue is QueueStatus.DONE:
+        return _("Delivered by a retry.")
+    if action.cause is Cause.ANSWER and item.answered:
+        return words.refusal(item.connection, item.answered, said)
+    return words.cause_of(action.cause, item.connection, action.message)
+
+
+def tries(item: RetryItem) -> int:
+    """Automatic retries made; for a run, how often it was reconsidered."""
+    return max(item.action.tries - 1, 0) if item.action else item.of.tries

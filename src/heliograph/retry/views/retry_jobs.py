@@ -1,0 +1,296 @@
+"""Long work on the Retry Queue: the page of a job, and the pages of a download (P10)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.db import connection, connections, transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.deliveries.database import READ, reading
+from heliograph.deliveries.submit import AT_ONCE, submit
+from heliograph.jobs import control
+from heliograph.jobs.models import Job, JobState
+from heliograph.jobs.page import JobPage, Sum, context
+from heliograph.retry import downloads, submit_job
+from heliograph.retry.retry_items import RetryFilter
+from heliograph.retry.retry_queue import RetryQueue
+from heliograph.retry.submit_job import submittable
+from heliograph.retry.views.group_rows import many
+from heliograph.retry.views.retry_filters import RetryFilters, filter_words
+from heliograph.retry.views.submissions import say_submitted
+from heliograph.setup.views.frame import by, check
+from heliograph.store.database import of_django
+from heliograph.web.fields import Choice
+from heliograph.web.forms import Choices, Form, Radios, TextLine
+from heliograph.web.pages import asks_for_part, page
+from heliograph.web.templatetags.moments import moment, short_moment
+from heliograph.web.toasts import say
+
+SHEETS, PROGRAMS = "sheets", "programs"
+SHOWN: Final = 5
+"""Rows of a finished file that its page shows."""
+GOING: Final = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+NAMES: Final = {
+    "registration": gettext_lazy("Registration"),
+    "name": gettext_lazy("Name"),
+    "email": gettext_lazy("E-mail"),
+    "event": gettext_lazy("Event"),
+    "flow": gettext_lazy("Flow"),
+    "connection": gettext_lazy("Connection"),
+    "status": gettext_lazy("Status"),
+    "category": gettext_lazy("Category"),
+    "reason": gettext_lazy("Reason"),
+    "http_status": gettext_lazy("Status of the answer"),
+    "target_said": gettext_lazy("What the target said"),
+    "answer": gettext_lazy("The whole answer"),
+    "retries": gettext_lazy("Retries"),
+    "first_tried": gettext_lazy("First tried"),
+    "last_tried": gettext_lazy("Last tried"),
+    "next_try": gettext_lazy("Next try"),
+    "webhook_id": gettext_lazy("Action"),
+    "request_body": gettext_lazy("What was sent"),
+}
+"""The columns of a file as pages call them."""
+FEW: Final = ("registration", "name", "connection", "reason", "target_said")
+"""The columns of the first rows on the page."""
+
+
+class JobDeedForm(Form):
+    """The pressed button."""
+
+    do = TextLine()
+
+
+class DownloadForm(Form):
+    """Whom the file is for, and its columns."""
+
+    made_for = Radios(
+        gettext_lazy("Made for"),
+        options=[
+            Choice(
+                SHEETS,
+                gettext_lazy("Spreadsheets"),
+                sub=gettext_lazy("CSV that opens in columns; a cell that begins with =, +, - or @ is made text"),
+            ),
+            Choice(PROGRAMS, gettext_lazy("Programs"), sub=gettext_lazy("CSV in UTF-8, each cell exactly as it is stored")),
+        ],
+    )
+    column = Choices(gettext_lazy("Columns"), options=[Choice(name, label) for name, label in NAMES.items()], extra="in-columns")
+
+
+def _job(request: AccountRequest, id: int, kind: str) -> Job:
+    try:
+        row = control.find(id, request.account.pk)
+    except control.UnknownJob:
+        raise Http404 from None
+    if row.kind != kind:
+        raise Http404
+    return row
+
+
+def _act(request: AccountRequest, job: Job) -> None:
+    """Pauses, resumes or cancels, as was pressed."""
+    deed = JobDeedForm(request.POST).posted.get("do")
+    does = {"pause": control.pause, "again": control.resume, "stop": control.cancel}.get(str(deed))
+    try:
+        if does is not None:
+            does(job.pk, request.account.pk)
+    except control.NotPossible as error:
+        say(request, str(error))
+
+
+# --- a job over many items
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def job(request: AccountRequest, id: int) -> HttpResponse:
+    """The progress of a submit or discard of many items; it refreshes itself."""
+    row = _job(request, id, submit_job.KIND)
+    if request.method == "POST":
+        check(request, Role.PLANNER)
+        _act(request, row)
+        return HttpResponseRedirect(request.path)
+    if asks_for_part(request) and row.state not in GOING:
+        return HttpResponseClientRefresh()
+    shown = context(row, _job_page(request, row), request.path, may_act=may(request.user, Role.PLANNER), pausable=True)
+    return page(request, "retry/job.html", here="retry", **shown)
+
+
+def _job_page(request: AccountRequest, row: Job) -> JobPage:
+    counts, total = row.counts, int(row.parameters["total"])
+    discards = row.parameters["deed"] == "discard"
+    reasons = sorted(row.result.get("reasons", {}).items(), key=lambda pair: -pair[1])
+    done = _("Discarded: they are Failed, and are not sent") if discards else _("At the front of their connection’s queue")
+    sums = [Sum(done, int(counts.get("done", 0)))]
+    sums += [Sum(_("Left out"), int(n), _(said)) for said, n in reasons]
+    if discards and counts.get("left"):
+        sums.append(Sum(_("Left out"), int(counts["left"]), _("It did not wait any more")))
+    gone = total - int(row.done)
+    if row.state == JobState.DONE and gone > 0:
+        sums.append(Sum(_("Not like this any more"), gone, _("Sent, or gone, before it was its turn")))
+    sums.append(Sum(_("Items"), total, total=True))
+    heading = (_("Items are discarded") if row.is_over else _("Discarding items")) if discards else _("Submit to Retry Queue")
+    return JobPage(
+        heading=heading,
+        lead=_lead(request, row),
+        crumbs=[(_("Retry"), reverse("retry"))],
+        label=heading,
+        sums=sums,
+        links=[(_("Back to Retry"), reverse("retry"), "primary"), (_("Watch them"), reverse("feed"), "")],
+        stop_note=_("What is done stays done."),
+    )
+
+
+def _lead(request: AccountRequest, row: Job) -> str:
+    if row.parameters["wanted"] is None:
+        return _("Exactly the rows of a download.")
+    with reading(request.account.pk) as of:
+        return filter_words(RetryFilter.from_json(row.parameters["wanted"]), of) + "."
+
+
+# --- a download
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def new_download(request: AccountRequest) -> HttpResponse:
+    """Asks for the kind of file and its columns, and begins it."""
+    filters = RetryFilters(request)
+    wanted = submittable(filters.wanted)
+    back = filters.address(reverse("retry"))
+    with reading(request.account.pk) as of:
+        n = RetryQueue(of).count(wanted) if wanted else 0
+        text = filter_words(wanted, of) if wanted else ""
+        if wanted is None or not n:
+            say(request, _("Nothing that has failed is like this."))
+            return HttpResponseRedirect(back)
+        if request.method == "POST":
+            said = DownloadForm(request.POST).posted
+            with transaction.atomic():
+                downloads.forget_old()
+                exact = said.get("made_for") == PROGRAMS
+                begun = downloads.start(of, wanted, said.get("column", ()), exact=exact, by=by(request))
+            return HttpResponseRedirect(reverse("retry-download-ready", args=(begun.pk,)))
+    usual = [name for name in NAMES if name not in downloads.UNASKED]
+    form = DownloadForm(initial={"made_for": SHEETS, "column": usual})
+    return page(
+        request,
+        "retry/download.html",
+        here="retry",
+        heading=ngettext("Download %(n)s failed row", "Download %(n)s failed rows", n) % {"n": many(n)},
+        lead=text,
+        fields=form.shown(),
+        back=back,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def download(request: AccountRequest, id: int) -> HttpResponse:
+    """A download: its progress, then the file, and what can be done with exactly its rows."""
+    row = _job(request, id, downloads.KIND)
+    if request.method == "POST":
+        _act(request, row)
+        return HttpResponseRedirect(request.path)
+    if asks_for_part(request) and row.state not in GOING:
+        return HttpResponseClientRefresh()
+    with reading(request.account.pk) as of:
+        text = filter_words(RetryFilter.from_json(row.parameters["wanted"]), of)
+    if row.state != JobState.DONE:
+        shown = context(row, _download_page(row, text), request.path, may_act=True, pausable=True)
+        return page(request, "retry/job.html", here="retry", **shown)
+    return page(request, "retry/download_ready.html", here="retry", **_ready(request, row, text))
+
+
+def _download_page(row: Job, text: str) -> JobPage:
+    return JobPage(
+        heading=_("Download failed rows"),
+        lead=f"{text}.",
+        crumbs=[(_("Retry"), reverse("retry"))],
+        label=_("Making the file"),
+        sums=[Sum(_("Rows"), int(row.done))],
+        links=[(_("Back to Retry"), reverse("retry"), "primary")],
+    )
+
+
+def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
+    kept, n = downloads.is_kept(row), int(row.done)
+    db = of_django(connection)
+    still = downloads.still_failed(db, request.account.pk, row.pk) if kept else 0
+    columns = [name for name in FEW if name in row.parameters["columns"]] or list(row.parameters["columns"][:5])
+    at = [row.parameters["columns"].index(name) for name in columns]
+    who = names_of_users(request.account.pk, [row.created_by]).get(row.created_by, "")
+    made = moment(row.finished)
+    return {
+        "heading": ngettext("%(n)s failed row", "%(n)s failed rows", n) % {"n": f"{n:,}"},
+        "facts": [
+            (_("Filter"), text),
+            (_("Made"), _("%(time)s, by %(name)s") % {"time": made, "name": who} if who else made),
+            (_("Made for"), _("Programs") if row.parameters["exact"] else _("Spreadsheets")),
+        ],
+        "file": _file_name(row),
+        "file_href": reverse("retry-download-file", args=(row.pk,)) if kept else "",
+        "kept": _("Kept until %(time)s.") % {"time": short_moment(row.created + downloads.KEPT)}
+        if kept
+        else _("The file is no longer kept: it was for a day."),
+        "again": ngettext("Submit this one to Retry Queue", "Submit these %(n)s to Retry Queue", still) % {"n": f"{still:,}"}
+        if still
+        else "",
+        "again_note": _still_text(still, n) if kept else "",
+        "again_href": reverse("retry-download-again", args=(row.pk,)),
+        "heads": [NAMES[name] for name in columns],
+        "rows": [[cells[i] for i in at] for cells in downloads.first_rows(db, row, SHOWN)] if kept else [],
+    }
+
+
+def _still_text(still: int, n: int) -> str:
+    if not still:
+        return _("None of them is to be sent any more.")
+    if still == n:
+        return _("All %(n)s are still failed or waiting.") % {"n": f"{n:,}"}
+    return _("%(still)s of %(n)s are still failed or waiting; what has moved since is left out.") % {"still": f"{still:,}", "n": f"{n:,}"}
+
+
+def _file_name(row: Job) -> str:
+    return f"failed-{row.created:%Y-%m-%d-%H%M}.csv"
+
+
+@require_safe
+def download_file(request: AccountRequest, id: int) -> HttpResponseBase:
+    """The file itself."""
+    check(request, Role.PLANNER)
+    row = _job(request, id, downloads.KIND)
+    if row.state != JobState.DONE or not downloads.is_kept(row):
+        raise Http404
+
+    lines = downloads.file_lines(of_django(connections[READ]), row)
+    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{_file_name(row)}"'
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@require_POST
+@needs(Role.PLANNER)
+def submit_download(request: AccountRequest, id: int) -> HttpResponse:
+    """Send exactly these again: submits the rows of a download, whatever the filter would find now."""
+    row = _job(request, id, downloads.KIND)
+    if row.state != JobState.DONE or not downloads.is_kept(row):
+        raise Http404
+    if row.done > AT_ONCE:
+        with transaction.atomic():
+            begun = submit_job.start_for_download(request.account.pk, row, int(row.done), by=by(request))
+        return HttpResponseRedirect(reverse("retry-job", args=(begun.pk,)))
+    keys = [key for _n, key in downloads.keys_after(of_django(connection), row.pk, 0, AT_ONCE)]
+    say_submitted(request, submit(request.account.pk, keys))
+    return HttpResponseRedirect(reverse("retry-download-ready", args=(row.pk,)))

@@ -1,0 +1,218 @@
+"""The Retry Queue with the real engine and a receiver: causes heal, all that match go, a file's rows go again, one item goes as it was."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from django.test import Client
+from tests.page_text import text_of
+from tests.receiver import Answer, Receiver
+from tests.retry_story import RETRY, newest, queued, refused, runs, user
+from tests.story import Story
+from tests.waiting import PATIENCE
+
+from heliograph.accounts.models import Role
+from heliograph.deliveries.database import reading
+from heliograph.domain.connection.connection import Secret
+from heliograph.jobs import control
+from heliograph.jobs.models import Job, JobState
+from heliograph.retry import downloads, submit_job
+from heliograph.retry.retry_items import RetryFilter
+from heliograph.setup.services.create_account import AccountFacts, create_account
+
+
+def causes(client: Client) -> str:
+    """What stands above the list."""
+    return text_of(client.get(RETRY).content).partition("All Integrations")[0]
+
+
+# --- a cause heals (D6, D7)
+
+
+def test_D6_D7_a_cured_cause_says_what_became_of_it(story: Story, receiver: Receiver, client: Client) -> None:
+    client.force_login(user(story))
+    crm = refused(story, receiver, *[f"R{n}" for n in range(7)])
+    before = causes(client)
+    assert "7 wait, for 1 cause" in before
+    assert "Sales CRM answered 401 Unauthorized: invalid_token" in before
+    assert re.search(r"7 actions of Leads since \d\d:\d\d", before)
+    assert "Submit all 7" in before
+    with story.worker():
+        story.record("R1", status="Cancelled")  # a newer change of the same person: it is refused too, and supersedes the older
+        story.until("R1", "superseded", "queued")
+        assert "1 superseded so far" in causes(client)
+        receiver.answer("/crm", Answer(200))
+        story.change_connection(crm, secrets={Secret.KEY: "renewed"})
+        story.wait_for(lambda: Counter(story.states()) == {"success": 7, "superseded": 1})
+    after = causes(client)
+    assert "1 cause is cured" in after
+    assert "7 sent, 1 superseded" in after
+    assert re.search(r"Connection Setup was saved at \d\d:\d\d:\d\d", after)
+    assert "Submit all" not in after
+    link = re.search(r'href="(/signal/retry/\?cause=[^"#]+)#items"[^>]*>.{0,200}?7 sent', client.get(RETRY).content.decode(), re.DOTALL)
+    assert link
+    listed = client.get(link[1].replace("&amp;", "&")).content.decode().partition("<tbody>")[2]
+    assert listed.count("<tr>") == 8
+
+
+def test_D6_F7_untagged_runs_heal_into_sent_and_not_selected(story: Story, receiver: Receiver, client: Client) -> None:
+    client.force_login(user(story))
+    crm = story.connection("CRM", "/crm")
+    story.flow("Waiting list", [story.to(crm)], statuses=["Waiting"])
+    story.flow("Attended only", [story.to(crm)], statuses=["Attended"])
+    with story.worker():
+        story.record_many([{"code": f"R{n}", "status": "Waitlist Hold"} for n in range(3)])
+        before = causes(client)
+        assert "“Waitlist Hold” of SUMMIT has no tag" in before
+        assert "3 registrations, 2 flows" in before
+        assert "Judge all 6 again" in before
+        story.tag_status("Waitlist Hold", "Waiting")
+        story.arrived("/crm", 3)
+        story.wait_for(lambda: story.states() == ["success"] * 3)
+    after = causes(client)
+    assert "3 sent, 3 not selected" in after
+    assert "It carries a tag now." in after
+    assert "“Waitlist Hold” of SUMMIT has no tag" in after
+
+
+def test_D6_the_causes_refresh_themselves_only_where_they_have_changed(story: Story, receiver: Receiver, client: Client) -> None:
+    client.force_login(user(story))
+    refused(story, receiver, "R1")
+    headers = {"HX-Request": "true"}
+    first = client.get(RETRY, headers=headers)
+    assert "R1" not in first.content.decode()
+    assert "<form" not in first.content.decode()
+    assert client.get(RETRY, headers=headers | {"If-None-Match": first["ETag"]}).status_code == 304
+    story.submit(story.action("R1")["key"])
+    receiver.answer("/crm", Answer(200))
+    with story.worker():
+        story.until("R1", "success")
+    then = client.get(RETRY, headers=headers | {"If-None-Match": first["ETag"]})
+    assert then.status_code == 200
+    shown = text_of(b'<main id="main">' + then.content)
+    assert "1 sent" in shown
+    assert "It has passed, or somebody submitted them." in shown
+
+
+# --- all that match (D8, P10)
+
+
+def test_D8_all_that_match_a_filter_go_and_no_others(story: Story, receiver: Receiver, client: Client) -> None:
+    client.force_login(user(story))
+    refused(story, receiver, "R1", "R2", "R3")
+    receiver.answer("/other", Answer(500))
+    other = story.flow("Others", [story.to(story.connection("Other", "/other"))], statuses=["Cancelled"])
+    with story.worker():
+        story.record_many([{"code": code, "status": "Cancelled"} for code in ("X1", "X2")])
+        queued(story, 7)
+    shown = client.get(f"{RETRY}?flow={other}").content.decode()
+    assert "All 2 that match" in shown
+    receiver.answer("/crm", Answer(200))
+    receiver.answer("/other", Answer(200))
+    answer = client.post(f"{RETRY}submit/?flow={other}", {"all": "1"}, follow=True)
+    assert "2 items are at the front of their connection’s queue." in text_of(answer.content)
+    with story.worker():
+        story.wait_for(lambda: Counter(story.states()) == {"success": 2, "queued": 5})
+    assert {a["flow"] for a in story.actions() if a["state"] == "success"} == {other}
+
+
+KILLED = """
+import sys
+import django
+django.setup()
+from heliograph.jobs.registry import JobKind, JobKinds
+from heliograph.jobs.runner import Runner
+from heliograph.retry.submit_job import KIND, RetryItems
+
+class Stopped(RetryItems):
+    def write(self, db, chunk):
+        said = super().write(db, chunk)
+        if said.done > 500:
+            print("written", flush=True)
+            sys.stdin.read()  # until it is killed: nothing of this chunk is committed
+        return said
+
+Runner(JobKinds([JobKind(KIND, Stopped)])).run_one(int(sys.argv[1]))
+"""
+
+
+def killed_in_its_second_chunk(story: Story, job: Job) -> None:
+    """Runs the job in a process of its own, which is killed while its second chunk is written and not yet committed."""
+    env = story.facts.env(DJANGO_SETTINGS_MODULE="heliograph.settings")
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(job.pk)], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert any(line == b"written\n" for line in process.stdout)  # after lines of the log
+        process.kill()
+    assert process.returncode == -9
+
+
+@pytest.mark.timeout(240)
+def test_D8_P10_many_are_a_job_that_is_killed_and_submits_each_once(story: Story, receiver: Receiver, client: Client) -> None:
+    client.force_login(user(story))
+    codes = [f"R{n}" for n in range(700)]
+    refused(story, receiver, *codes)
+    tried = Counter(request.header("webhook-id") for request in receiver.at("/crm"))
+    assert len(tried) == 700
+    answer = client.post(f"{RETRY}submit/?status=waiting", {"all": "1"})
+    job = newest(submit_job.KIND)
+    assert answer["Location"] == f"{RETRY}jobs/{job.pk}/"
+    killed_in_its_second_chunk(story, job)
+    half = control.find(job.pk)
+    assert (half.done, half.state) == (500, JobState.RUNNING)
+    control.release(job.pk)
+    receiver.answer("/crm", Answer(200))
+    with story.worker():
+        ended = runs(job)
+        assert (ended.state, ended.done, ended.counts) == (JobState.DONE, 700, {"done": 700, "left": 0})
+        story.wait_for(lambda: Counter(story.states()) == {"success": 700}, PATIENCE * 4)
+    again = Counter(request.header("webhook-id") for request in receiver.at("/crm"))
+    assert again == Counter(dict.fromkeys(tried, 2))  # the first attempt, and one by hand
+    shown = text_of(client.get(f"{RETRY}jobs/{job.pk}/").content)
+    assert "At the front of their connection’s queue 700" in shown
+
+
+def test_P10_a_job_is_paused_goes_on_and_is_cancelled_on_its_page(story: Story, receiver: Receiver, client: Client) -> None:
+    client.force_login(user(story))
+    refused(story, receiver, "R1", "R2")
+    with reading(story.account) as of:
+        job = submit_job.start(of, RetryFilter(), "submit", by="user:1")
+    page = f"{RETRY}jobs/{job.pk}/"
+    for deed, state, words in (("pause", JobState.PAUSED, "Paused at 0 of 2"), ("again", JobState.QUEUED, "It begins in a moment")):
+        if deed == "pause":
+            assert 'value="pause"' in client.get(page).content.decode()
+        assert client.post(page, {"do": deed}).status_code == 302
+        assert control.find(job.pk).state == state
+        if words:
+            assert words in text_of(client.get(page).content)
+    client.post(page, {"do": "stop"})
+    assert control.find(job.pk).state == JobState.CANCELLED
+    assert [action["state"] for action in story.actions()] == ["queued", "queued"]
+    assert {row for (row,) in story.db.all("SELECT rank FROM action")} == {20}
+
+
+def test_P1_jobs_and_files_are_their_accounts(story: Story, receiver: Receiver, client: Client) -> None:
+    refused(story, receiver, "R1")
+    with reading(story.account) as of:
+        job = submit_job.start(of, RetryFilter(), "submit", by="user:1")
+        file = runs(downloads.start(of, RetryFilter(), (), exact=True, by="user:1"))
+    paths = (f"jobs/{job.pk}/", f"downloads/{file.pk}/", f"downloads/{file.pk}/failed.csv")
+    client.force_login(user(story))
+    assert [client.get(RETRY + path).status_code for path in paths] == [200, 200, 200]
+    client.force_login(user(story, Role.VIEWER))
+    assert [client.get(RETRY + path).status_code for path in paths] == [200, 403, 403]
+    assert client.post(RETRY + paths[0], {"do": "stop"}).status_code == 403
+    assert client.post(f"{RETRY}downloads/{file.pk}/submit/").status_code == 403
+    assert client.get(f"{RETRY}download/").status_code == 403
+    resend = f"{RETRY}{story.action('R1')['key']}/resend/"
+    assert client.post(resend).status_code == 403
+    stranger = create_account(AccountFacts("OTHER", "Other", "Europe/Vienna"), by="user:1")
+    client.force_login(user(story, account=stranger.pk))
+    assert [client.get(RETRY + path).status_code for path in paths] == [404, 404, 404]
+    assert client.post(f"{RETRY}downloads/{file.pk}/submit/").status_code == 404
+    assert client.post(resend).status_code == 404
+    assert "Nothing that has failed is like this." in text_of(client.get(f"{RETRY}download/", follow=True).content)
+    assert control.find(job.pk).state == JobState.QUEUED
