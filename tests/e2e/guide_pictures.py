@@ -40,6 +40,9 @@ PICTURES = (
     Picture("mapping", lambda of: f"/signal/mappings/{of.ids['lead']}/", height=700),
     Picture("feed", "/signal/metrics/feed/", "administrator", height=520),
     Picture("retry", "/signal/retry/", "administrator", height=560),
+    Picture("replay", "/signal/replay/", "administrator", height=700),
+    Picture("replay-dry", lambda of: f"/signal/replay/{of.ids['replay checked']}/", "administrator", height=860),
+    Picture("replay-running", lambda of: f"/signal/replay/{of.ids['replay sending']}/", "administrator", height=520),
     Picture("registrations", "/registrations/", "administrator", height=460),
     Picture("import", "/import/", "planning", height=600, then=dry_run),
 )

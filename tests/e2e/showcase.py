@@ -74,7 +74,7 @@ def main() -> None:
     from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
     from django.test import Client
     from tests import pages, planning
-    from tests.e2e import longest, longest_account
+    from tests.e2e import longest, longest_account, showcase_replays
 
     from heliograph.accounts.models import Account, Role, User
     from heliograph.domain.delivery.outcomes import Delivered
@@ -136,7 +136,7 @@ def main() -> None:
         for user in users.values():
             user.refresh_from_db()
         ids = _set_up(plan) | {"answered": site.setup.connection, "answer": again}
-        ids |= {name: user.pk for name, user in users.items()} | _tokens(site)
+        ids |= {name: user.pk for name, user in users.items()} | _tokens(site) | showcase_replays.made(site)
         sys.stdout.write(
             json.dumps(
                 {

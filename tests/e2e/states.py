@@ -10,7 +10,15 @@ import re
 import uuid
 
 from playwright.sync_api import Route
-from tests.e2e import longest, states_of_connections, states_of_flows, states_of_mappings, states_of_people, states_of_setup
+from tests.e2e import (
+    longest,
+    states_of_connections,
+    states_of_flows,
+    states_of_mappings,
+    states_of_people,
+    states_of_replay,
+    states_of_setup,
+)
 from tests.e2e.showcase import BROKEN
 from tests.e2e.visiting import State, Visit
 
@@ -263,6 +271,7 @@ STATES = (
     *states_of_setup.STATES,
     *states_of_connections.STATES,
     *states_of_flows.STATES,
+    *states_of_replay.STATES,
     *states_of_people.STATES,
     *states_of_mappings.STATES,
     # The last one: after it this machine has asked too often to sign in.

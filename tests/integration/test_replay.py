@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.test import Client
 from django_scopes import scopes_disabled
+from tests.databases import DatabaseFacts
+from tests.pages import PASSWORD
 from tests.processes import Starter
-from tests.receiver import Answer
+from tests.receiver import Answer, Receiver
 from tests.story import BY, Story
 from tests.waiting import until
 
+from heliograph.accounts.models import Account, Role, User
+from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.replay import ReplayVerdict
+from heliograph.flows.replay_offers import decided_otherwise
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import JobKinds
@@ -279,6 +287,11 @@ MANY = 240
 @pytest.fixture
 def many(story: Story) -> tuple[Story, int]:
     """MANY registrations that passed while the flow was off."""
+    return missed(story)
+
+
+def missed(story: Story) -> tuple[Story, int]:
+    """MANY registrations that passed while the flow was off."""
     flow = story.flow("All", [story.to(story.connection("CRM", "/crm"))], statuses=["Attended"])
     story.set_active(flow, False)
     story.record_many([{"code": f"R{n}", "status": "Attended", "profile": {"first_name": f"P{n}"}} for n in range(MANY)])
@@ -344,15 +357,25 @@ def test_Y1_nothing_is_sent_after_a_cancel(many: tuple[Story, int]) -> None:
     assert "A wider filter" in str(audited[0][1])
 
 
-def test_Y1_D1_nothing_confirmed_is_sent_twice_after_a_kill(many: tuple[Story, int], heliograph: Starter) -> None:
+@pytest.fixture
+def served(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
+    """A story whose processes are started by `serve`: its jobs runner folds the figures."""
+    made = Story(database, receiver)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def test_Y1_D1_nothing_confirmed_is_sent_twice_after_a_kill(served: Story, heliograph: Starter) -> None:
     """All processes are killed while they send; the next start goes on where the cursor was saved."""
-    story, flow = many
+    story, flow = missed(served)
     story.receiver.answer("/crm", Answer(200, delay=0.02))
     replay = checked(story, flow)
-    starts(story, replay, rate=1_200)
     heliograph.serves()
+    starts(story, replay, rate=1_200)
     until(lambda: len(replayed(story)) >= 30)
-    heliograph.started[-1].kill()
+    heliograph.started[-1].kill_all()
     until(lambda: not story.receiver.open_connections)
     confirmed = {
         code for (code,) in story.db.all("SELECT r.code FROM action a JOIN registration r ON r.id = a.registration_id WHERE a.state = 10")
@@ -373,3 +396,48 @@ def test_Y1_D1_nothing_confirmed_is_sent_twice_after_a_kill(many: tuple[Story, i
     ((made, named),) = story.db.all("SELECT count(*), count(DISTINCT registration_id) FROM action WHERE origin = 2")
     assert (made, named) == (MANY, MANY)
     assert counts(story, replay).success == MANY
+
+
+def offered(client: Client, address: str, form: dict[str, str]) -> str:
+    """What is said after a form is posted."""
+    answer = client.post(address, form, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_F1_Y1_switching_on_offers_what_passed_meanwhile(story: Story, client: Client) -> None:
+    people(story, client)
+    flow = story.flow("All", [story.to(story.connection("CRM", "/crm"))], statuses=["Attended"])
+    story.set_active(flow, False)
+    story.record("R1", status="Attended")
+    story.record("R2", status="Cancelled")
+    story.record("R3", status="Attended")
+    said = offered(client, f"/signal/flows/{flow}/active/", {"active": "on"})
+    assert "2 changes passed meanwhile." in said
+    found = re.search(r'href="(/signal/replay/\?flow=\d+&amp;from=[\d-]+&amp;to=[\d-]+)"', said)
+    assert found is not None
+    page = client.get(found[1].replace("&amp;", "&")).content.decode()
+    assert re.search(rf'<option value="{flow}"[^>]* selected', page)
+    offered(client, f"/signal/flows/{flow}/active/", {"active": "off", "sure": "yes"})
+    assert "passed meanwhile" not in offered(client, f"/signal/flows/{flow}/active/", {"active": "on"})
+
+
+def test_Y1_a_saved_rule_that_decides_otherwise_is_offered(widened: tuple[Story, int]) -> None:
+    story, flow = widened
+    with reading(story.account) as of:
+        before = of.config.flows[flow]
+        wider = replace(before, statuses=(story.tags["Attended"], story.tags["Cancelled"]))
+        assert decided_otherwise(of, before, wider).n == 1
+        assert decided_otherwise(of, before, replace(before, name="Another name")) is None
+        assert decided_otherwise(of, before, replace(wider, active=False)) is None
+        elsewhere = replace(
+            before, destinations=(replace(before.destinations[0], payload_mapping=story.mapping("Other", {"c": "registration.code"})),)
+        )
+    with reading(story.account) as of:
+        assert decided_otherwise(of, before, elsewhere).n == 0
+
+
+def people(story: Story, client: Client) -> None:
+    """Signs an Administrator in."""
+    account = Account.objects.get(pk=story.account)
+    client.force_login(User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR))

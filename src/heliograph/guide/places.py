@@ -99,6 +99,10 @@ PLACES: dict[str, str] = {
     "feed": "watching#activity-feed",
     "retry": "retry#the-retry-queue",
     "retry-item": "retry#submitting-to-the-queue",
+    "replay": "replay#choosing",
+    "replay-run": "replay#the-dry-run",
+    "replay-send": "replay#the-dry-run",
+    "replay-act": "replay#sending",
     "timeline": "watching#the-timeline-of-a-registration",
     # people
     "account_login": _SIGNING_IN,

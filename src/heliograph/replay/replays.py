@@ -24,6 +24,7 @@ from heliograph.replay.selection import Choice, Selection
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
+from heliograph.store.moments import from_micros
 from heliograph.store.queue import replays as queue
 from heliograph.store.queue.pending_items import does_of
 
@@ -117,8 +118,8 @@ def create(account: int, flow: int, selection: Selection, *, by: str) -> Replay:
             raise NotThere(f"There is no flow {flow}.")
         if found.watch is None or not found.destinations:
             raise Invalid({"flow": ["Something is missing in this flow: it says not yet what it watches for, or where it sends."]})
-        row: Replay = Replay.objects.create(
-            account_id=account, flow_id=flow, flow_name=found.name, selection=selection.as_json(), by=by[:60], created=db.now()
+        row: Replay = Replay.objects.create(  # type: ignore[misc]  # the field takes instants
+            account_id=account, flow_id=flow, flow_name=found.name, selection=selection.as_json(), by=by[:60], created=from_micros(db.now())
         )
         row.check_job = control.create(dry_run.KIND, account, {"replay": row.pk}, by=by).pk
         row.save(update_fields=["check_job"])
@@ -157,7 +158,7 @@ def start(account: int, id: int, choice: Choice, rate: int | None, reason: str, 
         if wrong:
             raise Invalid(wrong)
         row.choice, row.rate, row.reason = choice.as_json(), rate, reason.strip()
-        row.started, row.started_by = db.now(), by[:60]
+        row.started, row.started_by = from_micros(db.now()), by[:60]
         row.send_job = control.create(sending.KIND, account, {"replay": row.pk, "total": total}, by=by).pk
         row.save()
         said = {"reason": row.reason, "actions": total, "a minute": rate, "replay": row.pk}
@@ -196,7 +197,7 @@ def cancel(account: int, id: int, *, by: str) -> None:
             control.cancel(_send_job(row), account)
         except control.NotPossible as error:
             raise NotNow(str(error)) from None
-        row.stopped, row.stopped_by = db.now(), by[:60]
+        row.stopped, row.stopped_by = from_micros(db.now()), by[:60]
         row.save(update_fields=["stopped", "stopped_by"])
         audit.note(
             db, account, by=by, what=Deed.REPLAY_CANCELLED, kind="flow", id=row.flow_id, name=row.flow_name, after={"replay": row.pk}
