@@ -278,5 +278,13 @@ STATES = (
     State("too many requests", "429.html", "Too many requests", "/accounts/sign-in/", "", then=_too_often, after=429),
 )
 
-ACTIONS = {"flow-toggle", "flow-new-test", "retry-submit", "retry-discard", "sync-now", "job-refused"} | states_of_people.ACTIONS
+ACTIONS = {
+    "flow-toggle",
+    "flow-new-test",
+    "replay-act",
+    "retry-submit",
+    "retry-discard",
+    "sync-now",
+    "job-refused",
+} | states_of_people.ACTIONS
 """Addresses that only take a form, and lead to a page that stands above, or give a file."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.test import Client
 from django_scopes import scopes_disabled
 from tests.databases import DatabaseFacts
 from tests.pages import PASSWORD
 from tests.processes import Starter
 from tests.receiver import Answer, Receiver
+from tests.replays import KINDS, checked, counts, running_jobs, starts
 from tests.story import BY, Story
 from tests.waiting import until
 
@@ -28,9 +26,8 @@ from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.flows.replay_offers import decided_otherwise
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
-from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
-from heliograph.replay import dry_run, replays, sending
+from heliograph.replay import replays, sending
 from heliograph.replay.replays import NotNow, Stage
 from heliograph.replay.selection import Choice, Selection
 from heliograph.setup.errors import Invalid, NotThere
@@ -39,16 +36,6 @@ from heliograph.setup.services.create_account import AccountFacts, create_accoun
 ALL = frozenset({ReplayVerdict.NEW, ReplayVerdict.DIFFERENT, ReplayVerdict.SAME})
 NEW, DIFFERENT, SAME = ReplayVerdict.NEW, ReplayVerdict.DIFFERENT, ReplayVerdict.SAME
 FILTERED, SUPERSEDED, WOULD_FAIL = ReplayVerdict.FILTERED, ReplayVerdict.SUPERSEDED, ReplayVerdict.WOULD_FAIL
-KINDS = JobKinds([dry_run.kind(), sending.kind()])
-
-
-def checked(story: Story, flow: int, **selected: Any) -> int:
-    """A replay whose dry run has ended."""
-    selection = Selection(**({"until": story.db.now() + 1_000_000} | selected))
-    made = replays.create(story.account, flow, selection, by=BY)
-    Runner(KINDS).run_one(made.check_job)
-    assert replays.find(story.account, made.pk).stage is Stage.CHECKED
-    return made.pk
 
 
 def verdicts(story: Story, replay: int) -> dict[ReplayVerdict, int]:
@@ -66,34 +53,11 @@ def lines(story: Story, replay: int) -> dict[tuple[str, int], ReplayVerdict]:
     return {(codes[id], version): ReplayVerdict.of_code(code) for id, version, code in rows}
 
 
-def starts(story: Story, replay: int, *which: ReplayVerdict, rate: int = 30_000, only: tuple[int, ...] = ()) -> None:
-    replays.start(story.account, replay, Choice(frozenset(which) or ALL, only), rate, "A wider filter", by=BY)
-
-
-@contextmanager
-def running_jobs() -> Iterator[None]:
-    """The runner of the pages' process, on a thread."""
-    stop = threading.Event()
-    thread = threading.Thread(target=Runner(KINDS).run_side_by_side, args=(stop,), name="paced jobs")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(20)
-        connections.close_all()
-        assert not thread.is_alive()
-
-
 def sends(story: Story, replay: int) -> replays.SentCounts:
     """Runs the job that sends to its end; a worker is running."""
     job = replays.find(story.account, replay).send
     assert Runner(KINDS).run_one(job.pk).state == JobState.DONE
     return counts(story, replay)
-
-
-def counts(story: Story, replay: int) -> replays.SentCounts:
-    return replays.sent_counts(story.db, replays.find(story.account, replay))
 
 
 def replayed(story: Story, path: str = "/crm") -> list[Any]:

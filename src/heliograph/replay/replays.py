@@ -144,7 +144,6 @@ def start(account: int, id: int, choice: Choice, rate: int | None, reason: str, 
         state = find(account, id)
         if state.stage is not Stage.CHECKED:
             raise NotNow("It was started already, or its dry run has not ended.")
-        _check_flow(db, row)
         total = chosen_lines(db, row.pk, choice)
         wrong: dict[str, list[str]] = {}
         if not total:
@@ -157,6 +156,7 @@ def start(account: int, id: int, choice: Choice, rate: int | None, reason: str, 
             wrong["reason"] = [f"Say it in at most {REASON_LENGTH} characters."]
         if wrong:
             raise Invalid(wrong)
+        _check_flow(db, row)
         row.choice, row.rate, row.reason = choice.as_json(), rate, reason.strip()
         row.started, row.started_by = from_micros(db.now()), by[:60]
         row.send_job = control.create(sending.KIND, account, {"replay": row.pk, "total": total}, by=by).pk
