@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "heliograph.retry",
     "heliograph.timeline",
     "heliograph.insights",
+    "heliograph.replay",
     "heliograph.administration",
     "heliograph.guide",
     "heliograph.web",

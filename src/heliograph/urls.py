@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 
 NOUNS = (
     *("administration", "setup", "registrations", "connections", "mappings", "presets", "flows"),
-    *("retry", "timeline", "insights", "guide"),
+    *("retry", "timeline", "insights", "replay", "guide"),
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [

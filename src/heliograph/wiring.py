@@ -119,18 +119,30 @@ def job_kinds() -> JobKinds:
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.registrations import bulk_change  # noqa: PLC0415
     from heliograph.registrations.imports import job as importing  # noqa: PLC0415
+    from heliograph.replay import dry_run  # noqa: PLC0415
     from heliograph.retry import downloads, submit_job  # noqa: PLC0415
     from heliograph.setup import mark_test_job  # noqa: PLC0415
 
-    return JobKinds([importing.kind(), mark_test_job.kind(), bulk_change.kind(), record_export.kind(), submit_job.kind(), downloads.kind()])
+    return JobKinds(
+        [
+            importing.kind(),
+            mark_test_job.kind(),
+            bulk_change.kind(),
+            record_export.kind(),
+            submit_job.kind(),
+            downloads.kind(),
+            dry_run.kind(),
+        ]
+    )
 
 
 def paced_kinds() -> JobKinds:
     """Kinds of jobs that mostly wait, perhaps for hours: they do not block other jobs or each other."""
     from heliograph.connections import release_job  # noqa: PLC0415
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
+    from heliograph.replay import sending  # noqa: PLC0415
 
-    return JobKinds([release_job.kind()])
+    return JobKinds([release_job.kind(), sending.kind()])
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:

@@ -16,6 +16,7 @@ from tests.builders.account import BY, Acme, acme
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows import models as flows
 from heliograph.flows.services import flows as flow_services
+from heliograph.replay.models import Replay
 from heliograph.setup import models as platform
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services import event_setup, object_tags
@@ -96,6 +97,13 @@ def _row(label: str, made: Acme, other: Acme, column: str) -> models.Model:
         "flows.FlowField": {"flow_id": _pk(made.flow), "field_id": _field(made)},
         "mappings.MappingTag": {"mapping_id": _pk(made.mapping), "tag_id": made.tags["Registered"].pk},
         "mappings.MappingField": {"mapping_id": _pk(made.mapping), "field_id": _field(made)},
+        "replay.ReplayLine": {
+            "replay_id": _replay(made),
+            **dict.fromkeys(("destination_id", "subject_id", "event_id", "change_id", "version", "at", "verdict"), 1),
+            "note": "",
+            "problem": "",
+            "left_out": 0,
+        },
     }
     model: Any = apps.get_model(label)
     return model(account_id=made.pk, **values[label] | ({column: _row_of(label, other, column)} if other is not made else {}))
@@ -123,6 +131,11 @@ def _made(model: Any, made: Acme, **values: str) -> int:
 def _field(made: Acme) -> int:
     with scope(account=made.pk):
         return platform.CustomField.objects.get_or_create(account_id=made.pk, kind="profile", code="x", label="X")[0].pk
+
+
+def _replay(made: Acme) -> int:
+    with scope(account=made.pk):
+        return Replay.objects.get_or_create(account_id=made.pk, flow_id=1, defaults={"by": BY, "created": 1})[0].pk
 
 
 REFERENCES = _references()

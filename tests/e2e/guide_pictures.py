@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.e2e.showcase import Showcase
 from tests.e2e.states_of_setup import dry_run
-from tests.e2e.visiting import Steps
+from tests.e2e.visiting import Steps, Visit
 
 WIDTH = 1160
 
@@ -28,6 +28,11 @@ def _at_heading(name: str) -> Steps:
     return lambda visit: visit.page.get_by_role("heading", name=name, exact=True).evaluate("(heading) => heading.scrollIntoView()")
 
 
+def _at_lines(visit: Visit) -> None:
+    """Moves the page to the lines of a dry run."""
+    visit.page.locator("#lines").evaluate("(lines) => lines.scrollIntoView()")
+
+
 PICTURES = (
     Picture("tags", "/settings/tags/", height=640),
     Picture("registration-statuses", "/settings/registration-statuses/", height=420),
@@ -42,6 +47,9 @@ PICTURES = (
     Picture("records", "/signal/metrics/records/failures/", "administrator", height=560),
     Picture("feed", "/signal/metrics/feed/", "administrator", height=520),
     Picture("retry", "/signal/retry/", "administrator", height=560),
+    Picture("replay", "/signal/replay/", "administrator", height=700),
+    Picture("replay-dry", lambda of: f"/signal/replay/{of.ids['replay checked']}/", "administrator", height=620, then=_at_lines),
+    Picture("replay-running", lambda of: f"/signal/replay/{of.ids['replay sending']}/", "administrator", height=520),
     Picture("registrations", "/registrations/", "administrator", height=460),
     Picture("import", "/import/", "planning", height=600, then=dry_run),
 )

@@ -81,7 +81,7 @@ def main() -> None:
     from tests.builders.outcome import REFUSED
     from tests.builders.people import PASSWORD, user
     from tests.builders.registration import person
-    from tests.e2e import longest, longest_account
+    from tests.e2e import longest, longest_account, showcase_replays
 
     from heliograph.accounts.models import Account, Role, User
     from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Delivered
@@ -149,7 +149,7 @@ def main() -> None:
         for each in users.values():
             each.refresh_from_db()
         ids = _set_up(plan) | {"answered": site.setup.connection, "answer": again}
-        ids |= {name: who.pk for name, who in users.items()} | _tokens(site) | _retry_jobs(site)
+        ids |= {name: who.pk for name, who in users.items()} | _tokens(site) | _retry_jobs(site) | showcase_replays.made(site)
         sys.stdout.write(
             json.dumps(
                 {

@@ -16,6 +16,7 @@ from tests.e2e import (
     states_of_insights,
     states_of_mappings,
     states_of_people,
+    states_of_replay,
     states_of_retention,
     states_of_retry,
     states_of_setup,
@@ -245,6 +246,7 @@ STATES = (
     *states_of_connections.STATES,
     *states_of_flows.STATES,
     *states_of_insights.STATES,
+    *states_of_replay.STATES,
     *states_of_people.STATES,
     *states_of_mappings.STATES,
     *states_of_retention.STATES,
@@ -255,7 +257,7 @@ STATES = (
 )
 
 ACTIONS = (
-    {"flow-toggle", "flow-new-test", "sync-now", "job-refused"}
+    {"flow-toggle", "flow-new-test", "replay-act", "sync-now", "job-refused"}
     | states_of_people.ACTIONS
     | states_of_insights.ACTIONS
     | states_of_retry.ACTIONS

@@ -30,6 +30,7 @@ from heliograph.domain.delivery.lanes import (
     reschedule,
     settle,
     submit,
+    withdraw,
     woken,
 )
 from heliograph.domain.delivery.outcomes import (
@@ -221,6 +222,19 @@ class LaneMachine(RuleBasedStateMachine):
     def ended(self, cause: Cause) -> None:
         self.keep(end(self.does, self.lane, self.actions.values(), cause, self.now))
         assert not any(a.state.is_open for a in self.actions.values())
+
+    @precondition(lambda self: self.actions)
+    @rule(data=st.data())
+    def replay_cancelled(self, data: st.DataObject) -> None:
+        """Y1: what a cancelled replay made and is not delivered ends; nothing else changes."""
+        chosen = data.draw(st.frozensets(st.sampled_from(sorted(self.actions))))
+        before = dict(self.actions)
+        self.keep(withdraw(self.does, self.lane, self.actions.values(), chosen, self.now))
+        for id, action in self.actions.items():
+            if id in chosen and action.origin is Origin.REPLAY:
+                assert not action.state.is_open
+            elif action.state is not ActionState.SUPERSEDED:
+                assert action == before[id]
 
     @rule(causes=st.sampled_from([CURED_BY_FLOW, CURED_BY_CONNECTION]))
     def cured(self, causes: frozenset[Cause]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heliograph.domain.delivery.action import Rank
 from heliograph.engine.worker.connection_limiter import DEEPEST, FAILURES_TO_TRIP, LONGEST_TRIP, ConnectionLimiter
 
 
@@ -176,3 +177,36 @@ def test_D9_what_does_not_answer_has_little_room_however_fast_it_fails() -> None
     assert room(hanging, 101.5) == 2
     hanging.ended(101.6, reached=True)
     assert room(hanging, 102.0) == hanging.depth
+
+
+@pytest.mark.parametrize("live", [1_000, 40, 0])
+def test_Y1_live_starts_first_and_a_replay_once_in_twenty(live: int) -> None:
+    """While live lanes wait, one of twenty starts is a replay's; when none waits, every one."""
+    line: ConnectionLimiter[str] = ConnectionLimiter(1, 1)
+    line.waiting.extend(["live"] * live)
+    line.replayed.extend(["replay"] * 200)
+    started = [line.next_line().popleft() for _ in range(200)]
+    share = started[: live and min(200, live + live // 19)]
+    assert started[0] == ("live" if live else "replay")
+    assert share.count("replay") == len(share) // 20
+    assert set(started[len(share) :]) <= {"replay"}
+
+
+def test_Y1_replays_that_wait_take_no_room_from_live_traffic() -> None:
+    line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
+    line.limit(0.0, 50, None)
+    live = {want.rank: want.limit for want in line.wants(10.0)}
+    line.replayed.extend(range(80))
+    line.held = 80
+    wanted = {want.rank: want.limit - line.held for want in line.wants(10.0)}
+    assert wanted[Rank.LIVE] == live[Rank.LIVE] == line.depth
+    assert wanted[Rank.REPLAY] == line.depth - 80
+
+
+def test_Y1_a_replay_is_read_however_much_live_traffic_waits() -> None:
+    line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
+    line.limit(0.0, 50, None)
+    line.waiting.extend(range(75))
+    line.held = 75
+    wanted = {want.rank: want.limit - line.held for want in line.wants(10.0)}
+    assert wanted[Rank.REPLAY] >= 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +12,10 @@ from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.replay import (
     Candidate,
     LastSent,
+    ReplayNote,
     ReplayProblem,
     ReplayRequest,
+    ReplayRow,
     ReplayVerdict,
     replay_room,
     replay_verdict,
@@ -22,23 +26,35 @@ from heliograph.domain.delivery.replay import (
 ONE = Candidate(change=10, subject=1, version=3, at=100)
 SENT = ReplayRequest(b"a")
 
-candidates = st.lists(
-    st.builds(Candidate, st.integers(1, 10**6), st.integers(1, 5), st.integers(1, 9), st.integers(0, 50)),
-    unique_by=lambda c: (c.subject, c.version),
+rows = st.lists(
+    st.builds(
+        ReplayRow,
+        st.builds(Candidate, st.integers(1, 10**6), st.integers(1, 5), st.integers(1, 9), st.integers(0, 50)),
+        st.sampled_from(ReplayVerdict),
+    ),
+    unique_by=lambda row: (row.candidate.subject, row.candidate.version),
 )
 
 
-@given(candidates, st.booleans(), st.sampled_from(Does))
-def test_Y1_the_latest_per_subject_or_every_one(found: list[Candidate], every: bool, does: Does) -> None:
+@given(rows, st.booleans(), st.sampled_from(Does))
+def test_Y1_the_latest_that_the_rules_accept_per_subject_or_every_one(found: list[ReplayRow], every: bool, does: Does) -> None:
     chosen = select(found, every=every, does=does)
     if every and does is Does.ADDS:
         assert sorted(chosen, key=repr) == sorted(found, key=repr)
     else:
-        assert {c.subject: c.version for c in chosen} == {
-            s: max(c.version for c in found if c.subject == s) for s in {c.subject for c in found}
+        assert {row.candidate.subject: row.candidate.version for row in chosen} == {
+            subject: standing(row for row in found if row.candidate.subject == subject)
+            for subject in {row.candidate.subject for row in found}
         }
-        assert len({c.subject for c in chosen}) == len(chosen)
-    assert chosen == sorted(chosen, key=lambda c: (c.at, c.subject, c.version))
+        assert len({row.candidate.subject for row in chosen}) == len(chosen)
+    assert chosen == sorted(chosen, key=lambda row: (row.candidate.at, row.candidate.subject, row.candidate.version))
+
+
+def standing(found: Iterable[ReplayRow]) -> int:
+    """The version that stands for a subject: the latest accepted one, or the latest if none is."""
+    of = list(found)
+    accepted = [row.candidate.version for row in of if row.verdict is not ReplayVerdict.FILTERED]
+    return max(accepted or [row.candidate.version for row in of])
 
 
 @pytest.mark.parametrize(
@@ -80,3 +96,17 @@ def test_Y1_the_dry_run_counts_every_verdict() -> None:
 def test_Y1_live_traffic_first_replay_at_least_a_twentieth(room: int, live: int) -> None:
     got = replay_room(room, live)
     assert got == 0 if room <= 0 else max(1, room // 20) <= got <= room
+
+
+def test_X6_what_is_gone_is_said() -> None:
+    gone = replay_verdict(ONE, does=Does.UPDATES, takes=True, rendered=None, last=None, begun_version=0)
+    assert (gone.verdict, gone.note) == (ReplayVerdict.WOULD_FAIL, ReplayNote.CONTENT_GONE)
+    last_gone = replay_verdict(ONE, does=Does.UPDATES, takes=True, rendered=SENT, last=LastSent(2, None, gone=True), begun_version=2)
+    assert (last_gone.verdict, last_gone.note) == (ReplayVerdict.DIFFERENT, ReplayNote.LAST_GONE)
+    secret = replay_verdict(ONE, does=Does.UPDATES, takes=True, rendered=ReplayRequest(None), last=LastSent(2, None), begun_version=2)
+    assert (secret.verdict, secret.note) == (ReplayVerdict.DIFFERENT, ReplayNote.NOT_COMPARED)
+
+
+def test_D2_newer_data_that_waits_goes_first() -> None:
+    row = replay_verdict(ONE, does=Does.UPDATES, takes=True, rendered=SENT, last=None, begun_version=0, newest_open=4)
+    assert (row.verdict, row.note) == (ReplayVerdict.SUPERSEDED, ReplayNote.NEWER_WAITS)

@@ -36,6 +36,8 @@ class Deed(StrEnum):
     SIGNED_IN = "signed in"
     SIGNED_OUT = "signed out everywhere"
     SECOND_FACTOR_ON = "set up the second factor of"
+    REPLAYED = "replayed"
+    REPLAY_CANCELLED = "cancelled the replay of"
     SECOND_FACTOR_OFF = "removed the second factor of"
 
 

@@ -105,27 +105,42 @@ def has_rule(flow: Flow, config: AccountConfig) -> bool:
     return not {FlowLack.WATCH, FlowLack.LIST, FlowLack.FILTER_VALUES} & {m.lack for m in missing(flow, config)}
 
 
-def count_taken(reading: AccountReader, flow: Flow) -> Counted:
-    """How many changes of the last seven days the flow would have accepted, by current rules and tags."""
+@dataclass(frozen=True, slots=True)
+class CountedChanges:
+    """Changes that a flow watches for, newest first, each with its event; None for what is no longer kept. more: there are others."""
+
+    changes: Sequence[tuple[Change | None, EventConfig | None]]
+    more: bool
+
+
+def changes_since(reading: AccountReader, flow: Flow, since: int) -> CountedChanges:
+    """At most JUDGED changes that the flow watches for, since an instant in microseconds."""
     if flow.watch is None:
-        return Counted()
+        return CountedChanges((), more=False)
     rows = reading.db.all(
         f"SELECT {CHANGE_COLUMNS} FROM (SELECT * FROM change WHERE account_id = :account AND at > :since ORDER BY at DESC, id DESC LIMIT {LOOKED_AT}) c"
         " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE (c.facets & :facets) <> 0 AND NOT c.quiet"
         f" ORDER BY c.at DESC, c.id DESC LIMIT {JUDGED + 1}",
-        {"account": reading.account, "since": reading.db.now() - DAYS * DAY, "facets": int(flow.watch.facets)},
+        {"account": reading.account, "since": since, "facets": int(flow.watch.facets)},
     )
     more = len(rows) > JUDGED
     rows = rows[:JUDGED]
     events = reading.events({row[11] for row in rows})
+    return CountedChanges([(read_change(row), events.get(row[11])) for row in rows], more)
+
+
+def count_taken(reading: AccountReader, flow: Flow) -> Counted:
+    """How many changes of the last seven days the flow would have accepted, by current rules and tags."""
+    if flow.watch is None:
+        return Counted()
+    counted = changes_since(reading, flow, reading.db.now() - DAYS * DAY)
     config = replace(reading.config, flows={**reading.config.flows, flow.id: flow})
     taken = untagged = gone = 0
-    for row in rows:
-        change, event = read_change(row), events.get(row[11])
+    for change, event in counted.changes:
         if change is None or event is None:
             gone += 1
             continue
         found = explain(flow, change, config, event, as_if_running=True)
         taken += found.verdict is FlowVerdict.TRIGGERED
         untagged += found.reason in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY)
-    return Counted(taken, untagged, len(rows) - gone, gone, more)
+    return Counted(taken, untagged, len(counted.changes) - gone, gone, counted.more)

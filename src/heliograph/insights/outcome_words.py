@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.urls import reverse
@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.accounts.models import User
 from heliograph.deliveries import words
+from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.why import not_triggered
-from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.decision import Reason
 from heliograph.insights.feed import FeedRow, FlowOutcome
@@ -53,7 +54,15 @@ def chip_of(outcome: FlowOutcome, why: str) -> OutcomeChip:
     """The chip. why: the address of the page that explains the decision."""
     if outcome.action is None:
         return _chip_of_run(outcome, why)
-    action, status = outcome.action, outcome.attempt.status if outcome.attempt else None
+    chip = _chip_of_action(outcome, outcome.action)
+    if outcome.action.origin is not Origin.REPLAY:
+        return chip
+    answer = _("Replay, %(answer)s") % {"answer": chip.answer} if chip.answer else _("Replay")
+    return replace(chip, answer=answer)
+
+
+def _chip_of_action(outcome: FlowOutcome, action: Action) -> OutcomeChip:
+    status = outcome.attempt.status if outcome.attempt else None
     where = {"name": outcome.connection, "flow": outcome.flow, "href": reverse("retry-item", args=(f"a{action.id}",))}
     answer = str(status or "")
     match action.state:

@@ -9,7 +9,7 @@ from typing import Final
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers as header_rules
 
-OURS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
+OURS: Final = frozenset({"webhook-id", "heliograph-replay", "webhook-timestamp", "webhook-signature"})
 MOST: Final = header_rules.MAX_HEADERS + 10  # a mapping's, and our own
 
 

@@ -139,7 +139,7 @@ class Registrations:
         self, wanted: RegistrationFilter, sort: Sort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False
     ) -> ListPage[ListedRegistration]:
         """One page of the list. whole: with the states."""
-        where, params = self._where(wanted)
+        where, params = self.conditions(wanted)
         if wanted.narrows and sort is not Sort.MODIFIED and self.db.vendor == "sqlite":
             # Only the index by `modified` covers the filters: sorted by code or name, every row would be read until enough of them match.
             where = ["r.account_id = :account", f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
@@ -154,7 +154,7 @@ class Registrations:
 
     def places(self, wanted: RegistrationFilter, cursor: Cursor | None, limit: int) -> list[tuple[int, int]]:
         """When registrations were modified, and their ids, from the cursor on: read from the covering index alone."""
-        where, params = self._where(wanted)
+        where, params = self.conditions(wanted)
         back = cursor is not None and cursor.back
         if cursor is not None:
             where.append(f"(r.modified, r.id) {'>' if back else '<'} (:one, :two)")
@@ -174,7 +174,7 @@ class Registrations:
 
     def count(self, wanted: RegistrationFilter) -> int:
         """The number of registrations, at most MOST + 1."""
-        where, params = self._where(wanted)
+        where, params = self.conditions(wanted)
         ((n,),) = self.db.all(
             f"SELECT count(*) FROM (SELECT 1 FROM registration r WHERE {' AND '.join(where)} LIMIT {MOST + 1}) found", params
         )
@@ -182,7 +182,7 @@ class Registrations:
 
     def together(self, wanted: RegistrationFilter) -> list[Together]:
         """The number of registrations per event and status."""
-        where, params = self._where(wanted)
+        where, params = self.conditions(wanted)
         rows = self.db.all(
             f"SELECT r.event_id, r.status_id, count(*) FROM registration r WHERE {' AND '.join(where)} GROUP BY r.event_id, r.status_id",
             params,
@@ -192,7 +192,7 @@ class Registrations:
 
     def walk(self, wanted: RegistrationFilter, after: int, limit: int) -> list[Found]:
         """The next registrations by id, after the given one."""
-        where, params = self._where(wanted)
+        where, params = self.conditions(wanted)
         # Walk all ids in order and skip other accounts: otherwise the account's rows would be sorted for each chunk.
         return self._found([f"+{where[0]}", *where[1:], "r.id > :after"], params | {"after": after}, limit)
 
@@ -235,8 +235,8 @@ class Registrations:
         )
         return [name for (name,) in rows]
 
-    def _where(self, wanted: RegistrationFilter) -> tuple[list[str], dict[str, object]]:
-        """The conditions, the account's first, and their parameters."""
+    def conditions(self, wanted: RegistrationFilter) -> tuple[list[str], dict[str, object]]:
+        """The conditions on a registration `r`, the account's first, and their parameters."""
         # A row without a version is just being created.
         where, params = ["r.account_id = :account", "r.version > 0"], {"account": self.account}
         found: dict[str, object] = dict(params)

@@ -11,7 +11,7 @@ from heliograph.domain.connection.rule_proposal import own_words
 from heliograph.domain.connection.target_reply import UTF_8, TargetReply
 from heliograph.domain.delivery.outcomes import CONNECTION_STATUSES, Cause
 
-_FINAL = (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED, Cause.DISCARDED)
+_FINAL = (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED, Cause.DISCARDED, Cause.REPLAY_CANCELLED)
 _OF_SETUP = (401, 403, 404, 405, 410, 415)
 """Answers that another address, other credentials or another content type cure; a redirect does, too."""
 

@@ -14,6 +14,7 @@ typed.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar, Literal, Protocol
@@ -31,6 +32,8 @@ LONGEST_LINE = 1_000
 """Characters of one line, unless the field has its own limit."""
 LONGEST_TEXT = 100_000
 """Characters of a multi-line text, unless the field has its own limit."""
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+"""Of a day that a form takes."""
 MOST_CHOSEN = 5_000
 """Most checked boxes of one list that a form accepts."""
 
@@ -112,6 +115,28 @@ class TextLines(TextLine):
     def to_python(self, value: Any) -> Any:
         """Turns line breaks, which browsers send as two characters, into one."""
         return str(super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
+
+
+class DayLine(TextLine):
+    """A day, 2027-01-31; None if it is empty."""
+
+    kind: ClassVar[WidgetKind] = "date"
+
+    def to_python(self, value: Any) -> Any:
+        """The day. Raises ValidationError for what is none."""
+        text = str(super().to_python(value) or "")
+        if not text:
+            return None
+        try:
+            day = datetime.date.fromisoformat(text)
+        except ValueError:
+            day = None
+        if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise forms.ValidationError(_("Give a day, such as 2027-01-31."))
+        return day
+
+    def run_validators(self, value: Any) -> None:
+        """Nothing more: a day has no length."""
 
 
 class UrlLine(TextLine):

@@ -69,6 +69,8 @@ VERBS: Final = {
     Deed.SIGNED_IN: gettext_lazy("Signed in as"),
     Deed.SIGNED_OUT: gettext_lazy("Signed out everywhere"),
     Deed.SECOND_FACTOR_ON: gettext_lazy("Set up the second factor of"),
+    Deed.REPLAYED: gettext_lazy("Replayed"),
+    Deed.REPLAY_CANCELLED: gettext_lazy("Cancelled the replay of"),
     Deed.SECOND_FACTOR_OFF: gettext_lazy("Removed the second factor of"),
 }
 PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account": "account-settings", "event": "events"}

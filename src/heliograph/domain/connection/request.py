@@ -33,6 +33,8 @@ from heliograph.domain.mapping.paths import Json
 from heliograph.domain.mapping.rendering import FactSource, InvalidValues, Rendered, ValueProblem, render
 
 WEBHOOK_ID: Final = "webhook-id"
+REPLAY: Final = "heliograph-replay"
+"""The header of a replayed request, "true" (Y1)."""
 AUTHENTICATES: Final = "is what the connection authenticates with, so no mapping may set it"
 NO_TEXT: Final = "contains half a character (a lone surrogate)"
 
@@ -95,11 +97,12 @@ class PreparedConnection:
         timezone: tzinfo = UTC,
         bearer: str | None = None,
         encode: Callable[[Json], bytes] = encode_json,
+        replay: bool = False,
     ) -> Request | InvalidValues:
         """The request for one change.
 
         webhook_id: the action's stable id (D1). timezone: the event's, for dates in the URL. bearer: the access token of an OAuth2
-        connection, fetched by the caller; without one the request has no credentials. encode: writes the JSON.
+        connection, fetched by the caller; without one the request has no credentials. encode: writes the JSON. replay: marked as replayed.
         """
         problems: list[ValueProblem] = []
         rest = self.rest.fill(facts, timezone)
@@ -123,7 +126,7 @@ class PreparedConnection:
             problems.append(ValueProblem(URL, f"is longer than {LONGEST_URL:,} characters"))
         if not self.query_is_free(payload):
             problems.append(ValueProblem(self.connection.key_name, AUTHENTICATES))
-        sent = self._headers(headers, webhook_id, bearer, problems)
+        sent = self._headers(headers, webhook_id, bearer, problems, replay=replay)
         if problems:
             return InvalidValues(tuple(problems))
         hidden = self.hidden | headers.sealed if headers is not None else self.hidden
@@ -136,7 +139,7 @@ class PreparedConnection:
         return all(name != self.connection.key_name for name, _ in payload.pairs())
 
     def _headers(
-        self, mapped: Rendered | None, webhook_id: str, bearer: str | None, problems: list[ValueProblem]
+        self, mapped: Rendered | None, webhook_id: str, bearer: str | None, problems: list[ValueProblem], *, replay: bool
     ) -> tuple[tuple[str, str], ...]:
         """All headers in order. A mapping's header replaces a fixed one, or the content type, of the same name."""
         found: dict[str, tuple[str, str]] = {}
@@ -156,6 +159,8 @@ class PreparedConnection:
         if self.connection.auth is Auth.OAUTH2 and bearer is not None:
             found["authorization"] = ("Authorization", f"Bearer {check_secret(Secret.KEY, bearer)}")
         found[WEBHOOK_ID] = (WEBHOOK_ID, webhook_id)
+        if replay:
+            found[REPLAY] = (REPLAY, "true")
         if sum(len(name) + len(value) for name, value in found.values()) > header_rules.MAX_TOGETHER:
             problems.append(ValueProblem("headers", header_rules.TOO_LONG))
         return tuple(found.values())
@@ -202,6 +207,7 @@ def build_request(
     timezone: tzinfo = UTC,
     bearer: str | None = None,
     encode: Callable[[Json], bytes] = encode_json,
+    replay: bool = False,
 ) -> Request | InvalidValues:
     """The request for a change with these mappings, or all its values that cannot be sent. Arguments as for `PreparedConnection.build`."""
     body = render(payload, facts, timezone=timezone)
@@ -210,7 +216,7 @@ def build_request(
         return InvalidValues(body.problems + headers.problems) if isinstance(headers, InvalidValues) else body
     if isinstance(headers, InvalidValues):
         return headers
-    return prepared.build(body, headers, facts, webhook_id=webhook_id, timezone=timezone, bearer=bearer, encode=encode)
+    return prepared.build(body, headers, facts, webhook_id=webhook_id, timezone=timezone, bearer=bearer, encode=encode, replay=replay)
 
 
 def _hidden(connection: Connection) -> frozenset[str]:

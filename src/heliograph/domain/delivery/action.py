@@ -276,6 +276,19 @@ def discarded(action: OpenAction) -> OpenAction:
     return replace(_at_rest(action), state=ActionState.FAILED, queue=QueueStatus.FAILED, cause=Cause.DISCARDED)
 
 
+def withdrawn(action: OpenAction) -> OpenAction:
+    """A replayed action that is not delivered ends as Failed when its replay is cancelled (Y1); any other stays as it is."""
+    if not action.state.is_open or action.origin != Origin.REPLAY:
+        return action
+    return replace(
+        _at_rest(action),
+        state=ActionState.FAILED,
+        queue=QueueStatus.FAILED,
+        category=action.category or Category.CONFIG,
+        cause=Cause.REPLAY_CANCELLED,
+    )
+
+
 def rescheduled(action: OpenAction, causes: frozenset[Cause], now: int) -> OpenAction:
     """The action after a fix for `causes` was saved (D7): a waiting item of such a cause is due at once, if it is Config or the target was not reached."""
     may_be = action.category is Category.CONFIG or action.cause in CURED_BY_ADDRESS

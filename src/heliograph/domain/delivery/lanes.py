@@ -29,6 +29,7 @@ from heliograph.domain.delivery.action import (
     rescheduled,
     submitted,
     superseded,
+    withdrawn,
 )
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Cut, Outcome, may_have_left
 from heliograph.domain.delivery.retry_policy import RetryPolicy
@@ -227,6 +228,12 @@ def discard(does: Does, lane: Lane, actions: Iterable[OpenAction], chosen: Conta
     """Ends those of the chosen actions that wait and were made in the flow's other mode."""
     before = {action.id: action for action in actions}
     return _stored(does, lane, before, {i: discarded(a) if i in chosen else a for i, a in before.items()}, now, page=True)
+
+
+def withdraw(does: Does, lane: Lane, actions: Iterable[OpenAction], chosen: Container[int], now: int) -> Settlement:
+    """Ends those of the chosen actions that a cancelled replay has made. A request in flight may still arrive."""
+    before = {action.id: action for action in actions}
+    return _stored(does, lane, before, {i: withdrawn(a) if i in chosen else a for i, a in before.items()}, now, page=True)
 
 
 def reschedule(does: Does, lane: Lane, actions: Iterable[OpenAction], causes: frozenset[Cause], now: int) -> Settlement:

@@ -65,6 +65,8 @@ class Cause(StrEnum):
     ERASED = "erased"
     DISCARDED = "discarded"
     """Made in one mode, the flow in the other: a person said that it is not to be sent."""
+    REPLAY_CANCELLED = "replay_cancelled"
+    """Its replay was cancelled before it was sent (Y1)."""
     SUPERSEDED = "superseded"
     """A newer version was sent (D2)."""
     NOT_SELECTED = "not_selected"

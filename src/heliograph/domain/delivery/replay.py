@@ -1,8 +1,8 @@
 """Replays a flow: which changes to send again, and what each would do (Y1).
 
-A replay combines stored changes with today's rules. For a destination that updates a record, the latest matching change per subject is
-enough; anything newer that was sent there, before or after, supersedes it. Pure: what was last sent and what would be sent now are
-parameters.
+A replay combines stored changes with today's rules. Of each subject it takes the latest change that the flow's rules accept, or every one;
+for a destination that updates a record the latest is enough, and anything newer that was sent there, before or after, supersedes it. Pure:
+what was last sent and what would be sent now are parameters.
 """
 
 from __future__ import annotations
@@ -36,6 +36,34 @@ class ReplayVerdict(StrEnum):
     def is_sent(self) -> bool:
         return self in (ReplayVerdict.NEW, ReplayVerdict.SAME, ReplayVerdict.DIFFERENT)
 
+    @property
+    def code(self) -> int:
+        """Its number in tables."""
+        return _CODES[self]
+
+    @classmethod
+    def of_code(cls, code: int) -> ReplayVerdict:
+        """The verdict of a number from a table."""
+        return _OF_CODE[code]
+
+
+_CODES = {verdict: number for number, verdict in enumerate(ReplayVerdict, start=1)}
+_OF_CODE = {number: verdict for verdict, number in _CODES.items()}
+
+
+class ReplayNote(StrEnum):
+    """What is to be said about a verdict."""
+
+    NEWER_SENT = "newer sent"
+    NEWER_WAITS = "newer waits"
+    """Newer data waits to be sent there, and goes first."""
+    CONTENT_GONE = "content gone"
+    """The change's content is no longer stored (X6)."""
+    LAST_GONE = "last gone"
+    """What was last sent is no longer stored (X6)."""
+    NOT_COMPARED = "not compared"
+    """What was last sent was not stored whole: its body was too long, or it was in the URL, which is a secret (C5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -49,9 +77,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """What would be sent: a digest of method, URL, headers and body, without what differs in every request."""
+    """What would be sent: a digest of method, host, headers and body, without what differs in every request. None: it cannot be compared."""
 
-    digest: bytes
+    digest: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,35 +91,44 @@ class ReplayProblem:
 
 @dataclass(frozen=True, slots=True)
 class LastSent:
-    """The last delivery to the destination for the subject. digest None: its content is no longer stored (X6)."""
+    """The last delivery to the destination for the subject. digest None: it cannot be compared; gone: since it is no longer stored (X6)."""
 
     version: int
     digest: bytes | None
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayRow:
-    """One line of the dry run."""
+    """One line of the dry run. why: of a filtered change or one that would fail, a sentence."""
 
     candidate: Candidate
     verdict: ReplayVerdict
     why: str = ""
+    note: ReplayNote | None = None
+
+    def beats(self, other: ReplayRow) -> bool:
+        """True if this line stands for the subject rather than the other: what the rules accept first, then the later version."""
+        mine, its = self.verdict is not ReplayVerdict.FILTERED, other.verdict is not ReplayVerdict.FILTERED
+        return mine if mine is not its else self.candidate.version > other.candidate.version
 
 
-def select(candidates: Iterable[Candidate], *, every: bool, does: Does) -> list[Candidate]:
-    """The changes to replay, by version within a subject, and by time overall.
+def takes_every(does: Does, *, every: bool) -> bool:
+    """True if a destination gets every matching change of a subject; one that updates a record needs the latest only."""
+    return every and does is Does.ADDS
 
-    The latest per subject, or every one if requested; for a destination that updates a record always only the latest.
-    """
-    found = list(candidates)
-    if not every or does is Does.UPDATES:
-        latest: dict[int, Candidate] = {}
-        for candidate in found:
-            held = latest.get(candidate.subject)
-            if held is None or candidate.version > held.version:
-                latest[candidate.subject] = candidate
-        found = list(latest.values())
-    return sorted(found, key=lambda c: (c.at, c.subject, c.version))
+
+def select(rows: Iterable[ReplayRow], *, every: bool, does: Does) -> list[ReplayRow]:
+    """The lines of a dry run at one destination, by time. Of each subject the one that stands for it, or every one if wanted."""
+    found = list(rows)
+    if not takes_every(does, every=every):
+        held: dict[int, ReplayRow] = {}
+        for row in found:
+            subject = row.candidate.subject
+            if subject not in held or row.beats(held[subject]):
+                held[subject] = row
+        found = list(held.values())
+    return sorted(found, key=lambda row: (row.candidate.at, row.candidate.subject, row.candidate.version))
 
 
 def replay_verdict(
@@ -102,23 +139,28 @@ def replay_verdict(
     rendered: ReplayRequest | ReplayProblem | None,
     last: LastSent | None,
     begun_version: int,
+    newest_open: int = 0,
     why: str = "",
 ) -> ReplayRow:
     """The result of replaying a change at one destination.
 
     takes: the flow's current rules accept it; `why` is the reason if not. rendered: None if its content is no longer stored. begun_version:
-    the newest version of the subject for which a request to this destination may have been sent, 0 for none.
+    the newest version of the subject for which a request to this destination may have been sent, newest_open the newest that waits to be; 0
+    for none.
     """
     if not takes:
         return ReplayRow(candidate, ReplayVerdict.FILTERED, why)
-    if does is Does.UPDATES and candidate.version < begun_version:
-        return ReplayRow(candidate, ReplayVerdict.SUPERSEDED, f"Version {begun_version} was sent there already.")
+    if does is Does.UPDATES and candidate.version < max(begun_version, newest_open):
+        note = ReplayNote.NEWER_SENT if candidate.version < begun_version else ReplayNote.NEWER_WAITS
+        return ReplayRow(candidate, ReplayVerdict.SUPERSEDED, note=note)
     if rendered is None:
-        return ReplayRow(candidate, ReplayVerdict.WOULD_FAIL, "The content of this change is gone: its retention has ended.")
+        return ReplayRow(candidate, ReplayVerdict.WOULD_FAIL, note=ReplayNote.CONTENT_GONE)
     if isinstance(rendered, ReplayProblem):
         return ReplayRow(candidate, ReplayVerdict.WOULD_FAIL, rendered.message)
     if last is None:
         return ReplayRow(candidate, ReplayVerdict.NEW)
+    if last.digest is None or rendered.digest is None:
+        return ReplayRow(candidate, ReplayVerdict.DIFFERENT, note=ReplayNote.LAST_GONE if last.gone else ReplayNote.NOT_COMPARED)
     return ReplayRow(candidate, ReplayVerdict.SAME if last.digest == rendered.digest else ReplayVerdict.DIFFERENT)
 
 

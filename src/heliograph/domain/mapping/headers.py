@@ -23,7 +23,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OURS: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer", "expect", "http2-settings"}
 )
-_OUR_PREFIXES: Final = ("webhook-", "proxy-")
+_OUR_PREFIXES: Final = ("webhook-", "heliograph-", "proxy-")
 
 SEALED: Final = "…"
 """Stands for an encrypted text in bodies, forms and pages."""

@@ -12,7 +12,6 @@ from typing import Final, assert_never
 import msgspec
 
 from heliograph.domain.connection.masks import NOTHING, Masks
-from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.response_rule import Rule, classify_reply
 from heliograph.domain.connection.target_reply import TargetReply, charset_of
 from heliograph.domain.delivery.outcomes import (
@@ -30,9 +29,9 @@ from heliograph.domain.delivery.outcomes import (
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import CutOff, Failure, Response, SendResult, text_of
+from heliograph.outbound.kept_request import kept_request
 from heliograph.store.queue.outcomes import StoredExchange
 
-KEPT_REQUEST: Final = 64 * 1024
 KEPT_RESPONSE: Final = 16 * 1024
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -113,7 +112,7 @@ def exchange_of(
         message=plain(masks.blotted(message)),
         connection=connection,
         numbers=numbers,
-        request=_request(ready.request, masks) if ready else "",
+        request=_json(kept_request(ready.request, masks)) if ready else "",
         response=_response(result, masks, ready.request.hidden if ready else frozenset()) if result is not None else "",
     )
 
@@ -121,12 +120,6 @@ def exchange_of(
 def plain(text: str) -> str:
     """The text without what a database refuses: NUL and lone surrogates."""
     return text if text.isascii() and "\0" not in text else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-def _request(request: Request, masks: Masks) -> str:
-    body, cut = text_of(request.body or b"", KEPT_REQUEST)
-    headers, body = masks.blotted_answer(request.shown_headers, body, cut=cut)
-    return _json({"method": request.method, "url": request.shown_url, "headers": headers, "body": body, "cut": cut})
 
 
 def _response(result: SendResult, masks: Masks, hidden: frozenset[str]) -> str:

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from heliograph.domain.delivery.action import Rank
-from heliograph.domain.delivery.replay import replay_room
+from heliograph.domain.delivery.replay import SMALLEST_SHARE, replay_room
 from heliograph.store.queue.lanes import LaneWant
 
 LEAST_SHARE = 2
@@ -35,6 +35,8 @@ LOOK_AHEAD = 2.0
 RATE_WINDOW = 0.25
 LESSON_FOR = 2.0
 FLOOR_TRAIL = 1.0
+REPLAY_TURN = round(1 / SMALLEST_SHARE)
+"""While live lanes wait, one of so many starts is a replay's."""
 ANSWERS_FOR = 1.0
 """Seconds for which answers count: older ones say nothing about how fast a target is now."""
 
@@ -52,10 +54,14 @@ class ConnectionLimiter[T]:
     _held_here: float = 0.0
     _learned: float = -math.inf
     waiting: deque[T] = field(default_factory=deque)
+    replayed: deque[T] = field(default_factory=deque)
+    """Lanes of replays that wait: they start when no other waits, and else once in REPLAY_TURN starts (Y1)."""
     in_flight: int = 0
     held: int = 0
     """Lanes in memory: waiting, in flight, or being settled."""
     _next_start: float = 0.0
+    _passed: int = 0
+    """Starts of others since a replay that waits was last let go."""
     known: bool = False
     """The previous owner's failures have been taken over from the table."""
     _reach: tuple[str, object] | None = None
@@ -121,6 +127,21 @@ class ConnectionLimiter[T]:
         if self.spacing:
             self._next_start = max(self._next_start, now - CATCH_UP) + self.spacing
 
+    @property
+    def has_waiting(self) -> bool:
+        return bool(self.waiting or self.replayed)
+
+    def next_line(self) -> deque[T]:
+        """The line whose first lane starts next: the live one, but for every REPLAY_TURN-th start while replays wait (Y1)."""
+        if not self.replayed:
+            self._passed = 0
+            return self.waiting
+        if self.waiting and self._passed < REPLAY_TURN - 1:
+            self._passed += 1
+            return self.waiting
+        self._passed = 0
+        return self.replayed
+
     def ended(self, now: float, *, reached: bool) -> None:
         """Notes the end of a request. reached: the target answered, whatever it said."""
         self.in_flight -= 1
@@ -167,16 +188,18 @@ class ConnectionLimiter[T]:
         never answer leave room for the one that does (D9).
         """
         depth = min(self.depth, LEAST_SHARE if self.is_slow(now) else max(share, self._answered(now)))
-        room = depth - self.held
+        room = depth - self.held + len(self.replayed)  # a replay that waits takes no place from live traffic
         if room < max(1, depth // 4):
             return []
-        replay = replay_room(room, 0) if not self.waiting else max(1, depth // 20)
-        return [
+        found = [
             LaneWant(self.connection, Rank.SUBMITTED, room + self.held, self._floors.get(Rank.SUBMITTED, 0)),
             LaneWant(self.connection, None, max(1, room // 4) + self.held),
             LaneWant(self.connection, Rank.LIVE, room + self.held, self._floors.get(Rank.LIVE, 0)),
-            LaneWant(self.connection, Rank.REPLAY, replay + self.held, self._floors.get(Rank.REPLAY, 0)),
         ]
+        replay = replay_room(room, len(self.waiting)) - len(self.replayed)
+        if replay > 0:
+            found.append(LaneWant(self.connection, Rank.REPLAY, replay + self.held, self._floors.get(Rank.REPLAY, 0)))
+        return found
 
     def _answered(self, now: float) -> int:
         """Lanes for half a second at the current rate; 0 if nothing came back for a second."""

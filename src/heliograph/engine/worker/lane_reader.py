@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from heliograph.domain.delivery.action import Rank
+from heliograph.domain.delivery.action import Origin, Rank
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.delivery.slots import may_start, slot_of
@@ -294,6 +294,8 @@ class LaneReader:
             self.alone.append(waiting)
         elif stored.lane.rank == Rank.SUBMITTED:
             limiter.waiting.appendleft(waiting)
+        elif stored.lane.rank == Rank.REPLAY:
+            limiter.replayed.append(waiting)
         else:
             limiter.waiting.append(waiting)
 
@@ -310,21 +312,26 @@ class LaneReader:
             return
         stirred, self._stirred = self._stirred, {}
         everything = now >= self._scan_at
-        for limiter in [limiter for limiter in self.limiters.values() if limiter.waiting] if everything else stirred.values():
-            if limiter.waiting and (now - limiter.waiting[0].taken.at > STALE_READ or not limiter.is_open(now)):
-                self._drop_all(limiter.waiting)
-                limiter.forget_floors()  # they come before what is read next
-            while limiter.waiting and self.journal.room and limiter.may_start(now):
-                if not self._start_or_wait(limiter.waiting, now):
+        for limiter in [limiter for limiter in self.limiters.values() if limiter.has_waiting] if everything else stirred.values():
+            self._drop_stale(limiter, now)
+            while limiter.has_waiting and self.journal.room and limiter.may_start(now):
+                if not self._start_or_wait(limiter.next_line(), now):
                     break
                 self._started += 1
                 if self._started % STRETCH == 0:
                     self.between()
-            if limiter.waiting:
+            if limiter.has_waiting:
                 self._scan_at = min(self._scan_at, limiter.wakes_at(now))
         if everything:
-            waking = (limiter.wakes_at(now) for limiter in self.limiters.values() if limiter.waiting)
+            waking = (limiter.wakes_at(now) for limiter in self.limiters.values() if limiter.has_waiting)
             self._scan_at = min(now + SCAN_EVERY, min(waking, default=math.inf))
+
+    def _drop_stale(self, limiter: ConnectionLimiter[_QueuedLane], now: float) -> None:
+        """Drops the lanes that have waited for too long, to be read again."""
+        for line in (limiter.waiting, limiter.replayed):
+            if line and (now - line[0].taken.at > STALE_READ or not limiter.is_open(now)):
+                self._drop_all(line)
+                limiter.forget_floors()  # they come before what is read next
 
     def _start_or_wait(self, queue: deque[_QueuedLane], now: float) -> bool:
         """Starts the first lane. False if it waits for its access token."""
@@ -341,6 +348,9 @@ class LaneReader:
         assigned = self.builder.view.connection_of(taken.stored.account, taken.stored.lane.destination)
         if self.ownership.epoch(slot) != taken.epoch or now - taken.at > STALE_READ or assigned not in (None, taken.stored.connection):
             self._give_back(taken, limiter)
+            return True
+        if taken.action.action.origin is Origin.REPLAY and not table.is_open(self.db, taken.action.id):
+            self._give_back(taken, limiter)  # its replay was cancelled since it was read: from then on nothing of it starts
             return True
         built = self.builder.build(taken.action, waiting.content, self.db)
         if isinstance(built, TokenPending):
@@ -403,6 +413,7 @@ class LaneReader:
     def _let_go(self) -> None:
         for limiter in self.limiters.values():
             self._drop_all(limiter.waiting)
+            self._drop_all(limiter.replayed)
         self._drop_all(self.alone)
 
     def _drop_all(self, waiting: deque[_QueuedLane]) -> None:

@@ -19,6 +19,7 @@ from heliograph.domain.connection.masks import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Usable
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import Rule
+from heliograph.domain.delivery.action import Origin
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.errors import HeliographError
@@ -190,7 +191,17 @@ class RequestBuilder:
         except HeliographError as error:
             return CouldNotBegin(Cause.MAPPING_GONE, str(error))
         token = bearer.token if bearer else None
-        request = build_request(held.prepared, payload, header, facts, webhook_id=stored.uid, timezone=zone, bearer=token, encode=_encode)
+        request = build_request(
+            held.prepared,
+            payload,
+            header,
+            facts,
+            webhook_id=stored.uid,
+            timezone=zone,
+            bearer=token,
+            encode=_encode,
+            replay=stored.action.origin is Origin.REPLAY,
+        )
         if isinstance(request, InvalidValues):
             return ValidationFailed(tuple(f"{p.target} {p.reason}" for p in request.problems))
         if held.signing:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from heliograph.connections.services.connections import OWNER
 from heliograph.connections.vault import vault
-from heliograph.domain.connection.connection import Auth
-from heliograph.domain.connection.masks import MASK, masks_of
+from heliograph.domain.connection.connection import Auth, Connection
+from heliograph.domain.connection.masks import MASK, Masks, masks_of
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
@@ -69,22 +69,54 @@ def sendable(db: Database, config: AccountConfig, destination: Destination) -> S
     return Sendable(prepared, payload, config.mappings.get(destination.header_mapping or 0), secrets)
 
 
+@dataclass(frozen=True, slots=True)
+class BuiltPreview:
+    """A request that was built to be looked at, with its masks. It contains secrets: never log or store it."""
+
+    request: Request = field(repr=False)
+    masks: Masks = field(repr=False)
+    connection: Connection
+
+
+class RequestPreviewer:
+    """Builds requests by one configuration; each destination is prepared once."""
+
+    def __init__(self, db: Database, config: AccountConfig) -> None:
+        self._db, self._config = db, config
+        self._found: dict[tuple[int | None, ...], Sendable | str] = {}
+
+    def built(
+        self, event: EventConfig, change: Change, flow: Flow, destination: Destination, *, now: datetime
+    ) -> BuiltPreview | RequestPreview:
+        """The request to this destination for a change's own facts (D7); or what there is to say instead."""
+        found = self._sendable(destination)
+        if isinstance(found, str):
+            return RequestPreview(why=found)
+        request = found.request(flow, change, self._config, event, now=now)
+        if isinstance(request, InvalidValues):
+            return RequestPreview(problems=tuple(str(p) for p in request.problems))
+        masks = masks_of(found.secrets.values(), request, credentials=found.prepared.credentials)
+        return BuiltPreview(request, masks, found.prepared.connection)
+
+    def _sendable(self, destination: Destination) -> Sendable | str:
+        key = (destination.connection, destination.payload_mapping, destination.header_mapping)
+        if key not in self._found:
+            self._found[key] = sendable(self._db, self._config, destination)
+        return self._found[key]
+
+
 def preview(
     db: Database, config: AccountConfig, event: EventConfig, change: Change, flow: Flow, destination: Destination, *, now: datetime
 ) -> RequestPreview:
     """The request to this destination, as everyone may see it."""
-    found = sendable(db, config, destination)
-    if isinstance(found, str):
-        return RequestPreview(why=found)
-    request = found.request(flow, change, config, event, now=now)
-    if isinstance(request, InvalidValues):
-        return RequestPreview(problems=tuple(str(p) for p in request.problems))
-    connection = found.prepared.connection
-    masks = masks_of(found.secrets.values(), request, credentials=found.prepared.credentials)
+    found = RequestPreviewer(db, config).built(event, change, flow, destination, now=now)
+    if isinstance(found, RequestPreview):
+        return found
+    request, masks = found.request, found.masks
     sent = [(name, masks.blotted(value)) for name, value in request.shown_headers]
-    if connection.auth is Auth.OAUTH2:
+    if found.connection.auth is Auth.OAUTH2:
         sent.append(("Authorization", AS_SENT))
-    if connection.is_signed:
+    if found.connection.is_signed:
         sent += [("webhook-timestamp", AS_SENT), ("webhook-signature", AS_SENT)]
     shown = (request.body or b"").decode("utf-8", "replace")
     return RequestPreview(request.method, request.shown_url, tuple(sent), masks.blotted(shown))

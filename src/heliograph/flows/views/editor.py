@@ -19,6 +19,8 @@ from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
+from heliograph.deliveries.database import reading as of_account
+from heliograph.deliveries.replay_links import replay_address
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import missing
@@ -30,9 +32,12 @@ from heliograph.flows.drafts import FlowDraft
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
+from heliograph.flows.models import Flow as StoredFlow
+from heliograph.flows.replay_offers import decided_otherwise
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.views.editor_questions import stop_question, wider_question
 from heliograph.flows.views.flow_form import form_of, refused_items
+from heliograph.flows.views.offer_words import say_with_offer
 from heliograph.mappings.mapping_warnings import answer_tags, joined_answers, taken_by
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
@@ -44,7 +49,6 @@ from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
 from heliograph.web.forms import Form, Hidden, member_of
 from heliograph.web.pages import page
-from heliograph.web.toasts import say
 
 EDITOR = "flows/editor.html"
 EDITING = "flow-editing"
@@ -113,7 +117,8 @@ def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: i
 def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
     with transaction.atomic(using="read"):
         db = reading()
-        draft = draft_of(request, account_config(request, db), db, id)
+        config = account_config(request, db)
+        draft = draft_of(request, config, db, id)
     form = EditorForm(request.POST)
     changed = drafts.pressed(draft, form.flow)
     if changed is not None:
@@ -121,6 +126,7 @@ def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
     if draft.errors:
         return _refused(request, draft)
     opened = read_id(form.posted["over"]) or draft.opened
+    before = None if id is None else config.flows.get(id)
     try:
         with saving(request.account.pk, by=by(request), whole_account=True) as s:
             row = save_flow(s, draft.to_save, id, confirmed=form.posted["sure"] == "yes", opened=opened)
@@ -137,8 +143,17 @@ def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
     onward = _next_address(request, form, row.pk, draft)
     if onward:
         return HttpResponseRedirect(onward)
-    say(request, _saved(complete=row.is_complete, active=row.is_active))
+    _say_saved(request, before, row)
     return HttpResponseRedirect(reverse("flow", args=(row.pk,)))
+
+
+def _say_saved(request: AccountRequest, before: Flow | None, row: StoredFlow) -> None:
+    """Says that it is saved; and if the last days' changes would have been decided otherwise, offers to replay them."""
+    offer = None
+    if before is not None:
+        with of_account(request.account.pk) as of:
+            offer = decided_otherwise(of, before, of.config.flows[row.pk])
+    say_with_offer(request, _saved(complete=row.is_complete, active=row.is_active), row.pk, offer, saved=True)
 
 
 def _saved(*, complete: bool, active: bool) -> str:
@@ -280,7 +295,11 @@ def draw(
 
 def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
     """Actions on a flow besides opening it: (text, URL)."""
-    entries = [(_("Why, or why not"), reverse("flow-decisions", args=(id,))), (_("Versions"), reverse("flow-versions", args=(id,)))]
+    entries = [
+        (_("Replay"), replay_address(id)),
+        (_("Why, or why not"), reverse("flow-decisions", args=(id,))),
+        (_("Versions"), reverse("flow-versions", args=(id,))),
+    ]
     if edits:
         entries = [(_("Copy flow"), reverse("flow-copy", args=(id,))), *entries, (_("Delete"), reverse("flow-delete", args=(id,)))]
     return entries

@@ -17,13 +17,16 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.choices import connection_choices
+from heliograph.deliveries.database import reading as of_account
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.ids import read_id
 from heliograph.flows import words
 from heliograph.flows.flow_list import FlowList, FlowListFilter, FlowRow
+from heliograph.flows.replay_offers import passed_while_off
 from heliograph.flows.services.flows import set_active
 from heliograph.flows.views.editor import flow_menu
+from heliograph.flows.views.offer_words import say_with_offer
 from heliograph.setup.errors import NotThere
 from heliograph.setup.services.save import saving
 from heliograph.store.database import of_django
@@ -34,7 +37,6 @@ from heliograph.web.fields import Choice
 from heliograph.web.forms import Form, Hidden
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
-from heliograph.web.toasts import say
 
 COMPLETE, INCOMPLETE = "complete", "incomplete"
 MODES = {Mode.LIVE: gettext_lazy("Live"), Mode.TEST: gettext_lazy("Test")}
@@ -138,8 +140,10 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
             row = set_active(s, flow, active)
     except NotThere:
         raise Http404 from None
-    said = _("“%(name)s” is on.") if active else _("“%(name)s” is off.")
-    say(request, said % {"name": row.name})
+    said = (_("“%(name)s” is on.") if active else _("“%(name)s” is off.")) % {"name": row.name}
+    with of_account(account) as of:
+        offer = passed_while_off(of, flow) if active else None
+    say_with_offer(request, said, flow, offer)
     return HttpResponseRedirect(_back(back, flow))
 
 

@@ -19,6 +19,8 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.views import typed_secrets
+from heliograph.deliveries.database import reading as of_account
+from heliograph.deliveries.replay_links import delivered_lately, replay_address
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
@@ -198,8 +200,27 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
     except AsksFirst as error:
         return _answer(request, editor, row, EDITOR, status=409, stops=[stop.name or _("Without a name") for stop in error.stops])
     typed_secrets.forget(request, editing.waiting)
-    say(request, _("The mapping %(name)s is saved.") % {"name": saved.name})
+    _say_saved(request, saved, row)
     return HttpResponseRedirect(_back(request, mapping=saved.pk) or reverse("mapping", args=(saved.pk,)))
+
+
+def _say_saved(request: AccountRequest, saved: StoredMapping, row: StoredMapping | None) -> None:
+    """Says that it is saved; and where it says something else than what flows have sent lately, offers to replay them."""
+    said = _("The mapping %(name)s is saved.") % {"name": saved.name}
+    flows: set[int] = set()
+    if row is not None and row.body.get("rows") != saved.body.get("rows"):
+        with of_account(request.account.pk) as of:
+            using = [
+                flow.id
+                for flow in of.config.flows.values()
+                if flow.active and any(saved.pk in (d.payload_mapping, d.header_mapping) for d in flow.destinations)
+            ]
+            flows = delivered_lately(of.db, of.account, using, of.db.now()) if using else set()
+    if not flows:
+        say(request, said)
+        return
+    href = replay_address(min(flows)) if len(flows) == 1 else reverse("replay")
+    say(request, f"{said} {_('What was sent before stays as it was sent.')}", link=_("Replay it"), href=href)
 
 
 def _meanwhile(request: AccountRequest, error: SavedMeanwhile) -> dict[str, Any]:

@@ -200,6 +200,11 @@ def lock_lanes(db: Database, lanes: Iterable[int]) -> dict[int, StoredLane]:
     return {row[0]: lane_of(row) for row in rows}
 
 
+def is_open(db: Database, action: int) -> bool:
+    """True if the action has not ended: it is asked again right before a replay is sent."""
+    return bool(db.all("SELECT 1 FROM action WHERE id = :id AND state < 10", {"id": action}))
+
+
 def unsettled(db: Database) -> int:
     """Counts lanes that have something to send, in flight or waiting until it is due."""
     ((count,),) = db.all("SELECT count(*) FROM lane WHERE state <> 0")

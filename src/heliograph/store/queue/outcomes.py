@@ -7,7 +7,7 @@ Every function works in the caller's transaction. Lanes are locked before their 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.delivery import lanes as rules
@@ -18,7 +18,7 @@ from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.figures import Delta, FigureKey, of_delivery, of_move, of_settlement
 from heliograph.store.database import Database
 from heliograph.store.queue.figures import put_deltas
-from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes
+from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes, open_actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,3 +232,15 @@ def unclean_end(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
         rows.append({"lane": number, "begun": marked.begun_version, "marks": marked.marks})
     db.many("UPDATE lane SET begun_version = :begun, marks = :marks WHERE id = :lane", rows)
     return len(rows)
+
+
+def apply_to_lanes(db: Database, numbers: Sequence[int], rule: Callable[[StoredLane, list[OpenAction], int], Settlement]) -> int:
+    """What a page does to the open actions of lanes: locks them, applies the rule to each, and stores what it changed. Returns how many lanes."""
+    lanes = lock_lanes(db, numbers)
+    opened = open_actions(db, lanes)
+    now = db.now()
+    settled = [Settled(rule(stored, [a.action for a in opened[number]], now), stored, opened[number]) for number, stored in lanes.items()]
+    changed = [s for s in settled if s.settlement.moves]
+    if changed:
+        store(db, changed, now)
+    return len(lanes)

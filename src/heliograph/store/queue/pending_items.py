@@ -5,16 +5,14 @@ Everything runs in the caller's transaction and locks lanes before it reads thei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from heliograph.domain.delivery import lanes as rules
-from heliograph.domain.delivery.action import Does, OpenAction
-from heliograph.domain.delivery.lanes import Settlement
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import StoredLane, lock_lanes, open_actions
-from heliograph.store.queue.outcomes import Settled, store
+from heliograph.store.queue.outcomes import apply_to_lanes
 from heliograph.store.queue.submissions import DoesOf, count_stuck
 
 CHUNK = 500
@@ -52,7 +50,7 @@ def _reschedule(db: Database, where: str, account: int, number: int, causes: fro
             "causes": sorted(causes),
         },
     )
-    return _for_lanes(
+    return apply_to_lanes(
         db,
         [lane for (lane,) in rows],
         lambda stored, about, now: rules.reschedule(does_of(stored.lane.destination), stored.lane, about, causes, now),
@@ -100,7 +98,7 @@ def discard(db: Database, account: int, actions: Sequence[int], does_of: DoesOf)
         {"ids": list(actions), "account": account, "cause": Cause.FLOW_MODE.value},
     )
     chosen = {id for id, _lane in rows}
-    _for_lanes(
+    apply_to_lanes(
         db,
         sorted({lane for _id, lane in rows}),
         lambda stored, about, now: rules.discard(does_of(stored.lane.destination), stored.lane, about, chosen, now),
@@ -113,18 +111,9 @@ def _end(db: Database, where: str, account: int, number: int, cause: Cause, limi
         f"SELECT DISTINCT lane_id FROM action WHERE account_id = :account AND state < 10 AND {where} LIMIT :limit",
         {"account": account, "id": number, "limit": limit},
     )
-    return _for_lanes(db, [lane for (lane,) in rows], lambda stored, about, now: rules.end(Does.UPDATES, stored.lane, about, cause, now))
-
-
-def _for_lanes(db: Database, numbers: Sequence[int], rule: Callable[[StoredLane, list[OpenAction], int], Settlement]) -> int:
-    lanes = lock_lanes(db, numbers)
-    opened = open_actions(db, lanes)
-    now = db.now()
-    settled = [Settled(rule(stored, [a.action for a in opened[number]], now), stored, opened[number]) for number, stored in lanes.items()]
-    changed = [s for s in settled if s.settlement.moves]
-    if changed:
-        store(db, changed, now)
-    return len(lanes)
+    return apply_to_lanes(
+        db, [lane for (lane,) in rows], lambda stored, about, now: rules.end(Does.UPDATES, stored.lane, about, cause, now)
+    )
 
 
 def does_of(db: Database, account: int) -> DoesOf:

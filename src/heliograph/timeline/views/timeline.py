@@ -209,10 +209,11 @@ def _tries(delivery: Delivery) -> list[dict[str, Any]]:
         tone, state = words.attempt_state(attempt.state)
         connection = words.isolated(delivery.connection)
         text = _("%(connection)s: %(said)s") % {"connection": connection, "said": _said(attempt)}
-        if attempt.kind is not AttemptKind.FIRST:
+        made = words.origin_of(action) if attempt.kind is AttemptKind.FIRST else words.attempt_name(attempt, retries)
+        if made:
             text = _("%(connection)s, %(which)s: %(said)s") % {
                 "connection": connection,
-                "which": words.attempt_name(attempt, retries),
+                "which": made,
                 "said": _said(attempt),
             }
         rows.append({"at": from_micros(attempt.at), "text": text, "tone": tone, "state": state, "href": href})

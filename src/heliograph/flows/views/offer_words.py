@@ -1,0 +1,32 @@
+"""What is said with an offer to replay (F1, Y1): one sentence and a link, on the page that comes next."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.deliveries.replay_links import replay_address
+from heliograph.flows.replay_offers import ReplayOffer
+from heliograph.web.toasts import say
+
+
+def say_with_offer(request: HttpRequest, said: str, flow: int, offer: ReplayOffer | None, *, saved: bool = False) -> None:
+    """Says what was done; and where a replay is worth it, links to it with flow and range filled in. saved: by a saved rule."""
+    if offer is None:
+        say(request, said)
+        return
+    href = replay_address(flow, offer.since, offer.until)
+    if not offer.n:
+        say(request, f"{said} {_('What it sent before stays as it was sent.')}", link=_("Replay it"), href=href)
+        return
+    if saved:
+        text = ngettext(
+            "%(n)s change of the last 7 days would be decided otherwise.",
+            "%(n)s changes of the last 7 days would be decided otherwise.",
+            offer.n,
+        )
+    else:
+        text = ngettext("%(n)s change passed meanwhile.", "%(n)s changes passed meanwhile.", offer.n)
+    n = _("More than %(n)s") % {"n": f"{offer.n:,}"} if offer.more else f"{offer.n:,}"
+    say(request, f"{said} {text % {'n': n}}", link=ngettext("Replay it", "Replay them", offer.n), href=href)

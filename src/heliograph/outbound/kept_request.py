@@ -1,0 +1,19 @@
+"""A request as it is kept with its attempt: secrets masked, and of its URL only the host (C5, D8)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from heliograph.domain.connection.masks import Masks
+from heliograph.domain.connection.request import Request
+from heliograph.outbound.exchange import text_of
+
+KEPT_REQUEST: Final = 64 * 1024
+"""Bytes of a body that are kept."""
+
+
+def kept_request(request: Request, masks: Masks) -> dict[str, Any]:
+    """The request, ready for JSON. masks: all that was sent with it or could have been."""
+    body, cut = text_of(request.body or b"", KEPT_REQUEST)
+    headers, body = masks.blotted_answer(request.shown_headers, body, cut=cut)
+    return {"method": request.method, "url": request.shown_url, "headers": headers, "body": body, "cut": cut}

@@ -1,0 +1,293 @@
+"""Creates, starts, pauses, resumes and cancels replays (guide: Replaying a Flow; Y1). The same calls for pages and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from django.db import connection, transaction
+from django_scopes import scope
+
+from heliograph.accounts import audit
+from heliograph.accounts.audit import Deed
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.replay import ReplayVerdict
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow.completeness import missing
+from heliograph.jobs import control
+from heliograph.jobs.models import Job, JobState
+from heliograph.replay import dry_run, sending
+from heliograph.replay.models import REASON_LENGTH, Replay
+from heliograph.replay.selection import Choice, Selection
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.store.config_cache import Committed
+from heliograph.store.database import Database, of_django
+from heliograph.store.moments import from_micros
+from heliograph.store.queue import replays as queue
+from heliograph.store.queue.pending_items import does_of
+
+FASTEST: Final = 30_000
+"""Actions a minute."""
+USUAL_RATE: Final = 600
+WITHDRAWN: Final = 500
+"""Actions that are withdrawn per transaction."""
+
+
+class NotNow(HeliographError):
+    """The replay's state does not allow that."""
+
+
+class Stage(StrEnum):
+    """Where a replay is."""
+
+    CHECKING = "checking"
+    CHECK_STOPPED = "check stopped"
+    CHECKED = "checked"
+    SENDING = "sending"
+    PAUSED = "paused"
+    FAILED = "failed"
+    """It stopped by itself, and goes on once its error is cured."""
+    CANCELLED = "cancelled"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayState:
+    """A replay with its jobs as they are now."""
+
+    replay: Replay
+    check: Job
+    send: Job | None
+
+    @property
+    def stage(self) -> Stage:
+        """Where it is."""
+        if self.send is None:
+            if self.check.state == JobState.DONE:
+                return Stage.CHECKED
+            over = self.check.state in (JobState.FAILED, JobState.CANCELLED, JobState.CANCELLING)
+            return Stage.CHECK_STOPPED if over else Stage.CHECKING
+        if self.replay.stopped is not None:
+            return Stage.CANCELLED
+        return _STAGES.get(JobState(self.send.state), Stage.SENDING)
+
+    @property
+    def verdicts(self) -> Mapping[ReplayVerdict, int]:
+        """How many lines of each verdict."""
+        return {verdict: int(self.check.counts.get(verdict.value, 0)) for verdict in ReplayVerdict}
+
+
+_STAGES: Final = {
+    JobState.PAUSED: Stage.PAUSED,
+    JobState.FAILED: Stage.FAILED,
+    JobState.CANCELLED: Stage.CANCELLED,
+    JobState.CANCELLING: Stage.CANCELLED,
+    JobState.DONE: Stage.DONE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SentCounts:
+    """What became of the chosen lines. pending: not sent yet, or their first attempt has not ended."""
+
+    chosen: int
+    success: int
+    superseded: int
+    queued: int
+    failed: int
+    validation: int
+    filtered: int
+    gone: int
+    not_sent: int
+
+    @property
+    def pending(self) -> int:
+        """The rest."""
+        ended = self.success + self.superseded + self.queued + self.failed + self.validation
+        return max(0, self.chosen - ended - self.filtered - self.gone - self.not_sent)
+
+
+def create(account: int, flow: int, selection: Selection, *, by: str) -> Replay:
+    """Begins the dry run of a replay. Raises NotThere, Invalid."""
+    with transaction.atomic(), scope(account=account):
+        db = of_django(connection)
+        found = Committed(db).account(account).flows.get(flow)
+        if found is None:
+            raise NotThere(f"There is no flow {flow}.")
+        if found.watch is None or not found.destinations:
+            raise Invalid({"flow": ["Something is missing in this flow: it says not yet what it watches for, or where it sends."]})
+        row: Replay = Replay.objects.create(  # type: ignore[misc]  # the field takes instants
+            account_id=account, flow_id=flow, flow_name=found.name, selection=selection.as_json(), by=by[:60], created=from_micros(db.now())
+        )
+        row.check_job = control.create(dry_run.KIND, account, {"replay": row.pk}, by=by).pk
+        row.save(update_fields=["check_job"])
+    return row
+
+
+def find(account: int, id: int) -> ReplayState:
+    """A replay of the account. Raises NotThere."""
+    with scope(account=account):
+        row = Replay.objects.filter(pk=id, account=account).first()
+    if row is None or row.check_job is None:
+        raise NotThere(f"There is no replay {id}.")
+    send = control.find(row.send_job, account) if row.send_job is not None else None
+    return ReplayState(row, control.find(row.check_job, account), send)
+
+
+def start(account: int, id: int, choice: Choice, rate: int | None, reason: str, *, by: str) -> Replay:
+    """Begins to send what was chosen. rate: actions a minute. Raises NotThere, NotNow, Invalid."""
+    with transaction.atomic(), scope(account=account):
+        db = of_django(connection)
+        row = _locked(account, id)
+        state = find(account, id)
+        if state.stage is not Stage.CHECKED:
+            raise NotNow("It was started already, or its dry run has not ended.")
+        total = chosen_lines(db, row.pk, choice)
+        wrong: dict[str, list[str]] = {}
+        if not total:
+            wrong["send"] = ["Choose what is sent: nothing of what is chosen can be."]
+        if rate is None or not 1 <= rate <= FASTEST:
+            wrong["rate"] = [f"Give a whole number a minute from 1 to {FASTEST:,}."]
+        if not reason.strip():
+            wrong["reason"] = ["Say why: it stands in the audit."]
+        elif len(reason.strip()) > REASON_LENGTH:
+            wrong["reason"] = [f"Say it in at most {REASON_LENGTH} characters."]
+        if wrong:
+            raise Invalid(wrong)
+        _check_flow(db, row)
+        row.choice, row.rate, row.reason = choice.as_json(), rate, reason.strip()
+        row.started, row.started_by = from_micros(db.now()), by[:60]
+        row.send_job = control.create(sending.KIND, account, {"replay": row.pk, "total": total}, by=by).pk
+        row.save()
+        said = {"reason": row.reason, "actions": total, "a minute": rate, "replay": row.pk}
+        audit.note(db, account, by=by, what=Deed.REPLAYED, kind="flow", id=row.flow_id, name=row.flow_name, after=said)
+    return row
+
+
+def pause(account: int, id: int) -> None:
+    """Adds nothing more until it is resumed; what was added goes out. Raises NotThere, NotNow."""
+    with transaction.atomic():
+        row = _locked(account, id)
+        try:
+            control.pause(_send_job(row), account)
+        except control.NotPossible as error:
+            raise NotNow(str(error)) from None
+
+
+def resume(account: int, id: int) -> None:
+    """Goes on after a pause or an error. Raises NotThere, NotNow."""
+    with transaction.atomic():
+        row = _locked(account, id)
+        if row.stopped is not None:
+            raise NotNow("It was cancelled.")
+        try:
+            control.resume(_send_job(row), account)
+        except control.NotPossible as error:
+            raise NotNow(str(error)) from None
+
+
+def cancel(account: int, id: int, *, by: str) -> None:
+    """Cancels a replay: from now on nothing of it starts, and what it added and is not delivered ends as Failed. Raises NotThere, NotNow."""
+    with transaction.atomic(), scope(account=account):
+        db = of_django(connection)
+        row = _locked(account, id)
+        try:
+            control.cancel(_send_job(row), account)
+        except control.NotPossible as error:
+            raise NotNow(str(error)) from None
+        row.stopped, row.stopped_by = from_micros(db.now()), by[:60]
+        row.save(update_fields=["stopped", "stopped_by"])
+        audit.note(
+            db, account, by=by, what=Deed.REPLAY_CANCELLED, kind="flow", id=row.flow_id, name=row.flow_name, after={"replay": row.pk}
+        )
+    while _withdraw_some(account, row):
+        pass
+
+
+def stop_check(account: int, id: int) -> None:
+    """Stops a dry run. Raises NotThere, NotNow."""
+    state = find(account, id)
+    try:
+        control.cancel(state.check.pk, account)
+    except control.NotPossible as error:
+        raise NotNow(str(error)) from None
+
+
+def chosen_lines(db: Database, replay: int, choice: Choice) -> int:
+    """How many lines a choice takes."""
+    sendable = Choice(frozenset(verdict for verdict in choice.verdicts if verdict.is_sent), choice.lines)
+    where, params = sendable.conditions(db)
+    ((n,),) = db.all(f"SELECT count(*) FROM replay_line WHERE replay_id = :replay AND {where}", params | {"replay": replay})
+    return int(n)
+
+
+def sent_counts(db: Database, state: ReplayState) -> SentCounts:
+    """What became of the chosen lines so far."""
+    of = {"replay": state.replay.pk}
+    rows = db.all(
+        "SELECT a.state, count(*) FROM replay_line l JOIN action a ON a.id = l.action_id WHERE l.replay_id = :replay GROUP BY a.state", of
+    )
+    states = {ActionState(code): int(n) for code, n in rows}
+    left: dict[int, int] = dict(
+        db.all("SELECT left_out, count(*) FROM replay_line WHERE replay_id = :replay AND left_out > 0 GROUP BY left_out", of)
+    )
+    chosen = int(state.send.parameters["total"]) if state.send else 0
+    known = sum(states.values()) + sum(left.values())
+    return SentCounts(
+        chosen=chosen,
+        success=states.get(ActionState.SUCCESS, 0),
+        superseded=states.get(ActionState.SUPERSEDED, 0),
+        queued=states.get(ActionState.QUEUED, 0),
+        failed=states.get(ActionState.FAILED, 0),
+        validation=states.get(ActionState.VALIDATION, 0),
+        filtered=int(left.get(sending.FILTERED, 0)),
+        gone=int(left.get(sending.GONE, 0)),
+        not_sent=max(0, chosen - known) if state.stage is Stage.CANCELLED else 0,
+    )
+
+
+def _check_flow(db: Database, row: Replay) -> None:
+    config = Committed(db).account(row.account_id)
+    flow = config.flows.get(row.flow_id)
+    if flow is None:
+        raise NotNow("The flow has been deleted.")
+    if not flow.active:
+        raise NotNow("The flow is switched off. Switch it on, then send.")
+    if missing(flow, config):
+        raise NotNow("Something is missing in the flow. Complete it, then send.")
+    others = Replay.objects.filter(account=row.account_id, flow_id=row.flow_id, send_job__isnull=False, stopped__isnull=True).exclude(
+        pk=row.pk
+    )
+    running = Job.objects.filter(pk__in=[other.send_job for other in others]).exclude(state__in=(JobState.DONE, JobState.CANCELLED))
+    if running.exists():
+        raise NotNow("Another replay of this flow has not ended: wait for it, or cancel it.")
+
+
+def _locked(account: int, id: int) -> Replay:
+    with scope(account=account):
+        row: Replay | None = Replay.objects.select_for_update().filter(pk=id, account=account).first()
+    if row is None:
+        raise NotThere(f"There is no replay {id}.")
+    return row
+
+
+def _send_job(row: Replay) -> int:
+    if row.send_job is None:
+        raise NotNow("It has not been started.")
+    return row.send_job
+
+
+def _withdraw_some(account: int, row: Replay) -> int:
+    """Ends some of the actions that are not delivered, in a transaction of its own; how many."""
+    with transaction.atomic():
+        db = of_django(connection)
+        rows = db.all(
+            "SELECT a.id FROM action a JOIN replay_line l ON l.action_id = a.id"
+            " WHERE a.flow_id = :flow AND a.state IN (1, 2) AND a.origin = 2 AND l.replay_id = :replay LIMIT :limit",
+            {"flow": row.flow_id, "replay": row.pk, "limit": WITHDRAWN},
+        )
+        if rows:
+            queue.withdraw(db, [id for (id,) in rows], does_of(db, account))
+    return len(rows)

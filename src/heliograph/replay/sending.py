@@ -1,0 +1,210 @@
+"""The job "replay": sends what was chosen of a dry run (Y1; docs/design/queue.md, section 12).
+
+It keeps a bounded number of actions of rank 30 whose first attempt has not ended, and adds no more than the rate allows. Actions, the lines
+that name them and the cursor are stored in one transaction, so a kill repeats nothing. A cancelled replay is marked under the lock that every
+chunk takes first: after that none adds anything.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from django.db import connections
+
+from heliograph.domain.delivery.action import Origin, Rank
+from heliograph.domain.figures import Delta, mode_code
+from heliograph.domain.flow.completeness import missing
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.decision import FlowVerdict, decide_flow, mode_of
+from heliograph.domain.flow.flow import Flow
+from heliograph.jobs.models import Job
+from heliograph.jobs.registry import ChunkResult, JobError, JobKind
+from heliograph.replay.comparison import CandidateChange, by_destination, changes_of
+from heliograph.replay.dry_run import flow_to_replay, replay_of
+from heliograph.replay.selection import Choice
+from heliograph.store import configuration
+from heliograph.store.config_cache import Committed
+from heliograph.store.database import Database, of_django
+from heliograph.store.queue import replays
+from heliograph.store.queue.enqueue import Order, enqueue
+from heliograph.store.queue.figures import put_deltas
+
+KIND: Final = "replay"
+EVERY: Final = 0.5
+"""Seconds between two turns."""
+AHEAD: Final = 2.0
+"""Seconds of the rate that may be outstanding: what a pause of the replay still lets go."""
+MOST_OUTSTANDING: Final = 500
+SENDING: Final = "sending"
+FLOW_OFF: Final = "The flow is switched off. Switch it on, then go on."
+FLOW_INCOMPLETE: Final = "Something is missing in the flow. Complete it, then go on."
+FILTERED, GONE = 1, 2
+"""Values of replay_line.left_out."""
+
+
+def kind() -> JobKind:
+    """The kind of job, for wiring."""
+    return JobKind(KIND, Sending)
+
+
+def most_outstanding(per_minute: int) -> int:
+    """How many replayed actions may wait for the end of their first attempt."""
+    return max(1, min(MOST_OUTSTANDING, math.ceil(per_minute / 60 * AHEAD)))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A chosen line of the dry run."""
+
+    id: int
+    at: int
+    change: int
+    destination: int
+    subject: int
+    registration: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn adds. exhausted: there is no further line."""
+
+    lines: Sequence[Line]
+    changes: Mapping[int, CandidateChange]
+    exhausted: bool
+
+
+class Sending:
+    """One run of the job. Its cursor: time and id of the last line, and whether it was the last of all."""
+
+    def __init__(self, job: Job) -> None:
+        self._account = job.account_id
+        self._replay = replay_of(job)
+        self._choice = Choice.from_json(self._replay.choice)
+        self._rate = int(self._replay.rate or 1)
+        self._cursor: dict[str, Any] = {"at": 0, "id": 0, "passed": 0, "exhausted": False} | dict(job.cursor)
+        self._total = int(job.parameters["total"])
+        self._counts = Counter({name: int(n) for name, n in job.counts.items()})
+        self._allowed, self._counted = 0.0, time.monotonic()
+        self._waited = threading.Event()  # never set: used only to wait
+
+    def read(self) -> Turn:
+        """Waits for the next turn, and reads as many lines as may be added."""
+        self._waited.wait(EVERY)
+        now = time.monotonic()
+        most = most_outstanding(self._rate)
+        self._allowed = min(self._allowed + self._rate / 60 * (now - self._counted), float(most))
+        self._counted = now
+        db = of_django(connections["default"])
+        room = min(int(self._allowed), most - replays.outstanding(db, self._account, self._replay.flow_id))
+        if room <= 0 or self._cursor["exhausted"]:
+            return Turn((), {}, exhausted=bool(self._cursor["exhausted"]))
+        lines = self._lines(db, room)
+        changes = changes_of(db, self._account, {line.change for line in lines})
+        return Turn(lines, changes, exhausted=len(lines) < room)
+
+    def _lines(self, db: Database, limit: int) -> list[Line]:
+        where, params = self._choice.conditions(db)
+        rows = db.all(
+            f"SELECT id, at, change_id, destination_id, subject_id, registration_id FROM replay_line WHERE replay_id = :replay AND {where}"
+            " AND (at, id) > (:after, :after_id) ORDER BY at, id LIMIT :limit",
+            params | {"replay": self._replay.pk, "after": self._cursor["at"], "after_id": self._cursor["id"], "limit": limit},
+        )
+        return [Line(*row) for row in rows]
+
+    def write(self, db: Database, chunk: Turn) -> ChunkResult:
+        """Adds the actions, unless the replay was cancelled."""
+        ((stopped,),) = db.all(f"SELECT stopped FROM replay WHERE id = :id{db.for_update}", {"id": self._replay.pk})
+        if stopped is None and chunk.lines:
+            self._add(db, chunk)
+        if stopped is None and chunk.exhausted:
+            self._cursor["exhausted"] = True
+        left = replays.outstanding(db, self._account, self._replay.flow_id)
+        finished = stopped is None and bool(self._cursor["exhausted"]) and not left
+        done = max(0, int(self._cursor["passed"]) - left)
+        return ChunkResult(dict(self._cursor), done, self._total, dict(self._counts), phase=SENDING, finished=finished)
+
+    def _add(self, db: Database, chunk: Turn) -> None:
+        configuration.lock_shared(db, [self._account])
+        source = Committed(db)
+        config = source.account(self._account)
+        flow = flow_to_replay(config.flows, self._replay.flow_id)
+        if not flow.active:
+            raise JobError(FLOW_OFF)
+        if missing(flow, config):
+            raise JobError(FLOW_INCOMPLETE)
+        events = source.events({each.event for each in chunk.changes.values()})
+        known = by_destination(flow, {line.destination for line in chunk.lines})
+        orders: list[tuple[Line, Order]] = []
+        left_out: list[dict[str, int]] = []
+        for line in chunk.lines:
+            found = chunk.changes.get(line.change)
+            why = GONE if found is None or found.change is None else FILTERED
+            order = self._order(line, found, flow, config, events, known) if why == FILTERED and found is not None else None
+            if order is None:
+                left_out.append({"id": line.id, "why": why})
+            else:
+                orders.append((line, order))
+        self._store(db, orders, left_out)
+        last = chunk.lines[-1]
+        self._cursor |= {"at": last.at, "id": last.id, "passed": int(self._cursor["passed"]) + len(chunk.lines)}
+        self._allowed = max(0.0, self._allowed - len(chunk.lines))
+
+    def _order(
+        self, line: Line, found: CandidateChange, flow: Flow, config: AccountConfig, events: Mapping[int, Any], known: Mapping[int, Any]
+    ) -> Order | None:
+        """The action for a line; None if the flow's rules of now leave it out."""
+        change, event, destination = found.change, events.get(found.event), known.get(line.destination)
+        if change is None or event is None or destination is None:
+            return None
+        mode = mode_of(change, config, event)
+        decision = decide_flow(flow, change, config, event, mode=mode)
+        if decision is None or decision.verdict is not FlowVerdict.TRIGGERED:
+            return None
+        return Order(
+            account=self._account,
+            change=line.change,
+            run=None,
+            registration=line.registration,
+            event=found.event,
+            flow=flow.id,
+            destination=destination.id,
+            connection=destination.connection,
+            subject=line.subject,
+            version=found.candidate.version,
+            mode=mode_code(mode),
+            origin=Origin.REPLAY,
+            rank=Rank.REPLAY,
+        )
+
+    def _store(self, db: Database, orders: Sequence[tuple[Line, Order]], left_out: Sequence[dict[str, int]]) -> None:
+        named = _named(db, self._account, [order for _, order in orders])
+        deltas: list[Delta] = []
+        ids = enqueue(db, named, db.now(), deltas)
+        put_deltas(db, deltas)
+        if ids:
+            db.many(
+                "UPDATE replay_line SET action_id = :action WHERE id = :id",
+                [{"id": line.id, "action": action} for (line, _), action in zip(orders, ids, strict=True)],
+            )
+        if left_out:
+            db.many("UPDATE replay_line SET left_out = :why WHERE id = :id", list(left_out))
+        self._counts["sent"] += len(ids)
+        self._counts["left_out"] += len(left_out)
+
+    def close(self) -> None:
+        """Does nothing: nothing is open."""
+
+
+def _named(db: Database, account: int, orders: Sequence[Order]) -> list[Order]:
+    """The orders, each with the action of its subject that it repeats there (D1)."""
+    names: dict[tuple[int, int], int] = {}
+    for destination in {order.destination for order in orders}:
+        subjects = {order.subject for order in orders if order.destination == destination}
+        names |= {(destination, subject): id for subject, id in replays.newest_actions(db, account, destination, subjects).items()}
+    return [replace(order, names=names.get((order.destination, order.subject))) for order in orders]

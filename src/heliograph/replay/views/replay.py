@@ -1,0 +1,275 @@
+"""The pages of Replay: choosing, the dry run, sending (guide: Replaying a Flow; Y1)."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+from django_scopes import scope
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.deliveries.choices import event_choices, flow_choices
+from heliograph.deliveries.database import AccountReader, reading
+from heliograph.domain.delivery.replay import ReplayVerdict
+from heliograph.domain.ids import read_id, read_number
+from heliograph.insights.period import whole_days
+from heliograph.registrations.list import RegistrationFilter, Registrations
+from heliograph.replay import replays
+from heliograph.replay.models import REASON_LENGTH, Replay
+from heliograph.replay.replays import USUAL_RATE, NotNow, ReplayState, Stage
+from heliograph.replay.selection import Choice, Selection
+from heliograph.replay.views.replay_page import replay_page
+from heliograph.replay.words import STAGES, selected
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.views.frame import by, check
+from heliograph.web.cursor import Pager, asked, keyset
+from heliograph.web.fields import Choice as Option
+from heliograph.web.forms import Box, Choices, DayLine, Form, Hidden, Radios, Select, TextLine, Ticks, member_of, posted, pressed
+from heliograph.web.pages import asks_for_part, page
+from heliograph.web.toasts import say
+
+LATEST, EVERY = "latest", "every"
+SEND_ROWS = "rows"
+LIVE_STAGES = (Stage.CHECKING, Stage.SENDING)
+
+
+class ReplayForm(Form):
+    """Which changes are looked at."""
+
+    pairs = (("since", "until"),)
+
+    flow = Select(gettext_lazy("Flow"), required=True, help=gettext_lazy("By its rules of today."))
+    since = DayLine(gettext_lazy("From"))
+    until = DayLine(gettext_lazy("to"))
+    event = Select(
+        gettext_lazy("Event"), optional=True, placeholder=gettext_lazy("All events"), help=gettext_lazy("Dates, an event, or both.")
+    )
+    q = TextLine(gettext_lazy("Registration"), optional=True, help=gettext_lazy("Words of its code, name or organization."))
+    has_status = Select(
+        gettext_lazy("Registration Status"),
+        optional=True,
+        placeholder=gettext_lazy("All statuses"),
+        help=gettext_lazy("The one that it has today."),
+    )
+    which = Radios(
+        gettext_lazy("For each registration"),
+        options=[
+            Option(LATEST, gettext_lazy("The latest matching change"), sub=gettext_lazy("Enough for a destination that updates a record")),
+            Option(
+                EVERY,
+                gettext_lazy("Every matching change"),
+                sub=gettext_lazy("For a destination that adds a message or row; in the order in which they happened"),
+            ),
+        ],
+        initial=LATEST,
+    )
+    quiet = Box(
+        gettext_lazy("Also what was recorded without sending"),
+        sub=gettext_lazy("Such as an import for which no flow was to act"),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Dates or an event: nobody replays everything by mistake."""
+        of = dict(super().clean() or self.cleaned_data)
+        since, until = of.get("since"), of.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("It ends before it begins."))
+        if not (since or until or of.get("event")) and not self.errors:
+            self.add_error("since", _("Give dates, an event, or both."))
+        return of
+
+    def selection(self, now: int) -> Selection:
+        """What was chosen. now: microseconds."""
+        of = self.cleaned_data
+        zone = timezone.get_current_timezone()
+        since: datetime.date | None = of["since"]
+        until: datetime.date | None = of["until"]
+        return Selection(
+            until=min(now, whole_days(until, until, zone).until) if until else now,
+            since=whole_days(since, since, zone).since if since else None,
+            event=read_id(of["event"]),
+            registrations=RegistrationFilter(text=of["q"], status=of["has_status"]),
+            every=of["which"] == EVERY,
+            quiet=of["quiet"],
+        )
+
+
+class SendForm(Form):
+    """What is sent of a dry run. send: verdicts; row: lines; do: "rows" where only the ticked lines are sent."""
+
+    do = Hidden()
+    send = Choices("", options=[Option(verdict.value, "") for verdict in ReplayVerdict if verdict.is_sent])
+    row = Ticks()
+    rate = TextLine(gettext_lazy("At most, per minute"), inputmode="numeric", extra="short", initial=USUAL_RATE)
+    reason = TextLine(gettext_lazy("Why"), longest=REASON_LENGTH, required=True, help=gettext_lazy("It stands in the audit."))
+
+    @property
+    def choice(self) -> Choice:
+        """What was chosen."""
+        of = self.cleaned_data
+        if of["do"] == SEND_ROWS:
+            lines = tuple(id for text in of["row"] if (id := read_id(text)) is not None)
+            return Choice(frozenset(verdict for verdict in ReplayVerdict if verdict.is_sent) if lines else frozenset(), lines)
+        return Choice(frozenset(found for text in of["send"] if (found := member_of(ReplayVerdict, text, None)) is not None))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def choose(request: AccountRequest) -> HttpResponse:
+    """Which flow, range and event; and the replays so far. The address may fill the form: flow, from, to, event, every."""
+    if request.method == "POST":
+        check(request, Role.PLANNER)
+    with reading(request.account.pk) as of:
+        form = ReplayForm(posted(request), initial=_asked_for(request))
+        form.say("flow", options=[Option(str(id), name or _("Without a name")) for id, name in flow_choices(of.config)])
+        form.say("event", options=[Option(str(id), code) for id, code in event_choices(of)])
+        form.say("has_status", options=[Option(name, name) for name in dict.fromkeys(Registrations(of.db, of.account).statuses())])
+        form.say("until", help=_("Whole days (%(zone)s).") % {"zone": timezone.get_current_timezone_name()})
+        now = of.db.now()
+        past, pager = _past(request, of)
+        none = not of.config.flows
+    if form.is_valid():
+        try:
+            made = replays.create(request.account.pk, read_id(form.cleaned_data["flow"]) or 0, form.selection(now), by=by(request))
+        except Invalid as error:
+            form.refuse(error)
+        except NotThere:
+            form.add_error("flow", _("Choose a flow."))
+        else:
+            return HttpResponseRedirect(reverse("replay-run", args=(made.pk,)))
+    return page(
+        request,
+        "replay/replay.html",
+        here="replay",
+        status=form.status,
+        fields=form.shown() if may(request.user, Role.PLANNER) and not none else [],
+        none=none,
+        past=past,
+        pager=pager,
+    )
+
+
+def _asked_for(request: AccountRequest) -> dict[str, Any]:
+    """The form's values in an address: links to Replay fill it."""
+    found: dict[str, Any] = {name: request.GET.get(name, "") for name in ("flow", "event")}
+    found |= {field: request.GET.get(name, "") for field, name in (("since", "from"), ("until", "to"))}
+    return found | {"which": EVERY if request.GET.get("every") else LATEST}
+
+
+def _past(request: AccountRequest, of: AccountReader) -> tuple[list[dict[str, Any]], Pager]:
+    with scope(account=of.account):
+        found = keyset(Replay.objects.filter(account=of.account), "created", "id", asked(request, (int, int)))
+        rows = list(found.rows)
+    states = [replays.find(of.account, row.pk) for row in rows]
+    events = of.events({id for row in rows if (id := row.selection.get("event")) is not None})
+    people = names_of_users(of.account, [mark for row in rows for mark in (row.by, row.started_by, row.stopped_by)])
+    return [_past_row(of, state, events, people) for state in states], Pager.of(request, found, "")
+
+
+def _past_row(of: AccountReader, state: ReplayState, events: Any, people: dict[str, str]) -> dict[str, Any]:
+    row = state.replay
+    event = events.get(row.selection.get("event"))
+    flow = of.config.flows.get(row.flow_id)
+    return {
+        "href": reverse("replay-run", args=(row.pk,)),
+        "at": row.started or row.created,
+        "flow": (flow.name if flow else row.flow_name) or _("Without a name"),
+        "range": selected(Selection.from_json(row.selection), event.code if event else ""),
+        "by": people.get(row.started_by or row.by, ""),
+        "sent": int(state.send.counts.get("sent", 0)) if state.send else None,
+        "state": STAGES[state.stage],
+    }
+
+
+@require_safe
+@never_cache
+def run(request: AccountRequest, replay: int) -> HttpResponse:
+    """A replay: the progress of its dry run, what it would do, or how far it is."""
+    return _shown(request, _found(request, replay))
+
+
+def _shown(request: AccountRequest, state: ReplayState, form: SendForm | None = None) -> HttpResponse:
+    if asks_for_part(request) and state.stage not in LIVE_STAGES:
+        return HttpResponseClientRefresh()
+    with reading(request.account.pk) as of:
+        shown = replay_page(request, of, state)
+    form = form or SendForm(None)
+    return page(
+        request,
+        "replay/run.html",
+        here="replay",
+        status=form.status,
+        told=_told(form),
+        chosen=form["send"].value() if form.is_bound else [ReplayVerdict.NEW.value, ReplayVerdict.DIFFERENT.value],
+        ticked=form["row"].value() if form.is_bound else [],
+        fields=form.shown("rate", "reason"),
+        **shown,
+    )
+
+
+def _told(form: SendForm) -> dict[str, Any] | None:
+    if not form.refused:
+        return None
+    return {
+        "tone": "failed",
+        "title": _("Not begun"),
+        "text": " ".join(str(error) for error in [*form["send"].errors, *form.non_field_errors()]),
+    }
+
+
+def _found(request: AccountRequest, replay: int) -> ReplayState:
+    try:
+        return replays.find(request.account.pk, replay)
+    except NotThere:
+        raise Http404 from None
+
+
+@require_POST
+@needs(Role.PLANNER)
+@never_cache
+def send(request: AccountRequest, replay: int) -> HttpResponse:
+    """Begins to send what was chosen."""
+    state = _found(request, replay)
+    form = SendForm(request.POST)
+    if form.is_valid():
+        of = form.cleaned_data
+        try:
+            replays.start(request.account.pk, replay, form.choice, read_number(of["rate"]), of["reason"], by=by(request))
+        except Invalid as error:
+            form.refuse(error)
+        except NotNow as error:
+            form.add_error(None, _(str(error)))
+        else:
+            return HttpResponseRedirect(reverse("replay-run", args=(replay,)))
+    return _shown(request, state, form)
+
+
+@require_POST
+@needs(Role.PLANNER)
+def act(request: AccountRequest, replay: int) -> HttpResponse:
+    """Pauses, goes on, cancels; or stops the dry run."""
+    _found(request, replay)
+    account = request.account.pk
+    try:
+        match pressed(request):
+            case "pause":
+                replays.pause(account, replay)
+            case "go on":
+                replays.resume(account, replay)
+            case "cancel":
+                replays.cancel(account, replay, by=by(request))
+            case "stop":
+                replays.stop_check(account, replay)
+    except NotNow as error:
+        say(request, _(str(error)))
+    return HttpResponseRedirect(reverse("replay-run", args=(replay,)))

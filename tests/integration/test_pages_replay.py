@@ -1,0 +1,194 @@
+"""The pages of Replay (guide: Replaying a Flow; Y1): choosing, the dry run with its differences, sending, roles and other accounts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from tests.builders import signal_account
+from tests.builders.registration import person
+from tests.builders.signal_account import SignalAccount
+from tests.databases import DatabaseFacts
+from tests.page_text import text_of
+
+from heliograph.connections.vault import vault
+from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.jobs.registry import JobKinds
+from heliograph.jobs.runner import Runner
+from heliograph.replay import dry_run, replays
+from heliograph.replay.replays import Stage
+from heliograph.store import config_cache
+from heliograph.store.secrets import SecretPlace, save_secret
+
+KINDS = JobKinds([dry_run.kind()])
+
+
+@pytest.fixture
+def site(database: DatabaseFacts, client: Client) -> Iterator[SignalAccount]:
+    """S-1 was sent with another body than today's mapping makes, S-2 never; S-3 is a test, which a Live flow leaves out."""
+    with signal_account.site(database) as made:
+        made.record(person("S-1", "Ada", "Lovelace"), person("S-2", "Joe", "<b>Citizen</b>"))
+        made.record(person("S-3", "Noor", "Haddad", properties={"Test": True}))
+        made.ends(made.actions("S-1")[0], Delivered(200))
+        with made.store.transaction():
+            save_secret(made.store, vault(), SecretPlace(made.account.pk, "connection", made.setup.connection, "path"), "/crm")
+        made.signs_in(client)
+        yield made
+
+
+def flow(site: SignalAccount) -> int:
+    return next(id for id, found in site.setup.source.account(site.account.pk).flows.items() if found.name)
+
+
+def begun(site: SignalAccount, client: Client, **form: str) -> int:
+    """Posts the form; the number of the new replay."""
+    answer = client.post("/signal/replay/", {"flow": str(flow(site)), "since": "2020-01-01", "which": "latest", **form})
+    assert answer.status_code == 302, text_of(answer.content)
+    return int(re.search(r"/signal/replay/(\d+)/", answer["Location"])[1])
+
+
+def checked(site: SignalAccount, client: Client, **form: str) -> int:
+    """A replay whose dry run has ended."""
+    replay = begun(site, client, **form)
+    Runner(KINDS).run_one(replays.find(site.account.pk, replay).replay.check_job)
+    return replay
+
+
+def shown(client: Client, replay: int, query: str = "") -> str:
+    answer = client.get(f"/signal/replay/{replay}/{query}")
+    assert answer.status_code == 200
+    return text_of(answer.content)
+
+
+def test_Y1_a_dry_run_begins_with_its_progress(site: SignalAccount, client: Client) -> None:
+    replay = begun(site, client)
+    said = client.get(f"/signal/replay/{replay}/").content.decode()
+    assert 'hx-trigger="every 2s"' in said
+    assert "Looking at each change" in said
+    assert "Stop" in said
+    assert "Dry run" in text_of(client.get("/signal/replay/").content)
+    client.post(f"/signal/replay/{replay}/act/", {"do": "stop"})
+    assert replays.find(site.account.pk, replay).stage is Stage.CHECK_STOPPED
+    assert "The dry run stopped" in shown(client, replay)
+
+
+def test_Y1_each_difference_is_shown_field_by_field(site: SignalAccount, client: Client) -> None:
+    replay = checked(site, client)
+    verdicts = {verdict.value: n for verdict, n in replays.find(site.account.pk, replay).verdicts.items() if n}
+    assert verdicts == {"new": 1, "different": 1, "filtered": 1}
+    page = client.get(f"/signal/replay/{replay}/").content.decode()
+    assert '<input type="checkbox" name="send" value="different"' in page
+    assert "Different: 1" in page
+    assert '<del class="was">joe@example.org</del>' in page
+    assert "<ins>somebody@example.org</ins>" in page
+    assert "Nothing is sent yet." in page
+    new = client.get(f"/signal/replay/{replay}/?show=new").content.decode()
+    assert "&lt;b&gt;Citizen&lt;/b&gt;" in new
+    assert "<b>Citizen</b>" not in new
+    filtered = shown(client, replay, "?show=filtered")
+    assert "S-3" in filtered
+    assert "the flow takes Live, and this was Test" in filtered
+
+
+def test_Y1_dates_or_an_event_are_needed(site: SignalAccount, client: Client) -> None:
+    for form, sentence in (
+        ({"since": ""}, "Give dates, an event, or both."),
+        ({"since": "2026-13-01"}, "Give a day, such as 2027-01-31."),
+        ({"since": "2026-02-01", "until": "2026-01-01"}, "It ends before it begins."),
+    ):
+        answer = client.post("/signal/replay/", {"flow": str(flow(site)), "since": "2020-01-01", "which": "latest", **form})
+        assert answer.status_code == 422
+        assert sentence in text_of(answer.content)
+
+
+def test_Y1_a_link_fills_the_form(site: SignalAccount, client: Client) -> None:
+    page = client.get(f"/signal/replay/?flow={flow(site)}&from=2026-10-01&to=2026-10-11").content.decode()
+    assert re.search(rf'<option value="{flow(site)}"[^>]* selected', page)
+    assert 'value="2026-10-01"' in page
+    assert 'value="2026-10-11"' in page
+
+
+def test_Y1_a_start_wants_a_reason_and_a_rate(site: SignalAccount, client: Client) -> None:
+    replay = checked(site, client)
+    answer = client.post(f"/signal/replay/{replay}/send/", {"send": "different", "rate": "0", "reason": ""})
+    assert answer.status_code == 422
+    said = text_of(answer.content)
+    assert "Say why: it stands in the audit." in said
+    assert "Give a whole number a minute from 1 to 30,000." in said
+    answer = client.post(f"/signal/replay/{replay}/send/", {"do": "rows", "rate": "60", "reason": "A wider filter"})
+    assert answer.status_code == 422
+    assert "Choose what is sent" in text_of(answer.content)
+
+
+def test_Y1_ticked_lines_only(site: SignalAccount, client: Client) -> None:
+    replay = checked(site, client)
+    ((line,),) = site.store.all("SELECT id FROM replay_line WHERE replay_id = :id AND verdict = 3", {"id": replay})
+    answer = client.post(f"/signal/replay/{replay}/send/", {"do": "rows", "row": str(line), "rate": "60", "reason": "A wider filter"})
+    assert answer.status_code == 302
+    state = replays.find(site.account.pk, replay)
+    assert state.stage is Stage.SENDING
+    assert state.send.parameters["total"] == 1
+    assert "1 chosen = 0 success + 0 superseded + 0 queued + 0 failed + 0 validation + 1 pending" in shown(client, replay)
+
+
+def test_Y1_pause_go_on_cancel_and_the_audit_says_who_and_why(site: SignalAccount, client: Client) -> None:
+    replay = checked(site, client)
+    client.post(f"/signal/replay/{replay}/send/", {"send": "different", "rate": "60", "reason": "A wider filter"})
+    for press, stage, heading in (
+        ("pause", Stage.PAUSED, "Replay is paused"),
+        ("go on", Stage.SENDING, "Replay is sending"),
+        ("cancel", Stage.CANCELLED, "Replay is cancelled"),
+    ):
+        client.post(f"/signal/replay/{replay}/act/", {"do": press})
+        assert replays.find(site.account.pk, replay).stage is stage
+        assert heading in shown(client, replay)
+    client.post(f"/signal/replay/{replay}/act/", {"do": "go on"})
+    assert replays.find(site.account.pk, replay).stage is Stage.CANCELLED, "a cancelled replay does not go on"
+    audit = text_of(client.get("/settings/audit/").content)
+    assert "Replayed" in audit
+    assert "Cancelled the replay of" in audit
+    assert "A wider filter" in audit
+    assert "Cancelled" in text_of(client.get("/signal/replay/").content)
+
+
+def test_P1_a_viewer_reads_and_cannot_replay(site: SignalAccount, client: Client) -> None:
+    replay = checked(site, client)
+    site.signs_in(client, site.viewer)
+    page = client.get(f"/signal/replay/{replay}/").content.decode()
+    assert 'name="send"' not in page
+    assert 'name="reason"' not in page
+    assert 'name="since"' not in client.get("/signal/replay/").content.decode()
+    assert client.post("/signal/replay/", {"flow": str(flow(site)), "since": "2020-01-01"}).status_code == 403
+    assert client.post(f"/signal/replay/{replay}/send/", {"send": "different"}).status_code == 403
+    assert client.post(f"/signal/replay/{replay}/act/", {"do": "cancel"}).status_code == 403
+
+
+def test_P1_another_accounts_replay_and_flow_are_not_there(site: SignalAccount, client: Client) -> None:
+    replay = checked(site, client)
+    other = signal_account.made(site.store, name="Other")
+    site.signs_in(client, other.administrator)
+    for address in (f"/signal/replay/{replay}/", f"/signal/replay/{10**12}/"):
+        assert client.get(address).status_code == 404
+    assert client.post(f"/signal/replay/{replay}/send/", {"send": "different", "rate": "60", "reason": "x"}).status_code == 404
+    assert client.post(f"/signal/replay/{replay}/act/", {"do": "cancel"}).status_code == 404
+    answer = client.post("/signal/replay/", {"flow": str(flow(site)), "since": "2020-01-01", "which": "latest"})
+    assert answer.status_code == 422
+    assert "None yet." in text_of(client.get("/signal/replay/").content)
+
+
+def test_N2_replay_stands_in_signals_panel(site: SignalAccount, client: Client) -> None:
+    page = client.get("/signal/flows/").content.decode()
+    assert f'href="{reverse("replay")}"' in page
+
+
+def test_Y1_a_set_up_saved_since_the_dry_run_is_said(site: SignalAccount, client: Client) -> None:
+    replay = checked(site, client)
+    assert "saved since this dry run" not in shown(client, replay)
+    found = site.setup.source.account(site.account.pk).flows[flow(site)]
+    site.setup.save_flow(replace(found, name="Another name"))
+    config_cache.PROCESS.forget()
+    assert "saved since this dry run" in shown(client, replay)
