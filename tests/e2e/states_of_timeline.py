@@ -1,4 +1,4 @@
-"""The states of the search, of the timeline, and of why / why not. Their account is that of tests/pages.py."""
+"""The states of the search, of the timeline, and of why / why not. Their account is that of tests/builders/signal_account.py."""
 
 from __future__ import annotations
 
