@@ -65,7 +65,7 @@ def db(database: DatabaseFacts) -> Iterator[Database]:
     config_cache.PROCESS.forget()
 
 
-def invented(db: Database, code: str = "SEEDED", *, changes: int = CHANGES, seed: int = 1, add: bool = False, days: int = 30) -> Seeded:
+def invented(db: Database, code: str = "SEEDED", *, changes: int = CHANGES, seed: int = 5, add: bool = False, days: int = 30) -> Seeded:
     """A history that ends on a working day at noon, whenever the test runs."""
     account = prepare(db, code, add=add)
     until = (db.now() - 4 * DAY - 12 * HOUR) // (7 * DAY) * 7 * DAY + 12 * HOUR + 4 * DAY
