@@ -97,7 +97,7 @@ def acme() -> Acme:
         made.mapping = mapping(s, "Lead", {"email": "profile.email", "diet": f"answer.{made.tags['Diet'].pk}"})
         to = destination(made.connection.pk, made.mapping.pk, "CRM")
         made.flow = flow(s, "Leads", [to], watch=Watch.STATUS, statuses=(made.tags["Registered"].pk,))
-        made.event = event(s, "SUMMIT-26", made.event_status("Live"), timezone="UTC")
+        made.event = event(s, "SUMMIT-26", made.event_status("Live"), "Summit", timezone="UTC")
     return made
 
 
