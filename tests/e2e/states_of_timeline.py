@@ -28,7 +28,7 @@ def _why(path: str = "") -> Callable[[Visit], None]:
 
 
 def _decisions(visit: Visit) -> None:
-    visit.page.locator(".decisions li").filter(has_text="Slack").get_by_role("link", name="Slack").click()
+    visit.page.locator(".decisions li").filter(has_text="Slack").get_by_role("link", name="Cancellations to Slack", exact=True).click()
     address = visit.page.url.rstrip("/") + "/decisions/"
     visit.page.goto(address)
 
