@@ -48,7 +48,13 @@ def move(setup: StoredAccount, minutes: int, before: dict[str, int]) -> None:
     """Moves all that was recorded since into the past, rows and figures alike."""
     db = setup.db
     with db.transaction():
-        for table, moments in (("change", ("at",)), ("change_content", ("at",)), ("run", ("at",)), ("action", ("created",))):
+        for table, moments in (
+            ("change", ("at",)),
+            ("change_content", ("at",)),
+            ("run", ("at",)),
+            ("action", ("created",)),
+            ("judgement", ("created",)),
+        ):
             key = "change_id" if table == "change_content" else "id"
             sets = ", ".join(f"{name} = {name} - {minutes * MINUTE}" for name in moments)
             db.run(f"UPDATE {table} SET {sets} WHERE {key} > {before['change' if key == 'change_id' else table]}")
@@ -56,5 +62,5 @@ def move(setup: StoredAccount, minutes: int, before: dict[str, int]) -> None:
 
 
 def newest(setup: StoredAccount) -> dict[str, int]:
-    tables = ("change", "run", "action", "figure_delta")
+    tables = ("change", "run", "action", "judgement", "figure_delta")
     return {table: int(setup.db.all(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0]) for table in tables}
