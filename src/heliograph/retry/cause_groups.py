@@ -229,6 +229,8 @@ class CauseGroups:
 
     def _delivered(self, changes: set[int]) -> dict[tuple[int, int], bool]:
         """Whether everything that a flow made of a change is delivered, by (change, flow)."""
+        if not changes:
+            return {}
         rows = self.reading.db.all(
             f"SELECT change_id, flow_id, min(CASE WHEN state IN ({int(ActionState.SUCCESS)}, {int(ActionState.SUPERSEDED)}) THEN 1 ELSE 0 END)"
             f" FROM action WHERE +account_id = :account AND {self.reading.db.member('change_id', 'changes')} GROUP BY change_id, flow_id",
