@@ -24,6 +24,8 @@ READ = (
     "/signal/metrics/posts/webhooks/troubleshooting/",
     "/signal/metrics/posts/webhooks/feed/",
     "/signal/retry/",
+    "/signal/find/",
+    "/signal/replay/",
     "/help/",
     "/help/tags/",
 )
@@ -61,7 +63,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
         "help-chapter",
     }
     # test_pages_settings.py and test_pages_events.py try these with every role and another account's ids.
-    settings = {"settings", "tags", "tag", "tag-merge", "tag-delete", "account-settings", "retry-intervals"}
+    settings = {"settings", "tags", "tag", "tag-merge", "tag-delete", "account-settings", "retry-intervals", "retention"}
     settings |= {"registration-statuses", "session-registration-statuses", "event-statuses"}
     settings |= {f"{name}{act}" for name in ("event-data", "profile-data") for act in ("", "-edit", "-delete")}
     event = {"events", "event-add", "event-details", "event-leave-testing", "event-copy"}
@@ -83,6 +85,8 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {"signal-first"}  # test_first_start.py
     # test_retry_queue.py, test_retry_again.py
     tried |= {"retry-job", "retry-resend", *(f"retry-download{more}" for more in ("", "-ready", "-file", "-again"))}
+    tried |= {"find", "why", "why-others", "flow-decisions"}  # test_pages_find.py, test_pages_why.py
+    tried |= {f"replay{more}" for more in ("", "-run", "-send", "-act")}  # test_pages_replay.py
     open_to_all = {"openid_connect_login", "openid_connect_callback"}  # test_openid.py
     open_to_all |= {"first-start", "invitation", "new-password", "account_login", "account_logout", "account_inactive", "mfa_authenticate"}
     tried |= {f"mapping{more}" for more in ("", "-list", "-new", "-copy", "-delete", "-versions")}  # test_pages_mappings.py

@@ -57,15 +57,15 @@ class DiscardForm(Form):
 def submit_items(request: AccountRequest) -> HttpResponse:
     """Submits checked items, all of one cause, or all that match. Many are a job."""
     pressed = SubmitForm(request.POST).posted
-    keys = list(pressed["item"][:AT_ONCE])
-    wanted = _wanted(request, pressed["cause"], all_match=bool(pressed["all"]))
+    keys = list(pressed.get("item", ())[:AT_ONCE])
+    wanted = _wanted(request, pressed.get("cause", ""), all_match=bool(pressed.get("all")))
     if wanted is not None:
         found = _keys_or_job(request, wanted, "submit")
         if isinstance(found, Job):
             return HttpResponseRedirect(reverse("retry-job", args=(found.pk,)))
         keys = found
-    say_submitted(request, submit(request.account.pk, keys, as_it_was=pressed["how"] == AS_IT_WAS))
-    return _back_to(request, pressed["back"], keys)
+    say_submitted(request, submit(request.account.pk, keys, as_it_was=pressed.get("how", "") == AS_IT_WAS))
+    return _back_to(request, pressed.get("back", ""), keys)
 
 
 def _wanted(request: AccountRequest, cause: str, *, all_match: bool) -> RetryFilter | None:
@@ -96,9 +96,9 @@ def discard_items(request: AccountRequest) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseRedirect(reverse("retry"))
     pressed = SubmitForm(request.POST).posted
-    keys = list(pressed["item"][:AT_ONCE])
+    keys = list(pressed.get("item", ())[:AT_ONCE])
     say(request, _discarded_text(discard(request.account.pk, keys)))
-    return _back_to(request, pressed["back"], keys)
+    return _back_to(request, pressed.get("back", ""), keys)
 
 
 def _discard_cause(request: AccountRequest, wanted: RetryFilter) -> HttpResponse:
@@ -145,7 +145,7 @@ def resend_item(request: AccountRequest, item: str) -> HttpResponse:
         if RetryQueue(of).find(item) is None:
             raise Http404
     try:
-        resend(request.account.pk, action, as_it_was=SubmitForm(request.POST).posted["how"] == AS_IT_WAS)
+        resend(request.account.pk, action, as_it_was=SubmitForm(request.POST).posted.get("how", "") == AS_IT_WAS)
     except NothingToSync as error:
         say(request, _(str(error)))
     else:
