@@ -12,12 +12,12 @@ from django.db import connections
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
-from heliograph.replay import dry_run, replays, sending
+from heliograph.replay import dry_run, replays, send_job
 from heliograph.replay.replays import Stage
 from heliograph.replay.selection import Choice, Selection
 from tests.story import BY, Story
 
-KINDS = JobKinds([dry_run.kind(), sending.kind()])
+KINDS = JobKinds([dry_run.kind(), send_job.kind()])
 ALL = frozenset({ReplayVerdict.NEW, ReplayVerdict.DIFFERENT, ReplayVerdict.SAME})
 
 

@@ -17,7 +17,7 @@ from heliograph.options import PREFIX, Options, split_address
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.notify import Listener, Teller
-from heliograph.store.queue import figure_folding, housekeeping
+from heliograph.store.queue import figure_folding, retention_round
 from heliograph.store.secrets import Vault
 from heliograph.store.status import ServerStatus, read_status
 
@@ -140,9 +140,9 @@ def paced_kinds() -> JobKinds:
     """Kinds of jobs that mostly wait, perhaps for hours: they do not block other jobs or each other."""
     from heliograph.connections import release_job  # noqa: PLC0415
     from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
-    from heliograph.replay import sending  # noqa: PLC0415
+    from heliograph.replay import send_job  # noqa: PLC0415
 
-    return JobKinds([release_job.kind(), sending.kind()])
+    return JobKinds([release_job.kind(), send_job.kind()])
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
@@ -155,7 +155,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
 
     return [
         ("folding", lambda stop: figure_folding.care(lambda: open_database(options), stop)),
-        ("retention", lambda stop: housekeeping.care(lambda: open_database(options), stop, options.retention)),
+        ("retention", lambda stop: retention_round.care(lambda: open_database(options), stop, options.retention)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
         ("uploads", uploads.care),
         ("exports", record_export.care),

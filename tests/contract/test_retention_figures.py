@@ -18,7 +18,7 @@ from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
 from heliograph.insights.records import Records
 from heliograph.store import retention
-from heliograph.store.queue.housekeeping import RetentionRound
+from heliograph.store.queue.retention_round import RetentionRound
 
 TERMS = Terms(30, 60)
 LENGTHS = (1, 15, 59, 60, 61, 240, 1_441, 3_000, 7_000)

@@ -173,7 +173,7 @@ def _aging(store: Database) -> tuple[SignalAccount, int]:
     from heliograph.domain.delivery.outcomes import Delivered
     from heliograph.domain.retention import Terms
     from heliograph.store import retention
-    from heliograph.store.queue.housekeeping import RetentionRound
+    from heliograph.store.queue.retention_round import RetentionRound
 
     made, terms = signal_account.made(store, name="Long Here"), Terms(180, 400)
     for code, days in (("S16-1", 400), ("S25-1", 200), ("S26-1", 190)):

@@ -13,7 +13,7 @@ from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
-from heliograph.replay import dry_run, replays, sending
+from heliograph.replay import dry_run, replays, send_job
 from heliograph.replay.models import Replay
 from heliograph.replay.selection import Choice, Selection
 from heliograph.store.moments import from_micros
@@ -40,8 +40,8 @@ def made(site: SignalAccount) -> dict[str, int]:
         ):
             row = _checked(site, flow, by)
             total = replays.chosen_lines(site.store, row.pk, CHOSEN)
-            job = control.create(sending.KIND, account, {"replay": row.pk, "total": total}, by=by)
-            _put(job, state, counts={"sent": 2}, error=sending.FLOW_OFF if state == JobState.FAILED else "")
+            job = control.create(send_job.KIND, account, {"replay": row.pk, "total": total}, by=by)
+            _put(job, state, counts={"sent": 2}, error=send_job.FLOW_OFF if state == JobState.FAILED else "")
             row.choice, row.rate, row.reason = CHOSEN.as_json(), 600, "A wider filter"
             row.started, row.started_by, row.send_job = from_micros(site.store.now()), by, job.pk
             if state == JobState.CANCELLED:

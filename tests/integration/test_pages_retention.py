@@ -16,7 +16,7 @@ from tests.waiting import until
 from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.domain.retention import DAY, GRACE, Terms
 from heliograph.store import retention
-from heliograph.store.queue.housekeeping import RetentionRound
+from heliograph.store.queue.retention_round import RetentionRound
 
 PAGE = "/settings/retention/"
 USUAL = Terms(180, 400)

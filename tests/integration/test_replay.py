@@ -27,7 +27,7 @@ from heliograph.flows.replay_offers import decided_otherwise
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
-from heliograph.replay import replays, sending
+from heliograph.replay import replays, send_job
 from heliograph.replay.replays import NotNow, Stage
 from heliograph.replay.selection import Choice, Selection
 from heliograph.setup.errors import Invalid, NotThere
@@ -348,7 +348,7 @@ def test_Y1_D1_nothing_confirmed_is_sent_twice_after_a_kill(served: Story, helio
     before = Counter(body["code"] for body in replayed(story))
     assert len(before) < MANY
     with scopes_disabled():  # a minute later
-        Job.objects.filter(kind=sending.KIND).update(heartbeat=control.now() - control.LEASE * 2)
+        Job.objects.filter(kind=send_job.KIND).update(heartbeat=control.now() - control.LEASE * 2)
     heliograph.serves()
     until(lambda: replays.find(story.account, replay).stage is Stage.DONE)
     assert heliograph.started[-1].terminate() == 0

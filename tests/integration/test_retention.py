@@ -24,7 +24,7 @@ from heliograph.recording.batches import record_batch
 from heliograph.store import retention
 from heliograph.store.database import Database, Row
 from heliograph.store.queue import removal
-from heliograph.store.queue.housekeeping import RetentionRound
+from heliograph.store.queue.retention_round import RetentionRound
 from heliograph.store.retention import Removed
 
 USUAL = Terms(180, 400)
@@ -212,14 +212,14 @@ def test_O4_a_removal_that_is_killed_has_taken_whole_records(history: History, d
 import sys, threading
 from heliograph.domain.retention import Terms
 from heliograph.store.database import open_postgres, open_sqlite
-from heliograph.store.queue import housekeeping
-housekeeping.SMALLEST = housekeeping.LARGEST = 2
+from heliograph.store.queue import retention_round
+retention_round.SMALLEST = retention_round.LARGEST = 2
 db = open_sqlite({str(database.data / "heliograph.db")!r}) if {database.vendor == "sqlite"} else open_postgres({database.url!r})
 def pause(seconds):
     print("chunk", flush=True)
     sys.stdin.readline()
     return False
-r = housekeeping.RetentionRound(db, {history.now(SAME)}, threading.Event(), pause)
+r = retention_round.RetentionRound(db, {history.now(SAME)}, threading.Event(), pause)
 r._pace.size = 2
 r.account({story.account}, Terms(180, 180))
 """

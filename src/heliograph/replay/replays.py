@@ -18,7 +18,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.completeness import missing
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
-from heliograph.replay import dry_run, sending
+from heliograph.replay import dry_run, send_job
 from heliograph.replay.models import REASON_LENGTH, Replay
 from heliograph.replay.selection import Choice, Selection
 from heliograph.setup.errors import Invalid, NotThere
@@ -159,7 +159,7 @@ def start(account: int, id: int, choice: Choice, rate: int | None, reason: str, 
         _check_flow(db, row)
         row.choice, row.rate, row.reason = choice.as_json(), rate, reason.strip()
         row.started, row.started_by = from_micros(db.now()), by[:60]
-        row.send_job = control.create(sending.KIND, account, {"replay": row.pk, "total": total}, by=by).pk
+        row.send_job = control.create(send_job.KIND, account, {"replay": row.pk, "total": total}, by=by).pk
         row.save()
         said = {"reason": row.reason, "actions": total, "a minute": rate, "replay": row.pk}
         audit.note(db, account, by=by, what=Deed.REPLAYED, kind="flow", id=row.flow_id, name=row.flow_name, after=said)
@@ -242,8 +242,8 @@ def sent_counts(db: Database, state: ReplayState) -> SentCounts:
         queued=states.get(ActionState.QUEUED, 0),
         failed=states.get(ActionState.FAILED, 0),
         validation=states.get(ActionState.VALIDATION, 0),
-        filtered=int(left.get(sending.FILTERED, 0)),
-        gone=int(left.get(sending.GONE, 0)),
+        filtered=int(left.get(send_job.FILTERED, 0)),
+        gone=int(left.get(send_job.GONE, 0)),
         not_sent=max(0, chosen - known) if state.stage is Stage.CANCELLED else 0,
     )
 

@@ -107,7 +107,7 @@ def _of_database(status: ServerStatus) -> Iterator[Metric]:
     yield _gauge("heliograph_slots_owned", "Shares that a live worker owns.", {(): status.owned_slots})
     yield _gauge("heliograph_workers", "Workers that are alive.", {(): len(status.workers)})
     yield _gauge("heliograph_jobs", "Long work by state.", {(state,): n for state, n in status.jobs.items()}, "state")
-    yield _gauge("heliograph_figures_unfolded", "Deltas of figures that wait for housekeeping.", {(): status.unfolded_figures})
+    yield _gauge("heliograph_figures_unfolded", "Deltas of figures that are not added up yet.", {(): status.unfolded_figures})
     if status.database_bytes is not None:
         yield _gauge("heliograph_database_size_bytes", "Size of the database on disk.", {(): status.database_bytes})
     if status.disk_free is not None:
