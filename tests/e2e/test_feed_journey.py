@@ -98,7 +98,7 @@ def test_X4_the_feed_goes_on_is_paused_jumped_in_filtered_and_readable_under_loa
         watched.person(100 + n, "Burst")
     part = page.get_by_text(re.compile(r"Showing 20 of \d+ new changes from"))
     expect(part).to_be_visible(timeout=SECONDS * 1000)
-    assert 50 < int(re.search(r"of (\d+) new", part.inner_text())[1]) <= BURST
+    assert 50 < int(re.search(r"of (\d+) new", part.inner_text())[1]) <= BURST + 2  # Zoë's and Mika's, where all went fast
     expect(page.get_by_role("main").locator("ol > li[id]")).to_have_count(20)
     page.get_by_role("link", name="Show all").click()
     expect(page.get_by_text(re.compile(r"Paused at"))).to_be_visible()

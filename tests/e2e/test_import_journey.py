@@ -66,8 +66,8 @@ def test_I4_what_is_sent_is_chosen_in_the_bar_and_kept_to(story: Story, heliogra
     tried(page, files[1])
     page.get_by_role("radio", name="Record without sending").press("Space")
     page.get_by_role("button", name=f"Import {len(ROWS)} rows").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Import")
-    story.wait_for(lambda: story.db.all("SELECT 1 FROM registration WHERE code = 'quiet-I-4'"))
+    expect(page.get_by_role("heading", name="What happened")).to_be_visible()
+    expect(page.get_by_role("row", name="New registrations 4")).to_be_visible()
     page.get_by_role("link", name="Registrations", exact=True).first.click()
     expect(page.get_by_role("link", name="quiet-I-4", exact=True)).to_be_visible()
     assert len(story.bodies("/crm")) == 3
