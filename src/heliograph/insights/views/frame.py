@@ -66,6 +66,11 @@ class Frame:
         return str(self.integration.heading) if self.integration else _("Account Insights")
 
     @property
+    def mode_text(self) -> str:
+        """Whose flows are shown."""
+        return _("Test Flows") if self.mode is Mode.TEST else _("Live Flows")
+
+    @property
     def key(self) -> str:
         """Of the panel's entry."""
         return self.integration.key if self.integration else "insights"

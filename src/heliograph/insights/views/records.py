@@ -16,7 +16,6 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.deliveries.choices import connection_choices, event_choices, flow_choices
 from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, Sort, outcomes_of, sorts_of
 from heliograph.insights.record_rows import row_of
@@ -171,7 +170,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         subject=known.subject.value,
         period_text=frame.period_text,
         kept_text=frame.kept_text,
-        mode_text=_("Test Flows") if frame.mode is Mode.TEST else _("Live Flows"),
+        mode_text=frame.mode_text,
         rows=shown,
         filters=filters,
         sorts=[(SORTS[sort], address(request, sort=sort.value, at=None), sort is filters.order) for sort in sorts_of(known)],

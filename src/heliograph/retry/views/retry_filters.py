@@ -64,8 +64,9 @@ class RetryFilters(ListFilters):
         self.offer("event", event_choices(reading))
 
 
-def filter_words(wanted: RetryFilter, reading: AccountReader) -> str:
-    """A filter in words: "Status Failed, category General, all flows and events"."""
+def filter_words(wanted: RetryFilter, reading: AccountReader, *, names_text: bool = True) -> str:
+    """A filter in words: "Status Failed, category General, all flows and events". names_text: with the text that was searched for."""
+    searched = _("“%(text)s” in registration or reason") % {"text": wanted.text} if names_text else _("a text in registration or reason")
     events = reading.events([wanted.event]) if wanted.event else {}
     event = events.get(wanted.event or 0)
     statuses = [_(status.value) for status in wanted.statuses]
@@ -77,7 +78,7 @@ def filter_words(wanted: RetryFilter, reading: AccountReader) -> str:
         _("connection %(connection)s") % {"connection": reading.connection_names([wanted.connection]).get(wanted.connection, "")}
         if wanted.connection
         else "",
-        _("“%(text)s” in registration or reason") % {"text": wanted.text} if wanted.text else "",
+        searched if wanted.text else "",
         _("one cause") if wanted.cause else "",
         _("all flows and events") if not (wanted.flow or wanted.event or wanted.cause) else "",
     ]
