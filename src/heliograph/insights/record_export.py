@@ -171,7 +171,16 @@ class RecordExport:
             return [*found, row["changes"]]
         if subject is RowKind.CHANGE:
             return found
-        return [*found, row["flow"], row["connection"], row["state"], row["said"], row["status"]]
+        return [
+            *found,
+            row["flow"],
+            row["connection"],
+            row["state"],
+            row["said"],
+            row["status"],
+            _("Yes") if row["is_replay"] else _("No"),
+            row["integration"],
+        ]
 
 
 def _head(subject: RowKind) -> Sequence[str]:
@@ -188,7 +197,7 @@ def _head(subject: RowKind) -> Sequence[str]:
         return [*found, _("Changes")]
     if subject is RowKind.CHANGE:
         return found
-    return [*found, _("Flow"), _("Connection"), _("Result"), _("Why"), _("HTTP status")]
+    return [*found, _("Flow"), _("Connection"), _("Result"), _("Why"), _("HTTP status"), _("Replay"), _("Integration")]
 
 
 def forget_old() -> int:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from heliograph.deliveries.database import AccountReader
 from heliograph.insights.record_kinds import RecordFilter
 from heliograph.insights.views.insights import FACETS
-from heliograph.insights.views.records import OUTCOMES
+from heliograph.insights.views.records import OUTCOMES, REPLAYS
 
 
 def filter_words(wanted: RecordFilter, of: AccountReader) -> list[str]:
@@ -25,6 +25,7 @@ def filter_words(wanted: RecordFilter, of: AccountReader) -> list[str]:
         str(FACETS[wanted.facet]) if wanted.facet else "",
         _("category %(category)s") % {"category": _(wanted.category.value)} if wanted.category else "",
         str(OUTCOMES[wanted.outcome]) if wanted.outcome else "",
+        str(REPLAYS[wanted.replays]) if wanted.replays in REPLAYS else "",
         _("one cause") if wanted.alike else "",
         _("those that have moved since") if wanted.was else "",
         _("a code or name") if wanted.text else "",
