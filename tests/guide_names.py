@@ -1,4 +1,4 @@
-"""Every screen, field, option and button named in the guide from "Setting up Tags" to "Account Insights" and in "The Retry Queue", and where it is in Heliograph.
+"""Every screen, field, option and button named in the guide from "Setting up Tags" to its end, and where it is in Heliograph.
 
 One row each, in the guide's order. tests/integration/test_guide_names.py finds each on its page, and writes docs/guide/names.md from them.
 """
@@ -49,11 +49,14 @@ PLACES: dict[str, str] = {
     "mapping": f"{SIGNAL}, Mappings, a mapping",
     "mapping fields": f"{SIGNAL}, Mappings, a mapping, what + of a row offers",
     "insights": f"{SIGNAL}, Metrics, Insights",
+    "posts": f"{SIGNAL}, Metrics, Webhook Posts",
     "troubleshooting": f"{SIGNAL}, Metrics, Insights, Troubleshooting",
     "feed": f"{SIGNAL}, Metrics, Insights, Activity Feed",
     "records": f"{SIGNAL}, Metrics, Insights, a number of Registration Activity",
     "retry": f"{SIGNAL}, Retry",
     "retry item": f"{SIGNAL}, Retry, an item",
+    "failures": f"{SIGNAL}, Metrics, Insights, Failures",
+    "replay": f"{SIGNAL}, Replay",
 }
 """By URL name (and variant of the page): how to get there."""
 
@@ -202,22 +205,33 @@ _METRICS, _INSIGHTS = "Metrics Dashboard", "Account Insights"
 INSIGHTS: Sequence[Row] = (
     *_rows(_METRICS, "flow-list", Kind.LINK, "Metrics"),
     *_rows(_METRICS, "insights", Kind.LINK, "Insights", "Webhook Posts"),
+    *_rows(_METRICS, "posts", Kind.HEADING, "Webhook Posts"),
+    *_rows(_METRICS, "posts", Kind.LINK, ("all work in the same way", "Summary"), "Troubleshooting", "Activity Feed"),
     *_rows(_INSIGHTS, "insights", Kind.HEADING, "Account Insights"),
     *_rows(_INSIGHTS, "insights", Kind.LINK, "Live Flows", "Test Flows"),
     *_rows(_INSIGHTS, "insights", Kind.LINK, ("the last 15 minutes", "Last 15 min"), "1 hour", "4 hours"),
     *_rows(_INSIGHTS, "insights", Kind.FIELD, ("a number of days", "A number of days")),
     *_rows(_INSIGHTS, "insights", Kind.LINK, "Summary", "Troubleshooting", "Activity Feed"),
     *_rows(_INSIGHTS, "insights", Kind.TEXT, "Changes Processed", "Unique Registrations", "Actions Triggered", "Active Flows"),
+    *_rows(_INSIGHTS, "insights", Kind.TEXT, "Actions Not Triggered"),
     *_rows(_INSIGHTS, "insights", Kind.TEXT, "Leads Created", "Leads Updated"),
     *_rows(_INSIGHTS, "insights", Kind.HEADING, ("Registration Activity in Certain", "Registration Activity"), "Processing Status"),
+    *_rows(_INSIGHTS, "insights", Kind.LINK, ("successes", "Successes"), ("failures", "Failures"), ("going back to Flows", "Flows")),
+    *_rows(_INSIGHTS, "failures", Kind.COLUMN, ("why an action has failed", "Result")),
     *_rows(_INSIGHTS, "records", Kind.OPTION, ("filter on an Event Code", "SUMMIT-26")),
+    *_rows(_INSIGHTS, "records", Kind.FIELD, ("search for records", "Registration code or name")),
     *_rows(_INSIGHTS, "troubleshooting", Kind.TEXT, "In Retry Queue", "Total Retried", "Retried Abandoned", "Validation Errors"),
+    *_rows(_INSIGHTS, "troubleshooting", Kind.HEADING, "Retry Activity", "Retry Processing Category", "Connection Activity"),
+    *_rows(_INSIGHTS, "troubleshooting", Kind.TEXT, "General", "System", "Config", "Connection"),
     *_rows(_INSIGHTS, "records", Kind.COLUMN, ("Registration Code", "Registration")),
     *_rows(_INSIGHTS, "feed", Kind.OPTION, ("success or failure", "Success and failure"), ("Event", "All events"), ("Flow", "All flows")),
+    *_rows(_INSIGHTS, "feed", Kind.FIELD, ("Registration Code", "Registration code or name"), ("by date", "Date")),
 )
 
 _QUEUE, _FILTERING, _SUBMITTING = "The Retry Queue", "Filtering the Queue", "Submitting to the Queue"
+_REPLAYING = "Replaying a Flow"
 RETRY: Sequence[Row] = (
+    *_rows(_QUEUE, "flow-list", Kind.LINK, "Retry"),
     *_rows(_QUEUE, "retry", Kind.HEADING, "Retry"),
     *_rows(
         _FILTERING,
@@ -229,7 +243,14 @@ RETRY: Sequence[Row] = (
     ),
     *_rows(_FILTERING, "retry", Kind.OPTION, "Webhooks", "All Statuses", "Retry", "Error", "Failed", "Done"),
     *_rows(_FILTERING, "retry", Kind.OPTION, "All Categories", "General", "System", "Config", ("Certain API", "Source API"), "Connection"),
+    *_rows(_SUBMITTING, "retry", Kind.LINK, ("click an item", "W-1")),
     *_rows(_SUBMITTING, "retry item", Kind.BUTTON, "Submit to Retry Queue"),
 )
+REPLAY: Sequence[Row] = (
+    *_rows(_REPLAYING, "flow-list", Kind.LINK, ("replay that flow", "Replay")),
+    *_rows(_REPLAYING, "replay", Kind.HEADING, "Replay"),
+    *_rows(_REPLAYING, "replay", Kind.FIELD, ("that flow", "Flow"), ("a date range", "From"), ("even an event", "Event")),
+    *_rows(_REPLAYING, "replay", Kind.BUTTON, ("ask Certain to arrange it", "Dry run")),
+)
 
-ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS, *MAPPINGS, *INSIGHTS, *RETRY)
+ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS, *MAPPINGS, *INSIGHTS, *RETRY, *REPLAY)

@@ -73,6 +73,10 @@ class Element:
                 parts.append(each.text())
         return " ".join("".join(parts).split())
 
+    def hidden_text(self) -> str:
+        """The words that only a screen reader says, as of a filter that has no room for its label."""
+        return " ".join(each.text() for each in self.walk() if "visually-hidden" in each.classes)
+
 
 class _Tree(HTMLParser):
     def __init__(self) -> None:
@@ -126,7 +130,7 @@ def _named(element: Element, ids: set[str]) -> Iterator[tuple[Kind, str]]:
         yield (Kind.OPTION if "entry" in element.classes else Kind.BUTTON), said
         yield Kind.BUTTON, spoken
     elif tag == "label":
-        yield from _label(element, said, ids)
+        yield from _label(element, said or element.hidden_text(), ids)
     elif tag in {"option", "optgroup"}:
         yield (Kind.OPTION, said or given.get("value", "")) if tag == "option" else (Kind.GROUP, given.get("label", ""))
     elif tag in CONTROLS:

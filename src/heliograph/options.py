@@ -4,6 +4,7 @@ Variables take precedence over the file. docs/reference/settings.md lists every 
 nothing: `Options.prepare()` makes the data folder and the key, and only commands that run the product call it.
 """
 
+import hashlib
 import ipaddress
 import os
 import re
@@ -353,6 +354,11 @@ class Options(BaseSettings):
     def on_sqlite(self) -> bool:
         """True if the database is SQLite."""
         return self.database.scheme == "sqlite"
+
+    @property
+    def installation(self) -> str:
+        """Names the data folder without showing it: processes with one folder are one installation."""
+        return hashlib.sha256(str(self.data.resolve()).encode()).hexdigest()[:16]
 
     @property
     def sqlite_file(self) -> Path:

@@ -32,6 +32,7 @@ from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind, 
 from heliograph.insights.record_totals import moved_since
 from heliograph.insights.records import PARTS as RECORD_PARTS
 from heliograph.insights.records import Records
+from heliograph.insights.replay_share import ReplayShare
 from heliograph.mappings.mapping_subjects import Subjects
 from heliograph.recording.contents import write_state
 from heliograph.recording.record import record
@@ -320,6 +321,8 @@ NARROWED: dict[str, dict[str, Any]] = {
     "a flow": {"flow": 8},
     "a connection": {"connection": 101},
     "Test flows": {"mode": Mode.TEST},
+    "without replays": {"replays": ReplayShare.WITHOUT},
+    "replays": {"replays": ReplayShare.ONLY},
 }
 """What lists of records are asked for, beside a period."""
 RARE = {
@@ -348,6 +351,8 @@ def test_X3_each_list_goes_by_an_index_in_every_order(
         assert page.rows
     if explaining.vendor == "sqlite" and narrowed == "whole" and kind in RARE:
         assert any(RARE[kind] in how for how in explaining.plans)
+    if explaining.vendor == "sqlite" and narrowed == "replays" and kind in (RecordKind.TRIGGERED, RecordKind.SUCCESS):
+        assert any("action_of_replays" in how for how in explaining.plans)
 
 
 NONE_OF_THEM = {

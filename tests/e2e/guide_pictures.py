@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tests.e2e.showcase import Showcase
 from tests.e2e.states_of_setup import dry_run
+from tests.e2e.states_of_timeline import IFE, JOE, why
 from tests.e2e.visiting import Steps, Visit
 
 WIDTH = 1160
@@ -47,6 +48,11 @@ PICTURES = (
     Picture("records", "/signal/metrics/records/failures/", "administrator", height=560),
     Picture("feed", "/signal/metrics/feed/", "administrator", height=520),
     Picture("retry", "/signal/retry/", "administrator", height=560),
+    Picture("retry-item", lambda of: f"/signal/retry/{of.items['waiting']}/", "administrator", height=700),
+    Picture("find", "/signal/find/?q=ar", "administrator", height=420),
+    Picture("timeline", f"/signal/registrations/{JOE}", "administrator", height=700),
+    Picture("why", IFE, "administrator", height=760, then=why()),
+    Picture("retention", "/settings/retention/", "aging", height=640),
     Picture("replay", "/signal/replay/", "administrator", height=700),
     Picture("replay-dry", lambda of: f"/signal/replay/{of.ids['replay checked']}/", "administrator", height=620, then=_at_lines),
     Picture("replay-running", lambda of: f"/signal/replay/{of.ids['replay sending']}/", "administrator", height=520),

@@ -116,6 +116,7 @@ def main() -> None:
         begun = signal_account.made(site.store, name="Just Begun")
 
         aging, gone = _aging(site.store)
+        busy = _busy(site.store)
 
         nothing, quiet = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET"))
         Account.objects.filter(pk=quiet.pk).update(signal_enabled=False)
@@ -127,6 +128,7 @@ def main() -> None:
             "viewer": site.viewer,
             "beginner": begun.administrator,
             "aging": aging.administrator,
+            "busy": busy.administrator,
             "nothing": user(nothing, name="Nothing"),
             "quiet": user(quiet, name="Quiet"),
             "operator": user(None),
@@ -188,6 +190,41 @@ def _aging(store: Database) -> tuple[SignalAccount, int]:
     with store.transaction():
         retention.announce(store, made.account.pk, terms, store.now())
     return made, made.actions("S25-1")[-1]
+
+
+def _busy(store: Database) -> SignalAccount:
+    """An account with more events than a filter offers, and in whose feed comes more than anybody can read: 66 changes in ten seconds, from now on.
+
+    There are more of them than one page looks at for a filter that matches nothing.
+    """
+    from tests.builders import signal_account
+    from tests.builders.registration import person
+
+    from heliograph.deliveries.choices import MOST
+    from heliograph.domain.delivery.outcomes import Delivered
+    from heliograph.insights.feed import LOOKED
+    from heliograph.insights.feed_lines import SCAN
+
+    made = signal_account.made(store, name="Very Busy")
+    made.record(person("S26-1", "Ada", "Lindqvist"))
+    (first,) = made.actions("S26-1")
+    made.ends(first, Delivered(200))
+    copied = "account_id, uid, lane_id, run_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state"
+    with store.transaction():
+        store.run(
+            f"INSERT INTO action (id, change_id, created, ended, {copied})"
+            " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
+            f" SELECT 1000000000000 + i, 1000000000000 + i, created + i * 150000, ended + i * 150000, {copied} FROM n CROSS JOIN action WHERE id = :id",
+            {"id": first, "many": LOOKED * SCAN + 5_000},
+        )
+        store.run(
+            "INSERT INTO event (id, account_id, code, name, status_id, timezone, location, custom, version, created, modified)"
+            " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
+            " SELECT 1000000000000 + i, account_id, 'OLD-' || i, name, status_id, timezone, location, custom, version, created, modified"
+            " FROM n CROSS JOIN event WHERE id = :id",
+            {"id": made.setup.event, "many": MOST + 5},
+        )
+    return made
 
 
 def _set_up(plan: PlatformAccount) -> dict[str, int]:

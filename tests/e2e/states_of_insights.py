@@ -30,11 +30,29 @@ def _jump(visit: Visit) -> None:
     expect(visit.page.get_by_text("From 2 Jan 2026, 03:04 back.")).to_be_visible()
 
 
+def _sampled(visit: Visit) -> None:
+    expect(visit.page.get_by_text(re.compile(r"Showing 20 of \d+ new changes"))).to_be_visible()
+
+
+def _looked_back(visit: Visit) -> None:
+    expect(visit.page.get_by_text("Looked back to")).to_be_visible()
+    expect(visit.page.get_by_role("link", name="Look further back")).to_be_visible()
+
+
+def _without_replays(visit: Visit) -> None:
+    expect(visit.page.get_by_role("link", name="Count them in")).to_be_visible()
+
+
+def _any_event(visit: Visit) -> None:
+    expect(visit.page.get_by_label("Code of another event")).to_be_visible()
+
+
 STATES = (
     State("insights", SUMMARY, "Account Insights", INSIGHTS, names=("insights",)),
     State("insights, of whole days", SUMMARY, "Account Insights", f"{INSIGHTS}?from=2026-10-01&to=2026-12-31", then=_unfold),
     State("insights, of Test flows", SUMMARY, "Account Insights", f"{INSIGHTS}?mode=test"),
     State("insights, nothing yet", SUMMARY, "Account Insights", f"{INSIGHTS}?{NEVER}", "beginner"),
+    State("insights, without replays", SUMMARY, "Account Insights", f"{INSIGHTS}?replays=without", then=_without_replays),
     State("insights, as a Viewer", SUMMARY, "Account Insights", INSIGHTS, "viewer"),
     State("troubleshooting", TROUBLE, "Account Insights", f"{INSIGHTS}troubleshooting/", names=("troubleshooting",)),
     State("troubleshooting, calm", TROUBLE, "Account Insights", f"{INSIGHTS}troubleshooting/", "beginner"),
@@ -48,10 +66,13 @@ STATES = (
     State("records, narrowed", RECORDS, re.compile(r"Actions Triggered: \d+"), f"{INSIGHTS}records/triggered/?outcome=success&sort=oldest"),
     State("records, as a Viewer", RECORDS, re.compile(r"Failures: \d+"), f"{INSIGHTS}records/failures/", "viewer"),
     State("records, nothing matches", RECORDS, "Actions Triggered: 0", f"{INSIGHTS}records/triggered/?q=nobody"),
+    State("records, of any event", RECORDS, "Failures: 0", f"{INSIGHTS}records/failures/?event-code=OLD-7", "busy", then=_any_event),
     State("records, exported", JOB, "Export of Failures", f"{INSIGHTS}records/failures/", then=_export),
     State("feed", FEED, "Account Insights", f"{INSIGHTS}feed/", names=("feed",)),
     State("feed, paused", FEED, "Account Insights", f"{INSIGHTS}feed/?paused=4102444800000000"),
     State("feed, from a time back", FEED, "Account Insights", f"{INSIGHTS}feed/", then=_jump),
+    State("feed, more than one can read", FEED, "Account Insights", f"{INSIGHTS}feed/", "busy", then=_sampled),
+    State("feed, looked back", FEED, "Account Insights", f"{INSIGHTS}feed/?connection=999999999", "busy", then=_looked_back),
     State("feed, of Test flows", FEED, "Account Insights", f"{INSIGHTS}feed/?mode=test"),
     State("feed, nothing matches", FEED, "Account Insights", f"{INSIGHTS}feed/?q=nobody"),
     State("feed, nothing yet", FEED, "Account Insights", f"{INSIGHTS}feed/", "beginner"),

@@ -17,7 +17,7 @@ ARABIC, (LONGEST, *_names) = longest.PEOPLE[0], longest.PEOPLE[-1]
 LONGEST_NAME = " ".join(_names)
 
 
-def _why(path: str = "") -> Callable[[Visit], None]:
+def why(path: str = "") -> Callable[[Visit], None]:
     def then(visit: Visit) -> None:
         visit.page.locator(".decisions li").filter(has_text="Slack").get_by_role("link", name="Why").click()
         flow = visit.page.get_by_label("Flow", exact=True).last.input_value()
@@ -59,9 +59,9 @@ STATES = (
     State("find, the longest names", FIND, re.compile("“ar”: .*registrations"), "/signal/find/?q=ar", "viewer"),
     State("find, nothing found", FIND, "“nobody at all”", "/signal/find/?q=nobody+at+all"),
     State("find, nothing typed", FIND, "Find a registration", "/signal/find/"),
-    State("why, on a page of its own", WHY, "Why, or why not", IFE, names=("why",), then=_why()),
-    State("why, as a Viewer", WHY, "Why, or why not", IFE, "viewer", then=_why()),
-    State("others that stopped", OTHERS, re.compile("No other .*|\\d+ others? .*"), IFE, names=("why-others",), then=_why("others/")),
-    State("others that stopped, as a Viewer", OTHERS, re.compile("No other .*|\\d+ others? .*"), IFE, "viewer", then=_why("others/")),
+    State("why, on a page of its own", WHY, "Why, or why not", IFE, names=("why",), then=why()),
+    State("why, as a Viewer", WHY, "Why, or why not", IFE, "viewer", then=why()),
+    State("others that stopped", OTHERS, re.compile("No other .*|\\d+ others? .*"), IFE, names=("why-others",), then=why("others/")),
+    State("others that stopped, as a Viewer", OTHERS, re.compile("No other .*|\\d+ others? .*"), IFE, "viewer", then=why("others/")),
     State("decisions of a flow", DECISIONS, re.compile("Decisions of .*"), IFE, names=("flow-decisions",), then=_decisions),
 )

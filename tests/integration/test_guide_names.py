@@ -10,16 +10,20 @@ from itertools import groupby
 
 from django.test import Client
 from django.urls import reverse
+from tests.builders.action import actions
+from tests.builders.outcome import end_attempt
 from tests.builders.platform_account import EVENT, PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.guide_names import PLACES, ROWS, Row
 from tests.named import names
 
+from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS
 from heliograph.flows.services.flows import save_flow
 from heliograph.guide.folder import GUIDE
+from heliograph.store.config_cache import Committed, ConfigCache
 
 WATCHES = {"status": Watch.STATUS, "session": Watch.SESSION_STATUS, "event": Watch.EVENT}
 FURTHER = {"mapping fields": ("map-form", {"do": "fields:0"})}
@@ -27,8 +31,7 @@ FURTHER = {"mapping fields": ("map-form", {"do": "fields:0"})}
 FILE = GUIDE / "names.md"
 HEAD = """# Names and places
 
-Every screen, field, option and button that the guide of the original names, from its chapter “Setting up Tags” to “Account Insights” and in “The Retry Queue”, and where it stands on the
-pages. A test finds each of them there, under that name, and writes this list.
+Every screen, field, option and button that the guide of the original names, from its chapter “Setting up Tags” to its end, and where it stands on the pages. A test finds each of them there, under that name, and writes this list.
 """
 
 
@@ -56,6 +59,9 @@ def pages_of(site: PlatformAccount) -> dict[str, str]:
         **{name: reverse(name, args=(EVENT,)) for name in of_event},
         **{name: reverse(name) for name in ("flow-new", "mapping-list", "mapping-new", "insights", "troubleshooting", "feed")},
         "records": reverse("records", args=("recorded",)),
+        "failures": reverse("records", args=("in-retry-queue",)),
+        "posts": reverse("posts", args=("webhooks",)),
+        "replay": reverse("replay"),
         **{name: reverse("mapping", args=(site.acme.mapping.pk,)) for name in ("mapping", "mapping fields")},
         **{f"flow {name}": reverse("flow", args=(_watching(site, watch),)) for name, watch in WATCHES.items()},
         "flow attendees": reverse("flow", args=(_watching(site, Watch.REGISTRATION, ATTENDEE_TYPE_TAGS),)),
@@ -65,12 +71,15 @@ def pages_of(site: PlatformAccount) -> dict[str, str]:
 
 
 def _waiting(site: PlatformAccount) -> str:
-    """Lets a registration wait in the Retry Queue, since its status carries no tag; the item's key."""
+    """Lets a registration wait in the Retry Queue, since its status carries no tag; the item's key. Another one is delivered."""
     to = Destination(0, "CRM", connection=site.acme.connection.pk, payload_mapping=site.acme.mapping.pk)
     tags = (site.acme.tags["Registered"].pk,)
     with site.acme.setting_up() as s:
         save_flow(s, Flow(0, 1, "Takes tagged ones", Mode.LIVE, True, Watch.STATUS, statuses=tags, destinations=(to,)))
     site.record("W-1", status="Waitlist Hold")
+    site.record("P-1", status="Paid")
+    (sent, *_others) = (each["id"] for each in actions(site.store, site.pk) if each["code"] == "P-1")
+    end_attempt(site.store, Committed(site.store, ConfigCache()), site.pk, sent, Delivered(200))
     ((run,),) = site.store.all("SELECT max(id) FROM stuck_run")
     return f"r{run}"
 

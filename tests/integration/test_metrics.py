@@ -24,6 +24,7 @@ from heliograph.jobs.models import JobState
 
 RUNNING = Path(__file__).parents[2] / "docs/running"
 type Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+AGE = "heliograph_queue_oldest_seconds"
 NAMED = re.compile("ACME|SUMMIT|CRM|Eva|R1|/crm")
 """What a label may never say."""
 
@@ -58,18 +59,20 @@ def serving(heliograph: Starter) -> Iterator[tuple[Process, int]]:
 
 
 def history(story: Story) -> None:
-    """Three changes that are delivered, one that is refused, one that waits for a pause, one that waits for a tag."""
+    """Three changes that are delivered, one that is refused, one that waits for a pause, two whose flow is deleted, one that waits for a tag."""
     story.receiver.answer("/bad", Answer(404))
     held = story.connection("Held", "/held")
     story.flow("All", [story.to(story.connection("CRM", "/crm"))])
     story.flow("Bad", [story.to(story.connection("Bad", "/bad"))], statuses=["Cancelled"])
     story.flow("Held", [story.to(held)], statuses=["Registered"])
+    gone = story.flow("Gone", [story.to(held)], statuses=["Registered"])
     story.pause(held)
     story.record("R1", status="Attended", first="Eva")
     story.record("R1", first="Ewa")
     story.record("R2", status="Cancelled")
     story.record("R3", status="Pre-Registered")
     story.record("R4", status="New")
+    story.delete_flow(gone)
 
 
 def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story, heliograph: Starter) -> None:
@@ -108,13 +111,19 @@ def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story
         listed = set(re.findall(r"`(heliograph_\w+)", (RUNNING / "README.md").read_text("utf-8")))
         assert {name.removesuffix("_total") for name in listed} == {family.name for family in text_string_to_metric_families(text)}
         assert {dict(labels)["state"] for name, labels in found if name == "heliograph_jobs"} == set(JobState.values)
-        said = status_once(heliograph)
-        assert said["queue"] == {**said["queue"], "pending": 1, "waiting": 1, "stuck": 2}
+        said = status_once(heliograph, operations)
+        assert said["queue"] == {**said["queue"], "pending": 1, "waiting": 1, "stuck": 2, "failed": 2}
         assert said["workers"][0]["outcomes"] == [["delivered", "", 5], ["failed", "Config", 1]]
-        assert said["database_bytes"] > 100_000
-        shown = heliograph.run("status").output
-        assert "5 delivered, 1 failed Config" in shown
-        assert "Database" in shown
+        of_status = in_status(said)
+        differ = {key: (number, of_status.get(key)) for key, number in samples(operations).items() if of_status.get(key) != number}
+        assert {name for name, _labels in differ} <= {"heliograph_database_size_bytes", "heliograph_disk_free_bytes", AGE}  # they move
+        assert set(of_status) == set(samples(operations))
+        shown = heliograph.run("status", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}").output
+        assert "engine running, pages running" in shown
+        assert "5 delivered, 1 failed Config since this start" in shown
+        assert "2 items of the Retry Queue" in shown
+        # another start is asked by nobody
+        assert "none of this data folder answers" in heliograph.run("status", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}").output
         # what a process counted stays when it dies and is started again
         engine = process.children()["engine"]
         subprocess.run(["kill", "-9", str(engine)], check=True)
@@ -123,13 +132,52 @@ def test_O2_metrics_are_what_was_delivered_and_what_waits(forgetful_story: Story
         assert value(samples(operations), "heliograph_attempts_total", outcome="delivered", category="") == 5
 
 
-def status_once(heliograph: Starter) -> dict[str, Any]:
+def in_status(said: dict[str, Any]) -> Samples:
+    """What /metrics would say, from what `heliograph status --json` says."""
+
+    def histogram(name: str, sizes: dict[str, Any]) -> Samples:
+        buckets = {"+Inf": sizes["count"], **{str(float(bound)): n for bound, n in sizes["up_to"].items()}}
+        found: Samples = {(f"{name}_bucket", (("le", bound),)): n for bound, n in buckets.items()}
+        return {**found, (f"{name}_sum", ()): sizes["sum"], (f"{name}_count", ()): sizes["count"]}
+
+    queue = said["queue"]
+    one: dict[str, float] = {
+        "heliograph_failed_items": queue["failed"],
+        "heliograph_slots": said["slots"]["of"],
+        "heliograph_slots_owned": said["slots"]["owned"],
+        "heliograph_workers": len(said["workers"]),
+        "heliograph_figures_unfolded": said["unfolded_figures"],
+        "heliograph_database_up": said["database_up"],
+        "heliograph_database_size_bytes": said["database_bytes"],
+        "heliograph_disk_free_bytes": said["disk_free_bytes"],
+    }
+    by_state: dict[str, dict[str, float]] = {
+        "heliograph_queue_items": {"pending": queue["pending"], "queued": queue["waiting"], "untagged": queue["stuck"]},
+        AGE: {"pending": queue["oldest_pending_s"] or 0, "due": queue["oldest_due_s"] or 0},
+        "heliograph_connections_held": {"paused": said["connections"]["paused"], "resting": said["connections"]["held"]},
+        "heliograph_jobs": said["jobs"],
+    }
+    return {
+        ("heliograph_build_info", (("version", said["version"]),)): 1,
+        **{("heliograph_process_up", (("process", name),)): state == "running" for name, state in said["processes"].items()},
+        **{("heliograph_attempts_total", (("category", category), ("outcome", outcome))): n for outcome, category, n in said["attempts"]},
+        **histogram("heliograph_attempt_duration_seconds", said["attempt_seconds"]),
+        **histogram("heliograph_settle_batch_size", said["settle_batch_sizes"]),
+        **histogram("heliograph_record_batch_size", said["record_batch_sizes"]),
+        **{(name, ()): number for name, number in one.items()},
+        **{(name, (("state", state),)): number for name, states in by_state.items() for state, number in states.items()},
+    }
+
+
+def status_once(heliograph: Starter, operations: int) -> dict[str, Any]:
     """The status, once the worker has reported its outcomes."""
     found: dict[str, Any] = {}
 
     def reported() -> bool:
         found.clear()
-        found.update(json.loads(heliograph.run("status", "--json").output.splitlines()[-1]))
+        found.update(
+            json.loads(heliograph.run("status", "--json", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}").output.splitlines()[-1])
+        )
         return bool(found["workers"]) and sum(n for _outcome, _category, n in found["workers"][0].get("outcomes", [])) == 6
 
     until(reported)
@@ -149,7 +197,7 @@ def test_O8_our_rules_and_dashboard_work_in_a_real_prometheus(forgetful_story: S
             until(lambda: asked(url, 'up{job="heliograph"} == 1'))
             until(lambda: [each["value"][1] for each in asked(url, 'heliograph_attempts_total{outcome="delivered"}')] == ["5"])
             (group,) = json.loads(fetched(f"{url}/api/v1/rules"))["data"]["groups"]
-            assert len(group["rules"]) == 11
+            assert len(group["rules"]) == 12
             until(lambda: all(rule["health"] == "ok" for rule in json.loads(fetched(f"{url}/api/v1/rules"))["data"]["groups"][0]["rules"]))
             assert [alert for alert in json.loads(fetched(f"{url}/api/v1/alerts"))["data"]["alerts"] if alert["state"] == "firing"] == []
             known = set(json.loads(fetched(f"{url}/api/v1/label/__name__/values"))["data"])

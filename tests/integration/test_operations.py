@@ -14,7 +14,8 @@ from tests.databases import DatabaseFacts
 from tests.processes import STARTING, Starter, free_port
 from tests.waiting import PATIENCE, until
 
-from heliograph.engine.supervisor.operations_port import RUNNING, operations_port
+from heliograph.engine.supervisor.installation_status import RUNNING
+from heliograph.engine.supervisor.operations_port import operations_port
 
 pytestmark = pytest.mark.once
 

@@ -18,6 +18,7 @@ from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
+from tests.tables import table_rows
 from tests.waiting import until
 
 from heliograph.domain.delivery.outcomes import Delivered
@@ -246,6 +247,22 @@ def test_P1_an_export_belongs_to_its_account_and_to_who_may_and_is_removed_after
         assert record_export.forget_old() == 1
         assert client.get(f"/signal/metrics/exports/{job}/").status_code == 404
         assert "The file is not kept any more" in text_of(client.get(answer["Location"]).content)
+
+
+def test_P1_an_export_stands_in_the_audit_with_its_filter_and_without_who_was_searched_for(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client)
+        everything = len(walked(client, f"{RECORDS}/triggered/"))
+        exported(site, client, f"{RECORDS}/triggered/?event={site.setup.event}&outcome=success&q=Marin", "exact")
+        exported(site, client, f"{RECORDS}/triggered/")
+        whole, some = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Before and after")
+        assert whole["What"] == "Exported the list Actions Triggered"
+        assert f"Records {everything}" in whole["Before and after"]
+        assert "Live Flows" in whole["Before and after"]
+        assert "event SUMMIT-26, Success, a code or name" in some["Before and after"]
+        assert "CSV exact" in some["Before and after"]
+        assert "Marin" not in str(some)
 
 
 def test_X3_an_account_has_few_exports_at_the_same_time(database: DatabaseFacts, client: Client) -> None:

@@ -16,6 +16,7 @@ from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
 from tests.retry_story import NO, RETRY, newest, queued, refused, runs, user
 from tests.story import LEAD, Story
+from tests.tables import table_rows
 
 from heliograph.domain.connection.connection import Secret
 from heliograph.domain.delivery.action import Does
@@ -107,6 +108,20 @@ def test_D8_exactly_the_rows_of_the_file_are_sent_again(story: Story, receiver: 
     assert story.states("R4") == ["queued"]
     sent = [request.json()["code"] for request in receiver.at("/crm")]
     assert sorted(sent) == ["R1", "R1", "R2", "R2", "R3", "R3", "R4"]
+
+
+def test_P1_a_download_stands_in_the_audit_with_its_filter_and_without_who_was_searched_for(
+    story: Story, receiver: Receiver, client: Client
+) -> None:
+    client.force_login(user(story))
+    refused(story, receiver, "R1", "R2")
+    downloaded(client, "?status=waiting&q=R1", column=["registration", "target_said"])
+    (row,) = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Before and after")
+    assert row["What"] == "Downloaded failed rows of Retry"
+    assert "Rows 1" in row["Before and after"]
+    assert "Status Retry or Error, a text in registration or reason, all flows and events" in row["Before and after"]
+    assert "Columns registration, target said" in row["Before and after"]
+    assert "R1" not in str(row)
 
 
 def test_D8_a_file_is_kept_for_a_day(story: Story, receiver: Receiver, client: Client) -> None:

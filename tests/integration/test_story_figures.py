@@ -1,6 +1,7 @@
 """Every number of Insights against what the receiver saw and the sender was answered, counted apart from our database (X2, X3, D4).
 
 The receiver keeps a diary of its answers. A registration's code says how the targets take it: BUSY-1 is answered 503 once, END-1 always 500.
+SYS-1 and SRC-1 fail before anything leaves: three crashes are blamed on the one, a source of the other cannot be read.
 """
 
 from __future__ import annotations
@@ -12,21 +13,25 @@ from dataclasses import dataclass, field
 
 import pytest
 from django.test import Client
+from tests.builders.outcome import end_attempt
 from tests.insights_numbers import NUMBER, listed, number_in
 from tests.receiver import Answer, Received
+from tests.replays import checked, counts, running_jobs, starts
 from tests.story import BY, Story
 
 from heliograph.accounts.models import Account, Role, User
 from heliograph.connections.services import connections as connection_services
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.action import Does
-from heliograph.domain.delivery.retry_policy import MINUTE, Category
+from heliograph.domain.delivery.outcomes import Cause, Refused
+from heliograph.domain.delivery.retry_policy import MINUTE, SEVERITY, Category
 from heliograph.domain.figures import Figures, Measure
 from heliograph.domain.flow.flow import Mode, Watch
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
 from heliograph.insights.records import Records
+from heliograph.insights.replay_share import ReplayShare
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import RecordItem
 from heliograph.store.config_cache import Committed, ConfigCache
@@ -42,6 +47,8 @@ TROUBLES = {
     "LATE": (Answer(500), Category.GENERAL),
 }
 """By the first part of a code: the bad answer, and its category by the guide."""
+UNSENT = {"SYS": Category.SYSTEM, "SRC": Category.SOURCE_API}
+"""By the first part of a code: the category of a failure before a request has left, which no target can see."""
 LEADS = [
     {"if": [{"in": "json", "name": "made", "is": ["new"]}], "then": "delivered", "lead": "created"},
     {"if": [{"in": "json", "name": "made", "is": ["again"]}], "then": "delivered", "lead": "updated"},
@@ -54,6 +61,7 @@ class Diary:
 
     requests: list[tuple[str, str, str, bool]] = field(default_factory=list)
     leads: Counter[str] = field(default_factory=Counter)
+    replayed: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, request: Received) -> Answer:
@@ -63,6 +71,7 @@ class Diary:
             before = [r for r in self.requests if r[:2] == (path, uid)]
             taken = self._takes(path, code, body["first"], len(before))
             self.requests.append((path, uid, code, taken))
+            self.replayed[code] += request.header("heliograph-replay") == "true"
             if not taken:
                 return TROUBLES[code.partition("-")[0]][0]
             if path != "/crm":
@@ -115,16 +124,23 @@ class Sent:
     pending: Counter[str] = field(default_factory=Counter)
     queued: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+    unsent: list[str] = field(default_factory=list)
 
-    def expected(self) -> Figures:
-        retries = self.diary.retries
+    @property
+    def retries(self) -> list[str]:
+        """Codes of what was tried again: at the target, or after a try of which it saw nothing."""
+        return [*self.diary.retries, *self.unsent]
+
+    def expected(self, *, replays: bool = True) -> Figures:
+        """replays: count them. All of this story's were delivered at the first try."""
+        retries, left_out = self.retries, 0 if replays else self.diary.replayed.total()
         return Figures(
             changes=self.changes.total(),
             unique=len(self.changes),
-            triggered=self.triggered.total(),
+            triggered=self.triggered.total() - left_out,
             not_triggered=(self.untagged + self.unselected).total(),
             active_flows=4,
-            success=self.diary.delivered.total(),
+            success=self.diary.delivered.total() - left_out,
             superseded=self.superseded.total(),
             queued=self.queued.total(),
             failed=self.failed.total(),
@@ -134,10 +150,15 @@ class Sent:
             retried=len(retries),
             abandoned=self.failed.total(),
             validation_errors=self.invalid.total(),
-            retried_by_category=dict(Counter(TROUBLES[code.partition("-")[0]][1] for code in retries)),
+            retried_by_category=dict(Counter(category_of(code) for code in retries)),
             leads_created=self.diary.leads["new"],
             leads_updated=self.diary.leads["again"],
         )
+
+
+def category_of(code: str) -> Category:
+    kind = code.partition("-")[0]
+    return UNSENT[kind] if kind in UNSENT else TROUBLES[kind][1]
 
 
 class Stage:
@@ -155,10 +176,10 @@ class Stage:
         with story.saving() as s:
             connection_services.save_rule(s, crm, LEADS)
         self.vip = story.connection("VIP", "/vip")
-        story.flow("CRM", [story.to(crm, mapping=lead)])
+        self.crm = story.flow("CRM", [story.to(crm, mapping=lead)])
         story.flow("Mail", [story.to(story.connection("Mail", "/mail"), mapping=mail, does=Does.ADDS)])
         story.flow("VIP", [story.to(self.vip, mapping=lead)], statuses=["Registered"])
-        story.flow(
+        self.status = story.flow(
             "Status",
             [story.to(story.connection("Status", "/status"), mapping=lead)],
             watch=Watch.STATUS,
@@ -191,10 +212,38 @@ class Stage:
                 live.unselected[code] += 1
 
 
+def fails_before_it_is_sent(stage: Stage) -> None:
+    """Before there is a worker: the marks that three crashes leave, and a source that cannot be read (which no engine reads yet)."""
+    story = stage.story
+    for kind in UNSENT:
+        stage.records(f"{kind}-1", first="a", status="Attended")
+        stage.live.unsent.append(f"{kind}-1")
+    system, source = (next(action for action in story.actions(f"{kind}-1") if action["flow"] == stage.crm) for kind in ("SYS", "SRC"))
+    with story.db.transaction():
+        story.db.run("UPDATE lane SET marks = 3 WHERE id = (SELECT lane_id FROM action WHERE id = :id)", {"id": system["id"]})
+    end_attempt(story.db, story.source, story.account, source["id"], Refused(Category.SOURCE_API, Cause.SOURCE, "Unreadable.", left=False))
+
+
+def replays(stage: Stage) -> None:
+    """Replays a flow: of each registration whose status it watches for, the latest change."""
+    story = stage.story
+    wanted = [code for code, status in stage.statuses.items() if status != "New"]
+    stage.live.triggered.update(wanted)
+    made = checked(story, stage.status)
+    with running_jobs():
+        starts(story, made)
+        story.wait_for(lambda: counts(story, made).success == len(wanted))
+    assert stage.diary.replayed == Counter(wanted)
+
+
 def tell(stage: Stage) -> None:
     """The script, up to the moment where everything rests."""
     story, live = stage.story, stage.live
+    fails_before_it_is_sent(stage)
     with story.worker():
+        story.wait_for(lambda: all("queued" in story.states(f"{kind}-1") for kind in UNSENT))
+        story.submit(*(action["key"] for kind in UNSENT for action in story.actions(f"{kind}-1") if action["state"] == "queued"))
+        story.wait_for(lambda: all(set(story.states(f"{kind}-1")) == {"success"} for kind in UNSENT))
         stage.records("OLD-1", first="old", status="Attended")  # fails, and would be tried again in minutes
         story.wait_for(lambda: "queued" in story.states("OLD-1"))
         stage.records("OLD-1", first="new")
@@ -227,11 +276,12 @@ def tell(stage: Stage) -> None:
             stage.records(f"HELD-{n}", first="a", status="Pre-Registered")
             live.pending[f"HELD-{n}"] += 1
         story.wait_for(lambda: story.states().count("pending") == 2 and story.states().count("queued") == 1)
+        replays(stage)
 
 
-def listed_codes(story: Story, kind: RecordKind, since: int, until: int) -> Counter[str]:
+def listed_codes(story: Story, kind: RecordKind, since: int, until: int, replays: ReplayShare = ReplayShare.ALL) -> Counter[str]:
     """The codes of a list's records."""
-    found = Records(AccountReader(story.db, story.account), RecordFilter(kind, since, until))
+    found = Records(AccountReader(story.db, story.account), RecordFilter(kind, since, until, replays=replays))
     rows = found.page(None, size=500).rows
     assert found.count() == len(rows)
     return Counter(row.person.code for row in rows if row.person)
@@ -249,8 +299,17 @@ def test_X2_X3_every_figure_and_list_is_what_receiver_and_sender_counted(story: 
     assert whole.triggered == whole.success + whole.superseded + whole.queued + whole.failed + whole.validation + whole.pending
     assert whole.pie == (whole.success, whole.queued + whole.failed + whole.validation)
     assert sum(shown.by_column(Measure.ATTEMPTS_OK)) == diary.answered(taken=True)
-    assert sum(shown.by_column(Measure.ATTEMPTS_FAILED)) == diary.answered(taken=False)
-    retried, abandoned = Counter(diary.retries), live.failed
+    assert sum(shown.by_column(Measure.ATTEMPTS_FAILED)) == diary.answered(taken=False) + len(live.unsent)
+    assert set(whole.retried_by_category) == set(SEVERITY), "every category that is retried"
+    assert shown.replayed == diary.replayed.total() > 0
+    without = PeriodFigures(AccountReader(story.db, account), fixed_window(since, until), Mode.LIVE, replays=False)
+    assert without.tiles == live.expected(replays=False)
+    assert sum(without.by_column(Measure.ATTEMPTS_OK)) == diary.answered(taken=True) - diary.replayed.total()
+    for kind in (RecordKind.TRIGGERED, RecordKind.SUCCESS, RecordKind.ATTEMPTS):
+        every = listed_codes(story, kind, since, until)
+        assert listed_codes(story, kind, since, until, ReplayShare.ONLY) == diary.replayed, kind
+        assert listed_codes(story, kind, since, until, ReplayShare.WITHOUT) == every - diary.replayed, kind
+    retried, abandoned = Counter(live.retries), live.failed
     lists = {
         RecordKind.CHANGES: live.changes,
         RecordKind.REGISTRATIONS: Counter(dict.fromkeys(live.changes, 1)),
@@ -277,7 +336,7 @@ def test_X2_X3_every_figure_and_list_is_what_receiver_and_sender_counted(story: 
     )
     links = {}
     for address in ("/signal/metrics/", "/signal/metrics/troubleshooting/"):
-        for mode in ("", "&mode=test"):
+        for mode in ("", "&mode=test", "&replays=without"):
             page = client.get(f"{address}?period=1h{mode}").content.decode()
             links |= {html.unescape(link["href"]): number_in(link["inside"]) for link in NUMBER.finditer(page)}
     numbers = {href: n for href, n in links.items() if n is not None}

@@ -38,6 +38,8 @@ class Deed(StrEnum):
     SECOND_FACTOR_ON = "set up the second factor of"
     REPLAYED = "replayed"
     REPLAY_CANCELLED = "cancelled the replay of"
+    EXPORTED = "exported"
+    DOWNLOADED = "downloaded"
     SECOND_FACTOR_OFF = "removed the second factor of"
 
 

@@ -183,15 +183,19 @@ def _supervise(options: Options, children: list[Child], said: str) -> None:
 @contextlib.contextmanager
 def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
     """The operations port, with health and metrics. If the default is taken, as by a worker beside `web`, there is none; if it was set, raises StartError."""
+    from heliograph.engine.supervisor.installation_status import ProcessFigures  # noqa: PLC0415
     from heliograph.engine.supervisor.metrics import Metrics  # noqa: PLC0415
     from heliograph.engine.supervisor.operations_port import operations_port  # noqa: PLC0415
     from heliograph.wiring import read_status_once  # noqa: PLC0415
 
+    def processes() -> ProcessFigures:
+        return ProcessFigures(options.installation, supervisor.states(), supervisor.counted())
+
     with contextlib.ExitStack() as stack:
         try:
-            metrics = Metrics(supervisor.states, supervisor.counted, lambda: read_status_once(options))
+            metrics = Metrics(processes, lambda: read_status_once(options))
             address = split_address(options.operations_bind)
-            stack.enter_context(operations_port(*address, supervisor.states, options.hosts, metrics.exposition))
+            stack.enter_context(operations_port(*address, supervisor.states, options.hosts, metrics.exposition, processes))
         except OSError as error:
             said = f"{options.operations_bind} cannot be opened for /health and /metrics: {error.strerror}. Set {PREFIX}OPERATIONS_BIND to another port."
             if "operations_bind" in options.model_fields_set:

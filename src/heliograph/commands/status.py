@@ -1,4 +1,4 @@
-"""`heliograph status`: the queue, the workers and the disk, on a terminal (O2)."""
+"""`heliograph status`: the figures of /metrics, on a terminal (O2)."""
 
 from __future__ import annotations
 
@@ -10,58 +10,90 @@ import typer
 from heliograph.commands import ready
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from heliograph.engine.supervisor.installation_status import InstallationStatus, ObservedSizes, ProcessFigures
+    from heliograph.options import Options
     from heliograph.store.status import ServerStatus
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False) -> None:
-    """Show the queue's length and its oldest items, the workers, and the last error. Exit code 3: no worker is running."""
+    """Show the processes, the queue's length and its oldest items, what failed, the workers, and the last error. Exit code 3: no worker is running."""
     ready()
     from django.db import connections  # noqa: PLC0415
 
-    from heliograph.options import Options  # noqa: PLC0415
+    from heliograph.engine.supervisor.installation_status import InstallationStatus, ask_processes  # noqa: PLC0415
+    from heliograph.options import Options, split_address  # noqa: PLC0415
     from heliograph.store.database import of_django  # noqa: PLC0415
     from heliograph.store.status import read_status  # noqa: PLC0415
 
     options = Options.load()
-    found = read_status(of_django(connections["read"]), options.data, options.sqlite_file if options.on_sqlite else None)
+    database = read_status(of_django(connections["read"]), options.data, options.sqlite_file if options.on_sqlite else None)
+    found = InstallationStatus(ask_processes(*split_address(options.operations_bind), options.installation), database)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:
-        _print(found)
-    if not found.is_working:
+        _print(found, database, options)
+    if not database.is_working:
         raise typer.Exit(3)
 
 
-def _print(s: ServerStatus) -> None:
+def _print(found: InstallationStatus, database: ServerStatus, options: Options) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column()
+    table.add_row("Version", found.version)
+    if found.processes is None:
+        table.add_row("Processes", f"none of this data folder answers at {options.operations_bind}")
+    else:
+        _add_processes(table, found.processes)
+    _add_queue(table, database)
+    _add_workers(table, database)
+    table.add_row("Jobs", ", ".join(f"{n:,} {state}" for state, n in database.jobs.items() if n) or "none")
+    table.add_row("Figures", f"{database.unfolded_figures:,} rows to be added up")
+    if database.last_error:
+        table.add_row("Last error", database.last_error)
+    if database.database_bytes is not None:
+        table.add_row("Database", f"{database.database_bytes / 1e6:,.1f} MB")
+    if database.disk_free is not None:
+        table.add_row("Disk", f"{database.disk_free / 1e9:.1f} GB free")
+    Console().print(table)
+
+
+def _add_processes(table: Table, processes: ProcessFigures) -> None:
+    table.add_row("Processes", ", ".join(f"{name} {state}" for name, state in processes.states.items()))
+    attempts = (f"{n:,} {' '.join(filter(None, key))}" for key, n in processes.attempts.items() if n)
+    table.add_row("Attempts", f"{', '.join(attempts) or 'none'} since this start")
+    if processes.attempt_seconds.mean is not None:
+        table.add_row("", f"one takes {processes.attempt_seconds.mean * 1000:,.0f} ms")
+    batches = (_of_batches(processes.settled_sizes, "outcomes"), _of_batches(processes.recorded_sizes, "documents"))
+    table.add_row("Batches", ", ".join(filter(None, batches)) or "none")
+
+
+def _of_batches(sizes: ObservedSizes, of: str) -> str:
+    return f"{sizes.count:,} with {sizes.mean:.1f} {of} each" if sizes.mean is not None else ""
+
+
+def _add_queue(table: Table, s: ServerStatus) -> None:
     more = "" if s.counted else " or more"
     table.add_row("Queue", f"{s.pending:,}{more} to be sent, {s.waiting:,}{more} waiting for a retry, {s.stuck:,} waiting for a tag")
     table.add_row("Oldest", f"first attempt {_ago(s.oldest_pending)}, retry that is due {_ago(s.oldest_due)}")
+    table.add_row("Failed", f"{s.failed:,}{more} items of the Retry Queue")
     table.add_row("Connections", f"{s.paused_connections} paused, {s.held_connections} resting")
     table.add_row("Slots", f"{s.owned_slots} of 64 owned")
+
+
+def _add_workers(table: Table, s: ServerStatus) -> None:
+    """What each worker says, on whichever machine it runs."""
     for w in s.workers:
         said = w.said
         text = f"process {said.get('pid', '?')}: {said.get('slots', 0)} slots, {said.get('under_way', 0)} requests in flight"
         table.add_row("Worker", f"{text}, {said.get('delivered', 0):,} delivered, {said.get('failed', 0):,} failed")
-        if outcomes := said.get("outcomes"):
-            table.add_row("", ", ".join(f"{n:,} {' '.join(filter(None, (outcome, category)))}" for outcome, category, n in outcomes))
-        if said.get("mean_seconds") is not None and said.get("mean_batch") is not None:
-            table.add_row("", f"an attempt takes {said['mean_seconds'] * 1000:,.0f} ms, a batch holds {said['mean_batch']:.1f} outcomes")
     if not s.workers:
         table.add_row("Worker", "[red]none is running: start `heliograph serve` or `heliograph worker`[/red]")
-    table.add_row("Jobs", ", ".join(f"{n:,} {state}" for state, n in s.jobs.items() if n) or "none")
-    if s.last_error:
-        table.add_row("Last error", s.last_error)
-    if s.database_bytes is not None:
-        table.add_row("Database", f"{s.database_bytes / 1e6:,.1f} MB")
-    if s.disk_free is not None:
-        table.add_row("Disk", f"{s.disk_free / 1e9:.1f} GB free")
-    Console().print(table)
 
 
 def _ago(seconds: float | None) -> str:

@@ -17,6 +17,7 @@ from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import Window
 from heliograph.insights.record_kinds import RecordKind
+from heliograph.insights.replay_share import ReplayShare
 from heliograph.retry.cure_words import cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
 
@@ -46,12 +47,18 @@ class FailureReason:
 
 
 def failure_reasons(
-    reading: AccountReader, window: Window, mode: Mode, user: User, records_at: Callable[[RecordKind, int, int], str]
+    reading: AccountReader,
+    window: Window,
+    mode: Mode,
+    user: User,
+    records_at: Callable[[RecordKind, int, int], str],
+    replays: ReplayShare = ReplayShare.ALL,
 ) -> tuple[list[FailureReason], bool]:
     """The reasons, the most frequent first, and whether these are all. records_at: the address of a kind's records that failed like an action, and how many."""
+    share = f" AND {condition}" if (condition := replays.condition("+a.origin")) else ""
     rows = reading.db.all(
         f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
-        f" AND a.state IN (2, 11, 12) ORDER BY a.created DESC, a.id DESC LIMIT {GROUPED + 1}",
+        f" AND a.state IN (2, 11, 12){share} ORDER BY a.created DESC, a.id DESC LIMIT {GROUPED + 1}",
         {"account": reading.account, "mode": mode_code(mode), "since": window.since, "until": window.until},
     )
     groups: dict[tuple[object, ...], list[Action]] = {}

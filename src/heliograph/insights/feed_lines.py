@@ -16,6 +16,7 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
+from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.database import Database
 from heliograph.web.cursor import Cursor, Key
 
@@ -48,6 +49,7 @@ class FeedFilter:
     flow: int | None = None
     between: tuple[int, int] | None = None
     connection: int | None = None
+    replays: ReplayShare = ReplayShare.ALL
 
     @property
     def shows_not_triggered(self) -> bool:
@@ -218,6 +220,8 @@ class FeedLines:
         narrow = self._narrow("a", "a")
         if wanted.connection is not None:
             narrow["connection"] = "EXISTS (SELECT 1 FROM lane l WHERE l.id = a.lane_id AND l.connection_id = :connection)"
+        if share := wanted.replays.condition("a.origin"):
+            narrow["replays"] = share
         if states:
             narrow["state"] = f"a.state IN ({_listed(states)})"
         known = {"account"}
@@ -227,6 +231,8 @@ class FeedLines:
         elif wanted.result in (FeedResult.FAILURE, FeedResult.VALIDATION):
             places = [f"a.account_id = :account AND a.mode = {mode} AND a.state IN ({_listed(_STATES[FeedResult.FAILURE])})"]
             known = {"account", "mode"} | ({"state"} if wanted.result is FeedResult.FAILURE else set())
+        elif wanted.replays is ReplayShare.ONLY:
+            places, known = [f"a.account_id = :account AND {wanted.replays.condition('a.origin')}"], {"account", "replays"}
         elif wanted.mode is Mode.TEST:
             places, known = [f"a.account_id = :account AND a.mode = {mode}"], {"account", "mode"}
         else:
@@ -237,7 +243,11 @@ class FeedLines:
     def _runs(self) -> LineSource | None:
         """Runs without an action: what waits for a tag or failed; or, if asked for, all that was not triggered."""
         wanted, mode = self.wanted, mode_code(self.wanted.mode)
-        if wanted.result in (FeedResult.SUCCESS, FeedResult.VALIDATION) or wanted.connection is not None:
+        if (
+            wanted.result in (FeedResult.SUCCESS, FeedResult.VALIDATION)
+            or wanted.connection is not None
+            or wanted.replays is ReplayShare.ONLY
+        ):
             return None
         known = {"account", "mode", "open"}
         if wanted.shows_not_triggered:

@@ -45,6 +45,17 @@ def integration_of(segment: str) -> Integration | None:
     return next((each for each in INTEGRATIONS if each.segment == segment), None)
 
 
+def integrations_by_destination(config: AccountConfig) -> dict[int, Integration]:
+    """By which integration each destination of the account's flows delivers."""
+    known = {each.name: each for each in INTEGRATIONS}
+    return {
+        destination.id: known[destination.integration or INTEGRATION]
+        for flow in config.flows.values()
+        for destination in flow.destinations
+        if (destination.integration or INTEGRATION) in known
+    }
+
+
 def integrations_of(config: AccountConfig) -> list[Integration]:
     """Those that the account's flows deliver by; a destination that was saved without one delivers by webhook."""
     used = {destination.integration or INTEGRATION for flow in config.flows.values() for destination in flow.destinations}

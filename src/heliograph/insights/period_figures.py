@@ -7,6 +7,7 @@ odd edges.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,24 +36,30 @@ class ConnectionFigures:
 class PeriodFigures:
     """The figures of one account and mode in a window, read from one snapshot of the database.
 
-    integration: only what is sent by it (`Delta.integration`), None for all. Registration Activity belongs to none, and is part of each.
+    replays: whether actions, attempts and retries of replays are counted. integration: only what is sent by it (`Delta.integration`), None for all. Registration Activity belongs to none, and is part of each.
     """
 
     reading: AccountReader
     window: Window
     mode: Mode
     integration: int | None = None
+    replays: bool = True
 
     @cached_property
     def tiles(self) -> Figures:
         """Every number of both tabs."""
-        period = Period(self.window.since, self.window.until, mode_code(self.mode))
+        period = Period(self.window.since, self.window.until, mode_code(self.mode), self.replays)
         found = total(period, (delta for _column, delta in self._deltas))
         return replace(found, unique=len(self._serials()))
 
+    @property
+    def replayed(self) -> int:
+        """How many actions of the period are replays, whether or not they are counted."""
+        return sum(delta.n for _column, delta in self._deltas if delta.measure == Measure.TRIGGERED + REPLAYED)
+
     def by_column(self, *measures: Measure, category: int | None = None, connection: int | None = None) -> tuple[int, ...]:
-        """The sum of some measures in each column, including replays."""
-        wanted = {int(measure) for measure in measures} | {measure + REPLAYED for measure in measures}
+        """The sum of some measures in each column."""
+        wanted = self._numbers(measures)
         sums: Counter[int] = Counter()
         for column, delta in self._deltas:
             if delta.measure in wanted and category in (None, delta.category) and connection in (None, delta.connection):
@@ -66,7 +73,7 @@ class PeriodFigures:
     def connections(self) -> dict[int, ConnectionFigures]:
         """Connection Activity, by the connection's id."""
         kinds = (Measure.ATTEMPTS_OK, Measure.ATTEMPTS_FAILED, Measure.VALIDATION_ERRORS)
-        known = {int(kind) for kind in kinds} | {kind + REPLAYED for kind in kinds}
+        known = self._numbers(kinds)
         ids = sorted({delta.connection for _column, delta in self._deltas if delta.measure in known and delta.n})
         return {
             id: ConnectionFigures(
@@ -81,6 +88,11 @@ class PeriodFigures:
         """Retry Processing Category; all of them, also at 0."""
         found = self.tiles.retried_by_category
         return {category: found.get(category, 0) for category in Category}
+
+    def _numbers(self, measures: Iterable[Measure]) -> set[int]:
+        """The numbers of measures in deltas; also those of replays, where they count."""
+        of_replays = {measure + REPLAYED for measure in measures} if self.replays else set()
+        return {int(measure) for measure in measures} | of_replays
 
     @cached_property
     def _deltas(self) -> list[tuple[int, Delta]]:

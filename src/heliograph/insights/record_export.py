@@ -22,10 +22,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
+from django.db import connection, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django_scopes import scope
 
+from heliograph.accounts import audit
+from heliograph.accounts.audit import Deed
 from heliograph.deliveries.database import reading
 from heliograph.domain.errors import HeliographError
 from heliograph.insights.record_kinds import RecordFilter, RowKind, Sort
@@ -35,7 +38,7 @@ from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.registrations.imports.report import safe
-from heliograph.store.database import Database
+from heliograph.store.database import Database, of_django
 from heliograph.web.cursor import Cursor
 
 log = structlog.get_logger(__name__)
@@ -65,14 +68,31 @@ def kind() -> JobKind:
     return JobKind(KIND, RecordExport, is_here)
 
 
-def start(account: int, wanted: RecordFilter, sort: Sort, form: CsvForm, shown: Mapping[str, str], total: int, *, by: str) -> Job:
-    """Starts the export of a list. shown: "name" and "back" of the list, "zone" and "language" of who asked. Raises TooManyExports."""
+def start(
+    account: int,
+    wanted: RecordFilter,
+    sort: Sort,
+    form: CsvForm,
+    shown: Mapping[str, str],
+    total: int,
+    *,
+    by: str,
+    filter_words: Sequence[str] = (),
+) -> Job:
+    """Starts the export of a list. shown: "name" and "back" of the list, "zone" and "language" of who asked; filter_words: for the audit.
+
+    Raises TooManyExports.
+    """
     with scope(account=account):
         waiting = Job.objects.filter(kind=KIND).exclude(state__in=[*ENDED, JobState.FAILED]).count()
     if waiting >= MOST_OPEN:
         raise TooManyExports(_("%(n)d exports of this account are not done yet. Wait for one of them.") % {"n": waiting})
     parameters = {"wanted": wanted.as_json(), "sort": sort.value, "form": form.value, "total": total, "by": by, **shown}
-    return control.create(KIND, account, parameters, by=by)
+    with transaction.atomic(), scope(account=account):
+        job = control.create(KIND, account, parameters, by=by)
+        said = {"records": total, "filter": list(filter_words), "CSV": form.value}
+        audit.note(of_django(connection), account, by=by, what=Deed.EXPORTED, kind="record list", id=job.pk, name=shown["name"], after=said)
+    return job
 
 
 def file_of(job: Job) -> Path:
@@ -151,7 +171,16 @@ class RecordExport:
             return [*found, row["changes"]]
         if subject is RowKind.CHANGE:
             return found
-        return [*found, row["flow"], row["connection"], row["state"], row["said"], row["status"]]
+        return [
+            *found,
+            row["flow"],
+            row["connection"],
+            row["state"],
+            row["said"],
+            row["status"],
+            _("Yes") if row["is_replay"] else _("No"),
+            row["integration"],
+        ]
 
 
 def _head(subject: RowKind) -> Sequence[str]:
@@ -168,7 +197,7 @@ def _head(subject: RowKind) -> Sequence[str]:
         return [*found, _("Changes")]
     if subject is RowKind.CHANGE:
         return found
-    return [*found, _("Flow"), _("Connection"), _("Result"), _("Why"), _("HTTP status")]
+    return [*found, _("Flow"), _("Connection"), _("Result"), _("Why"), _("HTTP status"), _("Replay"), _("Integration")]
 
 
 def forget_old() -> int:

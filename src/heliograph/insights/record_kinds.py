@@ -10,6 +10,7 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
+from heliograph.insights.replay_share import ReplayShare
 
 
 class RecordKind(StrEnum):
@@ -128,6 +129,11 @@ def outcomes_of(kind: RecordKind) -> tuple[Outcome, ...]:
             return ()
 
 
+def has_replays(kind: RecordKind) -> bool:
+    """Whether some of a list's records can be of replays: a replay makes actions and attempts, no changes and no decisions."""
+    return kind.subject in (RowKind.ACTION, RowKind.ATTEMPT, RowKind.ITEM)
+
+
 class Sort(StrEnum):
     """The order of a list."""
 
@@ -146,7 +152,7 @@ def sorts_of(kind: RecordKind) -> tuple[Sort, ...]:
 class RecordFilter:
     """Which records are wanted. since, until: microseconds; facet: of RECORDED; category: that a retry was made for; text: of a code or name.
 
-    alike: an action, only those that failed like it. was, seen: only those that left the list `was` after the moment `seen`.
+    replays: whether the figure itself counts them. alike: an action, only those that failed like it. was, seen: only those that left the list `was` after the moment `seen`.
     """
 
     kind: RecordKind
@@ -163,6 +169,7 @@ class RecordFilter:
     outcome: Outcome | None = None
     was: RecordKind | None = None
     seen: int | None = None
+    replays: ReplayShare = ReplayShare.ALL
 
     @property
     def whole(self) -> Self:
@@ -195,5 +202,6 @@ class RecordFilter:
                 "category": Category(given["category"]) if given["category"] else None,
                 "outcome": Outcome(given["outcome"]) if given["outcome"] else None,
                 "was": RecordKind(given["was"]) if given["was"] else None,
+                "replays": ReplayShare(given.get("replays", "")),
             }
         )

@@ -37,6 +37,8 @@ def row_of(record: Record, subject: RowKind, of: AccountReader) -> dict[str, Any
         "said": _said(record, of),
         "status": record.status,
         "changes": record.changes,
+        "is_replay": record.is_replay,
+        "integration": str(record.integration.name) if record.integration else "",
     }
 
 

@@ -10,7 +10,7 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import mode_code
-from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind
+from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, has_replays
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = F
         where.append(shape.of_flow)
     if wanted.connection is not None and shape.of_connection:
         where.append(shape.of_connection)
+    if has_replays(wanted.kind) and (share := wanted.replays.condition("u.origin" if shape.subject is RowKind.ITEM else "a.origin")):
+        where.append(share)
     if wanted.alike is not None and shape.subject is RowKind.ACTION:
         where.append(_ALIKE)
     if wanted.was is not None and wanted.seen is not None:
@@ -259,9 +261,9 @@ _ALIKE: Final = (
 
 _ITEMS: Final = (
     "SELECT a.id * 2 AS id, a.created AS at, a.account_id, a.mode, a.change_id, a.event_id, a.registration_id, a.flow_id, l.connection_id,"
-    " a.state, '' AS reason, a.cause, a.message, a.id AS action_id FROM action a JOIN lane l ON l.id = a.lane_id"
+    " a.state, '' AS reason, a.cause, a.message, a.id AS action_id, a.origin, a.destination_id FROM action a JOIN lane l ON l.id = a.lane_id"
     f" WHERE a.account_id = :account AND a.mode = {{mode}} AND a.created >= :since AND a.created < :until AND {_AMONG_FAILED} AND a.state = 2"
-    " UNION ALL SELECT r.id * 2 + 1, r.at, r.account_id, r.mode, r.change_id, j.event_id, j.registration_id, r.flow_id, 0, 0, r.reason, '', '', 0"
+    " UNION ALL SELECT r.id * 2 + 1, r.at, r.account_id, r.mode, r.change_id, j.event_id, j.registration_id, r.flow_id, 0, 0, r.reason, '', '', 0, 0, 0"
     " FROM stuck_run j CROSS JOIN run r WHERE r.id = j.run_id AND j.account_id = :account AND j.mode = {mode} AND j.created >= :since"
     " AND j.created < :until AND j.queue < 4 AND j.queue IN (1, 2)"
 )
@@ -273,32 +275,45 @@ _RETRIED_FOR: Final = (
 """The category of the failure that an attempt is a retry of."""
 
 _COLUMNS: Final = {
-    RowKind.CHANGE: ("c.at", "c.id", "c.id, c.at, c.id, c.event_id, c.registration_id, 0, 0, 0, '', '', '', NULL, 0, 1"),
+    RowKind.CHANGE: ("c.at", "c.id", "c.id, c.at, c.id, c.event_id, c.registration_id, 0, 0, 0, '', '', '', NULL, 0, 1, 0, 0"),
     RowKind.REGISTRATION: (
         "MAX(c.at)",
         "c.registration_id",
-        "c.registration_id, MAX(c.at), MAX(c.id), MAX(c.event_id), c.registration_id, 0, 0, 0, '', '', '', NULL, 0, count(*)",
+        "c.registration_id, MAX(c.at), MAX(c.id), MAX(c.event_id), c.registration_id, 0, 0, 0, '', '', '', NULL, 0, count(*), 0, 0",
     ),
     RowKind.ACTION: (
         "a.created",
         "a.id",
-        "a.id, a.created, a.change_id, a.event_id, a.registration_id, a.flow_id, l.connection_id, a.state, '', a.cause, a.message, NULL, a.id, 1",
+        (
+            "a.id, a.created, a.change_id, a.event_id, a.registration_id, a.flow_id, l.connection_id, a.state, '', a.cause, a.message, NULL, a.id, 1, a.origin,"
+            " a.destination_id"
+        ),
     ),
-    RowKind.RUN: ("r.at", "r.id", "r.id, r.at, r.change_id, c.event_id, c.registration_id, r.flow_id, 0, 0, r.reason, '', '', NULL, 0, 1"),
+    RowKind.RUN: (
+        "r.at",
+        "r.id",
+        "r.id, r.at, r.change_id, c.event_id, c.registration_id, r.flow_id, 0, 0, r.reason, '', '', NULL, 0, 1, 0, 0",
+    ),
     RowKind.FLOW: (
         "MAX(r.at)",
         "r.flow_id",
-        "r.flow_id, MAX(r.at), MAX(r.change_id), 0, NULL, r.flow_id, 0, 0, '', '', '', NULL, 0, count(*)",
+        "r.flow_id, MAX(r.at), MAX(r.change_id), 0, NULL, r.flow_id, 0, 0, '', '', '', NULL, 0, count(*), 0, 0",
     ),
     RowKind.ITEM: (
         "u.at",
         "u.id",
-        "u.id, u.at, u.change_id, u.event_id, u.registration_id, u.flow_id, u.connection_id, u.state, u.reason, u.cause, u.message, NULL, action_id, 1",
+        (
+            "u.id, u.at, u.change_id, u.event_id, u.registration_id, u.flow_id, u.connection_id, u.state, u.reason, u.cause, u.message, NULL, action_id, 1,"
+            " u.origin, u.destination_id"
+        ),
     ),
     RowKind.ATTEMPT: (
         "t.at",
         "t.id",
-        "t.id, t.at, a.change_id, a.event_id, a.registration_id, t.flow_id, t.connection_id, t.state, '', '', t.message, t.status, a.id, 1",
+        (
+            "t.id, t.at, a.change_id, a.event_id, a.registration_id, t.flow_id, t.connection_id, t.state, '', '', t.message, t.status, a.id, 1,"
+            " a.origin, a.destination_id"
+        ),
     ),
 }
 """By subject: what it is sorted by, its id, and the columns of a row."""

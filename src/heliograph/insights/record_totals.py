@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from heliograph.deliveries.database import AccountReader
@@ -13,6 +13,7 @@ from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import KIND_OF_STATE, STATES_OF, RecordFilter, RecordKind
 from heliograph.insights.record_sources import arrived_in, moved_from
+from heliograph.insights.replay_share import ReplayShare
 
 MOST_SINCE: Final = 20_000
 """After more attempts than this nobody looks for what has moved where; only the number is said."""
@@ -43,9 +44,12 @@ _TILES: Final[dict[RecordKind, Callable[[PeriodFigures], int]]] = {
 
 def figure_of(reading: AccountReader, wanted: RecordFilter, integration: int | None = None) -> int | None:
     """The figure that the whole list stands for; None where no figure counts it: a part, or changes of every facet."""
+    if wanted.replays is ReplayShare.ONLY:
+        both = [figure_of(reading, replace(wanted, replays=share), integration) for share in (ReplayShare.ALL, ReplayShare.WITHOUT)]
+        return both[0] - both[1] if both[0] is not None and both[1] is not None else None
     if not wanted.is_whole or (wanted.kind is RecordKind.RECORDED and wanted.facet is None):
         return None
-    figures = PeriodFigures(reading, fixed_window(wanted.since, wanted.until), wanted.mode, integration)
+    figures = PeriodFigures(reading, fixed_window(wanted.since, wanted.until), wanted.mode, integration, wanted.replays is ReplayShare.ALL)
     if wanted.facet is not None:
         return sum(figures.by_column(Measure.RECORDED, category=wanted.facet.value))
     if wanted.category is not None:
@@ -84,7 +88,7 @@ def moved_since(reading: AccountReader, wanted: RecordFilter, shown: int, seen: 
         "seen": seen,
         "alike": wanted.alike,
     }
-    judged = _judged(reading, wanted.kind, params)
+    judged = _judged(reading, wanted.kind, params) if wanted.replays is not ReplayShare.ONLY else 0
     if wanted.kind not in STATES_OF:
         left = max(judged, shown - now)
         return MovedRecords(left, judged=judged, arrived=max(now - shown + left, 0))
@@ -93,7 +97,9 @@ def moved_since(reading: AccountReader, wanted: RecordFilter, shown: int, seen: 
     )
     if many > MOST_SINCE or wanted.alike is not None:
         return MovedRecords(max(shown - now, 0), arrived=max(now - shown, 0))
+    share = wanted.replays.condition("+a.origin")
     there = "+a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
+    there += f" AND {share}" if share else ""
     rows = db.all(
         f"SELECT a.state, count(*) FROM action a WHERE a.id IN ({_TOUCHED}) AND {there} AND {_moved(wanted.kind)} GROUP BY a.state ORDER BY a.state",
         params,

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.deliveries.database import AccountReader, RowPerson
-from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
+from heliograph.insights.integrations import INTEGRATIONS, Integration, integrations_by_destination
 from heliograph.insights.record_kinds import RecordFilter, RowKind, Sort
 from heliograph.insights.record_sources import RecordSource, source_of
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
@@ -46,9 +47,11 @@ class Record:
     status: int | None = None
     action_id: int = 0
     changes: int = 0
+    is_replay: bool = False
+    integration: Integration | None = None
 
 
-type _Row = tuple[int, int, int, int, int | None, int, int, int, str, str, str, int | None, int, int]
+type _Row = tuple[int, int, int, int, int | None, int, int, int, str, str, str, int | None, int, int, int, int]
 
 
 @dataclass
@@ -124,6 +127,7 @@ class Records:
         flows = reading.flow_names([row[5] for row in rows if row[5]])
         connections = reading.connection_names([row[6] for row in rows if row[6]])
         counts = self._changes_of(rows)
+        integrations = integrations_by_destination(reading.config)
         return [
             Record(
                 id=id,
@@ -142,6 +146,8 @@ class Records:
                 status=status,
                 action_id=action,
                 changes=counts.get(registration or 0, count),
+                is_replay=origin == Origin.REPLAY,
+                integration=integrations.get(destination, INTEGRATIONS[0]) if action else None,
             )
-            for id, at, change, event, registration, flow, connection, state, reason, cause, message, status, action, count in rows
+            for id, at, change, event, registration, flow, connection, state, reason, cause, message, status, action, count, origin, destination in rows
         ]

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import structlog
 from django.db import DatabaseError, connections, transaction
-from django_scopes import scopes_disabled
+from django_scopes import scope, scopes_disabled
 
+from heliograph.accounts.audit import Deed, note
 from heliograph.deliveries import words
 from heliograph.deliveries.actions import Attempt, attempts_of
 from heliograph.deliveries.database import AccountReader
@@ -71,13 +72,22 @@ def kind() -> JobKind:
     return JobKind(KIND, Downloading)
 
 
-def start(reading: AccountReader, wanted: RetryFilter, columns: Sequence[str], *, exact: bool, by: str) -> Job:
-    """Creates the job for all items that match as of now. exact: each cell as it is stored; else no cell is a formula for a spreadsheet."""
+def start(
+    reading: AccountReader, wanted: RetryFilter, columns: Sequence[str], *, exact: bool, by: str, name: str = "", filter_words: str = ""
+) -> Job:
+    """Creates the job for all items that match as of now. exact: each cell as it is stored; else no cell is a formula for a spreadsheet.
+
+    name, filter_words: for the audit, which is kept for good; so they name nobody.
+    """
     queue = RetryQueue(reading)
     end, total = queue.end(), queue.count(wanted, most=None)
     chosen = [name for name in COLUMNS if name in columns] or [name for name in COLUMNS if name not in UNASKED]
     parameters = {"wanted": wanted.as_json(), "upto": [end.action, end.run], "columns": chosen, "exact": exact, "total": total}
-    return control.create(KIND, reading.account, parameters, by=by, total=total)
+    with transaction.atomic(), scope(account=reading.account):
+        job = control.create(KIND, reading.account, parameters, by=by, total=total)
+        said = {"rows": total, "filter": filter_words, "columns": [name.replace("_", " ") for name in chosen]}
+        note(reading.db, reading.account, by=by, what=Deed.DOWNLOADED, kind="failed rows", id=job.pk, name=name, after=said)
+    return job
 
 
 class Downloading:
@@ -226,12 +236,15 @@ def is_kept(job: Job) -> bool:
 
 def forget_old() -> int:
     """Deletes the rows of downloads older than KEPT, of all accounts; how many."""
-    with scopes_disabled(), transaction.atomic():
+    with scopes_disabled():
         old = Job.objects.filter(kind=KIND, created__lt=control.now() - KEPT)
-        n, _each = DownloadedRow.objects.filter(job__in=old).delete()
         for job in old.exclude(state__in=ENDED):
             control.forget(job.pk)
-    return int(n)
+        n = 0
+        while some := list(DownloadedRow.objects.filter(job__in=old).values_list("pk", flat=True)[:_CHUNK]):
+            with transaction.atomic():
+                n += DownloadedRow.objects.filter(pk__in=some).delete()[0]
+    return n
 
 
 def care(stop: threading.Event) -> None:

@@ -31,13 +31,14 @@ class WorkerStatus:
 class ServerStatus:
     """Current numbers. Ages are seconds; None if nothing is waiting.
 
-    pending: actions whose first attempt has not ended; waiting: in the Retry Queue with a next try; stuck: runs that wait for a tag.
-    counted: False if pending or waiting stopped at MOST_COUNTED. jobs: by state; database_bytes: None if it cannot be told.
+    pending: actions whose first attempt has not ended; waiting: in the Retry Queue with a next try; stuck: runs that wait for a tag;
+    failed: items of the Retry Queue that are Failed. counted: False if pending, waiting or failed stopped at MOST_COUNTED. jobs: by state; database_bytes: None if it cannot be told.
     """
 
     pending: int
     waiting: int
     stuck: int
+    failed: int
     counted: bool
     oldest_pending: float | None
     oldest_due: float | None
@@ -63,6 +64,7 @@ class ServerStatus:
                 "pending": self.pending,
                 "waiting": self.waiting,
                 "stuck": self.stuck,
+                "failed": self.failed,
                 "exact": self.counted,
                 "oldest_pending_s": self.oldest_pending,
                 "oldest_due_s": self.oldest_due,
@@ -84,6 +86,7 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
     now = db.now()
     pending, waiting = (_count(db, state) for state in (1, 2))
     ((stuck,),) = db.all("SELECT count(*) FROM stuck_run WHERE queue < 3")
+    failed = _failed(db)
     ((paused, held),) = db.all(
         "SELECT COALESCE(SUM(CASE WHEN paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN held_until > :now THEN 1 ELSE 0 END), 0) FROM connection_state",
         {"now": now},
@@ -98,7 +101,8 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
         pending=min(pending, MOST_COUNTED),
         waiting=min(waiting, MOST_COUNTED),
         stuck=stuck,
-        counted=pending <= MOST_COUNTED and waiting <= MOST_COUNTED,
+        failed=min(failed, MOST_COUNTED),
+        counted=max(pending, waiting, failed) <= MOST_COUNTED,
         oldest_pending=_age(
             db,
             now,
@@ -120,6 +124,17 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
 def _count(db: Database, state: int) -> int:
     """Open actions in a state, counted by the index of open ones; at most MOST_COUNTED + 1."""
     ((found,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM action WHERE state < 10 AND state = {state} LIMIT {MOST_COUNTED + 1}) t")
+    return int(found)
+
+
+def _failed(db: Database) -> int:
+    """Items that are Failed, actions and undecided runs, by the queue's index of each account; at most MOST_COUNTED + 1."""
+    ((found,),) = db.all(
+        f"""SELECT count(*) FROM (
+            SELECT 1 FROM accounts_account c JOIN action a ON a.account_id = c.id AND a.queue = 3 AND a.queue > 0
+            UNION ALL SELECT 1 FROM accounts_account c JOIN stuck_run j ON j.account_id = c.id AND j.queue = 3
+            LIMIT {MOST_COUNTED + 1}) t"""
+    )
     return int(found)
 
 

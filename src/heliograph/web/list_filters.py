@@ -89,6 +89,18 @@ class SearchFilter(Filter):
         return FormField(kind=self.kind, id=name, label=self.label or "", value=str(value), placeholder=self.words.get("placeholder", ""))
 
 
+class TextFilter(Filter):
+    """A text that a list has for one thing, beside its search."""
+
+    kind: ClassVar[WidgetKind] = "text"
+
+    def read(self, text: str) -> str:
+        return text.strip()[: self.longest]
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        return FormField(kind=self.kind, id=name, label=self.label or "", value=str(value))
+
+
 class ChoiceFilter(Filter):
     """A choice among options, by their texts."""
 

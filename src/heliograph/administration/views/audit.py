@@ -51,6 +51,7 @@ KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     ),
     "people": (gettext_lazy("Users and tokens"), ("user", "token")),
     "account": (gettext_lazy("The account"), ("account",)),
+    "exports": (gettext_lazy("Exports and downloads"), ("record list", "failed rows")),
 }
 SIGN_INS: Final = "sign-ins"
 VERBS: Final = {
@@ -71,9 +72,13 @@ VERBS: Final = {
     Deed.SECOND_FACTOR_ON: gettext_lazy("Set up the second factor of"),
     Deed.REPLAYED: gettext_lazy("Replayed"),
     Deed.REPLAY_CANCELLED: gettext_lazy("Cancelled the replay of"),
+    Deed.EXPORTED: gettext_lazy("Exported the list"),
+    Deed.DOWNLOADED: gettext_lazy("Downloaded failed rows of"),
     Deed.SECOND_FACTOR_OFF: gettext_lazy("Removed the second factor of"),
 }
 PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account": "account-settings", "event": "events"}
+FILES: Final = {"record list": "job", "failed rows": "retry-download-ready"}
+"""Pages of what was exported or downloaded, by the id of its job."""
 
 
 class AuditFilters(ListFilters):
@@ -158,6 +163,8 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, *, whole: bool) -
 def _object_address(row: AuditEntry) -> str:
     if row.kind == "flow":
         return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
+    if row.kind in FILES:
+        return reverse(FILES[row.kind], args=(row.object_id,))
     return reverse(PLACES[row.kind]) if row.kind in PLACES else ""
 
 

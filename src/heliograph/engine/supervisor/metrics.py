@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import structlog
@@ -16,10 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from heliograph import __version__
 from heliograph.domain.delivery.slots import SLOTS
-from heliograph.engine.counters import DURATION, OUTCOMES, RECORDED, SETTLED, Histogram
-from heliograph.engine.supervisor.operations_port import RUNNING
+from heliograph.engine.supervisor.installation_status import RUNNING, InstallationStatus, ObservedSizes, ProcessFigures
 from heliograph.store.status import ServerStatus
 
 log = structlog.get_logger(__name__)
@@ -27,22 +24,19 @@ log = structlog.get_logger(__name__)
 FRESH: Final = 1.0
 """Seconds for which the database is not asked again, however often it is scraped."""
 
-type Counted = Mapping[str, Sequence[int]]
-"""What each process counted, by its name (heliograph.engine.counters)."""
-
 
 class Metrics:
-    """Reads and writes them. states: of the processes; counted: their numbers; status: reads the database, may raise anything."""
+    """Collects and writes them. processes: of this start; status: reads the database, may raise anything."""
 
-    def __init__(self, states: Callable[[], Mapping[str, str]], counted: Callable[[], Counted], status: Callable[[], ServerStatus]) -> None:
-        self._states, self._counted, self._read = states, counted, status
+    def __init__(self, processes: Callable[[], ProcessFigures], status: Callable[[], ServerStatus]) -> None:
+        self._processes, self._read = processes, status
         self._lock = threading.Lock()
         self._kept: tuple[float, ServerStatus | None] = (float("-inf"), None)
 
     def exposition(self, accept: str) -> tuple[str, bytes]:
         """Content type and text. accept: the request's header."""
         encode, content_type = choose_encoder(accept)
-        return content_type, encode(_Families(self._states(), self._counted(), self._status()))
+        return content_type, encode(_Families(InstallationStatus(self._processes(), self._status())))
 
     def _status(self) -> ServerStatus | None:
         """What the database says; None while it says nothing."""
@@ -60,43 +54,42 @@ class Metrics:
 class _Families(Collector):
     """One scrape."""
 
-    def __init__(self, states: Mapping[str, str], counted: Counted, status: ServerStatus | None) -> None:
-        self._states, self._counted, self._status = states, counted, status
+    def __init__(self, status: InstallationStatus) -> None:
+        self._status = status
 
     def collect(self) -> Iterator[Metric]:
-        yield _gauge("heliograph_build_info", "The version that runs.", {(__version__,): 1}, "version")
-        up = {(name,): float(state == RUNNING) for name, state in self._states.items()}
-        yield _gauge("heliograph_process_up", "Whether a process of this start runs and serves.", up, "process")
-        yield self._deliveries()
-        yield self._histogram(
-            "heliograph_attempt_duration_seconds", "Time that attempts took, from start to the end of the answer.", DURATION
-        )
-        yield self._histogram("heliograph_settle_batch_size", "Outcomes stored in one transaction.", SETTLED)
-        yield self._histogram("heliograph_record_batch_size", "Documents recorded in one transaction of the doors.", RECORDED)
-        yield _gauge("heliograph_database_up", "Whether the database could be read.", {(): float(self._status is not None)})
-        if self._status is not None:
-            yield from _of_database(self._status)
+        yield _gauge("heliograph_build_info", "The version that runs.", {(self._status.version,): 1}, "version")
+        if self._status.processes is not None:
+            yield from _of_processes(self._status.processes)
+        yield _gauge("heliograph_database_up", "Whether the database could be read.", {(): float(self._status.database is not None)})
+        if self._status.database is not None:
+            yield from _of_database(self._status.database)
 
-    def _deliveries(self) -> Metric:
-        found = CounterMetricFamily("heliograph_attempts", "Attempts by outcome and category of failure.", labels=("outcome", "category"))
-        for n, key in enumerate(OUTCOMES):
-            found.add_metric(key, sum(values[n] for values in self._counted.values()))
-        return found
 
-    def _histogram(self, name: str, help: str, of: Histogram) -> Metric:
-        counts = [sum(each) for each in zip(*(values[of.first : of.end] for values in self._counted.values()), strict=True)] or [0] * (
-            of.end - of.first
-        )
-        *places, total = counts
-        bounds = [*(f"{float(bound)}" for bound in of.bounds), "+Inf"]
-        found = HistogramMetricFamily(name, help)
-        found.add_metric((), list(zip(bounds, accumulate(places), strict=True)), total / of.scale)
-        return found
+def _of_processes(processes: ProcessFigures) -> Iterator[Metric]:
+    up = {(name,): float(state == RUNNING) for name, state in processes.states.items()}
+    yield _gauge("heliograph_process_up", "Whether a process of this start runs and serves.", up, "process")
+    attempts = CounterMetricFamily("heliograph_attempts", "Attempts by outcome and category of failure.", labels=("outcome", "category"))
+    for key, n in processes.attempts.items():
+        attempts.add_metric(key, n)
+    yield attempts
+    yield _histogram(
+        "heliograph_attempt_duration_seconds", "Time that attempts took, from start to the end of the answer.", processes.attempt_seconds
+    )
+    yield _histogram("heliograph_settle_batch_size", "Outcomes stored in one transaction.", processes.settled_sizes)
+    yield _histogram("heliograph_record_batch_size", "Documents recorded in one transaction of the doors.", processes.recorded_sizes)
+
+
+def _histogram(name: str, help: str, sizes: ObservedSizes) -> Metric:
+    found = HistogramMetricFamily(name, help)
+    found.add_metric((), list(zip([*(f"{float(bound)}" for bound in sizes.bounds), "+Inf"], sizes.cumulated, strict=True)), sizes.total)
+    return found
 
 
 def _of_database(status: ServerStatus) -> Iterator[Metric]:
     items = {("pending",): status.pending, ("queued",): status.waiting, ("untagged",): status.stuck}
     yield _gauge("heliograph_queue_items", "Actions to be sent or retried, and decisions that wait for a tag.", items, "state")
+    yield _gauge("heliograph_failed_items", "Items of the Retry Queue that are Failed: they wait for nobody.", {(): status.failed})
     oldest = {("pending",): status.oldest_pending or 0.0, ("due",): status.oldest_due or 0.0}
     yield _gauge(
         "heliograph_queue_oldest_seconds", "Age of the oldest first attempt that waits, and of the longest due retry.", oldest, "state"

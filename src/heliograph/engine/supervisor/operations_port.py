@@ -1,7 +1,9 @@
 """The operations port: whether the processes of this start are alive and serving (O2). It has its own address, kept off the public network.
 
-GET /health/live 200 while the supervisor answers: it restarts dead processes by itself GET /health/ready 200 once every process serves; 503
-with Retry-After while one starts, rests after a death, or all drain GET /metrics the figures of this installation, for Prometheus
+- GET /health/live: 200 while the supervisor answers; it restarts dead processes by itself
+- GET /health/ready: 200 once every process serves; 503 with Retry-After while one starts, rests after a death, or all drain
+- GET /metrics: the figures of this installation, for Prometheus
+- GET /status: what the processes of this start are and counted, for `heliograph status`
 """
 
 from __future__ import annotations
@@ -16,14 +18,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar, Final
 
 from heliograph.domain.http_request import LOCAL, Hosts, RequestRefusal, host_problem
+from heliograph.engine.supervisor.installation_status import RUNNING, STATUS, ProcessFigures
 
 LIVE: Final = "/health/live"
 READY: Final = "/health/ready"
 METRICS: Final = "/metrics"
-RUNNING: Final = "running"
 
 type States = Callable[[], Mapping[str, str]]
 """Name and state of each process."""
+
+type Processes = Callable[[], ProcessFigures]
 
 type Exposition = Callable[[str], tuple[str, bytes]]
 """The metrics in the format that an Accept header asks for: content type and text."""
@@ -48,8 +52,10 @@ class _OperationsHandler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": ready, "processes": dict(states)})
         elif path == METRICS and self.server.exposition:
             self._send(HTTPStatus.OK, *self.server.exposition(self.headers.get("Accept", "")))
+        elif path == STATUS and self.server.processes:
+            self._answer(HTTPStatus.OK, self.server.processes().for_port())
         else:
-            self._answer(HTTPStatus.NOT_FOUND, {"there are": [LIVE, READY, METRICS]})
+            self._answer(HTTPStatus.NOT_FOUND, {"there are": [LIVE, READY, METRICS, STATUS]})
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -82,8 +88,10 @@ class _OperationsHandler(BaseHTTPRequestHandler):
 class _OperationsServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], states: States, hosts: Hosts, exposition: Exposition | None) -> None:
-        self.states, self.exposition = states, exposition
+    def __init__(
+        self, address: tuple[str, int], states: States, hosts: Hosts, exposition: Exposition | None, processes: Processes | None
+    ) -> None:
+        self.states, self.exposition, self.processes = states, exposition, processes
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _OperationsHandler)
         self.ours = hosts.at(address[0], int(self.server_address[1]))
@@ -93,10 +101,17 @@ class _OperationsServer(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def operations_port(host: str, port: int, states: States, hosts: Hosts = LOCAL, exposition: Exposition | None = None) -> Iterator[int]:
+def operations_port(
+    host: str,
+    port: int,
+    states: States,
+    hosts: Hosts = LOCAL,
+    exposition: Exposition | None = None,
+    processes: Processes | None = None,
+) -> Iterator[int]:
     """Serves on its own thread while the block runs. Yields the port, for callers that asked for port 0. Raises OSError if the address is
     not available."""
-    server = _OperationsServer((host, port), states, hosts, exposition)
+    server = _OperationsServer((host, port), states, hosts, exposition, processes)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="operations", daemon=True)
     thread.start()
     try:

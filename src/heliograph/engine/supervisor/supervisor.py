@@ -25,7 +25,7 @@ from typing import IO, Final
 import structlog
 
 from heliograph.engine.counters import COUNTERS, SIZE
-from heliograph.engine.supervisor.operations_port import RUNNING
+from heliograph.engine.supervisor.installation_status import RUNNING
 from heliograph.engine.supervisor.wakeup_pipe import Bell
 from heliograph.store.gate import Holder
 

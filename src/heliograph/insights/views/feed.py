@@ -18,18 +18,20 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import User
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
-from heliograph.deliveries.choices import connection_choices, event_choices, flow_choices
+from heliograph.deliveries.choices import EventCodeFilter, EventFilters, connection_choices, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, Feed, FeedPage, FeedRow, FeedSample, FlowOutcome, jumped_to
 from heliograph.insights.feed_lines import FeedFilter, FeedResult
 from heliograph.insights.outcome_words import chip_of, notes_of
+from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.frame import Frame
+from heliograph.insights.views.records import REPLAYS
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.web.cursor import Pager, address, asked
 from heliograph.web.fields import Choice
-from heliograph.web.list_filters import YEARS, ChoiceFilter, DayFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
+from heliograph.web.list_filters import YEARS, ChoiceFilter, DayFilter, EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.pages import live
 
 NOW = "now"
@@ -44,7 +46,7 @@ RESULTS = {
 }
 
 
-class FeedFilters(ListFilters):
+class FeedFilters(EventFilters):
     """What the feed shows of everything that the flows of one mode did."""
 
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
@@ -53,8 +55,10 @@ class FeedFilters(ListFilters):
     jump = Filter(place="view")
     result = EnumFilter(gettext_lazy("Result"), FeedResult, RESULTS.__getitem__, every=gettext_lazy("Success and failure"))
     event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
+    event_code = EventCodeFilter()
     flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
     connection = IdFilter(gettext_lazy("Connection"), every=gettext_lazy("All connections"), extra="flow-select")
+    replays = EnumFilter(gettext_lazy("Replays"), ReplayShare, REPLAYS.__getitem__, every=gettext_lazy("With replays"))
     date = DayFilter(gettext_lazy("Date"))
 
     @property
@@ -63,7 +67,7 @@ class FeedFilters(ListFilters):
         of = self.cleaned_data
         between = _whole_day(of["date"]) if of["date"] else None
         mode = Mode.TEST if of["mode"] == TEST else Mode.LIVE
-        return FeedFilter(mode, of["result"], of["q"], of["event"], of["flow"], between, of["connection"])
+        return FeedFilter(mode, of["result"], of["q"], self.event_id, of["flow"], between, of["connection"], of["replays"])
 
     @property
     def jump_to(self) -> datetime.datetime | None:
@@ -100,7 +104,6 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         sample = found.sample(of.db.now()) if follows else None
         rows = sample or found.page(cursor)
         changes = [_row(row, of, request.user) for row in rows.rows]
-        filters.offer("event", event_choices(of))
         filters.offer("flow", flow_choices(of.config))
         filters.offer("connection", connection_choices(of.config))
         held = found.newer_than(paused) if paused is not None else 0

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404
 from django.urls import reverse
 from django.utils import formats, timezone
@@ -20,7 +21,8 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.integrations import Integration, integration_of
 from heliograph.insights.period import DAY, Rolling, Window, window_of
-from heliograph.insights.record_kinds import RecordKind
+from heliograph.insights.record_kinds import RecordKind, has_replays
+from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.retention import records_kept_since, records_removed_at
 from heliograph.web.charts import Bucket
@@ -42,6 +44,7 @@ class Frame:
     seen: int = 0
     kept_since: int = 0
     removed_at: int | None = None
+    replays: ReplayShare = ReplayShare.ALL
 
     @classmethod
     def of(cls, request: AccountRequest, integration: str = "") -> Frame:
@@ -53,7 +56,8 @@ class Frame:
         window = window_of(request.GET.dict(), to_micros(timezone.now()), ZoneInfo(request.account.timezone))
         with reading(request.account.pk) as of:
             kept_since, removed_at = records_kept_since(of.db, of.account), records_removed_at(of.db, of.account, window.since)
-        return cls(request, window, mode, found, kept_since=kept_since, removed_at=removed_at)
+        replays = ReplayShare.WITHOUT if request.GET.get("replays") == ReplayShare.WITHOUT.value else ReplayShare.ALL
+        return cls(request, window, mode, found, kept_since=kept_since, removed_at=removed_at, replays=replays)
 
     @property
     def code(self) -> int | None:
@@ -64,6 +68,15 @@ class Frame:
     def heading(self) -> str:
         """The name of the page, in the panel and above lists."""
         return str(self.integration.heading) if self.integration else _("Account Insights")
+
+    @property
+    def counts_replays(self) -> bool:
+        return self.replays is ReplayShare.ALL
+
+    @property
+    def mode_text(self) -> str:
+        """Whose flows are shown."""
+        return _("Test Flows") if self.mode is Mode.TEST else _("Live Flows")
 
     @property
     def key(self) -> str:
@@ -93,6 +106,7 @@ class Frame:
             "until": (until if until is not None else self.window.until) // MINUTE,
             **({"mode": "test"} if self.mode is Mode.TEST else {}),
             **({"integration": self.integration.segment} if self.integration else {}),
+            **({"replays": self.replays.value} if self.replays is not ReplayShare.ALL and has_replays(kind) else {}),
             **{name: value for name, value in narrowed.items() if value},
         }
         return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
@@ -132,9 +146,26 @@ class Frame:
             "days": window.days or "",
             "first": window.first.isoformat() if window.first else "",
             "last": window.last.isoformat() if window.last else "",
-            "mode": "test" if self.mode is Mode.TEST else "",
+            "kept": [
+                (name, value)
+                for name, value in (("mode", "test" if self.mode is Mode.TEST else ""), ("replays", self.replays.value))
+                if value
+            ],
             "now_href": self._here(period=Rolling.DAY.value) if window.fixed else "",
         }
+
+    def replays_context(self, replayed: int) -> dict[str, Any]:
+        """What the head says of replays, and the way to count them in or leave them out. replayed: how many actions of the period are replays."""
+        if self.replays is ReplayShare.WITHOUT:
+            return {
+                "replays_text": _("Replays are left out."),
+                "replays_link": _("Count them in"),
+                "replays_href": self._here(replays=None),
+            }
+        if not replayed:
+            return {}
+        text = ngettext("%(n)s of the actions was a replay.", "%(n)s of the actions were replays.", replayed) % {"n": intcomma(replayed)}
+        return {"replays_text": text, "replays_link": _("Leave them out"), "replays_href": self._here(replays=ReplayShare.WITHOUT.value)}
 
     @property
     def period_text(self) -> str:
@@ -178,9 +209,13 @@ class Frame:
 
     def _query(self, **changed: str | None) -> str:
         """The query of this page's period and mode, with changes."""
-        kept = {name: value for name in ("period", "days", "from", "to", "since", "until", "mode") if (value := self.request.GET.get(name))}
+        kept = {
+            name: value
+            for name in ("period", "days", "from", "to", "since", "until", "mode", "replays")
+            if (value := self.request.GET.get(name))
+        }
         if "period" in changed:
-            kept = {name: value for name, value in kept.items() if name == "mode"}
+            kept = {name: value for name, value in kept.items() if name in ("mode", "replays")}
         query = {name: value for name, value in (kept | changed).items() if value}
         return f"?{urlencode(query)}" if query else ""
 

@@ -75,18 +75,19 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
     frame = Frame.of(request, integration)
     with reading(request.account.pk, snapshot=True) as of:
         frame = replace(frame, seen=of.db.now())
-        figures = PeriodFigures(of, frame.window, frame.mode, frame.code)
+        figures = PeriodFigures(of, frame.window, frame.mode, frame.code, frame.counts_replays)
         tiles = figures.tiles
         activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
         reports_leads = any(counts_leads(connection.rule) for connection in of.config.connections.values())
         reasons, all_reasons = failure_reasons(
-            of, frame.window, frame.mode, request.user, lambda kind, action, n: frame.number_at(kind, n, alike=action)
+            of, frame.window, frame.mode, request.user, lambda kind, action, n: frame.number_at(kind, n, alike=action), frame.replays
         )
     success, failures = tiles.pie
     return page(
         request,
         "insights/summary.html",
         **frame.context("summary"),
+        **frame.replays_context(figures.replayed),
         tiles=_summary_tiles(tiles, frame, reports_leads=reports_leads),
         nothing=not tiles.changes and not tiles.triggered and not any(map(any, activity.values())),
         equation=_equation(tiles, frame),
@@ -118,7 +119,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
     frame = Frame.of(request, integration)
     with reading(request.account.pk, snapshot=True) as of:
         frame = replace(frame, seen=of.db.now())
-        figures = PeriodFigures(of, frame.window, frame.mode, frame.code)
+        figures = PeriodFigures(of, frame.window, frame.mode, frame.code, frame.counts_replays)
         tiles = figures.tiles
         retries = figures.by_column(Measure.RETRIED)
         categories = figures.retried_by_category()
@@ -129,6 +130,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
         request,
         "insights/troubleshooting.html",
         **frame.context("troubleshooting"),
+        **frame.replays_context(figures.replayed),
         tiles=_trouble_tiles(tiles, frame),
         calm=calm,
         retries=plot(buckets, [Series("ink", retries, _retries)], title=_("Retry Activity"), height=96),

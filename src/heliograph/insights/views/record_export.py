@@ -18,6 +18,7 @@ from heliograph.insights.record_export import CsvForm, TooManyExports
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.record_totals import figure_of
 from heliograph.insights.records import MOST_COUNTED, Records
+from heliograph.insights.views.filter_words import filter_words
 from heliograph.insights.views.frame import Frame
 from heliograph.insights.views.records import HEADINGS, RecordFilters
 from heliograph.jobs import control
@@ -46,6 +47,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
     form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
     with reading(request.account.pk, snapshot=True) as of:
         total = Records(of, wanted).count()
+        narrowed = filter_words(wanted, of)
         if total > MOST_COUNTED:
             total = figure_of(of, wanted, frame.code) or total
     back = filters.address(reverse("records", args=(known.value,)))
@@ -56,7 +58,16 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
         "language": get_language() or "en",
     }
     try:
-        job = record_export.start(request.account.pk, wanted, filters.order, form, shown, total, by=by(request))
+        job = record_export.start(
+            request.account.pk,
+            wanted,
+            filters.order,
+            form,
+            shown,
+            total,
+            by=by(request),
+            filter_words=[frame.mode_text, frame.period_text, *narrowed],
+        )
     except TooManyExports as error:
         say(request, str(error))
         return HttpResponseRedirect(back)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,21 +13,22 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.deliveries.choices import connection_choices, event_choices, flow_choices
+from heliograph.deliveries.choices import EventCodeFilter, EventFilters, connection_choices, flow_choices
 from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
-from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, Sort, outcomes_of, sorts_of
+from heliograph.insights.integrations import integrations_of
+from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, Sort, has_replays, outcomes_of, sorts_of
 from heliograph.insights.record_rows import row_of
 from heliograph.insights.record_sources import has_connection
 from heliograph.insights.record_totals import figure_of, moved_since
 from heliograph.insights.records import MOST_COUNTED, PARTS, Records
+from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.frame import Frame
 from heliograph.insights.views.moved_words import moved_words
 from heliograph.web.cursor import Pager, address, asked
 from heliograph.web.forms import member_of
-from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
+from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.pages import page
 
 HEADINGS = {
@@ -72,7 +73,10 @@ SORTS = {
 }
 
 
-class RecordFilters(ListFilters):
+REPLAYS = {ReplayShare.WITHOUT: gettext_lazy("Without replays"), ReplayShare.ONLY: gettext_lazy("Replays only")}
+
+
+class RecordFilters(EventFilters):
     """The filters of a list of records. What came with the link of the figure stays as it is."""
 
     no_match = gettext_lazy("No record matches")
@@ -81,9 +85,11 @@ class RecordFilters(ListFilters):
 
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
     event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
+    event_code = EventCodeFilter()
     flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
     connection = IdFilter(gettext_lazy("Connection"), every=gettext_lazy("All connections"), extra="flow-select")
     outcome = EnumFilter(gettext_lazy("Outcome"), Outcome, OUTCOMES.__getitem__, every=gettext_lazy("Every outcome"))
+    replays = EnumFilter(gettext_lazy("Replays"), ReplayShare, REPLAYS.__getitem__, every=gettext_lazy("With replays"))
     since, until, period, days = (Filter(place="view") for _each in range(4))
     first, last = Filter(place="view", param="from"), Filter(place="view", param="to")
     mode, integration = Filter(place="view"), Filter(place="view")
@@ -93,12 +99,14 @@ class RecordFilters(ListFilters):
     category = EnumFilter(members=Category, name=str, place="view")
     was = EnumFilter(members=RecordKind, name=str, place="view")
 
-    def __init__(self, request: HttpRequest, kind: RecordKind) -> None:
+    def __init__(self, request: AccountRequest, kind: RecordKind) -> None:
         self.kind = kind
         super().__init__(request)
         self.offer("outcome", [(outcome.value, OUTCOMES[outcome]) for outcome in outcomes_of(kind)])
         if not outcomes_of(kind):
             del self.fields["outcome"]
+        if not has_replays(kind):
+            del self.fields["replays"]
         if not has_connection(kind):
             del self.fields["connection"]
 
@@ -112,7 +120,7 @@ class RecordFilters(ListFilters):
             frame.window.until,
             frame.mode,
             of["q"],
-            of["event"],
+            self.event_id,
             of["flow"],
             of["connection"] if has_connection(self.kind) else None,
             of["facet"] if self.kind is RecordKind.RECORDED else None,
@@ -121,6 +129,7 @@ class RecordFilters(ListFilters):
             outcome if outcome in outcomes_of(self.kind) else None,
             was if was in STATES_OF or self.kind.subject is RowKind.CHANGE else None,
             of["seen"],
+            of["replays"] if has_replays(self.kind) else ReplayShare.ALL,
         )
 
     @property
@@ -146,15 +155,16 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     wanted, cursor = filters.wanted(frame), asked(request, PARTS)
     with reading(request.account.pk, snapshot=True) as of:
         whole = figure_of(of, wanted.whole, frame.code) if wanted.alike is None and wanted.was is None else None
+        everything = figure_of(of, replace(wanted.whole, replays=ReplayShare.ALL), frame.code) if whole is not None else None
         count = Records(of, wanted).count()
         if wanted.is_whole and whole is not None and (known in SELDOM or count > MOST_COUNTED):
             count = whole
         rows = Records(of, wanted, filters.order, count if count <= MOST_COUNTED else None).page(cursor)
         shown = [row_of(row, known.subject, of) for row in rows.rows]
-        filters.offer("event", event_choices(of))
         filters.offer("flow", flow_choices(of.config))
         if has_connection(known):
             filters.offer("connection", connection_choices(of.config))
+        integrations = integrations_of(of.config)
         connection = of.connection_names([wanted.connection]).get(wanted.connection, "") if wanted.connection else ""
         seen = filters.cleaned_data["seen"]
         moved = None
@@ -167,15 +177,18 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         heading=HEADINGS[known],
         of_what=", ".join(text for text in (connection, wanted.category.value if wanted.category else "") if text),
         total=_number(count),
-        result=_("%(n)s of %(whole)s") % {"n": _number(count), "whole": intcomma(whole)} if filters.narrows and whole is not None else "",
+        result=_("%(n)s of %(whole)s") % {"n": _number(count), "whole": intcomma(everything)}
+        if filters.narrows and everything is not None
+        else "",
         subject=known.subject.value,
         period_text=frame.period_text,
         kept_text=frame.kept_text,
-        mode_text=_("Test Flows") if frame.mode is Mode.TEST else _("Live Flows"),
+        mode_text=frame.mode_text,
         rows=shown,
         filters=filters,
         sorts=[(SORTS[sort], address(request, sort=sort.value, at=None), sort is filters.order) for sort in sorts_of(known)],
         moved=moved_words(moved, wanted, frame, filters.number or 0, seen or 0) if moved and not moved.is_nothing else None,
+        shows_integration=len(integrations) > 1,
         export_href=filters.address(reverse("records-export", args=(known.value,))) if may(request.user, Role.PLANNER) and shown else "",
         back_text=frame.heading,
         insights_href=frame.back(),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.deliveries.choices import connection_choices, event_choices, flow_choices
+from heliograph.deliveries.choices import EventCodeFilter, EventFilters, connection_choices, flow_choices
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.retry.retry_items import OPEN, RetryFilter
 from heliograph.web.fields import Choice
-from heliograph.web.list_filters import ChoiceFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
+from heliograph.web.list_filters import ChoiceFilter, EnumFilter, Filter, IdFilter, SearchFilter
 
 WAITING = "waiting"
 """The choice that means Retry and Error."""
@@ -25,7 +25,7 @@ def _states() -> list[Choice]:
     return [Choice(WAITING, _("Retry or Error")), *(Choice(status.value, _(status.value)) for status in QueueStatus)]
 
 
-class RetryFilters(ListFilters):
+class RetryFilters(EventFilters):
     """What the list shows of the whole queue. cause: a group's, by its link."""
 
     no_match = gettext_lazy("No item matches")
@@ -41,6 +41,7 @@ class RetryFilters(ListFilters):
     connection = IdFilter(gettext_lazy("Connection"), every=gettext_lazy("All connections"), extra="flow-select")
     flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
     event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
+    event_code = EventCodeFilter()
     cause = Filter(place="link", longest=LONGEST_CAUSE)
 
     @property
@@ -51,7 +52,7 @@ class RetryFilters(ListFilters):
             statuses=OPEN if of["state"] == WAITING else tuple(s for s in QueueStatus if s.value == of["state"]),
             category=of["category"],
             flow=of["flow"],
-            event=of["event"],
+            event=self.event_id,
             connection=of["connection"],
             text=of["q"],
             cause=of["cause"],
@@ -61,11 +62,11 @@ class RetryFilters(ListFilters):
         """Offers what the account has."""
         self.offer("connection", connection_choices(reading.config))
         self.offer("flow", flow_choices(reading.config))
-        self.offer("event", event_choices(reading))
 
 
-def filter_words(wanted: RetryFilter, reading: AccountReader) -> str:
-    """A filter in words: "Status Failed, category General, all flows and events"."""
+def filter_words(wanted: RetryFilter, reading: AccountReader, *, names_text: bool = True) -> str:
+    """A filter in words: "Status Failed, category General, all flows and events". names_text: with the text that was searched for."""
+    searched = _("“%(text)s” in registration or reason") % {"text": wanted.text} if names_text else _("a text in registration or reason")
     events = reading.events([wanted.event]) if wanted.event else {}
     event = events.get(wanted.event or 0)
     statuses = [_(status.value) for status in wanted.statuses]
@@ -77,7 +78,7 @@ def filter_words(wanted: RetryFilter, reading: AccountReader) -> str:
         _("connection %(connection)s") % {"connection": reading.connection_names([wanted.connection]).get(wanted.connection, "")}
         if wanted.connection
         else "",
-        _("“%(text)s” in registration or reason") % {"text": wanted.text} if wanted.text else "",
+        searched if wanted.text else "",
         _("one cause") if wanted.cause else "",
         _("all flows and events") if not (wanted.flow or wanted.event or wanted.cause) else "",
     ]

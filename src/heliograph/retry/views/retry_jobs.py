@@ -179,7 +179,15 @@ def new_download(request: AccountRequest) -> HttpResponse:
             with transaction.atomic():
                 downloads.forget_old()
                 exact = said.get("made_for") == PROGRAMS
-                begun = downloads.start(of, wanted, said.get("column", ()), exact=exact, by=by(request))
+                begun = downloads.start(
+                    of,
+                    wanted,
+                    said.get("column", ()),
+                    exact=exact,
+                    by=by(request),
+                    name=_("Retry"),
+                    filter_words=filter_words(wanted, of, names_text=False),
+                )
             return HttpResponseRedirect(reverse("retry-download-ready", args=(begun.pk,)))
     usual = [name for name in NAMES if name not in downloads.UNASKED]
     form = DownloadForm(initial={"made_for": SHEETS, "column": usual})

@@ -89,6 +89,7 @@ class Action(models.Model):
             # Lists of the few among very many: none of these is written when a Live action is delivered.
             models.Index(fields=("account_id", "mode", "created", "id"), name="action_failed", condition=Q(state__in=(2, 11, 12))),
             models.Index(fields=("account_id", "created", "id"), name="action_of_tests", condition=Q(mode=2)),
+            models.Index(fields=("account_id", "created", "id"), name="action_of_replays", condition=Q(origin=2)),
             models.Index(fields=("account_id", "ended", "id"), name="action_ended", condition=Q(ended__isnull=False)),
             models.Index(fields=("account_id", "created", "id"), name="action_lead", condition=Q(lead__gt=0)),
             models.Index(fields=("account_id", "ended"), name="action_done", condition=Q(queue=4)),

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -19,7 +20,7 @@ import structlog
 from heliograph.domain.retention import Cuts, Terms
 from heliograph.store import retention
 from heliograph.store.database import Database
-from heliograph.store.queue import removal
+from heliograph.store.queue import removal, replay_removal
 from heliograph.store.queue.removal import START, Place
 from heliograph.store.retention import Removed
 
@@ -74,6 +75,7 @@ class RetentionRound:
             if self.stop.is_set():
                 break
             found += self.account(account, terms.shortened(content, rows))
+            self.replays(account, terms.shortened(content, rows))
         if found:
             self._shrink()
         return found
@@ -102,6 +104,35 @@ class RetentionRound:
         if found:
             log.info("retention_removed", account=account, **{name: getattr(found, name) for name in Removed.__slots__})
         return found
+
+    def replays(self, account: int, terms: Terms) -> int:
+        """Old replays of one account; returns how many went. Dry runs go unannounced; what was sent once the account's terms are in force."""
+        told = retention.announcement(self.db, account)
+        in_force = told is not None and told.covers(terms) and self.now >= told.begins
+        cuts = terms.cuts(self.now) if in_force else Cuts(0, 0)
+        if not self._until(lambda size: replay_removal.blank_problems(self.db, account, cuts.content, size) < size):
+            return 0
+        found = 0
+        for old in replay_removal.old_replays(self.db, account, self.now, cuts.rows):
+            if not self._until(partial(replay_removal.remove_some, self.db, old)):
+                break
+            found += 1
+        if found:
+            log.info("old_replays_removed", account=account, replays=found)
+        return found
+
+    def _until(self, ends: Callable[[int], bool]) -> bool:
+        """Chunks of a size that others do not notice, each with a rest after it, until one ends it; false if the round ends before."""
+        while not self.stop.is_set():
+            with self.db.transaction():
+                began = time.perf_counter()
+                ended = ends(self._pace.size)
+                took = time.perf_counter() - began
+            if self._rest(took):
+                return False
+            if ended:
+                return True
+        return False
 
     def _walk(
         self,

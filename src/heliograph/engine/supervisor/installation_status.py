@@ -1,0 +1,135 @@
+"""The figures of an installation (O2): one collection, which `/metrics` and `heliograph status` present.
+
+What the processes of a start counted comes from its supervisor, the rest from the database. Nothing here names an account, a flow, a
+connection or a person, except the last error of a worker.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, Final
+
+from heliograph import __version__
+from heliograph.engine.counters import DURATION, OUTCOMES, RECORDED, SETTLED, SIZE, Histogram, OutcomeKey
+from heliograph.store.status import ServerStatus
+
+RUNNING: Final = "running"
+"""The state of a process that serves."""
+
+STATUS: Final = "/status"
+"""Where the operations port answers `ProcessFigures` as JSON."""
+
+_NUMBERS: Final = SIZE // 8
+_PATIENCE: Final = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedSizes:
+    """A histogram. cumulated: observations up to each bound, at last all of them; total: of what was observed, in units of the bounds."""
+
+    bounds: Sequence[float]
+    cumulated: Sequence[int]
+    total: float
+
+    @property
+    def count(self) -> int:
+        return self.cumulated[-1]
+
+    @property
+    def mean(self) -> float | None:
+        return self.total / self.count if self.count else None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"count": self.count, "sum": self.total, "up_to": dict(zip(map(str, self.bounds), self.cumulated, strict=False))}
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFigures:
+    """What one start's processes are and counted. states: by process; counted: the numbers of each (heliograph.engine.counters).
+
+    installation: names the data folder without showing it.
+    """
+
+    installation: str
+    states: Mapping[str, str]
+    counted: Mapping[str, Sequence[int]]
+
+    @property
+    def attempts(self) -> Mapping[OutcomeKey, int]:
+        """Attempts that ended, by outcome and category of failure."""
+        return {key: sum(values[n] for values in self.counted.values()) for n, key in enumerate(OUTCOMES)}
+
+    @property
+    def attempt_seconds(self) -> ObservedSizes:
+        return self._observed(DURATION)
+
+    @property
+    def settled_sizes(self) -> ObservedSizes:
+        """Outcomes stored in one transaction."""
+        return self._observed(SETTLED)
+
+    @property
+    def recorded_sizes(self) -> ObservedSizes:
+        """Documents recorded in one transaction of the doors."""
+        return self._observed(RECORDED)
+
+    def _observed(self, of: Histogram) -> ObservedSizes:
+        *places, total = [sum(values[n] for values in self.counted.values()) for n in range(of.first, of.end)]
+        return ObservedSizes(of.bounds, list(accumulate(places)), total / of.scale)
+
+    def for_port(self) -> dict[str, Any]:
+        """What the operations port answers."""
+        return {"installation": self.installation, "states": dict(self.states), "counted": {k: list(v) for k, v in self.counted.items()}}
+
+    @classmethod
+    def from_port(cls, said: Any) -> ProcessFigures:
+        """Reads `for_port`. Raises ValueError for what another release or program answered."""
+        try:
+            found = cls(str(said["installation"]), dict(said["states"]), {str(k): [int(n) for n in v] for k, v in said["counted"].items()})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError("not the figures of Heliograph's processes") from error
+        if any(len(values) != _NUMBERS for values in found.counted.values()):
+            raise ValueError("the figures of another release")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationStatus:
+    """processes: None if no start answers on this machine. database: None if it cannot be read."""
+
+    processes: ProcessFigures | None
+    database: ServerStatus | None
+    version: str = __version__
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`. Every number of /metrics is in it (tests/integration/test_metrics.py)."""
+        processes = self.processes
+        return {
+            "version": self.version,
+            "processes": dict(processes.states) if processes else None,
+            "attempts": [[*key, n] for key, n in processes.attempts.items()] if processes else None,
+            "attempt_seconds": processes.attempt_seconds.as_json() if processes else None,
+            "settle_batch_sizes": processes.settled_sizes.as_json() if processes else None,
+            "record_batch_sizes": processes.recorded_sizes.as_json() if processes else None,
+            "database_up": self.database is not None,
+            **(self.database.as_json() if self.database else {}),
+        }
+
+
+def ask_processes(host: str, port: int, installation: str) -> ProcessFigures | None:
+    """What the processes behind an operations port say; None if nothing answers there, or another installation."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- it is bound to all, and asked at one
+    connection = http.client.HTTPConnection(here, port, timeout=_PATIENCE)
+    try:
+        connection.request("GET", STATUS)
+        answer = connection.getresponse()
+        found = ProcessFigures.from_port(json.loads(answer.read())) if answer.status == http.client.OK else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return found if found and found.installation == installation else None
