@@ -116,6 +116,8 @@ class BatchWriter:
         self.handover: Handover | None = None
         """To the thread of the edge's event loop, once there is one: on SQLite that thread records, and this one waits for documents and
         for the gate."""
+        self.on_answered: Callable[[], object] = lambda: None
+        """Called on the writer's thread once every document of a batch has its result. Set by the door, which then wakes its loop."""
         self._db: Database | None = None
         self._ahead: _Ahead | None = None
         self._used: set[int] = set()
@@ -238,6 +240,7 @@ class BatchWriter:
         for each in batch:
             each.done(results[at : at + len(each.items)])
             at += len(each.items)
+        self.on_answered()
 
     def _write(self, items: Sequence[RecordItem]) -> Sequence[BatchResult]:
         try:
