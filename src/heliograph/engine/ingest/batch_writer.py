@@ -31,6 +31,7 @@ from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.counters import ProcessCounters
+from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemAnswer, RecordItem
@@ -171,6 +172,7 @@ class BatchWriter:
     # The writer's thread.
 
     def _run(self) -> None:
+        show_thread_name()
         try:
             while batch := self._take():
                 self._record(batch)

@@ -26,6 +26,7 @@ from heliograph.engine.ingest.door_protocol import DoorProtocol
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
+from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.items import RecordItem
 from heliograph.store.tokens import ApiGrant
@@ -309,6 +310,7 @@ class Door:
         self._reception.close()
 
     def _run(self) -> None:
+        show_thread_name()
         try:
             self._server.run(sockets=[self._socket])
             if not self._server.should_exit:

@@ -29,6 +29,7 @@ import structlog
 from heliograph.domain.delivery.slots import slot_of
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.counters import DURATION, SETTLED, ProcessCounters
+from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.worker import reconsideration
 from heliograph.engine.worker.completer import Completer
 from heliograph.engine.worker.config_view import ConfigView
@@ -304,6 +305,7 @@ class Worker:
     # The reading thread.
 
     def _read(self) -> None:
+        show_thread_name()
         wait, again_at = 0.05, 0.0
         try:
             while True:
