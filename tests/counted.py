@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final
@@ -76,6 +77,7 @@ def _on_sqlite(database: SqliteDatabase, cost: Cost) -> Iterator[None]:
     cost.rows += connection.total_changes - before
 
 
+_WAIT: Final = "-- waits for the server"
 _MESSAGE: Final = re.compile(r"^([FB])\t\d+\t(\w+)(?:\t(.*))?$")
 
 
@@ -91,18 +93,19 @@ def _on_postgres(database: Database, cost: Cost) -> Iterator[None]:
         yield
         connection.untrace()
         text = Path(file.name).read_text("utf-8", "replace")
+    told = len(cost.texts)
     for line in text.splitlines():
         found = _MESSAGE.match(line)
         if found is None:
             continue
         match found[1], found[2], found[3] or "":
             case "F", "Parse" | "Query", what:
-                cost.texts.append(what)
-            case "F", "Sync", _:
-                cost.waits += 1
+                cost.texts += [what, _WAIT] if found[2] == "Query" else [what]
+            case "F", "Sync" | "Flush", _:
+                cost.texts.append(_WAIT)
             case "B", "CommandComplete", tag:
                 _completed(tag.strip().strip('"'), cost)
-    cost.waits += sum(1 for line in text.splitlines() if line.startswith("F") and "\tQuery\t" in line)
+    cost.waits += sum(1 for said, after in pairwise([*cost.texts[told:], ""]) if said == _WAIT != after)
 
 
 def _completed(tag: str, cost: Cost) -> None:

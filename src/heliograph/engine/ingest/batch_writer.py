@@ -250,7 +250,8 @@ class BatchWriter:
             handover = self.handover
             if handover is None or not isinstance(db, SqliteDatabase):
                 return self._write_on(db, items)
-            handover.do(lambda: self._resolve(items))
+            if len(items) > FEW:  # the gate is held no longer than needed; for few, handing over twice costs more than resolving them
+                handover.do(lambda: self._resolve(items))
             with db.admitted():
                 return handover.do(lambda: self._write_on(db, items))
         except (sqlite3.Error, psycopg.Error, OSError) as error:

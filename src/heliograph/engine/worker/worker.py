@@ -64,6 +64,8 @@ IDLE = 0.25
 """Seconds between two looks at what is due now and then, with nothing to settle."""
 PACE = 0.015
 """Seconds from one batch of few outcomes to the next: nobody waits for them but a later version of the same record."""
+FEW = 16
+"""A batch of more outcomes than this is prepared before its transaction."""
 LONGEST_REST = 0.01
 """Longest pause in seconds between two batches; otherwise as long as the previous batch took. Outcomes that arrive meanwhile share a batch:
 half of a batch's cost does not depend on its size, and only a later version of the same record waits for it."""
@@ -258,7 +260,8 @@ class Worker:
         Python."""
         db = self.completer.db
         if isinstance(db, SqliteDatabase):
-            self._handover.do(lambda: self.completer.prepare(batch))
+            if len(batch) > FEW:  # the gate is held no longer than needed; for few, handing over twice costs more than preparing them
+                self._handover.do(lambda: self.completer.prepare(batch))
             with db.admitted():
                 ready = self._handover.do(lambda: self.completer.commit(batch))
             self.completer.free(batch)
