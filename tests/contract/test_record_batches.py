@@ -41,10 +41,10 @@ class Watching:
     def __getattr__(self, name):
         return getattr(self.db, name)
 
-    def transaction(self):
+    def transaction(self, **how):
         self.begun += 1
         self.trouble(self.begun)
-        return self.db.transaction()
+        return self.db.transaction(**how)
 
 
 @pytest.mark.parametrize("bad", [(0,), (99,), (41,), (3, 70), (10, 11, 12)])

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from heliograph.domain.delivery.action import Rank
 from heliograph.engine.worker import work_finder
 from heliograph.engine.worker.work_finder import LONGEST_REST, WorkFinder
 from heliograph.store.database import Database
@@ -23,6 +24,6 @@ def test_D9_a_dear_look_is_not_repeated_at_once(store: Database, monkeypatch: py
 
 
 def test_D9_meanwhile_those_that_had_more_are_read() -> None:
-    search = WorkFinder(found=[1, 2, 3, 4])
+    search = WorkFinder(found=dict.fromkeys((1, 2, 3, 4), frozenset({Rank.LIVE})))
     search.read(asked={1, 2, 4}, answered={2})  # 3 had no room
-    assert search.found == [2, 3]
+    assert list(search.found) == [2, 3]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.databases import DatabaseFacts
 
 FIELDS = {"deliveries_per_s", "floor_per_s", "ratio", "latency_ms", "cpu_us_per_delivery", "rss_mb", "lost", "duplicated"}
+FIELDS |= {"thread_us_per_delivery", "batches"}
 
 
 def bench(heliograph: Any, database: DatabaseFacts, *arguments: str) -> dict[str, Any]:
@@ -33,6 +35,8 @@ def test_B6_bench_says_what_it_reached_and_that_nothing_was_lost(heliograph: Any
     workers = {"engine"} if empty_database.vendor == "sqlite" else {"worker-1", "worker-2", "edge"}
     assert workers | {"pages"} <= set(figures["rss_mb"])
     assert workers | {"pages", "load", "receiver"} <= set(figures["cpu_us_per_delivery"])
+    assert set(figures["batches"]) == {"recorded", "settled"}
+    assert all(each["per_s"] > 0 and each["mean"] >= 1 for each in figures["batches"].values())
     assert said["machine"]["receiver_per_s"] > 0
     assert {"cpu", "cores", "python", "database"} <= set(said["machine"])
 
@@ -45,10 +49,55 @@ def test_B6_bench_delivers_from_a_backlog_and_counts_what_is_left(heliograph: An
     assert figures["cpu_us_per_delivery"].keys() == figures["beside"]["cpu_us_per_delivery"].keys()
 
 
+def written(folder: Path, name: str, *, machine: dict[str, Any] | None = None, **figures: Any) -> str:
+    """A report of one scenario, single; figures replace its own."""
+    single = {"deliveries_per_s": 2_000, "floor_per_s": 40_000, "ratio": 0.05, "latency_ms": {}, "lost": 0, "duplicated": 0}
+    single["cpu_us_per_delivery"] = {"engine": 200, "edge": 200, "load": 100, "receiver": 50}
+    on = {"system": "Linux 6.1", "cpu": "x", "cores": 2, "python": "3.13.1", "database": "sqlite", "load": 0.1, "receiver_per_s": 90_000}
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps({"single": single | figures, "machine": on | (machine or {})}))
+    return str(file)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("now", "code", "said"),
+    [
+        ({}, 0, "Not slower"),
+        ({"deliveries_per_s": 500, "latency_ms": {"30": {"p50": 900, "p99": 999}}}, 0, "Not slower"),
+        ({"cpu_us_per_delivery": {"engine": 240, "edge": 199, "load": 900}}, 0, "Not slower"),
+        ({"cpu_us_per_delivery": {"engine": 241, "edge": 200}}, 1, "441 µs of CPU"),
+        ({"ratio": 0.0449}, 1, "ratio to the floor"),
+        ({"lost": 1}, 1, "1 accepted"),
+        ({"machine": {"cpu": "y"}}, 2, "cpu is y, and was x"),
+        ({"machine": {"database": "postgresql"}}, 2, "database is postgresql"),
+        ({"machine": {"python": "3.13.9", "system": "Linux 7.0", "load": 9.0}}, 0, "Not slower"),
+        ({"cpu_us_per_delivery": {}}, 2, "CPU was not measured"),
+    ],
+)
+def test_B6_bench_tells_scripts_whether_it_is_slower_than_before(
+    heliograph: Any, empty_database: DatabaseFacts, now: dict[str, Any], code: int, said: str
+) -> None:
+    before = written(empty_database.data, "before")
+    done = heliograph.run("bench", "--report", written(empty_database.data, "now", **now), "--compare", before)
+    assert done.returncode == code, done.output
+    assert said in done.output
+
+
+@pytest.mark.once
+def test_B6_bench_takes_a_tolerance_for_its_comparison(heliograph: Any, empty_database: DatabaseFacts) -> None:
+    before, now = written(empty_database.data, "before"), written(empty_database.data, "now", ratio=0.04)
+    codes = [
+        heliograph.run("bench", "--report", now, "--compare", before, "--tolerance", percent, "--json").returncode
+        for percent in ("19", "21")
+    ]
+    assert codes == [1, 0]
+
+
 @pytest.mark.once
 def test_bench_compares_only_with_a_report_of_its_own(heliograph: Any, empty_database: DatabaseFacts) -> None:
     file = empty_database.data / "other.json"
     file.write_text('{"something": 1}')
     done = heliograph.run("bench", "--compare", str(file))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "not a report of `heliograph bench --json`" in done.output

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def _recorded() -> None:
     """Somebody has recorded a change."""
-    of_django(connections["default"]).draw("change_id", 1)
+    of_django(connections["default"]).draw({"change_id": 1})
 
 
 def _chunk(given: Pace) -> float:

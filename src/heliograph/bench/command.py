@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -28,7 +28,17 @@ REGISTRATIONS: Final = typer.Option(
 DATABASE: Final = typer.Option("--database-url", help="An empty PostgreSQL database, for one web and two workers. Default: SQLite.")
 UNDER: Final = typer.Option("--data", help="Parent of the bench's data folder. Default: the system's temporary folder.")
 COMPARE: Final = typer.Option(
-    "--compare", help="File with an earlier report (--json), to show beside this one.", exists=True, dir_okay=False
+    "--compare",
+    help="File with an earlier report (--json), to show beside this one. Exit code 0: not slower; 1: slower by more than --tolerance;"
+    " 2: not comparable.",
+    exists=True,
+    dir_okay=False,
+)
+TOLERANCE: Final = typer.Option(
+    help="Percent by which CPU per delivery may be higher, and the ratio lower, than in the earlier report.", min=0
+)
+REPORT: Final = typer.Option(
+    "--report", help="File with a report (--json), to show or compare instead of measuring.", exists=True, dir_okay=False
 )
 
 
@@ -36,6 +46,8 @@ def bench(
     scenario: Annotated[list[Scenario] | None, SCENARIO] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON object, for scripts.")] = False,
     compare: Annotated[Path | None, COMPARE] = None,
+    tolerance: Annotated[float, TOLERANCE] = 10.0,
+    report: Annotated[Path | None, REPORT] = None,
     database_url: Annotated[str, DATABASE] = "",
     registrations: Annotated[int, REGISTRATIONS] = 10_000,
     pairs: Annotated[
@@ -54,20 +66,40 @@ def bench(
     backlog: 1,000,000 queued, compared with 1,000. slow-targets: 999 dead, hanging and resetting targets beside a healthy one. bad-targets:
     a dead, a hanging, a resetting, a busy, a slow and an unknown target, which all get every change, beside a healthy one. pages: people, a
     full read and an import at the same time. light: 300 single posts a second, compared with 50, each at its moment, then nothing at all.
+
+    With --compare, the exit code is 0 if no scenario is slower than in the earlier report, 1 if one takes more CPU per delivery, has a lower
+    ratio or loses more, and 2 if the reports cannot be compared: from another machine, database or version of Python, or of other
+    scenarios. Rates and latencies decide nothing.
     """
-    earlier = None
-    if compare is not None:
-        from heliograph.bench.report import read_report  # noqa: PLC0415
+    from heliograph.bench.report import NotComparable, read_report, show  # noqa: PLC0415
 
-        earlier = read_report(compare)
-    wanted = list(dict.fromkeys(scenario or [Scenario.SINGLE, Scenario.BULK]))
-    report = _run(wanted, database_url, under, {"registrations": registrations, "pairs": pairs, "queued": queued})
+    try:
+        earlier = read_report(compare) if compare is not None else None
+        found = read_report(report) if report is not None else None
+    except NotComparable as error:
+        Console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    if found is None:
+        wanted = list(dict.fromkeys(scenario or [Scenario.SINGLE, Scenario.BULK]))
+        found = _run(wanted, database_url, under, {"registrations": registrations, "pairs": pairs, "queued": queued})
     if as_json:
-        typer.echo(json.dumps(report))
-        return
-    from heliograph.bench.report import show  # noqa: PLC0415
+        typer.echo(json.dumps(found))
+    else:
+        show(found, earlier, Console())
+    if earlier is not None:
+        _judge(found, earlier, tolerance)
 
-    show(report, earlier, Console())
+
+def _judge(now: Mapping[str, Any], before: Mapping[str, Any], tolerance: float) -> None:
+    """Says how the reports compare, and ends with the exit code that says so."""
+    from heliograph.bench.comparison import compared  # noqa: PLC0415
+
+    found = compared(now, before, tolerance)
+    out = Console(stderr=True, highlight=False)
+    out.print({0: "Not slower.", 1: "Slower:", 2: "Not comparable:"}[found.verdict])
+    for reason in found.reasons:
+        out.print(f"  {reason}", soft_wrap=True)
+    raise typer.Exit(int(found.verdict))
 
 
 def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: dict[str, int]) -> dict[str, Any]:

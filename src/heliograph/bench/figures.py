@@ -23,7 +23,8 @@ class Beside:
 @dataclass(frozen=True, slots=True)
 class ScenarioFigures:
     """One scenario. latency_ms: from accepted to delivered, by the percentage of the rate at which it was measured; in an open loop, of the
-    receipt and of the whole, from the moment a request was meant to be sent. idle_percent: of a core, by process, with nothing to do."""
+    receipt and of the whole, from the moment a request was meant to be sent. idle_percent: of a core, by process, with nothing to do.
+    thread_us_per_delivery: CPU by process and thread. batches: recorded and settled ones, how many a second and their mean size."""
 
     deliveries_per_s: float
     floor_per_s: float
@@ -35,9 +36,11 @@ class ScenarioFigures:
     duplicated: int
     beside: Beside | None = None
     idle_percent: Mapping[str, float] | None = None
+    thread_us_per_delivery: Mapping[str, float] | None = None
+    batches: Mapping[str, Mapping[str, float]] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The fields; `beside` only if there is a comparison, `idle_percent` only if it was measured."""
+        """The fields, without those that were not measured."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -69,6 +72,8 @@ class Gathered:
             sum(run.lost for run in everything),
             sum(run.duplicated for run in everything),
             beside,
+            thread_us_per_delivery=_medians([run.thread_us for run in self.ours]) or None,
+            batches=_batches(self.ours),
         )
 
     def beside(self, what: str, latency_ms: Mapping[str, Mapping[str, float]]) -> Beside:
@@ -95,9 +100,25 @@ def _latencies(paced: Mapping[str, Sequence[LoadRun]]) -> dict[str, dict[str, fl
     }
 
 
+def _batches(runs: Sequence[LoadRun]) -> dict[str, dict[str, float]] | None:
+    """Per second of a run, and the mean size."""
+    counted = [run for run in runs if run.batches and run.seconds]
+    return {
+        what: {
+            "per_s": round(statistics.median(run.batches[what][0] / run.seconds for run in counted), 1),
+            "mean": round(statistics.median(run.batches[what][1] / max(1.0, run.batches[what][0]) for run in counted), 1),
+        }
+        for what in (counted[0].batches if counted else ())
+    } or None
+
+
 def _cpu(runs: Iterable[LoadRun]) -> dict[str, float]:
+    return _medians([run.cpu_us for run in runs])
+
+
+def _medians(found: Iterable[Mapping[str, float]]) -> dict[str, float]:
     by_name: dict[str, list[float]] = {}
-    for run in runs:
-        for name, value in run.cpu_us.items():
+    for each in found:
+        for name, value in each.items():
             by_name.setdefault(name, []).append(value)
     return {name: round(statistics.median(values), 1) for name, values in by_name.items()}

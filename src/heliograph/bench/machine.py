@@ -31,6 +31,20 @@ def cpu_seconds(pid: int, *, ended: bool = False) -> float:
     return seconds
 
 
+def thread_cpu_seconds(pid: int) -> dict[str, float]:
+    """CPU seconds of the living threads of a process, by name without its number; that of the process's first thread is "main". Empty on
+    systems without /proc."""
+    found: dict[str, float] = {}
+    for task in (PROC / str(pid) / "task").glob("*"):
+        try:
+            name, fields = (task / "comm").read_text().strip(), (task / "stat").read_text().rpartition(") ")[2].split()
+        except OSError:  # it has ended
+            continue
+        name = "main" if task.name == str(pid) else name.rstrip("0123456789").rstrip("-_")
+        found[name] = found.get(name, 0.0) + sum(map(int, fields[11:13])) / _TICK
+    return found
+
+
 def peak_rss(pid: int) -> int:
     """Peak memory of a process in bytes; current memory if the system does not record the peak."""
     status = PROC / str(pid) / "status"

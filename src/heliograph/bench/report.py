@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +13,9 @@ from rich.table import Table
 from heliograph.domain.errors import HeliographError
 
 type BenchReport = Mapping[str, Any]
-MACHINE = "machine"
+MACHINE: Final = "machine"
+LEAST_SHOWN: Final = 1.0
+"""Microseconds a delivery that a thread takes at least to be shown."""
 
 
 class NotComparable(HeliographError):
@@ -78,6 +80,12 @@ def _lines(figures: BenchReport) -> Iterator[tuple[str, float]]:
             yield f"{p} at {share} % of the rate, ms" if share.isdecimal() else f"{p} of {share}, ms", value
     for process, value in figures["cpu_us_per_delivery"].items():
         yield f"CPU of {process}, µs a delivery", value
+    for thread, value in figures.get("thread_us_per_delivery", {}).items():
+        if value >= LEAST_SHOWN:
+            yield f"of which {thread}, µs", value
+    for what, values in figures.get("batches", {}).items():
+        yield f"batches {what} a second", values["per_s"]
+        yield f"mean batch {what}", values["mean"]
     for process, value in figures.get("idle_percent", {}).items():
         yield f"{process} with nothing to do, % of a core", value
     for process, value in figures.get("rss_mb", {}).items():

@@ -22,7 +22,8 @@ class LoadRun:
     """The results of a run. accepted: registrations; cpu: seconds by process.
 
     In milliseconds, sorted: latencies, from accepted to delivered; receipts, from the moment a request was meant to be sent to its answer;
-    whole, from that moment to the delivery.
+    whole, from that moment to the delivery. threads: CPU seconds by process and thread. batches: how many were recorded and settled, and what
+    was in them.
     """
 
     deliveries: int
@@ -34,10 +35,17 @@ class LoadRun:
     accepted: int = 0
     receipts: tuple[float, ...] = field(default=(), repr=False)
     whole: tuple[float, ...] = field(default=(), repr=False)
+    threads: Mapping[str, float] = field(default_factory=dict, repr=False)
+    batches: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
 
     @property
     def per_s(self) -> float:
         return self.deliveries / self.seconds if self.seconds else 0.0
+
+    @property
+    def thread_us(self) -> dict[str, float]:
+        """Microseconds of CPU per delivery, by process and thread."""
+        return {name: seconds / max(1, self.deliveries) * 1e6 for name, seconds in self.threads.items()}
 
     @property
     def cpu_us(self) -> dict[str, float]:
@@ -77,7 +85,7 @@ def posted(
         job = {"tag": tag, "count": count, "lines": lines, "rate": rate, "small": small, "position": position}
         load.tell(json.dumps(job | {"port": site.door, "token": made.token, "into": str(into)}))
         load.hear()
-        before = site.cpu()
+        before, threads, batches = site.cpu(), site.threads(), site.batches()
         load.tell()
         load.hear()
         said = json.loads(into.read_text("utf-8"))
@@ -86,7 +94,7 @@ def posted(
     wanted = len(accepted) * len(made.connections)
     receiver.until_received(wanted)
     until_settled(made.connections)
-    after = site.cpu()
+    after, threads_after, batches_after = site.cpu(), site.threads(), site.batches()
     cpu = {name: seconds - before.get(name, 0.0) for name, seconds in after.items()}
     cpu |= {"load": said["cpu"], "receiver": receiver.counts()["cpu"]}
     keys, times = receiver.arrivals()
@@ -99,5 +107,15 @@ def posted(
     whole = sorted((at - meant[key // PLACES]) / 1e6 for key, at in mine.items())
     seconds = (max(times, default=said["began"]) - said["began"]) / 1e9
     return LoadRun(
-        len(mine), seconds, wanted - len(mine), len(keys) - len(first), cpu, tuple(latencies), len(accepted), tuple(receipts), tuple(whole)
+        len(mine),
+        seconds,
+        wanted - len(mine),
+        len(keys) - len(first),
+        cpu,
+        tuple(latencies),
+        len(accepted),
+        tuple(receipts),
+        tuple(whole),
+        threads={name: value - threads.get(name, 0.0) for name, value in threads_after.items()},
+        batches={name: (n - batches[name][0], size - batches[name][1]) for name, (n, size) in batches_after.items()},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -156,6 +157,25 @@ class Site:
         found = {name: machine.cpu_seconds(pid) for name, pid in self.pids().items()}
         if self._url and (database := machine.postgres_cpu_seconds(self._url)):
             found["database"] = database
+        return found
+
+    def threads(self) -> dict[str, float]:
+        """CPU seconds so far by process and thread: {"engine reading": 1.2}."""
+        return {
+            f"{name} {thread}": seconds
+            for name, pid in self.pids().items()
+            if "supervisor" not in name
+            for thread, seconds in machine.thread_cpu_seconds(pid).items()
+        }
+
+    def batches(self) -> dict[str, tuple[float, float]]:
+        """How many batches were recorded and settled so far, and the documents or outcomes in them."""
+        found: dict[str, tuple[float, float]] = {"recorded": (0.0, 0.0), "settled": (0.0, 0.0)}
+        for part in self.parts:
+            text = part.metrics()
+            for what, metric in (("recorded", "heliograph_record_batch_size"), ("settled", "heliograph_settle_batch_size")):
+                count, total = (float(re.search(rf"^{metric}_{each} (\S+)$", text, re.MULTILINE)[1]) for each in ("count", "sum"))  # type: ignore[index]
+                found[what] = found[what][0] + count, found[what][1] + total
         return found
 
     def rss(self) -> dict[str, float]:

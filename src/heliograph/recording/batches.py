@@ -41,7 +41,7 @@ def record_batch(
         return []
     for left in reversed(range(TRIES)):
         try:
-            with db.transaction():
+            with db.transaction(together=True):
                 if isinstance(db, PostgresDatabase):
                     db.run(f"SET LOCAL statement_timeout = {LONGEST_MS}")
                 return record(db, items, source, endpoint=endpoint, key_wait_ms=key_wait_ms)

@@ -16,7 +16,8 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import write_after, write_before
 from heliograph.store.database import Database
 from heliograph.store.moments import to_micros
-from heliograph.store.queue.enqueue import Order, enqueue, orders_for
+from heliograph.store.numbers import Numbers
+from heliograph.store.queue import enqueue
 from heliograph.store.queue.figures import put_deltas
 
 
@@ -43,8 +44,15 @@ class Recorded:
         self.mode = mode_code(mode)
 
 
-def write_changes(db: Database, recorded: Sequence[Recorded], now: int) -> None:
-    """Stores decided changes and everything that follows from them. now: microseconds."""
+def numbers_of(db: Database, recorded: Sequence[Recorded]) -> dict[str, int]:
+    """How many numbers of each sequence these changes, and what follows from them, take."""
+    decided = [d for r in recorded for d in r.decisions]
+    orders = sum(len(d.flow.destinations) for d in decided if d.verdict is FlowVerdict.TRIGGERED)
+    return {"change_id": len(recorded), "run_id": len(decided), **enqueue.numbers_of(db, orders)}
+
+
+def write_changes(db: Database, recorded: Sequence[Recorded], now: int, numbers: Numbers) -> None:
+    """Stores decided changes, which have their ids, and everything that follows from them. now: microseconds. numbers: at least `numbers_of`."""
     if not recorded:
         return
     db.many(_CHANGE, [_change_row(r) for r in recorded])
@@ -69,7 +77,7 @@ def write_changes(db: Database, recorded: Sequence[Recorded], now: int) -> None:
         if r.decisions:
             processed.setdefault((r.account.id, r.mode), []).append(r.serial)
     deltas += [of_processed_changes(account, now, mode, serials) for (account, mode), serials in processed.items()]
-    _write_runs(db, recorded, now, deltas)
+    _write_runs(db, recorded, now, deltas, numbers)
     put_deltas(db, deltas)
 
 
@@ -101,11 +109,11 @@ def _change_row(r: Recorded) -> dict[str, object]:
     }
 
 
-def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: list[Delta]) -> None:
+def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: list[Delta], numbers: Numbers) -> None:
     decided = [(r, d) for r in recorded for d in r.decisions]
     if not decided:
         return
-    ids = db.draw("run_id", len(decided))
+    ids = numbers.take("run_id", len(decided))
     db.many(
         "INSERT INTO run (id, account_id, change_id, flow_id, flow_number, decision, reason, mode, at)"
         " VALUES (:id, :account, :change, :flow, :number, :decision, :reason, :mode, :now)",
@@ -124,14 +132,14 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
             for id, (r, d) in zip(ids, decided, strict=True)
         ],
     )
-    orders: list[Order] = []
+    orders: list[enqueue.Order] = []
     items: list[dict[str, object]] = []
     counts: Counter[tuple[int, int, int, bool, bool]] = Counter()
     for id, (r, d) in zip(ids, decided, strict=True):
         triggered, is_stuck = d.verdict is FlowVerdict.TRIGGERED, d.reason is not None and d.reason.can_be_fixed
         counts[r.account.id, r.mode, d.flow.id, triggered, is_stuck] += 1
         if triggered:
-            orders += orders_for(
+            orders += enqueue.orders_for(
                 d.flow,
                 r.change,
                 account=r.account.id,
@@ -147,7 +155,7 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
         deltas += of_run(account, now, mode, flow, triggered=triggered, is_stuck=is_stuck, n=n)
     if items:
         db.many(_STUCK_RUN, items)
-    enqueue(db, orders, now, deltas)
+    enqueue.enqueue(db, orders, now, deltas, numbers)
 
 
 _STUCK_RUN = (

@@ -15,10 +15,11 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import Change, Facet, SubjectKind, event_diff
 from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.snapshot import ConfigSource, compile_event, event_body
-from heliograph.recording.change_rows import Recorded, write_changes
+from heliograph.recording.change_rows import Recorded, numbers_of, write_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
+from heliograph.store.numbers import Numbers
 
 
 class EventCodeTaken(HeliographError):
@@ -62,7 +63,7 @@ def record_event(
     ((number,),) = db.all("UPDATE event SET version = version + 1 WHERE id = :id RETURNING version", {"id": config.id})
     _write_row(db, config.id, state, now)
     change = Change(
-        id=db.draw("change_id", 1)[0],
+        id=db.draw({"change_id": 1})["change_id"][0],
         kind=SubjectKind.EVENT,
         subject_id=config.id,
         version=number,
@@ -76,12 +77,12 @@ def record_event(
     of_account = configuration.versions(db, [account], [])[configuration.ACCOUNT, account]
     recorded = Recorded(change, source.account(account, of_account), config, id=change.id)
     recorded.decide()
-    write_changes(db, [recorded], now)
+    write_changes(db, [recorded], now, Numbers(db, numbers_of(db, [recorded]) | {"change_id": 0}))
     return RecordedEvent(config.id, created, change.id)
 
 
 def _create(db: Database, account: int, state: EventState, now: int) -> EventConfig:
-    id = db.draw("subject_id", 1)[0]
+    id = db.draw({"subject_id": 1})["subject_id"][0]
     db.run(
         "INSERT INTO event (id, account_id, code, name, status_id, timezone, location, custom, version, created, modified)"
         " VALUES (:id, :account, :code, :name, :status, 'UTC', '', '{}', 0, :now, :now)",

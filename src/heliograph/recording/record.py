@@ -29,12 +29,13 @@ from heliograph.domain.registration.document_values import SHOWN_ALLOWED, Docume
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.snapshot import ConfigSource
-from heliograph.recording.change_rows import Recorded, write_changes
+from heliograph.recording.change_rows import Recorded, numbers_of, write_changes
 from heliograph.recording.contents import read_state, write_state
 from heliograph.recording.items import ItemAnswer, ItemOutcome, PreparedItem, RecordItem, read_answer, write_answer
 from heliograph.store import configuration, registrations
 from heliograph.store.database import Database
 from heliograph.store.moments import EPOCH, from_micros, to_micros
+from heliograph.store.numbers import Numbers
 from heliograph.store.registrations import RegistrationRow, SessionRow, Written
 
 Key = tuple[int, str, str]  # account, endpoint, idempotency key
@@ -53,8 +54,7 @@ def record(
     answer refuses it. After a database error the caller rolls back (`recording.batches` does that for callers that own their connection).
     """
     answers: list[ItemAnswer | None] = [None] * len(items)
-    now = db.now()
-    mine, twins = _claim(db, items, endpoint, now, key_wait_ms, answers)
+    mine, twins = _claim(db, items, endpoint, key_wait_ms, answers)
     todo = [i for i in range(len(items)) if answers[i] is None and i not in twins]
     _Batch(db, source).run([(i, items[i]) for i in todo], answers)
     if mine:
@@ -63,14 +63,14 @@ def record(
             for key, i in mine.items()
             if (found := answers[i]) is not None and found.is_recorded
         ]
-        registrations.answer_keys(db, kept, now)
+        registrations.answer_keys(db, kept)
         registrations.free_keys(db, mine.keys() - {key for key, _, _ in kept})
     _answer_twins(db, items, source, endpoint, twins, answers)
     return [a if a is not None else ItemAnswer(ItemOutcome.REFUSED) for a in answers]
 
 
 def _claim(
-    db: Database, items: Sequence[RecordItem], endpoint: str, now: int, key_wait_ms: int, answers: list[ItemAnswer | None]
+    db: Database, items: Sequence[RecordItem], endpoint: str, key_wait_ms: int, answers: list[ItemAnswer | None]
 ) -> tuple[dict[Key, int], dict[int, int]]:
     """Step 0: claims the keys. Returns the claimed keys with their items, and items that repeat a key of this batch with the first such
     item."""
@@ -87,7 +87,7 @@ def _claim(
             twins[i] = known
     if not first:
         return {}, {}
-    ours = registrations.claim_keys(db, [(*key, items[first[key]].request_hash) for key in sorted(first)], now, key_wait_ms)
+    ours = registrations.claim_keys(db, [(*key, items[first[key]].request_hash) for key in sorted(first)], key_wait_ms)
     for key, (hash, text) in registrations.kept_answers(db, sorted(first.keys() - ours)).items():
         i = first[key]
         if hash != items[i].request_hash:
@@ -151,8 +151,6 @@ class _Batch:
         prepared = self._prepared(items, answers)
         if not prepared:
             return
-        self.now = self.db.now()
-        self.at = from_micros(self.now)
         subjects = self._subjects(prepared)
         self._lock_sessions(prepared, subjects)
         found: dict[int, list[Recorded]] = {}
@@ -171,13 +169,13 @@ class _Batch:
         self, items: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]
     ) -> list[tuple[int, RecordItem, PreparedItem]]:
         named: dict[int, tuple[int, str, str]] = {}
+        items_of = dict(items)
         for i, item in items:
             try:
                 named[i] = (item.account, *item.address)
             except DocumentRefused as refused:
                 answers[i] = ItemAnswer(ItemOutcome.REFUSED, problems=refused.problems)
-        ids = event_ids(self.db, {(account, event) for account, event, _ in named.values()})
-        self._hold({account for account, _, _ in named.values()}, ids)
+        ids = self._hold_named({i: items_of[i] for i in named}, named)
         known: dict[int, tuple[str, ...]] = {}
         out = []
         for i, item in items:
@@ -198,11 +196,29 @@ class _Batch:
                 out.append((i, item, p))
         return out
 
+    def _hold_named(self, items: Mapping[int, RecordItem], named: Mapping[int, tuple[int, str, str]]) -> dict[tuple[int, str], int]:
+        """Keeps the configuration of these items still; the ids of their events by account and code.
+
+        Whoever resolved an item before the transaction has found its event. That is asked again only if the event is gone or renamed.
+        """
+        accounts = {account for account, _, _ in named.values()}
+        known = {named[i][:2]: item.prepared.event for i, item in items.items() if item.prepared is not None}
+        ids = known | event_ids(self.db, {key[:2] for key in named.values()} - known.keys())
+        self._hold(accounts, ids)
+        renamed = {key for key, id in known.items() if (event := self.events.get(id)) is None or event.code != key[1]}
+        if renamed:
+            for i, item in items.items():
+                if named[i][:2] in renamed:
+                    item.prepared = None
+            ids = {key: id for key, id in ids.items() if key not in renamed} | event_ids(self.db, renamed)
+            self._hold(accounts, ids)
+        return ids
+
     def _hold(self, accounts: set[int], events: dict[tuple[int, str], int]) -> None:
         if not accounts:
             return
-        configuration.lock_shared(self.db, accounts, [(account, id) for (account, _), id in events.items()])
-        found = configuration.versions(self.db, accounts, events.values())
+        found, self.now = configuration.hold(self.db, sorted(accounts), [(account, id) for (account, _), id in events.items()])
+        self.at = from_micros(self.now)
         self.accounts = {a: self.source.account(a, found[configuration.ACCOUNT, a]) for a in accounts}
         self.events = {e: self.source.event(e, found[configuration.EVENT, e]) for e in events.values() if (configuration.EVENT, e) in found}
         self.new_status = {
@@ -223,7 +239,7 @@ class _Batch:
         named = {(subjects[p.event, p.code].row.id, session) for _, _, p in prepared if p.upsert for session in p.upsert.sessions}
         if named:
             self.sessions = registrations.session_rows(self.db, sorted({registration for registration, _ in named}))
-            self.session_ids = iter(self.db.draw("subject_id", len(named - self.sessions.keys())))
+            self.session_ids = iter(self.db.draw({"subject_id": len(named - self.sessions.keys())})["subject_id"])
 
     # --- step 4: diff and decide, in arrival order
 
@@ -300,7 +316,10 @@ class _Batch:
     # --- steps 5 to 7
 
     def _write(self, subjects: Mapping[tuple[int, str], _Subject]) -> None:
-        registrations.write_rows(self.db, [Written(s.row, s.state, s.text) for s in subjects.values() if s.changed and s.state is not None])
+        changed = [Written(s.row, s.state, s.text) for s in subjects.values() if s.changed and s.state is not None]
+        new = sum(1 for w in changed if w.row.serial is None)
+        numbers = Numbers(self.db, {"registration_serial": new, **numbers_of(self.db, self.recorded)})
+        registrations.write_rows(self.db, changed, numbers)
         touched = [
             (s.row.id, s.row.sent_modified) for s in subjects.values() if s.sent and not s.changed and s.row.sent_modified is not None
         ]
@@ -308,10 +327,10 @@ class _Batch:
         registrations.drop_rows(self.db, [s.row.id for s in subjects.values() if s.state is None])  # created only for a conflict
         registrations.write_sessions(self.db, list(self.changed_sessions.values()), self.now)
         serials = {s.row.id: s.row.serial for s in subjects.values()}
-        for r, id in zip(self.recorded, self.db.draw("change_id", len(self.recorded)), strict=True):
+        for r, id in zip(self.recorded, numbers.take("change_id", len(self.recorded)), strict=True):
             r.id = id
             r.serial = serials[r.registration] if r.registration is not None else None
-        write_changes(self.db, self.recorded, self.now)
+        write_changes(self.db, self.recorded, self.now, numbers)
 
 
 def too_much(text: str, sessions: int, *, changed: bool) -> DocumentProblem | None:

@@ -61,7 +61,7 @@ class Numbers:
         for number in self._left:
             return number
         with self._db.transaction():
-            self._left = iter(reserve(self._db, self._name, DRAWN) if self._identity else self._db.draw(self._name, DRAWN))
+            self._left = iter(reserve(self._db, self._name, DRAWN) if self._identity else self._db.draw({self._name: DRAWN})[self._name])
         return next(self._left)
 
 

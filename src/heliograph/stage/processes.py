@@ -171,6 +171,8 @@ class ServiceProcess:
             "ingest_bind": _place(self.door),
             "operations_bind": f"127.0.0.1:{free_port()}",
         }
+        self.operations = f"http://{addresses['operations_bind']}"
+        """Address of its operations port."""
         self._env = ground.environment(name, **(addresses | settings))
         self.process: Process | None = None
 
@@ -182,6 +184,12 @@ class ServiceProcess:
     def until_ready(self, timeout: float = 60.0) -> None:
         """Waits until all its processes have started. Raises NotReady."""
         self.running.until_printed("Heliograph serves" if self.command != "worker" else "Heliograph delivers", timeout)
+
+    def metrics(self) -> str:
+        """What it counts, in Prometheus's text format."""
+        with urllib.request.urlopen(f"{self.operations}/metrics", timeout=10) as answer:  # noqa: S310 -- an address of ours on loopback
+            found: bytes = answer.read()
+        return found.decode()
 
     @property
     def running(self) -> Process:

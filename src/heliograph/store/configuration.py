@@ -9,7 +9,7 @@ commit on. SQLite needs no such locks, because its writers queue.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from heliograph.domain.snapshot import HistoryEntry
@@ -31,7 +31,7 @@ def lock_shared(db: Database, accounts: Iterable[int], events: Iterable[tuple[in
     if db.vendor == "postgresql":
         keys = _keys(accounts, events)
         # The query's ORDER BY sorts first, so the lock function is called in that order.
-        db.all(
+        db.run(
             "SELECT pg_advisory_xact_lock_shared(s, k) FROM unnest(:scopes::int[], :keys::int[]) WITH ORDINALITY t(s, k, o) ORDER BY o",
             {"scopes": [scope for scope, _ in keys], "keys": [key for _, key in keys]},
         )
@@ -57,6 +57,21 @@ def versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> di
         if wanted[name]
     ]
     return {(scope, id): version for scope, id, version in db.all(" UNION ALL ".join(asked), wanted)} if asked else {}
+
+
+def hold(db: Database, accounts: Sequence[int], events: Sequence[tuple[int, int]]) -> tuple[dict[tuple[int, int], int], int]:
+    """Keeps configuration unchanged until the transaction ends; the versions in force then, and the database's clock. events: (account, event)."""
+    lock_shared(db, accounts, events)
+    if db.vendor == "sqlite":
+        return versions(db, accounts, [event for _, event in events]), db.now()
+    rows = db.all(
+        "SELECT scope, scope_id, version FROM config_version WHERE scope = 1 AND scope_id = ANY(:accounts)"
+        " UNION ALL SELECT scope, scope_id, version FROM config_version WHERE scope = 2 AND scope_id = ANY(:events)"
+        " UNION ALL SELECT 0, 0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+        {"accounts": list(accounts), "events": [event for _, event in events]},
+    )
+    found = {(scope, id): version for scope, id, version in rows}
+    return found, int(found.pop((0, 0)))
 
 
 def entries(db: Database, scope: int, scope_id: int, version: int | None = None) -> tuple[int, int, list[HistoryEntry]]:

@@ -11,11 +11,13 @@ import functools
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from heliograph.domain.errors import HeliographError
 from heliograph.store.bulk_insert import of_lists, of_values, taken_apart
@@ -41,14 +43,17 @@ class Database(Protocol):
     def all(self, sql: str, params: Params | None = None) -> list[Row]:
         """Runs a statement and fetches its rows."""
 
+    def ask(self, sql: str, params: Params | None = None) -> Callable[[], list[Row]]:
+        """Runs a statement; the result fetches its rows. Inside `together`, what is asked meanwhile shares the wait for the server."""
+
     def run(self, sql: str, params: Params | None = None) -> int:
         """Runs a statement and returns how many rows it touched."""
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
         """Runs a statement once per row, pipelined. Each row of an UPDATE must concern a different database row; their order is undefined."""
 
-    def draw(self, sequence: str, count: int) -> Sequence[int]:
-        """New numbers from a sequence (SEQUENCES), ascending."""
+    def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
+        """New numbers of several sequences (SEQUENCES), as many of each as given, ascending. One statement."""
 
     def now(self) -> int:
         """The database's clock; it also advances inside a transaction."""
@@ -63,8 +68,9 @@ class Database(Protocol):
     def together(self) -> contextlib.AbstractContextManager[object]:
         """Inside, `many` and `run` do not wait for the server until rows are read or the block ends. SQLite never waits anyway."""
 
-    def transaction(self) -> contextlib.AbstractContextManager[None]:
-        """A write transaction of its own: begin, then commit, or roll back on an exception. On SQLite under the gate."""
+    def transaction(self, *, together: bool = False) -> contextlib.AbstractContextManager[None]:
+        """A write transaction of its own: begin, then commit, or roll back on an exception. On SQLite under the gate. together: as in
+        `together`, from its beginning to its end; `run` does not know how many rows it touched."""
 
     def force(self) -> None:
         """Returns once everything this connection has read is on disk: no request may be sent for data that a power cut could undo."""
@@ -73,7 +79,15 @@ class Database(Protocol):
         """Closes the connection. Only its owner may call it."""
 
 
-_ROWS_AT_ONCE = (64, 16, 4)
+_ROWS_AT_ONCE = (64, 16, *range(8, 1, -1))
+
+
+@functools.lru_cache(maxsize=64)
+def _drawing(names: Sequence[str]) -> str:
+    """names: sorted. On SQLite a parameter is the number of the sequence of its name."""
+    added = " ".join(f"WHEN '{name}' THEN :{name}" for name in names)
+    listed = ", ".join(f"'{name}'" for name in names)
+    return f"UPDATE sequence SET last = last + CASE name {added} END WHERE name IN ({listed}) RETURNING name, last"
 
 
 @functools.lru_cache(maxsize=1024)
@@ -102,6 +116,10 @@ class SqliteDatabase:
     def all(self, sql: str, params: Params | None = None) -> list[Row]:
         return self.connection.execute(sql, self._bound(params)).fetchall()
 
+    def ask(self, sql: str, params: Params | None = None) -> Callable[[], list[Row]]:
+        rows = self.all(sql, params)
+        return lambda: rows
+
     def run(self, sql: str, params: Params | None = None) -> int:
         return self.connection.execute(sql, self._bound(params)).rowcount
 
@@ -118,15 +136,16 @@ class SqliteDatabase:
         if at < len(wanted):
             self.connection.executemany(sql, wanted[at:])
 
-    def draw(self, sequence: str, count: int) -> Sequence[int]:
-        if not count:
-            return ()
-        ((last,),) = self.all("UPDATE sequence SET last = last + :n WHERE name = :name RETURNING last", {"n": count, "name": sequence})
-        return range(last - count + 1, last + 1)
+    def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
+        wanted = {name: n for name, n in counts.items() if n}
+        found: dict[str, Sequence[int]] = dict.fromkeys(counts, ())
+        for name, last in self.all(_drawing(tuple(sorted(wanted))), wanted) if wanted else ():
+            found[name] = range(last - wanted[name] + 1, last + 1)
+        return found
 
     def now(self) -> int:
-        ((now,),) = self.all("SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000")
-        return int(now)
+        """This machine's clock is the database's: asking SQLite for it would be a statement. Milliseconds, as SQLite's own."""
+        return time.time_ns() // 1_000_000 * 1_000
 
     def member(self, column: str, name: str) -> str:
         return f"{column} IN (SELECT value FROM json_each(:{name}))"
@@ -154,7 +173,7 @@ class SqliteDatabase:
             self._log.force()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, together: bool = False) -> Iterator[None]:
         if self._admitted or self._gate is None:
             with self._raw_transaction():
                 yield
@@ -196,6 +215,9 @@ class PostgresDatabase:
         with self._cursor() as cursor:
             return cursor.execute(_pyformat(sql), _lists(params)).fetchall()
 
+    def ask(self, sql: str, params: Params | None = None) -> Callable[[], list[Row]]:
+        return self._cursor().execute(_pyformat(sql), _lists(params)).fetchall
+
     def run(self, sql: str, params: Params | None = None) -> int:
         with self._cursor() as cursor:
             return cursor.execute(_pyformat(sql), _lists(params)).rowcount
@@ -211,10 +233,14 @@ class PostgresDatabase:
             else:
                 cursor.execute(*found)
 
-    def draw(self, sequence: str, count: int) -> Sequence[int]:
-        if not count:
-            return ()
-        return sorted(n for (n,) in self.all(f"SELECT nextval('{sequence}_seq') FROM generate_series(1, :n)", {"n": count}))
+    def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
+        wanted = {name: n for name, n in counts.items() if n}
+        found: dict[str, Sequence[int]] = dict.fromkeys(counts, ())
+        if wanted:
+            drawn = ", ".join(f"ARRAY(SELECT nextval('{name}_seq') FROM generate_series(1, :{name}))" for name in sorted(wanted))
+            (row,) = self.all(f"SELECT {drawn}", wanted)
+            found |= {name: sorted(numbers) for name, numbers in zip(sorted(wanted), row, strict=True)}
+        return found
 
     def now(self) -> int:
         ((now,),) = self.all("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
@@ -227,12 +253,27 @@ class PostgresDatabase:
         return f"{column} = ANY(:{name})"
 
     def together(self) -> contextlib.AbstractContextManager[object]:
+        if self.connection.info.pipeline_status:  # another one inside would make its own wait
+            return contextlib.nullcontext()
         return self.connection.pipeline()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        with self.connection.transaction():
+    def transaction(self, *, together: bool = False) -> Iterator[None]:
+        with self._pipelined() if together else self.connection.transaction():
             yield
+
+    @contextlib.contextmanager
+    def _pipelined(self) -> Iterator[None]:
+        """psycopg's own transaction waits for the server before and after each of BEGIN and COMMIT; these two go out with the others."""
+        try:
+            with self.connection.pipeline():
+                self.run("BEGIN")
+                yield
+                self.run("COMMIT")
+        except BaseException:
+            if self.connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                self.connection.execute("ROLLBACK")
+            raise
 
     def close(self) -> None:
         self.connection.close()

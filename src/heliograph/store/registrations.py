@@ -14,6 +14,7 @@ from typing import Any, Final
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.store.database import Database
 from heliograph.store.moments import to_micros
+from heliograph.store.numbers import Numbers
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class RegistrationRow:
     """Of one that is to be made."""
 
 
-def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], now: int, wait_ms: int = 0) -> set[tuple[int, str, str]]:
+def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], wait_ms: int = 0) -> set[tuple[int, str, str]]:
     """Claims (account, endpoint, key, hash), sorted by the caller. Returns those that are now ours.
 
     Waits for a transaction that holds the same key; on PostgreSQL no longer than wait_ms, if that is not 0 (the driver then raises
@@ -43,9 +44,9 @@ def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], now: i
         if wait_ms:
             db.run(f"SET LOCAL lock_timeout = {int(wait_ms)}")
         rows = db.all(
-            f"{insert} SELECT a, e, k, h, :now FROM unnest(:a::bigint[], :e::text[], :k::text[], :h::text[]) WITH ORDINALITY t(a, e, k, h, o) ORDER BY o"
+            f"{insert} SELECT a, e, k, h, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM unnest(:a::bigint[], :e::text[], :k::text[], :h::text[]) WITH ORDINALITY t(a, e, k, h, o) ORDER BY o"
             " ON CONFLICT DO NOTHING RETURNING account_id, endpoint, key",
-            {"now": now, **_columns(("a", "e", "k", "h"), claims)},
+            _columns(("a", "e", "k", "h"), claims),
         )
         if wait_ms:
             db.run("SET LOCAL lock_timeout TO DEFAULT")
@@ -69,14 +70,17 @@ def kept_answers(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tup
     return out
 
 
-def answer_keys(db: Database, answers: Iterable[tuple[tuple[int, str, str], str, str]], now: int) -> None:
+def answer_keys(db: Database, answers: Iterable[tuple[tuple[int, str, str], str, str]]) -> None:
     """Stores the answers of claimed keys: (key, hash, answer)."""
-    rows = [{"a": a, "e": e, "k": k, "h": hash, "answer": text, "now": now} for (a, e, k), hash, text in answers]
+    rows: list[dict[str, object]] = [{"a": a, "e": e, "k": k, "h": hash, "answer": text} for (a, e, k), hash, text in answers]
     if not rows:
         return
     if db.vendor == "postgresql":
         db.many("UPDATE idempotency SET answer = :answer WHERE account_id = :a AND endpoint = :e AND key = :k", rows)
     else:
+        now = db.now()
+        for row in rows:
+            row["now"] = now
         db.many(
             "INSERT INTO idempotency (account_id, endpoint, key, request_hash, answer, at) VALUES (:a, :e, :k, :h, :answer, :now)",
             rows,
@@ -98,7 +102,7 @@ def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) 
     if db.vendor == "sqlite":
         found = _existing(db, wanted)
         new = [w for w in wanted if (w[0], w[1]) not in found]
-        ids = db.draw("subject_id", len(new))
+        ids = db.draw({"subject_id": len(new)})["subject_id"]
         return found | {(e, c): RegistrationRow(id, e, c, None, 0, None, "", a) for id, (e, c, a) in zip(ids, new, strict=True)}
     rows = _create_and_lock(db, wanted, now)
     if len(rows) < len(wanted):  # one was erased in the meantime
@@ -156,10 +160,10 @@ def last_change(db: Database) -> int:
     return int(last)
 
 
-def write_rows(db: Database, written: Sequence[Written]) -> None:
+def write_rows(db: Database, written: Sequence[Written], numbers: Numbers) -> None:
     """Stores new states, and the columns that lists use. A new row gets its serial here."""
     new = [w for w in written if w.row.serial is None]
-    for w, serial in zip(new, db.draw("registration_serial", len(new)), strict=True):
+    for w, serial in zip(new, numbers.take("registration_serial", len(new)), strict=True):
         w.row.serial = serial
     if new and db.vendor == "sqlite":
         db.many(_CREATED, [_columns_of(w) | {"account": w.row.account, "event": w.row.event, "code": w.row.code} for w in new])

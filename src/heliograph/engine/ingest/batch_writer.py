@@ -31,6 +31,7 @@ from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.counters import ProcessCounters
+from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemAnswer, RecordItem
@@ -116,6 +117,8 @@ class BatchWriter:
         self.handover: Handover | None = None
         """To the thread of the edge's event loop, once there is one: on SQLite that thread records, and this one waits for documents and
         for the gate."""
+        self.on_answered: Callable[[], object] = lambda: None
+        """Called on the writer's thread once every document of a batch has its result. Set by the door, which then wakes its loop."""
         self._db: Database | None = None
         self._ahead: _Ahead | None = None
         self._used: set[int] = set()
@@ -169,6 +172,7 @@ class BatchWriter:
     # The writer's thread.
 
     def _run(self) -> None:
+        show_thread_name()
         try:
             while batch := self._take():
                 self._record(batch)
@@ -238,6 +242,7 @@ class BatchWriter:
         for each in batch:
             each.done(results[at : at + len(each.items)])
             at += len(each.items)
+        self.on_answered()
 
     def _write(self, items: Sequence[RecordItem]) -> Sequence[BatchResult]:
         try:
@@ -245,7 +250,8 @@ class BatchWriter:
             handover = self.handover
             if handover is None or not isinstance(db, SqliteDatabase):
                 return self._write_on(db, items)
-            handover.do(lambda: self._resolve(items))
+            if len(items) > FEW:  # the gate is held no longer than needed; for few, handing over twice costs more than resolving them
+                handover.do(lambda: self._resolve(items))
             with db.admitted():
                 return handover.do(lambda: self._write_on(db, items))
         except (sqlite3.Error, psycopg.Error, OSError) as error:

@@ -26,6 +26,7 @@ from heliograph.engine.ingest.door_protocol import DoorProtocol
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
+from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.items import RecordItem
 from heliograph.store.tokens import ApiGrant
@@ -57,7 +58,6 @@ class Edge:
     def __init__(self, reception: Reception) -> None:
         self._writer, self._tokens, self._held = reception.writer, reception.tokens, reception.held
         self._landed: deque[tuple[asyncio.Future[Sequence[BatchResult]], Sequence[BatchResult]]] = deque()
-        self._woken = False
         self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._record_first: Callable[[], object] = lambda: None
@@ -70,6 +70,7 @@ class Edge:
             self._loop = loop = asyncio.get_running_loop()
             handover = Handover(lambda: loop.call_soon_threadsafe(handover.turn), loop.is_running)
             self._writer.handover = handover
+            self._writer.on_answered = self._wake
             self._record_first = handover.turn
         self._record_first()
         try:
@@ -210,26 +211,22 @@ class Edge:
         """Results after the commit. Raises WriterBusy."""
         assert self._loop is not None
         future: asyncio.Future[Sequence[BatchResult]] = self._loop.create_future()
-        self._writer.submit(items, size, lambda results: self._land(future, results))
+        self._writer.submit(items, size, lambda results: self._landed.append((future, results)))
         late = self._loop.call_later(request_rules.ANSWER_WITHIN, _give_up, future, len(items))
         try:
             return await future
         finally:
             late.cancel()
 
-    def _land(self, future: asyncio.Future[Sequence[BatchResult]], results: Sequence[BatchResult]) -> None:
+    def _wake(self) -> None:
         """On the writer's thread: wakes the loop once for a whole batch."""
-        self._landed.append((future, results))
-        if not self._woken:
-            self._woken = True
-            assert self._loop is not None
-            try:
-                self._loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop is closed: nobody is waiting any more
-                self._landed.clear()
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:  # the loop is closed: nobody is waiting any more
+            self._landed.clear()
 
     def _deliver(self) -> None:
-        self._woken = False  # before the deque is emptied: anything added from now on wakes again
         while self._landed:
             future, results = self._landed.popleft()
             if not future.done():
@@ -313,6 +310,7 @@ class Door:
         self._reception.close()
 
     def _run(self) -> None:
+        show_thread_name()
         try:
             self._server.run(sockets=[self._socket])
             if not self._server.should_exit:

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from heliograph.engine.thread_name import show_thread_name
+
 HEAR: Final = "HELIOGRAPH_HEAR_PIPE"
 RING: Final = "HELIOGRAPH_RING_PIPE"
 
@@ -59,5 +61,6 @@ def hear(wake: Callable[[], None]) -> None:
 
 
 def _listen(pipe: int, wake: Callable[[], None]) -> None:
+    show_thread_name()
     while os.read(pipe, 4096):
         wake()

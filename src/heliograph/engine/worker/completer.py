@@ -39,9 +39,9 @@ from heliograph.engine.worker.slot_ownership import Ownership
 from heliograph.store import configuration
 from heliograph.store.connection_states import Learned, learn
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes, open_actions
+from heliograph.store.queue.lanes import StoredAction, StoredLane, ask_actions, ask_lanes
 from heliograph.store.queue.outcomes import Settled, StoredExchange, raise_begun, store
-from heliograph.store.queue.slots import fence
+from heliograph.store.queue.slots import ask_fence
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +106,7 @@ class Completer:
     def commit(self, batch: Sequence[FinishedLane]) -> bool:
         """The first half of `settle`, in one transaction. A caller that has admitted the connection frees the batch after the admission
         ends: only then is it durable."""
-        with self.db.transaction():
+        with self.db.transaction(together=True):
             return self._settle(batch)
 
     def free(self, batch: Sequence[FinishedLane]) -> None:
@@ -125,15 +125,13 @@ class Completer:
         accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _may_be_cured(outcome)}
         if accounts:  # a fix is saved before or after this batch, never during it (D7)
             configuration.lock_shared(self.db, accounts)
-        epochs = fence(self.db, {landed.taken.stored.slot for landed in batch})
+        ids = [landed.taken.stored.lane.id for landed in batch]
+        epochs_of = ask_fence(self.db, {landed.taken.stored.slot for landed in batch})
+        lanes_of = ask_lanes(self.db, ids)
+        actions_of = ask_actions(self.db, ids, also=[landed.taken.action.id for landed in batch if landed.taken.action])
+        now = self.db.now()  # the first to wait for its answer
+        epochs, lanes, actions = epochs_of(), lanes_of(), actions_of()
         mine = [may_settle(landed.taken.epoch, epochs.get(landed.taken.stored.slot)) for landed in batch]
-        lanes = lock_lanes(self.db, [landed.taken.stored.lane.id for landed in batch])
-        actions = open_actions(
-            self.db,
-            [landed.taken.stored.lane.id for landed, is_mine in zip(batch, mine, strict=True) if is_mine],
-            also=[landed.taken.action.id for landed, is_mine in zip(batch, mine, strict=True) if is_mine and landed.taken.action],
-        )
-        now = self.db.now()
         if accounts:
             self.view.refresh(self.db)
         settled: list[Settled] = []

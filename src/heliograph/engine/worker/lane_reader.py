@@ -45,13 +45,16 @@ CONFIRMED_FOR = 2.0
 STALE_READ = 2.0
 """Seconds after which a lane that waited for its connection is read again."""
 FLOORS_FOR = 5.0
-IDLE = {"sqlite": 0.025, "postgresql": 0.05}
-"""Seconds between checks for changes that were not announced. A check is one cheap PRAGMA, or one read."""
+CONFIRM_IDLE = 1.0
+"""The same while nothing is in memory and nobody has written to the database since: only time itself can have changed anything."""
+IDLE = 0.1
+"""Seconds between checks for changes that were not announced: those of forms, jobs and commands, and those whose announcement was lost. A
+check is one cheap PRAGMA, or one read."""
 READ_EVERY = 0.25
 LONGEST_REST = 0.008
 """Longest pause in seconds between two reads while there is work; usually twice the duration of the last read, so that reads find more at
 once."""
-LOOK_EVERY = 0.02
+LOOK_EVERY = 0.08
 SCAN_EVERY = 0.02
 """Seconds after which all connections with waiting lanes are checked, not only those where something happened."""
 MOST_IN_MEMORY = 3000
@@ -94,6 +97,9 @@ class LaneReader:
     _read: float = -math.inf
     _floors: float = 0.0
     _data_version: int = -1
+    _confirmed_version: int = -1
+    """Of the database's data, at the last confirmation that asked for everything, which was at `_asked`."""
+    _asked: float = -math.inf
     _turn: int = 0
     _in_flight: int = 0
     _started: int = 0
@@ -122,7 +128,7 @@ class LaneReader:
             now, before = time.monotonic(), now
             self._rests_until = now + min(LONGEST_REST, 2 * (now - before))
         self._start(now)
-        pause = min(IDLE[self.db.vendor], self._scan_at - now)
+        pause = min(IDLE, self._scan_at - now)
         return max(0.0, min(pause, self._rests_until - now) if self._busy or self.news else pause)
 
     # What came back.
@@ -146,6 +152,13 @@ class LaneReader:
     # Configuration.
 
     def _confirm(self, now: float) -> None:
+        if self.db.vendor == "sqlite":
+            version = self._version()
+            if version == self._confirmed_version and now - self._asked < CONFIRM_IDLE and not (self.taken_over or self.memory.size):
+                self._confirmed = now
+                return
+            self._confirmed_version = version  # read before all else: what is written from now on is asked for again
+        self._asked = now
         if self.taken_over:  # the previous owner may have left lanes unmoved, and positions below our floors
             self.taken_over = False
             self._places.clear()
@@ -193,7 +206,7 @@ class LaneReader:
         limiter = self.limiters.get(connection)
         if limiter is None:
             limiter = self.limiters[connection] = ConnectionLimiter(connection, account)
-            self._confirmed = -math.inf  # whether it is paused, throttled or limited is not known yet
+            self._confirmed = self._asked = -math.inf  # whether it is paused, throttled or limited is not known yet
         return limiter
 
     # Reading ahead.
@@ -204,13 +217,17 @@ class LaneReader:
         if now - self._read >= READ_EVERY or self._busy or self.news:
             return True
         if self.db.vendor != "sqlite":
-            return now - self._read >= IDLE[self.db.vendor] / 2
+            return now - self._read >= IDLE / 2
         if now - self._looked < LOOK_EVERY:
             return False
         self._looked = now
-        ((version,),) = self.db.all("PRAGMA data_version")
-        before, self._data_version = self._data_version, int(version)
+        before, self._data_version = self._data_version, self._version()
         return before != self._data_version
+
+    def _version(self) -> int:
+        """A number that changes with each commit of another connection to the SQLite database."""
+        ((version,),) = self.db.all("PRAGMA data_version")
+        return int(version)
 
     def _read_ahead(self, now: float) -> int:
         self._read, self.news = now, False  # before the read: what is recorded from now on needs another read
@@ -246,9 +263,11 @@ class LaneReader:
         for connection in connections[start:] + connections[:start]:  # so that each comes first from time to time
             limiter = self.limiters.get(connection)
             if limiter is None:
-                wants += [LaneWant(connection, rank, 1) for rank in (*Rank, None)]  # its owner is not known yet; one lane is enough for now
+                wants += [
+                    LaneWant(connection, rank, 1) for rank in self._search.found[connection]
+                ]  # its owner is not known yet; one lane is enough for now
             elif limiter.is_open(now):
-                wants += limiter.wants(now, share)
+                wants += [want for want in limiter.wants(now, share) if want.rank in self._search.found[connection]]
         return wants
 
     def _is_free(self, stored: StoredLane, read_at: float) -> bool:
@@ -321,10 +340,10 @@ class LaneReader:
                 if self._started % STRETCH == 0:
                     self.between()
             if limiter.has_waiting:
-                self._scan_at = min(self._scan_at, limiter.wakes_at(now))
+                self._scan_at = min(self._scan_at, now + SCAN_EVERY, limiter.wakes_at(now))
         if everything:
-            waking = (limiter.wakes_at(now) for limiter in self.limiters.values() if limiter.has_waiting)
-            self._scan_at = min(now + SCAN_EVERY, min(waking, default=math.inf))
+            waking = (min(now + SCAN_EVERY, limiter.wakes_at(now)) for limiter in self.limiters.values() if limiter.has_waiting)
+            self._scan_at = min(waking, default=math.inf)
 
     def _drop_stale(self, limiter: ConnectionLimiter[_QueuedLane], now: float) -> None:
         """Drops the lanes that have waited for too long, to be read again."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from heliograph.domain.delivery.action import Rank
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import connections_with_work
+from heliograph.store.queue.lanes import work
 
 CHEAP = 0.001
 """A search that takes at most this many seconds runs before each read."""
@@ -20,18 +21,19 @@ connections. Meanwhile, connections known to have more work are read."""
 class WorkFinder:
     """The result of the last search, without the connections that have been emptied since."""
 
-    found: list[int] = field(default_factory=list)
+    found: Mapping[int, frozenset[Rank | None]] = field(default_factory=dict)
+    """Connections, with the ranks of their lanes; None: a retry is due."""
     _next: float = 0.0
 
     def look(self, db: Database, now: float, clock: int) -> bool:
         """Searches. False if it is too early. now: monotonic seconds; clock: the database's."""
         if now < self._next:
             return False
-        self.found = connections_with_work(db, clock)
+        self.found = work(db, clock)
         took = time.monotonic() - now
         self._next = now + took + min(LONGEST_REST, 8 * took) if took > CHEAP else now
         return True
 
     def read(self, asked: Collection[int], answered: Collection[int]) -> None:
         """Drops connections that were read and had no lanes; the next search finds their next work."""
-        self.found = [c for c in self.found if c in answered or c not in asked]
+        self.found = {c: ranks for c, ranks in self.found.items() if c in answered or c not in asked}

@@ -29,6 +29,7 @@ import structlog
 from heliograph.domain.delivery.slots import slot_of
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.counters import DURATION, SETTLED, ProcessCounters
+from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.worker import reconsideration
 from heliograph.engine.worker.completer import Completer
 from heliograph.engine.worker.config_view import ConfigView
@@ -63,6 +64,8 @@ IDLE = 0.25
 """Seconds between two looks at what is due now and then, with nothing to settle."""
 PACE = 0.015
 """Seconds from one batch of few outcomes to the next: nobody waits for them but a later version of the same record."""
+FEW = 16
+"""A batch of more outcomes than this is prepared before its transaction."""
 LONGEST_REST = 0.01
 """Longest pause in seconds between two batches; otherwise as long as the previous batch took. Outcomes that arrive meanwhile share a batch:
 half of a batch's cost does not depend on its size, and only a later version of the same record waits for it."""
@@ -257,7 +260,8 @@ class Worker:
         Python."""
         db = self.completer.db
         if isinstance(db, SqliteDatabase):
-            self._handover.do(lambda: self.completer.prepare(batch))
+            if len(batch) > FEW:  # the gate is held no longer than needed; for few, handing over twice costs more than preparing them
+                self._handover.do(lambda: self.completer.prepare(batch))
             with db.admitted():
                 ready = self._handover.do(lambda: self.completer.commit(batch))
             self.completer.free(batch)
@@ -304,6 +308,7 @@ class Worker:
     # The reading thread.
 
     def _read(self) -> None:
+        show_thread_name()
         wait, again_at = 0.05, 0.0
         try:
             while True:

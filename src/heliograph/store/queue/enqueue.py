@@ -18,6 +18,7 @@ from heliograph.domain.figures import Delta, FigureKey, of_new_action
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.change import Change
 from heliograph.store.database import Database
+from heliograph.store.numbers import Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,16 @@ def orders_for(
     ]
 
 
-def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]) -> list[int]:
+def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta], numbers: Numbers | None = None) -> list[int]:
     """Creates the actions in the caller's transaction and appends their figures to `deltas`. Returns their ids in the order of `orders`.
 
-    now: microseconds of the database's clock.
+    now: microseconds of the database's clock. numbers: drawn with others of this transaction, as `numbers_of` foresees.
     """
     if not orders:
         return []
-    lanes = _wake(db, orders)
-    ids = db.draw("action_id", len(orders))
+    numbers = numbers or Numbers(db, numbers_of(db, len(orders)))
+    lanes = _wake(db, orders, numbers)
+    ids = numbers.take("action_id", len(orders))
     db.many(
         "INSERT INTO action (id, account_id, uid, lane_id, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, origin, names, created)"
         " VALUES (:id, :account, :uid, :lane, :run, :change, :registration, :event, :flow, :destination, :mode, :version, :rank, 1, :origin, :names, :now)",
@@ -120,7 +122,12 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
     kinds = Counter((o.account, o.mode, o.flow, o.connection, o.origin is Origin.REPLAY) for o in orders)
     for (account, mode, flow, connection, replay), n in kinds.items():
         deltas += of_new_action(FigureKey(account, mode, flow, connection, now, replay=replay), n)
-    return list(ids)
+    return ids
+
+
+def numbers_of(db: Database, orders: int) -> dict[str, int]:
+    """How many numbers of each sequence so many orders take at most. PostgreSQL draws positions as it inserts lanes."""
+    return {"action_id": orders, "lane_pos": orders if db.vendor == "sqlite" else 0}
 
 
 _LANE = "destination_id, subject_id, account_id, connection_id, slot, state, rank, pos"
@@ -132,7 +139,7 @@ _WOKEN = (
 )
 
 
-def _wake(db: Database, orders: Sequence[Order]) -> dict[tuple[int, int], int]:
+def _wake(db: Database, orders: Sequence[Order], numbers: Numbers) -> dict[tuple[int, int], int]:
     """Creates or wakes each lane once, because one statement may not touch a lane twice. (destination, subject) -> lane id."""
     least: dict[tuple[int, int], Order] = {}
     for o in orders:
@@ -159,7 +166,7 @@ def _wake(db: Database, orders: Sequence[Order]) -> dict[tuple[int, int], int]:
         {
             "rows": [
                 (o.destination, o.subject, o.account, o.connection, slot_of(o.connection), int(o.rank), pos)
-                for o, pos in zip(wanted, db.draw("lane_pos", len(wanted)), strict=True)
+                for o, pos in zip(wanted, numbers.take("lane_pos", len(wanted)), strict=True)
             ]
         },
     )

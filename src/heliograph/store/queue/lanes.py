@@ -6,7 +6,7 @@ statement: from a single snapshot, a lane settled in between would be sent twice
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin, QueueStatus, Rank
@@ -113,21 +113,36 @@ def action_of(row: Row) -> StoredAction:
     return StoredAction(action, account, lane, uid, run, change, registration, event, flow, destination, mode, created, as_of)
 
 
+def work(db: Database, now: int) -> dict[int, frozenset[Rank | None]]:
+    """Connections with a lane to send, and its ranks; None among them: with a retry that is due. Loose index scans: their cost does not grow
+    with the backlog."""
+    ranks = ", ".join(
+        f"EXISTS (SELECT 1 FROM lane l WHERE l.state = 1 AND l.connection_id = c.id AND l.rank = {int(rank)})" for rank in Rank
+    )
+    false = ", ".join(["false"] * len(Rank))
+    rows = db.all(
+        f"WITH RECURSIVE c(id) AS ({_NEXT.format(state=1, of='c')}), d(id) AS ({_NEXT.format(state=2, of='d')})"
+        f" SELECT c.id, {ranks}, false FROM c WHERE c.id IS NOT NULL"
+        f" UNION ALL SELECT d.id, {false}, true FROM d WHERE d.id IS NOT NULL"
+        " AND EXISTS (SELECT 1 FROM lane l WHERE l.state = 2 AND l.connection_id = d.id AND l.due_at <= :now)",
+        {"now": now},
+    )
+    found: dict[int, frozenset[Rank | None]] = {}
+    for connection, *flags in sorted(rows):
+        there = frozenset(rank for rank, flag in zip((*Rank, None), flags, strict=True) if flag)
+        found[connection] = found.get(connection, frozenset()) | there
+    return found
+
+
+_NEXT = (
+    "SELECT min(connection_id) FROM lane WHERE state = {state} UNION ALL"
+    " SELECT (SELECT min(l.connection_id) FROM lane l WHERE l.state = {state} AND l.connection_id > {of}.id) FROM {of} WHERE {of}.id IS NOT NULL"
+)
+
+
 def connections_with_work(db: Database, now: int) -> list[int]:
-    """Connections with a lane to send or a retry that is due. A loose index scan: its cost does not grow with the backlog."""
-    found: set[int] = set()
-    for state, extra in (
-        (1, ""),
-        (2, " AND EXISTS (SELECT 1 FROM lane d WHERE d.state = 2 AND d.connection_id = c.id AND d.due_at <= :now)"),
-    ):
-        rows = db.all(
-            f"WITH RECURSIVE c(id) AS (SELECT min(connection_id) FROM lane WHERE state = {state} UNION ALL"
-            f" SELECT (SELECT min(l.connection_id) FROM lane l WHERE l.state = {state} AND l.connection_id > c.id) FROM c WHERE c.id IS NOT NULL)"
-            f" SELECT c.id FROM c WHERE c.id IS NOT NULL{extra}",
-            {"now": now} if extra else None,
-        )
-        found.update(number for (number,) in rows)
-    return sorted(found)
+    """Connections with a lane to send or a retry that is due."""
+    return list(work(db, now))
 
 
 def read_lanes(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredLane]:
@@ -174,30 +189,43 @@ def _read_due(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredL
 
 def open_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -> dict[int, list[StoredAction]]:
     """The open actions of these lanes by lane, and the actions in `also` whether open or not."""
-    wanted = sorted(set(lanes))
+    return ask_actions(db, lanes, also)()
+
+
+def ask_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -> Callable[[], dict[int, list[StoredAction]]]:
+    """`open_actions`, whose answer is waited for later (`Database.ask`)."""
+    wanted, more = sorted(set(lanes)), sorted(set(also))
     if not wanted:
-        return {}
-    found: dict[int, list[StoredAction]] = {lane: [] for lane in wanted}
-    rows = db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('lane_id', 'lanes')} AND state < 10", {"lanes": wanted})
-    more = sorted(set(also).difference(row[0] for row in rows))
-    if more:
-        rows += db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('id', 'ids')}", {"ids": more})
-    for row in rows:
-        stored = action_of(row)
-        found.setdefault(stored.lane, []).append(stored)
-    return found
+        return dict
+    sql = f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('lane_id', 'lanes')} AND state < 10"
+    ended = f" UNION ALL SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('id', 'ids')} AND state >= 10"
+    asked = db.ask(sql + ended, {"lanes": wanted, "ids": more}) if more else db.ask(sql, {"lanes": wanted})
+
+    def answer() -> dict[int, list[StoredAction]]:
+        found: dict[int, list[StoredAction]] = {lane: [] for lane in wanted}
+        for row in asked():
+            stored = action_of(row)
+            found.setdefault(stored.lane, []).append(stored)
+        return found
+
+    return answer
 
 
 def lock_lanes(db: Database, lanes: Iterable[int]) -> dict[int, StoredLane]:
     """The lanes, locked in the global lock order (ARCHITECTURE.md, rule 4)."""
+    return ask_lanes(db, lanes)()
+
+
+def ask_lanes(db: Database, lanes: Iterable[int]) -> Callable[[], dict[int, StoredLane]]:
+    """`lock_lanes`, whose answer is waited for later (`Database.ask`)."""
     wanted = sorted(set(lanes))
     if not wanted:
-        return {}
-    rows = db.all(
+        return dict
+    asked = db.ask(
         f"SELECT {LANE_COLUMNS} FROM lane WHERE {db.member('id', 'lanes')} ORDER BY destination_id, subject_id{db.for_update}",
         {"lanes": wanted},
     )
-    return {row[0]: lane_of(row) for row in rows}
+    return lambda: {row[0]: lane_of(row) for row in asked()}
 
 
 def is_open(db: Database, action: int) -> bool:
@@ -243,6 +271,6 @@ def move(db: Database, lanes: Sequence[int], connection: int, slot: int) -> None
         "UPDATE lane SET connection_id = :connection, slot = :slot, pos = :pos WHERE id = :lane",
         [
             {"lane": lane, "connection": connection, "slot": slot, "pos": pos}
-            for lane, pos in zip(lanes, db.draw("lane_pos", len(lanes)), strict=True)
+            for lane, pos in zip(lanes, db.draw({"lane_pos": len(lanes)})["lane_pos"], strict=True)
         ],
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin
-from heliograph.domain.delivery.lanes import Settlement
+from heliograph.domain.delivery.lanes import LaneState, Settlement
 from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.figures import Delta, FigureKey, of_delivery, of_move, of_settlement
@@ -155,8 +155,10 @@ def _message(s: Settled, old: OpenAction, new: OpenAction) -> str | None:
 
 def _store_lanes(db: Database, settled: Sequence[Settled]) -> None:
     ordered = sorted(settled, key=lambda s: s.lane.lane.order)
-    fresh = [s for s in ordered if s.settlement.fresh_position]
-    positions = dict(zip((s.lane.lane.id for s in fresh), db.draw("lane_pos", len(fresh)), strict=True))
+    fresh = [
+        s for s in ordered if s.settlement.fresh_position and s.settlement.lane.state is LaneState.READY
+    ]  # nobody reads others by position
+    positions = dict(zip((s.lane.lane.id for s in fresh), db.draw({"lane_pos": len(fresh)})["lane_pos"], strict=True))
     db.many(
         "UPDATE lane SET state = :state, rank = :rank, due_at = :due, begun_version = :begun, marks = :marks, pos = :pos WHERE id = :id",
         [

@@ -6,7 +6,7 @@ with each change of owner; outcomes of requests sent under an older epoch are ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from heliograph.store.database import Database
@@ -51,8 +51,14 @@ def free(db: Database, slots: Mapping[int, int]) -> None:
 
 def fence(db: Database, slots: Iterable[int]) -> dict[int, int]:
     """The epochs of these slots, locked until the transaction ends."""
+    return ask_fence(db, slots)()
+
+
+def ask_fence(db: Database, slots: Iterable[int]) -> Callable[[], dict[int, int]]:
+    """`fence`, whose answer is waited for later (`Database.ask`)."""
     share = " FOR SHARE" if db.vendor == "postgresql" else ""
-    return dict(db.all(f"SELECT id, epoch FROM slot WHERE {db.member('id', 'slots')} ORDER BY id{share}", {"slots": sorted(set(slots))}))
+    asked = db.ask(f"SELECT id, epoch FROM slot WHERE {db.member('id', 'slots')} ORDER BY id{share}", {"slots": sorted(set(slots))})
+    return lambda: dict(asked())
 
 
 def report(db: Database, me: str, lease: int, said: str) -> int:

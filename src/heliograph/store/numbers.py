@@ -1,0 +1,24 @@
+"""Numbers of several sequences, drawn in one statement for all that a transaction is going to write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+
+from heliograph.store.database import Database
+
+
+class Numbers:
+    """Draws once, and again only where more are taken than were foreseen."""
+
+    def __init__(self, db: Database, foreseen: Mapping[str, int]) -> None:
+        """foreseen: how many of each sequence (`store.database.SEQUENCES`)."""
+        self._db = db
+        self._left = {name: iter(numbers) for name, numbers in db.draw(foreseen).items()}
+
+    def take(self, sequence: str, count: int) -> list[int]:
+        """The next numbers of a sequence, ascending."""
+        found = list(islice(self._left.get(sequence, iter(())), count))
+        if len(found) < count:
+            found += self._db.draw({sequence: count - len(found)})[sequence]
+        return found
