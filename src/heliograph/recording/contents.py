@@ -44,9 +44,12 @@ def write_after(change: Change, state: str = "") -> str:
     if not state:
         event = event_body(change.event_state) if change.event_state else None
         return _json.encode(After(change.registration, change.session, event)).decode()
-    if change.session is None:
-        return f'{{"registration":{state}}}'
-    return f'{{"registration":{state},"session":{_json.encode(change.session).decode()}}}'
+    return f'{{"registration":{state}{write_session(change.session)}}}'
+
+
+def write_session(session: SessionState | None) -> str:
+    """What stands behind a registration in an after-state."""
+    return f',"session":{_json.encode(session).decode()}' if session is not None else ""
 
 
 def write_before(before: Mapping[str, object]) -> str:

@@ -49,25 +49,34 @@ def seed(
     ready(first_start=True)
     console = Console(stderr=True)
     from heliograph.seed.account import prepare  # noqa: PLC0415
-    from heliograph.seed.history import History, HistoryPlan  # noqa: PLC0415
+    from heliograph.seed.history import MANY, History, HistoryPlan  # noqa: PLC0415
+    from heliograph.seed.history_rows import TABLES  # noqa: PLC0415
+    from heliograph.store.deferred_indexes import defer  # noqa: PLC0415
     from heliograph.store.schema import migrate  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
     with _alone(options), contextlib.closing(open_database(options)) as db:
         migrate()
-        if not yes:
-            _ask(db, account)
+        others = _others(db, account)
+        if others and not yes:
+            _ask(others, account)
+        is_alone = not others
         made = prepare(db, account, add=add)
         minute = 60_000_000
-        plan = HistoryPlan(changes, db.now() // minute * minute, number)
+        plan = HistoryPlan.of(changes, db.now() // minute * minute, number)
         history = History(db, made, plan)
         began = time.monotonic()
-        _write(history, plan, options, console)
+        with _log_cared_for(options):
+            if is_alone and plan.changes >= MANY:
+                defer(db, TABLES)
+            _write(history, plan, console)
+            wrote = time.monotonic() - began
+            _make_indexes(db, console)
         took = time.monotonic() - began
     rows = history.rows.written
     console.print(
         f"{account}: {history.done:,} changes of {rows['registration']:,} registrations, {rows['action']:,} actions, {rows['attempt']:,} attempts"
-        f" in {took:,.0f} s ({history.done / took:,.0f} changes a second)."
+        f" in {took:,.0f} s ({history.done / took:,.0f} changes a second), {took - wrote:,.0f} s of them for the indexes."
     )
 
 
@@ -86,31 +95,48 @@ def _alone(options: Options) -> Iterator[None]:
         raise SeedRefused("`heliograph serve` is running with this data folder. Stop it first: a seed writes all the time.") from None
 
 
-def _ask(db: Database, code: str) -> None:
-    """Refuses to write where others work, unless a person confirms. Raises SeedRefused."""
+def _others(db: Database, code: str) -> str:
+    """A sentence about who else works with this database; "" for nobody."""
     others = [found for (found,) in db.all("SELECT code FROM accounts_account WHERE code <> :code ORDER BY code LIMIT 3", {"code": code})]
     workers = db.all("SELECT 1 FROM worker LIMIT 1")
-    if not others and not workers:
-        return
-    why = "Workers are running with this database." if workers else f"This database has other accounts: {', '.join(others)}."
+    if workers:
+        return "Workers are running with this database."
+    return f"This database has other accounts: {', '.join(others)}." if others else ""
+
+
+def _ask(why: str, code: str) -> None:
+    """Refuses to write where others work, unless a person confirms. Raises SeedRefused."""
     console = Console(stderr=True)
     if not console.is_terminal or not typer.confirm(f"{why} Invent a history for {code} in it?", err=True):
         raise SeedRefused(f"{why} Nothing was written; --yes writes all the same.")
 
 
-def _write(history: History, plan: HistoryPlan, options: Options, console: Console) -> None:
-    """Writes the history with its progress. On SQLite it looks after the log, as the engine does."""
+def _write(history: History, plan: HistoryPlan, console: Console) -> None:
+    """Writes the history with its progress."""
     stop = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: stop.set())
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True),
-    )  # fmt: skip
     try:
-        with _log_cared_for(options), Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        with _progress(console) as bar:
             task = bar.add_task("Inventing", total=plan.changes)
             history.write(lambda done: bar.update(task, completed=done), stop.is_set)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _make_indexes(db: Database, console: Console) -> None:
+    """Makes the indexes that were set aside, if any."""
+    from heliograph.store.deferred_indexes import restore  # noqa: PLC0415
+
+    with _progress(console) as bar:
+        task = bar.add_task("Making indexes", total=None)
+        restore(db, lambda done, of: bar.update(task, completed=done, total=of))
+
+
+def _progress(console: Console) -> Progress:
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True),
+    )  # fmt: skip
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextlib.contextmanager

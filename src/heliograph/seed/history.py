@@ -19,25 +19,26 @@ from heliograph.domain.delivery.lanes import Lane, LaneState
 from heliograph.domain.delivery.outcomes import Delivered, ValidationFailed
 from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE, SECOND
 from heliograph.domain.delivery.slots import slot_of
-from heliograph.domain.delivery.webhook_id import CHANCE_BITS, webhook_id
+from heliograph.domain.delivery.webhook_id import CHANCE_BITS
 from heliograph.domain.figures import mode_code, of_reconsidered
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowDecision, FlowVerdict, decide, mode_of
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.registration.change import Change, RegistrationState, SessionState, SubjectKind
 from heliograph.engine.worker.config_view import used_of
-from heliograph.recording.contents import write_after, write_before, write_state
+from heliograph.recording.contents import write_before, write_session
 from heliograph.seed.account import SeededAccount
-from heliograph.seed.history_rows import HistoryRows, Numbers
+from heliograph.seed.history_rows import DRAWN, HistoryRows, Numbers
 from heliograph.seed.lane_history import DestinationFacts, LaneHistory, PlayedAction, PlayedAttempt
-from heliograph.seed.people import guest
+from heliograph.seed.people import countryman, guest
 from heliograph.seed.registration_history import SeededRegistration, SeededSession, Step, ways_of
 from heliograph.seed.request_forms import RequestForms, values_of
 from heliograph.seed.rhythm import minutes
+from heliograph.seed.state_forms import state_form
 from heliograph.seed.target_answers import Answered, TargetAnswers
+from heliograph.seed.twins import SeededRequest
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros, to_micros
-from heliograph.store.registrations import search_text
 
 PERIOD: Final = 30 * DAY
 MOST_OPEN: Final = 40_000
@@ -45,7 +46,10 @@ MOST_OPEN: Final = 40_000
 NEW: Final = 0.3
 """The share of changes that create a registration."""
 AT_ONCE: Final = 4_000
-"""Changes in one transaction."""
+"""Changes in one transaction, of all twins."""
+MANY: Final = 50_000
+"""Changes for each twin."""
+MOST_TWINS: Final = 20
 SOON: Final = 0.15
 """The share of further changes that follow a change of the same registration at once, as when somebody corrects what was just typed."""
 REPLAYED: Final = 0.03
@@ -60,16 +64,28 @@ _FAR: Final = 2**62
 
 @dataclass(frozen=True, slots=True)
 class HistoryPlan:
-    """What to invent. until: microseconds, a whole minute."""
+    """What to invent. until: microseconds, a whole minute. twins: of each registration; the changes are a multiple of it."""
 
     changes: int
     until: int
     seed: int = 1
     period: int = PERIOD
+    twins: int = 1
+
+    @classmethod
+    def of(cls, changes: int, until: int, seed: int) -> HistoryPlan:
+        """A plan with as many twins as its size needs to be written soon. changes: rounded up."""
+        twins = max(1, min(MOST_TWINS, changes // MANY))
+        return cls(-(-changes // twins) * twins, until, seed, twins=twins)
 
     @property
     def since(self) -> int:
+        """The beginning of the history. The first twins begin later, so that all others fit in."""
         return self.until - self.period
+
+    @property
+    def first_since(self) -> int:
+        return self.since + (self.twins - 1) * MINUTE
 
 
 class History:
@@ -77,8 +93,9 @@ class History:
 
     def __init__(self, db: Database, account: SeededAccount, plan: HistoryPlan) -> None:
         self.db, self.account, self.plan = db, account, plan
-        self.rows = HistoryRows(db, account.id)
+        self.rows = HistoryRows(db, account.id, plan.twins)
         self._chance = random.Random(plan.seed)  # noqa: S311 -- a story, not a secret
+        self._others = random.Random(plan.seed)  # noqa: S311 -- who the twins are
         self._ways = [ways_of(event, account.since, self._chance) for event in account.events]
         self._forms = RequestForms(db, account.before)
         rules = {id: connection.rule for id, connection in account.before.connections.items()}
@@ -88,10 +105,11 @@ class History:
         self._destinations = {d.id: self._facts(flow, d) for flow in account.before.flows.values() for d in flow.destinations}
         self._decided: dict[object, tuple[int, list[FlowDecision]]] = {}
         self._open: list[SeededRegistration] = []
-        self._room = max(40, min(MOST_OPEN, plan.changes // 20))
-        self._subjects, self._serials = Numbers(db, "subject_id"), Numbers(db, "registration_serial")
-        self._changes, self._runs, self._actions = (Numbers(db, name) for name in ("change_id", "run_id", "action_id"))
-        self._positions, self._lanes = Numbers(db, "lane_pos"), Numbers(db, "lane", identity=True)
+        self._room = max(40, min(MOST_OPEN, plan.changes // plan.twins // 20))
+        self._subjects, self._serials = Numbers(db, "subject_id", plan.twins), Numbers(db, "registration_serial", plan.twins)
+        self._changes, self._runs, self._actions = (Numbers(db, name, plan.twins) for name in ("change_id", "run_id", "action_id"))
+        self._positions, self._lanes = Numbers(db, "lane_pos", plan.twins), Numbers(db, "lane", plan.twins, identity=True)
+        self._at_once = max(500, AT_ONCE // plan.twins)
         self.done = 0
 
     def write(self, progress: Callable[[int], None] = lambda _: None, stop: Callable[[], bool] = lambda: False) -> None:
@@ -100,12 +118,12 @@ class History:
             for at in moments:
                 self._change(at)
             self.rows.write()
-            self.done += len(moments)
+            self.done += len(moments) * self.plan.twins
             progress(self.done)
             if stop():
                 break
         while self._open:
-            for _ in range(min(AT_ONCE // 2, len(self._open))):
+            for _ in range(min(self._at_once // 2, len(self._open))):
                 self._leaves(self._open.pop())
             self.rows.write()
 
@@ -113,9 +131,9 @@ class History:
         """The moments of the changes, so many at a time."""
         found: list[int] = []
         zone = ZoneInfo(self.account.since.timezone)
-        for minute, count in minutes(self.plan.changes, self.plan.since, self.plan.until, zone):
+        for minute, count in minutes(self.plan.changes // self.plan.twins, self.plan.first_since, self.plan.until, zone):
             found += sorted(minute + int(self._chance.random() * MINUTE) for _ in range(count))
-            if len(found) >= AT_ONCE:
+            if len(found) >= self._at_once:
                 yield found
                 found = []
         if found:
@@ -159,7 +177,15 @@ class History:
             code=f"{event.prefix}{serial:07}", status=event.new, created=when, modified=when, status_modified=when,
             attendee_type=has.attendee_type, profile=profile, custom=has.custom, answers=has.answers, properties=has.properties,
         )  # fmt: skip
-        made = SeededRegistration(id, serial, event, said, person, state, values=values_of(state))
+        others = [countryman(self._others, person, serial + twin * DRAWN) for twin in range(1, self.plan.twins)]
+        people = (
+            values_of(state),
+            *(
+                (o.first, o.last, o.mail, o.organization, o.position, f"{event.prefix}{serial + twin * DRAWN:07}")
+                for twin, o in enumerate(others, 1)
+            ),
+        )
+        made = SeededRegistration(id, serial, event, said, person, state, people, state_form(state))
         self._open.append(made)
         return made
 
@@ -178,11 +204,8 @@ class History:
             ))  # fmt: skip
         state, account = registration.state, self.account.id
         created, modified = to_micros(state.created), to_micros(state.modified)
-        name = f"{registration.guest.first} {registration.guest.last}"
         self.rows.rows["registration"].append((
-            registration.id, account, registration.event.config.id, state.code, registration.serial, registration.version, None, registration.text,
-            state.status, state.attendee_type, state.active, state.is_test, name, registration.guest.organization,
-            search_text(state), created, modified,
+            registration, account, registration.event.config.id, state.status, state.attendee_type, state.active, state.is_test, created, modified,
         ))  # fmt: skip
         for s in registration.sessions.values():
             self.rows.rows["session_registration"].append(
@@ -197,7 +220,7 @@ class History:
         if step.kind is SubjectKind.REGISTRATION:
             registration.version += 1
             version = registration.version
-            registration.text = write_state(registration.state)
+            registration.form = state_form(registration.state)
         else:
             known = registration.sessions.get(step.session)
             if known is None:
@@ -211,7 +234,9 @@ class History:
             number, account.id, int(step.kind), subject, registration.id, session.session if session else None, event.id, version, int(step.facets), mode,
             bool(decisions), False, at, "seed", account.version, event.version,
         ))  # fmt: skip
-        rows["change_content"].append((number, account.id, at, write_after(change, registration.text), write_before(step.before)))
+        rows["change_content"].append(
+            (number, account.id, at, registration, registration.form, write_session(session), write_before(step.before))
+        )
         minute = at // MINUTE
         self.rows.activity[minute, mode, int(step.facets)] += 1
         if decisions:
@@ -286,7 +311,8 @@ class History:
             bool(registration.guest.mail),
         )
         form = self._forms.form(key, flow, destination, registration.event.config, change)
-        id, uid = self._actions.next(), webhook_id(at, self._chance.getrandbits(CHANCE_BITS))
+        id, chance, modified = self._actions.next(), self._chance.getrandbits(CHANCE_BITS), to_micros(registration.state.modified)
+        request = None if isinstance(form, ValidationFailed) else SeededRequest(form, registration, chance, at, modified)
         if lane.rests and not isinstance(form, ValidationFailed):
             began = at + 4_000 + int(200_000 * self._chance.random() ** 4)
             found = self._targets.first(lane.to.connection, began, known=lane.lane.begun_version > 0)
@@ -298,20 +324,18 @@ class History:
                     number,
                     run,
                     id,
-                    uid,
+                    chance,
                     at,
                     began,
                     found,
-                    form.filled(registration.values, uid, registration.state.modified),
+                    request,
                 )
                 return
             first: Answered | None = found
         else:
             first = None
-        modified, values = registration.state.modified, registration.values
         invalid = form if isinstance(form, ValidationFailed) else None
-        request = None if isinstance(form, ValidationFailed) else lambda: form.filled(values, uid, modified)
-        action = PlayedAction(new_action(id, change.version), uid, number, run, at, request, invalid)
+        action = PlayedAction(new_action(id, change.version), chance, number, run, at, request, invalid)
         self.rows.add(lane.add(action, at))
         self._play(registration, lane, at + SECOND, first)
 
@@ -323,18 +347,18 @@ class History:
         number: int,
         run: int,
         id: int,
-        uid: str,
+        chance: int,
         at: int,
         began: int,
         found: Answered,
-        request: str,
+        request: SeededRequest | None,
     ) -> None:
         """The common case: the first attempt delivers it, and nothing else waits."""
         to, rows, account = lane.to, self.rows.rows, self.account.id
         assert isinstance(found.outcome, Delivered)
         lead = found.outcome.lead.code if found.outcome.lead is not None else 0
         rows["action"].append((
-            id, account, uid, lane.lane.id, run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, change.version, 20,
+            id, account, chance, lane.lane.id, run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, change.version, 20,
             10, 0, 0, None, 1, 0, 1, None, "", "", lead, None, at, began + found.took,
         ))  # fmt: skip
         rows["attempt"].append((account, id, 1, 1, began, found.took, 10, None, found.status, "", to.flow, to.connection, to.numbers))
@@ -370,7 +394,7 @@ class History:
         at = to_micros(registration.state.modified) + round(self._chance.uniform(1, 30) * HOUR * self.plan.period / PERIOD)
         if not lane.rests or at >= min(self.plan.until, lane.to.held_from, lane.to.off_from):
             return
-        id, uid = self._actions.next(), webhook_id(at, self._chance.getrandbits(CHANCE_BITS))
+        id, chance = self._actions.next(), self._chance.getrandbits(CHANCE_BITS)
         flow = self.account.before.flows[lane.to.flow]
         to = next(d for d in flow.destinations if d.id == destination)
         change = Change(
@@ -381,22 +405,14 @@ class History:
         form = self._forms.form(key, flow, to, registration.event.config, change)
         if isinstance(form, ValidationFailed):
             return
-        values, modified = registration.values, registration.state.modified
-        action = PlayedAction(
-            new_action(id, lane.lane.begun_version, Origin.REPLAY),
-            uid,
-            number,
-            None,
-            at,
-            lambda: form.filled(values, uid, modified),
-            names=repeats,
-        )
+        request = SeededRequest(form, registration, chance, at, to_micros(registration.state.modified))
+        action = PlayedAction(new_action(id, lane.lane.begun_version, Origin.REPLAY), chance, number, None, at, request, names=repeats)
         self.rows.add(lane.add(action, at))
 
     def _write_action(self, registration: SeededRegistration, lane: LaneHistory, action: PlayedAction) -> None:
         now = action.now
         self.rows.rows["action"].append((
-            now.id, self.account.id, action.uid, lane.lane.id, action.run, action.change, registration.id, registration.event.config.id, lane.to.flow,
+            now.id, self.account.id, action.chance, lane.lane.id, action.run, action.change, registration.id, registration.event.config.id, lane.to.flow,
             lane.to.id, lane.mode, now.version, int(now.rank), int(now.state), int(now.origin), now.queue.code if now.queue else 0, now.due_at, now.tries,
             now.looks, now.sent, now.category.code if now.category else None, now.cause.value if now.cause else "", action.message[:500], action.lead,
             action.names, action.created, action.ended,

@@ -6,7 +6,7 @@ Its registrations are invented where nobody records: this is the one exception t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,9 +27,10 @@ from heliograph.domain.figures import (
     of_run,
 )
 from heliograph.domain.registration.change import Facet
+from heliograph.seed.twins import Twin
 from heliograph.store.bulk_copy import copy_rows, reserve
 from heliograph.store.database import Database
-from heliograph.store.queue.figures import BITMAP_UNITS, add_folded
+from heliograph.store.queue.figures import BITMAP_UNITS, BitmapKey, SumKey, add_folded
 
 _COLUMNS: Final = {
     "change": "id, account_id, kind, subject_id, registration_id, session_id, event_id, version, facets, mode, processed, quiet, at, by, account_version, event_version",
@@ -46,31 +47,43 @@ _COLUMNS: Final = {
     "session_registration": "id, account_id, registration_id, session_id, status_id, version, created, modified",
 }
 """Registrations stand before their session registrations, which refer to them."""
+TABLES: Final = tuple(_COLUMNS)
 DRAWN: Final = 5_000
-"""Numbers that are drawn from a sequence at once."""
+"""Numbers that are drawn from a sequence at once, for each twin."""
 
 
 class Numbers:
-    """New ids, drawn many at a time, each time in a transaction of its own. identity: of a table that numbers its own rows, else a sequence."""
+    """New ids of the first twin, drawn many at a time, each time in a transaction of its own; those of the others are higher by multiples of DRAWN.
 
-    def __init__(self, db: Database, name: str, *, identity: bool = False) -> None:
-        self._db, self._name, self._identity = db, name, identity
+    identity: of a table that numbers its own rows, else a sequence.
+    """
+
+    def __init__(self, db: Database, name: str, twins: int = 1, *, identity: bool = False) -> None:
+        self._db, self._name, self._count, self._identity = db, name, twins * DRAWN, identity
         self._left: Iterator[int] = iter(())
 
     def next(self) -> int:
         for number in self._left:
             return number
-        with self._db.transaction():
-            self._left = iter(reserve(self._db, self._name, DRAWN) if self._identity else self._db.draw({self._name: DRAWN})[self._name])
+        self._left = iter(self._block()[:DRAWN])
         return next(self._left)
+
+    def _block(self) -> Sequence[int]:
+        """Numbers without a gap: others may draw from the same sequence."""
+        while True:
+            with self._db.transaction():
+                found = reserve(self._db, self._name, self._count) if self._identity else self._db.draw({self._name: self._count})[self._name]
+            if found[-1] - found[0] == self._count - 1:
+                return found
 
 
 @dataclass(slots=True)
 class HistoryRows:
-    """Rows by table, and what the figures count, until they are written."""
+    """Rows by table, and what the figures count, until they are written: those of the first of several twins (`seed.twins`)."""
 
     db: Database
     account: int
+    twins: int = 1
     rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=lambda: {table: [] for table in _COLUMNS})
     written: Counter[str] = field(default_factory=Counter)
     activity: Counter[tuple[int, int, int]] = field(default_factory=Counter)
@@ -82,7 +95,6 @@ class HistoryRows:
     serials: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     """The registrations of processed changes, by minute and mode."""
     sums: Counter[tuple[int, ...]] = field(default_factory=Counter)
-    bitmaps: dict[tuple[int, int, int, int], BitMap] = field(default_factory=dict)
 
     def add(self, deltas: Iterable[Delta]) -> None:
         """Figures of rare facts, as the rules give them."""
@@ -90,17 +102,36 @@ class HistoryRows:
             self.sums[d.minute, d.mode, d.integration, d.flow, d.connection, d.category, d.measure] += d.n
 
     def write(self) -> None:
-        """Writes all in one transaction and forgets it."""
+        """Writes all in one transaction, for all twins, and forgets it."""
         self.add(self._counted())
+        twins = [Twin(number, number * DRAWN) for number in range(self.twins)]
         with self.db.transaction():
             for table, columns in _COLUMNS.items():
-                copy_rows(self.db, table, columns, self.rows[table])
-            add_folded(self.db, self.account, {key: n for key, n in self.sums.items() if n}, self.bitmaps)
+                for twin in twins:
+                    copy_rows(self.db, table, columns, twin.rows(table, self.rows[table]))
+            add_folded(self.db, self.account, self._sums(twins), self._bitmaps(twins))
         for table, rows in self.rows.items():
-            self.written[table] += len(rows)
+            self.written[table] += len(rows) * self.twins
             rows.clear()
-        for counted in (self.activity, self.runs, self.delivered, self.serials, self.sums, self.bitmaps):
+        for counted in (self.activity, self.runs, self.delivered, self.serials, self.sums):
             counted.clear()
+
+    def _sums(self, twins: Sequence[Twin]) -> dict[SumKey, int]:
+        found: dict[SumKey, int] = {}
+        for (minute, *of), n in self.sums.items():
+            for twin in twins if n else ():
+                key = (minute - twin.number, *of)
+                found[key] = found.get(key, 0) + n
+        return found
+
+    def _bitmaps(self, twins: Sequence[Twin]) -> dict[BitmapKey, BitMap]:
+        found: dict[BitmapKey, BitMap] = {}
+        for (minute, mode), serials in self.serials.items():
+            for twin in twins:
+                mine = [serial + twin.ids for serial in serials]
+                for unit in BITMAP_UNITS:
+                    found.setdefault((unit, (minute - twin.number) // unit, mode, _INTEGRATION), BitMap()).update(mine)
+        return found
 
     def _counted(self) -> Iterator[Delta]:
         """The figures of common facts, which were counted before they became figures."""
@@ -110,8 +141,6 @@ class HistoryRows:
             yield from of_run(self.account, minute * MINUTE, mode, flow, triggered=triggered, is_stuck=stuck, n=n)
         for (minute, mode), serials in self.serials.items():
             yield of_processed_changes(self.account, minute * MINUTE, mode, serials)
-            for unit in BITMAP_UNITS:
-                self.bitmaps.setdefault((unit, minute // unit, mode, _INTEGRATION), BitMap()).update(serials)
         for (minute, mode, flow, connection, at, lead), n in self.delivered.items():
             of = FigureKey(self.account, mode, flow, connection, minute * MINUTE)
             yield from of_new_action(of, n)

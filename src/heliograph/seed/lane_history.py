@@ -40,14 +40,15 @@ class DestinationFacts:
 
 @dataclass(slots=True)
 class PlayedAction:
-    """An action with what its row needs. request: makes its text; None: the values are invalid, which `invalid` says."""
+    """An action with what its row needs. chance: of its webhook-id; request: what its text is made from; None: the values are invalid, which
+    `invalid` says."""
 
     now: OpenAction
-    uid: str
+    chance: int
     change: int
     run: int | None
     created: int
-    request: Callable[[], str] | None
+    request: object | None
     invalid: ValidationFailed | None = None
     names: int | None = None
     ended: int | None = None
@@ -68,7 +69,7 @@ class PlayedAttempt:
     category: Category | None
     status: int | None
     message: str
-    request: str
+    request: object | None
     response: str
 
 
@@ -141,14 +142,14 @@ class LaneHistory:
         self, action: OpenAction, began: int, chance: random.Random, answer: Callable[[int, bool, bool], Answered]
     ) -> Iterator[Delta | PlayedAttempt]:
         played = self.actions[action.id]
-        request = ""
+        request = None
         if began >= self.to.off_from:
             found = Answered(CouldNotBegin(Cause.FLOW_INACTIVE, "The flow is switched off."), 0, "", None)
         elif played.invalid is not None or played.request is None:
             found = Answered(played.invalid or ValidationFailed(()), 0, "", None)
         else:
             found = answer(began, action.tries > 0, self.lane.begun_version > 0)
-            request = played.request() if found.text else ""
+            request = played.request if found.text else None
         end = began + found.took
         settlement = rules.settle(
             self.to.does, self.lane, self._open(), Flight(action, found.outcome), end, self.to.policy, jitter=chance.uniform(-1, 1)

@@ -65,6 +65,27 @@ WITHOUT_MAIL = 0.03
 """The share of guests who give no e-mail address: the CRM's mapping needs one, so their changes are validation errors."""
 
 
+_BY_COUNTRY = {names.country: names for names in _PEOPLES}
+
+
+def countryman(chance: random.Random, of: Guest, number: int) -> Guest:
+    """Another guest of the same country, who gives an e-mail address if the other does."""
+    names = _BY_COUNTRY[of.country]
+    pick = chance.random
+    return Guest(
+        names.first[int(pick() * len(names.first))],
+        names.last[int(pick() * len(names.last))],
+        _mail(number) if of.mail else "",
+        f"{_HOUSES[int(pick() * len(_HOUSES))]} {_TRADES[int(pick() * len(_TRADES))]}",
+        _POSITIONS[int(pick() * len(_POSITIONS))],
+        of.country,
+    )
+
+
+def _mail(number: int) -> str:
+    return f"guest{number}@example.{('org', 'com', 'net')[number % 3]}"
+
+
 def guest(chance: random.Random, number: int) -> Guest:
     """A guest. number: makes the e-mail address one's own."""
     names = _PEOPLES[int(chance.random() * len(_PEOPLES))]
@@ -73,5 +94,5 @@ def guest(chance: random.Random, number: int) -> Guest:
     house = _HOUSES[int(chance.random() * len(_HOUSES))]
     trade = _TRADES[int(chance.random() * len(_TRADES))]
     position = _POSITIONS[int(chance.random() * len(_POSITIONS))]
-    mail = "" if chance.random() < WITHOUT_MAIL else f"guest{number}@example.{('org', 'com', 'net')[number % 3]}"
+    mail = "" if chance.random() < WITHOUT_MAIL else _mail(number)
     return Guest(first, last, mail, f"{house} {trade}", position, names.country)

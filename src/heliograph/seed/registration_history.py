@@ -13,6 +13,7 @@ from heliograph.domain.setup.configuration import EventConfig, QuestionType
 from heliograph.domain.setup.tags import StandardProperty
 from heliograph.seed.lane_history import LaneHistory
 from heliograph.seed.people import Guest
+from heliograph.seed.state_forms import StateForm
 
 _NEXT: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "New": (("Pre-Registered", 8), ("Registered - invoice", 4), ("Waitlist Hold", 2), ("Invited by partner", 1), ("Cancelled", 1)),
@@ -111,9 +112,10 @@ class SeededRegistration:
     said: int
     guest: Guest
     state: RegistrationState
-    text: str = ""
+    people: tuple[tuple[str, ...], ...]
+    """The values of `values_of`, by twin."""
+    form: StateForm
     version: int = 0
-    values: tuple[str, ...] = ()
     lanes: dict[int, LaneHistory] = field(default_factory=dict)
     sessions: dict[int, SeededSession] = field(default_factory=dict)
     last: tuple[int, int, int] | None = None

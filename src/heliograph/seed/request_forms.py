@@ -18,6 +18,7 @@ from heliograph.connections.vault import vault
 from heliograph.domain.connection.masks import masks_of
 from heliograph.domain.connection.request import PreparedConnection, build_request, prepare
 from heliograph.domain.delivery.outcomes import Delivered, ValidationFailed
+from heliograph.domain.delivery.retry_policy import MINUTE, SECOND
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.mapping.rendering import InvalidValues
@@ -29,34 +30,50 @@ from heliograph.engine.worker.config_view import used_of
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import Route
 from heliograph.store.database import Database
+from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.secrets import load_secrets
 
-_MARKS: Final = {"first_name": "ⓐ", "last_name": "ⓑ", "email": "ⓒ", "organization": "ⓓ", "position": "ⓔ"}
+MARKS: Final = {"first_name": "ⓐ", "last_name": "ⓑ", "email": "ⓒ", "organization": "ⓓ", "position": "ⓔ"}
 """What stands for a value of the profile. Circled letters have upper-case forms, so a mapping that raises letters raises these."""
-_CODE: Final = "ⓕ"
+CODE: Final = "ⓕ"
 _UID: Final = "msg_00000000000000000000000000"
 _THEN: Final = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
-_ALL: Final = (*_MARKS.values(), _CODE)
+_ALL: Final = (*MARKS.values(), CODE)
+_UID_PLACE: Final = len(_ALL)
+_MOMENT: Final = _UID_PLACE + 1
 _SPELLINGS: Final = (*(text for each in _ALL for mark in (each, each.upper()) for text in (mark, quote_plus(mark))), _UID)
 """The marks as they stand in JSON and in a form, each also in capitals."""
-_PLACES: Final = re.compile("|".join(_SPELLINGS))
 
 
 @dataclass(frozen=True, slots=True)
 class RequestForm:
-    """A rendered request: text with `%s` for each value, and what stands there. moments: "modified" as the form has it, to be replaced."""
+    """A rendered request: text with `%s` for each value, and what stands there: a value's number, and how it is written if not as it is."""
 
     text: str
     order: tuple[tuple[int, Callable[[str], str] | None], ...]
-    moment: str
-    zone: ZoneInfo
+    clock: _LocalClock
 
-    def filled(self, values: tuple[str, ...], uid: str, modified: datetime) -> str:
-        """The text for a guest. values: of the marks, in their order."""
-        made = self.text % tuple([uid if n < 0 else values[n] if change is None else change(values[n]) for n, change in self.order])
-        if self.moment:
-            made = made.replace(self.moment, modified.astimezone(self.zone).isoformat(timespec="seconds"))
-        return made
+    def filled(self, values: tuple[str, ...], uid: str, modified: int) -> str:
+        """The text for a guest. values: of the marks, in their order; modified: microseconds."""
+        given = (*values, uid, self.clock.at(modified))
+        return self.text % tuple([given[n] if change is None else change(given[n]) for n, change in self.order])
+
+
+class _LocalClock(dict[int, tuple[str, str]]):
+    """Minutes since 1970 in a timezone: what stands before and after the seconds in ISO 8601."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+
+    def __missing__(self, minute: int) -> tuple[str, str]:
+        text = from_micros(minute * MINUTE).astimezone(self._zone).isoformat(timespec="seconds")
+        found = self[minute] = text[:17], text[19:]
+        return found
+
+    def at(self, moment: int) -> str:
+        minute, rest = divmod(moment, MINUTE)
+        before, after = self[minute]
+        return f"{before}{rest // SECOND:02}{after}"
 
 
 class RequestForms:
@@ -67,6 +84,7 @@ class RequestForms:
         secrets = load_secrets(db, vault(), config.id, "connection", sorted(config.connections))
         self._prepared: dict[int, PreparedConnection] = {id: prepare(c, secrets.get(id, {})) for id, c in config.connections.items()}
         self._masks = {id: masks_of(secrets.get(id, {}).values(), credentials=self._prepared[id].credentials) for id in self._prepared}
+        self._clocks: dict[str, _LocalClock] = {}
         self._known: dict[object, RequestForm | ValidationFailed] = {}
 
     def form(self, key: object, flow: Flow, destination: Destination, event: EventConfig, change: Change) -> RequestForm | ValidationFailed:
@@ -89,36 +107,32 @@ class RequestForms:
         used = used_of(self._config, flow, destination)
         ready = ReadyRequest(made, Route(self._config.id, destination.connection), used, self._masks[destination.connection])
         text = exchange_of(Delivered(200), ready, None, at=0, took=0, connection=destination.connection, numbers=str(used)).request
-        return _form(text, zone)
+        return _form(text, self._clocks.setdefault(zone.key, _LocalClock(zone)))
 
 
 def values_of(state: RegistrationState) -> tuple[str, ...]:
     """A registration's values for the marks."""
-    return (*(state.profile.get(name, "") for name in _MARKS), state.code)
+    return (*(state.profile.get(name, "") for name in MARKS), state.code)
 
 
 def _marked(change: Change) -> Change:
     state = change.registration
     assert state is not None
-    profile = {name: _MARKS.get(name, text) for name, text in state.profile.items()}
-    return replace(change, registration=replace(state, code=_CODE, profile=profile, modified=_THEN))
+    profile = {name: MARKS.get(name, text) for name, text in state.profile.items()}
+    return replace(change, registration=replace(state, code=CODE, profile=profile, modified=_THEN))
 
 
-def _form(text: str, zone: ZoneInfo) -> RequestForm:
-    order = tuple(_place(found) for found in _PLACES.findall(text))
-    moment = _THEN.astimezone(zone).isoformat(timespec="seconds")
-    return RequestForm(_escaped(text), order, moment if moment in text else "", zone)
-
-
-def _escaped(text: str) -> str:
-    """As a format: a form's body has percent signs of its own, and marks that are written with them."""
-    parts = _PLACES.split(text)
-    return "%s".join(part.replace("%", "%%") for part in parts)
+def _form(text: str, clock: _LocalClock) -> RequestForm:
+    moment = clock.at(to_micros(_THEN))
+    places = re.compile("|".join((*_SPELLINGS, re.escape(moment))))
+    order = tuple((_MOMENT, None) if found == moment else _place(found) for found in places.findall(text))
+    # A form's body has percent signs of its own, and marks that are written with them.
+    return RequestForm("%s".join(part.replace("%", "%%") for part in places.split(text)), order, clock)
 
 
 def _place(found: str) -> tuple[int, Callable[[str], str] | None]:
     if found == _UID:
-        return -1, None
+        return _UID_PLACE, None
     for n, mark in enumerate(_ALL):
         if found == mark:
             return n, None

@@ -6,16 +6,14 @@ For rows that no other process reads or locks yet, such as those of an invented 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from heliograph.store.database import Database, PostgresDatabase, SqliteDatabase
 
 
-def copy_rows(db: Database, table: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def copy_rows(db: Database, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
     """Inserts the rows in the caller's transaction. columns: their names, separated by commas, in the rows' order."""
-    if not rows:
-        return
     if isinstance(db, PostgresDatabase):
         with db.connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN".encode()) as copy:
             for row in rows:

@@ -16,6 +16,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from heliograph.domain.errors import HeliographError
+from heliograph.store.database import Database, of_django, open_sqlite
+from heliograph.store.deferred_indexes import restore
 
 LOCK = (4, 1)
 """The advisory lock of migrations; 1 and 2 are used by configuration, 3 by folding."""
@@ -47,13 +49,23 @@ def check_schema() -> None:
 
 
 def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
-    """Applies what is missing, under the lock; what it applied. say: told of it before it runs."""
+    """Applies what is missing, under the lock; what it applied. say: told of it before it runs.
+
+    Also makes the indexes that a seed which was killed has set aside.
+    """
     with _alone():
         missing = unapplied()
         if missing:
             say(missing)
             call_command("migrate", interactive=False, verbosity=0)
+        with contextlib.closing(open_sqlite(connection.settings_dict["NAME"])) if connection.vendor == "sqlite" else _on_server() as db:
+            restore(db)
         return missing
+
+
+@contextlib.contextmanager
+def _on_server() -> Iterator[Database]:
+    yield of_django(connection)
 
 
 @contextlib.contextmanager
