@@ -72,7 +72,9 @@ class Numbers:
         """Numbers without a gap: others may draw from the same sequence."""
         while True:
             with self._db.transaction():
-                found = reserve(self._db, self._name, self._count) if self._identity else self._db.draw({self._name: self._count})[self._name]
+                found = (
+                    reserve(self._db, self._name, self._count) if self._identity else self._db.draw({self._name: self._count})[self._name]
+                )
             if found[-1] - found[0] == self._count - 1:
                 return found
 
