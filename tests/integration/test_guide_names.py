@@ -80,7 +80,7 @@ def _waiting(site: PlatformAccount) -> str:
     site.record("P-1", status="Paid")
     (sent, *_others) = (each["id"] for each in actions(site.store, site.pk) if each["code"] == "P-1")
     end_attempt(site.store, Committed(site.store, ConfigCache()), site.pk, sent, Delivered(200))
-    ((run,),) = site.store.all("SELECT max(id) FROM judgement")
+    ((run,),) = site.store.all("SELECT max(id) FROM stuck_run")
     return f"r{run}"
 
 

@@ -85,7 +85,7 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
     size."""
     now = db.now()
     pending, waiting = (_count(db, state) for state in (1, 2))
-    ((stuck,),) = db.all("SELECT count(*) FROM judgement WHERE queue < 3")
+    ((stuck,),) = db.all("SELECT count(*) FROM stuck_run WHERE queue < 3")
     failed = _failed(db)
     ((paused, held),) = db.all(
         "SELECT COALESCE(SUM(CASE WHEN paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN held_until > :now THEN 1 ELSE 0 END), 0) FROM connection_state",
@@ -132,7 +132,7 @@ def _failed(db: Database) -> int:
     ((found,),) = db.all(
         f"""SELECT count(*) FROM (
             SELECT 1 FROM accounts_account c JOIN action a ON a.account_id = c.id AND a.queue = 3 AND a.queue > 0
-            UNION ALL SELECT 1 FROM accounts_account c JOIN judgement j ON j.account_id = c.id AND j.queue = 3
+            UNION ALL SELECT 1 FROM accounts_account c JOIN stuck_run j ON j.account_id = c.id AND j.queue = 3
             LIMIT {MOST_COUNTED + 1}) t"""
     )
     return int(found)
