@@ -68,8 +68,14 @@ def kept_in(facts: DatabaseFacts, db: Database) -> set[str]:
 def registered() -> set[str]:
     """What docs/design/retention.md says."""
     section = REGISTER.read_text("utf-8").partition("## 5 ")[2].partition("\n## ")[0]
-    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-    return {place for row in rows for place in re.findall(r"`([^`]+)`", row)}
+    where = [line.split("|")[1] for line in section.splitlines() if line.startswith("|")]
+    tables = {
+        f"{table}.{column}"
+        for each in where
+        for table, names in re.findall(r"`(\w+)`: ([\w, ]+)", each)
+        for column in names.strip().split(", ")
+    }
+    return tables | {folder for each in where for folder in re.findall(r"files in `(\w+/)`", each)}
 
 
 def echo(request: Received) -> Answer:

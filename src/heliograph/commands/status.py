@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,25 +18,45 @@ if TYPE_CHECKING:
     from heliograph.store.status import ServerStatus
 
 
+_PATIENCE: Final = 5.0  # seconds
+
+
 def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False) -> None:
     """Show the processes, the queue's length and its oldest items, what failed, the workers, and the last error. Exit code 3: no worker is running."""
     ready()
     from django.db import connections  # noqa: PLC0415
 
-    from heliograph.engine.supervisor.installation_status import InstallationStatus, ask_processes  # noqa: PLC0415
+    from heliograph.engine.supervisor.installation_status import InstallationStatus  # noqa: PLC0415
     from heliograph.options import Options, split_address  # noqa: PLC0415
     from heliograph.store.database import of_django  # noqa: PLC0415
     from heliograph.store.status import read_status  # noqa: PLC0415
 
     options = Options.load()
     database = read_status(of_django(connections["read"]), options.data, options.sqlite_file if options.on_sqlite else None)
-    found = InstallationStatus(ask_processes(*split_address(options.operations_bind), options.installation), database)
+    found = InstallationStatus(_ask_processes(*split_address(options.operations_bind), options.installation), database)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:
         _print(found, database, options)
     if not database.is_working:
         raise typer.Exit(3)
+
+
+def _ask_processes(host: str, port: int, installation: str) -> ProcessFigures | None:
+    """What the processes behind an operations port say; None if nothing answers there, or another installation."""
+    from heliograph.engine.supervisor.installation_status import STATUS, ProcessFigures  # noqa: PLC0415
+
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- it is bound to all, and asked at one
+    connection = http.client.HTTPConnection(here, port, timeout=_PATIENCE)
+    try:
+        connection.request("GET", STATUS)
+        answer = connection.getresponse()
+        found = ProcessFigures.from_port(json.loads(answer.read())) if answer.status == http.client.OK else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return found if found and found.installation == installation else None
 
 
 def _print(found: InstallationStatus, database: ServerStatus, options: Options) -> None:

@@ -6,8 +6,6 @@ connection or a person, except the last error of a worker.
 
 from __future__ import annotations
 
-import http.client
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -24,7 +22,6 @@ STATUS: Final = "/status"
 """Where the operations port answers `ProcessFigures` as JSON."""
 
 _NUMBERS: Final = SIZE // 8
-_PATIENCE: Final = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +115,3 @@ class InstallationStatus:
             "database_up": self.database is not None,
             **(self.database.as_json() if self.database else {}),
         }
-
-
-def ask_processes(host: str, port: int, installation: str) -> ProcessFigures | None:
-    """What the processes behind an operations port say; None if nothing answers there, or another installation."""
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- it is bound to all, and asked at one
-    connection = http.client.HTTPConnection(here, port, timeout=_PATIENCE)
-    try:
-        connection.request("GET", STATUS)
-        answer = connection.getresponse()
-        found = ProcessFigures.from_port(json.loads(answer.read())) if answer.status == http.client.OK else None
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
-    finally:
-        connection.close()
-    return found if found and found.installation == installation else None
