@@ -146,8 +146,10 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     wanted, cursor = filters.wanted(frame), asked(request, PARTS)
     with reading(request.account.pk, snapshot=True) as of:
         whole = figure_of(of, wanted.whole, frame.code) if wanted.alike is None and wanted.was is None else None
-        count = Records(of, wanted).count()
-        if wanted.is_whole and whole is not None and (known in SELDOM or count > MOST_COUNTED):
+        # The figure counts exactly these, in the same snapshot, as long as retention has removed none of them.
+        is_counted = wanted.is_whole and whole is not None and frame.window.since >= frame.kept_since
+        count = whole if is_counted and whole is not None else Records(of, wanted).count()
+        if wanted.is_whole and whole is not None and count > MOST_COUNTED:
             count = whole
         rows = Records(of, wanted, filters.order, count if count <= MOST_COUNTED else None).page(cursor)
         shown = [row_of(row, known.subject, of) for row in rows.rows]
@@ -183,10 +185,6 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         if filters.order is Sort.NEWEST
         else Pager.of(request, rows, "", by_time=False),
     )
-
-
-SELDOM = (RecordKind.PENDING, RecordKind.SUPERSEDED)
-"""Kinds that no index finds: their figure tells how many there are, so that looking ends after the last."""
 
 
 def _number(count: int) -> str:
