@@ -29,6 +29,8 @@ PARTS = (int, int)
 """A cursor of a list: what it is sorted by, and the record's id."""
 MOST_COUNTED: Final = 10_000
 """A count stops here: "more than 10,000"."""
+MOST_NARROWED: Final = 500
+"""And here where a person has narrowed the list: no figure counts that, and few among very many are found by looking at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +78,20 @@ class Records:
         rows = self._fetch(cursor, limit)
         return self._records(rows), Cursor(self._key_of(rows[-1])) if len(rows) == limit else None
 
+    @property
+    def most(self) -> int:
+        """Where a count stops."""
+        return MOST_COUNTED if self.wanted == self.wanted.whole else MOST_NARROWED
+
     def count(self) -> int:
-        """How many there are; MOST_COUNTED + 1 stands for more, unless the figures tell."""
+        """How many there are; `most` + 1 stands for more, unless the figures tell."""
         if self.known is not None:
             return self.known
         if self._are_flows_alone:
             return len(self._flows_beside(None, MOST_COUNTED))
         total = 0
         for source in self._sources():
-            inner = f"SELECT 1 FROM {source.counted} WHERE {source.where}{source.group} LIMIT {MOST_COUNTED + 1 - total}"
+            inner = f"SELECT 1 FROM {source.counted} WHERE {source.where}{source.group} LIMIT {self.most + 1 - total}"
             ((n,),) = self.reading.db.all(f"SELECT count(*) FROM ({inner}) found", source.params)
             total += int(n)
         return total

@@ -151,7 +151,8 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         count = whole if is_counted and whole is not None else Records(of, wanted).count()
         if wanted.is_whole and whole is not None and count > MOST_COUNTED:
             count = whole
-        rows = Records(of, wanted, filters.order, count if count <= MOST_COUNTED else None).page(cursor)
+        most = Records(of, wanted).most
+        rows = Records(of, wanted, filters.order, count if count <= most else None).page(cursor)
         shown = [row_of(row, known.subject, of) for row in rows.rows]
         filters.offer("event", event_choices(of))
         filters.offer("flow", flow_choices(of.config))
@@ -168,8 +169,10 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         here=frame.key,
         heading=HEADINGS[known],
         of_what=", ".join(text for text in (connection, wanted.category.value if wanted.category else "") if text),
-        total=_number(count),
-        result=_("%(n)s of %(whole)s") % {"n": _number(count), "whole": intcomma(whole)} if filters.narrows and whole is not None else "",
+        total=_number(count, most),
+        result=_("%(n)s of %(whole)s") % {"n": _number(count, most), "whole": intcomma(whole)}
+        if filters.narrows and whole is not None
+        else "",
         subject=known.subject.value,
         period_text=frame.period_text,
         kept_text=frame.kept_text,
@@ -187,5 +190,5 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     )
 
 
-def _number(count: int) -> str:
-    return intcomma(count) if count != MOST_COUNTED + 1 else _("more than %(n)s") % {"n": intcomma(MOST_COUNTED)}
+def _number(count: int, most: int) -> str:
+    return intcomma(count) if count != most + 1 else _("more than %(n)s") % {"n": intcomma(most)}
