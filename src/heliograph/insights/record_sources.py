@@ -118,7 +118,7 @@ def has_connection(kind: RecordKind) -> bool:
 def moved_from(kind: RecordKind, subject: RowKind) -> str:
     """SQL: the record had left the list of this kind since the moment :seen."""
     if subject is RowKind.CHANGE:
-        return "EXISTS (SELECT 1 FROM judgement j WHERE j.change_id = c.id AND j.ended >= :seen)"
+        return "EXISTS (SELECT 1 FROM stuck_run j WHERE j.change_id = c.id AND j.ended >= :seen)"
     states = _listed(STATES_OF[kind])
     return (
         "(a.ended >= :seen OR EXISTS (SELECT 1 FROM attempt s WHERE s.action_id = a.id AND s.at >= :seen))"
@@ -154,7 +154,7 @@ class _Shape:
 
 def _shape_of(wanted: RecordFilter) -> _Shape:
     if wanted.kind is RecordKind.STUCK:
-        tables = "judgement j CROSS JOIN run r CROSS JOIN change c"
+        tables = "stuck_run j CROSS JOIN run r CROSS JOIN change c"
         return _Shape(RowKind.RUN, "j", "j.created", tables, "j.event_id", "j.registration_id", "j.flow_id = :flow", change="j.change_id")
     return _SHAPES[wanted.kind.subject](wanted)
 

@@ -81,7 +81,7 @@ def _run(twin: Twin, rows: Rows) -> Rows:
     ]
 
 
-def _judgement(twin: Twin, rows: Rows) -> Rows:
+def _stuck_run(twin: Twin, rows: Rows) -> Rows:
     o, t = twin.ids, twin.time
     return [
         (
@@ -160,7 +160,7 @@ _ROWS: Final[dict[str, Callable[[Twin, Rows], Rows]]] = {
     "change": _change,
     "change_content": _change_content,
     "run": _run,
-    "judgement": _judgement,
+    "stuck_run": _stuck_run,
     "lane": _lane,
     "action": _action,
     "attempt": _attempt,
