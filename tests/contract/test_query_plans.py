@@ -29,6 +29,7 @@ from heliograph.insights.feed_lines import FeedResult as FeedOf
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind, sorts_of
+from heliograph.insights.record_kinds import Sort as RecordSort
 from heliograph.insights.record_totals import moved_since
 from heliograph.insights.records import PARTS as RECORD_PARTS
 from heliograph.insights.records import Records
@@ -43,6 +44,7 @@ from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed, ConfigCache
+from heliograph.store.database import Database
 from heliograph.store.moments import EPOCH
 from heliograph.store.queue import lanes, outcomes, pending_items, slots, submissions
 from heliograph.store.queue.lanes import LaneWant
@@ -117,10 +119,32 @@ def large(databases: Databases) -> Iterator[tuple[DatabaseFacts, int]]:
             for table, columns in FILL.items():
                 sql = f"INSERT INTO {table} ({', '.join(columns)}) {numbers} SELECT {', '.join(columns.values())} FROM n"
                 db.run(sql, {name: value for name, value in (("a", s.account), ("e", s.event)) if f":{name}" in sql})
+            count_figures(db)
         if db.vendor == "postgresql":
             db.run("ANALYZE")
         db.close()
         yield facts, s.account
+
+
+def count_figures(db: Database) -> None:
+    """Writes the figures of all rows, folded."""
+    for table, unit, length in (("figure_sum", "minute", MINUTE), ("figure_hour", "hour", 60 * MINUTE)):
+        db.run(f"DELETE FROM {table}")
+        for rows, at, mode, measure in COUNTED:
+            db.run(
+                f"INSERT INTO {table} (account_id, {unit}, mode, integration, flow_id, connection_id, category, measure, n)"
+                f" SELECT account_id, {at} / {length}, {mode}, 1, flow_id, 0, 0, {measure}, count(*) FROM {rows} GROUP BY 1, 2, 3, 5, 8"
+            )
+
+
+COUNTED = (
+    ("action", "created", "mode", "10"),
+    ("action", "created", "mode", "10 + state"),
+    ("attempt WHERE kind > 1", "at", "1", "30"),
+    ("run", "at", "mode", "3"),
+    ("run WHERE decision = 1", "at", "mode", "4"),
+)
+"""Rows, when and in which mode they count, and the measure."""
 
 
 @pytest.fixture
@@ -405,6 +429,26 @@ def test_X3_a_list_of_records_goes_by_time(explaining: Explaining, large: tuple[
         replace(wanted, category=Category.CONFIG) if kind is RecordKind.RETRIES else wanted,
     ):
         assert Records(reading, narrower).count() >= len(Records(reading, narrower).page(None).rows)
+
+
+def test_X3_the_few_among_many_are_found_by_the_minutes_that_figures_tell(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    """Superseded actions have no index of their own: 30 of them lie hours apart, among thousands."""
+    db = explaining._db
+    db.run("UPDATE action SET state = 13, created = (id - 1000000) * 36000000000 WHERE id <= 1000030")
+    count_figures(db)
+    reading = AccountReader(explaining, large[1])
+    for sort in (RecordSort.NEWEST, RecordSort.OLDEST):
+        explaining.plans.clear()
+        records = Records(reading, RecordFilter(RecordKind.SUPERSEDED, 0, 400 * 60 * MINUTE), sort)
+        first = records.page(None)
+        assert len(first.rows) == 25
+        if explaining.vendor == "sqlite":
+            assert any("SCAN json_each" in how for how in explaining.plans)
+        second = records.page(Cursor.read(first.older, parts=RECORD_PARTS))
+        found = [row.at for row in (*first.rows, *second.rows)]
+        assert found == sorted(found, reverse=sort is RecordSort.NEWEST)
+        assert len(set(found)) == 30
+        assert [row.id for row in records.page(Cursor.read(second.newer, parts=RECORD_PARTS)).rows] == [row.id for row in first.rows]
 
 
 @pytest.mark.parametrize("show", Show)

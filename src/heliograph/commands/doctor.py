@@ -83,6 +83,7 @@ def _of_database(options: Options) -> Iterator[Check]:
     if db is None:
         return
     yield health.schema_is_current(db, set(MigrationLoader(connections["read"]).disk_migrations))
+    yield health.search_has_its_index(db)
     yield health.key_fits(db, Vault(keys))
     yield health.clocks_agree(db)
 

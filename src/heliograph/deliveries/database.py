@@ -18,6 +18,7 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, Row, of_django
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
+from heliograph.store.search_index import few_with
 
 READ = "read"
 FOUND: Final = 200
@@ -84,9 +85,11 @@ class AccountReader:
         if not words:
             return None
         where = " AND ".join(f"search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
+        few = few_with(self.db, self.account, words)
+        among = "account_id = :account" if few is None else f"+account_id = :account AND {self.db.member('id', 'few')}"
         rows = self.db.all(
-            f"SELECT id FROM registration WHERE account_id = :account AND {where} ORDER BY modified DESC LIMIT {FOUND}",
-            {"account": self.account} | _patterns(words),
+            f"SELECT id FROM registration WHERE {among} AND {where} ORDER BY modified DESC LIMIT {FOUND}",
+            {"account": self.account, "few": few or []} | _patterns(words),
         )
         return [id for (id,) in rows]
 

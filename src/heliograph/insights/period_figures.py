@@ -84,6 +84,14 @@ class PeriodFigures:
             for id in ids
         }
 
+    def runs_by_flow(self) -> dict[int, int]:
+        """How many changes each active flow decided on."""
+        sums: Counter[int] = Counter()
+        for _column, delta in self._deltas:
+            if delta.measure == Measure.RUNS:
+                sums[delta.flow] += delta.n
+        return dict(sums)
+
     def retried_by_category(self) -> dict[Category, int]:
         """Retry Processing Category; all of them, also at 0."""
         found = self.tiles.retried_by_category
@@ -177,7 +185,9 @@ _WITHIN = "account_id = :account AND mode = :mode AND minute >= :since AND minut
 _DELTAS = f"SELECT minute, {_COLUMNS} FROM figure_delta WHERE {_WITHIN}"
 _SUMS = f"SELECT minute, {_COLUMNS} FROM figure_sum WHERE {_WITHIN}"
 _WHOLE_HOURS = f"SELECT hour * 60, {_COLUMNS} FROM figure_hour WHERE account_id = :account AND mode = :mode AND hour >= :first AND hour < :last{{whole}}{{of}}"
+# The signs keep SQLite from reading the whole period once for each odd hour: an index follows one bound at each end, the first it finds.
+_WITHIN_TOO = _WITHIN.replace("minute >=", "+minute >=").replace("minute <", "+minute <")
 _ODD_HOURS = {
-    vendor: f"SELECT minute, {_COLUMNS} FROM {hours} CROSS JOIN figure_sum WHERE {_WITHIN} AND minute >= odd.hour * 60 AND minute < odd.hour * 60 + 60"
+    vendor: f"SELECT minute, {_COLUMNS} FROM {hours} CROSS JOIN figure_sum WHERE {_WITHIN_TOO} AND minute >= odd.hour * 60 AND minute < odd.hour * 60 + 60"
     for vendor, hours in (("sqlite", "(SELECT value AS hour FROM json_each(:odd)) odd"), ("postgresql", "unnest(:odd::bigint[]) odd(hour)"))
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from heliograph.deliveries.database import AccountReader
@@ -11,12 +11,13 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import mode_code
 from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, has_replays
+from heliograph.insights.replay_share import ReplayShare
 
 
 @dataclass(frozen=True, slots=True)
 class RecordSource:
-    """Where the rows of a list are. at, id: what they are sorted by; group: how rows become records, "" for one each; whole: the condition before
-    rows of the same registration are told apart."""
+    """Where rows of a list are. at, id: what they are sorted by; group: how rows become records, "" for one each; whole: the condition before
+    rows of the same registration are told apart; counted: the tables that counting needs; wanted: what it is the source of."""
 
     tables: str
     where: str
@@ -26,6 +27,31 @@ class RecordSource:
     id: str
     columns: str
     params: dict[str, object]
+    counted: str
+    wanted: RecordFilter
+
+
+def sources_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = False) -> list[RecordSource]:
+    """The sources whose rows together are the records that a filter wants: each is walked by an index of its own."""
+    kinds = _PARTS.get(wanted.kind, (wanted.kind,))
+    if wanted.outcome is not None and len(kinds) > 1:
+        kinds = tuple(kind for kind in kinds if _OUTCOMES[kind] is wanted.outcome)
+    if wanted.connection is not None or wanted.replays is ReplayShare.ONLY:  # a run that waits has no action yet
+        kinds = tuple(kind for kind in kinds if kind is not RecordKind.STUCK)
+    of = [replace(wanted, kind=kind, outcome=None if len(_PARTS.get(wanted.kind, ())) else wanted.outcome) for kind in kinds]
+    return [source_of(reading, each, grouped=grouped) for each in of]
+
+
+_PARTS: Final = {
+    RecordKind.FAILURES: (RecordKind.QUEUED, RecordKind.FAILED, RecordKind.VALIDATION),
+    RecordKind.IN_RETRY_QUEUE: (RecordKind.QUEUED, RecordKind.STUCK),
+}
+_OUTCOMES: Final = {
+    RecordKind.QUEUED: Outcome.WAITING,
+    RecordKind.FAILED: Outcome.FAILED,
+    RecordKind.VALIDATION: Outcome.VALIDATION,
+    RecordKind.STUCK: Outcome.NOT_TRIGGERED,
+}
 
 
 def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = False) -> RecordSource:
@@ -58,7 +84,7 @@ def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = F
         where.append(shape.of_flow)
     if wanted.connection is not None and shape.of_connection:
         where.append(shape.of_connection)
-    if has_replays(wanted.kind) and (share := wanted.replays.condition("u.origin" if shape.subject is RowKind.ITEM else "a.origin")):
+    if has_replays(wanted.kind) and (share := wanted.replays.condition("a.origin")):
         where.append(share)
     if wanted.alike is not None and shape.subject is RowKind.ACTION:
         where.append(_ALIKE)
@@ -74,15 +100,17 @@ def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = F
         params |= match.params
     whole = " AND ".join(where)
     if shape.subject is RowKind.REGISTRATION and not grouped:
+        # Without the account, which it shares, or SQLite would look through the whole period for each.
         # A registration stands where its newest change is; so a page ends the walk through time, and no group is made of millions of changes.
-        newer = " AND ".join(_of_another(condition) for condition in where if not condition.startswith("+c.account_id"))
+        newer = " AND ".join(_of_another(condition) for condition in where[1:])
         where.append(f"NOT EXISTS (SELECT 1 FROM change d WHERE d.registration_id = c.registration_id AND d.id > c.id AND {newer})")
     one = shape.subject is RowKind.REGISTRATION and not grouped
     group = "" if one else {RowKind.REGISTRATION: " GROUP BY c.registration_id", RowKind.FLOW: " GROUP BY r.flow_id"}.get(shape.subject, "")
     at, id, columns = _COLUMNS[RowKind.CHANGE if one else shape.subject]
     if wanted.kind is RecordKind.STUCK:
         at, id = "j.created", "j.id"
-    return RecordSource(shape.tables, " AND ".join(where), whole, group, at, id, columns, params)
+    counted = shape.tables if "l." in whole else shape.tables.replace(_LANE, "")
+    return RecordSource(shape.tables, " AND ".join(where), whole, group, at, id, columns, params, counted, wanted)
 
 
 def has_connection(kind: RecordKind) -> bool:
@@ -154,20 +182,12 @@ def _of_run(subject: RowKind) -> Callable[[RecordFilter], _Shape]:
     )
 
 
-def _of_item(wanted: RecordFilter) -> _Shape:
-    items = _ITEMS.format(mode=mode_code(wanted.mode))
-    return _Shape(
-        RowKind.ITEM, "u", "u.at", f"({items}) u", "u.event_id", "u.registration_id", "u.flow_id = :flow", "u.connection_id = :connection"
-    )
-
-
 def _of_action(_wanted: RecordFilter) -> _Shape:
-    tables = "action a JOIN lane l ON l.id = a.lane_id"
     return _Shape(
         RowKind.ACTION,
         "a",
         "a.created",
-        tables,
+        f"action a{_LANE}",
         "a.event_id",
         "a.registration_id",
         "a.flow_id = :flow",
@@ -196,7 +216,6 @@ _SHAPES: Final[Mapping[RowKind, Callable[[RecordFilter], _Shape]]] = {
     RowKind.REGISTRATION: _of_change(RowKind.REGISTRATION),
     RowKind.RUN: _of_run(RowKind.RUN),
     RowKind.FLOW: _of_run(RowKind.FLOW),
-    RowKind.ITEM: _of_item,
     RowKind.ACTION: _of_action,
     RowKind.ATTEMPT: _of_attempt,
 }
@@ -216,8 +235,6 @@ def _narrowed_state(wanted: RecordFilter) -> str:
             return f"a.state = {int(state)}"
         case RowKind.ATTEMPT if state is not None:
             return f"t.state = {int(state)}"
-        case RowKind.ITEM:
-            return "u.action_id = 0" if wanted.outcome is Outcome.NOT_TRIGGERED else "u.action_id <> 0"
         case _:
             return ""
 
@@ -232,6 +249,7 @@ def _listed(states: tuple[ActionState, ...]) -> str:
 
 
 # What is rare has an index of its own, which is found where its condition stands in the statement as it was declared.
+_LANE: Final = " JOIN lane l ON l.id = a.lane_id"
 _AMONG_FAILED: Final = "a.state IN (2, 11, 12)"
 _NOT_FIRST: Final = "(t.kind > 1 OR t.state IN (11, 12))"
 _CONDITIONS: Final = {
@@ -258,16 +276,6 @@ _ALIKE: Final = (
     "(a.cause, a.message, l.connection_id) = (SELECT e.cause, e.message, f.connection_id FROM action e JOIN lane f ON f.id = e.lane_id"
     " WHERE e.id = :alike AND e.account_id = :account)"
 )
-
-_ITEMS: Final = (
-    "SELECT a.id * 2 AS id, a.created AS at, a.account_id, a.mode, a.change_id, a.event_id, a.registration_id, a.flow_id, l.connection_id,"
-    " a.state, '' AS reason, a.cause, a.message, a.id AS action_id, a.origin, a.destination_id FROM action a JOIN lane l ON l.id = a.lane_id"
-    f" WHERE a.account_id = :account AND a.mode = {{mode}} AND a.created >= :since AND a.created < :until AND {_AMONG_FAILED} AND a.state = 2"
-    " UNION ALL SELECT r.id * 2 + 1, r.at, r.account_id, r.mode, r.change_id, j.event_id, j.registration_id, r.flow_id, 0, 0, r.reason, '', '', 0, 0, 0"
-    " FROM stuck_run j CROSS JOIN run r WHERE r.id = j.run_id AND j.account_id = :account AND j.mode = {mode} AND j.created >= :since"
-    " AND j.created < :until AND j.queue < 4 AND j.queue IN (1, 2)"
-)
-"""What waits in the Retry Queue: actions by their creation, runs by their decision (`Figures.in_retry_queue`). Ids of both kinds stay apart."""
 
 _RETRIED_FOR: Final = (
     "SELECT p.category FROM attempt p WHERE p.action_id = t.action_id AND p.n < t.n AND p.category IS NOT NULL ORDER BY p.n DESC LIMIT 1"
@@ -298,14 +306,6 @@ _COLUMNS: Final = {
         "MAX(r.at)",
         "r.flow_id",
         "r.flow_id, MAX(r.at), MAX(r.change_id), 0, NULL, r.flow_id, 0, 0, '', '', '', NULL, 0, count(*), 0, 0",
-    ),
-    RowKind.ITEM: (
-        "u.at",
-        "u.id",
-        (
-            "u.id, u.at, u.change_id, u.event_id, u.registration_id, u.flow_id, u.connection_id, u.state, u.reason, u.cause, u.message, NULL, action_id, 1,"
-            " u.origin, u.destination_id"
-        ),
     ),
     RowKind.ATTEMPT: (
         "t.at",

@@ -13,18 +13,25 @@ from typing import Final
 from heliograph.deliveries.database import AccountReader, RowPerson
 from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.insights.integrations import INTEGRATIONS, Integration, integrations_by_destination
-from heliograph.insights.record_kinds import RecordFilter, RowKind, Sort
-from heliograph.insights.record_sources import RecordSource, source_of
+from heliograph.insights.period import fixed_window
+from heliograph.insights.period_figures import PeriodFigures
+from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind, Sort
+from heliograph.insights.record_minutes import RecordMinutes, are_whole_minutes
+from heliograph.insights.record_sources import RecordSource, source_of, sources_of
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
 
 PARTS = (int, int)
 """A cursor of a list: what it is sorted by, and the record's id."""
 MOST_COUNTED: Final = 10_000
 """A count stops here: "more than 10,000"."""
+MOST_NARROWED: Final = 500
+"""And here where a person has narrowed the list: no figure counts that, and few among very many are found by looking at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class Records:
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[Record]:
         """One page."""
-        found = pages(self._fetch, self._key_of, cursor, size=size)
+        found = pages(self._nearest, self._key_of, cursor, size=size)
         return ListPage(self._records(found.rows), found.newer, found.older)
 
     def walk(self, cursor: Cursor | None, limit: int) -> tuple[list[Record], Cursor | None]:
@@ -74,41 +81,130 @@ class Records:
         rows = self._fetch(cursor, limit)
         return self._records(rows), Cursor(self._key_of(rows[-1])) if len(rows) == limit else None
 
+    @property
+    def most(self) -> int:
+        """Where a count stops."""
+        return MOST_COUNTED if self.wanted == self.wanted.whole else MOST_NARROWED
+
     def count(self) -> int:
-        """How many there are; MOST_COUNTED + 1 stands for more, unless the figures tell."""
+        """How many there are; `most` + 1 stands for more, unless the figures tell."""
         if self.known is not None:
             return self.known
-        source = self._source()
-        inner = f"SELECT 1 FROM {source.tables} WHERE {source.where}{source.group} LIMIT {MOST_COUNTED + 1}"
-        ((n,),) = self.reading.db.all(f"SELECT count(*) FROM ({inner}) found", source.params)
-        return int(n)
+        if self._are_flows_alone:
+            return len(self._flows_beside(None, MOST_COUNTED))
+        total = 0
+        for source in self._sources():
+            inner = f"SELECT 1 FROM {source.counted} WHERE {source.where}{source.group} LIMIT {self.most + 1 - total}"
+            ((n,),) = self.reading.db.all(f"SELECT count(*) FROM ({inner}) found", source.params)
+            total += int(n)
+        return total
 
-    def _source(self) -> RecordSource:
-        return source_of(self.reading, self.wanted, grouped=self.sort is Sort.MOST_CHANGES)
+    @property
+    def _are_flows_alone(self) -> bool:
+        """Whether figures know all that is asked about flows."""
+        wanted = self.wanted
+        return wanted.kind is RecordKind.FLOWS and wanted.event is None and not wanted.text and are_whole_minutes(wanted)
+
+    def _sources(self) -> list[RecordSource]:
+        return sources_of(self.reading, self.wanted, grouped=self.sort is Sort.MOST_CHANGES)
 
     def _key_of(self, row: _Row) -> Key:
         return (row[13] if self.sort is Sort.MOST_CHANGES else row[1]), row[0]
 
+    def _nearest(self, cursor: Cursor | None, limit: int) -> Sequence[_Row]:
+        """The rows of a page, found by the figures where they are few among many."""
+        if self.sort is Sort.MOST_CHANGES or self._are_flows_alone:
+            return self._fetch(cursor, limit)
+        limit = min(limit, self.known) if self.known is not None and cursor is None else limit
+        found: list[_Row] = []
+        for source in self._sources():
+            at = None if cursor is None else int(cursor.key[0])
+            minutes = RecordMinutes(self.reading, source.wanted).nearest(at, limit, ascends=self._ascends(cursor))
+            rows = self._rows(source, cursor, limit, minutes) if minutes else []
+            # Fewer than a page: the last ones, or records that retention has removed from those minutes (X6).
+            found += rows if len(rows) == limit or minutes == [] else self._rows(source, cursor, limit)
+        return self._together(found, cursor, limit)
+
     def _fetch(self, cursor: Cursor | None, limit: int) -> Sequence[_Row]:
+        if self._are_flows_alone:
+            return self._flows_beside(cursor, limit)
         limit = min(limit, self.known) if self.known is not None and cursor is None else limit
         if not limit:
             return []
-        source = self._source()
-        at = "count(*)" if self.sort is Sort.MOST_CHANGES else source.at
+        return self._together([row for source in self._sources() for row in self._rows(source, cursor, limit)], cursor, limit)
+
+    def _together(self, rows: list[_Row], cursor: Cursor | None, limit: int) -> Sequence[_Row]:
+        return sorted(rows, key=self._key_of, reverse=not self._ascends(cursor))[:limit]
+
+    def _ascends(self, cursor: Cursor | None) -> bool:
         back = cursor is not None and cursor.back
-        ascends = back is not (self.sort is Sort.OLDEST)
+        return back is not (self.sort is Sort.OLDEST)
+
+    def _rows(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:
+        """Rows of one source from the cursor on, with ids that are apart from those of other sources. minutes: only those of these."""
+        if not self._has_runs_too:
+            return self._read(source, cursor, limit, minutes)
+        is_run = int(source.wanted.kind is RecordKind.STUCK)
+        if cursor is not None:
+            beside = (int(cursor.key[1]) - is_run + (not self._ascends(cursor))) // 2
+            cursor = Cursor((cursor.key[0], beside), back=cursor.back)
+        return [(row[0] * 2 + is_run, *row[1:]) for row in self._read(source, cursor, limit, minutes)]
+
+    @property
+    def _has_runs_too(self) -> bool:
+        """Whether its rows are of two tables, which may have equal ids."""
+        return self.wanted.kind is RecordKind.IN_RETRY_QUEUE
+
+    def _flows(self) -> list[_Row]:
+        """The active flows: counted by the figures, each with its newest run."""
+        wanted, db = self.wanted, self.reading.db
+        counts = PeriodFigures(self.reading, fixed_window(wanted.since, wanted.until), wanted.mode).runs_by_flow()
+        ids = {"sqlite": "(SELECT value AS id FROM json_each(:flows)) f", "postgresql": "unnest(:flows::bigint[]) f(id)"}[db.vendor]
+        newest = (
+            f"SELECT n.id FROM run n WHERE n.flow_id = f.id AND +n.account_id = :account AND n.mode = {mode_code(wanted.mode)}"
+            " AND n.at >= :since AND n.at < :until ORDER BY n.at DESC LIMIT 1"
+        )
+        rows = db.all(
+            f"SELECT r.flow_id, r.at, r.change_id FROM {ids} CROSS JOIN run r WHERE r.id = ({newest})",
+            {"account": self.reading.account, "since": wanted.since, "until": wanted.until, "flows": sorted(counts)},
+        )
+        return [(flow, at, change, 0, None, flow, 0, 0, "", "", "", None, 0, counts[flow], 0, 0) for flow, at, change in rows]
+
+    def _flows_beside(self, cursor: Cursor | None, limit: int) -> list[_Row]:
+        rows = [row for row in self._flows() if self.wanted.flow in (None, row[0])]
+        if cursor is not None:
+            beside, ascends = (cursor.key[0], cursor.key[1]), self._ascends(cursor)
+            rows = [row for row in rows if (self._key_of(row) > beside if ascends else self._key_of(row) < beside)]
+        return list(self._together(rows, cursor, limit))
+
+    def _within(
+        self, source: RecordSource, where: str, params: dict[str, object], minutes: list[int]
+    ) -> tuple[str, str, dict[str, object]]:
+        """The tables and the condition for some minutes alone, read one after the other."""
+        each = {"sqlite": "(SELECT value AS began FROM json_each(:minutes)) m", "postgresql": "unnest(:minutes::bigint[]) m(began)"}
+        within = where.replace(
+            f"{source.at} >= :since AND {source.at} < :until", f"{source.at} >= m.began AND {source.at} < m.began + {MINUTE}"
+        )
+        return f"{each[self.reading.db.vendor]} CROSS JOIN {source.tables}", within, params | {"minutes": minutes}
+
+    def _read(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:
+        at = "count(*)" if self.sort is Sort.MOST_CHANGES else source.at
+        ascends = self._ascends(cursor)
         where, having, params = source.where, "", source.params
         if cursor is not None:
             params = params | {"beside_at": cursor.key[0], "beside_id": cursor.key[1]}
-            place = f"({at}, {source.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
+            # A sign where the minutes bound the time already: an index follows one bound at each end.
+            place = f"({'+' if minutes is not None else ''}{at}, {source.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
             where, having = (where, f" HAVING {place}") if source.group else (f"{where} AND {place}", "")
         way = "ASC" if ascends else "DESC"
-        rows: Sequence[_Row] = self.reading.db.all(
-            f"SELECT {source.columns} FROM {source.tables} WHERE {where}{source.group}{having}"
+        tables = source.tables
+        if minutes is not None:
+            tables, where, params = self._within(source, where, params, minutes)
+        return self.reading.db.all(
+            f"SELECT {source.columns} FROM {tables} WHERE {where}{source.group}{having}"
             f" ORDER BY {at} {way}, {source.id} {way} LIMIT {int(limit)}",
             params,
         )
-        return rows
 
     def _changes_of(self, rows: Sequence[_Row]) -> dict[int, int]:
         """How many changes each registration of a page had in the period."""
@@ -116,7 +212,8 @@ class Records:
         if self.wanted.kind.subject is not RowKind.REGISTRATION or not ids:
             return {}
         source = source_of(self.reading, self.wanted, grouped=True)
-        sql = f"SELECT c.registration_id, count(*) FROM {source.tables} WHERE {source.whole} AND {self.reading.db.member('c.registration_id', 'ids')}"
+        mine = self.reading.db.member("c.registration_id", "ids")
+        sql = f"SELECT c.registration_id, count(*) FROM {source.tables} WHERE +{source.whole.removeprefix('+')} AND {mine}"
         return dict(self.reading.db.all(f"{sql} GROUP BY c.registration_id", {**source.params, "ids": ids}))
 
     def _records(self, rows: Sequence[_Row]) -> list[Record]:

@@ -17,6 +17,7 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.registrations import folded
+from heliograph.store.search_index import few_with
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
 
 MOST = 10_000
@@ -142,7 +143,7 @@ class Registrations:
         where, params = self.conditions(wanted)
         if wanted.narrows and sort is not Sort.MODIFIED and self.db.vendor == "sqlite":
             # Only the index by `modified` covers the filters: sorted by code or name, every row would be read until enough of them match.
-            where = ["r.account_id = :account", f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
+            where = [where[0], f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
 
         def fetch(at: Cursor | None, limit: int) -> Sequence[ListedRegistration]:
             return self._fetch(where, params, sort, at, limit, whole=whole)
@@ -194,7 +195,7 @@ class Registrations:
         """The next registrations by id, after the given one."""
         where, params = self.conditions(wanted)
         # Walk all ids in order and skip other accounts: otherwise the account's rows would be sorted for each chunk.
-        return self._found([f"+{where[0]}", *where[1:], "r.id > :after"], params | {"after": after}, limit)
+        return self._found([f"+{where[0].removeprefix('+')}", *where[1:], "r.id > :after"], params | {"after": after}, limit)
 
     def picked(self, picked: Sequence[tuple[str, str]]) -> list[Found]:
         """Registrations by their events' and their own codes; missing ones are omitted."""
@@ -240,7 +241,11 @@ class Registrations:
         # A row without a version is just being created.
         where, params = ["r.account_id = :account", "r.version > 0"], {"account": self.account}
         found: dict[str, object] = dict(params)
-        for i, word in enumerate(folded(wanted.text).split()):
+        words = folded(wanted.text).split()
+        if words and (few := few_with(self.db, self.account, words)) is not None:
+            where = [f"+{where[0]}", *where[1:], self.db.member("r.id", "few")]
+            found["few"] = few
+        for i, word in enumerate(words):
             where.append(f"r.search LIKE :w{i} ESCAPE '!'")
             found[f"w{i}"] = f"%{word.replace('!', '!!').replace('%', '!%').replace('_', '!_')}%"
         if wanted.event is not None:

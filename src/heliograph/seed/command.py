@@ -130,6 +130,8 @@ def _make_indexes(db: Database, console: Console) -> None:
     with _progress(console) as bar:
         task = bar.add_task("Making indexes", total=None)
         restore(db, lambda done, of: bar.update(task, completed=done, total=of))
+    if db.vendor == "postgresql":  # plans that were made for small tables read whole ones
+        db.run("ANALYZE")
 
 
 def _progress(console: Console) -> Progress:

@@ -23,6 +23,7 @@ from typing import Final
 import psycopg
 
 from heliograph.domain.errors import HeliographError
+from heliograph.store import search_index
 from heliograph.store.database import Database
 from heliograph.store.secrets import Vault, knows_key
 
@@ -237,6 +238,18 @@ def key_fits(database: Database, vault: Vault) -> Check:
             "Put the right key into the key file or HELIOGRAPH_KEY. If you have added a new key, keep the old one after it.",
         )
     return Check("key", True, "The key decrypts this database's secrets.")
+
+
+def search_has_its_index(database: Database) -> Check:
+    """Whether rare words are found by an index. On PostgreSQL it needs the extension pg_trgm."""
+    if search_index.exists(database):
+        return Check("search", True, "Search has its index.")
+    return Check(
+        "search",
+        True,
+        "Search has no index: it finds the same, but looks through all registrations for a rare word.",
+        "Let this database have the extension pg_trgm (CREATE EXTENSION pg_trgm, as its owner), then run `heliograph migrate`.",
+    )
 
 
 def clocks_agree(database: Database, clock: Callable[[], int] = lambda: time.time_ns() // 1000, most: int = MOST_SKEW) -> Check:

@@ -16,6 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from heliograph.domain.errors import HeliographError
+from heliograph.store import search_index
 from heliograph.store.database import Database, of_django, open_sqlite
 from heliograph.store.deferred_indexes import restore
 
@@ -51,7 +52,7 @@ def check_schema() -> None:
 def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
     """Applies what is missing, under the lock; what it applied. say: told of it before it runs.
 
-    Also makes the indexes that a seed which was killed has set aside.
+    Also makes the indexes that a seed which was killed has set aside, and the index of search.
     """
     with _alone():
         missing = unapplied()
@@ -60,6 +61,7 @@ def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
             call_command("migrate", interactive=False, verbosity=0)
         with contextlib.closing(open_sqlite(connection.settings_dict["NAME"])) if connection.vendor == "sqlite" else _on_server() as db:
             restore(db)
+            search_index.ensure(db)
         return missing
 
 

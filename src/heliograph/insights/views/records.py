@@ -156,10 +156,13 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     with reading(request.account.pk, snapshot=True) as of:
         whole = figure_of(of, wanted.whole, frame.code) if wanted.alike is None and wanted.was is None else None
         everything = figure_of(of, replace(wanted.whole, replays=ReplayShare.ALL), frame.code) if whole is not None else None
-        count = Records(of, wanted).count()
-        if wanted.is_whole and whole is not None and (known in SELDOM or count > MOST_COUNTED):
+        # The figure counts exactly these, in the same snapshot, as long as retention has removed none of them.
+        is_counted = wanted.is_whole and whole is not None and frame.window.since >= frame.kept_since
+        count = whole if is_counted and whole is not None else Records(of, wanted).count()
+        if wanted.is_whole and whole is not None and count > MOST_COUNTED:
             count = whole
-        rows = Records(of, wanted, filters.order, count if count <= MOST_COUNTED else None).page(cursor)
+        most = Records(of, wanted).most
+        rows = Records(of, wanted, filters.order, count if count <= most else None).page(cursor)
         shown = [row_of(row, known.subject, of) for row in rows.rows]
         filters.offer("flow", flow_choices(of.config))
         if has_connection(known):
@@ -176,8 +179,8 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         here=frame.key,
         heading=HEADINGS[known],
         of_what=", ".join(text for text in (connection, wanted.category.value if wanted.category else "") if text),
-        total=_number(count),
-        result=_("%(n)s of %(whole)s") % {"n": _number(count), "whole": intcomma(everything)}
+        total=_number(count, most),
+        result=_("%(n)s of %(whole)s") % {"n": _number(count, most), "whole": intcomma(everything)}
         if filters.narrows and everything is not None
         else "",
         subject=known.subject.value,
@@ -198,9 +201,5 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     )
 
 
-SELDOM = (RecordKind.PENDING, RecordKind.SUPERSEDED)
-"""Kinds that no index finds: their figure tells how many there are, so that looking ends after the last."""
-
-
-def _number(count: int) -> str:
-    return intcomma(count) if count != MOST_COUNTED + 1 else _("more than %(n)s") % {"n": intcomma(MOST_COUNTED)}
+def _number(count: int, most: int) -> str:
+    return intcomma(count) if count != most + 1 else _("more than %(n)s") % {"n": intcomma(most)}

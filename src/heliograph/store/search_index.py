@@ -1,0 +1,112 @@
+"""The index in which words of registrations are found wherever they stand: by all runs of three characters.
+
+A rare word is found by it among millions; of a common one the list of registrations meets enough in its own order, and words of one or two
+characters are in no such index. On SQLite it is a table of FTS5, on PostgreSQL one with an index of pg_trgm. Triggers write it, and only where
+a registration's searched texts change: most changes leave them as they are. A PostgreSQL server that does not let us have pg_trgm has none;
+searching is then as exact, and slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import psycopg
+
+from heliograph.store.database import Database
+from heliograph.store.like import escaped
+
+FEW: Final = 2_000
+"""Registrations that are named one by one."""
+_LENGTH: Final = 3
+
+_SQLITE: Final = (
+    "CREATE VIRTUAL TABLE registration_search USING fts5(search, tokenize = 'trigram case_sensitive 1', content = '', detail = none, columnsize = 0)",
+    "INSERT INTO registration_search (rowid, search) SELECT id, search FROM registration WHERE search <> ''",
+    (
+        "CREATE TRIGGER registration_search_new AFTER INSERT ON registration WHEN new.search <> ''"
+        " BEGIN INSERT INTO registration_search (rowid, search) VALUES (new.id, new.search); END"
+    ),
+    (
+        "CREATE TRIGGER registration_search_changed AFTER UPDATE OF search ON registration WHEN new.search <> old.search BEGIN"
+        " INSERT INTO registration_search (registration_search, rowid, search) SELECT 'delete', old.id, old.search WHERE old.search <> '';"
+        " INSERT INTO registration_search (rowid, search) SELECT new.id, new.search WHERE new.search <> ''; END"
+    ),
+    (
+        "CREATE TRIGGER registration_search_gone AFTER DELETE ON registration WHEN old.search <> ''"
+        " BEGIN INSERT INTO registration_search (registration_search, rowid, search) VALUES ('delete', old.id, old.search); END"
+    ),
+)
+_POSTGRES: Final = (
+    "CREATE TABLE registration_search (registration_id bigint PRIMARY KEY, account_id bigint NOT NULL, search text NOT NULL)",
+    "INSERT INTO registration_search SELECT id, account_id, search FROM registration WHERE search <> ''",
+    "CREATE INDEX registration_search_runs ON registration_search USING gin (search gin_trgm_ops)",
+    (
+        "CREATE FUNCTION registration_search_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF TG_OP <> 'INSERT' THEN DELETE FROM registration_search WHERE registration_id = OLD.id; END IF;"
+        " IF TG_OP <> 'DELETE' THEN INSERT INTO registration_search VALUES (NEW.id, NEW.account_id, NEW.search); END IF; RETURN NULL; END $$"
+    ),
+    "CREATE TRIGGER registration_search_new AFTER INSERT ON registration FOR EACH ROW WHEN (NEW.search <> '') EXECUTE FUNCTION registration_search_write()",
+    (
+        "CREATE TRIGGER registration_search_changed AFTER UPDATE OF search ON registration FOR EACH ROW WHEN (NEW.search <> OLD.search)"
+        " EXECUTE FUNCTION registration_search_write()"
+    ),
+    "CREATE TRIGGER registration_search_gone AFTER DELETE ON registration FOR EACH ROW WHEN (OLD.search <> '') EXECUTE FUNCTION registration_search_write()",
+)
+_GONE: Final = {
+    # A migration that alters the table of registrations makes it anew on SQLite, without its triggers.
+    "sqlite": "SELECT 3 - count(*) FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'registration_search_%'",
+    "postgresql": "SELECT 3 - count(*) FROM pg_trigger WHERE tgrelid = 'registration'::regclass AND tgname LIKE 'registration_search_%'",
+}
+_DROPPED: Final = {
+    "sqlite": (
+        "DROP TABLE IF EXISTS registration_search",
+        *(f"DROP TRIGGER IF EXISTS registration_search_{name}" for name in ("new", "changed", "gone")),
+    ),
+    "postgresql": ("DROP TABLE IF EXISTS registration_search", "DROP FUNCTION IF EXISTS registration_search_write CASCADE"),
+}
+
+
+def ensure(db: Database) -> bool:
+    """Makes the index if it is missing, in a transaction of its own. Returns whether it is there: a PostgreSQL server may not have pg_trgm."""
+    if db.all(_GONE[db.vendor]) == [(0,)]:
+        return True
+    if db.vendor == "postgresql" and not _has_trigrams(db):
+        return False
+    with db.transaction():
+        for sql in (*_DROPPED[db.vendor], *(_SQLITE if db.vendor == "sqlite" else _POSTGRES)):
+            db.run(sql)
+    return True
+
+
+def _has_trigrams(db: Database) -> bool:
+    try:
+        with db.transaction():
+            db.run("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    except psycopg.Error:  # not installed, or this user may not create it
+        return False
+    return True
+
+
+def exists(db: Database) -> bool:
+    """Whether rare words are found by the index."""
+    return db.all(_GONE[db.vendor]) == [(0,)]
+
+
+def few_with(db: Database, account: int, words: Sequence[str]) -> list[int] | None:
+    """The registrations of an account that may contain all of some folded words, if these are few; None if they are more than FEW, or if the
+    index cannot tell. Whether they contain them is the caller's to check: the index knows only runs of characters."""
+    long = [word for word in words if len(word) >= _LENGTH and "\0" not in word]
+    if not long or not exists(db):
+        return None
+    if db.vendor == "sqlite":
+        runs = dict.fromkeys(word[at : at + _LENGTH] for word in long for at in range(len(word) - _LENGTH + 1))
+        match = " AND ".join('"' + run.replace('"', '""') + '"' for run in runs)
+        rows = db.all(f"SELECT rowid FROM registration_search WHERE registration_search MATCH :match LIMIT {FEW + 1}", {"match": match})
+    else:
+        where = " AND ".join(f"search LIKE :w{i} ESCAPE '!'" for i in range(len(long)))
+        rows = db.all(
+            f"SELECT registration_id FROM registration_search WHERE account_id = :account AND {where} LIMIT {FEW + 1}",
+            {"account": account} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(long)},
+        )
+    return [id for (id,) in rows] if len(rows) <= FEW else None
