@@ -16,7 +16,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -89,14 +89,14 @@ class CountedEdge:
         """Posts new registrations, each in a request with a key. Returns what it cost."""
         held, free = threading.Event(), threading.Event()
         self.reception.writer.submit([], 0, lambda _: _hold(held, free))
-        await _until(held.is_set)
+        await asyncio.to_thread(until, held.is_set)
         scopes = [self._scope(code) for code in codes]
         statuses: list[int] = []
         with counting(*self._kept.opened, wakers=WAKERS) as cost:
             tasks = [
                 asyncio.ensure_future(self._edge(scope, _receive(code), _send(statuses))) for scope, code in zip(scopes, codes, strict=True)
             ]
-            await _until(lambda: self.reception.writer._waiting == len(codes))
+            await asyncio.to_thread(until, lambda: self.reception.writer._waiting == len(codes))
             free.set()
             await asyncio.gather(*tasks)
         assert statuses == [201] * len(codes)
@@ -105,11 +105,6 @@ class CountedEdge:
     def _scope(self, code: str) -> dict[str, Any]:
         headers = {"content-type": "application/json", "authorization": f"Bearer {self._token}", "idempotency-key": f"k-{code}"}
         return {"type": "http", "method": "POST", "path": PATH, "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 -- what is waited for happens on other threads, which tell this loop nothing
-        await asyncio.sleep(0)
 
 
 def _hold(held: threading.Event, free: threading.Event) -> None:
