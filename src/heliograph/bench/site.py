@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import re
 import socket
 import subprocess
 import sys
@@ -172,9 +171,9 @@ class Site:
         """How many batches were recorded and settled so far, and the documents or outcomes in them."""
         found: dict[str, tuple[float, float]] = {"recorded": (0.0, 0.0), "settled": (0.0, 0.0)}
         for part in self.parts:
-            text = part.metrics()
+            values = dict(line.rsplit(" ", 1) for line in part.metrics().splitlines() if not line.startswith("#"))
             for what, metric in (("recorded", "heliograph_record_batch_size"), ("settled", "heliograph_settle_batch_size")):
-                count, total = (float(re.search(rf"^{metric}_{each} (\S+)$", text, re.MULTILINE)[1]) for each in ("count", "sum"))  # type: ignore[index]
+                count, total = float(values[f"{metric}_count"]), float(values[f"{metric}_sum"])
                 found[what] = found[what][0] + count, found[what][1] + total
         return found
 
