@@ -44,7 +44,8 @@ __all__ = ["acme"]
 TABLE: Final = Path(__file__).parents[2] / "docs" / "reference" / "performance.md"
 BATCHES: Final = (1, 64)
 BAND: Final = 0.03
-"""Calls may differ by so much from the table: how often a thread looks whether another has finished depends on the machine."""
+FEW_CALLS: Final = 32
+"""Calls may differ by so much from the table, as a share or in all: how often a thread looks whether another has finished depends on the machine."""
 WAKERS: Final = {
     threading.Event.set: "Event.set",
     queue.SimpleQueue.put: "SimpleQueue.put",
@@ -203,7 +204,7 @@ def test_B6_a_delivery_costs_what_the_reference_says(acme: RunningAccount, bell:
         *counts, calls = _numbers(line)
         *counts_before, calls_before = _numbers(was)
         assert counts == counts_before, f"{was} is now {line}: {_said(found[step, n])}"
-        assert abs(calls - calls_before) <= BAND * calls_before, f"{was} is now {line}"
+        assert abs(calls - calls_before) <= max(FEW_CALLS, BAND * calls_before), f"{was} is now {line}"
 
 
 def _measured(acme: RunningAccount) -> dict[tuple[str, int], Cost]:
