@@ -58,10 +58,18 @@ _STICK = """() => document.querySelectorAll("[data-sticks]").forEach((el) => { e
 
 
 def violations(page: Page, options: dict[str, Any] = RULES) -> list[str]:
-    """axe's findings on the current page, one line each."""
+    """axe's findings on the current page, one line each.
+
+    The whole page from its top, at rest: an element half under a sticky bar has no size, and colours in transition have no contrast yet.
+    """
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+    page.emulate_media(reduced_motion="reduce")
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(Axe().axe_script)
+    page.evaluate("scrollTo(0, 0)")
+    page.evaluate(_LET_GO)
     found = page.evaluate("(options) => axe.run(options)", options)["violations"]
+    page.evaluate(_STICK)
     return [
         f"{rule['id']} ({rule['impact']}): {node['target']} {node['html'][:200]}"
         for rule in found
@@ -91,18 +99,12 @@ def _has_an_equal(page: Page, selector: str) -> bool:
 def sweep(page: Page) -> None:
     """Asserts that axe finds nothing in light and dark, wide and at 390 px, and that a phone need not scroll sideways."""
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    # The whole page from its top: an element half under a sticky bar has no size that axe could check.
-    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
-    page.evaluate("scrollTo(0, 0)")
     for size in (WIDE, PHONE):
         page.set_viewport_size(size)
-        page.evaluate(_LET_GO)
         for scheme in schemes:
-            # Reduced motion: colours in transition have no contrast yet.
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page.emulate_media(color_scheme=scheme)
             found = violations(page, RULES if scheme == "light" else COLOURS)
             assert not found, f"{page.url}, {scheme}, {size['width']} px:\n" + "\n".join(found)
-        page.evaluate(_STICK)
         _fits(page, size)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     page.set_viewport_size(WIDE)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from playwright.sync_api import Locator, Page, expect
-from tests.processes import PASSWORD
+from tests.browser import sign_in
 from tests.receiver import Answer, Received, Receiver
 
 EVENT = "SUMMIT-26"
@@ -50,10 +50,7 @@ class Reader:
 
     def signs_in(self) -> None:
         page = self.platform
-        page.goto(self.url)
-        page.get_by_label("E-mail").fill("ada@example.org")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        sign_in(page, self.url)
         is_at(page, "Registrations")
 
     def goes_to(self, *way: str) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.e2e.visiting import State, Visit
 
 SUMMARY, TROUBLE, RECORDS = "insights/summary.html", "insights/troubleshooting.html", "insights/records.html"
-FEED, JOB = "insights/feed.html", "administration/job.html"
+FEED, JOB = "insights/feed.html", "job.html"
 INSIGHTS, POSTS = "/signal/metrics/", "/signal/metrics/posts/webhooks/"
 NEVER = "from=2001-01-01&to=2001-01-02"
 

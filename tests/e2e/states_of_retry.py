@@ -12,7 +12,7 @@ from tests.e2e.visiting import State, Visit
 LIST, ITEM, JOB, DOWNLOAD, READY = (
     "retry/retry.html",
     "retry/item.html",
-    "retry/job.html",
+    "job.html",
     "retry/download.html",
     "retry/download_ready.html",
 )

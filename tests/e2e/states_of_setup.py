@@ -107,7 +107,7 @@ STATES = (
     State("import, refused", UPLOAD, "Import", "/import/", "planning", then=_empty_handed, after=422),
     State("import, columns", "registrations/import_columns.html", "Import", "/import/", "planning", ("import-columns",), then=_upload),
     State("import, dry run", "registrations/import_dry_run.html", "Import", "/import/", "planning", ("import-dry-run",), then=dry_run),
-    State("import, begun", "administration/job.html", re.compile(".+"), "/import/", "planning", ("job",), then=_import),
+    State("import, begun", "job.html", re.compile(".+"), "/import/", "planning", ("job",), then=_import),
     State(
         "registration, added",
         "registrations/registration.html",

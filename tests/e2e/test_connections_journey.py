@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.builders.people import PASSWORD
+from tests.browser import sign_in
 from tests.conftest import PageErrors
 from tests.databases import DatabaseFacts
 from tests.processes import Starter, free_port
@@ -50,10 +50,7 @@ def test_B3_C3_from_the_preset_of_slack_to_a_passed_test(site: str, receiver: Re
     page_errors.expect("the server responded with a status of 422")
     page.set_default_timeout(30_000)
     expect.set_options()
-    page.goto(f"{site}/signal/")
-    page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, f"{site}/signal/")
 
     page.get_by_role("link", name="Connections", exact=True).click()
     expect(page.get_by_role("heading", name="No connections yet")).to_be_visible()
@@ -100,10 +97,7 @@ def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_re
     page.set_default_timeout(30_000)
     expect.set_options()
     receiver.answer("/me", lambda request: Answer(200 if request.header("x-api-key") == "k3y" else 401, "{}"))
-    page.goto(f"{site}/signal/connections/new/webhook/")
-    page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, f"{site}/signal/connections/new/webhook/")
     page.get_by_label("Connection Name").fill("Sales CRM")
     page.get_by_label("Authentication Type").select_option("API Key / Token")
     expect(page.get_by_label("User Name")).to_be_hidden()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser import sign_in
 from tests.databases import DatabaseFacts
 from tests.processes import Process
 from tests.waiting import PATIENCE, until
@@ -39,11 +40,7 @@ def test_the_demo_shows_everything_and_ends_at_once(demo: Process, tmp_path: Pat
     assert greeting, demo.output
     url, user, password = greeting.groups()
 
-    page.goto(url)
-    page.get_by_label("E-mail").fill(user)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Registrations", level=1)).to_be_visible()
+    sign_in(page, url, user, password, heading="Registrations")
     expect(page.get_by_role("row")).not_to_have_count(1, timeout=SECONDS * 1000)  # more than its head
 
     # The terminal shows each kind of what happens.

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
+from tests.browser import feed_row, sign_in
 from tests.databases import DatabaseFacts
-from tests.processes import PASSWORD, Starter
+from tests.processes import Starter
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 
@@ -43,25 +44,14 @@ def watched(database: DatabaseFacts, heliograph: Starter) -> Iterator[Watched]:
         story.close()
 
 
-def row(page: Page, *texts: str) -> Locator:
-    """The change in the feed that has these texts."""
-    found = page.get_by_role("main").locator("ol > li")
-    for text in texts:
-        found = found.filter(has_text=text)
-    return found
-
-
 @pytest.mark.timeout(240)
 def test_X4_the_feed_goes_on_is_paused_jumped_in_filtered_and_readable_under_load(page: Page, watched: Watched) -> None:
-    page.goto(f"{watched.url}/signal/metrics/feed/")
-    page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, f"{watched.url}/signal/metrics/feed/")
     expect(page.get_by_text("Live: new changes appear at the top.")).to_be_visible()
 
     # It comes by itself.
     watched.person(1, "Zoë")
-    expect(row(page, "Zoë Marin", "Sales CRM 200")).to_be_visible(timeout=SECONDS * 1000)
+    expect(feed_row(page, "Zoë Marin", "Sales CRM 200")).to_be_visible(timeout=SECONDS * 1000)
 
     # Paused, it stands still, and says what came meanwhile.
     page.get_by_role("link", name="Pause").click()
@@ -70,16 +60,16 @@ def test_X4_the_feed_goes_on_is_paused_jumped_in_filtered_and_readable_under_loa
     watched.person(2, "Mika")
     watched.receiver.wait_for(2, path="/crm")
     page.reload()
-    expect(row(page, "Zoë Marin")).to_be_visible()
-    expect(row(page, "Mika Marin")).to_have_count(0)
+    expect(feed_row(page, "Zoë Marin")).to_be_visible()
+    expect(feed_row(page, "Mika Marin")).to_have_count(0)
     page.get_by_role("link", name="1 newer change").click()
-    expect(row(page, "Mika Marin", ": will be retried")).to_be_visible(timeout=SECONDS * 1000)
+    expect(feed_row(page, "Mika Marin", ": will be retried")).to_be_visible(timeout=SECONDS * 1000)
 
     # Narrowed to failures, and no more.
     page.get_by_role("combobox", name="Result").select_option(label="Failure")
     page.get_by_role("button", name="Filter").click()
-    expect(row(page, "Mika Marin")).to_be_visible()
-    expect(row(page, "Zoë Marin")).to_have_count(0)
+    expect(feed_row(page, "Mika Marin")).to_be_visible()
+    expect(feed_row(page, "Zoë Marin")).to_have_count(0)
 
     # Jumped to a time at which nothing had failed yet; the filter stays.
     page.get_by_label("Jump to").fill("2026-01-02T03:04")
@@ -88,9 +78,9 @@ def test_X4_the_feed_goes_on_is_paused_jumped_in_filtered_and_readable_under_loa
     expect(page.get_by_role("combobox", name="Result")).to_have_value("failure")
     expect(page.get_by_role("main").locator("ol > li")).to_have_count(0)
     page.get_by_role("link", name="To the newest").click()
-    expect(row(page, "Mika Marin")).to_be_visible()
+    expect(feed_row(page, "Mika Marin")).to_be_visible()
     page.get_by_role("link", name="Clear").click()
-    expect(row(page, "Zoë Marin")).to_be_visible()
+    expect(feed_row(page, "Zoë Marin")).to_be_visible()
 
     # More than one can read: a part is shown, which says of how many it is, and all of them on request.
     watched.receiver.answer("/crm", Answer(200, ""))

@@ -8,8 +8,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser import sign_in
 from tests.databases import DatabaseFacts
-from tests.processes import PASSWORD, Starter
+from tests.processes import Starter
 from tests.receiver import Receiver
 from tests.story import Story
 from tests.waiting import PATIENCE
@@ -35,10 +36,7 @@ def test_P13_A2_sync_now_of_any_code_sends_that_registration(story: Story, helio
     heliograph.adds_ada("administrator")
     url = heliograph.serves()
     story.change_flow(everybody, statuses=["Cancelled"])
-    page.goto(url)
-    page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, url)
     for n, code in enumerate(codes):
         page.get_by_role("link", name="Registrations", exact=True).first.click()
         page.get_by_role("link", name=code, exact=True).click()

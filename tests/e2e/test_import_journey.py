@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser import sign_in
 from tests.databases import DatabaseFacts
-from tests.processes import PASSWORD, Starter
+from tests.processes import Starter
 from tests.receiver import Receiver
 from tests.story import Story
 
@@ -39,10 +40,7 @@ def test_I4_what_is_sent_is_chosen_in_the_bar_and_kept_to(story: Story, heliogra
     story.record("S-1", status="Cancelled")
     story.flow("Attendees", to=[story.to(story.connection("Sales CRM", "/crm"))], statuses=["Attended"])
     heliograph.adds_ada("administrator")
-    page.goto(heliograph.serves())
-    page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, heliograph.serves())
     page.get_by_role("link", name="Registrations", exact=True).first.click()
     files = []
     for name in ("loud", "quiet"):

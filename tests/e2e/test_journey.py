@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
+from tests.browser import feed_row, sign_in
 from tests.databases import DatabaseFacts
-from tests.processes import PASSWORD, Starter
+from tests.processes import Starter
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
@@ -43,14 +44,6 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         story.close()
 
 
-def sign_in(page: Page, url: str) -> None:
-    page.goto(url)
-    page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Registrations", level=1)).to_be_visible()
-
-
 def set_status(page: Page, status: str) -> None:
     """In the form of the registration."""
     page.bring_to_front()  # Chromium takes its time with a page that lies behind another
@@ -62,24 +55,16 @@ def set_status(page: Page, status: str) -> None:
     )
 
 
-def row(feed: Page, *texts: str) -> Locator:
-    """The change in the feed that has these texts."""
-    found = feed.get_by_role("main").locator("ol > li")
-    for text in texts:
-        found = found.filter(has_text=text)
-    return found
-
-
 def comes_up(feed: Page, *texts: str, scripted: bool) -> None:
     """The change stands in the feed in time: by itself, or without script by the link that every live list has then."""
     feed.bring_to_front()
     if scripted:
-        expect(row(feed, *texts)).to_be_visible(timeout=SECONDS * 1000)
+        expect(feed_row(feed, *texts)).to_be_visible(timeout=SECONDS * 1000)
         return
 
     def is_there() -> bool:
         feed.get_by_role("link", name="Up to now").click()
-        return row(feed, *texts).is_visible()
+        return feed_row(feed, *texts).is_visible()
 
     until(is_there, SECONDS, every=0.3)
 
@@ -94,7 +79,7 @@ def comes_up(feed: Page, *texts: str, scripted: bool) -> None:
 )
 def test_a_change_goes_out_fails_is_submitted_and_done(page: Page, installation: Installation, scripted: bool) -> None:
     receiver, story = installation.receiver, installation.story
-    sign_in(page, installation.url)
+    sign_in(page, installation.url, heading="Registrations")
 
     # Signal opens in a window of its own; the feed stays open there.
     with page.expect_popup() as popup:

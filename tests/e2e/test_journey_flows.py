@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser import sign_in
 from tests.conftest import PageErrors
 from tests.databases import DatabaseFacts
-from tests.processes import PASSWORD, Starter
+from tests.processes import Starter
 from tests.receiver import Receiver
 from tests.story import Story
 
@@ -59,11 +60,7 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     page: Page, installation: Installation, page_errors: PageErrors, scripted: bool
 ) -> None:
     page_errors.expect("the server responded with a status of 422")  # a filter by what does not exist
-    page.goto(f"{installation.url}/signal/")
-    page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    presses(page, "Sign in")
-    expect(page.get_by_role("heading", name="Set Signal up in four steps", level=1)).to_be_visible()
+    sign_in(page, f"{installation.url}/signal/", heading="Set Signal up in four steps")
     page.get_by_role("navigation", name="Signal").get_by_role("link", name="Flows").click()
     expect(page.get_by_role("heading", name="Flow List", level=1)).to_be_visible()
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser import sign_in
 from tests.databases import DatabaseFacts
-from tests.processes import PASSWORD, Starter
+from tests.processes import Starter
 from tests.receiver import Receiver
 from tests.story import Story
 
@@ -46,10 +47,7 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
 def test_Y1_a_wider_rule_is_replayed_with_its_differences(page: Page, installation: Installation) -> None:
     story = installation.story
     page.set_default_timeout(PATIENCE)
-    page.goto(f"{installation.url}/signal/flows/{installation.flow}/")
-    page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, f"{installation.url}/signal/flows/{installation.flow}/")
 
     # The rule is widened, and saving it offers what it would have decided otherwise.
     expect(page.get_by_role("heading", name="Attendees to the CRM", level=1)).to_be_visible()

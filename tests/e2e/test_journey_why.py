@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser import sign_in
 from tests.databases import DatabaseFacts
-from tests.processes import PASSWORD, Starter
+from tests.processes import Starter
 from tests.receiver import Receiver
 from tests.story import Story
 
@@ -57,11 +58,7 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
 )
 def test_X5_F9_from_the_search_to_why_to_the_page_that_changes_it(page: Page, installation: Installation, scripted: bool) -> None:
     page.set_default_timeout(PATIENCE)
-    page.goto(f"{installation.url}/signal/flows/")
-    page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Flow List", level=1)).to_be_visible()
+    sign_in(page, f"{installation.url}/signal/flows/", heading="Flow List")
 
     # Search: several are listed, one alone opens its timeline.
     field = page.get_by_role("searchbox", name="Find a registration").first

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from tests import accessibility
-from tests.builders.people import PASSWORD
+from tests.browser import sign_in
 from tests.canaille import USER, Canaille
 from tests.databases import DatabaseFacts
 from tests.processes import Starter, free_port
@@ -117,10 +117,7 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
     pages.until_answers(f"{base}/accounts/sign-in/")
 
     page.set_default_timeout(30_000)
-    page.goto(f"{base}/signal/connections/{crm}/access/")
-    page.get_by_label("E-mail").fill("tomas@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, f"{base}/signal/connections/{crm}/access/", "tomas@example.org")
     expect(page.get_by_role("heading", name="Marketing list")).to_be_visible()
     expect(page.get_by_text("Not connected yet").first).to_be_visible()
     accessibility.sweep(page)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.builders.people import PASSWORD
+from tests.browser import sign_in
 from tests.builders.platform_account import EVENT, event_in_testing, planned
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
@@ -18,10 +18,7 @@ from heliograph.accounts.models import Role
 def test_the_fields_follow_the_event_and_a_code_is_made(database: DatabaseFacts, heliograph: Starter, page: Page) -> None:
     with planned(database) as site:
         event_in_testing(site)
-        page.goto(f"{heliograph.serves()}/registrations/add/?event={EVENT}")
-        page.get_by_label("E-mail").fill(site.people[Role.PLANNER].email)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        sign_in(page, f"{heliograph.serves()}/registrations/add/?event={EVENT}", site.people[Role.PLANNER].email)
         expect(page.get_by_role("heading", name="Answers")).to_be_visible()
         expect(page.get_by_role("button", name="Show this event’s fields")).to_have_count(0)
         page.get_by_label("First Name").fill("Zoë")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser import sign_in
 from tests.databases import DatabaseFacts
-from tests.processes import PASSWORD, Starter
+from tests.processes import Starter
 from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
 
@@ -56,20 +57,12 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         story.close()
 
 
-def sign_in(page: Page, url: str) -> None:
-    page.goto(f"{url}/accounts/sign-in/?next=/signal/retry/")
-    page.get_by_label("E-mail").fill("ada@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Retry", level=1)).to_be_visible()
-
-
 @pytest.mark.timeout(240)
 def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_file_go_again(
     page: Page, installation: Installation, tmp_path: Path
 ) -> None:
     receiver = installation.receiver
-    sign_in(page, installation.url)
+    sign_in(page, f"{installation.url}/signal/retry/", heading="Retry")
     expect(page.get_by_role("heading", name="5 wait, for 2 causes")).to_be_visible(timeout=SECONDS * 1000)
     causes = page.get_by_role("main").locator(".group-list > li")
     refused = causes.filter(has_text="Sales CRM answered 401 Unauthorized: invalid_token")

@@ -1,4 +1,4 @@
-"""The contents of a job's page (administration/job.html): progress, results, and refused rows."""
+"""The contents of a job's page (components/job.html): progress, results, and refused rows."""
 
 from __future__ import annotations
 

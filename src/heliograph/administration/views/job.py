@@ -55,7 +55,7 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
     if asks_for_part(request) and row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING):
         return HttpResponseClientRefresh()
     shown = context(row, PAGES[row.kind](row), request.path, may_act=may(request.user, Role.PLANNER))
-    return page(request, "administration/job.html", section="registrations", here="registrations", **shown)
+    return page(request, "job.html", frame="platform.html", section="registrations", here="registrations", **shown)
 
 
 def _again(request: AccountRequest) -> bool:

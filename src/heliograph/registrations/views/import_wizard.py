@@ -278,7 +278,8 @@ def _progress(request: AccountRequest, job: Job) -> HttpResponse:
     shown = job_page.context(job, words.job_page(job), request.path, may_act=False)
     return page(
         request,
-        "administration/job.html",
+        "job.html",
+        frame="platform.html",
         section="registrations",
         here="registrations",
         **shown | {"at": 3, "again": False, "stop": False},

@@ -123,7 +123,7 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
     if asks_for_part(request) and row.state not in GOING:
         return HttpResponseClientRefresh()
     shown = context(row, _job_page(request, row), request.path, may_act=may(request.user, Role.PLANNER), pausable=True)
-    return page(request, "retry/job.html", here="retry", **shown)
+    return page(request, "job.html", frame="signal.html", here="retry", **shown)
 
 
 def _job_page(request: AccountRequest, row: Job) -> JobPage:
@@ -208,7 +208,7 @@ def download(request: AccountRequest, id: int) -> HttpResponse:
         text = filter_words(RetryFilter.from_json(row.parameters["wanted"]), of)
     if row.state != JobState.DONE:
         shown = context(row, _download_page(row, text), request.path, may_act=True, pausable=True)
-        return page(request, "retry/job.html", here="retry", **shown)
+        return page(request, "job.html", frame="signal.html", here="retry", **shown)
     return page(request, "retry/download_ready.html", here="retry", **_ready(request, row, text))
 
 

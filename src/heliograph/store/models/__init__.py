@@ -1,0 +1,42 @@
+"""The hot tables (docs/design/recording.md, docs/design/queue.md, docs/design/figures.md).
+
+Django creates and reads them; the hot path writes them by the plain SQL of `store` and `recording`. They hold ids of configuration as plain numbers,
+because foreign keys would make every flow or connection a hot row. `recording` is the only writer of events, registrations and session
+registrations.
+"""
+
+from heliograph.store.models.changes import Change, ChangeContent, Idempotency, Judgement, Run
+from heliograph.store.models.configuration import ConfigHistory, ConfigVersion
+from heliograph.store.models.connections import ConnectionState, OAuthAccess, Secret
+from heliograph.store.models.figures import FigureBitmap, FigureDelta, FigureHour, FigureSum
+from heliograph.store.models.queue import Action, Attempt, AttemptContent, Lane, Slot, Worker
+from heliograph.store.models.retention import Retention, RetentionDay
+from heliograph.store.models.subjects import Event, Registration, SessionRegistration
+
+__all__ = (
+    "Action",
+    "Attempt",
+    "AttemptContent",
+    "Change",
+    "ChangeContent",
+    "ConfigHistory",
+    "ConfigVersion",
+    "ConnectionState",
+    "Event",
+    "FigureBitmap",
+    "FigureDelta",
+    "FigureHour",
+    "FigureSum",
+    "Idempotency",
+    "Judgement",
+    "Lane",
+    "OAuthAccess",
+    "Registration",
+    "Retention",
+    "RetentionDay",
+    "Run",
+    "Secret",
+    "SessionRegistration",
+    "Slot",
+    "Worker",
+)

@@ -1,0 +1,138 @@
+"""Recorded changes, what they contain, and what flows decided about them (docs/design/recording.md)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django_scopes import ScopedManager
+
+from heliograph.store.fields import MicrosField
+
+
+class Change(models.Model):
+    """A recorded change. Only `processed`, and `mode` when reconsidered, are ever updated. Its content is in `change_content`."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    kind = models.SmallIntegerField()  # domain.registration.change.SubjectKind
+    subject_id = models.BigIntegerField()
+    registration_id = models.BigIntegerField(null=True)  # of a registration or session registration
+    session_id = models.BigIntegerField(null=True)
+    event_id = models.BigIntegerField()
+    version = models.BigIntegerField()
+    facets = models.SmallIntegerField()
+    mode = models.SmallIntegerField()  # 1 live, 2 test (F3)
+    processed = models.BooleanField(default=False)  # a flow's run was triggered or not triggered
+    quiet = models.BooleanField(default=False)
+    at = MicrosField()
+    by = models.CharField(max_length=60)  # user:7, token:3, import:12, demo ...
+    account_version = models.BigIntegerField()  # configuration in force (F9)
+    event_version = models.BigIntegerField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "change"
+        constraints = (models.UniqueConstraint(fields=("subject_id", "version"), name="change_version_unique"),)
+        indexes = (
+            models.Index(fields=("account_id", "at", "id"), name="change_at"),
+            models.Index(fields=("registration_id", "id"), name="change_of_registration"),
+            models.Index(fields=("account_id", "at", "id"), name="change_of_tests", condition=Q(mode=2)),
+        )
+
+
+class ChangeContent(models.Model):
+    """What a change contains: the state after it and the old values of what changed (X6). Partitioned by its time on PostgreSQL."""
+
+    change_id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    at = MicrosField()
+    after = models.TextField()
+    before = models.TextField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "change_content"
+        managed = False
+
+
+class Run(models.Model):
+    """The decision of one flow that evaluated a change: triggered, or not triggered with a reason (F7). Filtered runs are not stored."""
+
+    NOT_TRIGGERED, TRIGGERED = 1, 2
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    change_id = models.BigIntegerField()
+    flow_id = models.BigIntegerField()
+    flow_number = models.IntegerField()
+    decision = models.SmallIntegerField()
+    reason = models.CharField(max_length=40, default="")  # domain.flow.decision.Reason
+    mode = models.SmallIntegerField()
+    at = MicrosField()  # of the first decision (X2)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "run"
+        indexes = (
+            models.Index(fields=("account_id", "at", "id"), name="run_at"),
+            models.Index(fields=("change_id",), name="run_of_change"),
+            models.Index(fields=("flow_id", "at"), name="run_of_flow"),
+            models.Index(fields=("account_id", "mode", "at", "id"), name="run_not_triggered", condition=Q(decision=1)),
+        )
+
+
+class Judgement(models.Model):
+    """A run stuck for a fixable reason (untagged, F7; or an exception while deciding): a Retry item that is reconsidered, with three tries
+    of its own."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    run_id = models.BigIntegerField(unique=True)
+    change_id = models.BigIntegerField()
+    flow_id = models.BigIntegerField()
+    registration_id = models.BigIntegerField(null=True)
+    event_id = models.BigIntegerField()
+    mode = models.SmallIntegerField()
+    queue = models.SmallIntegerField(default=1)  # 1 Retry, 2 Error, 3 Failed, 4 Done
+    category = models.SmallIntegerField()
+    tries = models.SmallIntegerField(default=0)
+    due_at = MicrosField(null=True)
+    cause = models.CharField(max_length=60)
+    message = models.CharField(max_length=500, default="")
+    created = MicrosField()
+    ended = MicrosField(null=True)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "judgement"
+        indexes = (
+            models.Index(fields=("account_id", "due_at"), name="judgement_due", condition=Q(queue__lt=3)),
+            models.Index(fields=("account_id", "queue", "id"), name="judgement_queue"),
+            models.Index(fields=("change_id",), name="judgement_of_change"),
+            models.Index(fields=("account_id", "mode", "created", "id"), name="judgement_open", condition=Q(queue__lt=4)),
+            models.Index(fields=("account_id", "ended"), name="judgement_ended", condition=Q(ended__isnull=False)),
+        )
+
+
+class Idempotency(models.Model):
+    """The stored answer of an idempotency key (I3). `answer` is empty while the first request runs."""
+
+    pk = models.CompositePrimaryKey("account_id", "endpoint", "key")
+    account_id = models.BigIntegerField()
+    endpoint = models.CharField(max_length=40)
+    key = models.CharField(max_length=300)
+    request_hash = models.CharField(max_length=64)
+    answer = models.TextField(null=True)  # noqa: DJ001 -- null means: not answered yet
+    at = MicrosField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "idempotency"
+        indexes = (models.Index(fields=("at",), name="idempotency_at"),)
