@@ -14,5 +14,5 @@ def age(db: Database, account: int, days: int) -> None:
         for table in ("change", "change_content", "run", "attempt", "attempt_content"):
             db.run(f"UPDATE {table} SET at = at - {by} WHERE account_id = {account}")
         db.run(f"UPDATE action SET created = created - {by}, ended = ended - {by} WHERE account_id = {account}")
-        db.run(f"UPDATE judgement SET created = created - {by} WHERE account_id = {account}")
+        db.run(f"UPDATE stuck_run SET created = created - {by} WHERE account_id = {account}")
         db.run(f"UPDATE figure_delta SET minute = minute - {by // MINUTE} WHERE account_id = {account}")

@@ -53,7 +53,7 @@ def move(setup: StoredAccount, minutes: int, before: dict[str, int]) -> None:
             ("change_content", ("at",)),
             ("run", ("at",)),
             ("action", ("created",)),
-            ("judgement", ("created",)),
+            ("stuck_run", ("created",)),
         ):
             key = "change_id" if table == "change_content" else "id"
             sets = ", ".join(f"{name} = {name} - {minutes * MINUTE}" for name in moments)
@@ -62,5 +62,5 @@ def move(setup: StoredAccount, minutes: int, before: dict[str, int]) -> None:
 
 
 def newest(setup: StoredAccount) -> dict[str, int]:
-    tables = ("change", "run", "action", "judgement", "figure_delta")
+    tables = ("change", "run", "action", "stuck_run", "figure_delta")
     return {table: int(setup.db.all(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0]) for table in tables}

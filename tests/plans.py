@@ -17,7 +17,7 @@ HOT: Final = frozenset(
         "change_content",
         "config_history",
         "idempotency",
-        "judgement",
+        "stuck_run",
         "lane",
         "registration",
         "run",

@@ -21,7 +21,7 @@ class Recount:
 
     def __init__(self, db: Database, account: int) -> None:
         of = {"account": account}
-        waits = {run for (run,) in db.all("SELECT run_id FROM judgement WHERE queue < 3 AND account_id = :account", of)}
+        waits = {run for (run,) in db.all("SELECT run_id FROM stuck_run WHERE queue < 3 AND account_id = :account", of)}
         self.runs = [
             RunRow(change, registration, flow, mode, at, triggered=decision == 2, stuck=id in waits)
             for id, change, registration, flow, mode, at, decision in db.all(

@@ -339,7 +339,7 @@ class Story:
 
     def stuck(self) -> list[dict[str, Any]]:
         """Runs in the Retry Queue, including done ones. key: for submit."""
-        rows = self.db.all("SELECT id, queue, category, cause, tries, due_at FROM judgement ORDER BY id")
+        rows = self.db.all("SELECT id, queue, category, cause, tries, due_at FROM stuck_run ORDER BY id")
         return [
             {"key": f"r{id}", "queue": QUEUES[queue], "category": category_name(category), "cause": cause, "tries": tries, "due": due}
             for id, queue, category, cause, tries, due in rows

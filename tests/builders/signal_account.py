@@ -106,5 +106,5 @@ def fill(site: SignalAccount) -> dict[str, str]:
         site.ends(first["S26-5"], REFUSED)
     site.ends(first["S26-3"], INVALID)
     site.ends(first["S26-6"], BUSY)
-    ((run,),) = site.store.all("SELECT id FROM judgement WHERE account_id = :account ORDER BY id LIMIT 1", {"account": site.account.pk})
+    ((run,),) = site.store.all("SELECT id FROM stuck_run WHERE account_id = :account ORDER BY id LIMIT 1", {"account": site.account.pk})
     return {"waiting": f"a{first['S26-2']}", "failed": f"a{first['S26-5']}", "untagged": f"r{run}"}

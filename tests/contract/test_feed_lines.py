@@ -31,7 +31,7 @@ def history(setup: StoredAccount, n: int = 4) -> int:
         for table, at in (("action", "created"), ("run", "at")):
             for (id,) in db.all(f"SELECT id FROM {table} WHERE account_id = :a ORDER BY id", {"a": setup.account}):
                 db.run(f"UPDATE {table} SET {at} = :at WHERE id = :id", {"at": base - chance.randrange(60) * 1_000_000, "id": id})
-        db.run("UPDATE judgement SET created = (SELECT r.at FROM run r WHERE r.id = judgement.run_id)")
+        db.run("UPDATE stuck_run SET created = (SELECT r.at FROM run r WHERE r.id = stuck_run.run_id)")
         for (id,) in db.all("SELECT id FROM action WHERE account_id = :a ORDER BY id", {"a": setup.account}):
             db.run("UPDATE action SET state = :s WHERE id = :id", {"s": int(chance.choice(ENDED)), "id": id})
     return base
@@ -44,7 +44,7 @@ def matching(setup: StoredAccount, wanted: FeedFilter) -> list[int]:
         "SELECT 1, a.id, a.created, a.change_id, a.flow_id, a.event_id, a.mode, a.state, l.connection_id, r.search, 0, 0 FROM action a"
         " JOIN lane l ON l.id = a.lane_id LEFT JOIN registration r ON r.id = a.registration_id WHERE a.account_id = :a"
         " UNION ALL SELECT 0, u.id, u.at, u.change_id, u.flow_id, c.event_id, u.mode, 0, 0, r.search, u.decision, COALESCE(j.queue, 4) FROM run u"
-        " JOIN change c ON c.id = u.change_id LEFT JOIN registration r ON r.id = c.registration_id LEFT JOIN judgement j ON j.run_id = u.id"
+        " JOIN change c ON c.id = u.change_id LEFT JOIN registration r ON r.id = c.registration_id LEFT JOIN stuck_run j ON j.run_id = u.id"
         " WHERE u.account_id = :a",
         {"a": setup.account},
     )
@@ -124,13 +124,13 @@ def test_X4_many_more_changes_than_can_be_read_are_sampled_and_counted(setup: St
     until = db.now() // SLICE * SLICE
     with db.transaction():
         db.run("UPDATE action SET created = :at WHERE account_id = :a", {"at": until - SLICE, "a": setup.account})
-        db.run("UPDATE judgement SET created = :at WHERE account_id = :a", {"at": until - 1, "a": setup.account})
+        db.run("UPDATE stuck_run SET created = :at WHERE account_id = :a", {"at": until - 1, "a": setup.account})
     feed = Feed(AccountReader(db, setup.account), FeedFilter())
     sample = feed.sample(until + SETTLED)
     assert sample is not None
     ((n,),) = db.all(
         "SELECT count(*) FROM (SELECT change_id FROM action WHERE account_id = :a AND mode = 1"
-        " UNION SELECT change_id FROM judgement WHERE account_id = :a AND mode = 1 AND queue < 4) found",
+        " UNION SELECT change_id FROM stuck_run WHERE account_id = :a AND mode = 1 AND queue < 4) found",
         {"a": setup.account},
     )
     assert (sample.total, sample.is_all, sample.since, sample.until) == (n, True, until - SLICE, until)

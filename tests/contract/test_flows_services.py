@@ -34,7 +34,7 @@ from heliograph.setup.services.tags import TagFacts, delete_tag, merge_tags, sav
 from heliograph.setup.services.versions import history
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import of_django
-from heliograph.store.models import Action, ConfigHistory, Judgement
+from heliograph.store.models import Action, ConfigHistory, StuckRun
 from heliograph.store.models import Secret as SecretRow
 
 pytestmark = pytest.mark.django_db
@@ -399,8 +399,8 @@ def test_D7_a_tag_makes_due_exactly_what_waited_for_it(made: Acme) -> None:
     def waiting() -> dict[str, bool]:
         with scope(account=made.pk):
             now = of_django(django_connection).now()
-            found = Judgement.objects.filter(queue__lt=3)
-            return {str(j.registration_id): Judgement.objects.filter(pk=j.pk, due_at__lte=now).exists() for j in found}
+            found = StuckRun.objects.filter(queue__lt=3)
+            return {str(j.registration_id): StuckRun.objects.filter(pk=j.pk, due_at__lte=now).exists() for j in found}
 
     assert list(waiting().values()) == [False, False]
     with made.setting_up() as s:
@@ -415,7 +415,7 @@ def test_P12_deleting_a_flow_ends_its_actions_as_failed(made: Acme) -> None:
         flows.delete_flow(s, pk(made.flow))
     with scope(account=made.pk):
         assert [(a.state, a.cause) for a in Action.objects.all()] == [(Action.FAILED, "flow_deleted")]
-        assert [(j.queue, j.cause) for j in Judgement.objects.all()] == [(3, "flow_deleted")]
+        assert [(j.queue, j.cause) for j in StuckRun.objects.all()] == [(3, "flow_deleted")]
         assert FlowRow.objects.get(pk=pk(made.flow)).deleted_at is not None  # its figures refer to it
     assert pk(made.flow) not in made.config().flows
 

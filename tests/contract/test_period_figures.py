@@ -19,7 +19,7 @@ from heliograph.insights.period_figures import PeriodFigures
 
 def recounted(setup: StoredAccount, since: int, until: int, mode: Mode) -> Figures:
     db = setup.db
-    waits = {run for (run,) in db.all("SELECT run_id FROM judgement WHERE queue < 3")}
+    waits = {run for (run,) in db.all("SELECT run_id FROM stuck_run WHERE queue < 3")}
     runs = [
         RunRow(change, registration, flow, of, at, triggered=decision == 2, stuck=id in waits)
         for id, change, registration, flow, of, at, decision in db.all(

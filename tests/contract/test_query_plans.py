@@ -77,7 +77,7 @@ FILL = {
         "id": ID, "account_id": ":a", "change_id": ID, "flow_id": "7 + i % 50", "flow_number": "1", "decision": f"CASE WHEN {STUCK} THEN 1 ELSE 2 END",
         "reason": "'untagged'", "mode": "1", "at": "i",
     },
-    "judgement": {
+    "stuck_run": {
         "id": ID, "account_id": ":a", "run_id": ID, "change_id": ID, "flow_id": "7 + i % 50", "registration_id": ID, "event_id": ":e", "mode": "1",
         "queue": f"CASE WHEN {STUCK} THEN 1 ELSE 4 END", "category": "5", "tries": "0", "due_at": f"CASE WHEN {STUCK} THEN i END", "cause": "'untagged'",
         "message": "''", "created": "i",
@@ -324,7 +324,7 @@ NARROWED: dict[str, dict[str, Any]] = {
 """What lists of records are asked for, beside a period."""
 RARE = {
     RecordKind.FAILURES: "action_failed", RecordKind.QUEUED: "action_failed", RecordKind.FAILED: "action_failed", RecordKind.VALIDATION: "action_failed",
-    RecordKind.NOT_TRIGGERED: "run_not_triggered", RecordKind.STUCK: "judgement_open", RecordKind.IN_RETRY_QUEUE: "judgement_open",
+    RecordKind.NOT_TRIGGERED: "run_not_triggered", RecordKind.STUCK: "stuck_run_open", RecordKind.IN_RETRY_QUEUE: "stuck_run_open",
     RecordKind.RETRIES: "attempt_not_first", RecordKind.ABANDONED: "attempt_not_first", RecordKind.VALIDATION_ERRORS: "attempt_not_first",
     RecordKind.LEADS_CREATED: "action_lead", RecordKind.LEADS_UPDATED: "action_lead",
 }  # fmt: skip

@@ -325,7 +325,7 @@ def test_F7_an_untagged_status_is_a_retry_item_and_no_action(setup):
     one(setup, "R2", status="Cancelled")
     one(setup, "R3", status="New")
     assert rows(setup, "run", "decision, reason") == [(1, "untagged"), (1, "not selected"), (2, "")]
-    ((run, change, queue, tries, due, created),) = rows(setup, "judgement", "run_id, change_id, queue, tries, due_at, created")
+    ((run, change, queue, tries, due, created),) = rows(setup, "stuck_run", "run_id, change_id, queue, tries, due_at, created")
     assert (queue, tries) == (1, 0)
     assert due > created
     assert count(setup, "action") == 1
@@ -338,7 +338,7 @@ def test_F7_a_flow_that_cannot_be_decided_is_a_retry_item_of_category_system(set
     setup.save({("flow", setup.id(950)): {**broken, "destinations": [{**body["destinations"][0], "id": setup.id(950)}]}})
     assert one(setup).outcome is ItemOutcome.CREATED
     assert rows(setup, "run", "flow_id, decision, reason") == [(setup.flows["All"], 2, ""), (setup.id(950), 1, "decision failed")]
-    assert count(setup, "judgement") == count(setup, "action") == 1
+    assert count(setup, "stuck_run") == count(setup, "action") == 1
 
 
 # --- lanes

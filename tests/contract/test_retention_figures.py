@@ -51,7 +51,7 @@ def test_X2_X6_figures_of_any_period_stay(setup: StoredAccount, *, folded: bool)
     with setup.db.transaction():
         retention.agree(setup.db, setup.account, TERMS, end, "user:1")
         # nothing of the untagged waits any more, so that it may go
-        setup.db.run("UPDATE judgement SET queue = 4 WHERE account_id = :account", {"account": setup.account})
+        setup.db.run("UPDATE stuck_run SET queue = 4 WHERE account_id = :account", {"account": setup.account})
         setup.db.run("UPDATE action SET state = 13 WHERE account_id = :account", {"account": setup.account})
     removed = RetentionRound(setup.db, end, threading.Event(), lambda _seconds: False).account(setup.account, TERMS)
     assert removed.changes > 20

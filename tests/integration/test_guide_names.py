@@ -71,7 +71,7 @@ def _waiting(site: PlatformAccount) -> str:
     with site.acme.setting_up() as s:
         save_flow(s, Flow(0, 1, "Takes tagged ones", Mode.LIVE, True, Watch.STATUS, statuses=tags, destinations=(to,)))
     site.record("W-1", status="Waitlist Hold")
-    ((run,),) = site.store.all("SELECT max(id) FROM judgement")
+    ((run,),) = site.store.all("SELECT max(id) FROM stuck_run")
     return f"r{run}"
 
 

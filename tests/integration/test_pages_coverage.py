@@ -110,7 +110,7 @@ def test_P11_ticked_rows_get_their_tags_and_what_cannot_is_named(database: Datab
         assert "1 row got its tag" in text
         assert "VIP guest, SUMMIT-26: no suggestion" in text
         assert site.acme.event_config().statuses[partner.id].tags == {site.acme.tags["Registered"].pk}
-        ((due,),) = site.store.all("SELECT count(*) FROM judgement WHERE due_at <= :now", {"now": site.store.now()})
+        ((due,),) = site.store.all("SELECT count(*) FROM stuck_run WHERE due_at <= :now", {"now": site.store.now()})
         assert due == 1, "what waited is judged again at once (D7)"
         client.post(URL, {"row": [attended.key], "tag": site.acme.tags["Registered"].pk})
         assert site.acme.config().statuses[attended.id].tags == frozenset()

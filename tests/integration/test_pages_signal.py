@@ -69,9 +69,9 @@ def test_X4_the_feed_is_walked_without_a_gap_there_and_back(database: DatabaseFa
         assert {row[0] for row in there} <= {row[0] for row in whole} or result is not FeedResult.NOT_TRIGGERED
         acted = "SELECT change_id FROM action WHERE mode = 1"
         runs = {
-            FeedResult.ALL: " UNION SELECT change_id FROM judgement WHERE mode = 1 AND queue IN (1, 2, 3)",
+            FeedResult.ALL: " UNION SELECT change_id FROM stuck_run WHERE mode = 1 AND queue IN (1, 2, 3)",
             FeedResult.NOT_TRIGGERED: " UNION SELECT change_id FROM run WHERE mode = 1 AND decision = 1",
-            FeedResult.FAILURE: " AND state IN (2, 11, 12) UNION SELECT change_id FROM judgement WHERE mode = 1 AND queue IN (1, 2, 3)",
+            FeedResult.FAILURE: " AND state IN (2, 11, 12) UNION SELECT change_id FROM stuck_run WHERE mode = 1 AND queue IN (1, 2, 3)",
             FeedResult.SUCCESS: " AND state = 10",
             FeedResult.VALIDATION: " AND state = 12",
         }[result]
@@ -426,7 +426,7 @@ def test_D8_submitted_items_go_to_the_front(database: DatabaseFacts, client: Cli
         waiting, failed = keys["waiting"][1:], keys["failed"][1:]
         rows = site.store.all(f"SELECT rank, state FROM action WHERE id IN ({waiting}, {failed})")
         assert rows == [(0, 2), (0, 2)]
-        assert site.store.all("SELECT due_at FROM judgement WHERE id = :id", {"id": int(keys["untagged"][1:])}) == [(0,)]
+        assert site.store.all("SELECT due_at FROM stuck_run WHERE id = :id", {"id": int(keys["untagged"][1:])}) == [(0,)]
         again = client.post("/signal/retry/submit/", {"item": "a1"}, follow=True)
         assert "1 was not submitted." in again.content.decode()
 
@@ -505,7 +505,7 @@ def test_the_badge_of_retry_tells_what_waits_from_what_has_failed(database: Data
                 "SELECT CASE WHEN queue = 3 THEN 'failed' ELSE 'waiting' END AS said, count(*) FROM action WHERE queue IN (1, 2, 3) GROUP BY said"
             )
             runs = site.store.all(
-                "SELECT CASE WHEN queue = 3 THEN 'failed' ELSE 'waiting' END AS said, count(*) FROM judgement WHERE queue IN (1, 2, 3) GROUP BY said"
+                "SELECT CASE WHEN queue = 3 THEN 'failed' ELSE 'waiting' END AS said, count(*) FROM stuck_run WHERE queue IN (1, 2, 3) GROUP BY said"
             )
             n = Counter[str]()
             for said, number in (*counts, *runs):

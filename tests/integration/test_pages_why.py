@@ -171,7 +171,7 @@ def test_D7_those_that_wait_are_judged_again(database: DatabaseFacts, client: Cl
         assert "3 of them wait in Retry." in shown
         assert "3 are judged again, by the rules of today." in text_of(client.post(address, follow=True).content)
         rows = site.store.all(
-            "SELECT r.code, j.due_at FROM judgement j JOIN registration r ON r.id = j.registration_id WHERE j.account_id = :a AND j.queue = 1",
+            "SELECT r.code, j.due_at FROM stuck_run j JOIN registration r ON r.id = j.registration_id WHERE j.account_id = :a AND j.queue = 1",
             {"a": site.account.pk},
         )
         assert {code for code, due in rows if due == 0} == {"U-0", "U-1", "U-2"}, "others wait on: W-1 has another status"

@@ -32,7 +32,7 @@ SAME = Terms(180, 180)
 BARE = {
     "change": "id, subject_id, version, facets, processed, at, by",
     "run": "id, change_id, flow_id, decision, reason, at",
-    "judgement": "id, run_id, queue, category, cause, message",
+    "stuck_run": "id, run_id, queue, category, cause, message",
     "action": "id, lane_id, change_id, state, queue, sent, category, cause, created, ended",
     "attempt": "id, action_id, n, kind, at, took, state, category, status, numbers",
     "lane": "id, destination_id, subject_id, state, begun_version",
@@ -191,7 +191,7 @@ def test_X6_old_records_go_whole(history: History) -> None:
     assert {row[1] for row in after["run"]} == waits | {of["R2", 2], of["N1", 1]}
     assert {row[0] for row in after["action"]} == {id for (id,) in young} | {row[0] for row in before["action"] if row[2] in waits}
     assert {row[1] for row in after["attempt"]} == {row[0] for row in after["action"] if row[5]}
-    assert len(after["judgement"]) == 2
+    assert len(after["stuck_run"]) == 2
     kept = {id for (id,) in story.db.all("SELECT DISTINCT action_id FROM attempt_content")}
     assert kept <= {row[0] for row in after["action"]}
     assert (found.changes, found.actions) == (len(before["change"]) - len(after["change"]), len(before["action"]) - len(after["action"]))

@@ -123,7 +123,7 @@ def test_D2_D4_a_seeded_history_has_everything_and_agrees_with_itself(db: Databa
         "SELECT count(*) FROM change c WHERE account_id = :account AND NOT EXISTS (SELECT 1 FROM change_content x WHERE x.change_id = c.id)",
         "SELECT count(*) FROM attempt t WHERE account_id = :account AND NOT EXISTS (SELECT 1 FROM attempt_content x WHERE x.action_id = t.action_id AND x.n = t.n)",
         "SELECT count(*) FROM registration r WHERE account_id = :account AND version <> (SELECT count(*) FROM change c WHERE c.subject_id = r.id)",
-        "SELECT count(*) FROM judgement j WHERE account_id = :account AND NOT EXISTS (SELECT 1 FROM run r WHERE r.id = j.run_id AND r.decision = 1)",
+        "SELECT count(*) FROM stuck_run j WHERE account_id = :account AND NOT EXISTS (SELECT 1 FROM run r WHERE r.id = j.run_id AND r.decision = 1)",
     ):
         assert seeded.count(lost) == 0, lost
 

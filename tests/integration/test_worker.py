@@ -343,7 +343,7 @@ def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(acme: Runn
             pending_items.reschedule_runs(acme.db, 1)
         acme.until_states("success")
     assert acme.db.all("SELECT decision, reason FROM run") == [(2, "")]
-    assert acme.db.all("SELECT queue FROM judgement") == [(4,)]
+    assert acme.db.all("SELECT queue FROM stuck_run") == [(4,)]
     assert acme.actions()[0]["origin"] == 1
 
 

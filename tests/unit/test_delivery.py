@@ -258,7 +258,7 @@ def test_D2_a_lost_answer_of_a_newer_version_supersedes_too() -> None:
 
 def test_D2_an_older_version_made_later_is_superseded_unsent() -> None:
     story = Story(new_action(1, 5)).send(Delivered(200))
-    story.actions[2] = new_action(2, 3, Origin.JUDGED_AGAIN)
+    story.actions[2] = new_action(2, 3, Origin.RECONSIDERED)
     story.lane = woken(story.lane, Rank.LIVE)
     assert story.next is None
     story.keep(settle(story.does, story.lane, story.actions.values(), None, NOW, POLICY))

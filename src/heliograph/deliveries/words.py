@@ -306,7 +306,7 @@ def attempt_name(attempt: Attempt, number: int) -> str:
 
 def origin_of(action: Action) -> str:
     """How an action was created, if not in the usual way."""
-    return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent by hand"), Origin.JUDGED_AGAIN: _("Judged again")}.get(action.origin, "")
+    return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent by hand"), Origin.RECONSIDERED: _("Judged again")}.get(action.origin, "")
 
 
 def next_try(due: int | None, *, looks: bool = False) -> str:

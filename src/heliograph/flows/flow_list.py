@@ -98,7 +98,7 @@ class FlowList:
     def untagged(self, flow: int) -> int:
         """Changes that wait in Retry for a tag, to be judged by the flow again (F7)."""
         ((n,),) = self.db.all(
-            "SELECT count(*) FROM (SELECT 1 FROM judgement WHERE account_id = :account AND flow_id = :flow AND queue < 3 LIMIT 10001) found",
+            "SELECT count(*) FROM (SELECT 1 FROM stuck_run WHERE account_id = :account AND flow_id = :flow AND queue < 3 LIMIT 10001) found",
             {"account": self.account, "flow": flow},
         )
         return int(n)
@@ -138,7 +138,7 @@ class FlowList:
         for flow, state, n in rows:
             out.setdefault(flow, [0, 0, 0])[place[ActionState(state)]] = n
         stuck = self.db.all(
-            "SELECT flow_id, count(*) FROM (SELECT flow_id FROM judgement WHERE account_id = :account AND queue IN (1, 2)"
+            "SELECT flow_id, count(*) FROM (SELECT flow_id FROM stuck_run WHERE account_id = :account AND queue IN (1, 2)"
             f" AND {self.db.member('flow_id', 'flows')} LIMIT {COUNTED}) found GROUP BY flow_id",
             {"account": self.account, "flows": params["flows"]},
         )

@@ -41,7 +41,7 @@ def _items(account: int, statuses: Sequence[QueueStatus]) -> int:
     limit = MOST + 1
     parts = [
         f"(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE account_id = :account{more} AND queue = {status.code} LIMIT {limit}) q{status.code}{table[0]})"
-        for table, more in (("action", " AND queue > 0"), ("judgement", ""))
+        for table, more in (("action", " AND queue > 0"), ("stuck_run", ""))
         for status in statuses
     ]
     ((n,),) = of_django(connections[READ]).all(f"SELECT {' + '.join(parts)}", {"account": account})

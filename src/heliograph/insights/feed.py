@@ -199,7 +199,7 @@ class Feed:
             )
         ]
         runs = db.all(
-            "SELECT r.id, r.change_id, r.flow_id, r.reason, j.queue, j.due_at FROM run r LEFT JOIN judgement j ON j.run_id = r.id"
+            "SELECT r.id, r.change_id, r.flow_id, r.reason, j.queue, j.due_at FROM run r LEFT JOIN stuck_run j ON j.run_id = r.id"
             f" WHERE +r.account_id = :account AND r.mode = :mode AND r.decision = 1 AND {db.member('r.change_id', 'changes')} ORDER BY r.id",
             given,
         )

@@ -249,7 +249,7 @@ class FeedLines:
             return self._source(RUN, "run r", "JOIN change c ON c.id = r.change_id", columns, places, known, narrow)
         columns = ("j.id", "j.created", "j.change_id", "j.event_id", "j.registration_id")
         places, narrow = [f"j.account_id = :account AND j.mode = {mode} AND j.queue < 4"], self._narrow("j", "j") | {"open": "j.queue < 4"}
-        return self._source(RUN, "judgement j", "", columns, places, known, narrow)
+        return self._source(RUN, "stuck_run j", "", columns, places, known, narrow)
 
     def _narrow(self, alias: str, of: str) -> dict[str, str]:
         """What every line must be, by name. of: the table with its event and registration."""

@@ -91,7 +91,7 @@ def has_connection(kind: RecordKind) -> bool:
 def moved_from(kind: RecordKind, subject: RowKind) -> str:
     """SQL: the record had left the list of this kind since the moment :seen."""
     if subject is RowKind.CHANGE:
-        return "EXISTS (SELECT 1 FROM judgement j WHERE j.change_id = c.id AND j.ended >= :seen)"
+        return "EXISTS (SELECT 1 FROM stuck_run j WHERE j.change_id = c.id AND j.ended >= :seen)"
     states = _listed(STATES_OF[kind])
     return (
         "(a.ended >= :seen OR EXISTS (SELECT 1 FROM attempt s WHERE s.action_id = a.id AND s.at >= :seen))"
@@ -127,7 +127,7 @@ class _Shape:
 
 def _shape_of(wanted: RecordFilter) -> _Shape:
     if wanted.kind is RecordKind.STUCK:
-        tables = "judgement j CROSS JOIN run r CROSS JOIN change c"
+        tables = "stuck_run j CROSS JOIN run r CROSS JOIN change c"
         return _Shape(RowKind.RUN, "j", "j.created", tables, "j.event_id", "j.registration_id", "j.flow_id = :flow", change="j.change_id")
     return _SHAPES[wanted.kind.subject](wanted)
 
@@ -262,7 +262,7 @@ _ITEMS: Final = (
     " a.state, '' AS reason, a.cause, a.message, a.id AS action_id FROM action a JOIN lane l ON l.id = a.lane_id"
     f" WHERE a.account_id = :account AND a.mode = {{mode}} AND a.created >= :since AND a.created < :until AND {_AMONG_FAILED} AND a.state = 2"
     " UNION ALL SELECT r.id * 2 + 1, r.at, r.account_id, r.mode, r.change_id, j.event_id, j.registration_id, r.flow_id, 0, 0, r.reason, '', '', 0"
-    " FROM judgement j CROSS JOIN run r WHERE r.id = j.run_id AND j.account_id = :account AND j.mode = {mode} AND j.created >= :since"
+    " FROM stuck_run j CROSS JOIN run r WHERE r.id = j.run_id AND j.account_id = :account AND j.mode = {mode} AND j.created >= :since"
     " AND j.created < :until AND j.queue < 4 AND j.queue IN (1, 2)"
 )
 """What waits in the Retry Queue: actions by their creation, runs by their decision (`Figures.in_retry_queue`). Ids of both kinds stay apart."""

@@ -114,7 +114,7 @@ def _judged(reading: AccountReader, kind: RecordKind, params: dict[str, object])
         return 0
     triggered = " AND EXISTS (SELECT 1 FROM run r WHERE r.id = j.run_id AND r.decision = 2)" if kind is RecordKind.NOT_TRIGGERED else ""
     ((n,),) = reading.db.all(
-        "SELECT count(*) FROM judgement j WHERE j.account_id = :account AND j.ended >= :seen AND j.queue IN (3, 4) AND j.mode = :mode"
+        "SELECT count(*) FROM stuck_run j WHERE j.account_id = :account AND j.ended >= :seen AND j.queue IN (3, 4) AND j.mode = :mode"
         f" AND j.created >= :since AND j.created < :until{triggered}",
         params,
     )

@@ -150,21 +150,21 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
                 mode=r.mode,
             )
         elif is_stuck:
-            items.append(_judgement(id, r, d, now))
+            items.append(_stuck_run(id, r, d, now))
     for (account, mode, flow, triggered, is_stuck), n in counts.items():
         deltas += of_run(account, now, mode, flow, triggered=triggered, is_stuck=is_stuck, n=n)
     if items:
-        db.many(_JUDGEMENT, items)
+        db.many(_STUCK_RUN, items)
     enqueue.enqueue(db, orders, now, deltas, numbers)
 
 
-_JUDGEMENT = (
-    "INSERT INTO judgement (id, account_id, run_id, change_id, flow_id, registration_id, event_id, mode, queue, category, tries, due_at, cause, message, created)"
+_STUCK_RUN = (
+    "INSERT INTO stuck_run (id, account_id, run_id, change_id, flow_id, registration_id, event_id, mode, queue, category, tries, due_at, cause, message, created)"
     " VALUES (:run, :account, :run, :change, :flow, :registration, :event, :mode, :queue, :category, :tries, :due, :cause, '', :now)"
 )
 
 
-def _judgement(run: int, r: Recorded, d: FlowDecision, now: int) -> dict[str, object]:
+def _stuck_run(run: int, r: Recorded, d: FlowDecision, now: int) -> dict[str, object]:
     verdict = RunVerdict.RAISED if d.reason is Reason.FAILED else RunVerdict.UNTAGGED
     item: StuckRun = stuck(run, verdict, now, r.account.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- jitter is no secret
     return {

@@ -180,7 +180,7 @@ def still_failed(db: Database, account: int, job: int) -> int:
     """How many rows of a download could be submitted now: they are not Done and not gone."""
     ((n,),) = db.all(
         "SELECT (SELECT count(*) FROM retry_download_row d JOIN action a ON d.item = 'a' || a.id WHERE d.job_id = :job AND a.account_id = :account"
-        " AND a.queue IN (1, 2, 3)) + (SELECT count(*) FROM retry_download_row d JOIN judgement j ON d.item = 'r' || j.id WHERE d.job_id = :job"
+        " AND a.queue IN (1, 2, 3)) + (SELECT count(*) FROM retry_download_row d JOIN stuck_run j ON d.item = 'r' || j.id WHERE d.job_id = :job"
         " AND j.account_id = :account AND j.queue IN (1, 2, 3))",
         {"job": job, "account": account},
     )

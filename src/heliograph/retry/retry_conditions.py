@@ -9,9 +9,9 @@ from heliograph.retry.retry_items import RetryFilter, parts_of
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
 
-type QueueTable = Literal["action", "judgement"]
+type QueueTable = Literal["action", "stuck_run"]
 
-SOURCES: dict[QueueTable, str] = {"action": "action q JOIN lane l ON l.id = q.lane_id", "judgement": "judgement q"}
+SOURCES: dict[QueueTable, str] = {"action": "action q JOIN lane l ON l.id = q.lane_id", "stuck_run": "stuck_run q"}
 """What is selected from; both are called q, and an action's lane l."""
 
 

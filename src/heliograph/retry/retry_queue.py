@@ -29,7 +29,7 @@ MOST = 10_000
 """Counts stop here: "more than 10,000"."""
 SUBMITTABLE: Final = (*OPEN, QueueStatus.FAILED)
 """What can be submitted: not what is Done."""
-TABLES: Final[tuple[QueueTable, ...]] = ("action", "judgement")
+TABLES: Final[tuple[QueueTable, ...]] = ("action", "stuck_run")
 _AT_ONCE: Final = 500
 _ALL: Final = 1 << 40
 _ACTION = ", ".join(name.replace("a.", "q.", 1) for name in COLUMNS.split(", "))
@@ -67,7 +67,7 @@ class RetryQueue:
             room = size + 1 - len(found)
             both: list[Action | StuckItem] = [
                 *self._newest("action", wanted, queue, room, before=int(action) if same else 0),
-                *self._newest("judgement", wanted, queue, room, before=int(run) if same else 0),
+                *self._newest("stuck_run", wanted, queue, room, before=int(run) if same else 0),
             ]
             found += sorted(both, key=attrgetter("created"), reverse=True)[:room]
         rows, more = found[:size], len(found) > size
@@ -86,7 +86,7 @@ class RetryQueue:
             rows = self.reading.db.all(f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.id = :id", params)
             row = action_of(rows[0]) if rows else None
         else:
-            rows = self.reading.db.all(f"SELECT {_RUN} FROM judgement q WHERE q.account_id = :account AND q.id = :id", params)
+            rows = self.reading.db.all(f"SELECT {_RUN} FROM stuck_run q WHERE q.account_id = :account AND q.id = :id", params)
             row = _run_of(rows[0]) if rows else None
         return None if row is None else self.names.items([row])[0]
 
@@ -116,7 +116,7 @@ class RetryQueue:
     def end(self) -> QueueEnd:
         """The newest items as of now."""
         ((action, run),) = self.reading.db.all(
-            "SELECT (SELECT max(id) FROM action WHERE account_id = :account AND queue > 0), (SELECT max(id) FROM judgement WHERE account_id = :account)",
+            "SELECT (SELECT max(id) FROM action WHERE account_id = :account AND queue > 0), (SELECT max(id) FROM stuck_run WHERE account_id = :account)",
             {"account": self.reading.account},
         )
         return QueueEnd(action or 0, run or 0)
@@ -155,8 +155,8 @@ class RetryQueue:
             n += self._counted("action", where, params, limit)
             if wanted.cause:
                 continue
-            where, params = conditions(self.reading.account, wanted, "judgement", status)
-            n += self._counted("judgement", where, params, limit)
+            where, params = conditions(self.reading.account, wanted, "stuck_run", status)
+            n += self._counted("stuck_run", where, params, limit)
         if wanted.cause and not n:  # a group of runs: what lacks a tag is in no column
             n = sum(1 for _item in self.all_of(wanted, limit))
         return min(n, limit)
@@ -175,14 +175,14 @@ class RetryQueue:
         """The newest runs of these statuses."""
         rows: list[Action | StuckItem] = []
         for status in statuses:
-            rows += self._newest("judgement", RetryFilter(), status, limit, before=0)
+            rows += self._newest("stuck_run", RetryFilter(), status, limit, before=0)
         return self.names.items(rows)
 
     def done_runs(self, since: int, limit: int) -> list[RetryItem]:
         """The runs that were judged again since then, the newest first. since: microseconds."""
         params: dict[str, object] = {"account": self.reading.account, "since": since}
         where = f"q.account_id = :account AND q.queue = 4 AND q.ended >= :since ORDER BY q.ended DESC LIMIT {int(limit)}"
-        return self.names.items(self._rows("judgement", where, params))
+        return self.names.items(self._rows("stuck_run", where, params))
 
 
 def _run_of(row: Row) -> StuckItem:

@@ -253,7 +253,7 @@ class History:
                 of_reconsidered(self.account.id, at, mode, flow.id, triggered=False, was_open=item.is_open, is_open=after.is_open)
             )
             item, ended = after, None if after.is_open else now
-        self.rows.rows["judgement"].append((
+        self.rows.rows["stuck_run"].append((
             run, self.account.id, run, change, flow.id, registration.id, registration.event.config.id, mode, item.queue.code, item.category.code,
             item.tries, item.due_at, item.cause.value, "", at, ended,
         ))  # fmt: skip

@@ -35,7 +35,7 @@ _COLUMNS: Final = {
     "change": "id, account_id, kind, subject_id, registration_id, session_id, event_id, version, facets, mode, processed, quiet, at, by, account_version, event_version",
     "change_content": "change_id, account_id, at, after, before",
     "run": "id, account_id, change_id, flow_id, flow_number, decision, reason, mode, at",
-    "judgement": "id, account_id, run_id, change_id, flow_id, registration_id, event_id, mode, queue, category, tries, due_at, cause, message, created, ended",
+    "stuck_run": "id, account_id, run_id, change_id, flow_id, registration_id, event_id, mode, queue, category, tries, due_at, cause, message, created, ended",
     "lane": "id, destination_id, subject_id, account_id, connection_id, slot, state, rank, pos, due_at, begun_version, marks",
     "action": "id, account_id, uid, lane_id, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, origin, queue,"
     " due_at, tries, looks, sent, category, cause, message, lead, names, created, ended",

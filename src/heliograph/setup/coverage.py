@@ -253,7 +253,7 @@ class _Suggesting:
 def _waiting(db: Database, account: int) -> Counter[tuple[TagKind, int]]:
     """Retry items that wait for a tag, by the object they wait for."""
     rows = db.all(
-        "SELECT x.after FROM (SELECT change_id FROM judgement WHERE account_id = :account AND queue IN (1, 2) AND cause = :cause"
+        "SELECT x.after FROM (SELECT change_id FROM stuck_run WHERE account_id = :account AND queue IN (1, 2) AND cause = :cause"
         f" ORDER BY id LIMIT {_COUNTED}) j JOIN change c ON c.id = j.change_id JOIN change_content x ON x.change_id = c.id AND x.at = c.at",
         {"account": account, "cause": Cause.UNTAGGED.value},
     )

@@ -83,7 +83,7 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
     size."""
     now = db.now()
     pending, waiting = (_count(db, state) for state in (1, 2))
-    ((stuck,),) = db.all("SELECT count(*) FROM judgement WHERE queue < 3")
+    ((stuck,),) = db.all("SELECT count(*) FROM stuck_run WHERE queue < 3")
     ((paused, held),) = db.all(
         "SELECT COALESCE(SUM(CASE WHEN paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN held_until > :now THEN 1 ELSE 0 END), 0) FROM connection_state",
         {"now": now},

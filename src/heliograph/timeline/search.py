@@ -120,7 +120,7 @@ class RegistrationSearch:
             if name:
                 setattr(counts, name, getattr(counts, name) + int(n))
         for id, n in db.all(
-            f"SELECT c.registration_id, count(*) FROM change c JOIN judgement j ON j.change_id = c.id WHERE {where} AND j.queue IN (1, 2)"
+            f"SELECT c.registration_id, count(*) FROM change c JOIN stuck_run j ON j.change_id = c.id WHERE {where} AND j.queue IN (1, 2)"
             " GROUP BY c.registration_id",
             given,
         ):

@@ -119,7 +119,7 @@ def _runs(reading: AccountReader, flow: Flow, reason: StopReason) -> list[Row]:
     """The changes of the flow's newest runs that were not triggered for the reason."""
     return reading.db.all(
         f"SELECT {CHANGE_COLUMNS}, c.registration_id, r.id, j.queue FROM run r JOIN change c ON c.id = r.change_id"
-        " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at LEFT JOIN judgement j ON j.run_id = r.id"
+        " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at LEFT JOIN stuck_run j ON j.run_id = r.id"
         " WHERE r.flow_id = :flow AND r.at > :since AND +r.account_id = :account AND r.decision = 1 AND r.reason = :reason"
         f" ORDER BY r.at DESC, r.id DESC LIMIT {JUDGED + 1}",
         {

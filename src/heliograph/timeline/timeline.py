@@ -151,7 +151,7 @@ class Timeline:
         elif self.show is Show.TROUBLE:
             where.append(
                 "(EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.state IN (1, 2, 11, 12))"
-                " OR EXISTS (SELECT 1 FROM judgement WHERE judgement.change_id = c.id AND judgement.queue < 4))"
+                " OR EXISTS (SELECT 1 FROM stuck_run WHERE stuck_run.change_id = c.id AND stuck_run.queue < 4))"
             )
         rows = self.reading.db.all(
             f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE {' AND '.join(where)} ORDER BY c.id {'ASC' if back else 'DESC'} LIMIT {int(limit)}",
@@ -165,7 +165,7 @@ class Timeline:
             return []
         params = {"account": reading.account, "ids": ids}
         runs = reading.db.all(
-            "SELECT r.change_id, r.id, r.flow_id, r.decision, r.reason, j.queue, j.due_at FROM run r LEFT JOIN judgement j ON j.run_id = r.id"
+            "SELECT r.change_id, r.id, r.flow_id, r.decision, r.reason, j.queue, j.due_at FROM run r LEFT JOIN stuck_run j ON j.run_id = r.id"
             f" WHERE +r.account_id = :account AND {reading.db.member('r.change_id', 'ids')} ORDER BY r.id",
             params,
         )

@@ -54,7 +54,7 @@ class Origin(IntEnum):
     """Why an action was created."""
 
     RECORDED = 0
-    JUDGED_AGAIN = 1
+    RECONSIDERED = 1
     REPLAY = 2
     RESENT = 3
     """Resent by hand, or sync now."""

@@ -56,10 +56,10 @@ _COLUMNS = "j.id, j.queue, j.category, j.cause, j.due_at, j.tries, j.account_id,
 def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
     """Accounts with due runs whose slots this worker owns. A loose index scan: its cost does not grow with the number of waiting runs."""
     rows = db.all(
-        "WITH RECURSIVE a(id) AS (SELECT min(account_id) FROM judgement WHERE queue < 3 UNION ALL"
-        " SELECT (SELECT min(j.account_id) FROM judgement j WHERE j.queue < 3 AND j.account_id > a.id) FROM a WHERE a.id IS NOT NULL)"
+        "WITH RECURSIVE a(id) AS (SELECT min(account_id) FROM stuck_run WHERE queue < 3 UNION ALL"
+        " SELECT (SELECT min(j.account_id) FROM stuck_run j WHERE j.queue < 3 AND j.account_id > a.id) FROM a WHERE a.id IS NOT NULL)"
         " SELECT a.id FROM a WHERE a.id IS NOT NULL"
-        " AND EXISTS (SELECT 1 FROM judgement d WHERE d.queue < 3 AND d.account_id = a.id AND d.due_at <= :now)",
+        " AND EXISTS (SELECT 1 FROM stuck_run d WHERE d.queue < 3 AND d.account_id = a.id AND d.due_at <= :now)",
         {"now": db.now()},
     )
     return [account for (account,) in rows if slot_of(account) in slots]
@@ -75,7 +75,7 @@ def _reconsider(db: Database, source: ConfigSource, account: int, epoch: int) ->
     events = [
         event
         for (event,) in db.all(
-            "SELECT DISTINCT event_id FROM (SELECT event_id FROM judgement WHERE account_id = :account AND queue < 3 AND due_at <= :now"
+            "SELECT DISTINCT event_id FROM (SELECT event_id FROM stuck_run WHERE account_id = :account AND queue < 3 AND due_at <= :now"
             " ORDER BY due_at, id LIMIT :most) x",
             {"account": account, "now": db.now(), "most": AT_ONCE},
         )
@@ -87,7 +87,7 @@ def _reconsider(db: Database, source: ConfigSource, account: int, epoch: int) ->
     # Rows that a page is submitting now are left for the next turn: the page locks them in another order.
     update = " FOR UPDATE OF j SKIP LOCKED" if db.vendor == "postgresql" else ""
     rows = db.all(
-        f"SELECT {_COLUMNS} FROM judgement j JOIN run r ON r.id = j.run_id WHERE j.account_id = :account AND j.queue < 3 AND j.due_at <= :now"
+        f"SELECT {_COLUMNS} FROM stuck_run j JOIN run r ON r.id = j.run_id WHERE j.account_id = :account AND j.queue < 3 AND j.due_at <= :now"
         f" AND {db.member('j.event_id', 'events')} ORDER BY j.due_at, j.id LIMIT :most{update}",
         {"account": account, "now": now, "most": AT_ONCE, "events": events},
     )
@@ -130,7 +130,7 @@ def _settle(
     elif reason:
         db.run("UPDATE run SET reason = :reason WHERE id = :run", {"run": item.stuck.id, "reason": reason})
     db.run(
-        "UPDATE judgement SET queue = :queue, category = :category, cause = :cause, tries = :tries, due_at = :due, message = :message, ended = :ended"
+        "UPDATE stuck_run SET queue = :queue, category = :category, cause = :cause, tries = :tries, due_at = :due, message = :message, ended = :ended"
         " WHERE id = :id",
         {
             "id": after.id,
@@ -156,13 +156,13 @@ def _settle(
         registration=item.registration,
         event=item.event,
         mode=item.mode,
-        origin=Origin.JUDGED_AGAIN,
+        origin=Origin.RECONSIDERED,
     )
 
 
 def _end(db: Database, item: _Item, cause: Cause, now: int) -> None:
     db.run(
-        "UPDATE judgement SET queue = :queue, cause = :cause, due_at = NULL, ended = :now WHERE id = :id",
+        "UPDATE stuck_run SET queue = :queue, cause = :cause, due_at = NULL, ended = :now WHERE id = :id",
         {"id": item.stuck.id, "queue": QueueStatus.FAILED.code, "cause": cause.value, "now": now},
     )
 

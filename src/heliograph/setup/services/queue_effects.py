@@ -69,8 +69,8 @@ def _reconsider_runs(db: Database, account: int, part: str, field: str, id: int)
     else:
         is_it = f"(x.after::jsonb #>> '{{{part},{field}}}') = '{number}'"
     db.run(
-        "UPDATE judgement SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause AND EXISTS"
-        f" (SELECT 1 FROM change c JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE c.id = judgement.change_id AND {is_it})",
+        "UPDATE stuck_run SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause AND EXISTS"
+        f" (SELECT 1 FROM change c JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE c.id = stuck_run.change_id AND {is_it})",
         {"account": account, "now": db.now(), "cause": Cause.UNTAGGED.value},
     )
 

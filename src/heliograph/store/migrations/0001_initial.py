@@ -388,7 +388,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Judgement',
+            name='StuckRun',
             fields=[
                 ('id', models.BigIntegerField(primary_key=True, serialize=False)),
                 ('account_id', models.BigIntegerField()),
@@ -408,8 +408,8 @@ class Migration(migrations.Migration):
                 ('ended', heliograph.store.fields.MicrosField(null=True)),
             ],
             options={
-                'db_table': 'judgement',
-                'indexes': [models.Index(condition=models.Q(('queue__lt', 3)), fields=['account_id', 'due_at'], name='judgement_due'), models.Index(fields=['account_id', 'queue', 'id'], name='judgement_queue'), models.Index(fields=['change_id'], name='judgement_of_change'), models.Index(condition=models.Q(('queue__lt', 4)), fields=['account_id', 'mode', 'created', 'id'], name='judgement_open'), models.Index(condition=models.Q(('ended__isnull', False)), fields=['account_id', 'ended'], name='judgement_ended')],
+                'db_table': 'stuck_run',
+                'indexes': [models.Index(condition=models.Q(('queue__lt', 3)), fields=['account_id', 'due_at'], name='stuck_run_due'), models.Index(fields=['account_id', 'queue', 'id'], name='stuck_run_queue'), models.Index(fields=['change_id'], name='stuck_run_of_change'), models.Index(condition=models.Q(('queue__lt', 4)), fields=['account_id', 'mode', 'created', 'id'], name='stuck_run_open'), models.Index(condition=models.Q(('ended__isnull', False)), fields=['account_id', 'ended'], name='stuck_run_ended')],
             },
         ),
         migrations.CreateModel(

@@ -5,7 +5,7 @@ because foreign keys would make every flow or connection a hot row. `recording` 
 registrations.
 """
 
-from heliograph.store.models.changes import Change, ChangeContent, Idempotency, Judgement, Run
+from heliograph.store.models.changes import Change, ChangeContent, Idempotency, Run, StuckRun
 from heliograph.store.models.configuration import ConfigHistory, ConfigVersion
 from heliograph.store.models.connections import ConnectionState, OAuthAccess, Secret
 from heliograph.store.models.figures import FigureBitmap, FigureDelta, FigureHour, FigureSum
@@ -28,7 +28,6 @@ __all__ = (
     "FigureHour",
     "FigureSum",
     "Idempotency",
-    "Judgement",
     "Lane",
     "OAuthAccess",
     "Registration",
@@ -38,5 +37,6 @@ __all__ = (
     "Secret",
     "SessionRegistration",
     "Slot",
+    "StuckRun",
     "Worker",
 )

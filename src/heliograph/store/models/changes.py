@@ -86,7 +86,7 @@ class Run(models.Model):
         )
 
 
-class Judgement(models.Model):
+class StuckRun(models.Model):
     """A run stuck for a fixable reason (untagged, F7; or an exception while deciding): a Retry item that is reconsidered, with three tries
     of its own."""
 
@@ -110,13 +110,13 @@ class Judgement(models.Model):
     objects: ClassVar = ScopedManager(account="account_id")
 
     class Meta:
-        db_table = "judgement"
+        db_table = "stuck_run"
         indexes = (
-            models.Index(fields=("account_id", "due_at"), name="judgement_due", condition=Q(queue__lt=3)),
-            models.Index(fields=("account_id", "queue", "id"), name="judgement_queue"),
-            models.Index(fields=("change_id",), name="judgement_of_change"),
-            models.Index(fields=("account_id", "mode", "created", "id"), name="judgement_open", condition=Q(queue__lt=4)),
-            models.Index(fields=("account_id", "ended"), name="judgement_ended", condition=Q(ended__isnull=False)),
+            models.Index(fields=("account_id", "due_at"), name="stuck_run_due", condition=Q(queue__lt=3)),
+            models.Index(fields=("account_id", "queue", "id"), name="stuck_run_queue"),
+            models.Index(fields=("change_id",), name="stuck_run_of_change"),
+            models.Index(fields=("account_id", "mode", "created", "id"), name="stuck_run_open", condition=Q(queue__lt=4)),
+            models.Index(fields=("account_id", "ended"), name="stuck_run_ended", condition=Q(ended__isnull=False)),
         )
 
 

@@ -44,7 +44,7 @@ class Action(models.Model):
     """One triggered run × one destination: what has to be delivered (D1). `uid` is the stable webhook-id."""
 
     PENDING, QUEUED, SUCCESS, FAILED, VALIDATION, SUPERSEDED = 1, 2, 10, 11, 12, 13
-    RECORDED, JUDGED_AGAIN, REPLAY, RESEND = 0, 1, 2, 3
+    RECORDED, RECONSIDERED, REPLAY, RESEND = 0, 1, 2, 3
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()

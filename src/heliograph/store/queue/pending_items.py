@@ -60,7 +60,7 @@ def _reschedule(db: Database, where: str, account: int, number: int, causes: fro
 def reschedule_runs(db: Database, account: int, flow: int | None = None) -> int:
     """Reconsiders waiting untagged runs at once, after a tag assignment or a flow was saved (D7). Returns how many."""
     return db.run(
-        "UPDATE judgement SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause"
+        "UPDATE stuck_run SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause"
         + ("" if flow is None else " AND flow_id = :flow"),
         {"account": account, "now": db.now(), "cause": Cause.UNTAGGED.value} | ({} if flow is None else {"flow": flow}),
     )
@@ -73,7 +73,7 @@ def end_flow(db: Database, account: int, flow: int, *, limit: int = CHUNK) -> in
     The engine fails the rest when it is their turn to be sent.
     """
     stuck = db.all(
-        "UPDATE judgement SET queue = 3, due_at = NULL, cause = :cause, ended = :now WHERE account_id = :account AND flow_id = :flow AND queue < 3"
+        "UPDATE stuck_run SET queue = 3, due_at = NULL, cause = :cause, ended = :now WHERE account_id = :account AND flow_id = :flow AND queue < 3"
         " RETURNING run_id",
         {"account": account, "flow": flow, "cause": Cause.FLOW_DELETED.value, "now": db.now()},
     )

@@ -62,7 +62,7 @@ def open_changes(db: Database, changes: Collection[int]) -> set[int]:
     return _ids(
         db,
         f"SELECT change_id FROM action WHERE {db.member('change_id', 'ids')} AND state < 10"
-        f" UNION SELECT change_id FROM judgement WHERE {db.member('change_id', 'ids')} AND queue < 3",
+        f" UNION SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND queue < 3",
         changes,
     )
 
@@ -156,7 +156,7 @@ def remove_records(db: Database, account: int, changes: Collection[int], cut: in
     contents = _delete(db, "attempt_content", "action_id", actions) + _delete(db, "change_content", "change_id", gone)
     attempts = _delete(db, "attempt", "action_id", actions)
     _delete(db, "action", "id", actions)
-    _delete(db, "judgement", "change_id", old)
+    _delete(db, "stuck_run", "change_id", old)
     runs = _delete(db, "run", "change_id", old)
     return Removed(contents, _delete(db, "change", "id", gone), runs, len(actions), attempts)
 

@@ -76,7 +76,7 @@ def _after(stored: StoredLane, about: Sequence[StoredAction], settlement: Settle
 def submit_runs(db: Database, account: int, runs: Sequence[int]) -> dict[int, str]:
     """Submit to Retry Queue for runs without an action: they are reconsidered at once. run id -> "" or a sentence that says why not."""
     rows = db.all(
-        f"SELECT id, queue, category, cause, due_at, tries FROM judgement WHERE {db.member('id', 'ids')} AND +account_id = :account"
+        f"SELECT id, queue, category, cause, due_at, tries FROM stuck_run WHERE {db.member('id', 'ids')} AND +account_id = :account"
         f" ORDER BY id{db.for_update}",
         {"ids": list(runs), "account": account},
     )
@@ -91,7 +91,7 @@ def submit_runs(db: Database, account: int, runs: Sequence[int]) -> dict[int, st
             continue
         said[row[0]] = ""
         db.run(
-            "UPDATE judgement SET queue = :queue, due_at = :due, ended = NULL WHERE id = :id",
+            "UPDATE stuck_run SET queue = :queue, due_at = :due, ended = NULL WHERE id = :id",
             {"id": after.id, "queue": after.queue.code, "due": after.due_at},
         )
         if not before.is_open:
