@@ -112,7 +112,7 @@ class Stages:
             with self.stage("settled"):
                 while batch := self.completer.take():
                     self.completer.settle(batch)
-            self.reader._read = self.reader._confirmed = self.reader._rests_until = float("-inf")
+            self.reader.news, self.reader._rests_until = True, float("-inf")
 
 
 def requests(count: int) -> Iterator[tuple[str, bytes]]:

@@ -14,6 +14,7 @@ from heliograph.domain.flow.flow import Flow, Mode, Watch
 from heliograph.domain.snapshot import compile_account
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes
+from heliograph.recording.events import record_event
 from heliograph.recording.items import ItemOutcome
 from heliograph.recording.record import prepare, record
 from heliograph.store import configuration
@@ -64,6 +65,27 @@ def test_F2_an_item_prepared_against_an_older_version_is_prepared_again(setup):
     (answer,) = record_batch(setup.db, [item], setup.source)
     assert answer.outcome is ItemOutcome.REFUSED
     assert answer.problems[0].field == "attendee_type"
+
+
+def test_F2_an_item_is_recorded_in_the_event_that_has_its_code_now(setup):
+    """The event that was found before the transaction counts only if it has its code still."""
+    account, event = setup.source.account(setup.account), setup.source.event(setup.event)
+    item, again = setup.item("R1"), setup.item("R2")
+    for each, code in ((item, "R1"), (again, "R2")):
+        assert prepare(each, code, account, event).upsert is not None
+    with setup.db.transaction():
+        configuration.lock_exclusive(setup.db, events=[(setup.account, setup.event)], read_accounts=[setup.account])
+        renamed = replace(event.state, code=f"{event.code}-2")
+        record_event(setup.db, setup.account, setup.event, renamed, by="test", source=setup.source)
+    (refused,) = record_batch(setup.db, [item], setup.source)
+    assert refused.outcome is ItemOutcome.REFUSED
+    assert refused.problems[0].field == "event"
+    with setup.db.transaction():
+        configuration.lock_exclusive(setup.db, read_accounts=[setup.account])
+        other = record_event(setup.db, setup.account, None, event.state, by="test", source=setup.source).event
+    (answer,) = record_batch(setup.db, [again], setup.source)
+    assert answer.outcome is ItemOutcome.CREATED
+    assert setup.db.all("SELECT event_id FROM registration WHERE id = :id", {"id": answer.registration}) == [(other,)]
 
 
 def test_F9_what_was_decided_is_explained_by_what_was_in_force_then(setup):

@@ -44,7 +44,7 @@ def test_B6_bench_says_what_it_reached_and_that_nothing_was_lost(heliograph: Any
 @pytest.mark.timeout(300)
 def test_B6_bench_delivers_from_a_backlog_and_counts_what_is_left(heliograph: Any, empty_database: DatabaseFacts) -> None:
     figures = bench(heliograph, empty_database, "--scenario", "backlog", "--queued", "1000")["backlog"]
-    assert set(figures) == FIELDS | {"beside"}
+    assert set(figures) == (FIELDS | {"beside"}) - {"thread_us_per_delivery", "batches"}  # no process of the edge runs
     assert (figures["lost"], figures["duplicated"]) == (0, 0)
     assert figures["cpu_us_per_delivery"].keys() == figures["beside"]["cpu_us_per_delivery"].keys()
 

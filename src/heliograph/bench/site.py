@@ -171,9 +171,10 @@ class Site:
         """How many batches were recorded and settled so far, and the documents or outcomes in them."""
         found: dict[str, tuple[float, float]] = {"recorded": (0.0, 0.0), "settled": (0.0, 0.0)}
         for part in self.parts:
-            samples = dict(line.rsplit(" ", 1) for line in part.metrics().splitlines() if line and not line.startswith("#"))
+            values = dict(line.rsplit(" ", 1) for line in part.metrics().splitlines() if not line.startswith("#"))
             for what, metric in (("recorded", "heliograph_record_batch_size"), ("settled", "heliograph_settle_batch_size")):
-                found[what] = found[what][0] + float(samples[f"{metric}_count"]), found[what][1] + float(samples[f"{metric}_sum"])
+                count, total = float(values[f"{metric}_count"]), float(values[f"{metric}_sum"])
+                found[what] = found[what][0] + count, found[what][1] + total
         return found
 
     def rss(self) -> dict[str, float]:

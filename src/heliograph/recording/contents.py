@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -94,5 +94,12 @@ def _before(text: str) -> dict[str, object]:
 
 def read_changes(db: Database, ids: Sequence[int]) -> dict[int, tuple[Change | None, tuple[int, int, int, int]]]:
     """Changes by id, each with (account, event, account version, event version)."""
-    rows = db.all(f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE {db.member('c.id', 'ids')}", {"ids": list(ids)}) if ids else []
-    return {row[0]: (read_change(row), (row[10], row[11], row[12], row[13])) for row in rows}
+    return ask_changes(db, ids)()
+
+
+def ask_changes(db: Database, ids: Sequence[int]) -> Callable[[], dict[int, tuple[Change | None, tuple[int, int, int, int]]]]:
+    """`read_changes`, whose answer is waited for later (`Database.ask`)."""
+    if not ids:
+        return dict
+    rows = db.ask(f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE {db.member('c.id', 'ids')}", {"ids": list(ids)})
+    return lambda: {row[0]: (read_change(row), (row[10], row[11], row[12], row[13])) for row in rows()}

@@ -9,7 +9,7 @@ commit on. SQLite needs no such locks, because its writers queue.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from heliograph.domain.snapshot import HistoryEntry
@@ -50,13 +50,21 @@ def lock_exclusive(
 
 def versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> dict[tuple[int, int], int]:
     """(scope, id) -> version, for the scopes that exist."""
+    return ask_versions(db, accounts, events)()
+
+
+def ask_versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> Callable[[], dict[tuple[int, int], int]]:
+    """`versions`, whose answer is waited for later (`Database.ask`)."""
     wanted = {"accounts": list(accounts), "events": list(events)}
     asked = [
         f"SELECT scope, scope_id, version FROM config_version WHERE scope = {scope} AND {db.member('scope_id', name)}"
         for scope, name in ((ACCOUNT, "accounts"), (EVENT, "events"))
         if wanted[name]
     ]
-    return {(scope, id): version for scope, id, version in db.all(" UNION ALL ".join(asked), wanted)} if asked else {}
+    if not asked:
+        return dict
+    rows = db.ask(" UNION ALL ".join(asked), wanted)
+    return lambda: {(scope, id): version for scope, id, version in rows()}
 
 
 def hold(db: Database, accounts: Sequence[int], events: Sequence[tuple[int, int]]) -> tuple[dict[tuple[int, int], int], int]:

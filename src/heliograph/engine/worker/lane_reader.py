@@ -235,7 +235,7 @@ class LaneReader:
             self._floors = now
             for limiter in self.limiters.values():
                 limiter.forget_floors()
-        clock = self.db.now()
+        clock = self.memory.db_time(now)
         wants = self._wants(now, clock)
         read = table.read_lanes(self.db, wants, clock) if wants else []
         there = Counter((stored.connection, stored.lane.rank if stored.lane.state == 1 else None) for stored in read)

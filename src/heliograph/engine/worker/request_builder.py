@@ -37,7 +37,7 @@ from heliograph.outbound.exchange import Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.routes import Limits, policy_of, route_of
 from heliograph.outbound.signature import signed
-from heliograph.recording.contents import read_changes
+from heliograph.recording.contents import ask_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database
 from heliograph.store.queue.lanes import StoredAction
@@ -141,10 +141,12 @@ class RequestBuilder:
         So a lane that a saved fix made due is sent with that fix. If configuration were read first, it could miss the fix.
         """
         wanted = list(actions)
-        changes = {number: change for number, (change, _) in read_changes(db, sorted({a.change for a in wanted})).items()}
         events: dict[int, EventConfig] = {}
-        versions = configuration.versions(db, sorted({a.account for a in wanted}), sorted({a.event for a in wanted}))
-        for (scope, number), version in versions.items():
+        with db.together():
+            changes_of = ask_changes(db, sorted({a.change for a in wanted}))
+            versions_of = configuration.ask_versions(db, sorted({a.account for a in wanted}), sorted({a.event for a in wanted}))
+        changes = {number: change for number, (change, _) in changes_of().items()}
+        for (scope, number), version in versions_of().items():
             if scope == configuration.ACCOUNT:
                 self.view.confirmed(number, version)
             else:
