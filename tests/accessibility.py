@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize
+
+from tests.browser import at_rest
 
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -57,18 +59,18 @@ _LET_GO = """() => document.querySelectorAll("body *").forEach((el) => {
 _STICK = """() => document.querySelectorAll("[data-sticks]").forEach((el) => { el.style.removeProperty("position"); delete el.dataset.sticks; })"""
 
 
-def violations(page: Page, options: dict[str, Any] = RULES) -> list[str]:
-    """axe's findings on the current page, one line each.
+def violations(page: Page, options: dict[str, Any] = RULES, within: str = "html") -> list[str]:
+    """axe's findings on the current page, one line each. within: a selector of the part that is judged.
 
-    The whole page from its top, at rest: an element half under a sticky bar has no size, and colours in transition have no contrast yet.
+    The page from its top, at rest: an element half under a sticky bar has no size, and colours in transition have no contrast yet.
     """
-    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+    at_rest(page)
     page.emulate_media(reduced_motion="reduce")
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(Axe().axe_script)
     page.evaluate("scrollTo(0, 0)")
     page.evaluate(_LET_GO)
-    found = page.evaluate("(options) => axe.run(options)", options)["violations"]
+    found = page.evaluate("([within, options]) => axe.run(within, options)", [within, options])["violations"]
     page.evaluate(_STICK)
     return [
         f"{rule['id']} ({rule['impact']}): {node['target']} {node['html'][:200]}"

@@ -23,3 +23,8 @@ def feed_row(feed: Page, *texts: str) -> Locator:
     for text in texts:
         found = found.filter(has_text=text)
     return found
+
+
+def at_rest(page: Page) -> None:
+    """Waits until no part of the page is being replaced: what a person sees by then, a script has in hand."""
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)

@@ -6,9 +6,9 @@ from heliograph.store.database import Database
 
 
 def everything(db: Database) -> dict[str, bytes]:
-    """All rows of all tables, as bytes by table."""
+    """All rows of all tables, as bytes by table. What a virtual table keeps is in tables of its own."""
     if db.vendor == "sqlite":
-        names = [name for (name,) in db.all("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [name for (name,) in db.all("SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'")]
     else:
         names = [name for (name,) in db.all("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     found = {}

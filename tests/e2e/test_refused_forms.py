@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser import at_rest
 from tests.conftest import PageErrors
 from tests.e2e.showcase import Showcase
 
@@ -31,12 +32,15 @@ def test_what_is_refused_takes_the_focus(page: Page, showcase: Showcase, page_er
         adder = page.get_by_role("form", name="Add a tag")
         adder.get_by_label("Name", exact=True).fill(name)
         adder.get_by_role("checkbox").first.check()
-        adder.get_by_role("button", name="Add").click()
+        with page.expect_navigation():
+            adder.get_by_role("button", name="Add").click()
     refused(page)
     page.goto(f"{showcase.url}/signal/mappings/new/")
     page.get_by_label("Mapping name").fill(name)
     page.get_by_label("First target field").fill("once")
     page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_label("Target field 1", exact=True)).to_be_visible()
+    at_rest(page)
     page.get_by_label("Target field 1", exact=True).fill("")
     page.get_by_role("button", name="Save", exact=True).click()
     refused(page)

@@ -34,12 +34,13 @@ class RecordSource:
 def sources_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = False) -> list[RecordSource]:
     """The sources whose rows together are the records that a filter wants: each is walked by an index of its own."""
     kinds = _PARTS.get(wanted.kind, (wanted.kind,))
-    if wanted.outcome is not None and len(kinds) > 1:
+    if len(kinds) == 1:
+        return [source_of(reading, wanted, grouped=grouped)]
+    if wanted.outcome is not None:
         kinds = tuple(kind for kind in kinds if _OUTCOMES[kind] is wanted.outcome)
     if wanted.connection is not None or wanted.replays is ReplayShare.ONLY:  # a run that waits has no action yet
         kinds = tuple(kind for kind in kinds if kind is not RecordKind.STUCK)
-    of = [replace(wanted, kind=kind, outcome=None if len(_PARTS.get(wanted.kind, ())) else wanted.outcome) for kind in kinds]
-    return [source_of(reading, each, grouped=grouped) for each in of]
+    return [source_of(reading, replace(wanted, kind=kind, outcome=None), grouped=grouped) for kind in kinds]
 
 
 _PARTS: Final = {

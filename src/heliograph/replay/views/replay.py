@@ -224,6 +224,7 @@ def _told(form: SendForm) -> dict[str, Any] | None:
         "tone": "failed",
         "title": _("Not begun"),
         "text": " ".join(str(error) for error in [*form["send"].errors, *form.non_field_errors()]),
+        "items": [],
     }
 
 
