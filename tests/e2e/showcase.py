@@ -213,13 +213,13 @@ def _busy(store: Database) -> SignalAccount:
     with store.transaction():
         store.run(
             f"INSERT INTO action (id, change_id, created, ended, {copied})"
-            " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
+            " WITH RECURSIVE n(i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
             f" SELECT 1000000000000 + i, 1000000000000 + i, created + i * 150000, ended + i * 150000, {copied} FROM n CROSS JOIN action WHERE id = :id",
             {"id": first, "many": LOOKED * SCAN + 5_000},
         )
         store.run(
             "INSERT INTO event (id, account_id, code, name, status_id, timezone, location, custom, version, created, modified)"
-            " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
+            " WITH RECURSIVE n(i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
             " SELECT 1000000000000 + i, account_id, 'OLD-' || i, name, status_id, timezone, location, custom, version, created, modified"
             " FROM n CROSS JOIN event WHERE id = :id",
             {"id": made.setup.event, "many": MOST + 5},
