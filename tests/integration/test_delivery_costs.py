@@ -17,6 +17,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -218,7 +219,8 @@ def _measured(acme: RunningAccount) -> dict[tuple[str, int], Cost]:
             found["settled", n] = worker.settled(n)
 
     with closing(CountedWorker(acme)) as worker, closing(CountedEdge(acme, wakeup_pipe.ringer())) as edge:
-        asyncio.run(run())
+        with ThreadPoolExecutor(1) as thread:  # this one may have the browser's loop
+            thread.submit(lambda: asyncio.run(run())).result()
         until(lambda: set(acme.states()) == {"success"})
     return found
 
