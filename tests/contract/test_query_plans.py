@@ -31,8 +31,8 @@ from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind, sorts_of
 from heliograph.insights.record_kinds import Sort as RecordSort
 from heliograph.insights.record_totals import moved_since
+from heliograph.insights.records import MOST_COUNTED, MOST_NARROWED, Records
 from heliograph.insights.records import PARTS as RECORD_PARTS
-from heliograph.insights.records import Records
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.mappings.mapping_subjects import Subjects
 from heliograph.recording.contents import write_state
@@ -449,6 +449,15 @@ def test_X3_the_few_among_many_are_found_by_the_minutes_that_figures_tell(explai
         assert found == sorted(found, reverse=sort is RecordSort.NEWEST)
         assert len(set(found)) == 30
         assert [row.id for row in records.page(Cursor.read(second.newer, parts=RECORD_PARTS)).rows] == [row.id for row in first.rows]
+
+
+def test_X3_a_narrowed_list_is_counted_less_far_on_a_page_than_for_an_export(
+    explaining: Explaining, large: tuple[DatabaseFacts, int]
+) -> None:
+    event = known(explaining, large[1]).event
+    found = Records(AccountReader(explaining, large[1]), RecordFilter(RecordKind.CHANGES, 0, MINUTE, event=event))
+    assert found.count() == MOST_NARROWED + 1
+    assert found.count(MOST_COUNTED) > MOST_NARROWED + 1
 
 
 @pytest.mark.parametrize("show", Show)

@@ -87,10 +87,10 @@ def bench(
     else:
         show(found, earlier, Console())
     if earlier is not None:
-        _judge(found, earlier, tolerance)
+        _conclude(found, earlier, tolerance)
 
 
-def _judge(now: Mapping[str, Any], before: Mapping[str, Any], tolerance: float) -> None:
+def _conclude(now: Mapping[str, Any], before: Mapping[str, Any], tolerance: float) -> None:
     """Says how the reports compare, and ends with the exit code that says so."""
     from heliograph.bench.comparison import compared  # noqa: PLC0415
 

@@ -20,7 +20,7 @@ MACHINE_FACTS: Final = ("system", "cpu", "cores", "python", "database")
 """What two reports must have in common; of the system the name alone, without its version, and of Python the minor version."""
 
 
-class Verdict(IntEnum):
+class SpeedVerdict(IntEnum):
     """The exit code."""
 
     NOT_SLOWER = 0
@@ -29,19 +29,19 @@ class Verdict(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ReportComparison:
     """A verdict, and sentences that say why it is not the best one."""
 
-    verdict: Verdict
+    verdict: SpeedVerdict
     reasons: Sequence[str]
 
 
-def compared(now: BenchReport, before: BenchReport, tolerance: float) -> Comparison:
+def compared(now: BenchReport, before: BenchReport, tolerance: float) -> ReportComparison:
     """Compares the scenarios of `now`. tolerance: percent by which a figure may be worse."""
     if reasons := list(_differences(now, before)):
-        return Comparison(Verdict.NOT_COMPARABLE, reasons)
+        return ReportComparison(SpeedVerdict.NOT_COMPARABLE, reasons)
     found = [reason for name in _scenarios(now) for reason in _slower(name, now[name], before[name], tolerance)]
-    return Comparison(Verdict.SLOWER if found else Verdict.NOT_SLOWER, found)
+    return ReportComparison(SpeedVerdict.SLOWER if found else SpeedVerdict.NOT_SLOWER, found)
 
 
 def _scenarios(report: BenchReport) -> list[str]:

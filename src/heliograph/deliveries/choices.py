@@ -20,7 +20,7 @@ class EventCodeFilter(TextFilter):
         super().__init__(gettext_lazy("Code of another event"), param="event-code")
 
 
-class EventFilters(ListFilters):
+class FiltersByEvent(ListFilters):
     """Filters with `event`, the newest events to choose from, and `event_code`: where an account has more of them, a code is typed."""
 
     def __init__(self, request: AccountRequest) -> None:

@@ -77,9 +77,11 @@ def start(
     total: int,
     *,
     by: str,
+    is_exact: bool = True,
     filter_words: Sequence[str] = (),
 ) -> Job:
-    """Starts the export of a list. shown: "name" and "back" of the list, "zone" and "language" of who asked; filter_words: for the audit.
+    """Starts the export of a list. shown: "name" and "back" of the list, "zone" and "language" of who asked; is_exact: else there are at least
+    `total`; filter_words: for the audit.
 
     Raises TooManyExports.
     """
@@ -90,7 +92,8 @@ def start(
     parameters = {"wanted": wanted.as_json(), "sort": sort.value, "form": form.value, "total": total, "by": by, **shown}
     with transaction.atomic(), scope(account=account):
         job = control.create(KIND, account, parameters, by=by)
-        said = {"records": total, "filter": list(filter_words), "CSV": form.value}
+        records = total if is_exact else _("at least %(n)s") % {"n": f"{total:,}"}
+        said = {"records": records, "filter": list(filter_words), "CSV": form.value}
         audit.note(of_django(connection), account, by=by, what=Deed.EXPORTED, kind="record list", id=job.pk, name=shown["name"], after=said)
     return job
 

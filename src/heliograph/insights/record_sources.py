@@ -101,8 +101,8 @@ def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = F
         params |= match.params
     whole = " AND ".join(where)
     if shape.subject is RowKind.REGISTRATION and not grouped:
-        # Without the account, which it shares, or SQLite would look through the whole period for each.
         # A registration stands where its newest change is; so a page ends the walk through time, and no group is made of millions of changes.
+        # Without the account, which all of its changes share: with it, SQLite would look through the whole period for each.
         newer = " AND ".join(_of_another(condition) for condition in where[1:])
         where.append(f"NOT EXISTS (SELECT 1 FROM change d WHERE d.registration_id = c.registration_id AND d.id > c.id AND {newer})")
     one = shape.subject is RowKind.REGISTRATION and not grouped
@@ -249,8 +249,8 @@ def _listed(states: tuple[ActionState, ...]) -> str:
     return ", ".join(str(int(state)) for state in states)
 
 
-# What is rare has an index of its own, which is found where its condition stands in the statement as it was declared.
 _LANE: Final = " JOIN lane l ON l.id = a.lane_id"
+# What is rare has an index of its own, which is found where its condition stands in the statement as it was declared.
 _AMONG_FAILED: Final = "a.state IN (2, 11, 12)"
 _NOT_FIRST: Final = "(t.kind > 1 OR t.state IN (11, 12))"
 _CONDITIONS: Final = {

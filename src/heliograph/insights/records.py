@@ -86,15 +86,16 @@ class Records:
         """Where a count stops."""
         return MOST_COUNTED if self.wanted == self.wanted.whole else MOST_NARROWED
 
-    def count(self) -> int:
-        """How many there are; `most` + 1 stands for more, unless the figures tell."""
+    def count(self, most: int | None = None) -> int:
+        """How many there are; `most` + 1 stands for more, unless the figures tell. most: where to stop, if elsewhere."""
+        most = self.most if most is None else most
         if self.known is not None:
             return self.known
         if self._are_flows_alone:
             return len(self._flows_beside(None, MOST_COUNTED))
         total = 0
         for source in self._sources():
-            inner = f"SELECT 1 FROM {source.counted} WHERE {source.where}{source.group} LIMIT {self.most + 1 - total}"
+            inner = f"SELECT 1 FROM {source.counted} WHERE {source.where}{source.group} LIMIT {most + 1 - total}"
             ((n,),) = self.reading.db.all(f"SELECT count(*) FROM ({inner}) found", source.params)
             total += int(n)
         return total

@@ -16,7 +16,7 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import write_after, write_before
 from heliograph.store.database import Database
 from heliograph.store.moments import to_micros
-from heliograph.store.numbers import Numbers
+from heliograph.store.numbers import DrawnNumbers
 from heliograph.store.queue import enqueue
 from heliograph.store.queue.figures import put_deltas
 
@@ -51,7 +51,7 @@ def numbers_of(db: Database, recorded: Sequence[Recorded]) -> dict[str, int]:
     return {"change_id": len(recorded), "run_id": len(decided), **enqueue.numbers_of(db, orders)}
 
 
-def write_changes(db: Database, recorded: Sequence[Recorded], now: int, numbers: Numbers) -> None:
+def write_changes(db: Database, recorded: Sequence[Recorded], now: int, numbers: DrawnNumbers) -> None:
     """Stores decided changes, which have their ids, and everything that follows from them. now: microseconds. numbers: at least `numbers_of`."""
     if not recorded:
         return
@@ -109,7 +109,7 @@ def _change_row(r: Recorded) -> dict[str, object]:
     }
 
 
-def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: list[Delta], numbers: Numbers) -> None:
+def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: list[Delta], numbers: DrawnNumbers) -> None:
     decided = [(r, d) for r in recorded for d in r.decisions]
     if not decided:
         return

@@ -19,7 +19,7 @@ from heliograph.recording.change_rows import Recorded, numbers_of, write_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
-from heliograph.store.numbers import Numbers
+from heliograph.store.numbers import DrawnNumbers
 
 
 class EventCodeTaken(HeliographError):
@@ -77,7 +77,7 @@ def record_event(
     of_account = configuration.versions(db, [account], [])[configuration.ACCOUNT, account]
     recorded = Recorded(change, source.account(account, of_account), config, id=change.id)
     recorded.decide()
-    write_changes(db, [recorded], now, Numbers(db, numbers_of(db, [recorded]) | {"change_id": 0}))
+    write_changes(db, [recorded], now, DrawnNumbers(db, numbers_of(db, [recorded]) | {"change_id": 0}))
     return RecordedEvent(config.id, created, change.id)
 
 

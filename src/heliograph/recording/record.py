@@ -35,7 +35,7 @@ from heliograph.recording.items import ItemAnswer, ItemOutcome, PreparedItem, Re
 from heliograph.store import configuration, registrations
 from heliograph.store.database import Database
 from heliograph.store.moments import EPOCH, from_micros, to_micros
-from heliograph.store.numbers import Numbers
+from heliograph.store.numbers import DrawnNumbers
 from heliograph.store.registrations import RegistrationRow, SessionRow, Written
 
 Key = tuple[int, str, str]  # account, endpoint, idempotency key
@@ -175,7 +175,7 @@ class _Batch:
                 named[i] = (item.account, *item.address)
             except DocumentRefused as refused:
                 answers[i] = ItemAnswer(ItemOutcome.REFUSED, problems=refused.problems)
-        ids = self._hold_named({i: items_of[i] for i in named}, named)
+        ids = self._lock_named({i: items_of[i] for i in named}, named)
         known: dict[int, tuple[str, ...]] = {}
         out = []
         for i, item in items:
@@ -196,7 +196,7 @@ class _Batch:
                 out.append((i, item, p))
         return out
 
-    def _hold_named(self, items: Mapping[int, RecordItem], named: Mapping[int, tuple[int, str, str]]) -> dict[tuple[int, str], int]:
+    def _lock_named(self, items: Mapping[int, RecordItem], named: Mapping[int, tuple[int, str, str]]) -> dict[tuple[int, str], int]:
         """Keeps the configuration of these items still; the ids of their events by account and code.
 
         Whoever resolved an item before the transaction has found its event. That is asked again only if the event is gone or renamed.
@@ -204,20 +204,20 @@ class _Batch:
         accounts = {account for account, _, _ in named.values()}
         known = {named[i][:2]: item.prepared.event for i, item in items.items() if item.prepared is not None}
         ids = known | event_ids(self.db, {key[:2] for key in named.values()} - known.keys())
-        self._hold(accounts, ids)
+        self._lock(accounts, ids)
         renamed = {key for key, id in known.items() if (event := self.events.get(id)) is None or event.code != key[1]}
         if renamed:
             for i, item in items.items():
                 if named[i][:2] in renamed:
                     item.prepared = None
             ids = {key: id for key, id in ids.items() if key not in renamed} | event_ids(self.db, renamed)
-            self._hold(accounts, ids)
+            self._lock(accounts, ids)
         return ids
 
-    def _hold(self, accounts: set[int], events: dict[tuple[int, str], int]) -> None:
+    def _lock(self, accounts: set[int], events: dict[tuple[int, str], int]) -> None:
         if not accounts:
             return
-        found, self.now = configuration.hold(self.db, sorted(accounts), [(account, id) for (account, _), id in events.items()])
+        found, self.now = configuration.lock_and_read(self.db, sorted(accounts), [(account, id) for (account, _), id in events.items()])
         self.at = from_micros(self.now)
         self.accounts = {a: self.source.account(a, found[configuration.ACCOUNT, a]) for a in accounts}
         self.events = {e: self.source.event(e, found[configuration.EVENT, e]) for e in events.values() if (configuration.EVENT, e) in found}
@@ -318,7 +318,7 @@ class _Batch:
     def _write(self, subjects: Mapping[tuple[int, str], _Subject]) -> None:
         changed = [Written(s.row, s.state, s.text) for s in subjects.values() if s.changed and s.state is not None]
         new = sum(1 for w in changed if w.row.serial is None)
-        numbers = Numbers(self.db, {"registration_serial": new, **numbers_of(self.db, self.recorded)})
+        numbers = DrawnNumbers(self.db, {"registration_serial": new, **numbers_of(self.db, self.recorded)})
         registrations.write_rows(self.db, changed, numbers)
         touched = [
             (s.row.id, s.row.sent_modified) for s in subjects.values() if s.sent and not s.changed and s.row.sent_modified is not None

@@ -67,7 +67,7 @@ def ask_versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -
     return lambda: {(scope, id): version for scope, id, version in rows()}
 
 
-def hold(db: Database, accounts: Sequence[int], events: Sequence[tuple[int, int]]) -> tuple[dict[tuple[int, int], int], int]:
+def lock_and_read(db: Database, accounts: Sequence[int], events: Sequence[tuple[int, int]]) -> tuple[dict[tuple[int, int], int], int]:
     """Keeps configuration unchanged until the transaction ends; the versions in force then, and the database's clock. events: (account, event)."""
     lock_shared(db, accounts, events)
     if db.vendor == "sqlite":

@@ -8,7 +8,7 @@ from itertools import islice
 from heliograph.store.database import Database
 
 
-class Numbers:
+class DrawnNumbers:
     """Draws once, and again only where more are taken than were foreseen."""
 
     def __init__(self, db: Database, foreseen: Mapping[str, int]) -> None:

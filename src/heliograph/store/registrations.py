@@ -14,7 +14,7 @@ from typing import Any, Final
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.store.database import Database
 from heliograph.store.moments import to_micros
-from heliograph.store.numbers import Numbers
+from heliograph.store.numbers import DrawnNumbers
 
 
 @dataclass(slots=True)
@@ -160,7 +160,7 @@ def last_change(db: Database) -> int:
     return int(last)
 
 
-def write_rows(db: Database, written: Sequence[Written], numbers: Numbers) -> None:
+def write_rows(db: Database, written: Sequence[Written], numbers: DrawnNumbers) -> None:
     """Stores new states, and the columns that lists use. A new row gets its serial here."""
     new = [w for w in written if w.row.serial is None]
     for w, serial in zip(new, numbers.take("registration_serial", len(new)), strict=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from heliograph.domain.delivery.action import Rank
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import work
+from heliograph.store.queue.lanes import work_by_connection
 
 CHEAP = 0.001
 """A search that takes at most this many seconds runs before each read."""
@@ -29,7 +29,7 @@ class WorkFinder:
         """Searches. False if it is too early. now: monotonic seconds; clock: the database's."""
         if now < self._next:
             return False
-        self.found = work(db, clock)
+        self.found = work_by_connection(db, clock)
         took = time.monotonic() - now
         self._next = now + took + min(LONGEST_REST, 8 * took) if took > CHEAP else now
         return True

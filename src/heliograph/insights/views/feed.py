@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import User
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
-from heliograph.deliveries.choices import EventCodeFilter, EventFilters, connection_choices, flow_choices
+from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
@@ -46,7 +46,7 @@ RESULTS = {
 }
 
 
-class FeedFilters(EventFilters):
+class FeedFilters(FiltersByEvent):
     """What the feed shows of everything that the flows of one mode did."""
 
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))

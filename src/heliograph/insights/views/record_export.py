@@ -46,10 +46,11 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
     wanted, given = filters.wanted(frame), ExportForm(request.POST)
     form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
     with reading(request.account.pk, snapshot=True) as of:
-        total = Records(of, wanted).count()
+        total, is_exact = Records(of, wanted).count(MOST_COUNTED), True
         narrowed = filter_words(wanted, of)
         if total > MOST_COUNTED:
-            total = figure_of(of, wanted, frame.code) or total
+            figure = figure_of(of, wanted, frame.code)
+            total, is_exact = figure or total, figure is not None
     back = filters.address(reverse("records", args=(known.value,)))
     shown = {
         "name": str(HEADINGS[known]),
@@ -66,6 +67,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
             shown,
             total,
             by=by(request),
+            is_exact=is_exact,
             filter_words=[frame.mode_text, frame.period_text, *narrowed],
         )
     except TooManyExports as error:

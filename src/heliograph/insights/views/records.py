@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.deliveries.choices import EventCodeFilter, EventFilters, connection_choices, flow_choices
+from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, flow_choices
 from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.registration.change import Facet
@@ -76,7 +76,7 @@ SORTS = {
 REPLAYS = {ReplayShare.WITHOUT: gettext_lazy("Without replays"), ReplayShare.ONLY: gettext_lazy("Replays only")}
 
 
-class RecordFilters(EventFilters):
+class RecordFilters(FiltersByEvent):
     """The filters of a list of records. What came with the link of the figure stays as it is."""
 
     no_match = gettext_lazy("No record matches")

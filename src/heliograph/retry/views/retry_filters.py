@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.deliveries.choices import EventCodeFilter, EventFilters, connection_choices, flow_choices
+from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, flow_choices
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
@@ -25,7 +25,7 @@ def _states() -> list[Choice]:
     return [Choice(WAITING, _("Retry or Error")), *(Choice(status.value, _(status.value)) for status in QueueStatus)]
 
 
-class RetryFilters(EventFilters):
+class RetryFilters(FiltersByEvent):
     """What the list shows of the whole queue. cause: a group's, by its link."""
 
     no_match = gettext_lazy("No item matches")

@@ -5,10 +5,11 @@ because foreign keys would make every flow or connection a hot row. `recording` 
 registrations.
 """
 
-from heliograph.store.models.changes import Change, ChangeContent, Idempotency, Run, StuckRun
+from heliograph.store.models.changes import Change, ChangeContent, Run, StuckRun
 from heliograph.store.models.configuration import ConfigHistory, ConfigVersion
 from heliograph.store.models.connections import ConnectionState, OAuthAccess, Secret
 from heliograph.store.models.figures import FigureBitmap, FigureDelta, FigureHour, FigureSum
+from heliograph.store.models.idempotency import Idempotency
 from heliograph.store.models.queue import Action, Attempt, AttemptContent, Lane, Slot, Worker
 from heliograph.store.models.retention import Retention, RetentionDay
 from heliograph.store.models.subjects import Event, Registration, SessionRegistration

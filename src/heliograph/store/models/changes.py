@@ -118,21 +118,3 @@ class StuckRun(models.Model):
             models.Index(fields=("account_id", "mode", "created", "id"), name="stuck_run_open", condition=Q(queue__lt=4)),
             models.Index(fields=("account_id", "ended"), name="stuck_run_ended", condition=Q(ended__isnull=False)),
         )
-
-
-class Idempotency(models.Model):
-    """The stored answer of an idempotency key (I3). `answer` is empty while the first request runs."""
-
-    pk = models.CompositePrimaryKey("account_id", "endpoint", "key")
-    account_id = models.BigIntegerField()
-    endpoint = models.CharField(max_length=40)
-    key = models.CharField(max_length=300)
-    request_hash = models.CharField(max_length=64)
-    answer = models.TextField(null=True)  # noqa: DJ001 -- null means: not answered yet
-    at = MicrosField()
-
-    objects: ClassVar = ScopedManager(account="account_id")
-
-    class Meta:
-        db_table = "idempotency"
-        indexes = (models.Index(fields=("at",), name="idempotency_at"),)

@@ -18,7 +18,7 @@ from heliograph.domain.figures import Delta, FigureKey, of_new_action
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.change import Change
 from heliograph.store.database import Database
-from heliograph.store.numbers import Numbers
+from heliograph.store.numbers import DrawnNumbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,14 @@ def orders_for(
     ]
 
 
-def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta], numbers: Numbers | None = None) -> list[int]:
+def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta], numbers: DrawnNumbers | None = None) -> list[int]:
     """Creates the actions in the caller's transaction and appends their figures to `deltas`. Returns their ids in the order of `orders`.
 
     now: microseconds of the database's clock. numbers: drawn with others of this transaction, as `numbers_of` foresees.
     """
     if not orders:
         return []
-    numbers = numbers or Numbers(db, numbers_of(db, len(orders)))
+    numbers = numbers or DrawnNumbers(db, numbers_of(db, len(orders)))
     lanes = _wake(db, orders, numbers)
     ids = numbers.take("action_id", len(orders))
     db.many(
@@ -139,7 +139,7 @@ _WOKEN = (
 )
 
 
-def _wake(db: Database, orders: Sequence[Order], numbers: Numbers) -> dict[tuple[int, int], int]:
+def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[tuple[int, int], int]:
     """Creates or wakes each lane once, because one statement may not touch a lane twice. (destination, subject) -> lane id."""
     least: dict[tuple[int, int], Order] = {}
     for o in orders:

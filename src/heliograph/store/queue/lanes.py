@@ -113,7 +113,7 @@ def action_of(row: Row) -> StoredAction:
     return StoredAction(action, account, lane, uid, run, change, registration, event, flow, destination, mode, created, as_of)
 
 
-def work(db: Database, now: int) -> dict[int, frozenset[Rank | None]]:
+def work_by_connection(db: Database, now: int) -> dict[int, frozenset[Rank | None]]:
     """Connections with a lane to send, and its ranks; None among them: with a retry that is due. Loose index scans: their cost does not grow
     with the backlog."""
     ranks = ", ".join(
@@ -142,7 +142,7 @@ _NEXT = (
 
 def connections_with_work(db: Database, now: int) -> list[int]:
     """Connections with a lane to send or a retry that is due."""
-    return list(work(db, now))
+    return list(work_by_connection(db, now))
 
 
 def read_lanes(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredLane]:
