@@ -12,9 +12,9 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
-from heliograph.insights.feed import PARTS, SETTLED, SLICE, Feed, FeedPage
+from heliograph.insights.feed import PARTS, SETTLED, SLICE, Feed, FeedRow
 from heliograph.insights.feed_lines import FeedFilter, FeedResult
-from heliograph.web.cursor import Cursor
+from heliograph.web.cursor import Cursor, ListPage
 
 ENDED = (ActionState.QUEUED, ActionState.SUCCESS, ActionState.FAILED, ActionState.VALIDATION, ActionState.SUPERSEDED, ActionState.PENDING)
 FAILED = (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION)
@@ -64,7 +64,7 @@ def matching(setup: StoredAccount, wanted: FeedFilter) -> list[int]:
     return [change for change, _key in sorted(keys.items(), key=lambda item: item[1], reverse=True)]
 
 
-def walked(feed: Feed, size: int) -> tuple[list[int], list[FeedPage]]:
+def walked(feed: Feed, size: int) -> tuple[list[int], list[ListPage[FeedRow]]]:
     """All changes page by page, going on where looking was broken off."""
     found, seen, cursor = [], [], None
     while True:
@@ -114,7 +114,7 @@ def test_X4_newer_pages_lead_back_to_the_newest(setup: StoredAccount, scan: int)
         while cursor:
             page = feed.page(cursor, size=4)
             found = [row.change_id for row in page.rows] + found
-            cursor = Cursor.read(page.newer, parts=PARTS)
+            cursor = Cursor.read(page.newer or page.further, parts=PARTS)
         assert found == expected
 
 

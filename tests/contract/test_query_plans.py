@@ -31,7 +31,7 @@ from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind, sorts_of
 from heliograph.insights.record_kinds import Sort as RecordSort
 from heliograph.insights.record_totals import moved_since
-from heliograph.insights.records import MOST_COUNTED, MOST_NARROWED, Records
+from heliograph.insights.records import MOST_COUNTED, MOST_NARROWED, RecordCount, Records
 from heliograph.insights.records import PARTS as RECORD_PARTS
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.mappings.mapping_subjects import Subjects
@@ -40,6 +40,7 @@ from heliograph.recording.record import record
 from heliograph.registrations.list import MOST, ListScope, Registrations, Sort
 from heliograph.registrations.list import RegistrationFilter as ListOf
 from heliograph.retry.cause_groups import CauseGroups
+from heliograph.retry.retry_items import ItemCount
 from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration
@@ -320,7 +321,7 @@ def test_X4_each_filter_of_the_feed_goes_by_an_index_and_looks_back_so_far_at_on
         "a text",
     }
     assert bool(page.rows) is (matching and name != "a flow that has done nothing")
-    assert (page.looked_to is not None) is (name in {"an event", "another account's connection"})
+    assert (page.edge is not None) is (name in {"an event", "another account's connection"})
     if page.older or page.further:
         feed.page(Cursor.read(page.older or page.further, parts=PARTS))
     if page.older:
@@ -370,7 +371,7 @@ def test_X3_each_list_goes_by_an_index_in_every_order(
         page = records.page(None)
         if page.older:
             records.page(Cursor.read(page.older, parts=(int, int)))
-    assert records.count() >= len(page.rows)
+    assert records.count().n >= len(page.rows)
     if narrowed == "whole" and kind not in {*NONE_OF_THEM, RecordKind.REGISTRATIONS, RecordKind.FLOWS}:
         assert page.rows
     if explaining.vendor == "sqlite" and narrowed == "whole" and kind in RARE:
@@ -399,8 +400,8 @@ def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: E
     queue = RetryQueue(AccountReader(explaining, large[1]))
     assert len(queue.page(QueueWanted(), None).rows) == 25
     assert queue.page(QueueWanted(text="nobodyatall"), None).rows == []
-    assert queue.counts()[QueueStatus.RETRY] == 1_400
-    assert queue.count(QueueWanted(statuses=(QueueStatus.RETRY,)), most=None) == 1_400
+    assert queue.counts()[QueueStatus.RETRY] == ItemCount(1_400)
+    assert queue.count(QueueWanted(statuses=(QueueStatus.RETRY,)), most=None) == ItemCount(1_400)
     assert CauseGroups(queue.reading).groups((QueueStatus.RETRY, QueueStatus.ERROR))
     assert CauseGroups(queue.reading).healings(explaining.now()) == {}
     found, reached = queue.walk(QueueWanted(), "action", 0, queue.end().action, 100)
@@ -416,7 +417,7 @@ def test_X3_a_list_of_records_goes_by_time(explaining: Explaining, large: tuple[
     reading, wanted = AccountReader(explaining, large[1]), RecordFilter(kind, 0, MINUTE)
     found = Records(reading, wanted)
     page = found.page(None)
-    assert found.count() >= len(page.rows)
+    assert found.count().n >= len(page.rows)
     assert page.rows or kind not in (RecordKind.CHANGES, RecordKind.TRIGGERED, RecordKind.ATTEMPTS, RecordKind.RETRIES, RecordKind.STUCK)
     if page.older:
         assert found.page(Cursor.read(page.older, parts=RECORD_PARTS)).rows
@@ -428,7 +429,7 @@ def test_X3_a_list_of_records_goes_by_time(explaining: Explaining, large: tuple[
         replace(wanted, facet=Facet.CREATED) if kind.subject is RowKind.CHANGE else wanted,
         replace(wanted, category=Category.CONFIG) if kind is RecordKind.RETRIES else wanted,
     ):
-        assert Records(reading, narrower).count() >= len(Records(reading, narrower).page(None).rows)
+        assert Records(reading, narrower).count().n >= len(Records(reading, narrower).page(None).rows)
 
 
 def test_X3_the_few_among_many_are_found_by_the_minutes_that_figures_tell(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
@@ -456,8 +457,8 @@ def test_X3_a_narrowed_list_is_counted_less_far_on_a_page_than_for_an_export(
 ) -> None:
     event = known(explaining, large[1]).event
     found = Records(AccountReader(explaining, large[1]), RecordFilter(RecordKind.CHANGES, 0, MINUTE, event=event))
-    assert found.count() == MOST_NARROWED + 1
-    assert found.count(MOST_COUNTED) > MOST_NARROWED + 1
+    assert found.count() == RecordCount(MOST_NARROWED, is_more=True)
+    assert found.count(MOST_COUNTED).n > MOST_NARROWED
 
 
 @pytest.mark.parametrize("show", Show)

@@ -16,7 +16,7 @@ from heliograph.domain.retention import DAY, Terms
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
-from heliograph.insights.records import Records
+from heliograph.insights.records import RecordCount, Records
 from heliograph.store import retention
 from heliograph.store.queue.retention_round import RetentionRound
 
@@ -84,5 +84,5 @@ def test_X3_the_kept_period_has_exactly_its_records(setup: StoredAccount) -> Non
             (RecordKind.NOT_TRIGGERED, tiles.not_triggered),
             (RecordKind.STUCK, tiles.stuck),
         ):
-            assert Records(reader, RecordFilter(kind, window.since, window.until, mode)).count() == n
+            assert Records(reader, RecordFilter(kind, window.since, window.until, mode)).count() == RecordCount(n)
         assert tiles.changes > 0

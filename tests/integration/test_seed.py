@@ -7,20 +7,18 @@ import json
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 import pytest
 from django.test import Client
-from tests.databases import DatabaseFacts
 from tests.processes import Starter
 from tests.recounts import Recount, wrong_lanes
+from tests.seeded import CHANGES, Seeded, db, invented
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import exchange
 from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
-from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE, Category
+from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category
 from heliograph.domain.delivery.webhook_id import created_of
 from heliograph.domain.figures import Period, mode_code
 from heliograph.domain.flow.decision import decide, mode_of
@@ -29,52 +27,11 @@ from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.recording.contents import read_changes
 from heliograph.seed.account import NotSeeded, prepare
-from heliograph.seed.history import History, HistoryPlan
-from heliograph.store import config_cache
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.database import Database
 
-CHANGES = 4_000
+__all__ = ["db"]
 LINK = re.compile(r'<a[^>]*href="(?P<href>[^"]*/records/[^"]*)"[^>]*>(?P<inside>.*?)</a>', re.DOTALL)
-
-
-@dataclass
-class Seeded:
-    """An account with a history. until: its end, in microseconds."""
-
-    db: Database
-    account: int
-    until: int
-
-    @property
-    def reading(self) -> AccountReader:
-        return AccountReader(self.db, self.account)
-
-    def count(self, sql: str) -> int:
-        ((n,),) = self.db.all(sql, {"account": self.account})
-        return int(n)
-
-
-@pytest.fixture
-def db(database: DatabaseFacts) -> Iterator[Database]:
-    """A connection of the engine's kind."""
-    config_cache.PROCESS.forget()
-    made = open_sqlite(database.data / "heliograph.db") if database.vendor == "sqlite" else open_postgres(database.url)
-    yield made
-    made.close()
-    config_cache.PROCESS.forget()
-
-
-def invented(
-    db: Database, code: str = "SEEDED", *, changes: int = CHANGES, seed: int = 5, add: bool = False, days: int = 30, twins: int = 1
-) -> Seeded:
-    """A history that ends on a working day at noon, whenever the test runs."""
-    account = prepare(db, code, add=add)
-    until = (db.now() - 4 * DAY - 12 * HOUR) // (7 * DAY) * 7 * DAY + 12 * HOUR + 4 * DAY
-    history = History(db, account, HistoryPlan(changes, until, seed, days * DAY, twins))
-    history.write()
-    assert history.done == changes
-    return Seeded(db, account.id, until)
 
 
 def figures(seeded: Seeded, since: int, until: int, mode: Mode) -> PeriodFigures:

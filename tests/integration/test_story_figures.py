@@ -30,7 +30,7 @@ from heliograph.domain.flow.flow import Mode, Watch
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
-from heliograph.insights.records import Records
+from heliograph.insights.records import RecordCount, Records
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import RecordItem
@@ -283,7 +283,7 @@ def listed_codes(story: Story, kind: RecordKind, since: int, until: int, replays
     """The codes of a list's records."""
     found = Records(AccountReader(story.db, story.account), RecordFilter(kind, since, until, replays=replays))
     rows = found.page(None, size=500).rows
-    assert found.count() == len(rows)
+    assert found.count() == RecordCount(len(rows))
     return Counter(row.person.code for row in rows if row.person)
 
 

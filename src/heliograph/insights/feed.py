@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
@@ -18,7 +19,7 @@ from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.insights.feed_lines import ACTION, RUN, SCAN, FeedFilter, FeedLines, Line
-from heliograph.web.cursor import ROWS, Cursor, Key
+from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, WalkedRows, walked
 
 PARTS = (int, int, int)
 """The types of a cursor: instant, 1 for an action or 0 for a run, id."""
@@ -79,18 +80,6 @@ class FeedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedPage:
-    """One page. newer, older: cursors of its neighbours, "" at the ends. looked_to: the moment at which looking for older changes was broken off,
-    because few match; further: the cursor that goes on there."""
-
-    rows: Sequence[FeedRow]
-    newer: str = ""
-    older: str = ""
-    looked_to: int | None = None
-    further: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class FeedSample:
     """Some of the changes of [since, until), evenly spread, where more came than can be read. total: how many there were; is_all: else there were
     more than could be counted. older: the cursor of what was before."""
@@ -112,19 +101,11 @@ class Feed:
     until: int | None = None
     scan: int = SCAN
 
-    def page(self, cursor: Cursor | None, *, size: int = ROWS) -> FeedPage:
-        """One page of it."""
-        back = cursor is not None and cursor.back
-        found, edge = self._changes(self._lines(), cursor, size + 1)
-        more, found = len(found) > size, found[:size]
-        stopped = "" if more or edge is None else str(Cursor(edge, back=back))
-        if back:
-            found.reverse()
-            newer = str(Cursor(found[0].key, back=True)) if more else stopped
-            return FeedPage(self._rows(found), newer, str(Cursor(found[-1].key)) if found else "")
-        newer = str(Cursor(found[0].key, back=True)) if found and cursor is not None else ""
-        older = str(Cursor(found[-1].key)) if more else ""
-        return FeedPage(self._rows(found), newer, older, int(edge[0]) if stopped and edge else None, stopped)
+    def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[FeedRow]:
+        """One page of it. Looking is broken off where few lines match."""
+        lines = self._lines()
+        found = walked(lambda at, limit: self._changes(lines, at, limit), attrgetter("key"), cursor, size=size)
+        return found.with_rows(self._rows(found.rows))
 
     def sample(self, now: int) -> FeedSample | None:
         """What the live page shows instead while more comes than can be read: a part of the last whole slice. None where all can be shown."""
@@ -139,15 +120,15 @@ class Feed:
     def newer_than(self, moment: int, limit: int = 100) -> int:
         """How many changes came, or moved up, after `moment`, at most `limit`: what a paused page says."""
         lines = FeedLines(self.reading, self.wanted, scan=self.scan)
-        return len(self._changes(lines, Cursor(jumped_to(moment).key, back=True), limit)[0])
+        return len(self._changes(lines, Cursor(jumped_to(moment).key, back=True), limit).rows)
 
     def _lines(self) -> FeedLines:
         return FeedLines(self.reading, self.wanted, self.until, self.scan)
 
-    def _changes(self, lines: FeedLines, cursor: Cursor | None, limit: int) -> tuple[list[Line], Key | None]:
-        """Changes from the cursor on, in its direction, each by its newest line; and where looking was broken off, None at the feed's end."""
+    def _changes(self, lines: FeedLines, cursor: Cursor | None, limit: int) -> WalkedRows[Line]:
+        """Changes from the cursor on, in its direction, each by its newest line."""
         if lines.are_none:
-            return [], None
+            return WalkedRows([])
         back = cursor is not None and cursor.back
         found: list[Line] = []
         looked = 0
@@ -157,11 +138,11 @@ class Feed:
             found += [line for line in stretch.lines if newest[line.change] == line.key]
             looked += stretch.looked
             if stretch.edge is None:
-                return found[:limit], None
+                break
             if looked >= LOOKED * self.scan:
-                return found[:limit], stretch.edge
+                return WalkedRows(found[:limit], stretch.edge)
             cursor = Cursor(stretch.edge, back=back)
-        return found[:limit], None
+        return WalkedRows(found[:limit])
 
     # --- what became of them
 

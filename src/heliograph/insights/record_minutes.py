@@ -85,6 +85,21 @@ class RecordMinutes:
                 minutes[minute] += n
         return [minute * MINUTE for minute in _chosen(minutes, records, ascends=ascends)]
 
+    def count(self) -> int:
+        """How many records there are: whole hours, and minutes where the period cuts one."""
+        since, until = self.wanted.since // MINUTE, self.wanted.until // MINUTE
+        first, last = -(-since // HOUR), until // HOUR
+        parts = [("figure_delta", "minute", since, until)]
+        if first < last:
+            parts += [
+                ("figure_hour", "hour", first, last),
+                ("figure_sum", "minute", since, first * HOUR),
+                ("figure_sum", "minute", last * HOUR, until),
+            ]
+        else:
+            parts += [("figure_sum", "minute", since, until)]
+        return sum(n for part in parts if part[2] < part[3] for _unit, n in self._counted(*part))
+
     def _counted(self, table: str, unit: str, first: int, last: int) -> Iterable[tuple[int, int]]:
         wanted = self.wanted
         recorded = int(_MEASURES[wanted.kind])

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Self
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import mode_code
+from heliograph.domain.flow.flow import Mode
 from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
+from heliograph.store.database import Database
+
+LOOKED: Final = 100_000
+"""Rows that are looked at for a page in which few match."""
+LOOKED_BESIDE: Final = 25_000
+"""The same where each is looked up elsewhere too: its registration's name, or whether there is a newer change."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordSource:
     """Where rows of a list are. at, id: what they are sorted by; group: how rows become records, "" for one each; whole: the condition before
-    rows of the same registration are told apart; counted: the tables that counting needs; wanted: what it is the source of."""
+    rows of the same registration are told apart; counted: the tables that counting needs; wanted: what it is the source of.
+
+    walk: the table and the condition of the index that is walked through time, "" where all rows are read and sorted; looked: how many of its rows
+    are looked at for a page.
+    """
 
     tables: str
     where: str
@@ -29,6 +40,31 @@ class RecordSource:
     params: dict[str, object]
     counted: str
     wanted: RecordFilter
+    walk: str
+    looked: int
+
+    def edge(self, db: Database, beside: tuple[int, int] | None, looked: int, *, ascends: bool) -> int | None:
+        """The instant (microseconds) at which looking for a page ends, after so many rows; None for the end of the period. beside: the instant and the
+        id of the row at which the page begins, None for the list's start."""
+        if not self.walk:
+            return None
+        way = "ASC" if ascends else "DESC"
+        place = "" if beside is None else f" AND ({self.at}, {self.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
+        at, id = beside or (0, 0)
+        rows = db.all(
+            f"SELECT {self.at} FROM {self.walk} AND {self.at} >= :since AND {self.at} < :until{place} ORDER BY {self.at} {way}, {self.id} {way}"
+            f" LIMIT 1 OFFSET {int(looked)}",
+            self.params | {"beside_at": at, "beside_id": id},
+        )
+        return int(rows[0][0]) if rows else None
+
+    def up_to(self, edge: int | None, *, ascends: bool) -> Self:
+        """The same with no row beyond an instant."""
+        if edge is None:
+            return self
+        # Only the bound of the walk: a newer change of a registration may lie beyond.
+        where = self.where.replace(":until" if ascends else ":since", ":edge", 1)
+        return replace(self, where=where, params=self.params | {"edge": edge + 1 if ascends else edge})
 
 
 def sources_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = False) -> list[RecordSource]:
@@ -100,18 +136,45 @@ def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = F
             where.append(match.condition(reading.db, shape.registration))
         params |= match.params
     whole = " AND ".join(where)
-    if shape.subject is RowKind.REGISTRATION and not grouped:
+    one = shape.subject is RowKind.REGISTRATION and not grouped
+    if one:
         # A registration stands where its newest change is; so a page ends the walk through time, and no group is made of millions of changes.
         # Without the account, which all of its changes share: with it, SQLite would look through the whole period for each.
         newer = " AND ".join(_of_another(condition) for condition in where[1:])
         where.append(f"NOT EXISTS (SELECT 1 FROM change d WHERE d.registration_id = c.registration_id AND d.id > c.id AND {newer})")
-    one = shape.subject is RowKind.REGISTRATION and not grouped
     group = "" if one else {RowKind.REGISTRATION: " GROUP BY c.registration_id", RowKind.FLOW: " GROUP BY r.flow_id"}.get(shape.subject, "")
     at, id, columns = _COLUMNS[RowKind.CHANGE if one else shape.subject]
     if wanted.kind is RecordKind.STUCK:
         at, id = "j.created", "j.id"
     counted = shape.tables if "l." in whole else shape.tables.replace(_LANE, "")
-    return RecordSource(shape.tables, " AND ".join(where), whole, group, at, id, columns, params, counted, wanted)
+    is_walk = not group and not (match is not None and match.ids is not None)
+    walk = f"{' '.join(shape.tables.split()[:2])} WHERE {_of_index(wanted, shape)}" if is_walk else ""
+    looked = LOOKED_BESIDE if one or match is not None else LOOKED
+    return RecordSource(shape.tables, " AND ".join(where), whole, group, at, id, columns, params, counted, wanted, walk, looked)
+
+
+def _of_index(wanted: RecordFilter, shape: _Shape) -> str:
+    """The condition of the index in the order of time that has all records of a list, and as little else as possible."""
+    alias, mode = shape.alias, mode_code(wanted.mode)
+    account, in_mode = f"{alias}.account_id = :account", f"{alias}.mode = {mode}"
+    of_tests = f"{account} AND {in_mode}" if wanted.mode is Mode.TEST else account
+    match shape.subject:
+        case RowKind.RUN if wanted.kind is RecordKind.STUCK:
+            return f"{account} AND {in_mode} AND j.queue < 4"
+        case RowKind.RUN:
+            return f"{account} AND {in_mode} AND r.decision = 1"
+        case RowKind.ATTEMPT if wanted.connection is not None:
+            return "t.connection_id = :connection"
+        case RowKind.ATTEMPT:
+            return f"{account} AND {_NOT_FIRST}" if wanted.kind is not RecordKind.ATTEMPTS else account
+        case RowKind.ACTION if _AMONG_FAILED in _CONDITIONS.get(wanted.kind, ""):
+            return f"{account} AND {in_mode} AND {_AMONG_FAILED}"
+        case RowKind.ACTION if wanted.kind in (RecordKind.LEADS_CREATED, RecordKind.LEADS_UPDATED):
+            return f"{account} AND a.lead > 0"
+        case RowKind.ACTION if wanted.replays is ReplayShare.ONLY:
+            return f"{account} AND {wanted.replays.condition('a.origin')}"
+        case _:
+            return of_tests
 
 
 def has_connection(kind: RecordKind) -> bool:

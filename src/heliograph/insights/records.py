@@ -24,14 +24,16 @@ from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind, Sort
 from heliograph.insights.record_minutes import RecordMinutes, are_whole_minutes
 from heliograph.insights.record_sources import RecordSource, source_of, sources_of
-from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
+from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, WalkedRows, walked
 
 PARTS = (int, int)
 """A cursor of a list: what it is sorted by, and the record's id."""
 MOST_COUNTED: Final = 10_000
 """A count stops here: "more than 10,000"."""
 MOST_NARROWED: Final = 500
-"""And here where a person has narrowed the list: no figure counts that, and few among very many are found by looking at all."""
+"""And here where a person has narrowed the list, and no figure counts what is left."""
+_LAST: Final = 2**62
+"""Behind all ids of an instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,20 @@ class Record:
 type _Row = tuple[int, int, int, int, int | None, int, int, int, str, str, str, int | None, int, int, int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class RecordCount:
+    """How many records a list has. is_more: there are more than so many; edge: the instant (microseconds) at which counting was broken off, because
+    few match, None where it was not."""
+
+    n: int
+    is_more: bool = False
+    edge: int | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        return not self.is_more and self.edge is None
+
+
 @dataclass
 class Records:
     """The records of one account."""
@@ -70,35 +86,45 @@ class Records:
     sort: Sort = Sort.NEWEST
     known: int | None = None
     """How many there are, where the figures tell: looking for the next one ends after the last."""
+    looked: int | None = None
+    """How many rows are looked at for a page, if not as many as the source says."""
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[Record]:
-        """One page."""
-        found = pages(self._nearest, self._key_of, cursor, size=size)
-        return ListPage(self._records(found.rows), found.newer, found.older)
+        """One page. Looking is broken off where few records match."""
+        found = walked(self._nearest, self._key_of, cursor, size=size)
+        return found.with_rows(self._records(found.rows))
 
     def walk(self, cursor: Cursor | None, limit: int) -> tuple[list[Record], Cursor | None]:
-        """The next records from a cursor on, and the cursor after them, None at the end: for an export of all."""
-        rows = self._fetch(cursor, limit)
-        return self._records(rows), Cursor(self._key_of(rows[-1])) if len(rows) == limit else None
+        """The next records from a cursor on, and the cursor that goes on, None at the end: for an export of all."""
+        found = self._next(cursor, limit)
+        if len(found.rows) == limit:
+            return self._records(found.rows), Cursor(self._key_of(found.rows[-1]))
+        return self._records(found.rows), None if found.edge is None else Cursor(found.edge)
 
     @property
     def most(self) -> int:
         """Where a count stops."""
         return MOST_COUNTED if self.wanted == self.wanted.whole else MOST_NARROWED
 
-    def count(self, most: int | None = None) -> int:
-        """How many there are; `most` + 1 stands for more, unless the figures tell. most: where to stop, if elsewhere."""
+    def count(self, most: int | None = None, *, kept_since: int | None = None) -> RecordCount:
+        """How many there are. most: where to stop, if elsewhere; kept_since: the instant from which on no record was removed, so that figures can tell."""
         most = self.most if most is None else most
         if self.known is not None:
-            return self.known
+            return RecordCount(self.known)
         if self._are_flows_alone:
-            return len(self._flows_beside(None, MOST_COUNTED))
-        total = 0
-        for source in self._sources():
-            inner = f"SELECT 1 FROM {source.counted} WHERE {source.where}{source.group} LIMIT {most + 1 - total}"
-            ((n,),) = self.reading.db.all(f"SELECT count(*) FROM ({inner}) found", source.params)
+            return RecordCount(len(self._flows_beside(None, MOST_COUNTED)))
+        minutes = RecordMinutes(self.reading, self.wanted)
+        if minutes.are_known and kept_since is not None and self.wanted.since >= kept_since:
+            return RecordCount(minutes.count())
+        ascends, total = self._ascends(None), 0
+        sources = self._sources()
+        edge = self._edge(sources, None)
+        for source in sources:
+            within = source.up_to(edge, ascends=ascends)
+            inner = f"SELECT 1 FROM {within.counted} WHERE {within.where}{within.group} LIMIT {most + 1 - total}"
+            ((n,),) = self.reading.db.all(f"SELECT count(*) FROM ({inner}) found", within.params)
             total += int(n)
-        return total
+        return RecordCount(most, is_more=True) if total > most else RecordCount(total, edge=edge)
 
     @property
     def _are_flows_alone(self) -> bool:
@@ -112,27 +138,47 @@ class Records:
     def _key_of(self, row: _Row) -> Key:
         return (row[13] if self.sort is Sort.MOST_CHANGES else row[1]), row[0]
 
-    def _nearest(self, cursor: Cursor | None, limit: int) -> Sequence[_Row]:
+    def _nearest(self, cursor: Cursor | None, limit: int) -> WalkedRows[_Row]:
         """The rows of a page, found by the figures where they are few among many."""
         if self.sort is Sort.MOST_CHANGES or self._are_flows_alone:
-            return self._fetch(cursor, limit)
+            return self._next(cursor, limit)
         limit = min(limit, self.known) if self.known is not None and cursor is None else limit
         found: list[_Row] = []
+        further: list[RecordSource] = []
         for source in self._sources():
             at = None if cursor is None else int(cursor.key[0])
             minutes = RecordMinutes(self.reading, source.wanted).nearest(at, limit, ascends=self._ascends(cursor))
             rows = self._rows(source, cursor, limit, minutes) if minutes else []
             # Fewer than a page: the last ones, or records that retention has removed from those minutes (X6).
-            found += rows if len(rows) == limit or minutes == [] else self._rows(source, cursor, limit)
-        return self._together(found, cursor, limit)
+            if len(rows) == limit or minutes == []:
+                found += rows
+            else:
+                further.append(source)
+        return self._read_on(further, cursor, limit, found)
 
-    def _fetch(self, cursor: Cursor | None, limit: int) -> Sequence[_Row]:
+    def _next(self, cursor: Cursor | None, limit: int) -> WalkedRows[_Row]:
         if self._are_flows_alone:
-            return self._flows_beside(cursor, limit)
+            return WalkedRows(self._flows_beside(cursor, limit))
         limit = min(limit, self.known) if self.known is not None and cursor is None else limit
-        if not limit:
-            return []
-        return self._together([row for source in self._sources() for row in self._rows(source, cursor, limit)], cursor, limit)
+        return self._read_on(self._sources(), cursor, limit, []) if limit else WalkedRows([])
+
+    def _read_on(self, sources: Sequence[RecordSource], cursor: Cursor | None, limit: int, beside: Sequence[_Row]) -> WalkedRows[_Row]:
+        """Rows of sources that are walked through time, with those found elsewhere; no farther than the first of the walks goes."""
+        edge, ascends = self._edge(sources, cursor), self._ascends(cursor)
+        rows = [row for row in beside if edge is None or (row[1] <= edge if ascends else row[1] >= edge)]
+        for source in sources:
+            rows += self._rows(source.up_to(edge, ascends=ascends), cursor, limit)
+        found = self._together(rows, cursor, limit)
+        return WalkedRows(found, None if edge is None or len(found) == limit else (edge, _LAST if ascends else 0))
+
+    def _edge(self, sources: Sequence[RecordSource], cursor: Cursor | None) -> int | None:
+        """The instant at which looking ends, None for the end of the period."""
+        db, ascends, edges = self.reading.db, self._ascends(cursor), []
+        for source in sources:
+            own = self._in_source(source, cursor)
+            beside = None if own is None else (int(own.key[0]), int(own.key[1]))
+            edges.append(source.edge(db, beside, self.looked or source.looked, ascends=ascends))
+        return (min if ascends else max)((edge for edge in edges if edge is not None), default=None)
 
     def _together(self, rows: list[_Row], cursor: Cursor | None, limit: int) -> Sequence[_Row]:
         return sorted(rows, key=self._key_of, reverse=not self._ascends(cursor))[:limit]
@@ -143,13 +189,16 @@ class Records:
 
     def _rows(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:
         """Rows of one source from the cursor on, with ids that are apart from those of other sources. minutes: only those of these."""
-        if not self._has_runs_too:
-            return self._read(source, cursor, limit, minutes)
         is_run = int(source.wanted.kind is RecordKind.STUCK)
-        if cursor is not None:
-            beside = (int(cursor.key[1]) - is_run + (not self._ascends(cursor))) // 2
-            cursor = Cursor((cursor.key[0], beside), back=cursor.back)
-        return [(row[0] * 2 + is_run, *row[1:]) for row in self._read(source, cursor, limit, minutes)]
+        rows = self._read(source, self._in_source(source, cursor), limit, minutes)
+        return [(row[0] * 2 + is_run, *row[1:]) for row in rows] if self._has_runs_too else rows
+
+    def _in_source(self, source: RecordSource, cursor: Cursor | None) -> Cursor | None:
+        """A place in the list as one in a source, whose rows have ids of their own."""
+        if cursor is None or not self._has_runs_too:
+            return cursor
+        is_run = int(source.wanted.kind is RecordKind.STUCK)
+        return Cursor((cursor.key[0], (int(cursor.key[1]) - is_run + (not self._ascends(cursor))) // 2), back=cursor.back)
 
     @property
     def _has_runs_too(self) -> bool:

@@ -51,7 +51,7 @@ def dry_run_page(of: AccountReader, replay: int, flow: Flow | None, verdict: Rep
         )
 
     found = pages(fetch, lambda row: (row[0],), cursor)
-    return ListPage(_lines(of, flow, found.rows), found.newer, found.older)
+    return found.with_rows(_lines(of, flow, found.rows))
 
 
 def _lines(of: AccountReader, flow: Flow | None, rows: Sequence[tuple[int, ...]]) -> list[DryRunLine]:

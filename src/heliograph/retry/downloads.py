@@ -80,7 +80,7 @@ def start(
     name, filter_words: for the audit, which is kept for good; so they name nobody.
     """
     queue = RetryQueue(reading)
-    end, total = queue.end(), queue.count(wanted, most=None)
+    end, total = queue.end(), queue.count(wanted, most=None).n
     chosen = [name for name in COLUMNS if name in columns] or [name for name in COLUMNS if name not in UNASKED]
     parameters = {"wanted": wanted.as_json(), "upto": [end.action, end.run], "columns": chosen, "exact": exact, "total": total}
     with transaction.atomic(), scope(account=reading.account):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import RowPerson
@@ -15,6 +15,20 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 
 OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
+LOOKED: Final = 50_000
+LOOKED_BESIDE: Final = 20_000
+"""The same where each item's registration is looked up too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCount:
+    """How many items there are. is_more: there are more than so many, or there may be, because not all were looked at."""
+
+    n: int = 0
+    is_more: bool = False
+
+    def __add__(self, other: ItemCount) -> ItemCount:
+        return ItemCount(self.n + other.n, self.is_more or other.is_more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +42,13 @@ class RetryFilter:
     connection: int | None = None
     text: str = ""
     cause: str = ""
+
+    @property
+    def looked(self) -> int | None:
+        """How many items are looked at for a page or a number, because few of them may match; None if all match that the index of a status has."""
+        if self.text:
+            return LOOKED_BESIDE
+        return LOOKED if self.cause or any((self.category, self.flow, self.event, self.connection)) else None
 
     def as_json(self) -> dict[str, Any]:
         """For a job's parameters."""

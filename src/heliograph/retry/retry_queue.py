@@ -6,7 +6,7 @@ position in each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
@@ -19,7 +19,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.retry.item_names import ItemNames
 from heliograph.retry.retry_conditions import SOURCES, QueueTable, conditions
-from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem, StuckItem, group_key
+from heliograph.retry.retry_items import OPEN, ItemCount, RetryFilter, RetryItem, StuckItem, group_key
 from heliograph.store.database import Row
 from heliograph.web.cursor import ROWS, Cursor, ListPage
 
@@ -44,11 +44,24 @@ class QueueEnd:
     run: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Items of a status that are looked at. looked: how many; down_to: the last id of each table, 0 for no bound; is_broken_off: there are more."""
+
+    looked: int
+    down_to: Mapping[QueueTable, int]
+    is_broken_off: bool
+
+
+_NOT_BOUNDED: Final = _Stretch(0, {"action": 0, "stuck_run": 0}, is_broken_off=False)
+
+
 @dataclass
 class RetryQueue:
-    """The queue of one account."""
+    """The queue of one account. looked: how many items are looked at for a page or a number, if not as many as the filter says."""
 
     reading: AccountReader
+    looked: int | None = None
 
     @property
     def names(self) -> ItemNames:
@@ -57,23 +70,31 @@ class RetryQueue:
     # --- the list
 
     def page(self, wanted: RetryFilter, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[RetryItem]:
-        """One page, starting at the cursor; the only way back is to the start."""
+        """One page, starting at the cursor; the only way back is to the start. Looking is broken off where few items match."""
         status, action, run = cursor.key if cursor else (0, 0, 0)
         found: list[Action | StuckItem] = []
+        looked, edge = self._looked(wanted), None
         for queue in QueueStatus:
-            if queue.code < int(status) or (wanted.statuses and queue not in wanted.statuses) or len(found) > size:
+            if queue.code < int(status) or (wanted.statuses and queue not in wanted.statuses) or len(found) > size or edge:
                 continue
-            same = queue.code == int(status)
-            room = size + 1 - len(found)
-            both: list[Action | StuckItem] = [
-                *self._newest("action", wanted, queue, room, before=int(action) if same else 0),
-                *self._newest("stuck_run", wanted, queue, room, before=int(run) if same else 0),
-            ]
+            if looked is not None and looked <= 0:
+                edge = (queue.code, 0, 0)
+                continue
+            same, room = queue.code == int(status), size + 1 - len(found)
+            before: dict[QueueTable, int] = {"action": int(action) if same else 0, "stuck_run": int(run) if same else 0}
+            stretch = _NOT_BOUNDED if looked is None else self._stretch(queue, before, looked)
+            both: list[Action | StuckItem] = []
+            for table in TABLES:
+                both += self._newest(table, wanted, queue, room, before=before[table], down_to=stretch.down_to[table])
             found += sorted(both, key=attrgetter("created"), reverse=True)[:room]
+            looked = None if looked is None else looked - stretch.looked
+            if stretch.is_broken_off:
+                edge = (queue.code, stretch.down_to["action"], stretch.down_to["stuck_run"])
         rows, more = found[:size], len(found) > size
         older = str(Cursor(self._reached(rows, cursor))) if more else ""
         items = self.names.items(rows)
-        return ListPage([item for item in items if not wanted.cause or group_key(item) == wanted.cause], "", older)
+        shown = [item for item in items if not wanted.cause or group_key(item) == wanted.cause]
+        return ListPage(shown, "", older, *((edge, str(Cursor(edge))) if edge and not more else ()))
 
     def find(self, key: str) -> RetryItem | None:
         """One item, or any other action, by its key; None for what is none, or none of this account."""
@@ -100,10 +121,14 @@ class RetryQueue:
                 action, run = (row.id, run) if isinstance(row, Action) else (action, row.id)
         return status, action, run
 
-    def _newest(self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, limit: int, *, before: int) -> list[Action | StuckItem]:
+    def _newest(
+        self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, limit: int, *, before: int = 0, down_to: int = 0
+    ) -> list[Action | StuckItem]:
         where, params = conditions(self.reading.account, wanted, table, status)
         if before:
             where, params = f"{where} AND q.id < :before", params | {"before": before}
+        if down_to:
+            where, params = f"{where} AND q.id >= :down_to", params | {"down_to": down_to}
         return self._rows(table, f"{where} ORDER BY q.id DESC LIMIT {int(limit)}", params)
 
     def _rows(self, table: QueueTable, where: str, params: dict[str, object]) -> list[Action | StuckItem]:
@@ -147,34 +172,58 @@ class RetryQueue:
                 met += len(items)
                 yield from items
 
-    def count(self, wanted: RetryFilter, *, most: int | None = MOST) -> int:
-        """How many items match; most + 1 means more. most None: all of them, however many."""
-        limit, n = (_ALL if most is None else most + 1), 0
+    def count(self, wanted: RetryFilter, *, most: int | None = MOST) -> ItemCount:
+        """How many items match. most: where counting stops; None: all of them, however many."""
+        limit, total = (_ALL if most is None else most + 1), 0
+        looked, is_more = self._looked(wanted) if most is not None else None, False
         for status in wanted.statuses or tuple(QueueStatus):
-            where, params = conditions(self.reading.account, wanted, "action", status)
-            n += self._counted("action", where, params, limit)
-            if wanted.cause:
-                continue
-            where, params = conditions(self.reading.account, wanted, "stuck_run", status)
-            n += self._counted("stuck_run", where, params, limit)
-        if wanted.cause and not n:  # a group of runs: what lacks a tag is in no column
-            n = sum(1 for _item in self.all_of(wanted, limit))
-        return min(n, limit)
+            if looked is not None and looked <= 0:
+                is_more = True
+                break
+            stretch = _NOT_BOUNDED if looked is None else self._stretch(status, {"action": 0, "stuck_run": 0}, looked)
+            for table in ("action",) if wanted.cause else TABLES:
+                total += self._counted(table, wanted, status, stretch.down_to[table], limit)
+            looked = None if looked is None else looked - stretch.looked
+            is_more = is_more or stretch.is_broken_off
+        if wanted.cause and not total:  # a group of runs: what lacks a tag is in no column
+            total = sum(1 for _item in self.all_of(wanted, limit))
+        return ItemCount(limit - 1, is_more=True) if total >= limit else ItemCount(total, is_more)
 
-    def _counted(self, table: QueueTable, where: str, params: dict[str, object], limit: int) -> int:
+    def _counted(self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:
+        where, params = conditions(self.reading.account, wanted, table, status)
+        if down_to:
+            where, params = f"{where} AND q.id >= :down_to", params | {"down_to": down_to}
         source = SOURCES[table] if "l." in where else f"{table} q"  # counting reads the index alone, if the connection is not asked for
         ((n,),) = self.reading.db.all(f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {where} LIMIT {int(limit)}) found", params)
         return int(n)
 
-    def counts(self) -> dict[QueueStatus, int]:
-        """How many items each status has; MOST + 1 means more."""
+    def _looked(self, wanted: RetryFilter) -> int | None:
+        return wanted.looked if wanted.looked is None or self.looked is None else self.looked
+
+    def _stretch(self, status: QueueStatus, before: Mapping[QueueTable, int], looked: int) -> _Stretch:
+        """How far the next `looked` actions and runs of a status reach."""
+        met, down_to, is_broken_off = 0, dict(_NOT_BOUNDED.down_to), False
+        for table in TABLES:
+            among = "q.account_id = :account AND q.queue = :queue" + (" AND q.queue > 0" if table == "action" else "")
+            among += " AND q.id < :before" if before[table] else ""
+            ((n, last),) = self.reading.db.all(
+                f"SELECT count(*), min(id) FROM (SELECT q.id FROM {table} q WHERE {among} ORDER BY q.id DESC LIMIT {int(looked)}) newest",
+                {"account": self.reading.account, "queue": status.code, "before": before[table]},
+            )
+            met += n
+            down_to[table] = int(last) if n == looked else 1  # no further one is to be read, where all were met
+            is_broken_off = is_broken_off or n == looked
+        return _Stretch(met, down_to, is_broken_off)
+
+    def counts(self) -> dict[QueueStatus, ItemCount]:
+        """How many items each status has."""
         return {status: self.count(RetryFilter(statuses=(status,))) for status in QueueStatus}
 
     def newest_runs(self, statuses: Iterable[QueueStatus], limit: int) -> list[RetryItem]:
         """The newest runs of these statuses."""
         rows: list[Action | StuckItem] = []
         for status in statuses:
-            rows += self._newest("stuck_run", RetryFilter(), status, limit, before=0)
+            rows += self._newest("stuck_run", RetryFilter(), status, limit)
         return self.names.items(rows)
 
     def done_runs(self, since: int, limit: int) -> list[RetryItem]:

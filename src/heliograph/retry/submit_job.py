@@ -47,7 +47,7 @@ def submittable(wanted: RetryFilter) -> RetryFilter | None:
 def start(reading: AccountReader, wanted: RetryFilter, deed: ItemDeed, *, by: str) -> Job:
     """Creates the job for all items that match as of now; later ones are left out."""
     queue = RetryQueue(reading)
-    end, total = queue.end(), queue.count(wanted, most=None)
+    end, total = queue.end(), queue.count(wanted, most=None).n
     return control.create(KIND, reading.account, _parameters(deed, total, wanted=wanted, end=end), by=by, total=total)
 
 

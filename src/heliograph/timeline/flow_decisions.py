@@ -39,7 +39,7 @@ class FlowDecisions:
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[LatestDecision]:
         """One page of changes, newest first."""
         found = pages(self._fetch, lambda row: (row[5], row[0]), cursor, size=size)
-        return ListPage([self._decided(row) for row in found.rows], found.newer, found.older)
+        return found.with_rows([self._decided(row) for row in found.rows])
 
     def _fetch(self, cursor: Cursor | None, limit: int) -> Sequence[Row]:
         back = cursor is not None and cursor.back

@@ -101,7 +101,7 @@ class RegistrationSearch:
         rows = found.some([id for _modified, id in places.rows])
         deliveries = self._deliveries([row.id for row in rows])
         shown = [FoundRegistration(row, hit_in(row, self.words), deliveries.get(row.id, DeliveryCounts())) for row in rows]
-        return ListPage(shown, places.newer, places.older)
+        return places.with_rows(shown)
 
     def _deliveries(self, ids: Sequence[int]) -> dict[int, DeliveryCounts]:
         """By registration."""

@@ -110,7 +110,7 @@ class Timeline:
             return self._changes(at, limit)
 
         found = pages(fetch, lambda entry: (entry.id,), cursor, size=size)
-        return ListPage(self._decided(found.rows), found.newer, found.older)
+        return found.with_rows(self._decided(found.rows))
 
     def change(self, id: int) -> tuple[Change, int, int] | None:
         """One of its changes by id, with the versions of account and event then in force; None if there is none to show."""

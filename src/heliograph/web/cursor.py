@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from django.db.models import Field, Model, Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from heliograph.domain.errors import HeliographError
+from heliograph.store.moments import from_micros
 
 ROWS = 25
 """Rows per page."""
@@ -68,11 +70,26 @@ def _out_of_range(part: int | str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ListPage[Row]:
-    """One page of a list. newer, older: cursors of the neighbouring pages, "" at the ends."""
+    """One page of a list. newer, older: cursors of the neighbouring pages, "" at the ends. edge: where looking for further rows was broken off,
+    because few match, None where it was not; further: the cursor that goes on there."""
 
     rows: Sequence[Row]
     newer: str = ""
     older: str = ""
+    edge: Key | None = None
+    further: str = ""
+
+    def with_rows[Other](self, rows: Sequence[Other]) -> ListPage[Other]:
+        """The same page of what its rows stand for."""
+        return ListPage(rows, self.newer, self.older, self.edge, self.further)
+
+
+@dataclass(frozen=True, slots=True)
+class WalkedRows[Row]:
+    """Rows from a cursor on, nearest first. edge: where looking was broken off; None where the list ends, or where all that were wanted are found."""
+
+    rows: Sequence[Row]
+    edge: Key | None = None
 
 
 def pages[Row](
@@ -82,15 +99,24 @@ def pages[Row](
 
     One extra row is fetched, to know whether there is another page.
     """
-    found = list(fetch(cursor, size + 1))
-    more, found = len(found) > size, found[:size]
-    back = cursor is not None and cursor.back
+    return walked(lambda at, limit: WalkedRows(fetch(at, limit)), key, cursor, size=size)
+
+
+def walked[Row](
+    fetch: Callable[[Cursor | None, int], WalkedRows[Row]], key: Callable[[Row], Key], cursor: Cursor | None, *, size: int = ROWS
+) -> ListPage[Row]:
+    """The same of a list in which few rows may match: `fetch` may break off before it has so many."""
+    found = fetch(cursor, size + 1)
+    more, rows, back = len(found.rows) > size, list(found.rows[:size]), cursor is not None and cursor.back
+    edge = None if more else found.edge
+    further = "" if edge is None else str(Cursor(edge, back=back))
     if back:
-        found.reverse()
-    if not found:
-        return ListPage(found)
+        rows.reverse()
+    if not rows:
+        return ListPage(rows, edge=edge, further=further)
     before, after = (more, True) if back else (cursor is not None, more)
-    return ListPage(found, str(Cursor(key(found[0]), back=True)) if before else "", str(Cursor(key(found[-1]))) if after else "")
+    newer, older = str(Cursor(key(rows[0]), back=True)), str(Cursor(key(rows[-1])))
+    return ListPage(rows, newer if before else "", older if after else "", edge, further)
 
 
 def keyset[M: Model](queryset: QuerySet[M], first: str, last: str, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[M]:
@@ -151,3 +177,21 @@ class Pager:
     def leads_on(self) -> bool:
         """Whether there is another page."""
         return bool(self.newer or self.older)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenOff:
+    """Where looking for rows of a page was broken off (components/looked.html). href: goes on there; is_ahead: on the way to newer rows, not to older
+    ones."""
+
+    at: datetime.datetime
+    href: str
+    is_ahead: bool = False
+
+    @classmethod
+    def of(cls, request: HttpRequest, page: ListPage[Any], cursor: Cursor | None, *, ascends: bool = False, **changed: Any) -> Self | None:
+        """Of a page that is sorted by time, None if it was looked through to its end. ascends: the list begins with the oldest."""
+        if page.edge is None:
+            return None
+        back = cursor is not None and cursor.back
+        return cls(from_micros(int(page.edge[0])), address(request, at=page.further, **changed), back is not ascends)

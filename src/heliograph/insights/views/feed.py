@@ -22,14 +22,14 @@ from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, conne
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
-from heliograph.insights.feed import PARTS, Feed, FeedPage, FeedRow, FeedSample, FlowOutcome, jumped_to
+from heliograph.insights.feed import PARTS, Feed, FeedRow, FeedSample, FlowOutcome, jumped_to
 from heliograph.insights.feed_lines import FeedFilter, FeedResult
 from heliograph.insights.outcome_words import chip_of, notes_of
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.frame import Frame
 from heliograph.insights.views.records import REPLAYS
 from heliograph.store.moments import from_micros, to_micros
-from heliograph.web.cursor import Pager, address, asked
+from heliograph.web.cursor import BrokenOff, ListPage, Pager, address, asked
 from heliograph.web.fields import Choice
 from heliograph.web.list_filters import YEARS, ChoiceFilter, DayFilter, EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.pages import live
@@ -125,8 +125,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         toggle_href=address(request, result=None if wanted.shows_not_triggered else FeedResult.NOT_TRIGGERED.value, at=None),
         pager=_pager(request, rows, len(changes)),
         sampled=_sampled(request, sample) if sample else None,
-        looked_to=from_micros(rows.looked_to) if isinstance(rows, FeedPage) and rows.looked_to is not None else None,
-        further_href=address(request, at=rows.further, jump=None) if isinstance(rows, FeedPage) and rows.further else "",
+        looked=BrokenOff.of(request, rows, cursor, jump=None) if isinstance(rows, ListPage) else None,
         follows=follows,
         paused=from_micros(paused) if paused is not None else None,
         held=held,
@@ -138,8 +137,8 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
     )
 
 
-def _pager(request: AccountRequest, rows: FeedPage | FeedSample, n: int) -> Pager:
-    newer = rows.newer if isinstance(rows, FeedPage) else ""
+def _pager(request: AccountRequest, rows: ListPage[FeedRow] | FeedSample, n: int) -> Pager:
+    newer = rows.newer if isinstance(rows, ListPage) else ""
     return Pager(
         ngettext("%(n)d change", "%(n)d changes", n) % {"n": n},
         address(request, at=newer, jump=None) if newer else "",

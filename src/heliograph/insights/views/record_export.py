@@ -46,11 +46,10 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
     wanted, given = filters.wanted(frame), ExportForm(request.POST)
     form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
     with reading(request.account.pk, snapshot=True) as of:
-        total, is_exact = Records(of, wanted).count(MOST_COUNTED), True
+        count = Records(of, wanted).count(MOST_COUNTED, kept_since=frame.kept_since)
+        figure = None if count.is_exact else figure_of(of, wanted, frame.code)
+        total, is_exact = (count.n, count.is_exact) if figure is None else (figure, True)
         narrowed = filter_words(wanted, of)
-        if total > MOST_COUNTED:
-            figure = figure_of(of, wanted, frame.code)
-            total, is_exact = figure or total, figure is not None
     back = filters.address(reverse("records", args=(known.value,)))
     shown = {
         "name": str(HEADINGS[known]),

@@ -22,11 +22,11 @@ from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, R
 from heliograph.insights.record_rows import row_of
 from heliograph.insights.record_sources import has_connection
 from heliograph.insights.record_totals import figure_of, moved_since
-from heliograph.insights.records import MOST_COUNTED, PARTS, Records
+from heliograph.insights.records import PARTS, RecordCount, Records
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.frame import Frame
 from heliograph.insights.views.moved_words import moved_words
-from heliograph.web.cursor import Pager, address, asked
+from heliograph.web.cursor import BrokenOff, Pager, address, asked
 from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.pages import page
@@ -73,6 +73,8 @@ SORTS = {
 }
 
 
+MOST_REGISTRATIONS_SORTED = 50_000
+"""Of more registrations nobody counts the changes of each, to sort by them."""
 REPLAYS = {ReplayShare.WITHOUT: gettext_lazy("Without replays"), ReplayShare.ONLY: gettext_lazy("Replays only")}
 
 
@@ -158,11 +160,13 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         everything = figure_of(of, replace(wanted.whole, replays=ReplayShare.ALL), frame.code) if whole is not None else None
         # The figure counts exactly these, in the same snapshot, as long as retention has removed none of them.
         is_counted = wanted.is_whole and whole is not None and frame.window.since >= frame.kept_since
-        count = whole if is_counted and whole is not None else Records(of, wanted).count()
-        if wanted.is_whole and whole is not None and count > MOST_COUNTED:
-            count = whole
-        most = Records(of, wanted).most
-        rows = Records(of, wanted, filters.order, count if count <= most else None).page(cursor)
+        can_be_counted = known.subject is not RowKind.REGISTRATION or (whole or 0) <= MOST_REGISTRATIONS_SORTED
+        order = filters.order if can_be_counted or filters.order is not Sort.MOST_CHANGES else Sort.NEWEST
+        listed = Records(of, wanted, order)
+        count = RecordCount(whole) if is_counted and whole is not None else listed.count(kept_since=frame.kept_since)
+        if wanted.is_whole and whole is not None and not count.is_exact:
+            count = RecordCount(whole)
+        rows = replace(listed, known=count.n if count.is_exact else None).page(cursor)
         shown = [row_of(row, known.subject, of) for row in rows.rows]
         filters.offer("flow", flow_choices(of.config))
         if has_connection(known):
@@ -172,15 +176,15 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         seen = filters.cleaned_data["seen"]
         moved = None
         if filters.number is not None and seen and wanted.was is None and wanted == replace(wanted.whole, alike=wanted.alike):
-            moved = moved_since(of, wanted, filters.number, seen, count)
+            moved = moved_since(of, wanted, filters.number, seen, count.n)
     return page(
         request,
         "insights/records.html",
         here=frame.key,
         heading=HEADINGS[known],
         of_what=", ".join(text for text in (connection, wanted.category.value if wanted.category else "") if text),
-        total=_number(count, most),
-        result=_("%(n)s of %(whole)s") % {"n": _number(count, most), "whole": intcomma(everything)}
+        total=_number(count),
+        result=_("%(n)s of %(whole)s") % {"n": _number(count), "whole": intcomma(everything)}
         if filters.narrows and everything is not None
         else "",
         subject=known.subject.value,
@@ -189,17 +193,27 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         mode_text=frame.mode_text,
         rows=shown,
         filters=filters,
-        sorts=[(SORTS[sort], address(request, sort=sort.value, at=None), sort is filters.order) for sort in sorts_of(known)],
+        sorts=[
+            (SORTS[sort], address(request, sort=sort.value, at=None), sort is order)
+            for sort in sorts_of(known)
+            if can_be_counted or sort is not Sort.MOST_CHANGES
+        ],
+        sort_note="" if can_be_counted else _("Choose a shorter period to see those with most changes first."),
         moved=moved_words(moved, wanted, frame, filters.number or 0, seen or 0) if moved and not moved.is_nothing else None,
         shows_integration=len(integrations) > 1,
         export_href=filters.address(reverse("records-export", args=(known.value,))) if may(request.user, Role.PLANNER) and shown else "",
         back_text=frame.heading,
         insights_href=frame.back(),
         pager=Pager("", address(request, at=rows.newer) if rows.newer else "", address(request, at=rows.older) if rows.older else "")
-        if filters.order is Sort.NEWEST
+        if order is Sort.NEWEST
         else Pager.of(request, rows, "", by_time=False),
+        looked=BrokenOff.of(request, rows, cursor, ascends=order is Sort.OLDEST),
     )
 
 
-def _number(count: int, most: int) -> str:
-    return intcomma(count) if count != most + 1 else _("more than %(n)s") % {"n": intcomma(most)}
+def _number(count: RecordCount) -> str:
+    if count.is_more:
+        return _("more than %(n)s") % {"n": intcomma(count.n)}
+    if count.edge is not None:
+        return _("at least %(n)s") % {"n": intcomma(count.n)} if count.n else _("none found yet")
+    return intcomma(count.n)

@@ -23,6 +23,7 @@ from heliograph.retry.retry_item import Details
 from heliograph.retry.retry_items import OPEN, RetryItem
 from heliograph.retry.views.again import again_section
 from heliograph.retry.views.exchange import attempt_rows, request_shown
+from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.item_words import is_of_other_mode, tries, why
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon_to_the_second
@@ -75,8 +76,8 @@ def item_page(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
         "attempts": attempt_rows(found, of),
         "attempts_note": ngettext("%(n)d made", "%(n)d made", len(found.attempts)) % {"n": len(found.attempts)},
         "facts": [(name, text) for name, text in facts if text],
-        "others": ngettext("All %(n)s of this cause", "All %(n)s of this cause", found.alike) % {"n": f"{found.alike:,}"}
-        if found.alike > 1 and item.queue is not QueueStatus.DONE
+        "others": ngettext("All %(n)s of this cause", "All %(n)s of this cause", found.alike.n) % {"n": many(found.alike)}
+        if found.alike.n > 1 and item.queue is not QueueStatus.DONE
         else "",
         "others_href": f"{reverse('retry')}?{_others(found)}#items",
     }

@@ -19,7 +19,7 @@ from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_item import details
-from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem
+from heliograph.retry.retry_items import OPEN, ItemCount, RetryFilter, RetryItem
 from heliograph.retry.retry_queue import PARTS, RetryQueue
 from heliograph.retry.submit_job import submittable
 from heliograph.retry.views.group_rows import group_row, healed_row, many
@@ -27,7 +27,7 @@ from heliograph.retry.views.item_page import item_page
 from heliograph.retry.views.item_words import is_of_other_mode, tries, why
 from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.store.moments import from_micros
-from heliograph.web.cursor import Pager, address, asked
+from heliograph.web.cursor import ListPage, Pager, address, asked
 from heliograph.web.pages import asks_for_part, live, page
 
 
@@ -52,9 +52,9 @@ def _causes(of: AccountReader, user: User) -> dict[str, Any]:
     open_keys = {group.key for group in waiting}
     healed = [healing for key, healing in healings.items() if key not in open_keys and healing.n]
     names = names_of_users(of.account, [healing.fix.by for healing in healed if healing.fix])
-    n = counts[QueueStatus.RETRY] + counts[QueueStatus.ERROR]
+    waiting_items = counts[QueueStatus.RETRY] + counts[QueueStatus.ERROR]
     text = _("%(waiting)s, for %(causes)s") % {
-        "waiting": ngettext("%(n)s waits", "%(n)s wait", n) % {"n": many(n)},
+        "waiting": ngettext("%(n)s waits", "%(n)s wait", waiting_items.n) % {"n": many(waiting_items)},
         "causes": ngettext("%(n)d cause", "%(n)d causes", len(waiting)) % {"n": len(waiting)},
     }
     cured = ngettext("%(n)d cause is cured", "%(n)d causes are cured", len(healed)) % {"n": len(healed)}
@@ -66,7 +66,7 @@ def _causes(of: AccountReader, user: User) -> dict[str, Any]:
         "groups_text": (f"{text}; {cured}" if healed else text) if waiting else cured if healed else _("Nothing waits"),
         "failed_text": _("%(failed)s, for %(causes)s")
         % {
-            "failed": ngettext("%(n)s failed", "%(n)s failed", n_failed) % {"n": many(n_failed)},
+            "failed": ngettext("%(n)s failed", "%(n)s failed", n_failed.n) % {"n": many(n_failed)},
             "causes": ngettext("%(n)d cause", "%(n)d causes", len(failed)) % {"n": len(failed)},
         },
         "news": _("What waits has changed"),
@@ -78,21 +78,22 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
     rows, counts = found.page(wanted, cursor), found.counts()
     filters.offer_of(of)
     again = submittable(wanted)
-    matching = found.count(again) if again else 0
-    everything = found.count(wanted) if filters.narrows else sum(counts.values())
+    matching = found.count(again) if again else ItemCount()
+    everything = found.count(wanted) if filters.narrows else ItemCount()
     tally = _tally(counts)
     return {
         "filters": filters,
         "tally": _("%(n)s of %(tally)s") % {"n": many(everything), "tally": tally} if filters.narrows else tally,
         "other_mode": any(map(is_of_other_mode, rows.rows)),
-        "calm": not any(counts.values()),
+        "calm": not any(count.n for count in counts.values()),
         "rows": [_row(item) for item in rows.rows],
         "submit_href": filters.address(reverse("retry-submit")),
         "all_match": _all_match(matching),
-        "download": ngettext("Download %(n)s failed row", "Download %(n)s failed rows", matching) % {"n": many(matching)}
-        if matching
+        "download": ngettext("Download %(n)s failed row", "Download %(n)s failed rows", matching.n) % {"n": many(matching)}
+        if matching.n
         else "",
         "download_href": filters.address(reverse("retry-download")),
+        "looked": _looked(rows, request),
         "pager": Pager(
             _("The waiting ones first. Times in %(zone)s.") % {"zone": timezone.get_current_timezone_name()},
             address(request, at=None) if cursor else "",
@@ -101,9 +102,14 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
     }
 
 
-def _all_match(n: int) -> str:
+def _looked(rows: ListPage[RetryItem], request: AccountRequest) -> dict[str, str] | None:
+    """Where looking for further items goes on, if it was broken off."""
+    return {"href": address(request, at=rows.further)} if rows.further else None
+
+
+def _all_match(count: ItemCount) -> str:
     """The words of the box that stands for all that match, not only the ticked ones; "" for one or none."""
-    return ngettext("All %(n)s that match", "All %(n)s that match", n) % {"n": many(n)} if n > 1 else ""
+    return ngettext("All %(n)s that match", "All %(n)s that match", count.n) % {"n": many(count)} if count.n > 1 else ""
 
 
 @require_safe
@@ -117,10 +123,10 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
     return page(request, "retry/item.html", here="retry", item=shown)
 
 
-def _tally(counts: dict[QueueStatus, int]) -> str:
-    total = sum(counts.values())
-    each = ", ".join(f"{many(n)} {_(status.value)}" for status, n in counts.items())
-    return ngettext("%(total)s item: %(each)s", "%(total)s items: %(each)s", total) % {"total": many(total), "each": each}
+def _tally(counts: dict[QueueStatus, ItemCount]) -> str:
+    total = sum(counts.values(), ItemCount())
+    each = ", ".join(f"{many(count)} {_(status.value)}" for status, count in counts.items())
+    return ngettext("%(total)s item: %(each)s", "%(total)s items: %(each)s", total.n) % {"total": many(total), "each": each}
 
 
 def _row(item: RetryItem) -> dict[str, Any]:

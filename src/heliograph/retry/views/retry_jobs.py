@@ -22,7 +22,7 @@ from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, Sum, context
 from heliograph.retry import downloads, submit_job
-from heliograph.retry.retry_items import RetryFilter
+from heliograph.retry.retry_items import ItemCount, RetryFilter
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.submit_job import submittable
 from heliograph.retry.views.group_rows import many
@@ -169,9 +169,9 @@ def new_download(request: AccountRequest) -> HttpResponse:
     wanted = submittable(filters.wanted)
     back = filters.address(reverse("retry"))
     with reading(request.account.pk) as of:
-        n = RetryQueue(of).count(wanted) if wanted else 0
+        n = RetryQueue(of).count(wanted) if wanted else ItemCount()
         text = filter_words(wanted, of) if wanted else ""
-        if wanted is None or not n:
+        if wanted is None or not n.n:
             say(request, _("Nothing that has failed is like this."))
             return HttpResponseRedirect(back)
         if request.method == "POST":
@@ -195,7 +195,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
         request,
         "retry/download.html",
         here="retry",
-        heading=ngettext("Download %(n)s failed row", "Download %(n)s failed rows", n) % {"n": many(n)},
+        heading=ngettext("Download %(n)s failed row", "Download %(n)s failed rows", n.n) % {"n": many(n)},
         lead=text,
         fields=form.shown(),
         back=back,

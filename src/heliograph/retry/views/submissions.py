@@ -110,18 +110,18 @@ def _discard_cause(request: AccountRequest, wanted: RetryFilter) -> HttpResponse
         return HttpResponseRedirect(reverse("retry"))
     with reading(request.account.pk) as of:
         n, flow = RetryQueue(of).count(wanted), _flow_of(of, wanted)
-    if not n:
+    if not n.n:
         say(request, _("None of them waits any more."))
         return HttpResponseRedirect(reverse("retry"))
     asked = question(
-        ngettext("Discard %(n)s item?", "Discard all %(n)s items?", n) % {"n": many(n)},
+        ngettext("Discard %(n)s item?", "Discard all %(n)s items?", n.n) % {"n": many(n)},
         frame="signal.html",
         crumbs=[(_("Retry"), reverse("retry"))],
         lead=_("They were made in the other mode of %(flow)s, Live or Test.") % {"flow": flow}
         if flow
         else _("They were made in their flow’s other mode, Live or Test."),
         notes=[_("Discarded, they are Failed, and are not sent. They can still be submitted one by one, or all of the cause.")],
-        button=ngettext("Discard it", "Discard all %(n)s", n) % {"n": many(n)},
+        button=ngettext("Discard it", "Discard all %(n)s", n.n) % {"n": many(n)},
         button_class="danger",
         button_value="1",
         cancel_href=reverse("retry"),
