@@ -9,6 +9,7 @@ import io
 import os
 import re
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ from tests.waiting import until
 from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.insights import record_export
 from heliograph.insights.record_kinds import RecordKind
+from heliograph.insights.records import Records
+from heliograph.insights.views import records as records_page
 from heliograph.jobs import control
 from heliograph.jobs.models import JobState
 from heliograph.jobs.registry import JobKinds
@@ -91,6 +94,43 @@ def test_X3_a_list_is_narrowed_by_connection_and_says_how_many_of_all(database: 
         shown = text_of(client.get(f"{RECORDS}/triggered/?outcome=validation").content)
         assert "Actions Triggered: 1" in shown
         assert "1 of 8" in shown
+
+
+@pytest.mark.parametrize(("order", "said"), [("", "Looked back to"), ("&sort=oldest", "Looked up to")])
+def test_X3_a_narrowed_list_that_looked_far_says_how_far_and_goes_on(
+    database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch, order: str, said: str
+) -> None:
+    monkeypatch.setattr(records_page, "Records", partial(Records, looked=1))
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client)
+        address = f"{RECORDS}/triggered/?outcome=validation{order}"
+        first, url, found, looks = text_of(client.get(address).content), address, list[str](), 0
+        while url:
+            shown = client.get(url).content.decode()
+            found += codes(client, url)
+            looks += said in shown
+            further = re.search(r'<p class="looked">.*?href="([^"]+)"', shown, re.DOTALL) or re.search(r'rel="next" href="([^"]+)"', shown)
+            url = f"{RECORDS}/triggered/" + html.unescape(further[1]) if further else ""
+        assert found == ["S26-3"]
+        assert looks > 2
+        assert "Actions Triggered: none found yet" in first
+        assert "No record matches" not in first
+        assert "Actions Triggered: at least" not in text_of(client.get(f"{RECORDS}/triggered/").content)
+
+
+def test_X3_very_many_registrations_are_not_sorted_by_their_changes(
+    database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records_page, "MOST_REGISTRATIONS_SORTED", 3)
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client)
+        shown = text_of(client.get(f"{RECORDS}/registrations/?sort=changes").content)
+        assert "Choose a shorter period to see those with most changes first." in shown
+        assert "Most changes first" not in shown
+        assert walked(client, f"{RECORDS}/registrations/?sort=changes") == walked(client, f"{RECORDS}/registrations/")
+        assert "Most changes first" in text_of(client.get(f"{RECORDS}/flows/").content)
 
 
 @pytest.mark.parametrize("kind", [kind.value for kind in RecordKind])

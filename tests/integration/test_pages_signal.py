@@ -30,6 +30,8 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, Feed
 from heliograph.insights.feed_lines import FeedFilter, FeedResult
 from heliograph.insights.views import feed as feed_page
+from heliograph.retry.retry_queue import RetryQueue
+from heliograph.retry.views import retry as retry_page
 from heliograph.store import connection_states
 from heliograph.web.cursor import Cursor
 
@@ -214,7 +216,7 @@ def test_X4_a_feed_that_looked_far_says_how_far_and_goes_on(
             url = "/signal/metrics/feed/" + html.unescape(further[1]) if further else ""
         assert pages_seen > 1
         assert "Marin" not in found
-        assert "Nothing matches" in found
+        assert "There are no more." in shown
 
 
 # --- Retry
@@ -251,6 +253,26 @@ def test_D8_the_queue_is_narrowed(database: DatabaseFacts, client: Client, query
         site.signs_in(client)
         rows = table_rows(client.get(f"/signal/retry/{query}").content, "Registration", "Reason")
         assert {code for row in rows for code in re.findall(r"S26-\d", row["Registration"])} == codes
+
+
+def test_D8_a_narrowed_queue_that_looked_far_says_so_and_goes_on(
+    database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry_page, "RetryQueue", partial(RetryQueue, looked=1))
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client)
+        url, found, looks = "/signal/retry/?q=s26-5", "", 0
+        while url:
+            shown = client.get(url).content.decode()
+            found += shown
+            further = re.search(r'<p class="looked">.*?href="([^"]+)"', shown, re.DOTALL)
+            assert bool(further) is ("Not all items were looked at." in shown)
+            looks += bool(further)
+            url = "/signal/retry/" + html.unescape(further[1]) if further else ""
+        assert looks > 1
+        assert found.count(">S26-5</a>") == 1
+        assert "There are no more." in shown
 
 
 def test_D8_a_cause_leads_to_exactly_its_items(database: DatabaseFacts, client: Client) -> None:

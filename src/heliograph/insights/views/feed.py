@@ -125,6 +125,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         toggle_href=address(request, result=None if wanted.shows_not_triggered else FeedResult.NOT_TRIGGERED.value, at=None),
         pager=_pager(request, rows, len(changes)),
         sampled=_sampled(request, sample) if sample else None,
+        start_href=address(request, at=None, jump=None) if request.GET.get("at") else "",
         looked=BrokenOff.of(request, rows, cursor, jump=None) if isinstance(rows, ListPage) else None,
         follows=follows,
         paused=from_micros(paused) if paused is not None else None,

@@ -207,6 +207,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         pager=Pager("", address(request, at=rows.newer) if rows.newer else "", address(request, at=rows.older) if rows.older else "")
         if order is Sort.NEWEST
         else Pager.of(request, rows, "", by_time=False),
+        start_href=address(request, at=None) if cursor else "",
         looked=BrokenOff.of(request, rows, cursor, ascends=order is Sort.OLDEST),
     )
 

@@ -94,6 +94,7 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
         else "",
         "download_href": filters.address(reverse("retry-download")),
         "looked": _looked(rows, request),
+        "start_href": address(request, at=None) if cursor else "",
         "pager": Pager(
             _("The waiting ones first. Times in %(zone)s.") % {"zone": timezone.get_current_timezone_name()},
             address(request, at=None) if cursor else "",
