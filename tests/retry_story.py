@@ -7,7 +7,7 @@ from collections import Counter
 from django_scopes import scopes_disabled
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.jobs.models import Job
 from heliograph.jobs.runner import Runner
 from heliograph.wiring import job_kinds

@@ -28,7 +28,7 @@ from heliograph.connections.services import pause as holding
 from heliograph.connections.services.connections import ConnectionFacts
 from heliograph.connections.vault import vault
 from heliograph.deliveries import submit as submitting
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.retry_policy import SEVERITY
 from heliograph.domain.figures import Figures

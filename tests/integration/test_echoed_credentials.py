@@ -24,7 +24,7 @@ from heliograph.accounts.models import Role
 from heliograph.connections import answers, page_sender
 from heliograph.connections.services import save_and_test
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
-from heliograph.domain.connection.connection import Secret, signing_secret
+from heliograph.domain.connection.secret import Secret, signing_secret
 
 SIGNING = signing_secret(bytes(range(190, 222)))
 PASSWORD = 'pl4nted "pass" wörd+/=&<x>'

@@ -21,8 +21,8 @@ from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.connections import page_sender
 from heliograph.connections.services import oauth as services
 from heliograph.connections.services.access import Asker
-from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.oauth_access import Denied
+from heliograph.domain.connection.secret import Secret
 from heliograph.outbound.guard import Policy
 
 RETURN = "http://127.0.0.1:8700/oauth/return"

@@ -30,7 +30,7 @@ from tests.waiting import PATIENCE
 from heliograph.accounts.models import AuditEntry, Role
 from heliograph.connections import page_sender
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
-from heliograph.domain.connection.connection import Secret, signing_secret
+from heliograph.domain.connection.secret import Secret, signing_secret
 from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.outbound.guard import Policy
 

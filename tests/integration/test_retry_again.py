@@ -18,7 +18,7 @@ from tests.retry_story import NO, RETRY, newest, queued, refused, runs, user
 from tests.story import LEAD, Story
 from tests.tables import table_rows
 
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Mode
 from heliograph.jobs import control

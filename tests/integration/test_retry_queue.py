@@ -17,7 +17,7 @@ from tests.waiting import PATIENCE
 
 from heliograph.accounts.models import Role
 from heliograph.deliveries.database import reading
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.retry import downloads, submit_job

@@ -17,7 +17,7 @@ from heliograph.accounts.models import User
 from heliograph.connections.models import Connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.store.secrets import load_secrets
 
 NEW = "/signal/connections/new/webhook/"

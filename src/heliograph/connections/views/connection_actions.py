@@ -24,7 +24,7 @@ from heliograph.connections.services import pause as holding
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.pause import FASTEST, WHY_LENGTH, NotPaused
 from heliograph.connections.views.connections import flow_href, found_row, redirect, standing
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.setup.errors import InUse, Invalid

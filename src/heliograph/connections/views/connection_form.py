@@ -17,7 +17,8 @@ from django.utils.translation import gettext_lazy
 from heliograph.connections import header_words
 from heliograph.connections.views.url_form import Groups, UrlForm
 from heliograph.domain.connection import connection as rules
-from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant, Secret
+from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.setup.form_values import Texts, shown_then
 from heliograph.setup.views.shared_form import SharedForm
