@@ -298,11 +298,11 @@ def test_Y1_nothing_is_sent_after_a_cancel(many: tuple[Story, int]) -> None:
     starts(story, replay, rate=6_000)
     with story.worker(), running_jobs():
         until(lambda: arrived_once(story) >= 20)
-        in_flight = story.workers[0].reader
+        starter = story.workers[0].reader.starter
         replays.cancel(story.account, replay, by=BY)
         sent = story.db.all("SELECT count(*) FROM action WHERE origin = 2 AND state = 10")[0][0]
         assert replays.find(story.account, replay).stage is Stage.CANCELLED
-        until(lambda: in_flight._in_flight == 0)
+        until(lambda: starter.in_flight == 0)
         after = arrived_once(story)
         until(lambda: not control.find(replays.find(story.account, replay).send.pk).owner)
         story.record("LIVE", status="Attended")
