@@ -29,7 +29,8 @@ from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.recording.contents import read_changes
 from heliograph.seed.account import NotSeeded, prepare
-from heliograph.seed.history import History, HistoryPlan
+from heliograph.seed.history import History
+from heliograph.seed.history_plan import HistoryPlan
 from heliograph.store import config_cache
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, open_postgres, open_sqlite
