@@ -30,7 +30,8 @@ from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.setup.errors import InUse, Invalid
 from heliograph.setup.services.save import saving
 from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
-from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, TextLine
+from heliograph.web.form_fields import LONGEST_TEXT, Hidden, TextLine
+from heliograph.web.forms import Form
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 

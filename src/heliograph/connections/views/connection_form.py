@@ -22,8 +22,8 @@ from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.setup.form_values import Texts, shown_then
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Box, Hidden, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
+from heliograph.web.form_fields import Box, Hidden, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
+from heliograph.web.shown_fields import Choice
 
 LONGEST: Final = 70_000
 """Characters of one field; a certificate chain is the longest."""

@@ -33,9 +33,10 @@ from heliograph.replay.words import STAGES, selected
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.views.frame import by, check
 from heliograph.web.cursor import Pager, asked, keyset
-from heliograph.web.fields import Choice as Option
-from heliograph.web.forms import Box, Choices, DayLine, Form, Hidden, Radios, Select, TextLine, Ticks, member_of, posted, pressed
+from heliograph.web.form_fields import Box, Choices, DayLine, Hidden, Radios, Select, TextLine, Ticks
+from heliograph.web.forms import Form, member_of, posted, pressed
 from heliograph.web.pages import asks_for_part, page
+from heliograph.web.shown_fields import Choice as Option
 from heliograph.web.toasts import say
 
 LATEST, EVERY = "latest", "every"

@@ -28,7 +28,8 @@ from heliograph.store.database import of_django
 from heliograph.web.cursor import Cursor, ListPage, Pager, address
 from heliograph.web.cursor import asked as cursor_of
 from heliograph.web.cursor import pages as cursor_pages
-from heliograph.web.forms import Form, Hidden, posted
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import Form, posted
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 

@@ -28,10 +28,11 @@ from heliograph.store.moments import from_micros
 from heliograph.timeline.timeline import PARTS, Decision, Delivery, Entry, Show, Timeline
 from heliograph.timeline.views.why import answer
 from heliograph.web.cursor import Pager, asked
-from heliograph.web.fields import Choice, FormField
-from heliograph.web.forms import Form, Hidden
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import Form
 from heliograph.web.list_filters import EnumFilter, IdFilter, ListFilters
 from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice, FormField
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
 
