@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import connections
+from django.test import Client
 from django_scopes import scope
 
 from heliograph.accounts.models import Account, Role, User
@@ -258,6 +259,11 @@ class Story:
     def person(self, role: Role = Role.ADMINISTRATOR, *, name: str = "", email: str = "") -> User:
         """Somebody of the account (builders/people.py)."""
         return user(Account.objects.get(pk=self.account), role, name=name, email=email)
+
+    def signs_in(self, client: Client, role: Role = Role.ADMINISTRATOR, *, name: str = "", email: str = "") -> Client:
+        """Signs a new person of the account in. Returns the client."""
+        client.force_login(self.person(role, name=name, email=email))
+        return client
 
     # ---- events
 

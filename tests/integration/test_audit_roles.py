@@ -75,7 +75,7 @@ def planted(field: str) -> ConnectionFacts:
 
 def browser(story: Story, role: Role) -> Client:
     client = Client()
-    client.force_login(story.person(role))
+    story.signs_in(client, role)
     return client
 
 

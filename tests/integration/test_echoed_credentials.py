@@ -65,7 +65,7 @@ def users(story: Story) -> Iterator[tuple[str, Client]]:
     """A browser of each role."""
     for role in (Role.VIEWER, Role.PLANNER, Role.ADMINISTRATOR):
         client = Client()
-        client.force_login(story.person(role, name="Ada", email=f"{role.name}@example.org"))
+        story.signs_in(client, role, name="Ada", email=f"{role.name}@example.org")
         yield role.name, client
 
 

@@ -145,7 +145,7 @@ def test_C4_a_state_is_used_once_and_only_in_the_session_that_got_it(
 def test_C4_only_administrators_connect(story: Story, receiver: Receiver, client: Client, administrator: User) -> None:
     connection = code_connection(story, Authority(receiver))
     for role in (Role.PLANNER, Role.VIEWER):
-        client.force_login(story.person(role))
+        story.signs_in(client, role)
         assert client.post(f"/signal/connections/{connection}/connect/").status_code == 403
         shown = client.get(f"/signal/connections/{connection}/access/").content.decode()
         assert "An Administrator of your account can connect." in shown

@@ -348,7 +348,7 @@ def test_D6_a_flow_that_has_to_be_mended_is_one_cause_whatever_it_sends_to(story
         story.change_flow(id, active=False)
     with story.worker():
         until(lambda: all(action["state"] == "queued" for action in story.actions("R1")))
-    client.force_login(story.person())
+    story.signs_in(client)
     html = client.get("/signal/retry/").content.decode()
     groups = html.partition('class="group-list"')[2].partition("</ol>")[0]
     assert [(n, flow) for n, flow in re.findall(r"(\d) actions? of (\w+)", groups)] == [("2", "Both"), ("1", "Other")]

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.test import Client
 from django_scopes import scopes_disabled
-from tests.builders.people import PASSWORD
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
 from tests.receiver import Answer, Receiver
@@ -19,7 +18,6 @@ from tests.replays import KINDS, checked, counts, running_jobs, starts
 from tests.story import BY, Story
 from tests.waiting import until
 
-from heliograph.accounts.models import Account, Role, User
 from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.replay import ReplayVerdict
@@ -370,7 +368,7 @@ def offered(client: Client, address: str, form: dict[str, str]) -> str:
 
 
 def test_F1_Y1_switching_on_offers_what_passed_meanwhile(story: Story, client: Client) -> None:
-    people(story, client)
+    story.signs_in(client)
     flow = story.flow("All", [story.to(story.connection("CRM", "/crm"))], statuses=["Attended"])
     story.set_active(flow, False)
     story.record("R1", status="Attended")
@@ -399,9 +397,3 @@ def test_Y1_a_saved_rule_that_decides_otherwise_is_offered(widened: tuple[Story,
         )
     with reading(story.account) as of:
         assert decided_otherwise(of, before, elsewhere).n == 0
-
-
-def people(story: Story, client: Client) -> None:
-    """Signs an Administrator in."""
-    account = Account.objects.get(pk=story.account)
-    client.force_login(User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR))
