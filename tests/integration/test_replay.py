@@ -27,7 +27,7 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
 from heliograph.replay import replays, send_job
 from heliograph.replay.replays import NotNow, Stage
-from heliograph.replay.selection import Choice, Selection
+from heliograph.replay.selection import ReplayChoice, Selection
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.create_account import AccountFacts, create_account
 
@@ -229,7 +229,7 @@ def test_Y1_a_start_is_refused_with_its_reason(widened: tuple[Story, int]) -> No
     story, flow = widened
     replay = checked(story, flow)
     with pytest.raises(Invalid) as refused:
-        replays.start(story.account, replay, Choice(frozenset()), 0, " ", by=BY)
+        replays.start(story.account, replay, ReplayChoice(frozenset()), 0, " ", by=BY)
     assert set(refused.value.fields) == {"send", "rate", "reason"}
     story.set_active(flow, False)
     with pytest.raises(NotNow, match="switched off"):
