@@ -120,7 +120,7 @@ def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: di
 
 def _apart(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The lines printed by a scenario's process. Raises BenchFailed."""
-    argv = [sys.executable, "-m", f"{__package__}.apart"]
+    argv = [sys.executable, "-m", f"{__package__}.scenario_process"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 -- our own module
         assert process.stdin is not None
         assert process.stdout is not None

@@ -256,7 +256,7 @@ def _run_edge() -> None:
 
 def _run_pages() -> None:
     ready()
-    from heliograph.accounts.door import sends_files  # noqa: PLC0415
+    from heliograph.accounts.login_sessions import sends_files  # noqa: PLC0415
     from heliograph.engine.ingest.wsgi_door import IngestApplication  # noqa: PLC0415
     from heliograph.engine.supervisor.supervisor import die_with_parent, say_ready  # noqa: PLC0415
     from heliograph.web.server import serve_pages  # noqa: PLC0415
