@@ -483,7 +483,7 @@ def test_X5_sync_now_sends_the_registration_as_it_is(database: DatabaseFacts, cl
         answer = client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True)
         assert "Sync now: 1 action is on its way, to CRM." in answer.content.decode()
         made = sorted(set(site.actions("S26-1")) - set(before))
-        rows = site.store.all("SELECT origin, names, state FROM action WHERE id = :id", {"id": made[0]})
+        rows = site.store.all("SELECT origin, repeated_id, state FROM action WHERE id = :id", {"id": made[0]})
         assert rows == [(3, before[0], 1)]
         assert len(made) == 1
 

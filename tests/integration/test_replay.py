@@ -111,8 +111,8 @@ def test_Y1_a_mapping_that_says_something_else_makes_them_different(widened: tup
     ids = {request.header("webhook-id") for request in story.receiver.at("/crm") if request.header("heliograph-replay")}
     assert len(ids) == 2
     assert not ids & before, "a replay has an id of its own (D1)"
-    names = dict(story.db.all("SELECT registration_id, names FROM action WHERE origin = 2"))
-    assert names == {story.registrations[code]: story.actions(code)[0]["id"] for code in ("R1", "R2")}
+    repeated = dict(story.db.all("SELECT registration_id, repeated_id FROM action WHERE origin = 2"))
+    assert repeated == {story.registrations[code]: story.actions(code)[0]["id"] for code in ("R1", "R2")}
     assert verdicts(story, checked(story, flow)) == {SAME: 2, FILTERED: 2}, "then nothing is different any more"
 
 

@@ -253,7 +253,7 @@ def test_D1_D8_a_delivered_action_is_sent_again_as_a_new_one_that_names_it(story
     assert again == was
     assert today == {"code": "R1"}
     assert len({request.header("webhook-id") for request in receiver.at("/crm")}) == 3
-    assert story.db.all("SELECT names FROM action ORDER BY id") == [(None,), (old["id"],), (old["id"],)]
+    assert story.db.all("SELECT repeated_id FROM action ORDER BY id") == [(None,), (old["id"],), (old["id"],)]
 
 
 def test_D2_D8_what_newer_data_has_overtaken_is_not_sent_again(story: Story, receiver: Receiver, client: Client) -> None:

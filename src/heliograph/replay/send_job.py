@@ -189,7 +189,7 @@ class Sending:
         )
 
     def _store(self, db: Database, orders: Sequence[tuple[ChosenLine, Order]], left_out: Sequence[dict[str, int]]) -> None:
-        named = _named(db, self._account, [order for _, order in orders])
+        named = _with_repeated(db, self._account, [order for _, order in orders])
         deltas: list[Delta] = []
         ids = enqueue(db, named, db.now(), deltas)
         put_deltas(db, deltas)
@@ -207,10 +207,10 @@ class Sending:
         """Does nothing: nothing is open."""
 
 
-def _named(db: Database, account: int, orders: Sequence[Order]) -> list[Order]:
+def _with_repeated(db: Database, account: int, orders: Sequence[Order]) -> list[Order]:
     """The orders, each with the action of its subject that it repeats there (D1)."""
-    names: dict[tuple[int, int], int] = {}
+    repeated: dict[tuple[int, int], int] = {}
     for destination in {order.destination for order in orders}:
         subjects = {order.subject for order in orders if order.destination == destination}
-        names |= {(destination, subject): id for subject, id in replays.newest_actions(db, account, destination, subjects).items()}
-    return [replace(order, names=names.get((order.destination, order.subject))) for order in orders]
+        repeated |= {(destination, subject): id for subject, id in replays.newest_actions(db, account, destination, subjects).items()}
+    return [replace(order, repeated=repeated.get((order.destination, order.subject))) for order in orders]

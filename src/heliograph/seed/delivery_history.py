@@ -163,7 +163,7 @@ class DeliveryHistory:
     def _replay(self, registration: SeededRegistration) -> None:
         """A replay of its newest delivery, as it would be sent today (Y1)."""
         assert registration.last is not None
-        destination, repeats, number = registration.last
+        destination, repeated, number = registration.last
         lane = registration.lanes[destination]
         at = to_micros(registration.state.modified) + round(self._chance.uniform(1, 30) * HOUR * self.plan.period / PERIOD)
         if not lane.rests or at >= min(self.plan.until, lane.to.held_from, lane.to.off_from):
@@ -180,7 +180,7 @@ class DeliveryHistory:
         if isinstance(form, ValidationFailed):
             return
         request = SeededRequest(form, registration, chance, at, to_micros(registration.state.modified))
-        action = PlayedAction(new_action(id, lane.lane.begun_version, Origin.REPLAY), chance, number, None, at, request, names=repeats)
+        action = PlayedAction(new_action(id, lane.lane.begun_version, Origin.REPLAY), chance, number, None, at, request, repeated=repeated)
         self.rows.add(lane.add(action, at))
 
     def _write_action(self, registration: SeededRegistration, lane: LaneHistory, action: PlayedAction) -> None:
@@ -189,7 +189,7 @@ class DeliveryHistory:
             now.id, self.account.id, action.chance, lane.lane.id, action.run, action.change, registration.id, registration.event.config.id, lane.to.flow,
             lane.to.id, lane.mode, now.version, int(now.rank), int(now.state), int(now.origin), now.queue.code if now.queue else 0, now.due_at, now.tries,
             now.looks, now.sent, now.category.code if now.category else None, now.cause.value if now.cause else "", action.message[:500], action.lead,
-            action.names, action.created, action.ended,
+            action.repeated, action.created, action.ended,
         ))  # fmt: skip
         if now.state is ActionState.SUCCESS and now.origin is not Origin.REPLAY:
             registration.last = (lane.to.id, now.id, action.change)

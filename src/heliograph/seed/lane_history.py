@@ -50,7 +50,7 @@ class PlayedAction:
     created: int
     request: object | None
     invalid: ValidationFailed | None = None
-    names: int | None = None
+    repeated: int | None = None
     ended: int | None = None
     message: str = ""
     lead: int = 0
