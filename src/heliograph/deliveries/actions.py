@@ -82,7 +82,7 @@ def action_of(row: Row) -> Action:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt. took: microseconds; status: of the response, None if there was none; state: the action's afterwards; numbers: versions
+    """One attempt. took: microseconds; status: of the response, None if there was none; state: the action's afterwards; versions: those
     used."""
 
     action: int
@@ -95,7 +95,7 @@ class Attempt:
     status: int | None
     message: str
     connection: int
-    numbers: str
+    versions: str
 
     @property
     def succeeded(self) -> bool:
@@ -110,12 +110,12 @@ def attempts_of(db: Database, account: int, actions: Iterable[int]) -> dict[int,
     if not wanted:
         return out
     rows = db.all(
-        "SELECT action_id, n, kind, at, took, state, category, status, message, connection_id, numbers FROM attempt"
+        "SELECT action_id, n, kind, at, took, state, category, status, message, connection_id, versions FROM attempt"
         f" WHERE +account_id = :account AND {db.member('action_id', 'ids')} ORDER BY action_id, n",
         {"account": account, "ids": wanted},
     )
-    for action, n, kind, at, took, state, category, status, message, connection, numbers in rows:
+    for action, n, kind, at, took, state, category, status, message, connection, versions in rows:
         out.setdefault(action, []).append(
-            Attempt(action, n, KINDS[kind], at, took, ActionState(state), Category.of_code(category), status, message, connection, numbers)
+            Attempt(action, n, KINDS[kind], at, took, ActionState(state), Category.of_code(category), status, message, connection, versions)
         )
     return out

@@ -135,7 +135,7 @@ class DeliveryHistory:
             id, account, chance, lane.lane.id, run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, change.version, 20,
             10, 0, 0, None, 1, 0, 1, None, "", "", lead, None, at, began + found.took,
         ))  # fmt: skip
-        rows["attempt"].append((account, id, 1, 1, began, found.took, 10, None, found.status, "", to.flow, to.connection, to.numbers))
+        rows["attempt"].append((account, id, 1, 1, began, found.took, 10, None, found.status, "", to.flow, to.connection, to.versions))
         rows["attempt_content"].append((id, 1, account, began, request, found.text))
         self.rows.delivered[at // MINUTE, lane.mode, to.flow, to.connection, began // MINUTE, lead] += 1
         lane.lane = Lane(lane.lane.id, to.id, lane.lane.subject, LaneState.IDLE, begun_version=max(lane.lane.begun_version, change.version))
@@ -197,9 +197,9 @@ class DeliveryHistory:
     def _write_attempt(self, lane: LaneHistory, a: PlayedAttempt) -> None:
         category = a.category.code if a.category else None
         to, account = lane.to, self.account.id
-        self.rows.rows["attempt"].append(
-            (account, a.action, a.n, a.kind, a.at, a.took, a.state, category, a.status, a.message[:500], to.flow, to.connection, to.numbers)
-        )
+        self.rows.rows["attempt"].append((
+            account, a.action, a.n, a.kind, a.at, a.took, a.state, category, a.status, a.message[:500], to.flow, to.connection, to.versions,
+        ))  # fmt: skip
         self.rows.rows["attempt_content"].append((a.action, a.n, account, a.at, a.request, a.response))
 
     def _facts(self, flow: Flow, destination: Destination) -> DestinationFacts:

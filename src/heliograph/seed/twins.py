@@ -124,8 +124,8 @@ def _action(twin: Twin, rows: Rows) -> Rows:
 def _attempt(twin: Twin, rows: Rows) -> Rows:
     o, t = twin.ids, twin.time
     return [
-        (account, action + o, n, kind, at - t, took, state, category, status, message, flow, connection, numbers)
-        for account, action, n, kind, at, took, state, category, status, message, flow, connection, numbers in rows
+        (account, action + o, n, kind, at - t, took, state, category, status, message, flow, connection, versions)
+        for account, action, n, kind, at, took, state, category, status, message, flow, connection, versions in rows
     ]
 
 

@@ -240,7 +240,7 @@ class Migration(migrations.Migration):
                 ('message', models.CharField(default='', max_length=500)),
                 ('flow_id', models.BigIntegerField()),
                 ('connection_id', models.BigIntegerField()),
-                ('numbers', models.CharField(default='', max_length=80)),
+                ('versions', models.CharField(default='', max_length=80)),
             ],
             options={
                 'db_table': 'attempt',

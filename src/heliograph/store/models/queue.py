@@ -112,7 +112,7 @@ class Attempt(models.Model):
     message = models.CharField(max_length=500, default="")
     flow_id = models.BigIntegerField()
     connection_id = models.BigIntegerField()
-    numbers = models.CharField(max_length=80, default="")  # versions used: flow, connection, payload mapping, header mapping (F10)
+    versions = models.CharField(max_length=80, default="")  # that were used: flow, connection, payload mapping, header mapping (F10)
 
     objects: ClassVar = ScopedManager(account="account_id")
 
