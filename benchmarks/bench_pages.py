@@ -82,9 +82,9 @@ def looked_at(pages: str, cookie: str, looks: int) -> dict[str, list[float]]:
 
 
 def measure(options: argparse.Namespace, stands: Ground) -> dict[str, Any]:
-    from heliograph.bench.beside import signed_in
     from heliograph.bench.fixture import FixtureSize, make
     from heliograph.bench.runs import posted
+    from heliograph.bench.side_load import signed_in
     from heliograph.bench.site import BenchReceiver, Site, running
 
     with BenchReceiver() as receiver, running(Site(stands)) as site:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from tests.receiver import Answer, Answering, Received, Receiver
 
 CLIENT, SECRET = "heliograph-client", "s3cret of the client+/="

@@ -14,7 +14,7 @@ from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
 from heliograph.replay import dry_run, replays, send_job
 from heliograph.replay.replays import Stage
-from heliograph.replay.selection import Choice, Selection
+from heliograph.replay.selection import ReplayChoice, Selection
 from tests.story import BY, Story
 
 KINDS = JobKinds([dry_run.kind(), send_job.kind()])
@@ -31,7 +31,7 @@ def checked(story: Story, flow: int, **selected: Any) -> int:
 
 
 def starts(story: Story, replay: int, *which: ReplayVerdict, rate: int = 30_000, only: tuple[int, ...] = ()) -> None:
-    replays.start(story.account, replay, Choice(frozenset(which) or ALL, only), rate, "A wider filter", by=BY)
+    replays.start(story.account, replay, ReplayChoice(frozenset(which) or ALL, only), rate, "A wider filter", by=BY)
 
 
 @contextmanager

@@ -6,23 +6,16 @@ from collections import Counter
 
 from django_scopes import scopes_disabled
 
-from heliograph.accounts.models import Account, Role, User
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.jobs.models import Job
 from heliograph.jobs.runner import Runner
 from heliograph.wiring import job_kinds
-from tests.builders.people import PASSWORD
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 
 RETRY = "/signal/retry/"
 TOKEN = "the-very-secret-token"
 NO = Answer(401, {"error": "invalid_token"}, {"content-type": "application/json"})
-
-
-def user(story: Story, role: Role = Role.PLANNER, account: int | None = None) -> User:
-    of = Account.objects.get(pk=account or story.account)
-    return User.objects.create_user(f"{role.lower()}{of.pk}@example.org", PASSWORD, name="Ada", account=of, role=role)
 
 
 def queued(story: Story, n: int) -> None:

@@ -10,7 +10,8 @@ import pytest
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.retry_policy import DAY, HOUR
 from heliograph.seed.account import prepare
-from heliograph.seed.history import History, HistoryPlan
+from heliograph.seed.history import History
+from heliograph.seed.history_plan import HistoryPlan
 from heliograph.store import config_cache
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from tests.databases import DatabaseFacts

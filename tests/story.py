@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import connections
+from django.test import Client
 from django_scopes import scope
 
 from heliograph.accounts.models import Account, Role, User
@@ -28,7 +29,7 @@ from heliograph.connections.services import pause as holding
 from heliograph.connections.services.connections import ConnectionFacts
 from heliograph.connections.vault import vault
 from heliograph.deliveries import submit as submitting
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.retry_policy import SEVERITY
 from heliograph.domain.figures import Figures
@@ -258,6 +259,11 @@ class Story:
     def person(self, role: Role = Role.ADMINISTRATOR, *, name: str = "", email: str = "") -> User:
         """Somebody of the account (builders/people.py)."""
         return user(Account.objects.get(pk=self.account), role, name=name, email=email)
+
+    def signs_in(self, client: Client, role: Role = Role.ADMINISTRATOR, *, name: str = "", email: str = "") -> Client:
+        """Signs a new person of the account in. Returns the client."""
+        client.force_login(self.person(role, name=name, email=email))
+        return client
 
     # ---- events
 

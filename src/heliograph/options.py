@@ -240,7 +240,7 @@ class Options(BaseSettings):
     @classmethod
     def _address_and_port(cls, value: str) -> str:
         if value:
-            split_address(value)
+            host_and_port(value)
         return value
 
     @field_validator("base_url")
@@ -468,7 +468,7 @@ class Options(BaseSettings):
     def _open_binds(self) -> list[tuple[str, str]]:
         """Settings that let other machines reach a port of ours, with their addresses; covers every port."""
         binds = {"BIND": self.bind, "INGEST_BIND": self.ingest_bind, "OPERATIONS_BIND": self.operations_bind}
-        return [(f"{PREFIX}{name}", bind) for name, bind in binds.items() if bind and not is_loopback(split_address(bind)[0])]
+        return [(f"{PREFIX}{name}", bind) for name, bind in binds.items() if bind and not is_loopback(host_and_port(bind)[0])]
 
 
 def openid_apps(options: Options) -> list[dict[str, Any]]:
@@ -495,7 +495,7 @@ def _parts(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def split_address(value: str) -> tuple[str, int]:
+def host_and_port(value: str) -> tuple[str, int]:
     """Host and port of "host:port" or "[::1]:port". Raises ValueError."""
     host, colon, port = value.rpartition(":")
     if not colon or not host or not (port.isascii() and port.isdigit()) or not 0 <= int(port) <= 65535:

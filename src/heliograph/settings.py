@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from heliograph import __version__
 from heliograph.guide.folder import PICTURES
-from heliograph.options import Options, openid_apps, split_address
+from heliograph.options import Options, host_and_port, openid_apps
 
 HELIOGRAPH = Options.load()
 
@@ -26,7 +26,7 @@ _base = urlsplit(HELIOGRAPH.base_url)
 _secure = _base.scheme == "https"
 
 # The server in front of Django checks more: a single Host, and its port (`heliograph.web.limits`).
-ALLOWED_HOSTS = HELIOGRAPH.hosts.names_at(split_address(HELIOGRAPH.bind)[0])
+ALLOWED_HOSTS = HELIOGRAPH.hosts.names_at(host_and_port(HELIOGRAPH.bind)[0])
 CSRF_TRUSTED_ORIGINS = [HELIOGRAPH.base_url]
 ROOT_URLCONF = "heliograph.urls"
 WSGI_APPLICATION = None

@@ -13,7 +13,7 @@ from heliograph import __version__
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.engine.worker.worker import UNCLEAN, WorkerParts
-from heliograph.options import PREFIX, Options, split_address
+from heliograph.options import PREFIX, Options, host_and_port
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.notify import Listener, Teller
@@ -106,7 +106,7 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
     """The door of HELIOGRAPH_INGEST_BIND. Raises AddressTaken if the address is not available."""
     from heliograph.engine.ingest.fast_door import Door  # noqa: PLC0415 -- as above
 
-    host, port = split_address(options.ingest_bind)
+    host, port = host_and_port(options.ingest_bind)
     try:
         return Door(host, port, reception(options, on_recorded=on_recorded), hosts=options.hosts, on_death=lambda _: os._exit(UNCLEAN))
     except OSError as error:

@@ -11,7 +11,7 @@ from django_scopes import scope
 
 from heliograph.accounts.models import Account
 from heliograph.connections.models import Connection
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Watch
 from heliograph.domain.setup.configuration import EventConfig

@@ -28,7 +28,7 @@ _ACTION = (
     "uid",
     "code",
 )
-_ATTEMPT = ("n", "kind", "state", "category", "status", "message", "numbers", "request", "response")
+_ATTEMPT = ("n", "kind", "state", "category", "status", "message", "versions", "request", "response")
 
 
 def category_name(code: int | None) -> str:
@@ -61,7 +61,7 @@ def actions(db: Database, account: int, registration: int | None = None) -> list
 def attempts(db: Database, action: int) -> list[dict[str, Any]]:
     """An action's attempts in order. category: of the failure, or ""."""
     rows = db.all(
-        "SELECT t.n, t.kind, t.state, t.category, t.status, t.message, t.numbers, c.request, c.response FROM attempt t"
+        "SELECT t.n, t.kind, t.state, t.category, t.status, t.message, t.versions, c.request, c.response FROM attempt t"
         " LEFT JOIN attempt_content c ON c.action_id = t.action_id AND c.n = t.n WHERE t.action_id = :action ORDER BY t.n",
         {"action": action},
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.setup.services.transaction import SetupTransaction
 
 

@@ -59,7 +59,7 @@ def end_attempt(db: Database, source: ConfigSource, account: int, action: int, o
             status=answered,
             message=message,
             connection=to.connection,
-            numbers="1,1,1,0",
+            versions="1,1,1,0",
             request=REQUEST,
             response=RESPONSE if answered else "",
         )

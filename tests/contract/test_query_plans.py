@@ -95,7 +95,7 @@ FILL = {
     "attempt": {
         "id": ID, "account_id": ":a", "action_id": ID, "n": "5", "kind": "CASE WHEN i % 100 = 7 THEN 2 ELSE 1 END", "at": "i", "took": "1",
         "state": f"CASE WHEN {DUE} THEN 2 WHEN i % 100 = 13 THEN 11 WHEN i % 100 = 14 THEN 12 ELSE 10 END", "category": f"CASE WHEN {DUE} THEN 5 END",
-        "message": "''", "flow_id": "7 + i % 50", "connection_id": f"100 + {OF}", "numbers": "''",
+        "message": "''", "flow_id": "7 + i % 50", "connection_id": f"100 + {OF}", "versions": "''",
     },
     "attempt_content": {"action_id": ID, "n": "5", "account_id": ":a", "at": "i", "request": "''", "response": "''"},
     "session_registration": {

@@ -45,7 +45,7 @@ def flows(plan: PlatformAccount) -> dict[str, int]:
     from tests.builders.flow import destination, flow
 
     from heliograph.connections.services import pause
-    from heliograph.domain.connection.connection import Secret
+    from heliograph.domain.connection.secret import Secret
     from heliograph.domain.flow.flow import FilterRow, Mode, Op, Watch
 
     assert plan.acme.mapping is not None

@@ -234,7 +234,7 @@ def _set_up(plan: PlatformAccount) -> dict[str, int]:
     from tests.builders.connection import connection
     from tests.builders.event import event
 
-    from heliograph.domain.connection.connection import Secret
+    from heliograph.domain.connection.secret import Secret
     from heliograph.jobs.models import Job, JobState
     from heliograph.setup import mark_test_job
 
@@ -292,7 +292,7 @@ def _connections(plan: PlatformAccount) -> dict[str, int]:
     from tests.builders.flow import destination, flow
 
     from heliograph.connections.services import pause, signing_secrets
-    from heliograph.domain.connection.connection import Secret
+    from heliograph.domain.connection.secret import Secret
     from heliograph.domain.flow.flow import Mode
     from heliograph.store import connection_tests
 

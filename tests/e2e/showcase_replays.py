@@ -15,11 +15,11 @@ from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
 from heliograph.replay import dry_run, replays, send_job
 from heliograph.replay.models import Replay
-from heliograph.replay.selection import Choice, Selection
+from heliograph.replay.selection import ReplayChoice, Selection
 from heliograph.store.moments import from_micros
 from heliograph.store.secrets import SecretPlace, save_secret
 
-CHOSEN = Choice(frozenset({ReplayVerdict.NEW, ReplayVerdict.DIFFERENT, ReplayVerdict.SAME}))
+CHOSEN = ReplayChoice(frozenset({ReplayVerdict.NEW, ReplayVerdict.DIFFERENT, ReplayVerdict.SAME}))
 
 
 def made(site: SignalAccount) -> dict[str, int]:

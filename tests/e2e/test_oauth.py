@@ -19,7 +19,7 @@ from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
 
 from heliograph.connections.vault import vault
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.store import oauth
 
 

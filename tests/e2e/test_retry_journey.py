@@ -16,7 +16,7 @@ from tests.processes import Starter
 from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
 
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 
 SECONDS = 25
 """How long a delivery may take until it is seen: the machine of the tests has more to do."""

@@ -14,7 +14,8 @@ from tests.story import Story
 from heliograph.accounts.audit import Deed, note
 from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, delete_connection, save_connection
-from heliograph.domain.connection.connection import Connection, Secret
+from heliograph.domain.connection.connection import Connection
+from heliograph.domain.connection.secret import Secret
 
 PLANTED: dict[str, dict[str, Any]] = {
     "name": {"name": "N4me-of-it"},
@@ -74,7 +75,7 @@ def planted(field: str) -> ConnectionFacts:
 
 def browser(story: Story, role: Role) -> Client:
     client = Client()
-    client.force_login(story.person(role))
+    story.signs_in(client, role)
     return client
 
 

@@ -24,7 +24,7 @@ from heliograph.accounts.models import Role
 from heliograph.connections import answers, page_sender
 from heliograph.connections.services import save_and_test
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
-from heliograph.domain.connection.connection import Secret, signing_secret
+from heliograph.domain.connection.secret import Secret, signing_secret
 
 SIGNING = signing_secret(bytes(range(190, 222)))
 PASSWORD = 'pl4nted "pass" wörd+/=&<x>'
@@ -65,7 +65,7 @@ def users(story: Story) -> Iterator[tuple[str, Client]]:
     """A browser of each role."""
     for role in (Role.VIEWER, Role.PLANNER, Role.ADMINISTRATOR):
         client = Client()
-        client.force_login(story.person(role, name="Ada", email=f"{role.name}@example.org"))
+        story.signs_in(client, role, name="Ada", email=f"{role.name}@example.org")
         yield role.name, client
 
 

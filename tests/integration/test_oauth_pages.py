@@ -21,8 +21,8 @@ from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.connections import page_sender
 from heliograph.connections.services import oauth as services
 from heliograph.connections.services.access import Asker
-from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.oauth_access import Denied
+from heliograph.domain.connection.secret import Secret
 from heliograph.outbound.guard import Policy
 
 RETURN = "http://127.0.0.1:8700/oauth/return"
@@ -145,7 +145,7 @@ def test_C4_a_state_is_used_once_and_only_in_the_session_that_got_it(
 def test_C4_only_administrators_connect(story: Story, receiver: Receiver, client: Client, administrator: User) -> None:
     connection = code_connection(story, Authority(receiver))
     for role in (Role.PLANNER, Role.VIEWER):
-        client.force_login(story.person(role))
+        story.signs_in(client, role)
         assert client.post(f"/signal/connections/{connection}/connect/").status_code == 403
         shown = client.get(f"/signal/connections/{connection}/access/").content.decode()
         assert "An Administrator of your account can connect." in shown

@@ -9,7 +9,7 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
 
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 
 
 def target(story: Story, authority: Authority, path: str = "/crm", **fields: Any) -> int:

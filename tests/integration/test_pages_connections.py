@@ -27,7 +27,7 @@ from heliograph.connections.services import signing_secrets, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.flows.models import Flow

@@ -608,7 +608,7 @@ def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: P
     assert plan.store.all("SELECT id FROM action WHERE account_id = :a", {"a": plan.pk}) == before
     sent = client.post(url, follow=True)
     assert sent.status_code == 200
-    made = plan.store.all("SELECT origin, names, flow_id FROM action WHERE account_id = :a ORDER BY id DESC LIMIT 1", {"a": plan.pk})
+    made = plan.store.all("SELECT origin, repeated_id, flow_id FROM action WHERE account_id = :a ORDER BY id DESC LIMIT 1", {"a": plan.pk})
     assert made == [(3, before[-1][0], leads(plan))]
     with plan.acme.setting_up() as s:
         set_active(s, leads(plan), active=False)

@@ -11,7 +11,6 @@ from tests.page_text import text_of
 from tests.replays import KINDS
 from tests.story import Story
 
-from heliograph.accounts.models import Role
 from heliograph.jobs.runner import Runner
 from heliograph.replay import replays
 
@@ -25,7 +24,7 @@ def flow(story: Story, client: Client) -> int:
     with story.worker():
         story.record("R1", status="Attended", profile={"first_name": "Zoë", "last_name": "Marin"})
         story.until("R1", "success")
-    client.force_login(story.person(Role.ADMINISTRATOR))
+    story.signs_in(client)
     return made
 
 

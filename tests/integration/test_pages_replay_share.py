@@ -18,7 +18,6 @@ from tests.replays import checked, counts, running_jobs, starts
 from tests.story import Story
 from tests.tables import table_rows
 
-from heliograph.accounts.models import Role
 from heliograph.deliveries import choices
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.insights import integrations, record_export
@@ -44,7 +43,7 @@ def told(story: Story, client: Client) -> Story:
         with running_jobs():
             starts(story, made, only=(line,))
             story.wait_for(lambda: counts(story, made).success == 1)
-    client.force_login(story.person(Role.ADMINISTRATOR))
+    story.signs_in(client)
     return story
 
 

@@ -8,12 +8,11 @@ import pytest
 from django.test import Client
 from django_scopes import scope
 from tests.aging import age
-from tests.builders.people import PASSWORD
 from tests.page_text import text_of
 from tests.story import Story
 from tests.waiting import until
 
-from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.accounts.models import Account, AuditEntry, Role
 from heliograph.domain.retention import DAY, GRACE, Terms
 from heliograph.store import retention
 from heliograph.store.queue.retention_round import RetentionRound
@@ -25,12 +24,6 @@ USUAL = Terms(180, 400)
 @pytest.fixture
 def story(forgetful_story: Story) -> Story:
     return forgetful_story
-
-
-def signed_in(story: Story, client: Client, role: Role = Role.ADMINISTRATOR) -> Client:
-    account = Account.objects.get(pk=story.account)
-    client.force_login(User.objects.create_user(f"{role.lower()}@example.org", PASSWORD, name=role.value, account=account, role=role))
-    return client
 
 
 def delivered(story: Story) -> None:
@@ -55,7 +48,7 @@ def terms(story: Story) -> tuple[int | None, int | None]:
 
 
 def test_O4_an_administrator_shortens_the_terms(story: Story, client: Client) -> None:
-    ada = signed_in(story, client)
+    ada = story.signs_in(client)
     page = text_of(ada.get(PAGE).content)
     assert "Nothing is older than its term." in page
     assert ada.post(PAGE, {"content": "90", "rows": ""}).status_code == 302
@@ -74,7 +67,7 @@ def test_O4_an_administrator_shortens_the_terms(story: Story, client: Client) ->
     [("181", "", "content"), ("0", "", "content"), ("x", "", "content"), ("", "401", "rows"), ("90", "30", "content")],
 )
 def test_O4_terms_that_cannot_be_stand_at_their_field(story: Story, client: Client, content: str, rows: str, field: str) -> None:
-    refused = signed_in(story, client).post(PAGE, {"content": content, "rows": rows})
+    refused = story.signs_in(client).post(PAGE, {"content": content, "rows": rows})
     assert refused.status_code == 422
     assert f'id="{field}-error"' in refused.content.decode()
     assert terms(story) == (None, None)
@@ -82,7 +75,7 @@ def test_O4_terms_that_cannot_be_stand_at_their_field(story: Story, client: Clie
 
 @pytest.mark.parametrize("role", [Role.PLANNER, Role.VIEWER])
 def test_P1_others_read_the_terms(story: Story, client: Client, role: Role) -> None:
-    other = signed_in(story, client, role)
+    other = story.signs_in(client, role)
     assert "180 days" in text_of(other.get(PAGE).content)
     for sent in ({"content": "1", "rows": "1"}, {"begin": "1", "sure": "1"}):
         assert other.post(PAGE, sent).status_code == 403
@@ -91,7 +84,7 @@ def test_P1_others_read_the_terms(story: Story, client: Client, role: Role) -> N
 
 
 def test_O4_the_page_shows_what_goes_and_an_administrator_starts_it(story: Story, client: Client) -> None:
-    ada = signed_in(story, client)
+    ada = story.signs_in(client)
     delivered(story)
     age(story.db, story.account, 200)
     page = text_of(ada.get(PAGE).content)
@@ -116,7 +109,7 @@ def test_O4_the_page_shows_what_goes_and_an_administrator_starts_it(story: Story
 
 
 def test_O4_a_shorter_term_asks_with_what_it_removes(story: Story, client: Client) -> None:
-    ada = signed_in(story, client)
+    ada = story.signs_in(client)
     delivered(story)
     age(story.db, story.account, 40)
     asked = ada.post(PAGE, {"content": "30", "rows": "30"})
@@ -130,7 +123,7 @@ def test_O4_a_shorter_term_asks_with_what_it_removes(story: Story, client: Clien
 
 
 def test_X6_pages_say_when_content_was_removed(story: Story, client: Client) -> None:
-    ada = signed_in(story, client)
+    ada = story.signs_in(client)
     delivered(story)
     action = story.action("R1")["id"]
     age(story.db, story.account, 200)
@@ -147,7 +140,7 @@ def test_X6_pages_say_when_content_was_removed(story: Story, client: Client) -> 
 
 
 def test_X6_figures_stay_unlinked_with_the_day_of_removal(story: Story, client: Client) -> None:
-    ada = signed_in(story, client)
+    ada = story.signs_in(client)
     delivered(story)
     age(story.db, story.account, 100)
     period = "/signal/metrics/?days=200"

@@ -370,7 +370,7 @@ def test_D6_a_flow_that_has_to_be_mended_is_one_cause_whatever_it_sends_to(story
         story.change_flow(id, active=False)
     with story.worker():
         until(lambda: all(action["state"] == "queued" for action in story.actions("R1")))
-    client.force_login(story.person())
+    story.signs_in(client)
     html = client.get("/signal/retry/").content.decode()
     groups = html.partition('class="group-list"')[2].partition("</ol>")[0]
     assert [(n, flow) for n, flow in re.findall(r"(\d) actions? of (\w+)", groups)] == [("2", "Both"), ("1", "Other")]
@@ -505,7 +505,7 @@ def test_X5_sync_now_sends_the_registration_as_it_is(database: DatabaseFacts, cl
         answer = client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True)
         assert "Sync now: 1 action is on its way, to CRM." in answer.content.decode()
         made = sorted(set(site.actions("S26-1")) - set(before))
-        rows = site.store.all("SELECT origin, names, state FROM action WHERE id = :id", {"id": made[0]})
+        rows = site.store.all("SELECT origin, repeated_id, state FROM action WHERE id = :id", {"id": made[0]})
         assert rows == [(3, before[0], 1)]
         assert len(made) == 1
 

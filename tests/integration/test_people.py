@@ -24,8 +24,8 @@ from tests.databases import DatabaseFacts
 from tests.waiting import PATIENCE
 
 from heliograph.accounts import people
-from heliograph.accounts.door import sends_files
 from heliograph.accounts.links import GOOD_FOR, LinkOver, make_link
+from heliograph.accounts.login_sessions import sends_files
 from heliograph.accounts.models import AuditEntry, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFacts, PersonRefused
 from heliograph.store.moments import to_micros

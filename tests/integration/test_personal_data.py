@@ -19,7 +19,6 @@ from tests.receiver import Answer, Received
 from tests.replays import checked
 from tests.story import Story
 
-from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import save_rule
 from heliograph.domain.mapping.mapping import ValueType
 from heliograph.insights import record_export
@@ -107,7 +106,7 @@ def test_X6_all_places_that_keep_personal_data_are_registered(story: Story, data
         story.record(PLANTED[3], status="Pre-Registered", profile=person, answers={"dietary": ["Vegan"]})
         story.record(PLANTED[3], status="Attended", profile=person | {"first_name": f"{PLANTED[0]} B."}, sessions=[{"code": "KEYNOTE"}])
         story.wait_for(lambda: "queued" in story.states(PLANTED[3]))
-    client.force_login(story.person(Role.ADMINISTRATOR))
+    story.signs_in(client)
     done(client, f"/signal/metrics/records/triggered/export/?period=1h&q={PLANTED[0]}")
     done(client, f"/signal/retry/download/?q={PLANTED[0]}", column=list(downloads.COLUMNS))
     with story.saving() as s:  # today a name would have to be a number: the dry run says which is none

@@ -30,7 +30,7 @@ from tests.waiting import PATIENCE
 from heliograph.accounts.models import AuditEntry, Role
 from heliograph.connections import page_sender
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
-from heliograph.domain.connection.connection import Secret, signing_secret
+from heliograph.domain.connection.secret import Secret, signing_secret
 from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.outbound.guard import Policy
 
@@ -146,7 +146,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     guarded: Any = code.guards()
     receiver.answer("/code", lambda request: echo(guarded(request).status)(request))
     receiver.answer("/reset/pl4nted-path-Zq7", Answer(then="reset"))
-    client.force_login(story.person(name="Ada"))
+    story.signs_in(client, name="Ada")
     planted, shown = connects(client, code, made["code"])
     for name, connection in made.items():
         story.flow(f"To {name}", [story.to(connection, header=headers if name == "open" else None)])
@@ -181,7 +181,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     pages += [f"/signal/connections/{id}/access/" for name, id in made.items() if name in ("cc", "code")]
     pages += [f"/signal/retry/{action['key']}/" for action in story.actions() if action["queue"]]
     for role in Role:
-        client.force_login(story.person(role, name="Ada", email=f"{role.name}@example.org"))
+        story.signs_in(client, role, name="Ada", email=f"{role.name}@example.org")
         for address in pages:
             answer = client.get(address)
             assert answer.status_code == 200, address

@@ -23,7 +23,7 @@ from tests.vendors import (
 )
 
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.connection.target_url import split_address
 from heliograph.mappings.services import mapping_row
 from heliograph.presets import services

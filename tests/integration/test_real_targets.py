@@ -15,8 +15,8 @@ from tests.waiting import PATIENCE, until
 
 from heliograph.connections import answers
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection, save_rule
-from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.response_rule import Then
+from heliograph.domain.connection.secret import Secret
 from heliograph.presets import services
 
 type Start = Callable[..., int]

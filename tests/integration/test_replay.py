@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.test import Client
 from django_scopes import scopes_disabled
-from tests.builders.people import PASSWORD
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
 from tests.receiver import Answer, Receiver
@@ -19,7 +18,6 @@ from tests.replays import KINDS, checked, counts, running_jobs, starts
 from tests.story import BY, Story
 from tests.waiting import until
 
-from heliograph.accounts.models import Account, Role, User
 from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.replay import ReplayVerdict
@@ -29,7 +27,7 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
 from heliograph.replay import replays, send_job
 from heliograph.replay.replays import NotNow, Stage
-from heliograph.replay.selection import Choice, Selection
+from heliograph.replay.selection import ReplayChoice, Selection
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.create_account import AccountFacts, create_account
 
@@ -113,8 +111,8 @@ def test_Y1_a_mapping_that_says_something_else_makes_them_different(widened: tup
     ids = {request.header("webhook-id") for request in story.receiver.at("/crm") if request.header("heliograph-replay")}
     assert len(ids) == 2
     assert not ids & before, "a replay has an id of its own (D1)"
-    names = dict(story.db.all("SELECT registration_id, names FROM action WHERE origin = 2"))
-    assert names == {story.registrations[code]: story.actions(code)[0]["id"] for code in ("R1", "R2")}
+    repeated = dict(story.db.all("SELECT registration_id, repeated_id FROM action WHERE origin = 2"))
+    assert repeated == {story.registrations[code]: story.actions(code)[0]["id"] for code in ("R1", "R2")}
     assert verdicts(story, checked(story, flow)) == {SAME: 2, FILTERED: 2}, "then nothing is different any more"
 
 
@@ -231,7 +229,7 @@ def test_Y1_a_start_is_refused_with_its_reason(widened: tuple[Story, int]) -> No
     story, flow = widened
     replay = checked(story, flow)
     with pytest.raises(Invalid) as refused:
-        replays.start(story.account, replay, Choice(frozenset()), 0, " ", by=BY)
+        replays.start(story.account, replay, ReplayChoice(frozenset()), 0, " ", by=BY)
     assert set(refused.value.fields) == {"send", "rate", "reason"}
     story.set_active(flow, False)
     with pytest.raises(NotNow, match="switched off"):
@@ -298,11 +296,11 @@ def test_Y1_nothing_is_sent_after_a_cancel(many: tuple[Story, int]) -> None:
     starts(story, replay, rate=6_000)
     with story.worker(), running_jobs():
         until(lambda: arrived_once(story) >= 20)
-        in_flight = story.workers[0].reader
+        starter = story.workers[0].reader.starter
         replays.cancel(story.account, replay, by=BY)
         sent = story.db.all("SELECT count(*) FROM action WHERE origin = 2 AND state = 10")[0][0]
         assert replays.find(story.account, replay).stage is Stage.CANCELLED
-        until(lambda: in_flight._in_flight == 0)
+        until(lambda: starter.in_flight == 0)
         after = arrived_once(story)
         until(lambda: not control.find(replays.find(story.account, replay).send.pk).owner)
         story.record("LIVE", status="Attended")
@@ -370,7 +368,7 @@ def offered(client: Client, address: str, form: dict[str, str]) -> str:
 
 
 def test_F1_Y1_switching_on_offers_what_passed_meanwhile(story: Story, client: Client) -> None:
-    people(story, client)
+    story.signs_in(client)
     flow = story.flow("All", [story.to(story.connection("CRM", "/crm"))], statuses=["Attended"])
     story.set_active(flow, False)
     story.record("R1", status="Attended")
@@ -399,9 +397,3 @@ def test_Y1_a_saved_rule_that_decides_otherwise_is_offered(widened: tuple[Story,
         )
     with reading(story.account) as of:
         assert decided_otherwise(of, before, elsewhere).n == 0
-
-
-def people(story: Story, client: Client) -> None:
-    """Signs an Administrator in."""
-    account = Account.objects.get(pk=story.account)
-    client.force_login(User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR))

@@ -28,7 +28,7 @@ from heliograph.connections.models import Connection
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, save_connection
 from heliograph.connections.services.networks import allow_networks
-from heliograph.domain.connection.connection import Secret, signing_secret
+from heliograph.domain.connection.secret import Secret, signing_secret
 from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.outbound.guard import Policy

@@ -99,5 +99,5 @@ def test_C7_from_a_logged_answer_to_a_rule_that_was_tried_before_it_was_saved(st
         story.record("R2", status="Attended")
         story.until("R2", "failed")
         assert {kind for kind, _, _ in story.attempts(story.action("R2"))} == {"first", "auto"}
-    numbers = {row for (row,) in story.db.all("SELECT numbers FROM attempt")}
-    assert len(numbers) == 2  # each attempt names the version whose rule decided
+    versions = {row for (row,) in story.db.all("SELECT versions FROM attempt")}
+    assert len(versions) == 2  # each attempt names the version whose rule decided

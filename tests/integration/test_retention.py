@@ -34,7 +34,7 @@ BARE = {
     "run": "id, change_id, flow_id, decision, reason, at",
     "stuck_run": "id, run_id, queue, category, cause, message",
     "action": "id, lane_id, change_id, state, queue, sent, category, cause, created, ended",
-    "attempt": "id, action_id, n, kind, at, took, state, category, status, numbers",
+    "attempt": "id, action_id, n, kind, at, took, state, category, status, versions",
     "lane": "id, destination_id, subject_id, state, begun_version",
     "registration": "id, version, state, search",
     "event": "id, version, name",

@@ -14,11 +14,12 @@ from django.test import Client
 from django_scopes import scopes_disabled
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
-from tests.retry_story import NO, RETRY, newest, queued, refused, runs, user
+from tests.retry_story import NO, RETRY, newest, queued, refused, runs
 from tests.story import LEAD, Story
 from tests.tables import table_rows
 
-from heliograph.domain.connection.connection import Secret
+from heliograph.accounts.models import Role
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Mode
 from heliograph.jobs import control
@@ -54,7 +55,7 @@ def downloaded(client: Client, query: str, **choices: object) -> str:
 
 @pytest.mark.parametrize("made_for", ["sheets", "programs"])
 def test_D8_failed_rows_are_a_file_with_the_targets_words(story: Story, receiver: Receiver, client: Client, made_for: str) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     receiver_body = json.dumps({"error": FORMULA})
     refused(story, receiver, answer=Answer(422, receiver_body, {"content-type": "application/json"}))
     with story.worker():
@@ -90,7 +91,7 @@ def test_D8_failed_rows_are_a_file_with_the_targets_words(story: Story, receiver
 
 
 def test_D8_exactly_the_rows_of_the_file_are_sent_again(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1", "R2", "R3")
     page = downloaded(client, "")
     rows = file_of(client, page)
@@ -113,7 +114,7 @@ def test_D8_exactly_the_rows_of_the_file_are_sent_again(story: Story, receiver: 
 def test_P1_a_download_stands_in_the_audit_with_its_filter_and_without_who_was_searched_for(
     story: Story, receiver: Receiver, client: Client
 ) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1", "R2")
     downloaded(client, "?status=waiting&q=R1", column=["registration", "target_said"])
     (row,) = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Before and after")
@@ -125,7 +126,7 @@ def test_P1_a_download_stands_in_the_audit_with_its_filter_and_without_who_was_s
 
 
 def test_D8_a_file_is_kept_for_a_day(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1")
     page = downloaded(client, "")
     job = newest(downloads.KIND)
@@ -147,7 +148,7 @@ def item_page(client: Client, story: Story, code: str) -> str:
 
 
 def test_D8_C5_the_curl_command_runs_and_has_no_secret(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     receiver.answer("/in box/$(id)", Answer(500))
     crm = story.connection(
         "CRM", "/hook/T0P-S3CRET", auth="API Key / Token", key_place="header", key_name="X-Api-Key", secrets={Secret.KEY: TOKEN}
@@ -180,7 +181,7 @@ def test_D8_C5_the_curl_command_runs_and_has_no_secret(story: Story, receiver: R
 
 
 def test_D8_each_attempt_shows_its_timing(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1", answer=Answer(401, b"no", delay=0.05))
     shown = text_of(item_page(client, story, "R1").encode())
     found = re.search(r"Timing, (\d+) ms (.*?) Response headers", shown)
@@ -191,7 +192,7 @@ def test_D8_each_attempt_shows_its_timing(story: Story, receiver: Receiver, clie
 
 
 def test_D8_an_item_is_sent_as_it_was_for_one_try_and_then_with_todays_mapping(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1")
     story.mapping("Lead", {**LEAD, "state": "registration.status", "first": "=nobody"}, id=story.lead)
     with story.worker():  # the saved mapping makes it due at once (D7)
@@ -212,7 +213,7 @@ def test_D8_an_item_is_sent_as_it_was_for_one_try_and_then_with_todays_mapping(s
 
 
 def test_D8_as_it_was_is_the_mapping_of_the_last_attempt(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1", answer=Answer(500))  # General: a saved mapping makes nothing due
     key = story.action("R1")["key"]
     story.mapping("Lead", {"code": "registration.code", "state": "registration.status"}, id=story.lead)
@@ -236,7 +237,7 @@ def test_D8_as_it_was_is_the_mapping_of_the_last_attempt(story: Story, receiver:
 
 
 def test_D1_D8_a_delivered_action_is_sent_again_as_a_new_one_that_names_it(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     crm = story.connection("CRM", "/crm")
     story.flow("Leads", [story.to(crm, does=Does.ADDS)])
     with story.worker():
@@ -252,11 +253,11 @@ def test_D1_D8_a_delivered_action_is_sent_again_as_a_new_one_that_names_it(story
     assert again == was
     assert today == {"code": "R1"}
     assert len({request.header("webhook-id") for request in receiver.at("/crm")}) == 3
-    assert story.db.all("SELECT names FROM action ORDER BY id") == [(None,), (old["id"],), (old["id"],)]
+    assert story.db.all("SELECT repeated_id FROM action ORDER BY id") == [(None,), (old["id"],), (old["id"],)]
 
 
 def test_D2_D8_what_newer_data_has_overtaken_is_not_sent_again(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     story.flow("Leads", [story.to(story.connection("CRM", "/crm"))])
     with story.worker():
         story.record("R1", status="Attended")
@@ -273,7 +274,7 @@ def test_D2_D8_what_newer_data_has_overtaken_is_not_sent_again(story: Story, rec
 
 
 def test_F3_D6_all_of_the_other_mode_are_discarded_after_a_question(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     receiver.answer("/crm", NO)
     flow = story.flow("Leads", [story.to(story.connection("CRM", "/crm"))])
     with story.worker():

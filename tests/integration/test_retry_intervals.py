@@ -19,17 +19,12 @@ PAGE = "/settings/retry/"
 SHORT = {"system": "0.01, 0.01, 0.01", "connection": "0.01, 0.01, 0.01", "source_api": "0.01, 0.01, 0.01", "general": "0.01, 0.02, 0.03"}
 
 
-def signed_in(story: Story, client: Client, role: Role) -> Client:
-    client.force_login(story.person(role))
-    return client
-
-
 def in_force(story: Story) -> dict[Category, tuple[int, int, int]]:
     return dict(story.source.account(story.account).retry.intervals)
 
 
 def test_D5_an_administrator_sets_intervals_on_their_page(story: Story, client: Client) -> None:
-    ada = signed_in(story, client, Role.ADMINISTRATOR)
+    ada = story.signs_in(client, Role.ADMINISTRATOR)
     shown = ada.get(PAGE).content.decode()
     assert 'value="15, 60, 240"' in shown
     assert 'href="/settings/retry/"' in ada.get("/settings/account/").content.decode()
@@ -49,7 +44,7 @@ def test_D5_an_administrator_sets_intervals_on_their_page(story: Story, client: 
     "wrong", ["15, 60", "15, 60, 240, 300", "a, b, c", "0, 1, 2", "-1, 2, 3", "1, 2, 43201", "1e3, 2, 3", "١, 2, 3", "." * 3]
 )
 def test_D5_what_are_no_three_times_stands_at_its_field_and_keeps_what_was_typed(story: Story, client: Client, wrong: str) -> None:
-    ada = signed_in(story, client, Role.ADMINISTRATOR)
+    ada = story.signs_in(client, Role.ADMINISTRATOR)
     refused = ada.post(PAGE, {"general": wrong, "config": "99, 999, 9999"})
     assert refused.status_code == 422
     assert 'id="general-error"' in refused.content.decode()
@@ -58,7 +53,7 @@ def test_D5_what_are_no_three_times_stands_at_its_field_and_keeps_what_was_typed
 
 
 def test_D5_the_order_of_severity_is_kept(story: Story, client: Client) -> None:
-    ada = signed_in(story, client, Role.ADMINISTRATOR)
+    ada = story.signs_in(client, Role.ADMINISTRATOR)
     refused = ada.post(PAGE, {"connection": "20, 90, 300"})
     assert refused.status_code == 422
     assert 'id="source_api-error"' in refused.content.decode()  # which would be tried sooner than a failed connection
@@ -67,7 +62,7 @@ def test_D5_the_order_of_severity_is_kept(story: Story, client: Client) -> None:
 
 @pytest.mark.parametrize("role", [Role.PLANNER, Role.VIEWER])
 def test_P1_others_read_the_intervals(story: Story, client: Client, role: Role) -> None:
-    other = signed_in(story, client, role)
+    other = story.signs_in(client, role)
     page = text_of(other.get(PAGE).content)
     assert "15, 60, 240 minutes" in page
     assert other.post(PAGE, {"general": "20, 90, 300"}).status_code == 403

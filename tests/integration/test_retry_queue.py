@@ -9,15 +9,16 @@ from collections import Counter
 
 import pytest
 from django.test import Client
+from tests.builders.people import user
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
-from tests.retry_story import RETRY, newest, queued, refused, runs, user
+from tests.retry_story import RETRY, newest, queued, refused, runs
 from tests.story import Story
 from tests.waiting import PATIENCE
 
 from heliograph.accounts.models import Role
 from heliograph.deliveries.database import reading
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.retry import downloads, submit_job
@@ -34,7 +35,7 @@ def causes(client: Client) -> str:
 
 
 def test_D6_D7_a_cured_cause_says_what_became_of_it(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     crm = refused(story, receiver, *[f"R{n}" for n in range(7)])
     before = causes(client)
     assert "7 wait, for 1 cause" in before
@@ -60,7 +61,7 @@ def test_D6_D7_a_cured_cause_says_what_became_of_it(story: Story, receiver: Rece
 
 
 def test_D6_F7_untagged_runs_heal_into_sent_and_not_selected(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     crm = story.connection("CRM", "/crm")
     story.flow("Waiting list", [story.to(crm)], statuses=["Waiting"])
     story.flow("Attended only", [story.to(crm)], statuses=["Attended"])
@@ -80,7 +81,7 @@ def test_D6_F7_untagged_runs_heal_into_sent_and_not_selected(story: Story, recei
 
 
 def test_D6_the_causes_refresh_themselves_only_where_they_have_changed(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1")
     headers = {"HX-Request": "true"}
     first = client.get(RETRY, headers=headers)
@@ -102,7 +103,7 @@ def test_D6_the_causes_refresh_themselves_only_where_they_have_changed(story: St
 
 
 def test_D8_all_that_match_a_filter_go_and_no_others(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1", "R2", "R3")
     receiver.answer("/other", Answer(500))
     other = story.flow("Others", [story.to(story.connection("Other", "/other"))], statuses=["Cancelled"])
@@ -152,7 +153,7 @@ def killed_in_its_second_chunk(story: Story, job: Job) -> None:
 
 @pytest.mark.timeout(240)
 def test_D8_P10_many_are_a_job_that_is_killed_and_submits_each_once(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     codes = [f"R{n}" for n in range(700)]
     refused(story, receiver, *codes)
     tried = Counter(request.header("webhook-id") for request in receiver.at("/crm"))
@@ -176,7 +177,7 @@ def test_D8_P10_many_are_a_job_that_is_killed_and_submits_each_once(story: Story
 
 
 def test_P10_a_job_is_paused_goes_on_and_is_cancelled_on_its_page(story: Story, receiver: Receiver, client: Client) -> None:
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1", "R2")
     with reading(story.account) as of:
         job = submit_job.start(of, RetryFilter(), "submit", by="user:1")
@@ -200,9 +201,9 @@ def test_P1_jobs_and_files_are_their_accounts(story: Story, receiver: Receiver, 
         job = submit_job.start(of, RetryFilter(), "submit", by="user:1")
         file = runs(downloads.start(of, RetryFilter(), (), exact=True, by="user:1"))
     paths = (f"jobs/{job.pk}/", f"downloads/{file.pk}/", f"downloads/{file.pk}/failed.csv")
-    client.force_login(user(story))
+    story.signs_in(client, Role.PLANNER, name="Ada")
     assert [client.get(RETRY + path).status_code for path in paths] == [200, 200, 200]
-    client.force_login(user(story, Role.VIEWER))
+    story.signs_in(client, Role.VIEWER)
     assert [client.get(RETRY + path).status_code for path in paths] == [200, 403, 403]
     assert client.post(RETRY + paths[0], {"do": "stop"}).status_code == 403
     assert client.post(f"{RETRY}downloads/{file.pk}/submit/").status_code == 403
@@ -210,7 +211,7 @@ def test_P1_jobs_and_files_are_their_accounts(story: Story, receiver: Receiver, 
     resend = f"{RETRY}{story.action('R1')['key']}/resend/"
     assert client.post(resend).status_code == 403
     stranger = create_account(AccountFacts("OTHER", "Other", "Europe/Vienna"), by="user:1")
-    client.force_login(user(story, account=stranger.pk))
+    client.force_login(user(stranger, Role.PLANNER))
     assert [client.get(RETRY + path).status_code for path in paths] == [404, 404, 404]
     assert client.post(f"{RETRY}downloads/{file.pk}/submit/").status_code == 404
     assert client.post(resend).status_code == 404

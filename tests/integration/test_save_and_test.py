@@ -26,9 +26,9 @@ from heliograph.connections.services import save_and_test, signing_secrets, test
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
-from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark
 from heliograph.domain.connection.oauth_access import TokenResponse
+from heliograph.domain.connection.secret import Secret
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.store import connection_tests, oauth
 

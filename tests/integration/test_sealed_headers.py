@@ -50,7 +50,7 @@ def made(story: Story) -> tuple[int, int]:
 
 def browser(story: Story, role: Role) -> Client:
     client = Client()
-    client.force_login(story.person(role))
+    story.signs_in(client, role)
     return client
 
 

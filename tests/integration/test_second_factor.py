@@ -28,7 +28,7 @@ from tests.databases import DatabaseFacts
 from tests.routes import every_route
 
 from heliograph.accounts import people
-from heliograph.accounts.door import sends_files
+from heliograph.accounts.login_sessions import sends_files
 from heliograph.accounts.models import AuditEntry, Role, User
 from heliograph.accounts.openid import OpenIdAdapter
 from heliograph.accounts.people import PersonFacts

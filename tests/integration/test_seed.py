@@ -11,11 +11,12 @@ from urllib.parse import parse_qs
 
 import pytest
 from django.test import Client
+from tests.builders.people import user
 from tests.processes import Starter
 from tests.recounts import Recount, wrong_lanes
 from tests.seeded import CHANGES, Seeded, db, invented
 
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import Account
 from heliograph.deliveries.exchanges import exchange
 from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category
@@ -170,11 +171,7 @@ def test_a_history_is_only_added_where_that_is_wanted(db: Database) -> None:
 
 def test_every_page_of_metrics_works_on_a_seeded_account(db: Database, client: Client) -> None:
     seeded = invented(db, changes=2_500)
-    client.force_login(
-        User.objects.create_user(
-            "seed@example.org", "a sentence to remember", name="S", account=Account.objects.get(pk=seeded.account), role=Role.ADMINISTRATOR
-        )
-    )
+    client.force_login(user(Account.objects.get(pk=seeded.account)))
 
     def shown(url: str) -> str:
         answer = client.get(url)

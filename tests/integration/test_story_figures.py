@@ -19,7 +19,6 @@ from tests.receiver import Answer, Received
 from tests.replays import checked, counts, running_jobs, starts
 from tests.story import BY, Story
 
-from heliograph.accounts.models import Account, Role, User
 from heliograph.connections.services import connections as connection_services
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.action import Does
@@ -329,11 +328,7 @@ def test_X2_X3_every_figure_and_list_is_what_receiver_and_sender_counted(story: 
     }
     for kind, codes in lists.items():
         assert listed_codes(story, kind, since, until) == codes, kind
-    client.force_login(
-        User.objects.create_user(
-            "ada@example.org", "a sentence to remember", name="A", account=Account.objects.get(pk=account), role=Role.ADMINISTRATOR
-        )
-    )
+    story.signs_in(client)
     links = {}
     for address in ("/signal/metrics/", "/signal/metrics/troubleshooting/"):
         for mode in ("", "&mode=test", "&replays=without"):

@@ -23,7 +23,7 @@ from heliograph.accounts import kept_form
 from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import connection_row
 from heliograph.connections.vault import vault
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.setup.tags import TagKind
 from heliograph.store.secrets import load_secrets
 

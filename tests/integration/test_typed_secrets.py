@@ -13,11 +13,10 @@ from django_scopes import scope
 from tests.forms import posted
 from tests.story import Story
 
-from heliograph.accounts.models import User
 from heliograph.connections.models import Connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.store.secrets import load_secrets
 
 NEW = "/signal/connections/new/webhook/"
@@ -30,12 +29,7 @@ def ada(story: Story, client: Client) -> Client:
     """An Administrator's browser."""
     with story.saving() as s:
         allow_networks(s, ["127.0.0.0/8"])
-    client.force_login(_person(story, "ada@example.org"))
-    return client
-
-
-def _person(story: Story, email: str) -> User:
-    return story.person(email=email)
+    return story.signs_in(client, email="ada@example.org")
 
 
 def _refused(client: Client, **typed: str) -> Form:
@@ -88,7 +82,7 @@ def test_C5_what_was_typed_serves_no_other_form_person_or_time(story: Story, ada
     assert "key" not in load_secrets(story.db, vault(), story.account, "connection", [stored])[stored]
     form = _refused(ada) | {"rate": ""}
     other = Client()
-    other.force_login(_person(story, "bea@example.org"))
+    story.signs_in(other, email="bea@example.org")
     session = other.session
     session["typed-secrets"] = ada.session["typed-secrets"]  # even with her session's content
     session.save()

@@ -45,7 +45,7 @@ def test_D3_a_change_is_delivered(acme: RunningAccount, receiver: Receiver) -> N
     assert request.json() == {"code": "R1", "status": "Attended", "first": "Zoë"}
     (action,) = acme.actions()
     (attempt,) = acme.attempts(action["id"])
-    assert (action["queue"], action["tries"], attempt["status"], attempt["kind"], attempt["numbers"]) == ("", 1, 200, "first", "1,1,1,0")
+    assert (action["queue"], action["tries"], attempt["status"], attempt["kind"], attempt["versions"]) == ("", 1, 200, "first", "1,1,1,0")
     assert body(attempt["request"])["url"].endswith("/…")
     assert body(attempt["response"])["body"] == "ok"
     acme.figures_are_a_recount()

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from heliograph.domain.connection.connection import Auth, Connection, ConnectionSetupError, ContentType, KeyPlace, Method, Secret
+from heliograph.domain.connection.connection import Auth, Connection, ContentType, KeyPlace, Method
 from heliograph.domain.connection.request import Request, prepare
+from heliograph.domain.connection.secret import Secret
+from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import AddressError, masked, split_address
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers, transform

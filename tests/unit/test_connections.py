@@ -12,19 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.addresses import HOSTILE, browsed
 
-from heliograph.domain.connection.connection import (
-    Auth,
-    Connection,
-    ConnectionSetupError,
-    ContentType,
-    KeyPlace,
-    Method,
-    MissingSecret,
-    OAuthGrant,
-    Secret,
-    check_secret,
-)
+from heliograph.domain.connection.connection import Auth, Connection, ContentType, KeyPlace, Method, OAuthGrant
 from heliograph.domain.connection.request import Request, prepare
+from heliograph.domain.connection.secret import MissingSecret, Secret, check_secret
+from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import AddressError, masked, parse_rest, split_address, without_query
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingKind, MappingRow, SourceValue, ValueType
 from heliograph.domain.mapping.rendering import InvalidValues, Rendered, ValueProblem, render

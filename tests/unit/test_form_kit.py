@@ -11,8 +11,9 @@ from django.test import RequestFactory
 
 from heliograph.domain.ids import read_id, read_number
 from heliograph.setup.errors import Invalid
-from heliograph.web.fields import Choice, Pair
-from heliograph.web.forms import Choices, Form, Hidden, RowForm, Select, TextLine, member_of, posted, pressed, rows_of
+from heliograph.web.form_fields import Choices, Hidden, Select, TextLine
+from heliograph.web.forms import Form, RowForm, member_of, posted, pressed, rows_of
+from heliograph.web.shown_fields import Choice, Pair
 
 COLOURS = [Choice("red", "Red"), Choice("blue", "Blue")]
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tests.architecture import source
 
 from heliograph.web.cursor import ListPage, Pager
-from heliograph.web.fields import Choice
 from heliograph.web.list_filters import (
     LONGEST_FILTER,
     ChoiceFilter,
@@ -26,6 +25,7 @@ from heliograph.web.list_filters import (
     ListFilters,
     SearchFilter,
 )
+from heliograph.web.shown_fields import Choice
 
 
 class Colour(StrEnum):

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from heliograph.domain.connection.connection import signing_secret
 from heliograph.domain.connection.masks import MASK, NOTHING, SHORTEST, masks_of
 from heliograph.domain.connection.request import Request
+from heliograph.domain.connection.secret import signing_secret
 
 SECURITY = Path(__file__).parents[2] / "docs" / "reference" / "security.md"
 ODD = 'p/ä"ss &wör<d>+=7'

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from heliograph.options import Options, OptionsError, default_data, is_loopback, split_address
+from heliograph.options import Options, OptionsError, default_data, host_and_port, is_loopback
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def test_O1_defaults_are_safe_and_need_nothing(tmp_path: Path) -> None:
     assert options.on_sqlite
     assert options.sqlite_file == tmp_path / "data" / "heliograph.db"
     assert options.unsafe() == ()
-    assert all(is_loopback(split_address(bind)[0]) for bind in (options.bind, options.operations_bind))
+    assert all(is_loopback(host_and_port(bind)[0]) for bind in (options.bind, options.operations_bind))
 
 
 @pytest.mark.parametrize(
@@ -193,4 +193,4 @@ def test_O1_there_is_a_default_place_for_data() -> None:
     ("text", "parts"), [("127.0.0.1:80", ("127.0.0.1", 80)), ("[::1]:0", ("::1", 0)), ("localhost:65535", ("localhost", 65535))]
 )
 def test_O1_an_address_and_its_port(text: str, parts: tuple[str, int]) -> None:
-    assert split_address(text) == parts
+    assert host_and_port(text) == parts

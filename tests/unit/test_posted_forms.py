@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.http import QueryDict
 
-from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, TextLine, Ticks
+from heliograph.web.form_fields import LONGEST_TEXT, Hidden, TextLine, Ticks
+from heliograph.web.forms import Form
 from heliograph.web.texts import LONGEST_OPENED, flaws
 
 

@@ -9,9 +9,10 @@ import pytest
 from tests.preset_person import Person
 
 from heliograph.connections.preset_files import ORDER, presets
-from heliograph.domain.connection.connection import Connection, ContentType, Secret
+from heliograph.domain.connection.connection import Connection, ContentType
 from heliograph.domain.connection.presets import BlankKind, BlanksWrong, Filled, Preset
 from heliograph.domain.connection.request import Request, prepare
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping.mapping import Mapping, MappingKind
 from heliograph.domain.mapping.rendering import Rendered, render
 from heliograph.domain.mapping.transform import Escape

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from heliograph.domain.connection.connection import Connection, ConnectionSetupError
+from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.response_rule import (
     Condition,
     Rule,
@@ -19,6 +19,7 @@ from heliograph.domain.connection.response_rule import (
     refuses_token,
 )
 from heliograph.domain.connection.rule_proposal import propose
+from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_reply import TargetReply
 from heliograph.domain.delivery.outcomes import Cause, Delivered, HoldConnection, Lead, PauseConnection, Refused, effect_on_connection
 from heliograph.domain.delivery.retry_policy import MINUTE, SECOND, Category

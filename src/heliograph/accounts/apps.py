@@ -10,6 +10,6 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Starts auditing sign-ins and sign-outs."""
-        from heliograph.accounts import door  # noqa: PLC0415
+        from heliograph.accounts import login_sessions  # noqa: PLC0415
 
-        door.listen()
+        login_sessions.listen()

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 from django_scopes import scope
 
-from heliograph.accounts import door, kept_form, save_order
+from heliograph.accounts import kept_form, login_sessions, save_order
 from heliograph.accounts.models import Account, User
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.save_order import SavedSince
@@ -58,7 +58,7 @@ class AccountMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         user = request.user
-        door.seen(request)
+        login_sessions.seen(request)
         account: Account | None = user.account if isinstance(user, User) else None
         with ExitStack() as stack:
             if account:

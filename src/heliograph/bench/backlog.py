@@ -8,9 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
-from heliograph.bench.beside import paused
 from heliograph.bench.fixture import Fixture
 from heliograph.bench.runs import LoadRun
+from heliograph.bench.side_load import paused
 from heliograph.bench.site import BenchError, BenchReceiver, Site
 from heliograph.options import Options
 

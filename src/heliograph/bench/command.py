@@ -110,7 +110,7 @@ def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: di
     with Console(stderr=True).status("") as status:
         for each in wanted:
             job = {"scenario": each.value, "database_url": database_url, "under": str(under) if under else "", **size}
-            for line in _apart(job):
+            for line in _process_lines(job):
                 if "said" in line:
                     status.update(f"{each.value}: {line['said']}")
                 else:
@@ -118,9 +118,9 @@ def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: di
     return {**report, "machine": {**machine, "load": load}}
 
 
-def _apart(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _process_lines(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The lines printed by a scenario's process. Raises BenchFailed."""
-    argv = [sys.executable, "-m", f"{__package__}.apart"]
+    argv = [sys.executable, "-m", f"{__package__}.scenario_process"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 -- our own module
         assert process.stdin is not None
         assert process.stdout is not None

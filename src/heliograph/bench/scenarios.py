@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from heliograph.bench.backlog import Queue, together
-from heliograph.bench.beside import Busy, paused
 from heliograph.bench.figures import Gathered, ScenarioFigures
 from heliograph.bench.fixture import Fixture, FixtureSize, make
 from heliograph.bench.runs import WARM_UP, LoadRun, posted
 from heliograph.bench.scenario import Scenario
+from heliograph.bench.side_load import Busy, paused
 from heliograph.bench.site import BenchReceiver, Site, floor
 from heliograph.bench.work import CLIENTS, LINES
 from heliograph.stage.ground import Ground

@@ -13,7 +13,7 @@ import typer
 
 from heliograph.commands import ready
 from heliograph.domain.errors import HeliographError
-from heliograph.options import PREFIX, Options, split_address
+from heliograph.options import PREFIX, Options, host_and_port
 
 if TYPE_CHECKING:
     from heliograph.engine.supervisor.supervisor import Child, Supervisor
@@ -194,7 +194,7 @@ def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             metrics = Metrics(processes, lambda: read_status_once(options))
-            address = split_address(options.operations_bind)
+            address = host_and_port(options.operations_bind)
             stack.enter_context(operations_port(*address, supervisor.states, options.hosts, metrics.exposition, processes))
         except OSError as error:
             said = f"{options.operations_bind} cannot be opened for /health and /metrics: {error.strerror}. Set {PREFIX}OPERATIONS_BIND to another port."
@@ -250,13 +250,13 @@ def _run_edge() -> None:
 
     options = Options.load()
     # A door whose supervisor was killed still answers its open requests: wait for it.
-    with folder_lock(options.data, f"edge-{split_address(options.ingest_bind)[1]}", patience=STOP + 2.0):
+    with folder_lock(options.data, f"edge-{host_and_port(options.ingest_bind)[1]}", patience=STOP + 2.0):
         run_door(lambda: fast_door(options, on_recorded=telling(options)))
 
 
 def _run_pages() -> None:
     ready()
-    from heliograph.accounts.door import sends_files  # noqa: PLC0415
+    from heliograph.accounts.login_sessions import sends_files  # noqa: PLC0415
     from heliograph.engine.ingest.wsgi_door import IngestApplication  # noqa: PLC0415
     from heliograph.engine.supervisor.supervisor import die_with_parent, say_ready  # noqa: PLC0415
     from heliograph.web.server import serve_pages  # noqa: PLC0415
@@ -265,7 +265,7 @@ def _run_pages() -> None:
 
     die_with_parent()
     options = Options.load()
-    host, port = split_address(options.bind)
+    host, port = host_and_port(options.bind)
     with _beside_pages(options), contextlib.closing(reception(options, on_recorded=telling(options))) as received:
         application = IngestApplication(pages_application(), received)
         serve_pages(

@@ -27,13 +27,13 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
     from django.db import connections  # noqa: PLC0415
 
     from heliograph.engine.supervisor.installation_status import InstallationStatus  # noqa: PLC0415
-    from heliograph.options import Options, split_address  # noqa: PLC0415
+    from heliograph.options import Options, host_and_port  # noqa: PLC0415
     from heliograph.store.database import of_django  # noqa: PLC0415
     from heliograph.store.status import read_status  # noqa: PLC0415
 
     options = Options.load()
     database = read_status(of_django(connections["read"]), options.data, options.sqlite_file if options.on_sqlite else None)
-    found = InstallationStatus(_ask_processes(*split_address(options.operations_bind), options.installation), database)
+    found = InstallationStatus(_ask_processes(*host_and_port(options.operations_bind), options.installation), database)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.connections import connection_words, rule_words
-from heliograph.domain.connection.connection import Auth, ClientAuth, Connection, KeyPlace, Secret
+from heliograph.domain.connection.connection import Auth, ClientAuth, Connection, KeyPlace
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.connection.target_url import masked, without_query
 from heliograph.domain.mapping.headers import is_secret_name
 

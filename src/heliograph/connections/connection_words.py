@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.connections import diagnosis_words
 from heliograph.connections.connection_list import MOST_HELD, ConnectionRow, Health, LastAttempt, Pause
-from heliograph.domain.connection.connection import Auth, Connection, Secret
+from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import short_moment, soon

@@ -38,13 +38,13 @@ class Action:
     category: Category | None
     cause: Cause | None
     message: str
-    names: int | None
+    repeated: int | None
     ended: int | None
 
 
 COLUMNS = (
     "a.id, a.uid, a.created, a.change_id, a.run_id, a.registration_id, a.event_id, a.flow_id, l.connection_id, a.destination_id, a.mode,"
-    " a.state, a.queue, a.origin, a.due_at, a.tries, a.looks, a.sent, a.category, a.cause, a.message, a.names, a.ended"
+    " a.state, a.queue, a.origin, a.due_at, a.tries, a.looks, a.sent, a.category, a.cause, a.message, a.repeated_id, a.ended"
 )
 FROM = "action a JOIN lane l ON l.id = a.lane_id"
 
@@ -52,7 +52,7 @@ FROM = "action a JOIN lane l ON l.id = a.lane_id"
 def action_of(row: Row) -> Action:
     """An action from a row of COLUMNS."""
     (id, uid, created, change, run, registration, event, flow, connection, destination, mode, state, queue, origin, due, *rest) = row
-    tries, looks, sent, category, cause, message, names, ended = rest
+    tries, looks, sent, category, cause, message, repeated, ended = rest
     return Action(
         id=id,
         uid=uid,
@@ -75,14 +75,14 @@ def action_of(row: Row) -> Action:
         category=Category.of_code(category),
         cause=Cause(cause) if cause else None,
         message=message,
-        names=names,
+        repeated=repeated,
         ended=ended,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt. took: microseconds; status: of the response, None if there was none; state: the action's afterwards; numbers: versions
+    """One attempt. took: microseconds; status: of the response, None if there was none; state: the action's afterwards; versions: those
     used."""
 
     action: int
@@ -95,7 +95,7 @@ class Attempt:
     status: int | None
     message: str
     connection: int
-    numbers: str
+    versions: str
 
     @property
     def succeeded(self) -> bool:
@@ -110,12 +110,12 @@ def attempts_of(db: Database, account: int, actions: Iterable[int]) -> dict[int,
     if not wanted:
         return out
     rows = db.all(
-        "SELECT action_id, n, kind, at, took, state, category, status, message, connection_id, numbers FROM attempt"
+        "SELECT action_id, n, kind, at, took, state, category, status, message, connection_id, versions FROM attempt"
         f" WHERE +account_id = :account AND {db.member('action_id', 'ids')} ORDER BY action_id, n",
         {"account": account, "ids": wanted},
     )
-    for action, n, kind, at, took, state, category, status, message, connection, numbers in rows:
+    for action, n, kind, at, took, state, category, status, message, connection, versions in rows:
         out.setdefault(action, []).append(
-            Attempt(action, n, KINDS[kind], at, took, ActionState(state), Category.of_code(category), status, message, connection, numbers)
+            Attempt(action, n, KINDS[kind], at, took, ActionState(state), Category.of_code(category), status, message, connection, versions)
         )
     return out

@@ -25,25 +25,25 @@ def mapped_then(db: Database, account: int, action: int) -> MappedThen | None:
     An attempt names its versions by number (F10). They were in force together, so they all are in the version that saved the last of them.
     """
     rows = db.all(
-        "SELECT a.flow_id, a.destination_id, t.numbers FROM attempt t JOIN action a ON a.id = t.action_id"
-        " WHERE t.action_id = :action AND +t.account_id = :account AND t.numbers <> '' ORDER BY t.n DESC LIMIT 1",
+        "SELECT a.flow_id, a.destination_id, t.versions FROM attempt t JOIN action a ON a.id = t.action_id"
+        " WHERE t.action_id = :action AND +t.account_id = :account AND t.versions <> '' ORDER BY t.n DESC LIMIT 1",
         {"action": action, "account": account},
     )
-    numbers = [read_id(number) or 0 for number in rows[0][2].split(",")] if rows else []
-    if len(numbers) != 4:
+    versions = [read_id(number) or 0 for number in rows[0][2].split(",")] if rows else []
+    if len(versions) != 4:
         return None
-    flow_id, destination_id, _numbers = rows[0]
-    past_flow = configuration.past_body(db, account, "flow", flow_id, numbers[0])
+    flow_id, destination_id, _versions = rows[0]
+    past_flow = configuration.past_body(db, account, "flow", flow_id, versions[0])
     if past_flow is None:
         return None
-    flow = Flow.from_body(flow_id, numbers[0], past_flow[1])
+    flow = Flow.from_body(flow_id, versions[0], past_flow[1])
     destination = next((d for d in flow.destinations if d.id == destination_id), None)
     if destination is None or destination.payload_mapping is None:
         return None
-    wanted = [(destination.payload_mapping, numbers[2])]
-    wanted += [(destination.header_mapping, numbers[3])] if destination.header_mapping is not None else []
+    wanted = [(destination.payload_mapping, versions[2])]
+    wanted += [(destination.header_mapping, versions[3])] if destination.header_mapping is not None else []
     mappings = [configuration.past_body(db, account, "mapping", id, number) for id, number in wanted]
     kept = [since for found in mappings if found is not None for since in [found[0]]]
     if len(kept) < len(wanted):
         return None
-    return MappedThen(max([past_flow[0], *kept]), destination, numbers[2])
+    return MappedThen(max([past_flow[0], *kept]), destination, versions[2])

@@ -88,7 +88,7 @@ def sync_now(account: int, registration: int, flow: int | None = None) -> list[i
 
     flow: only through this one.
 
-    Creates new actions, each of which names the last one sent there (D1). Raises NothingToSync with a sentence.
+    Creates new actions, each of which repeats the last one sent there (D1). Raises NothingToSync with a sentence.
     """
     with transaction.atomic():
         db = of_django(connection)
@@ -154,7 +154,7 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
 
 
 def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
-    """Sends a delivered action a second time, as a new action that names it (D1), to the same destination. Returns its connection.
+    """Sends a delivered action a second time, as a new action that repeats it (D1), to the same destination. Returns its connection.
 
     as_it_was: with the mappings of its last attempt, else with today's (D8). The worker looks whether the flow may send it now, as for any
     other. Raises NothingToSync with a sentence.
@@ -192,7 +192,7 @@ def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
             version=version,
             mode=mode,
             origin=Origin.RESENT,
-            names=action,
+            repeated=action,
             as_of=then.version if then else None,
         )
         deltas: list[Delta] = []
@@ -234,7 +234,7 @@ def _orders_of(
         event=event.id,
         mode=mode_code(mode),
         origin=Origin.RESENT,
-        repeats=lambda destination: _last(db, destination, change.subject_id),
+        repeated=lambda destination: _last(db, destination, change.subject_id),
     )
 
 

@@ -20,10 +20,12 @@ from oauthlib.common import add_params_to_uri
 from oauthlib.oauth2 import BackendApplicationClient, MismatchingStateError, MissingCodeError, OAuth2Error, WebApplicationClient
 from oauthlib.oauth2.rfc6749.clients.base import Client
 
-from heliograph.domain.connection.connection import MAX_SECRET, ClientAuth, Connection, ConnectionSetupError, Secret, check_secret
+from heliograph.domain.connection.connection import ClientAuth, Connection
 from heliograph.domain.connection.masks import NOTHING, Masks, masks_of
 from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials, ByRefresh, Denied, TokenResponse, denied, oauth_refused
 from heliograph.domain.connection.request import Request
+from heliograph.domain.connection.secret import MAX_SECRET, Secret, check_secret
+from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.delivery.outcomes import Cause, Refused, classify_response, classify_transport_error
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.errors import HeliographError

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
-from heliograph.domain.connection.connection import Connection, Secret
+from heliograph.domain.connection.connection import Connection
+from heliograph.domain.connection.secret import Secret
 from heliograph.outbound import authorities
 from heliograph.outbound.exchange import KIB, Route
 from heliograph.outbound.guard import Policy

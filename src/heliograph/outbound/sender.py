@@ -9,14 +9,12 @@ worse. Callers limit the requests of a connection; here each request waits only 
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import os
 import resource
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Final
@@ -30,6 +28,7 @@ from heliograph.outbound import authorities
 from heliograph.outbound.exchange import CutOff, Failure, Route, Timings
 from heliograph.outbound.handles import Handles
 from heliograph.outbound.headers import BadHeader, header_lines
+from heliograph.outbound.name_lookups import NameLookups
 from heliograph.outbound.poller import READ, open_poller
 from heliograph.outbound.proxy import NAMED, Proxy, Via
 from heliograph.outbound.request_job import OnResult, RequestJob
@@ -64,10 +63,7 @@ class Sender:
         self._proxy = proxy
         self._on_crash = on_crash
         self._inbox: deque[RequestJob] = deque()
-        self._answers: deque[tuple[RequestJob, Resolution]] = deque()
-        self._naming: list[tuple[float, int, RequestJob]] = []
-        self._waiting = 0
-        self._numbers = itertools.count()
+        self._lookups = NameLookups(self._resolver, self.wake)
         self._open: dict[pycurl.Curl, tuple[Transfer, RequestJob]] = {}
         self._handles = Handles(ca_file or authorities.bundle(), user_agent)
         self._timer: float | None = None
@@ -114,7 +110,7 @@ class Sender:
     @property
     def under_way(self) -> int:
         """Requests that are started and not done, approximately (for metrics)."""
-        return len(self._inbox) + self._waiting + len(self._open)
+        return len(self._inbox) + self._lookups.waiting + len(self._open)
 
     @property
     def opened(self) -> int:
@@ -174,7 +170,8 @@ class Sender:
             self._timer = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
             self._hand_back()
-        self._give_up_naming(now)
+        while (job := self._lookups.overdue(now)) is not None:
+            self._give_up(job)
         if self._stop_at is not None and (not self.under_way or self._stop_at <= now):
             self._cut()
             return False
@@ -188,9 +185,12 @@ class Sender:
 
     def _pause(self, most: float | None) -> float | None:
         """Seconds until something is due, at most `most`; None: wait until something happens."""
-        if self._inbox or self._answers:
+        lookups = self._lookups
+        if self._inbox or lookups.answers:
             return 0.0
-        due = [moment for moment in (self._timer, self._stop_at, self._naming[0][0] if self._naming else None) if moment is not None]
+        due = [
+            moment for moment in (self._timer, self._stop_at, lookups.deadlines[0][0] if lookups.deadlines else None) if moment is not None
+        ]
         if not due:
             return most
         wait = max(0.0, min(due) - time.monotonic())
@@ -204,9 +204,9 @@ class Sender:
     def _take_in(self) -> None:
         for _ in range(min(len(self._inbox), MOST_AT_ONCE)):
             self._begin(self._inbox.popleft())
-        while self._answers:
-            job, answer = self._answers.popleft()
-            if not self._waits(job):
+        while self._lookups.answers:
+            job, answer = self._lookups.answers.popleft()
+            if not self._lookups.end(job):
                 continue
             if job.asked_of_proxy:
                 self._by_proxy(job, answer)
@@ -230,40 +230,17 @@ class Sender:
         if target.literal:
             self._connect(job, ResolvedAddresses((target.host,)))
             return
-        answer = self._look_up(job, target.host, job.route.connection)
+        answer = self._lookups.resolve(job, target.host, job.route.connection)
         if answer is not None:
             self._connect(job, answer)
 
-    def _look_up(self, job: RequestJob, host: str, owner: Hashable) -> Resolution | None:
-        """The answer if it is cached; else the job waits for it."""
-        answer = self._resolver.resolve(host, owner, lambda answer: self._named(job, answer))
-        if answer is None:
-            job.waiting = True
-            self._waiting += 1
-            heapq.heappush(self._naming, (min(job.deadline, job.began + job.route.connect_timeout), next(self._numbers), job))
-        return answer
-
-    def _named(self, job: RequestJob, answer: Resolution) -> None:
-        """On one of the resolver's threads."""
-        self._answers.append((job, answer))
-        with self._gate:
-            self._wake()
-
-    def _waits(self, job: RequestJob) -> bool:
-        """True if the job was still waiting for its name; it no longer is afterwards."""
-        waits, job.waiting = job.waiting, False
-        self._waiting -= waits
-        return waits
-
-    def _give_up_naming(self, now: float) -> None:
-        while self._naming and (self._naming[0][0] <= now or not self._naming[0][2].waiting):
-            job = heapq.heappop(self._naming)[2]
-            if self._waits(job):
-                if job.asked_of_proxy:
-                    self._refuse(job, Cause.PROXY, f"{NAMED.capitalize()} could not be looked up in time.")
-                    continue
-                host = job.target.host if job.target else ""
-                self._refuse(job, Cause.DNS, f"The name {host} could not be looked up in time.")
+    def _give_up(self, job: RequestJob) -> None:
+        """Refuses a job whose name could not be looked up in time."""
+        if job.asked_of_proxy:
+            self._refuse(job, Cause.PROXY, f"{NAMED.capitalize()} could not be looked up in time.")
+            return
+        host = job.target.host if job.target else ""
+        self._refuse(job, Cause.DNS, f"The name {host} could not be looked up in time.")
 
     def _connect(self, job: RequestJob, answer: Resolution) -> None:
         target = job.target
@@ -280,7 +257,7 @@ class Sender:
             job.asked_of_proxy = route_cache.asked_of_proxy(target, answer.literals)
             if job.asked_of_proxy:
                 proxy = self._proxy.target
-                found = ResolvedAddresses((proxy.host,)) if proxy.literal else self._look_up(job, proxy.host, NAMED)
+                found = ResolvedAddresses((proxy.host,)) if proxy.literal else self._lookups.resolve(job, proxy.host, NAMED)
                 if found is not None:
                     self._by_proxy(job, found)
                 return
@@ -373,10 +350,8 @@ class Sender:
         self._open.clear()
 
     def _take_in_nothing(self) -> None:
-        unsent = [*self._inbox, *(job for *_, job in sorted(self._naming) if self._waits(job))]
+        unsent = [*self._inbox, *self._lookups.drop_all()]
         self._inbox.clear()
-        self._naming.clear()
-        self._answers.clear()
         for job in unsent:
             job.done(CutOff(left=False))
 

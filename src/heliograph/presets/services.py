@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from heliograph.connections.models import Connection
 from heliograph.connections.preset_files import presets
 from heliograph.connections.services.connections import ConnectionFacts, may_be_plain, save_connection
-from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.presets import BlanksWrong, Preset
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping.mapping import MAX_NAME
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.mappings.models import Mapping as StoredMapping

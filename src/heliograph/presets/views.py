@@ -29,7 +29,8 @@ from heliograph.presets.services import MadeFromPreset
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.return_to_flow import ReturnToFlow
-from heliograph.web.forms import SecretLine, TextLine, UrlLine, refused_count
+from heliograph.web.form_fields import SecretLine, TextLine, UrlLine
+from heliograph.web.forms import refused_count
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 

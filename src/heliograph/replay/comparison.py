@@ -44,7 +44,7 @@ class CandidateChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedLine:
     """A line of the dry run, and what it comes from. was, would: None where there is nothing, or its content is gone."""
 
     of: CandidateChange
@@ -64,7 +64,7 @@ class Comparison:
         self._previews = RequestPreviewer(db, self.reading.config)
         self._now = datetime.now(UTC)
 
-    def compare(self, changes: Sequence[CandidateChange], destination: Destination) -> list[Compared]:
+    def compare(self, changes: Sequence[CandidateChange], destination: Destination) -> list[ComparedLine]:
         """What each of these changes would do at a destination."""
         subjects = {each.candidate.subject for each in changes}
         db, account = self.reading.db, self.reading.account
@@ -83,7 +83,7 @@ class Comparison:
         lanes: Mapping[int, LaneVersions],
         last: Delivery | None,
         kept: Mapping[int, str],
-    ) -> Compared:
+    ) -> ComparedLine:
         explanation = None
         would: SentRequest | ReplayProblem | None = None
         if of.change is not None and event is not None:
@@ -101,7 +101,7 @@ class Comparison:
             begun_version=lane.begun,
             newest_open=lane.open,
         )
-        return Compared(of, row, explanation, was, would if isinstance(would, SentRequest) else None, last)
+        return ComparedLine(of, row, explanation, was, would if isinstance(would, SentRequest) else None, last)
 
     def _would(self, change: Change, event: EventConfig, destination: Destination) -> SentRequest | ReplayProblem:
         found = self._previews.built(event, change, self.flow, destination, now=self._now)

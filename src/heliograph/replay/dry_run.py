@@ -14,7 +14,7 @@ from heliograph.domain.delivery.replay import Candidate, ReplayRow, ReplayVerdic
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
-from heliograph.replay.comparison import COLUMNS, CandidateChange, Compared, Comparison, destinations_of
+from heliograph.replay.comparison import COLUMNS, CandidateChange, ComparedLine, Comparison, destinations_of
 from heliograph.replay.models import PROBLEM_LENGTH, Replay
 from heliograph.replay.selection import Selection
 from heliograph.store.config_cache import Committed
@@ -41,7 +41,7 @@ class CheckedChunk:
     last: tuple[int, int] | None
     looked_at: int
     total: int
-    lines: list[tuple[int, Compared]] = field(default_factory=list)
+    lines: list[tuple[int, ComparedLine]] = field(default_factory=list)
     gone: list[int] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -91,7 +91,7 @@ class DryRun:
         held = {subject: row for subject, (_, row) in stored.items()}
         # Newest first, so nearly always a subject's first change stands for it: the others are not compared.
         open_ = [each for each in changes if every or not _stands(held.get(each.candidate.subject), each.candidate)]
-        found: dict[int, Compared] = {}  # by change where every one is wanted, else by subject
+        found: dict[int, ComparedLine] = {}  # by change where every one is wanted, else by subject
         for compared in self._comparison.compare(open_, destination):
             subject = compared.row.candidate.subject
             if every:
@@ -178,7 +178,7 @@ def stored_lines(db: Database, replay: int, destination: int, subjects: set[int]
     }
 
 
-def store_lines(db: Database, account: int, replay: int, lines: Sequence[tuple[int, Compared]]) -> None:
+def store_lines(db: Database, account: int, replay: int, lines: Sequence[tuple[int, ComparedLine]]) -> None:
     """Writes lines: (destination, what it would do)."""
     db.many(
         "INSERT INTO replay_line (account_id, replay_id, destination_id, subject_id, registration_id, event_id, change_id, version, at, verdict, note, problem)"

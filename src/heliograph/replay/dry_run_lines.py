@@ -12,7 +12,7 @@ from heliograph.deliveries.why import answer
 from heliograph.domain.delivery.replay import ReplayNote, ReplayVerdict
 from heliograph.domain.delivery.sent_request import FieldChange, SentRequest, field_changes
 from heliograph.domain.flow.flow import Flow
-from heliograph.replay.comparison import Compared, Comparison, by_destination, changes_of
+from heliograph.replay.comparison import ComparedLine, Comparison, by_destination, changes_of
 from heliograph.replay.words import NOTES
 from heliograph.web.cursor import Cursor, ListPage, pages
 
@@ -83,11 +83,11 @@ def _lines(of: AccountReader, flow: Flow | None, rows: Sequence[tuple[int, ...]]
     return out
 
 
-def _compared(of: AccountReader, flow: Flow, rows: Sequence[tuple[int, ...]]) -> dict[int, Compared]:
+def _compared(of: AccountReader, flow: Flow, rows: Sequence[tuple[int, ...]]) -> dict[int, ComparedLine]:
     """Each line compared as of now, by its id."""
     changes = changes_of(of.db, of.account, {row[2] for row in rows})
     comparison = Comparison(of.db, of.account, flow)
-    found: dict[int, Compared] = {}
+    found: dict[int, ComparedLine] = {}
     for id, destination in by_destination(flow, (row[1] for row in rows)).items():
         mine = [row for row in rows if row[1] == id and row[2] in changes]
         for row, line in zip(mine, comparison.compare([changes[row[2]] for row in mine], destination), strict=True):
@@ -95,7 +95,7 @@ def _compared(of: AccountReader, flow: Flow, rows: Sequence[tuple[int, ...]]) ->
     return found
 
 
-def _fields(line: Compared) -> list[FieldChange]:
+def _fields(line: ComparedLine) -> list[FieldChange]:
     if line.would is None:
         return []
     return field_changes(line.was or SentRequest({}, whole=False), line.would)
@@ -109,7 +109,7 @@ def _cut(text: str | None) -> str | None:
     return text if text is None or len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
-def _why(of: AccountReader, line: Compared | None, note: str) -> str:
+def _why(of: AccountReader, line: ComparedLine | None, note: str) -> str:
     if note:
         return str(NOTES[ReplayNote(note)])
     if line is None:

@@ -18,7 +18,7 @@ PROBLEM_LENGTH = 200
 class Replay(models.Model):
     """A replay: its dry run, and what is sent of it. Both are jobs; `stopped` is set once somebody cancelled it, and nothing is sent from then on.
 
-    selection: replay.selection.Selection; choice: replay.selection.Choice. config_version: the account's, when the dry run began.
+    selection: replay.selection.Selection; choice: replay.selection.ReplayChoice. config_version: the account's, when the dry run began.
     """
 
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")

@@ -20,7 +20,7 @@ from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.replay import dry_run, send_job
 from heliograph.replay.models import REASON_LENGTH, Replay
-from heliograph.replay.selection import Choice, Selection
+from heliograph.replay.selection import ReplayChoice, Selection
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
@@ -136,7 +136,7 @@ def find(account: int, id: int) -> ReplayState:
     return ReplayState(row, control.find(row.check_job, account), send)
 
 
-def start(account: int, id: int, choice: Choice, rate: int | None, reason: str, *, by: str) -> Replay:
+def start(account: int, id: int, choice: ReplayChoice, rate: int | None, reason: str, *, by: str) -> Replay:
     """Begins to send what was chosen. rate: actions a minute. Raises NotThere, NotNow, Invalid."""
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
@@ -215,9 +215,9 @@ def stop_check(account: int, id: int) -> None:
         raise NotNow(str(error)) from None
 
 
-def chosen_lines(db: Database, replay: int, choice: Choice) -> int:
+def chosen_lines(db: Database, replay: int, choice: ReplayChoice) -> int:
     """How many lines a choice takes."""
-    sendable = Choice(frozenset(verdict for verdict in choice.verdicts if verdict.is_sent), choice.lines)
+    sendable = ReplayChoice(frozenset(verdict for verdict in choice.verdicts if verdict.is_sent), choice.lines)
     where, params = sendable.conditions(db)
     ((n,),) = db.all(f"SELECT count(*) FROM replay_line WHERE replay_id = :replay AND {where}", params | {"replay": replay})
     return int(n)

@@ -69,7 +69,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ReplayChoice:
     """What is sent of a dry run: all lines of some verdicts, or only these of them."""
 
     verdicts: frozenset[ReplayVerdict]

@@ -27,7 +27,7 @@ from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
 from heliograph.replay.comparison import CandidateChange, by_destination, changes_of
 from heliograph.replay.dry_run import flow_to_replay, replay_of
-from heliograph.replay.selection import Choice
+from heliograph.replay.selection import ReplayChoice
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
@@ -59,7 +59,7 @@ def most_outstanding(per_minute: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChosenLine:
     """A chosen line of the dry run."""
 
     id: int
@@ -74,7 +74,7 @@ class Line:
 class Turn:
     """What one turn adds. exhausted: there is no further line."""
 
-    lines: Sequence[Line]
+    lines: Sequence[ChosenLine]
     changes: Mapping[int, CandidateChange]
     exhausted: bool
 
@@ -85,7 +85,7 @@ class Sending:
     def __init__(self, job: Job) -> None:
         self._account = job.account_id
         self._replay = replay_of(job)
-        self._choice = Choice.from_json(self._replay.choice)
+        self._choice = ReplayChoice.from_json(self._replay.choice)
         self._rate = int(self._replay.rate or 1)
         self._cursor: dict[str, Any] = {"at": 0, "id": 0, "passed": 0, "exhausted": False} | dict(job.cursor)
         self._total = int(job.parameters["total"])
@@ -108,14 +108,14 @@ class Sending:
         changes = changes_of(db, self._account, {line.change for line in lines})
         return Turn(lines, changes, exhausted=len(lines) < room)
 
-    def _lines(self, db: Database, limit: int) -> list[Line]:
+    def _lines(self, db: Database, limit: int) -> list[ChosenLine]:
         where, params = self._choice.conditions(db)
         rows = db.all(
             f"SELECT id, at, change_id, destination_id, subject_id, registration_id FROM replay_line WHERE replay_id = :replay AND {where}"
             " AND (at, id) > (:after, :after_id) ORDER BY at, id LIMIT :limit",
             params | {"replay": self._replay.pk, "after": self._cursor["at"], "after_id": self._cursor["id"], "limit": limit},
         )
-        return [Line(*row) for row in rows]
+        return [ChosenLine(*row) for row in rows]
 
     def write(self, db: Database, chunk: Turn) -> ChunkResult:
         """Adds the actions, unless the replay was cancelled."""
@@ -140,7 +140,7 @@ class Sending:
             raise JobError(FLOW_INCOMPLETE)
         events = source.events({each.event for each in chunk.changes.values()})
         known = by_destination(flow, {line.destination for line in chunk.lines})
-        orders: list[tuple[Line, Order]] = []
+        orders: list[tuple[ChosenLine, Order]] = []
         left_out: list[dict[str, int]] = []
         for line in chunk.lines:
             found = chunk.changes.get(line.change)
@@ -156,7 +156,13 @@ class Sending:
         self._allowed = max(0.0, self._allowed - len(chunk.lines))
 
     def _order(
-        self, line: Line, found: CandidateChange, flow: Flow, config: AccountConfig, events: Mapping[int, Any], known: Mapping[int, Any]
+        self,
+        line: ChosenLine,
+        found: CandidateChange,
+        flow: Flow,
+        config: AccountConfig,
+        events: Mapping[int, Any],
+        known: Mapping[int, Any],
     ) -> Order | None:
         """The action for a line; None if the flow's rules of now leave it out."""
         change, event, destination = found.change, events.get(found.event), known.get(line.destination)
@@ -182,8 +188,8 @@ class Sending:
             rank=Rank.REPLAY,
         )
 
-    def _store(self, db: Database, orders: Sequence[tuple[Line, Order]], left_out: Sequence[dict[str, int]]) -> None:
-        named = _named(db, self._account, [order for _, order in orders])
+    def _store(self, db: Database, orders: Sequence[tuple[ChosenLine, Order]], left_out: Sequence[dict[str, int]]) -> None:
+        named = _with_repeated(db, self._account, [order for _, order in orders])
         deltas: list[Delta] = []
         ids = enqueue(db, named, db.now(), deltas)
         put_deltas(db, deltas)
@@ -201,10 +207,10 @@ class Sending:
         """Does nothing: nothing is open."""
 
 
-def _named(db: Database, account: int, orders: Sequence[Order]) -> list[Order]:
+def _with_repeated(db: Database, account: int, orders: Sequence[Order]) -> list[Order]:
     """The orders, each with the action of its subject that it repeats there (D1)."""
-    names: dict[tuple[int, int], int] = {}
+    repeated: dict[tuple[int, int], int] = {}
     for destination in {order.destination for order in orders}:
         subjects = {order.subject for order in orders if order.destination == destination}
-        names |= {(destination, subject): id for subject, id in replays.newest_actions(db, account, destination, subjects).items()}
-    return [replace(order, names=names.get((order.destination, order.subject))) for order in orders]
+        repeated |= {(destination, subject): id for subject, id in replays.newest_actions(db, account, destination, subjects).items()}
+    return [replace(order, repeated=repeated.get((order.destination, order.subject))) for order in orders]

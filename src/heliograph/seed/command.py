@@ -18,7 +18,8 @@ from heliograph.domain.errors import HeliographError
 from heliograph.options import Options
 
 if TYPE_CHECKING:
-    from heliograph.seed.history import History, HistoryPlan
+    from heliograph.seed.history import History
+    from heliograph.seed.history_plan import HistoryPlan
     from heliograph.store.database import Database
 
 CHANGES: Final = typer.Option("--changes", help="How many changes to invent.", min=1)
@@ -49,7 +50,8 @@ def seed(
     ready(first_start=True)
     console = Console(stderr=True)
     from heliograph.seed.account import prepare  # noqa: PLC0415
-    from heliograph.seed.history import MANY, History, HistoryPlan  # noqa: PLC0415
+    from heliograph.seed.history import History  # noqa: PLC0415
+    from heliograph.seed.history_plan import MANY, HistoryPlan  # noqa: PLC0415
     from heliograph.seed.history_rows import TABLES  # noqa: PLC0415
     from heliograph.store.deferred_indexes import defer  # noqa: PLC0415
     from heliograph.store.schema import migrate  # noqa: PLC0415

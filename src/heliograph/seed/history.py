@@ -1,91 +1,47 @@
 """Invents a history of any size, change by change in the order of time, with constant memory.
 
-A bounded number of registrations is open at a time; one that leaves is written with its lanes, whose story is played to its end. What flows
-decide, `decide` decides; what attempts leave behind, the rules of lanes do; figures are counted as the facts are. The same seed gives the same
-history.
+A bounded number of registrations is open at a time; one that leaves is written with its lanes, whose story is played to its end. Flows decide
+by `decide`, attempts leave behind what the rules of lanes say, and figures are counted as the facts are. The same seed gives the same history.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from heliograph.domain.delivery.action import ActionState, Origin, RunVerdict, StuckRun, new_action, reconsidered, stuck
-from heliograph.domain.delivery.lanes import Lane, LaneState
-from heliograph.domain.delivery.outcomes import Delivered, ValidationFailed
-from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE, SECOND
-from heliograph.domain.delivery.slots import slot_of
-from heliograph.domain.delivery.webhook_id import CHANCE_BITS
+from heliograph.domain.delivery.action import RunVerdict, StuckRun, reconsidered, stuck
+from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import mode_code, of_reconsidered
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowDecision, FlowVerdict, decide, mode_of
-from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.change import Change, RegistrationState, SessionState, SubjectKind
-from heliograph.engine.worker.config_view import used_of
 from heliograph.recording.contents import write_before, write_session
 from heliograph.seed.account import SeededAccount
+from heliograph.seed.delivery_history import DeliveryHistory
+from heliograph.seed.history_plan import HistoryPlan
 from heliograph.seed.history_rows import DRAWN, HistoryRows, Numbers
-from heliograph.seed.lane_history import DestinationFacts, LaneHistory, PlayedAction, PlayedAttempt
 from heliograph.seed.people import countryman, guest
 from heliograph.seed.registration_history import SeededRegistration, SeededSession, Step, ways_of
-from heliograph.seed.request_forms import RequestForms, values_of
+from heliograph.seed.request_forms import values_of
 from heliograph.seed.rhythm import minutes
 from heliograph.seed.state_forms import state_form
-from heliograph.seed.target_answers import Answered, TargetAnswers
-from heliograph.seed.twins import SeededRequest
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros, to_micros
 
-PERIOD: Final = 30 * DAY
 MOST_OPEN: Final = 40_000
 """Registrations that may still change."""
 NEW: Final = 0.3
 """The share of changes that create a registration."""
 AT_ONCE: Final = 4_000
 """Changes in one transaction, of all twins."""
-MANY: Final = 50_000
-"""Changes for each twin."""
-MOST_TWINS: Final = 20
 SOON: Final = 0.15
 """The share of further changes that follow a change of the same registration at once, as when somebody corrects what was just typed."""
-REPLAYED: Final = 0.03
-"""The share of registrations whose newest delivery is repeated by a replay."""
 _WEIGHTS: Final = (6, 3, 2, 1)
 """How often each event gets a registration."""
-_RETIRED: Final = 20 * HOUR
-_HELD: Final = 26 * HOUR
-"""How long before the end the partners' flow was switched off, and the badge printer paused."""
-_FAR: Final = 2**62
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryPlan:
-    """What to invent. until: microseconds, a whole minute. twins: of each registration; the changes are a multiple of it."""
-
-    changes: int
-    until: int
-    seed: int = 1
-    period: int = PERIOD
-    twins: int = 1
-
-    @classmethod
-    def of(cls, changes: int, until: int, seed: int) -> HistoryPlan:
-        """A plan with as many twins as its size needs to be written soon. changes: rounded up."""
-        twins = max(1, min(MOST_TWINS, changes // MANY))
-        return cls(-(-changes // twins) * twins, until, seed, twins=twins)
-
-    @property
-    def since(self) -> int:
-        """The beginning of the history. The first twins begin later, so that all others fit in."""
-        return self.until - self.period
-
-    @property
-    def first_since(self) -> int:
-        return self.since + (self.twins - 1) * MINUTE
 
 
 class History:
@@ -97,18 +53,14 @@ class History:
         self._chance = random.Random(plan.seed)  # noqa: S311 -- a story, not a secret
         self._others = random.Random(plan.seed)  # noqa: S311 -- who the twins are
         self._ways = [ways_of(event, account.since, self._chance) for event in account.events]
-        self._forms = RequestForms(db, account.before)
-        rules = {id: connection.rule for id, connection in account.before.connections.items()}
-        self._targets = TargetAnswers(self._chance, rules, plan.since, plan.until)
         self._sessions = {status.name: status.id for status in account.before.session_statuses.values()}
-        self._retired = plan.until - _RETIRED * plan.period // PERIOD
-        self._destinations = {d.id: self._facts(flow, d) for flow in account.before.flows.values() for d in flow.destinations}
+        self._retired = plan.retired_from
         self._decided: dict[object, tuple[int, list[FlowDecision]]] = {}
         self._open: list[SeededRegistration] = []
         self._room = max(40, min(MOST_OPEN, plan.changes // plan.twins // 20))
         self._subjects, self._serials = Numbers(db, "subject_id", plan.twins), Numbers(db, "registration_serial", plan.twins)
-        self._changes, self._runs, self._actions = (Numbers(db, name, plan.twins) for name in ("change_id", "run_id", "action_id"))
-        self._positions, self._lanes = Numbers(db, "lane_pos", plan.twins), Numbers(db, "lane", plan.twins, identity=True)
+        self._changes, self._runs = Numbers(db, "change_id", plan.twins), Numbers(db, "run_id", plan.twins)
+        self._deliveries = DeliveryHistory(db, account, plan, self.rows, self._chance)
         self._at_once = max(500, AT_ONCE // plan.twins)
         self.done = 0
 
@@ -191,17 +143,7 @@ class History:
 
     def _leaves(self, registration: SeededRegistration) -> None:
         """Plays its lanes to the end, and writes it."""
-        if registration.last is not None and self._chance.random() < REPLAYED:
-            self._replay(registration)
-        for lane in registration.lanes.values():
-            self._play(registration, lane, self.plan.until)
-            for action in lane.actions.values():
-                self._write_action(registration, lane, action)
-            now = lane.lane
-            self.rows.rows["lane"].append((
-                now.id, now.destination, now.subject, self.account.id, lane.to.connection, slot_of(lane.to.connection), int(now.state), int(now.rank),
-                lane.pos, now.due_at, now.begun_version, 0,
-            ))  # fmt: skip
+        self._deliveries.finish(registration)
         state, account = registration.state, self.account.id
         created, modified = to_micros(state.created), to_micros(state.modified)
         self.rows.rows["registration"].append((
@@ -252,7 +194,7 @@ class History:
                 self._waits(run, number, registration, flow, mode, at)
             elif triggered:
                 for destination in flow.destinations:
-                    self._act(registration, change, number, run, flow, destination, mode, at)
+                    self._deliveries.act(registration, change, number, run, flow, destination, mode, at)
 
     def _decisions(self, registration: SeededRegistration, change: Change, account: AccountConfig) -> tuple[int, list[FlowDecision]]:
         """The mode, and what the flows decide: the same for all changes that are alike in what flows look at."""
@@ -282,158 +224,3 @@ class History:
             run, self.account.id, run, change, flow.id, registration.id, registration.event.config.id, mode, item.queue.code, item.category.code,
             item.tries, item.due_at, item.cause.value, "", at, ended,
         ))  # fmt: skip
-
-    # --- actions
-
-    def _act(
-        self,
-        registration: SeededRegistration,
-        change: Change,
-        number: int,
-        run: int,
-        flow: Flow,
-        destination: Destination,
-        mode: int,
-        at: int,
-    ) -> None:
-        lane = registration.lanes.get(destination.id)
-        if lane is None:
-            to = self._destinations[destination.id]
-            made = Lane(self._lanes.next(), destination.id, registration.id)
-            lane = registration.lanes[destination.id] = LaneHistory(self.account.id, mode, to, made, self._positions.next())
-        elif not lane.rests:
-            self._play(registration, lane, at)
-        key = (
-            destination.id,
-            registration.event.config.id,
-            registration.said,
-            change.registration and change.registration.status,
-            bool(registration.guest.mail),
-        )
-        form = self._forms.form(key, flow, destination, registration.event.config, change)
-        id, chance, modified = self._actions.next(), self._chance.getrandbits(CHANCE_BITS), to_micros(registration.state.modified)
-        request = None if isinstance(form, ValidationFailed) else SeededRequest(form, registration, chance, at, modified)
-        if lane.rests and not isinstance(form, ValidationFailed):
-            began = at + 4_000 + int(200_000 * self._chance.random() ** 4)
-            found = self._targets.first(lane.to.connection, began, known=lane.lane.begun_version > 0)
-            if isinstance(found.outcome, Delivered) and began < min(lane.to.off_from, lane.to.held_from, self.plan.until):
-                self._deliver(
-                    registration,
-                    lane,
-                    change,
-                    number,
-                    run,
-                    id,
-                    chance,
-                    at,
-                    began,
-                    found,
-                    request,
-                )
-                return
-            first: Answered | None = found
-        else:
-            first = None
-        invalid = form if isinstance(form, ValidationFailed) else None
-        action = PlayedAction(new_action(id, change.version), chance, number, run, at, request, invalid)
-        self.rows.add(lane.add(action, at))
-        self._play(registration, lane, at + SECOND, first)
-
-    def _deliver(
-        self,
-        registration: SeededRegistration,
-        lane: LaneHistory,
-        change: Change,
-        number: int,
-        run: int,
-        id: int,
-        chance: int,
-        at: int,
-        began: int,
-        found: Answered,
-        request: SeededRequest | None,
-    ) -> None:
-        """The common case: the first attempt delivers it, and nothing else waits."""
-        to, rows, account = lane.to, self.rows.rows, self.account.id
-        assert isinstance(found.outcome, Delivered)
-        lead = found.outcome.lead.code if found.outcome.lead is not None else 0
-        rows["action"].append((
-            id, account, chance, lane.lane.id, run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, change.version, 20,
-            10, 0, 0, None, 1, 0, 1, None, "", "", lead, None, at, began + found.took,
-        ))  # fmt: skip
-        rows["attempt"].append((account, id, 1, 1, began, found.took, 10, None, found.status, "", to.flow, to.connection, to.numbers))
-        rows["attempt_content"].append((id, 1, account, began, request, found.text))
-        self.rows.delivered[at // MINUTE, lane.mode, to.flow, to.connection, began // MINUTE, lead] += 1
-        lane.lane = Lane(lane.lane.id, to.id, lane.lane.subject, LaneState.IDLE, begun_version=max(lane.lane.begun_version, change.version))
-        registration.last = (to.id, id, number)
-
-    def _play(self, registration: SeededRegistration, lane: LaneHistory, until: int, first: Answered | None = None) -> None:
-        """Plays a lane until then, and writes what has ended. first: how the next first attempt ends, if that is known already."""
-
-        def answer(at: int, again: bool, known: bool) -> Answered:
-            nonlocal first
-            if again:
-                return self._targets.again(lane.to.connection, at, known=known)
-            found, first = first, None
-            return found or self._targets.first(lane.to.connection, at, known=known)
-
-        until = min(until, self.plan.until)
-        for happened in lane.play(until, self._chance, answer):
-            if isinstance(happened, PlayedAttempt):
-                self._write_attempt(lane, happened)
-            else:
-                self.rows.add((happened,))
-        for action in lane.taken():
-            self._write_action(registration, lane, action)
-
-    def _replay(self, registration: SeededRegistration) -> None:
-        """A replay of its newest delivery, as it would be sent today (Y1)."""
-        assert registration.last is not None
-        destination, repeats, number = registration.last
-        lane = registration.lanes[destination]
-        at = to_micros(registration.state.modified) + round(self._chance.uniform(1, 30) * HOUR * self.plan.period / PERIOD)
-        if not lane.rests or at >= min(self.plan.until, lane.to.held_from, lane.to.off_from):
-            return
-        id, chance = self._actions.next(), self._chance.getrandbits(CHANCE_BITS)
-        flow = self.account.before.flows[lane.to.flow]
-        to = next(d for d in flow.destinations if d.id == destination)
-        change = Change(
-            number, SubjectKind.REGISTRATION, registration.id, registration.version, registration.created().facets, registration.state.modified, "seed",
-            registration=registration.state,
-        )  # fmt: skip
-        key = (destination, registration.event.config.id, registration.said, registration.state.status, bool(registration.guest.mail))
-        form = self._forms.form(key, flow, to, registration.event.config, change)
-        if isinstance(form, ValidationFailed):
-            return
-        request = SeededRequest(form, registration, chance, at, to_micros(registration.state.modified))
-        action = PlayedAction(new_action(id, lane.lane.begun_version, Origin.REPLAY), chance, number, None, at, request, names=repeats)
-        self.rows.add(lane.add(action, at))
-
-    def _write_action(self, registration: SeededRegistration, lane: LaneHistory, action: PlayedAction) -> None:
-        now = action.now
-        self.rows.rows["action"].append((
-            now.id, self.account.id, action.chance, lane.lane.id, action.run, action.change, registration.id, registration.event.config.id, lane.to.flow,
-            lane.to.id, lane.mode, now.version, int(now.rank), int(now.state), int(now.origin), now.queue.code if now.queue else 0, now.due_at, now.tries,
-            now.looks, now.sent, now.category.code if now.category else None, now.cause.value if now.cause else "", action.message[:500], action.lead,
-            action.names, action.created, action.ended,
-        ))  # fmt: skip
-        if now.state is ActionState.SUCCESS and now.origin is not Origin.REPLAY:
-            registration.last = (lane.to.id, now.id, action.change)
-
-    def _write_attempt(self, lane: LaneHistory, a: PlayedAttempt) -> None:
-        category = a.category.code if a.category else None
-        to, account = lane.to, self.account.id
-        self.rows.rows["attempt"].append(
-            (account, a.action, a.n, a.kind, a.at, a.took, a.state, category, a.status, a.message[:500], to.flow, to.connection, to.numbers)
-        )
-        self.rows.rows["attempt_content"].append((a.action, a.n, account, a.at, a.request, a.response))
-
-    def _facts(self, flow: Flow, destination: Destination) -> DestinationFacts:
-        config = self.account.before
-        assert destination.connection is not None
-        held = self.plan.until - _HELD * self.plan.period // PERIOD if destination.connection == self.account.paused else _FAR
-        policy = config.retry.patient() if config.connections[destination.connection].patient else config.retry
-        return DestinationFacts(
-            destination.id, flow.id, destination.connection, destination.does, str(used_of(config, flow, destination)), policy,
-            self._retired if flow.id == self.account.retired else _FAR, held,
-        )  # fmt: skip

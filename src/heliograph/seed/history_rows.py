@@ -39,8 +39,8 @@ _COLUMNS: Final = {
     "stuck_run": "id, account_id, run_id, change_id, flow_id, registration_id, event_id, mode, queue, category, tries, due_at, cause, message, created, ended",
     "lane": "id, destination_id, subject_id, account_id, connection_id, slot, state, rank, pos, due_at, begun_version, marks",
     "action": "id, account_id, uid, lane_id, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, origin, queue,"
-    " due_at, tries, looks, sent, category, cause, message, lead, names, created, ended",
-    "attempt": "account_id, action_id, n, kind, at, took, state, category, status, message, flow_id, connection_id, numbers",
+    " due_at, tries, looks, sent, category, cause, message, lead, repeated_id, created, ended",
+    "attempt": "account_id, action_id, n, kind, at, took, state, category, status, message, flow_id, connection_id, versions",
     "attempt_content": "action_id, n, account_id, at, request, response",
     "registration": "id, account_id, event_id, code, serial, version, sent_modified, state, status_id, attendee_type_id, is_active, is_test, name,"
     " organization, search, created, modified",

@@ -25,14 +25,14 @@ SUBMITTED: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class DestinationFacts:
-    """Where a lane leads. numbers: the versions that its attempts use (F10); off_from: its flow was switched off then; held_from: its connection was
+    """Where a lane leads. versions: those that its attempts use (F10); off_from: its flow was switched off then; held_from: its connection was
     paused then; both microseconds."""
 
     id: int
     flow: int
     connection: int
     does: Does
-    numbers: str
+    versions: str
     policy: RetryPolicy
     off_from: int
     held_from: int
@@ -50,7 +50,7 @@ class PlayedAction:
     created: int
     request: object | None
     invalid: ValidationFailed | None = None
-    names: int | None = None
+    repeated: int | None = None
     ended: int | None = None
     message: str = ""
     lead: int = 0

@@ -106,7 +106,7 @@ class RequestForms:
             return ValidationFailed(tuple(f"{p.target} {p.reason}" for p in made.problems))
         used = used_of(self._config, flow, destination)
         ready = ReadyRequest(made, Route(self._config.id, destination.connection), used, self._masks[destination.connection])
-        text = exchange_of(Delivered(200), ready, None, at=0, took=0, connection=destination.connection, numbers=str(used)).request
+        text = exchange_of(Delivered(200), ready, None, at=0, took=0, connection=destination.connection, versions=str(used)).request
         return _form(text, self._clocks.setdefault(zone.key, _LocalClock(zone)))
 
 

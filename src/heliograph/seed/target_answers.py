@@ -145,7 +145,7 @@ def _answered(result: SendResult, rule: Rule) -> Answered:
     ready = ReadyRequest(_NO_REQUEST, _NO_ROUTE, _NO_VERSIONS, NOTHING, rule=rule)
     outcome = outcome_of(result, 0, rule, reply_of(result, ready))
     took = 0 if not isinstance(result, (Response, Failure)) else round(result.timings.total * 1e6)
-    stored = exchange_of(outcome, None, result, at=0, took=took, connection=0, numbers="")
+    stored = exchange_of(outcome, None, result, at=0, took=took, connection=0, versions="")
     status = outcome.status if isinstance(outcome, (Delivered, Refused)) else None
     return Answered(outcome, took, stored.response, status)
 

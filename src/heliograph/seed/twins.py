@@ -115,17 +115,17 @@ def _action(twin: Twin, rows: Rows) -> Rows:
     o, t, uid = twin.ids, twin.time, twin.uid
     return [
         (id + o, account, uid(created, chance), lane + o, _less(run, -o), change + o, registration + o, event, flow, destination, mode, version, rank, state,
-         origin, queue, _less(due, t), tries, looks, sent, category, cause, message, lead, _less(names, -o), created - t, _less(ended, t))
+         origin, queue, _less(due, t), tries, looks, sent, category, cause, message, lead, _less(repeated, -o), created - t, _less(ended, t))
         for id, account, chance, lane, run, change, registration, event, flow, destination, mode, version, rank, state, origin, queue, due, tries, looks,
-        sent, category, cause, message, lead, names, created, ended in rows
+        sent, category, cause, message, lead, repeated, created, ended in rows
     ]  # fmt: skip
 
 
 def _attempt(twin: Twin, rows: Rows) -> Rows:
     o, t = twin.ids, twin.time
     return [
-        (account, action + o, n, kind, at - t, took, state, category, status, message, flow, connection, numbers)
-        for account, action, n, kind, at, took, state, category, status, message, flow, connection, numbers in rows
+        (account, action + o, n, kind, at - t, took, state, category, status, message, flow, connection, versions)
+        for account, action, n, kind, at, took, state, category, status, message, flow, connection, versions in rows
     ]
 
 

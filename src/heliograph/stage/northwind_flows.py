@@ -6,7 +6,8 @@ from collections.abc import Mapping as Map
 
 from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
-from heliograph.domain.connection.connection import Auth, ContentType, KeyPlace, Secret
+from heliograph.domain.connection.connection import Auth, ContentType, KeyPlace
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, Mapping, MappingKind, MappingRow, SourceValue, ValueType

@@ -43,7 +43,7 @@ class TimelineRegistration:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class TimelineDelivery:
     """An action of a decision, with its attempts in order."""
 
     action: Action
@@ -61,7 +61,7 @@ class Decision:
     queue: QueueStatus | None
     due: int | None
     run: int | None
-    deliveries: Sequence[Delivery] = ()
+    deliveries: Sequence[TimelineDelivery] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,11 @@ class Timeline:
             {a.connection for a in actions} | {tried.connection for each in attempts.values() for tried in each}
         )
         flows = reading.flow_names({run[2] for run in runs} | {a.flow for a in actions})
-        deliveries: dict[tuple[int, int], list[Delivery]] = {}
+        deliveries: dict[tuple[int, int], list[TimelineDelivery]] = {}
         for a in actions:
             tried = attempts.get(a.id, [])
             name = connections.get(tried[-1].connection if tried else a.connection, "")
-            deliveries.setdefault((a.change, a.flow), []).append(Delivery(a, name, tried))
+            deliveries.setdefault((a.change, a.flow), []).append(TimelineDelivery(a, name, tried))
         decisions: dict[int, list[Decision]] = {}
         for change, run, flow, decision, reason, queue, due in runs:
             found = deliveries.pop((change, flow), [])

@@ -45,7 +45,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ChartColumn:
     """rects: (tone, y, height) in the plot's own pixels, from the top."""
 
     href: str
@@ -61,7 +61,7 @@ class Plot:
 
     title: str
     height: int
-    columns: Sequence[Column]
+    columns: Sequence[ChartColumn]
     ticks: Sequence[str]
     lines: Sequence[str]
 
@@ -110,7 +110,7 @@ def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, hei
                 rects.append((each.tone, f"{max(foot, 0):.1f}", f"{tall:.1f}"))
         said = ", ".join(each.words(each.values[i]) for each in series if each.values[i]) or _("nothing")
         label = bucket.label if i % every == 0 else ""
-        columns.append(Column(bucket.href, f"{bucket.words}: {said}", rects, label, minor=i % (every * 2) != 0))
+        columns.append(ChartColumn(bucket.href, f"{bucket.words}: {said}", rects, label, minor=i % (every * 2) != 0))
     return Plot(
         title, height, columns, [intcomma(mark) for mark in reversed(scale)], [f"{height * (1 - mark / scale[-1]):.1f}" for mark in scale]
     )

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from heliograph.domain.flow.sentence import SentencePart
-from heliograph.web.fields import FormField, Pair
+from heliograph.web.shown_fields import FormField, Pair
 
 SHOWN = 12
 """Items shown per list; the rest is counted."""

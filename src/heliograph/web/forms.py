@@ -14,10 +14,9 @@ typed.
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 from django import forms
 from django.http import HttpRequest, QueryDict
@@ -26,20 +25,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.accounts.kept_form import AGAIN
-from heliograph.web.fields import AnyText, Choice, FormField, Pair
-
-LONGEST_LINE = 1_000
-"""Characters of one line, unless the field has its own limit."""
-LONGEST_TEXT = 100_000
-"""Characters of a multi-line text, unless the field has its own limit."""
-FIRST_YEAR, LAST_YEAR = 2000, 2099
-"""Of a day that a form takes."""
-MOST_CHOSEN = 5_000
-"""Most checked boxes of one list that a form accepts."""
-
-type WidgetKind = Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"]
-"""The kinds of controls that components/fields.html renders."""
-type OptionSource = Sequence[Choice] | Callable[[], Sequence[Choice]]
+from heliograph.web.form_fields import Hidden, PageField
+from heliograph.web.shown_fields import FormField, Pair
 
 
 class Refusal(Protocol):
@@ -48,212 +35,6 @@ class Refusal(Protocol):
     @property
     def fields(self) -> Mapping[str, Sequence[str]]:
         """Sentences by field."""
-
-
-class _Shown(forms.Field):
-    """A field of a page. words: what components/field.html shows besides label, value and error.
-
-    Django never requires a value: the service refuses an empty one, in one sentence for every interface. `required` is for browsers.
-    """
-
-    kind: ClassVar[WidgetKind]
-
-    def __init__(self, label: AnyText = "", *, required: bool = False, words: Mapping[str, Any] | None = None, **given: Any) -> None:
-        super().__init__(required=False, label=label, **given)  # type: ignore[arg-type]  # a lazy text is one
-        self.browser_requires = required
-        self.words = dict(words or {})
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        found = super().__deepcopy__(memo)
-        found.words = dict(self.words)  # what a page says about its field applies only there
-        return found
-
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        """The field as the template renders it, with the stored or the typed value."""
-        words = {"required": self.browser_requires, **self.words}
-        return FormField(kind=self.kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors), **words)
-
-    def value_shown(self, value: Any) -> str | Sequence[str]:
-        """The value as text."""
-        return "" if value is None else str(value)
-
-
-class TextLine(_Shown, forms.CharField):
-    """A line of text, stripped. words: help, todo, placeholder, optional, autocomplete, inputmode, type, extra."""
-
-    kind: ClassVar[WidgetKind] = "text"
-
-    def __init__(
-        self, label: AnyText = "", *, longest: int = LONGEST_LINE, required: bool = False, strip: bool = True, **words: Any
-    ) -> None:
-        initial = words.pop("initial", None)
-        super().__init__(label, required=required, words=words, max_length=longest, strip=strip, initial=initial)
-
-
-class Hidden(TextLine):
-    """A button, or a value that the page posts itself: it is not rendered, and "" if it is not posted."""
-
-    def __init__(self, *, longest: int = LONGEST_TEXT, **words: Any) -> None:
-        super().__init__(longest=longest, **words)
-
-    def clean(self, value: Any) -> str:
-        """The text as posted; "" if it is not acceptable."""
-        try:
-            return str(super().clean(value))
-        except forms.ValidationError:
-            return ""
-
-
-class TextLines(TextLine):
-    """Several lines of text; line breaks are one character, as stored."""
-
-    kind: ClassVar[WidgetKind] = "textarea"
-
-    def __init__(self, label: AnyText = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
-        super().__init__(label, longest=longest, **words)
-
-    def to_python(self, value: Any) -> Any:
-        """Turns line breaks, which browsers send as two characters, into one."""
-        return str(super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
-
-
-class DayLine(TextLine):
-    """A day, 2027-01-31; None if it is empty."""
-
-    kind: ClassVar[WidgetKind] = "date"
-
-    def to_python(self, value: Any) -> Any:
-        """The day. Raises ValidationError for what is none."""
-        text = str(super().to_python(value) or "")
-        if not text:
-            return None
-        try:
-            day = datetime.date.fromisoformat(text)
-        except ValueError:
-            day = None
-        if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
-            raise forms.ValidationError(_("Give a day, such as 2027-01-31."))
-        return day
-
-    def run_validators(self, value: Any) -> None:
-        """Nothing more: a day has no length."""
-
-
-class UrlLine(TextLine):
-    """A URL whose path and query may contain source fields (C2). words: also groups, the fields by group."""
-
-    kind: ClassVar[WidgetKind] = "url"
-
-
-class SecretLine(TextLine):
-    """A secret: what was typed is read, but never written into a page again."""
-
-    kind: ClassVar[WidgetKind] = "password"
-
-    def __init__(self, label: AnyText = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
-        super().__init__(label, longest=longest, strip=False, **words)
-
-    def value_shown(self, value: Any) -> str:
-        return ""
-
-
-class Select(_Shown):
-    """One of several options; "" for any other value. words: placeholder is the option without a value.
-
-    any_value: keeps any other value, for the service to refuse.
-    """
-
-    kind: ClassVar[WidgetKind] = "select"
-
-    def __init__(
-        self,
-        label: AnyText = "",
-        *,
-        options: OptionSource = (),
-        required: bool = False,
-        initial: Any = None,
-        any_value: bool = False,
-        **words: Any,
-    ) -> None:
-        super().__init__(label, required=required, words=words, initial=initial)
-        self.options, self.any_value = options, any_value
-
-    @property
-    def found(self) -> Sequence[Choice]:
-        """The current options: those that the page set by `Form.say`, or the field's own."""
-        options: OptionSource = self.words.get("options", self.options)
-        return options() if callable(options) else options
-
-    def to_python(self, value: Any) -> str:
-        text = "" if value is None else str(value)
-        return text if self.any_value or text in {option.value for option in self.found} else ""
-
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        self.words["options"] = self.found
-        return super().drawn(name, value, errors)
-
-
-class Radios(Select):
-    """One of several options, all visible."""
-
-    kind: ClassVar[WidgetKind] = "checks"
-
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        chosen = "" if value is None else str(value)
-        rows = [Choice(each.value, each.label, each.value == chosen, each.sub) for each in self.found]
-        return _boxes(self, name, rows, errors, input="radio")
-
-
-class Choices(Select):
-    """Any number of options; other values are dropped."""
-
-    kind: ClassVar[WidgetKind] = "checks"
-    widget = forms.MultipleHiddenInput
-
-    def to_python(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]
-        known = {option.value for option in self.found}
-        return tuple(str(each) for each in (value or ())[:MOST_CHOSEN] if self.any_value or str(each) in known)
-
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        chosen = {str(each) for each in (value or ())}
-        rows = [Choice(each.value, each.label, each.value in chosen, each.sub) for each in self.found]
-        return _boxes(self, name, rows, errors, input="checkbox")
-
-
-class Ticks(_Shown):
-    """Values checked in a list whose rows the page renders itself."""
-
-    kind: ClassVar[WidgetKind] = "checks"
-    widget = forms.MultipleHiddenInput
-
-    def to_python(self, value: Any) -> tuple[str, ...]:
-        return tuple(str(each) for each in (value or ())[:MOST_CHOSEN])
-
-
-class Box(_Shown, forms.BooleanField):
-    """A single checkbox. sub: an explanation below its label."""
-
-    kind: ClassVar[WidgetKind] = "checks"
-    widget = forms.CheckboxInput
-
-    def __init__(self, label: AnyText = "", *, sub: AnyText = "", initial: bool = False, **words: Any) -> None:
-        super().__init__(label, words=words, initial=initial)
-        self.sub = sub
-
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        return _boxes(self, name, [Choice("1", self.label or "", bool(value), self.sub)], errors, input="checkbox")
-
-
-class Chips(TextLine):
-    """Words separated by semicolons, which static/heliograph/ui.js turns into chips. words: also options, glue."""
-
-    kind: ClassVar[WidgetKind] = "chips"
-
-    def __init__(self, label: AnyText = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
-        super().__init__(label, longest=longest, **words)
-
-    def value_shown(self, value: Any) -> Sequence[str]:
-        return [word.strip() for word in str(value or "").split(";") if word.strip()]
 
 
 class Form(forms.Form):
@@ -274,10 +55,10 @@ class Form(forms.Form):
         """Sets words of a field for this page only: help, placeholder, options ..."""
         self.field(name).words |= words
 
-    def field(self, name: str) -> _Shown:
+    def field(self, name: str) -> PageField:
         """A field that can be rendered."""
         field = self.fields[name]
-        assert isinstance(field, _Shown), name
+        assert isinstance(field, PageField), name
         return field
 
     def drawn(self, name: str) -> FormField:
@@ -385,17 +166,3 @@ def not_saved(items: Sequence[str] = ()) -> dict[str, Any]:
 def refused_count(n: int) -> str:
     """ "2 fields were refused; nothing was saved"."""
     return ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
-
-
-def _boxes(field: _Shown, name: str, rows: Sequence[Choice], errors: Sequence[str], *, input: Literal["checkbox", "radio"]) -> FormField:
-    words = {key: word for key, word in field.words.items() if key != "options"}
-    return FormField(
-        kind="checks",
-        id=name,
-        label=field.label or "",
-        options=rows,
-        error=" ".join(errors),
-        input=input,
-        required=field.browser_requires,
-        **words,
-    )

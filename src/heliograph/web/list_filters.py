@@ -28,8 +28,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy
 
 from heliograph.domain.ids import read_id
-from heliograph.web.fields import AnyText, Choice, FormField
-from heliograph.web.forms import Form, Select, WidgetKind
+from heliograph.web.form_fields import Select, WidgetKind
+from heliograph.web.forms import Form
+from heliograph.web.shown_fields import AnyText, Choice, FormField
 
 LONGEST_FILTER = 200
 """The most characters that a filter reads; longer texts are cut."""

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy
 
-from heliograph.web.fields import Choice, FormField
-from heliograph.web.forms import TextLine, WidgetKind
+from heliograph.web.form_fields import TextLine, WidgetKind
+from heliograph.web.shown_fields import Choice, FormField
 
 
 class TimezoneField(TextLine):

@@ -16,7 +16,8 @@ from heliograph.setup.services.create_account import AccountFacts, change_accoun
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import by, check, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.forms import TextLine, posted
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import posted
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.timezone_field import TimezoneField
 from heliograph.web.toasts import say

@@ -32,8 +32,8 @@ from heliograph.store import configuration
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.moments import to_micros
 from heliograph.web.cursor import Pager, asked, keyset
-from heliograph.web.fields import Choice
 from heliograph.web.list_filters import ChoiceFilter, Filter, ListFilters, SearchFilter
+from heliograph.web.shown_fields import Choice
 
 MOST: Final = 10_000
 """What is counted exactly."""

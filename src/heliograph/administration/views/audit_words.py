@@ -13,7 +13,7 @@ from heliograph.accounts.audit import MASK
 from heliograph.accounts.models import TokenScope
 from heliograph.connections.connection_facts import SECRETS
 from heliograph.connections.services.connections import REPLACED
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.connection.shown_connection import NOT_SHOWN
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.sentence import SentenceNames

@@ -20,9 +20,9 @@ from heliograph.administration.views.one_time_links import PasswordForm, let_in
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts
 from heliograph.setup.services.first_start import look_at, set_up
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Choices, TextLine
+from heliograph.web.form_fields import Choices, TextLine
 from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice
 from heliograph.web.timezone_field import TimezoneField
 
 # The services' fields by the form's.

@@ -19,7 +19,8 @@ from heliograph.registrations import bulk_change as bulk_jobs
 from heliograph.registrations.imports.preparation import KIND as IMPORT
 from heliograph.registrations.views import bulk, import_words
 from heliograph.setup.views.frame import check
-from heliograph.web.forms import Form, TextLine
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import Form
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 

@@ -21,7 +21,8 @@ from heliograph.accounts.people import PersonRefused, end_sessions, rename
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.user_agents import device
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.forms import Form, TextLine, posted
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import Form, posted
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 

@@ -20,7 +20,8 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.links import LinkOver, look
 from heliograph.accounts.models import EntryLink, Purpose, User
 from heliograph.accounts.people import PersonRefused, follow
-from heliograph.web.forms import Form, SecretLine, TextLine
+from heliograph.web.form_fields import SecretLine, TextLine
+from heliograph.web.forms import Form
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import minute
 

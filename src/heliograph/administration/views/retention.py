@@ -24,7 +24,8 @@ from heliograph.store.moments import from_micros
 from heliograph.store.queue.removal import Survey, survey
 from heliograph.store.retention import Removed, announcement, removal_days
 from heliograph.web.confirmation import Breaks, LinkedThing, question
-from heliograph.web.forms import TextLine, posted
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import posted
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
 

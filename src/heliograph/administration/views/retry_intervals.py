@@ -16,7 +16,8 @@ from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_i
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.forms import TextLine, posted
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import posted
 from heliograph.web.toasts import say
 
 

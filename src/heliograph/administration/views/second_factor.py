@@ -19,7 +19,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.models import User
-from heliograph.web.forms import Box, Form
+from heliograph.web.form_fields import Box
+from heliograph.web.forms import Form
 from heliograph.web.toasts import say
 
 

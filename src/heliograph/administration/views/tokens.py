@@ -23,8 +23,9 @@ from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, rev
 from heliograph.administration.views.users import tabs
 from heliograph.setup.views.frame import by, readonly, settings_page
 from heliograph.web.confirmation import Breaks, LinkedThing, question
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Choices, Form, Select, TextLine
+from heliograph.web.form_fields import Choices, Select, TextLine
+from heliograph.web.forms import Form
+from heliograph.web.shown_fields import Choice
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
 

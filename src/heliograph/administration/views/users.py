@@ -28,8 +28,8 @@ from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFa
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.setup.views.frame import by, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Choices, Radios, TextLine
+from heliograph.web.form_fields import Choices, Radios, TextLine
+from heliograph.web.shown_fields import Choice
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
 

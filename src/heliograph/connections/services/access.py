@@ -18,7 +18,7 @@ from django.db import connection as database
 from django.db import transaction
 
 from heliograph.connections.vault import vault
-from heliograph.domain.connection.connection import Connection, Secret
+from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.oauth_access import (
     Access,
     Ask,
@@ -31,6 +31,7 @@ from heliograph.domain.connection.oauth_access import (
     oauth_refused,
     stand,
 )
+from heliograph.domain.connection.secret import Secret
 from heliograph.outbound.exchange import Route
 from heliograph.outbound.oauth_protocol import TokenExchange
 from heliograph.outbound.one_request import GRACE

@@ -14,7 +14,8 @@ from heliograph.connections import page_sender
 from heliograph.connections.models import Connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import connection as rules
-from heliograph.domain.connection.connection import ConnectionSetupError, Secret
+from heliograph.domain.connection.secret import Secret, check_secret
+from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import LONGEST_URL, AddressError, parse_rest, split_address
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
@@ -88,7 +89,7 @@ def save_connection(
     entered = {name: value for name, value in facts.secrets.items() if value}
     origins = _take_urls(facts, before, entered, http=may_be_plain(s.account) if http is None else http)
     try:
-        entered = {name: rules.check_secret(name, value) for name, value in entered.items()}
+        entered = {name: check_secret(name, value) for name, value in entered.items()}
         _check_certificates(entered, facts)
         kept = (
             (before.secrets if before else frozenset()) - facts.forget - ({Secret.TEST_PATH} if not origins["test_origin"] else frozenset())

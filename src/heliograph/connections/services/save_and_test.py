@@ -23,13 +23,14 @@ from heliograph.connections.services.connections import OWNER, ConnectionFacts, 
 from heliograph.connections.services.test_limiter import NoRoom, room
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import diagnosis
-from heliograph.domain.connection.connection import Auth, Connection, ContentType, Secret
+from heliograph.domain.connection.connection import Auth, Connection, ContentType
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, Stepped, TestedField
 from heliograph.domain.connection.masks import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Denied
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import RuleMatch, classify_reply, match_of
 from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.connection.target_reply import TargetReply, charset_of
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.errors import HeliographError

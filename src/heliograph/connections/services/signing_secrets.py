@@ -13,7 +13,7 @@ import secrets
 
 from heliograph.connections.services.connections import OWNER, ConnectionFacts, connection_row, save_connection
 from heliograph.connections.vault import vault
-from heliograph.domain.connection.connection import Secret, signing_secret
+from heliograph.domain.connection.secret import Secret, signing_secret
 from heliograph.domain.errors import HeliographError
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.secrets import load_secrets

@@ -24,13 +24,14 @@ from heliograph.connections.services import pause as holding
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.pause import FASTEST, WHY_LENGTH, NotPaused
 from heliograph.connections.views.connections import flow_href, found_row, redirect, standing
-from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.setup.errors import InUse, Invalid
 from heliograph.setup.services.save import saving
 from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
-from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, TextLine
+from heliograph.web.form_fields import LONGEST_TEXT, Hidden, TextLine
+from heliograph.web.forms import Form
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 

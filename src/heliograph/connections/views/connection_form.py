@@ -17,12 +17,13 @@ from django.utils.translation import gettext_lazy
 from heliograph.connections import header_words
 from heliograph.connections.views.url_form import Groups, UrlForm
 from heliograph.domain.connection import connection as rules
-from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant, Secret
+from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.setup.form_values import Texts, shown_then
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Box, Hidden, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
+from heliograph.web.form_fields import Box, Hidden, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
+from heliograph.web.shown_fields import Choice
 
 LONGEST: Final = 70_000
 """Characters of one field; a certificate chain is the longest."""

@@ -27,8 +27,8 @@ from heliograph.connections.views import oauth as access_views
 from heliograph.connections.views.connection_form import ConnectionForm
 from heliograph.connections.views.connections import flow_href, found_row, menu, standing
 from heliograph.connections.views.url_form import url_fields
-from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
+from heliograph.domain.connection.secret import Secret
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving

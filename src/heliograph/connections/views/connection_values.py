@@ -11,7 +11,8 @@ from typing import Final
 
 from heliograph.connections.services.connections import ConnectionFacts
 from heliograph.connections.views.connection_form import NUMBERS, ConnectionForm
-from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, Connection, KeyPlace, OAuthGrant, Secret
+from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, Connection, KeyPlace, OAuthGrant
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.ids import read_number
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.setup.errors import Invalid

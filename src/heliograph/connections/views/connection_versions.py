@@ -19,7 +19,8 @@ from heliograph.connections.connection_facts import facts
 from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.services.connections import restorable, restore_connection
 from heliograph.connections.views.connections import found_row
-from heliograph.domain.connection.connection import Connection, ConnectionSetupError
+from heliograph.domain.connection.connection import Connection
+from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version
 from heliograph.setup.views.versions_page import Difference, ListedConsequence, RestoreQuestion, Side, Versioned, versions_page, worded

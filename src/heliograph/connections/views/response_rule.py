@@ -32,9 +32,10 @@ from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import number_of
 from heliograph.store.moments import from_micros
-from heliograph.web.fields import Choice, FormField, Pair
-from heliograph.web.forms import Form, Hidden
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import Form
 from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice, FormField, Pair
 from heliograph.web.templatetags.moments import short_moment
 from heliograph.web.toasts import say
 

@@ -16,7 +16,8 @@ from django.utils import timezone
 from heliograph.accounts.roles import AccountRequest
 from heliograph.connections.vault import vault
 from heliograph.store.secrets import SecretError, SecretPlace
-from heliograph.web.forms import Form, Hidden
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import Form
 
 MINUTES: Final = 15
 MOST: Final = 4

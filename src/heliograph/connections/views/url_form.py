@@ -13,8 +13,9 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.setup.source_fields import SourceFields
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Form, Hidden, UrlLine
+from heliograph.web.form_fields import Hidden, UrlLine
+from heliograph.web.forms import Form
+from heliograph.web.shown_fields import Choice
 
 type Groups = Sequence[tuple[str, Sequence[Choice]]]
 """Source fields, by group."""

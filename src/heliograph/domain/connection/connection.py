@@ -6,18 +6,17 @@ mark them as credentials are stored elsewhere, encrypted; the body only names th
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
 
 from heliograph.domain.connection.response_rule import Rule, read_rule
+from heliograph.domain.connection.secret import MAX_PEM, NOT_PEM, Secret, is_pem, read_secrets
+from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import AddressError, masked, split_address
-from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 
@@ -71,45 +70,12 @@ class ClientAuth(StrEnum):
     BODY = "Body"
 
 
-class Secret(StrEnum):
-    """The secrets that a connection may have. PATH and TEST_PATH: path and query of its URLs, which can be credentials on their own (C5)."""
-
-    PATH = "path"
-    TEST_PATH = "test_path"
-    PASSWORD = "password"  # noqa: S105 - the name of a secret
-    KEY = "key"
-    CLIENT_SECRET = "client_secret"  # noqa: S105
-    CLIENT_CERTIFICATE = "client_certificate"
-    """The TLS client identity: a certificate, those between it and its authority, and the private key, as PEM."""
-    SIGNING = "signing_secret"
-    """If present, signs every request (Standard Webhooks; C7)."""
-    SIGNING_BEFORE = "signing_secret_before"
-    """While the target switches to a new secret, requests are signed with the previous one too."""
-
-
 CREDENTIAL: Final[Mapping[Auth, Secret]] = {Auth.BASIC: Secret.PASSWORD, Auth.KEY: Secret.KEY, Auth.OAUTH2: Secret.CLIENT_SECRET}
 """The credential of each type; on a change of type the old one is deleted."""
 
-_NOT_PEM: Final = "are texts that begin with -----BEGIN and end with -----END; paste the whole text of the file"
-
-
-class ConnectionSetupError(HeliographError):
-    """The connection's settings are invalid. field: its name in the body; reason: what is wrong."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}." if field else f"{reason}.")
-        self.field = field
-        self.reason = reason
-
-
-MAX_SECRET: Final = 8_000
-MAX_PEM: Final = 64_000
 LONGEST_CONNECT: Final = 10  # seconds
 LONGEST_TOTAL: Final = 20  # seconds: a request must end before the lease of its slot does
 LARGEST_ANSWER: Final = 1_024  # KiB
-
-_SIGNING_PREFIX: Final = "whsec_"
-_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----[\x20-\x7e\n\t]+-----END [A-Z0-9 ]+-----")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +133,8 @@ class Connection:
             _check_url(field, getattr(self, field))
         if ":" in self.user_name or header_rules.value_problem(self.user_name):
             raise ConnectionSetupError("user_name", "a user name cannot contain a colon or a line break")
-        if self.authorities and not _PEM.search(self.authorities):
-            raise ConnectionSetupError("authorities", f"certificates {_NOT_PEM}")
+        if self.authorities and not is_pem(self.authorities):
+            raise ConnectionSetupError("authorities", f"certificates {NOT_PEM}")
         self._check_key()
         self._check_headers()
 
@@ -327,76 +293,10 @@ class Connection:
                 answer_cap=body.number("answer_cap", least=1, most=LARGEST_ANSWER),
                 authorities=body.text("authorities", longest=MAX_PEM),
                 rule=read_rule(body),
-                secrets=frozenset(_secret(where, item) for where, item in body.items("secrets", most=50)),
+                secrets=read_secrets(body),
             )
         except BodyError as error:
             raise ConnectionSetupError(error.where or "connection", error.reason) from None
-
-
-class MissingSecret(HeliographError):
-    """A secret of the connection is not stored. name: which one."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"The connection has no {name.replace('_', ' ')}.")
-        self.name = name
-
-
-def read_secret(secrets: Mapping[str, str], name: str) -> str:
-    """A required secret. Raises MissingSecret."""
-    value = secrets.get(name, "")
-    if not value:
-        raise MissingSecret(name)
-    return value
-
-
-def check_secret(name: Secret, value: str) -> str:
-    """A secret as stored: without surrounding spaces. Raises ConnectionSetupError (which never repeats it) if no request could carry it."""
-    value = value.strip()
-    if name is Secret.CLIENT_CERTIFICATE:
-        return _checked_pem(name, value)
-    if name in (Secret.SIGNING, Secret.SIGNING_BEFORE):
-        _check_signing(name, value)
-    if len(value) > MAX_SECRET:
-        raise ConnectionSetupError(name, f"it is longer than {MAX_SECRET:,} characters")
-    if header_rules.value_problem(value):
-        raise ConnectionSetupError(name, "it contains a line break or another control character")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ConnectionSetupError(name, "it contains half a character (a lone surrogate)") from None
-    return value
-
-
-def _checked_pem(name: Secret, value: str) -> str:
-    """Checks only its form; `outbound.certificates` validates it."""
-    value = value.replace("\r\n", "\n")
-    if len(value) > MAX_PEM:
-        raise ConnectionSetupError(name, f"it is longer than {MAX_PEM:,} characters")
-    if not _PEM.search(value) or not value.isascii():
-        raise ConnectionSetupError(name, f"a certificate and its key {_NOT_PEM}")
-    return value
-
-
-def _check_signing(name: Secret, value: str) -> None:
-    """Checks the format of the Standard Webhooks specification: `whsec_` and 24 to 64 bytes in base64."""
-    try:
-        key = base64.b64decode(value.removeprefix(_SIGNING_PREFIX), validate=True) if value.startswith(_SIGNING_PREFIX) else b""
-    except ValueError:
-        key = b""
-    if not 24 <= len(key) <= 64:
-        raise ConnectionSetupError(name, f"a signing secret is {_SIGNING_PREFIX} and 24 to 64 bytes in base64")
-
-
-def signing_secret(key: bytes) -> str:
-    """A signing secret in the form that people copy. key: 24 to 64 random bytes."""
-    return _SIGNING_PREFIX + base64.b64encode(key).decode()
-
-
-def _secret(where: str, item: object) -> Secret:
-    try:
-        return Secret(str(item))
-    except ValueError:
-        raise BodyError(where, f"expected one of {', '.join(Secret)}") from None
 
 
 def _check_origin(field: str, origin: str, *, optional: bool) -> None:

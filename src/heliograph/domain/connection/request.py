@@ -15,17 +15,8 @@ from datetime import UTC, tzinfo
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from heliograph.domain.connection.connection import (
-    Auth,
-    Connection,
-    ContentType,
-    KeyPlace,
-    Method,
-    MissingSecret,
-    Secret,
-    check_secret,
-    read_secret,
-)
+from heliograph.domain.connection.connection import Auth, Connection, ContentType, KeyPlace, Method
+from heliograph.domain.connection.secret import MissingSecret, Secret, check_secret, read_secret
 from heliograph.domain.connection.target_url import LONGEST_URL, URL, Rest, masked, parse_rest
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping

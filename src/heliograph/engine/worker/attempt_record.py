@@ -90,7 +90,7 @@ def lesson_of(outcome: Outcome, now: int) -> Lesson:
 
 
 def exchange_of(
-    outcome: Outcome, ready: ReadyRequest | None, result: SendResult | None, *, at: int, took: int, connection: int, numbers: str
+    outcome: Outcome, ready: ReadyRequest | None, result: SendResult | None, *, at: int, took: int, connection: int, versions: str
 ) -> StoredExchange:
     """The attempt to store. at: when it began; took: microseconds."""
     masks = ready.masks.also(ready.request) if ready else NOTHING
@@ -111,7 +111,7 @@ def exchange_of(
         status=status,
         message=plain(masks.blotted(message)),
         connection=connection,
-        numbers=numbers,
+        versions=versions,
         request=_json(kept_request(ready.request, masks)) if ready else "",
         response=_response(result, masks, ready.request.hidden if ready else frozenset()) if result is not None else "",
     )

@@ -190,7 +190,7 @@ class Completer:
             at=self.memory.db_time(landed.began),
             took=min(micros(max(0.0, landed.ended - landed.began)), MOST_MICROS),
             connection=landed.taken.stored.connection,
-            numbers=str(landed.used) if landed.used else "",
+            versions=str(landed.used) if landed.used else "",
         )
 
     def _count(self, outcome: Outcome) -> None:

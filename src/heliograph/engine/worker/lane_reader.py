@@ -1,4 +1,4 @@
-"""The worker's reading thread: reads lanes ahead, builds requests and starts them (docs/design/queue.md, section 4).
+"""The worker's reading thread: reads lanes ahead and has their requests started (docs/design/queue.md, section 4).
 
     confirm configuration → connections with room → lanes → their actions → choose → build → the sender
 
@@ -16,21 +16,19 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from heliograph.domain.delivery.action import Origin, Rank
-from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Refused, ValidationFailed
-from heliograph.domain.delivery.retry_policy import SECOND, Category
-from heliograph.domain.delivery.slots import may_start, slot_of
-from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, reply_of
+from heliograph.domain.delivery.action import Rank
+from heliograph.domain.delivery.outcomes import Cause, Refused
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.delivery.slots import slot_of
 from heliograph.engine.worker.connection_limiter import LEAST_SHARE, ConnectionLimiter
 from heliograph.engine.worker.dispatch import choose_actions
 from heliograph.engine.worker.inflight_journal import InflightJournal
-from heliograph.engine.worker.oauth_tokens import TokenPending
-from heliograph.engine.worker.request_builder import DestinationGone, ReadContent, ReadyRequest, RequestBuilder
+from heliograph.engine.worker.request_builder import ReadContent, RequestBuilder
+from heliograph.engine.worker.request_starter import STALE_READ, RequestStarter
 from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes, TakenLane
 from heliograph.engine.worker.slot_ownership import Ownership
 from heliograph.engine.worker.work_finder import WorkFinder
-from heliograph.outbound.exchange import CutOff, SendResult
-from heliograph.outbound.sender import Sender, SenderStopped
+from heliograph.outbound.sender import Sender
 from heliograph.store import connection_states
 from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
@@ -42,8 +40,6 @@ log = structlog.get_logger(__name__)
 CONFIRM_EVERY = 0.25
 CONFIRMED_FOR = 2.0
 """Seconds after which nothing more is started on an unconfirmed configuration (F2)."""
-STALE_READ = 2.0
-"""Seconds after which a lane that waited for its connection is read again."""
 FLOORS_FOR = 5.0
 CONFIRM_IDLE = 1.0
 """The same while nothing is in memory and nobody has written to the database since: only time itself can have changed anything."""
@@ -93,6 +89,7 @@ class LaneReader:
     """Set from any thread: something was recorded."""
     between: Callable[[], object] = lambda: None
     """Called after every STRETCH lanes, so that a thread that holds the write gate does not wait for hundreds of them."""
+    starter: RequestStarter = field(init=False)
     _confirmed: float = -math.inf
     _read: float = -math.inf
     _floors: float = 0.0
@@ -101,7 +98,6 @@ class LaneReader:
     """Of the database's data, at the last confirmation that asked for everything, which was at `_asked`."""
     _asked: float = -math.inf
     _turn: int = 0
-    _in_flight: int = 0
     _started: int = 0
     _places: dict[int, int | None] = field(default_factory=dict)
     _busy: bool = False
@@ -113,6 +109,9 @@ class LaneReader:
     _search: WorkFinder = field(default_factory=WorkFinder)
     _stirred: dict[int, ConnectionLimiter[_QueuedLane]] = field(default_factory=dict)
     """Connections where something happened that may allow a start."""
+
+    def __post_init__(self) -> None:
+        self.starter = RequestStarter(self.db, self.builder, self.ownership, self.memory, self.journal, self.sender)
 
     def cycle(self) -> float:
         """One turn. Returns the seconds to wait for a signal before the next."""
@@ -136,7 +135,7 @@ class LaneReader:
     def _take_back(self, now: float) -> None:
         while self.memory.returned:
             connection, lesson = self.memory.returned.popleft()
-            self._in_flight -= 1
+            self.starter.in_flight -= 1
             limiter = self.limiters[connection]
             self._stirred[connection] = limiter
             limiter.ended(now, reached=lesson.reached)
@@ -326,7 +325,7 @@ class LaneReader:
             return
         if self.alone:
             self._scan_at = now + SCAN_EVERY
-            if self._in_flight == 0 and not self._start_or_wait(self.alone, now):
+            if self.starter.in_flight == 0 and not self._start_or_wait(self.alone, self.limiter_of(self.alone[0].taken.stored), now):
                 self.memory.drop(self.alone.popleft().taken)  # it is read again; others do not wait for its access token
             return
         stirred, self._stirred = self._stirred, {}
@@ -334,7 +333,7 @@ class LaneReader:
         for limiter in [limiter for limiter in self.limiters.values() if limiter.has_waiting] if everything else stirred.values():
             self._drop_stale(limiter, now)
             while limiter.has_waiting and self.journal.room and limiter.may_start(now):
-                if not self._start_or_wait(limiter.next_line(), now):
+                if not self._start_or_wait(limiter.next_line(), limiter, now):
                     break
                 self._started += 1
                 if self._started % STRETCH == 0:
@@ -352,82 +351,15 @@ class LaneReader:
                 self._drop_all(line)
                 limiter.forget_floors()  # they come before what is read next
 
-    def _start_or_wait(self, queue: deque[_QueuedLane], now: float) -> bool:
+    def _start_or_wait(self, queue: deque[_QueuedLane], limiter: ConnectionLimiter[_QueuedLane], now: float) -> bool:
         """Starts the first lane. False if it waits for its access token."""
         first = queue.popleft()
-        if self._start_one(first, now):
+        if self.starter.start(first.taken, first.content, limiter, now):
             return True
         queue.appendleft(first)
         return False
 
-    def _start_one(self, waiting: _QueuedLane, now: float) -> bool:
-        taken, limiter = waiting.taken, self.limiter_of(waiting.taken.stored)
-        assert taken.action is not None
-        slot = taken.stored.slot
-        assigned = self.builder.view.connection_of(taken.stored.account, taken.stored.lane.destination)
-        if self.ownership.epoch(slot) != taken.epoch or now - taken.at > STALE_READ or assigned not in (None, taken.stored.connection):
-            self._give_back(taken, limiter)
-            return True
-        if taken.action.action.origin is Origin.REPLAY and not table.is_open(self.db, taken.action.id):
-            self._give_back(taken, limiter)  # its replay was cancelled since it was read: from then on nothing of it starts
-            return True
-        built = self.builder.build(taken.action, waiting.content, self.db)
-        if isinstance(built, TokenPending):
-            return False
-        if not isinstance(built, ReadyRequest):
-            self._unsent(taken, built, limiter, now)
-            return True
-        # Take the time before checking the lease, so that a process that was suspended in between sends nothing.
-        began = time.monotonic()
-        if not may_start(self.ownership.time_left(slot), built.route.total_timeout):  # it could outlive the lease
-            self._give_back(taken, limiter)
-            return True
-        cell = self.journal.note(taken.stored.lane.id, taken.action.action.version)
-        limiter.started(began)
-        self._in_flight += 1
-        memory, tokens, connection, action = self.memory, self.builder.tokens, taken.stored.connection, taken.action.id
-
-        def done(result: SendResult) -> None:
-            reply = reply_of(result, built)
-            result = tokens.heed(connection, built.generation, action, result, built.rule, reply)
-            ended = memory.db_time(time.monotonic())
-            outcome = outcome_of(result, ended, built.rule, reply)
-            memory.returned.append((connection, lesson_of(outcome, ended)))
-            memory.land(FinishedLane(taken, outcome, ready=built, result=result, cell=cell, began=began, used=built.used))
-
-        try:
-            self.sender.start(built.request, built.route, done, began)
-        except SenderStopped:
-            done(CutOff(left=False))
-        return True
-
-    def _unsent(
-        self,
-        taken: TakenLane,
-        built: Refused | ValidationFailed | CouldNotBegin | DestinationGone,
-        limiter: ConnectionLimiter[_QueuedLane],
-        now: float,
-    ) -> None:
-        """Settles an action for which no request could be built."""
-        assert taken.action is not None
-        # its authority cannot be reached: treated like an unreachable target
-        if isinstance(built, Refused) and built.category is Category.CONNECTION:
-            limiter.started(now)
-            limiter.ended(now, reached=False)
-            if built.retry_after:
-                limiter.hold(now, built.retry_after / SECOND)
-        used = self.builder.view.used(taken.action.account, taken.action.flow, taken.action.destination)
-        if isinstance(built, DestinationGone):
-            self.memory.land(FinishedLane(taken, gone=built.cause, began=time.monotonic()))
-        else:
-            self.memory.land(FinishedLane(taken, outcome=built, began=time.monotonic(), used=used))
-
     # Letting go.
-
-    def _give_back(self, taken: TakenLane, limiter: ConnectionLimiter[_QueuedLane]) -> None:
-        """Gives a lane back unsent. It is read again before later ones."""
-        self.memory.drop(taken)
-        limiter.forget_floors()
 
     def _let_go(self) -> None:
         for limiter in self.limiters.values():

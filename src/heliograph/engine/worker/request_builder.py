@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
-from heliograph.domain.connection.connection import Auth, Secret
+from heliograph.domain.connection.connection import Auth
 from heliograph.domain.connection.masks import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Usable
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import Rule
+from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Origin
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import Category

@@ -47,7 +47,8 @@ from heliograph.setup.views.frame import account_config, by, check, reading, ref
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
-from heliograph.web.forms import Form, Hidden, member_of
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import Form, member_of
 from heliograph.web.pages import page
 
 EDITOR = "flows/editor.html"

@@ -22,7 +22,8 @@ from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import account_config, by, reading
 from heliograph.web.confirmation import QuestionParts, question
-from heliograph.web.forms import Form, TextLine
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import Form
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 

@@ -21,7 +21,7 @@ from heliograph.flows.drafts import FlowDraft, hidden_lists, subject_of, tag_cho
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import OPS
 from heliograph.flows.services.rules import ACTION, INTEGRATION, MOST_DESTINATIONS, MOST_FILTERS
-from heliograph.web.fields import Choice, FormField
+from heliograph.web.shown_fields import Choice, FormField
 
 WATCHES = {
     Watch.REGISTRATION: gettext_lazy("A registration is created or updated"),

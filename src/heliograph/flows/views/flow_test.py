@@ -37,7 +37,8 @@ from heliograph.registrations.list import RegistrationFilter, Registrations, Sor
 from heliograph.setup.views.frame import by, check
 from heliograph.store.moments import from_micros
 from heliograph.store.registrations import ids_of_code
-from heliograph.web.forms import LONGEST_TEXT, Form, Hidden
+from heliograph.web.form_fields import LONGEST_TEXT, Hidden
+from heliograph.web.forms import Form
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say

@@ -33,10 +33,11 @@ from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.confirmation import question
 from heliograph.web.cursor import ROWS, Pager, address
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Form, Hidden
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import Form
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice
 
 COMPLETE, INCOMPLETE = "complete", "incomplete"
 MODES = {Mode.LIVE: gettext_lazy("Live"), Mode.TEST: gettext_lazy("Test")}

@@ -30,9 +30,9 @@ from heliograph.insights.views.frame import Frame
 from heliograph.insights.views.records import REPLAYS
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.web.cursor import BrokenOff, ListPage, Pager, address, asked
-from heliograph.web.fields import Choice
 from heliograph.web.list_filters import YEARS, ChoiceFilter, DayFilter, EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.pages import live
+from heliograph.web.shown_fields import Choice
 
 NOW = "now"
 """What the link of Pause asks for: the moment of the click."""

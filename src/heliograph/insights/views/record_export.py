@@ -25,7 +25,8 @@ from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, Sum
 from heliograph.setup.views.frame import by, check
-from heliograph.web.forms import Form, TextLine, member_of
+from heliograph.web.form_fields import TextLine
+from heliograph.web.forms import Form, member_of
 from heliograph.web.toasts import say
 
 

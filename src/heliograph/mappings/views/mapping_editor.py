@@ -34,7 +34,7 @@ from heliograph.mappings.views.mapping_rows import Panel, RowShown
 from heliograph.setup.source_fields import SourceFields
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
-from heliograph.web.fields import Choice
+from heliograph.web.shown_fields import Choice
 
 MOST_NAMED = 12
 """Options without a row of the value map that are named."""

@@ -32,7 +32,7 @@ from heliograph.domain.setup.fields import FieldError, FieldGroup, Shape, parse_
 from heliograph.mappings.mapping_drafts import DraftRow
 from heliograph.mappings.views.field_list import FieldList, group_name, shortened
 from heliograph.setup.source_fields import SourceFields
-from heliograph.web.fields import Choice
+from heliograph.web.shown_fields import Choice
 
 DEEPEST = 3
 """Deepest indentation; deeper steps are shown at this level."""

@@ -36,7 +36,7 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedItem:
     """What would become of an item: how many stored values it clears, how many changes flows would judge, the ids of the flows that would act, one for each of
     these, and why it is refused."""
 
@@ -47,7 +47,7 @@ class Compared:
     problem: DocumentProblem | None = None
 
 
-def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Compared]:
+def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[ComparedItem]:
     """The result for each prepared item, by stored data and current flows."""
     wanted: dict[int, list[str]] = defaultdict(list)
     for item in items:
@@ -85,13 +85,13 @@ def _one(
     known: Known,
     events: dict[int, EventConfig],
     new_status: int,
-) -> Compared:
+) -> ComparedItem:
     p = item.prepared
     assert p is not None
     assert p.upsert is not None
     row, event = stored.get((p.event, p.code)), events[p.event]
     if row is not None and p.upsert.modified is not None and row.sent_modified is not None and p.upsert.modified < row.sent_modified:
-        return Compared(ItemOutcome.STALE)
+        return ComparedItem(ItemOutcome.STALE)
     state = read_state(row.state) if row is not None else None
     marks_test = known.account.is_test_event(event.state.status)
     after, before = applied(state, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=marks_test)
@@ -100,12 +100,12 @@ def _one(
     facets = registration_facets(created=state is None, before=before) if state is None or before else None
     problem = too_much(write_state(after) if facets is not None or row is None else row.state, len(differing), changed=facets is not None)
     if problem is not None:
-        return Compared(ItemOutcome.REFUSED, problem=problem)
+        return ComparedItem(ItemOutcome.REFUSED, problem=problem)
     changes = list(_changes(after, before, facets, differing))
     if not changes:
-        return Compared(ItemOutcome.UNCHANGED)
+        return ComparedItem(ItemOutcome.UNCHANGED)
     outcome = ItemOutcome.CREATED if state is None else ItemOutcome.UPDATED
-    return Compared(
+    return ComparedItem(
         outcome, cleared(state, p.upsert) if state is not None else 0, sum(each.is_judged for each in changes), _acts(changes, known, event)
     )
 

@@ -78,7 +78,7 @@ class Ready:
     items: list[tuple[FileRow, RecordItem]] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
     # in a dry run: the result for each item
-    compared: list[comparison.Compared] = field(default_factory=list)
+    compared: list[comparison.ComparedItem] = field(default_factory=list)
     rows: int = 0
     ended: bool = False
 

@@ -26,7 +26,8 @@ from heliograph.setup.views.frame import account_config, by, reading
 from heliograph.setup.views.uses import href_of
 from heliograph.store.database import of_django
 from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question, shortened
-from heliograph.web.forms import Form, Hidden, Ticks
+from heliograph.web.form_fields import Hidden, Ticks
+from heliograph.web.forms import Form
 from heliograph.web.list_filters import LONGEST_FILTER
 from heliograph.web.pages import page
 from heliograph.web.toasts import say

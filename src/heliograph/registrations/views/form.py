@@ -22,8 +22,9 @@ from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import said
 from heliograph.setup.form_values import FormValues, Texts, plain
 from heliograph.setup.views.answer_fields import AUTOCOMPLETE, question_field
-from heliograph.web.fields import Choice, FormField, Pair
-from heliograph.web.forms import Form, Ticks
+from heliograph.web.form_fields import Ticks
+from heliograph.web.forms import Form
+from heliograph.web.shown_fields import Choice, FormField, Pair
 from heliograph.web.templatetags.moments import short_moment
 
 FIRST = ("first_name", "last_name", "email", "mobile", "organization", "position", "country")

@@ -21,8 +21,9 @@ from heliograph.registrations.imports.missing_setup import SetupChoice as Chosen
 from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, creatable
 from heliograph.setup.views.tag_chips import TagChoices
-from heliograph.web.fields import Choice, FormField, Pair
-from heliograph.web.forms import LONGEST_TEXT, Form, OptionSource, RowForm, Select, TextLine, Ticks
+from heliograph.web.form_fields import LONGEST_TEXT, OptionSource, Select, TextLine, Ticks
+from heliograph.web.forms import Form, RowForm
+from heliograph.web.shown_fields import Choice, FormField, Pair
 
 SHOWN = 200
 """Missing things shown per page."""

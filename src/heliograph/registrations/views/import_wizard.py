@@ -33,8 +33,8 @@ from heliograph.registrations.imports.uploads import Sheet, Upload
 from heliograph.registrations.views import import_words as words
 from heliograph.registrations.views.import_forms import READ, SHOWN, ColumnsForm, DryRunForms, ReadingForm, UploadForm, same_choice
 from heliograph.setup.views.frame import account_config, by, check, reading
-from heliograph.web.fields import Choice
 from heliograph.web.pages import asks_for_part, page
+from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
 
 BEFORE = 10

@@ -15,7 +15,7 @@ from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.jobs.models import Job
 from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations.imports.columns import Column, Known
-from heliograph.web.fields import Choice
+from heliograph.web.shown_fields import Choice
 
 MOST_NAMED = 5
 """Flows named in a sentence."""

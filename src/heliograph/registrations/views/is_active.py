@@ -28,9 +28,10 @@ from heliograph.setup.views.frame import by, reading
 from heliograph.setup.views.uses import href_of
 from heliograph.store.database import Database, of_django
 from heliograph.web.confirmation import Breaks, FlowThen, question
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Form, Select
+from heliograph.web.form_fields import Select
+from heliograph.web.forms import Form
 from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
 
 ACTIVE, INACTIVE = "active", "inactive"

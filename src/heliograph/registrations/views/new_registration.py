@@ -24,9 +24,10 @@ from heliograph.registrations.views.form import RegistrationForm
 from heliograph.setup import form_values
 from heliograph.setup.views.frame import by, reading
 from heliograph.store.database import Database, of_django
-from heliograph.web.fields import Choice, FormField
-from heliograph.web.forms import Form, Select, TextLine, posted
+from heliograph.web.form_fields import Select, TextLine
+from heliograph.web.forms import Form, posted
 from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice, FormField
 from heliograph.web.toasts import say
 
 

@@ -24,9 +24,9 @@ from heliograph.setup import form_values
 from heliograph.setup.form_values import FormValues
 from heliograph.store.database import Database, of_django
 from heliograph.store.moments import from_micros
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Hidden, Select
+from heliograph.web.form_fields import Hidden, Select
 from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice
 from heliograph.web.templatetags.moments import clock_minute, moment
 from heliograph.web.texts import LONGEST_OPENED
 from heliograph.web.toasts import say

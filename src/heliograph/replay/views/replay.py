@@ -27,15 +27,16 @@ from heliograph.registrations.list import RegistrationFilter, Registrations
 from heliograph.replay import replays
 from heliograph.replay.models import REASON_LENGTH, Replay
 from heliograph.replay.replays import USUAL_RATE, NotNow, ReplayState, Stage
-from heliograph.replay.selection import Choice, Selection
+from heliograph.replay.selection import ReplayChoice, Selection
 from heliograph.replay.views.replay_page import replay_page
 from heliograph.replay.words import STAGES, selected
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.views.frame import by, check
 from heliograph.web.cursor import Pager, asked, keyset
-from heliograph.web.fields import Choice as Option
-from heliograph.web.forms import Box, Choices, DayLine, Form, Hidden, Radios, Select, TextLine, Ticks, member_of, posted, pressed
+from heliograph.web.form_fields import Box, Choices, DayLine, Hidden, Radios, Select, TextLine, Ticks
+from heliograph.web.forms import Form, member_of, posted, pressed
 from heliograph.web.pages import asks_for_part, page
+from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
 
 LATEST, EVERY = "latest", "every"
@@ -64,8 +65,8 @@ class ReplayForm(Form):
     which = Radios(
         gettext_lazy("For each registration"),
         options=[
-            Option(LATEST, gettext_lazy("The latest matching change"), sub=gettext_lazy("Enough for a destination that updates a record")),
-            Option(
+            Choice(LATEST, gettext_lazy("The latest matching change"), sub=gettext_lazy("Enough for a destination that updates a record")),
+            Choice(
                 EVERY,
                 gettext_lazy("Every matching change"),
                 sub=gettext_lazy("For a destination that adds a message or row; in the order in which they happened"),
@@ -108,19 +109,19 @@ class SendForm(Form):
     """What is sent of a dry run. send: verdicts; row: lines; do: "rows" where only the ticked lines are sent."""
 
     do = Hidden()
-    send = Choices("", options=[Option(verdict.value, "") for verdict in ReplayVerdict if verdict.is_sent])
+    send = Choices("", options=[Choice(verdict.value, "") for verdict in ReplayVerdict if verdict.is_sent])
     row = Ticks()
     rate = TextLine(gettext_lazy("At most, per minute"), inputmode="numeric", extra="short", initial=USUAL_RATE)
     reason = TextLine(gettext_lazy("Why"), longest=REASON_LENGTH, required=True, help=gettext_lazy("It stands in the audit."))
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> ReplayChoice:
         """What was chosen."""
         of = self.cleaned_data
         if of["do"] == SEND_ROWS:
             lines = tuple(id for text in of["row"] if (id := read_id(text)) is not None)
-            return Choice(frozenset(verdict for verdict in ReplayVerdict if verdict.is_sent) if lines else frozenset(), lines)
-        return Choice(frozenset(found for text in of["send"] if (found := member_of(ReplayVerdict, text, None)) is not None))
+            return ReplayChoice(frozenset(verdict for verdict in ReplayVerdict if verdict.is_sent) if lines else frozenset(), lines)
+        return ReplayChoice(frozenset(found for text in of["send"] if (found := member_of(ReplayVerdict, text, None)) is not None))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -131,9 +132,9 @@ def choose(request: AccountRequest) -> HttpResponse:
         check(request, Role.PLANNER)
     with reading(request.account.pk) as of:
         form = ReplayForm(posted(request), initial=_asked_for(request))
-        form.say("flow", options=[Option(str(id), name or _("Without a name")) for id, name in flow_choices(of.config)])
-        form.say("event", options=[Option(str(id), code) for id, code in event_choices(of)])
-        form.say("has_status", options=[Option(name, name) for name in dict.fromkeys(Registrations(of.db, of.account).statuses())])
+        form.say("flow", options=[Choice(str(id), name or _("Without a name")) for id, name in flow_choices(of.config)])
+        form.say("event", options=[Choice(str(id), code) for id, code in event_choices(of)])
+        form.say("has_status", options=[Choice(name, name) for name in dict.fromkeys(Registrations(of.db, of.account).statuses())])
         form.say("until", help=_("Whole days (%(zone)s).") % {"zone": timezone.get_current_timezone_name()})
         now = of.db.now()
         past, pager = _past(request, of)

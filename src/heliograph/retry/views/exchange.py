@@ -63,7 +63,7 @@ def attempt_rows(found: Details, of: AccountReader) -> list[dict[str, Any]]:
                 "body": exchange.response_body,
                 "note": attempt.message if attempt.status is None else _("The rest was not kept.") if exchange.truncated else "",
                 "rule": _rule_href(found, attempt, of) if attempt.status and exchange.sent else "",
-                "versions": _versions(found, attempt.numbers, names.get(attempt.connection, "")),
+                "versions": _versions(found, attempt.versions, names.get(attempt.connection, "")),
             }
         )
     if rows:
@@ -91,9 +91,9 @@ def _timing(exchange: Exchange) -> tuple[list[tuple[str, int, int]], int]:
     return (out, start) if start else ([], 0)
 
 
-def _versions(found: Details, numbers: str, connection: str) -> str:
+def _versions(found: Details, versions: str, connection: str) -> str:
     """The versions used by an attempt: flow, connection, payload mapping (F10)."""
-    parts = numbers.replace(",", " ").split()
+    parts = versions.replace(",", " ").split()
     if len(parts) < 2:
         return ""
     facts = {

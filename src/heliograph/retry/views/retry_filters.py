@@ -10,8 +10,8 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.retry.retry_items import OPEN, RetryFilter
-from heliograph.web.fields import Choice
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, Filter, IdFilter, SearchFilter
+from heliograph.web.shown_fields import Choice
 
 WAITING = "waiting"
 """The choice that means Retry and Error."""

@@ -30,9 +30,10 @@ from heliograph.retry.views.retry_filters import RetryFilters, filter_words
 from heliograph.retry.views.submissions import say_submitted
 from heliograph.setup.views.frame import by, check
 from heliograph.store.database import of_django
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Choices, Form, Radios, TextLine
+from heliograph.web.form_fields import Choices, Radios, TextLine
+from heliograph.web.forms import Form
 from heliograph.web.pages import asks_for_part, page
+from heliograph.web.shown_fields import Choice
 from heliograph.web.templatetags.moments import moment, short_moment
 from heliograph.web.toasts import say
 

@@ -27,7 +27,8 @@ from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.retry_filters import LONGEST_CAUSE, RetryFilters
 from heliograph.setup.views.frame import by
 from heliograph.web.confirmation import question
-from heliograph.web.forms import Form, Hidden, TextLine, Ticks
+from heliograph.web.form_fields import Hidden, TextLine, Ticks
+from heliograph.web.forms import Form
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from heliograph.domain.setup.configuration import Field, QuestionType
 from heliograph.setup.form_values import YES, FormValues, takes_many
-from heliograph.web.fields import Choice, FormField
-from heliograph.web.forms import Choices, Select, TextLines
+from heliograph.web.form_fields import Choices, Select, TextLines
+from heliograph.web.shown_fields import Choice, FormField
 
 AUTOCOMPLETE = "off"
 """The data is about other people: the browser must not offer its user's own."""

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy
 from heliograph.domain.setup.configuration import Field as Answerable
 from heliograph.domain.setup.configuration import QuestionType
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Hidden, Select, TextLine, TextLines
+from heliograph.web.form_fields import Hidden, Select, TextLine, TextLines
+from heliograph.web.shown_fields import Choice
 
 
 def type_names() -> dict[str, str]:

@@ -28,7 +28,8 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventNameForm
 from heliograph.setup.views.frame import account_config, by, event_config, event_page, reading
 from heliograph.web.confirmation import Breaks, LinkedThing, question, shortened
-from heliograph.web.forms import Form, Hidden, posted
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import Form, posted
 from heliograph.web.toasts import say
 
 

@@ -16,8 +16,9 @@ from heliograph.setup.event_draft import values_of
 from heliograph.setup.form_values import FormValues, one, takes_many
 from heliograph.setup.views.answer_fields import answer_field
 from heliograph.setup.views.tag_chips import TagChips, TagChoices, offer
-from heliograph.web.fields import Choice, FormField, Pair
-from heliograph.web.forms import Form, Hidden, Select, TextLine
+from heliograph.web.form_fields import Hidden, Select, TextLine
+from heliograph.web.forms import Form
+from heliograph.web.shown_fields import Choice, FormField, Pair
 from heliograph.web.templatetags.moments import minute_in
 from heliograph.web.texts import LONGEST_OPENED
 from heliograph.web.timezone_field import TimezoneField

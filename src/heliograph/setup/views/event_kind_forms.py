@@ -14,8 +14,8 @@ from heliograph.domain.setup.statuses import StatusClass
 from heliograph.setup.views.answerable import AnswerableForm
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.setup.views.tag_chips import OneTag, TagChips, TagChoices, offer
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Select, TextLine
+from heliograph.web.form_fields import Select, TextLine
+from heliograph.web.shown_fields import Choice
 
 
 class KindForm(SharedForm):

@@ -16,8 +16,9 @@ from heliograph.domain.ids import read_id
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.views.shared_form import said_of_theirs
 from heliograph.setup.views.tag_chips import OneTag, TagChips, TagChoices
-from heliograph.web.fields import AnyText
-from heliograph.web.forms import Hidden, RowForm, not_saved, rows_of
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import RowForm, not_saved, rows_of
+from heliograph.web.shown_fields import AnyText
 from heliograph.web.toasts import say
 
 

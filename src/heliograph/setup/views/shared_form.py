@@ -13,8 +13,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from heliograph.setup.form_values import Texts, one, plain, shown_then, written
-from heliograph.web.fields import FormField, Pair
-from heliograph.web.forms import Box, Chips, Choices, Form, Hidden, SecretLine, Select, TextLine
+from heliograph.web.form_fields import Box, Chips, Choices, Hidden, SecretLine, Select, TextLine
+from heliograph.web.forms import Form
+from heliograph.web.shown_fields import FormField, Pair
 from heliograph.web.texts import LONGEST_OPENED
 
 

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.domain.setup.tags import Tag, TagKind
 from heliograph.setup.names import folded
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Chips, Form, Select
+from heliograph.web.form_fields import Chips, Select
+from heliograph.web.forms import Form
+from heliograph.web.shown_fields import Choice
 
 SEPARATOR = "; "
 

@@ -31,9 +31,10 @@ from heliograph.setup.views.shared_form import SharedForm
 from heliograph.setup.views.uses import items_of, losses, then
 from heliograph.store.database import of_django
 from heliograph.web.confirmation import Breaks, LinkedThing, question, shortened
-from heliograph.web.fields import Choice
-from heliograph.web.forms import Choices, Form, Hidden, Select, TextLine, posted
+from heliograph.web.form_fields import Choices, Hidden, Select, TextLine
+from heliograph.web.forms import Form, posted
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, ListFilters, SearchFilter
+from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
 
 FLOWS, NOWHERE = "flows", "nowhere"

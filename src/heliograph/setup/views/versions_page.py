@@ -28,7 +28,8 @@ from heliograph.store.database import of_django
 from heliograph.web.cursor import Cursor, ListPage, Pager, address
 from heliograph.web.cursor import asked as cursor_of
 from heliograph.web.cursor import pages as cursor_pages
-from heliograph.web.forms import Form, Hidden, posted
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import Form, posted
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -112,7 +113,7 @@ class RestoreForm(Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedVersions:
     """What the page shows. at: the version that was chosen; other: what it is compared with; newest; page: of the list, with `before`: the version
     before each, by number."""
 
@@ -139,7 +140,7 @@ def versions_page(request: AccountRequest, of: Versioned) -> HttpResponse:
     return _compared(request, of, read_number(request.GET.get("version", "")), asked=request.GET.get("restore") == "1")
 
 
-def _read(request: AccountRequest, of: Versioned, chosen: int | None, other: int | None) -> Compared:
+def _read(request: AccountRequest, of: Versioned, chosen: int | None, other: int | None) -> ComparedVersions:
     """Raises Http404."""
     cursor = cursor_of(request, (int,))
 
@@ -170,7 +171,7 @@ def _read(request: AccountRequest, of: Versioned, chosen: int | None, other: int
             raise Http404 from None
         if not at.body or (beside and not beside.body):
             raise Http404
-    return Compared(at, beside, newest, shown, before)
+    return ComparedVersions(at, beside, newest, shown, before)
 
 
 def _compared(
@@ -181,7 +182,7 @@ def _compared(
     asked: bool = False,
     stops: Sequence[str] = (),
     sure: bool = False,
-    refused: Refused | None = None,
+    refused: RestoreRefusal | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """stops: names of the flows that stop by restoring it, which is asked again then; sure: it has been said what else it does."""
@@ -225,7 +226,9 @@ def _compared(
     )
 
 
-def _version_row(request: AccountRequest, of: Versioned, found: Compared, each: Version, people: Mapping[str, str]) -> dict[str, Any]:
+def _version_row(
+    request: AccountRequest, of: Versioned, found: ComparedVersions, each: Version, people: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "number": each.number,
         "at": each.at,
@@ -238,7 +241,7 @@ def _version_row(request: AccountRequest, of: Versioned, found: Compared, each: 
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RestoreRefusal:
     """Why nothing was restored."""
 
     title: str
@@ -286,20 +289,22 @@ def _restore(request: AccountRequest, of: Versioned) -> HttpResponse:
         raise Http404 from None
     except Invalid as error:
         said = " ".join(_(sentence) for sentences in error.fields.values() for sentence in sentences)
-        return _compared(request, of, number, refused=Refused(_("Not restored"), said), status=422)
+        return _compared(request, of, number, refused=RestoreRefusal(_("Not restored"), said), status=422)
     except AsksFirst as error:
         stops = [stop.name or _("Without a name") for stop in error.stops]
         return _compared(request, of, number, stops=stops, status=409)
     except WidensFirst as error:
         said = _("It goes Live by it.") if error.goes_live else _("It is Live, and takes changes by it that it leaves out now.")
-        return _compared(request, of, number, asked=True, sure=True, refused=Refused(_("It would take more"), said, "wait"), status=409)
+        return _compared(
+            request, of, number, asked=True, sure=True, refused=RestoreRefusal(_("It would take more"), said, "wait"), status=409
+        )
     except SavedMeanwhile as error:
         return _compared(request, of, number, asked=True, refused=_meanwhile(request, of, error), status=409)
     say(request, " ".join([_("Version %(number)s is restored, as the newest one.") % {"number": number}, *told]))
     return HttpResponseRedirect(of.href)
 
 
-def _meanwhile(request: AccountRequest, of: Versioned, error: SavedMeanwhile) -> Refused:
+def _meanwhile(request: AccountRequest, of: Versioned, error: SavedMeanwhile) -> RestoreRefusal:
     """Somebody saved a version that the page did not show: who, and what it changed (P14)."""
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
@@ -307,4 +312,4 @@ def _meanwhile(request: AccountRequest, of: Versioned, error: SavedMeanwhile) ->
     who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
     title = _("Not restored: %(who)s saved version %(number)s meanwhile") % {"who": who, "number": error.number}
     text = _("What it changed: %(what)s. Restored all the same, the version below takes its place.")
-    return Refused(title, text % {"what": _summary(of, last[1] if len(last) > 1 else None, last[0])}, "wait")
+    return RestoreRefusal(title, text % {"what": _summary(of, last[1] if len(last) > 1 else None, last[0])}, "wait")

@@ -214,7 +214,7 @@ class Migration(migrations.Migration):
                 ('cause', models.CharField(db_default='', max_length=60)),
                 ('message', models.CharField(db_default='', max_length=500)),
                 ('lead', models.SmallIntegerField(db_default=0)),
-                ('names', models.BigIntegerField(null=True)),
+                ('repeated_id', models.BigIntegerField(null=True)),
                 ('as_of', models.BigIntegerField(null=True)),
                 ('created', heliograph.store.fields.MicrosField()),
                 ('ended', heliograph.store.fields.MicrosField(null=True)),
@@ -240,7 +240,7 @@ class Migration(migrations.Migration):
                 ('message', models.CharField(default='', max_length=500)),
                 ('flow_id', models.BigIntegerField()),
                 ('connection_id', models.BigIntegerField()),
-                ('numbers', models.CharField(default='', max_length=80)),
+                ('versions', models.CharField(default='', max_length=80)),
             ],
             options={
                 'db_table': 'attempt',

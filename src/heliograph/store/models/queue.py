@@ -70,7 +70,7 @@ class Action(models.Model):
     cause = models.CharField(max_length=60, db_default="")
     message = models.CharField(max_length=500, db_default="")
     lead = models.SmallIntegerField(db_default=0)  # 1 created, 2 updated, as reported by the target (C7); 0: not reported
-    names = models.BigIntegerField(null=True)  # the action that a resend, sync or replay repeats (D1)
+    repeated_id = models.BigIntegerField(null=True)  # the action that a resend, sync now or replay repeats (D1)
     as_of = models.BigIntegerField(null=True)  # the account's version whose mappings the next try by hand uses (D8); null: today's
     created = MicrosField()
     ended = MicrosField(null=True)
@@ -112,7 +112,7 @@ class Attempt(models.Model):
     message = models.CharField(max_length=500, default="")
     flow_id = models.BigIntegerField()
     connection_id = models.BigIntegerField()
-    numbers = models.CharField(max_length=80, default="")  # versions used: flow, connection, payload mapping, header mapping (F10)
+    versions = models.CharField(max_length=80, default="")  # that were used: flow, connection, payload mapping, header mapping (F10)
 
     objects: ClassVar = ScopedManager(account="account_id")
 

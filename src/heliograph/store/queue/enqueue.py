@@ -23,7 +23,7 @@ from heliograph.store.numbers import DrawnNumbers
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An action to create. names: the action that a resend, sync now or replay repeats (D1)."""
+    """An action to create. repeated: the action that a resend, sync now or replay repeats (D1)."""
 
     account: int
     change: int
@@ -38,7 +38,7 @@ class Order:
     mode: int
     origin: Origin = Origin.RECORDED
     rank: Rank = Rank.LIVE
-    names: int | None = None
+    repeated: int | None = None
     as_of: int | None = None
     """The version of the account's configuration whose mappings its first attempt uses (D8); None: today's."""
 
@@ -54,11 +54,11 @@ def orders_for(
     event: int,
     mode: int,
     origin: Origin = Origin.RECORDED,
-    repeats: Callable[[int], int | None] | None = None,
+    repeated: Callable[[int], int | None] | None = None,
 ) -> list[Order]:
     """The orders for a change that a flow accepts: one per destination. All destinations of a complete flow have connections.
 
-    number: the change's id. repeats: destination -> the action to repeat there.
+    number: the change's id. repeated: destination -> the action to repeat there.
     """
     return [
         Order(
@@ -74,7 +74,7 @@ def orders_for(
             version=change.version,
             mode=mode,
             origin=origin,
-            names=repeats(destination.id) if repeats is not None else None,
+            repeated=repeated(destination.id) if repeated is not None else None,
         )
         for destination in flow.destinations
         if destination.connection is not None
@@ -92,8 +92,8 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
     lanes = _wake(db, orders, numbers)
     ids = numbers.take("action_id", len(orders))
     db.many(
-        "INSERT INTO action (id, account_id, uid, lane_id, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, origin, names, created)"
-        " VALUES (:id, :account, :uid, :lane, :run, :change, :registration, :event, :flow, :destination, :mode, :version, :rank, 1, :origin, :names, :now)",
+        "INSERT INTO action (id, account_id, uid, lane_id, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, origin, repeated_id, created)"
+        " VALUES (:id, :account, :uid, :lane, :run, :change, :registration, :event, :flow, :destination, :mode, :version, :rank, 1, :origin, :repeated, :now)",
         [
             {
                 "id": id,
@@ -110,7 +110,7 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
                 "version": o.version,
                 "rank": int(o.rank),
                 "origin": int(o.origin),
-                "names": o.names,
+                "repeated": o.repeated,
                 "now": now,
             }
             for id, o in zip(ids, orders, strict=True)

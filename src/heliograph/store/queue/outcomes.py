@@ -31,7 +31,7 @@ class StoredExchange:
     status: int | None
     message: str
     connection: int
-    numbers: str
+    versions: str
     request: str
     response: str
 
@@ -79,15 +79,15 @@ def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
                 "message": s.exchange.message[:500],
                 "flow": about.flow,
                 "connection": s.exchange.connection,
-                "numbers": s.exchange.numbers[:80],
+                "versions": s.exchange.versions[:80],
                 "request": s.exchange.request,
                 "response": s.exchange.response,
             }
         )
     if rows:
         db.many(
-            "INSERT INTO attempt (account_id, action_id, n, kind, at, took, state, category, status, message, flow_id, connection_id, numbers)"
-            " VALUES (:account, :action, :n, :kind, :at, :took, :state, :category, :status, :message, :flow, :connection, :numbers)",
+            "INSERT INTO attempt (account_id, action_id, n, kind, at, took, state, category, status, message, flow_id, connection_id, versions)"
+            " VALUES (:account, :action, :n, :kind, :at, :took, :state, :category, :status, :message, :flow, :connection, :versions)",
             rows,
         )
         db.many(

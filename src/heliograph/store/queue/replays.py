@@ -53,7 +53,7 @@ def deliveries(db: Database, account: int, destination: int, subjects: Collectio
 
 
 def newest_actions(db: Database, account: int, destination: int, subjects: Collection[int]) -> dict[int, int]:
-    """The newest action of each subject at a destination: the one that a replay names (D1)."""
+    """The newest action of each subject at a destination: the one that a replay repeats (D1)."""
     rows = db.all(
         "SELECT c.subject_id, max(a.id) FROM change c JOIN action a ON a.change_id = c.id"
         f" WHERE {db.member('c.subject_id', 'subjects')} AND +c.account_id = :account AND a.destination_id = :destination"

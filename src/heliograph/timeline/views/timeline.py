@@ -25,13 +25,14 @@ from heliograph.domain.delivery.action import ActionState, AttemptKind
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.moments import from_micros
-from heliograph.timeline.timeline import PARTS, Decision, Delivery, Entry, Show, Timeline
+from heliograph.timeline.timeline import PARTS, Decision, Entry, Show, Timeline, TimelineDelivery
 from heliograph.timeline.views.why import answer
 from heliograph.web.cursor import Pager, asked
-from heliograph.web.fields import Choice, FormField
-from heliograph.web.forms import Form, Hidden
+from heliograph.web.form_fields import Hidden
+from heliograph.web.forms import Form
 from heliograph.web.list_filters import EnumFilter, IdFilter, ListFilters
 from heliograph.web.pages import page
+from heliograph.web.shown_fields import Choice, FormField
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
 
@@ -199,7 +200,7 @@ def _decision(decision: Decision, entry: Entry, path: str, of: AccountReader, ev
     }
 
 
-def _tries(delivery: Delivery) -> list[dict[str, Any]]:
+def _tries(delivery: TimelineDelivery) -> list[dict[str, Any]]:
     action = delivery.action
     href = reverse("retry-item", args=(f"a{action.id}",))
     rows: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Sign-ins and sign-outs: allauth's signals, stored in the audit and with the user."""
+"""Sessions of people who are signed in: what is stored when one begins, is used, or ends (allauth's signals), and what one may send."""
 
 from __future__ import annotations
 

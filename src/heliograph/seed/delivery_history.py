@@ -1,0 +1,213 @@
+"""The deliveries of a seeded history: what actions a change makes, how their attempts end, and what is left in their lanes.
+
+The lanes of a registration are kept with it while it may change, and written when it no longer does.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+from heliograph.domain.delivery.action import ActionState, Origin, new_action
+from heliograph.domain.delivery.lanes import Lane, LaneState
+from heliograph.domain.delivery.outcomes import Delivered, ValidationFailed
+from heliograph.domain.delivery.retry_policy import HOUR, MINUTE, SECOND
+from heliograph.domain.delivery.slots import slot_of
+from heliograph.domain.delivery.webhook_id import CHANCE_BITS
+from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.registration.change import Change, SubjectKind
+from heliograph.engine.worker.config_view import used_of
+from heliograph.seed.account import SeededAccount
+from heliograph.seed.history_plan import PERIOD, HistoryPlan
+from heliograph.seed.history_rows import HistoryRows, Numbers
+from heliograph.seed.lane_history import DestinationFacts, LaneHistory, PlayedAction, PlayedAttempt
+from heliograph.seed.registration_history import SeededRegistration
+from heliograph.seed.request_forms import RequestForms
+from heliograph.seed.target_answers import Answered, TargetAnswers
+from heliograph.seed.twins import SeededRequest
+from heliograph.store.database import Database
+from heliograph.store.moments import to_micros
+
+REPLAYED: Final = 0.03
+"""The share of registrations whose newest delivery is repeated by a replay."""
+_FAR: Final = 2**62
+
+
+class DeliveryHistory:
+    """Plays the deliveries of one account. chance: shared with the history, which draws from it, too."""
+
+    def __init__(self, db: Database, account: SeededAccount, plan: HistoryPlan, rows: HistoryRows, chance: random.Random) -> None:
+        self.account, self.plan, self.rows, self._chance = account, plan, rows, chance
+        self._forms = RequestForms(db, account.before)
+        rules = {id: connection.rule for id, connection in account.before.connections.items()}
+        self._targets = TargetAnswers(self._chance, rules, plan.since, plan.until)
+        self._destinations = {d.id: self._facts(flow, d) for flow in account.before.flows.values() for d in flow.destinations}
+        self._actions = Numbers(db, "action_id", plan.twins)
+        self._positions, self._lanes = Numbers(db, "lane_pos", plan.twins), Numbers(db, "lane", plan.twins, identity=True)
+
+    def act(
+        self,
+        registration: SeededRegistration,
+        change: Change,
+        number: int,
+        run: int,
+        flow: Flow,
+        destination: Destination,
+        mode: int,
+        at: int,
+    ) -> None:
+        lane = registration.lanes.get(destination.id)
+        if lane is None:
+            to = self._destinations[destination.id]
+            made = Lane(self._lanes.next(), destination.id, registration.id)
+            lane = registration.lanes[destination.id] = LaneHistory(self.account.id, mode, to, made, self._positions.next())
+        elif not lane.rests:
+            self._play(registration, lane, at)
+        key = (
+            destination.id,
+            registration.event.config.id,
+            registration.said,
+            change.registration and change.registration.status,
+            bool(registration.guest.mail),
+        )
+        form = self._forms.form(key, flow, destination, registration.event.config, change)
+        id, chance, modified = self._actions.next(), self._chance.getrandbits(CHANCE_BITS), to_micros(registration.state.modified)
+        request = None if isinstance(form, ValidationFailed) else SeededRequest(form, registration, chance, at, modified)
+        if lane.rests and not isinstance(form, ValidationFailed):
+            began = at + 4_000 + int(200_000 * self._chance.random() ** 4)
+            found = self._targets.first(lane.to.connection, began, known=lane.lane.begun_version > 0)
+            if isinstance(found.outcome, Delivered) and began < min(lane.to.off_from, lane.to.held_from, self.plan.until):
+                self._deliver(
+                    registration,
+                    lane,
+                    change,
+                    number,
+                    run,
+                    id,
+                    chance,
+                    at,
+                    began,
+                    found,
+                    request,
+                )
+                return
+            first: Answered | None = found
+        else:
+            first = None
+        invalid = form if isinstance(form, ValidationFailed) else None
+        action = PlayedAction(new_action(id, change.version), chance, number, run, at, request, invalid)
+        self.rows.add(lane.add(action, at))
+        self._play(registration, lane, at + SECOND, first)
+
+    def finish(self, registration: SeededRegistration) -> None:
+        """Plays the lanes of a registration to their end, some with a replay before, and writes them."""
+        if registration.last is not None and self._chance.random() < REPLAYED:
+            self._replay(registration)
+        for lane in registration.lanes.values():
+            self._play(registration, lane, self.plan.until)
+            for action in lane.actions.values():
+                self._write_action(registration, lane, action)
+            now = lane.lane
+            self.rows.rows["lane"].append((
+                now.id, now.destination, now.subject, self.account.id, lane.to.connection, slot_of(lane.to.connection), int(now.state), int(now.rank),
+                lane.pos, now.due_at, now.begun_version, 0,
+            ))  # fmt: skip
+
+    def _deliver(
+        self,
+        registration: SeededRegistration,
+        lane: LaneHistory,
+        change: Change,
+        number: int,
+        run: int,
+        id: int,
+        chance: int,
+        at: int,
+        began: int,
+        found: Answered,
+        request: SeededRequest | None,
+    ) -> None:
+        """The common case: the first attempt delivers it, and nothing else waits."""
+        to, rows, account = lane.to, self.rows.rows, self.account.id
+        assert isinstance(found.outcome, Delivered)
+        lead = found.outcome.lead.code if found.outcome.lead is not None else 0
+        rows["action"].append((
+            id, account, chance, lane.lane.id, run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, change.version, 20,
+            10, 0, 0, None, 1, 0, 1, None, "", "", lead, None, at, began + found.took,
+        ))  # fmt: skip
+        rows["attempt"].append((account, id, 1, 1, began, found.took, 10, None, found.status, "", to.flow, to.connection, to.versions))
+        rows["attempt_content"].append((id, 1, account, began, request, found.text))
+        self.rows.delivered[at // MINUTE, lane.mode, to.flow, to.connection, began // MINUTE, lead] += 1
+        lane.lane = Lane(lane.lane.id, to.id, lane.lane.subject, LaneState.IDLE, begun_version=max(lane.lane.begun_version, change.version))
+        registration.last = (to.id, id, number)
+
+    def _play(self, registration: SeededRegistration, lane: LaneHistory, until: int, first: Answered | None = None) -> None:
+        """Plays a lane until then, and writes what has ended. first: how the next first attempt ends, if that is known already."""
+
+        def answer(at: int, again: bool, known: bool) -> Answered:
+            nonlocal first
+            if again:
+                return self._targets.again(lane.to.connection, at, known=known)
+            found, first = first, None
+            return found or self._targets.first(lane.to.connection, at, known=known)
+
+        until = min(until, self.plan.until)
+        for happened in lane.play(until, self._chance, answer):
+            if isinstance(happened, PlayedAttempt):
+                self._write_attempt(lane, happened)
+            else:
+                self.rows.add((happened,))
+        for action in lane.taken():
+            self._write_action(registration, lane, action)
+
+    def _replay(self, registration: SeededRegistration) -> None:
+        """A replay of its newest delivery, as it would be sent today (Y1)."""
+        assert registration.last is not None
+        destination, repeated, number = registration.last
+        lane = registration.lanes[destination]
+        at = to_micros(registration.state.modified) + round(self._chance.uniform(1, 30) * HOUR * self.plan.period / PERIOD)
+        if not lane.rests or at >= min(self.plan.until, lane.to.held_from, lane.to.off_from):
+            return
+        id, chance = self._actions.next(), self._chance.getrandbits(CHANCE_BITS)
+        flow = self.account.before.flows[lane.to.flow]
+        to = next(d for d in flow.destinations if d.id == destination)
+        change = Change(
+            number, SubjectKind.REGISTRATION, registration.id, registration.version, registration.created().facets, registration.state.modified, "seed",
+            registration=registration.state,
+        )  # fmt: skip
+        key = (destination, registration.event.config.id, registration.said, registration.state.status, bool(registration.guest.mail))
+        form = self._forms.form(key, flow, to, registration.event.config, change)
+        if isinstance(form, ValidationFailed):
+            return
+        request = SeededRequest(form, registration, chance, at, to_micros(registration.state.modified))
+        action = PlayedAction(new_action(id, lane.lane.begun_version, Origin.REPLAY), chance, number, None, at, request, repeated=repeated)
+        self.rows.add(lane.add(action, at))
+
+    def _write_action(self, registration: SeededRegistration, lane: LaneHistory, action: PlayedAction) -> None:
+        now = action.now
+        self.rows.rows["action"].append((
+            now.id, self.account.id, action.chance, lane.lane.id, action.run, action.change, registration.id, registration.event.config.id, lane.to.flow,
+            lane.to.id, lane.mode, now.version, int(now.rank), int(now.state), int(now.origin), now.queue.code if now.queue else 0, now.due_at, now.tries,
+            now.looks, now.sent, now.category.code if now.category else None, now.cause.value if now.cause else "", action.message[:500], action.lead,
+            action.repeated, action.created, action.ended,
+        ))  # fmt: skip
+        if now.state is ActionState.SUCCESS and now.origin is not Origin.REPLAY:
+            registration.last = (lane.to.id, now.id, action.change)
+
+    def _write_attempt(self, lane: LaneHistory, a: PlayedAttempt) -> None:
+        category = a.category.code if a.category else None
+        to, account = lane.to, self.account.id
+        self.rows.rows["attempt"].append((
+            account, a.action, a.n, a.kind, a.at, a.took, a.state, category, a.status, a.message[:500], to.flow, to.connection, to.versions,
+        ))  # fmt: skip
+        self.rows.rows["attempt_content"].append((a.action, a.n, account, a.at, a.request, a.response))
+
+    def _facts(self, flow: Flow, destination: Destination) -> DestinationFacts:
+        config = self.account.before
+        assert destination.connection is not None
+        held = self.plan.held_from if destination.connection == self.account.paused else _FAR
+        policy = config.retry.patient() if config.connections[destination.connection].patient else config.retry
+        return DestinationFacts(
+            destination.id, flow.id, destination.connection, destination.does, str(used_of(config, flow, destination)), policy,
+            self.plan.retired_from if flow.id == self.account.retired else _FAR, held,
+        )  # fmt: skip
