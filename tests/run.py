@@ -46,6 +46,8 @@ def main() -> int:
     if options.trials:
         rest = ["-m", "trial", "-o", "timeout=1800", *rest]
 
+    # A container often sets this to stay small; here hundreds of processes would each compile the same modules anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if not options.fast:
         _provide()
         canaille.environment()

@@ -11,14 +11,16 @@ import pytest
 from tests.jobs import newest_job
 from tests.waiting import until
 
+from heliograph.setup.services.create_account import AccountFacts, create_account
+
 EXPORT = Path(__file__).parents[1] / "data" / "registrations-export.csv"
 pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
-def acme(heliograph, fresh_database):
-    made = heliograph.run("createaccount", "ACME", "--timezone", "Europe/Berlin")
-    assert made.returncode == 0, made.output
+def acme(heliograph, database):
+    """Runs commands beside an account that is made here: the command that makes one has tests of its own."""
+    create_account(AccountFacts("ACME", "ACME", "Europe/Berlin"), by="test")
     return heliograph
 
 
@@ -64,7 +66,7 @@ def test_I4_a_plan_can_be_edited(acme, file, tmp_path):
 
 
 @pytest.mark.parametrize("phase", ["scanning", "importing"])
-def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, fresh_database, file, phase):
+def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, database, file, phase):
     """kill -9 in the middle, then the same command: it goes on, and nothing is there twice."""
     with file.open("ab") as out:  # long enough to be met in the middle
         body = EXPORT.read_bytes().split(b"\n", 1)[1]
@@ -80,7 +82,7 @@ def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, fresh_databas
 
     def in_the_middle():
         assert process.returncode is None, process.output
-        id, now, done = newest_job(fresh_database)
+        id, now, done = newest_job(database)
         return now == phase and 0 < done < 25_000 and id
 
     before = until(in_the_middle, 60, every=0.005)
@@ -94,9 +96,9 @@ def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, fresh_databas
     assert third["counts"] == {"rows": 25_000, "done": 25_000, "unchanged": 24_750, "refused": 250}
 
 
-def test_ctrl_c_pauses_and_jobs_steer(acme, fresh_database, file):
+def test_ctrl_c_pauses_and_jobs_steer(acme, database, file):
     process = acme("import", str(file), "--account", "ACME", "--create", "all")
-    until(lambda: newest_job(fresh_database)[1] == "importing", 60, every=0.005)
+    until(lambda: newest_job(database)[1] == "importing", 60, every=0.005)
     assert process.terminate() == 5, process.output
     assert "Paused after" in process.output
     (paused,) = answer(acme.run("jobs", "list", "--account", "ACME", "--json"))
@@ -111,17 +113,17 @@ def test_ctrl_c_pauses_and_jobs_steer(acme, fresh_database, file):
     assert len(answer(acme.run("jobs", "list", "--all", "--json"))) == 1
 
 
-def half_done(acme, fresh_database, file):
+def half_done(acme, database, file):
     """An import that was paused in the middle; its job."""
     process = acme("import", str(file), "--account", "ACME", "--create", "all")
-    until(lambda: newest_job(fresh_database)[1] == "importing", 60, every=0.005)
+    until(lambda: newest_job(database)[1] == "importing", 60, every=0.005)
     assert process.terminate() == 5, process.output
-    return newest_job(fresh_database)[0]
+    return newest_job(database)[0]
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_I4_a_touched_or_moved_file_with_the_same_bytes_goes_on(acme, fresh_database, file, moved):
-    paused = half_done(acme, fresh_database, file)
+def test_I4_a_touched_or_moved_file_with_the_same_bytes_goes_on(acme, database, file, moved):
+    paused = half_done(acme, database, file)
     os.utime(file, (1, 1))
     if moved:
         file = file.rename(file.with_name("moved.csv"))
@@ -131,8 +133,8 @@ def test_I4_a_touched_or_moved_file_with_the_same_bytes_goes_on(acme, fresh_data
     assert (found["job"], found["state"], found["counts"]["rows"]) == (paused, "done", 5000)
 
 
-def test_I4_a_touched_file_is_resumed_by_number_and_a_changed_one_is_not(acme, fresh_database, file):
-    paused = half_done(acme, fresh_database, file)
+def test_I4_a_touched_file_is_resumed_by_number_and_a_changed_one_is_not(acme, database, file):
+    paused = half_done(acme, database, file)
     kept = file.read_bytes()
     file.write_bytes(kept.replace(b"Partner Day", b"Partner DAY"))
     refused = answer(acme.run("jobs", "resume", str(paused), "--here", "--json"))
@@ -141,8 +143,8 @@ def test_I4_a_touched_file_is_resumed_by_number_and_a_changed_one_is_not(acme, f
     assert answer(acme.run("jobs", "resume", str(paused), "--here", "--json"))["state"] == "done"
 
 
-def test_I4_anew_forgets_the_job_before(acme, fresh_database, file):
-    paused = half_done(acme, fresh_database, file)
+def test_I4_anew_forgets_the_job_before(acme, database, file):
+    paused = half_done(acme, database, file)
     command = ("import", str(file), "--account", "ACME", "--create", "all", "--json")
     anew = acme.run(*command, "--anew")
     found = answer(anew)
