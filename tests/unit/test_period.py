@@ -18,11 +18,13 @@ NOW = int(datetime.datetime(2026, 10, 14, 14, 32, 10, tzinfo=BERLIN).timestamp()
 
 
 def is_sound(window: Window) -> None:
-    """It has whole minutes, its columns follow each other, and its unit divides each of them."""
+    """It has whole minutes, its columns follow each other, its unit divides each of them, and whole hours are read at once."""
     assert list(window.edges) == sorted(set(window.edges))
     assert len(window.edges) >= 2
     assert all(edge % MINUTE == 0 for edge in window.edges)
-    assert all((edge - window.since) // MINUTE % window.unit == 0 for edge in window.edges)
+    assert all((edge - window.edges[1]) // MINUTE % window.unit == 0 for edge in window.edges[1:-1])
+    if window.step >= HOUR and len(window.edges) > 2:
+        assert all(edge % HOUR == 0 for edge in window.edges[1:-1]) or window.first
     assert len(window.edges) <= 50
 
 

@@ -19,6 +19,8 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.ids import read_id
 from heliograph.web.forms import member_of
 
+HOUR: Final = 60 * MINUTE
+"""Microseconds."""
 DAY: Final = 24 * 60
 """Minutes of a day on which the clocks are not changed."""
 MOST_DAYS: Final = 400
@@ -82,13 +84,13 @@ class Window:
 
     @property
     def step(self) -> int:
-        """The width of the shortest column, in microseconds."""
-        return min(after - before for before, after in pairwise(self.edges))
+        """The width of the columns, in microseconds: of the widest, since the first and the last may be shorter."""
+        return max(after - before for before, after in pairwise(self.edges))
 
     @property
     def unit(self) -> int:
-        """The largest number of minutes that divides the width of every column."""
-        return math.gcd(*((edge - self.since) // MINUTE for edge in self.edges[1:]))
+        """The largest number of minutes that divides the width of every column but the first and the last."""
+        return math.gcd(*((edge - self.edges[1]) // MINUTE for edge in self.edges[1:-1])) or 60
 
 
 def window_of(query: Mapping[str, str], now: int, zone: ZoneInfo) -> Window:
@@ -125,7 +127,9 @@ def whole_days(first: datetime.date, last: datetime.date, zone: ZoneInfo) -> Win
 def fixed_window(since: int, until: int) -> Window:
     """The window between two whole minutes, with columns of a suitable width."""
     minutes = (until - since) // MINUTE
-    step = next((step for step in (1, 5, 10, 60, 360, DAY) if minutes <= step * MOST_COLUMNS), math.ceil(minutes / MOST_COLUMNS))
+    step = next(
+        (step for step in (1, 5, 10, 60, 360, DAY) if minutes <= step * MOST_COLUMNS), DAY * math.ceil(minutes / DAY / MOST_COLUMNS)
+    )
     return Window(_edges(since, until, step), fixed=True)
 
 
@@ -147,8 +151,12 @@ _LAST_MINUTE: Final = 4_102_444_800 // 60
 
 
 def _edges(since: int, until: int, step: int) -> tuple[int, ...]:
-    """The edges of the columns; the last column may be shorter."""
-    return (*range(since, until, step * MINUTE), until)
+    """The edges of the columns. Those of an hour or more begin with a whole hour, whose figures are read at once; the first and the last may be
+    shorter."""
+    if step < 60:
+        return (*range(since, until, step * MINUTE), until)
+    first = since // HOUR * HOUR + HOUR
+    return (since, *range(first if since % HOUR else since + step * MINUTE, until, step * MINUTE), until)
 
 
 def _day(text: str) -> datetime.date | None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from pyroaring import BitMap
 
@@ -104,23 +105,26 @@ class PeriodFigures:
 
     @cached_property
     def _deltas(self) -> list[tuple[int, Delta]]:
-        """Sums by column and by the dimensions that the pages show. `minute` is the beginning of the period; `column` places the sum in it."""
+        """Sums by column and by the dimensions that the pages show. A sum's place is 0 before the second edge, and counts units from there on."""
         since, until, unit = self.window.since // MINUTE, self.window.until // MINUTE, self.window.unit
-        starts = [(edge // MINUTE - since) // unit for edge in self.window.edges]
+        first = self.window.edges[1] // MINUTE
         of = "" if self.integration is None else " AND integration IN (0, :integration)"
         # An hour that lies in one column is read as a whole; of one that an edge cuts, the minutes are.
         odd = sorted({edge // MINUTE // HOUR for edge in self.window.edges if edge // MINUTE % HOUR}) if unit >= HOUR else None
         sources = (_DELTAS, _SUMS) if odd is None else (_DELTAS, _WHOLE_HOURS, _ODD_HOURS[self.reading.db.vendor])
         whole = f" AND NOT {self.reading.db.member('hour', 'odd')}" if odd else ""
         params: dict[str, object] = {
-            **self._key, "since": since, "until": until, "unit": unit, "runs": int(Measure.RUNS),
+            **self._key, "since": since, "until": until, "unit": unit, "second": first, "runs": int(Measure.RUNS),
         } | ({"first": -(-since // HOUR), "last": until // HOUR, "odd": odd} if odd is not None else {})  # fmt: skip
         rows = self.reading.db.all(
-            "SELECT (minute - :since) / :unit, measure, CASE WHEN measure = :runs THEN flow_id ELSE 0 END, connection_id, category, SUM(n)"
+            "SELECT CASE WHEN minute < :second THEN 0 ELSE 1 + (minute - :second) / :unit END, measure,"
+            " CASE WHEN measure = :runs THEN flow_id ELSE 0 END, connection_id, category, SUM(n)"
             f" FROM ({' UNION ALL '.join(sources).format(whole=whole, of=of)}) found GROUP BY 1, 2, 3, 4, 5",
             params,
         )
-        column_of = [column for column in range(len(starts) - 1) for _ in range(starts[column], starts[column + 1])]
+        column_of = [0]
+        for column, (begin, end) in enumerate(pairwise(self.window.edges[1:]), 1):
+            column_of += [column] * -(-(end - begin) // (unit * MINUTE))
         return [
             (
                 column_of[place],

@@ -49,22 +49,29 @@ class RecordSource:
         if not self.walk:
             return None
         way = "ASC" if ascends else "DESC"
-        place = "" if beside is None else f" AND ({self.at}, {self.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
         at, id = beside or (0, 0)
+        params = self.params | {"beside_at": at, "beside_id": id}
+        place = ""
+        if beside is not None:
+            params |= {"since": at} if ascends else {"until": at + 1}
+            place = f" AND (+{self.at}, {self.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
         rows = db.all(
             f"SELECT {self.at} FROM {self.walk} AND {self.at} >= :since AND {self.at} < :until{place} ORDER BY {self.at} {way}, {self.id} {way}"
             f" LIMIT 1 OFFSET {int(looked)}",
-            self.params | {"beside_at": at, "beside_id": id},
+            params,
         )
         return int(rows[0][0]) if rows else None
 
-    def up_to(self, edge: int | None, *, ascends: bool) -> Self:
-        """The same with no row beyond an instant."""
-        if edge is None:
-            return self
-        # Only the bound of the walk: a newer change of a registration may lie beyond.
-        where = self.where.replace(":until" if ascends else ":since", ":edge", 1)
-        return replace(self, where=where, params=self.params | {"edge": edge + 1 if ascends else edge})
+    def between(self, beside: int | None, edge: int | None, *, ascends: bool) -> Self:
+        """The same from one instant on and with no row beyond another: an index follows one bound at each end, the first that it finds."""
+        first, last = (beside, edge) if ascends else (edge, beside)
+        where, params = self.where, self.params
+        # Only the bounds of the walk: a newer change of a registration may lie beyond.
+        if first is not None:
+            where, params = where.replace(":since", ":first", 1), params | {"first": first}
+        if last is not None:
+            where, params = where.replace(":until", ":last", 1), params | {"last": last + 1}
+        return replace(self, where=where, params=params)
 
 
 def sources_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = False) -> list[RecordSource]:

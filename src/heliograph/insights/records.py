@@ -120,7 +120,7 @@ class Records:
         sources = self._sources()
         edge = self._edge(sources, None)
         for source in sources:
-            within = source.up_to(edge, ascends=ascends)
+            within = source.between(None, edge, ascends=ascends)
             inner = f"SELECT 1 FROM {within.counted} WHERE {within.where}{within.group} LIMIT {most + 1 - total}"
             ((n,),) = self.reading.db.all(f"SELECT count(*) FROM ({inner}) found", within.params)
             total += int(n)
@@ -166,8 +166,9 @@ class Records:
         """Rows of sources that are walked through time, with those found elsewhere; no farther than the first of the walks goes."""
         edge, ascends = self._edge(sources, cursor), self._ascends(cursor)
         rows = [row for row in beside if edge is None or (row[1] <= edge if ascends else row[1] >= edge)]
+        at = None if cursor is None else int(cursor.key[0])
         for source in sources:
-            rows += self._rows(source.up_to(edge, ascends=ascends), cursor, limit)
+            rows += self._rows(source if source.group else source.between(at, edge, ascends=ascends), cursor, limit)
         found = self._together(rows, cursor, limit)
         return WalkedRows(found, None if edge is None or len(found) == limit else (edge, _LAST if ascends else 0))
 
@@ -177,7 +178,7 @@ class Records:
         for source in sources:
             own = self._in_source(source, cursor)
             beside = None if own is None else (int(own.key[0]), int(own.key[1]))
-            edges.append(source.edge(db, beside, self.looked or source.looked, ascends=ascends))
+            edges.append(source.edge(db, beside, self.looked or source.looked // len(sources), ascends=ascends))
         return (min if ascends else max)((edge for edge in edges if edge is not None), default=None)
 
     def _together(self, rows: list[_Row], cursor: Cursor | None, limit: int) -> Sequence[_Row]:
@@ -243,8 +244,8 @@ class Records:
         where, having, params = source.where, "", source.params
         if cursor is not None:
             params = params | {"beside_at": cursor.key[0], "beside_id": cursor.key[1]}
-            # A sign where the minutes bound the time already: an index follows one bound at each end.
-            place = f"({'+' if minutes is not None else ''}{at}, {source.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
+            # A sign, because other conditions bound the time already: an index follows one bound at each end.
+            place = f"({'' if source.group else '+'}{at}, {source.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
             where, having = (where, f" HAVING {place}") if source.group else (f"{where} AND {place}", "")
         way = "ASC" if ascends else "DESC"
         tables = source.tables

@@ -157,7 +157,9 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     wanted, cursor = filters.wanted(frame), asked(request, PARTS)
     with reading(request.account.pk, snapshot=True) as of:
         whole = figure_of(of, wanted.whole, frame.code) if wanted.alike is None and wanted.was is None else None
-        everything = figure_of(of, replace(wanted.whole, replays=ReplayShare.ALL), frame.code) if whole is not None else None
+        everything = whole
+        if whole is not None and wanted.replays is not ReplayShare.ALL:
+            everything = figure_of(of, replace(wanted.whole, replays=ReplayShare.ALL), frame.code)
         # The figure counts exactly these, in the same snapshot, as long as retention has removed none of them.
         is_counted = wanted.is_whole and whole is not None and frame.window.since >= frame.kept_since
         can_be_counted = known.subject is not RowKind.REGISTRATION or (whole or 0) <= MOST_REGISTRATIONS_SORTED
