@@ -40,7 +40,6 @@ from heliograph.recording.record import record
 from heliograph.registrations.list import MOST, ListScope, Registrations, Sort
 from heliograph.registrations.list import RegistrationFilter as ListOf
 from heliograph.retry.cause_groups import CauseGroups
-from heliograph.retry.retry_items import ItemCount
 from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration
@@ -54,6 +53,7 @@ from heliograph.store.registrations import ids_of_code
 from heliograph.timeline.search import RegistrationSearch
 from heliograph.timeline.timeline import Show, Timeline, TimelineRegistration
 from heliograph.web.cursor import Cursor
+from heliograph.web.list_count import ListCount
 
 ROWS = 20_000
 CONNECTIONS = 40
@@ -257,7 +257,7 @@ def test_P8_a_list_of_registrations_goes_by_an_index(
     assert len(page.rows) == (0 if wanted.narrows else 25)
     if page.older:
         assert len(found.page(wanted, sort, Cursor.read(page.older, parts=sort.parts)).rows) == 25
-    assert found.count(wanted) == (0 if wanted.narrows else MOST + 1)
+    assert found.count(wanted) == (ListCount(0) if wanted.narrows else ListCount(MOST, is_more=True))
     if explaining.vendor == "sqlite":
         assert any("COVERING INDEX registration_modified" in how for how in explaining.plans)  # by the count, at least
 
@@ -400,8 +400,8 @@ def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: E
     queue = RetryQueue(AccountReader(explaining, large[1]))
     assert len(queue.page(QueueWanted(), None).rows) == 25
     assert queue.page(QueueWanted(text="nobodyatall"), None).rows == []
-    assert queue.counts()[QueueStatus.RETRY] == ItemCount(1_400)
-    assert queue.count(QueueWanted(statuses=(QueueStatus.RETRY,)), most=None) == ItemCount(1_400)
+    assert queue.counts()[QueueStatus.RETRY] == ListCount(1_400)
+    assert queue.count(QueueWanted(statuses=(QueueStatus.RETRY,)), most=None) == ListCount(1_400)
     assert CauseGroups(queue.reading).groups((QueueStatus.RETRY, QueueStatus.ERROR))
     assert CauseGroups(queue.reading).healings(explaining.now()) == {}
     found, reached = queue.walk(QueueWanted(), "action", 0, queue.end().action, 100)

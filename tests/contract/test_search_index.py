@@ -13,6 +13,7 @@ from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.health import search_has_its_index
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import ensure, exists, few_with
+from heliograph.web.list_count import ListCount
 
 PEOPLE = {
     1: "SUM0001\nGünther\nBäcker\nguest1@example.org\nNordlicht Press",
@@ -69,10 +70,10 @@ def agree(db: Database) -> None:
         expected = looked_through(db, words)
         assert AccountReader(db, 5).registrations_with(words) == expected, words
         found = Registrations.__new__(Registrations)
-        found.db, found.account = db, 5
+        found.db, found.account, found.looked = db, 5, None
         wanted = RegistrationFilter(text=words)
         assert [id for _modified, id in found.places(wanted, None, 10)] == expected, words
-        assert found.count(wanted) == len(expected), words
+        assert found.count(wanted) == ListCount(len(expected)), words
 
 
 def test_X5_words_are_found_wherever_they_stand(db: Database) -> None:
@@ -103,3 +104,14 @@ def test_O3_an_index_that_is_gone_is_made_again(db: Database) -> None:
     assert ensure(db)
     assert not search_has_its_index(db).cure
     agree(db)
+
+
+def test_P8_a_number_says_whether_all_were_looked_at(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a common word: more than the index names one by one."""
+    monkeypatch.setattr("heliograph.registrations.list.NAMED", 1)
+    found = Registrations.__new__(Registrations)
+    found.db, found.account, found.looked = db, 5, 1
+    assert len(looked_through(db, "guest")) == 4
+    assert found.count(RegistrationFilter(text="guest")) == ListCount(2, is_more=True)
+    found.looked = 4
+    assert found.count(RegistrationFilter(text="guest")) == ListCount(4)

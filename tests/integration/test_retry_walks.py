@@ -9,10 +9,11 @@ from tests.seeded import Seeded, db, invented
 
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.retry.retry_items import OPEN, ItemCount, RetryFilter, group_key
+from heliograph.retry.retry_items import OPEN, RetryFilter, group_key
 from heliograph.retry.retry_queue import PARTS, RetryQueue
 from heliograph.store.database import Database
 from heliograph.web.cursor import Cursor
+from heliograph.web.list_count import ListCount
 
 __all__ = ["db"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,11 +66,11 @@ def test_D8_a_number_says_whether_all_were_looked_at(seeded: Seeded) -> None:
     broken_off = 0
     for wanted in filters(seeded):
         exact = len(walked(RetryQueue(seeded.reading, ALL), wanted, ALL))
-        assert RetryQueue(seeded.reading, ALL).count(wanted) == ItemCount(exact), wanted
-        assert RetryQueue(seeded.reading, 10).count(wanted, most=None) == ItemCount(exact), wanted
+        assert RetryQueue(seeded.reading, ALL).count(wanted) == ListCount(exact), wanted
+        assert RetryQueue(seeded.reading, 10).count(wanted, most=None) == ListCount(exact), wanted
         few = RetryQueue(seeded.reading, 10).count(wanted)
-        assert few == ItemCount(exact) or (few.is_more and few.n <= exact), wanted
+        assert few == ListCount(exact) or (few.is_more and few.n <= exact), wanted
         broken_off += few.is_more
         if exact:
-            assert RetryQueue(seeded.reading, ALL).count(wanted, most=exact - 1) == ItemCount(exact - 1, is_more=True), wanted
+            assert RetryQueue(seeded.reading, ALL).count(wanted, most=exact - 1) == ListCount(exact - 1, is_more=True), wanted
     assert broken_off > 20

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
@@ -19,9 +19,14 @@ from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import few_with
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
+from heliograph.web.list_count import ListCount
 
 MOST = 10_000
 """Counting stops here: "more than 10,000"."""
+LOOKED: Final = {"sqlite": 300_000, "postgresql": 100_000}
+"""Registrations that a number looks at; SQLite reads them from an index alone."""
+NAMED: Final = 20_000
+"""Registrations that the index of words names one by one; of more, the newest are met soon enough in the order of the list."""
 MOST_NAMES = 500
 """Choices offered by a filter; of events, the newest."""
 
@@ -116,10 +121,11 @@ class Found:
 
 @dataclass
 class Registrations:
-    """The registrations of one account."""
+    """The registrations of one account. looked: how many a number looks at, if not LOOKED."""
 
     db: Database
     account: int
+    looked: int | None = None
 
     def __post_init__(self) -> None:
         self.source = Committed(self.db)
@@ -173,13 +179,24 @@ class Registrations:
         given: dict[str, object] = {"account": self.account, "ids": list(ids)}
         return self._fetch(where, given, Sort.MODIFIED, None, len(ids), whole=True) if ids else []
 
-    def count(self, wanted: RegistrationFilter) -> int:
-        """The number of registrations, at most MOST + 1."""
+    def count(self, wanted: RegistrationFilter) -> ListCount:
+        """How many there are, at most MOST, and of at most LOOKED that were modified last."""
         where, params = self.conditions(wanted)
+        oldest = None if "few" in params or not wanted.narrows else self._oldest_looked_at()
+        if oldest is not None:
+            where, params = [*where, "r.modified >= :oldest"], params | {"oldest": oldest}
         ((n,),) = self.db.all(
             f"SELECT count(*) FROM (SELECT 1 FROM registration r WHERE {' AND '.join(where)} LIMIT {MOST + 1}) found", params
         )
-        return int(n)
+        return ListCount(min(int(n), MOST), is_more=n > MOST or oldest is not None)
+
+    def _oldest_looked_at(self) -> int | None:
+        """The moment (microseconds) of the last modification of the last that is looked at, None for all."""
+        rows = self.db.all(
+            f"SELECT modified FROM registration WHERE account_id = :account ORDER BY modified DESC, id DESC LIMIT 1 OFFSET {self.looked or LOOKED[self.db.vendor]}",
+            {"account": self.account},
+        )
+        return int(rows[0][0]) if rows else None
 
     def together(self, wanted: RegistrationFilter) -> list[Together]:
         """The number of registrations per event and status."""
@@ -242,7 +259,7 @@ class Registrations:
         where, params = ["r.account_id = :account", "r.version > 0"], {"account": self.account}
         found: dict[str, object] = dict(params)
         words = folded(wanted.text).split()
-        if words and (few := few_with(self.db, self.account, words)) is not None:
+        if words and (few := few_with(self.db, self.account, words, NAMED)) is not None:
             where = [f"+{where[0]}", *where[1:], self.db.member("r.id", "few")]
             found["few"] = few
         for i, word in enumerate(words):

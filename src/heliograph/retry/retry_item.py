@@ -13,9 +13,10 @@ from heliograph.deliveries.why import Why, why
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.flows.services.request_preview import RequestPreview, preview
-from heliograph.retry.retry_items import ItemCount, RetryFilter, RetryItem, group_key
+from heliograph.retry.retry_items import RetryFilter, RetryItem, group_key
 from heliograph.retry.retry_queue import SUBMITTABLE, RetryQueue
 from heliograph.store.moments import from_micros
+from heliograph.web.list_count import ListCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Details:
     flow_number: int
     attempts: Sequence[Attempt]
     exchanges: Mapping[int, Exchange]
-    alike: ItemCount
+    alike: ListCount
     cause: str
     then: MappedThen | None = None
     today: RequestPreview | None = None

@@ -21,17 +21,6 @@ LOOKED_BESIDE: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class ItemCount:
-    """How many items there are. is_more: there are more than so many, or there may be, because not all were looked at."""
-
-    n: int = 0
-    is_more: bool = False
-
-    def __add__(self, other: ItemCount) -> ItemCount:
-        return ItemCount(self.n + other.n, self.is_more or other.is_more)
-
-
-@dataclass(frozen=True, slots=True)
 class RetryFilter:
     """The filters. statuses: () = all. text: in a registration or a reason. cause: the key of a group."""
 

@@ -19,9 +19,10 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.retry.item_names import ItemNames
 from heliograph.retry.retry_conditions import SOURCES, QueueTable, conditions
-from heliograph.retry.retry_items import OPEN, ItemCount, RetryFilter, RetryItem, StuckItem, group_key
+from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem, StuckItem, group_key
 from heliograph.store.database import Row
 from heliograph.web.cursor import ROWS, Cursor, ListPage
+from heliograph.web.list_count import ListCount
 
 PARTS = (int, int, int)
 """A cursor of the queue: status, id of the last action and id of the last run shown."""
@@ -172,7 +173,7 @@ class RetryQueue:
                 met += len(items)
                 yield from items
 
-    def count(self, wanted: RetryFilter, *, most: int | None = MOST) -> ItemCount:
+    def count(self, wanted: RetryFilter, *, most: int | None = MOST) -> ListCount:
         """How many items match. most: where counting stops; None: all of them, however many."""
         limit, total = (_ALL if most is None else most + 1), 0
         looked, is_more = self._looked(wanted) if most is not None else None, False
@@ -187,7 +188,7 @@ class RetryQueue:
             is_more = is_more or stretch.is_broken_off
         if wanted.cause and not total:  # a group of runs: what lacks a tag is in no column
             total = sum(1 for _item in self.all_of(wanted, limit))
-        return ItemCount(limit - 1, is_more=True) if total >= limit else ItemCount(total, is_more)
+        return ListCount(limit - 1, is_more=True) if total >= limit else ListCount(total, is_more)
 
     def _counted(self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:
         where, params = conditions(self.reading.account, wanted, table, status)
@@ -215,7 +216,7 @@ class RetryQueue:
             is_broken_off = is_broken_off or n == looked
         return _Stretch(met, down_to, is_broken_off)
 
-    def counts(self) -> dict[QueueStatus, ItemCount]:
+    def counts(self) -> dict[QueueStatus, ListCount]:
         """How many items each status has."""
         return {status: self.count(RetryFilter(statuses=(status,))) for status in QueueStatus}
 

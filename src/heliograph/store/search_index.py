@@ -93,20 +93,22 @@ def exists(db: Database) -> bool:
     return db.all(_GONE[db.vendor]) == [(0,)]
 
 
-def few_with(db: Database, account: int, words: Sequence[str]) -> list[int] | None:
-    """The registrations of an account that may contain all of some folded words, if these are few; None if they are more than FEW, or if the
-    index cannot tell. Whether they contain them is the caller's to check: the index knows only runs of characters."""
+def few_with(db: Database, account: int, words: Sequence[str], most: int = FEW) -> list[int] | None:
+    """The registrations of an account that may contain all of some folded words, if these are few; None if they are more than `most`, or if
+    the index cannot tell. Whether they contain them is the caller's to check: the index knows only runs of characters."""
     long = [word for word in words if len(word) >= _LENGTH and "\0" not in word]
     if not long or not exists(db):
         return None
     if db.vendor == "sqlite":
         runs = dict.fromkeys(word[at : at + _LENGTH] for word in long for at in range(len(word) - _LENGTH + 1))
         match = " AND ".join('"' + run.replace('"', '""') + '"' for run in runs)
-        rows = db.all(f"SELECT rowid FROM registration_search WHERE registration_search MATCH :match LIMIT {FEW + 1}", {"match": match})
+        rows = db.all(
+            f"SELECT rowid FROM registration_search WHERE registration_search MATCH :match LIMIT {int(most) + 1}", {"match": match}
+        )
     else:
         where = " AND ".join(f"search LIKE :w{i} ESCAPE '!'" for i in range(len(long)))
         rows = db.all(
-            f"SELECT registration_id FROM registration_search WHERE account_id = :account AND {where} LIMIT {FEW + 1}",
+            f"SELECT registration_id FROM registration_search WHERE account_id = :account AND {where} LIMIT {int(most) + 1}",
             {"account": account} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(long)},
         )
-    return [id for (id,) in rows] if len(rows) <= FEW else None
+    return [id for (id,) in rows] if len(rows) <= most else None

@@ -17,6 +17,7 @@ from heliograph.registrations.list import MOST, ListedRegistration, ListScope, R
 from heliograph.setup.views.frame import account_config
 from heliograph.store.database import of_django
 from heliograph.web.cursor import Pager, address, asked
+from heliograph.web.list_count import ListCount
 from heliograph.web.list_filters import ColumnsFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
 
@@ -78,7 +79,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
         found = Registrations(of_django(connections["read"]), request.account.pk)
         rows = found.page(wanted, sort, cursor, whole=not set(columns) <= set(USUAL))
         # If the first page contains everything, its length is the count; rare words then need not be searched for twice.
-        count = len(rows.rows) if cursor is None and not rows.older else found.count(wanted)
+        count = ListCount(len(rows.rows)) if cursor is None and not rows.older else found.count(wanted)
         statuses = found.statuses()
         filters.offer("event", found.events())
         filters.offer("status_name", zip(statuses, statuses, strict=True))
@@ -96,7 +97,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
         columns=[(name, str(label), name in columns) for name, label in COLUMNS.items()],
         kept=filters.query("column"),
         statuses=statuses,
-        all=f"{count:,}" if count <= MOST else _("that match"),
+        all=_("that match") if count.is_more else f"{count.n:,}",
         none=none,
         first_steps=not has_flows and request.account.signal_enabled,
         filters=filters,
@@ -117,15 +118,17 @@ def _order(sort: Sort) -> str:
     return {Sort.MODIFIED: _("Last modified first"), Sort.CODE: _("By code"), Sort.NAME: _("By name")}[sort]
 
 
-def _counted(n: int) -> str:
-    if n > MOST:
-        return _("more than %(n)s registrations") % {"n": f"{MOST:,}"}
+def _counted(count: ListCount) -> str:
+    n = count.n
+    if count.is_more:
+        return (_("more than %(n)s registrations") if n >= MOST else _("at least %(n)s registrations")) % {"n": f"{n:,}"}
     return ngettext("%(shown)s registration", "%(shown)s registrations", n) % {"shown": f"{n:,}"}
 
 
-def _shown(here: int, n: int) -> str:
+def _shown(here: int, count: ListCount) -> str:
     """How many of them are on this page."""
-    return _("%(here)s of %(all)s") % {"here": f"{here:,}", "all": _counted(n)} if here < n else _counted(n)
+    said = _counted(count)
+    return _("%(here)s of %(all)s") % {"here": f"{here:,}", "all": said} if here < count.n or count.is_more else said
 
 
 def _row(row: ListedRegistration, columns: Sequence[str]) -> dict[str, Any]:

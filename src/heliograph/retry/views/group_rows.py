@@ -17,16 +17,16 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.retry.cause_groups import CauseGroup, Healing
 from heliograph.retry.cure_words import cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
-from heliograph.retry.retry_items import ItemCount
 from heliograph.retry.retry_queue import MOST
 from heliograph.retry.views.retry_filters import WAITING
 from heliograph.store.moments import from_micros
+from heliograph.web.list_count import ListCount
 from heliograph.web.templatetags.moments import clock, soon
 
 
-def many(count: int | ItemCount) -> str:
+def many(count: int | ListCount) -> str:
     """A number that stops at MOST, or says that not all were looked at."""
-    n, is_more = (count.n, count.is_more) if isinstance(count, ItemCount) else (count, count > MOST)
+    n, is_more = (count.n, count.is_more) if isinstance(count, ListCount) else (count, count > MOST)
     if is_more:
         return _("more than %(n)s") % {"n": f"{MOST:,}"} if n >= MOST else _("at least %(n)s") % {"n": f"{n:,}"}
     return f"{n:,}"

@@ -19,7 +19,7 @@ from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_item import details
-from heliograph.retry.retry_items import OPEN, ItemCount, RetryFilter, RetryItem
+from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem
 from heliograph.retry.retry_queue import PARTS, RetryQueue
 from heliograph.retry.submit_job import submittable
 from heliograph.retry.views.group_rows import group_row, healed_row, many
@@ -28,6 +28,7 @@ from heliograph.retry.views.item_words import is_of_other_mode, tries, why
 from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.store.moments import from_micros
 from heliograph.web.cursor import ListPage, Pager, address, asked
+from heliograph.web.list_count import ListCount
 from heliograph.web.pages import asks_for_part, live, page
 
 
@@ -78,8 +79,8 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
     rows, counts = found.page(wanted, cursor), found.counts()
     filters.offer_of(of)
     again = submittable(wanted)
-    matching = found.count(again) if again else ItemCount()
-    everything = found.count(wanted) if filters.narrows else ItemCount()
+    matching = found.count(again) if again else ListCount()
+    everything = found.count(wanted) if filters.narrows else ListCount()
     tally = _tally(counts)
     return {
         "filters": filters,
@@ -108,7 +109,7 @@ def _looked(rows: ListPage[RetryItem], request: AccountRequest) -> dict[str, str
     return {"href": address(request, at=rows.further)} if rows.further else None
 
 
-def _all_match(count: ItemCount) -> str:
+def _all_match(count: ListCount) -> str:
     """The words of the box that stands for all that match, not only the ticked ones; "" for one or none."""
     return ngettext("All %(n)s that match", "All %(n)s that match", count.n) % {"n": many(count)} if count.n > 1 else ""
 
@@ -124,8 +125,8 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
     return page(request, "retry/item.html", here="retry", item=shown)
 
 
-def _tally(counts: dict[QueueStatus, ItemCount]) -> str:
-    total = sum(counts.values(), ItemCount())
+def _tally(counts: dict[QueueStatus, ListCount]) -> str:
+    total = sum(counts.values(), ListCount())
     each = ", ".join(f"{many(count)} {_(status.value)}" for status, count in counts.items())
     return ngettext("%(total)s item: %(each)s", "%(total)s items: %(each)s", total.n) % {"total": many(total), "each": each}
 

@@ -22,7 +22,7 @@ from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, Sum, context
 from heliograph.retry import downloads, submit_job
-from heliograph.retry.retry_items import ItemCount, RetryFilter
+from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.submit_job import submittable
 from heliograph.retry.views.group_rows import many
@@ -32,6 +32,7 @@ from heliograph.setup.views.frame import by, check
 from heliograph.store.database import of_django
 from heliograph.web.form_fields import Choices, Radios, TextLine
 from heliograph.web.forms import Form
+from heliograph.web.list_count import ListCount
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.shown_fields import Choice
 from heliograph.web.templatetags.moments import moment, short_moment
@@ -170,7 +171,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
     wanted = submittable(filters.wanted)
     back = filters.address(reverse("retry"))
     with reading(request.account.pk) as of:
-        n = RetryQueue(of).count(wanted) if wanted else ItemCount()
+        n = RetryQueue(of).count(wanted) if wanted else ListCount()
         text = filter_words(wanted, of) if wanted else ""
         if wanted is None or not n.n:
             say(request, _("Nothing that has failed is like this."))
