@@ -13,6 +13,7 @@ from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.health import search_has_its_index
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import ensure, exists, few_with
+from heliograph.web.cursor import Cursor
 from heliograph.web.list_count import ListCount
 
 PEOPLE = {
@@ -72,7 +73,7 @@ def agree(db: Database) -> None:
         found = Registrations.__new__(Registrations)
         found.db, found.account, found.looked = db, 5, None
         wanted = RegistrationFilter(text=words)
-        assert [id for _modified, id in found.places(wanted, None, 10)] == expected, words
+        assert [id for _modified, id in found.places(wanted, None, 10).rows] == expected, words
         assert found.count(wanted) == ListCount(len(expected)), words
 
 
@@ -115,3 +116,22 @@ def test_P8_a_number_says_whether_all_were_looked_at(db: Database, monkeypatch: 
     assert found.count(RegistrationFilter(text="guest")) == ListCount(2, is_more=True)
     found.looked = 4
     assert found.count(RegistrationFilter(text="guest")) == ListCount(4)
+
+
+@pytest.mark.parametrize("looked", [1, 2])
+def test_P8_X5_a_list_that_looked_far_goes_on_to_its_end(db: Database, monkeypatch: pytest.MonkeyPatch, looked: int) -> None:
+    monkeypatch.setattr("heliograph.registrations.list.NAMED", 0)
+    found = Registrations.__new__(Registrations)
+    found.db, found.account, found.looked = db, 5, looked
+    parts = 0
+    for words in WORDS:
+        met: list[int] = []
+        cursor: Cursor | None = None
+        going = True
+        while going:
+            rows = found.places(RegistrationFilter(text=words), cursor, 2)
+            met, parts = met + [id for _modified, id in rows.rows], parts + 1
+            last = rows.rows[-1] if len(rows.rows) == 2 else rows.edge
+            going, cursor = last is not None, None if last is None else Cursor(last)
+        assert met == looked_through(db, words), words
+    assert parts > len(WORDS) + 5

@@ -49,9 +49,13 @@ class PeriodFigures:
     @cached_property
     def tiles(self) -> Figures:
         """Every number of both tabs."""
+        return replace(self.sums, unique=len(self._serials()))
+
+    @cached_property
+    def sums(self) -> Figures:
+        """The same without Unique Registrations, which cost as much as all others."""
         period = Period(self.window.since, self.window.until, mode_code(self.mode), self.replays)
-        found = total(period, (delta for _column, delta in self._deltas))
-        return replace(found, unique=len(self._serials()))
+        return total(period, (delta for _column, delta in self._deltas))
 
     @property
     def replayed(self) -> int:
@@ -95,7 +99,7 @@ class PeriodFigures:
 
     def retried_by_category(self) -> dict[Category, int]:
         """Retry Processing Category; all of them, also at 0."""
-        found = self.tiles.retried_by_category
+        found = self.sums.retried_by_category
         return {category: found.get(category, 0) for category in Category}
 
     def _numbers(self, measures: Iterable[Measure]) -> set[int]:

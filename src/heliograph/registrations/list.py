@@ -18,7 +18,7 @@ from heliograph.store.database import Database
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import few_with
-from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
+from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, WalkedRows, walked
 from heliograph.web.list_count import ListCount
 
 MOST = 10_000
@@ -147,21 +147,25 @@ class Registrations:
     ) -> ListPage[ListedRegistration]:
         """One page of the list. whole: with the states."""
         where, params = self.conditions(wanted)
+        is_walk = wanted.narrows and sort is Sort.MODIFIED and "few" not in params
         if wanted.narrows and sort is not Sort.MODIFIED and self.db.vendor == "sqlite":
             # Only the index by `modified` covers the filters: sorted by code or name, every row would be read until enough of them match.
             where = [where[0], f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
 
-        def fetch(at: Cursor | None, limit: int) -> Sequence[ListedRegistration]:
-            return self._fetch(where, params, sort, at, limit, whole=whole)
+        def fetch(at: Cursor | None, limit: int) -> WalkedRows[ListedRegistration]:
+            edge = self._edge(at) if is_walk else None
+            return _up_to(edge, at, limit, self._fetch(*_within(where, params, edge, at), sort, at, limit, whole=whole))
 
         def key(row: ListedRegistration) -> Key:
             return (row.micros if sort is Sort.MODIFIED else row.code if sort is Sort.CODE else row.name, row.id)
 
-        return pages(fetch, key, cursor, size=size)
+        return walked(fetch, key, cursor, size=size)
 
-    def places(self, wanted: RegistrationFilter, cursor: Cursor | None, limit: int) -> list[tuple[int, int]]:
+    def places(self, wanted: RegistrationFilter, cursor: Cursor | None, limit: int) -> WalkedRows[tuple[int, int]]:
         """When registrations were modified, and their ids, from the cursor on: read from the covering index alone."""
         where, params = self.conditions(wanted)
+        edge = None if "few" in params else self._edge(cursor)
+        where, params = _within(where, params, edge, cursor)
         back = cursor is not None and cursor.back
         if cursor is not None:
             where.append(f"(r.modified, r.id) {'>' if back else '<'} (:one, :two)")
@@ -171,7 +175,7 @@ class Registrations:
             f"SELECT r.modified, r.id FROM registration r WHERE {' AND '.join(where)} ORDER BY r.modified {way}, r.id {way} LIMIT {int(limit)}",
             params,
         )
-        return [(modified, id) for modified, id in rows]
+        return _up_to(edge, cursor, limit, [(modified, id) for modified, id in rows])
 
     def some(self, ids: Sequence[int]) -> list[ListedRegistration]:
         """Registrations of the account by their ids, with their states, those modified last first."""
@@ -182,19 +186,24 @@ class Registrations:
     def count(self, wanted: RegistrationFilter) -> ListCount:
         """How many there are, at most MOST, and of at most LOOKED that were modified last."""
         where, params = self.conditions(wanted)
-        oldest = None if "few" in params or not wanted.narrows else self._oldest_looked_at()
-        if oldest is not None:
-            where, params = [*where, "r.modified >= :oldest"], params | {"oldest": oldest}
+        edge = None if "few" in params or not wanted.narrows else self._edge(None)
+        where, params = _within(where, params, edge, None)
         ((n,),) = self.db.all(
             f"SELECT count(*) FROM (SELECT 1 FROM registration r WHERE {' AND '.join(where)} LIMIT {MOST + 1}) found", params
         )
-        return ListCount(min(int(n), MOST), is_more=n > MOST or oldest is not None)
+        return ListCount(min(int(n), MOST), is_more=n > MOST or edge is not None)
 
-    def _oldest_looked_at(self) -> int | None:
-        """The moment (microseconds) of the last modification of the last that is looked at, None for all."""
+    def _edge(self, cursor: Cursor | None) -> int | None:
+        """The modification (microseconds) of the last one that is looked at for a page or a number, None for all."""
+        back, place, given = cursor is not None and cursor.back, "", {"account": self.account}
+        if cursor is not None:
+            place = f" AND (modified, id) {'>' if back else '<'} (:one, :two)"
+            given["one"], given["two"] = int(cursor.key[0]), int(cursor.key[1])
+        way = "ASC" if back else "DESC"
         rows = self.db.all(
-            f"SELECT modified FROM registration WHERE account_id = :account ORDER BY modified DESC, id DESC LIMIT 1 OFFSET {self.looked or LOOKED[self.db.vendor]}",
-            {"account": self.account},
+            f"SELECT modified FROM registration WHERE account_id = :account{place} ORDER BY modified {way}, id {way} LIMIT 1"
+            f" OFFSET {self.looked or LOOKED[self.db.vendor]}",
+            given,
         )
         return int(rows[0][0]) if rows else None
 
@@ -339,3 +348,19 @@ class Registrations:
             whole,
             tuple(named[p] for p in whole.properties if p in named) if whole else (),
         )
+
+
+def _within(
+    where: Sequence[str], params: Mapping[str, object], edge: int | None, cursor: Cursor | None
+) -> tuple[list[str], dict[str, object]]:
+    """The conditions with the edge up to which registrations are looked at."""
+    if edge is None:
+        return list(where), dict(params)
+    return [*where, f"r.modified {'<=' if cursor is not None and cursor.back else '>='} :edge"], {**params, "edge": edge}
+
+
+def _up_to[Row](edge: int | None, cursor: Cursor | None, limit: int, rows: Sequence[Row]) -> WalkedRows[Row]:
+    """Rows up to an edge, from where the next page goes on."""
+    if edge is None or len(rows) == limit:
+        return WalkedRows(rows)
+    return WalkedRows(rows, (edge, 2**62 if cursor is not None and cursor.back else 0))

@@ -15,7 +15,7 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.webhook_id import created_of
 from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations
 from heliograph.store.registrations import folded, ids_of_code
-from heliograph.web.cursor import ROWS, Cursor, ListPage, pages
+from heliograph.web.cursor import ROWS, Cursor, ListPage, walked
 
 LONGEST: Final = 200
 """Characters of a search that are read."""
@@ -96,7 +96,7 @@ class RegistrationSearch:
         places = (
             ListPage([(0, id) for id in exact])
             if exact
-            else pages(lambda at, limit: found.places(wanted, at, limit), lambda place: place, cursor, size=size)
+            else walked(lambda at, limit: found.places(wanted, at, limit), lambda place: place, cursor, size=size)
         )
         rows = found.some([id for _modified, id in places.rows])
         deliveries = self._deliveries([row.id for row in rows])

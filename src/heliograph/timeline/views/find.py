@@ -16,7 +16,7 @@ from heliograph.deliveries.database import reading
 from heliograph.deliveries.words import Toned
 from heliograph.timeline.search import DeliveryCounts, FoundAction, FoundRegistration, RegistrationSearch
 from heliograph.timeline.timeline import Timeline
-from heliograph.web.cursor import Pager, asked
+from heliograph.web.cursor import BrokenOff, Pager, address, asked
 from heliograph.web.list_filters import ListFilters, SearchFilter
 from heliograph.web.pages import page
 
@@ -49,10 +49,10 @@ def find(request: AccountRequest) -> HttpResponse:
     if action is not None:
         return HttpResponseRedirect(_place_of(action))
     assert rows is not None
-    if cursor is None and len(rows.rows) == 1:
+    whole = cursor is None and not (rows.older or rows.further)
+    if whole and len(rows.rows) == 1:
         only = rows.rows[0].registration
         return HttpResponseRedirect(reverse("timeline", args=(only.event, only.code)))
-    whole = cursor is None and not rows.older
     return page(
         request,
         "timeline/find.html",
@@ -61,6 +61,8 @@ def find(request: AccountRequest) -> HttpResponse:
         heading=_heading(search.text, len(rows.rows), whole=whole),
         hits=[_row(found) for found in rows.rows],
         pager=Pager.of(request, rows, ""),
+        looked=BrokenOff.of(request, rows, cursor),
+        start_href=address(request, at=None) if cursor else "",
     )
 
 
