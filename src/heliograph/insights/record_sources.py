@@ -17,7 +17,7 @@ from heliograph.store.database import Database
 
 LOOKED: Final = 100_000
 """Rows that are looked at for a page in which few match."""
-LOOKED_BESIDE: Final = 25_000
+LOOKED_BESIDE: Final = 15_000
 """The same where each is looked up elsewhere too: its registration's name, or whether there is a newer change."""
 
 

@@ -16,7 +16,7 @@ from heliograph.domain.ids import read_id
 
 OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
 LOOKED: Final = 50_000
-LOOKED_BESIDE: Final = 20_000
+LOOKED_BESIDE: Final = 12_000
 """The same where each item's registration is looked up too."""
 
 
