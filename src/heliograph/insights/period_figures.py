@@ -172,8 +172,8 @@ class PeriodFigures:
             return BitMap()
         removed = self._folded(MINUTES, first, last)
         rows = self.reading.db.all(
-            "SELECT DISTINCT r.serial FROM change c JOIN registration r ON r.id = c.registration_id"
-            " WHERE c.account_id = :account AND c.mode = :mode AND c.processed AND c.at >= :first AND c.at < :last",
+            "SELECT r.serial FROM registration r WHERE r.id IN (SELECT c.registration_id FROM change c"  # by id, and each once
+            " WHERE c.account_id = :account AND c.mode = :mode AND c.processed AND c.at >= :first AND c.at < :last)",
             {"account": self.reading.account, "mode": mode_code(self.mode), "first": first * MINUTE, "last": last * MINUTE},
         )
         return removed | BitMap([serial for (serial,) in rows])
