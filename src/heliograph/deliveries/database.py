@@ -18,7 +18,7 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, Row, of_django
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
-from heliograph.store.search_index import few_with
+from heliograph.store.search_index import are_many_with, few_with
 
 READ = "read"
 FOUND: Final = 200
@@ -60,6 +60,7 @@ class AccountReader:
     db: Database
     account: int
     source: Committed = field(init=False)
+    _matches: dict[str, RegistrationMatch | None] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.source = Committed(self.db)
@@ -95,8 +96,16 @@ class AccountReader:
 
     def match(self, text: str) -> RegistrationMatch | None:
         """All registrations whose code or name contains every word of a text; None for a text without words."""
+        if text not in self._matches:
+            self._matches[text] = self._matched(text)
+        return self._matches[text]
+
+    def _matched(self, text: str) -> RegistrationMatch | None:
+        words = tuple(folded(text).split())
+        if words and are_many_with(self.db, self.account, words):
+            return RegistrationMatch(words, None)
         found = self.registrations_with(text)
-        return None if found is None else RegistrationMatch(tuple(folded(text).split()), found if len(found) < FOUND else None)
+        return None if found is None else RegistrationMatch(words, found if len(found) < FOUND else None)
 
     def flow_names(self, ids: Iterable[int]) -> dict[int, str]:
         """Names of flows by id, including deleted ones."""

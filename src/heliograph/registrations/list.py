@@ -23,7 +23,7 @@ from heliograph.web.list_count import ListCount
 
 MOST = 10_000
 """Counting stops here: "more than 10,000"."""
-LOOKED: Final = {"sqlite": 300_000, "postgresql": 100_000}
+LOOKED: Final = {"sqlite": 300_000, "postgresql": 30_000}
 """Registrations that a number looks at; SQLite reads them from an index alone."""
 NAMED: Final = 20_000
 """Registrations that the index of words names one by one; of more, the newest are met soon enough in the order of the list."""

@@ -93,6 +93,12 @@ def exists(db: Database) -> bool:
     return db.all(_GONE[db.vendor]) == [(0,)]
 
 
+def are_many_with(db: Database, account: int, words: Sequence[str]) -> bool:
+    """Whether the index alone says that more than FEW registrations contain all of some folded words. SQLite's knows only runs of characters."""
+    is_known = db.vendor == "postgresql" and all(len(word) >= _LENGTH for word in words) and exists(db)
+    return is_known and few_with(db, account, words) is None
+
+
 def few_with(db: Database, account: int, words: Sequence[str], most: int = FEW) -> list[int] | None:
     """The registrations of an account that may contain all of some folded words, if these are few; None if they are more than `most`, or if
     the index cannot tell. Whether they contain them is the caller's to check: the index knows only runs of characters."""
