@@ -20,7 +20,7 @@ import structlog
 from heliograph.domain.retention import Cuts, Terms
 from heliograph.store import retention
 from heliograph.store.database import Database
-from heliograph.store.queue import removal, replay_removal
+from heliograph.store.queue import job_removal, removal, replay_removal
 from heliograph.store.queue.removal import START, Place
 from heliograph.store.retention import Removed
 
@@ -76,6 +76,7 @@ class RetentionRound:
                 break
             found += self.account(account, terms.shortened(content, rows))
             self.replays(account, terms.shortened(content, rows))
+            self.jobs(account, terms.shortened(content, rows))
         if found:
             self._shrink()
         return found
@@ -107,9 +108,7 @@ class RetentionRound:
 
     def replays(self, account: int, terms: Terms) -> int:
         """Old replays of one account; returns how many went. Dry runs go unannounced; what was sent once the account's terms are in force."""
-        told = retention.announcement(self.db, account)
-        in_force = told is not None and told.covers(terms) and self.now >= told.begins
-        cuts = terms.cuts(self.now) if in_force else Cuts(0, 0)
+        cuts = self._cuts_in_force(account, terms)
         if not self._until(lambda size: replay_removal.blank_problems(self.db, account, cuts.content, size) < size):
             return 0
         found = 0
@@ -120,6 +119,25 @@ class RetentionRound:
         if found:
             log.info("old_replays_removed", account=account, replays=found)
         return found
+
+    def jobs(self, account: int, terms: Terms) -> int:
+        """Jobs of one account that ended before the content of their time goes; returns how many went."""
+        cuts, found = self._cuts_in_force(account, terms), 0
+
+        def removed(size: int) -> bool:
+            nonlocal found
+            found += (gone := job_removal.remove_some(self.db, account, cuts.content, size))
+            return gone < size
+
+        if cuts.content and self._until(removed) and found:
+            log.info("old_jobs_removed", account=account, jobs=found)
+        return found
+
+    def _cuts_in_force(self, account: int, terms: Terms) -> Cuts:
+        """The cuts of terms that Administrators were told of, and that have begun; nothing is older than the cuts of others."""
+        told = retention.announcement(self.db, account)
+        in_force = told is not None and told.covers(terms) and self.now >= told.begins
+        return terms.cuts(self.now) if in_force else Cuts(0, 0)
 
     def _until(self, ends: Callable[[int], bool]) -> bool:
         """Chunks of a size that others do not notice, each with a rest after it, until one ends it; false if the round ends before."""
