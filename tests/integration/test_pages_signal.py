@@ -32,6 +32,7 @@ from heliograph.insights.feed_lines import FeedFilter, FeedResult
 from heliograph.insights.views import feed as feed_page
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.views import retry as retry_page
+from heliograph.retry.views import retry_jobs
 from heliograph.store import connection_states
 from heliograph.web.cursor import Cursor
 
@@ -272,6 +273,10 @@ def test_D8_a_narrowed_queue_that_looked_far_says_so_and_goes_on(
             url = "/signal/retry/" + html.unescape(further[1]) if further else ""
         assert looks > 1
         assert found.count(">S26-5</a>") == 1
+        first = text_of(client.get("/signal/retry/?q=s26-5").content)
+        assert "none found yet of 4 items" in first
+        monkeypatch.setattr(retry_jobs, "RetryQueue", partial(RetryQueue, looked=1))
+        assert "Download all failed rows that match" in text_of(client.get("/signal/retry/download/?q=s26-5").content)
         assert "There are no more." in shown
 
 

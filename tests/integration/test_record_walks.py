@@ -11,6 +11,8 @@ from tests.seeded import Seeded, db, invented
 from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
+from heliograph.insights.feed import Feed
+from heliograph.insights.feed_lines import FeedFilter
 from heliograph.insights.record_kinds import RecordFilter, RecordKind, Sort, has_replays, outcomes_of
 from heliograph.insights.record_sources import has_connection
 from heliograph.insights.records import PARTS, Record, RecordCount, Records
@@ -106,6 +108,19 @@ def test_X3_an_export_and_the_way_back_meet_each_record_too(seeded: Seeded) -> N
             newer = page.newer or page.further
         if last.newer:
             assert back == expected[: len(expected) - len(last.rows)], wanted
+
+
+def test_X3_how_far_another_accounts_records_reach_is_not_shown(db: Database, seeded: Seeded) -> None:
+    other = invented(db, "OTHER", changes=100, days=3)
+    whole = RecordFilter(RecordKind.ATTEMPTS, seeded.until - 4 * DAY, seeded.until + MINUTE)
+    for kind in RecordKind:
+        if has_connection(kind):
+            for connection in other.reading.config.connections:
+                page = Records(seeded.reading, replace(whole, kind=kind, connection=connection), looked=1).page(None)
+                assert (page.rows, page.edge) == ([], None)
+    for flow in other.reading.config.flows:
+        feed = Feed(seeded.reading, FeedFilter(flow=flow), scan=1).page(None)
+        assert (feed.rows, feed.edge) == ([], None)
 
 
 def test_X3_a_count_says_whether_all_were_looked_at(seeded: Seeded) -> None:

@@ -109,7 +109,7 @@ class RecordMinutes:
         ]
         conditions += ["flow_id = :flow"] if wanted.flow is not None else []
         conditions += ["category = :facet"] if wanted.facet is not None else []
-        return self.reading.db.all(
+        rows = self.reading.db.all(
             f"SELECT {unit}, SUM(n) FROM {table} WHERE {' AND '.join(conditions)} GROUP BY {unit}",
             {
                 "account": self.reading.account,
@@ -122,6 +122,7 @@ class RecordMinutes:
                 "facet": int(wanted.facet or 0),
             },
         )
+        return [(int(at), int(n)) for at, n in rows]  # a sum of PostgreSQL is a Decimal
 
 
 def are_whole_minutes(wanted: RecordFilter) -> bool:

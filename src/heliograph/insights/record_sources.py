@@ -53,7 +53,7 @@ class RecordSource:
         params = self.params | {"beside_at": at, "beside_id": id}
         place = ""
         if beside is not None:
-            params |= {"since": at} if ascends else {"until": at + 1}
+            params |= {"since": max(at, self.wanted.since)} if ascends else {"until": min(at + 1, self.wanted.until)}
             place = f" AND (+{self.at}, {self.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
         rows = db.all(
             f"SELECT {self.at} FROM {self.walk} AND {self.at} >= :since AND {self.at} < :until{place} ORDER BY {self.at} {way}, {self.id} {way}"
@@ -68,14 +68,16 @@ class RecordSource:
         where, params = self.where, self.params
         # Only the bounds of the walk: a newer change of a registration may lie beyond.
         if first is not None:
-            where, params = where.replace(":since", ":first", 1), params | {"first": first}
+            where, params = where.replace(":since", ":first", 1), params | {"first": max(first, self.wanted.since)}
         if last is not None:
-            where, params = where.replace(":until", ":last", 1), params | {"last": last + 1}
+            where, params = where.replace(":until", ":last", 1), params | {"last": min(last + 1, self.wanted.until)}
         return replace(self, where=where, params=params)
 
 
 def sources_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = False) -> list[RecordSource]:
     """The sources whose rows together are the records that a filter wants: each is walked by an index of its own."""
+    if wanted.connection is not None and not reading.connection_names([wanted.connection]):
+        return []  # of another account: not even how far its records reach is to be seen
     kinds = _PARTS.get(wanted.kind, (wanted.kind,))
     if len(kinds) == 1:
         return [source_of(reading, wanted, grouped=grouped)]

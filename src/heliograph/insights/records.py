@@ -7,7 +7,7 @@ creation, an attempt by itself. States are those of now.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from heliograph.deliveries.database import AccountReader, RowPerson
@@ -33,7 +33,7 @@ MOST_COUNTED: Final = 10_000
 MOST_NARROWED: Final = 500
 """And here where a person has narrowed the list, and no figure counts what is left."""
 _LAST: Final = 2**62
-"""Behind all ids of an instant."""
+"""After every id of an instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,10 @@ class RecordCount:
     def is_exact(self) -> bool:
         return not self.is_more and self.edge is None
 
+    def at_least(self, n: int) -> RecordCount:
+        """The same where a page shows more than were counted before counting was broken off."""
+        return self if self.is_exact else replace(self, n=max(self.n, n))
+
 
 @dataclass
 class Records:
@@ -107,7 +111,7 @@ class Records:
         return MOST_COUNTED if self.wanted == self.wanted.whole else MOST_NARROWED
 
     def count(self, most: int | None = None, *, kept_since: int | None = None) -> RecordCount:
-        """How many there are. most: where to stop, if elsewhere; kept_since: the instant from which on no record was removed, so that figures can tell."""
+        """How many there are. most: where to stop, if elsewhere; kept_since: the instant from which on figures and records agree, because none was removed."""
         most = self.most if most is None else most
         if self.known is not None:
             return RecordCount(self.known)
@@ -236,6 +240,7 @@ class Records:
         within = where.replace(
             f"{source.at} >= :since AND {source.at} < :until", f"{source.at} >= m.began AND {source.at} < m.began + {MINUTE}"
         )
+        assert within != where, "the period's bounds are not where they are looked for"
         return f"{each[self.reading.db.vendor]} CROSS JOIN {source.tables}", within, params | {"minutes": minutes}
 
     def _read(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:

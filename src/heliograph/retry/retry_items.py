@@ -34,7 +34,7 @@ class RetryFilter:
 
     @property
     def looked(self) -> int | None:
-        """How many items are looked at for a page or a number, because few of them may match; None if all match that the index of a status has."""
+        """How many items are looked at for a page or a number, because few of them may match; None where nothing narrows it but the status."""
         if self.text:
             return LOOKED_BESIDE
         return LOOKED if self.cause or any((self.category, self.flow, self.event, self.connection)) else None
@@ -149,6 +149,11 @@ class GroupParts:
     @property
     def event(self) -> int:
         return self.answered or 0
+
+    @property
+    def is_of_runs(self) -> bool:
+        """Whether it is a group of runs, not of actions: these have a connection or a flow."""
+        return self.connection is None and self.flow is None
 
 
 def parts_of(key: str) -> GroupParts:

@@ -19,7 +19,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.retry.item_names import ItemNames
 from heliograph.retry.retry_conditions import SOURCES, QueueTable, conditions
-from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem, StuckItem, group_key
+from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem, StuckItem, group_key, parts_of
 from heliograph.store.database import Row
 from heliograph.web.cursor import ROWS, Cursor, ListPage
 from heliograph.web.list_count import ListCount
@@ -186,8 +186,8 @@ class RetryQueue:
                 total += self._counted(table, wanted, status, stretch.down_to[table], limit)
             looked = None if looked is None else looked - stretch.looked
             is_more = is_more or stretch.is_broken_off
-        if wanted.cause and not total:  # a group of runs: what lacks a tag is in no column
-            total = sum(1 for _item in self.all_of(wanted, limit))
+        if wanted.cause and not total and parts_of(wanted.cause).is_of_runs:  # what lacks a tag is in no column
+            total, is_more = sum(1 for _item in self.all_of(wanted, limit)), False
         return ListCount(limit - 1, is_more=True) if total >= limit else ListCount(total, is_more)
 
     def _counted(self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:

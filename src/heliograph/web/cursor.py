@@ -180,7 +180,7 @@ class Pager:
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenOff:
+class LookingEnd:
     """Where looking for rows of a page was broken off (components/looked.html). href: goes on there; is_ahead: on the way to newer rows, not to older
     ones."""
 

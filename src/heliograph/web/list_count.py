@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +11,15 @@ class ListCount:
 
     n: int = 0
     is_more: bool = False
+
+    @property
+    def is_none(self) -> bool:
+        """Whether there is certainly no row."""
+        return not self.n and not self.is_more
+
+    def at_least(self, n: int) -> ListCount:
+        """The same where a page shows more than were counted before counting was broken off."""
+        return replace(self, n=max(self.n, n)) if self.is_more else self
 
     def __add__(self, other: ListCount) -> ListCount:
         return ListCount(self.n + other.n, self.is_more or other.is_more)

@@ -7,7 +7,7 @@ to them too, and nobody else's search finds anything by it (C5).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -26,6 +26,7 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.administration.views.audit_words import TAGGED, AuditNames
 from heliograph.administration.views.users import tabs
 from heliograph.domain.connection.shown_connection import shown_body
+from heliograph.jobs.models import Job
 from heliograph.setup.models import Tag
 from heliograph.setup.views.frame import account_config, reading, settings_page
 from heliograph.store import configuration
@@ -110,6 +111,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
     actors = Actors.of(request.account, [*(row.by for row in entries), who])
     names = _names(request, entries)
+    jobs = set(Job.objects.filter(pk__in=[row.object_id for row in entries if row.kind in FILES]).values_list("pk", flat=True))
     known = {**{f"user:{each.pk}": each.name for each in people}, "command": _("The operator")}
     if who and who not in known:
         known[who] = actors.name(who)
@@ -119,7 +121,7 @@ def audit(request: AccountRequest) -> HttpResponse:
         "administration/audit.html",
         here="users",
         tabs=tabs("audit"),
-        entries=[_entry(row, actors, names[row.pk], whole=whole) for row in entries],
+        entries=[_entry(row, actors, names[row.pk], jobs, whole=whole) for row in entries],
         filters=filters,
         total=_("more than %(n)s entries") % {"n": f"{MOST:,}"} if total > MOST else _("%(n)s entries") % {"n": f"{total:,}"},
         pager=Pager.of(request, rows, _("Changes of registrations stand in their timelines.")),
@@ -144,7 +146,7 @@ def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntr
     return found
 
 
-def _entry(row: AuditEntry, actors: Actors, words: AuditNames, *, whole: bool) -> dict[str, Any]:
+def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[int], *, whole: bool) -> dict[str, Any]:
     before, after = row.before or {}, row.after or {}
     if row.kind == "connection":
         before, after = shown_body(before, whole=whole), shown_body(after, whole=whole)
@@ -155,16 +157,17 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, *, whole: bool) -
         "place": actors.place(row.by),
         "did": str(verb) % {"kind": _(row.kind)},
         "name": row.name,
-        "href": _object_address(row),
+        "href": _object_address(row, jobs),
         "fields": words.lines(row.kind, before, after),
     }
 
 
-def _object_address(row: AuditEntry) -> str:
+def _object_address(row: AuditEntry, jobs: Collection[int]) -> str:
+    """Where the thing is, "" if it has no page, or if its job is gone. jobs: those that are there."""
     if row.kind == "flow":
         return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
     if row.kind in FILES:
-        return reverse(FILES[row.kind], args=(row.object_id,))
+        return reverse(FILES[row.kind], args=(row.object_id,)) if row.object_id in jobs else ""
     return reverse(PLACES[row.kind]) if row.kind in PLACES else ""
 
 

@@ -33,10 +33,11 @@ from heliograph.flows.past_trial import try_on_past
 from heliograph.flows.services.request_preview import RequestPreview
 from heliograph.flows.views import editor
 from heliograph.flows.views.past_words import past_shown
-from heliograph.registrations.list import RegistrationFilter, Registrations, Sort
+from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, Sort
 from heliograph.setup.views.frame import by, check
 from heliograph.store.moments import from_micros
 from heliograph.store.registrations import ids_of_code
+from heliograph.web.cursor import Cursor
 from heliograph.web.form_fields import LONGEST_TEXT, Hidden
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
@@ -148,7 +149,13 @@ def _found(of: AccountReader, text: str) -> list[tuple[str, str]]:
             {"account": of.account, "ids": exact},
         )
         return [(str(id), f"{code} {name}, {event}") for id, code, name, event in rows]
-    found = Registrations(of.db, of.account).page(RegistrationFilter(text=text), Sort.MODIFIED, None, size=CHOICES).rows
+    registrations, found, further = Registrations(of.db, of.account), list[ListedRegistration](), None
+    while len(found) < CHOICES:
+        page = registrations.page(RegistrationFilter(text=text), Sort.MODIFIED, further, size=CHOICES - len(found))
+        found += page.rows
+        further = Cursor.read(page.further, parts=Sort.MODIFIED.parts)
+        if further is None:
+            break
     return [(str(row.id), f"{row.code} {row.name}, {row.event}") for row in found]
 
 

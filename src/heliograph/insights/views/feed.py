@@ -29,7 +29,7 @@ from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.frame import Frame
 from heliograph.insights.views.records import REPLAYS
 from heliograph.store.moments import from_micros, to_micros
-from heliograph.web.cursor import BrokenOff, ListPage, Pager, address, asked
+from heliograph.web.cursor import ListPage, LookingEnd, Pager, address, asked
 from heliograph.web.list_filters import YEARS, ChoiceFilter, DayFilter, EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.pages import live
 from heliograph.web.shown_fields import Choice
@@ -126,7 +126,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         pager=_pager(request, rows, len(changes)),
         sampled=_sampled(request, sample) if sample else None,
         start_href=address(request, at=None, jump=None) if request.GET.get("at") else "",
-        looked=BrokenOff.of(request, rows, cursor, jump=None) if isinstance(rows, ListPage) else None,
+        looked=LookingEnd.of(request, rows, cursor, jump=None) if isinstance(rows, ListPage) else None,
         follows=follows,
         paused=from_micros(paused) if paused is not None else None,
         held=held,

@@ -26,7 +26,7 @@ from heliograph.insights.records import PARTS, RecordCount, Records
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.frame import Frame
 from heliograph.insights.views.moved_words import moved_words
-from heliograph.web.cursor import BrokenOff, Pager, address, asked
+from heliograph.web.cursor import LookingEnd, Pager, address, asked
 from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.pages import page
@@ -169,6 +169,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         if wanted.is_whole and whole is not None and not count.is_exact:
             count = RecordCount(whole)
         rows = replace(listed, known=count.n if count.is_exact else None).page(cursor)
+        count = count.at_least(len(rows.rows))
         shown = [row_of(row, known.subject, of) for row in rows.rows]
         filters.offer("flow", flow_choices(of.config))
         if has_connection(known):
@@ -177,7 +178,13 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         connection = of.connection_names([wanted.connection]).get(wanted.connection, "") if wanted.connection else ""
         seen = filters.cleaned_data["seen"]
         moved = None
-        if filters.number is not None and seen and wanted.was is None and wanted == replace(wanted.whole, alike=wanted.alike):
+        if (
+            filters.number is not None
+            and seen
+            and count.is_exact
+            and wanted.was is None
+            and wanted == replace(wanted.whole, alike=wanted.alike)
+        ):
             moved = moved_since(of, wanted, filters.number, seen, count.n)
     return page(
         request,
@@ -203,14 +210,16 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         sort_note="" if can_be_counted else _("Choose a shorter period to see those with most changes first."),
         moved=moved_words(moved, wanted, frame, filters.number or 0, seen or 0) if moved and not moved.is_nothing else None,
         shows_integration=len(integrations) > 1,
-        export_href=filters.address(reverse("records-export", args=(known.value,))) if may(request.user, Role.PLANNER) and shown else "",
+        export_href=filters.address(reverse("records-export", args=(known.value,)))
+        if may(request.user, Role.PLANNER) and (shown or rows.further)
+        else "",
         back_text=frame.heading,
         insights_href=frame.back(),
         pager=Pager("", address(request, at=rows.newer) if rows.newer else "", address(request, at=rows.older) if rows.older else "")
         if order is Sort.NEWEST
         else Pager.of(request, rows, "", by_time=False),
         start_href=address(request, at=None) if cursor else "",
-        looked=BrokenOff.of(request, rows, cursor, ascends=order is Sort.OLDEST),
+        looked=LookingEnd.of(request, rows, cursor, ascends=order is Sort.OLDEST),
     )
 
 

@@ -16,7 +16,7 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, Sort
 from heliograph.setup.views.frame import account_config
 from heliograph.store.database import of_django
-from heliograph.web.cursor import BrokenOff, Pager, address, asked
+from heliograph.web.cursor import LookingEnd, Pager, address, asked
 from heliograph.web.list_count import ListCount
 from heliograph.web.list_filters import ColumnsFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
@@ -79,7 +79,11 @@ def registrations(request: AccountRequest) -> HttpResponse:
         found = Registrations(of_django(connections["read"]), request.account.pk)
         rows = found.page(wanted, sort, cursor, whole=not set(columns) <= set(USUAL))
         # If the first page contains everything, its length is the count; rare words then need not be searched for twice.
-        count = ListCount(len(rows.rows)) if cursor is None and not (rows.older or rows.further) else found.count(wanted)
+        count = (
+            ListCount(len(rows.rows))
+            if cursor is None and not (rows.older or rows.further)
+            else found.count(wanted).at_least(len(rows.rows))
+        )
         statuses = found.statuses()
         filters.offer("event", found.events())
         filters.offer("status_name", zip(statuses, statuses, strict=True))
@@ -110,7 +114,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
             "modified": address(request, sort=None, at=None),
         },
         sorted_text=_("%(order)s. Times in %(zone)s.") % {"order": _order(sort), "zone": request.account.timezone},
-        looked=BrokenOff.of(request, rows, cursor),
+        looked=LookingEnd.of(request, rows, cursor),
         start_href=address(request, at=None) if cursor else "",
         pager=Pager.of(request, rows, _shown(len(rows.rows), count), by_time=False),
     )
@@ -122,6 +126,8 @@ def _order(sort: Sort) -> str:
 
 def _counted(count: ListCount) -> str:
     n = count.n
+    if count.is_more and not n:
+        return _("none found yet")
     if count.is_more:
         return (_("more than %(n)s registrations") if n >= MOST else _("at least %(n)s registrations")) % {"n": f"{n:,}"}
     return ngettext("%(shown)s registration", "%(shown)s registrations", n) % {"shown": f"{n:,}"}

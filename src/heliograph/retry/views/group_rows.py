@@ -27,9 +27,18 @@ from heliograph.web.templatetags.moments import clock, soon
 def many(count: int | ListCount) -> str:
     """A number that stops at MOST, or says that not all were looked at."""
     n, is_more = (count.n, count.is_more) if isinstance(count, ListCount) else (count, count > MOST)
+    if is_more and not n:
+        return _("none found yet")
     if is_more:
         return _("more than %(n)s") % {"n": f"{MOST:,}"} if n >= MOST else _("at least %(n)s") % {"n": f"{n:,}"}
     return f"{n:,}"
+
+
+def download_words(count: ListCount) -> str:
+    """The words of the link to a download of so many failed rows."""
+    if count.is_more:
+        return _("Download all failed rows that match")
+    return ngettext("Download %(n)s failed row", "Download %(n)s failed rows", count.n) % {"n": many(count)}
 
 
 def group_row(group: CauseGroup, of: AccountReader, user: User, *, open: bool, healing: Healing | None = None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from heliograph.retry.retry_item import details
 from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem
 from heliograph.retry.retry_queue import PARTS, RetryQueue
 from heliograph.retry.submit_job import submittable
-from heliograph.retry.views.group_rows import group_row, healed_row, many
+from heliograph.retry.views.group_rows import download_words, group_row, healed_row, many
 from heliograph.retry.views.item_page import item_page
 from heliograph.retry.views.item_words import is_of_other_mode, tries, why
 from heliograph.retry.views.retry_filters import RetryFilters
@@ -80,7 +80,7 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
     filters.offer_of(of)
     again = submittable(wanted)
     matching = found.count(again) if again else ListCount()
-    everything = found.count(wanted) if filters.narrows else ListCount()
+    everything = found.count(wanted).at_least(len(rows.rows)) if filters.narrows else ListCount()
     tally = _tally(counts)
     return {
         "filters": filters,
@@ -90,9 +90,7 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
         "rows": [_row(item) for item in rows.rows],
         "submit_href": filters.address(reverse("retry-submit")),
         "all_match": _all_match(matching),
-        "download": ngettext("Download %(n)s failed row", "Download %(n)s failed rows", matching.n) % {"n": many(matching)}
-        if matching.n
-        else "",
+        "download": "" if matching.is_none else download_words(matching),
         "download_href": filters.address(reverse("retry-download")),
         "looked": _looked(rows, request),
         "start_href": address(request, at=None) if cursor else "",
@@ -111,6 +109,8 @@ def _looked(rows: ListPage[RetryItem], request: AccountRequest) -> dict[str, str
 
 def _all_match(count: ListCount) -> str:
     """The words of the box that stands for all that match, not only the ticked ones; "" for one or none."""
+    if count.is_more:
+        return _("All that match")
     return ngettext("All %(n)s that match", "All %(n)s that match", count.n) % {"n": many(count)} if count.n > 1 else ""
 
 

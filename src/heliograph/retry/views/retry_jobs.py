@@ -25,7 +25,7 @@ from heliograph.retry import downloads, submit_job
 from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.submit_job import submittable
-from heliograph.retry.views.group_rows import many
+from heliograph.retry.views.group_rows import download_words
 from heliograph.retry.views.retry_filters import RetryFilters, filter_words
 from heliograph.retry.views.submissions import say_submitted
 from heliograph.setup.views.frame import by, check
@@ -173,7 +173,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
     with reading(request.account.pk) as of:
         n = RetryQueue(of).count(wanted) if wanted else ListCount()
         text = filter_words(wanted, of) if wanted else ""
-        if wanted is None or not n.n:
+        if wanted is None or n.is_none:
             say(request, _("Nothing that has failed is like this."))
             return HttpResponseRedirect(back)
         if request.method == "POST":
@@ -197,7 +197,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
         request,
         "retry/download.html",
         here="retry",
-        heading=ngettext("Download %(n)s failed row", "Download %(n)s failed rows", n.n) % {"n": many(n)},
+        heading=download_words(n),
         lead=text,
         fields=form.shown(),
         back=back,

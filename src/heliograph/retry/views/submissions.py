@@ -111,7 +111,7 @@ def _discard_cause(request: AccountRequest, wanted: RetryFilter) -> HttpResponse
         return HttpResponseRedirect(reverse("retry"))
     with reading(request.account.pk) as of:
         n, flow = RetryQueue(of).count(wanted), _flow_of(of, wanted)
-    if not n.n:
+    if n.is_none:
         say(request, _("None of them waits any more."))
         return HttpResponseRedirect(reverse("retry"))
     asked = question(

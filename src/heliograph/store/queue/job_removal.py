@@ -1,6 +1,6 @@
 """Removes jobs that ended long ago (O4, X6; docs/design/retention.md): what they were asked for may name a person.
 
-A replay's jobs go with the replay.
+A replay's jobs go with the replay. An import's stays: it remembers how the columns of a file were chosen.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ def remove_some(db: Database, account: int, ended_before: int, limit: int) -> in
     """Removes the oldest jobs of an account that ended before an instant (microseconds). Returns how many. In the caller's transaction."""
     ended = from_micros(ended_before)
     rows = db.all(
-        f"SELECT j.id FROM jobs_job j WHERE j.account_id = :account AND j.state IN {_OVER} AND j.finished < :ended"
-        " AND NOT EXISTS (SELECT 1 FROM replay r WHERE r.account_id = :account AND j.id IN (r.check_job, r.send_job)) ORDER BY j.id LIMIT :limit",
+        f"SELECT j.id FROM jobs_job j WHERE j.account_id = :account AND j.kind <> 'import' AND j.state IN {_OVER} AND j.finished < :ended"
+        " AND NOT EXISTS (SELECT 1 FROM replay r WHERE r.account_id = :account AND j.id IN (r.check_job, r.send_job)) ORDER BY j.id LIMIT :limit"
+        f"{db.for_update}",
         {"account": account, "ended": ended if db.vendor == "postgresql" else f"{ended:%Y-%m-%d %H:%M:%S.%f}", "limit": limit},
     )
     jobs = [id for (id,) in rows]

@@ -17,7 +17,7 @@ from typing import Final
 import psycopg
 import structlog
 
-from heliograph.domain.retention import Cuts, Terms
+from heliograph.domain.retention import DAY, Cuts, Terms
 from heliograph.store import retention
 from heliograph.store.database import Database
 from heliograph.store.queue import job_removal, removal, replay_removal
@@ -32,6 +32,8 @@ EVERY: Final = 3600.0
 HOLD: Final = {"sqlite": 0.005, "postgresql": 0.02}
 """Seconds that a chunk's transaction should take: on SQLite all other writers wait for it."""
 SMALLEST, LARGEST = 10, 500
+FILES_KEPT: Final = 7 * DAY
+"""Microseconds for which a job stays in any case: as long as the file that it wrote."""
 VACUUMED: Final = 64
 """Pages of the file that are given back at a time."""
 SPARE: Final = 0.1
@@ -126,7 +128,7 @@ class RetentionRound:
 
         def removed(size: int) -> bool:
             nonlocal found
-            found += (gone := job_removal.remove_some(self.db, account, cuts.content, size))
+            found += (gone := job_removal.remove_some(self.db, account, min(cuts.content, self.now - FILES_KEPT), size))
             return gone < size
 
         if cuts.content and self._until(removed) and found:

@@ -16,7 +16,7 @@ from heliograph.deliveries.database import reading
 from heliograph.deliveries.words import Toned
 from heliograph.timeline.search import DeliveryCounts, FoundAction, FoundRegistration, RegistrationSearch
 from heliograph.timeline.timeline import Timeline
-from heliograph.web.cursor import BrokenOff, Pager, address, asked
+from heliograph.web.cursor import LookingEnd, Pager, address, asked
 from heliograph.web.list_filters import ListFilters, SearchFilter
 from heliograph.web.pages import page
 
@@ -61,7 +61,7 @@ def find(request: AccountRequest) -> HttpResponse:
         heading=_heading(search.text, len(rows.rows), whole=whole),
         hits=[_row(found) for found in rows.rows],
         pager=Pager.of(request, rows, ""),
-        looked=BrokenOff.of(request, rows, cursor),
+        looked=LookingEnd.of(request, rows, cursor),
         start_href=address(request, at=None) if cursor else "",
     )
 
