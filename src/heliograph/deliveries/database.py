@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, Literal
 
 from django.db import connections, transaction
 
@@ -114,6 +114,11 @@ class AccountReader:
     def connection_names(self, ids: Iterable[int]) -> dict[int, str]:
         """Names of connections by id, including deleted ones."""
         return self._names("connection", set(ids), {id: connection.name for id, connection in self.config.connections.items()})
+
+    def is_of_another(self, table: Literal["flow", "connection"], id: int | None) -> bool:
+        """Whether a flow or connection belongs to another account."""
+        sql = f"SELECT 1 FROM {table} WHERE id = :id AND account_id <> :account"
+        return id is not None and bool(self.db.all(sql, {"id": id, "account": self.account}))
 
     def changes(self, ids: Iterable[int]) -> dict[int, tuple[Change | None, tuple[int, int, int, int]]]:
         """Changes of this account by id, with (account, event, account version, event version); None if their content is gone (X6)."""

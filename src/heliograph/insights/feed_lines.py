@@ -185,8 +185,7 @@ class FeedLines:
     @property
     def are_none(self) -> bool:
         """Whether the text is in no registration, or the flow is not the account's."""
-        flow = self.wanted.flow
-        return (self._match is not None and self._match.ids == []) or (flow is not None and not self.reading.flow_names([flow]))
+        return (self._match is not None and self._match.ids == []) or self.reading.is_of_another("flow", self.wanted.flow)
 
     def stretch(self, cursor: Cursor | None) -> Stretch:
         """The next lines from a cursor on, in its direction."""

@@ -76,7 +76,7 @@ class RecordSource:
 
 def sources_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = False) -> list[RecordSource]:
     """The sources whose rows together are the records that a filter wants: each is walked by an index of its own."""
-    if wanted.connection is not None and not reading.connection_names([wanted.connection]):
+    if reading.is_of_another("connection", wanted.connection):
         return []  # of another account: not even how far its records reach is to be seen
     kinds = _PARTS.get(wanted.kind, (wanted.kind,))
     if len(kinds) == 1:
