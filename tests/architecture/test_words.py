@@ -12,7 +12,7 @@ MESSAGES = {"debug", "info", "success", "warning", "error", "add_message"}
 # Commands print English on the terminal; domain and store talk to programs.
 PAGES = {
     *("accounts", "web", "jobs", "deliveries", "setup", "registrations", "connections", "mappings", "presets", "flows"),
-    *("retry", "timeline", "insights", "administration", "guide"),
+    *("retry", "timeline", "insights", "replay", "administration", "guide"),
 }
 
 
