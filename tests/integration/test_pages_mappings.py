@@ -148,6 +148,8 @@ def test_M1_a_new_mapping_by_form_alone(site: PlatformAccount, client: Client) -
     )
     with inside(site.acme):
         assert AuditEntry.objects.filter(kind="mapping", object_id=row.pk).exists()
+    site.signs_in(client, Role.VIEWER)
+    assert text_of(client.get(at(row)).content).count("Leave out typed text beside an empty field") == 1
 
 
 def test_M2_a_sample_makes_rows_that_keep_shape_and_types(site: PlatformAccount, made: Examples, client: Client) -> None:

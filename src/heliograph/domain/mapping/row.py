@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -120,8 +120,13 @@ class MappingRow:
     @property
     def has_joint(self) -> bool:
         """Whether typed text stands between two of its fields."""
-        places = [place for place, part in enumerate(self.parts) if isinstance(part, SourceValue)]
-        return bool(places) and places[-1] - places[0] >= len(places)
+        return have_joint(self.parts)
+
+
+def have_joint(parts: Sequence[RowPart]) -> bool:
+    """Whether typed text stands between two fields."""
+    places = [place for place, part in enumerate(parts) if isinstance(part, SourceValue)]
+    return bool(places) and places[-1] - places[0] >= len(places)
 
 
 def row_body(row: MappingRow) -> dict[str, object]:
