@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections import Counter
@@ -18,6 +17,7 @@ from tests.builders.outcome import REFUSED
 from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
+from tests.looked_through import is_broken_off, pages_from
 from tests.page_text import text_of
 from tests.story import Story
 from tests.tables import table_rows
@@ -207,17 +207,11 @@ def test_X4_a_feed_that_looked_far_says_how_far_and_goes_on(
     with signal_account.site(database) as site:
         signal_account.fill(site)
         site.signs_in(client)
-        url, found, pages_seen = "/signal/metrics/feed/?event=9999", "", 0
-        while url:
-            shown = client.get(url).content.decode()
-            found += text_of(shown.encode())
-            pages_seen += 1
-            further = re.search(r'<p class="looked">.*?href="([^"]+)"', shown, re.DOTALL)
-            assert bool(further) is ("Looked back to" in shown)
-            url = "/signal/metrics/feed/" + html.unescape(further[1]) if further else ""
-        assert pages_seen > 1
-        assert "Marin" not in found
-        assert "There are no more." in shown
+        seen = list(pages_from(client, "/signal/metrics/feed/?event=9999"))
+        assert len(seen) > 1
+        assert all(is_broken_off(shown) is ("Looked back to" in shown) for shown in seen)
+        assert "Marin" not in "".join(seen)
+        assert "There are no more." in seen[-1]
 
 
 # --- Retry
@@ -263,21 +257,15 @@ def test_D8_a_narrowed_queue_that_looked_far_says_so_and_goes_on(
     with signal_account.site(database) as site:
         signal_account.fill(site)
         site.signs_in(client)
-        url, found, looks = "/signal/retry/?q=s26-5", "", 0
-        while url:
-            shown = client.get(url).content.decode()
-            found += shown
-            further = re.search(r'<p class="looked">.*?href="([^"]+)"', shown, re.DOTALL)
-            assert bool(further) is ("Not all items were looked at." in shown)
-            looks += bool(further)
-            url = "/signal/retry/" + html.unescape(further[1]) if further else ""
-        assert looks > 1
-        assert found.count(">S26-5</a>") == 1
+        seen = list(pages_from(client, "/signal/retry/?q=s26-5"))
+        assert sum(map(is_broken_off, seen)) > 1
+        assert all(is_broken_off(shown) is ("Not all items were looked at." in shown) for shown in seen)
+        assert "".join(seen).count(">S26-5</a>") == 1
+        assert "There are no more." in seen[-1]
         first = text_of(client.get("/signal/retry/?q=s26-5").content)
         assert "none found yet of 4 items" in first
         monkeypatch.setattr(retry_jobs, "RetryQueue", partial(RetryQueue, looked=1))
         assert "Download all failed rows that match" in text_of(client.get("/signal/retry/download/?q=s26-5").content)
-        assert "There are no more." in shown
 
 
 def test_D8_a_cause_leads_to_exactly_its_items(database: DatabaseFacts, client: Client) -> None:

@@ -24,7 +24,7 @@ from heliograph.web.list_count import ListCount
 MOST = 10_000
 """Counting stops here: "more than 10,000"."""
 LOOKED: Final = {"sqlite": 300_000, "postgresql": 30_000}
-"""Registrations that a number looks at; SQLite reads them from an index alone."""
+"""Registrations that are looked at for a page or a count; SQLite reads them from an index alone."""
 NAMED: Final = 20_000
 """Registrations that the index of words names one by one; of more, the newest are met soon enough in the order of the list."""
 MOST_NAMES = 500
@@ -121,7 +121,7 @@ class Found:
 
 @dataclass
 class Registrations:
-    """The registrations of one account. looked: how many a number looks at, if not LOOKED."""
+    """The registrations of one account. looked: how many are looked at for a page or a count, if not LOOKED."""
 
     db: Database
     account: int

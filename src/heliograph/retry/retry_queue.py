@@ -59,7 +59,7 @@ _NOT_BOUNDED: Final = _Stretch(0, {"action": 0, "stuck_run": 0}, is_broken_off=F
 
 @dataclass
 class RetryQueue:
-    """The queue of one account. looked: how many items are looked at for a page or a number, if not as many as the filter says."""
+    """The queue of one account. looked: how many items are looked at for a page or a count, if not as many as the filter says."""
 
     reading: AccountReader
     looked: int | None = None

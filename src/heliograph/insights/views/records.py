@@ -14,14 +14,14 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, flow_choices
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.integrations import integrations_of
 from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, Sort, has_replays, outcomes_of, sorts_of
 from heliograph.insights.record_rows import row_of
 from heliograph.insights.record_sources import has_connection
-from heliograph.insights.record_totals import figure_of, moved_since
+from heliograph.insights.record_totals import MovedRecords, figure_of, moved_since
 from heliograph.insights.records import PARTS, RecordCount, Records
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.frame import Frame
@@ -160,14 +160,10 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         everything = whole
         if whole is not None and wanted.replays is not ReplayShare.ALL:
             everything = figure_of(of, replace(wanted.whole, replays=ReplayShare.ALL), frame.code)
-        # The figure counts exactly these, in the same snapshot, as long as retention has removed none of them.
-        is_counted = wanted.is_whole and whole is not None and frame.window.since >= frame.kept_since
-        can_be_counted = known.subject is not RowKind.REGISTRATION or (whole or 0) <= MOST_REGISTRATIONS_SORTED
-        order = filters.order if can_be_counted or filters.order is not Sort.MOST_CHANGES else Sort.NEWEST
+        can_be_sorted = known.subject is not RowKind.REGISTRATION or (whole or 0) <= MOST_REGISTRATIONS_SORTED
+        order = filters.order if can_be_sorted or filters.order is not Sort.MOST_CHANGES else Sort.NEWEST
         listed = Records(of, wanted, order)
-        count = RecordCount(whole) if is_counted and whole is not None else listed.count(kept_since=frame.kept_since)
-        if wanted.is_whole and whole is not None and not count.is_exact:
-            count = RecordCount(whole)
+        count = _count(listed, whole, frame)
         rows = replace(listed, known=count.n if count.is_exact else None).page(cursor)
         count = count.at_least(len(rows.rows))
         shown = [row_of(row, known.subject, of) for row in rows.rows]
@@ -176,16 +172,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
             filters.offer("connection", connection_choices(of.config))
         integrations = integrations_of(of.config)
         connection = of.connection_names([wanted.connection]).get(wanted.connection, "") if wanted.connection else ""
-        seen = filters.cleaned_data["seen"]
-        moved = None
-        if (
-            filters.number is not None
-            and seen
-            and count.is_exact
-            and wanted.was is None
-            and wanted == replace(wanted.whole, alike=wanted.alike)
-        ):
-            moved = moved_since(of, wanted, filters.number, seen, count.n)
+        moved = _moved(of, filters, wanted, count)
     return page(
         request,
         "insights/records.html",
@@ -205,22 +192,38 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         sorts=[
             (SORTS[sort], address(request, sort=sort.value, at=None), sort is order)
             for sort in sorts_of(known)
-            if can_be_counted or sort is not Sort.MOST_CHANGES
+            if can_be_sorted or sort is not Sort.MOST_CHANGES
         ],
-        sort_note="" if can_be_counted else _("Choose a shorter period to see those with most changes first."),
-        moved=moved_words(moved, wanted, frame, filters.number or 0, seen or 0) if moved and not moved.is_nothing else None,
+        sort_note="" if can_be_sorted else _("Choose a shorter period to see those with most changes first."),
+        moved=moved_words(moved, wanted, frame, filters.number or 0, filters.cleaned_data["seen"] or 0) if moved else None,
         shows_integration=len(integrations) > 1,
         export_href=filters.address(reverse("records-export", args=(known.value,)))
         if may(request.user, Role.PLANNER) and (shown or rows.further)
         else "",
         back_text=frame.heading,
         insights_href=frame.back(),
-        pager=Pager("", address(request, at=rows.newer) if rows.newer else "", address(request, at=rows.older) if rows.older else "")
-        if order is Sort.NEWEST
-        else Pager.of(request, rows, "", by_time=False),
+        pager=Pager.of(request, rows, "", by_time=order is Sort.NEWEST),
         start_href=address(request, at=None) if cursor else "",
         looked=LookingEnd.of(request, rows, cursor, ascends=order is Sort.OLDEST),
     )
+
+
+def _count(listed: Records, whole: int | None, frame: Frame) -> RecordCount:
+    """How many records a list has. whole: the figure behind it, None where there is none."""
+    if listed.wanted.is_whole and whole is not None and frame.window.since >= frame.kept_since:
+        return RecordCount(whole)  # exactly these, in the same snapshot, as long as retention has removed none of them
+    count = listed.count(kept_since=frame.kept_since)
+    return RecordCount(whole) if listed.wanted.is_whole and whole is not None and not count.is_exact else count
+
+
+def _moved(of: AccountReader, filters: RecordFilters, wanted: RecordFilter, count: RecordCount) -> MovedRecords | None:
+    """What has moved since the list's link was made; None where nothing has, or where the link carries no number."""
+    number, seen = filters.number, filters.cleaned_data["seen"]
+    is_as_linked = wanted.was is None and wanted == replace(wanted.whole, alike=wanted.alike)
+    if number is None or not seen or not count.is_exact or not is_as_linked:
+        return None
+    moved = moved_since(of, wanted, number, seen, count.n)
+    return None if moved.is_nothing else moved
 
 
 def _number(count: RecordCount) -> str:
