@@ -1,7 +1,7 @@
 """The Retry Queue as pages show it (guide: The Retry Queue; D6-D8): failed actions, and runs that could not be decided.
 
-Open items come first, then failed ones, then solved ones; within each, newest first. Two tables form one list: a cursor contains the
-position in each.
+Open items come first, then failed ones, then solved ones; within each, newest first (in a narrowed list, of those that are looked at at once).
+Two tables form one list: a cursor contains the position in each.
 """
 
 from __future__ import annotations
