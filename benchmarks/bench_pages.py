@@ -87,7 +87,7 @@ def measure(options: argparse.Namespace, stands: Ground) -> dict[str, Any]:
     from heliograph.bench.side_load import signed_in
     from heliograph.bench.site import BenchReceiver, Site, running
 
-    with BenchReceiver() as receiver, running(Site(stands)) as site:
+    with BenchReceiver() as receiver, running(Site(stands, 2)) as site:
         made = make(FixtureSize("PAGES", receiver.url, options.flows, min(5, options.flows)))
         fill(made.account, options.registrations)
         cookie = signed_in(made.account)

@@ -25,7 +25,10 @@ SCENARIO: Final = typer.Option("--scenario", help="Scenario to run; may be repea
 REGISTRATIONS: Final = typer.Option(
     help="Registrations per run, half of them new. With fewer than the default, figures are rough.", min=128
 )
-DATABASE: Final = typer.Option("--database-url", help="An empty PostgreSQL database, for one web and two workers. Default: SQLite.")
+DATABASE: Final = typer.Option("--database-url", help="An empty PostgreSQL database, for one web and --workers workers. Default: SQLite.")
+WORKERS: Final = typer.Option(
+    "--workers", help="On PostgreSQL: how many workers run beside one web. 0: all in one serve, as on SQLite.", min=0, max=16
+)
 UNDER: Final = typer.Option("--data", help="Parent of the bench's data folder. Default: the system's temporary folder.")
 COMPARE: Final = typer.Option(
     "--compare",
@@ -49,6 +52,7 @@ def bench(
     tolerance: Annotated[float, TOLERANCE] = 10.0,
     report: Annotated[Path | None, REPORT] = None,
     database_url: Annotated[str, DATABASE] = "",
+    workers: Annotated[int, WORKERS] = 2,
     registrations: Annotated[int, REGISTRATIONS] = 10_000,
     pairs: Annotated[
         int, typer.Option(help="How often each run and its comparison are repeated in turn; medians are reported.", min=1)
@@ -65,7 +69,8 @@ def bench(
     Scenarios. single: one registration per request. bulk: 100 per request. many-flows: 500 flows of which 5 trigger, compared with 5.
     backlog: 1,000,000 queued, compared with 1,000. slow-targets: 999 dead, hanging and resetting targets beside a healthy one. bad-targets:
     a dead, a hanging, a resetting, a busy, a slow and an unknown target, which all get every change, beside a healthy one. pages: people, a
-    full read and an import at the same time. light: 300 single posts a second, compared with 50, each at its moment, then nothing at all.
+    full read and an import at the same time. insights: four people who read Metrics. light: 300 single posts a second, compared with 50,
+    each at its moment, then nothing at all.
 
     With --compare, the exit code is 0 if no scenario is slower than in the earlier report, 1 if one takes more CPU per delivery, has a lower
     ratio or loses more, and 2 if the reports cannot be compared: from another machine, database or version of Python, or of other
@@ -81,7 +86,7 @@ def bench(
         raise typer.Exit(2) from None
     if found is None:
         wanted = list(dict.fromkeys(scenario or [Scenario.SINGLE, Scenario.BULK]))
-        found = _run(wanted, database_url, under, {"registrations": registrations, "pairs": pairs, "queued": queued})
+        found = _run(wanted, database_url, under, {"workers": workers, "registrations": registrations, "pairs": pairs, "queued": queued})
     if as_json:
         typer.echo(json.dumps(found))
     else:

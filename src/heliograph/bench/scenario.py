@@ -15,4 +15,5 @@ class Scenario(StrEnum):
     SLOW_TARGETS = "slow-targets"
     BAD_TARGETS = "bad-targets"
     PAGES = "pages"
+    INSIGHTS = "insights"
     LIGHT = "light"

@@ -29,7 +29,7 @@ def run(job: dict[str, Any]) -> None:
         from heliograph.bench.scenarios import Bench  # noqa: PLC0415 -- models, which need the ground's settings
         from heliograph.bench.site import BenchReceiver, Site, alone, running  # noqa: PLC0415
 
-        with BenchReceiver() as receiver, running(Site(stands)) as site:
+        with BenchReceiver() as receiver, running(Site(stands, job["workers"])) as site:
             tell(said="asking the receiver what it takes alone")
             takes = alone(receiver)
             bench = Bench(stands, site, receiver, lambda said: tell(said=said), job["registrations"], job["pairs"], job["queued"])

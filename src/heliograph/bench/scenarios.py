@@ -15,7 +15,7 @@ from heliograph.bench.figures import Gathered, ScenarioFigures
 from heliograph.bench.fixture import Fixture, FixtureSize, make
 from heliograph.bench.runs import WARM_UP, LoadRun, posted
 from heliograph.bench.scenario import Scenario
-from heliograph.bench.side_load import Busy, paused
+from heliograph.bench.side_load import Busy, insights_readers, paused
 from heliograph.bench.site import BenchReceiver, Site, floor
 from heliograph.bench.work import CLIENTS, LINES
 from heliograph.stage.ground import Ground
@@ -55,6 +55,7 @@ class Bench:
             Scenario.SLOW_TARGETS: self._slow_targets,
             Scenario.BAD_TARGETS: self._bad_targets,
             Scenario.PAGES: self._pages,
+            Scenario.INSIGHTS: self._insights,
             Scenario.LIGHT: self._light,
         }
         return runs[scenario]()
@@ -189,6 +190,16 @@ class Bench:
             yield
             return
         with Busy(self.ground, self.site, made.account):
+            yield
+
+    def _insights(self) -> ScenarioFigures:
+        """Four people who read Metrics; in turn without them."""
+        made = make(FixtureSize("INSIGHTS", self.receiver.url))
+        return self._with_and_without(made, "without readers", self._readers)
+
+    @contextmanager
+    def _readers(self, made: Fixture, *, there: bool) -> Iterator[None]:
+        with insights_readers(self.site, made.account) if there else nullcontext():
             yield
 
     def _light(self) -> ScenarioFigures:

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from http import HTTPStatus
 from typing import Final, Self
@@ -24,7 +24,20 @@ from heliograph.stage.ground import Ground
 ROWS: Final = 20_000
 """Rows of the imported file."""
 PEOPLE: Final = 3
+MOMENT: Final = 0.2
+"""Seconds for which a person looks at a page."""
 LOOKED_AT: Final = ("/signal/flows/", "/signal/metrics/feed/", "/signal/retry/", "/registrations/")
+INSIGHTS_READERS: Final = 4
+INSIGHTS_MOMENT: Final = 2.0
+INSIGHTS_PAGES: Final = (
+    "/signal/metrics/?period=1h",
+    "/signal/metrics/records/changes/?period=1h",
+    "/signal/metrics/troubleshooting/?period=1d",
+    "/signal/metrics/feed/",
+    "/signal/metrics/?period=30d",
+    "/signal/metrics/records/triggered/?period=1d",
+    "/signal/metrics/feed/?result=not-triggered",
+)
 _OLDER: Final = re.compile(rb'href="(/registrations/\?[^"]*)"[^>]*rel="next"|rel="next"[^>]*href="(/registrations/\?[^"]*)"')
 
 
@@ -50,23 +63,71 @@ def _pause(account: int, connections: Sequence[int], is_paused: bool) -> None:
         )
 
 
-class Busy:
-    """People who open one page after another, one who reads all registrations page by page, and an import."""
+class PageReaders:
+    """People who open one page after another and look at each for a moment (seconds)."""
 
-    def __init__(self, ground: Ground, site: Site, account: int) -> None:
-        self._ground, self._site = ground, site
+    def __init__(self, site: Site, account: int, addresses: Sequence[str], people: int, moment: float) -> None:
+        self._site, self._addresses, self._moment = site, addresses, moment
         self._cookie = signed_in(account)
-        self._stop = threading.Event()
-        self._code = _code_of(account)
-        self._import: subprocess.Popen[bytes] | None = None
-        readers = [threading.Thread(target=self._look_around, args=(n,), daemon=True) for n in range(PEOPLE)]
-        self._threads = [*readers, threading.Thread(target=self._read_all, daemon=True)]
+        self.stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._look_around, args=(n,), daemon=True) for n in range(people)]
         self.pages = 0
-        self._failed: list[str] = []
+        self.failed: list[str] = []
+
+    def beside(self, target: Callable[[], None]) -> None:
+        """Adds what is done at the same time, until `stopped`."""
+        self._threads.append(threading.Thread(target=target, daemon=True))
 
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        for thread in self._threads:
+            thread.join(30)
+        if self.failed or not self.pages:
+            raise BenchError(f"The work beside the deliveries failed: {self.failed[0] if self.failed else 'no page was answered'}")
+
+    def connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(urlsplit(self._site.pages).netloc, timeout=60)
+
+    def get(self, connection: http.client.HTTPConnection, path: str) -> bytes:
+        """Reads a page to its end. Other answers than 200 are a failure of the run."""
+        connection.request("GET", path, headers={"Cookie": self._cookie, "Host": urlsplit(self._site.pages).netloc})
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != HTTPStatus.OK:
+            self.failed.append(f"{path} answered {answer.status}.")
+        self.pages += 1
+        return body
+
+    def _look_around(self, first: int) -> None:
+        n = first
+        with closing(self.connection()) as connection:
+            while not self.stopped.wait(self._moment):
+                self.get(connection, self._addresses[n % len(self._addresses)])
+                n += 1
+
+
+def insights_readers(site: Site, account: int) -> PageReaders:
+    """Four people who read Metrics."""
+    return PageReaders(site, account, INSIGHTS_PAGES, INSIGHTS_READERS, INSIGHTS_MOMENT)
+
+
+class Busy:
+    """People who open one page after another, one who reads all registrations page by page, and an import."""
+
+    def __init__(self, ground: Ground, site: Site, account: int) -> None:
+        self._ground = ground
+        self._readers = PageReaders(site, account, LOOKED_AT, PEOPLE, MOMENT)
+        self._readers.beside(self._read_all)
+        self._code = _code_of(account)
+        self._import: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._readers.__enter__()
         file = self._ground.folder / f"import-{os.urandom(4).hex()}.csv"
         with file.open("w", newline="", encoding="utf-8") as out:
             rows = csv.writer(out)
@@ -77,42 +138,20 @@ class Busy:
         self._import = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 -- our own command
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
+    def __exit__(self, *caught: object) -> None:
+        self._readers.stopped.set()
         if self._import is not None:
             if (ended := self._import.poll()) not in (None, 0):
-                self._failed.append(f"The import ended with exit code {ended}.")
+                self._readers.failed.append(f"The import ended with exit code {ended}.")
             self._import.terminate()
             self._import.wait(30)
-        for thread in self._threads:
-            thread.join(30)
-        if self._failed or not self.pages:
-            raise BenchError(f"The work beside the deliveries failed: {self._failed[0] if self._failed else 'no page was answered'}")
-
-    def _get(self, connection: http.client.HTTPConnection, path: str) -> bytes:
-        connection.request("GET", path, headers={"Cookie": self._cookie, "Host": urlsplit(self._site.pages).netloc})
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != HTTPStatus.OK:
-            self._failed.append(f"{path} answered {answer.status}.")
-        self.pages += 1
-        return body
-
-    def _connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(urlsplit(self._site.pages).netloc, timeout=60)
-
-    def _look_around(self, first: int) -> None:
-        n = first
-        with closing(self._connection()) as connection:
-            while not self._stop.wait(0.2):  # a person looks at a page for a moment
-                self._get(connection, LOOKED_AT[n % len(LOOKED_AT)])
-                n += 1
+        self._readers.__exit__(*caught)
 
     def _read_all(self) -> None:
-        with closing(self._connection()) as connection:
+        with closing(self._readers.connection()) as connection:
             path = "/registrations/"
-            while not self._stop.is_set():
-                older = _OLDER.search(self._get(connection, path))
+            while not self._readers.stopped.is_set():
+                older = _OLDER.search(self._readers.get(connection, path))
                 path = (older[1] or older[2]).decode().replace("&amp;", "&") if older else "/registrations/"
 
 

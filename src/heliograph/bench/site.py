@@ -109,10 +109,10 @@ class BenchReceiver(Helper):
 
 
 class Site:
-    """The running product. parts: its commands; the first one has the door."""
+    """The running product. parts: its commands; the first one has the door. workers: beside one web; 0, or on SQLite: one serve."""
 
-    def __init__(self, ground: Ground, workers: int = 2) -> None:
-        if ground.on_sqlite:
+    def __init__(self, ground: Ground, workers: int) -> None:
+        if ground.on_sqlite or not workers:
             self.parts = [ServiceProcess(ground, "serve", log_level="warning")]
         else:
             names = [("web", "web"), *(("worker", f"worker-{n}") for n in range(1, workers + 1))]
