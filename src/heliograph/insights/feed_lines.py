@@ -226,8 +226,9 @@ class FeedLines:
             narrow["state"] = f"a.state IN ({_listed(states)})"
         known = {"account"}
         if wanted.flow is not None:
-            # A state at a time, because the index has a flow's actions by state and then by time.
-            places, known = [f"a.flow_id = :flow AND a.state = {int(state)}" for state in states or ActionState], {"flow", "state"}
+            # A state at a time, because the index has a flow's actions by state and mode, and then by time.
+            places = [f"a.flow_id = :flow AND a.state = {int(state)} AND a.mode = {mode}" for state in states or ActionState]
+            known = {"flow", "state", "mode"}
         elif wanted.result in (FeedResult.FAILURE, FeedResult.VALIDATION):
             places = [f"a.account_id = :account AND a.mode = {mode} AND a.state IN ({_listed(_STATES[FeedResult.FAILURE])})"]
             known = {"account", "mode"} | ({"state"} if wanted.result is FeedResult.FAILURE else set())

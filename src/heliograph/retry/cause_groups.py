@@ -16,12 +16,12 @@ from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.retry.cure_words import said_by_target
 from heliograph.retry.item_names import ItemNames
-from heliograph.retry.retry_items import OPEN, RetryItem, group_key
+from heliograph.retry.retry_items import OPEN, StuckItem, run_key
 from heliograph.retry.retry_queue import MOST, RetryQueue
 from heliograph.store import configuration
 from heliograph.store.database import Row
 
-GROUPED_RUNS: Final = 2_000
+GROUPED_RUNS: Final = 1_000
 """The newest runs of a status that are grouped: what lacks a tag is in no column."""
 SHOWN_GROUPS: Final = 12
 HEALED_FOR: Final = 15 * MINUTE
@@ -208,23 +208,30 @@ class CauseGroups:
 
     # --- runs
 
-    def _of_runs(self, items: Sequence[RetryItem]) -> list[CauseGroup]:
-        found: dict[str, list[RetryItem]] = {}
-        for item in items:
-            found.setdefault(group_key(item), []).append(item)
-        return [_group_of_runs(key, alike) for key, alike in found.items()]
+    def _of_runs(self, runs: Sequence[StuckItem]) -> list[CauseGroup]:
+        return [group for group, _runs in self._alike(runs)]
 
     def _healed_runs(self, since: int) -> list[Healing]:
         done = RetryQueue(self.reading).done_runs(since, GROUPED_RUNS)
-        delivered = self._delivered({item.run.change for item in done if item.run and item.run.cause is not Cause.NOT_SELECTED})
-        found: dict[str, list[RetryItem]] = {}
-        for item in done:
-            found.setdefault(group_key(item), []).append(item)
+        delivered = self._delivered({run.change for run in done if run.cause is not Cause.NOT_SELECTED})
+        out = []
+        for group, runs in self._alike(done):
+            became = Counter(_became(run, delivered) for run in runs)
+            out.append(Healing(group, sent=became["sent"], not_selected=became["not selected"], under_way=became["under way"]))
+        return out
+
+    def _alike(self, runs: Sequence[StuckItem]) -> list[tuple[CauseGroup, list[StuckItem]]]:
+        """Runs by what makes them one group. Their people are only counted, so nothing is read of them."""
+        lacks = ItemNames(self.reading).lacks(runs)
+        events, flows = self.reading.events({run.event for run in runs}), self.reading.flow_names({run.flow for run in runs})
+        found: dict[str, list[StuckItem]] = {}
+        for run in runs:
+            found.setdefault(run_key(run, lacks.get(run.id, "")), []).append(run)
         out = []
         for key, alike in found.items():
-            became = Counter(_became(item, delivered) for item in alike)
-            group = _group_of_runs(key, alike)
-            out.append(Healing(group, sent=became["sent"], not_selected=became["not selected"], under_way=became["under way"]))
+            first, event = alike[0], events.get(alike[0].event)
+            group = _group_of_runs(key, alike, lacks.get(first.id, ""), event.code if event else "")
+            out.append((replace(group, flow_name=flows.get(group.flow, "") if group.flow else ""), alike))
         return out
 
     def _delivered(self, changes: set[int]) -> dict[tuple[int, int], bool]:
@@ -239,36 +246,34 @@ class CauseGroups:
         return {(change, flow): bool(all_sent) for change, flow, all_sent in rows}
 
 
-def _became(item: RetryItem, delivered: dict[tuple[int, int], bool]) -> str:
-    assert item.run is not None
-    if item.run.cause is Cause.NOT_SELECTED:
+def _became(run: StuckItem, delivered: dict[tuple[int, int], bool]) -> str:
+    if run.cause is Cause.NOT_SELECTED:
         return "not selected"
-    return "sent" if delivered.get((item.run.change, item.run.flow)) else "under way"
+    return "sent" if delivered.get((run.change, run.flow)) else "under way"
 
 
 def _only[T](found: set[T]) -> T | None:
     return next(iter(found)) if len(found) == 1 else None
 
 
-def _group_of_runs(key: str, items: Sequence[RetryItem]) -> CauseGroup:
-    first = items[0]
-    due = [item.of.due for item in items if item.of.due is not None and item.queue in OPEN]
+def _group_of_runs(key: str, runs: Sequence[StuckItem], lacks: str, event: str) -> CauseGroup:
+    first = runs[0]
+    due = [run.due for run in runs if run.due is not None and run.queue in OPEN]
     return CauseGroup(
         key=key,
-        cause=Cause.UNTAGGED if first.of.cause is Cause.NOT_SELECTED else first.of.cause,
-        category=first.of.category,
+        cause=Cause.UNTAGGED if first.cause is Cause.NOT_SELECTED else first.cause,
+        category=first.category,
         connection=None,
         connection_name="",
         answered=None,
-        lacks=first.lacks,
-        event=first.event,
-        message=first.of.message,
-        n=len(items),
-        people=len({item.of.registration for item in items}),
-        flows=len({item.of.flow for item in items}),
-        flow=_only({item.of.flow for item in items}),
+        lacks=lacks,
+        event=event,
+        message=first.message,
+        n=len(runs),
+        people=len({run.registration for run in runs}),
+        flows=len({run.flow for run in runs}),
+        flow=_only({run.flow for run in runs}),
         destination=None,
         next=min(due) if due else None,
-        since=min(item.of.created for item in items),
-        flow_name=_only({item.flow for item in items}) or "",
+        since=min(run.created for run in runs),
     )

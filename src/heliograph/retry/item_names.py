@@ -31,7 +31,7 @@ class ItemNames:
         connections = reading.connection_names([a.connection for a in actions])
         answered = self.answered([a.id for a in actions if a.cause is Cause.ANSWER])
         paused = self.paused({a.connection for a in actions})
-        lacks = self._lacks([row for row in rows if isinstance(row, StuckItem)])
+        lacks = self.lacks([row for row in rows if isinstance(row, StuckItem)])
         out = []
         for row in rows:
             event = events.get(row.event)
@@ -76,7 +76,7 @@ class ItemNames:
         )
         return dict(rows)
 
-    def _lacks(self, runs: Sequence[StuckItem]) -> dict[int, str]:
+    def lacks(self, runs: Sequence[StuckItem]) -> dict[int, str]:
         """What has no tag, by run: the name of a status or property. For a run that is Done: what had none when it was first judged."""
         source = self.reading.source
         changes = self.reading.changes(run.change for run in runs)

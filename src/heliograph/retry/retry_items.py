@@ -16,7 +16,7 @@ from heliograph.domain.ids import read_id
 
 OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
 LOOKED: Final = 50_000
-LOOKED_BESIDE: Final = 12_000
+LOOKED_BESIDE: Final = 10_000
 """The same where each item's registration is looked up too."""
 
 
@@ -130,10 +130,14 @@ def group_key(item: RetryItem) -> str:
         if a.cause in CURED_BY_FLOW:  # whatever it would have been sent to
             return f"{a.cause.value}~f{a.flow}~~"
         return f"{a.cause.value if a.cause else ''}~{a.connection}~{item.answered or ''}~{'' if a.cause in CAUSES else a.message}"
-    run = item.run
-    assert run is not None
+    assert item.run is not None
+    return run_key(item.run, item.lacks)
+
+
+def run_key(run: StuckItem, lacks: str) -> str:
+    """The same of a run: cause, event and what lacks a tag."""
     cause = Cause.UNTAGGED if run.cause is Cause.NOT_SELECTED else run.cause  # that is how it was cured
-    return f"{cause.value}~~{run.event}~{item.lacks}"
+    return f"{cause.value}~~{run.event}~{lacks}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Two tables form one list: a cursor contains the position in each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Final
 
@@ -63,6 +63,8 @@ class RetryQueue:
 
     reading: AccountReader
     looked: int | None = None
+    _known: dict[tuple[object, ...], int] = field(default_factory=dict)
+    """What was counted already: the numbers of a page are sums of the same parts."""
 
     @property
     def names(self) -> ItemNames:
@@ -191,6 +193,12 @@ class RetryQueue:
         return ListCount(limit - 1, is_more=True) if total >= limit else ListCount(total, is_more)
 
     def _counted(self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:
+        of = (table, replace(wanted, statuses=()), status, down_to, limit)
+        if of not in self._known:
+            self._known[of] = self._count(table, wanted, status, down_to, limit)
+        return self._known[of]
+
+    def _count(self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:
         where, params = conditions(self.reading.account, wanted, table, status)
         if down_to:
             where, params = f"{where} AND q.id >= :down_to", params | {"down_to": down_to}
@@ -220,18 +228,20 @@ class RetryQueue:
         """How many items each status has."""
         return {status: self.count(RetryFilter(statuses=(status,))) for status in QueueStatus}
 
-    def newest_runs(self, statuses: Iterable[QueueStatus], limit: int) -> list[RetryItem]:
+    def newest_runs(self, statuses: Iterable[QueueStatus], limit: int) -> list[StuckItem]:
         """The newest runs of these statuses."""
-        rows: list[Action | StuckItem] = []
-        for status in statuses:
-            rows += self._newest("stuck_run", RetryFilter(), status, limit)
-        return self.names.items(rows)
+        each = "q.account_id = :account AND q.queue = :queue ORDER BY q.id DESC"
+        return [run for status in statuses for run in self._runs(each, {"queue": status.code}, limit)]
 
-    def done_runs(self, since: int, limit: int) -> list[RetryItem]:
+    def done_runs(self, since: int, limit: int) -> list[StuckItem]:
         """The runs that were judged again since then, the newest first. since: microseconds."""
-        params: dict[str, object] = {"account": self.reading.account, "since": since}
-        where = f"q.account_id = :account AND q.queue = 4 AND q.ended >= :since ORDER BY q.ended DESC LIMIT {int(limit)}"
-        return self.names.items(self._rows("stuck_run", where, params))
+        return self._runs("q.account_id = :account AND q.queue = 4 AND q.ended >= :since ORDER BY q.ended DESC", {"since": since}, limit)
+
+    def _runs(self, where: str, params: dict[str, object], limit: int) -> list[StuckItem]:
+        rows = self.reading.db.all(
+            f"SELECT {_RUN} FROM {SOURCES['stuck_run']} WHERE {where} LIMIT {int(limit)}", {"account": self.reading.account} | params
+        )
+        return [_run_of(row) for row in rows]
 
 
 def _run_of(row: Row) -> StuckItem:

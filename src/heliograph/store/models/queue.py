@@ -85,7 +85,7 @@ class Action(models.Model):
             models.Index(fields=("account_id", "queue", "id"), name="action_queue", condition=Q(queue__gt=0)),
             models.Index(fields=("account_id", "created", "id"), name="action_created"),
             models.Index(fields=("change_id",), name="action_of_change"),
-            models.Index(fields=("flow_id", "state", "created", "id"), name="action_of_flow"),
+            models.Index(fields=("flow_id", "state", "mode", "created", "id"), name="action_of_flow"),
             # Lists of the few among very many: none of these is written when a Live action is delivered.
             models.Index(fields=("account_id", "mode", "created", "id"), name="action_failed", condition=Q(state__in=(2, 11, 12))),
             models.Index(fields=("account_id", "created", "id"), name="action_of_tests", condition=Q(mode=2)),
