@@ -15,7 +15,7 @@ import structlog
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
-from heliograph.recording.record import record
+from heliograph.recording.record import OVERTAKEN_AT_MOST, Overtaken, record
 from heliograph.store.database import Database, PostgresDatabase
 
 log = structlog.get_logger(__name__)
@@ -39,28 +39,34 @@ def record_batch(
     """
     if not items:
         return []
-    for left in reversed(range(TRIES)):
+    left, overtaken = TRIES - 1, 0
+    while True:
         try:
             with db.transaction(together=True):
                 if isinstance(db, PostgresDatabase):
                     db.run(f"SET LOCAL statement_timeout = {LONGEST_MS}")
-                return record(db, items, source, endpoint=endpoint, key_wait_ms=key_wait_ms)
+                return record(db, items, source, endpoint=endpoint, key_wait_ms=key_wait_ms, in_savepoint=False)
         except psycopg.errors.LockNotAvailable:
             held = _held_keys(db, items, endpoint)
             if held:
                 return _without(held, db, items, source, endpoint, key_wait_ms)
             if not left:  # else the holder has finished by now
                 raise
+            left -= 1
+        except Overtaken:  # what the other one made is there now
+            overtaken += 1
+            if overtaken == OVERTAKEN_AT_MOST:
+                raise
         except _LOST:
             if not left:
                 raise
+            left -= 1
         except _SPOILT as error:
             return _halved(db, items, source, endpoint, key_wait_ms, error, ItemAnswer(ItemOutcome.REFUSED, problems=(UNSTORABLE,)))
         except (psycopg.Error, sqlite3.Error):
             raise
         except Exception as error:  # noqa: BLE001 -- a bug of ours that one item meets: its neighbours, perhaps other accounts', go on
             return _halved(db, items, source, endpoint, key_wait_ms, error, ItemAnswer(ItemOutcome.FAILED))
-    raise AssertionError("unreachable")
 
 
 def _halved(

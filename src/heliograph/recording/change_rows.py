@@ -1,4 +1,4 @@
-"""Writes decided changes with their contents, runs, stuck runs, actions and figures (docs/design/recording.md, steps 5-7)."""
+"""Writes decided changes with their contents, runs, stuck runs, actions and figures (docs/design/recording.md, steps 4-6)."""
 
 from __future__ import annotations
 

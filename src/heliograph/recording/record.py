@@ -1,6 +1,6 @@
 """record(): the one way in (P10, I1-I3; docs/design/recording.md).
 
-    idempotency → configuration → rows exist → rows locked → diff and decide → changes, runs, actions, figures
+    idempotency → configuration → rows locked → diff and decide → changes, runs, actions, figures
 
 It runs in the caller's transaction, so a page saves a registration and its audit line together. An item is refused before any row is
 written. Nothing else writes registrations or session registrations; `recording.events` writes events.
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import (
     SESSION_STATUS,
@@ -45,18 +46,37 @@ MOST_WRITTEN: Final = 4 * 1024 * 1024
 """Characters of all changes of one document: each changed session is a change, which stores the whole registration as well."""
 
 
+OVERTAKEN_AT_MOST: Final = 50
+"""Times that others may be first before an error is more likely."""
+
+
+class Overtaken(HeliographError):
+    """Another transaction has made one of these registrations meanwhile."""
+
+
 def record(
-    db: Database, items: Sequence[RecordItem], source: ConfigSource, *, endpoint: str = "", key_wait_ms: int = 0
+    db: Database,
+    items: Sequence[RecordItem],
+    source: ConfigSource,
+    *,
+    endpoint: str = "",
+    key_wait_ms: int = 0,
+    in_savepoint: bool = True,
 ) -> list[ItemAnswer]:
     """Records registration documents in the caller's transaction. Returns one answer per document, in order.
 
     key_wait_ms: how long to wait for a key that another transaction holds (PostgreSQL; 0: without limit). A bad item raises nothing: its
     answer refuses it. After a database error the caller rolls back (`recording.batches` does that for callers that own their connection).
+    in_savepoint: where another transaction is the first to make one of these registrations, everything is done again here; otherwise that
+    raises Overtaken, for a caller whose transaction holds nothing else.
     """
     answers: list[ItemAnswer | None] = [None] * len(items)
     mine, twins = _claim(db, items, endpoint, key_wait_ms, answers)
-    todo = [i for i in range(len(items)) if answers[i] is None and i not in twins]
-    _Batch(db, source).run([(i, items[i]) for i in todo], answers)
+    todo = [(i, items[i]) for i in range(len(items)) if answers[i] is None and i not in twins]
+    if in_savepoint:
+        _run_until_first(db, source, todo, answers)
+    else:
+        _Batch(db, source).run(todo, answers)
     if mine:
         kept = [
             (key, items[i].request_hash, write_answer(found))
@@ -67,6 +87,19 @@ def record(
         registrations.free_keys(db, mine.keys() - {key for key, _, _ in kept})
     _answer_twins(db, items, source, endpoint, twins, answers)
     return [a if a is not None else ItemAnswer(ItemOutcome.REFUSED) for a in answers]
+
+
+def _run_until_first(db: Database, source: ConfigSource, todo: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]) -> None:
+    """Runs the steps, and again from the first one where another transaction made a registration meanwhile. Raises Overtaken."""
+    for left in reversed(range(OVERTAKEN_AT_MOST)):
+        try:
+            with db.savepoint():
+                _Batch(db, source).run(todo, answers)
+        except Overtaken:
+            if not left:
+                raise
+        else:
+            return
 
 
 def _claim(
@@ -225,11 +258,11 @@ class _Batch:
             a: next(status.id for status in config.statuses.values() if status.name == NEW) for a, config in self.accounts.items()
         }
 
-    # --- steps 2 and 3: create missing rows and lock all
+    # --- step 2: lock the rows that exist
 
     def _subjects(self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]]) -> dict[tuple[int, str], _Subject]:
         wanted = sorted({(p.event, p.code, item.account) for _, item, p in prepared})
-        rows = registrations.locked_rows(self.db, wanted, self.now)
+        rows = registrations.locked_rows(self.db, wanted)
         return {key: _Subject(row, read_state(row.state) if row.state else None, row.state) for key, row in rows.items()}
 
     def _lock_sessions(
@@ -241,7 +274,7 @@ class _Batch:
             self.sessions = registrations.session_rows(self.db, sorted({registration for registration, _ in named}))
             self.session_ids = iter(self.db.draw({"subject_id": len(named - self.sessions.keys())})["subject_id"])
 
-    # --- step 4: diff and decide, in arrival order
+    # --- step 3: diff and decide, in arrival order
 
     def _one(self, item: RecordItem, p: PreparedItem, s: _Subject) -> tuple[ItemAnswer, list[Recorded]]:
         assert p.upsert is not None
@@ -313,24 +346,27 @@ class _Batch:
         recorded.decide()
         return recorded
 
-    # --- steps 5 to 7
+    # --- steps 4 to 6
 
     def _write(self, subjects: Mapping[tuple[int, str], _Subject]) -> None:
         changed = [Written(s.row, s.state, s.text) for s in subjects.values() if s.changed and s.state is not None]
         new = sum(1 for w in changed if w.row.serial is None)
         numbers = DrawnNumbers(self.db, {"registration_serial": new, **numbers_of(self.db, self.recorded)})
-        registrations.write_rows(self.db, changed, numbers)
+        are_made = registrations.write_rows(self.db, changed, numbers)
+        if self.changed_sessions and not are_made():  # they name their registration's row
+            raise Overtaken
         touched = [
             (s.row.id, s.row.sent_modified) for s in subjects.values() if s.sent and not s.changed and s.row.sent_modified is not None
         ]
         registrations.touch_sent(self.db, touched)
-        registrations.drop_rows(self.db, [s.row.id for s in subjects.values() if s.state is None])  # created only for a conflict
         registrations.write_sessions(self.db, list(self.changed_sessions.values()), self.now)
         serials = {s.row.id: s.row.serial for s in subjects.values()}
         for r, id in zip(self.recorded, numbers.take("change_id", len(self.recorded)), strict=True):
             r.id = id
             r.serial = serials[r.registration] if r.registration is not None else None
         write_changes(self.db, self.recorded, self.now, numbers)
+        if not are_made():
+            raise Overtaken
 
 
 def too_much(text: str, sessions: int, *, changed: bool) -> DocumentProblem | None:

@@ -52,6 +52,9 @@ class Database(Protocol):
     def many(self, sql: str, rows: Iterable[Params]) -> None:
         """Runs a statement once per row, pipelined. Each row of an UPDATE must concern a different database row; their order is undefined."""
 
+    def ask_many(self, sql: str, rows: Sequence[Params]) -> Callable[[], list[Row]]:
+        """The same of an INSERT ... VALUES ... RETURNING; the result fetches what the rows returned, in no order."""
+
     def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
         """New numbers of several sequences (SEQUENCES), as many of each as given, ascending. One statement."""
 
@@ -71,6 +74,10 @@ class Database(Protocol):
     def transaction(self, *, together: bool = False) -> contextlib.AbstractContextManager[None]:
         """A write transaction of its own: begin, then commit, or roll back on an exception. On SQLite under the gate. together: as in
         `together`, from its beginning to its end; `run` does not know how many rows it touched."""
+
+    def savepoint(self) -> contextlib.AbstractContextManager[object]:
+        """Inside the caller's transaction: an exception undoes what was done in the block, and frees its locks. SQLite needs none: it has no
+        other writer whose work could be in the way."""
 
     def force(self) -> None:
         """Returns once everything this connection has read is on disk: no request may be sent for data that a power cut could undo."""
@@ -126,15 +133,28 @@ class SqliteDatabase:
     def many(self, sql: str, rows: Iterable[Params]) -> None:
         """Inserts several rows per statement: the driver lets other threads run after each statement, and continues only when they yield."""
         wanted = rows if isinstance(rows, list) else list(rows)
-        at_once, at = taken_apart(sql), 0
-        if at_once is not None:
-            for size in _ROWS_AT_ONCE:
-                while len(wanted) - at >= size:
-                    values = [row[name] for row in wanted[at : at + size] for name in at_once.names]
-                    self.connection.execute(of_values(at_once, size), values)
-                    at += size
+        at, _returned = self._several(sql, wanted)
         if at < len(wanted):
             self.connection.executemany(sql, wanted[at:])
+
+    def ask_many(self, sql: str, rows: Sequence[Params]) -> Callable[[], list[Row]]:
+        at, found = self._several(sql, rows)
+        for row in rows[at:]:
+            found += self.all(sql, row)
+        return lambda: found
+
+    def _several(self, sql: str, rows: Sequence[Params]) -> tuple[int, list[Row]]:
+        """Runs the statement for as many rows as can go together. Returns for how many, and what they returned."""
+        at_once, at = taken_apart(sql), 0
+        found: list[Row] = []
+        if at_once is None:
+            return at, found
+        for size in _ROWS_AT_ONCE:
+            while len(rows) - at >= size:
+                values = [row[name] for row in rows[at : at + size] for name in at_once.names]
+                found += self.connection.execute(of_values(at_once, size), values)
+                at += size
+        return at, found
 
     def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
         wanted = {name: n for name, n in counts.items() if n}
@@ -151,6 +171,9 @@ class SqliteDatabase:
         return f"{column} IN (SELECT value FROM json_each(:{name}))"
 
     def together(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext()
+
+    def savepoint(self) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext()
 
     @contextlib.contextmanager
@@ -225,13 +248,24 @@ class PostgresDatabase:
     def many(self, sql: str, rows: Iterable[Params]) -> None:
         """All rows in one statement, with a list per column: a statement per row costs server and driver as much as thirty rows in a list."""
         wanted = rows if isinstance(rows, list) else list(rows)
-        at_once = taken_apart(sql) if len(wanted) > 1 else None
-        found = None if at_once is None else of_lists(at_once, wanted)
+        found = self._at_once(sql, wanted)
         with self._cursor() as cursor:
             if found is None:
                 cursor.executemany(_pyformat(sql), wanted)
             else:
                 cursor.execute(*found)
+
+    def ask_many(self, sql: str, rows: Sequence[Params]) -> Callable[[], list[Row]]:
+        found = self._at_once(sql, rows)
+        if found is not None:
+            return self._cursor().execute(*found).fetchall
+        asked = [self.ask(sql, row) for row in rows]
+        return lambda: [row for fetch in asked for row in fetch()]
+
+    @staticmethod
+    def _at_once(sql: str, rows: Sequence[Params]) -> tuple[str, list[ArrayColumn]] | None:
+        at_once = taken_apart(sql) if len(rows) > 1 else None
+        return None if at_once is None else of_lists(at_once, rows)
 
     def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
         wanted = {name: n for name, n in counts.items() if n}
@@ -256,6 +290,9 @@ class PostgresDatabase:
         if self.connection.info.pipeline_status:  # another one inside would make its own wait
             return contextlib.nullcontext()
         return self.connection.pipeline()
+
+    def savepoint(self) -> contextlib.AbstractContextManager[object]:
+        return self.connection.transaction()
 
     @contextlib.contextmanager
     def transaction(self, *, together: bool = False) -> Iterator[None]:

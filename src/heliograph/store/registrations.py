@@ -1,15 +1,16 @@
-"""Rows of registrations and session registrations, and the idempotency keys (docs/design/recording.md, steps 0 and 2-5).
+"""Rows of registrations and session registrations, and the idempotency keys (docs/design/recording.md, steps 0, 2 and 4).
 
 Only `recording` calls this: nothing else writes a registration.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.store.database import Database
@@ -19,8 +20,7 @@ from heliograph.store.numbers import DrawnNumbers
 
 @dataclass(slots=True)
 class RegistrationRow:
-    """A locked registration. serial is None only if this transaction creates it. On SQLite, which has no other writer now, `write_rows`
-    inserts the row."""
+    """A locked registration. serial is None if there is none yet: `write_rows` inserts the row."""
 
     id: int
     event: int
@@ -94,38 +94,28 @@ def free_keys(db: Database, keys: Iterable[tuple[int, str, str]]) -> None:
         db.many("DELETE FROM idempotency WHERE account_id = :a AND endpoint = :e AND key = :k", rows)
 
 
-_NEW = "id, account_id, event_id, code, version, state, status_id, is_active, is_test, name, organization, search, created, modified"
-
-
-def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> dict[tuple[int, str], RegistrationRow]:
-    """Creates the missing ones of (event, code, account), and locks all in the given (sorted) order. Returns them by (event, code)."""
+def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
+    """Locks those of (event, code, account) that exist, in the given (sorted) order; draws ids for the others. Returns all by (event, code)."""
     if db.vendor == "sqlite":
         found = _existing(db, wanted)
         new = [w for w in wanted if (w[0], w[1]) not in found]
         ids = db.draw({"subject_id": len(new)})["subject_id"]
-        return found | {(e, c): RegistrationRow(id, e, c, None, 0, None, "", a) for id, (e, c, a) in zip(ids, new, strict=True)}
-    rows = _create_and_lock(db, wanted, now)
-    if len(rows) < len(wanted):  # one was erased in the meantime
-        rows = _create_and_lock(db, wanted, now)
-    return {(row[1], row[2]): RegistrationRow(*row) for row in rows}
-
-
-def _create_and_lock(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> list[tuple[Any, ...]]:
+        return found | {(e, c): _new(id, e, c, a) for id, (e, c, a) in zip(ids, new, strict=True)}
     columns = _columns(("e", "c", "a"), wanted)
-    db.run(
-        f"INSERT INTO registration ({_NEW}) SELECT nextval('subject_id_seq'), a, e, c, 0, '', 0, true, false, '', '', '', :now, :now"
-        " FROM unnest(:e::bigint[], :c::text[], :a::bigint[]) WITH ORDINALITY t(e, c, a, o) ORDER BY o"
-        " ON CONFLICT (event_id, code) DO NOTHING",
-        {"now": now, **columns},
+    rows = db.all(
+        f"SELECT t.e, t.c, t.a, CASE WHEN r.id IS NULL THEN nextval('subject_id_seq') END, r.*"
+        " FROM unnest(:e::bigint[], :c::text[], :a::bigint[]) t(e, c, a) LEFT JOIN LATERAL"
+        f" (SELECT {_ROW} FROM registration r WHERE r.event_id = t.e AND r.code = t.c{db.for_update}) r ON true",
+        columns,
     )
-    return db.all(
-        f"SELECT {_ROW} FROM unnest(:e::bigint[], :c::text[]) t(e, c) JOIN registration r ON r.event_id = t.e AND r.code = t.c"
-        f" ORDER BY r.event_id, r.code{db.for_update} OF r",
-        {"e": columns["e"], "c": columns["c"]},
-    )
+    return {(e, c): RegistrationRow(*row) if new is None else _new(new, e, c, a) for e, c, a, new, *row in rows}
 
 
 _ROW = "r.id, r.event_id, r.code, r.serial, r.version, r.sent_modified, r.state"
+
+
+def _new(id: int, event: int, code: str, account: int) -> RegistrationRow:
+    return RegistrationRow(id, event, code, None, 0, None, "", account)
 
 
 def _existing(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
@@ -134,12 +124,6 @@ def _existing(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tupl
         {"keys": [(e, c) for e, c, _ in wanted]},
     )
     return {(row[1], row[2]): RegistrationRow(*row) for row in rows}
-
-
-def drop_rows(db: Database, ids: Sequence[int]) -> None:
-    """Deletes rows that this transaction created but recorded nothing for."""
-    if ids:
-        db.run(f"DELETE FROM registration WHERE version = 0 AND {db.member('id', 'ids')}", {"ids": list(ids)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,27 +144,31 @@ def last_change(db: Database) -> int:
     return int(last)
 
 
-def write_rows(db: Database, written: Sequence[Written], numbers: DrawnNumbers) -> None:
-    """Stores new states, and the columns that lists use. A new row gets its serial here."""
+def write_rows(db: Database, written: Sequence[Written], numbers: DrawnNumbers) -> Callable[[], bool]:
+    """Stores new states, and the columns that lists use. A new row gets its serial here.
+
+    The result says whether all new rows were made; not, if another transaction made one of these registrations after `locked_rows`.
+    """
     new = [w for w in written if w.row.serial is None]
     for w, serial in zip(new, numbers.take("registration_serial", len(new)), strict=True):
         w.row.serial = serial
-    if new and db.vendor == "sqlite":
-        db.many(_CREATED, [_columns_of(w) | {"account": w.row.account, "event": w.row.event, "code": w.row.code} for w in new])
-        made = {w.row.id for w in new}
-        written = [w for w in written if w.row.id not in made]
-    if written:
+    created = [_columns_of(w) | {"account": w.row.account, "event": w.row.event, "code": w.row.code} for w in new]
+    made = functools.cache(db.ask_many(_CREATED, created) if new else list)
+    ids = {w.row.id for w in new}
+    known = [_columns_of(w) for w in written if w.row.id not in ids]
+    if known:
         db.many(
             "UPDATE registration SET serial = :serial, version = :version, sent_modified = :sent, state = :state, status_id = :status, attendee_type_id = :type,"
             " is_active = :active, is_test = :test, name = :name, organization = :organization, search = :search, created = :created, modified = :modified WHERE id = :id",
-            [_columns_of(w) for w in written],
+            known,
         )
+    return lambda: len(made()) == len(new)
 
 
 _CREATED = (
     "INSERT INTO registration (id, account_id, event_id, code, serial, version, sent_modified, state, status_id, attendee_type_id, is_active, is_test, name,"
     " organization, search, created, modified) VALUES (:id, :account, :event, :code, :serial, :version, :sent, :state, :status, :type, :active, :test, :name,"
-    " :organization, :search, :created, :modified)"
+    " :organization, :search, :created, :modified) ON CONFLICT (event_id, code) DO NOTHING RETURNING id"
 )
 
 

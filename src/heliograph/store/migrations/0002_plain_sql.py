@@ -38,6 +38,15 @@ SQLITE = [
     *(f"CREATE TABLE {table} ({columns}, PRIMARY KEY ({KEYS[table]}))" for table, columns in CONTENT.items()),
     *BY_AGE,
 ]
+# Documents and requests are 1 to 3 KB each: lz4 takes a third of the time of PostgreSQL's own compression, which was a fifth of what a change cost the
+# server. Not every server is built with it.
+POSTGRES_LZ4 = [
+    "ALTER TABLE registration ALTER COLUMN state SET COMPRESSION lz4",
+    "ALTER TABLE idempotency ALTER COLUMN answer SET COMPRESSION lz4",
+    *(f"ALTER TABLE change_content{of} ALTER COLUMN {column} SET COMPRESSION lz4" for of in ("", "_rest") for column in ("after", "before")),
+    *(f"ALTER TABLE attempt_content{of} ALTER COLUMN {column} SET COMPRESSION lz4" for of in ("", "_rest") for column in ("request", "response")),
+]
+HAS_LZ4 = "SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
 BACK_POSTGRES = [*(f"DROP TABLE {t}" for t in CONTENT), *(f"DROP SEQUENCE {name}_seq" for name in SEQUENCES)]
 BACK_SQLITE = [*(f"DROP TABLE {t}" for t in CONTENT), "DROP TABLE sequence"]
 
@@ -51,12 +60,23 @@ class PlainSql(Operation):
         pass
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        for sql in POSTGRES if schema_editor.connection.vendor == "postgresql" else SQLITE:
+        is_postgres = schema_editor.connection.vendor == "postgresql"
+        for sql in POSTGRES if is_postgres else SQLITE:
             schema_editor.execute(sql, params=None)
+        if is_postgres and _has_lz4(schema_editor.connection):
+            for sql in POSTGRES_LZ4:
+                schema_editor.execute(sql, params=None)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         for sql in BACK_POSTGRES if schema_editor.connection.vendor == "postgresql" else BACK_SQLITE:
             schema_editor.execute(sql, params=None)
+
+
+def _has_lz4(connection: Any) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(HAS_LZ4)
+        row = cursor.fetchone()
+    return bool(row and row[0])
 
 
 def make_slots(apps: Any, schema_editor: Any) -> None:

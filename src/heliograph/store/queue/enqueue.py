@@ -1,4 +1,4 @@
-"""Puts actions into their lanes, for record(), reconsidered runs, replay, resend and sync now (docs/design/recording.md, steps 6-7).
+"""Puts actions into their lanes, for record(), reconsidered runs, replay, resend and sync now (docs/design/recording.md, steps 5-6).
 
 Each lane is inserted or woken once, with the lowest rank of its new actions, in the global lock order. A lane's connection and slot are set
 when it is created; afterwards only the slot's owner moves it.
