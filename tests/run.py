@@ -3,8 +3,7 @@ parallel, and sums up.
 
 The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently. What needs a program that this
 release does not have (tests/needed.py) is listed before it as not run, with the reason, and what failed by its name. The three runs share the
-machine, so a test waits as long as a loaded one needs (tests/waiting.py); at most STARVED of a run that failed all the same are tried once more,
-alone. What passes only then is named in the last lines, so that it is mended and not got used to.
+machine, so a test waits as long as a loaded one needs (tests/waiting.py). Nothing is tried twice: a test that fails now and then is mended.
 """
 
 from __future__ import annotations
@@ -26,8 +25,6 @@ from typing import IO, Self
 
 from tests import canaille, needed, postgres
 
-STARVED = 5
-"""Up to this many failures of a run are tried again; more are not an accident."""
 _REASONS = "HELIOGRAPH_TEST_WITHOUT_REASONS"
 """The variable that says, as JSON, why each thing of needed.WITHOUT is not here."""
 
@@ -167,19 +164,6 @@ class Part:
         took, cpu = time.monotonic() - self._began, usage.ru_utime + usage.ru_stime
         print(f"{self.name}: {took / 60:.1f} min, {cpu / 60:.1f} min of CPU", flush=True)
 
-    def again(self) -> list[str]:
-        """Retries failed tests alone, if they may have starved. Returns those that passed only then."""
-        failed = self.result.failed
-        if not 0 < len(failed) <= STARVED or self.result.broken or self.result.counts["skipped"]:
-            return []
-        print(f"\n=== {self.name}: once more, alone: {' '.join(failed)} ===", flush=True)
-        file = self.folder / f"{self.name}-again.json"
-        second = Result.read(file, _run(self.vendor, failed, file).wait())
-        if second.wrong or second.broken or second.counts["passed"] < len(failed):
-            return []
-        self.result = Result(collections.Counter(passed=self.result.counts["passed"] + second.counts["passed"]))
-        return [f"{self.vendor}: {test}" for test in failed]
-
 
 def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
     """Runs one part per database and one for the browser in parallel, each in its own network namespace: a single one would leave a core
@@ -197,9 +181,6 @@ def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
             part.start(seen=part is parts[0])
         for part in parts:
             part.end()
-        starved = [test for part in parts for test in part.again()]
-    for test in starved:
-        print(f"passed only alone, to be mended: {test}", flush=True)
     return _said(sum((part.result for part in parts[1:]), parts[0].result))
 
 

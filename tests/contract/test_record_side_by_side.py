@@ -101,3 +101,15 @@ def test_P10_nothing_is_lost_where_many_make_the_same_registrations(setup, conne
     )
     assert registrations == len({answer.registration for answer in answers})
     assert versions == changes == distinct == RECORDERS * BATCHES * 6
+
+
+def test_P10_what_is_recorded_first_in_its_callers_transaction_is_undone_with_it(setup, connect):
+    """Django begins a transaction without sending anything: whatever comes first must not become the transaction itself."""
+    db = connect()
+    if db.vendor == "postgresql":
+        db.connection.autocommit = False
+    else:
+        db.run("BEGIN IMMEDIATE")
+    assert [answer.outcome for answer in record(db, [setup.item("A")], Committed(db))] == [CREATED]
+    db.connection.rollback()
+    assert setup.db.all("SELECT count(*) FROM registration WHERE account_id = :account", {"account": setup.account}) == [(0,)]

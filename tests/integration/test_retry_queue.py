@@ -16,13 +16,15 @@ from tests.retry_story import RETRY, newest, queued, refused, runs
 from tests.story import Story
 from tests.waiting import PATIENCE
 
-from heliograph.accounts.models import Role
+from heliograph.accounts.models import Account, Role
 from heliograph.deliveries.database import reading
 from heliograph.domain.connection.secret import Secret
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.retry import downloads, submit_job
-from heliograph.retry.retry_items import RetryFilter
+from heliograph.retry.cause_groups import CauseGroups
+from heliograph.retry.retry_items import OPEN, RetryFilter
+from heliograph.retry.views.group_rows import group_row
 from heliograph.setup.services.create_account import AccountFacts, create_account
 
 
@@ -78,6 +80,18 @@ def test_D6_F7_untagged_runs_heal_into_sent_and_not_selected(story: Story, recei
     assert "3 sent, 3 not selected" in after
     assert "It carries a tag now." in after
     assert "“Waitlist Hold” of SUMMIT has no tag" in after
+
+
+def test_D6_a_cause_of_more_runs_than_are_looked_at_says_at_least(story: Story) -> None:
+    story.flow("Waiting list", [story.to(story.connection("CRM", "/crm"))], statuses=["Waiting"])
+    story.record_many([{"code": f"R{n}", "status": "Waitlist Hold"} for n in range(3)])
+    ada = user(Account.objects.get(pk=story.account))
+    with reading(story.account) as of:
+        (few,) = CauseGroups(of, grouped=2).groups(OPEN)
+        (all_of_them,) = CauseGroups(of, grouped=4).groups(OPEN)
+        words = [group_row(group, of, ada, open=True) for group in (few, all_of_them)]
+    assert [row["text"] for row in words] == ["at least 2 registrations of Waiting list", "3 registrations of Waiting list"]
+    assert [row["submit"] for row in words] == ["Judge all of them again", "Judge all 3 again"]
 
 
 def test_D6_the_causes_refresh_themselves_only_where_they_have_changed(story: Story, receiver: Receiver, client: Client) -> None:

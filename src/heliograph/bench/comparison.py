@@ -16,7 +16,7 @@ from heliograph.bench.scenario import Scenario
 
 BESIDE: Final = frozenset({"load", "receiver"})
 """Processes of the bench itself."""
-MACHINE_FACTS: Final = ("system", "cpu", "cores", "python", "database")
+MACHINE_FACTS: Final = ("system", "cpu", "cores", "python", "database", "workers")
 """What two reports must have in common; of the system the name alone, without its version, and of Python the minor version."""
 
 

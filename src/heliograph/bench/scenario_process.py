@@ -35,7 +35,10 @@ def run(job: dict[str, Any]) -> None:
             bench = Bench(stands, site, receiver, lambda said: tell(said=said), job["registrations"], job["pairs"], job["queued"])
             figures = bench.run(Scenario(job["scenario"])).as_json()
             database = "sqlite" if stands.on_sqlite else "postgresql"
-            tell(figures=figures, machine=machine.described(database) | {"receiver_per_s": takes})
+            tell(
+                figures=figures,
+                machine=machine.described(database) | {"workers": 0 if stands.on_sqlite else job["workers"], "receiver_per_s": takes},
+            )
 
 
 def main() -> None:

@@ -195,7 +195,9 @@ _SUMS = f"SELECT minute, {_COLUMNS} FROM figure_sum WHERE {_WITHIN}"
 _WHOLE_HOURS = f"SELECT hour * 60, {_COLUMNS} FROM figure_hour WHERE account_id = :account AND mode = :mode AND hour >= :first AND hour < :last{{whole}}{{of}}"
 # The signs keep SQLite from reading the whole period once for each odd hour: an index follows one bound at each end, the first it finds.
 _WITHIN_TOO = _WITHIN.replace("minute >=", "+minute >=").replace("minute <", "+minute <")
+_OF_ODD_HOUR = f"FROM figure_sum WHERE {_WITHIN_TOO} AND minute >= odd.hour * 60 AND minute < odd.hour * 60 + 60"
 _ODD_HOURS = {
-    vendor: f"SELECT minute, {_COLUMNS} FROM {hours} CROSS JOIN figure_sum WHERE {_WITHIN_TOO} AND minute >= odd.hour * 60 AND minute < odd.hour * 60 + 60"
-    for vendor, hours in (("sqlite", "(SELECT value AS hour FROM json_each(:odd)) odd"), ("postgresql", "unnest(:odd::bigint[]) odd(hour)"))
+    "sqlite": f"SELECT minute, {_COLUMNS} {_OF_ODD_HOUR.replace('FROM', 'FROM (SELECT value AS hour FROM json_each(:odd)) odd CROSS JOIN', 1)}",
+    # OFFSET keeps PostgreSQL from reading the whole table once, and looking at all of it for each hour.
+    "postgresql": f"SELECT f.* FROM unnest(:odd::bigint[]) odd(hour) CROSS JOIN LATERAL (SELECT minute, {_COLUMNS} {_OF_ODD_HOUR} OFFSET 0) f",
 }

@@ -47,11 +47,11 @@ MOST_WRITTEN: Final = 4 * 1024 * 1024
 
 
 OVERTAKEN_AT_MOST: Final = 50
-"""Times that others may be first before an error is more likely."""
+"""Times that others may be first; after that, a fault of ours is likelier."""
 
 
 class Overtaken(HeliographError):
-    """Another transaction has made one of these registrations meanwhile."""
+    """Another transaction was the first to make one of these registrations. Nothing was recorded; do it again."""
 
 
 def record(
@@ -74,7 +74,7 @@ def record(
     mine, twins = _claim(db, items, endpoint, key_wait_ms, answers)
     todo = [(i, items[i]) for i in range(len(items)) if answers[i] is None and i not in twins]
     if in_savepoint:
-        _run_until_first(db, source, todo, answers)
+        _run_until_not_overtaken(db, source, todo, answers)
     else:
         _Batch(db, source).run(todo, answers)
     if mine:
@@ -89,7 +89,9 @@ def record(
     return [a if a is not None else ItemAnswer(ItemOutcome.REFUSED) for a in answers]
 
 
-def _run_until_first(db: Database, source: ConfigSource, todo: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]) -> None:
+def _run_until_not_overtaken(
+    db: Database, source: ConfigSource, todo: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]
+) -> None:
     """Runs the steps, and again from the first one where another transaction made a registration meanwhile. Raises Overtaken."""
     for left in reversed(range(OVERTAKEN_AT_MOST)):
         try:
@@ -166,7 +168,7 @@ class _Subject:
 
 @dataclass(slots=True)
 class _Batch:
-    """Steps 1 to 7 for the items to record."""
+    """Steps 1 to 6 for the items to record."""
 
     db: Database
     source: ConfigSource
@@ -353,8 +355,6 @@ class _Batch:
         new = sum(1 for w in changed if w.row.serial is None)
         numbers = DrawnNumbers(self.db, {"registration_serial": new, **numbers_of(self.db, self.recorded)})
         are_made = registrations.write_rows(self.db, changed, numbers)
-        if self.changed_sessions and not are_made():  # they name their registration's row
-            raise Overtaken
         touched = [
             (s.row.id, s.row.sent_modified) for s in subjects.values() if s.sent and not s.changed and s.row.sent_modified is not None
         ]
@@ -366,7 +366,7 @@ class _Batch:
             r.serial = serials[r.registration] if r.registration is not None else None
         write_changes(self.db, self.recorded, self.now, numbers)
         if not are_made():
-            raise Overtaken
+            raise Overtaken("Another transaction made one of these registrations at the same moment. Please try again.")
 
 
 def too_much(text: str, sessions: int, *, changed: bool) -> DocumentProblem | None:

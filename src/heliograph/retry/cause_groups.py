@@ -32,8 +32,8 @@ HEALED_FOR: Final = 15 * MINUTE
 class CauseGroup:
     """Items of one cause. People and flows are counted apart. connection: any of theirs; flow, destination: None where there are several.
 
-    n: how many, of the newest MOST of each status; since: when the oldest was made; flow_name: of the only flow; newest: the newest action;
-    paused: its connection sends nothing until it is released; said: the target's own words, of its newest item.
+    n: how many, of the newest MOST of each status; is_more: of runs, that there may be more than were looked at; since: when the oldest was made;
+    flow_name: of the only flow; newest: the newest action; paused: its connection sends nothing until it is released; said: the target's own words, of its newest item.
     """
 
     key: str
@@ -54,6 +54,7 @@ class CauseGroup:
     since: int
     flow_name: str = ""
     newest: int | None = None
+    is_more: bool = False
     paused: bool = False
     said: str = ""
 
@@ -103,9 +104,10 @@ _SUMS: Final = (
 
 @dataclass
 class CauseGroups:
-    """The groups of one account."""
+    """The groups of one account. grouped: the newest runs of a status that are looked at."""
 
     reading: AccountReader
+    grouped: int = GROUPED_RUNS
 
     def groups(self, statuses: Sequence[QueueStatus]) -> list[CauseGroup]:
         """Items of these statuses by cause, the largest groups first."""
@@ -119,7 +121,7 @@ class CauseGroups:
             f"SELECT {_SUMS} FROM ({' UNION ALL '.join(each)}) items GROUP BY cause, place, whose, text ORDER BY count(*) DESC LIMIT {SHOWN_GROUPS}",
             params,
         )
-        found = self._named(rows) + self._of_runs(RetryQueue(self.reading).newest_runs(statuses, GROUPED_RUNS))
+        found = self._named(rows) + self._of_runs(RetryQueue(self.reading).newest_runs(statuses, self.grouped))
         return self._with_words(sorted(found, key=lambda group: (-group.n, group.key))[:SHOWN_GROUPS])
 
     def healings(self, now: int) -> dict[str, Healing]:
@@ -212,7 +214,7 @@ class CauseGroups:
         return [group for group, _runs in self._alike(runs)]
 
     def _healed_runs(self, since: int) -> list[Healing]:
-        done = RetryQueue(self.reading).done_runs(since, GROUPED_RUNS)
+        done = RetryQueue(self.reading).done_runs(since, self.grouped)
         delivered = self._delivered({run.change for run in done if run.cause is not Cause.NOT_SELECTED})
         out = []
         for group, runs in self._alike(done):
@@ -222,6 +224,7 @@ class CauseGroups:
 
     def _alike(self, runs: Sequence[StuckItem]) -> list[tuple[CauseGroup, list[StuckItem]]]:
         """Runs by what makes them one group. Their people are only counted, so nothing is read of them."""
+        read = Counter(run.queue for run in runs)
         lacks = ItemNames(self.reading).lacks(runs)
         events, flows = self.reading.events({run.event for run in runs}), self.reading.flow_names({run.flow for run in runs})
         found: dict[str, list[StuckItem]] = {}
@@ -231,7 +234,8 @@ class CauseGroups:
         for key, alike in found.items():
             first, event = alike[0], events.get(alike[0].event)
             group = _group_of_runs(key, alike, lacks.get(first.id, ""), event.code if event else "")
-            out.append((replace(group, flow_name=flows.get(group.flow, "") if group.flow else ""), alike))
+            name, is_more = flows.get(group.flow, "") if group.flow else "", any(read[run.queue] == self.grouped for run in alike)
+            out.append((replace(group, flow_name=name, is_more=is_more), alike))
         return out
 
     def _delivered(self, changes: set[int]) -> dict[tuple[int, int], bool]:

@@ -63,7 +63,7 @@ class RetryQueue:
 
     reading: AccountReader
     looked: int | None = None
-    _known: dict[tuple[object, ...], int] = field(default_factory=dict)
+    _known: dict[tuple[object, ...], int] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was counted already: the numbers of a page are sums of the same parts."""
 
     @property

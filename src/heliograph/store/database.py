@@ -53,7 +53,7 @@ class Database(Protocol):
         """Runs a statement once per row, pipelined. Each row of an UPDATE must concern a different database row; their order is undefined."""
 
     def ask_many(self, sql: str, rows: Sequence[Params]) -> Callable[[], list[Row]]:
-        """The same of an INSERT ... VALUES ... RETURNING; the result fetches what the rows returned, in no order."""
+        """Like `many`, for an INSERT ... VALUES ... RETURNING; the result fetches what the rows returned, in no order."""
 
     def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
         """New numbers of several sequences (SEQUENCES), as many of each as given, ascending. One statement."""
@@ -291,8 +291,19 @@ class PostgresDatabase:
             return contextlib.nullcontext()
         return self.connection.pipeline()
 
-    def savepoint(self) -> contextlib.AbstractContextManager[object]:
-        return self.connection.transaction()
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """psycopg's own `transaction()` would be the transaction itself where Django has begun one without sending anything yet."""
+        self.run("SAVEPOINT heliograph")
+        try:
+            yield
+        except psycopg.Error:  # the caller's transaction is lost as a whole
+            raise
+        except BaseException:
+            self.run("ROLLBACK TO SAVEPOINT heliograph")
+            self.run("RELEASE SAVEPOINT heliograph")
+            raise
+        self.run("RELEASE SAVEPOINT heliograph")
 
     @contextlib.contextmanager
     def transaction(self, *, together: bool = False) -> Iterator[None]:

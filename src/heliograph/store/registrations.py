@@ -5,7 +5,6 @@ Only `recording` calls this: nothing else writes a registration.
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +19,7 @@ from heliograph.store.numbers import DrawnNumbers
 
 @dataclass(slots=True)
 class RegistrationRow:
-    """A locked registration. serial is None if there is none yet: `write_rows` inserts the row."""
+    """A locked registration. serial is None where the registration is new: `write_rows` inserts its row."""
 
     id: int
     event: int
@@ -102,6 +101,7 @@ def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tu
         ids = db.draw({"subject_id": len(new)})["subject_id"]
         return found | {(e, c): _new(id, e, c, a) for id, (e, c, a) in zip(ids, new, strict=True)}
     columns = _columns(("e", "c", "a"), wanted)
+    # A nested loop takes the lists as they are sorted, so everybody locks in one order.
     rows = db.all(
         f"SELECT t.e, t.c, t.a, CASE WHEN r.id IS NULL THEN nextval('subject_id_seq') END, r.*"
         " FROM unnest(:e::bigint[], :c::text[], :a::bigint[]) t(e, c, a) LEFT JOIN LATERAL"
@@ -153,7 +153,7 @@ def write_rows(db: Database, written: Sequence[Written], numbers: DrawnNumbers) 
     for w, serial in zip(new, numbers.take("registration_serial", len(new)), strict=True):
         w.row.serial = serial
     created = [_columns_of(w) | {"account": w.row.account, "event": w.row.event, "code": w.row.code} for w in new]
-    made = functools.cache(db.ask_many(_CREATED, created) if new else list)
+    made = db.ask_many(_CREATED, created) if new else list
     ids = {w.row.id for w in new}
     known = [_columns_of(w) for w in written if w.row.id not in ids]
     if known:

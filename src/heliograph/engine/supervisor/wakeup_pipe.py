@@ -1,7 +1,7 @@
 """How the processes of one start wake each other: a byte in a pipe says that something was recorded.
 
 The supervisor holds both ends, so the pipe outlives each process. A process that recorded something rings, and the engine looks for work at
-once instead of within a tenth of a second. A lost ring costs no more than that: what there is to do is in the database alone.
+once instead of within a fifth of a second. A lost ring costs no more than that: what there is to do is in the database alone.
 """
 
 from __future__ import annotations

@@ -43,14 +43,14 @@ CONFIRMED_FOR = 2.0
 FLOORS_FOR = 5.0
 CONFIRM_IDLE = 1.0
 """The same while nothing is in memory and nobody has written to the database since: only time itself can have changed anything."""
-IDLE = 0.1
+IDLE = 0.2
 """Seconds between checks for changes that were not announced: those of forms, jobs and commands, and those whose announcement was lost. A
 check is one cheap PRAGMA, or one read."""
 READ_EVERY = 0.25
 LONGEST_REST = 0.008
 """Longest pause in seconds between two reads while there is work; usually twice the duration of the last read, so that reads find more at
 once."""
-LOOK_EVERY = 0.08
+LOOK_EVERY = 0.16
 SCAN_EVERY = 0.02
 """Seconds after which all connections with waiting lanes are checked, not only those where something happened."""
 MOST_IN_MEMORY = 3000

@@ -63,9 +63,11 @@ CLAIM_EVERY = 1.0
 IDLE = 0.25
 """Seconds between two looks at what is due now and then, with nothing to settle."""
 PACE = 0.015
-"""Seconds from one batch of few outcomes to the next: nobody waits for them but a later version of the same record."""
+"""Seconds from one batch to the next: for outcomes wait only a later version of the same record, and who would read ahead for an idle connection."""
+PACE_OF_FEW = 0.045
+"""The same while no more than FEW outcomes have landed. Longer costs less CPU for a delivery; a crash repeats more."""
 FEW = 16
-"""A batch of more outcomes than this is prepared before its transaction."""
+"""A batch of more outcomes than this is prepared before its transaction, and begins after PACE."""
 LONGEST_REST = 0.01
 """Longest pause in seconds between two batches; otherwise as long as the previous batch took. Outcomes that arrive meanwhile share a batch:
 half of a batch's cost does not depend on its size, and only a later version of the same record waits for it."""
@@ -125,7 +127,7 @@ class Worker:
         self.tokens = OAuthTokens(setup.vault, self.sender, self.memory, setup.name)
         builder = RequestBuilder(setup.source(reader), setup.vault, setup.policy, self.tokens, limits)
         self.reader = LaneReader(reader, builder, self.ownership, self.memory, self.journal, self.sender, between=self._handover.turn)
-        self._renewed = self._reconsidered = self._moved = self._rests_until = float("-inf")
+        self._renewed = self._reconsidered = self._moved = self._rests_until = self._began = float("-inf")
         self._all_reconsidered = True
 
     def wake(self) -> None:
@@ -195,21 +197,25 @@ class Worker:
         if now - self._renewed >= (min(CLAIM_EVERY, self._setup.lease.renewal) if self.ownership.wants_more else self._setup.lease.renewal):
             self._recover()
             self._own()
-        batch = self.completer.take() if now >= self._rests_until or self._closing.is_set() else []
+        batch = self.completer.take() if now >= self._rest_ends() or self._closing.is_set() else []
         if batch:
-            began = time.monotonic()
+            self._began = time.monotonic()
             self._settle(batch)
             ended = time.monotonic()
             if not self.completer.has_a_batch:  # what has arrived meanwhile is not worth a transaction yet
-                self._rests_until = max(began + PACE, ended + min(LONGEST_REST, ended - began))
+                self._rests_until = max(self._began + PACE, ended + min(LONGEST_REST, ended - self._began))
         with self._tolerating_errors("access"):
             self.tokens.turn(self.completer.db)
         if not self._closing.is_set():
             self._care(now)
         if not self.memory.landed:
             self.memory.wake_completer.wait(IDLE)
-        elif (rest := self._rests_until - time.monotonic()) > 0:
-            self._closing.wait(rest)
+        elif (rest := self._rest_ends() - time.monotonic()) > 0:
+            self._closing.wait(min(rest, PACE))
+
+    def _rest_ends(self) -> float:
+        """When the next batch begins, by what has landed so far. Seconds of the monotonic clock."""
+        return max(self._rests_until, self._began + PACE_OF_FEW) if len(self.memory.landed) <= FEW else self._rests_until
 
     def _recover(self) -> None:
         """Counts as begun what another worker of this machine left behind, before its slots get an owner.

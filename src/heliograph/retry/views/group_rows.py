@@ -62,7 +62,7 @@ def group_row(group: CauseGroup, of: AccountReader, user: User, *, open: bool, h
         "fix_href": fix.href,
         "key": group.key,
         "href": f"{reverse('retry')}?{_query(group, WAITING if open else QueueStatus.FAILED.value)}#items",
-        "submit": one if group.n == 1 else all_n % {"n": many(group.n)},
+        "submit": _("Judge all of them again") if group.is_more else one if group.n == 1 else all_n % {"n": many(group.n)},
         "discard": f"{reverse('retry-discard')}?{_query(group, WAITING)}" if open and group.cause is Cause.FLOW_MODE else "",
     }
 
@@ -120,7 +120,7 @@ def _title(group: CauseGroup) -> str:
 def _number(group: CauseGroup) -> str:
     if group.cause is not Cause.UNTAGGED:
         return _of_flow(ngettext("%(n)s action", "%(n)s actions", group.n) % {"n": many(group.n)}, group)
-    people = ngettext("%(n)d registration", "%(n)d registrations", group.people) % {"n": group.people}
+    people = ngettext("%(n)s registration", "%(n)s registrations", group.people) % {"n": many(ListCount(group.people, group.is_more))}
     if group.flows < 2:
         return _of_flow(people, group)
     return people + ngettext(", %(n)d flow", ", %(n)d flows", group.flows) % {"n": group.flows}
