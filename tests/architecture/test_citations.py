@@ -85,7 +85,7 @@ def test_a_broken_citation_is_found(kind: str, broken: str) -> None:
     "sound",
     [
         "One order (docs/design/recording.md, section 4; ARCHITECTURE.md, rule 4; D2, P10).",
-        "Steps 5 to 7 (docs/design/recording.md, steps 5-7), as decided (ADR 14, docs/adr/0014).",
+        "Steps 4 to 6 (docs/design/recording.md, steps 4-6), as decided (ADR 14, docs/adr/0014).",
         "The gate (`store.gate`), tried in tests/integration/test_gate.py; `domain.delivery.lanes.choose`, or `lanes.choose`.",
         "Filters (guide: Flow Filters, Live or Test; F6). `make docs`, `heliograph status`; test_D5_ are the tests of D5.",
         "A flow's name, `self.flow.name`, is no citation, nor are https://example.org/docs/x.md and RFC 9110.",
