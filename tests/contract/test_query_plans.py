@@ -46,10 +46,11 @@ from heliograph.store import configuration
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.moments import EPOCH
-from heliograph.store.queue import lanes, outcomes, pending_items, slots, submissions
+from heliograph.store.queue import lanes, outcomes, pending_items, replays, slots, submissions
 from heliograph.store.queue.lanes import LaneWant
 from heliograph.store.queue.outcomes import Settled, StoredExchange
 from heliograph.store.registrations import ids_of_code
+from heliograph.store.status import read_status
 from heliograph.timeline.search import RegistrationSearch
 from heliograph.timeline.timeline import Show, Timeline, TimelineRegistration
 from heliograph.web.cursor import Cursor
@@ -527,3 +528,41 @@ def test_X5_what_became_of_those_found_goes_by_registration(explaining: Explaini
     assert counts[1_000_021].waiting == 1
     assert counts[1_000_019].delivered == 1
     assert counts[1_000_052].waiting == 1
+
+
+# --- what SQLite, which has no statistics, would go about the wrong way
+
+
+def goes_by(explaining: Explaining, index: str) -> bool:
+    """Whether SQLite used this index since the last time. PostgreSQL plans by statistics: `scans` says what it must not do."""
+    plans, explaining.plans = explaining.plans, []
+    return explaining.vendor == "postgresql" or any(index in how for how in plans)
+
+
+def test_a_flows_runs_are_asked_for_by_the_change(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    """Not by the flow, which may have millions."""
+    reading = AccountReader(explaining, large[1])
+    Records(reading, RecordFilter(RecordKind.CHANGES, 0, MINUTE, flow=8)).page(None)
+    assert goes_by(explaining, "run_of_change")
+
+
+def test_Y1_what_is_outstanding_of_a_replay_is_counted_among_open_ones(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    assert replays.outstanding(explaining, large[1], 8) == 0
+    assert goes_by(explaining, "action_replay_open")
+
+
+def test_O2_the_status_counts_open_actions_only(explaining: Explaining) -> None:
+    assert read_status(explaining).pending
+    assert goes_by(explaining, "action_open")
+
+
+def test_F7_accounts_with_due_runs_are_found_among_open_ones(explaining: Explaining) -> None:
+    reconsideration.accounts_to_reconsider(explaining, range(64))
+    assert goes_by(explaining, "stuck_run_due")
+
+
+def test_P12_what_is_open_of_a_removed_destination_is_found_among_open_ones(
+    explaining: Explaining, large: tuple[DatabaseFacts, int]
+) -> None:
+    assert pending_items.end_destination(explaining, large[1], 9_999_999) == 0
+    assert goes_by(explaining, "action_open")

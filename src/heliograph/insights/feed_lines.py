@@ -114,6 +114,8 @@ class LineSource:
         if bound is not None:
             place.append(f"{self.at} {'<=' if back else '>='} :bound")
             params["bound"] = bound[0]
+        if not place:
+            place.append(f"{self.at} >= 0")  # SQLite would rather sort than walk an index of which it is asked no part
         floor = self._floor(db, place, params, scan, back=back) if self.is_walk and self.is_sparse else None
         if floor is not None:
             place.append(f"({self.at}, {self.id}) {'<=' if back else '>='} (:floor_at, :floor_id)")

@@ -244,7 +244,7 @@ def _of_change(subject: RowKind) -> Callable[[RecordFilter], _Shape]:
         "change c",
         "c.event_id",
         "c.registration_id",
-        "EXISTS (SELECT 1 FROM run x WHERE x.change_id = c.id AND x.flow_id = :flow)",
+        "EXISTS (SELECT 1 FROM run x WHERE x.change_id = c.id AND +x.flow_id = :flow)",
         "EXISTS (SELECT 1 FROM action y JOIN lane l ON l.id = y.lane_id WHERE y.change_id = c.id AND l.connection_id = :connection)",
     )
 

@@ -55,7 +55,7 @@ def details(reading: AccountReader, key: str) -> Details | None:
     change, _ = reading.changes([of.change]).get(of.change, (None, (0, 0, 0, 0)))
     rows = reading.db.all(
         "SELECT c.at, c.by, c.account_version, c.event_version, r.flow_number FROM change c"
-        " LEFT JOIN run r ON r.change_id = c.id AND r.flow_id = :flow WHERE c.account_id = :account AND c.id = :change",
+        " LEFT JOIN run r ON r.change_id = c.id AND +r.flow_id = :flow WHERE c.account_id = :account AND c.id = :change",
         {"account": reading.account, "change": of.change, "flow": of.flow},
     )
     at, by, account_version, event_version, number = rows[0] if rows else (0, "", 0, 0, None)

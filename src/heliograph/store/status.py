@@ -85,7 +85,7 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
     size."""
     now = db.now()
     pending, waiting = (_count(db, state) for state in (1, 2))
-    ((stuck,),) = db.all("SELECT count(*) FROM stuck_run WHERE queue < 3")
+    ((stuck,),) = db.all("SELECT count(*) FROM stuck_run WHERE queue < 3 AND account_id > 0 AND due_at >= 0")
     failed = _failed(db)
     ((paused, held),) = db.all(
         "SELECT COALESCE(SUM(CASE WHEN paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN held_until > :now THEN 1 ELSE 0 END), 0) FROM connection_state",
@@ -123,16 +123,19 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
 
 def _count(db: Database, state: int) -> int:
     """Open actions in a state, counted by the index of open ones; at most MOST_COUNTED + 1."""
-    ((found,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM action WHERE state < 10 AND state = {state} LIMIT {MOST_COUNTED + 1}) t")
+    open_ones = f"SELECT 1 FROM action WHERE state < 10 AND state = {state} AND lane_id > 0 LIMIT {MOST_COUNTED + 1}"
+    ((found,),) = db.all(f"SELECT count(*) FROM ({open_ones}) t")
     return int(found)
 
 
 def _failed(db: Database) -> int:
-    """Items that are Failed, actions and undecided runs, by the queue's index of each account; at most MOST_COUNTED + 1."""
+    """Items that are Failed, actions and undecided runs, by the queue's index of each account; at most MOST_COUNTED + 1.
+
+    CROSS JOIN has SQLite begin with the accounts, not with all that ever was in the queue."""
     ((found,),) = db.all(
         f"""SELECT count(*) FROM (
-            SELECT 1 FROM accounts_account c JOIN action a ON a.account_id = c.id AND a.queue = 3 AND a.queue > 0
-            UNION ALL SELECT 1 FROM accounts_account c JOIN stuck_run j ON j.account_id = c.id AND j.queue = 3
+            SELECT 1 FROM accounts_account c CROSS JOIN action a WHERE a.account_id = c.id AND a.queue = 3 AND a.queue > 0
+            UNION ALL SELECT 1 FROM accounts_account c CROSS JOIN stuck_run j WHERE j.account_id = c.id AND j.queue = 3
             LIMIT {MOST_COUNTED + 1}) t"""
     )
     return int(found)

@@ -144,7 +144,7 @@ class Timeline:
             where.append(f"c.id {'>' if back else '<'} :from")
             params["from"] = cursor.key[0]
         if self.flow is not None:
-            where.append("EXISTS (SELECT 1 FROM run WHERE run.change_id = c.id AND run.flow_id = :flow)")
+            where.append("EXISTS (SELECT 1 FROM run WHERE run.change_id = c.id AND +run.flow_id = :flow)")
             params["flow"] = self.flow
         if self.show is Show.SENT:
             where.append("EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.sent > 0)")

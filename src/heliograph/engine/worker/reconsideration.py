@@ -56,8 +56,8 @@ _COLUMNS = "j.id, j.queue, j.category, j.cause, j.due_at, j.tries, j.account_id,
 def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
     """Accounts with due runs whose slots this worker owns. A loose index scan: its cost does not grow with the number of waiting runs."""
     rows = db.all(
-        "WITH RECURSIVE a(id) AS (SELECT min(account_id) FROM stuck_run WHERE queue < 3 UNION ALL"
-        " SELECT (SELECT min(j.account_id) FROM stuck_run j WHERE j.queue < 3 AND j.account_id > a.id) FROM a WHERE a.id IS NOT NULL)"
+        "WITH RECURSIVE a(id) AS (SELECT min(account_id) FROM stuck_run WHERE queue < 3 AND due_at >= 0 UNION ALL"
+        " SELECT (SELECT min(j.account_id) FROM stuck_run j WHERE j.queue < 3 AND j.due_at >= 0 AND j.account_id > a.id) FROM a WHERE a.id IS NOT NULL)"
         " SELECT a.id FROM a WHERE a.id IS NOT NULL"
         " AND EXISTS (SELECT 1 FROM stuck_run d WHERE d.queue < 3 AND d.account_id = a.id AND d.due_at <= :now)",
         {"now": db.now()},

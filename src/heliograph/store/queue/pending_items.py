@@ -108,7 +108,7 @@ def discard(db: Database, account: int, actions: Sequence[int], does_of: DoesOf)
 
 def _end(db: Database, where: str, account: int, number: int, cause: Cause, limit: int) -> int:
     rows = db.all(
-        f"SELECT DISTINCT lane_id FROM action WHERE account_id = :account AND state < 10 AND {where} LIMIT :limit",
+        f"SELECT DISTINCT lane_id FROM action WHERE +account_id = :account AND state < 10 AND lane_id > 0 AND {where} LIMIT :limit",
         {"account": account, "id": number, "limit": limit},
     )
     return apply_to_lanes(
