@@ -139,6 +139,12 @@ class Options(BaseSettings):
         description="Days for which bare records are kept: changes, decisions, actions and attempts. Figures stay. Insights looks back 400"
         " days at most.",
     )
+    retention_keys: int = Field(
+        default=7,
+        ge=1,
+        le=LONGEST,
+        description="Days for which an Idempotency-Key is remembered. Repeated later, it is recorded like a new one.",
+    )
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
         description="Mail server: smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",

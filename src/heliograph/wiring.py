@@ -155,7 +155,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
 
     return [
         ("folding", lambda stop: figure_folding.care(lambda: open_database(options), stop)),
-        ("retention", lambda stop: retention_round.care(lambda: open_database(options), stop, options.retention)),
+        ("retention", lambda stop: retention_round.care(lambda: open_database(options), stop, options.retention, options.retention_keys)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
         ("uploads", uploads.care),
         ("exports", record_export.care),

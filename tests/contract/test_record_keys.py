@@ -10,11 +10,13 @@ import pytest
 from tests.builders.stored_account import StoredAccount, stored_account
 from tests.waiting import PATIENCE, until
 
+from heliograph.domain.retention import DAY
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import MAX_KEY, ItemAnswer, ItemOutcome
 from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
+from heliograph.store.queue.retention_round import RetentionRound
 
 
 def save(s: StoredAccount, *items, endpoint: str = "rest") -> list[ItemAnswer]:
@@ -181,3 +183,15 @@ def test_I3_a_holder_that_gives_up_leaves_the_key_to_the_second(setup, connect):
     with pytest.raises(TimeoutError):
         given_up()
     assert save(setup, setup.item("R1", key="k", order_code="2"))[0].outcome is ItemOutcome.CREATED
+
+
+def test_I3_a_key_is_forgotten_after_its_days_and_then_recorded_like_a_new_one(setup):
+    save(setup, *(setup.item(f"R{n}", key=f"k{n}", order_code="1") for n in range(25)))
+    keeping = RetentionRound(setup.db, setup.db.now() + 6 * DAY, threading.Event(), lambda _seconds: False)
+    keeping.keys(7)
+    assert save(setup, setup.item("R1", key="k1", order_code="1"))[0].outcome is ItemOutcome.CREATED, "it is still answered as it was"
+    forgetting = RetentionRound(setup.db, setup.db.now() + 8 * DAY, threading.Event(), lambda _seconds: False)
+    forgetting._pace.size = 10
+    assert forgetting.keys(7) >= 25
+    assert forgetting.keys(7) == 0
+    assert save(setup, setup.item("R1", key="k1", order_code="1"))[0].outcome is ItemOutcome.UNCHANGED

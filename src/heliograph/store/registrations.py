@@ -1,6 +1,6 @@
 """Rows of registrations and session registrations, and the idempotency keys (docs/design/recording.md, steps 0, 2 and 4).
 
-Only `recording` calls this: nothing else writes a registration.
+Only `recording` writes by this: nothing else writes a registration. Retention forgets old keys.
 """
 
 from __future__ import annotations
@@ -84,6 +84,15 @@ def answer_keys(db: Database, answers: Iterable[tuple[tuple[int, str, str], str,
             "INSERT INTO idempotency (account_id, endpoint, key, request_hash, answer, at) VALUES (:a, :e, :k, :h, :answer, :now)",
             rows,
         )
+
+
+def remove_old_keys(db: Database, before: int, limit: int) -> int:
+    """Forgets the oldest keys that were claimed before an instant (microseconds), at most so many. Returns how many. In the caller's transaction."""
+    return db.run(
+        "DELETE FROM idempotency WHERE (account_id, endpoint, key) IN"
+        " (SELECT account_id, endpoint, key FROM idempotency WHERE at < :before ORDER BY at LIMIT :limit)",
+        {"before": before, "limit": limit},
+    )
 
 
 def free_keys(db: Database, keys: Iterable[tuple[int, str, str]]) -> None:

@@ -22,6 +22,7 @@ from heliograph.store import retention
 from heliograph.store.database import Database
 from heliograph.store.queue import job_removal, removal, replay_removal
 from heliograph.store.queue.removal import START, Place
+from heliograph.store.registrations import remove_old_keys
 from heliograph.store.retention import Removed
 
 log = structlog.get_logger(__name__)
@@ -69,6 +70,19 @@ class RetentionRound:
 
     def __post_init__(self) -> None:
         self._pace = ChunkPace(HOLD[self.db.vendor])
+
+    def keys(self, days: int) -> int:
+        """Idempotency keys of all accounts that are older than so many days (I3); returns how many went. They name nobody, and go unannounced."""
+        found = 0
+
+        def removed(size: int) -> bool:
+            nonlocal found
+            found += (gone := remove_old_keys(self.db, self.now - days * DAY, size))
+            return gone < size
+
+        if self._until(removed) and found:
+            log.info("old_keys_removed", keys=found)
+        return found
 
     def all_accounts(self, terms: Terms) -> Removed:
         """Every account by the installation's terms, or by its own where they are shorter."""
@@ -194,15 +208,17 @@ class RetentionRound:
                 return
 
 
-def care(connect: Callable[[], Database], stop: threading.Event, terms: Terms) -> None:
-    """Makes a round now and then until `stop` is set. After a database error the next round tries again, on a new connection."""
+def care(connect: Callable[[], Database], stop: threading.Event, terms: Terms, key_days: int) -> None:
+    """Makes a round now and then until `stop` is set. key_days: days for which idempotency keys are kept. After a database error the next round tries again, on a new connection."""
     wait = FIRST
     while not stop.wait(wait):
         wait = EVERY
         try:
             with contextlib.closing(connect()) as db, _alone(db) as mine:
                 if mine:
-                    RetentionRound(db, db.now(), stop).all_accounts(terms)
+                    this = RetentionRound(db, db.now(), stop)
+                    this.keys(key_days)
+                    this.all_accounts(terms)
         except (sqlite3.Error, psycopg.Error) as error:
             log.warning("retention_failed", error=type(error).__name__, message=str(error)[:200])
 
