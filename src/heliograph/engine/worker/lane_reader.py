@@ -130,6 +130,11 @@ class LaneReader:
         pause = min(IDLE, self._scan_at - now)
         return max(0.0, min(pause, self._rests_until - now) if self._busy or self.news else pause)
 
+    @property
+    def waits_for_room(self) -> bool:
+        """Whether a connection has more to send than it has room for, which outcomes give back once they are settled; from any thread."""
+        return bool(self._cut)
+
     # What came back.
 
     def _take_back(self, now: float) -> None:

@@ -63,9 +63,9 @@ CLAIM_EVERY = 1.0
 IDLE = 0.25
 """Seconds between two looks at what is due now and then, with nothing to settle."""
 PACE = 0.015
-"""Seconds from one batch to the next: for outcomes wait only a later version of the same record, and who would read ahead for an idle connection."""
+"""Seconds from one batch to the next: for outcomes wait only a later version of the same record, and a connection that has no room for more."""
 PACE_OF_FEW = 0.045
-"""The same while no more than FEW outcomes have landed. Longer costs less CPU for a delivery; a crash repeats more."""
+"""The same while no more than FEW outcomes have landed and no connection waits for room. Longer costs less CPU for a delivery; a crash repeats more."""
 FEW = 16
 """A batch of more outcomes than this is prepared before its transaction, and begins after PACE."""
 LONGEST_REST = 0.01
@@ -215,7 +215,8 @@ class Worker:
 
     def _rest_ends(self) -> float:
         """When the next batch begins, by what has landed so far. Seconds of the monotonic clock."""
-        return max(self._rests_until, self._began + PACE_OF_FEW) if len(self.memory.landed) <= FEW else self._rests_until
+        has_time = len(self.memory.landed) <= FEW and not self.reader.waits_for_room
+        return max(self._rests_until, self._began + PACE_OF_FEW) if has_time else self._rests_until
 
     def _recover(self) -> None:
         """Counts as begun what another worker of this machine left behind, before its slots get an owner.
