@@ -36,7 +36,7 @@ from heliograph.store.queue.enqueue import Order, enqueue
 from heliograph.store.queue.figures import put_deltas
 
 KIND: Final = "replay"
-EVERY: Final = 0.2
+EVERY: Final = 0.1
 """Seconds between two turns: so few are added at once that a change that comes meanwhile hardly waits for them."""
 AHEAD: Final = 2.0
 """Seconds of the rate that may be outstanding: what a pause of the replay still lets go."""
