@@ -31,7 +31,7 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.change_rows import Recorded, numbers_of, write_changes
-from heliograph.recording.contents import read_state, write_state
+from heliograph.recording.contents import read_state, too_much, write_state
 from heliograph.recording.items import ItemAnswer, ItemOutcome, PreparedItem, RecordItem, read_answer, write_answer
 from heliograph.store import configuration, registrations
 from heliograph.store.database import Database
@@ -40,12 +40,6 @@ from heliograph.store.numbers import DrawnNumbers
 from heliograph.store.registrations import RegistrationRow, SessionRow, Written
 
 Key = tuple[int, str, str]  # account, endpoint, idempotency key
-LARGEST_STATE: Final = 256 * 1024
-"""Characters of a registration as stored; each of its changes stores all of it."""
-MOST_WRITTEN: Final = 4 * 1024 * 1024
-"""Characters of all changes of one document: each changed session is a change, which stores the whole registration as well."""
-
-
 OVERTAKEN_AT_MOST: Final = 50
 """Times that others may be first; after that, a fault of ours is likelier."""
 
@@ -367,20 +361,6 @@ class _Batch:
         write_changes(self.db, self.recorded, self.now, numbers)
         if not are_made():
             raise Overtaken("Another transaction made one of these registrations at the same moment. Please try again.")
-
-
-def too_much(text: str, sessions: int, *, changed: bool) -> DocumentProblem | None:
-    """Why a registration of this text and so many changed sessions are not recorded together, if they are not (I5). changed: the registration, too."""
-    if len(text) * (sessions + changed) <= LARGEST_STATE:
-        return None
-    if len(text) > LARGEST_STATE:
-        return DocumentProblem("", f"would make the registration {len(text):,} characters long, at most {LARGEST_STATE:,} are possible.")
-    if sessions and len(text) * (1 + sessions) > MOST_WRITTEN:
-        most = max(1, MOST_WRITTEN // len(text) - 1)
-        return DocumentProblem(
-            "sessions", f"changes {sessions} sessions of a registration of {len(text):,} characters. Send at most {most} in one document."
-        )
-    return None
 
 
 def prepare(item: RecordItem, code: str, account: AccountConfig, event: EventConfig) -> PreparedItem:

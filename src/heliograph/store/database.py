@@ -76,8 +76,7 @@ class Database(Protocol):
         `together`, from its beginning to its end; `run` does not know how many rows it touched."""
 
     def savepoint(self) -> contextlib.AbstractContextManager[object]:
-        """Inside the caller's transaction: an exception undoes what was done in the block, and frees its locks. SQLite needs none: it has no
-        other writer whose work could be in the way."""
+        """Inside the caller's transaction: an exception undoes the block and frees its locks. SQLite needs none: it has no other writer."""
 
     def force(self) -> None:
         """Returns once everything this connection has read is on disk: no request may be sent for data that a power cut could undo."""
@@ -297,11 +296,9 @@ class PostgresDatabase:
         self.run("SAVEPOINT heliograph")
         try:
             yield
-        except psycopg.Error:  # the caller's transaction is lost as a whole
-            raise
-        except BaseException:
-            self.run("ROLLBACK TO SAVEPOINT heliograph")
-            self.run("RELEASE SAVEPOINT heliograph")
+        except BaseException as error:
+            if not isinstance(error, psycopg.Error):  # after which the caller's transaction is lost as a whole
+                self.run("ROLLBACK TO SAVEPOINT heliograph")
             raise
         self.run("RELEASE SAVEPOINT heliograph")
 

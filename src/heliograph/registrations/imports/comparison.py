@@ -26,9 +26,8 @@ from heliograph.domain.registration.change import (
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import NEW
-from heliograph.recording.contents import read_state, write_state
+from heliograph.recording.contents import read_state, too_much, write_state
 from heliograph.recording.items import ItemOutcome, RecordItem
-from heliograph.recording.record import too_much
 from heliograph.registrations.imports.columns import Known
 from heliograph.store.models import Registration, SessionRegistration
 

@@ -209,7 +209,10 @@ class RetentionRound:
 
 
 def care(connect: Callable[[], Database], stop: threading.Event, terms: Terms, key_days: int) -> None:
-    """Makes a round now and then until `stop` is set. key_days: days for which idempotency keys are kept. After a database error the next round tries again, on a new connection."""
+    """Makes a round now and then until `stop` is set. After a database error the next round tries again, on a new connection.
+
+    key_days: days for which idempotency keys are kept.
+    """
     wait = FIRST
     while not stop.wait(wait):
         wait = EVERY
