@@ -147,6 +147,17 @@ def test_C5_no_secret_is_lost_while_others_save(fresh_database: DatabaseFacts, k
     db.close()
 
 
+def test_C5_a_rotation_while_a_process_starts_is_noticed(fresh_database: DatabaseFacts, key_file: Path) -> None:
+    (old,) = read_keys(key_file)
+    new = new_key()
+    write_keys(key_file, [new, old])
+    starting = Vault([old], KeyFile(key_file))  # it read the file before, and watches it from now on
+    db = fresh_database.open()
+    fill(db, starting, 3)
+    assert all_open(db, Vault([new]), 3)
+    db.close()
+
+
 def test_C5_what_no_key_opens_keeps_the_old_key(fresh_database: DatabaseFacts, heliograph: Starter, key_file: Path) -> None:
     (old,) = read_keys(key_file)
     db = fresh_database.open()

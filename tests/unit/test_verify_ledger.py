@@ -83,6 +83,13 @@ def test_B6_only_what_was_confirmed_can_come_twice() -> None:
     assert Story(RECORD).accepted(V1).came(V1).came(V1).came(V1).counts().duplicated == 2
 
 
+def test_B6_the_retry_of_a_repeated_request_is_no_second_repeat() -> None:
+    forgotten = Story(MESSAGE).accepted(V1).came(V1).came(V1, took=False)  # in flight at a kill, repeated, and refused this time
+    assert forgotten.counts().duplicated == 1
+    assert forgotten.came(V1, answered=False).came(V1).counts().duplicated == 1
+    assert forgotten.came(V1).counts().duplicated == 2
+
+
 def test_D2_an_older_version_after_a_newer_one_is_out_of_order() -> None:
     assert Story(RECORD).accepted(V1, V2).came(V1).came(V2).came(V1).counts().reordered == 1
     assert Story(RECORD).accepted(V1, V2).came(V2, took=False).came(V1, took=False).counts().reordered == 1

@@ -55,7 +55,7 @@ class Releasing:
         if until > cursor["counted_to"]:
             cursor["counted"] += connection_states.attempts_between(db, self._connection, cursor["counted_to"], until)
             cursor["counted_to"] = until
-        done = cursor["counted"] + connection_states.attempts_between(db, self._connection, cursor["counted_to"], now + 1)
+        done = self._sent(db, now)
         began = time.monotonic()
         if cursor["held"] is None or began >= self._count_again:
             cursor["held"] = connection_states.held_actions(db, [self._connection], now).get(self._connection, 0)
@@ -70,9 +70,16 @@ class Releasing:
             return ChunkResult(self._cursor, done, done + held, result={"paused": state.paused, "why": why}, finished=True)
         if not connection_states.is_anything_due(db, self._connection, db.now()):
             connection_states.resume(db, self._account, self._connection)
+            done = self._sent(db, db.now())  # the last ones may have been settled since they were counted
             return ChunkResult(self._cursor, done, done, result={"paused": False, "why": ""}, finished=True)
         connection_states.renew(db, self._account, self._connection, db.now() + LEAVE)
         return ChunkResult(self._cursor, done, done + held)
+
+    def _sent(self, db: Database, now: int) -> int:
+        """Requests since the release began."""
+        ahead = now + LEAVE  # a worker's clock may be ahead of the database's
+        uncounted = connection_states.attempts_between(db, self._connection, self._cursor["counted_to"], ahead)
+        return int(self._cursor["counted"]) + uncounted
 
     def close(self) -> None:
         """Does nothing: nothing is open."""

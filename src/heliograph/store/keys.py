@@ -25,11 +25,12 @@ class KeyFileError(HeliographError):
 
 
 class KeyFile:
-    """A key file as watched by a running process. A check is one stat()."""
+    """A key file as watched by a running process. A check is one stat(), and the first one reads: the file may have changed since the process
+    read it to start."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen = self._look()
+        self._seen: tuple[int, int, int] | None = None
 
     def _look(self) -> tuple[int, int, int] | None:
         try:
