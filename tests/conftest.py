@@ -71,13 +71,22 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The second run, on PostgreSQL, leaves out what touches no database. What needs a program that this release lacks is noted as not run."""
+    """Keeps one share of the files, as HELIOGRAPH_TEST_SHARE says. The run on PostgreSQL leaves out what touches no database. What needs a
+    program that this release lacks is noted as not run."""
+    if share := os.environ.pop("HELIOGRAPH_TEST_SHARE", ""):  # not for a run that a test starts
+        mine, of = (int(part) for part in share.split("/"))
+        files = sorted({item.path for item in items})
+        kept = set(files[mine - 1 :: of])
+        _leave_out(config, items, [item for item in items if item.path not in kept])
     _leave_out_what_lacks(config, items)
-    if test_settings.VENDOR == "sqlite":
-        return
-    left_out = [item for item in items if item.get_closest_marker("once") or not _touches_database(item)]
+    if test_settings.VENDOR != "sqlite":
+        _leave_out(config, items, [item for item in items if item.get_closest_marker("once") or not _touches_database(item)])
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], left_out: list[pytest.Item]) -> None:
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
 
 
 _not_run: dict[str, str] = {}
@@ -94,9 +103,7 @@ def _leave_out_what_lacks(config: pytest.Config, items: list[pytest.Item]) -> No
             wanted.add("chromium")
         if wanted & lacking:
             _not_run[item.nodeid] = ", ".join(sorted(wanted & lacking))
-    left_out = [item for item in items if item.nodeid in _not_run]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item.nodeid not in _not_run]
+    _leave_out(config, items, [item for item in items if item.nodeid in _not_run])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -123,8 +130,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if file:
         stats = terminalreporter.stats
         counts = {kind: len(stats.get(kind, ())) for kind in ("passed", "failed", "error", "skipped", "xfailed")}
-        failed = sorted({report.nodeid for kind in ("failed", "error") for report in stats.get(kind, ())})
+        failed = sorted({f"{report.nodeid}: {_error_of(report)}" for kind in ("failed", "error") for report in stats.get(kind, ())})
         Path(file).write_text(json.dumps({"counts": counts, "failed": failed, "not_run": _not_run}))
+
+
+def _error_of(report: Any) -> str:
+    """The first line of a failed test's error."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash else str(report.longrepr)
+    return str(text).strip().partition("\n")[0][:300]
 
 
 # --- no network except this machine: `make test` also confines libcurl and Chromium, by a namespace

@@ -1,9 +1,9 @@
-"""`make test`: finds or installs what the tests need, disables the network, runs pytest once per database and once in the browser, all in
-parallel, and sums up.
+"""`make test`: finds or installs what the tests need, disables the network, runs pytest on both databases and in the browser, in parts that
+share the machine, and sums up.
 
 The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently. What needs a program that this
-release does not have (tests/needed.py) is listed before it as not run, with the reason, and what failed by its name. The three runs share the
-machine, so a test waits as long as a loaded one needs (tests/waiting.py). Nothing is tried twice: a test that fails now and then is mended.
+release does not have (tests/needed.py) is listed before it as not run, with the reason, and what failed by its name and error. A test waits as
+long as a loaded machine needs (tests/waiting.py). Nothing is tried twice: a test that fails now and then is mended.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
@@ -27,6 +28,10 @@ from tests import canaille, needed, postgres
 
 _REASONS = "HELIOGRAPH_TEST_WITHOUT_REASONS"
 """The variable that says, as JSON, why each thing of needed.WITHOUT is not here."""
+SHARES = 3
+"""Parts into which the test files of a database are dealt."""
+AT_ONCE = 4
+"""Parts that run at the same time: tests wait for processes and browsers, so two cores have room for more than two."""
 
 
 def main() -> int:
@@ -90,7 +95,7 @@ def _provide() -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one run or several. failed: node ids of tests; broken: a run ended otherwise than with tests that passed or failed; not_run: by
+    """What came of one run or several. failed: node ids of tests with the first line of the error; broken: a run ended otherwise than with tests that passed or failed; not_run: by
     node id, what they need that is not here."""
 
     counts: collections.Counter[str]
@@ -134,60 +139,51 @@ def _said(result: Result) -> int:
 
 @dataclass
 class Part:
-    """A part of all tests: one database and a selection."""
+    """A part of all tests: one database and a selection. share: which of how many, e.g. "2/3" (tests/conftest.py); "" for all files."""
 
     name: str
     vendor: str
     chosen: Sequence[str]
     folder: Path
+    share: str = ""
     result: Result = field(default_factory=lambda: Result(collections.Counter()))
-    _process: subprocess.Popen[bytes] | None = None
-    _began: float = 0.0
 
     @property
     def log(self) -> Path:
         return self.folder / f"{self.name}.log"
 
-    def start(self, *, seen: bool) -> None:
-        """Starts the run. seen: shows its output while it runs; otherwise it is kept in its log."""
-        self._began = time.monotonic()
+    def run(self, *, seen: bool) -> None:
+        """Runs it to its end. seen: shows its output while it runs, otherwise afterwards."""
+        began = time.monotonic()
         with self.log.open("wb") as output:
-            self._process = _run(self.vendor, self.chosen, self.folder / f"{self.name}.json", None if seen else output)
+            process = self._start(None if seen else output)
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.result = Result.read(self.folder / f"{self.name}.json", process.returncode)
+        took, cpu = time.monotonic() - began, usage.ru_utime + usage.ru_stime
+        print(f"{self.log.read_text('utf-8', 'replace')}\n{self.name}: {took / 60:.1f} min, {cpu / 60:.1f} min of CPU", flush=True)
 
-    def end(self) -> None:
-        """Waits until it ends."""
-        assert self._process is not None
-        _, status, usage = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        self.result = Result.read(self.folder / f"{self.name}.json", self._process.returncode)
-        print(self.log.read_text("utf-8", "replace"), flush=True)
-        took, cpu = time.monotonic() - self._began, usage.ru_utime + usage.ru_stime
-        print(f"{self.name}: {took / 60:.1f} min, {cpu / 60:.1f} min of CPU", flush=True)
+    def _start(self, output: IO[bytes] | None) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "HELIOGRAPH_TEST_RESULT": str(self.folder / f"{self.name}.json"), "HELIOGRAPH_TEST_SHARE": self.share}
+        command = [sys.executable, "-m", "tests.run", "--database", self.vendor, *self.chosen]
+        return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None)
 
 
 def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
-    """Runs one part per database and one for the browser in parallel, each in its own network namespace: a single one would leave a core
-    idle."""
-    whole = not rest
+    """Runs the parts, AT_ONCE at a time, each in its own network namespace: one after another they would leave a core idle."""
     with tempfile.TemporaryDirectory(prefix="hg-parts-") as made:
         folder = Path(made)
-        parts = [
-            Part("sqlite", "sqlite", [*options, *(["--ignore=tests/e2e"] if whole else rest)], folder),
-            Part("postgres", "postgres", [*options, *rest], folder),
-        ]
-        if whole:
-            parts.append(Part("browser", "sqlite", [*options, "tests/e2e"], folder))
-        for part in parts:
-            part.start(seen=part is parts[0])
-        for part in parts:
-            part.end()
+        if rest:
+            parts = [Part(vendor, vendor, [*options, *rest], folder) for vendor in ("sqlite", "postgres")]
+        else:
+            parts = [Part("browser", "sqlite", [*options, "tests/e2e"], folder)]  # the longest first
+            for vendor, more in (("postgres", []), ("sqlite", ["--ignore=tests/e2e"])):
+                for n in range(1, SHARES + 1):
+                    parts.append(Part(f"{vendor} {n}", vendor, [*options, *more], folder, f"{n}/{SHARES}"))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for running in [pool.submit(part.run, seen=part is parts[0]) for part in parts]:
+                running.result()
     return _said(sum((part.result for part in parts[1:]), parts[0].result))
-
-
-def _run(vendor: str, arguments: Sequence[str], result: Path, output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "HELIOGRAPH_TEST_RESULT": str(result)}
-    command = [sys.executable, "-m", "tests.run", "--database", vendor, *arguments]
-    return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None)
 
 
 def _leave_the_network() -> None:
