@@ -64,7 +64,7 @@ class Starter:
         made = self.run("createuser", *who, "--password-file", str(file))
         assert made.returncode == 0, made.output
 
-    def serves(self) -> str:
+    def serves(self, **env: str) -> str:
         """Runs `heliograph serve` on its own ports, permitted to send to this machine. Returns the URL of its pages, once they answer."""
         address = f"http://127.0.0.1:{free_port()}"
         serve = self(
@@ -73,6 +73,7 @@ class Starter:
             HELIOGRAPH_BASE_URL=address,
             HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}",
             HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
+            **env,
         )
         serve.until_answers(f"{address}/accounts/sign-in/")
         return address

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import statistics
 import time
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 import structlog
-from tests.receiver import Answer
-from tests.replays import checked, counts, running_jobs, starts
+from tests.databases import DatabaseFacts
+from tests.doors import JSON, PATH, make_token
+from tests.processes import Starter, free_port
+from tests.receiver import Answer, Receiver
+from tests.replays import checked, counts, starts
 from tests.story import Story
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.replay import replays
@@ -23,18 +29,41 @@ EVERY = 0.04
 """Seconds between two live changes."""
 
 
-def live(story: Story, name: str, n: int) -> list[float]:
-    """Records changes at a steady pace; how long each took until it arrived, in seconds."""
-    recorded: dict[str, float] = {}
-    began = time.monotonic()
-    for i in range(n):
-        until(partial(_is_past, began + i * EVERY), every=0.002)
-        code = f"{name}{i}"
-        recorded[code] = time.monotonic()
-        story.record(code, status="Attended")
-    until(lambda: len({code for code in arrivals(story) if code.startswith(name)}) == n)
-    seen = arrivals(story)
-    return [seen[code] - at for code, at in recorded.items()]
+@pytest.fixture
+def story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
+    """A story whose processes are started by `serve`."""
+    made = Story(database, receiver)
+    yield made
+    made.close()
+
+
+class LiveTraffic:
+    """A sender that posts changes to the door, one after another at a steady pace."""
+
+    def __init__(self, story: Story, port: int) -> None:
+        self._story = story
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self._headers = {"Content-Type": JSON, "Authorization": f"Bearer {make_token(story.db, account=story.account)}"}
+
+    def send(self, name: str, n: int) -> list[float]:
+        """Posts n changes. Returns how long each took from its post until it arrived, in seconds."""
+        posted: dict[str, float] = {}
+        began = time.monotonic()
+        for i in range(n):
+            until(partial(_is_past, began + i * EVERY), every=0.002)
+            code = f"{name}{i}"
+            posted[code] = time.monotonic()
+            document = {"event": "SUMMIT", "code": code, "status": "Attended"}
+            self._connection.request("POST", PATH, json.dumps(document), self._headers)
+            answer = self._connection.getresponse()
+            assert answer.status == 201, answer.read()
+            answer.read()
+        until(lambda: len({code for code in arrivals(self._story) if code.startswith(name)}) == n)
+        seen = arrivals(self._story)
+        return [seen[code] - at for code, at in posted.items()]
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def _is_past(due: float) -> bool:
@@ -61,7 +90,9 @@ def p99(times: list[float]) -> float:
         pytest.param(5_000, 1_500, 6_000, 1.5, id="5,000", marks=pytest.mark.trial),
     ],
 )
-def test_Y1_live_traffic_is_not_held_up_by_a_replay(story: Story, replayed: int, changes: int, rate: int, most: float | None) -> None:
+def test_Y1_live_traffic_is_not_held_up_by_a_replay(
+    story: Story, heliograph: Starter, replayed: int, changes: int, rate: int, most: float | None
+) -> None:
     """most: by which factor the slowest hundredth may be slower; on a loaded machine only the trial can say."""
     flow = story.flow("All", [story.to(story.connection("CRM", "/crm"))], statuses=["Attended"])
     story.receiver.answer("/crm", Answer(200, delay=0.01))
@@ -71,11 +102,14 @@ def test_Y1_live_traffic_is_not_held_up_by_a_replay(story: Story, replayed: int,
     until_ = story.db.now() + 1
     story.set_active(flow, True)
     replay = checked(story, flow, until=until_)
-    with story.worker(), running_jobs():
-        without = live(story, "A", changes)
-        starts(story, replay, ReplayVerdict.NEW, rate=rate)
-        beside = live(story, "B", changes)
-        until(lambda: replays.find(story.account, replay).stage is Stage.DONE, 600)
+    port = free_port()
+    heliograph.serves(HELIOGRAPH_INGEST_BIND=f"127.0.0.1:{port}")
+    traffic = LiveTraffic(story, port)
+    without = traffic.send("A", changes)
+    starts(story, replay, ReplayVerdict.NEW, rate=rate)
+    beside = traffic.send("B", changes)
+    until(lambda: replays.find(story.account, replay).stage is Stage.DONE, 600)
+    traffic.close()
     log.info("replay_beside_live", replayed=replayed, without=round(p99(without), 4), beside=round(p99(beside), 4))
     seen = Counter(request.json()["code"] for request in story.receiver.at("/crm"))
     assert len(seen) == replayed + 2 * changes
