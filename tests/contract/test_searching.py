@@ -8,19 +8,23 @@ import pytest
 
 from heliograph.domain.delivery.action import Rank
 from heliograph.engine.worker import work_finder
-from heliograph.engine.worker.work_finder import LONGEST_REST, WorkFinder
+from heliograph.engine.worker.work_finder import WorkFinder
 from heliograph.store.database import Database
 
 
 def test_D9_a_dear_look_is_not_repeated_at_once(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    search, now, clock = WorkFinder(), time.monotonic(), store.now()
+    search, clock = WorkFinder(), store.now()
     monkeypatch.setattr(work_finder, "CHEAP", 60.0)
-    assert search.look(store, now, clock)
-    assert search.look(store, now, clock)  # a cheap one is
+    assert search.look(store, clock)
+    assert search.look(store, clock)  # a cheap one is
     monkeypatch.setattr(work_finder, "CHEAP", 0.0)
-    assert search.look(store, now, clock)
-    assert not search.look(store, now, clock)
-    assert search.look(store, time.monotonic() + LONGEST_REST, clock)
+    monkeypatch.setattr(work_finder, "LONGEST_REST", 60.0)
+    monkeypatch.setattr(work_finder, "RESTS", 1_000_000.0)
+    assert search.look(store, clock)
+    assert not search.look(store, clock)
+    assert 0.0 < search.again_at - time.monotonic() <= 60.0
+    search.again_at = time.monotonic()
+    assert search.look(store, clock)
 
 
 def test_D9_meanwhile_those_that_had_more_are_read() -> None:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from tests.receiver import Answer, Receiver
 from tests.waiting import PATIENCE, until
 
 from heliograph.domain.delivery.action import Does
+from heliograph.domain.delivery.slots import SLOTS
 from heliograph.domain.flow.flow import Mode
 from heliograph.engine.worker.connection_limiter import FAILURES_TO_TRIP
 from heliograph.engine.worker.slot_ownership import Lease
@@ -86,6 +88,29 @@ def test_D2_versions_of_a_record_arrive_in_order(acme: RunningAccount, receiver:
         assert got == [f"v{n}" for n in range(30)]
     assert set(acme.states()) == {"success"}
     acme.figures_are_a_recount()
+
+
+def test_D1_slots_that_another_worker_frees_have_an_owner_at_once(acme: RunningAccount, receiver: Receiver) -> None:
+    """The second worker renews once an hour: it gets its share, and then all, only because it looks for what is free."""
+    acme.flow(acme.connection(receiver.url("/crm")))
+    with acme.worker() as first:
+        until(lambda: len(first.ownership.owned) == SLOTS)
+        if acme.db.vendor == "sqlite":  # one worker has them for good
+            assert not first.ownership.expects_more
+            return
+        with ExitStack() as stack:
+            with acme.worker() as leaving:
+                second = stack.enter_context(acme.worker(lease=Lease(7_200.0, 3_600.0)))
+                until(lambda: len(second.ownership.owned) >= SLOTS // 3 - 1)  # shares are rounded up
+                acme.record("R1")
+                acme.settled()
+                first.stop()
+                until(lambda: not first.ownership.owned)
+                until(lambda: [len(worker.ownership.owned) for worker in (leaving, second)] == [SLOTS // 2] * 2)
+            until(lambda: len(second.ownership.owned) == SLOTS)
+            acme.record("R2")
+            acme.settled()
+    assert [request.json()["code"] for request in receiver.at("/crm")] == ["R1", "R2"]
 
 
 def test_D6_a_failure_is_retried_and_done(acme: RunningAccount, receiver: Receiver) -> None:

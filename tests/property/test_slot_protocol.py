@@ -254,6 +254,14 @@ class Protocol(RuleBasedStateMachine):
         recover(self.db, self.folder)
         self.unread = False
 
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data())
+    def give_up(self, data: st.DataObject) -> None:
+        """A worker begins to drain: it frees its slots as they become idle, and claims none."""
+        worker = self.one(data)
+        worker.ownership.give_up(worker.db)
+        worker.own()
+
     @precondition(lambda self: any(not w.flights and not w.landed for w in self.workers))
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:

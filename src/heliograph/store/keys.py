@@ -49,8 +49,9 @@ class KeyFile:
         except (OSError, ValueError) as error:
             log.warning("key_file_unusable", file=str(self._path), error=type(error).__name__)
             return None
+        if self._seen is not None:
+            log.info("keys_changed", keys=len(keys))
         self._seen = now
-        log.info("keys_changed", keys=len(keys))
         return keys
 
 

@@ -1,7 +1,7 @@
 """On PostgreSQL: how processes on any machine tell each other that something was recorded (docs/design/processes.md, section 5).
 
 The NOTIFY is sent after the commit, on its own connection: inside the recording transactions it would make their commits wait for each
-other. A lost notification (a broken session, a pooler without LISTEN) costs up to a tenth of a second, because workers also poll.
+other. A lost notification (a broken session, a pooler without LISTEN) costs up to a fifth of a second, because workers also poll.
 """
 
 from __future__ import annotations

@@ -103,6 +103,8 @@ class LaneReader:
     _busy: bool = False
     _cut: set[int] = field(default_factory=set)
     """Connections of which the last read left some: as many lanes as it asked for were there."""
+    _full: set[int] = field(default_factory=set)
+    """Connections that have work and were not read, because enough of them is in memory."""
     _rests_until: float = 0.0
     _looked: float = 0.0
     _scan_at: float = 0.0
@@ -117,7 +119,7 @@ class LaneReader:
         """One turn. Returns the seconds to wait for a signal before the next."""
         now = time.monotonic()
         self._take_back(now)
-        if now - self._confirmed > CONFIRM_EVERY:
+        if now - self._confirmed > CONFIRM_EVERY or self.taken_over:
             self._confirm(now)
         if self.closing:
             self._let_go()
@@ -125,7 +127,7 @@ class LaneReader:
         if self._is_time_to_read(now):
             self._read_ahead(now)
             now, before = time.monotonic(), now
-            self._rests_until = now + min(LONGEST_REST, 2 * (now - before))
+            self._rests_until = max(now + min(LONGEST_REST, 2 * (now - before)), self._search.again_at if self.news else 0.0)
         self._start(now)
         pause = min(IDLE, self._scan_at - now)
         return max(0.0, min(pause, self._rests_until - now) if self._busy or self.news else pause)
@@ -133,7 +135,7 @@ class LaneReader:
     @property
     def waits_for_room(self) -> bool:
         """Whether a connection has more to send than it has room for, which outcomes give back once they are settled; from any thread."""
-        return bool(self._cut)
+        return bool(self._cut or self._full)
 
     # What came back.
 
@@ -150,7 +152,7 @@ class LaneReader:
             freed = self.limiters.get(self.memory.released.popleft())
             if freed is not None:
                 freed.held -= 1
-                if freed.connection in self._cut:  # it has room again for what the last read left
+                if freed.connection in self._cut or freed.connection in self._full:  # it has room again for what the last read left
                     self.news = True
 
     # Configuration.
@@ -241,11 +243,12 @@ class LaneReader:
                 limiter.forget_floors()
         clock = self.memory.db_time(now)
         wants = self._wants(now, clock)
+        read_at = time.monotonic()
         read = table.read_lanes(self.db, wants, clock) if wants else []
         there = Counter((stored.connection, stored.lane.rank if stored.lane.state == 1 else None) for stored in read)
         self._cut -= {want.connection for want in wants}
         self._cut |= {want.connection for want in wants if there[want.connection, want.rank] >= want.limit}
-        found = [stored for stored in read if self._is_free(stored, now)]
+        found = [stored for stored in read if self._is_free(stored, read_at)]
         for stored in found:
             if stored.lane.state == 1:
                 self.limiter_of(stored).saw(stored.lane.rank, stored.pos, now)
@@ -257,9 +260,10 @@ class LaneReader:
     def _wants(self, now: float, clock: int) -> list[LaneWant]:
         """What to read. now: monotonic seconds; clock: the database's."""
         wants: list[LaneWant] = []
-        if not self._search.look(self.db, now, clock):
+        if not self._search.look(self.db, clock):
             self.news = True
         connections = [c for c in self._search.found if self.ownership.epoch(slot_of(c)) is not None]
+        self._full.clear()
         answering = sum(1 for c in connections if (limiter := self.limiters.get(c)) is None or not limiter.is_slow(now))
         share = max(LEAST_SHARE, MOST_IN_MEMORY // 2 // max(1, answering))
         self._turn += 1
@@ -271,17 +275,26 @@ class LaneReader:
                     LaneWant(connection, rank, 1) for rank in self._search.found[connection]
                 ]  # its owner is not known yet; one lane is enough for now
             elif limiter.is_open(now):
-                wants += [want for want in limiter.wants(now, share) if want.rank in self._search.found[connection]]
+                has_room = limiter.wants(now, share)
+                wants += [want for want in has_room if want.rank in self._search.found[connection]]
+                if not has_room:
+                    self._full.add(connection)
         return wants
 
     def _is_free(self, stored: StoredLane, read_at: float) -> bool:
-        return stored.lane.id not in self.memory.lanes and self.memory.left.get(stored.lane.id, 0.0) < read_at
+        """Whether a lane that was read may be taken. One that left memory since is read again: it may have more to send."""
+        if self.memory.left.get(stored.lane.id, 0.0) >= read_at:
+            self.news = True
+            return False
+        return stored.lane.id not in self.memory.lanes
 
     def _take(self, found: list[StoredLane], clock: int) -> int:
         mine: list[tuple[StoredLane, int]] = []
         for stored in found:
             limiter = self.limiter_of(stored)
             epoch = self.ownership.epoch(stored.slot)
+            if self._confirmed == -math.inf:  # the connection is new here: it is read again as soon as its state is known
+                self.news = True
             if epoch is None or not limiter.is_open(time.monotonic()) or self._confirmed == -math.inf:
                 continue
             assigned = self.builder.view.connection_of(stored.account, stored.lane.destination)

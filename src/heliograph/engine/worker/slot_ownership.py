@@ -24,6 +24,9 @@ from heliograph.store.queue import slots as table
 log = structlog.get_logger(__name__)
 
 SECOND = 1_000_000
+EXPECTED_FOR = 15.0
+"""Seconds for which a worker with less than a new share expects the others to free the rest. They notice at their next renewal. Shares are rounded
+up, so one worker may stay below its share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,14 @@ class Ownership(Protocol):
     def release(self, db: Database, busy: Collection[int]) -> None:
         """Frees slots that are to be given up and have nothing left in memory."""
 
+    def give_up(self, db: Database) -> None:
+        """Wants no slots any more, and leaves its share to others: `release` frees those that it has as they become idle."""
+
     def leave(self, db: Database) -> None:
         """Frees everything at once, at a clean end."""
+
+    def sees_free(self, db: Database) -> bool:
+        """True if there are slots that nobody owns: another worker has freed them, or its lease has run out."""
 
     def epoch(self, slot: int) -> int | None:
         """The epoch under which the slot may be read, None if it may not."""
@@ -60,8 +69,12 @@ class Ownership(Protocol):
         """The owned slots, including those being given up."""
 
     @property
-    def wants_more(self) -> bool:
-        """True if it has less than its share: other workers are about to free some, or a dead worker's lease is about to run out."""
+    def expects_more(self) -> bool:
+        """True if other workers are about to free slots for this one."""
+
+    @property
+    def is_freeing(self) -> bool:
+        """True if it owns slots that `release` is to free."""
 
 
 class SharedSlots:
@@ -75,28 +88,36 @@ class SharedSlots:
         self._freeing: frozenset[int] = frozenset()
         self._deadline = 0.0
         self._leaving = False
-        self._share = 0
+        self._share, self._share_since = 0, 0.0
 
     def own(self, db: Database, said: Mapping[str, object]) -> bool:
         asked = self._clock()
-        length = round(self._lease.length * SECOND)
         before = set(self._epochs)
-        kept = table.renew(db, self._me, length)
+        kept = table.renew(db, self._me, round(self._lease.length * SECOND))
         lost = before - set(kept)
         if lost:
             log.warning("slots_lost", slots=len(lost), seconds_too_late=round(asked - self._deadline, 1))
-        alive = table.report(db, self._me, length, json.dumps(said))
-        self._share = rules.fair_share(alive)
+        if self._leaving:
+            self._freeing = frozenset(kept)
+        else:
+            self._share_out(db, kept, asked, json.dumps(said))
+        self._epochs, self._deadline = kept, asked + self._lease.length
+        return set(kept) != before
+
+    def _share_out(self, db: Database, kept: dict[int, int], asked: float, said: str) -> None:
+        """Claims up to the fair share, into `kept`, or chooses what to free beyond it."""
+        length = round(self._lease.length * SECOND)
+        alive = table.report(db, self._me, length, said)
+        if (share := rules.fair_share(alive)) != self._share:
+            self._share, self._share_since = share, asked
         more = rules.wanted(kept, alive)
-        if more and not self._leaving:
+        if more:
             kept |= table.claim(db, self._me, length, more)
             self._freeing = frozenset()
         else:
             still = self._freeing & set(kept)
             over = random.sample(sorted(set(kept) - still), rules.superfluous(kept, still, alive))
             self._freeing = still | frozenset(over)
-        self._epochs, self._deadline = kept, asked + self._lease.length
-        return set(kept) != before
 
     def release(self, db: Database, busy: Collection[int]) -> None:
         idle = {slot: self._epochs[slot] for slot in self._freeing if slot in self._epochs and slot not in busy}
@@ -105,10 +126,18 @@ class SharedSlots:
             self._epochs = {slot: epoch for slot, epoch in self._epochs.items() if slot not in idle}
             self._freeing -= set(idle)
 
+    def give_up(self, db: Database) -> None:
+        self._leaving = True
+        self._freeing = frozenset(self._epochs)
+        table.give_up(db, self._me)
+
     def leave(self, db: Database) -> None:
         self._leaving = True
         self._epochs, self._freeing = {}, frozenset()
         table.leave(db, self._me)
+
+    def sees_free(self, db: Database) -> bool:
+        return not self._leaving and table.is_any_free(db)
 
     def epoch(self, slot: int) -> int | None:
         return None if slot in self._freeing else self._epochs.get(slot)
@@ -124,8 +153,12 @@ class SharedSlots:
         return frozenset(self._epochs)
 
     @property
-    def wants_more(self) -> bool:
-        return len(self._epochs) < self._share and not self._leaving
+    def expects_more(self) -> bool:
+        return len(self._epochs) < self._share and not self._leaving and self._clock() - self._share_since < EXPECTED_FOR
+
+    @property
+    def is_freeing(self) -> bool:
+        return bool(self._freeing)
 
 
 class AllSlots:
@@ -147,10 +180,16 @@ class AllSlots:
     def release(self, db: Database, busy: Collection[int]) -> None:
         return
 
+    def give_up(self, db: Database) -> None:
+        return
+
     def leave(self, db: Database) -> None:
         self._epochs = {}
         with db.transaction():
             table.leave(db, self._me)
+
+    def sees_free(self, db: Database) -> bool:
+        return False
 
     def epoch(self, slot: int) -> int | None:
         return self._epochs.get(slot)
@@ -166,5 +205,9 @@ class AllSlots:
         return frozenset(self._epochs)
 
     @property
-    def wants_more(self) -> bool:
+    def expects_more(self) -> bool:
+        return False
+
+    @property
+    def is_freeing(self) -> bool:
         return False

@@ -12,9 +12,11 @@ from heliograph.store.queue.lanes import work_by_connection
 
 CHEAP = 0.001
 """A search that takes at most this many seconds runs before each read."""
+RESTS = 8.0
+"""The pause after a longer search, in durations of it: with a thousand connections it takes milliseconds. Meanwhile, connections known to have
+more work are read."""
 LONGEST_REST = 0.05
-"""Longest pause in seconds between two searches; usually eight times the duration of the last one, which takes milliseconds with a thousand
-connections. Meanwhile, connections known to have more work are read."""
+"""Longest pause in seconds between two searches."""
 
 
 @dataclass(slots=True)
@@ -23,15 +25,18 @@ class WorkFinder:
 
     found: Mapping[int, frozenset[Rank | None]] = field(default_factory=dict)
     """Connections, with the ranks of their lanes; None: a retry is due."""
-    _next: float = 0.0
+    again_at: float = 0.0
+    """When the next search may begin; monotonic seconds."""
 
-    def look(self, db: Database, now: float, clock: int) -> bool:
-        """Searches. False if it is too early. now: monotonic seconds; clock: the database's."""
-        if now < self._next:
+    def look(self, db: Database, clock: int) -> bool:
+        """Searches. False if it is too early. clock: the database's."""
+        began = time.monotonic()
+        if began < self.again_at:
             return False
         self.found = work_by_connection(db, clock)
-        took = time.monotonic() - now
-        self._next = now + took + min(LONGEST_REST, 8 * took) if took > CHEAP else now
+        ended = time.monotonic()
+        took = ended - began
+        self.again_at = ended + min(LONGEST_REST, RESTS * took) if took > CHEAP else began
         return True
 
     def read(self, asked: Collection[int], answered: Collection[int]) -> None:

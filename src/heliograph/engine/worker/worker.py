@@ -58,8 +58,10 @@ LONGEST_SHARE: Final = 2 / 3
 """Longest total timeout of a connection, as a share of a lease (20 of 30 seconds): a request with a longer one would never start."""
 RECONSIDER_EVERY = 0.5
 MOVE_EVERY = 0.25
-CLAIM_EVERY = 1.0
-"""Seconds between attempts to claim slots while the worker has less than its share."""
+FREE_SLOTS_EVERY = 1.0
+"""Seconds between two looks for slots that nobody owns: of a worker that stopped or died."""
+FREE_SLOTS_SOON = 0.05
+"""The same while other workers are about to free some: nothing of a slot is sent until it has an owner again."""
 IDLE = 0.25
 """Seconds between two looks at what is due now and then, with nothing to settle."""
 PACE = 0.015
@@ -128,6 +130,7 @@ class Worker:
         builder = RequestBuilder(setup.source(reader), setup.vault, setup.policy, self.tokens, limits)
         self.reader = LaneReader(reader, builder, self.ownership, self.memory, self.journal, self.sender, between=self._handover.turn)
         self._renewed = self._reconsidered = self._moved = self._rests_until = self._began = float("-inf")
+        self._looked_for_slots = float("-inf")
         self._all_reconsidered = True
 
     def wake(self) -> None:
@@ -164,6 +167,8 @@ class Worker:
         while not self._closing.is_set():
             self._turn()
         self.reader.closing = True
+        with self._tolerating_errors("give up"):
+            self.ownership.give_up(self.completer.db)
         self.memory.wake_reader()
         stopping = threading.Thread(target=self.sender.stop, args=(DRAIN,), name="stopping", daemon=True)
         stopping.start()
@@ -194,7 +199,7 @@ class Worker:
     def _turn(self) -> None:
         self.memory.wake_completer.clear()
         now = time.monotonic()
-        if now - self._renewed >= (min(CLAIM_EVERY, self._setup.lease.renewal) if self.ownership.wants_more else self._setup.lease.renewal):
+        if now - self._renewed >= self._setup.lease.renewal or self._sees_free_slots(now):
             self._recover()
             self._own()
         batch = self.completer.take() if now >= self._rest_ends() or self._closing.is_set() else []
@@ -208,8 +213,12 @@ class Worker:
             self.tokens.turn(self.completer.db)
         if not self._closing.is_set():
             self._care(now)
+        if self.ownership.is_freeing:
+            with self._tolerating_errors("release"):
+                self.ownership.release(self.completer.db, self.reader.busy_slots())
         if not self.memory.landed:
-            self.memory.wake_completer.wait(IDLE)
+            hurries = self.ownership.is_freeing or self.ownership.expects_more
+            self.memory.wake_completer.wait(FREE_SLOTS_SOON if hurries else IDLE)
         elif (rest := self._rest_ends() - time.monotonic()) > 0:
             self._closing.wait(min(rest, PACE))
 
@@ -230,15 +239,19 @@ class Worker:
     def _own(self) -> None:
         self._renewed = time.monotonic()
         with self._tolerating_errors("own"):
-            changed = self.ownership.own(self.completer.db, self.said)
-            self.ownership.release(self.completer.db, self._busy_slots())
-            if changed:
-                self.reader.taken_over = True
+            if self.ownership.own(self.completer.db, self.said):
                 self.completer.forget()
+                self.reader.taken_over = True
+                self.wake()
         self.memory.forget_left(time.monotonic() - 10.0)
 
-    def _busy_slots(self) -> set[int]:
-        return self.reader.busy_slots()
+    def _sees_free_slots(self, now: float) -> bool:
+        if now - self._looked_for_slots < (FREE_SLOTS_SOON if self.ownership.expects_more else FREE_SLOTS_EVERY):
+            return False
+        self._looked_for_slots, found = now, False
+        with self._tolerating_errors("own"):
+            found = self.ownership.sees_free(self.completer.db)
+        return found
 
     def _settle(self, batch: list[FinishedLane]) -> None:
         """Retries until the batch is committed. If the database accepts nothing (full disk), everything waits; if it refuses this batch,
@@ -274,7 +287,8 @@ class Worker:
             self.completer.free(batch)
         else:
             ready = self.completer.settle(batch)
-        if ready:  # they were read, and left out, while they were still in memory
+        # Some were read, and left out, while they were still in memory; or there was no room for what comes next.
+        if ready or self.reader.waits_for_room:
             self.wake()
 
     def _care(self, now: float) -> None:
@@ -282,7 +296,6 @@ class Worker:
             self._moved = now
             with self._tolerating_errors("move"):
                 self.mover.turn()
-            self.ownership.release(self.completer.db, self._busy_slots())
         if now - self._reconsidered >= RECONSIDER_EVERY or not self._all_reconsidered:
             self._reconsidered = now
             with self._tolerating_errors("reconsider"):

@@ -36,6 +36,11 @@ def claim(db: Database, me: str, lease: int, count: int) -> dict[int, int]:
     return dict(rows)
 
 
+def is_any_free(db: Database) -> bool:
+    """True if a slot has no owner, or its owner's lease has run out."""
+    return bool(db.all("SELECT 1 FROM slot WHERE until < :now LIMIT 1", {"now": db.now()}))
+
+
 def take_all(db: Database, me: str) -> dict[int, int]:
     """Claims all slots forever: on SQLite there is one worker, which holds the folder's lock."""
     return dict(db.all("UPDATE slot SET owner = :me, epoch = epoch + 1, until = :until RETURNING id, epoch", {"me": me, "until": FOREVER}))
@@ -73,7 +78,12 @@ def report(db: Database, me: str, lease: int, said: str) -> int:
     return int(alive)
 
 
+def give_up(db: Database, me: str) -> None:
+    """Removes a worker that drains: the shares of the others grow."""
+    db.run("DELETE FROM worker WHERE id = :me", {"me": me})
+
+
 def leave(db: Database, me: str) -> None:
     """Removes a worker that has ended and frees its slots at once."""
     db.run("UPDATE slot SET owner = NULL, until = 0 WHERE owner = :me", {"me": me})
-    db.run("DELETE FROM worker WHERE id = :me", {"me": me})
+    give_up(db, me)
