@@ -131,6 +131,7 @@ class Worker:
         self.reader = LaneReader(reader, builder, self.ownership, self.memory, self.journal, self.sender, between=self._handover.turn)
         self._renewed = self._reconsidered = self._moved = self._rests_until = self._began = float("-inf")
         self._looked_for_slots = float("-inf")
+        self._slots_are_free = False
         self._all_reconsidered = True
 
     def wake(self) -> None:
@@ -199,7 +200,10 @@ class Worker:
     def _turn(self) -> None:
         self.memory.wake_completer.clear()
         now = time.monotonic()
-        if now - self._renewed >= self._setup.lease.renewal or self._sees_free_slots(now):
+        if now - self._looked_for_slots >= (FREE_SLOTS_SOON if self.ownership.expects_more else FREE_SLOTS_EVERY):
+            self._look_for_slots(now)
+        if now - self._renewed >= self._setup.lease.renewal or self._slots_are_free:
+            self._slots_are_free = False
             self._recover()
             self._own()
         batch = self.completer.take() if now >= self._rest_ends() or self._closing.is_set() else []
@@ -245,13 +249,10 @@ class Worker:
                 self.wake()
         self.memory.forget_left(time.monotonic() - 10.0)
 
-    def _sees_free_slots(self, now: float) -> bool:
-        if now - self._looked_for_slots < (FREE_SLOTS_SOON if self.ownership.expects_more else FREE_SLOTS_EVERY):
-            return False
-        self._looked_for_slots, found = now, False
+    def _look_for_slots(self, now: float) -> None:
+        self._looked_for_slots = now
         with self._tolerating_errors("own"):
-            found = self.ownership.sees_free(self.completer.db)
-        return found
+            self._slots_are_free = self.ownership.sees_free(self.completer.db)
 
     def _settle(self, batch: list[FinishedLane]) -> None:
         """Retries until the batch is committed. If the database accepts nothing (full disk), everything waits; if it refuses this batch,
