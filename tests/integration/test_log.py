@@ -6,11 +6,14 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from django.db import connection, transaction
 from tests.waiting import until
 
+from heliograph.accounts.models import Account
 from heliograph.store import log
 from heliograph.store.database import SqliteDatabase, open_sqlite
 from heliograph.store.gate import WriteGate
@@ -114,3 +117,21 @@ def test_a_reader_forces_what_it_has_read(path: Path, db: SqliteDatabase, forced
 def _insert(db: SqliteDatabase, n: int) -> None:
     with db.transaction():
         db.run("INSERT INTO t VALUES (:n)", {"n": n})
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("within", ["a transaction", "autocommit"])
+def test_O7_djangos_commits_are_on_the_disk_too_and_others_write_meanwhile(within: str, forced: list[Callable[[], None]]) -> None:
+    path, holders, order = connection.settings_dict["NAME"], [], []
+    Account.objects.count()
+    forced.append(lambda: order.append("on the disk"))
+    forced.append(lambda: holders.append(WriteGate.holder(path)))
+    with transaction.atomic() if within == "a transaction" else nullcontext():
+        Account.objects.create(code="ACME", name="Acme")
+        if within == "a transaction":
+            assert order == []
+            transaction.on_commit(lambda: order.append("told"))
+    assert order == (["on the disk", "told"] if within == "a transaction" else ["on the disk"])
+    assert holders == [None]
+    with connection.cursor() as cursor:
+        assert cursor.execute("PRAGMA synchronous").fetchone() == (1,)  # NORMAL: the commit itself waits for nothing

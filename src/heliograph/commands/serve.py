@@ -256,8 +256,11 @@ def _run_edge() -> None:
 
 def _run_pages() -> None:
     ready()
+    from django.urls import get_resolver  # noqa: PLC0415
+
     from heliograph.accounts.login_sessions import sends_files  # noqa: PLC0415
     from heliograph.engine.ingest.wsgi_door import IngestApplication  # noqa: PLC0415
+    from heliograph.engine.supervisor.processes import spare_collector  # noqa: PLC0415
     from heliograph.engine.supervisor.supervisor import die_with_parent, say_ready  # noqa: PLC0415
     from heliograph.web.server import serve_pages  # noqa: PLC0415
     from heliograph.web.texts import pages_application  # noqa: PLC0415
@@ -268,6 +271,8 @@ def _run_pages() -> None:
     host, port = host_and_port(options.bind)
     with _beside_pages(options), contextlib.closing(reception(options, on_recorded=telling(options))) as received:
         application = IngestApplication(pages_application(), received)
+        _ = get_resolver().url_patterns  # imports all pages before the first request
+        spare_collector()
         serve_pages(
             host,
             port,

@@ -1,7 +1,8 @@
 """Django's SQLite backend, with every write behind the gate (docs/design/sqlite.md, section 2).
 
 A transaction takes the gate when it begins and frees it at commit, rollback and close. A write outside a transaction (login's `last_login`,
-a session's DELETE) takes it for itself. The alias `read` never takes it: OPTIONS {"query_only": True}.
+a session's DELETE) takes it for itself. Both wait for the disk afterwards, when others may write again (section 3). The alias `read` never
+takes the gate: OPTIONS {"query_only": True}.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from django.db.backends.sqlite3 import base
 
 from heliograph.store.database import set_up_sqlite
 from heliograph.store.gate import WriteGate
+from heliograph.store.log import Log
 
 _READS = ("SELECT", "EXPLAIN", "PRAGMA", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
 
@@ -21,18 +23,23 @@ class GatedCursor(base.SQLiteCursorWrapper):
     """Takes the gate for a write in autocommit."""
 
     gate: WriteGate
+    log: Log
 
     def execute(self, query: str, params: Any = None) -> Any:
         if self.connection.in_transaction or query.lstrip()[:9].upper().startswith(_READS):
             return super().execute(query, params)
         with self.gate:
-            return super().execute(query, params)
+            done = super().execute(query, params)
+        self.log.force()
+        return done
 
     def executemany(self, query: str, param_list: Iterable[Any]) -> Any:
         if self.connection.in_transaction:
             return super().executemany(query, param_list)
         with self.gate:
-            return super().executemany(query, param_list)
+            done = super().executemany(query, param_list)
+        self.log.force()
+        return done
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -41,6 +48,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
         self._gate: WriteGate | None = None
+        self._log: Log | None = None
         self._holds_gate = False
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -54,14 +62,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._query_only:
             connection.execute("PRAGMA query_only = 1")
         elif not self.is_in_memory_db():
-            self._gate = WriteGate(self.settings_dict["NAME"])
+            self._gate, self._log = WriteGate(self.settings_dict["NAME"]), Log(self.settings_dict["NAME"])
+            connection.execute("PRAGMA synchronous = NORMAL")  # `Log.force` syncs the log once the gate is free
         return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
-        if self._gate is None:
+        if self._gate is None or self._log is None:
             return super().create_cursor(name)
         cursor = self.connection.cursor(factory=GatedCursor)
-        cursor.gate = self._gate
+        cursor.gate, cursor.log = self._gate, self._log
         return cursor
 
     def _start_transaction_under_autocommit(self) -> None:
@@ -86,6 +95,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # A commit that fails keeps the gate: Django then rolls back, which frees it.
         done = super()._commit()  # type: ignore[misc]
         self._free()
+        if self._log is not None:
+            self._log.force()
         return done
 
     def _rollback(self) -> Any:
@@ -99,3 +110,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return super()._close()  # type: ignore[misc]
         finally:
             self._free()
+            if self._log is not None:
+                self._log.close()
