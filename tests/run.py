@@ -180,9 +180,12 @@ def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
             for vendor, more in (("postgres", []), ("sqlite", ["--ignore=tests/e2e"])):
                 for n in range(1, SHARES + 1):
                     parts.append(Part(f"{vendor} {n}", vendor, [*options, *more], folder, f"{n}/{SHARES}"))
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        pool = ThreadPoolExecutor(AT_ONCE)
+        try:
             for running in [pool.submit(part.run, seen=part is parts[0]) for part in parts]:
                 running.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C, no further part begins
     return _said(sum((part.result for part in parts[1:]), parts[0].result))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -10,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from tests.waiting import until
 
 from heliograph.accounts.models import Account
@@ -123,8 +124,8 @@ def _insert(db: SqliteDatabase, n: int) -> None:
 @pytest.mark.parametrize("within", ["a transaction", "autocommit"])
 def test_O7_djangos_commits_are_on_the_disk_too_and_others_write_meanwhile(within: str, forced: list[Callable[[], None]]) -> None:
     path, holders, order = connection.settings_dict["NAME"], [], []
-    Account.objects.count()
-    forced.append(lambda: order.append("on the disk"))
+    other = sqlite3.connect(path)
+    forced.append(lambda: order.append("on the disk") if other.execute("SELECT 1 FROM accounts_account").fetchall() else None)
     forced.append(lambda: holders.append(WriteGate.holder(path)))
     with transaction.atomic() if within == "a transaction" else nullcontext():
         Account.objects.create(code="ACME", name="Acme")
@@ -133,5 +134,27 @@ def test_O7_djangos_commits_are_on_the_disk_too_and_others_write_meanwhile(withi
             transaction.on_commit(lambda: order.append("told"))
     assert order == (["on the disk", "told"] if within == "a transaction" else ["on the disk"])
     assert holders == [None]
+    other.close()
     with connection.cursor() as cursor:
         assert cursor.execute("PRAGMA synchronous").fetchone() == (1,)  # NORMAL: the commit itself waits for nothing
+
+
+@pytest.mark.django_db(transaction=True)
+def test_O7_hooks_of_a_commit_that_the_disk_did_not_confirm_are_dropped(forced: list[Callable[[], None]]) -> None:
+    told: list[str] = []
+
+    def save() -> None:
+        with transaction.atomic():
+            Account.objects.create(code="ACME", name="Acme")
+            transaction.on_commit(lambda: told.append("saved"))
+
+    def full() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    forced.append(full)
+    with pytest.raises(OperationalError, match="disk I/O error"):
+        save()
+    forced.clear()
+    with transaction.atomic():
+        Account.objects.create(code="OTHER", name="Other")
+    assert told == []

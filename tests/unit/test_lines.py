@@ -72,6 +72,20 @@ def test_C7_a_rate_outlives_its_owner(rate: int) -> None:
     assert most_in_a_minute(first + second) <= rate
 
 
+def test_C7_a_connection_that_another_worker_had_meanwhile_waits_as_a_new_one_does() -> None:
+    line: ConnectionLimiter[int] = ConnectionLimiter(1, 1, epoch=4)
+    line.limit(0.0, 10, 6)
+    assert not line.may_start(100.0 - 90.0)
+    line.taken_over(4)  # other slots have changed hands
+    line.limit(100.0, 10, 6)
+    assert line.may_start(100.0)
+    line.taken_over(None)
+    line.taken_over(6)  # it was gone, and is back
+    line.limit(100.0, 10, 6)
+    assert not line.may_start(109.9)
+    assert line.may_start(110.3)
+
+
 @given(st.lists(st.floats(0.0, 5.0), max_size=60), st.integers(1, 120))
 def test_C7_no_bursts_after_idle_times(pauses: list[float], rate: int) -> None:
     line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)

@@ -168,6 +168,10 @@ class Runner:
             while row.state == JobState.RUNNING and not stop.is_set():
                 began = time.monotonic()
                 try:
+                    if failures:
+                        row = self._as_saved(row)
+                        if row.state != JobState.RUNNING:
+                            break
                     handler = handler or self.kinds[row.kind].open(row)
                     row = self._chunk(row, handler, began, pace)
                     failures = 0
@@ -206,6 +210,14 @@ class Runner:
         with transaction.atomic():
             step = handler.write(of_django(connections["default"]), chunk)
             return self._save(row, step, time.monotonic() - began)
+
+    def _as_saved(self, row: Job) -> Job:
+        """The job with its saved cursor. What failed may be saved all the same: a commit that only the disk did not confirm."""
+        with scopes_disabled():
+            fresh: Job | None = Job.objects.filter(pk=row.pk, owner=self.me).first()
+        if fresh is None:
+            raise _Lost
+        return fresh
 
     def _save(self, row: Job, step: ChunkResult, took: float) -> Job:
         """Locks the job's row only at the end of the chunk, so that a page can pause the job meanwhile."""

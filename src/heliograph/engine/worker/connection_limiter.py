@@ -64,6 +64,8 @@ class ConnectionLimiter[T]:
     """Starts of others since a replay that waits was last let go."""
     known: bool = False
     """The previous owner's failures have been taken over from the table."""
+    epoch: int | None = None
+    """Of its slot, when its requests were last known."""
     _reach: tuple[str, object] | None = None
     _failures: int = 0
     _tripped_until: float = 0.0
@@ -84,6 +86,14 @@ class ConnectionLimiter[T]:
         if spacing and not self.spacing:
             self._next_start = max(self._next_start, now + spacing)
         self.spacing = spacing
+
+    def taken_over(self, epoch: int | None) -> None:
+        """Slots have changed hands. epoch: of this connection's slot; None if it is not ours. If another worker had it meanwhile, it is not known
+        what was sent."""
+        self.forget_floors()
+        self.known = False
+        if epoch != self.epoch:
+            self.epoch, self.spacing = epoch, 0.0
 
     def recall(self, now: float, failures: int) -> None:
         """Takes over the previous owner's consecutive failures, so that a dead target is probed instead of getting every request again."""

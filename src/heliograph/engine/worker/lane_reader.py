@@ -127,10 +127,14 @@ class LaneReader:
         if self._is_time_to_read(now):
             self._read_ahead(now)
             now, before = time.monotonic(), now
-            self._rests_until = max(now + min(LONGEST_REST, 2 * (now - before)), self._search.again_at if self.news else 0.0)
+            self._rests_until = now + min(LONGEST_REST, 2 * (now - before))
+            if self.news and not self._busy:  # only a search can find more
+                self._rests_until = max(self._rests_until, self._search.again_at)
         self._start(now)
         pause = min(IDLE, self._scan_at - now)
-        return max(0.0, min(pause, self._rests_until - now) if self._busy or self.news else pause)
+        if self._busy or self.news:
+            pause = min(pause, self._rests_until - now if self.memory.size < MOST_IN_MEMORY else LONGEST_REST)
+        return max(0.0, pause)
 
     @property
     def waits_for_room(self) -> bool:
@@ -169,9 +173,11 @@ class LaneReader:
             self.taken_over = False
             self._places.clear()
             for limiter in self.limiters.values():
-                limiter.forget_floors()
-                limiter.known = False
-        for account in self.builder.view.refresh(self.db) if self._places else self.builder.view.all_accounts(self.db):
+                limiter.taken_over(self.ownership.epoch(slot_of(limiter.connection)))
+        changed = list(self.builder.view.refresh(self.db) if self._places else self.builder.view.all_accounts(self.db))
+        if changed:
+            self.db.force()  # no request may be built from what a power cut could undo
+        for account in changed:
             self._find_moved(account)
         states, clock = connection_states.states(self.db), self.db.now()
         self.memory.clock_offset = clock - round(now * 1_000_000)
@@ -211,7 +217,7 @@ class LaneReader:
     def _limiter(self, connection: int, account: int) -> ConnectionLimiter[_QueuedLane]:
         limiter = self.limiters.get(connection)
         if limiter is None:
-            limiter = self.limiters[connection] = ConnectionLimiter(connection, account)
+            limiter = self.limiters[connection] = ConnectionLimiter(connection, account, epoch=self.ownership.epoch(slot_of(connection)))
             self._confirmed = self._asked = -math.inf  # whether it is paused, throttled or limited is not known yet
         return limiter
 
@@ -263,7 +269,7 @@ class LaneReader:
         if not self._search.look(self.db, clock):
             self.news = True
         connections = [c for c in self._search.found if self.ownership.epoch(slot_of(c)) is not None]
-        self._full.clear()
+        full: set[int] = set()
         answering = sum(1 for c in connections if (limiter := self.limiters.get(c)) is None or not limiter.is_slow(now))
         share = max(LEAST_SHARE, MOST_IN_MEMORY // 2 // max(1, answering))
         self._turn += 1
@@ -278,15 +284,18 @@ class LaneReader:
                 has_room = limiter.wants(now, share)
                 wants += [want for want in has_room if want.rank in self._search.found[connection]]
                 if not has_room:
-                    self._full.add(connection)
+                    full.add(connection)
+        self._full = full
         return wants
 
     def _is_free(self, stored: StoredLane, read_at: float) -> bool:
         """Whether a lane that was read may be taken. One that left memory since is read again: it may have more to send."""
-        if self.memory.left.get(stored.lane.id, 0.0) >= read_at:
-            self.news = True
+        if stored.lane.id in self.memory.lanes:  # asked first: a lane is marked as left before it is removed
             return False
-        return stored.lane.id not in self.memory.lanes
+        if self.memory.left.get(stored.lane.id, 0.0) < read_at:
+            return True
+        self.news = True
+        return False
 
     def _take(self, found: list[StoredLane], clock: int) -> int:
         mine: list[tuple[StoredLane, int]] = []
@@ -363,9 +372,10 @@ class LaneReader:
             self._scan_at = min(waking, default=math.inf)
 
     def _drop_stale(self, limiter: ConnectionLimiter[_QueuedLane], now: float) -> None:
-        """Drops the lanes that have waited for too long, to be read again."""
+        """Drops the lanes that have waited for too long, to be read again; also those of a slot that is being given up, for its next owner."""
+        given_up = self.ownership.epoch(slot_of(limiter.connection)) is None
         for line in (limiter.waiting, limiter.replayed):
-            if line and (now - line[0].taken.at > STALE_READ or not limiter.is_open(now)):
+            if line and (now - line[0].taken.at > STALE_READ or not limiter.is_open(now) or given_up):
                 self._drop_all(line)
                 limiter.forget_floors()  # they come before what is read next
 

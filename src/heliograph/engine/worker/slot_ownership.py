@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 SECOND = 1_000_000
 EXPECTED_FOR = 15.0
 """Seconds for which a worker with less than a new share expects the others to free the rest. They notice at their next renewal. Shares are rounded
-up, so one worker may stay below its share."""
+up, so some workers stay below theirs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ takes the gate: OPTIONS {"query_only": True}.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -20,26 +21,44 @@ _READS = ("SELECT", "EXPLAIN", "PRAGMA", "WITH", "SAVEPOINT", "RELEASE", "ROLLBA
 
 
 class GatedCursor(base.SQLiteCursorWrapper):
-    """Takes the gate for a write in autocommit."""
+    """Takes the gate for a write in autocommit. Such a write is complete only when its rows are read (`INSERT … RETURNING`), so they are read at
+    once and kept."""
 
     gate: WriteGate
     log: Log
+    _kept: Iterator[Any] | None = None
 
     def execute(self, query: str, params: Any = None) -> Any:
+        self._kept = None
         if self.connection.in_transaction or query.lstrip()[:9].upper().startswith(_READS):
             return super().execute(query, params)
         with self.gate:
             done = super().execute(query, params)
+            if self.description is not None:
+                self._kept = iter(super().fetchall())
         self.log.force()
         return done
 
     def executemany(self, query: str, param_list: Iterable[Any]) -> Any:
+        self._kept = None
         if self.connection.in_transaction:
             return super().executemany(query, param_list)
         with self.gate:
             done = super().executemany(query, param_list)
         self.log.force()
         return done
+
+    def fetchone(self) -> Any:
+        return super().fetchone() if self._kept is None else next(self._kept, None)
+
+    def fetchmany(self, size: int | None = 1) -> list[Any]:
+        return super().fetchmany(size) if self._kept is None else list(islice(self._kept, size))
+
+    def fetchall(self) -> list[Any]:
+        return super().fetchall() if self._kept is None else list(self._kept)
+
+    def __next__(self) -> Any:
+        return super().__next__() if self._kept is None else next(self._kept)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -96,7 +115,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         done = super()._commit()  # type: ignore[misc]
         self._free()
         if self._log is not None:
-            self._log.force()
+            with self.wrap_database_errors:  # after a failure Django drops the hooks of `on_commit`
+                self._log.force()
         return done
 
     def _rollback(self) -> Any:
