@@ -59,7 +59,7 @@ def test_I4_what_is_sent_is_chosen_in_the_bar_and_kept_to(story: Story, heliogra
     page.get_by_role("button", name=f"Import {len(ROWS)} rows").click()
     sent = story.arrived("/crm", 3)
     assert sorted(request.json()["code"] for request in sent) == ["loud-I-1", "loud-I-3", "loud-I-4"]
-    expect(page.get_by_role("heading", name="What happened")).to_be_visible()  # a click before the browser is there would go to the page before
+    expect(page.get_by_role("heading", name="What happened")).to_be_visible()  # else the next click may hit the page before
 
     page.get_by_role("link", name="Registrations", exact=True).first.click()
     tried(page, files[1])
