@@ -95,8 +95,11 @@ def _provide() -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one run or several. failed: node ids of tests with the first line of the error; broken: a run ended otherwise than with tests that passed or failed; not_run: by
-    node id, what they need that is not here."""
+    """What came of one run or several.
+
+    failed: node ids of tests, each with the first line of its error; broken: a run ended otherwise than with tests that passed or failed;
+    not_run: by node id, what they need that is not here.
+    """
 
     counts: collections.Counter[str]
     failed: tuple[str, ...] = ()

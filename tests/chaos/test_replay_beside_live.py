@@ -7,15 +7,13 @@ import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
 import structlog
-from tests.databases import DatabaseFacts
 from tests.doors import JSON, PATH, make_token
 from tests.processes import Starter, free_port
-from tests.receiver import Answer, Receiver
+from tests.receiver import Answer
 from tests.replays import checked, counts, starts
 from tests.story import Story
 from tests.waiting import PATIENCE, until
@@ -27,14 +25,6 @@ from heliograph.replay.replays import Stage
 log = structlog.get_logger(__name__)
 EVERY = 0.04
 """Seconds between two live changes."""
-
-
-@pytest.fixture
-def story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
-    """A story whose processes are started by `serve`."""
-    made = Story(database, receiver)
-    yield made
-    made.close()
 
 
 class LiveTraffic:
@@ -91,9 +81,10 @@ def p99(times: list[float]) -> float:
     ],
 )
 def test_Y1_live_traffic_is_not_held_up_by_a_replay(
-    story: Story, heliograph: Starter, replayed: int, changes: int, rate: int, most: float | None
+    forgetful_story: Story, heliograph: Starter, replayed: int, changes: int, rate: int, most: float | None
 ) -> None:
     """most: by which factor the slowest hundredth may be slower; on a loaded machine only the trial can say."""
+    story = forgetful_story
     flow = story.flow("All", [story.to(story.connection("CRM", "/crm"))], statuses=["Attended"])
     story.receiver.answer("/crm", Answer(200, delay=0.01))
     story.set_active(flow, False)
@@ -105,7 +96,8 @@ def test_Y1_live_traffic_is_not_held_up_by_a_replay(
     port = free_port()
     heliograph.serves(HELIOGRAPH_INGEST_BIND=f"127.0.0.1:{port}")
     traffic = LiveTraffic(story, port)
-    traffic.send("W", warm := changes // 10)  # what is only imported or connected with the first
+    warm = changes // 10
+    traffic.send("W", warm)  # the first ones wait for what is imported and connected only once
     without = traffic.send("A", changes)
     starts(story, replay, ReplayVerdict.NEW, rate=rate)
     beside = traffic.send("B", changes)

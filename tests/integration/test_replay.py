@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from django.test import Client
 from django_scopes import scopes_disabled
-from tests.databases import DatabaseFacts
 from tests.processes import Starter
-from tests.receiver import Answer, Receiver
+from tests.receiver import Answer
 from tests.replays import KINDS, checked, counts, running_jobs, starts
 from tests.story import BY, Story
 from tests.waiting import until
@@ -319,19 +318,9 @@ def test_Y1_nothing_is_sent_after_a_cancel(many: tuple[Story, int]) -> None:
     assert "A wider filter" in str(audited[0][1])
 
 
-@pytest.fixture
-def served(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
-    """A story whose processes are started by `serve`: its jobs runner folds the figures."""
-    made = Story(database, receiver)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def test_Y1_D1_nothing_confirmed_is_sent_twice_after_a_kill(served: Story, heliograph: Starter) -> None:
+def test_Y1_D1_nothing_confirmed_is_sent_twice_after_a_kill(forgetful_story: Story, heliograph: Starter) -> None:
     """All processes are killed while they send; the next start goes on where the cursor was saved."""
-    story, flow = missed(served)
+    story, flow = missed(forgetful_story)
     story.receiver.answer("/crm", Answer(200, delay=0.02))
     replay = checked(story, flow)
     heliograph.serves()

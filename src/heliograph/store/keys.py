@@ -25,7 +25,7 @@ class KeyFileError(HeliographError):
 
 
 class KeyFile:
-    """A key file as watched by a running process. A check is one stat(), and the first one reads: the file may have changed since the process
+    """A key file as watched by a running process. A check is one stat(); the first one reads the file, which may have changed since the process
     read it to start."""
 
     def __init__(self, path: Path) -> None:

@@ -43,7 +43,8 @@ class LedgerCounts:
     """The counts.
 
     accepted: versions. owed: versions times targets = delivered + superseded + lost. duplicated: requests for what a target had accepted
-    and confirmed in the request before. reordered: an older version after a newer one, if the target overwrites or if it was the first attempt of both.
+    and confirmed in the request before. reordered: an older version after a newer one, if the target overwrites or if it was the first
+    attempt of both.
     """
 
     accepted: int = 0
@@ -190,8 +191,8 @@ class Ledger:
         return any(asked <= at <= came for at in self._strikes)
 
     def _duplicated(self, by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]], examples: dict[str, list[str]]) -> int:
-        """Counts the confirmations that were forgotten. A request that repeats one may fail, and its retry follows from it: one confirmation
-        was forgotten, not two."""
+        """Counts the confirmations that were forgotten. If the request that repeats one fails, its retry does not count: one confirmation was
+        forgotten, not two."""
         count = 0
         for (target, version), arrivals in by_key.items():
             confirmed = False

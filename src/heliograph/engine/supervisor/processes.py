@@ -122,8 +122,8 @@ def tune() -> None:
 
 
 def spare_collector() -> None:
-    """Call it once everything is imported: these objects stay for ever, so the garbage collector need not scan them again and again. A scan of all
-    of Django's takes a tenth of a second, in which the process does nothing else."""
+    """Keeps the garbage collector from scanning what is imported now: it stays for ever. A scan of all of Django takes a tenth of a second, in
+    which the process does nothing else. Call it once everything is imported."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)

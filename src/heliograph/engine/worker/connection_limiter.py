@@ -88,8 +88,10 @@ class ConnectionLimiter[T]:
         self.spacing = spacing
 
     def taken_over(self, epoch: int | None) -> None:
-        """Slots have changed hands. epoch: of this connection's slot; None if it is not ours. If another worker had it meanwhile, it is not known
-        what was sent."""
+        """Notes that slots have changed hands. If another worker had this connection's meanwhile, it is not known what was sent.
+
+        epoch: of its slot; None if it is not ours.
+        """
         self.forget_floors()
         self.known = False
         if epoch != self.epoch:

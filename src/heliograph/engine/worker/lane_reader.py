@@ -372,7 +372,7 @@ class LaneReader:
             self._scan_at = min(waking, default=math.inf)
 
     def _drop_stale(self, limiter: ConnectionLimiter[_QueuedLane], now: float) -> None:
-        """Drops the lanes that have waited for too long, to be read again; also those of a slot that is being given up, for its next owner."""
+        """Drops the lanes that have waited for too long, to be read again, and those of a slot that is given up, for its next owner."""
         given_up = self.ownership.epoch(slot_of(limiter.connection)) is None
         for line in (limiter.waiting, limiter.replayed):
             if line and (now - line[0].taken.at > STALE_READ or not limiter.is_open(now) or given_up):

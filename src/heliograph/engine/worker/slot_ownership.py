@@ -25,8 +25,8 @@ log = structlog.get_logger(__name__)
 
 SECOND = 1_000_000
 EXPECTED_FOR = 15.0
-"""Seconds for which a worker with less than a new share expects the others to free the rest. They notice at their next renewal. Shares are rounded
-up, so some workers stay below theirs."""
+"""Seconds for which a worker with less than a new share expects the others to free the rest: they notice at their next renewal. Shares are
+rounded up, so some workers stay below theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +100,25 @@ class SharedSlots:
         if self._leaving:
             self._freeing = frozenset(kept)
         else:
-            self._share_out(db, kept, asked, json.dumps(said))
+            kept |= self._share_out(db, kept, asked, json.dumps(said))
         self._epochs, self._deadline = kept, asked + self._lease.length
         return set(kept) != before
 
-    def _share_out(self, db: Database, kept: dict[int, int], asked: float, said: str) -> None:
-        """Claims up to the fair share, into `kept`, or chooses what to free beyond it."""
+    def _share_out(self, db: Database, kept: Mapping[int, int], asked: float, said: str) -> dict[int, int]:
+        """Claims up to the fair share, or chooses what to free beyond it. Returns what was claimed: slot -> epoch."""
         length = round(self._lease.length * SECOND)
         alive = table.report(db, self._me, length, said)
         if (share := rules.fair_share(alive)) != self._share:
             self._share, self._share_since = share, asked
         more = rules.wanted(kept, alive)
         if more:
-            kept |= table.claim(db, self._me, length, more)
+            claimed = table.claim(db, self._me, length, more)
             self._freeing = frozenset()
-        else:
-            still = self._freeing & set(kept)
-            over = random.sample(sorted(set(kept) - still), rules.superfluous(kept, still, alive))
-            self._freeing = still | frozenset(over)
+            return claimed
+        still = self._freeing & set(kept)
+        over = random.sample(sorted(set(kept) - still), rules.superfluous(kept, still, alive))
+        self._freeing = still | frozenset(over)
+        return {}
 
     def release(self, db: Database, busy: Collection[int]) -> None:
         idle = {slot: self._epochs[slot] for slot in self._freeing if slot in self._epochs and slot not in busy}

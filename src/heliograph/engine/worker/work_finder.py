@@ -13,8 +13,8 @@ from heliograph.store.queue.lanes import work_by_connection
 CHEAP = 0.001
 """A search that takes at most this many seconds runs before each read."""
 RESTS = 8.0
-"""The pause after a longer search, in durations of it: with a thousand connections it takes milliseconds. Meanwhile, connections known to have
-more work are read."""
+"""The pause after a longer search, in durations of that search: with a thousand connections one takes milliseconds. Meanwhile, connections
+known to have more work are read."""
 LONGEST_REST = 0.05
 """Longest pause in seconds between two searches."""
 

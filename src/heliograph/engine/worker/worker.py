@@ -59,15 +59,16 @@ LONGEST_SHARE: Final = 2 / 3
 RECONSIDER_EVERY = 0.5
 MOVE_EVERY = 0.25
 FREE_SLOTS_EVERY = 1.0
-"""Seconds between two looks for slots that nobody owns: of a worker that stopped or died."""
+"""Seconds between two looks for slots that nobody owns, after a worker stopped or died."""
 FREE_SLOTS_SOON = 0.05
-"""The same while other workers are about to free some: nothing of a slot is sent until it has an owner again."""
+"""The same while slots are about to change hands: nothing of one is sent until it has an owner again."""
 IDLE = 0.25
 """Seconds between two looks at what is due now and then, with nothing to settle."""
 PACE = 0.015
 """Seconds from one batch to the next: for outcomes wait only a later version of the same record, and a connection that has no room for more."""
 PACE_OF_FEW = 0.045
-"""The same while no more than FEW outcomes have landed and no connection waits for room. Longer costs less CPU for a delivery; a crash repeats more."""
+"""The same while no more than FEW outcomes have landed and no connection waits for room. Longer costs less CPU for a delivery; a crash repeats
+more."""
 FEW = 16
 """A batch of more outcomes than this is prepared before its transaction, and begins after PACE."""
 LONGEST_REST = 0.01

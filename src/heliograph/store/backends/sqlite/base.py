@@ -21,8 +21,8 @@ _READS = ("SELECT", "EXPLAIN", "PRAGMA", "WITH", "SAVEPOINT", "RELEASE", "ROLLBA
 
 
 class GatedCursor(base.SQLiteCursorWrapper):
-    """Takes the gate for a write in autocommit. Such a write is complete only when its rows are read (`INSERT … RETURNING`), so they are read at
-    once and kept."""
+    """Takes the gate for a write in autocommit. SQLite commits `INSERT … RETURNING` once its last row is read, so the rows are read at once and
+    kept."""
 
     gate: WriteGate
     log: Log
