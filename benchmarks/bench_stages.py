@@ -1,10 +1,13 @@
 """What each stage of the path costs: microseconds of CPU for each delivery, one thread, stage by stage on the real code and database.
 
-    python benchmarks/bench_stages.py [--registrations 6400] [--batch 64] [--flows 10] [--matching 1] [--database-url URL] [--json] [--profile STAGE]
+    python benchmarks/bench_stages.py [--registrations 6400] [--batch 64] [--flows 10] [--matching 1] [--statements] [--database-url URL] [--json]
+        [--profile STAGE]
 
 accepted (edge: read and decode) → resolved (against the configuration) → recorded (one transaction a batch: keys, rows, diff, decide, queue) →
 rendered (read ahead, compose) → sent (libcurl, by bench_sender.py) → settled (one transaction a batch). The work is that of `heliograph bench`.
---profile prints where the time of one stage goes, by function. CPU seconds hardly move with the load of the machine, unlike rates.
+--statements says how much of each stage is spent in the database's driver: on SQLite its C code with all of SQLite, on PostgreSQL psycopg without
+the server. That is the floor of a stage that writes the same rows; what is above it is Python. --profile prints where the time of one stage goes, by
+function. CPU seconds hardly move with the load of the machine, unlike rates.
 """
 
 from __future__ import annotations
@@ -18,11 +21,101 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, Self
+
+import psycopg
 
 from heliograph.stage.ground import ground
 
 ANSWER = (b"HTTP/1.1 200 OK\r\n", b"Content-Type: application/json\r\n", b"Content-Length: 11\r\n", b"\r\n")
+
+
+class Clock:
+    """Counts the CPU of calls of a driver, in seconds; one call inside another is counted once."""
+
+    def __init__(self) -> None:
+        self.spent = 0.0
+        self._inside = False
+
+    def counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """It, with its CPU counted."""
+
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            if self._inside:
+                return call(*args, **kwargs)
+            self._inside, before = True, time.thread_time()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self.spent += time.thread_time() - before
+                self._inside = False
+
+        return counting
+
+
+class ClockedCursor:
+    """A cursor under the clock, also where it is asked for rows that a pipeline still has to bring."""
+
+    def __init__(self, cursor: Any, clock: Clock) -> None:
+        self._cursor, self._clock = cursor, clock
+        self.fetchall = clock.counted(cursor.fetchall)
+
+    def execute(self, *args: Any) -> ClockedCursor:
+        self._clock.counted(self._cursor.execute)(*args)
+        return self
+
+    def executemany(self, *args: Any) -> None:
+        self._clock.counted(self._cursor.executemany)(*args)
+
+    @property
+    def rowcount(self) -> int:
+        return self._clock.counted(lambda: self._cursor.rowcount)()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.fetchall())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cursor.close()
+
+
+class ClockedConnection:
+    """A connection whose statements, and pipelines, are under the clock."""
+
+    def __init__(self, connection: Any, clock: Clock) -> None:
+        self._connection, self._clock = connection, clock
+
+    def execute(self, *args: Any) -> ClockedCursor:
+        return ClockedCursor(self._clock.counted(self._connection.execute)(*args), self._clock)
+
+    def executemany(self, *args: Any) -> ClockedCursor:
+        return ClockedCursor(self._clock.counted(self._connection.executemany)(*args), self._clock)
+
+    @contextlib.contextmanager
+    def pipeline(self) -> Iterator[None]:
+        under_way = self._connection.pipeline()
+        self._clock.counted(under_way.__enter__)()
+        try:
+            yield
+        except BaseException as error:
+            under_way.__exit__(type(error), error, error.__traceback__)
+            raise
+        self._clock.counted(under_way.__exit__)(None, None, None)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def put_under(clock: Clock, database: Any) -> None:
+    """Counts what this database spends in its driver."""
+    if database.vendor == "postgresql":
+        real = database.connection
+        database.connection = ClockedConnection(real, clock)
+        database._cursor = lambda: ClockedCursor(psycopg.Cursor(real), clock)
+    else:
+        database.connection = ClockedConnection(database.connection, clock)
 
 
 class Collecting:
@@ -37,9 +130,9 @@ class Collecting:
 
 
 class Stages:
-    """The parts of one engine on one thread. cpu: seconds by stage."""
+    """The parts of one engine on one thread. cpu: seconds by stage; of_driver: those of them that its driver takes, if they are counted."""
 
-    def __init__(self, receiver: str, *, flows: int, matching: int, profiled: str) -> None:
+    def __init__(self, receiver: str, *, flows: int, matching: int, profiled: str, counts_driver: bool = False) -> None:
         from heliograph.bench.fixture import FixtureSize, make
         from heliograph.engine.ingest.batch_writer import _Ahead
         from heliograph.engine.worker.completer import Completer
@@ -70,19 +163,25 @@ class Stages:
         builder = RequestBuilder(setup.source(self.reading), setup.vault, setup.policy, tokens)
         self.reader = LaneReader(self.reading, builder, slots, self.memory, self.journal, self.sender)  # type: ignore[arg-type]
         self.cpu: Counter[str] = Counter()
+        self.of_driver: Counter[str] = Counter()
+        self.clock = Clock()
+        if counts_driver:
+            for each in (self.recorder, self.writer, self.reading):
+                put_under(self.clock, each)
         self.deliveries = self.bodies = 0
         self.profiled, self.profile = profiled, cProfile.Profile()
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Counts the CPU of what is done in it."""
-        before = time.thread_time()
+        before, before_in_driver = time.thread_time(), self.clock.spent
         if name == self.profiled:
             self.profile.enable()
         yield
         if name == self.profiled:
             self.profile.disable()
         self.cpu[name] += time.thread_time() - before
+        self.of_driver[name] += self.clock.spent - before_in_driver
 
     def round(self, bodies: list[tuple[str, bytes]]) -> None:
         """A batch, from its bytes to its end."""
@@ -124,24 +223,32 @@ def requests(count: int) -> Iterator[tuple[str, bytes]]:
             yield f"k{n}-{update}", encode(document(f"S{n:06}", update=update))
 
 
-def measured(given: argparse.Namespace, say: Callable[[Stages], None]) -> dict[str, Any]:
+def measured(given: argparse.Namespace, say: Callable[[Stages], None]) -> tuple[dict[str, float], dict[str, float]]:
+    """Microseconds of CPU a delivery, by stage: of all, and of the driver."""
     from heliograph.engine.supervisor.processes import tune
 
     with ground("stages", given.database_url):
-        stages = Stages("http://127.0.0.1:9", flows=given.flows, matching=given.matching, profiled=given.profile)
+        stages = Stages(
+            "http://127.0.0.1:9", flows=given.flows, matching=given.matching, profiled=given.profile, counts_driver=given.statements
+        )
         work = sorted(requests(given.registrations + 2 * given.batch), key=lambda pair: pair[0].endswith("True"))
         for at in range(0, len(work), given.batch):
             if at == given.batch:  # the first batch compiles
                 tune()
                 stages.cpu.clear()
+                stages.of_driver.clear()
                 stages.deliveries = 0
             stages.round(work[at : at + given.batch])
         say(stages)
         for each in (stages.recorder, stages.writer, stages.reading):
             with closing(each):
                 pass
-        per = {name: round(seconds / stages.deliveries * 1e6, 1) for name, seconds in stages.cpu.items()}
-        return per | {"together": round(sum(per.values()), 1)}
+        return of_each(stages.cpu, stages.deliveries), of_each(stages.of_driver, stages.deliveries)
+
+
+def of_each(seconds: Counter[str], deliveries: int) -> dict[str, float]:
+    per = {name: round(spent / deliveries * 1e6, 1) for name, spent in seconds.items()}
+    return per | {"together": round(sum(per.values()), 1)}
 
 
 def main() -> None:
@@ -150,6 +257,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--flows", type=int, default=10)
     parser.add_argument("--matching", type=int, default=1)
+    parser.add_argument("--statements", action="store_true")
     parser.add_argument("--database-url", default="")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--profile", default="", metavar="STAGE")
@@ -159,12 +267,13 @@ def main() -> None:
         if stages.profiled:
             pstats.Stats(stages.profile).sort_stats("tottime").print_stats(45)
 
-    found = measured(given, say)
+    found, in_driver = measured(given, say)
     if given.json:
-        print(json.dumps({"benchmark": "bench_stages", "batch": given.batch, "cpu_us_per_delivery": found}))
+        report = {"benchmark": "bench_stages", "batch": given.batch, "cpu_us_per_delivery": found}
+        print(json.dumps(report | ({"driver_us_per_delivery": in_driver} if given.statements else {})))
     else:
         for name, value in found.items():
-            print(f"{name:>10}  {value:8,.1f} µs")
+            print(f"{name:>10}  {value:8,.1f} µs" + (f"  {in_driver[name]:8,.1f} in the driver" if given.statements else ""))
 
 
 if __name__ == "__main__":

@@ -367,6 +367,41 @@ def test_a_request_that_does_not_come_in_time_is_given_up(acme: RunningAccount, 
         assert sender.post(document()).status == 201
 
 
+def test_I3_what_the_writer_holds_for_too_long_is_unavailable_and_recorded_all_the_same(
+    acme: RunningAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_rules, "ANSWER_WITHIN", 0.2)
+    monkeypatch.setattr(fast_door, "WATCH_EVERY", 0.05)
+    held, free = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        held.set()
+        free.wait(PATIENCE)
+
+    with opened(acme, "fast") as sender:
+        for code in ("R1", "R2"):  # the second one finds the watch of the first at its end
+            held.clear()
+            free.clear()
+            sender.reception.writer.submit([], 0, hold)
+            until(held.is_set)
+            said = sender.post(document(code), Idempotency_Key=f"k-{code}")
+            assert (said.status, said.headers["retry-after"]) == (503, "5")
+            free.set()
+            again = sender.post(document(code), Idempotency_Key=f"k-{code}")
+            assert (again.status, again.json["outcome"]) == (201, "created")
+        assert sender.changes == 2
+
+
+def test_a_request_without_an_answering_body_is_answered_on_a_connection_that_stays(acme: RunningAccount) -> None:
+    with opened(acme, "fast") as sender, closing(http.client.HTTPConnection("127.0.0.1", sender.port, timeout=PATIENCE)) as kept:
+        for _ in range(2):
+            kept.request("HEAD", PATH)
+            answer = kept.getresponse()
+            assert (answer.status, answer.read()) == (405, b"")
+        kept.request("POST", PATH, json.dumps(document()), {"Content-Type": JSON, "Authorization": f"Bearer {sender.token}"})
+        assert kept.getresponse().status == 201
+
+
 def test_what_is_in_hand_is_answered_when_the_door_closes(acme: RunningAccount) -> None:
     with opened(acme, "fast") as sender:
         assert sender.post(document()).status == 201

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from heliograph.domain.http_request import MALFORMED, PROBLEM_TYPE, Chunks, RequestRefusal, read_head
+from heliograph.engine.ingest.answer_transport import AnswerTransport
 
 log = structlog.get_logger(__name__)
 
@@ -17,6 +18,9 @@ HEAD_WITHIN: Final = 10.0
 """Seconds for a request's head to arrive, counted from the connection or from its first byte."""
 REST_WITHIN: Final = 5.0
 """Seconds for the rest of a body whose request has already been answered."""
+
+IS_WHOLE: Final = "heliograph.is_whole"
+"""In an ASGI scope: whether the body has arrived with its head."""
 
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[^\r]*", re.IGNORECASE)
 
@@ -34,6 +38,7 @@ class DoorProtocol(HttpToolsProtocol):
         self._ours = ours
         self._head = b""  # the beginning of a head
         self._left = 0  # bytes of the body still to come
+        self._is_whole = False
         self._chunks: Chunks | None = None
         self._refusal: RequestRefusal | None = None
         self._head_late: asyncio.TimerHandle | None = None
@@ -41,7 +46,7 @@ class DoorProtocol(HttpToolsProtocol):
         self._in_message = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", AnswerTransport(transport)))
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -57,6 +62,7 @@ class DoorProtocol(HttpToolsProtocol):
             self._await_rest()
 
     def on_headers_complete(self) -> None:
+        cast("dict[str, Any]", self.scope)[IS_WHOLE] = self._is_whole
         super().on_headers_complete()
         self._in_message = True
 
@@ -66,6 +72,7 @@ class DoorProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        cast("AnswerTransport", self.transport).flush()
         is_last = not self.pipeline
         super().on_response_complete()
         if self._refusal is not None:
@@ -112,6 +119,7 @@ class DoorProtocol(HttpToolsProtocol):
         end = min(head.size + head.length, len(whole))
         self._left = head.size + head.length - end
         self._chunks = Chunks() if head.chunked else None
+        self._is_whole = not self._left and not head.chunked
         taken = end - len(self._head)
         self._head = b""
         if head.upgrade:  # the parser would take the following bytes for another protocol

@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Final, cast
 from weakref import WeakValueDictionary
 
@@ -22,7 +23,7 @@ import uvicorn
 from heliograph.domain.http_request import LOCAL, Hosts
 from heliograph.engine.ingest import problem_documents, request_rules
 from heliograph.engine.ingest.batch_writer import BatchResult, Mishap, WriterBusy
-from heliograph.engine.ingest.door_protocol import DoorProtocol
+from heliograph.engine.ingest.door_protocol import IS_WHOLE, DoorProtocol
 from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
@@ -41,6 +42,8 @@ WINDOW: Final = 2
 """Per-request limit on chunks in flight."""
 ROOM: Final = 8
 """Per-account limit on chunks in flight. Reading further ahead would evict the documents from the CPU cache before they are recorded."""
+WATCH_EVERY: Final = 1.0
+"""Seconds between two looks at requests that wait for their answer for too long."""
 ROOM_WITHIN: Final = 5.0
 """Seconds that a request waits for room for its first chunk before it is refused as WriterBusy."""
 
@@ -52,12 +55,28 @@ class _Gone(Exception):
     """The sender has disconnected; nobody waits for an answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Submitted:
+    """Documents that the writer has. until: by the loop's clock, when their sender has waited long enough."""
+
+    future: asyncio.Future[Sequence[BatchResult]]
+    count: int
+    until: float
+
+    def give_up(self) -> None:
+        """Answers them where the writer has not."""
+        if not self.future.done():
+            self.future.set_result([Mishap.UNAVAILABLE] * self.count)
+
+
 class Edge:
     """The ASGI application. One per event loop."""
 
     def __init__(self, reception: Reception) -> None:
         self._writer, self._tokens, self._held = reception.writer, reception.tokens, reception.held
         self._landed: deque[tuple[asyncio.Future[Sequence[BatchResult]], Sequence[BatchResult]]] = deque()
+        self._submitted: deque[_Submitted] = deque()
+        self._watches = False
         self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._record_first: Callable[[], object] = lambda: None
@@ -73,15 +92,16 @@ class Edge:
             self._writer.on_answered = self._wake
             self._record_first = handover.turn
         self._record_first()
+        head = request_rules.head_of(scope["method"], scope["path"], scope["headers"])
         try:
-            reply = await self._handle(request_rules.head_of(scope["method"], scope["path"], scope["headers"]), receive, send)
+            reply = await self._handle(head, receive, send, is_whole=scope.get(IS_WHOLE, False))
         except _Gone:
             return
         if reply is not None:
             await _answer(send, reply)
 
-    async def _handle(self, head: IngestHead, receive: Receive, send: Send) -> IngestReply | None:
-        """The answer; None if it has already been sent."""
+    async def _handle(self, head: IngestHead, receive: Receive, send: Send, *, is_whole: bool) -> IngestReply | None:
+        """The answer; None if it has already been sent. is_whole: the body has arrived with the head, so nobody waits for it."""
         astray = request_rules.place(head)
         if astray is not None:
             return astray
@@ -97,7 +117,9 @@ class Edge:
         began = self._loop.time()
         try:
             while True:
-                message = await self._next(receive, began + request_rules.body_within(size))
+                message = await (receive() if is_whole else self._next(receive, began + request_rules.body_within(size)))
+                if message["type"] == "http.disconnect":
+                    raise _Gone
                 part = message.get("body", b"")
                 if not self._held.take(grant.account, len(part)):
                     return problem_documents.BUSY
@@ -126,12 +148,9 @@ class Edge:
             return problem_documents.UNAVAILABLE
 
     async def _next(self, receive: Receive, until: float) -> Any:
-        """The next part of the body. until: by the loop's clock. Raises TimeoutError, _Gone."""
+        """The next part of the body. until: by the loop's clock. Raises TimeoutError."""
         async with asyncio.timeout_at(until):
-            message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        return message
+            return await receive()
 
     async def _record(self, wish: IngestRequest, body: bytes, head: IngestHead, grant: ApiGrant, send: Send) -> IngestReply | None:
         if wish.many:
@@ -212,11 +231,21 @@ class Edge:
         assert self._loop is not None
         future: asyncio.Future[Sequence[BatchResult]] = self._loop.create_future()
         self._writer.submit(items, size, lambda results: self._landed.append((future, results)))
-        late = self._loop.call_later(request_rules.ANSWER_WITHIN, _give_up, future, len(items))
-        try:
-            return await future
-        finally:
-            late.cancel()
+        self._submitted.append(_Submitted(future, len(items), self._loop.time() + request_rules.ANSWER_WITHIN))
+        if not self._watches:
+            self._watch()
+        return await future
+
+    def _watch(self) -> None:
+        """Once a second while something is submitted: answers what the writer has not answered in time. A timer for each request would cost
+        more than all others of these lines."""
+        assert self._loop is not None
+        now = self._loop.time()
+        while self._submitted and (self._submitted[0].future.done() or self._submitted[0].until <= now):
+            self._submitted.popleft().give_up()
+        self._watches = bool(self._submitted)
+        if self._watches:
+            self._loop.call_later(WATCH_EVERY, self._watch)
 
     def _wake(self) -> None:
         """On the writer's thread: wakes the loop once for a whole batch."""
@@ -231,6 +260,8 @@ class Edge:
             future, results = self._landed.popleft()
             if not future.done():
                 future.set_result(results)
+        while self._submitted and self._submitted[0].future.done():
+            self._submitted.popleft()
 
 
 async def _enter(room: asyncio.Semaphore, *, patient: bool) -> bool:
@@ -241,11 +272,6 @@ async def _enter(room: asyncio.Semaphore, *, patient: bool) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _give_up(future: asyncio.Future[Sequence[BatchResult]], count: int) -> None:
-    if not future.done():
-        future.set_result([Mishap.UNAVAILABLE] * count)
 
 
 async def _drain(receive: Receive) -> None:

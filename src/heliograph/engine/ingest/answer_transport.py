@@ -1,0 +1,40 @@
+"""Sends the head of an answer together with the beginning of its body: one packet, one call of the system, and one wake-up of the sender."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+_FINAL: Final = b"HTTP/1.1 "
+_INTERIM: Final = b"HTTP/1.1 1"
+
+
+class AnswerTransport:
+    """The transport of a connection as uvicorn uses it, which writes the head of an answer and then its body. The head waits for the body,
+    or for `flush` where there is none. An interim answer (100 Continue) does not wait: the sender does, for it."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self.is_closing = transport.is_closing
+        self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(_FINAL) and not data.startswith(_INTERIM):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Sends a head without a body. Nothing is sent on a connection that is closing: its peer may be gone."""
+        if self._head and not self.is_closing():
+            self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
