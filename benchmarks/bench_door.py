@@ -2,9 +2,9 @@
 
     python benchmarks/bench_door.py [--requests 20000] [--pairs 3] [--rate 0] [--json]
 
-In turn: `socket`, which answers what arrives and reads nothing of it; `uvicorn`, which parses it for an application that answers at once; `door`,
+In turn: `socket`, which only finds the end of a request and answers; `uvicorn`, which parses it for an application that answers at once; `door`,
 which is the fast door with its checks, where a document is decoded and answered at once instead of recorded. 64 clients, as in `heliograph bench`;
---rate: posts a second, 0 = as fast as they are answered.
+--rate: posts a second, 0 = as fast as they are answered; --pairs: rounds of the three.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 accepted (edge: read and decode) → resolved (against the configuration) → recorded (one transaction a batch: keys, rows, diff, decide, queue) →
 rendered (read ahead, compose) → sent (libcurl, by bench_sender.py) → settled (one transaction a batch). The work is that of `heliograph bench`.
 --statements says how much of each stage is spent in the database's driver: on SQLite its C code with all of SQLite, on PostgreSQL psycopg without
-the server. That is the floor of a stage that writes the same rows; what is above it is Python. --profile prints where the time of one stage goes, by
-function. CPU seconds hardly move with the load of the machine, unlike rates.
+the server. That is the floor of a stage that writes the same rows; what is above it is Python. --profile prints where the time of one stage goes,
+by function. CPU seconds hardly move with the load of the machine, unlike rates.
 """
 
 from __future__ import annotations

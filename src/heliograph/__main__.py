@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from heliograph import __version__, bench, commands, demo, seed, verify
+from heliograph import __version__
 from heliograph.domain.errors import HeliographError
+
+PARTS = ("commands", "demo", "bench", "verify", "seed")
+OF_A_CHILD = ("commands.serve",)
+"""What the processes of `serve`, `web` and `worker` need: they start and restart without importing the other commands."""
 
 app = typer.Typer(
     name="heliograph",
@@ -32,8 +37,8 @@ def heliograph(
     """Event registrations change; the right webhook goes out."""
 
 
-for part in (commands, demo, bench, verify, seed):
-    part.register(app)
+for part in OF_A_CHILD if sys.argv[1:2] == ["process"] else PARTS:
+    import_module(f"heliograph.{part}").register(app)
 
 
 def main() -> None:

@@ -9,17 +9,21 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("modules", "absent"),
+    ("process", "modules", "absent"),
     [
-        ("heliograph.__main__ heliograph.engine.supervisor.processes heliograph.wiring", "django uvicorn openpyxl allauth"),
+        ("engine", "heliograph.engine.supervisor.processes heliograph.wiring", "django uvicorn openpyxl allauth heliograph.bench"),
         (
-            "heliograph.__main__ heliograph.engine.supervisor.processes heliograph.wiring heliograph.engine.ingest.fast_door",
-            "django openpyxl allauth",
+            "edge",
+            "heliograph.engine.supervisor.processes heliograph.wiring heliograph.engine.ingest.fast_door",
+            "django openpyxl allauth heliograph.bench",
         ),
     ],
     ids=["engine", "edge"],
 )
-def test_O1_a_process_loads_only_what_it_needs(modules: str, absent: str) -> None:
-    script = f"import sys, {', '.join(modules.split())}; print(*(name for name in {absent.split()} if name in sys.modules))"
+def test_O1_a_process_loads_only_what_it_needs(process: str, modules: str, absent: str) -> None:
+    script = (
+        f"import sys; sys.argv[1:] = ['process', '{process}']; import heliograph.__main__, {', '.join(modules.split())};"
+        f" print(*(name for name in {absent.split()} if name in sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

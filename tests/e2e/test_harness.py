@@ -15,12 +15,25 @@ from tests.waiting import until
 GOOD = b"<!doctype html><html lang=en><title>Page</title><meta name=viewport content='width=device-width'><main><h1>Page</h1></main></html>"
 
 
+def with_controls(html: str, script: str = "") -> bytes:
+    style = "<style>:focus-visible { outline: 2px solid; }</style>"
+    return GOOD.replace(b"</main>", f"{style}{html}</main><script>{script}</script>".encode())
+
+
 class Pages(http.server.BaseHTTPRequestHandler):
     pages = {
         "/good": GOOD,
         "/far": GOOD.replace(b"</main>", b"<img alt='' src='http://192.0.2.1/x.png'></main>"),
         "/script": GOOD.replace(b"</main>", b"</main><script>throw new Error('broken')</script>"),
         "/pale": GOOD.replace(b"</main>", b"<p style='color:#ccc;background:#fff'>pale</p></main>"),
+        "/controls": with_controls("<a href=/a>a</a> <input aria-label=b> <button>c</button>"),
+        "/many": with_controls("<a href=/n>n</a> " * 20),
+        "/unseen": with_controls("<a href=/a style='outline:none'>a</a>"),
+        "/covered": with_controls("<a href=/a>a</a><div style='position:fixed;inset:0;background:#fff'></div>"),
+        "/missed": with_controls("<a href=/a id=a>a</a><a href=/b>b</a>", "a.onkeydown = (event) => { a.blur(); event.preventDefault(); }"),
+        "/endless": with_controls(
+            "<a href=/a id=a>a</a><a href=/b id=b>b</a>", "b.onkeydown = (event) => { a.focus(); event.preventDefault(); }"
+        ),
         "/favicon.ico": b"",
     }
 
@@ -75,3 +88,28 @@ def test_pale_text_is_a_violation(page: Page, site: str) -> None:
     page.goto(f"{site}/pale")
     with pytest.raises(AssertionError, match="color-contrast"):
         accessibility.sweep(page)
+
+
+def test_a_walk_names_the_controls_in_their_order(page: Page, site: str) -> None:
+    page.goto(f"{site}/controls")
+    assert accessibility.walk(page) == ["a a", "input b", "button c"]
+    assert accessibility.walk(page) == ["a a", "input b", "button c"], "and again from the top"
+    page.goto(f"{site}/many")
+    assert len(accessibility.walk(page)) == 20
+    page.goto(f"{site}/good")
+    assert accessibility.walk(page) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("unseen", "nothing shows that these have the focus: \\['a a'\\]"),
+        ("covered", "lie under something: \\['a a'\\]"),
+        ("missed", 'does not reach:\n<a href="/b"'),
+        ("endless", "does not come to an end; last was \\['a [ab]'\\]"),
+    ],
+)
+def test_what_a_keyboard_cannot_do_is_found(page: Page, site: str, path: str, said: str) -> None:
+    page.goto(f"{site}/{path}")
+    with pytest.raises(AssertionError, match=said):
+        accessibility.walk(page, most=40)

@@ -392,7 +392,7 @@ def test_I3_what_the_writer_holds_for_too_long_is_unavailable_and_recorded_all_t
         assert sender.changes == 2
 
 
-def test_a_request_without_an_answering_body_is_answered_on_a_connection_that_stays(acme: RunningAccount) -> None:
+def test_an_answer_without_a_body_is_sent_on_a_connection_that_stays(acme: RunningAccount) -> None:
     with opened(acme, "fast") as sender, closing(http.client.HTTPConnection("127.0.0.1", sender.port, timeout=PATIENCE)) as kept:
         for _ in range(2):
             kept.request("HEAD", PATH)

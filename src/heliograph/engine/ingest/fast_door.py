@@ -64,7 +64,7 @@ class _Submitted:
     until: float
 
     def give_up(self) -> None:
-        """Answers them where the writer has not."""
+        """Answers for the writer if it has not."""
         if not self.future.done():
             self.future.set_result([Mishap.UNAVAILABLE] * self.count)
 
@@ -237,9 +237,10 @@ class Edge:
         return await future
 
     def _watch(self) -> None:
-        """Once a second while something is submitted: answers what the writer has not answered in time. A timer for each request would cost
-        more than all others of these lines."""
+        """Once a second while something is submitted: answers what the writer has not answered in time, up to a second late. A timer for each
+        request would cost more than the rest of its way to the writer."""
         assert self._loop is not None
+        self._deliver()  # after a long stall, answers are there that the loop has not seen
         now = self._loop.time()
         while self._submitted and (self._submitted[0].future.done() or self._submitted[0].until <= now):
             self._submitted.popleft().give_up()
