@@ -71,13 +71,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps one share of the files, as HELIOGRAPH_TEST_SHARE says. The run on PostgreSQL leaves out what touches no database. What needs a
-    program that this release lacks is noted as not run."""
-    if share := os.environ.pop("HELIOGRAPH_TEST_SHARE", ""):  # not for a run that a test starts
-        mine, of = (int(part) for part in share.split("/"))
-        files = sorted({item.path for item in items})
-        kept = set(files[mine - 1 :: of])
-        _leave_out(config, items, [item for item in items if item.path not in kept])
+    """The run on PostgreSQL leaves out what touches no database. What needs a program that this release lacks is noted as not run."""
     _leave_out_what_lacks(config, items)
     if test_settings.VENDOR != "sqlite":
         _leave_out(config, items, [item for item in items if item.get_closest_marker("once") or not _touches_database(item)])

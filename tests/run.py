@@ -142,13 +142,12 @@ def _said(result: Result) -> int:
 
 @dataclass
 class Part:
-    """A part of all tests: one database and a selection. share: which of how many, e.g. "2/3" (tests/conftest.py); "" for all files."""
+    """A part of all tests: one database and a selection."""
 
     name: str
     vendor: str
     chosen: Sequence[str]
     folder: Path
-    share: str = ""
     result: Result = field(default_factory=lambda: Result(collections.Counter()))
 
     @property
@@ -167,7 +166,7 @@ class Part:
         print(f"{self.log.read_text('utf-8', 'replace')}\n{self.name}: {took / 60:.1f} min, {cpu / 60:.1f} min of CPU", flush=True)
 
     def _start(self, output: IO[bytes] | None) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "HELIOGRAPH_TEST_RESULT": str(self.folder / f"{self.name}.json"), "HELIOGRAPH_TEST_SHARE": self.share}
+        environment = {**os.environ, "HELIOGRAPH_TEST_RESULT": str(self.folder / f"{self.name}.json")}
         command = [sys.executable, "-m", "tests.run", "--database", self.vendor, *self.chosen]
         return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None)
 
@@ -180,9 +179,10 @@ def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
             parts = [Part(vendor, vendor, [*options, *rest], folder) for vendor in ("sqlite", "postgres")]
         else:
             parts = [Part("browser", "sqlite", [*options, "tests/e2e"], folder)]  # the longest first
-            for vendor, more in (("postgres", []), ("sqlite", ["--ignore=tests/e2e"])):
-                for n in range(1, SHARES + 1):
-                    parts.append(Part(f"{vendor} {n}", vendor, [*options, *more], folder, f"{n}/{SHARES}"))
+            every = sorted(Path(__file__).parent.rglob("test_*.py"))
+            for vendor, files in (("postgres", every), ("sqlite", [file for file in every if file.parent.name != "e2e"])):
+                for n in range(SHARES):
+                    parts.append(Part(f"{vendor} {n + 1}", vendor, [*options, *map(str, files[n::SHARES])], folder))
         pool = ThreadPoolExecutor(AT_ONCE)
         try:
             for running in [pool.submit(part.run, seen=part is parts[0]) for part in parts]:
