@@ -1,21 +1,22 @@
 """What HTTP costs at the fast door, apart from recording: microseconds of CPU of the serving process for each post of 2 KB.
 
-    python benchmarks/bench_door.py [--requests 20000] [--pairs 3] [--rate 0] [--json]
+    python benchmarks/bench_door.py [--requests 20000] [--rounds 3] [--rate 0] [--json]
 
 In turn: `socket`, which only finds the end of a request and answers; `uvicorn`, which parses it for an application that answers at once; `door`,
 which is the fast door with its checks, where a document is decoded and answered at once instead of recorded. 64 clients, as in `heliograph bench`;
---rate: posts a second, 0 = as fast as they are answered; --pairs: rounds of the three.
+--rate: posts a second, 0 = as fast as they are answered; --rounds: of the three.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
+import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from concurrent.futures import Future
@@ -26,9 +27,15 @@ import uvloop
 
 from heliograph.bench.load import Client
 from heliograph.bench.work import CLIENTS, Work
+from heliograph.domain.http_request import LOCAL
+from heliograph.engine.ingest.door_protocol import DoorProtocol
+from heliograph.engine.ingest.fast_door import Edge
+from heliograph.engine.ingest.request_rules import BodyRoom
+from heliograph.recording.items import ItemAnswer, ItemOutcome
+from heliograph.store.tokens import ApiGrant
 
 KINDS = ("socket", "uvicorn", "door")
-BODY = b'{"changes":[4711],"versions":[1]}'
+BODY = b'{"changes":[4711]}'
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
@@ -60,8 +67,6 @@ class NothingRecorded:
     """Stands where the batch writer is: everything is answered at once."""
 
     def __init__(self) -> None:
-        from heliograph.recording.items import ItemAnswer, ItemOutcome
-
         self.answer = ItemAnswer(ItemOutcome.CREATED, registration=4711, version=1, changes=(4711,))
         self.on_answered: Any = None
 
@@ -77,8 +82,6 @@ class OneToken:
     """Stands where the token cache is."""
 
     def __init__(self) -> None:
-        from heliograph.store.tokens import ApiGrant
-
         self.grant = ApiGrant(1, 1, frozenset({"ingest"}))
 
     def known(self, _token: str) -> Any:
@@ -89,11 +92,9 @@ class OneToken:
 
 
 class Doorway:
-    """What Edge knows of its reception."""
+    """Stands where the reception is."""
 
     def __init__(self) -> None:
-        from heliograph.engine.ingest.request_rules import BodyRoom
-
         self.writer, self.tokens, self.held = NothingRecorded(), OneToken(), BodyRoom()
 
 
@@ -105,17 +106,11 @@ async def serve(kind: str) -> None:
         server = await loop.create_server(AtOnce, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
     else:
-        import functools
-        import socket
-
-        from heliograph.domain.http_request import LOCAL
-        from heliograph.engine.ingest.door_protocol import DoorProtocol
-        from heliograph.engine.ingest.fast_door import Edge
-
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         protocol: Any = functools.partial(DoorProtocol, ours=LOCAL.at("127.0.0.1", port)) if kind == "door" else "httptools"
-        app: Any = Edge(Doorway()) if kind == "door" else application  # type: ignore[arg-type]
+        reception: Any = Doorway()
+        app: Any = Edge(reception) if kind == "door" else application
         settings: dict[str, Any] = {"ws": "none", "lifespan": "off", "log_config": None, "access_log": False}
         config = uvicorn.Config(app, http=protocol, server_header=False, proxy_headers=False, **settings)
         server = asyncio.ensure_future(uvicorn.Server(config).serve(sockets=[listening]))
@@ -142,15 +137,16 @@ async def post(port: int, count: int, rate: float) -> None:
 def cost(kind: str, count: int, rate: float) -> float:
     """Microseconds of CPU a post."""
     process = subprocess.Popen([sys.executable, __file__, "--serve", kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin
-    assert process.stdout
+    wish, said = process.stdin, process.stdout
+    assert wish
+    assert said
 
     def asked() -> float:
-        print(file=process.stdin, flush=True)
-        return float(process.stdout.readline())  # type: ignore[union-attr]
+        print(file=wish, flush=True)
+        return float(said.readline())
 
     try:
-        port = int(process.stdout.readline())
+        port = int(said.readline())
         uvloop.run(post(port, min(count, 2_000), rate))  # warm
         before = asked()
         uvloop.run(post(port, count, rate))
@@ -163,17 +159,16 @@ def cost(kind: str, count: int, rate: float) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=20_000)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=float, default=0.0)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", choices=KINDS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        threading.current_thread().name = given.serve
         uvloop.run(serve(given.serve))
         return
-    found = {kind: [] for kind in KINDS}
-    for _ in range(given.pairs):
+    found: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for _ in range(given.rounds):
         for kind in KINDS:
             found[kind].append(cost(kind, given.requests, given.rate))
     middle = {kind: round(statistics.median(costs), 1) for kind, costs in found.items()}

@@ -243,10 +243,11 @@ def measured(given: argparse.Namespace, say: Callable[[Stages], None]) -> tuple[
         for each in (stages.recorder, stages.writer, stages.reading):
             with closing(each):
                 pass
-        return of_each(stages.cpu, stages.deliveries), of_each(stages.of_driver, stages.deliveries)
+        return per_delivery(stages.cpu, stages.deliveries), per_delivery(stages.of_driver, stages.deliveries)
 
 
-def of_each(seconds: Counter[str], deliveries: int) -> dict[str, float]:
+def per_delivery(seconds: Counter[str], deliveries: int) -> dict[str, float]:
+    """Microseconds, by stage and together."""
     per = {name: round(spent / deliveries * 1e6, 1) for name, spent in seconds.items()}
     return per | {"together": round(sum(per.values()), 1)}
 

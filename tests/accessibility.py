@@ -23,7 +23,7 @@ COLOURS: dict[str, Any] = {
 
 # Tab continues from the last focus, even if the focus has left the page; so focus the body, which cannot keep it. Each Tab first looks at the
 # element that the one before has reached: what it is, and whether a person sees it. So nobody has to ask after each of them.
-_BEGIN = """() => {
+_BEGIN_WALK = """() => {
   scrollTo(0, 0);
   document.body.tabIndex = -1;
   document.body.focus();
@@ -59,8 +59,8 @@ _BEGIN = """() => {
   };
   document.addEventListener("keydown", walk.onKey, true);
 }"""
-_HAS_ENDED = "() => window.walk.ended"
-_END = """() => {
+_WALK_HAS_ENDED = "() => window.walk.ended"
+_END_WALK = """() => {
   document.removeEventListener("keydown", window.walk.onKey, true);
   return window.walk.reached;
 }"""
@@ -72,7 +72,7 @@ _MISSED = """() => [...document.querySelectorAll("a[href], button, input, select
 
 
 # axe starts at the top of the page. A sticky bar covers whatever is at the fold, and axe gives that no size; the walk checks whether it hides the focus.
-_RUN = """async ([within, options]) => {
+_FINDINGS = """async ([within, options]) => {
   scrollTo(0, 0);
   const sticky = [...document.querySelectorAll("body *")].filter((el) => getComputedStyle(el).position === "sticky");
   sticky.forEach((el) => { el.style.position = "static"; });
@@ -91,7 +91,7 @@ def violations(page: Page, options: dict[str, Any] = RULES, within: str = "html"
     page.emulate_media(reduced_motion="reduce")
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(Axe().axe_script)
-    found = page.evaluate(_RUN, [within, options])
+    found = page.evaluate(_FINDINGS, [within, options])
     return [
         f"{rule['id']} ({rule['impact']}): {node['target']} {node['html'][:200]}"
         for rule in found
@@ -154,15 +154,15 @@ def walk(page: Page, most: int = 400) -> list[str]:
 
     Returns the names of the reached controls, in order.
     """
-    page.evaluate(_BEGIN)
+    page.evaluate(_BEGIN_WALK)
     for _ in range(0, most, TABS_AT_ONCE):
         for _ in range(TABS_AT_ONCE):
             page.keyboard.down("Tab")
-        if page.evaluate(_HAS_ENDED):
+        if page.evaluate(_WALK_HAS_ENDED):
             break
     page.keyboard.up("Tab")
-    ended = page.evaluate(_HAS_ENDED)
-    reached: list[dict[str, Any]] = page.evaluate(_END)
+    ended = page.evaluate(_WALK_HAS_ENDED)
+    reached: list[dict[str, Any]] = page.evaluate(_END_WALK)
     assert ended, f"{page.url}: Tab does not come to an end; last was {[at['name'] for at in reached[-1:]]}"
     unseen = [at["name"] for at in reached if not at["shown"]]
     assert not unseen, f"{page.url}: nothing shows that these have the focus: {unseen}"

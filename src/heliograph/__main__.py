@@ -13,7 +13,7 @@ from heliograph import __version__
 from heliograph.domain.errors import HeliographError
 
 PARTS = ("commands", "demo", "bench", "verify", "seed")
-OF_A_CHILD = ("commands.serve",)
+CHILD_PARTS = ("commands.serve",)
 """What the processes of `serve`, `web` and `worker` need: they start and restart without importing the other commands."""
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ def heliograph(
     """Event registrations change; the right webhook goes out."""
 
 
-for part in OF_A_CHILD if sys.argv[1:2] == ["process"] else PARTS:
+for part in CHILD_PARTS if sys.argv[1:2] == ["process"] else PARTS:
     import_module(f"heliograph.{part}").register(app)
 
 

@@ -45,7 +45,6 @@ def site(story: Story, heliograph: Starter) -> str:
     return url
 
 
-@pytest.mark.once
 @pytest.mark.timeout(180)
 def test_B3_C3_from_the_preset_of_slack_to_a_passed_test(site: str, receiver: Receiver, page: Page, page_errors: PageErrors) -> None:
     page_errors.expect("the server responded with a status of 422")
@@ -93,7 +92,6 @@ def test_B3_C3_from_the_preset_of_slack_to_a_passed_test(site: str, receiver: Re
     expect(row.get_by_text("No flow yet")).to_be_visible()
 
 
-@pytest.mark.once
 @pytest.mark.timeout(180)
 def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_released(site: str, receiver: Receiver, page: Page) -> None:
     page.set_default_timeout(30_000)

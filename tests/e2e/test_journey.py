@@ -74,7 +74,7 @@ def comes_up(feed: Page, *texts: str, scripted: bool) -> None:
     "scripted",
     [
         pytest.param(True, id="with script"),
-        pytest.param(False, id="without script", marks=[pytest.mark.once, pytest.mark.browser_context_args(java_script_enabled=False)]),
+        pytest.param(False, id="without script", marks=pytest.mark.browser_context_args(java_script_enabled=False)),
     ],
 )
 def test_a_change_goes_out_fails_is_submitted_and_done(page: Page, installation: Installation, scripted: bool) -> None:

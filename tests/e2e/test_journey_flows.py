@@ -53,7 +53,7 @@ def presses(page: Page, name: str | re.Pattern[str]) -> None:
     "scripted",
     [
         pytest.param(True, id="with script"),
-        pytest.param(False, id="without script", marks=[pytest.mark.once, pytest.mark.browser_context_args(java_script_enabled=False)]),
+        pytest.param(False, id="without script", marks=pytest.mark.browser_context_args(java_script_enabled=False)),
     ],
 )
 def test_a_flow_is_set_up_from_nothing_tried_and_delivers(

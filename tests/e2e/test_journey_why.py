@@ -53,7 +53,7 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
     "scripted",
     [
         pytest.param(True, id="with script"),
-        pytest.param(False, id="without script", marks=[pytest.mark.once, pytest.mark.browser_context_args(java_script_enabled=False)]),
+        pytest.param(False, id="without script", marks=pytest.mark.browser_context_args(java_script_enabled=False)),
     ],
 )
 def test_X5_F9_from_the_search_to_why_to_the_page_that_changes_it(page: Page, installation: Installation, scripted: bool) -> None:

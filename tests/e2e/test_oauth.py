@@ -97,7 +97,6 @@ def test_C4_client_credentials_of_canaille(story: Story, receiver: Receiver, can
         story.until("R4", "success")
 
 
-@pytest.mark.once
 @pytest.mark.timeout(300)
 def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
     story: Story, receiver: Receiver, canaille: Canaille, heliograph: Starter, page: Page, port: int, page_errors: Any

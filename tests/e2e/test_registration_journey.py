@@ -14,7 +14,6 @@ from tests.processes import Starter
 from heliograph.accounts.models import Role
 
 
-@pytest.mark.once
 @pytest.mark.timeout(240)
 def test_the_fields_follow_the_event_and_a_code_is_made(database: DatabaseFacts, heliograph: Starter, page: Page) -> None:
     with planned(database) as site:

@@ -371,7 +371,6 @@ def test_I3_what_the_writer_holds_for_too_long_is_unavailable_and_recorded_all_t
     acme: RunningAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_rules, "ANSWER_WITHIN", 0.2)
-    monkeypatch.setattr(fast_door, "WATCH_EVERY", 0.05)
     held, free = threading.Event(), threading.Event()
 
     def hold(_: object) -> None:

@@ -1,4 +1,4 @@
-"""Sends the head of an answer together with the beginning of its body: one system call, and for a short answer one packet and one wake-up of the sender."""
+"""Sends the head of an answer together with the beginning of its body: in one system call and, if the answer is short, in one packet."""
 
 from __future__ import annotations
 

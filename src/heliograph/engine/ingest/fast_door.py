@@ -42,8 +42,6 @@ WINDOW: Final = 2
 """Per-request limit on chunks in flight."""
 ROOM: Final = 8
 """Per-account limit on chunks in flight. Reading further ahead would evict the documents from the CPU cache before they are recorded."""
-WATCH_EVERY: Final = 1.0
-"""Seconds between two looks at requests that wait for their answer for too long."""
 ROOM_WITHIN: Final = 5.0
 """Seconds that a request waits for room for its first chunk before it is refused as WriterBusy."""
 
@@ -56,15 +54,15 @@ class _Gone(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Submitted:
-    """Documents that the writer has. until: by the loop's clock, when their sender has waited long enough."""
+class _PendingAnswer:
+    """The answer to documents that the writer has. until: by the loop's clock, how long their sender waits for it."""
 
     future: asyncio.Future[Sequence[BatchResult]]
     count: int
     until: float
 
     def give_up(self) -> None:
-        """Answers for the writer if it has not."""
+        """Answers for the writer, unless it has answered."""
         if not self.future.done():
             self.future.set_result([Mishap.UNAVAILABLE] * self.count)
 
@@ -75,8 +73,8 @@ class Edge:
     def __init__(self, reception: Reception) -> None:
         self._writer, self._tokens, self._held = reception.writer, reception.tokens, reception.held
         self._landed: deque[tuple[asyncio.Future[Sequence[BatchResult]], Sequence[BatchResult]]] = deque()
-        self._submitted: deque[_Submitted] = deque()
-        self._watches = False
+        self._pending: deque[_PendingAnswer] = deque()
+        self._is_watching = False
         self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._record_first: Callable[[], object] = lambda: None
@@ -231,22 +229,22 @@ class Edge:
         assert self._loop is not None
         future: asyncio.Future[Sequence[BatchResult]] = self._loop.create_future()
         self._writer.submit(items, size, lambda results: self._landed.append((future, results)))
-        self._submitted.append(_Submitted(future, len(items), self._loop.time() + request_rules.ANSWER_WITHIN))
-        if not self._watches:
+        self._pending.append(_PendingAnswer(future, len(items), self._loop.time() + request_rules.ANSWER_WITHIN))
+        if not self._is_watching:
             self._watch()
         return await future
 
     def _watch(self) -> None:
-        """Once a second while something is submitted: answers what the writer has not answered in time, up to a second late. A timer for each
-        request would cost more than the rest of its way to the writer."""
+        """Gives up what the writer has not answered in time, and comes again when the next answer would be late. All wait equally long, so one
+        timer, for the first of them, is enough: one for each request would be made only to be cancelled."""
         assert self._loop is not None
         self._deliver()  # after a long stall, answers are there that the loop has not seen
         now = self._loop.time()
-        while self._submitted and (self._submitted[0].future.done() or self._submitted[0].until <= now):
-            self._submitted.popleft().give_up()
-        self._watches = bool(self._submitted)
-        if self._watches:
-            self._loop.call_later(WATCH_EVERY, self._watch)
+        while self._pending and self._pending[0].until <= now:
+            self._pending.popleft().give_up()
+        self._is_watching = bool(self._pending)
+        if self._is_watching:
+            self._loop.call_at(self._pending[0].until, self._watch)
 
     def _wake(self) -> None:
         """On the writer's thread: wakes the loop once for a whole batch."""
@@ -261,8 +259,8 @@ class Edge:
             future, results = self._landed.popleft()
             if not future.done():
                 future.set_result(results)
-        while self._submitted and self._submitted[0].future.done():
-            self._submitted.popleft()
+        while self._pending and self._pending[0].future.done():
+            self._pending.popleft()
 
 
 async def _enter(room: asyncio.Semaphore, *, patient: bool) -> bool:
