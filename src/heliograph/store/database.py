@@ -285,10 +285,18 @@ class PostgresDatabase:
     def member(self, column: str, name: str) -> str:
         return f"{column} = ANY(:{name})"
 
-    def together(self) -> contextlib.AbstractContextManager[object]:
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
         if self.connection.info.pipeline_status:  # another one inside would make its own wait
-            return contextlib.nullcontext()
-        return self.connection.pipeline()
+            yield
+            return
+        try:
+            with self.connection.pipeline():
+                yield
+        except BaseException:
+            if self.connection.info.transaction_status is TransactionStatus.IDLE:  # no caller's transaction, which would be rolled back
+                self._forget_prepared()
+            raise
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -299,6 +307,7 @@ class PostgresDatabase:
         except BaseException as error:
             if not isinstance(error, psycopg.Error):  # after which the caller's transaction is lost as a whole
                 self.run("ROLLBACK TO SAVEPOINT heliograph")
+                self._forget_prepared()
             raise
         self.run("RELEASE SAVEPOINT heliograph")
 
@@ -317,8 +326,18 @@ class PostgresDatabase:
                 self.run("COMMIT")
         except BaseException:
             if self.connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-                self.connection.execute("ROLLBACK")
+                self.connection.rollback()
             raise
+
+    def _forget_prepared(self) -> None:
+        """After a pipeline that failed, and whose transaction was not rolled back as a whole.
+
+        The server skips the rest of such a pipeline, also what it should have prepared; psycopg counts that as prepared, and each later use
+        fails: "prepared statement does not exist". Only a rollback by psycopg's own methods makes it forget them; one that is executed
+        as a statement does so now and then.
+        """
+        with self.connection.transaction(force_rollback=True):
+            pass
 
     def close(self) -> None:
         self.connection.close()
