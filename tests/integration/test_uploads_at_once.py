@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.databases import DatabaseFacts, Databases
@@ -265,3 +268,20 @@ def test_A7_a_bomb_is_refused_before_anything_of_it_is_parsed(tmp_path: Path, da
     beats = list[int]()
     with pytest.raises(ImportFileError, match="times its size"):
         reader_process.read_beginning(path, beat=lambda: beats.append(1))
+
+
+class Dead(subprocess.Popen[bytes]):
+    """A process that has ended before anything is written to it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.wait()
+
+
+def test_A7_a_reader_that_dies_before_it_has_read_its_request_is_told_as_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    monkeypatch.setattr(subprocess, "Popen", Dead)
+    with pytest.raises(ImportFileError, match="is damaged"):
+        reader_process.read_beginning(tmp_path / "a.xlsx", beat=lambda: None)

@@ -7,6 +7,7 @@ empty rows zipped, and one cell far to the right. Long reading also takes no tim
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -104,6 +105,8 @@ def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] |
             pass
         finally:
             process.kill()
+            with contextlib.suppress(BrokenPipeError):  # what it did not read would be written again
+                process.stdin.close()
         if process.wait():
             return None
         answer.seek(0)
