@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,10 @@ def django_db_setup(django_test_environment: None, databases: Databases) -> Iter
     """Uses the database of tests/settings.py as Django's test database; after a test with transactions it is reset to its migrated state."""
 
     def restore(_: TransactionTestCase) -> None:
+        # Some go on after their page. Whoever closes SQLite's file last deletes the log by its path: by then it could be the next test's.
+        for thread in threading.enumerate():
+            if thread.name.startswith("test of connection"):
+                thread.join(PATIENCE)
         connections.close_all()
         databases.restore(test_settings.DATABASE_NAME, test_settings.DATABASE_FILE)
         config_cache.PROCESS.forget()  # the next test has other rows under the same ids

@@ -23,12 +23,17 @@ class Stopped(Exception):
     """The caller gives up before it has read what the server says."""
 
 
+def stop() -> None:
+    """Raises Stopped."""
+    raise Stopped
+
+
 @contextmanager
 def in_savepoint(db: Database) -> Iterator[None]:
     """Of a transaction that goes on."""
     with db.transaction(), suppress(Stopped), db.savepoint(), db.together():
         yield
-        raise Stopped
+        stop()
 
 
 BLOCKS: dict[str, Callable[[Database], AbstractContextManager[object]]] = {
@@ -43,7 +48,7 @@ def test_O7_statements_that_an_error_left_out_can_be_run_afterwards(connect: Cal
     for before in range(MOST):
         with closing(connect()) as db, closing(connect()) as other:
             with suppress(Stopped), BLOCKS[name](db):
-                raise Stopped
+                stop()
             for _ in range(before):
                 db.all(QUESTION, {"account": 0})
             key = {"key": f"{name} {before}"}

@@ -56,12 +56,14 @@ def _run(account: int, id: int, sample: bool, came: queue.SimpleQueue[DiagnosisR
         with transaction.atomic():
             connection_tests.keep(of_django(database), account, id, {"under_way": body})
 
+    found: DiagnosisReport | Exception
     try:
-        came.put(try_connection(account, id, sample=sample, told=told))
+        found = try_connection(account, id, sample=sample, told=told)
     except Exception as error:  # noqa: BLE001 - the page's thread raises it
-        came.put(error)
+        found = error
     finally:
         connections.close_all()  # the thread ends, so its connections are no longer used
+    came.put(found)
 
 
 def under_way(db: Database, account: int, id: int) -> UnderWay | None:
