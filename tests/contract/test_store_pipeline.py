@@ -28,6 +28,18 @@ def stop() -> None:
     raise Stopped
 
 
+def fail(db: Database, other: Database, key: dict[str, str]) -> None:
+    """Runs a statement that fails; on PostgreSQL after others have been sent behind it."""
+    if db.vendor == "sqlite":
+        db.run(KEY, key)
+        db.run(KEY, key)
+        return
+    with other.transaction():
+        other.run(KEY, key)
+        db.ask(KEY, key)  # waits for the other transaction
+        db.ask(QUESTION, {"account": 0})
+
+
 @contextmanager
 def in_savepoint(db: Database) -> Iterator[None]:
     """Of a transaction that goes on."""
@@ -53,13 +65,6 @@ def test_O7_statements_that_an_error_left_out_can_be_run_afterwards(connect: Cal
                 db.all(QUESTION, {"account": 0})
             key = {"key": f"{name} {before}"}
             with suppress(psycopg.Error, sqlite3.Error), BLOCKS[name](db):
-                with other.transaction():
-                    if db.vendor == "postgresql":
-                        other.run(KEY, key)
-                        db.ask(KEY, key)  # waits for the other transaction, and then fails
-                        db.ask(QUESTION, {"account": 0})  # is sent before
-                if db.vendor == "sqlite":
-                    db.run(KEY, key)
-                    db.run(KEY, key)
+                fail(db, other, key)
             for _ in range(MOST):
                 assert db.all(QUESTION, {"account": 0}) == [(0,)]
