@@ -1,4 +1,4 @@
-"""The engine and the edge load only what they need: they use plain SQL."""
+"""Supervisor, engine and edge load only what they need: they use plain SQL."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("process", "modules", "absent"),
+    ("command", "modules", "absent"),
     [
-        ("engine", "heliograph.engine.supervisor.processes heliograph.wiring", "django uvicorn openpyxl allauth heliograph.bench"),
+        ("serve", "", "django heliograph.bench heliograph.commands.import_"),
+        ("process engine", "heliograph.engine.supervisor.processes heliograph.wiring", "django uvicorn openpyxl allauth heliograph.bench"),
         (
-            "edge",
+            "process edge",
             "heliograph.engine.supervisor.processes heliograph.wiring heliograph.engine.ingest.fast_door",
             "django openpyxl allauth heliograph.bench",
         ),
     ],
-    ids=["engine", "edge"],
+    ids=["supervisor", "engine", "edge"],
 )
-def test_O1_a_process_loads_only_what_it_needs(process: str, modules: str, absent: str) -> None:
+def test_O1_a_process_loads_only_what_it_needs(command: str, modules: str, absent: str) -> None:
     script = (
-        f"import sys; sys.argv[1:] = ['process', '{process}']; import heliograph.__main__, {', '.join(modules.split())};"
+        f"import sys; sys.argv[1:] = {command.split()}; import {', '.join(['heliograph.__main__', *modules.split()])};"
         f" print(*(name for name in {absent.split()} if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -61,9 +61,10 @@ def _run(account: int, id: int, sample: bool, came: queue.SimpleQueue[DiagnosisR
         found = try_connection(account, id, sample=sample, told=told)
     except Exception as error:  # noqa: BLE001 - the page's thread raises it
         found = error
-    finally:
+    try:
         connections.close_all()  # the thread ends, so its connections are no longer used
-    came.put(found)
+    finally:
+        came.put(found)
 
 
 def under_way(db: Database, account: int, id: int) -> UnderWay | None:
