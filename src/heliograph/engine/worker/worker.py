@@ -62,8 +62,8 @@ FREE_SLOTS_EVERY = 1.0
 """Seconds between two looks for slots that nobody owns, after a worker stopped or died."""
 FREE_SLOTS_SOON = 0.05
 """The same while slots are about to change hands: nothing of one is sent until it has an owner again."""
-IDLE = 0.25
-"""Seconds between two looks at what is due now and then, with nothing to settle."""
+IDLE = 0.5
+"""Seconds between two looks at what is due now and then, with nothing to settle or to move."""
 PACE = 0.015
 """Seconds from one batch to the next: for outcomes wait only a later version of the same record, and a connection that has no room for more."""
 PACE_OF_FEW = 0.045
@@ -223,7 +223,7 @@ class Worker:
                 self.ownership.release(self.completer.db, self.reader.busy_slots())
         if not self.memory.landed:
             hurries = self.ownership.is_freeing or self.ownership.expects_more
-            self.memory.wake_completer.wait(FREE_SLOTS_SOON if hurries else IDLE)
+            self.memory.wake_completer.wait(FREE_SLOTS_SOON if hurries else MOVE_EVERY if self.memory.to_move else IDLE)
         elif (rest := self._rest_ends() - time.monotonic()) > 0:
             self._closing.wait(min(rest, PACE))
 
