@@ -222,10 +222,16 @@ class Worker:
             with self._tolerating_errors("release"):
                 self.ownership.release(self.completer.db, self.reader.busy_slots())
         if not self.memory.landed:
-            hurries = self.ownership.is_freeing or self.ownership.expects_more
-            self.memory.wake_completer.wait(FREE_SLOTS_SOON if hurries else MOVE_EVERY if self.memory.to_move else IDLE)
+            self.memory.wake_completer.wait(self._pause())
         elif (rest := self._rest_ends() - time.monotonic()) > 0:
             self._closing.wait(min(rest, PACE))
+
+    def _pause(self) -> float:
+        """Seconds until something is to be looked at with nothing to settle."""
+        if self.ownership.is_freeing or self.ownership.expects_more:
+            return FREE_SLOTS_SOON
+        until_renewal = self._renewed + self._setup.lease.renewal - time.monotonic()
+        return max(0.0, min(MOVE_EVERY if self.memory.to_move else IDLE, until_renewal))
 
     def _rest_ends(self) -> float:
         """When the next batch begins, by what has landed so far. Seconds of the monotonic clock."""
