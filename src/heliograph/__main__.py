@@ -13,8 +13,8 @@ from heliograph import __version__
 from heliograph.domain.errors import HeliographError
 
 PARTS = ("commands", "demo", "bench", "verify", "seed")
-SERVING = ("serve", "web", "worker", "process")
-"""Commands whose processes, supervisor and children, start and restart without importing the others."""
+SERVICES = ("serve", "web", "worker", "process")
+"""Commands that run until they are stopped. Their processes, supervisor and children, start and restart without importing the others."""
 
 app = typer.Typer(
     name="heliograph",
@@ -37,7 +37,7 @@ def heliograph(
     """Event registrations change; the right webhook goes out."""
 
 
-for part in ("commands.serve",) if sys.argv[1:] and sys.argv[1] in SERVING else PARTS:
+for part in ("commands.serve",) if sys.argv[1:] and sys.argv[1] in SERVICES else PARTS:
     import_module(f"heliograph.{part}").register(app)
 
 

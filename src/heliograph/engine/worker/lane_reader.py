@@ -46,8 +46,7 @@ CONFIRM_IDLE = 1.0
 IDLE = 0.2
 """Seconds between checks for changes that were not announced: those of forms, jobs and commands, and those whose announcement was lost. A
 check is one cheap PRAGMA, or one read."""
-READ_EVERY = 0.5
-"""Seconds between two reads with no news: a retry is sent that much late at most."""
+READ_EVERY = 0.5  # seconds between two reads with no news; a retry is sent that much late at most
 LONGEST_REST = 0.008
 """Longest pause in seconds between two reads while there is work; usually twice the duration of the last read, so that reads find more at
 once."""
