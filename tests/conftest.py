@@ -29,7 +29,7 @@ import hypothesis
 import pytest
 from django.core.management import call_command
 from django.db import connections
-from django.test import TransactionTestCase
+from django.test import TestCase, TransactionTestCase
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError, expect
 
 from heliograph.store import config_cache
@@ -207,10 +207,10 @@ def databases(vendor: Vendor, database_server: Path | None, django_db_blocker: A
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment: None, databases: Databases) -> Iterator[None]:
+def django_db_setup(django_test_environment: None, databases: Databases, vendor: Vendor) -> Iterator[None]:
     """Uses the database of tests/settings.py as Django's test database; after a test with transactions it is reset to its migrated state."""
 
-    def restore(_: TransactionTestCase) -> None:
+    def restore(_: TransactionTestCase | None = None) -> None:
         # Some go on after their page. Whoever closes SQLite's file last deletes the log by its path: by then it could be the next test's.
         for thread in threading.enumerate():
             if thread.name.startswith("test of connection"):
@@ -219,9 +219,24 @@ def django_db_setup(django_test_environment: None, databases: Databases) -> Iter
         databases.restore(test_settings.DATABASE_NAME, test_settings.DATABASE_FILE)
         config_cache.PROCESS.forget()  # the next test has other rows under the same ids
 
+    roll_back, set_up = TestCase.__dict__["_fixture_teardown"], TransactionTestCase.__dict__["_fixture_setup"].__func__
+    moved: list[bool] = []
+
+    def rolled_back(of: TestCase) -> None:
+        roll_back(of)
+        moved[:] = [vendor == "postgresql"]
+
+    def fresh(of: type[TransactionTestCase]) -> None:
+        """A rollback leaves PostgreSQL's sequences where they were: other ids, for this test and for all that get its rows (tests/stored_rows.py)."""
+        if any(moved):
+            restore()
+            moved.clear()
+        set_up(of)
+
     patch = pytest.MonkeyPatch()
     patch.setattr(TransactionTestCase, "_fixture_teardown", restore)
-    # TestCase rolls back instead; it calls this method only if the database has no transactions.
+    patch.setattr(TransactionTestCase, "_fixture_setup", classmethod(fresh))
+    patch.setattr(TestCase, "_fixture_teardown", rolled_back)
     yield
     patch.undo()
 
@@ -265,7 +280,7 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The system's Chromium."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    for name in needed.BROWSERS:
         found = shutil.which(name)
         if found:
             return found

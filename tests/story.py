@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connections
@@ -60,6 +60,7 @@ from tests.builders.tag import tag
 from tests.builders.worker import working
 from tests.databases import DatabaseFacts
 from tests.receiver import Received, Receiver
+from tests.stored_rows import StoredRows
 from tests.waiting import PATIENCE, until
 
 BY = "user:1"
@@ -82,17 +83,45 @@ TAGS: dict[str, TagKind] = {
 }
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Ids of what every story begins with. tags, events: by name and by code; lead: its mapping."""
+
+    account: int
+    tags: dict[str, int]
+    events: dict[str, int]
+    lead: int
+
+
+_kept: list[tuple[Stage, StoredRows]] = []
+"""The first stage of a run, and all rows of its database."""
+
+
 class Story:
-    """An account and what happens in it."""
+    """An account and what happens in it. The account is created once per run, and its rows are put into each other migrated database."""
 
     def __init__(self, facts: DatabaseFacts, receiver: Receiver) -> None:
         PROCESS.forget()  # another test's database had other rows under the same ids
         self.facts, self.receiver = facts, receiver
-        self.account = create_account(AccountFacts("ACME", "Acme", "Europe/Berlin"), by=BY).pk
-        self.db = self.open()
-        self.source = Committed(self.db, ConfigCache())
         self.workers: list[Worker] = []
         self.registrations: dict[str, int] = {}
+        if Account.objects.exists():
+            raise AssertionError("a story needs a database of its own")
+        connections.close_all()
+        if _kept:
+            stage, rows = _kept[0]
+            rows.put(facts)
+            self.account, self.tags, self.events, self.lead = stage.account, dict(stage.tags), dict(stage.events), stage.lead
+        else:
+            self._set_up()
+            stage = Stage(self.account, dict(self.tags), dict(self.events), self.lead)
+            connections.close_all()
+            _kept.append((stage, StoredRows(facts)))
+        self.db = self.open()
+        self.source = Committed(self.db, ConfigCache())
+
+    def _set_up(self) -> None:
+        self.account = create_account(AccountFacts("ACME", "Acme", "Europe/Berlin"), by=BY).pk
         with self.saving() as s:
             self.tags = {name: tag(s, name, kind).pk for name, kind in TAGS.items()}
         for status, name in (("Pre-Registered", "Registered"), ("Attended", "Attended"), ("Cancelled", "Cancelled")):

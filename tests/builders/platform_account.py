@@ -7,9 +7,8 @@ questions, properties, sessions and registrations, and a second account that nob
 from __future__ import annotations
 
 import copy
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -38,7 +37,7 @@ from tests.builders.people import team
 from tests.builders.registration import record
 from tests.builders.tag import tag
 from tests.databases import DatabaseFacts
-from tests.pristine import Pristine
+from tests.stored_rows import StoredRows
 
 EVENT = "SUMMIT-26"
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -81,7 +80,8 @@ class PlatformAccount:
         return [Runner(job_kinds()).run_one(pk) for pk in waiting]
 
 
-_kept: list[_Kept] = []
+_kept: list[tuple[PlatformAccount, StoredRows]] = []
+"""The first account of a run without its store, and all rows of its database."""
 
 
 @contextmanager
@@ -94,40 +94,17 @@ def planned(facts: DatabaseFacts) -> Iterator[PlatformAccount]:
         if new and _kept:
             store.close()
             connections.close_all()
-            found = _kept[0].put(facts)
-            found.store = store = facts.open()
+            kept, rows = _kept[0]
+            rows.put(facts)
+            store = facts.open()
+            found = replace(copy.deepcopy(kept), store=store)
         else:
             found = made(store)
             if new:
-                _kept.append(_Kept(facts, found))
+                _kept.append((copy.deepcopy(replace(found, store=None)), StoredRows(facts)))
         yield found
     finally:
         store.close()
-
-
-class _Kept:
-    """An account as stored in an otherwise empty database."""
-
-    def __init__(self, facts: DatabaseFacts, found: PlatformAccount) -> None:
-        self._found = copy.deepcopy(replace(found, store=None))
-        self._rows: Pristine | bytes
-        if facts.vendor == "postgresql":
-            self._rows = Pristine(facts.url)
-        else:
-            # Not by reading the file: to close it would end SQLite's locks in this process, and the next process would take away its WAL.
-            with closing(sqlite3.connect(facts.data / "heliograph.db")) as db:
-                self._rows = db.serialize()
-
-    def put(self, facts: DatabaseFacts) -> PlatformAccount:
-        """Copies it into a new database without connections. The result has no store yet."""
-        if isinstance(self._rows, Pristine):
-            assert self._rows.restore(facts.url)
-        else:
-            file = facts.data / "heliograph.db"
-            for leftover in ("-wal", "-shm"):
-                file.with_name(file.name + leftover).unlink(missing_ok=True)
-            file.write_bytes(self._rows)
-        return copy.deepcopy(self._found)
 
 
 def made(store: Database) -> PlatformAccount:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,36 @@ def test_what_the_release_lacks_is_named_and_nothing_ends(monkeypatch: pytest.Mo
     assert lacking.keys() == {"ntfy"}
     assert "has no package ntfy" in lacking["ntfy"]
     assert not (tmp_path / "done").exists() or "install" not in (tmp_path / "done").read_text()
+
+
+@pytest.mark.parametrize(
+    ("offered", "here", "installed"),
+    [
+        ("chromium chromium-headless-shell", "", "chromium-headless-shell"),
+        ("chromium", "", "chromium"),
+        ("chromium chromium-headless-shell webhook", "chromium", "webhook chromium-headless-shell"),
+        ("chromium webhook", "chromium", "webhook"),
+    ],
+)
+def test_a_package_that_does_the_same_with_less_work_is_taken_where_the_release_has_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, offered: str, here: str, installed: str
+) -> None:
+    """With nothing else to install, what is here is enough: nobody waits for it, and a machine without a network is not asked for one."""
+    policy = "".join(f"printf '{name}:\\n  Candidate: 156\\n'\n" for name in offered.split())
+    for name, does in (("apt-cache", policy), ("apt-get", f'echo "$@" >> {tmp_path}/done')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(shutil, "which", lambda name: str(tmp_path / name) if name in {here, "apt-get"} else None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    wanted = [] if here else [needed.Needed("chromium", "chromium", "Chromium", lambda: False, rather="chromium-headless-shell")]
+    if "webhook" in offered:
+        wanted.append(needed.Needed("webhook", "webhook", "webhook, a real target", lambda: False))
+    needed.provided(wanted)
+    assert (tmp_path / "done").read_text().splitlines()[-1] == f"install -qy --no-install-recommends {installed}"
+    (tmp_path / "done").unlink()
+    assert needed.provided([]) == {}
+    assert not (tmp_path / "done").exists()
 
 
 def test_who_may_not_install_is_told_what_is_needed_and_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
