@@ -289,6 +289,10 @@ class Story:
         """Somebody of the account (builders/people.py)."""
         return user(Account.objects.get(pk=self.account), role, name=name, email=email)
 
+    def adds_ada(self, role: Role = Role.ADMINISTRATOR) -> None:
+        """Ada, for a browser: she signs in as ada@example.org with PASSWORD."""
+        self.person(role, name="Ada", email="ada@example.org")
+
     def signs_in(self, client: Client, role: Role = Role.ADMINISTRATOR, *, name: str = "", email: str = "") -> Client:
         """Signs a new person of the account in. Returns the client."""
         client.force_login(self.person(role, name=name, email=email))

@@ -14,6 +14,8 @@ from tests.processes import Starter
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 
+from heliograph.accounts.models import Role
+
 SECONDS = 30
 """How long a change may take until it is seen: the machine of the tests has more to do."""
 BURST = 200
@@ -39,7 +41,7 @@ def watched(database: DatabaseFacts, heliograph: Starter) -> Iterator[Watched]:
         story = Story(database, receiver)
         crm = story.connection("Sales CRM", "/crm")
         story.flow("Attendees to the CRM", to=[story.to(crm)], statuses=["Attended"])
-        heliograph.adds_ada("planner")
+        story.adds_ada(Role.PLANNER)
         yield Watched(heliograph.serves(), story, receiver)
         story.close()
 

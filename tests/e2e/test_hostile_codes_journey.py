@@ -33,7 +33,7 @@ def test_P13_A2_sync_now_of_any_code_sends_that_registration(story: Story, helio
     codes = [code.format(crm=crm) for code in CODES]
     for n, code in enumerate(codes):  # nothing is sent for it yet
         story.record(code, status="Cancelled", profile={"first_name": "Zoë", "last_name": f"Number{n}"})
-    heliograph.adds_ada("administrator")
+    story.adds_ada()
     url = heliograph.serves()
     story.change_flow(everybody, statuses=["Cancelled"])
     sign_in(page, url)

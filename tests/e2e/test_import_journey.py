@@ -39,7 +39,7 @@ def tried(page: Page, file: Path) -> None:
 def test_I4_what_is_sent_is_chosen_in_the_bar_and_kept_to(story: Story, heliograph: Starter, page: Page, tmp_path: Path) -> None:
     story.record("S-1", status="Cancelled")
     story.flow("Attendees", to=[story.to(story.connection("Sales CRM", "/crm"))], statuses=["Attended"])
-    heliograph.adds_ada("administrator")
+    story.adds_ada()
     sign_in(page, heliograph.serves())
     page.get_by_role("link", name="Registrations", exact=True).first.click()
     files = []

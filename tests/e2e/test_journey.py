@@ -18,6 +18,8 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
 
+from heliograph.accounts.models import Role
+
 SECONDS = 25
 """How long a delivery may take until it is seen: the machine of the tests has more to do."""
 
@@ -38,7 +40,7 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         crm = story.connection("Sales CRM", "/crm")
         story.flow("Attendees to the CRM", to=[story.to(crm)], statuses=["Attended", "Cancelled"])
         story.record("S26-1", status="Pre-Registered", profile={"first_name": "Zoë", "last_name": "Marin"})
-        heliograph.adds_ada("planner")
+        story.adds_ada(Role.PLANNER)
         url = heliograph.serves()
         yield Installation(url, story, receiver)
         story.close()

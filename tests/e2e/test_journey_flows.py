@@ -35,7 +35,7 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
     with Receiver() as receiver:
         story = Story(database, receiver)
         story.record("S26-1", status="Pre-Registered", profile={"first_name": "Zoë", "last_name": "Marin"})
-        heliograph.adds_ada("administrator")
+        story.adds_ada()
         url = heliograph.serves()
         yield Installation(url, story, receiver)
         heliograph.end()  # before its target is gone

@@ -37,7 +37,7 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
             story.record("S26-2", status="Cancelled", profile={"first_name": "Joe", "last_name": "Citizen"})
             story.until("S26-1", "success")
         story.mapping("Lead", {"code": "registration.code", "first": "profile.first_name", "last": "profile.last_name"}, id=story.lead)
-        heliograph.adds_ada("administrator")
+        story.adds_ada()
         yield Installation(heliograph.serves(), story, flow)
         heliograph.end()  # before its target is gone
         story.close()

@@ -42,7 +42,7 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         ):
             story.record(code, status="Cancelled", profile={"first_name": first, "last_name": "Marin", "email": email})
         story.record("S26-4", status="Attended", profile={"first_name": "Ife", "last_name": "Adeyemi"})
-        heliograph.adds_ada("administrator")
+        story.adds_ada()
         yield Installation(heliograph.serves(), story, flow)
         heliograph.end()
         story.close()

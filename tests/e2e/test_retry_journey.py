@@ -49,7 +49,7 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         story.flow("Cancellations", to=[story.to(lake)], statuses=["Cancelled"])
         story.record_many([{"code": f"S26-{n}", "status": "Attended"} for n in range(1, 4)])
         story.record_many([{"code": f"X26-{n}", "status": "Cancelled"} for n in range(1, 3)])
-        heliograph.adds_ada("administrator")
+        story.adds_ada()
         url = heliograph.serves()
         receiver.wait_for(3, SECONDS, path="/crm")
         receiver.wait_for(2, SECONDS, path="/lake")

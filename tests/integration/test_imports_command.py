@@ -70,20 +70,14 @@ def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, database, fil
     """kill -9 in the middle, then the same command: it goes on, and nothing is there twice."""
     with file.open("ab") as out:  # long enough to be met in the middle
         body = EXPORT.read_bytes().split(b"\n", 1)[1]
-        for n in range(1, 5):
-            out.write(
-                body.replace(b",PAR0", b",P%dR0" % n)
-                .replace(b",SUM0", b",S%dM0" % n)
-                .replace(b",WEB0", b",W%dB0" % n)
-                .replace(b",ROA0", b",R%dA0" % n)
-            )
+        out.write(body.replace(b",PAR0", b",P1R0").replace(b",SUM0", b",S1M0").replace(b",WEB0", b",W1B0").replace(b",ROA0", b",R1A0"))
     command = ("import", str(file), "--account", "ACME", "--create", "all", "--json")
     process = acme(*command)
 
     def in_the_middle():
         assert process.returncode is None, process.output
         id, now, done = newest_job(database)
-        return now == phase and 0 < done < 25_000 and id
+        return now == phase and 0 < done < 10_000 and id
 
     before = until(in_the_middle, 60, every=0.005)
     process.kill()
@@ -91,9 +85,9 @@ def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, database, fil
     assert "Continues job" in second.output, second.output
     found = answer(second)
     assert found["job"] == before
-    assert found["counts"] == {"rows": 25_000, "done": 25_000, "created": 24_750, "refused": 250}
+    assert found["counts"] == {"rows": 10_000, "done": 10_000, "created": 9_900, "refused": 100}
     third = answer(acme.run("import", str(file), "--account", "ACME", "--create", "none", "--json", timeout=150))
-    assert third["counts"] == {"rows": 25_000, "done": 25_000, "unchanged": 24_750, "refused": 250}
+    assert third["counts"] == {"rows": 10_000, "done": 10_000, "unchanged": 9_900, "refused": 100}
 
 
 def test_ctrl_c_pauses_and_jobs_steer(acme, database, file):
