@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.db import connections
+from tests.processors import busy_processors
 
 from heliograph.jobs import pace
-from heliograph.jobs.pace import BESIDE_REST, Pace
+from heliograph.jobs.pace import BESIDE_REST, BUSY_REST, Pace
 from heliograph.store.database import of_django
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,6 +42,20 @@ def test_D9_while_others_record_it_rests_for_twice_its_time() -> None:
     _chunk(paced)
     _recorded()
     assert [_chunk(paced) for _ in range(2)] == [BESIDE_REST, BESIDE_REST]
+
+
+def test_D9_while_others_want_the_processors_it_takes_an_eighth_of_one() -> None:
+    """The chunk's own CPU counts, not the time that it took: that is longer the more others take."""
+    with busy_processors():
+        paced = Pace()
+        _chunk(paced)
+        _recorded()
+        began = time.thread_time()
+        while time.thread_time() < began + 0.2:
+            pass
+        paced.began()
+        rest = paced.rest(0.2)
+    assert 0.2 * BUSY_REST <= rest < 0.4 * BUSY_REST
 
 
 def test_D9_it_goes_on_once_they_have_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import http.client
+import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from tests.processors import busy_processors
 from tests.waiting import PATIENCE, until
 
+from heliograph.web.limits import LONGEST_REST
 from heliograph.web.server import GRACE
 
 # /slow is answered only after the signal: the test creates the file "go".
@@ -29,6 +33,10 @@ def application(environ, start_response):
         (folder / "asked").touch()
         while not (folder / "go").exists():
             time.sleep(0.01)
+    if environ["PATH_INFO"] == "/work":
+        end = time.thread_time() + 0.15
+        while time.thread_time() < end:
+            pass
     body = b"x" * 300_000
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
@@ -78,6 +86,22 @@ def test_answers_what_was_asked_before_it_stops(tmp_path) -> None:
         (tmp_path / "go").touch()
         assert len(busy.getresponse().read()) == 300_000
         assert process.wait(timeout=PATIENCE) == 0
+
+
+def test_D9_a_connection_that_asks_for_page_after_page_rests_while_others_want_the_processors(tmp_path) -> None:
+    with busy_processors(), server(tmp_path) as (_process, port), closing(ask(port, "/work")) as reader:
+
+        def waited() -> float:
+            assert len(reader.getresponse().read()) == 300_000
+            began = time.monotonic()
+            reader.request("GET", "/work")
+            with closing(ask(port, "/")) as person:
+                assert len(person.getresponse().read()) == 300_000
+            assert reader.sock
+            select.select([reader.sock], [], [], PATIENCE)
+            return time.monotonic() - began
+
+        until(lambda: waited() >= LONGEST_REST)
 
 
 def test_stops_within_ten_seconds_whatever_is_going_on(tmp_path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import psycopg
@@ -14,12 +14,15 @@ from django.db import Error, connections
 from heliograph.store.database import Database, of_django
 from heliograph.store.queue.lanes import is_behind
 from heliograph.store.registrations import last_change
+from heliograph.web.cpu_time import CpuTime
 
 BEHIND: Final = 300
 """Waiting lanes from which deliveries count as behind."""
 BESIDE_REST: Final = 2.0
 """Rest after a chunk, as a multiple of its duration, while others record or deliveries are behind: the job then takes a third of a core,
 and of the write gate."""
+BUSY_REST: Final = 7.0
+"""While others also want the processors, at least this multiple of the CPU that the chunk took: an eighth of a core."""
 BESIDE_FOR: Final = 1.0
 """Seconds after the last recording by others until they count as gone."""
 
@@ -31,6 +34,7 @@ class Pace:
     least: float = 0.0
     _ours: int | None = None
     _beside_until: float = 0.0
+    _cpu: CpuTime = field(default_factory=CpuTime.now)
 
     def began(self) -> None:
         """Called right before a chunk is written: whatever was recorded since the previous chunk was recorded by others."""
@@ -42,7 +46,11 @@ class Pace:
         """Seconds to rest after a committed chunk that took `took` seconds."""
         self._ours = _answer_or_none(last_change)
         beside = time.monotonic() < self._beside_until or _answer_or_none(lambda db: is_behind(db, BEHIND))
-        return took * (BESIDE_REST if beside else self.least)
+        now = CpuTime.now()
+        cpu, self._cpu = now.since(self._cpu), now
+        if not beside:
+            return took * self.least
+        return max(took * BESIDE_REST, cpu.ran * BUSY_REST if cpu.is_contended else 0.0)
 
 
 def _answer_or_none[T](ask: Callable[[Database], T]) -> T | None:

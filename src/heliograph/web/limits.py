@@ -20,6 +20,7 @@ from waitress.task import ErrorTask
 from waitress.utilities import BadRequest, RequestEntityTooLarge
 
 from heliograph.domain.http_request import MALFORMED, Chunks, RequestRefusal, read_head
+from heliograph.web.cpu_time import CpuTime
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,11 @@ SLOWEST bytes."""
 SLOWEST: Final = 64 * 1024
 EVERY: Final = 1.0
 """Seconds between two checks for slow requests."""
+SHARE: Final = 0.1
+BURST: Final = 0.2
+LONGEST_REST: Final = 0.25
+"""While others want the processors, a connection may take SHARE of one, and BURST seconds of CPU at once; then it rests, at most LONGEST_REST
+seconds after an answer. Who asks for page after page leaves the rest to deliveries; a person who reads never takes as much."""
 
 
 class TooSlow(BadRequest):  # type: ignore[misc]
@@ -221,6 +227,9 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     parser_class = BoundedParser
     error_task_class = RefusalTask
     request: BoundedParser | None
+    rests_until = 0.0
+    _spent = 0.0
+    _spent_at = 0.0
 
     def received(self, data: bytes) -> bool:
         """Like waitress. If a request waits for a decision of ours, that decision wakes the loop."""
@@ -229,8 +238,20 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             self.request.asked.add_done_callback(lambda _: self.server.pull_trigger())
         return went_on
 
+    def service(self) -> None:
+        """Like waitress, on one of its threads; then the connection rests, if others want the processors."""
+        began = CpuTime.now()
+        super().service()
+        took, now = CpuTime.now().since(began), time.monotonic()
+        self._spent = max(0.0, self._spent - (now - self._spent_at) * SHARE) + took.ran
+        self._spent_at = now
+        if took.is_contended and self._spent > BURST:
+            self.rests_until = now + min((self._spent - BURST) / SHARE, LONGEST_REST)
+
     def readable(self) -> bool:
-        """Called on every turn of the loop. A body is not read until it is decided whether it may be."""
+        """Called on every turn of the loop. A body is not read until it is decided whether it may be; nothing is, while the connection rests."""
+        if self.rests_until > time.monotonic():
+            return False
         request = self.request
         if request is not None and request.asked is not None:
             if not request.asked.done():
@@ -263,6 +284,13 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         self.requests.append(request)
         if len(self.requests) == 1:
             self.server.add_task(self)
+
+
+def next_end_of_rest(server: Any, longest: float) -> float:
+    """Seconds until the next connection may be read again, at most `longest`."""
+    now = time.monotonic()
+    rests = (channel.rests_until - now for channel in list(server.active_channels.values()))
+    return min((rest for rest in rests if rest > 0), default=longest)
 
 
 class SlowOnes:

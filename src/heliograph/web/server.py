@@ -17,7 +17,7 @@ from waitress import wasyncore
 from waitress.server import MultiSocketServer, create_server
 
 from heliograph.domain.http_request import LOCAL, Hosts
-from heliograph.web.limits import LARGEST_FILE, Admits, BoundedChannel, SlowOnes
+from heliograph.web.limits import LARGEST_FILE, Admits, BoundedChannel, SlowOnes, next_end_of_rest
 from heliograph.web.texts import pages_application
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def serve_pages(
         if on_ready:
             on_ready(str(server.effective_host), int(server.effective_port))
         while not stopping:
-            _turn(server, 1.0)
+            _turn(server, next_end_of_rest(server, 1.0))
             slow_ones.end()
         _finish(server, time.monotonic() + GRACE)
     finally:
