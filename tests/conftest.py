@@ -220,17 +220,19 @@ def django_db_setup(django_test_environment: None, databases: Databases, vendor:
         config_cache.PROCESS.forget()  # the next test has other rows under the same ids
 
     roll_back, set_up = TestCase.__dict__["_fixture_teardown"], TransactionTestCase.__dict__["_fixture_setup"].__func__
-    moved: list[bool] = []
+    sequences_moved = False
 
     def rolled_back(of: TestCase) -> None:
+        nonlocal sequences_moved
         roll_back(of)
-        moved[:] = [vendor == "postgresql"]
+        sequences_moved = vendor == "postgresql"
 
     def fresh(of: type[TransactionTestCase]) -> None:
         """A rollback leaves PostgreSQL's sequences where they were: other ids, for this test and for all that get its rows (tests/stored_rows.py)."""
-        if any(moved):
+        nonlocal sequences_moved
+        if sequences_moved:
             restore()
-            moved.clear()
+            sequences_moved = False
         set_up(of)
 
     patch = pytest.MonkeyPatch()

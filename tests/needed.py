@@ -30,7 +30,7 @@ class Needed:
     """One thing that tests need.
 
     package: Debian's; purpose: in words; is_here: whether this machine has it. rather: a package that does the same with less work. Where the
-    release has it, it is installed in place of the package; nobody is asked for it, and what is here already is enough.
+    release has it, it is installed in place of the package, and along with anything else that is; nobody is asked for it, or waits for it alone.
     """
 
     name: str
@@ -83,7 +83,8 @@ def provided(wanted: Iterable[Needed]) -> dict[str, str]:
     is_root = os.geteuid() == 0
     if is_root:
         _run([apt, "update", "-q"])
-    rather = {needed.rather for needed in (*NEEDED, *wanted)} - {""}
+    given_up = said_without()
+    rather = {needed.rather for needed in (*NEEDED, *wanted) if needed.name not in given_up} - {""}
     offered = candidates({needed.package for needed in wanted} | rather)
     found = [needed for needed in wanted if not offered.isdisjoint((needed.package, needed.rather))]
     if found and not is_root:

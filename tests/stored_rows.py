@@ -24,9 +24,12 @@ class StoredRows:
     def put(self, facts: DatabaseFacts) -> None:
         """Replaces the rows of a migrated database without connections by these."""
         if isinstance(self._rows, Pristine):
-            assert self._rows.restore(facts.url)
+            assert self._rows.restore(facts.url), "more than rows differ, or deleted ones have left too much room (tests/pristine.py)"
         else:
+            # A new file, as in Databases.restore: a process that still has the old one open cannot damage it.
             file = facts.data / "heliograph.db"
+            fresh = file.with_suffix(".fresh")
+            fresh.write_bytes(self._rows)
             for leftover in ("-wal", "-shm"):
                 file.with_name(file.name + leftover).unlink(missing_ok=True)
-            file.write_bytes(self._rows)
+            fresh.replace(file)

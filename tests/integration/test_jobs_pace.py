@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 from tests.processors import busy_processors
 
-from heliograph.jobs import pace
+from heliograph.jobs import control, pace
 from heliograph.jobs.pace import BESIDE_REST, BUSY_REST, Pace
 from heliograph.store.database import of_django
 
@@ -56,6 +56,7 @@ def test_D9_while_others_want_the_processors_it_takes_an_eighth_of_one() -> None
         paced.began()
         rest = paced.rest(0.2)
     assert 0.2 * BUSY_REST <= rest < 0.4 * BUSY_REST
+    assert control.LEASE.total_seconds() / 2 > pace.LONGEST_BUSY_REST
 
 
 def test_D9_it_goes_on_once_they_have_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from tests.processors import busy_processors
 from tests.waiting import PATIENCE, until
 
-from heliograph.web.limits import LONGEST_REST
 from heliograph.web.server import GRACE
 
 # /slow is answered only after the signal: the test creates the file "go".
@@ -26,6 +24,8 @@ from heliograph.web.server import serve_pages
 if "impatient" in sys.argv:
     limits.HEAD_WITHIN = limits.BODY_WITHIN = 0.3
     limits.EVERY = 0.1
+if "drowsy" in sys.argv or "sleepy" in sys.argv:
+    limits.SHARE, limits.BURST, limits.LONGEST_REST = 1e-6, 0.0, 1e6 if "drowsy" in sys.argv else 1.0
 folder = pathlib.Path(sys.argv[1])
 
 def application(environ, start_response):
@@ -33,7 +33,7 @@ def application(environ, start_response):
         (folder / "asked").touch()
         while not (folder / "go").exists():
             time.sleep(0.01)
-    if environ["PATH_INFO"] == "/work":
+    if environ["PATH_INFO"] in ("/work", "/ingest/work"):
         end = time.thread_time() + 0.15
         while time.thread_time() < end:
             pass
@@ -88,20 +88,40 @@ def test_answers_what_was_asked_before_it_stops(tmp_path) -> None:
         assert process.wait(timeout=PATIENCE) == 0
 
 
+def answered(connection: http.client.HTTPConnection, within: float = PATIENCE) -> bool:
+    """Whether something has come by then."""
+    assert connection.sock
+    return bool(select.select([connection.sock], [], [], within)[0])
+
+
+def follows(connection: http.client.HTTPConnection, path: str = "/") -> http.client.HTTPConnection:
+    """Reads the answer, and asks again."""
+    assert len(connection.getresponse().read()) == 300_000
+    connection.request("GET", path)
+    return connection
+
+
 def test_D9_a_connection_that_asks_for_page_after_page_rests_while_others_want_the_processors(tmp_path) -> None:
-    with busy_processors(), server(tmp_path) as (_process, port), closing(ask(port, "/work")) as reader:
+    """Nobody else waits for it, and what it has asked for is answered when the server stops."""
+    with busy_processors(), server(tmp_path, "drowsy") as (process, port), closing(ask(port, "/work")) as reader:
+        follows(reader)
+        with closing(ask(port, "/")) as person:
+            assert len(person.getresponse().read()) == 300_000
+        assert not answered(reader, within=1.0)
+        process.send_signal(signal.SIGTERM)
+        assert len(reader.getresponse().read()) == 300_000
 
-        def waited() -> float:
-            assert len(reader.getresponse().read()) == 300_000
-            began = time.monotonic()
-            reader.request("GET", "/work")
-            with closing(ask(port, "/")) as person:
-                assert len(person.getresponse().read()) == 300_000
-            assert reader.sock
-            select.select([reader.sock], [], [], PATIENCE)
-            return time.monotonic() - began
 
-        until(lambda: waited() >= LONGEST_REST)
+def test_D9_it_is_read_again_after_its_rest(tmp_path) -> None:
+    with busy_processors(), server(tmp_path, "sleepy") as (_process, port), closing(ask(port, "/work")) as reader:
+        for _ in range(3):
+            assert answered(follows(reader, "/work"))
+
+
+def test_D9_who_sends_documents_never_rests(tmp_path) -> None:
+    with busy_processors(), server(tmp_path, "drowsy") as (_process, port), closing(ask(port, "/ingest/work")) as sender:
+        for _ in range(3):
+            assert answered(follows(sender, "/ingest/work"))
 
 
 def test_stops_within_ten_seconds_whatever_is_going_on(tmp_path) -> None:

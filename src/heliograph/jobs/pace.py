@@ -23,6 +23,8 @@ BESIDE_REST: Final = 2.0
 and of the write gate."""
 BUSY_REST: Final = 7.0
 """While others also want the processors, at least this multiple of the CPU that the chunk took: an eighth of a core."""
+LONGEST_BUSY_REST: Final = 5.0
+"""Seconds, at most, of that: a job that is paused notices after its rest, and others take it over after a minute without a sign (control.LEASE)."""
 BESIDE_FOR: Final = 1.0
 """Seconds after the last recording by others until they count as gone."""
 
@@ -50,7 +52,7 @@ class Pace:
         cpu, self._cpu = now.since(self._cpu), now
         if not beside:
             return took * self.least
-        return max(took * BESIDE_REST, cpu.ran * BUSY_REST if cpu.is_contended else 0.0)
+        return max(took * BESIDE_REST, min(cpu.ran * BUSY_REST, LONGEST_BUSY_REST) if cpu.is_contended else 0.0)
 
 
 def _answer_or_none[T](ask: Callable[[Database], T]) -> T | None:

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 import structlog
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, RequestEntityTooLarge
 
 from heliograph.domain.http_request import MALFORMED, Chunks, RequestRefusal, read_head
@@ -43,8 +43,8 @@ EVERY: Final = 1.0
 SHARE: Final = 0.1
 BURST: Final = 0.2
 LONGEST_REST: Final = 0.25
-"""While others want the processors, a connection may take SHARE of one, and BURST seconds of CPU at once; then it rests, at most LONGEST_REST
-seconds after an answer. Who asks for page after page leaves the rest to deliveries; a person who reads never takes as much."""
+"""While others want the processors, a connection may take BURST seconds of CPU at once, and SHARE of a processor after that: it rests after an
+answer, at most LONGEST_REST seconds. So who asks for page after page on one connection leaves the rest to deliveries."""
 
 
 class TooSlow(BadRequest):  # type: ignore[misc]
@@ -221,10 +221,24 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
         super().execute()
 
 
+class PageTask(WSGITask):  # type: ignore[misc]
+    """Answers a request; then its connection rests, if others want the processors. Who sends documents does not: they are what all else gives
+    way to. In the task, since the next request of the connection begins, and the loop wakes, right after it."""
+
+    def service(self) -> None:
+        began = CpuTime.now()
+        try:
+            super().service()
+        finally:
+            if not self.request.path.startswith(DOCUMENTS):
+                self.channel.took(CpuTime.now().since(began))
+
+
 class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     """A connection with limited requests."""
 
     parser_class = BoundedParser
+    task_class = PageTask
     error_task_class = RefusalTask
     request: BoundedParser | None
     rests_until = 0.0
@@ -238,15 +252,13 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             self.request.asked.add_done_callback(lambda _: self.server.pull_trigger())
         return went_on
 
-    def service(self) -> None:
-        """Like waitress, on one of its threads; then the connection rests, if others want the processors."""
-        began = CpuTime.now()
-        super().service()
-        took, now = CpuTime.now().since(began), time.monotonic()
-        self._spent = max(0.0, self._spent - (now - self._spent_at) * SHARE) + took.ran
-        self._spent_at = now
-        if took.is_contended and self._spent > BURST:
-            self.rests_until = now + min((self._spent - BURST) / SHARE, LONGEST_REST)
+    def took(self, cpu: CpuTime) -> None:
+        """A page took this, on a thread of waitress; its answer is out, and its request still in line."""
+        now = time.monotonic()
+        spent = max(0.0, self._spent - (now - self._spent_at) * SHARE) + cpu.ran
+        self._spent, self._spent_at = min(spent, BURST + LONGEST_REST * SHARE), now
+        if cpu.is_contended and spent > BURST:
+            self.rests_until = now + min((spent - BURST) / SHARE, LONGEST_REST)
 
     def readable(self) -> bool:
         """Called on every turn of the loop. A body is not read until it is decided whether it may be; nothing is, while the connection rests."""
@@ -290,7 +302,7 @@ def next_end_of_rest(server: Any, longest: float) -> float:
     """Seconds until the next connection may be read again, at most `longest`."""
     now = time.monotonic()
     rests = (channel.rests_until - now for channel in list(server.active_channels.values()))
-    return min((rest for rest in rests if rest > 0), default=longest)
+    return min((rest + 0.001 for rest in rests if rest > 0), default=longest)  # polling rounds down to milliseconds
 
 
 class SlowOnes:

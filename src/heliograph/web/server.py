@@ -174,6 +174,9 @@ def _finish(server: Any, deadline: float) -> None:
     server.accepting = False
     server.del_channel()
     server.socket.close()
+    for channel in list(server.active_channels.values()):
+        channel.rests_until = 0.0
+    _turn(server, 0.0)  # what came while a connection rested is read before the idle ones are closed
     while server.active_channels and time.monotonic() < deadline:
         for channel in list(server.active_channels.values()):
             if not channel.requests and not channel.total_outbufs_len:
