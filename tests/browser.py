@@ -12,7 +12,8 @@ def sign_in(page: Page, address: str, email: str = "ada@example.org", password: 
     page.goto(address)
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    with page.expect_event("domcontentloaded"):  # its scripts have run by then: nobody types into a form that they are about to draw anew
+        page.get_by_role("button", name="Sign in").click()
     if heading:
         expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
 

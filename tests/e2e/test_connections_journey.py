@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from tests.browser import sign_in
 from tests.conftest import PageErrors
 from tests.databases import DatabaseFacts
@@ -151,3 +151,27 @@ def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_re
     page.get_by_role("button", name="Release at once").click()
     expect(page.get_by_role("heading", name="Connection Setup", level=1)).to_be_visible()
     expect(page.get_by_role("heading", name="Paused")).to_be_hidden()
+
+
+@pytest.mark.timeout(180)
+def test_C1_who_types_before_the_script_is_there_keeps_the_place_in_the_url(site: str, page: Page) -> None:
+    sign_in(page, f"{site}/signal/", heading="Set Signal up in four steps")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile(r"/url\.[^/]*js$"), hold)
+    page.goto(f"{site}/signal/connections/new/webhook/", wait_until="commit")
+    url = page.get_by_label("URL", exact=True)
+    url.fill("https://crm.example.com/events//leads")
+    url.press("End")
+    for step in range(len("/leads")):
+        if step == 3:
+            held[0].continue_()
+            expect(url).not_to_have_attribute("name", "url")  # the script has made it one part of several
+        page.keyboard.press("ArrowLeft")
+    page.get_by_text("Insert a field: URL").click()
+    page.get_by_label("Field: URL", exact=True).select_option(label="Event Code")
+    page.get_by_role("button", name=re.compile("^Insert ?: URL$")).click()
+    expect(page.locator("input[name=url]")).to_have_value("https://crm.example.com/events/{event.code}/leads")

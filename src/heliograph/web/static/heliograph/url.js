@@ -113,6 +113,8 @@ document.querySelectorAll("details.insert[data-url]").forEach((el) => {
     box.replaceChildren(...all, said, whole);
   }
 
+  // Somebody may type already: the field moves below, and with it go focus and caret.
+  const caret = document.activeElement === first ? first.selectionStart : null;
   whole.type = "hidden";
   whole.name = first.name;
   first.removeAttribute("name");
@@ -123,6 +125,7 @@ document.querySelectorAll("details.insert[data-url]").forEach((el) => {
   first.classList.remove("input");
   put(0, first.value);
   draw();
+  if (caret !== null) go(0, caret);
   whole.value = together();
   box.addEventListener("click", (e) => {
     if (e.target === box) go(texts.length - 1, texts[texts.length - 1].length);
