@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def _chromium() -> str:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell"))), None)
     if found is None:
         raise SystemExit("No Chromium found; on Debian: apt-get install chromium")
     return found
