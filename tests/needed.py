@@ -29,7 +29,7 @@ WITHOUT: Final = "HELIOGRAPH_TEST_WITHOUT"
 class Needed:
     """One thing that tests need.
 
-    package: Debian's; purpose: in words; is_here: whether this machine has it. rather: a package that does the same with less work. Where the
+    package: Debian's; purpose: in words; is_here: whether this machine has it. rather: a package, and its program, that does the same with less work. Where the
     release has it, it is installed in place of the package, and along with anything else that is; nobody is asked for it, or waits for it alone.
     """
 

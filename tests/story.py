@@ -84,7 +84,7 @@ TAGS: dict[str, TagKind] = {
 
 
 @dataclass(frozen=True)
-class Stage:
+class StoryIds:
     """Ids of what every story begins with. tags, events: by name and by code; lead: its mapping."""
 
     account: int
@@ -93,8 +93,8 @@ class Stage:
     lead: int
 
 
-_kept: list[tuple[Stage, StoredRows]] = []
-"""The first stage of a run, and all rows of its database."""
+_kept: list[tuple[StoryIds, StoredRows]] = []
+"""Those of the first story of a run, and all rows of its database."""
 
 
 class Story:
@@ -109,14 +109,14 @@ class Story:
             raise AssertionError("a story needs a database of its own")
         connections.close_all()
         if _kept:
-            stage, rows = _kept[0]
+            ids, rows = _kept[0]
             rows.put(facts)
-            self.account, self.tags, self.events, self.lead = stage.account, dict(stage.tags), dict(stage.events), stage.lead
+            self.account, self.tags, self.events, self.lead = ids.account, dict(ids.tags), dict(ids.events), ids.lead
         else:
             self._set_up()
-            stage = Stage(self.account, dict(self.tags), dict(self.events), self.lead)
+            ids = StoryIds(self.account, dict(self.tags), dict(self.events), self.lead)
             connections.close_all()
-            _kept.append((stage, StoredRows(facts)))
+            _kept.append((ids, StoredRows(facts)))
         self.db = self.open()
         self.source = Committed(self.db, ConfigCache())
 

@@ -231,7 +231,7 @@ class PageTask(WSGITask):  # type: ignore[misc]
             super().service()
         finally:
             if not self.request.path.startswith(DOCUMENTS):
-                self.channel.took(CpuTime.now().since(began))
+                self.channel.charge(CpuTime.now().since(began))
 
 
 class BoundedChannel(HTTPChannel):  # type: ignore[misc]
@@ -242,7 +242,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     error_task_class = RefusalTask
     request: BoundedParser | None
     rests_until = 0.0
-    _spent = 0.0
+    _spent = 0.0  # seconds of CPU above its share, and when that was counted
     _spent_at = 0.0
 
     def received(self, data: bytes) -> bool:
@@ -252,8 +252,8 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             self.request.asked.add_done_callback(lambda _: self.server.pull_trigger())
         return went_on
 
-    def took(self, cpu: CpuTime) -> None:
-        """A page took this, on a thread of waitress; its answer is out, and its request still in line."""
+    def charge(self, cpu: CpuTime) -> None:
+        """Counts what a page took, on its thread of waitress: its answer is out, and its request still in line."""
         now = time.monotonic()
         spent = max(0.0, self._spent - (now - self._spent_at) * SHARE) + cpu.ran
         self._spent, self._spent_at = min(spent, BURST + LONGEST_REST * SHARE), now
