@@ -29,8 +29,8 @@ def grant(token: str) -> ApiGrant | None:
 
 
 def test_a_token_is_found_and_only_its_digest_is_kept(account: int) -> None:
-    made = create_token(account, "badge desk", ["ingest", "read"], by="user:1")
-    assert grant(made.secret) == ApiGrant(made.row.pk, account, frozenset({"ingest", "read"}))
+    made = create_token(account, "badge desk", by="user:1")
+    assert grant(made.secret) == ApiGrant(made.row.pk, account, frozenset({"ingest"}))
     with scope(account=account):
         row = ApiToken.objects.values().get()
         assert not any(made.secret.rpartition("_")[2] in str(value) for value in row.values())
@@ -38,18 +38,18 @@ def test_a_token_is_found_and_only_its_digest_is_kept(account: int) -> None:
 
 
 def test_what_is_not_exactly_the_token_is_unknown(account: int) -> None:
-    token = create_token(account, "badge desk", ["ingest"], by="user:1").secret
+    token = create_token(account, "badge desk", by="user:1").secret
     other = "A" if token[-1] != "A" else "B"
     for wrong in ("", token[:-1], token + "A", token[:-1] + other, token.upper(), token.replace("hg_", "hg-"), token.partition("_")[2]):
         assert grant(wrong) is None
 
 
 def test_a_revoked_or_expired_token_is_unknown(account: int) -> None:
-    revoked = create_token(account, "one", ["ingest"], by="user:1")
+    revoked = create_token(account, "one", by="user:1")
     revoke_token(account, revoked.row.pk, by="user:1")
     revoke_token(account, revoked.row.pk, by="user:1")
     assert grant(revoked.secret) is None
-    soon = create_token(account, "two", ["ingest"], by="user:1", expires=datetime.now(UTC) + timedelta(days=1))
+    soon = create_token(account, "two", by="user:1", expires=datetime.now(UTC) + timedelta(days=1))
     assert grant(soon.secret) is not None
     with scope(account=account):
         ApiToken.objects.filter(pk=soon.row.pk).update(expires=1)
@@ -57,22 +57,22 @@ def test_a_revoked_or_expired_token_is_unknown(account: int) -> None:
 
 
 def test_a_token_that_cannot_be_is_refused(account: int) -> None:
-    for name, scopes in (("", ["ingest"]), ("x" * 101, ["ingest"]), ("x", []), ("x", ["everything"])):
+    for name in ("", " ", "x" * 101, "two\nlines"):
         with pytest.raises(TokenRefused):
-            create_token(account, name, scopes, by="user:1")
+            create_token(account, name, by="user:1")
     with pytest.raises(TokenRefused, match="expired"):
-        create_token(account, "x", ["ingest"], by="user:1", expires=datetime(2020, 1, 1, tzinfo=UTC))
+        create_token(account, "x", by="user:1", expires=datetime(2020, 1, 1, tzinfo=UTC))
 
 
 def test_another_accounts_token_cannot_be_revoked(account: int) -> None:
-    made = create_token(account, "x", ["ingest"], by="user:1")
+    made = create_token(account, "x", by="user:1")
     other = create_account(AccountFacts("OTHER", "Other"), by="test").pk
     with pytest.raises(NoSuchToken):
         revoke_token(other, made.row.pk, by="user:1")
 
 
 def test_last_used_only_rises(account: int) -> None:
-    made = create_token(account, "x", ["ingest"], by="user:1")
+    made = create_token(account, "x", by="user:1")
     db = of_django(connection)
     for at in (2_000_000, 1_000_000):
         note_use(db, [made.row.pk], at)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from tests.builders import platform_account
 from tests.builders.platform_account import START, PlatformAccount
 
-from heliograph.accounts.models import Account, ApiToken, Role, TokenScope, User
+from heliograph.accounts.models import Account, ApiToken, Role, User
 from heliograph.accounts.tokens import create_token
 from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import StatusClass
@@ -49,7 +49,7 @@ def made(store: Database) -> PlatformAccount:
         sessions = [{"code": f"SE{n}", "status": "Attended"}]
         plan.record("L" * 100 if n == 0 else f"R-{n}", status=NAMES[n], attendee_type=NAMES[n], profile=profile, sessions=sessions)
     by = f"user:{plan.people[Role.ADMINISTRATOR].pk}"
-    tokens: list[ApiToken] = [create_token(plan.pk, name, [scope.value for scope in TokenScope], by=by).row for name in NAMES]
+    tokens: list[ApiToken] = [create_token(plan.pk, name, by=by).row for name in NAMES]
     assert len(tokens) == len(NAMES)
     return plan
 

@@ -369,11 +369,9 @@ def _tokens(site: SignalAccount) -> dict[str, int]:
     from heliograph.accounts.tokens import create_token
 
     by, now = f"user:{site.administrator.pk}", datetime.now(UTC)
-    first = create_token(site.account.pk, "Registration desk", ["ingest"], by=by, expires=now + timedelta(days=365)).row.pk
-    create_token(
-        site.account.pk, "Badge printer with quite a long name, as people give them", ["read"], by=by, expires=now + timedelta(days=6)
-    )
-    create_token(site.account.pk, "夜間レポート", ["read", "set-up"], by="command")
+    first = create_token(site.account.pk, "Registration desk", by=by, expires=now + timedelta(days=365)).row.pk
+    create_token(site.account.pk, "Badge printer with quite a long name, as people give them", by=by, expires=now + timedelta(days=6))
+    create_token(site.account.pk, "夜間レポート", by="command")
     return {"token": first}
 
 
@@ -398,14 +396,16 @@ def _links(site: SignalAccount) -> dict[str, str]:
 
 def _flows(plan: PlatformAccount) -> dict[str, int]:
     """The account's flow with two versions, in Test so that its Test registration suits it; and one that is only begun."""
+    from dataclasses import replace
+
     from tests.e2e import longest
 
     from heliograph.domain.flow.flow import Flow, Mode, Watch
-    from heliograph.flows.services.flows import save_flow, set_mode
+    from heliograph.flows.services.flows import save_flow
 
     assert plan.acme.flow is not None
     with plan.acme.setting_up() as s:
-        set_mode(s, plan.acme.flow.pk, Mode.TEST)
+        save_flow(s, replace(plan.acme.flow_facts(), mode=Mode.TEST), plan.acme.flow.pk, confirmed=True)
         begun = save_flow(s, Flow(0, name="Unfinished", watch=Watch.STATUS)).pk
     return {"Leads": plan.acme.flow.pk, "Unfinished": begun} | longest.flows(plan)
 

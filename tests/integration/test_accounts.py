@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import Account, User
 
 pytestmark = pytest.mark.django_db
 
@@ -44,10 +44,3 @@ def test_P1_a_time_zone_must_exist() -> None:
     with pytest.raises(ValidationError, match="no time zone"):
         Account(code="A-1", name="Name", timezone="Europe/Atlantis").full_clean()
     Account(code="A-1", name="Name", timezone="Europe/Berlin").full_clean()
-
-
-def test_P1_a_member_belongs_to_an_account_and_an_operator_to_none() -> None:
-    account = Account.objects.create(code="A-1", name="Name")
-    member = User.objects.create_user("a@example.org", name="A", account=account, role=Role.PLANNER)
-    assert not member.is_operator
-    assert User.objects.create_user("b@example.org", name="B").is_operator

@@ -318,7 +318,7 @@ ACTS = ("link", "sign-out", "second-factor", "off", "on", "remove")
 def test_P1_who_reads_and_who_changes_people(site: SignalAccount, client: Client, role: str, may: bool) -> None:
     from heliograph.accounts.tokens import create_token
 
-    token = create_token(site.account.pk, "Desk", ["read"], by="test").row.pk
+    token = create_token(site.account.pk, "Desk", by="test").row.pk
     site.signs_in(client, getattr(site, role))
     for url in ("/settings/users/", "/settings/tokens/", "/settings/audit/", "/accounts/me/"):
         assert client.get(url).status_code == 200, url
@@ -337,7 +337,7 @@ def test_P1_nobody_of_another_account_is_there(site: SignalAccount, client: Clie
     from heliograph.accounts.tokens import create_token
 
     other = signal_account.made(site.store, name="Another")
-    token = create_token(site.account.pk, "Desk of ours", ["read"], by="test").row.pk
+    token = create_token(site.account.pk, "Desk of ours", by="test").row.pk
     site.signs_in(client, other.administrator)
     urls = [f"/settings/users/{site.viewer.pk}/", *(f"/settings/users/{site.viewer.pk}/{act}/" for act in ACTS)]
     for url in (*urls, f"/settings/tokens/{token}/revoke/"):
@@ -525,13 +525,13 @@ def test_pages_ask_no_more_with_more_people(site: SignalAccount, client: Client)
             counts.append(len(found))
         return counts
 
-    create_token(site.account.pk, "One", ["read"], by=f"user:{site.planner.pk}")
+    create_token(site.account.pk, "One", by=f"user:{site.planner.pk}")
     invited(site, "first@example.org")
     sign_in(Client(), site.administrator)
     before = asked()
     for n in range(30):
         user, _path = invited(site, f"more{n}@example.org")
-        create_token(site.account.pk, f"More {n}", ["read"], by=f"user:{user.pk}")
+        create_token(site.account.pk, f"More {n}", by=f"user:{user.pk}")
         UserSession.objects.create(user=site.administrator, ip="192.0.2.1", session_key=f"key{n}", user_agent="curl")
     assert asked() == before
 

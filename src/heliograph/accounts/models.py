@@ -110,11 +110,6 @@ class User(AbstractBaseUser):
         super().save(*args, **kwargs)
 
     @property
-    def is_operator(self) -> bool:
-        """True for a person who runs the installation and belongs to no account."""
-        return self.account_id is None
-
-    @property
     def second_factor_due(self) -> bool:
         """True if an Administrator requires a second factor that is missing: then only its set-up page opens. Queries the database if one
         is required."""
@@ -155,8 +150,6 @@ class TokenScope(models.TextChoices):
     """What a token may do."""
 
     INGEST = "ingest", _("Send registrations")
-    READ = "read", _("Read")
-    SET_UP = "set-up", _("Change the set-up")
 
 
 class ApiToken(models.Model):

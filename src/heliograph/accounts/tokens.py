@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,14 +37,11 @@ class NewToken:
     expires: datetime | None
 
 
-def create_token(account: int, name: str, scopes: Iterable[str], *, by: str, expires: datetime | None = None) -> NewToken:
-    """Creates a token. expires: an aware instant, None = never. Raises TokenRefused."""
-    name, wanted = name.strip(), sorted(set(scopes))
+def create_token(account: int, name: str, *, by: str, expires: datetime | None = None) -> NewToken:
+    """Creates a token that may do all that a token can. expires: an aware instant, None = never. Raises TokenRefused."""
+    name, scopes = name.strip(), sorted(TokenScope.values)
     if not name or len(name) > NAME_LENGTH or not is_one_line(name):
         raise TokenRefused(f"A token needs a name of at most {NAME_LENGTH} characters.")
-    unknown = set(wanted) - set(TokenScope.values)
-    if unknown or not wanted:
-        raise TokenRefused(f"A token may do one or more of: {', '.join(TokenScope.values)}.")
     secret = new_token()
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
@@ -57,7 +53,7 @@ def create_token(account: int, name: str, scopes: Iterable[str], *, by: str, exp
             name=name,
             prefix=prefix_of(secret) or "",
             digest=digest_of(secret),
-            scopes=wanted,
+            scopes=scopes,
             created=now,
             created_by=by[:60],
             expires=None if expires is None else to_micros(expires),
@@ -70,7 +66,7 @@ def create_token(account: int, name: str, scopes: Iterable[str], *, by: str, exp
             kind="token",
             id=row.pk,
             name=name,
-            after={"name": name, "scopes": wanted, "expires": expires and expires.isoformat()},
+            after={"name": name, "scopes": scopes, "expires": expires and expires.isoformat()},
         )
     return NewToken(row, secret, expires)
 

@@ -86,7 +86,7 @@ def make(wanted: FixtureSize) -> Fixture:
         for n in range(0, len(slow), MOST_DESTINATIONS):
             rows = () if wanted.all_hear else (FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,)),)
             _flow(s, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=rows)
-    token = create_token(account, "bench", ["ingest"], by=BY).secret
+    token = create_token(account, "bench", by=BY).secret
     return Fixture(account, token, tuple(connections), tuple(slow))
 
 

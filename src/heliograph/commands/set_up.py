@@ -33,14 +33,6 @@ class RoleName(StrEnum):
     VIEWER = "viewer"
 
 
-class ScopeName(StrEnum):
-    """What a token may do."""
-
-    INGEST = "ingest"
-    READ = "read"
-    SET_UP = "set-up"
-
-
 def register(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(createaccount)
@@ -160,7 +152,6 @@ def createuser(
 def createtoken(
     account: Annotated[str, typer.Argument(help="Code of the account.")],
     name: Annotated[str, typer.Option(help="What the token is for, such as “badge desk”.")],
-    scope: Annotated[list[ScopeName] | None, typer.Option(help="What the token may do; may be repeated. Default: ingest.")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until the token expires. Default: never.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -170,7 +161,7 @@ def createtoken(
 
     of = find_account(account)
     expires = datetime.now(UTC) + timedelta(days=days) if days else None
-    made = create_token(of.pk, name, [s.value for s in scope or [ScopeName.INGEST]], by=BY, expires=expires)
+    made = create_token(of.pk, name, by=BY, expires=expires)
     facts = {
         "id": made.row.pk,
         "account": of.code,

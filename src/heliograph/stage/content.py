@@ -113,7 +113,7 @@ def make_account(plan: Plan) -> Staged:
         for number in range(1, plan.unselected + 1):
             _flow(s, f"Unselected {number}", other, beside)
         found = [d for row in FlowRow.objects.filter(pk__in=[f.pk for f in flows]) for d in row.body["destinations"]]
-    token = create_token(account.pk, "trial", ["ingest"], by=BY).secret
+    token = create_token(account.pk, "trial", by=BY).secret
     return Staged(account.pk, token, plan.events, tuple(f.pk for f in flows), {d["name"]: d["id"] for d in found}, connections)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -17,13 +16,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from heliograph.accounts.actors import Actors
 from heliograph.accounts.kept_form import shows_again
-from heliograph.accounts.models import ApiToken, Role, TokenScope
+from heliograph.accounts.models import ApiToken, Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.administration.views.users import tabs
 from heliograph.setup.views.frame import by, readonly, settings_page
 from heliograph.web.confirmation import Breaks, LinkedThing, question
-from heliograph.web.form_fields import Choices, Select, TextLine
+from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import Form
 from heliograph.web.shown_fields import Choice
 from heliograph.web.templatetags.moments import minute
@@ -48,15 +47,7 @@ class TokenForm(Form):
         required=True,
         autocomplete="off",
     )
-    may = Choices(gettext_lazy("May"), options=lambda: [Choice(scope.value, scope.label) for scope in TokenScope])
     ends = Select(gettext_lazy("Ends"), options=[Choice(key, words) for key, (words, _lasts) in ENDS.items()], initial="365")
-
-    def clean_may(self) -> tuple[str, ...]:
-        """Requires at least one scope: a token without any is useless."""
-        found: tuple[str, ...] = self.cleaned_data["may"]
-        if not found:
-            raise ValidationError(_("Tick what it may do."))
-        return found
 
     def clean_ends(self) -> str:
         """Falls back to one year if the posted value is not an option: "" is one, and means never."""
@@ -81,7 +72,6 @@ def tokens(request: AccountRequest) -> HttpResponse:
                 "id": row.pk,
                 "name": row.name,
                 "begins": row.prefix,
-                "may": ", ".join(_may(row)),
                 "by": actors.name(row.created_by),
                 "made": row.created,
                 "used": row.last_used,
@@ -102,11 +92,10 @@ def add(request: AccountRequest) -> HttpResponse:
     """Creates a token and shows it once."""
     form = TokenForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        name, may, lasts = form.cleaned_data["name"], form.cleaned_data["may"], ENDS[form.cleaned_data["ends"]][1]
+        name, lasts = form.cleaned_data["name"], ENDS[form.cleaned_data["ends"]][1]
         try:
             return _shown(
-                request,
-                create_token(request.account.pk, name, may, by=by(request), expires=timezone.now() + lasts if lasts else None),
+                request, create_token(request.account.pk, name, by=by(request), expires=timezone.now() + lasts if lasts else None)
             )
         except TokenRefused as error:
             form.add_error("name", _(str(error)))
@@ -117,7 +106,7 @@ def add(request: AccountRequest) -> HttpResponse:
         status=form.status,
         crumbs=[(_("API tokens"), reverse("api-tokens"))],
         heading=_("Make a token"),
-        lead=_("For another program. It can do what you tick, in this account and nowhere else."),
+        lead=_("For a program that sends registrations. It can do that in this account, and nothing else."),
         told=form.told(),
         fields=form.shown(),
         button=_("Make the token"),
@@ -180,11 +169,7 @@ def _shown(request: AccountRequest, made: NewToken) -> HttpResponse:
         label=_("Token"),
         secret=made.secret,
         note=_("It goes into the header Authorization of each request, after the word Bearer and a space."),
-        facts=[(_("May"), ", ".join(_may(row))), (_("Ends"), minute(made.expires) if made.expires else _("Never"))],
+        facts=[(_("Ends"), minute(made.expires) if made.expires else _("Never"))],
         done=_("I have copied it"),
         done_href=reverse("api-tokens"),
     )
-
-
-def _may(row: ApiToken) -> list[str]:
-    return [str(TokenScope(scope).label) for scope in row.scopes if scope in TokenScope.values]
