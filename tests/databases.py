@@ -14,7 +14,7 @@ import psycopg
 
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from tests import postgres
-from tests.pristine import Pristine
+from tests.pristine import Pristine, let_go
 
 Vendor = Literal["sqlite", "postgresql"]
 
@@ -112,6 +112,7 @@ class Databases:
 
     def drop_template(self) -> None:
         """Drops the template, and the databases kept for reuse."""
+        let_go()
         for name in (*self._used, self._template):
             self.drop(name)
 
