@@ -24,8 +24,8 @@ from heliograph.store.moments import from_micros
 from heliograph.store.queue.removal import Survey, survey
 from heliograph.store.retention import Removed, announcement, removal_days
 from heliograph.web.confirmation import Breaks, LinkedThing, question
-from heliograph.web.form_fields import TextLine
-from heliograph.web.forms import posted
+from heliograph.web.form_fields import Hidden, TextLine
+from heliograph.web.forms import Form, posted
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
 
@@ -39,6 +39,13 @@ class RetentionForm(SharedForm):
     rows = TextLine(gettext_lazy("Records, in days"), inputmode="numeric", autocomplete="off")
 
 
+class ButtonForm(Form):
+    """begin: the button that lets a removal begin before its time; sure: the answer to the question."""
+
+    begin = Hidden()
+    sure = Hidden()
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def retention(request: AccountRequest) -> HttpResponse:
     """Shows and saves the terms, shows what they remove next, and lets a removal begin before its time."""
@@ -47,7 +54,9 @@ def retention(request: AccountRequest) -> HttpResponse:
     form = RetentionForm(posted(request), stored={"content": row.content_days or "", "rows": row.row_days or ""})
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
-        done = _begun(request) if "begin" in request.POST else _posted(request, form)
+        pressed = ButtonForm(request.POST).posted
+        sure = bool(pressed.get("sure"))
+        done = _begun(request, sure=sure) if pressed.get("begin") else _posted(request, form, sure=sure)
         if done is not None:
             return done
     form.say("content", help=_usual(most.content), placeholder=str(most.content))
@@ -76,8 +85,8 @@ def retention(request: AccountRequest) -> HttpResponse:
     )
 
 
-def _posted(request: AccountRequest, form: RetentionForm) -> HttpResponse | None:
-    """Saves the terms, or asks first if more is removed by them. None: the form is shown again."""
+def _posted(request: AccountRequest, form: RetentionForm, *, sure: bool) -> HttpResponse | None:
+    """Saves the terms, or asks first if they remove more. None: the form is shown again."""
     if not form.is_valid():
         return None
     try:
@@ -86,7 +95,7 @@ def _posted(request: AccountRequest, form: RetentionForm) -> HttpResponse | None
         form.refuse(error)
         return None
     terms = service.installation_terms().shortened(content, rows)
-    if "sure" not in request.POST and terms.removes_more_than(service.terms_of(request.account)):
+    if not sure and terms.removes_more_than(service.terms_of(request.account)):
         with account_reading(request.account.pk) as of:
             found = _survey(of, terms)
         if found.removed:
@@ -99,9 +108,9 @@ def _posted(request: AccountRequest, form: RetentionForm) -> HttpResponse | None
     return HttpResponseRedirect(request.path)
 
 
-def _begun(request: AccountRequest) -> HttpResponse:
+def _begun(request: AccountRequest, *, sure: bool) -> HttpResponse:
     terms = service.terms_of(request.account)
-    if "sure" not in request.POST:
+    if not sure:
         with account_reading(request.account.pk) as of:
             found = _survey(of, terms)
         return _asked(request, _("Remove it now?"), terms, found, [("begin", "1")])
