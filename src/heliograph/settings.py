@@ -124,8 +124,8 @@ def _postgresql(options: Options) -> dict[str, dict[str, Any]]:
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }
-    # Pages read little of much, by indexes: compiling such a plan takes longer than it, and PostgreSQL's price of a random page is that of a disk that
-    # turns, for which it would rather read millions of rows one after another. What the URL says counts.
+    # Pages read few rows of large tables, by indexes. To compile such a plan takes longer than to run it; and PostgreSQL's default price of a random
+    # page is that of a spinning disk, for which it would rather scan millions of rows. Options in the URL override both.
     planned = f"-c jit=off -c random_page_cost=1.1 {parameters.pop('options', '')}".strip()
     # A suspended process holds its locks no longer than this: the server ends its session.
     given = f"{planned} -c idle_in_transaction_session_timeout={round(options.idle_in_transaction * 1000)}"

@@ -13,6 +13,7 @@ from tests.builders.account import BY, Acme, acme
 from heliograph.accounts.models import AuditEntry
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, connection_url, delete_connection, save_connection
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.flow.completeness import FlowLack, Missing
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, SourceValue, Subject
@@ -315,7 +316,7 @@ def test_F10_versions_can_be_looked_at_and_restored(made: Acme) -> None:
     id = pk(made.flow)
     with made.setting_up() as s:
         flows.set_active(s, id, active=False)
-        flows.set_mode(s, id, Mode.TEST)
+        flows.save_flow(s, replace(made.flow_facts(), active=False, mode=Mode.TEST), id, confirmed=True)
         found = history(s.db, made.pk, "flow", id)
         assert [(v.number, v.body["active"], v.body["mode"]) for v in found] == [(3, False, "Test"), (2, False, "Live"), (1, True, "Live")]
         assert flows.restore_flow(s, id, 1).number == 4
@@ -414,7 +415,7 @@ def test_P12_deleting_a_flow_ends_its_actions_as_failed(made: Acme) -> None:
     with made.setting_up() as s:
         flows.delete_flow(s, pk(made.flow))
     with scope(account=made.pk):
-        assert [(a.state, a.cause) for a in Action.objects.all()] == [(Action.FAILED, "flow_deleted")]
+        assert [(a.state, a.cause) for a in Action.objects.all()] == [(ActionState.FAILED, "flow_deleted")]
         assert [(j.queue, j.cause) for j in StuckRun.objects.all()] == [(3, "flow_deleted")]
         assert FlowRow.objects.get(pk=pk(made.flow)).deleted_at is not None  # its figures refer to it
     assert pk(made.flow) not in made.config().flows
@@ -425,7 +426,7 @@ def test_F8_removing_a_destination_ends_its_actions_as_failed(made: Acme) -> Non
     with made.setting_up() as s:
         flows.save_flow(s, replace(made.flow_facts(), destinations=()), pk(made.flow), confirmed=True)
     with scope(account=made.pk):
-        assert [(a.state, a.cause) for a in Action.objects.all()] == [(Action.FAILED, "destination_removed")]
+        assert [(a.state, a.cause) for a in Action.objects.all()] == [(ActionState.FAILED, "destination_removed")]
 
 
 @pytest.mark.parametrize(("url", "due"), [("https://crm.example.com:8443/hooks", 1), ("https://crm.example.com/elsewhere", 0), (None, 0)])

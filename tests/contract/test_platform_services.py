@@ -23,7 +23,7 @@ from heliograph.setup.services.create_account import AccountFacts, change_accoun
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
 from heliograph.setup.services.events import MarksFirst, copy_event, save_event, set_event_tags
 from heliograph.setup.services.object_tags import add_tag, set_question_tag, set_tags
-from heliograph.setup.services.tags import TagFacts, delete_tag, merge_tags, save_tag, tag_uses
+from heliograph.setup.services.tags import TagFacts, delete_tag, merge_tags, save_tag
 from heliograph.store.models import Change
 
 pytestmark = pytest.mark.django_db
@@ -149,8 +149,6 @@ def test_tags_are_merged_everywhere(made: Acme) -> None:
     assert made.event_config().state.tags == (new,)
     assert made.flow_facts().statuses == (new,)
     assert config.by_facet[made.flow_facts().watch.facets]  # it runs on
-    with made.setting_up():
-        assert {use.kind for use in tag_uses(made.pk, new)} == {"registration status", "event", "flow"}
 
 
 def test_P12_a_deleted_tag_is_taken_off_events_quietly(made: Acme) -> None:

@@ -28,8 +28,7 @@ from heliograph.insights.feed_lines import FeedFilter as FeedWanted
 from heliograph.insights.feed_lines import FeedResult as FeedOf
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
-from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind, sorts_of
-from heliograph.insights.record_kinds import Sort as RecordSort
+from heliograph.insights.record_kinds import RecordFilter, RecordKind, RecordSort, RowKind, sorts_of
 from heliograph.insights.record_totals import moved_since
 from heliograph.insights.records import MOST_COUNTED, MOST_NARROWED, RecordCount, Records
 from heliograph.insights.records import PARTS as RECORD_PARTS
@@ -37,7 +36,7 @@ from heliograph.insights.replay_share import ReplayShare
 from heliograph.mappings.mapping_subjects import Subjects
 from heliograph.recording.contents import write_state
 from heliograph.recording.record import record
-from heliograph.registrations.list import MOST, ListScope, Registrations, Sort
+from heliograph.registrations.list import MOST, ListScope, Registrations, RegistrationSort
 from heliograph.registrations.list import RegistrationFilter as ListOf
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_items import RetryFilter as QueueWanted
@@ -241,16 +240,19 @@ def known(explaining: Explaining, account: int) -> StoredAccount:
 # --- pages
 
 LISTS = (
-    *((ListOf(), sort) for sort in Sort),
-    *((ListOf(text=text), sort) for text in ("z19999", "nobodyatall", "花子") for sort in Sort),
-    *((ListOf(status="Attended"), sort) for sort in Sort),
-    *((wanted, Sort.MODIFIED) for wanted in (ListOf(type="Speaker"), ListOf(kind=ListScope.INACTIVE), ListOf(kind=ListScope.TEST))),
+    *((ListOf(), sort) for sort in RegistrationSort),
+    *((ListOf(text=text), sort) for text in ("z19999", "nobodyatall", "花子") for sort in RegistrationSort),
+    *((ListOf(status="Attended"), sort) for sort in RegistrationSort),
+    *(
+        (wanted, RegistrationSort.MODIFIED)
+        for wanted in (ListOf(type="Speaker"), ListOf(kind=ListScope.INACTIVE), ListOf(kind=ListScope.TEST))
+    ),
 )
 
 
 @pytest.mark.parametrize(("wanted", "sort"), LISTS, ids=str)
 def test_P8_a_list_of_registrations_goes_by_an_index(
-    explaining: Explaining, large: tuple[DatabaseFacts, int], wanted: ListOf, sort: Sort
+    explaining: Explaining, large: tuple[DatabaseFacts, int], wanted: ListOf, sort: RegistrationSort
 ) -> None:
     """On SQLite, filters are read from the index, and only matching rows are read."""
     found = Registrations(explaining, large[1])

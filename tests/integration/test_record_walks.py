@@ -13,7 +13,7 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.feed import Feed
 from heliograph.insights.feed_lines import FeedFilter
-from heliograph.insights.record_kinds import RecordFilter, RecordKind, Sort, has_replays, outcomes_of
+from heliograph.insights.record_kinds import RecordFilter, RecordKind, RecordSort, has_replays, outcomes_of
 from heliograph.insights.record_sources import has_connection
 from heliograph.insights.records import PARTS, Record, RecordCount, Records
 from heliograph.insights.replay_share import ReplayShare
@@ -81,7 +81,7 @@ def of_kind(seeded: Seeded, kind: RecordKind) -> Iterator[RecordFilter]:
 
 def test_X3_a_list_has_the_same_records_however_far_a_page_looks(seeded: Seeded) -> None:
     for wanted in filters(seeded):
-        for sort in (Sort.NEWEST, Sort.OLDEST):
+        for sort in (RecordSort.NEWEST, RecordSort.OLDEST):
             (whole,) = pages_of(Records(seeded.reading, wanted, sort, looked=ALL), ALL)
             assert whole.edge is None
             parts = pages_of(Records(seeded.reading, wanted, sort, looked=FEW), 7)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -440,27 +440,6 @@ def test_C3_a_few_tests_at_once_leave_threads_for_pages(stage: Stage) -> None:
         assert {each.result().finding for each in slow} == {Finding.CLOSED}
     receiver.answer("/test", Answer())
     assert stage.run(id).verdict is DiagnosisVerdict.TESTED
-
-
-def test_C3_save_and_test_saves_first(stage: Stage) -> None:
-    receiver = stage.receiver()
-    facts = ConnectionFacts({"name": "New", "auth": "Open / No Auth"}, url=receiver.url("/hook"))
-    id, report = save_and_test.save_and_try(stage.story.account, facts, by="user:1")
-    assert isinstance(report, DiagnosisReport)
-    assert (report.verdict, receiver.requests) == (DiagnosisVerdict.REACHED, [])
-    for _ in range(connection_tests.OF_CONNECTION):
-        same, report = save_and_test.save_and_try(
-            stage.story.account, replace(facts, fields={**facts.fields, "parallel": 3}), id, by="user:1"
-        )
-    assert (same, type(report)) == (id, save_and_test.TooManyTests)  # saved all the same
-    with stage.story.saving():
-        assert connection_row(id).body["parallel"] == 3
-    assert connection_count(stage) == 1
-
-
-def connection_count(stage: Stage) -> int:
-    ((count,),) = stage.story.db.all("SELECT count(*) FROM connection")
-    return int(count)
 
 
 def test_C6_hosts_are_saved_as_they_are_sent(stage: Stage) -> None:

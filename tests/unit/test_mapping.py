@@ -105,14 +105,13 @@ def test_M1_keys_of_a_newer_release_are_passed_over() -> None:
     )
 
 
-def test_M1_a_mapping_knows_what_it_uses_and_what_is_unfilled() -> None:
+def test_M1_a_mapping_knows_what_it_uses() -> None:
     found = mapping(
         MappingRow("a", (SourceValue("profile.email"), SourceValue("answer.7"))),
         MappingRow("b", (SourceValue("profile.email"),)),
         MappingRow("c"),
     )
     assert found.sources == {"profile.email", "answer.7"}
-    assert found.unfilled == ("c",)
 
 
 @pytest.mark.parametrize(

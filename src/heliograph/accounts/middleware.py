@@ -91,7 +91,7 @@ class AccountMiddleware:
         return _with_what_waited(request, shows_again=getattr(view, "shows_again", False))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Judges a request anew whose save came after another one. None: the error is of another kind."""
+        """Runs the view again if somebody else saved first. None: the error is of another kind."""
         for _time in range(save_order.TRIES):
             if not isinstance(error, SavedSince):
                 break

@@ -88,7 +88,7 @@ def _checked(*, first_start: bool) -> Options:
         raise StartError(f"{options.data} contains the data of `heliograph demo`. Set {PREFIX}DATA to another folder.")
     ready(first_start=first_start)
     for said in options.doubtful():
-        log.warning("doubtful_setting", said=said)
+        log.warning("suspicious_setting", said=said)
     if options.on_sqlite:
         from heliograph.store.health import folder_is_local  # noqa: PLC0415
 

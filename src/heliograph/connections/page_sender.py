@@ -14,7 +14,7 @@ from django.conf import settings
 from heliograph import __version__
 from heliograph.accounts.models import Account
 from heliograph.outbound.guard import Policy
-from heliograph.outbound.routes import policy_of
+from heliograph.outbound.routes import network_policy
 from heliograph.outbound.sender import Sender
 
 log = structlog.get_logger(__name__)
@@ -48,4 +48,4 @@ def policy(account: int | None) -> Policy:
     if account is None:
         return everyone
     networks = Account.objects.values_list("allowed_networks", flat=True).get(pk=account)
-    return policy_of(everyone, tuple(networks or ()))
+    return network_policy(everyone, tuple(networks or ()))

@@ -31,7 +31,7 @@ from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.deliveries.database import reading
 from heliograph.domain.errors import HeliographError
-from heliograph.insights.record_kinds import RecordFilter, RowKind, Sort
+from heliograph.insights.record_kinds import RecordFilter, RecordSort, RowKind
 from heliograph.insights.record_rows import row_of
 from heliograph.insights.records import PARTS, Records
 from heliograph.jobs import control
@@ -71,7 +71,7 @@ def kind() -> JobKind:
 def start(
     account: int,
     wanted: RecordFilter,
-    sort: Sort,
+    sort: RecordSort,
     form: CsvForm,
     shown: Mapping[str, str],
     total: int,
@@ -122,7 +122,7 @@ class RecordExport:
 
     def __init__(self, job: Job) -> None:
         self._job, self._p = job, job.parameters
-        self._wanted, self._sort = RecordFilter.from_json(self._p["wanted"]), Sort(self._p["sort"])
+        self._wanted, self._sort = RecordFilter.from_json(self._p["wanted"]), RecordSort(self._p["sort"])
         self._form, self._zone = CsvForm(self._p["form"]), ZoneInfo(str(self._p["zone"]))
         self._after, self._bytes, self._done = str(job.cursor.get("after", "")), int(job.cursor.get("bytes", 0)), int(job.done)
 

@@ -134,7 +134,7 @@ def has_replays(kind: RecordKind) -> bool:
     return kind.subject in (RowKind.ACTION, RowKind.ATTEMPT, RowKind.ITEM)
 
 
-class Sort(StrEnum):
+class RecordSort(StrEnum):
     """The order of a list."""
 
     NEWEST = ""
@@ -143,9 +143,9 @@ class Sort(StrEnum):
     """Of registrations and flows: those with most changes first."""
 
 
-def sorts_of(kind: RecordKind) -> tuple[Sort, ...]:
+def sorts_of(kind: RecordKind) -> tuple[RecordSort, ...]:
     """The orders that a list can have."""
-    return tuple(Sort) if kind.subject in (RowKind.REGISTRATION, RowKind.FLOW) else (Sort.NEWEST, Sort.OLDEST)
+    return tuple(RecordSort) if kind.subject in (RowKind.REGISTRATION, RowKind.FLOW) else (RecordSort.NEWEST, RecordSort.OLDEST)
 
 
 @dataclass(frozen=True, slots=True)

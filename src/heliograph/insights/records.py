@@ -21,7 +21,7 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.insights.integrations import INTEGRATIONS, Integration, integrations_by_destination
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
-from heliograph.insights.record_kinds import RecordFilter, RecordKind, RowKind, Sort
+from heliograph.insights.record_kinds import RecordFilter, RecordKind, RecordSort, RowKind
 from heliograph.insights.record_minutes import RecordMinutes, are_whole_minutes
 from heliograph.insights.record_sources import RecordSource, source_of, sources_of
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, WalkedRows, walked
@@ -87,7 +87,7 @@ class Records:
 
     reading: AccountReader
     wanted: RecordFilter
-    sort: Sort = Sort.NEWEST
+    sort: RecordSort = RecordSort.NEWEST
     known: int | None = None
     """How many there are, where the figures tell: looking for the next one ends after the last."""
     looked: int | None = None
@@ -137,14 +137,14 @@ class Records:
         return wanted.kind is RecordKind.FLOWS and wanted.event is None and not wanted.text and are_whole_minutes(wanted)
 
     def _sources(self) -> list[RecordSource]:
-        return sources_of(self.reading, self.wanted, grouped=self.sort is Sort.MOST_CHANGES)
+        return sources_of(self.reading, self.wanted, grouped=self.sort is RecordSort.MOST_CHANGES)
 
     def _key_of(self, row: _Row) -> Key:
-        return (row[13] if self.sort is Sort.MOST_CHANGES else row[1]), row[0]
+        return (row[13] if self.sort is RecordSort.MOST_CHANGES else row[1]), row[0]
 
     def _nearest(self, cursor: Cursor | None, limit: int) -> WalkedRows[_Row]:
         """The rows of a page, found by the figures where they are few among many."""
-        if self.sort is Sort.MOST_CHANGES or self._are_flows_alone:
+        if self.sort is RecordSort.MOST_CHANGES or self._are_flows_alone:
             return self._next(cursor, limit)
         limit = min(limit, self.known) if self.known is not None and cursor is None else limit
         found: list[_Row] = []
@@ -190,7 +190,7 @@ class Records:
 
     def _ascends(self, cursor: Cursor | None) -> bool:
         back = cursor is not None and cursor.back
-        return back is not (self.sort is Sort.OLDEST)
+        return back is not (self.sort is RecordSort.OLDEST)
 
     def _rows(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:
         """Rows of one source from the cursor on, with ids that are apart from those of other sources. minutes: only those of these."""
@@ -244,7 +244,7 @@ class Records:
         return f"{each[self.reading.db.vendor]} CROSS JOIN {source.tables}", within, params | {"minutes": minutes}
 
     def _read(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:
-        at = "count(*)" if self.sort is Sort.MOST_CHANGES else source.at
+        at = "count(*)" if self.sort is RecordSort.MOST_CHANGES else source.at
         ascends = self._ascends(cursor)
         where, having, params = source.where, "", source.params
         if cursor is not None:

@@ -59,6 +59,6 @@ def token_route(route: Route, connection: Connection) -> Route:
 
 
 @lru_cache(maxsize=4096)
-def policy_of(everyone: Policy, networks: tuple[str, ...]) -> Policy:
+def network_policy(everyone: Policy, networks: tuple[str, ...]) -> Policy:
     """What the operator allowed all accounts and this one. Raises GuardError."""
     return Policy.parse(networks).joined(everyone) if networks else everyone

@@ -77,7 +77,7 @@ def _field(blank: Blank) -> TextLine:
 def connection_add(request: AccountRequest, start: str) -> HttpResponse:
     """The form of a new connection: any webhook, or a preset."""
     if start == ANY:
-        return connection_setup.connection_add(request)
+        return connection_setup.new_webhook(request)
     try:
         chosen = services.preset(start)
     except NotThere:

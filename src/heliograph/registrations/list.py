@@ -31,7 +31,7 @@ MOST_NAMES = 500
 """Choices offered by a filter; of events, the newest."""
 
 
-class Sort(StrEnum):
+class RegistrationSort(StrEnum):
     """The orders of the list: last modified first, or by code or name."""
 
     MODIFIED = ""
@@ -41,7 +41,7 @@ class Sort(StrEnum):
     @property
     def parts(self) -> tuple[type[int | str], ...]:
         """The types of its cursor's key."""
-        return (int, int) if self is Sort.MODIFIED else (str, int)
+        return (int, int) if self is RegistrationSort.MODIFIED else (str, int)
 
 
 class ListScope(StrEnum):
@@ -143,12 +143,12 @@ class Registrations:
             self._known |= self.source.events(unknown)
 
     def page(
-        self, wanted: RegistrationFilter, sort: Sort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False
+        self, wanted: RegistrationFilter, sort: RegistrationSort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False
     ) -> ListPage[ListedRegistration]:
         """One page of the list. whole: with the states."""
         where, params = self.conditions(wanted)
-        is_walk = wanted.narrows and sort is Sort.MODIFIED and "few" not in params
-        if wanted.narrows and sort is not Sort.MODIFIED and self.db.vendor == "sqlite":
+        is_walk = wanted.narrows and sort is RegistrationSort.MODIFIED and "few" not in params
+        if wanted.narrows and sort is not RegistrationSort.MODIFIED and self.db.vendor == "sqlite":
             # Only the index by `modified` covers the filters: sorted by code or name, every row would be read until enough of them match.
             where = [where[0], f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
 
@@ -157,7 +157,7 @@ class Registrations:
             return _up_to(edge, at, limit, self._fetch(*_within(where, params, edge, at), sort, at, limit, whole=whole))
 
         def key(row: ListedRegistration) -> Key:
-            return (row.micros if sort is Sort.MODIFIED else row.code if sort is Sort.CODE else row.name, row.id)
+            return (row.micros if sort is RegistrationSort.MODIFIED else row.code if sort is RegistrationSort.CODE else row.name, row.id)
 
         return walked(fetch, key, cursor, size=size)
 
@@ -181,7 +181,7 @@ class Registrations:
         """Registrations of the account by their ids, with their states, those modified last first."""
         where = ["+r.account_id = :account", "r.version > 0", self.db.member("r.id", "ids")]
         given: dict[str, object] = {"account": self.account, "ids": list(ids)}
-        return self._fetch(where, given, Sort.MODIFIED, None, len(ids), whole=True) if ids else []
+        return self._fetch(where, given, RegistrationSort.MODIFIED, None, len(ids), whole=True) if ids else []
 
     def count(self, wanted: RegistrationFilter) -> ListCount:
         """How many there are, at most MOST, and of at most LOOKED that were modified last."""
@@ -296,11 +296,11 @@ class Registrations:
         return where, found
 
     def _fetch(
-        self, where: list[str], params: dict[str, object], sort: Sort, cursor: Cursor | None, limit: int, *, whole: bool
+        self, where: list[str], params: dict[str, object], sort: RegistrationSort, cursor: Cursor | None, limit: int, *, whole: bool
     ) -> list[ListedRegistration]:
-        column = {Sort.MODIFIED: "r.modified", Sort.CODE: "r.code", Sort.NAME: "r.name"}[sort]
+        column = {RegistrationSort.MODIFIED: "r.modified", RegistrationSort.CODE: "r.code", RegistrationSort.NAME: "r.name"}[sort]
         back = cursor is not None and cursor.back
-        rising = (sort is not Sort.MODIFIED) != back
+        rising = (sort is not RegistrationSort.MODIFIED) != back
         conditions, given = list(where), dict(params)
         if cursor is not None:
             conditions.append(f"({column}, r.id) {'>' if rising else '<'} (:one, :two)")

@@ -117,7 +117,7 @@ def create(account: int, flow: int, selection: Selection, *, by: str) -> Replay:
         if found is None:
             raise NotThere(f"There is no flow {flow}.")
         if found.watch is None or not found.destinations:
-            raise Invalid({"flow": ["Something is missing in this flow: it says not yet what it watches for, or where it sends."]})
+            raise Invalid({"flow": ["Something is missing in this flow: it does not yet say what it watches for, or where it sends."]})
         row: Replay = Replay.objects.create(  # type: ignore[misc]  # the field takes instants
             account_id=account, flow_id=flow, flow_name=found.name, selection=selection.as_json(), by=by[:60], created=from_micros(db.now())
         )

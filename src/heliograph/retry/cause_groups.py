@@ -70,8 +70,8 @@ class SavedFix:
 
 @dataclass(frozen=True, slots=True)
 class Healing:
-    """What became of the items of a cause within the last HEALED_FOR. under_way: judged again, and not delivered yet. fix: what was saved
-    before, None where it passed by itself, or where a person submitted them."""
+    """What became of the items of a cause within the last HEALED_FOR. under_way: decided again, and not delivered yet. fix: the save that cured the
+    cause; None if it passed by itself, or if a person submitted the items."""
 
     group: CauseGroup
     sent: int = 0

@@ -123,8 +123,8 @@ class RetryItem:
 
 
 def group_key(item: RetryItem) -> str:
-    """What makes items one group: cause, connection and answer, and what was kept of a cause that has no words of its own; cause and flow where the
-    flow is what has to be mended; of a run cause, event and what lacks a tag."""
+    """The key of an item's group. Of an action: cause, connection and answer, and its message where the cause has no words of its own; or cause and
+    flow, where the flow has to be mended. Of a run: cause, event, and what lacks a tag."""
     if item.action is not None:
         a = item.action
         if a.cause in CURED_BY_FLOW:  # whatever it would have been sent to
@@ -135,7 +135,7 @@ def group_key(item: RetryItem) -> str:
 
 
 def run_key(run: StuckItem, lacks: str) -> str:
-    """The same of a run: cause, event and what lacks a tag."""
+    """The key of a run's group. lacks: what lacks a tag."""
     cause = Cause.UNTAGGED if run.cause is Cause.NOT_SELECTED else run.cause  # that is how it was cured
     return f"{cause.value}~~{run.event}~{lacks}"
 

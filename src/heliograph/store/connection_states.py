@@ -1,4 +1,4 @@
-"""The state of connections, without versions: paused, throttled, being released, failing (C8).
+"""The state of connections, without versions: paused, resting after a Retry-After, being released, failing (C8).
 
 After a take-over, a Retry-After, a pause or an unreachable target must still be known, so this state is stored and never lives in a
 worker's memory alone. The completer writes it after the lanes; pausing and releasing write it alone, or after the lanes too.
@@ -16,7 +16,7 @@ from heliograph.store.database import Database
 class StoredConnectionState:
     """paused: nothing is sent, except during a release: then `release_rate` requests a minute until `release_until`.
 
-    held_until: when the target's Retry-After ends; failures: consecutive failures to reach the target. Instants are microseconds of the
+    held_until: when its rest ends, which the target's Retry-After asked for; failures: consecutive failures to reach the target. Instants are microseconds of the
     database's clock, 0 = none.
     """
 

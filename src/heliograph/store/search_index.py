@@ -1,7 +1,7 @@
 """The index in which words of registrations are found wherever they stand: by all runs of three characters.
 
-A rare word is found by it among millions; of a common one the list of registrations meets enough in its own order, and words of one or two
-characters are in no such index. On SQLite it is a table of FTS5, on PostgreSQL one with an index of pg_trgm. Triggers write it, and only where
+It finds a rare word among millions of registrations. A common word needs no index: the list of registrations meets enough of them in its own
+order. Words of one or two characters are not in it. On SQLite it is a table of FTS5, on PostgreSQL one with an index of pg_trgm. Triggers write it, and only where
 a registration's searched texts change: most changes leave them as they are. A PostgreSQL server that does not let us have pg_trgm has none;
 searching is then as exact, and slower.
 """

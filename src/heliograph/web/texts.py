@@ -75,7 +75,7 @@ class TextMiddleware:
             if not getattr(view, "csrf_exempt", False):
                 found += flaws(request.POST, LONGEST_TEXT)
         except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
-            return _refused(request, _("It holds more than any page sends."), status=413)
+            return _refused(request, _("The request is larger than any that a page sends."), status=413)
         return _refused(request, found[0]) if found else None
 
 

@@ -19,7 +19,7 @@ from django_scopes import scope
 
 from heliograph.connections import page_sender
 from heliograph.connections.services.access import Asker
-from heliograph.connections.services.connections import OWNER, ConnectionFacts, connection_row, save_connection
+from heliograph.connections.services.connections import OWNER, connection_row
 from heliograph.connections.services.test_limiter import NoRoom, room
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import diagnosis
@@ -43,7 +43,6 @@ from heliograph.outbound.sender import Sender
 from heliograph.outbound.signature import signed
 from heliograph.outbound.target import InvalidTarget, read_target
 from heliograph.setup.errors import SetupError
-from heliograph.setup.services.save import saving
 from heliograph.store import connection_tests
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
@@ -85,19 +84,6 @@ def try_connection(
     with transaction.atomic():  # its row exists since the test was counted
         connection_tests.keep(of_django(database), account, id, report.to_body())
     return report
-
-
-def save_and_try(
-    account: int, facts: ConnectionFacts, id: int | None = None, *, by: str, confirmed: bool = False, sample: bool = False
-) -> tuple[int, DiagnosisReport | TooManyTests]:
-    """Save & Test: saves valid settings, whatever the test's result. Returns the connection's id and the result. Raises as
-    `save_connection` does."""
-    with saving(account, by=by, whole_account=True) as s:
-        saved = save_connection(s, facts, id, confirmed=confirmed).pk
-    try:
-        return saved, try_connection(account, saved, sample=sample)
-    except TooManyTests as error:
-        return saved, error
 
 
 def last_reports(db: Database, account: int) -> dict[int, tuple[int, DiagnosisReport]]:

@@ -47,7 +47,7 @@ SETUP = "connections/setup.html"
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 @never_cache
-def connection_add(request: AccountRequest) -> HttpResponse:
+def new_webhook(request: AccountRequest) -> HttpResponse:
     """The form of a connection to any webhook."""
     to_flow = ReturnToFlow.of(request)
     if request.method != "POST":

@@ -194,9 +194,9 @@ class Clause:
         if self.then is Then.DELIVERED and (
             self.says or self.shows or self.retry_after or self.renew or self.category is not Category.GENERAL
         ):
-            raise BodyError("then", "a category, a reason and a rest belong to what failed")
+            raise BodyError("then", "only a failure has a category, a reason or a rest")
         if self.then is Then.FAILED and self.lead is not None:
-            raise BodyError("lead", "what failed has created and updated nothing")
+            raise BodyError("lead", "a failure has created and updated nothing")
         if self.category not in FAILURES:
             raise BodyError("category", f"expected one of {', '.join(FAILURES)}")
         if self.shows:

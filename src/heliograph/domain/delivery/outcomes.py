@@ -111,7 +111,7 @@ CURED_BY_CONNECTION = frozenset(
     {Cause.ANSWER, Cause.RULE, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.CONNECTION_GONE, Cause.FLOW_INCOMPLETE}
 )
 CURED_BY_ADDRESS = frozenset({Cause.DNS, Cause.REFUSED, Cause.TLS, Cause.TIMEOUT, Cause.RESET, Cause.GARBLED, Cause.PROXY})
-"""What a connection cures that is saved with another address, other certificates or other time limits; of category Connection."""
+"""Failures to reach a target: another address, other certificates or other time limits of the connection may cure them."""
 CURED_BY_MAPPING = frozenset({Cause.MAPPING_GONE, Cause.FLOW_INCOMPLETE, Cause.ANSWER, Cause.RULE, Cause.BAD_REQUEST})
 
 

@@ -39,7 +39,7 @@ class BadIntervals(HeliographError):
 
 
 class Category(StrEnum):
-    """The cause of a failure, most serious first: a more serious failure is retried sooner (D4, D5)."""
+    """The kind of a failure, most serious first: a more serious failure is retried sooner (D4, D5)."""
 
     SYSTEM = "System"
     CONNECTION = "Connection"

@@ -22,7 +22,7 @@ from heliograph.domain.setup.tags import StandardProperty
 
 
 class FlowVerdict(StrEnum):
-    """The result of a run."""
+    """What a flow says to a change. A change that its filters keep out makes no run, so FILTERED is stored nowhere (F6)."""
 
     FILTERED = "filtered"
     NOT_TRIGGERED = "not_triggered"
@@ -30,7 +30,7 @@ class FlowVerdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a run was not triggered (F7). Untagged can be fixed, the others are final."""
+    """Why a run was not triggered (F7). NOT_SELECTED is final; the others can be fixed."""
 
     NOT_SELECTED = "not selected"
     UNTAGGED = "untagged"
@@ -87,7 +87,7 @@ class Explanation:
 
     @property
     def stopped_at(self) -> GateResult | None:
-        """The gate that is the reason: of several lists that were not met the one that decides, which is what lacks a tag where that can be cured."""
+        """The gate that stopped the change. Of several lists that were not met, it is the one that lacks a tag, where giving that tag would help."""
         curable = self.reason is not None and self.reason.can_be_fixed
         return next((g for g in self.gates if not g.passed and g.waits is curable), None)
 

@@ -50,8 +50,8 @@ def _explained(change: Change, flow: int, rules: Rules) -> Explanation | None:
 def stop_reason(explanation: Explanation, change: Change, event: EventConfig) -> StopReason | None:
     """Why the change stopped; None if it did not.
 
-    Alike are: what a filter row's field kept out, what carried the same tags, what waits for a tag of the same status, what came while the
-    flow was off, or lacked the same, what was of the other mode.
+    Two changes stopped for the same reason if the same field of a filter kept them out, if they carried the same tags, if the same status lacks its
+    tag, or if the flow was off, lacked the same part, or was of the other mode.
     """
     if explanation.verdict is FlowVerdict.TRIGGERED:
         return None

@@ -104,7 +104,7 @@ class Body:
 def checked_text(text: str, where: str, *, longest: int) -> str:
     """The text itself. Raises BodyError if it is too long or contains characters that no database stores."""
     if len(text) > longest:
-        raise BodyError(where, f"at most {longest:,} characters are possible, there are {len(text):,}")
+        raise BodyError(where, f"at most {longest:,} characters are possible; this has {len(text):,}")
     try:
         text.encode()
     except UnicodeEncodeError:

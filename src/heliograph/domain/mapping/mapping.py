@@ -153,11 +153,6 @@ class Mapping:
         """The keys of all source fields in use (P12: uses; M8: the tags of its answers)."""
         return frozenset(source.key for row in self.rows for source in row.sources)
 
-    @property
-    def unfilled(self) -> tuple[str, ...]:
-        """Targets of rows without a source: they can be saved, and are always empty."""
-        return tuple(row.target for row in self.rows if not row.parts)
-
     def to_body(self) -> dict[str, object]:
         """The JSON body of a version (F10); `from_body` reads it back. Defaults are omitted."""
         body: dict[str, object] = {"name": self.name, "kind": self.kind.value, "subject": self.subject.value}

@@ -1,4 +1,4 @@
-"""The registration document and its rules (I2), the same for forms, REST, NDJSON and files.
+"""The registration document and its rules (I2), the same for forms, `/ingest` and files.
 
 Resolving turns the document's codes and names into ids, or refuses it with the field and the allowed values; `document_values` reads single
 values.

@@ -64,7 +64,7 @@ def outcome_of(result: SendResult, now: int, rule: Rule = (), reply: TargetReply
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What a result tells the connection limiter before it is settled. reached: the target answered; hold: seconds to pause."""
+    """What a result tells the connection limiter before it is settled. reached: the target answered; hold: seconds for which nothing is sent."""
 
     reached: bool
     hold: float = 0.0
@@ -75,7 +75,7 @@ GONE_FOR_NOW: Final = 5.0
 
 
 def lesson_of(outcome: Outcome, now: int) -> Lesson:
-    """The lesson for breaker and pause. Everything except a failed connection or a gateway's error counts as reached."""
+    """What the breaker learns, and for how long the connection is held. All but a failed connection and a gateway's error count as reached."""
     if not isinstance(outcome, Refused):
         return Lesson(reached=True)
     effect = effect_on_connection(outcome, now)

@@ -57,7 +57,7 @@ class ConnectionLimiter[T]:
     replayed: deque[T] = field(default_factory=deque)
     """Lanes of replays that wait: they start when no other waits, and else once in REPLAY_TURN starts (Y1)."""
     in_flight: int = 0
-    held: int = 0
+    in_memory: int = 0
     """Lanes in memory: waiting, in flight, or being settled."""
     _next_start: float = 0.0
     _passed: int = 0
@@ -114,7 +114,7 @@ class ConnectionLimiter[T]:
         self._reach = (origin, reach)
 
     def told(self, now: float, *, paused: bool, held_until: float) -> None:
-        """Takes over the stored state. A pause learned here a moment ago wins, because it may not be committed yet."""
+        """Takes over the stored state. A hold learned here a moment ago wins, because it may not be committed yet."""
         self.paused = paused
         self.held_until = max(held_until, self._held_here) if now - self._learned < LESSON_FOR else held_until
 
@@ -200,17 +200,17 @@ class ConnectionLimiter[T]:
         never answer leave room for the one that does (D9).
         """
         depth = min(self.depth, LEAST_SHARE if self.is_slow(now) else max(share, self._answered(now)))
-        room = depth - self.held + len(self.replayed)  # a replay that waits takes no place from live traffic
+        room = depth - self.in_memory + len(self.replayed)  # a replay that waits takes no place from live traffic
         if room < max(1, depth // 4):
             return []
         found = [
-            LaneWant(self.connection, Rank.SUBMITTED, room + self.held, self._floors.get(Rank.SUBMITTED, 0)),
-            LaneWant(self.connection, None, max(1, room // 4) + self.held),
-            LaneWant(self.connection, Rank.LIVE, room + self.held, self._floors.get(Rank.LIVE, 0)),
+            LaneWant(self.connection, Rank.SUBMITTED, room + self.in_memory, self._floors.get(Rank.SUBMITTED, 0)),
+            LaneWant(self.connection, None, max(1, room // 4) + self.in_memory),
+            LaneWant(self.connection, Rank.LIVE, room + self.in_memory, self._floors.get(Rank.LIVE, 0)),
         ]
         replay = replay_room(room, len(self.waiting)) - len(self.replayed)
         if replay > 0:
-            found.append(LaneWant(self.connection, Rank.REPLAY, replay + self.held, self._floors.get(Rank.REPLAY, 0)))
+            found.append(LaneWant(self.connection, Rank.REPLAY, replay + self.in_memory, self._floors.get(Rank.REPLAY, 0)))
         return found
 
     def _answered(self, now: float) -> int:

@@ -155,7 +155,7 @@ class LaneReader:
         while self.memory.released:
             freed = self.limiters.get(self.memory.released.popleft())
             if freed is not None:
-                freed.held -= 1
+                freed.in_memory -= 1
                 if freed.connection in self._cut or freed.connection in self._full:  # it has room again for what the last read left
                     self.news = True
 
@@ -209,7 +209,7 @@ class LaneReader:
 
     def busy_slots(self) -> set[int]:
         """Slots with a lane in memory; from any thread."""
-        return {slot_of(connection) for connection, limiter in list(self.limiters.items()) if limiter.held}
+        return {slot_of(connection) for connection, limiter in list(self.limiters.items()) if limiter.in_memory}
 
     def limiter_of(self, stored: StoredLane) -> ConnectionLimiter[_QueuedLane]:
         return self._limiter(stored.connection, stored.account)
@@ -218,7 +218,7 @@ class LaneReader:
         limiter = self.limiters.get(connection)
         if limiter is None:
             limiter = self.limiters[connection] = ConnectionLimiter(connection, account, epoch=self.ownership.epoch(slot_of(connection)))
-            self._confirmed = self._asked = -math.inf  # whether it is paused, throttled or limited is not known yet
+            self._confirmed = self._asked = -math.inf  # whether it is paused, rests or is limited is not known yet
         return limiter
 
     # Reading ahead.
@@ -311,7 +311,7 @@ class LaneReader:
                 self.memory.to_move.append((stored.account, stored.lane.destination))
                 continue
             if self.memory.hold(stored.lane.id):
-                limiter.held += 1
+                limiter.in_memory += 1
                 mine.append((stored, epoch))
         if not mine:
             return 0
@@ -321,7 +321,7 @@ class LaneReader:
         except BaseException:
             for stored, _ in mine:  # they are read again
                 self.memory.leave(stored.lane.id)
-                self.limiter_of(stored).held -= 1
+                self.limiter_of(stored).in_memory -= 1
             raise
         for each in taken:
             if each.action is None:

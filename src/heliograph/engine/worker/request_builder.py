@@ -36,7 +36,7 @@ from heliograph.engine.worker.config_view import ConfigView, UsedVersions, used_
 from heliograph.engine.worker.oauth_tokens import OAuthClient, OAuthTokens, TokenPending
 from heliograph.outbound.exchange import Route
 from heliograph.outbound.guard import Policy
-from heliograph.outbound.routes import Limits, policy_of, route_of
+from heliograph.outbound.routes import Limits, network_policy, route_of
 from heliograph.outbound.signature import signed
 from heliograph.recording.contents import ask_changes
 from heliograph.store import configuration
@@ -308,7 +308,7 @@ class RequestBuilder:
             if held is not None and held.made_of == made_of:
                 route = held.route  # the same object while the connection is the same: libcurl's handles are cached by route
             else:
-                route = route_of(config.id, id, connection, secrets, policy_of(self._policy(config.id), config.networks), self._limits)
+                route = route_of(config.id, id, connection, secrets, network_policy(self._policy(config.id), config.networks), self._limits)
             signing = (
                 tuple(secrets[name] for name in (Secret.SIGNING, Secret.SIGNING_BEFORE) if secrets.get(name))
                 if connection.is_signed

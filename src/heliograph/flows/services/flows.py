@@ -93,12 +93,6 @@ def set_active(s: SetupTransaction, id: int, active: bool) -> Flow:
     return save_flow(s, flow, id, confirmed=True)  # switching off stops it on purpose; it does not become incomplete
 
 
-def set_mode(s: SetupTransaction, id: int, mode: Mode) -> Flow:
-    """Live or Test (F3). Raises NotThere."""
-    row = flow_row(id)
-    return save_flow(s, replace(FlowFacts.from_body(row.pk, row.number, row.body), mode=mode), id, confirmed=True)
-
-
 def copy_flow(s: SetupTransaction, id: int, *, name: str) -> Flow:
     """Copies a flow (F1), switched off and in Test: two active ones would send everything twice. Raises NotThere, Invalid."""
     row = flow_row(id)

@@ -33,7 +33,7 @@ from heliograph.flows.past_trial import try_on_past
 from heliograph.flows.services.request_preview import RequestPreview
 from heliograph.flows.views import editor
 from heliograph.flows.views.past_words import past_shown
-from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, Sort
+from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.setup.views.frame import by, check
 from heliograph.store.moments import from_micros
 from heliograph.store.registrations import ids_of_code
@@ -151,9 +151,9 @@ def _found(of: AccountReader, text: str) -> list[tuple[str, str]]:
         return [(str(id), f"{code} {name}, {event}") for id, code, name, event in rows]
     registrations, found, further = Registrations(of.db, of.account), list[ListedRegistration](), None
     while len(found) < CHOICES:
-        page = registrations.page(RegistrationFilter(text=text), Sort.MODIFIED, further, size=CHOICES - len(found))
+        page = registrations.page(RegistrationFilter(text=text), RegistrationSort.MODIFIED, further, size=CHOICES - len(found))
         found += page.rows
-        further = Cursor.read(page.further, parts=Sort.MODIFIED.parts)
+        further = Cursor.read(page.further, parts=RegistrationSort.MODIFIED.parts)
         if further is None:
             break
     return [(str(row.id), f"{row.code} {row.name}, {row.event}") for row in found]

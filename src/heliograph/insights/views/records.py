@@ -18,7 +18,17 @@ from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.integrations import integrations_of
-from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, Sort, has_replays, outcomes_of, sorts_of
+from heliograph.insights.record_kinds import (
+    STATES_OF,
+    Outcome,
+    RecordFilter,
+    RecordKind,
+    RecordSort,
+    RowKind,
+    has_replays,
+    outcomes_of,
+    sorts_of,
+)
 from heliograph.insights.record_rows import row_of
 from heliograph.insights.record_sources import has_connection
 from heliograph.insights.record_totals import MovedRecords, figure_of, moved_since
@@ -67,9 +77,9 @@ OUTCOMES = {
     Outcome.NOT_TRIGGERED: gettext_lazy("Not triggered"),
 }
 SORTS = {
-    Sort.NEWEST: gettext_lazy("Newest first"),
-    Sort.OLDEST: gettext_lazy("Oldest first"),
-    Sort.MOST_CHANGES: gettext_lazy("Most changes first"),
+    RecordSort.NEWEST: gettext_lazy("Newest first"),
+    RecordSort.OLDEST: gettext_lazy("Oldest first"),
+    RecordSort.MOST_CHANGES: gettext_lazy("Most changes first"),
 }
 
 
@@ -95,7 +105,7 @@ class RecordFilters(FiltersByEvent):
     since, until, period, days = (Filter(place="view") for _each in range(4))
     first, last = Filter(place="view", param="from"), Filter(place="view", param="to")
     mode, integration = Filter(place="view"), Filter(place="view")
-    sort = EnumFilter(members=Sort, name=SORTS.__getitem__, place="view")
+    sort = EnumFilter(members=RecordSort, name=SORTS.__getitem__, place="view")
     alike, n, seen = IdFilter(place="view"), Filter(place="view"), IdFilter(place="view")
     facet = EnumFilter(members=Facet, name=str, place="view")
     category = EnumFilter(members=Category, name=str, place="view")
@@ -135,10 +145,10 @@ class RecordFilters(FiltersByEvent):
         )
 
     @property
-    def order(self) -> Sort:
+    def order(self) -> RecordSort:
         """The order that the list can have."""
-        found: Sort = self.cleaned_data["sort"]
-        return found if found in sorts_of(self.kind) else Sort.NEWEST
+        found: RecordSort = self.cleaned_data["sort"]
+        return found if found in sorts_of(self.kind) else RecordSort.NEWEST
 
     @property
     def number(self) -> int | None:
@@ -161,7 +171,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         if whole is not None and wanted.replays is not ReplayShare.ALL:
             everything = figure_of(of, replace(wanted.whole, replays=ReplayShare.ALL), frame.code)
         can_be_sorted = known.subject is not RowKind.REGISTRATION or (whole or 0) <= MOST_REGISTRATIONS_SORTED
-        order = filters.order if can_be_sorted or filters.order is not Sort.MOST_CHANGES else Sort.NEWEST
+        order = filters.order if can_be_sorted or filters.order is not RecordSort.MOST_CHANGES else RecordSort.NEWEST
         listed = Records(of, wanted, order)
         count = _count(listed, whole, frame)
         rows = replace(listed, known=count.n if count.is_exact else None).page(cursor)
@@ -192,7 +202,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         sorts=[
             (SORTS[sort], address(request, sort=sort.value, at=None), sort is order)
             for sort in sorts_of(known)
-            if can_be_sorted or sort is not Sort.MOST_CHANGES
+            if can_be_sorted or sort is not RecordSort.MOST_CHANGES
         ],
         sort_note="" if can_be_sorted else _("Choose a shorter period to see those with most changes first."),
         moved=moved_words(moved, wanted, frame, filters.number or 0, filters.cleaned_data["seen"] or 0) if moved else None,
@@ -202,9 +212,9 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         else "",
         back_text=frame.heading,
         insights_href=frame.back(),
-        pager=Pager.of(request, rows, "", by_time=order is Sort.NEWEST),
+        pager=Pager.of(request, rows, "", by_time=order is RecordSort.NEWEST),
         start_href=address(request, at=None) if cursor else "",
-        looked=LookingEnd.of(request, rows, cursor, ascends=order is Sort.OLDEST),
+        looked=LookingEnd.of(request, rows, cursor, ascends=order is RecordSort.OLDEST),
     )
 
 

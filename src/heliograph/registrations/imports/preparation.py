@@ -134,7 +134,7 @@ _SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was gues
 
 
 def unfinished(account: int, found: dict[str, Any]) -> list[Job]:
-    """Jobs that do the same with the same bytes and have not ended, the newest first: started again, a command goes on with that one."""
+    """Jobs with the same file and options that have not ended, the newest first. A command that is started again goes on with the first."""
     rows = Job.objects.filter(
         account_id=account, kind=KIND, state__in=(JobState.RUNNING, JobState.QUEUED, JobState.PAUSED, JobState.FAILED)
     ).order_by("-id")[:50]

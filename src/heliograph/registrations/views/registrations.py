@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, Sort
+from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.setup.views.frame import account_config
 from heliograph.store.database import of_django
 from heliograph.web.cursor import LookingEnd, Pager, address, asked
@@ -51,7 +51,7 @@ class RegistrationFilters(ListFilters):
     status_name = Filter(gettext_lazy("Status"), every=gettext_lazy("All statuses"), param="status")
     type = Filter(gettext_lazy("Attendee type"), every=gettext_lazy("All types"))
     scope = EnumFilter(gettext_lazy("Live, Test, active"), ListScope, SCOPES.__getitem__, every=gettext_lazy("Live and Test"), param="is")
-    sort = EnumFilter("", Sort, place="view")
+    sort = EnumFilter("", RegistrationSort, place="view")
     column = ColumnsFilter(COLUMNS, USUAL)
 
     @property
@@ -120,8 +120,10 @@ def registrations(request: AccountRequest) -> HttpResponse:
     )
 
 
-def _order(sort: Sort) -> str:
-    return {Sort.MODIFIED: _("Last modified first"), Sort.CODE: _("By code"), Sort.NAME: _("By name")}[sort]
+def _order(sort: RegistrationSort) -> str:
+    return {RegistrationSort.MODIFIED: _("Last modified first"), RegistrationSort.CODE: _("By code"), RegistrationSort.NAME: _("By name")}[
+        sort
+    ]
 
 
 def _counted(count: ListCount) -> str:

@@ -136,7 +136,7 @@ def _query(group: CauseGroup, status: str) -> str:
 
 
 def _done_href(group: CauseGroup) -> str:
-    """What is done of a cause. What was judged again has a list of its own: it is no longer of this cause."""
+    """The list of a cause's items that are done. Runs that were decided again are no longer of this cause, so they have a list of their own."""
     if group.cause is Cause.UNTAGGED:
         return f"{reverse('retry')}?{urlencode({'status': QueueStatus.DONE.value})}#items"
     return f"{reverse('retry')}?{_query(group, QueueStatus.DONE.value)}#items"

@@ -31,7 +31,7 @@ def possible_options(options: Any) -> None:
         if len(option) > OPTION_LENGTH:
             raise ValidationError(_("An option is at most %(most)s characters long."), params={"most": OPTION_LENGTH}, code="options")
     if len({folded(option) for option in options}) != len(options):
-        raise ValidationError(_("No option can be there twice."), code="options")
+        raise ValidationError(_("Each option can be there only once."), code="options")
 
 
 class Answerable(models.Model):
@@ -56,7 +56,7 @@ class Answerable(models.Model):
         if self.type in QuestionType.ENUMERATED - {QuestionType.CHECKBOX} and not self.options:
             raise ValidationError({"options": _("There must be options to choose from.")})
         if self.type not in QuestionType.ENUMERATED and self.options:
-            raise ValidationError({"options": _("Only what is chosen from has options.")})
+            raise ValidationError({"options": _("Options are for selects, checkboxes and radio buttons only.")})
 
 
 class Question(Answerable):

@@ -48,12 +48,6 @@ def save_tag(s: SetupTransaction, facts: TagFacts, id: int | None = None) -> Tag
     return row
 
 
-def tag_uses(account: int, id: int) -> list[Use]:
-    """Every object that has the tag, and every flow and mapping that names it. Raises NotThere."""
-    row = _row(id)
-    return [*(use for kind in TagKind for use in _objects(row, kind)), *dependents.uses_above(account, Thing.TAG, id)]
-
-
 def carried() -> dict[int, dict[TagKind, int]]:
     """How many objects of each kind have each tag of the account, in one query per kind."""
     found: dict[int, dict[TagKind, int]] = {}

@@ -177,7 +177,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Worker',
+            name='WorkerRow',
             fields=[
                 ('id', models.CharField(max_length=36, primary_key=True, serialize=False)),
                 ('until', models.BigIntegerField()),

@@ -10,7 +10,7 @@ from heliograph.store.models.configuration import ConfigHistory, ConfigVersion
 from heliograph.store.models.connections import ConnectionState, OAuthAccess, Secret
 from heliograph.store.models.figures import FigureBitmap, FigureDelta, FigureHour, FigureSum
 from heliograph.store.models.idempotency import Idempotency
-from heliograph.store.models.queue import Action, Attempt, AttemptContent, Lane, Slot, Worker
+from heliograph.store.models.queue import Action, Attempt, AttemptContent, Lane, Slot, WorkerRow
 from heliograph.store.models.retention import Retention, RetentionDay
 from heliograph.store.models.subjects import Event, Registration, SessionRegistration
 
@@ -39,5 +39,5 @@ __all__ = (
     "SessionRegistration",
     "Slot",
     "StuckRun",
-    "Worker",
+    "WorkerRow",
 )

@@ -43,9 +43,6 @@ class Lane(models.Model):
 class Action(models.Model):
     """One triggered run × one destination: what has to be delivered (D1). `uid` is the stable webhook-id."""
 
-    PENDING, QUEUED, SUCCESS, FAILED, VALIDATION, SUPERSEDED = 1, 2, 10, 11, 12, 13
-    RECORDED, RECONSIDERED, REPLAY, RESEND = 0, 1, 2, 3
-
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
     uid = models.CharField(max_length=40)
@@ -59,11 +56,11 @@ class Action(models.Model):
     mode = models.SmallIntegerField()
     version = models.BigIntegerField()
     rank = models.SmallIntegerField()
-    state = models.SmallIntegerField(db_default=1)
-    origin = models.SmallIntegerField(db_default=0)
+    state = models.SmallIntegerField(db_default=1)  # ActionState
+    origin = models.SmallIntegerField(db_default=0)  # Origin
     queue = models.SmallIntegerField(db_default=0)  # 0 never in the Retry Queue, 1 Retry, 2 Error, 3 Failed, 4 Done (D6)
     due_at = MicrosField(null=True)  # null = due; not now(), which PostgreSQL takes before the wait for locks
-    tries = models.SmallIntegerField(db_default=0)  # automatic retries made
+    tries = models.SmallIntegerField(db_default=0)  # of the automatic budget: the first attempt and its retries (D5)
     looks = models.SmallIntegerField(db_default=0)  # times that it could not start (D5)
     sent = models.IntegerField(db_default=0)  # attempts of any kind
     category = models.SmallIntegerField(null=True)  # of the last failure
@@ -155,7 +152,7 @@ class Slot(models.Model):
         db_table = "slot"
 
 
-class Worker(models.Model):
+class WorkerRow(models.Model):
     """A worker that is alive until `until`."""
 
     id = models.CharField(max_length=36, primary_key=True)

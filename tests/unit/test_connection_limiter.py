@@ -161,7 +161,7 @@ def test_C7_what_is_limited_is_not_read_far_ahead() -> None:
 def test_D9_targets_that_never_answer_leave_room_for_the_one_that_does() -> None:
     hanging: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
     assert max((want.limit for want in hanging.wants(100.0, share=2)), default=0) == 2
-    hanging.held = 2
+    hanging.in_memory = 2
     assert hanging.wants(100.1, share=2) == []
     healthy: ConnectionLimiter[int] = ConnectionLimiter(2, 1)
     for _ in range(100):
@@ -211,8 +211,8 @@ def test_Y1_replays_that_wait_take_no_room_from_live_traffic() -> None:
     line.limit(0.0, 50, None)
     live = {want.rank: want.limit for want in line.wants(10.0)}
     line.replayed.extend(range(80))
-    line.held = 80
-    wanted = {want.rank: want.limit - line.held for want in line.wants(10.0)}
+    line.in_memory = 80
+    wanted = {want.rank: want.limit - line.in_memory for want in line.wants(10.0)}
     assert wanted[Rank.LIVE] == live[Rank.LIVE] == line.depth
     assert wanted[Rank.REPLAY] == line.depth - 80
 
@@ -221,6 +221,6 @@ def test_Y1_a_replay_is_read_however_much_live_traffic_waits() -> None:
     line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
     line.limit(0.0, 50, None)
     line.waiting.extend(range(75))
-    line.held = 75
-    wanted = {want.rank: want.limit - line.held for want in line.wants(10.0)}
+    line.in_memory = 75
+    wanted = {want.rank: want.limit - line.in_memory for want in line.wants(10.0)}
     assert wanted[Rank.REPLAY] >= 1
