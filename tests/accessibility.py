@@ -13,13 +13,14 @@ TABS_AT_ONCE = 10
 """Presses between two checks whether the walk has come to its end."""
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+_COLOUR_RULES = ("color-contrast", "link-in-text-block")
 # All of WCAG 2.0 to 2.2, A and AA, and axe's good practice. Its only rule for 2.2 must be enabled explicitly.
-RULES: dict[str, Any] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
-# A colour scheme changes only colours.
-COLOURS: dict[str, Any] = {
+RULES: dict[str, Any] = {
     "resultTypes": ["violations"],
-    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+    "rules": {"target-size": {"enabled": True}, **{rule: {"enabled": False} for rule in _COLOUR_RULES}},
 }
+# The rest, and all that a colour scheme changes.
+COLOURS: dict[str, Any] = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": _COLOUR_RULES}}
 
 # Tab continues from the last focus, even if the focus has left the page; so focus the body, which cannot keep it. Each Tab first looks at the
 # element that the one before has reached: what it is, and whether a person sees it. So nobody has to ask after each of them.
@@ -72,17 +73,44 @@ _MISSED = """() => [...document.querySelectorAll("a[href], button, input, select
 
 
 # axe starts at the top of the page. A sticky bar covers whatever is at the fold, and axe gives that no size; the walk checks whether it hides the focus.
-_FINDINGS = """async ([within, options]) => {
+_FINDINGS = """async ([within, options, one_of_each_kind]) => {
   scrollTo(0, 0);
   const sticky = [...document.querySelectorAll("body *")].filter((el) => getComputedStyle(el).position === "sticky");
   sticky.forEach((el) => { el.style.position = "static"; });
-  const found = await axe.run(within, options);
+  const judged = one_of_each_kind ? { include: ALIKE(document.querySelector(within)) } : within;
+  const found = one_of_each_kind && !judged.include.length ? [] : (await axe.run(judged, options)).violations;
   sticky.forEach((el) => el.style.removeProperty("position"));
-  return found.violations;
+  return found;
+}"""
+# Where text and all around it have the same colours, size and weight, its contrast is the same: of the many cells of a column, three are judged (the first,
+# the last and one between, since axe passes over a text that is partly covered). Contrast is most of what axe does.
+_ALIKE = """(whole) => {
+  const numbers = new Map(), numbered = new WeakMap(), kinds = new Map();
+  const number = (el) => {
+    if (!el) return 0;
+    if (!numbered.has(el)) {
+      const style = getComputedStyle(el);
+      const said = [
+        number(el.parentElement), el.tagName, el.matches(":disabled, [aria-disabled=true]"), style.color, style.backgroundColor, style.backgroundImage,
+        style.opacity, style.fontSize, style.fontWeight, style.textShadow, style.textDecorationLine, style.position, style.clipPath, style.display,
+      ].join();
+      if (!numbers.has(said)) numbers.set(said, numbers.size + 1);
+      numbered.set(el, numbers.get(said));
+    }
+    return numbered.get(el);
+  };
+  for (const el of whole.querySelectorAll("*")) {
+    const has_text = el.matches("input, select, textarea") || [...el.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (!has_text || !el.checkVisibility({ visibilityProperty: true })) continue;
+    const kind = number(el);
+    if (!kinds.has(kind)) kinds.set(kind, []);
+    kinds.get(kind).push(el);
+  }
+  return [...new Set([...kinds.values()].flatMap((all) => [all[0], all[all.length >> 1], all[all.length - 1]]))];
 }"""
 
 
-def violations(page: Page, options: dict[str, Any] = RULES, within: str = "html") -> list[str]:
+def violations(page: Page, within: str = "html", *, colours_alone: bool = False) -> list[str]:
     """axe's findings on the current page, one line each. within: a selector of the part that is judged.
 
     The page from its top, at rest: an element half under a sticky bar has no size, and colours in transition have no contrast yet.
@@ -91,7 +119,9 @@ def violations(page: Page, options: dict[str, Any] = RULES, within: str = "html"
     page.emulate_media(reduced_motion="reduce")
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(Axe().axe_script)
-    found = page.evaluate(_FINDINGS, [within, options])
+    script = _FINDINGS.replace("ALIKE", f"({_ALIKE})")
+    found = [] if colours_alone else page.evaluate(script, [within, RULES, False])
+    found += page.evaluate(script, [within, COLOURS, True])
     return [
         f"{rule['id']} ({rule['impact']}): {node['target']} {node['html'][:200]}"
         for rule in found
@@ -125,7 +155,7 @@ def sweep(page: Page) -> None:
         page.set_viewport_size(size)
         for scheme in schemes:
             page.emulate_media(color_scheme=scheme)
-            found = violations(page, RULES if scheme == "light" else COLOURS)
+            found = violations(page, colours_alone=scheme == "dark")
             assert not found, f"{page.url}, {scheme}, {size['width']} px:\n" + "\n".join(found)
         _fits(page, size)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")

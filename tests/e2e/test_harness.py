@@ -26,6 +26,13 @@ class Pages(http.server.BaseHTTPRequestHandler):
         "/far": GOOD.replace(b"</main>", b"<img alt='' src='http://192.0.2.1/x.png'></main>"),
         "/script": GOOD.replace(b"</main>", b"</main><script>throw new Error('broken')</script>"),
         "/pale": GOOD.replace(b"</main>", b"<p style='color:#ccc;background:#fff'>pale</p></main>"),
+        "/pale/one": GOOD.replace(b"</main>", b"<p>dark</p><p>dark</p><p style='color:#ccc'>pale</p>" + b"<p>dark</p>" * 9 + b"</main>"),
+        "/pale/ground": GOOD.replace(
+            b"</main>", b"<p>dark</p>" * 9 + b"<div style='background:#333'><p>dark</p></div>" + b"<p>dark</p>" * 9 + b"</main>"
+        ),
+        "/pale/night": GOOD.replace(
+            b"</main>", b"<style>@media (prefers-color-scheme: dark) { p { color: #ccc } }</style>" + b"<p>text</p>" * 9 + b"</main>"
+        ),
         "/controls": with_controls("<a href=/a>a</a> <input aria-label=b> <button>c</button>"),
         "/many": with_controls("<a href=/n>n</a> " * 20),
         "/unseen": with_controls("<a href=/a style='outline:none'>a</a>"),
@@ -84,8 +91,10 @@ def test_a_script_error_is_an_error(page: Page, site: str, page_errors: PageErro
     assert any("broken" in line for line in page_errors.found)
 
 
-def test_pale_text_is_a_violation(page: Page, site: str) -> None:
-    page.goto(f"{site}/pale")
+@pytest.mark.parametrize("path", ["pale", "pale/one", "pale/ground", "pale/night"])
+def test_pale_text_is_a_violation(page: Page, site: str, path: str) -> None:
+    """Also of one text among many that are alike otherwise, and in one colour scheme alone."""
+    page.goto(f"{site}/{path}")
     with pytest.raises(AssertionError, match="color-contrast"):
         accessibility.sweep(page)
 
