@@ -43,7 +43,7 @@ def pages(account: int) -> dict[str, list[str]]:
     from django.db import connection
 
     from heliograph.insights.record_kinds import RecordKind
-    from heliograph.store.database import of_django
+    from heliograph.store.django_database import of_django
 
     db = of_django(connection)
     found = {f"insights, {period}": [f"/signal/metrics/?period={period}"] for period in PERIODS}

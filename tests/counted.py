@@ -22,7 +22,9 @@ import psycopg
 from psycopg import pq
 
 import heliograph
-from heliograph.store.database import Database, PostgresDatabase, SqliteDatabase
+from heliograph.store.database import Database
+from heliograph.store.postgres_database import PostgresDatabase
+from heliograph.store.sqlite_database import SqliteDatabase
 
 _TOOL: Final = 3
 OURS: Final = str(Path(heliograph.__file__).parent)

@@ -12,7 +12,9 @@ from typing import Literal
 
 import psycopg
 
-from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.database import Database
+from heliograph.store.postgres_database import open_postgres
+from heliograph.store.sqlite_database import open_sqlite
 from tests import postgres
 from tests.pristine import Pristine, let_go
 

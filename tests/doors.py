@@ -123,9 +123,9 @@ def opened(acme: RunningAccount, kind: str, hosts: Hosts = LOCAL) -> Iterator[Se
         try:
             yield sender
         finally:
-            server.pull_trigger()
-            server.maintenance(0)
-            server.trigger.pull_trigger(server.close)
+            with server.trigger.lock:  # its thread closes what it is woken by, and must not before it is woken
+                server.trigger.thunks.append(server.close)
+                server.pull_trigger()
             thread.join(PATIENCE)
             server.task_dispatcher.shutdown()
             reception.close()

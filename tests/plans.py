@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from heliograph.store.database import Database, PostgresDatabase, Row, _lists, _pyformat
+from heliograph.store.database import Database, Row
+from heliograph.store.postgres_database import PostgresDatabase, as_arrays, pyformat
 
 HOT: Final = frozenset(
     [
@@ -86,7 +87,7 @@ class Explaining:
     def _on_postgres(self, sql: str, params: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
         assert isinstance(self._db, PostgresDatabase)
         with self._db._cursor() as cursor:
-            ((plans,),) = cursor.execute(f"EXPLAIN (FORMAT JSON) {_pyformat(sql)}", _lists(params)).fetchall()
+            ((plans,),) = cursor.execute(f"EXPLAIN (FORMAT JSON) {pyformat(sql)}", as_arrays(params)).fetchall()
         nodes = [(plans[0]["Plan"], False)]
         while nodes:
             node, limited = nodes.pop()

@@ -13,7 +13,9 @@ from heliograph.seed.account import prepare
 from heliograph.seed.history import History
 from heliograph.seed.history_plan import HistoryPlan
 from heliograph.store import config_cache
-from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.database import Database
+from heliograph.store.postgres_database import open_postgres
+from heliograph.store.sqlite_database import open_sqlite
 from tests.databases import DatabaseFacts
 
 CHANGES = 4_000

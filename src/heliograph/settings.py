@@ -114,7 +114,7 @@ def _postgresql(options: Options) -> dict[str, dict[str, Any]]:
     url = options.database
     parameters = dict(parse_qsl(url.query))
     common: dict[str, Any] = {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "heliograph.store.backends.postgres",
         "NAME": unquote(url.path.removeprefix("/")),
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),

@@ -15,10 +15,11 @@ from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.engine.worker.worker import UNCLEAN, WorkerParts
 from heliograph.options import PREFIX, Options, host_and_port
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.database import Database
 from heliograph.store.notify import Listener, Teller
 from heliograph.store.queue import figure_folding, retention_round
 from heliograph.store.secrets import Vault
+from heliograph.store.sqlite_database import open_sqlite
 from heliograph.store.status import ServerStatus, read_status
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def open_database(options: Options, *, read_only: bool = False) -> Database:
     """A new connection beside Django's: for the engine, recovery and housekeeping."""
     if options.on_sqlite:
         return open_sqlite(options.sqlite_file, read_only=read_only)
+    from heliograph.store.postgres_database import open_postgres  # noqa: PLC0415 -- with psycopg
+
     return open_postgres(options.database_url, read_only=read_only, idle_timeout_ms=round(options.idle_in_transaction * 1000))
 
 

@@ -15,7 +15,7 @@ from heliograph.domain.delivery.action import Does
 from heliograph.stage import content
 from heliograph.stage.ground import Ground
 from heliograph.stage.processes import ServiceProcess
-from heliograph.store.database import open_postgres
+from heliograph.store.postgres_database import open_postgres
 from heliograph.store.queue.lanes import unsettled
 from heliograph.verify import slot_shares
 from heliograph.verify.ledger import Ledger

@@ -8,9 +8,11 @@ import pytest
 from tests.databases import DatabaseFacts
 
 from heliograph.seed.history_rows import TABLES
-from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.database import Database
 from heliograph.store.deferred_indexes import defer, restore
+from heliograph.store.postgres_database import open_postgres
 from heliograph.store.schema import migrate
+from heliograph.store.sqlite_database import open_sqlite
 
 INDEXES = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name",

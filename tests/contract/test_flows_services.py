@@ -34,7 +34,7 @@ from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.tags import TagFacts, delete_tag, merge_tags, save_tag
 from heliograph.setup.services.versions import history
 from heliograph.store.config_cache import Committed, ConfigCache
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.models import Action, ConfigHistory, StuckRun
 from heliograph.store.models import Secret as SecretRow
 

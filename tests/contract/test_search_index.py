@@ -9,10 +9,12 @@ from tests.databases import DatabaseFacts
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.registrations.list import RegistrationFilter, Registrations
-from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.database import Database
 from heliograph.store.health import search_has_its_index
+from heliograph.store.postgres_database import open_postgres
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import ensure, exists, few_with
+from heliograph.store.sqlite_database import open_sqlite
 from heliograph.web.cursor import Cursor
 from heliograph.web.list_count import ListCount
 

@@ -9,7 +9,8 @@ import pytest
 from tests.databases import DatabaseFacts
 
 from heliograph.stage import ground
-from heliograph.stage.ground import MARK, GroundError
+from heliograph.stage.errors import GroundError
+from heliograph.stage.trial_database import MARK, TrialDatabase
 
 
 def _tables(session: psycopg.Connection[Any]) -> set[str]:
@@ -38,11 +39,12 @@ def test_what_a_killed_trial_left_is_thrown_away(empty_database: DatabaseFacts) 
         assert not (empty_database.data / "heliograph.db").exists()
         return
     with psycopg.connect(empty_database.url, autocommit=True) as session:
-        ground._claim(empty_database.url).close()
+        TrialDatabase(empty_database.url).close()
         assert _tables(session) == {MARK}
         session.execute("CREATE TABLE left_over (id bigserial PRIMARY KEY); CREATE VIEW seen AS SELECT * FROM left_over")
-    claim = ground._claim(empty_database.url)
-    assert _tables(claim) == {MARK}
+    claimed = TrialDatabase(empty_database.url)
+    with psycopg.connect(empty_database.url, autocommit=True) as session:
+        assert _tables(session) == {MARK}
     with pytest.raises(GroundError, match="Another trial"):
-        ground._claim(empty_database.url)
-    claim.close()
+        TrialDatabase(empty_database.url)
+    claimed.close()

@@ -7,7 +7,8 @@ from cryptography.fernet import Fernet
 from django.db import connections
 
 from heliograph.store import health
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.secrets import Vault, check_key
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,8 @@ import pytest
 from cryptography.fernet import Fernet
 from django.db import connections, transaction
 
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.secrets import (
     CHECK,
     MisplacedSecret,

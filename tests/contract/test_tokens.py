@@ -15,7 +15,7 @@ from tests.processes import Starter
 from heliograph.accounts.models import ApiToken, AuditEntry
 from heliograph.accounts.tokens import NoSuchToken, TokenRefused, create_token, revoke_token
 from heliograph.setup.services.create_account import AccountFacts, create_account
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.tokens import ApiGrant, find_grant, note_use
 
 

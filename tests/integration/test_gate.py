@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tests.waiting import PATIENCE, until
 
-from heliograph.store.database import SqliteDatabase, open_sqlite
 from heliograph.store.gate import WriteGate
+from heliograph.store.sqlite_database import SqliteDatabase, open_sqlite
 
 pytestmark = pytest.mark.once
 

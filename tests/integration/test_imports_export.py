@@ -18,7 +18,7 @@ from heliograph.recording.contents import read_state
 from heliograph.registrations.imports import job as import_job
 from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.models import Change, Event, Registration
 
 __all__ = ["account", "no_scope"]

@@ -16,7 +16,7 @@ from heliograph.recording.contents import read_state
 from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.registrations.imports.preparation import Wishes
 from heliograph.store.config_cache import PROCESS, Committed
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.models import Change, Event, Registration
 
 __all__ = ["account", "no_scope"]

@@ -10,7 +10,7 @@ from tests.processors import busy_processors
 
 from heliograph.jobs import control, pace
 from heliograph.jobs.pace import BESIDE_REST, BUSY_REST, Pace
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

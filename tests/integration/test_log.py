@@ -16,8 +16,8 @@ from tests.waiting import until
 
 from heliograph.accounts.models import Account
 from heliograph.store import log
-from heliograph.store.database import SqliteDatabase, open_sqlite
 from heliograph.store.gate import WriteGate
+from heliograph.store.sqlite_database import SqliteDatabase, open_sqlite
 
 pytestmark = pytest.mark.once
 

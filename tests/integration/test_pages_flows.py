@@ -154,7 +154,7 @@ def test_F4_F8_everything_that_the_form_offers_is_saved(plan: PlatformAccount, c
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"name": "x" * 201}, "Name: At most 200 characters are possible, there are 201."),
+        ({"name": "x" * 201}, "Name: At most 200 characters are possible; this has 201."),
         ({"statuses": "Registered; Nobody knows"}, "There is no tag “Nobody knows” for these. There are: Registered."),
         ({"properties": "Diet"}, "There is no tag “Diet” for these."),
         (

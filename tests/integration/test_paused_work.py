@@ -16,9 +16,10 @@ from tests.receiver import Receiver
 from heliograph.domain.delivery.action import Rank
 from heliograph.domain.delivery.slots import slot_of
 from heliograph.store import connection_states
-from heliograph.store.database import Database, SqliteDatabase
+from heliograph.store.database import Database
 from heliograph.store.queue import lanes
 from heliograph.store.queue.lanes import LaneWant
+from heliograph.store.sqlite_database import SqliteDatabase
 
 log = structlog.get_logger(__name__)
 

@@ -211,7 +211,8 @@ def test_O4_a_removal_that_is_killed_has_taken_whole_records(history: History, d
     program = f"""
 import sys, threading
 from heliograph.domain.retention import Terms
-from heliograph.store.database import open_postgres, open_sqlite
+from heliograph.store.postgres_database import open_postgres
+from heliograph.store.sqlite_database import open_sqlite
 from heliograph.store.queue import retention_round
 retention_round.SMALLEST = retention_round.LARGEST = 2
 db = open_sqlite({str(database.data / "heliograph.db")!r}) if {database.vendor == "sqlite"} else open_postgres({database.url!r})

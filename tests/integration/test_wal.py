@@ -10,8 +10,8 @@ import pytest
 from tests.waiting import PATIENCE
 
 from heliograph.store import wal
-from heliograph.store.database import SqliteDatabase, open_sqlite
 from heliograph.store.gate import WriteGate
+from heliograph.store.sqlite_database import SqliteDatabase, open_sqlite
 
 pytestmark = pytest.mark.once
 

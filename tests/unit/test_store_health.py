@@ -12,8 +12,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from heliograph.store import health
-from heliograph.store.database import Database, SqliteDatabase
+from heliograph.store.database import Database
 from heliograph.store.secrets import Vault
+from heliograph.store.sqlite_database import SqliteDatabase
 
 MOUNTS = [
     ("/", "ext4"),

@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from heliograph.accounts.models import EntryLink, Purpose, User
 from heliograph.domain.errors import HeliographError
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros, to_micros
 
 GOOD_FOR: Final = {Purpose.INVITATION: timedelta(days=7), Purpose.RESET: timedelta(days=1), Purpose.FIRST_START: timedelta(minutes=30)}

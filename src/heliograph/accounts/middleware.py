@@ -22,7 +22,7 @@ from heliograph.accounts import kept_form, login_sessions, save_order
 from heliograph.accounts.models import Account, User
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.save_order import SavedSince
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 SIGNAL = "signal/"
 """The prefix of Signal's pages; an operator can turn them off for an account (N4)."""

@@ -27,7 +27,7 @@ from heliograph.accounts.links import NewLink, make_link, take
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import is_one_line
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 
 class PersonRefused(HeliographError):

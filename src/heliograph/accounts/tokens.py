@@ -13,7 +13,7 @@ from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import ApiToken, TokenScope
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import is_one_line
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.tokens import digest_of, new_token, prefix_of
 

@@ -9,8 +9,6 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-import psycopg
-
 from heliograph import __version__
 from heliograph.outbound.floor import LIBCURL
 
@@ -61,6 +59,8 @@ def _ps(what: str, pid: int) -> str:
 
 def postgres_cpu_seconds(url: str) -> float:
     """CPU seconds of all processes of a PostgreSQL on this machine; 0 if it runs elsewhere."""
+    import psycopg  # noqa: PLC0415 -- loaded only where PostgreSQL is used
+
     with psycopg.connect(url, autocommit=True) as session:
         ((backend,),) = session.execute("SELECT pg_backend_pid()").fetchall()
         try:

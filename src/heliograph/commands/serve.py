@@ -140,7 +140,7 @@ def _check_key() -> None:
     from django.db import connection, transaction  # noqa: PLC0415
 
     from heliograph.connections.vault import vault  # noqa: PLC0415
-    from heliograph.store.database import of_django  # noqa: PLC0415
+    from heliograph.store.django_database import of_django  # noqa: PLC0415
     from heliograph.store.secrets import check_key  # noqa: PLC0415
 
     with transaction.atomic():

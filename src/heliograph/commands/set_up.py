@@ -53,7 +53,7 @@ def migrate(
 
     from heliograph.connections.vault import vault  # noqa: PLC0415
     from heliograph.store import schema  # noqa: PLC0415
-    from heliograph.store.database import of_django  # noqa: PLC0415
+    from heliograph.store.django_database import of_django  # noqa: PLC0415
     from heliograph.store.secrets import check_key  # noqa: PLC0415
 
     if check:

@@ -28,7 +28,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
 
     from heliograph.engine.supervisor.installation_status import InstallationStatus  # noqa: PLC0415
     from heliograph.options import Options, host_and_port  # noqa: PLC0415
-    from heliograph.store.database import of_django  # noqa: PLC0415
+    from heliograph.store.django_database import of_django  # noqa: PLC0415
     from heliograph.store.status import read_status  # noqa: PLC0415
 
     options = Options.load()

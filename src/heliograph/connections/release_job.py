@@ -15,7 +15,8 @@ from django.db import connections
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.store import connection_states
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 
 KIND = "release"
 EVERY = 1.0

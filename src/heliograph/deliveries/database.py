@@ -15,7 +15,8 @@ from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import read_changes
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, Row, of_django
+from heliograph.store.database import Database, Row
+from heliograph.store.django_database import of_django
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import are_many_with, few_with

@@ -21,7 +21,8 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_changes
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.queue import pending_items, submissions
 from heliograph.store.queue.enqueue import Order, enqueue, orders_for
 from heliograph.store.queue.figures import put_deltas

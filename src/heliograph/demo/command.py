@@ -196,7 +196,7 @@ def _greet(console: Console, port: int, password: str, folder: Path) -> None:
 
 def _source(path: Path) -> tuple[Any, Any]:
     from heliograph.store.config_cache import Committed  # noqa: PLC0415
-    from heliograph.store.database import open_sqlite  # noqa: PLC0415
+    from heliograph.store.sqlite_database import open_sqlite  # noqa: PLC0415
 
     db = open_sqlite(path)
     return db, Committed(db)

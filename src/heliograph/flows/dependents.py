@@ -31,7 +31,8 @@ from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Effect, Tagged, Thing, Use
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 
 
 class Flows:

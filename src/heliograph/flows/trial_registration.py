@@ -19,7 +19,7 @@ from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProper
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 _ANSWERS = {QuestionType.NUMBER: "1", QuestionType.DATE: "2026-01-31"}
 

@@ -14,7 +14,7 @@ from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.insights.integrations import Integration, integrations_of
 from heliograph.retry.retry_queue import MOST
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 LATELY = 10 * MINUTE
 """Actions that are older and have not been tried are held up, not on their way."""

@@ -38,7 +38,8 @@ from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.registrations.imports.report import safe
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.web.cursor import Cursor
 
 log = structlog.get_logger(__name__)

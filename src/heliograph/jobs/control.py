@@ -11,7 +11,7 @@ from django_scopes import scopes_disabled
 
 from heliograph.domain.errors import HeliographError
 from heliograph.jobs.models import Job, JobState
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 
 LEASE = timedelta(seconds=60)  # a job whose owner has been silent for this long may be claimed by any runner

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import psycopg
 from django.db import Error, connections
 
-from heliograph.store.database import Database, of_django
+from heliograph.store import driver_errors
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.queue.lanes import is_behind
 from heliograph.store.registrations import last_change
 from heliograph.web.cpu_time import CpuTime
@@ -59,5 +59,5 @@ def _answer_or_none[T](ask: Callable[[Database], T]) -> T | None:
     """None if the database cannot answer now; it is asked again at the next chunk."""
     try:
         return ask(of_django(connections["default"]))
-    except (Error, sqlite3.Error, psycopg.Error):
+    except driver_errors.all_errors(Error):
         return None

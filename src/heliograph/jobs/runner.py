@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sqlite3
 import threading
 import time
 import uuid
@@ -18,7 +17,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import psycopg
 import structlog
 from django.db import DatabaseError as DjangoDatabaseError
 from django.db import OperationalError, close_old_connections, connections, transaction
@@ -30,7 +28,8 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.nice import be_nice
 from heliograph.jobs.pace import Pace
 from heliograph.jobs.registry import ChunkResult, Handler, JobKinds
-from heliograph.store.database import of_django
+from heliograph.store import driver_errors
+from heliograph.store.django_database import of_django
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +40,12 @@ SIDE_BY_SIDE = 30
 CHUNK_LASTS = 4.0  # seconds for the chunk of a paced job to end when the process stops
 _SMOOTHING = 0.2  # of the rate: the weight of the newest chunk
 # A lock timeout, a full disk, a server restart; plain SQL raises the driver's own errors.
-_PASSING = (OperationalError, sqlite3.OperationalError, psycopg.OperationalError)
+
+
+def _passing(*also: type[Exception]) -> driver_errors.Errors:
+    """Errors that pass: a chunk is tried again. also: others to catch."""
+    return driver_errors.operational(OperationalError, *also)
+
 
 type JobObserver = Callable[[Job], None]
 
@@ -82,7 +86,7 @@ class Runner:
                     if row is not None:
                         self._run(row, stop, None, rest=REST)
                         continue
-                except (DjangoDatabaseError, HeliographError, *_PASSING):
+                except _passing(DjangoDatabaseError, HeliographError):
                     log.exception("job_poll_failed")
                     close_old_connections()
                 stop.wait(LOOK)
@@ -102,7 +106,7 @@ class Runner:
                         thread.start()
                         running.append(thread)
                         continue
-                except (DjangoDatabaseError, HeliographError, *_PASSING):
+                except _passing(DjangoDatabaseError, HeliographError):
                     log.exception("job_poll_failed")
                     close_old_connections()
                 stop.wait(LOOK)
@@ -115,7 +119,7 @@ class Runner:
         be_nice()
         try:
             self._run(row, stop, None, rest=None)
-        except (DjangoDatabaseError, HeliographError, *_PASSING):
+        except _passing(DjangoDatabaseError, HeliographError):
             log.exception("job_thread_failed", job=row.pk)  # its heartbeat stops, and another runner takes it
         finally:
             connections.close_all()
@@ -175,7 +179,7 @@ class Runner:
                     handler = handler or self.kinds[row.kind].open(row)
                     row = self._chunk(row, handler, began, pace)
                     failures = 0
-                except _PASSING as error:  # the chunk is retried from the saved cursor
+                except _passing() as error:  # the chunk is retried from the saved cursor
                     _close(handler)
                     handler = None
                     if failures == len(PATIENCE):
@@ -251,7 +255,7 @@ class Runner:
     def _wait(self, row: Job, stop: threading.Event, seconds: float) -> None:
         close_old_connections()
         stop.wait(seconds)
-        with contextlib.suppress(*_PASSING), scopes_disabled():
+        with contextlib.suppress(*_passing()), scopes_disabled():
             Job.objects.filter(pk=row.pk, owner=self.me).update(heartbeat=control.now())
 
     # --- releasing
@@ -271,7 +275,7 @@ class Runner:
     def _put_back(self, row: Job, error: Exception) -> Job:
         """Returns the job to the queue with its error, because the database has refused for longer than the retries last (O7: it continues
         by itself)."""
-        with contextlib.suppress(*_PASSING), transaction.atomic():
+        with contextlib.suppress(*_passing()), transaction.atomic():
             fresh = self._own(row)
             if fresh is not None:
                 fresh.error = f"The database refused: {error}"[:1000]

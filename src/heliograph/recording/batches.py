@@ -6,17 +6,16 @@ serialisation) is retried whole. Items are not run one by one: 200 fsyncs for on
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
-import psycopg
 import structlog
 
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.record import OVERTAKEN_AT_MOST, Overtaken, record
-from heliograph.store.database import Database, PostgresDatabase
+from heliograph.store import driver_errors
+from heliograph.store.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +23,6 @@ TRIES = 3
 KEY_WAIT_MS = 5_000  # I3: how long a repeated key waits for the first one's answer
 LONGEST_MS = 30_000  # limit for a statement, so that a recording transaction is bounded
 
-_LOST = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
-_SPOILT = (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError, sqlite3.DataError)
 UNSTORABLE = DocumentProblem("", "cannot be stored as it is.")
 
 
@@ -43,10 +40,10 @@ def record_batch(
     while True:
         try:
             with db.transaction(together=True):
-                if isinstance(db, PostgresDatabase):
+                if db.vendor == "postgresql":
                     db.run(f"SET LOCAL statement_timeout = {LONGEST_MS}")
                 return record(db, items, source, endpoint=endpoint, key_wait_ms=key_wait_ms, in_savepoint=False)
-        except psycopg.errors.LockNotAvailable:
+        except driver_errors.lock_timeouts():
             held = _held_keys(db, items, endpoint)
             if held:
                 return _without(held, db, items, source, endpoint, key_wait_ms)
@@ -57,13 +54,13 @@ def record_batch(
             overtaken += 1
             if overtaken == OVERTAKEN_AT_MOST:
                 raise
-        except _LOST:
+        except driver_errors.lost_races():
             if not left:
                 raise
             left -= 1
-        except _SPOILT as error:
+        except driver_errors.refusals() as error:
             return _halved(db, items, source, endpoint, key_wait_ms, error, ItemAnswer(ItemOutcome.REFUSED, problems=(UNSTORABLE,)))
-        except (psycopg.Error, sqlite3.Error):
+        except driver_errors.all_errors():
             raise
         except Exception as error:  # noqa: BLE001 -- a bug of ours that one item meets: its neighbours, perhaps other accounts', go on
             return _halved(db, items, source, endpoint, key_wait_ms, error, ItemAnswer(ItemOutcome.FAILED))
@@ -94,9 +91,10 @@ def _without(
 def _held_keys(db: Database, items: Sequence[RecordItem], endpoint: str) -> set[tuple[int, str | None]]:
     """The keys that others hold. A timeout does not name the key, so each is tried in a savepoint, sorted, with a minimal wait; everything
     is rolled back."""
+    from heliograph.store.postgres_database import PostgresDatabase  # noqa: PLC0415 -- with psycopg
+
     held: set[tuple[int, str | None]] = set()
-    if not isinstance(db, PostgresDatabase):
-        return held
+    assert isinstance(db, PostgresDatabase)  # no other waits for locks of single keys
     with db.connection.transaction(force_rollback=True):
         db.run("SET LOCAL lock_timeout = 5")
         for account, key in sorted({(item.account, item.key) for item in items if item.key is not None and item.problem is None}):
@@ -106,6 +104,6 @@ def _held_keys(db: Database, items: Sequence[RecordItem], endpoint: str) -> set[
                         "INSERT INTO idempotency (account_id, endpoint, key, request_hash, at) VALUES (:a, :e, :k, '', 0) ON CONFLICT DO NOTHING",
                         {"a": account, "e": endpoint, "k": key},
                     )
-            except psycopg.errors.LockNotAvailable:
+            except driver_errors.lock_timeouts():
                 held.add((account, key))
     return held

@@ -18,7 +18,8 @@ from heliograph.recording.record import record
 from heliograph.registrations.list import Found, RegistrationFilter, Registrations, Together
 from heliograph.setup import affected_flows
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 
 KIND: Final = "set-status"
 CHUNK: Final = 500

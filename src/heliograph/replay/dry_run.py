@@ -18,7 +18,8 @@ from heliograph.replay.comparison import COLUMNS, CandidateChange, ComparedLine,
 from heliograph.replay.models import PROBLEM_LENGTH, Replay
 from heliograph.replay.selection import Selection
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 
 KIND: Final = "replay-check"
 CHUNK: Final = 500

@@ -23,7 +23,8 @@ from heliograph.replay.models import REASON_LENGTH, Replay
 from heliograph.replay.selection import ReplayChoice, Selection
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.store.queue import replays as queue
 from heliograph.store.queue.pending_items import does_of

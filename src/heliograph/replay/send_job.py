@@ -30,7 +30,8 @@ from heliograph.replay.dry_run import flow_to_replay, replay_of
 from heliograph.replay.selection import ReplayChoice
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.queue import replays
 from heliograph.store.queue.enqueue import Order, enqueue
 from heliograph.store.queue.figures import put_deltas

@@ -31,7 +31,8 @@ from heliograph.retry.cure_words import said_by_target
 from heliograph.retry.models import DownloadedRow
 from heliograph.retry.retry_items import RetryFilter, RetryItem
 from heliograph.retry.retry_queue import TABLES, RetryQueue
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 
 log = structlog.get_logger(__name__)

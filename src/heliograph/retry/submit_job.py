@@ -21,7 +21,8 @@ from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.retry import downloads
 from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.retry_queue import SUBMITTABLE, TABLES, QueueEnd, RetryQueue
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 
 KIND: Final = "retry-items"
 MOVED: Final = "It was done, or gone, when its turn came."

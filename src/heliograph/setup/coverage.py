@@ -28,7 +28,8 @@ from heliograph.setup.services.events import set_event_tags
 from heliograph.setup.services.object_tags import TABLES, add_tag
 from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.models import Event
 
 KINDS: Final = (

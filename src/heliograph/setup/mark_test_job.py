@@ -25,7 +25,8 @@ from heliograph.setup.errors import NotThere, SetupError
 from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 
 KIND: Final = "mark-test"
 CHUNK: Final = 500

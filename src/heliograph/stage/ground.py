@@ -10,26 +10,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, LiteralString
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import psycopg
 from cryptography.fernet import Fernet
-from psycopg import sql
 
 from heliograph.commands import ready
-from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX
+from heliograph.stage.errors import GroundError
 
-MARK: Final = "heliograph_trial"
-"""A table that marks everything in this database as made by a trial, so it may be deleted."""
-LOCK: Final = (4, 2)
-"""The advisory lock of the running trial; (4, 1) is that of migrations."""
+if TYPE_CHECKING:
+    from heliograph.stage.trial_database import TrialDatabase
+
 LOOPBACK: Final = "127.0.0.1/32"
-
-
-class GroundError(HeliographError):
-    """A trial cannot run here."""
 
 
 @dataclass(slots=True)
@@ -88,18 +81,24 @@ def ground(
         {"key": Fernet.generate_key().decode("ascii"), "allowed_networks": LOOPBACK, "log_format": "json"} | dict(settings or {}),
     )
     made.logs.mkdir()
-    claim = _claim(database_url) if database_url else None
+    database = _claimed(database_url) if database_url else None
     try:
         _join_trial(made)
         yield made
     finally:
         _leave()
         if not made.keep:
-            if claim is not None:
-                _empty(claim)
+            if database is not None:
+                database.empty()
             shutil.rmtree(folder, ignore_errors=True)
-        if claim is not None:
-            claim.close()
+        if database is not None:
+            database.close()
+
+
+def _claimed(url: str) -> TrialDatabase:
+    from heliograph.stage.trial_database import TrialDatabase  # noqa: PLC0415 -- with psycopg
+
+    return TrialDatabase(url)
 
 
 def _join_trial(made: Ground) -> None:
@@ -117,67 +116,3 @@ def _leave() -> None:
     from django.db import connections  # noqa: PLC0415
 
     connections.close_all()
-
-
-# ---- a database on PostgreSQL ----------------------------------------------------------------------------------------------
-
-
-def _claim(url: str) -> psycopg.Connection[Any]:
-    """A session that reserves the database for this trial, emptied if an earlier one left something. Raises GroundError."""
-    try:
-        session = psycopg.connect(url, autocommit=True, application_name="heliograph trial")
-    except psycopg.OperationalError as error:
-        raise GroundError(f"The database cannot be reached: {str(error).strip()}") from None
-    try:
-        ((free,),) = session.execute("SELECT pg_try_advisory_lock(%s, %s)", LOCK).fetchall()
-        if not free:
-            raise GroundError("Another trial is running on this database. Wait for it to end, or use another database.")
-        _check_is_ours(session)
-        _empty(session)
-        session.execute(sql.SQL("CREATE TABLE {} (made timestamptz NOT NULL DEFAULT now())").format(sql.Identifier(MARK)))
-    except BaseException:
-        session.close()
-        raise
-    return session
-
-
-def _check_is_ours(session: psycopg.Connection[Any]) -> None:
-    found = _relations(session, "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'")
-    if found and MARK not in {name for name, _ in found}:
-        ((name,),) = session.execute("SELECT current_database()").fetchall()
-        raise GroundError(
-            f"The database {name} is in use: it has {len(found)} tables that no trial made. A trial deletes what it finds; give it an empty"
-            f" database: CREATE DATABASE heliograph_trial."
-        )
-
-
-_KINDS: Final = {"r": "TABLE", "p": "TABLE", "v": "VIEW", "m": "MATERIALIZED VIEW", "S": "SEQUENCE", "f": "FOREIGN TABLE"}
-
-
-def _empty(session: psycopg.Connection[Any]) -> None:
-    """Drops everything in the current schema: it was empty before the first trial, so all of it is a trial's."""
-    found = _relations(session, "n.nspname = current_schema()")
-    if not found:
-        return
-    session.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user"
-    )
-    session.execute("SET lock_timeout = '20s'")
-    # sequences after the tables that own them, the mark last
-    for name, kind in sorted(found, key=lambda each: (each[0] == MARK, each[1] == "S")):
-        session.execute(sql.SQL("DROP {} IF EXISTS {} CASCADE").format(sql.SQL(_KINDS[kind]), sql.Identifier(name)))
-    for (signature,) in session.execute(
-        "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = current_schema()"
-        " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')"
-    ).fetchall():
-        session.execute(f"DROP ROUTINE IF EXISTS {signature} CASCADE".encode())
-
-
-def _relations(session: psycopg.Connection[Any], where: LiteralString) -> list[tuple[str, str]]:
-    """(name, kind) of tables, views and sequences, without those of extensions."""
-    rows = session.execute(
-        "SELECT c.relname, c.relkind::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"  # noqa: S608 -- `where` is a literal
-        " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')"
-        " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') AND " + where
-    )
-    return [(name, kind) for name, kind in rows]

@@ -9,17 +9,20 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from heliograph.store.database import Database, PostgresDatabase, SqliteDatabase
+from heliograph.store.database import Database
+from heliograph.store.sqlite_database import SqliteDatabase
 
 
 def copy_rows(db: Database, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
     """Inserts the rows in the caller's transaction. columns: their names, separated by commas, in the rows' order."""
-    if isinstance(db, PostgresDatabase):
+    if not isinstance(db, SqliteDatabase):
+        from heliograph.store.postgres_database import PostgresDatabase  # noqa: PLC0415 -- with psycopg
+
+        assert isinstance(db, PostgresDatabase)
         with db.connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN".encode()) as copy:
             for row in rows:
                 copy.write_row(row)
         return
-    assert isinstance(db, SqliteDatabase)
     db.connection.executemany(_insert(table, columns), rows)
 
 

@@ -1,18 +1,15 @@
 """Turns a statement for one row into a statement for many (`Database.many`).
 
-SQLite takes several rows of values. PostgreSQL takes a list for each parameter and plans the statement once, however many rows there are.
-Both save the cost of one statement per row, which is more than most rows take.
+SQLite takes several rows of values. PostgreSQL takes a list for each parameter (postgres_database.py), and plans the statement once, however many
+rows there are. Both save the cost of one statement per row, which is more than most rows take.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from heliograph.store.pg_arrays import ArrayColumn, column_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +50,9 @@ def of_values(statement: Statement, rows: int) -> str:
         return f"{statement.before} VALUES {', '.join([row] * rows)}{statement.after}"
     columns = {name: f"v.column{n}" for n, name in enumerate(statement.names, 1)}
     row = f"({', '.join('?' * len(columns))})"
-    return f"{_put(statement.before, columns)} FROM (VALUES {', '.join([row] * rows)}) v{_put(statement.after, columns)}"
+    return f"{put(statement.before, columns)} FROM (VALUES {', '.join([row] * rows)}) v{put(statement.after, columns)}"
 
 
-def of_lists(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[ArrayColumn]] | None:
-    """The statement with a list for each parameter (`%s`), and the lists. None if a value has a type that cannot be in a list."""
-    names = dict.fromkeys(statement.names)
-    lists = [column_of([row[name] for row in rows]) for name in names]
-    if any(isinstance(found, list) for found in lists):
-        return None
-    columns = [found for found in lists if isinstance(found, ArrayColumn)]
-    return _of_known(statement, tuple(found is not None for found in lists)), columns
-
-
-@functools.lru_cache(maxsize=1024)
-def _of_known(statement: Statement, known: tuple[bool, ...]) -> str:
-    """Writes a column that is NULL in every row as NULL: a list of nothing else would have no type that fits the column."""
-    names = dict.fromkeys(statement.names)
-    columns = {name: f"v.column{n}" if is_known else "NULL" for n, (name, is_known) in enumerate(zip(names, known, strict=True), 1)}
-    lists, shown = ", ".join(["%s"] * sum(known)), ", ".join(f"column{n}" for n, is_known in enumerate(known, 1) if is_known)
-    source = f" FROM unnest({lists}) v({shown})"
-    if statement.row is not None:
-        return f"{_sealed(statement.before)} SELECT {_put(_sealed(statement.row), columns)}{source}{_sealed(statement.after)}"
-    return f"{_put(_sealed(statement.before), columns)}{source}{_put(_sealed(statement.after), columns)}"
-
-
-def _sealed(sql: str) -> str:
-    return sql.replace("%", "%%")
-
-
-def _put(sql: str, columns: Mapping[str, str]) -> str:
+def put(sql: str, columns: Mapping[str, str]) -> str:
+    """The SQL with each parameter replaced by its column."""
     return _NAME.sub(lambda found: columns[found[1]], sql)

@@ -10,7 +10,6 @@ import os
 import re
 import resource
 import shutil
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -20,10 +19,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final
 
-import psycopg
-
 from heliograph.domain.errors import HeliographError
-from heliograph.store import search_index
+from heliograph.store import driver_errors, search_index
 from heliograph.store.database import Database
 from heliograph.store.secrets import Vault, knows_key
 
@@ -179,7 +176,7 @@ def database_answers(connect: Callable[[], Database]) -> tuple[Check, Database |
     try:
         database = connect()
         database.all("SELECT 1")
-    except (sqlite3.Error, psycopg.Error, OSError, HeliographError) as error:
+    except driver_errors.all_errors(OSError, HeliographError) as error:
         said = str(error).strip().splitlines()
         return (
             Check(
@@ -203,7 +200,7 @@ def schema_is_current(database: Database, expected: Collection[tuple[str, str]])
     """Checks that every migration (application, name) of this version is applied. A newer schema is fine, because it was only expanded."""
     try:
         applied = {(app, migration) for app, migration in database.all("SELECT app, name FROM django_migrations")}
-    except (sqlite3.Error, psycopg.Error):
+    except driver_errors.all_errors():
         return Check("schema", False, "The database is empty.", "Run heliograph migrate, or start heliograph serve, which does it.")
     missing = sorted(set(expected) - applied)
     if missing:
@@ -226,7 +223,7 @@ def key_fits(database: Database, vault: Vault) -> Check:
     """Checks that the key opens the secrets of this database."""
     try:
         known = knows_key(database, vault)
-    except (sqlite3.Error, psycopg.Error):
+    except driver_errors.all_errors():
         return Check("key", False, "The key cannot be checked: the database has no table for secrets.", "Run heliograph migrate.")
     if known is None:
         return Check("key", True, "The database has no secrets yet. The first start binds it to this key.")

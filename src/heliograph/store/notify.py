@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
 import structlog
+
+if TYPE_CHECKING:
+    import psycopg
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,8 @@ class _Session(ABC):
         self._thread.join()
 
     def _run(self) -> None:
+        import psycopg  # noqa: PLC0415 -- only PostgreSQL has such sessions
+
         while not self._closed.is_set():
             try:
                 with psycopg.connect(self._dsn, autocommit=True, application_name="heliograph news") as session:

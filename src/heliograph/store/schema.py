@@ -17,8 +17,10 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from heliograph.domain.errors import HeliographError
 from heliograph.store import search_index
-from heliograph.store.database import Database, of_django, open_sqlite
+from heliograph.store.database import Database
 from heliograph.store.deferred_indexes import restore
+from heliograph.store.django_database import of_django
+from heliograph.store.sqlite_database import open_sqlite
 
 LOCK = (4, 1)
 """The advisory lock of migrations; 1 and 2 are used by configuration, 3 by folding."""

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import psycopg
-
+from heliograph.store import driver_errors
 from heliograph.store.database import Database
 from heliograph.store.like import escaped
 
@@ -83,7 +82,7 @@ def _has_trigrams(db: Database) -> bool:
     try:
         with db.transaction():
             db.run("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-    except psycopg.Error:  # not installed, or this user may not create it
+    except driver_errors.all_errors():  # not installed, or this user may not create it
         return False
     return True
 

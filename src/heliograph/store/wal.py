@@ -17,8 +17,8 @@ from typing import Final
 
 import structlog
 
-from heliograph.store.database import SqliteDatabase, open_sqlite
 from heliograph.store.gate import WriteGate
+from heliograph.store.sqlite_database import SqliteDatabase, open_sqlite
 
 log = structlog.get_logger(__name__)
 

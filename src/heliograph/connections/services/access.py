@@ -38,7 +38,7 @@ from heliograph.outbound.one_request import GRACE
 from heliograph.outbound.routes import token_route
 from heliograph.outbound.sender import Sender, SenderStopped
 from heliograph.store import oauth
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 LOOK_AGAIN: Final = 0.1
 LONGEST_WAIT: Final = 45.0

@@ -38,7 +38,8 @@ from heliograph.setup.services import queue_effects
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import watching_flows, write
 from heliograph.store import oauth
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.secrets import SecretError, SecretPlace, load_secrets
 
 log = structlog.get_logger(__name__)

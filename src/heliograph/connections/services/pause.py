@@ -19,7 +19,7 @@ from heliograph.setup.errors import Invalid
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store import connection_states
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 WHY_LENGTH = 200
 FASTEST = 1_000_000

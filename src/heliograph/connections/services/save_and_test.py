@@ -45,7 +45,8 @@ from heliograph.outbound.target import InvalidTarget, read_target
 from heliograph.setup.errors import SetupError
 from heliograph.store import connection_tests
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.secrets import load_secrets
 
 SHOWN = 600

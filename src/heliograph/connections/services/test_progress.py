@@ -17,7 +17,8 @@ from django.db import connections, transaction
 from heliograph.connections.services.save_and_test import try_connection
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, StepMark, Stepped
 from heliograph.store import connection_tests
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 
 PATIENCE: Final = 4.0
 """Seconds that a page waits for the result before it shows the progress."""

@@ -33,7 +33,7 @@ from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.return_to_flow import ReturnToFlow
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.forms import posted, refused_count
 from heliograph.web.pages import asks_for_part, page

@@ -22,7 +22,7 @@ from heliograph.connections.connection_list import ConnectionList, ConnectionLis
 from heliograph.connections.preset_files import presets
 from heliograph.domain.connection.connection import Auth
 from heliograph.setup.views.return_to_flow import ReturnToFlow
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page

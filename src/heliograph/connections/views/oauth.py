@@ -22,7 +22,7 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.services import oauth
 from heliograph.connections.services.oauth import NotConnected
 from heliograph.setup.errors import NotThere
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.pages import page
 from heliograph.web.toasts import say

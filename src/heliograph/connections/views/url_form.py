@@ -12,7 +12,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.setup.fields import Subject
 from heliograph.setup.source_fields import SourceFields
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Hidden, UrlLine
 from heliograph.web.forms import Form
 from heliograph.web.shown_fields import Choice

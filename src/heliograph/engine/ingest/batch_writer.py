@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import sqlite3
 import threading
 import time
 from collections import Counter
@@ -22,7 +21,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-import psycopg
 import structlog
 
 from heliograph.domain.errors import HeliographError
@@ -36,7 +34,9 @@ from heliograph.engine.worker.handover import Handover
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.record import event_ids, prepare
-from heliograph.store.database import Database, SqliteDatabase
+from heliograph.store import driver_errors
+from heliograph.store.database import Database
+from heliograph.store.sqlite_database import SqliteDatabase
 from heliograph.store.tokens import note_use
 
 log = structlog.get_logger(__name__)
@@ -254,7 +254,7 @@ class BatchWriter:
                 handover.do(lambda: self._resolve(items))
             with db.admitted():
                 return handover.do(lambda: self._write_on(db, items))
-        except (sqlite3.Error, psycopg.Error, OSError) as error:
+        except driver_errors.all_errors(OSError) as error:
             self._reset_connection(error)
             return [Mishap.UNAVAILABLE] * len(items)
 
@@ -263,7 +263,7 @@ class BatchWriter:
         assert self._ahead is not None
         try:
             self._ahead.prepare(items)
-        except (sqlite3.Error, psycopg.Error, OSError):
+        except driver_errors.all_errors(OSError):
             raise
         except Exception as error:  # noqa: BLE001 -- see above
             log.debug("resolving_ahead_failed", error=type(error).__name__)
@@ -274,7 +274,7 @@ class BatchWriter:
         try:
             self._ahead.prepare(items)
             return record_batch(db, items, self._ahead.source, endpoint=self._endpoint)
-        except (sqlite3.Error, psycopg.Error, OSError) as error:
+        except driver_errors.all_errors(OSError) as error:
             self._reset_connection(error)
             return [Mishap.UNAVAILABLE] * len(items)
         except Exception as error:
@@ -300,7 +300,7 @@ class BatchWriter:
     def _close(self) -> None:
         db, self._db, self._ahead = self._db, None, None
         if db is not None:
-            with contextlib.suppress(sqlite3.Error, psycopg.Error):
+            with contextlib.suppress(*driver_errors.all_errors()):
                 db.close()
 
     def _note(self) -> None:
@@ -311,7 +311,7 @@ class BatchWriter:
         try:
             with self._db.transaction():
                 note_use(self._db, used, self._db.now())
-        except (sqlite3.Error, psycopg.Error) as error:
+        except driver_errors.all_errors() as error:
             self._reset_connection(error)
 
 

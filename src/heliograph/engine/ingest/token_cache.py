@@ -6,7 +6,6 @@ revoked token is refused at most KNOWN_FOR seconds later, even while the databas
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections import OrderedDict
@@ -14,9 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
-import psycopg
 import structlog
 
+from heliograph.store import driver_errors
 from heliograph.store.database import Database
 from heliograph.store.tokens import ApiGrant, find_grant, prefix_of
 
@@ -76,7 +75,7 @@ class TokenCache:
             if self._db is None:
                 self._db = self._open()
             grant = find_grant(self._db, token)
-        except (sqlite3.Error, psycopg.Error) as error:
+        except driver_errors.all_errors() as error:
             log.warning("token_lookup_failed", error=type(error).__name__, message=str(error)[:200])
             db, self._db = self._db, None
             if db is not None:

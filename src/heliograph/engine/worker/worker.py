@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import psycopg
 import structlog
 
 from heliograph.domain.delivery.slots import slot_of
@@ -46,8 +45,10 @@ from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy
 from heliograph.outbound.routes import Limits
 from heliograph.outbound.sender import Sender
-from heliograph.store.database import Database, SqliteDatabase
+from heliograph.store import driver_errors
+from heliograph.store.database import Database
 from heliograph.store.secrets import Vault
+from heliograph.store.sqlite_database import SqliteDatabase
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,12 @@ half of a batch's cost does not depend on its size, and only a later version of 
 DRAIN = 8.0
 """Seconds that running requests get to end after a stop was requested; the whole stop takes at most 10."""
 
-_PASSING = (sqlite3.OperationalError, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+def _passing() -> driver_errors.Errors:
+    """Errors that pass: the batch is settled again."""
+    return driver_errors.lost_races(sqlite3.OperationalError)
+
+
 """Errors that pass: database busy, disk full, deadlock victim."""
 
 
@@ -268,7 +274,7 @@ class Worker:
         while True:
             try:
                 self._commit(batch)
-            except (sqlite3.DataError, sqlite3.IntegrityError, psycopg.DataError, psycopg.IntegrityError) as error:
+            except driver_errors.refusals() as error:
                 if len(batch) == 1:
                     raise
                 log.warning("settle_batch_halved", items=len(batch), error=type(error).__name__)
@@ -276,7 +282,7 @@ class Worker:
                 self._settle(batch[:middle])
                 self._settle(batch[middle:])
                 return
-            except _PASSING as error:
+            except _passing() as error:
                 self._note_error("settle", error)
                 time.sleep(wait)
                 wait = min(2.0, wait * 2)
@@ -326,7 +332,7 @@ class Worker:
         """Continues after the database was busy or full. A lost PostgreSQL session ends the worker."""
         try:
             yield
-        except _PASSING as error:
+        except _passing() as error:
             self._note_error(what, error)
 
     def _note_error(self, what: str, error: BaseException) -> None:
@@ -345,7 +351,7 @@ class Worker:
                     try:
                         pause = self.reader.cycle()
                         wait = 0.05
-                    except _PASSING as error:
+                    except _passing() as error:
                         self._note_error("read", error)
                         pause, wait = wait, min(2.0, wait * 2)
                         again_at = time.monotonic() + pause

@@ -18,7 +18,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.tags import STANDARD_TAGS, TagKind
 from heliograph.setup.coverage import Coverage, coverage
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.web.pages import page
 
 NEW: Final = "New"

@@ -29,7 +29,7 @@ from heliograph.flows.views.editor import flow_menu
 from heliograph.flows.views.offer_words import say_with_offer
 from heliograph.setup.errors import NotThere
 from heliograph.setup.services.save import saving
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.confirmation import question
 from heliograph.web.cursor import ROWS, Pager, address

@@ -40,7 +40,8 @@ from heliograph.setup.views.versions_page import (
     versions_page,
 )
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

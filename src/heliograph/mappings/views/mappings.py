@@ -37,7 +37,7 @@ from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
 from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
-from typing import Final
 
-import psycopg
 from django.db import DatabaseError, transaction
 
 from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.record import record
+from heliograph.store import driver_errors
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
-
-_SPOILT: Final = (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError, sqlite3.DataError)
 
 
 def record_chunk(db: Database, items: Sequence[RecordItem]) -> list[ItemAnswer]:
@@ -24,8 +20,8 @@ def record_chunk(db: Database, items: Sequence[RecordItem]) -> list[ItemAnswer]:
     try:
         with transaction.atomic():
             return record(db, items, Committed(db))
-    except (*_SPOILT, DatabaseError) as error:
-        if not isinstance(error, _SPOILT) and not isinstance(error.__cause__, _SPOILT):
+    except driver_errors.refusals(DatabaseError) as error:
+        if not any(isinstance(each, driver_errors.refusals()) for each in (error, error.__cause__)):
             raise
         if len(items) == 1:
             return [ItemAnswer(ItemOutcome.REFUSED)]

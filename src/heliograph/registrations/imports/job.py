@@ -45,7 +45,8 @@ from heliograph.registrations.imports.row_problems import no_event, of_problem, 
 from heliograph.registrations.imports.rows import FileRow, FileRows
 from heliograph.registrations.imports.values import DateOrder
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 
 SCAN_CHUNK: Final = 5_000
 CHUNK: Final = 100

@@ -22,7 +22,8 @@ from heliograph.registrations.imports.errors import FileUnreadable
 from heliograph.registrations.imports.file_reader import Format, look, open_rows
 from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 
 KIND: Final = "import"
 _MOST_EVENTS: Final = 500  # of an account whose names help to guess columns

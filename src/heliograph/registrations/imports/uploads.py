@@ -37,7 +37,7 @@ from heliograph.registrations.imports.preparation import KIND, UploadDraft, Wish
 from heliograph.registrations.imports.reader_process import Beginning, read_beginning
 from heliograph.registrations.imports.reader_slots import ReadingBusy, UploadReading, reserved
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 log = structlog.get_logger(__name__)
 

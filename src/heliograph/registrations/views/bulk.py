@@ -24,7 +24,7 @@ from heliograph.registrations.views.registrations import RegistrationFilters
 from heliograph.setup.usage import Use
 from heliograph.setup.views.frame import account_config, by, reading
 from heliograph.setup.views.uses import href_of
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question, shortened
 from heliograph.web.form_fields import Hidden, Ticks
 from heliograph.web.forms import Form

@@ -26,7 +26,8 @@ from heliograph.registrations.views.problems import said
 from heliograph.setup.usage import Use
 from heliograph.setup.views.frame import by, reading
 from heliograph.setup.views.uses import href_of
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.web.confirmation import Breaks, FlowThen, question
 from heliograph.web.form_fields import Select
 from heliograph.web.forms import Form

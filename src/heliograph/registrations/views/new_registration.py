@@ -23,7 +23,8 @@ from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import RegistrationForm
 from heliograph.setup import form_values
 from heliograph.setup.views.frame import by, reading
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import Form, posted
 from heliograph.web.pages import page

@@ -22,7 +22,8 @@ from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import RegistrationForm, blocks_of, label_of, shown
 from heliograph.setup import form_values
 from heliograph.setup.form_values import FormValues
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.form_fields import Hidden, Select
 from heliograph.web.pages import page

@@ -15,7 +15,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.setup.views.frame import account_config
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.web.cursor import LookingEnd, Pager, address, asked
 from heliograph.web.list_count import ListCount
 from heliograph.web.list_filters import ColumnsFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter

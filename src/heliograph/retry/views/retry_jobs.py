@@ -29,7 +29,7 @@ from heliograph.retry.views.group_rows import download_words
 from heliograph.retry.views.retry_filters import RetryFilters, filter_words
 from heliograph.retry.views.submissions import say_submitted
 from heliograph.setup.views.frame import by, check
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Choices, Radios, TextLine
 from heliograph.web.forms import Form
 from heliograph.web.list_count import ListCount

@@ -17,7 +17,7 @@ from heliograph.setup.names import folded
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.version_bodies import account_bodies
 from heliograph.store import configuration
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 
 @dataclass(frozen=True, slots=True)

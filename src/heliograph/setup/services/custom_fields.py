@@ -18,7 +18,7 @@ from heliograph.setup.services import dependents, usage_counts
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.version_bodies import answerable_body
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 
 @dataclass(frozen=True, slots=True)

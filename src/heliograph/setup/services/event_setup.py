@@ -24,7 +24,7 @@ from heliograph.setup.services import dependents, usage_counts
 from heliograph.setup.services.object_tags import usable_tags, write_tags
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Thing, Use
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from heliograph.domain.retention import Terms
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store import retention
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 
 def installation_terms() -> Terms:

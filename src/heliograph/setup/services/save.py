@@ -15,7 +15,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.version_bodies import setup_body
 from heliograph.store import configuration
 from heliograph.store.configuration import EVENT
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from heliograph.setup.coverage import Applied, Coverage, Gap, WatchedKinds
 from heliograph.setup.models import KIND_NAMES
 from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
 from heliograph.setup.views.tag_chips import TagChoices
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Hidden, Ticks
 from heliograph.web.forms import Form, posted
 from heliograph.web.list_filters import EnumFilter, Filter, ListFilters

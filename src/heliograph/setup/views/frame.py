@@ -15,7 +15,8 @@ from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database, of_django
+from heliograph.store.database import Database
+from heliograph.store.django_database import of_django
 from heliograph.web.forms import not_saved
 from heliograph.web.pages import page
 

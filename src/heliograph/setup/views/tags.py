@@ -29,7 +29,7 @@ from heliograph.setup.views.coverage import uncovered
 from heliograph.setup.views.frame import by, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.setup.views.uses import items_of, losses, then
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.web.confirmation import Breaks, LinkedThing, question, shortened
 from heliograph.web.form_fields import Choices, Hidden, Select, TextLine
 from heliograph.web.forms import Form, posted

@@ -24,7 +24,7 @@ from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFir
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history, number_of, version
-from heliograph.store.database import of_django
+from heliograph.store.django_database import of_django
 from heliograph.web.cursor import Cursor, ListPage, Pager, address
 from heliograph.web.cursor import asked as cursor_of
 from heliograph.web.cursor import pages as cursor_pages

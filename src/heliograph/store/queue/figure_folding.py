@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Final
 
-import psycopg
 import structlog
 
+from heliograph.store import driver_errors
 from heliograph.store.database import Database
 from heliograph.store.queue.figures import FOLD_ROWS, accounts_to_fold, fold
 
@@ -39,5 +38,5 @@ def care(connect: Callable[[], Database], stop: threading.Event) -> None:
             with contextlib.closing(connect()) as db:
                 while not stop.wait(EVERY):
                     fold_all(db, stop)
-        except (sqlite3.Error, psycopg.Error) as error:
+        except driver_errors.all_errors() as error:
             log.warning("figure_folding_failed", error=type(error).__name__, message=str(error)[:200])

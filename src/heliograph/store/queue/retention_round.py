@@ -6,7 +6,6 @@ First content, then whole records. A round that is killed has removed whole chun
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +13,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-import psycopg
 import structlog
 
 from heliograph.domain.retention import DAY, Cuts, Terms
-from heliograph.store import retention
+from heliograph.store import driver_errors, retention
 from heliograph.store.database import Database
 from heliograph.store.queue import job_removal, removal, replay_removal
 from heliograph.store.queue.removal import START, Place
@@ -222,7 +220,7 @@ def care(connect: Callable[[], Database], stop: threading.Event, terms: Terms, k
                     this = RetentionRound(db, db.now(), stop)
                     this.keys(key_days)
                     this.all_accounts(terms)
-        except (sqlite3.Error, psycopg.Error) as error:
+        except driver_errors.all_errors() as error:
             log.warning("retention_failed", error=type(error).__name__, message=str(error)[:200])
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from django.db.backends.sqlite3 import base
 
-from heliograph.store.database import set_up_sqlite
 from heliograph.store.gate import WriteGate
 from heliograph.store.log import Log
+from heliograph.store.sqlite_database import set_up_sqlite
 
 _READS = ("SELECT", "EXPLAIN", "PRAGMA", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
 

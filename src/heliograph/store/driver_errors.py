@@ -1,0 +1,43 @@
+"""What the drivers of both databases raise, by what it means.
+
+    except driver_errors.all_errors(OSError) as error:
+
+What is given is caught as well. psycopg is not imported for this: as long as nothing has imported it, nothing raises its errors.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+
+type Errors = tuple[type[Exception], ...]
+
+
+def all_errors(*also: type[Exception]) -> Errors:
+    """Whatever a driver raises."""
+    return (*also, sqlite3.Error, *_of_psycopg("Error"))
+
+
+def refusals(*also: type[Exception]) -> Errors:
+    """The database refuses what it was given; tried again, it does so again."""
+    return (*also, sqlite3.DataError, sqlite3.IntegrityError, *_of_psycopg("DataError", "IntegrityError"))
+
+
+def operational(*also: type[Exception]) -> Errors:
+    """The database could not do it now: locked, full, stopping, or out of reach."""
+    return (*also, sqlite3.OperationalError, *_of_psycopg("OperationalError"))
+
+
+def lost_races(*also: type[Exception]) -> Errors:
+    """PostgreSQL ended a transaction for the sake of another one."""
+    return (*also, *_of_psycopg("SerializationFailure", "DeadlockDetected"))
+
+
+def lock_timeouts() -> Errors:
+    """PostgreSQL: a lock was not given within `lock_timeout`."""
+    return _of_psycopg("LockNotAvailable")
+
+
+def _of_psycopg(*names: str) -> Errors:
+    errors = sys.modules.get("psycopg.errors")
+    return tuple(getattr(errors, name) for name in names) if errors is not None else ()

@@ -1,0 +1,181 @@
+"""SQLite behind the interface of database.py (docs/design/sqlite.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from heliograph.store.bulk_insert import of_values, taken_apart
+from heliograph.store.database import Params, Row
+from heliograph.store.gate import WriteGate
+from heliograph.store.log import Log
+
+_ROWS_AT_ONCE = (64, 16, *range(8, 1, -1))
+
+
+@functools.lru_cache(maxsize=64)
+def _drawing(names: Sequence[str]) -> str:
+    """names: sorted. On SQLite a parameter is the number of the sequence of its name."""
+    added = " ".join(f"WHEN '{name}' THEN :{name}" for name in names)
+    listed = ", ".join(f"'{name}'" for name in names)
+    return f"UPDATE sequence SET last = last + CASE name {added} END WHERE name IN ({listed}) RETURNING name, last"
+
+
+class SqliteDatabase:
+    """SQLite through the standard library's driver, isolation_level None."""
+
+    vendor: ClassVar[Literal["sqlite", "postgresql"]] = "sqlite"
+    for_update: ClassVar[str] = ""
+
+    def __init__(self, connection: sqlite3.Connection, gate: WriteGate | None = None, log: Log | None = None) -> None:
+        """gate and log: for the owner of a connection. It frees the gate for others before it syncs its commit to disk."""
+        self.connection = connection
+        self._gate, self._log = gate, log
+        self._admitted = False
+
+    @staticmethod
+    def _bound(params: Params | None) -> Params:
+        if not params:
+            return {}
+        return {k: json.dumps(list(v)) if isinstance(v, (list, tuple, set, frozenset)) else v for k, v in params.items()}
+
+    def all(self, sql: str, params: Params | None = None) -> list[Row]:
+        return self.connection.execute(sql, self._bound(params)).fetchall()
+
+    def ask(self, sql: str, params: Params | None = None) -> Callable[[], list[Row]]:
+        rows = self.all(sql, params)
+        return lambda: rows
+
+    def run(self, sql: str, params: Params | None = None) -> int:
+        return self.connection.execute(sql, self._bound(params)).rowcount
+
+    def many(self, sql: str, rows: Iterable[Params]) -> None:
+        """Inserts several rows per statement: the driver lets other threads run after each statement, and continues only when they yield."""
+        wanted = rows if isinstance(rows, list) else list(rows)
+        at, _returned = self._several(sql, wanted)
+        if at < len(wanted):
+            self.connection.executemany(sql, wanted[at:])
+
+    def ask_many(self, sql: str, rows: Sequence[Params]) -> Callable[[], list[Row]]:
+        at, found = self._several(sql, rows)
+        for row in rows[at:]:
+            found += self.all(sql, row)
+        return lambda: found
+
+    def _several(self, sql: str, rows: Sequence[Params]) -> tuple[int, list[Row]]:
+        """Runs the statement for as many rows as can go together. Returns for how many, and what they returned."""
+        at_once, at = taken_apart(sql), 0
+        found: list[Row] = []
+        if at_once is None:
+            return at, found
+        for size in _ROWS_AT_ONCE:
+            while len(rows) - at >= size:
+                values = [row[name] for row in rows[at : at + size] for name in at_once.names]
+                found += self.connection.execute(of_values(at_once, size), values)
+                at += size
+        return at, found
+
+    def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
+        wanted = {name: n for name, n in counts.items() if n}
+        found: dict[str, Sequence[int]] = dict.fromkeys(counts, ())
+        for name, last in self.all(_drawing(tuple(sorted(wanted))), wanted) if wanted else ():
+            found[name] = range(last - wanted[name] + 1, last + 1)
+        return found
+
+    def now(self) -> int:
+        """This machine's clock is the database's: asking SQLite for it would be a statement. Milliseconds, as SQLite's own."""
+        return time.time_ns() // 1_000_000 * 1_000
+
+    def member(self, column: str, name: str) -> str:
+        return f"{column} IN (SELECT value FROM json_each(:{name}))"
+
+    def together(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext()
+
+    def savepoint(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Waits for the gate and for the disk on this thread; transactions of this connection inside the block then need not, whatever
+        thread they run on.
+
+        So a thread that has other work to do never waits for other writers. Commits made inside are durable when the block ends.
+        """
+        with self._gate or contextlib.nullcontext():
+            self._admitted = True
+            try:
+                yield
+            finally:
+                self._admitted = False
+        self.force()
+
+    def force(self) -> None:
+        if self._log is not None:
+            self._log.force()
+
+    @contextlib.contextmanager
+    def transaction(self, *, together: bool = False) -> Iterator[None]:
+        if self._admitted or self._gate is None:
+            with self._raw_transaction():
+                yield
+            return
+        with self._gate, self._raw_transaction():
+            yield
+        self.force()
+
+    @contextlib.contextmanager
+    def _raw_transaction(self) -> Iterator[None]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self.connection.close()
+        if self._log is not None:
+            self._log.close()
+
+
+def open_sqlite(path: str | Path, *, read_only: bool = False) -> SqliteDatabase:
+    """A new connection to the database file, set up like all of ours (docs/design/sqlite.md, section 1)."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False, cached_statements=512)
+    set_up_sqlite(connection)
+    if read_only:
+        connection.execute("PRAGMA query_only = 1")
+        return SqliteDatabase(connection, log=Log(path))
+    # A commit writes the log here, and `Log.force` syncs it once the gate is free: other writers need not wait for the disk too.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return SqliteDatabase(connection, WriteGate(path), Log(path))
+
+
+def set_up_sqlite(connection: sqlite3.Connection) -> None:
+    """Applies the settings that every connection to the file needs."""
+    ((pages,),) = connection.execute("PRAGMA page_count")
+    if not pages:
+        # must come before the first table exists, or a purged file never shrinks; later it only waits for the write lock
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    for pragma in SQLITE_PRAGMAS:
+        connection.execute(pragma)
+
+
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA fullfsync = 1",  # macOS: makes fsync reach the disk
+    "PRAGMA wal_autocheckpoint = 0",  # the engine checkpoints: `store.wal`
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA cache_size = -16000",
+    "PRAGMA temp_store = MEMORY",
+)
