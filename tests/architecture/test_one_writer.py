@@ -1,4 +1,4 @@
-"""record() is the only writer of registrations, session registrations and events (ARCHITECTURE.md, rule 1)."""
+"""record() is the only writer of registrations, session registrations and events (ARCHITECTURE.md, rule 1), and `store/queue/` writes the queue."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ WRITES = {
     for verb in ("save", "create", "bulk_create", "update", "bulk_update", "get_or_create", "update_or_create", "delete")
     for name in (verb, f"a{verb}")
 }
-SQL = re.compile(
-    rf'\b(?:INSERT\s+(?:OR\s+\w+\s+)?INTO|REPLACE\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM|COPY|TRUNCATE(?:\s+TABLE)?)\s+"?(?:{TABLES})"?(?=[\s(,;]|$)',
-    re.IGNORECASE,
-)
+QUEUE = "run|stuck_run|lane|action|attempt|attempt_content|attempt_content_rest"
+
+
+def _sql(tables: str) -> re.Pattern[str]:
+    """Finds statements that write one of these tables."""
+    return re.compile(
+        rf'\b(?:INSERT\s+(?:OR\s+\w+\s+)?INTO|REPLACE\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM|COPY|TRUNCATE(?:\s+TABLE)?)\s+"?(?:{tables})"?(?=[\s(,;]|$)',
+        re.IGNORECASE,
+    )
+
+
+SQL = _sql(TABLES)
 
 # The named exceptions of rule 1, each with its reason.
 EXCEPTIONS: dict[str, str] = {
@@ -64,10 +72,10 @@ def test_no_form_saves_them() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def _writing(tree: ast.AST) -> Iterator[ast.Constant]:
+def _writing(tree: ast.AST, sql: re.Pattern[str] = SQL) -> Iterator[ast.Constant]:
     """The strings below `tree` with SQL that writes them."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and sql.search(node.value):
             yield node
 
 
@@ -79,6 +87,18 @@ def test_no_sql_writes_them_outside_the_store() -> None:
         for node in _writing(module.tree)
     ]
     assert not wrong, "only recording/ writes these, by store/:\n" + "\n".join(wrong)
+
+
+def test_the_queue_is_written_in_one_place() -> None:
+    """Runs and their actions are made with their change (recording/change_rows.py), in the order of record()'s locks."""
+    at_home = ("heliograph.store.queue.", "heliograph.store.migrations.")
+    found = {
+        module.name: [f"{module.place(node)}: {node.value!r}" for node in _writing(module.tree, _sql(QUEUE))] for module in source.modules()
+    }
+    assert any(found[name] for name in found if name.startswith(at_home[0]))
+    assert found.pop("heliograph.recording.change_rows")
+    wrong = [line for name, lines in found.items() if not name.startswith(at_home) for line in lines]
+    assert not wrong, "only store/queue/ writes these:\n" + "\n".join(wrong)
 
 
 def test_the_stores_writing_functions_are_recordings_alone() -> None:

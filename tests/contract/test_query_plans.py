@@ -45,7 +45,7 @@ from heliograph.store import configuration
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.moments import EPOCH
-from heliograph.store.queue import lanes, outcomes, pending_items, replays, slots, submissions
+from heliograph.store.queue import lanes, outcomes, pending_items, replays, slots, stuck_runs, submissions
 from heliograph.store.queue.lanes import LaneWant
 from heliograph.store.queue.outcomes import Settled, StoredExchange
 from heliograph.store.registrations import ids_of_code
@@ -202,11 +202,11 @@ def test_D7_D8_wishes_of_people_go_by_item_and_by_what_was_saved(explaining: Exp
     queued = [1_000_000 + n for n in range(1, 400, 20)]
     said = submissions.submit(explaining, account, queued, lambda _: Does.UPDATES)
     assert set(said.values()) == {""}
-    assert submissions.submit_runs(explaining, account, [1_000_052]) == {1_000_052: ""}
+    assert stuck_runs.submit_runs(explaining, account, [1_000_052]) == {1_000_052: ""}
     pending_items.reschedule_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
     pending_items.reschedule_connection(explaining, account, 101, CURED_BY_CONNECTION | CURED_BY_ADDRESS, lambda _: Does.UPDATES)
     pending_items.reschedule_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
-    pending_items.reschedule_runs(explaining, account, 7)
+    stuck_runs.untagged_are_due(explaining, account, 7)
     assert pending_items.end_flow(explaining, account, 8)
 
 

@@ -357,7 +357,7 @@ def test_F8_a_destination_gets_another_connection(acme: RunningAccount, receiver
 
 
 def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(acme: RunningAccount, receiver: Receiver) -> None:
-    from heliograph.store.queue import pending_items
+    from heliograph.store.queue import stuck_runs
 
     acme.flow(acme.connection(receiver.url("/crm")), statuses=(acme.stored.tags[UNTAGGED],))
     with acme.worker():
@@ -365,7 +365,7 @@ def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(acme: Runn
         assert acme.actions() == []
         with acme.db.transaction():
             acme.stored.save_within({("statuses", 1): acme.stored.statuses_body()})
-            pending_items.reschedule_runs(acme.db, 1)
+            stuck_runs.untagged_are_due(acme.db, 1)
         acme.until_states("success")
     assert acme.db.all("SELECT decision, reason FROM run") == [(2, "")]
     assert acme.db.all("SELECT queue FROM stuck_run") == [(4,)]

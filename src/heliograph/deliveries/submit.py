@@ -23,7 +23,7 @@ from heliograph.store import configuration
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
-from heliograph.store.queue import pending_items, submissions
+from heliograph.store.queue import pending_items, stuck_runs, submissions
 from heliograph.store.queue.enqueue import Order, enqueue, orders_for
 from heliograph.store.queue.figures import put_deltas
 
@@ -61,7 +61,7 @@ def submit_in(db: Database, account: int, keys: Sequence[str], *, as_it_was: boo
     then = {id: found.version for id in actions if (found := mapped_then(db, account, id))} if as_it_was else {}
     gone = {f"a{id}": THEN_GONE for id in actions if id not in then} if as_it_was else {}
     # Runs before lanes, in the same order as when they are reconsidered.
-    said = gone | {f"r{id}": text for id, text in submissions.submit_runs(db, account, runs).items()}
+    said = gone | {f"r{id}": text for id, text in stuck_runs.submit_runs(db, account, runs).items()}
     chosen = [id for id in actions if f"a{id}" not in gone]
     answers = submissions.submit(db, account, chosen, lambda id: does.get(id, Does.UPDATES), as_of=then)
     said |= {f"a{id}": text for id, text in answers.items()}

@@ -47,6 +47,7 @@ from heliograph.outbound.routes import Limits
 from heliograph.outbound.sender import Sender
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
+from heliograph.store.queue import stuck_runs
 from heliograph.store.secrets import Vault
 from heliograph.store.sqlite_database import SqliteDatabase
 
@@ -322,7 +323,7 @@ class Worker:
             if epoch is None:
                 continue
             found = reconsideration.reconsider_account(self.completer.db, self._reconsider_source, account, epoch)
-            self._all_reconsidered = self._all_reconsidered and found < reconsideration.AT_ONCE
+            self._all_reconsidered = self._all_reconsidered and found < stuck_runs.AT_ONCE
             if found:
                 self.reader.news = True
                 self.memory.wake_reader()

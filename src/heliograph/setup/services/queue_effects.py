@@ -6,7 +6,8 @@ the save, and is found here, or after it, and sees that it used an older version
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, CURED_BY_MAPPING, Cause
 from heliograph.domain.setup.tags import TagKind
@@ -15,17 +16,26 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Tagged, Thing
 from heliograph.store import connection_states
 from heliograph.store.database import Database
-from heliograph.store.queue import pending_items
+from heliograph.store.queue import pending_items, stuck_runs
+from heliograph.store.queue.stuck_runs import StateField, StatePart
 
 ENDED_AT_ONCE = 10
 """Chunks of lanes that are ended within a saver's transaction; the engine ends the rest when it is their turn to be sent."""
+
+_TAGGED_IN: Final[Mapping[TagKind, tuple[StatePart, StateField]]] = {
+    TagKind.REGISTRATION_STATUS: ("registration", "status"),
+    TagKind.SESSION_STATUS: ("session", "status"),
+    TagKind.EVENT_STATUS: ("event", "status"),
+    TagKind.REGISTRATION_PROPERTY: ("registration", "properties"),
+}
+"""Where the state after a change names what can be tagged."""
 
 
 def flow_saved(s: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
     """A flow was saved: reschedules what waited for it, and if its rules changed also the untagged runs that it may now decide differently."""
     pending_items.reschedule_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, pending_items.does_of(s.db, s.account))
     if rules_changed:
-        pending_items.reschedule_runs(s.db, s.account, flow)
+        stuck_runs.untagged_are_due(s.db, s.account, flow)
 
 
 def connection_saved(s: SetupTransaction, connection: int, *, moved: bool = False, elsewhere: bool = False) -> None:
@@ -45,34 +55,9 @@ def mapping_saved(s: SetupTransaction, mapping: int) -> None:
 
 def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:
     """Untagged objects got their first tag: the runs that waited for exactly these are reconsidered at once. Others keep their three tries."""
-    states = {
-        TagKind.REGISTRATION_STATUS: ("registration", "status"),
-        TagKind.SESSION_STATUS: ("session", "status"),
-        TagKind.EVENT_STATUS: ("event", "status"),
-        TagKind.REGISTRATION_PROPERTY: ("registration", "properties"),
-    }
     for tagged in objects:
-        if tagged.kind in states:
-            _reconsider_runs(db, account, *states[tagged.kind], tagged.id)
-
-
-def _reconsider_runs(db: Database, account: int, part: str, field: str, id: int) -> None:
-    number = int(id)
-    if db.vendor == "sqlite":
-        is_it = (
-            f"EXISTS (SELECT 1 FROM json_each(x.after, '$.{part}.{field}') WHERE value = {number})"
-            if field == "properties"
-            else f"json_extract(x.after, '$.{part}.{field}') = {number}"
-        )
-    elif field == "properties":
-        is_it = f"(x.after::jsonb #> '{{{part},{field}}}') @> '{number}'::jsonb"
-    else:
-        is_it = f"(x.after::jsonb #>> '{{{part},{field}}}') = '{number}'"
-    db.run(
-        "UPDATE stuck_run SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause AND EXISTS"
-        f" (SELECT 1 FROM change c JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE c.id = stuck_run.change_id AND {is_it})",
-        {"account": account, "now": db.now(), "cause": Cause.UNTAGGED.value},
-    )
+        if found := _TAGGED_IN.get(tagged.kind):
+            stuck_runs.untagged_with_are_due(db, account, *found, tagged.id)
 
 
 def flow_deleted(s: SetupTransaction, flow: int) -> None:

@@ -12,8 +12,9 @@ from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.database import Database
+from heliograph.store.queue import stuck_runs
 from heliograph.store.queue.outcomes import apply_to_lanes
-from heliograph.store.queue.submissions import DoesOf, count_stuck
+from heliograph.store.queue.submissions import DoesOf
 
 CHUNK = 500
 """Lanes per transaction when many items end."""
@@ -57,27 +58,13 @@ def _reschedule(db: Database, where: str, account: int, number: int, causes: fro
     )
 
 
-def reschedule_runs(db: Database, account: int, flow: int | None = None) -> int:
-    """Reconsiders waiting untagged runs at once, after a tag assignment or a flow was saved (D7). Returns how many."""
-    return db.run(
-        "UPDATE stuck_run SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause"
-        + ("" if flow is None else " AND flow_id = :flow"),
-        {"account": account, "now": db.now(), "cause": Cause.UNTAGGED.value} | ({} if flow is None else {"flow": flow}),
-    )
-
-
 def end_flow(db: Database, account: int, flow: int, *, limit: int = CHUNK) -> int:
     """Fails the undelivered actions and stuck runs of a deleted flow (P12), at most `limit` lanes. Returns how many lanes; 0 means that
     none are left.
 
     The engine fails the rest when it is their turn to be sent.
     """
-    stuck = db.all(
-        "UPDATE stuck_run SET queue = 3, due_at = NULL, cause = :cause, ended = :now WHERE account_id = :account AND flow_id = :flow AND queue < 3"
-        " RETURNING run_id",
-        {"account": account, "flow": flow, "cause": Cause.FLOW_DELETED.value, "now": db.now()},
-    )
-    count_stuck(db, account, [run for (run,) in stuck], was_open=True, is_open=False)
+    stuck_runs.end_of_flow(db, account, flow, Cause.FLOW_DELETED)
     return _end(db, "flow_id = :id", account, flow, Cause.FLOW_DELETED, limit)
 
 
