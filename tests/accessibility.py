@@ -13,14 +13,14 @@ TABS_AT_ONCE = 10
 """Presses between two checks whether the walk has come to its end."""
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-_COLOUR_RULES = ("color-contrast", "link-in-text-block")
 # All of WCAG 2.0 to 2.2, A and AA, and axe's good practice. Its only rule for 2.2 must be enabled explicitly.
 RULES: dict[str, Any] = {
     "resultTypes": ["violations"],
-    "rules": {"target-size": {"enabled": True}, **{rule: {"enabled": False} for rule in _COLOUR_RULES}},
+    "rules": {"target-size": {"enabled": True}, "color-contrast": {"enabled": False}},
 }
-# The rest, and all that a colour scheme changes.
-COLOURS: dict[str, Any] = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": _COLOUR_RULES}}
+# A colour scheme changes only colours.
+LINKS: dict[str, Any] = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["link-in-text-block"]}}
+CONTRAST: dict[str, Any] = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}}
 
 # Tab continues from the last focus, even if the focus has left the page; so focus the body, which cannot keep it. Each Tab first looks at the
 # element that the one before has reached: what it is, and whether a person sees it. So nobody has to ask after each of them.
@@ -82,17 +82,20 @@ _FINDINGS = """async ([within, options, one_of_each_kind]) => {
   sticky.forEach((el) => el.style.removeProperty("position"));
   return found;
 }"""
-# Where text and all around it have the same colours, size and weight, its contrast is the same: of the many cells of a column, three are judged (the first,
-# the last and one between, since axe passes over a text that is partly covered). Contrast is most of what axe does.
+# Where text and all that it stands in have the same colours, size and weight, its contrast is the same: of the many cells of a column, three are judged (the
+# first, the last and one between, since axe passes over a text that is partly covered). What is placed by itself may lie over anything, and is a kind of its
+# own. Contrast is most of what axe does.
 _ALIKE = """(whole) => {
   const numbers = new Map(), numbered = new WeakMap(), kinds = new Map();
+  let placed = 0;
   const number = (el) => {
     if (!el) return 0;
     if (!numbered.has(el)) {
       const style = getComputedStyle(el);
       const said = [
         number(el.parentElement), el.tagName, el.matches(":disabled, [aria-disabled=true]"), style.color, style.backgroundColor, style.backgroundImage,
-        style.opacity, style.fontSize, style.fontWeight, style.textShadow, style.textDecorationLine, style.position, style.clipPath, style.display,
+        style.opacity, style.fontSize, style.fontWeight, style.textShadow, style.display,
+        ["absolute", "fixed", "sticky"].includes(style.position) ? `placed ${(placed += 1)}` : "",
       ].join();
       if (!numbers.has(said)) numbers.set(said, numbers.size + 1);
       numbered.set(el, numbers.get(said));
@@ -120,8 +123,8 @@ def violations(page: Page, within: str = "html", *, colours_alone: bool = False)
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(Axe().axe_script)
     script = _FINDINGS.replace("ALIKE", f"({_ALIKE})")
-    found = [] if colours_alone else page.evaluate(script, [within, RULES, False])
-    found += page.evaluate(script, [within, COLOURS, True])
+    found = page.evaluate(script, [within, LINKS if colours_alone else RULES, False])
+    found += page.evaluate(script, [within, CONTRAST, True])
     return [
         f"{rule['id']} ({rule['impact']}): {node['target']} {node['html'][:200]}"
         for rule in found

@@ -23,17 +23,17 @@ def _posts(tree: ast.AST, parents: list[ast.AST]) -> Iterator[tuple[ast.Attribut
         yield from _posts(child, [*parents, tree])
 
 
-def _is_given_to_a_form(parents: list[ast.AST]) -> bool:
-    """Whether it is an argument of a call of a form or of the question, or a name's value that is one: `data = request.POST if … else None`."""
-    for parent in reversed(parents):
-        if isinstance(parent, ast.Call):
-            called = parent.func.attr if isinstance(parent.func, ast.Attribute) else getattr(parent.func, "id", "")
-            return called.endswith("Form") or called == "losing"
-        if isinstance(parent, ast.Assign):
-            return [target.id for target in parent.targets if isinstance(target, ast.Name)] == ["data"] and isinstance(
-                parent.value, ast.IfExp
-            )
-    return False
+def _is_given_to_a_form(post: ast.AST, parents: list[ast.AST]) -> bool:
+    """Whether it is whole an argument of a form or of the question, or the value of the name `data`; either may be `… if … else None`."""
+    *further, parent = parents
+    if isinstance(parent, ast.keyword):
+        return _is_given_to_a_form(parent, further)
+    if isinstance(parent, ast.IfExp):
+        return parent.test is not post and _is_given_to_a_form(parent, further)
+    if isinstance(parent, ast.Call):
+        called = parent.func.attr if isinstance(parent.func, ast.Attribute) else getattr(parent.func, "id", "")
+        return post is not parent.func and (called.endswith("Form") or called == "losing")
+    return isinstance(parent, ast.Assign) and [ast.unparse(target) for target in parent.targets] == ["data"]
 
 
 def test_a_post_is_read_by_forms() -> None:
@@ -43,7 +43,7 @@ def test_a_post_is_read_by_forms() -> None:
         for post, parents in _posts(ast.parse(file.read_text("utf-8")), []):
             if name in ALLOWED:
                 allowed.add(name)
-            elif not _is_given_to_a_form(parents):
+            elif not _is_given_to_a_form(post, parents):
                 read.append(f"{name}:{post.lineno}")
     assert read == [], "give request.POST to a form (docs/design/pages.md), or say in ALLOWED why this is none"
     assert allowed == set(ALLOWED), "these read no post any more"

@@ -39,11 +39,10 @@ PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between retries of a chunk that
 SIDE_BY_SIDE = 30
 CHUNK_LASTS = 4.0  # seconds for the chunk of a paced job to end when the process stops
 _SMOOTHING = 0.2  # of the rate: the weight of the newest chunk
-# A lock timeout, a full disk, a server restart; plain SQL raises the driver's own errors.
 
 
 def _passing(*also: type[Exception]) -> driver_errors.Errors:
-    """Errors that pass: a chunk is tried again. also: others to catch."""
+    """Errors that pass: a lock timeout, a full disk, a server restart. Plain SQL raises the driver's own. also: others to catch."""
     return driver_errors.operational(OperationalError, *also)
 
 

@@ -40,4 +40,4 @@ def lock_timeouts() -> Errors:
 
 def _of_psycopg(*names: str) -> Errors:
     errors = sys.modules.get("psycopg.errors")
-    return tuple(getattr(errors, name) for name in names) if errors is not None else ()
+    return () if errors is None else tuple(getattr(errors, name) for name in names)

@@ -81,11 +81,8 @@ DRAIN = 8.0
 
 
 def _passing() -> driver_errors.Errors:
-    """Errors that pass: the batch is settled again."""
+    """Errors that pass: database busy, disk full, deadlock victim."""
     return driver_errors.lost_races(sqlite3.OperationalError)
-
-
-"""Errors that pass: database busy, disk full, deadlock victim."""
 
 
 @dataclass(frozen=True, slots=True)
