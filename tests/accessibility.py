@@ -14,13 +14,12 @@ TABS_AT_ONCE = 10
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 # All of WCAG 2.0 to 2.2, A and AA, and axe's good practice. Its only rule for 2.2 must be enabled explicitly.
-RULES: dict[str, Any] = {
-    "resultTypes": ["violations"],
-    "rules": {"target-size": {"enabled": True}, "color-contrast": {"enabled": False}},
-}
+RULES: dict[str, Any] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 # A colour scheme changes only colours.
-LINKS: dict[str, Any] = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["link-in-text-block"]}}
-CONTRAST: dict[str, Any] = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}}
+COLOURS: dict[str, Any] = {
+    "resultTypes": ["violations"],
+    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+}
 
 # Tab continues from the last focus, even if the focus has left the page; so focus the body, which cannot keep it. Each Tab first looks at the
 # element that the one before has reached: what it is, and whether a person sees it. So nobody has to ask after each of them.
@@ -73,47 +72,17 @@ _MISSED = """() => [...document.querySelectorAll("a[href], button, input, select
 
 
 # axe starts at the top of the page. A sticky bar covers whatever is at the fold, and axe gives that no size; the walk checks whether it hides the focus.
-_FINDINGS = """async ([within, options, one_of_each_kind]) => {
+_FINDINGS = """async ([within, options]) => {
   scrollTo(0, 0);
   const sticky = [...document.querySelectorAll("body *")].filter((el) => getComputedStyle(el).position === "sticky");
   sticky.forEach((el) => { el.style.position = "static"; });
-  const judged = one_of_each_kind ? { include: ALIKE(document.querySelector(within)) } : within;
-  const found = one_of_each_kind && !judged.include.length ? [] : (await axe.run(judged, options)).violations;
+  const found = await axe.run(within, options);
   sticky.forEach((el) => el.style.removeProperty("position"));
-  return found;
-}"""
-# Where text and all that it stands in have the same colours, size and weight, its contrast is the same: of the many cells of a column, three are judged (the
-# first, the last and one between, since axe passes over a text that is partly covered). What is placed by itself may lie over anything, and is a kind of its
-# own. Contrast is most of what axe does.
-_ALIKE = """(whole) => {
-  const numbers = new Map(), numbered = new WeakMap(), kinds = new Map();
-  let placed = 0;
-  const number = (el) => {
-    if (!el) return 0;
-    if (!numbered.has(el)) {
-      const style = getComputedStyle(el);
-      const said = [
-        number(el.parentElement), el.tagName, el.matches(":disabled, [aria-disabled=true]"), style.color, style.backgroundColor, style.backgroundImage,
-        style.opacity, style.fontSize, style.fontWeight, style.textShadow, style.display,
-        ["absolute", "fixed", "sticky"].includes(style.position) ? `placed ${(placed += 1)}` : "",
-      ].join();
-      if (!numbers.has(said)) numbers.set(said, numbers.size + 1);
-      numbered.set(el, numbers.get(said));
-    }
-    return numbered.get(el);
-  };
-  for (const el of whole.querySelectorAll("*")) {
-    const has_text = el.matches("input, select, textarea") || [...el.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-    if (!has_text || !el.checkVisibility({ visibilityProperty: true })) continue;
-    const kind = number(el);
-    if (!kinds.has(kind)) kinds.set(kind, []);
-    kinds.get(kind).push(el);
-  }
-  return [...new Set([...kinds.values()].flatMap((all) => [all[0], all[all.length >> 1], all[all.length - 1]]))];
+  return found.violations;
 }"""
 
 
-def violations(page: Page, within: str = "html", *, colours_alone: bool = False) -> list[str]:
+def violations(page: Page, options: dict[str, Any] = RULES, within: str = "html") -> list[str]:
     """axe's findings on the current page, one line each. within: a selector of the part that is judged.
 
     The page from its top, at rest: an element half under a sticky bar has no size, and colours in transition have no contrast yet.
@@ -122,9 +91,7 @@ def violations(page: Page, within: str = "html", *, colours_alone: bool = False)
     page.emulate_media(reduced_motion="reduce")
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(Axe().axe_script)
-    script = _FINDINGS.replace("ALIKE", f"({_ALIKE})")
-    found = page.evaluate(script, [within, LINKS if colours_alone else RULES, False])
-    found += page.evaluate(script, [within, CONTRAST, True])
+    found = page.evaluate(_FINDINGS, [within, options])
     return [
         f"{rule['id']} ({rule['impact']}): {node['target']} {node['html'][:200]}"
         for rule in found
@@ -158,7 +125,7 @@ def sweep(page: Page) -> None:
         page.set_viewport_size(size)
         for scheme in schemes:
             page.emulate_media(color_scheme=scheme)
-            found = violations(page, colours_alone=scheme == "dark")
+            found = violations(page, RULES if scheme == "light" else COLOURS)
             assert not found, f"{page.url}, {scheme}, {size['width']} px:\n" + "\n".join(found)
         _fits(page, size)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
