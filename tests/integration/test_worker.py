@@ -398,3 +398,14 @@ def test_D4_in_flight_at_three_crashes_is_a_poison(acme: RunningAccount, receive
     assert (action["category"], action["cause"]) == ("System", "poison")
     assert acme.db.all("SELECT marks FROM lane") == [(0,)]
     assert receiver.requests == []
+
+
+def test_D5_an_attempt_is_never_dated_ahead_of_the_databases_clock(acme: RunningAccount) -> None:
+    """Reading a configuration takes time, and what is confirmed last is the database's clock."""
+    with acme.worker() as worker:
+        until(lambda: worker.memory.clock_offset)
+        coarse = 1_000 if acme.db.vendor == "sqlite" else 0  # its clock counts milliseconds
+        for number in range(20):
+            acme.flow(acme.connection(f"https://example.org/{number}"))
+            known = worker.memory.db_time(time.monotonic())
+            assert known <= acme.db.now() + coarse

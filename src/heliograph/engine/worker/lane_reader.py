@@ -180,9 +180,10 @@ class LaneReader:
         for account in changed:
             self._find_moved(account)
         states, clock = connection_states.states(self.db), self.db.now()
-        self.memory.clock_offset = clock - round(now * 1_000_000)
+        heard = time.monotonic()  # after the answer: neither attempts nor the end of a rest come before their time by the database's clock
+        self.memory.clock_offset = clock - round(heard * 1_000_000)
         for limiter in self.limiters.values():
-            self._tell(limiter, states.get(limiter.connection, StoredConnectionState()), now, clock)
+            self._tell(limiter, states.get(limiter.connection, StoredConnectionState()), heard, clock)
         self._confirmed = now
 
     def _tell(self, limiter: ConnectionLimiter[_QueuedLane], state: StoredConnectionState, now: float, clock: int) -> None:
