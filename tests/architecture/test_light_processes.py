@@ -1,4 +1,4 @@
-"""Supervisor, engine and edge load only what they need: they use plain SQL."""
+"""Supervisor, engine and edge load only what they need: they use plain SQL. And nothing loads psycopg before a PostgreSQL database is opened."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ import pytest
 @pytest.mark.parametrize(
     ("command", "modules", "absent"),
     [
-        ("serve", "", "django heliograph.bench heliograph.commands.import_"),
-        ("process engine", "heliograph.engine.supervisor.processes heliograph.wiring", "django uvicorn openpyxl allauth heliograph.bench"),
+        ("serve", "", "django psycopg heliograph.bench heliograph.commands.import_"),
+        (
+            "process engine",
+            "heliograph.engine.supervisor.processes heliograph.wiring",
+            "django psycopg uvicorn openpyxl allauth heliograph.bench",
+        ),
         (
             "process edge",
             "heliograph.engine.supervisor.processes heliograph.wiring heliograph.engine.ingest.fast_door",
-            "django openpyxl allauth heliograph.bench",
+            "django psycopg openpyxl allauth heliograph.bench",
         ),
+        ("import", "heliograph.wiring heliograph.recording.batches heliograph.store.health", "psycopg"),
     ],
-    ids=["supervisor", "engine", "edge"],
+    ids=["supervisor", "engine", "edge", "command"],
 )
 def test_O1_a_process_loads_only_what_it_needs(command: str, modules: str, absent: str) -> None:
     script = (

@@ -172,8 +172,8 @@ def test_C7_a_hostile_answer_breaks_nothing(data: bytes) -> None:
     [
         ({"if": [], "then": "failed"}, "rule[0].if", "a condition"),
         ({"if": [OK_FALSE], "then": "maybe"}, "rule[0].then", "expected one of"),
-        ({"if": [OK_FALSE], "then": "delivered", "retry_after": 5}, "rule[0].then", "only a failure has"),
-        ({"if": [OK_FALSE], "then": "failed", "lead": "created"}, "rule[0].lead", "a failure has created"),
+        ({"if": [OK_FALSE], "then": "delivered", "retry_after": 5}, "rule[0].then", "only a failure has a category, a reason or a rest"),
+        ({"if": [OK_FALSE], "then": "failed", "lead": "created"}, "rule[0].lead", "a failure has created and updated nothing"),
         ({"if": [OK_FALSE], "then": "failed", "category": "Validation"}, "rule[0].category", "expected one of"),
         ({"if": [OK_FALSE], "then": "failed", "retry_after": 90_000}, "rule[0].retry_after", "from 1 to 86400"),
         ({"if": [OK_FALSE], "then": "failed", "shows": "a..b"}, "rule[0].shows", "A name is missing"),

@@ -16,8 +16,8 @@ from heliograph.store.database import Database
 class StoredConnectionState:
     """paused: nothing is sent, except during a release: then `release_rate` requests a minute until `release_until`.
 
-    held_until: when its rest ends, which the target's Retry-After asked for; failures: consecutive failures to reach the target. Instants are microseconds of the
-    database's clock, 0 = none.
+    held_until: the end of the rest that the target's Retry-After asked for; failures: consecutive failures to reach the target. Instants
+    are microseconds of the database's clock, 0 = none.
     """
 
     paused: bool = False

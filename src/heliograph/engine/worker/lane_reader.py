@@ -179,9 +179,8 @@ class LaneReader:
             self.db.force()  # no request may be built from what a power cut could undo
         for account in changed:
             self._find_moved(account)
-        states, clock = connection_states.states(self.db), self.db.now()
-        heard = time.monotonic()  # after the answer: neither attempts nor the end of a rest come before their time by the database's clock
-        self.memory.clock_offset = clock - round(heard * 1_000_000)
+        states, clock, heard = connection_states.states(self.db), self.db.now(), time.monotonic()
+        self.memory.clock_offset = clock - round(heard * 1_000_000)  # when it was heard: no attempt is dated ahead, and no rest ends early
         for limiter in self.limiters.values():
             self._tell(limiter, states.get(limiter.connection, StoredConnectionState()), heard, clock)
         self._confirmed = now

@@ -121,9 +121,8 @@ def registrations(request: AccountRequest) -> HttpResponse:
 
 
 def _order(sort: RegistrationSort) -> str:
-    return {RegistrationSort.MODIFIED: _("Last modified first"), RegistrationSort.CODE: _("By code"), RegistrationSort.NAME: _("By name")}[
-        sort
-    ]
+    words = {RegistrationSort.MODIFIED: _("Last modified first"), RegistrationSort.CODE: _("By code"), RegistrationSort.NAME: _("By name")}
+    return words[sort]
 
 
 def _counted(count: ListCount) -> str:
