@@ -30,8 +30,7 @@ def _longest(of: Showcase) -> str:
 
 
 def _save(visit: Visit) -> None:
-    with visit.page.expect_navigation():
-        visit.page.get_by_role("button", name="Save", exact=True).last.click()
+    visit.follow(visit.page.get_by_role("button", name="Save", exact=True).last)
 
 
 def _chosen(visit: Visit) -> None:
@@ -91,8 +90,7 @@ def _tried_on_past(visit: Visit) -> None:
 
 def _asked_to_send(visit: Visit) -> None:
     _tried(visit)
-    with visit.page.expect_navigation():
-        visit.page.get_by_role("link", name="Send this one now").click()
+    visit.follow(visit.page.get_by_role("link", name="Send this one now"))
 
 
 def _asked(visit: Visit) -> None:

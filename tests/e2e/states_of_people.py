@@ -83,7 +83,7 @@ def _it_is_me(visit: Visit) -> None:
 
 
 def _it_is_me_by_code(visit: Visit) -> None:
-    visit.page.get_by_role("link", name="Use a code instead").click()
+    visit.follow(visit.page.get_by_role("link", name="Use a code instead"))
 
 
 def _wrong_key(visit: Visit) -> None:

@@ -34,8 +34,7 @@ def _all(visit: Visit) -> None:
 
 
 def _discard(visit: Visit) -> None:
-    with visit.page.expect_navigation():
-        visit.page.get_by_role("link", name=re.compile("^Discard all ?: It was made in the flow’s other mode, Live or Test")).click()
+    visit.follow(visit.page.get_by_role("link", name=re.compile("^Discard all ?: It was made in the flow’s other mode, Live or Test")))
 
 
 def _curl(visit: Visit) -> None:

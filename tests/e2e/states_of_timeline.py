@@ -19,7 +19,7 @@ LONGEST_NAME = " ".join(_names)
 
 def why(path: str = "") -> Callable[[Visit], None]:
     def then(visit: Visit) -> None:
-        visit.page.locator(".decisions li").filter(has_text="Slack").get_by_role("link", name="Why").click()
+        visit.follow(visit.page.locator(".decisions li").filter(has_text="Slack").get_by_role("link", name="Why"))
         flow = visit.page.get_by_label("Flow", exact=True).last.input_value()
         change = visit.page.get_by_label("Change", exact=True).input_value()
         visit.goto(f"/signal/why/{change}/{flow}/{path}")
@@ -28,14 +28,16 @@ def why(path: str = "") -> Callable[[Visit], None]:
 
 
 def _decisions(visit: Visit) -> None:
-    visit.page.locator(".decisions li").filter(has_text="Slack").get_by_role("link", name="Cancellations to Slack", exact=True).click()
+    visit.follow(
+        visit.page.locator(".decisions li").filter(has_text="Slack").get_by_role("link", name="Cancellations to Slack", exact=True)
+    )
     address = visit.page.url.rstrip("/") + "/decisions/"
     visit.page.goto(address)
 
 
 def _numbered(visit: Visit) -> None:
     """By script, the number of the others stands there."""
-    visit.page.locator(".decisions li").filter(has_text="Slack").get_by_role("link", name="Why").click()
+    visit.follow(visit.page.locator(".decisions li").filter(has_text="Slack").get_by_role("link", name="Why"))
     expect(visit.page.get_by_text(re.compile("other.* stopped for the same reason in the last 7 days"))).to_be_visible()
 
 

@@ -101,7 +101,7 @@ def test_X5_F9_from_the_search_to_why_to_the_page_that_changes_it(page: Page, in
         page.get_by_role("button", name="Save", exact=True).last.click()
     if page.get_by_role("heading", name=re.compile("Attendees to the CRM.*\\?"), level=1).is_visible():  # a wider rule asks first
         page.get_by_role("button", name=re.compile("Save")).last.click()
-    expect(page.get_by_role("heading", name="Attendees to the CRM", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Attendees to the CRM", exact=True, level=1)).to_be_visible()
 
     # Why once more: then and today.
     page.goto(asked)

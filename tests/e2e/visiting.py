@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Locator, Page, Response, expect
 from tests.e2e.showcase import Showcase
 
 type Steps = Callable[[Visit], None]
@@ -24,8 +24,12 @@ class Visit:
 
     def press(self, name: str | re.Pattern[str]) -> None:
         """The first button with this name, and the page that it leads to."""
+        self.follow(self.page.get_by_role("button", name=name).first)
+
+    def follow(self, link: Locator) -> None:
+        """A link or a button, and the page that it leads to: a click alone returns before that page is read."""
         with self.page.expect_navigation():
-            self.page.get_by_role("button", name=name).first.click()
+            link.click()
 
     def sign_in(self, who: str, password: str = "") -> None:
         self.goto("/accounts/sign-in/")
@@ -69,7 +73,7 @@ class State:
             self.then(visit)
         page.remove_listener("response", answered)
         assert answers[-1] == (self.after or self.status)
-        assert page.get_by_role("heading", level=1).count() == 1
+        expect(page.get_by_role("heading", level=1)).to_have_count(1)
         said = page.get_by_role("heading", level=1).inner_text()
         assert re.fullmatch(self.heading if isinstance(self.heading, re.Pattern) else re.escape(self.heading), said), said
 
