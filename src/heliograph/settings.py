@@ -94,6 +94,7 @@ TEMPLATES = [
                 "heliograph.guide.context.help_link",
                 "heliograph.web.context.page",
             ],
+            "builtins": ["heliograph.web.templatetags.inline"],
         },
     },
 ]

@@ -6,7 +6,9 @@ import unicodedata
 
 import pytest
 from django.template import Context, Template
-from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, gettext_lazy, ngettext, override
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,3 +62,18 @@ def test_other_texts_stay_as_they_are() -> None:
     for name in ("Zoë", "محمد", "יעל", "a <b> & c", "👩🏽‍🚀", "می‌خواهم"):
         assert gettext("Delete %(name)s?") % {"name": name} == f"Delete {name}?"
     assert gettext("100%") == "100%"
+
+
+def test_a_translation_is_kept_for_its_language_alone() -> None:
+    assert gettext("Sunday") == "Sunday"
+    for language, day in (("de", "Sonntag"), ("fr", "dimanche"), ("de", "Sonntag")):
+        with override(language):
+            assert gettext("Sunday") == day
+    assert gettext("Sunday") == "Sunday"
+
+
+def test_markup_is_not_mistaken_for_a_text_that_reads_alike() -> None:
+    """They are equal, but only one of them needs no escaping."""
+    assert not isinstance(gettext("<b>Bold</b>"), SafeString)
+    assert isinstance(gettext(mark_safe("<b>Bold</b>")), SafeString)
+    assert escape(gettext("<b>Bold</b>")) == "&lt;b&gt;Bold&lt;/b&gt;"

@@ -27,7 +27,7 @@ from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon_to_the_second
 
 type Toned = tuple[str, str]
-"""A tone of components/status.html, and a word."""
+"""A tone of the tag `status` (web/templatetags/inline.py), and a word."""
 
 TONES = {QueueStatus.RETRY: "wait", QueueStatus.ERROR: "wait", QueueStatus.FAILED: "failed", QueueStatus.DONE: "quiet"}
 

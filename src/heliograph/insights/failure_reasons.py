@@ -34,7 +34,7 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FailureReason:
-    """Actions that failed alike. tone, state: of components/status.html; fix: words of a link to the page that cures it, "" for none."""
+    """Actions that failed alike. tone, state: of the tag `status`; fix: words of a link to the page that cures it, "" for none."""
 
     n: int
     tone: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from django.utils import translation
@@ -17,6 +18,8 @@ from django.utils.safestring import SafeData
 _TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ISOLATES: Final = "\u2066\u2067\u2068"
 _ISOLATE, _POP = "\u2068", "\u2069"
+_KEPT: Final = 4096
+"""Sentences kept translated: more than all pages have, in one language."""
 
 
 def isolated(text: str) -> str:
@@ -52,13 +55,28 @@ def _isolated(value: Any) -> Any:
 def install() -> None:
     """Makes what gettext and ngettext answer sentences, for pages and templates alike."""
     functions: Any = translation._trans  # type: ignore[attr-defined]  # noqa: SLF001 -- where Django keeps the functions of the language that it has chosen
-    for name in ("gettext", "ngettext"):
-        setattr(functions, name, _of_sentences(getattr(functions, name)))
+    functions.gettext = _of_sentences_kept(functions.gettext)
+    functions.ngettext = _of_sentences(functions.ngettext)
 
 
 def _of_sentences(translate: Callable[..., str]) -> Callable[..., str]:
     def translated(*given: Any) -> str:
         found = translate(*given)
         return found if isinstance(found, (SafeData, Sentence)) else Sentence(found)
+
+    return translated
+
+
+def _of_sentences_kept(translate: Callable[[str], str]) -> Callable[[str], str]:
+    """As `_of_sentences`, looked up once by language: a page has hundreds, and Django looks in the catalogue of each app."""
+    sentences = _of_sentences(translate)
+
+    @lru_cache(_KEPT)
+    def kept(_language: str, message: str) -> str:
+        return sentences(message)
+
+    def translated(message: str) -> str:
+        # A SafeString equals the text that needs escaping; only the plain ones are kept.
+        return kept(translation.get_language() or "", message) if type(message) is str else sentences(message)
 
     return translated

@@ -56,15 +56,13 @@ class PartState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SentencePart:
-    """A text, or a chip. gate, of: the list, filter row or destination it represents. link: the kind and id of what it names (mapping,
-    connection)."""
+    """A text, or a chip. gate, of: the list, filter row or destination it represents."""
 
     text: str
     chip: bool = False
     state: PartState = PartState.PLAIN
     gate: SentenceGate | None = None
     of: str = ""
-    link: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +262,13 @@ class _Writer:
         id_, of = destination.payload_mapping, str(destination.id)
         if id_ is None or id_ not in self.names.mappings:
             return self._missing(_("choose a mapping"), SentenceGate.DESTINATION, of)
-        return SentencePart(self.names.mappings[id_], chip=True, gate=SentenceGate.DESTINATION, of=of, link=("mapping", id_))
+        return SentencePart(self.names.mappings[id_], chip=True, gate=SentenceGate.DESTINATION, of=of)
 
     def _connection(self, destination: Destination) -> SentencePart:
         id_, of = destination.connection, str(destination.id)
         if id_ is None or id_ not in self.names.connections:
             return self._missing(_("choose a connection"), SentenceGate.DESTINATION, of)
-        found = SentencePart(self.names.connections[id_], chip=True, gate=SentenceGate.DESTINATION, of=of, link=("connection", id_))
+        found = SentencePart(self.names.connections[id_], chip=True, gate=SentenceGate.DESTINATION, of=of)
         trouble = self.names.troubles.get(id_)
         return replace(found, text=f"{found.text}: {trouble.words}", state=trouble.state) if trouble else found
 
