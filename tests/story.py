@@ -150,7 +150,8 @@ class Story:
 
     def retries(self, *seconds: float) -> None:
         """The account's three retry intervals, the same for every category (D5)."""
-        with self.saving():
+        with self.saving() as s:
+            s.needs_account()
             Account.objects.filter(pk=self.account).update(retry_intervals={category.value: list(seconds) for category in SEVERITY})
 
     def make_event(self, code: str, status: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,6 +12,8 @@ from django_scopes import scope
 from tests.builders.account import BY, Acme, acme
 
 from heliograph.accounts.models import AuditEntry
+from heliograph.connections.services.networks import allow_networks
+from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES, StatusClass
 from heliograph.domain.setup.tags import TagKind
@@ -23,7 +26,11 @@ from heliograph.setup.services.create_account import AccountFacts, change_accoun
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
 from heliograph.setup.services.events import MarksFirst, copy_event, save_event, set_event_tags
 from heliograph.setup.services.object_tags import add_tag, set_question_tag, set_tags
+from heliograph.setup.services.retry_intervals import FIELDS, save_intervals
 from heliograph.setup.services.tags import TagFacts, delete_tag, merge_tags, save_tag
+from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.setup.version_bodies import account_bodies
+from heliograph.store import configuration
 from heliograph.store.models import Change
 
 pytestmark = pytest.mark.django_db
@@ -334,6 +341,35 @@ def test_P6_custom_fields_are_checked_and_kept_while_used(made: Acme) -> None:
         delete_field(s, size)
     with pytest.raises(Invalid, match="already"), made.setting_up() as s:
         save_field(s, FieldFacts("event", "SIZE", "Other"))
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        pytest.param(lambda s, made: change_account(s, AccountFacts("NEW", "New", "Europe/Paris", signal_enabled=False)), id="account"),
+        pytest.param(lambda s, made: save_intervals(s, {FIELDS[Category.CONFIG]: "1200, 2400, 4800"}), id="retry intervals"),
+        pytest.param(lambda s, made: allow_networks(s, ["10.0.0.0/8"]), id="networks"),
+        pytest.param(lambda s, made: save_tag(s, TagFacts("One more", frozenset({TagKind.EVENT}))), id="a new tag"),
+        pytest.param(lambda s, made: delete_tag(s, made.tags["Registered"].pk), id="a tag is deleted"),
+        pytest.param(lambda s, made: merge_tags(s, made.tags["Diet"].pk, made.tags["Registered"].pk), id="tags are merged"),
+        pytest.param(
+            lambda s, made: set_tags(s, TagKind.REGISTRATION_STATUS, made.status("Attended"), [made.tags["Registered"].pk]), id="tags"
+        ),
+        pytest.param(lambda s, made: save_field(s, FieldFacts("profile", "vip", "VIP")), id="a field"),
+    ],
+)
+def test_F10_whatever_changes_the_account_is_in_its_next_version(save: Callable[[SetupTransaction, Acme], object], made: Acme) -> None:
+    """A transaction writes the account's part only if a service has said that it changes it."""
+    before = made.config()
+    with made.setting_up() as s:
+        save(s, made)
+    after = made.config()
+    assert after.version > before.version
+    with scope(account=made.pk):
+        bodies = account_bodies(made.pk)
+    with made.setting_up() as s:
+        configuration.save(s.db, made.pk, configuration.ACCOUNT, made.pk, bodies, by=BY)
+    assert made.config().version == after.version, "nothing was left to be written"
 
 
 def test_a_refused_save_leaves_nothing_behind(made: Acme) -> None:

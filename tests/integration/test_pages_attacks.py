@@ -15,9 +15,10 @@ from tests.builders.people import PASSWORD
 from tests.routes import addresses, routes
 from tests.story import Story
 
-from heliograph.accounts.models import Account, User
+from heliograph.accounts.models import User
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.services import event_setup, tags
+from heliograph.setup.services.create_account import AccountFacts, change_account
 from heliograph.store import connection_tests
 
 EVIL = "\"'><img src=x onerror=alert(1)>{{7*7}}</script>"
@@ -32,6 +33,7 @@ def somebody(story: Story) -> User:
 
 def test_P1_a_hostile_name_is_text_on_every_page(story: Story, client: Client, somebody: User) -> None:
     with story.saving("SUMMIT") as s:
+        change_account(s, AccountFacts("ACME", EVIL, "Europe/Berlin"))
         kinds = frozenset(TagKind) - {TagKind.REGISTRATION_PROPERTY}
         tag = tags.save_tag(s, tags.TagFacts(f"T {EVIL}"[:60], kinds, label=EVIL)).pk
         summit = story.events["SUMMIT"]
@@ -40,7 +42,6 @@ def test_P1_a_hostile_name_is_text_on_every_page(story: Story, client: Client, s
         event_setup.save_question(s, summit, event_setup.QuestionFacts("evil", EVIL, "select", (EVIL, "b"), tag))
         event_setup.save_property(s, summit, event_setup.PropertyFacts("EVIL", EVIL))
     User.objects.filter(pk=somebody.pk).update(name=EVIL)
-    Account.objects.filter(pk=story.account).update(name=EVIL)
     crm = story.connection(EVIL, "/crm")
     story.flow(EVIL, [story.to(crm)])
     code = f"R {EVIL}"

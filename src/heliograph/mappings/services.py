@@ -49,7 +49,7 @@ def save_mapping(
 
     Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
     """
-    s.needs_account()
+    s.needs_signal()
     row = StoredMapping(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else mapping_row(id)
     if based_on is not None and row.number != based_on:
         raise SavedMeanwhile(row.number, row.changed_by)
@@ -138,7 +138,7 @@ def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -
 
 def delete_mapping(s: SetupTransaction, id: int) -> None:
     """Deletes a mapping that no flow uses. Raises InUse, NotThere."""
-    s.needs_account()
+    s.needs_signal()
     row = mapping_row(id)
     uses = mapping_uses(s.account, id)
     if uses:

@@ -81,7 +81,7 @@ def save_connection(
 
     Raises Invalid (SecretsAgain), NotThere, AsksFirst.
     """
-    s.needs_account()
+    s.needs_signal()
     row = Connection(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else connection_row(id)
     shown = dict(row.body)
     stored = {} if id is None else load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
@@ -295,7 +295,7 @@ def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
 def copy_connection(s: SetupTransaction, id: int, name: str) -> Connection:
     """Copies a connection with its secrets under a new name. OAuth2 access by sign-in is not copied: someone must connect the copy. Raises
     Invalid, NotThere."""
-    s.needs_account()
+    s.needs_signal()
     of = connection_row(id)
     stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
     body = rules.Connection.from_body(of.body)
@@ -314,7 +314,7 @@ def users(account: int, id: int) -> list[Use]:
 
 def delete_connection(s: SetupTransaction, id: int) -> None:
     """Deletes a connection that no flow uses, with its secrets. Raises InUse, NotThere."""
-    s.needs_account()
+    s.needs_signal()
     row = connection_row(id)
     uses = users(s.account, id)
     if uses:

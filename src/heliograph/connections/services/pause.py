@@ -43,7 +43,7 @@ def resume(s: SetupTransaction, id: int) -> None:
 
     A Retry-After that is still running remains in force, because the target asked for it. A running release ends. Raises NotThere.
     """
-    s.needs_account()  # locks: an attempt that ends meanwhile settles before the fix, or sees it
+    s.needs_signal()  # locks: an attempt that ends meanwhile settles before the fix, or sees it
     row = connection_row(id)
     before = _audited_state(s, id)
     queue_effects.connection_saved(s, id)  # lanes before the connection's state, in the same order as settling
@@ -58,7 +58,7 @@ def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
     When nothing is held any more, the connection is open as before. What it refused because of the set-up is due at once, as after any fix.
     Raises NotThere, NotPaused, Invalid.
     """
-    s.needs_account()
+    s.needs_signal()
     if not 1 <= per_minute <= FASTEST:
         raise Invalid({"rate": [f"Give a whole number of requests a minute from 1 to {FASTEST:,}."]})
     row = connection_row(id)

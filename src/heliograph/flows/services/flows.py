@@ -43,7 +43,7 @@ def save_flow(
     restored: the version that is made the newest again by it. Raises Invalid, NotThere, AsksFirst, WidensFirst,
     SavedMeanwhile.
     """
-    s.needs_account()
+    s.needs_signal()
     row = Flow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else flow_row(id)
     if opened is not None and id is not None:
         if opened != row.number and _without_toggle(version(s.db, s.account, "flow", id, opened).body) != _without_toggle(row.body):
@@ -117,7 +117,7 @@ def restorable(id: int, version: Version, config: AccountConfig) -> RestorableFl
 
 def delete_flow(s: SetupTransaction, id: int) -> None:
     """Deletes a flow (P12): its undelivered actions fail, its figures stay. Raises NotThere."""
-    s.needs_account()
+    s.needs_signal()
     row = flow_row(id)
     row.deleted_at, row.is_active = timezone.now(), False
     FlowTag.objects.filter(flow=row).delete()

@@ -86,7 +86,7 @@ def values_gone(s: SetupTransaction, field: str, lost: Sequence[str], *, confirm
         return
     if not confirmed:
         raise LosesValues(lost, effects)
-    s.needs_account()
+    s.needs_signal()
     for dependents in _dependents:
         dependents.values_gone(s, field, lost)
 

@@ -21,7 +21,7 @@ from heliograph.store.database import Database
 
 @dataclass(slots=True)
 class SetupTransaction:
-    """A running transaction. At its end it writes the set-up of `events`, and of the account if `whole_account`."""
+    """A running transaction. At its end it writes the set-up of `events`, and of the account if that was changed, which takes `whole_account`."""
 
     db: Database
     account: int
@@ -29,10 +29,16 @@ class SetupTransaction:
     whole_account: bool = False
     events: set[int] = field(default_factory=set)
     tagged: set[Tagged] = field(default_factory=set)
+    is_account_changed: bool = False
+
+    def needs_signal(self) -> None:
+        """Declares that a flow, mapping or connection is being changed."""
+        assert self.whole_account, "saving(..., whole_account=True) is needed to change what belongs to the account"
 
     def needs_account(self) -> None:
-        """Declares that the account's own set-up is being changed."""
-        assert self.whole_account, "saving(..., whole_account=True) is needed to change the account's set-up"
+        """Declares that the account's own set-up is being changed: all that `account_bodies` reads."""
+        self.needs_signal()
+        self.is_account_changed = True
 
     def needs_event(self, event: int) -> None:
         """Declares that an event's set-up is being changed. Raises NotThere for an event that was not locked, and thus also for another
@@ -42,14 +48,14 @@ class SetupTransaction:
 
     def lock_more_events(self, events: Iterable[int]) -> None:
         """Locks more events. With the account locked exclusively nobody else has a lock on its events, so they can be locked in any order."""
-        self.needs_account()
+        self.needs_signal()
         new = set(events) - self.events
         configuration.lock_exclusive(self.db, events=[(self.account, e) for e in new], accounts=[self.account])
         self.events |= new
 
     def write_account(self) -> None:
         """Writes the account's part now, because later steps of this transaction read it (an event with an answer to a field just created)."""
-        if self.whole_account:
+        if self.is_account_changed:
             configuration.save(self.db, self.account, ACCOUNT, self.account, account_bodies(self.account), by=self.by)
 
     def note(self, what: Deed, kind: str, row: models.Model, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:

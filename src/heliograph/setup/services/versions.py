@@ -105,7 +105,7 @@ def watching_flows(s: SetupTransaction, *, confirmed: bool, at: str = "") -> Ite
     Gives the configuration before. Raises AsksFirst, which rolls everything back, unless confirmed, and Invalid, at a field, where a mapping and a
     connection would no longer go together.
     """
-    s.needs_account()
+    s.needs_signal()
     s.write_account()  # what this transaction created before: a tag that the flow names
     before = s.source.account(s.account)
     yield before
