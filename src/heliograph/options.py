@@ -20,7 +20,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.http_request import Hosts
 from heliograph.domain.retention import LONGEST, Terms
-from heliograph.outbound.certificates import BadCertificate, check_authorities
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy, ProxyError
 from heliograph.store.keys import KeyFile
@@ -345,6 +344,9 @@ class Options(BaseSettings):
         """The file of certificate authorities, if the operator has set one. Raises OptionsError if it cannot be used."""
         if self.ca_file == Path():
             return None
+        # Loads X.509, which costs each process more time at its start than all else here, and most installations have no such file.
+        from heliograph.outbound.certificates import BadCertificate, check_authorities  # noqa: PLC0415
+
         try:
             check_authorities(self.ca_file.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, BadCertificate) as error:

@@ -11,18 +11,18 @@ import pytest
 @pytest.mark.parametrize(
     ("command", "modules", "absent"),
     [
-        ("serve", "", "django psycopg heliograph.bench heliograph.commands.import_"),
+        ("serve", "", "django psycopg pygments rich cryptography.x509 heliograph.bench heliograph.commands.import_"),
         (
             "process engine",
             "heliograph.engine.supervisor.processes heliograph.wiring",
-            "django psycopg uvicorn openpyxl allauth heliograph.bench",
+            "django psycopg pygments rich cryptography.x509 uvicorn openpyxl allauth heliograph.bench",
         ),
         (
             "process edge",
             "heliograph.engine.supervisor.processes heliograph.wiring heliograph.engine.ingest.fast_door",
-            "django psycopg openpyxl allauth heliograph.bench",
+            "django psycopg pygments rich cryptography.x509 openpyxl allauth heliograph.bench",
         ),
-        ("import", "heliograph.wiring heliograph.recording.batches heliograph.store.health", "psycopg"),
+        ("import", "heliograph.wiring heliograph.recording.batches heliograph.store.health", "psycopg pygments rich cryptography.x509"),
     ],
     ids=["supervisor", "engine", "edge", "command"],
 )

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 
 from heliograph.bench.scenario import Scenario
 from heliograph.domain.errors import HeliographError
@@ -76,6 +75,8 @@ def bench(
     ratio or loses more, and 2 if the reports cannot be compared: from another machine, database or version of Python, or of other
     scenarios. Rates and latencies decide nothing.
     """
+    from rich.console import Console  # noqa: PLC0415
+
     from heliograph.bench.report import NotComparable, read_report, show  # noqa: PLC0415
 
     try:
@@ -97,6 +98,8 @@ def bench(
 
 def _conclude(now: Mapping[str, Any], before: Mapping[str, Any], tolerance: float) -> None:
     """Says how the reports compare, and ends with the exit code that says so."""
+    from rich.console import Console  # noqa: PLC0415
+
     from heliograph.bench.comparison import compared  # noqa: PLC0415
 
     found = compared(now, before, tolerance)
@@ -109,6 +112,8 @@ def _conclude(now: Mapping[str, Any], before: Mapping[str, Any], tolerance: floa
 
 def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: dict[str, int]) -> dict[str, Any]:
     """Runs the scenarios one after another, each in its own data folder."""
+    from rich.console import Console  # noqa: PLC0415
+
     load = round(os.getloadavg()[0], 2)
     report: dict[str, Any] = {}
     machine: dict[str, Any] = {}

@@ -17,16 +17,18 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from heliograph.commands import ready
 from heliograph.demo import receiver
 from heliograph.demo.receiver import DemoTargets, start
 from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options, default_data
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MARK = "demo.json"  # marks a data folder with invented data, which `serve` refuses
 USER = "demo@example.org"
@@ -60,6 +62,8 @@ def demo(
 
     Listens on 127.0.0.1 only and sends only to its own targets. Ctrl-C ends it; the next start continues with the same data.
     """
+    from rich.console import Console  # noqa: PLC0415
+
     folder = (data or Path(os.environ.get(f"{PREFIX}DATA") or default_data()) / "demo").absolute()
     console = Console()
     stop = threading.Event()

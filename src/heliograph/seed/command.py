@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from heliograph.commands import ready
 from heliograph.domain.errors import HeliographError
 from heliograph.options import Options
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
     from heliograph.seed.history import History
     from heliograph.seed.history_plan import HistoryPlan
     from heliograph.store.database import Database
@@ -48,7 +49,8 @@ def seed(
     """
     options = Options.load()
     ready(first_start=True)
-    console = Console(stderr=True)
+    from rich.console import Console  # noqa: PLC0415
+
     from heliograph.seed.account import prepare  # noqa: PLC0415
     from heliograph.seed.history import History  # noqa: PLC0415
     from heliograph.seed.history_plan import MANY, HistoryPlan  # noqa: PLC0415
@@ -57,6 +59,7 @@ def seed(
     from heliograph.store.schema import migrate  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
+    console = Console(stderr=True)
     with _alone(options), contextlib.closing(open_database(options)) as db:
         migrate()
         others = _others(db, account)
@@ -108,6 +111,8 @@ def _others(db: Database, code: str) -> str:
 
 def _ask(why: str, code: str) -> None:
     """Refuses to write where others work, unless a person confirms. Raises SeedRefused."""
+    from rich.console import Console  # noqa: PLC0415
+
     console = Console(stderr=True)
     if not console.is_terminal or not typer.confirm(f"{why} Invent a history for {code} in it?", err=True):
         raise SeedRefused(f"{why} Nothing was written; --yes writes all the same.")
@@ -137,6 +142,8 @@ def _make_indexes(db: Database, console: Console) -> None:
 
 
 def _progress(console: Console) -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True),
     )  # fmt: skip
