@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.jobs import newest_job
+from tests.jobs import newest_job, watched
 from tests.waiting import until
 
 from heliograph.setup.services.create_account import AccountFacts, create_account
@@ -76,10 +76,11 @@ def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, database, fil
 
     def in_the_middle():
         assert process.returncode is None, process.output
-        id, now, done = newest_job(database)
+        id, now, done = newest()
         return now == phase and 0 < done < 10_000 and id
 
-    before = until(in_the_middle, 60, every=0.005)
+    with watched(database) as newest:
+        before = until(in_the_middle, 60, every=0.005)
     process.kill()
     second = acme.run(*command, timeout=150)
     assert "Continues job" in second.output, second.output
@@ -90,10 +91,17 @@ def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, database, fil
     assert third["counts"] == {"rows": 10_000, "done": 10_000, "unchanged": 9_900, "refused": 100}
 
 
-def test_ctrl_c_pauses_and_jobs_steer(acme, database, file):
+def terminated(acme, database, file):
+    """An import that was asked to stop in the middle; its process."""
     process = acme("import", str(file), "--account", "ACME", "--create", "all")
-    until(lambda: newest_job(database)[1] == "importing", 60, every=0.005)
+    with watched(database) as newest:
+        until(lambda: newest()[1] == "importing", 60, every=0.005)
     assert process.terminate() == 5, process.output
+    return process
+
+
+def test_ctrl_c_pauses_and_jobs_steer(acme, database, file):
+    process = terminated(acme, database, file)
     assert "Paused after" in process.output
     (paused,) = answer(acme.run("jobs", "list", "--account", "ACME", "--json"))
     assert paused["state"] == "paused"
@@ -109,9 +117,7 @@ def test_ctrl_c_pauses_and_jobs_steer(acme, database, file):
 
 def half_done(acme, database, file):
     """An import that was paused in the middle; its job."""
-    process = acme("import", str(file), "--account", "ACME", "--create", "all")
-    until(lambda: newest_job(database)[1] == "importing", 60, every=0.005)
-    assert process.terminate() == 5, process.output
+    terminated(acme, database, file)
     return newest_job(database)[0]
 
 
@@ -152,13 +158,15 @@ def test_I4_anew_forgets_the_job_before(acme, database, file):
 
 
 def test_jobs_tell_a_dry_run_and_a_question_from_an_import(acme, file):
-    for arguments, kind, progress in (
+    told = (
         (("--dry-run",), "import, dry run", "5,000 of 5,000 rows checked, none stored"),
         ((), "import", "5,000 rows read, none stored"),
         (("--create", "all"), "import", "5,000 of 5,000 rows"),
-    ):
-        job = answer(acme.run("import", str(file), "--account", "ACME", "--json", *arguments))["job"]
-        (listed,) = [line for line in acme.run("jobs", "list", "--all").output.splitlines() if line.split()[:1] == [str(job)]]
+    )
+    jobs = [answer(acme.run("import", str(file), "--account", "ACME", "--json", *arguments))["job"] for arguments, _kind, _progress in told]
+    lines = acme.run("jobs", "list", "--all").output.splitlines()
+    for job, (_arguments, kind, progress) in zip(jobs, told, strict=True):
+        (listed,) = [line for line in lines if line.split()[:1] == [str(job)]]
         shown = acme.run("jobs", "show", str(job)).output.splitlines()
         assert f"ACME     {kind}" in listed
         assert progress in listed

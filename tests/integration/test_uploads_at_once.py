@@ -67,8 +67,9 @@ class Uploads:
             assert not thread.is_alive()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def place(databases: Databases) -> Iterator[tuple[DatabaseFacts, Showcase]]:
+    """Where people upload. Filling it takes longer than a test does, and each test leaves nobody reading and nothing held."""
     with databases.migrated() as facts, showcase(facts) as of:
         yield facts, of
 
