@@ -208,7 +208,8 @@ def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: 
 
 
 def _looks_like_options(filled: Sequence[str]) -> bool:
-    different = {part for cell in set(filled) for part in parts(cell, _separator_in(filled))}
+    separator = _separator_in(filled)
+    different = {part for cell in set(filled) for part in parts(cell, separator)}
     yes_no = all(flag(cell) in (True, False) for cell in set(filled))
     return yes_no or (len(filled) >= 10 * len(different) and len(different) <= _MOST_OPTIONS and max(map(len, different)) <= 100)
 
