@@ -113,7 +113,7 @@ class Browser:
 
     def post(self, form: Form, fields: Mapping[str, str]) -> int:
         """Posts the form. Returns the status."""
-        given = {"csrfmiddlewaretoken": self.token, **fields}
+        given = {"csrfmiddlewaretoken": self._csrf or self.token, **fields}  # the cookie's, which is never older than that of a page
         if form.multipart:
             body = b"".join(
                 b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), text.encode("utf-8", "surrogatepass"))
