@@ -7,10 +7,11 @@ questions, properties, sessions and registrations, and a second account that nob
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import connections
 from django.test import Client
@@ -45,12 +46,13 @@ START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 @dataclass
 class PlatformAccount:
-    """The account of a test. ids: of the event's set-up, by name."""
+    """The account of a test. ids: of the event's set-up, by name. added: what `planned` was asked to add."""
 
     store: Database
     acme: Acme
     people: dict[Role, User]
     ids: dict[str, int] = field(default_factory=dict)
+    added: Any = None
 
     @property
     def pk(self) -> int:
@@ -80,28 +82,32 @@ class PlatformAccount:
         return [Runner(job_kinds()).run_one(pk) for pk in waiting]
 
 
-_kept: list[tuple[PlatformAccount, StoredRows]] = []
-"""The first account of a run without its store, and all rows of its database."""
+type More = Callable[[PlatformAccount], object]
+
+_kept: dict[More | None, tuple[PlatformAccount, StoredRows]] = {}
+"""The first account of a run without its store, and all rows of its database; by what was added to it."""
 
 
 @contextmanager
-def planned(facts: DatabaseFacts) -> Iterator[PlatformAccount]:
-    """An account with an event that has a bit of everything. The first one of a run is created, and copied into other new databases."""
+def planned(facts: DatabaseFacts, more: More | None = None) -> Iterator[PlatformAccount]:
+    """An account with an event that has a bit of everything, and what a function adds. The first one of a run is created, and copied into
+    other new databases."""
     config_cache.PROCESS.forget()
     store = facts.open()
     try:
         new = store.all("SELECT count(*) FROM accounts_account") == [(0,)]
-        if new and _kept:
+        if new and more in _kept:
             store.close()
             connections.close_all()
-            kept, rows = _kept[0]
+            kept, rows = _kept[more]
             rows.put(facts)
             store = facts.open()
             found = replace(copy.deepcopy(kept), store=store)
         else:
             found = made(store)
+            found.added = more(found) if more else None
             if new:
-                _kept.append((copy.deepcopy(replace(found, store=None)), StoredRows(facts)))
+                _kept[more] = copy.deepcopy(replace(found, store=None)), StoredRows(facts)
         yield found
     finally:
         store.close()

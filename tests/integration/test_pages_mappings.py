@@ -45,14 +45,15 @@ type Form = dict[str, list[str]]
 
 
 @pytest.fixture
-def site(database: DatabaseFacts) -> Iterator[PlatformAccount]:
-    with planned(database) as made:
-        yield made
+def site(request: pytest.FixtureRequest, database: DatabaseFacts) -> Iterator[PlatformAccount]:
+    """With the examples, if the test asks for them."""
+    with planned(database, mapping_examples.make if "made" in request.fixturenames else None) as account:
+        yield account
 
 
 @pytest.fixture
 def made(site: PlatformAccount) -> Examples:
-    return mapping_examples.make(site)
+    return site.added
 
 
 def at(row: StoredMapping, more: str = "") -> str:
