@@ -29,7 +29,9 @@ import hypothesis
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from django.template import Template
 from django.test import TestCase, TransactionTestCase
+from django.test.utils import _TestState
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError, expect
 
 from heliograph.store import config_cache
@@ -166,6 +168,15 @@ def no_network() -> Iterator[None]:
     patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_templates(django_test_environment: None) -> None:
+    """Templates render as in the product. Django's test environment copies the context of each, a hundred on a page, for tests that look into
+    it; ours look at the page."""
+    template: Any = Template
+    replaced: Any = _TestState
+    template._render = replaced.saved_data.template_render
 
 
 # --- databases
