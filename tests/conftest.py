@@ -15,6 +15,7 @@ script errors and requests that leave the machine. `tests/accessibility.py` has 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -101,6 +102,12 @@ def _leave_out_what_lacks(config: pytest.Config, items: list[pytest.Item]) -> No
         if wanted & lacking:
             _not_run[item.nodeid] = ", ".join(sorted(wanted & lacking))
     _leave_out(config, items, [item for item in items if item.nodeid in _not_run])
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported and collected lives to the end, and is not looked through again and again by the garbage collector."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
