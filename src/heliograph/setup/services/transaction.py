@@ -32,7 +32,7 @@ class SetupTransaction:
     is_account_changed: bool = False
 
     def needs_signal(self) -> None:
-        """Declares that a flow, mapping or connection is being changed."""
+        """Declares that something else of the account is being changed than its own set-up: a flow, mapping or connection. It is locked for that."""
         assert self.whole_account, "saving(..., whole_account=True) is needed to change what belongs to the account"
 
     def needs_account(self) -> None:
