@@ -98,3 +98,22 @@ class Explaining:
             whole_index = node["Node Type"] in ("Index Scan", "Index Only Scan") and "Index Cond" not in node and not limited
             if partition_of and (node["Node Type"] == "Seq Scan" or whole_index):
                 yield table, node["Node Type"]
+
+
+def kept_plans(db: PostgresDatabase) -> Iterator[tuple[str, str, str]]:
+    """The index scans in the plans that the connection's prepared statements keep, as (statement, index, condition; "" = none).
+
+    With `prepare_threshold` 0, these are all statements since the connection was opened."""
+    with db._cursor() as cursor:
+        prepared = cursor.execute(
+            "SELECT name, statement, cardinality(parameter_types) FROM pg_prepared_statements WHERE statement ~ '^(SELECT|INSERT|UPDATE|DELETE|WITH) '"
+        ).fetchall()
+        for name, statement, parameters in prepared:
+            values = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
+            ((plans,),) = cursor.execute(f'EXPLAIN (FORMAT JSON) EXECUTE "{name}"{values}', prepare=False).fetchall()
+            nodes = [plans[0]["Plan"]]
+            while nodes:
+                node = nodes.pop()
+                nodes += node.get("Plans", ())
+                if "Index Name" in node:
+                    yield statement, node["Index Name"], node.get("Index Cond", "")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.builders.filled_tables import fill, ready_lanes
 from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
 from tests.plans import Explaining
@@ -56,57 +57,7 @@ from heliograph.web.cursor import Cursor
 from heliograph.web.list_count import ListCount
 
 ROWS = 20_000
-CONNECTIONS = 40
 EXCHANGE = StoredExchange(1, 1, None, 200, "", 1, "", "", "")
-
-
-ID = "1000000 + i"
-OF = f"i % {CONNECTIONS}"
-READY, DUE, STUCK = "i % 20 = 0", "i % 20 = 1", "i % 50 = 2"
-FILL = {
-    "registration": {
-        "id": ID, "account_id": ":a", "event_id": ":e", "code": "'Z' || i", "serial": ID, "version": "1", "state": "'{}'", "status_id": "0",
-        "is_active": "true", "is_test": "false", "name": "''", "organization": "''", "search": "''", "created": "i", "modified": "i",
-    },
-    "lane": {
-        "id": ID, "destination_id": f"5 + {OF}", "subject_id": ID, "account_id": ":a", "connection_id": f"100 + {OF}", "slot": f"(100 + {OF}) % 64",
-        "state": f"CASE WHEN {READY} THEN 1 WHEN {DUE} THEN 2 ELSE 0 END", "rank": "20", "pos": "i", "due_at": f"CASE WHEN {DUE} THEN i END",
-    },
-    "change": {
-        "id": ID, "account_id": ":a", "kind": "1", "subject_id": ID, "registration_id": ID, "event_id": ":e", "version": "1", "facets": "1", "mode": "1",
-        "processed": "true", "quiet": "false", "at": "i", "by": "'test'", "account_version": "1", "event_version": "1",
-    },
-    "change_content": {"change_id": "5000000 + i", "account_id": ":a", "at": "i", "after": "'{}'", "before": "''"},
-    "run": {
-        "id": ID, "account_id": ":a", "change_id": ID, "flow_id": "7 + i % 50", "flow_number": "1", "decision": f"CASE WHEN {STUCK} THEN 1 ELSE 2 END",
-        "reason": "'untagged'", "mode": "1", "at": "i",
-    },
-    "stuck_run": {
-        "id": ID, "account_id": ":a", "run_id": ID, "change_id": ID, "flow_id": "7 + i % 50", "registration_id": ID, "event_id": ":e", "mode": "1",
-        "queue": f"CASE WHEN {STUCK} THEN 1 ELSE 4 END", "category": "5", "tries": "0", "due_at": f"CASE WHEN {STUCK} THEN i END", "cause": "'untagged'",
-        "message": "''", "created": "i",
-    },
-    "action": {
-        "id": ID, "account_id": ":a", "uid": "'msg_' || i", "lane_id": ID, "run_id": ID, "change_id": ID, "registration_id": ID, "event_id": ":e",
-        "flow_id": "7 + i % 50", "destination_id": f"5 + {OF}", "mode": "1", "version": "1", "rank": "20",
-        "state": f"CASE WHEN {READY} THEN 1 WHEN {DUE} THEN 2 ELSE 10 END", "queue": f"CASE WHEN {DUE} THEN 1 ELSE 0 END",
-        "category": f"CASE WHEN {DUE} THEN 5 END", "cause": f"CASE WHEN {DUE} THEN 'flow_inactive' ELSE '' END", "due_at": f"CASE WHEN {DUE} THEN i END", "created": "i",
-    },
-    "attempt": {
-        "id": ID, "account_id": ":a", "action_id": ID, "n": "5", "kind": "CASE WHEN i % 100 = 7 THEN 2 ELSE 1 END", "at": "i", "took": "1",
-        "state": f"CASE WHEN {DUE} THEN 2 WHEN i % 100 = 13 THEN 11 WHEN i % 100 = 14 THEN 12 ELSE 10 END", "category": f"CASE WHEN {DUE} THEN 5 END",
-        "message": "''", "flow_id": "7 + i % 50", "connection_id": f"100 + {OF}", "versions": "''",
-    },
-    "attempt_content": {"action_id": ID, "n": "5", "account_id": ":a", "at": "i", "request": "''", "response": "''"},
-    "session_registration": {
-        "id": "3000000 + i", "account_id": ":a", "registration_id": ID, "session_id": "1", "status_id": "1", "version": "1", "created": "i", "modified": "i",
-    },
-    "config_history": {
-        "id": ID, "account_id": ":a", "scope": "1", "scope_id": ID, "kind": "'account'", "entity_id": ID, "number": "1", "body": "'{}'", "since": "1", "at": "i",
-        "by": "'test'",
-    },
-    "idempotency": {"account_id": ":a", "endpoint": "'rest'", "key": "'k' || i", "request_hash": "''", "answer": "'{}'", "at": "i"},
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -115,11 +66,8 @@ def large(databases: Databases) -> Iterator[tuple[DatabaseFacts, int]]:
     with databases.migrated() as facts:
         db = facts.open()
         s = stored_account(db)
-        numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})"
         with db.transaction():
-            for table, columns in FILL.items():
-                sql = f"INSERT INTO {table} ({', '.join(columns)}) {numbers} SELECT {', '.join(columns.values())} FROM n"
-                db.run(sql, {name: value for name, value in (("a", s.account), ("e", s.event)) if f":{name}" in sql})
+            fill(db, s.account, s.event, ROWS)
             count_figures(db)
         if db.vendor == "postgresql":
             db.run("ANALYZE")
@@ -167,10 +115,6 @@ class _Undone(Exception):
     """Rolls back a test's transaction."""
 
 
-def ready(db: Explaining, count: int = 20) -> list[int]:
-    return [1_000_000 + n for n in range(20, 20 * count + 1, 20)]
-
-
 def test_D9_reading_ahead_goes_by_connection(explaining: Explaining) -> None:
     found = lanes.connections_with_work(explaining, ROWS)
     assert len(found) == 4  # every 20th row of 40 connections is ready, the next one is due
@@ -182,8 +126,8 @@ def test_D9_reading_ahead_goes_by_connection(explaining: Explaining) -> None:
 
 def test_D2_settling_goes_by_lane_and_action(explaining: Explaining) -> None:
     assert slots.fence(explaining, [1, 2])
-    held = lanes.lock_lanes(explaining, ready(explaining))
-    about = lanes.open_actions(explaining, held, also=ready(explaining))
+    held = lanes.lock_lanes(explaining, ready_lanes())
+    about = lanes.open_actions(explaining, held, also=ready_lanes())
     now = explaining.now()
     settled = []
     for n, (number, stored) in enumerate(held.items()):

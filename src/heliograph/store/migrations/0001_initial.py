@@ -457,7 +457,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'registration',
-                'indexes': [heliograph.store.indexes.CoveringIndex(also=('version', 'event_id', 'status_id', 'attendee_type_id', 'is_active', 'is_test', 'search'), fields=['account_id', 'modified', 'id'], name='registration_modified'), models.Index(fields=['account_id', 'name', 'id'], name='registration_name'), models.Index(fields=['account_id', 'code', 'id'], name='registration_code'), models.Index(fields=['event_id', 'status_id'], name='registration_status_of_event')],
+                'indexes': [heliograph.store.indexes.CoveringIndex(also=('version', 'event_id', 'status_id', 'attendee_type_id', 'is_active', 'is_test', 'search'), fields=['account_id', 'modified', 'id'], name='registration_modified'), models.Index(fields=['account_id', 'name', 'id'], name='registration_name'), models.Index(fields=['account_id', 'code', 'id'], name='registration_code')],
                 'constraints': [models.UniqueConstraint(fields=('event_id', 'code'), name='registration_code_unique'), models.UniqueConstraint(fields=('account_id', 'serial'), name='registration_serial_unique')],
             },
         ),

@@ -80,7 +80,6 @@ class Registration(models.Model):
             CoveringIndex(fields=("account_id", "modified", "id"), also=LISTED, name="registration_modified"),
             models.Index(fields=("account_id", "name", "id"), name="registration_name"),
             models.Index(fields=("account_id", "code", "id"), name="registration_code"),
-            models.Index(fields=("event_id", "status_id"), name="registration_status_of_event"),
         )
 
     def __str__(self) -> str:

@@ -198,7 +198,8 @@ def ask_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) ->
     if not wanted:
         return dict
     sql = f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('lane_id', 'lanes')} AND state < 10"
-    ended = f" UNION ALL SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('id', 'ids')} AND state >= 10"
+    # `+`: by id. In a new database, PostgreSQL would look through a flow's actions for their states.
+    ended = f" UNION ALL SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('id', 'ids')} AND +state >= 10"
     asked = db.ask(sql + ended, {"lanes": wanted, "ids": more}) if more else db.ask(sql, {"lanes": wanted})
 
     def answer() -> dict[int, list[StoredAction]]:
