@@ -30,6 +30,16 @@ def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[B
         yield made
 
 
+@pytest.fixture(scope="module")
+def picture(window: BrowserContext, showcase: Showcase) -> str:
+    """The address of a picture of the installation: there at once, and of the same origin, so that the next state finds the same process."""
+    page = window.new_page()
+    page.goto(f"{showcase.url}/accounts/sign-in/")
+    address = page.locator("link[rel=icon]").get_attribute("href")
+    page.close()
+    return f"{showcase.url}{address}"
+
+
 @pytest.fixture
 def context(window: BrowserContext) -> Iterator[BrowserContext]:
     """It, signed out."""
@@ -38,7 +48,7 @@ def context(window: BrowserContext) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, showcase: Showcase) -> Iterator[Page]:
+def page(context: BrowserContext, picture: str) -> Iterator[Page]:
     """Its page, which shows nothing of the last state: no form half filled in, no route, no second page. One that fails is not used again."""
     page = context.pages[0] if context.pages else context.new_page()
     page.set_viewport_size(accessibility.WIDE)
@@ -50,8 +60,7 @@ def page(context: BrowserContext, showcase: Showcase) -> Iterator[Page]:
     context.clear_cookies()
     page.on("dialog", _leave)
     try:
-        # Of the same origin, so that the next state finds the same process.
-        page.goto(f"{showcase.url}/accounts/sign-in/")
+        page.goto(picture)
         page.remove_listener("dialog", _leave)
     except Error:
         page.close()
