@@ -28,8 +28,8 @@ from tests import canaille, needed, postgres
 
 _REASONS = "HELIOGRAPH_TEST_WITHOUT_REASONS"
 """The variable that says, as JSON, why each thing of needed.WITHOUT is not here."""
-SHARES = 3
-"""Parts into which the test files of a database are dealt."""
+SHARES = {"postgres": 3, "sqlite": 6}
+"""Parts into which the test files of a database are dealt. The last ones are small, so that all end at about the same time."""
 AT_ONCE = 4
 """Parts that run at the same time: tests wait for processes and browsers, so two cores have room for more than two."""
 
@@ -181,8 +181,9 @@ def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
             parts = [Part("browser", "sqlite", [*options, "tests/e2e"], folder)]  # the longest first
             every = sorted(Path(__file__).parent.rglob("test_*.py"))
             for vendor, files in (("postgres", every), ("sqlite", [file for file in every if file.parent.name != "e2e"])):
-                for n in range(SHARES):
-                    parts.append(Part(f"{vendor} {n + 1}", vendor, [*options, *map(str, files[n::SHARES])], folder))
+                shares = SHARES[vendor]
+                for n in range(shares):
+                    parts.append(Part(f"{vendor} {n + 1}", vendor, [*options, *map(str, files[n::shares])], folder))
         pool = ThreadPoolExecutor(AT_ONCE)
         try:
             for running in [pool.submit(part.run, seen=part is parts[0]) for part in parts]:
