@@ -18,7 +18,7 @@ from heliograph.store.postgres_database import open_postgres
 from heliograph.store.sqlite_database import open_sqlite
 from tests.databases import DatabaseFacts
 
-CHANGES = 2_500
+CHANGES = 4_000
 
 
 @dataclass

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.delivery.lanes import Flight, settle
+from heliograph.domain.delivery.outcomes import Delivered, Refused
+from heliograph.domain.delivery.retry_policy import RetryPolicy
 from heliograph.store.database import Database
+from heliograph.store.queue.lanes import StoredAction, StoredLane
+from heliograph.store.queue.outcomes import Settled, StoredExchange
 
 CONNECTIONS: Final = 40
 ID: Final = "1000000 + i"
@@ -68,3 +75,16 @@ def fill(db: Database, account: int, event: int, rows: int, start: int = 1) -> N
 def ready_lanes(count: int = 20) -> list[int]:
     """The ids of the first lanes that are ready; their actions have the same."""
     return [1_000_000 + n for n in range(20, 20 * count + 1, 20)]
+
+
+def settlements(
+    held: Mapping[int, StoredLane], about: Mapping[int, Sequence[StoredAction]], now: int, outcome: Callable[[int], Delivered | Refused]
+) -> list[Settled]:
+    """What is to be stored of these lanes, after the first action of each has had the outcome that there is for its place."""
+    exchange = StoredExchange(1, 1, None, 200, "", 1, "", "", "")
+    settled = []
+    for n, (number, stored) in enumerate(held.items()):
+        actions = [each.action for each in about[number]]
+        wish = settle(Does.UPDATES, stored.lane, actions, Flight(actions[0], outcome(n)), now, RetryPolicy())
+        settled.append(Settled(wish, stored, about[number], exchange))
+    return settled

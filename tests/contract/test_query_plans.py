@@ -9,16 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.builders.filled_tables import fill, ready_lanes
+from tests.builders.filled_tables import fill, ready_lanes, settlements
 from tests.builders.stored_account import StoredAccount, stored_account
 from tests.databases import DatabaseFacts, Databases
 from tests.plans import Explaining
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
-from heliograph.domain.delivery.lanes import Flight, settle
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
-from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category, RetryPolicy
+from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet, RegistrationState
 from heliograph.domain.setup.fields import Subject
@@ -48,7 +47,6 @@ from heliograph.store.database import Database
 from heliograph.store.moments import EPOCH
 from heliograph.store.queue import lanes, outcomes, pending_items, replays, slots, stuck_runs, submissions
 from heliograph.store.queue.lanes import LaneWant
-from heliograph.store.queue.outcomes import Settled, StoredExchange
 from heliograph.store.registrations import ids_of_code
 from heliograph.store.status import read_status
 from heliograph.timeline.search import RegistrationSearch
@@ -57,7 +55,6 @@ from heliograph.web.cursor import Cursor
 from heliograph.web.list_count import ListCount
 
 ROWS = 20_000
-EXCHANGE = StoredExchange(1, 1, None, 200, "", 1, "", "", "")
 
 
 @pytest.fixture(scope="module")
@@ -129,12 +126,8 @@ def test_D2_settling_goes_by_lane_and_action(explaining: Explaining) -> None:
     held = lanes.lock_lanes(explaining, ready_lanes())
     about = lanes.open_actions(explaining, held, also=ready_lanes())
     now = explaining.now()
-    settled = []
-    for n, (number, stored) in enumerate(held.items()):
-        began = about[number][0].action
-        outcome = Delivered(200) if n % 2 else Refused(Category.GENERAL, Cause.ANSWER, "", left=True, status=500)
-        wish = settle(Does.UPDATES, stored.lane, [a.action for a in about[number]], Flight(began, outcome), now, RetryPolicy())
-        settled.append(Settled(wish, stored, about[number], EXCHANGE))
+    refused = Refused(Category.GENERAL, Cause.ANSWER, "", left=True, status=500)
+    settled = settlements(held, about, now, lambda n: Delivered(200) if n % 2 else refused)
     outcomes.store(explaining, settled, now)
     outcomes.raise_begun(explaining, [(number, 9) for number in held])
     assert outcomes.unclean_end(explaining, [(number, 9) for number in held]) == len(held)

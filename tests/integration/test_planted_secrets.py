@@ -89,7 +89,7 @@ def pages_without_arguments() -> list[str]:
     return sorted(found)
 
 
-AS_TEXT = ("slack", "code")
+AS_TEXT = ("slack", "basic", "code", "refused")
 """Connections whose test is read as text, too: an account may test twenty times a minute."""
 
 

@@ -41,7 +41,7 @@ def pages_of(records: Records, size: int) -> list[ListPage[Record]]:
 @pytest.fixture
 def seeded(db: Database) -> Seeded:
     """An account with a history of every outcome."""
-    return invented(db, changes=150, days=3)
+    return invented(db, changes=250, days=3)
 
 
 def filters(seeded: Seeded) -> Iterator[RecordFilter]:
