@@ -85,7 +85,7 @@ def looked_at(account: int, looks: int, only: str) -> dict[str, list[tuple[float
     from django.test import Client
 
     from heliograph.accounts.models import Role, User
-    from heliograph.engine.supervisor.processes import spare_collector
+    from heliograph.collector import spare_imported
 
     email = "bench-insights@example.org"
     user = User.objects.filter(email=email).first() or User.objects.create_user(
@@ -98,7 +98,7 @@ def looked_at(account: int, looks: int, only: str) -> dict[str, list[tuple[float
     took: dict[str, list[tuple[float, float]]] = {}
     for look in range(looks + 1):
         if look == 1:
-            spare_collector()  # as the process of the pages does
+            spare_imported()  # as the process of the pages does
         for name, addresses in wanted.items():
             address = addresses[look % len(addresses)]
             began = _clocks()

@@ -292,6 +292,7 @@ def heliograph(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(test_settings.FOLDER, ignore_errors=True)
+    gc.freeze()  # as our processes do: the interpreter's end looks through nothing
 
 
 # --- browser

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from heliograph import __version__
+from heliograph import __version__, collector
 from heliograph.domain.errors import HeliographError
 
 PARTS = ("commands", "demo", "bench", "verify", "seed")
@@ -47,9 +47,10 @@ def heliograph(
     """Event registrations change; the right webhook goes out."""
 
 
-_import_structlog_without_rich()
-for part in ("commands.serve",) if sys.argv[1:] and sys.argv[1] in SERVICES else PARTS:
-    import_module(f"heliograph.{part}").register(app)
+with collector.importing():
+    _import_structlog_without_rich()
+    for part in ("commands.serve",) if sys.argv[1:] and sys.argv[1] in SERVICES else PARTS:
+        import_module(f"heliograph.{part}").register(app)
 
 
 def main() -> None:
@@ -58,6 +59,7 @@ def main() -> None:
     Files are created for its own user only, whatever the folder's permissions: the database and uploads contain personal data.
     """
     os.umask(0o077)
+    collector.spare_the_end()
     try:
         app()
     except HeliographError as error:

@@ -11,6 +11,8 @@ from importlib import import_module
 
 import typer
 
+from heliograph import collector
+
 MODULES = ("serve", "set_up", "addresses", "connections", "keys", "import_", "jobs", "status", "doctor")
 
 
@@ -33,7 +35,8 @@ def ready(*, first_start: bool = False, django: bool = True) -> None:
         options.prepare()
     logs.configure(options)
     if django:
-        from django import setup  # noqa: PLC0415 -- settings are read at import, so the data folder has to be there
-
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heliograph.settings")
-        setup()
+        with collector.importing():
+            from django import setup  # noqa: PLC0415 -- settings are read at import, so the data folder has to be there
+
+            setup()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 import typer
 
+from heliograph import collector
 from heliograph.commands import ready
 from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options, host_and_port
@@ -234,19 +235,21 @@ def _or_fatal(run: Callable[[], None]) -> None:
 
 
 def _run_engine() -> None:
-    ready(django=False)
-    from heliograph.engine.supervisor.processes import run_engine  # noqa: PLC0415
-    from heliograph.wiring import listening, worker_setup  # noqa: PLC0415
+    with collector.importing():
+        ready(django=False)
+        from heliograph.engine.supervisor.processes import run_engine  # noqa: PLC0415
+        from heliograph.wiring import listening, worker_setup  # noqa: PLC0415
 
     options = Options.load()
     run_engine(worker_setup(options), listening(options), sqlite_file=options.sqlite_file if options.on_sqlite else None)
 
 
 def _run_edge() -> None:
-    ready(django=False)
-    from heliograph.engine.supervisor.processes import folder_lock, run_door  # noqa: PLC0415
-    from heliograph.engine.supervisor.supervisor import STOP  # noqa: PLC0415
-    from heliograph.wiring import fast_door, telling  # noqa: PLC0415
+    with collector.importing():
+        ready(django=False)
+        from heliograph.engine.supervisor.processes import folder_lock, run_door  # noqa: PLC0415
+        from heliograph.engine.supervisor.supervisor import STOP  # noqa: PLC0415
+        from heliograph.wiring import fast_door, telling  # noqa: PLC0415
 
     options = Options.load()
     # A door whose supervisor was killed still answers its open requests: wait for it.
@@ -260,7 +263,6 @@ def _run_pages() -> None:
 
     from heliograph.accounts.login_sessions import sends_files  # noqa: PLC0415
     from heliograph.engine.ingest.wsgi_door import IngestApplication  # noqa: PLC0415
-    from heliograph.engine.supervisor.processes import spare_collector  # noqa: PLC0415
     from heliograph.engine.supervisor.supervisor import die_with_parent, say_ready  # noqa: PLC0415
     from heliograph.web.server import serve_pages  # noqa: PLC0415
     from heliograph.web.texts import pages_application  # noqa: PLC0415
@@ -271,8 +273,9 @@ def _run_pages() -> None:
     host, port = host_and_port(options.bind)
     with _beside_pages(options), contextlib.closing(reception(options, on_recorded=telling(options))) as received:
         application = IngestApplication(pages_application(), received)
-        _ = get_resolver().url_patterns  # imports all pages before the first request
-        spare_collector()
+        with collector.importing():
+            _ = get_resolver().url_patterns  # imports all pages before the first request
+        collector.spare_imported()
         serve_pages(
             host,
             port,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import gc
 import os
 import resource
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
+from heliograph.collector import spare_imported
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.supervisor.supervisor import STOP, die_with_parent, say_ready
 from heliograph.engine.supervisor.wakeup_pipe import hear
@@ -55,8 +55,6 @@ def _locked(file: int) -> bool:
 SWITCH_EVERY = 0.0002
 """Longest time in seconds that a thread may run Python while another waits. With the default 5 ms, libcurl's thread sends 1,600 requests a
 second beside a busy one; with this, 7,400."""
-COLLECT_AFTER = (20_000, 20, 20)
-"""Thresholds of the garbage collector: a batch creates thousands of objects that live for milliseconds, and hardly any in cycles."""
 FILES = 65_536
 
 
@@ -113,17 +111,9 @@ def run_door(make: Callable[[], DoorControl]) -> None:
 def tune() -> None:
     """Prepares the process for many connections, and for threads that do not block each other."""
     sys.setswitchinterval(SWITCH_EVERY)
-    spare_collector()
+    spare_imported()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def spare_collector() -> None:
-    """Keeps the garbage collector from scanning what is imported now: it stays for ever. A scan of all of Django takes a tenth of a second, in
-    which the process does nothing else. Call it once everything is imported."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
