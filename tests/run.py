@@ -28,7 +28,7 @@ from tests import canaille, needed, postgres
 
 _REASONS = "HELIOGRAPH_TEST_WITHOUT_REASONS"
 """The variable that says, as JSON, why each thing of needed.WITHOUT is not here."""
-SHARES = {"postgres": 3, "sqlite": 6}
+SHARES = {"postgres": 3, "sqlite": 8}
 """Parts into which the test files of a database are dealt. The last ones are small, so that all end at about the same time."""
 AT_ONCE = 4
 """Parts that run at the same time: tests wait for processes and browsers, so two cores have room for more than two."""
