@@ -11,15 +11,17 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import functools
 import json
 import os
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
@@ -28,10 +30,11 @@ from tests import canaille, needed, postgres
 
 _REASONS = "HELIOGRAPH_TEST_WITHOUT_REASONS"
 """The variable that says, as JSON, why each thing of needed.WITHOUT is not here."""
-SHARES = {"postgres": 3, "sqlite": 8}
-"""Parts into which the test files of a database are dealt. The last ones are small, so that all end at about the same time."""
-AT_ONCE = 4
-"""Parts that run at the same time: tests wait for processes and browsers, so two cores have room for more than two."""
+SHARES = {"postgres": 3, "sqlite": 6}
+"""Parts into which the test files of a database are dealt."""
+ROOM, LONG, SHORT = 12, 3, 2
+"""Tests wait for processes and browsers, so two cores have room for four long parts at the same time; and for six short ones, which wait more. These run
+last and all at once, so that all end at about the same time."""
 
 
 def main() -> int:
@@ -148,6 +151,7 @@ class Part:
     vendor: str
     chosen: Sequence[str]
     folder: Path
+    room: int = LONG
     result: Result = field(default_factory=lambda: Result(collections.Counter()))
 
     @property
@@ -171,8 +175,30 @@ class Part:
         return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None)
 
 
+class Room:
+    """What the machine has room for, in any unit."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._freed = threading.Condition()
+
+    def within(self, size: int, pool: ThreadPoolExecutor, run: Callable[[], None]) -> Future[None]:
+        """Runs it on the pool once there is room for it; waits until then."""
+        with self._freed:
+            self._freed.wait_for(lambda: self._left >= size)
+            self._left -= size
+        running = pool.submit(run)
+        running.add_done_callback(lambda _: self._free(size))
+        return running
+
+    def _free(self, size: int) -> None:
+        with self._freed:
+            self._left += size
+            self._freed.notify()
+
+
 def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
-    """Runs the parts, AT_ONCE at a time, each in its own network namespace: one after another they would leave a core idle."""
+    """Runs the parts, as many at a time as have room, each in its own network namespace: one after another they would leave a core idle."""
     with tempfile.TemporaryDirectory(prefix="hg-parts-") as made:
         folder = Path(made)
         if rest:
@@ -181,15 +207,13 @@ def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
             parts = [Part("browser", "sqlite", [*options, "tests/e2e"], folder)]  # the longest first
             every = sorted(Path(__file__).parent.rglob("test_*.py"))
             for vendor, files in (("postgres", every), ("sqlite", [file for file in every if file.parent.name != "e2e"])):
-                shares = SHARES[vendor]
+                shares, room = SHARES[vendor], LONG if vendor == "postgres" else SHORT
                 for n in range(shares):
-                    parts.append(Part(f"{vendor} {n + 1}", vendor, [*options, *map(str, files[n::shares])], folder))
-        pool = ThreadPoolExecutor(AT_ONCE)
-        try:
-            for running in [pool.submit(part.run, seen=part is parts[0]) for part in parts]:
+                    parts.append(Part(f"{vendor} {n + 1}", vendor, [*options, *map(str, files[n::shares])], folder, room))
+        machine = Room(ROOM)
+        with ThreadPoolExecutor(len(parts)) as pool:
+            for running in [machine.within(part.room, pool, functools.partial(part.run, seen=part is parts[0])) for part in parts]:
                 running.result()
-        finally:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C, no further part begins
     return _said(sum((part.result for part in parts[1:]), parts[0].result))
 
 
