@@ -189,17 +189,6 @@ def plain_templates(django_test_environment: None) -> None:
 # --- databases
 
 
-def _at_rest(connection: Any) -> int | None:
-    """Leaves this connection of Django's as a new one would be, and open: most of what a new one costs is that the server reads what it has to know about
-    the tables. Returns its process on the server. On SQLite, and where a test left it within a transaction or after an error, closes it: None."""
-    if connection.vendor == "postgresql" and connection.is_usable() and not (connection.in_atomic_block or connection.errors_occurred):
-        with connection.cursor() as cursor:
-            cursor.execute("DISCARD ALL")
-        return int(connection.connection.info.backend_pid)
-    connection.close()
-    return None
-
-
 @pytest.fixture(scope="session")
 def vendor() -> Vendor:
     """The database of this run: "sqlite" or "postgresql"."""
@@ -244,8 +233,8 @@ def django_db_setup(django_test_environment: None, databases: Databases, vendor:
         for thread in threading.enumerate():
             if thread.name.startswith("test of connection"):
                 thread.join(PATIENCE)
-        spared = [pid for connection in connections.all(initialized_only=True) if (pid := _at_rest(connection))]
-        databases.restore(test_settings.DATABASE_NAME, test_settings.DATABASE_FILE, spared)
+        connections.close_all()
+        databases.restore(test_settings.DATABASE_NAME, test_settings.DATABASE_FILE)
         config_cache.PROCESS.forget()  # the next test has other rows under the same ids
 
     roll_back, set_up = TestCase.__dict__["_fixture_teardown"], TransactionTestCase.__dict__["_fixture_setup"].__func__
@@ -268,7 +257,6 @@ def django_db_setup(django_test_environment: None, databases: Databases, vendor:
     patch.setattr(TransactionTestCase, "_fixture_teardown", restore)
     patch.setattr(TransactionTestCase, "_fixture_setup", classmethod(fresh))
     patch.setattr(TestCase, "_fixture_teardown", rolled_back)
-    patch.setattr(TransactionTestCase, "_should_reload_connections", lambda _: False)
     yield
     patch.undo()
 

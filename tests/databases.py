@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,12 +96,12 @@ class Databases:
         else:
             shutil.copyfile(file, self._folder / self._template)
 
-    def restore(self, name: str, file: Path, spared: Sequence[int] = ()) -> None:
-        """Replaces this database by a fresh copy of the template. spared: processes of the server whose connections may stay open."""
+    def restore(self, name: str, file: Path) -> None:
+        """Replaces this database by a fresh copy of the template."""
         if self.vendor == "postgresql":
             assert self._server is not None
             assert self._pristine is not None
-            if not self._pristine.restore(postgres.url(self._server, name), spared):
+            if not self._pristine.restore(postgres.url(self._server, name)):
                 self.drop(name)
                 self._on_server(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" STRATEGY FILE_COPY')
             return

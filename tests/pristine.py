@@ -7,8 +7,6 @@ costs is that the server reads what it has to know about eighty tables, and plan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import psycopg
 from psycopg import sql
 
@@ -28,7 +26,7 @@ FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
 """
 _ALONE = """
 SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND pid <> ALL(%s)
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
 _SEQUENCES = "SELECT sequencename, last_value, start_value FROM pg_sequences WHERE schemaname = 'public'"
 
@@ -54,14 +52,14 @@ class Pristine:
             self._digests = dict(db.execute(self._digest).fetchall())
             self._rows = {name: self._copied(db, name) for name in self._digests}
 
-    def restore(self, url: str, spared: Sequence[int] = ()) -> bool:
-        """Resets this database; False: it must be recreated. Closes all other connections to it but those of the spared processes."""
+    def restore(self, url: str) -> bool:
+        """Resets this database; False: it must be recreated. Closes all other connections to it."""
         try:
             db = _kept(url)
         except psycopg.OperationalError:  # it does not exist yet
             return False
         with db.transaction():
-            db.execute(_ALONE, [list(spared)])
+            db.execute(_ALONE)
             if db.execute(_SHAPE).fetchone() != self._shape or self._size_of(db) > self._size + OVERGROWN:
                 return False
             # The restored rows satisfy the foreign keys together, but not at each step.
