@@ -208,7 +208,7 @@ def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
             every = sorted(Path(__file__).parent.rglob("test_*.py"))
             for vendor, files in (("postgres", every), ("sqlite", [file for file in every if file.parent.name != "e2e"])):
                 shares, room = SHARES[vendor], LONG if vendor == "postgres" else SHORT
-                for n in range(shares):
+                for n in reversed(range(shares)):  # the last one waits most, so it begins first
                     parts.append(Part(f"{vendor} {n + 1}", vendor, [*options, *map(str, files[n::shares])], folder, room))
         machine = Room(ROOM)
         with ThreadPoolExecutor(len(parts)) as pool:
