@@ -235,21 +235,19 @@ def _or_fatal(run: Callable[[], None]) -> None:
 
 
 def _run_engine() -> None:
-    with collector.importing():
-        ready(django=False)
-        from heliograph.engine.supervisor.processes import run_engine  # noqa: PLC0415
-        from heliograph.wiring import listening, worker_setup  # noqa: PLC0415
+    ready(django=False)
+    from heliograph.engine.supervisor.processes import run_engine  # noqa: PLC0415
+    from heliograph.wiring import listening, worker_setup  # noqa: PLC0415
 
     options = Options.load()
     run_engine(worker_setup(options), listening(options), sqlite_file=options.sqlite_file if options.on_sqlite else None)
 
 
 def _run_edge() -> None:
-    with collector.importing():
-        ready(django=False)
-        from heliograph.engine.supervisor.processes import folder_lock, run_door  # noqa: PLC0415
-        from heliograph.engine.supervisor.supervisor import STOP  # noqa: PLC0415
-        from heliograph.wiring import fast_door, telling  # noqa: PLC0415
+    ready(django=False)
+    from heliograph.engine.supervisor.processes import folder_lock, run_door  # noqa: PLC0415
+    from heliograph.engine.supervisor.supervisor import STOP  # noqa: PLC0415
+    from heliograph.wiring import fast_door, telling  # noqa: PLC0415
 
     options = Options.load()
     # A door whose supervisor was killed still answers its open requests: wait for it.
