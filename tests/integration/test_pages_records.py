@@ -24,6 +24,7 @@ from tests.tables import table_rows
 from tests.waiting import until
 
 from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.insights import record_export
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.records import Records
@@ -184,7 +185,7 @@ def test_X3_what_came_or_was_submitted_since_is_said_too(database: DatabaseFacts
     with signal_account.site(database) as site:
         keys = signal_account.fill(site)
         site.signs_in(client)
-        minute = int(site.store.now() // 60e6)
+        minute = site.store.now() // MINUTE
         an_hour = f"/signal/metrics/?since={minute - 50}&until={minute + 10}"  # of one that ends now, what comes after the next full minute is no part
         changes, failed = address_of(client, an_hour, "changes"), address_of(client, an_hour, "failed")
         site.record(person("S26-7", "Late", "Comer"))
