@@ -63,6 +63,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'user',
                 'verbose_name_plural': 'users',
+                'constraints': [models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='user_email_lower_case'), models.CheckConstraint(condition=models.Q(('role__in', ['Administrator', 'Planner', 'Viewer'])), name='user_role_known')],
             },
         ),
         migrations.CreateModel(
@@ -106,6 +107,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'audit entries',
                 'db_table': 'audit_entry',
                 'ordering': ('-id',),
+                'indexes': [models.Index(fields=['account', 'id'], name='audit_entry_of_account'), models.Index(fields=['account', 'kind', 'object_id', 'id'], name='audit_entry_of_object')],
             },
         ),
         migrations.CreateModel(
@@ -125,21 +127,5 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'one-time links',
                 'db_table': 'entry_link',
             },
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='user_email_lower_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['Administrator', 'Planner', 'Viewer'])), name='user_role_known'),
-        ),
-        migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['account', 'id'], name='audit_entry_of_account'),
-        ),
-        migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['account', 'kind', 'object_id', 'id'], name='audit_entry_of_object'),
         ),
     ]

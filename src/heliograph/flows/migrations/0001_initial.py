@@ -36,6 +36,8 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'flow',
                 'ordering': ('name', 'id'),
+                'indexes': [models.Index(condition=models.Q(('deleted_at__isnull', True)), fields=['account', 'name', 'id'], name='flow_list')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('mode__in', ['Live', 'Test'])), name='flow_mode_known')],
             },
         ),
         migrations.CreateModel(
@@ -55,6 +57,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'destination',
                 'ordering': ('position', 'id'),
+                'constraints': [models.CheckConstraint(condition=models.Q(('does__in', ['updates', 'adds'])), name='destination_does_known')],
             },
         ),
         migrations.CreateModel(
@@ -67,6 +70,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'flow_field',
+                'constraints': [models.UniqueConstraint(fields=('flow', 'field'), name='flow_field_unique')],
             },
         ),
         migrations.CreateModel(
@@ -80,26 +84,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'flow_tag',
+                'constraints': [models.UniqueConstraint(fields=('flow', 'tag', 'place'), name='flow_tag_unique')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='flow',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', True)), fields=['account', 'name', 'id'], name='flow_list'),
-        ),
-        migrations.AddConstraint(
-            model_name='flow',
-            constraint=models.CheckConstraint(condition=models.Q(('mode__in', ['Live', 'Test'])), name='flow_mode_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='destination',
-            constraint=models.CheckConstraint(condition=models.Q(('does__in', ['updates', 'adds'])), name='destination_does_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='flowfield',
-            constraint=models.UniqueConstraint(fields=('flow', 'field'), name='flow_field_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='flowtag',
-            constraint=models.UniqueConstraint(fields=('flow', 'tag', 'place'), name='flow_tag_unique'),
         ),
     ]

@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'mapping',
                 'ordering': ('folded_name',),
+                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True)), fields=('account', 'folded_name'), name='mapping_name_unique', violation_error_message='There is a mapping of this name already.'), models.CheckConstraint(condition=models.Q(('kind__in', ['payload', 'header'])), name='mapping_kind_known'), models.CheckConstraint(condition=models.Q(('subject__in', ['registration', 'session', 'event'])), name='mapping_subject_known')],
             },
         ),
         migrations.CreateModel(
@@ -45,6 +46,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'mapping_field',
+                'constraints': [models.UniqueConstraint(fields=('mapping', 'field'), name='mapping_field_unique')],
             },
         ),
         migrations.CreateModel(
@@ -57,26 +59,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'mapping_tag',
+                'constraints': [models.UniqueConstraint(fields=('mapping', 'tag'), name='mapping_tag_unique')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='mapping',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True)), fields=('account', 'folded_name'), name='mapping_name_unique', violation_error_message='There is a mapping of this name already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='mapping',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['payload', 'header'])), name='mapping_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='mapping',
-            constraint=models.CheckConstraint(condition=models.Q(('subject__in', ['registration', 'session', 'event'])), name='mapping_subject_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='mappingfield',
-            constraint=models.UniqueConstraint(fields=('mapping', 'field'), name='mapping_field_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='mappingtag',
-            constraint=models.UniqueConstraint(fields=('mapping', 'tag'), name='mapping_tag_unique'),
         ),
     ]

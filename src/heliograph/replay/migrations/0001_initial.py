@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'replay',
                 'verbose_name_plural': 'replays',
                 'db_table': 'replay',
+                'indexes': [models.Index(fields=['account', '-id'], name='replay_of_account'), models.Index(fields=['flow_id', 'id'], name='replay_of_flow')],
             },
         ),
         migrations.CreateModel(
@@ -60,34 +61,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'replay_line',
+                'indexes': [models.Index(fields=['replay', 'at', 'id'], name='replay_line_in_order'), models.Index(fields=['replay', 'verdict', 'id'], name='replay_line_by_verdict'), models.Index(condition=models.Q(('action_id__isnull', False)), fields=['action_id'], name='replay_line_of_action')],
+                'constraints': [models.UniqueConstraint(fields=('replay', 'destination_id', 'subject_id', 'version'), name='replay_line_unique'), models.CheckConstraint(condition=models.Q(('verdict__gte', 1), ('verdict__lte', 6)), name='replay_line_verdict_known')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='replay',
-            index=models.Index(fields=['account', '-id'], name='replay_of_account'),
-        ),
-        migrations.AddIndex(
-            model_name='replay',
-            index=models.Index(fields=['flow_id', 'id'], name='replay_of_flow'),
-        ),
-        migrations.AddIndex(
-            model_name='replayline',
-            index=models.Index(fields=['replay', 'at', 'id'], name='replay_line_in_order'),
-        ),
-        migrations.AddIndex(
-            model_name='replayline',
-            index=models.Index(fields=['replay', 'verdict', 'id'], name='replay_line_by_verdict'),
-        ),
-        migrations.AddIndex(
-            model_name='replayline',
-            index=models.Index(condition=models.Q(('action_id__isnull', False)), fields=['action_id'], name='replay_line_of_action'),
-        ),
-        migrations.AddConstraint(
-            model_name='replayline',
-            constraint=models.UniqueConstraint(fields=('replay', 'destination_id', 'subject_id', 'version'), name='replay_line_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='replayline',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict__gte', 1), ('verdict__lte', 6)), name='replay_line_verdict_known'),
         ),
     ]

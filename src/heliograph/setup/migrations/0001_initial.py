@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'attendee_type',
                 'ordering': ('position', 'id'),
+                'constraints': [models.UniqueConstraint(fields=('event', 'folded_code'), name='attendee_type_code_unique', violation_error_message='There is an attendee type of this code already.'), models.UniqueConstraint(fields=('event', 'folded_name'), name='attendee_type_name_unique', violation_error_message='There is an attendee type of this name already.')],
             },
         ),
         migrations.CreateModel(
@@ -47,6 +48,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'event_status',
                 'ordering': ('position', 'id'),
+                'constraints': [models.UniqueConstraint(fields=('account', 'folded_code'), name='event_status_code_unique', violation_error_message='There is a status of this code already.'), models.UniqueConstraint(fields=('account', 'folded_name'), name='event_status_name_unique', violation_error_message='There is a status of this name already.')],
             },
         ),
         migrations.CreateModel(
@@ -64,6 +66,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'registration_property',
                 'ordering': ('position', 'id'),
+                'constraints': [models.UniqueConstraint(fields=('event', 'folded_code'), name='registration_property_code_unique', violation_error_message='There is a property of this code already.'), models.UniqueConstraint(fields=('event', 'folded_name'), name='registration_property_name_unique', violation_error_message='There is a property of this name already.'), models.CheckConstraint(condition=models.Q(('folded_name__in', ('badge printed', 'complete', 'invoice generated', 'on to do list', 'test')), _negated=True), name='registration_property_name_not_standard', violation_error_message='This is the name of a standard registration property.')],
             },
         ),
         migrations.CreateModel(
@@ -82,6 +85,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'registration_status',
                 'ordering': ('position', 'id'),
+                'constraints': [models.UniqueConstraint(condition=models.Q(('event__isnull', True)), fields=('account', 'folded_code'), name='standard_status_code_unique', violation_error_message='There is a status of this code already.'), models.UniqueConstraint(condition=models.Q(('event__isnull', True)), fields=('account', 'folded_name'), name='standard_status_name_unique', violation_error_message='There is a status of this name already.'), models.UniqueConstraint(condition=models.Q(('event__isnull', False)), fields=('event', 'folded_code'), name='custom_status_code_unique', violation_error_message='There is a status of this code already.'), models.UniqueConstraint(condition=models.Q(('event__isnull', False)), fields=('event', 'folded_name'), name='custom_status_name_unique', violation_error_message='There is a status of this name already.'), models.CheckConstraint(condition=models.Q(('cls__in', ['Accepted', 'Pending', 'Denied', 'Cancelled'])), name='registration_status_class_known')],
             },
         ),
         migrations.CreateModel(
@@ -98,6 +102,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'session_status',
                 'ordering': ('position', 'id'),
+                'constraints': [models.UniqueConstraint(fields=('account', 'folded_code'), name='session_status_code_unique', violation_error_message='There is a status of this code already.'), models.UniqueConstraint(fields=('account', 'folded_name'), name='session_status_name_unique', violation_error_message='There is a status of this name already.')],
             },
         ),
         migrations.CreateModel(
@@ -113,6 +118,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'tag',
                 'ordering': ('folded_name',),
+                'constraints': [models.UniqueConstraint(fields=('account', 'folded_name'), name='tag_name_unique', violation_error_message='There is a tag of this name already.'), models.CheckConstraint(condition=models.Q(('folded_name__in', ('badge printed', 'complete', 'invoice generated', 'on to do list', 'test')), _negated=True), name='tag_name_not_standard', violation_error_message='This is the name of a standard registration property.')],
             },
         ),
         migrations.CreateModel(
@@ -125,12 +131,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'session_status_tag',
+                'constraints': [models.UniqueConstraint(fields=('status', 'tag'), name='session_status_tag_unique')],
             },
-        ),
-        migrations.AddField(
-            model_name='sessionstatus',
-            name='tags',
-            field=models.ManyToManyField(related_name='session_statuses', through='setup.SessionStatusTag', to='setup.tag'),
         ),
         migrations.CreateModel(
             name='RegistrationStatusTag',
@@ -142,12 +144,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'registration_status_tag',
+                'constraints': [models.UniqueConstraint(fields=('status', 'tag'), name='registration_status_tag_unique')],
             },
-        ),
-        migrations.AddField(
-            model_name='registrationstatus',
-            name='tags',
-            field=models.ManyToManyField(related_name='registration_statuses', through='setup.RegistrationStatusTag', to='setup.tag'),
         ),
         migrations.CreateModel(
             name='RegistrationPropertyTag',
@@ -159,12 +157,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'registration_property_tag',
+                'constraints': [models.UniqueConstraint(fields=('property', 'tag'), name='registration_property_tag_unique')],
             },
-        ),
-        migrations.AddField(
-            model_name='registrationproperty',
-            name='tags',
-            field=models.ManyToManyField(related_name='registration_properties', through='setup.RegistrationPropertyTag', to='setup.tag'),
         ),
         migrations.CreateModel(
             name='Question',
@@ -183,6 +177,7 @@ class Migration(migrations.Migration):
             options={
                 'db_table': 'question',
                 'ordering': ('position', 'id'),
+                'constraints': [models.UniqueConstraint(fields=('event', 'folded_code'), name='question_code_unique', violation_error_message='There is a question of this code already.'), models.CheckConstraint(condition=models.Q(('type__in', ('text', 'number', 'date', 'select', 'multi-select', 'checkbox', 'radio'))), name='question_type_known')],
             },
         ),
         migrations.CreateModel(
@@ -195,6 +190,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'event_tag',
+                'constraints': [models.UniqueConstraint(fields=('event', 'tag'), name='event_tag_unique')],
             },
         ),
         migrations.CreateModel(
@@ -207,12 +203,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'event_status_tag',
+                'constraints': [models.UniqueConstraint(fields=('status', 'tag'), name='event_status_tag_unique')],
             },
-        ),
-        migrations.AddField(
-            model_name='eventstatus',
-            name='tags',
-            field=models.ManyToManyField(related_name='event_statuses', through='setup.EventStatusTag', to='setup.tag'),
         ),
         migrations.CreateModel(
             name='AttendeeTypeTag',
@@ -224,12 +216,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'attendee_type_tag',
+                'constraints': [models.UniqueConstraint(fields=('type', 'tag'), name='attendee_type_tag_unique')],
             },
-        ),
-        migrations.AddField(
-            model_name='attendeetype',
-            name='tags',
-            field=models.ManyToManyField(related_name='attendee_types', through='setup.AttendeeTypeTag', to='setup.tag'),
         ),
         migrations.CreateModel(
             name='CustomField',
@@ -269,100 +257,29 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('event', 'folded_code'), name='session_code_unique', violation_error_message='There is a session of this code already.')],
             },
         ),
-        migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.UniqueConstraint(fields=('account', 'folded_name'), name='tag_name_unique', violation_error_message='There is a tag of this name already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.CheckConstraint(condition=models.Q(('folded_name__in', ('badge printed', 'complete', 'invoice generated', 'on to do list', 'test')), _negated=True), name='tag_name_not_standard', violation_error_message='This is the name of a standard registration property.'),
-        ),
-        migrations.AddConstraint(
-            model_name='sessionstatustag',
-            constraint=models.UniqueConstraint(fields=('status', 'tag'), name='session_status_tag_unique'),
-        ),
-        migrations.AddConstraint(
+        migrations.AddField(
             model_name='sessionstatus',
-            constraint=models.UniqueConstraint(fields=('account', 'folded_code'), name='session_status_code_unique', violation_error_message='There is a status of this code already.'),
+            name='tags',
+            field=models.ManyToManyField(related_name='session_statuses', through='setup.SessionStatusTag', to='setup.tag'),
         ),
-        migrations.AddConstraint(
-            model_name='sessionstatus',
-            constraint=models.UniqueConstraint(fields=('account', 'folded_name'), name='session_status_name_unique', violation_error_message='There is a status of this name already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='registrationstatustag',
-            constraint=models.UniqueConstraint(fields=('status', 'tag'), name='registration_status_tag_unique'),
-        ),
-        migrations.AddConstraint(
+        migrations.AddField(
             model_name='registrationstatus',
-            constraint=models.UniqueConstraint(condition=models.Q(('event__isnull', True)), fields=('account', 'folded_code'), name='standard_status_code_unique', violation_error_message='There is a status of this code already.'),
+            name='tags',
+            field=models.ManyToManyField(related_name='registration_statuses', through='setup.RegistrationStatusTag', to='setup.tag'),
         ),
-        migrations.AddConstraint(
-            model_name='registrationstatus',
-            constraint=models.UniqueConstraint(condition=models.Q(('event__isnull', True)), fields=('account', 'folded_name'), name='standard_status_name_unique', violation_error_message='There is a status of this name already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='registrationstatus',
-            constraint=models.UniqueConstraint(condition=models.Q(('event__isnull', False)), fields=('event', 'folded_code'), name='custom_status_code_unique', violation_error_message='There is a status of this code already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='registrationstatus',
-            constraint=models.UniqueConstraint(condition=models.Q(('event__isnull', False)), fields=('event', 'folded_name'), name='custom_status_name_unique', violation_error_message='There is a status of this name already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='registrationstatus',
-            constraint=models.CheckConstraint(condition=models.Q(('cls__in', ['Accepted', 'Pending', 'Denied', 'Cancelled'])), name='registration_status_class_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='registrationpropertytag',
-            constraint=models.UniqueConstraint(fields=('property', 'tag'), name='registration_property_tag_unique'),
-        ),
-        migrations.AddConstraint(
+        migrations.AddField(
             model_name='registrationproperty',
-            constraint=models.UniqueConstraint(fields=('event', 'folded_code'), name='registration_property_code_unique', violation_error_message='There is a property of this code already.'),
+            name='tags',
+            field=models.ManyToManyField(related_name='registration_properties', through='setup.RegistrationPropertyTag', to='setup.tag'),
         ),
-        migrations.AddConstraint(
-            model_name='registrationproperty',
-            constraint=models.UniqueConstraint(fields=('event', 'folded_name'), name='registration_property_name_unique', violation_error_message='There is a property of this name already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='registrationproperty',
-            constraint=models.CheckConstraint(condition=models.Q(('folded_name__in', ('badge printed', 'complete', 'invoice generated', 'on to do list', 'test')), _negated=True), name='registration_property_name_not_standard', violation_error_message='This is the name of a standard registration property.'),
-        ),
-        migrations.AddConstraint(
-            model_name='question',
-            constraint=models.UniqueConstraint(fields=('event', 'folded_code'), name='question_code_unique', violation_error_message='There is a question of this code already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='question',
-            constraint=models.CheckConstraint(condition=models.Q(('type__in', ('text', 'number', 'date', 'select', 'multi-select', 'checkbox', 'radio'))), name='question_type_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='eventtag',
-            constraint=models.UniqueConstraint(fields=('event', 'tag'), name='event_tag_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='eventstatustag',
-            constraint=models.UniqueConstraint(fields=('status', 'tag'), name='event_status_tag_unique'),
-        ),
-        migrations.AddConstraint(
+        migrations.AddField(
             model_name='eventstatus',
-            constraint=models.UniqueConstraint(fields=('account', 'folded_code'), name='event_status_code_unique', violation_error_message='There is a status of this code already.'),
+            name='tags',
+            field=models.ManyToManyField(related_name='event_statuses', through='setup.EventStatusTag', to='setup.tag'),
         ),
-        migrations.AddConstraint(
-            model_name='eventstatus',
-            constraint=models.UniqueConstraint(fields=('account', 'folded_name'), name='event_status_name_unique', violation_error_message='There is a status of this name already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='attendeetypetag',
-            constraint=models.UniqueConstraint(fields=('type', 'tag'), name='attendee_type_tag_unique'),
-        ),
-        migrations.AddConstraint(
+        migrations.AddField(
             model_name='attendeetype',
-            constraint=models.UniqueConstraint(fields=('event', 'folded_code'), name='attendee_type_code_unique', violation_error_message='There is an attendee type of this code already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='attendeetype',
-            constraint=models.UniqueConstraint(fields=('event', 'folded_name'), name='attendee_type_name_unique', violation_error_message='There is an attendee type of this name already.'),
+            name='tags',
+            field=models.ManyToManyField(related_name='attendee_types', through='setup.AttendeeTypeTag', to='setup.tag'),
         ),
     ]
