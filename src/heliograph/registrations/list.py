@@ -148,7 +148,7 @@ class Registrations:
         """One page of the list. whole: with the states."""
         where, params = self.conditions(wanted)
         is_walk = wanted.narrows and sort is RegistrationSort.MODIFIED and "few" not in params
-        if wanted.narrows and sort is not RegistrationSort.MODIFIED and self.db.vendor == "sqlite":
+        if wanted.narrows and sort is not RegistrationSort.MODIFIED and self.db.vendor == "sqlite" and "few" not in params:
             # Only the index by `modified` covers the filters: sorted by code or name, every row would be read until enough of them match.
             where = [where[0], f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
 
