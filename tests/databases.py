@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,21 +96,23 @@ class Databases:
         else:
             shutil.copyfile(file, self._folder / self._template)
 
-    def restore(self, name: str, file: Path) -> None:
-        """Replaces this database by a fresh copy of the template."""
+    def restore(self, name: str, file: Path, spared: Sequence[int] = ()) -> bool:
+        """Replaces this database by a fresh copy of the template. spared: processes of the server whose connections may stay open. Returns whether they are."""
         if self.vendor == "postgresql":
             assert self._server is not None
             assert self._pristine is not None
-            if not self._pristine.restore(postgres.url(self._server, name)):
+            if not self._pristine.restore(postgres.url(self._server, name), spared):
                 self.drop(name)
                 self._on_server(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" STRATEGY FILE_COPY')
-            return
+                return False
+            return True
         # A new file replaces the old one, so a process that still has the old one open cannot damage it.
         fresh = file.with_suffix(".fresh")
         shutil.copyfile(self._folder / self._template, fresh)
         for leftover in ("-wal", "-shm"):
             file.with_name(file.name + leftover).unlink(missing_ok=True)
         fresh.replace(file)
+        return False
 
     def drop_template(self) -> None:
         """Drops the template, and the databases kept for reuse."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy
 
-from heliograph import __version__
+from heliograph import __version__, installed_apps
 from heliograph.guide.folder import PICTURES
 from heliograph.options import Options, host_and_port, openid_apps
 
@@ -31,38 +31,7 @@ CSRF_TRUSTED_ORIGINS = [HELIOGRAPH.base_url]
 ROOT_URLCONF = "heliograph.urls"
 WSGI_APPLICATION = None
 
-INSTALLED_APPS = [
-    "heliograph.accounts",
-    "heliograph.store",
-    "heliograph.jobs",
-    "heliograph.setup",
-    "heliograph.registrations",
-    "heliograph.connections",
-    "heliograph.mappings",
-    "heliograph.presets",
-    "heliograph.flows",
-    "heliograph.deliveries",
-    "heliograph.retry",
-    "heliograph.timeline",
-    "heliograph.insights",
-    "heliograph.replay",
-    "heliograph.administration",
-    "heliograph.guide",
-    "heliograph.web",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.humanize",
-    "django.contrib.messages",
-    "django.contrib.sessions",
-    "django.contrib.staticfiles",
-    "allauth",
-    "allauth.account",
-    "allauth.mfa",
-    "allauth.usersessions",
-    "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
-    "django_htmx",
-]
+INSTALLED_APPS = installed_apps.INSTALLED_APPS
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 
 from heliograph import __version__
 from heliograph.domain.errors import HeliographError
-from heliograph.engine.worker.slot_ownership import Lease
-from heliograph.engine.worker.worker import UNCLEAN, WorkerParts
+from heliograph.engine.exit_status import UNCLEAN
 from heliograph.options import PREFIX, Options, host_and_port
-from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.notify import Listener, Teller
-from heliograph.store.queue import figure_folding, retention_round
 from heliograph.store.secrets import Vault
 from heliograph.store.sqlite_database import open_sqlite
 from heliograph.store.status import ServerStatus, read_status
@@ -25,6 +22,7 @@ from heliograph.store.status import ServerStatus, read_status
 if TYPE_CHECKING:
     from heliograph.engine.ingest.fast_door import Door
     from heliograph.engine.ingest.reception import Reception
+    from heliograph.engine.worker.worker import WorkerParts
     from heliograph.jobs.registry import JobKinds
 
 
@@ -54,6 +52,10 @@ def flight_folder(options: Options) -> Path:
 
 def worker_setup(options: Options) -> WorkerParts:
     """The parts of this installation's worker."""
+    from heliograph.engine.worker.slot_ownership import Lease  # noqa: PLC0415 -- only the engine needs the worker, and the memory of it
+    from heliograph.engine.worker.worker import WorkerParts  # noqa: PLC0415
+    from heliograph.store.config_cache import Committed  # noqa: PLC0415
+
     policy = options.everyones_policy
     return WorkerParts(
         open_writer=lambda: open_database(options),
@@ -73,6 +75,7 @@ def worker_setup(options: Options) -> WorkerParts:
 def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Reception:
     """The ingest side of /ingest, shared by the doors of this process. If its writer dies, so does the process; the supervisor restarts it."""
     from heliograph.engine.ingest.reception import Reception  # noqa: PLC0415 -- the engine does without, and without the memory of it
+    from heliograph.store.config_cache import Committed  # noqa: PLC0415
 
     return Reception(
         lambda: open_database(options),
@@ -155,6 +158,7 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415
     from heliograph.retry import downloads  # noqa: PLC0415
+    from heliograph.store.queue import figure_folding, retention_round  # noqa: PLC0415
 
     return [
         ("folding", lambda stop: figure_folding.care(lambda: open_database(options), stop)),

@@ -22,7 +22,7 @@ import pytest
         (
             "process edge",
             "heliograph.engine.supervisor.processes heliograph.wiring heliograph.engine.ingest.fast_door",
-            "django psycopg pygments rich cryptography.x509 openpyxl allauth heliograph.bench",
+            "django psycopg pygments rich cryptography.x509 openpyxl allauth heliograph.bench oauthlib pycurl heliograph.engine.worker.worker",
         ),
         ("import", "heliograph.wiring heliograph.recording.batches heliograph.store.health", "psycopg pygments rich cryptography.x509"),
     ],

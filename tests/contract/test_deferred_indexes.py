@@ -11,7 +11,7 @@ from heliograph.seed.history_rows import TABLES
 from heliograph.store.database import Database
 from heliograph.store.deferred_indexes import defer, restore
 from heliograph.store.postgres_database import open_postgres
-from heliograph.store.schema import migrate
+from heliograph.store.schema_update import migrate
 from heliograph.store.sqlite_database import open_sqlite
 
 INDEXES = {

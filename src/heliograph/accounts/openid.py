@@ -13,7 +13,9 @@ import structlog
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialLogin
+from allauth.socialaccount.providers import registry
 from allauth.socialaccount.providers.base import AuthProcess
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -22,6 +24,8 @@ from heliograph.accounts.models import Role, User
 from heliograph.accounts.people import LastAdministrator, take_role
 
 log = structlog.get_logger(__name__)
+
+registry.register(OpenIDConnectProvider)  # as an installed app it would be loaded into every process, and an HTTP client with it
 
 
 class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]

@@ -40,3 +40,14 @@ def ready(*, first_start: bool = False, django: bool = True) -> None:
             from django import setup  # noqa: PLC0415 -- settings are read at import, so the data folder has to be there
 
             setup()
+
+
+def ready_for_data() -> None:
+    """`ready`, for a command that reads or changes data. Raises SchemaTooOld."""
+    ready()
+    from django.db import connection  # noqa: PLC0415
+
+    from heliograph.store.django_database import of_django  # noqa: PLC0415
+    from heliograph.store.schema import check_schema  # noqa: PLC0415
+
+    check_schema(of_django(connection))

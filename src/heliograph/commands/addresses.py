@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from heliograph.commands import ready
+from heliograph.commands import ready_for_data
 from heliograph.commands.set_up import BY, Json, answer, find_account
 
 
@@ -26,7 +26,7 @@ def check_address(
 
     policy = Options.load().everyones_policy  # without an account this needs neither a key nor a database
     if account:
-        ready()
+        ready_for_data()
         from heliograph.connections import page_sender  # noqa: PLC0415
 
         policy = page_sender.policy(find_account(account).pk)
@@ -47,12 +47,10 @@ def allow_network(
     as_json: Json = False,
 ) -> None:
     """Allow one account's outgoing requests to reach private networks, at once. HELIOGRAPH_ALLOWED_NETWORKS is for all accounts."""
-    ready()
+    ready_for_data()
     from heliograph.connections.services.networks import allow_networks  # noqa: PLC0415
     from heliograph.setup.services.save import saving  # noqa: PLC0415
-    from heliograph.store.schema import check_schema  # noqa: PLC0415
 
-    check_schema()
     of = find_account(account)
     allowed = list(of.allowed_networks or [])
     given = [network.strip() for network in networks or []]

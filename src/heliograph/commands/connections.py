@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from heliograph.commands import ready
+from heliograph.commands import ready_for_data
 from heliograph.commands.set_up import BY, CommandError, Json, answer, find_account
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run_test(
     as_json: Json = False,
 ) -> None:
     """Test a connection step by step. Without a test URL it only connects; only --sample posts anything. Exit code 1 if it fails."""
-    _start()
+    ready_for_data()
     from heliograph.connections import diagnosis_words as words  # noqa: PLC0415
     from heliograph.connections.services.save_and_test import try_connection  # noqa: PLC0415
     from heliograph.domain.connection.diagnosis import DiagnosisVerdict  # noqa: PLC0415
@@ -86,7 +86,7 @@ def sign_connection(
     as_json: Json = False,
 ) -> None:
     """Sign a connection's requests (Standard Webhooks), or change the secret. A new secret is printed once; enter it at the target."""
-    _start()
+    ready_for_data()
     from heliograph.connections.services import signing_secrets  # noqa: PLC0415
     from heliograph.setup.services.save import saving  # noqa: PLC0415
 
@@ -127,10 +127,3 @@ def find_connection(account: Account, name: str) -> int:
                 f"There is no connection {name!r} in {account.code}." + (f" Connections: {', '.join(known)}." if known else "")
             )
         return int(found.pk)
-
-
-def _start() -> None:
-    ready()
-    from heliograph.store.schema import check_schema  # noqa: PLC0415
-
-    check_schema()

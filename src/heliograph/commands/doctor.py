@@ -71,10 +71,8 @@ def _of_database(options: Options) -> Iterator[Check]:
         return
     from heliograph.commands import ready  # noqa: PLC0415
 
-    ready()
-    from django.db import connections  # noqa: PLC0415
-    from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
-
+    ready(django=False)
+    from heliograph.store import schema  # noqa: PLC0415
     from heliograph.store.secrets import Vault  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
@@ -82,7 +80,7 @@ def _of_database(options: Options) -> Iterator[Check]:
     yield answers
     if db is None:
         return
-    yield health.schema_is_current(db, set(MigrationLoader(connections["read"]).disk_migrations))
+    yield health.schema_is_current(db, schema.migrations())
     yield health.search_has_its_index(db)
     yield health.key_fits(db, Vault(keys))
     yield health.clocks_agree(db)

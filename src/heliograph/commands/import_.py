@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import structlog
 import typer
 
-from heliograph.commands import ready
+from heliograph.commands import ready_for_data
 from heliograph.commands.import_output import console_of, json_of, say_end, say_file
 from heliograph.domain.errors import HeliographError
 from heliograph.jobs.nice import be_nice
@@ -104,11 +104,8 @@ def import_(
 def _start() -> None:
     """Lowers the priority first, because loading Django takes long too."""
     be_nice()
-    ready()
-    from heliograph.store.schema import check_schema  # noqa: PLC0415
-
+    ready_for_data()
     _quiet_logs()
-    check_schema()
 
 
 # --- the arguments

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from heliograph.commands import ready
+from heliograph.commands import ready_for_data
 from heliograph.jobs.nice import be_nice
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first."""
-    _start()
+    ready_for_data()
     from django_scopes import scopes_disabled  # noqa: PLC0415
 
     from heliograph.jobs.models import ENDED, Job  # noqa: PLC0415
@@ -66,7 +66,7 @@ def list_(
 
 def show(job: Id, as_json: Json = False) -> None:
     """Show one job: state, progress, time left, counts and error."""
-    _start()
+    ready_for_data()
     from heliograph.jobs import control  # noqa: PLC0415
 
     _say(control.find(job), as_json)
@@ -74,7 +74,7 @@ def show(job: Id, as_json: Json = False) -> None:
 
 def pause(job: Id, as_json: Json = False) -> None:
     """Pause a job after its current chunk. What it has done stays."""
-    _start()
+    ready_for_data()
     from heliograph.jobs import control  # noqa: PLC0415
 
     _say(control.pause(job), as_json)
@@ -86,7 +86,7 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Resume a paused or failed job where it stopped."""
-    _start()
+    ready_for_data()
     from heliograph.jobs import control  # noqa: PLC0415
 
     row = control.resume(job)
@@ -101,17 +101,10 @@ def resume(
 
 def cancel(job: Id, as_json: Json = False) -> None:
     """Stop a job for good after its current chunk. What it has done stays."""
-    _start()
+    ready_for_data()
     from heliograph.jobs import control  # noqa: PLC0415
 
     _say(control.cancel(job), as_json)
-
-
-def _start() -> None:
-    ready()
-    from heliograph.store.schema import check_schema  # noqa: PLC0415
-
-    check_schema()
 
 
 def _facts(job: Job) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from heliograph.commands import ready
+from heliograph.commands import ready_for_data
 from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options
 
@@ -31,11 +31,9 @@ def rotate_key(
         typer.echo(Fernet.generate_key().decode("ascii"))
         return
     options = Options.load()
-    ready()
+    ready_for_data()
     from heliograph.store.keys import alone, write_keys  # noqa: PLC0415
-    from heliograph.store.schema import check_schema  # noqa: PLC0415
 
-    check_schema()
     if options.key.get_secret_value():
         if len(options.keys) == 1:
             raise RotateError(

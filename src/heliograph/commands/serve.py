@@ -18,6 +18,7 @@ from heliograph.options import PREFIX, Options, host_and_port
 
 if TYPE_CHECKING:
     from heliograph.engine.supervisor.supervisor import Child, Supervisor
+    from heliograph.store.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ def serve() -> None:
             from heliograph.engine.supervisor.processes import folder_lock  # noqa: PLC0415
 
             stack.enter_context(folder_lock(options.data, "serve"))
-        _migrate()
+        _migrate(options)
         names = ["engine", *_doors(options)]
         _supervise(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}{_first_start(options)}")
 
@@ -87,7 +88,7 @@ def _checked(*, first_start: bool) -> Options:
         raise StartError("\n".join(unsafe))
     if (options.data / DEMO_MARK).exists() and not options.demo_targets:
         raise StartError(f"{options.data} contains the data of `heliograph demo`. Set {PREFIX}DATA to another folder.")
-    ready(first_start=first_start)
+    ready(first_start=first_start, django=False)
     for said in options.doubtful():
         log.warning("suspicious_setting", said=said)
     if options.on_sqlite:
@@ -104,17 +105,26 @@ def _shared(command: str) -> Options:
     if options.on_sqlite:
         raise StartError(f"`heliograph {command}` needs PostgreSQL: set {PREFIX}DATABASE_URL. With SQLite, use `heliograph serve`.")
     from heliograph.store.schema import check_schema  # noqa: PLC0415
+    from heliograph.wiring import open_database  # noqa: PLC0415
 
-    check_schema()
-    _check_key()
+    with contextlib.closing(open_database(options)) as db:
+        check_schema(db)
+        _check_key(options, db)
     return options
 
 
-def _migrate() -> None:
-    from heliograph.store import schema  # noqa: PLC0415
+def _migrate(options: Options) -> None:
+    """Loads Django only if there is something to do: a supervisor that merely starts again stays half as large."""
+    from heliograph.store.schema import is_whole  # noqa: PLC0415
+    from heliograph.wiring import open_database  # noqa: PLC0415
 
-    schema.migrate(_say_migrations)
-    _check_key()
+    with contextlib.closing(open_database(options)) as db:
+        if not is_whole(db):
+            ready()
+            from heliograph.store import schema_update  # noqa: PLC0415
+
+            schema_update.migrate(_say_migrations)
+        _check_key(options, db)
 
 
 def _say_migrations(names: list[str]) -> None:
@@ -126,6 +136,13 @@ def _say_migrations(names: list[str]) -> None:
 
 def _first_start(options: Options) -> str:
     """The link to create the first account, as long as there is no user and the settings have not made one (O6)."""
+    from heliograph.store.status import has_users  # noqa: PLC0415
+    from heliograph.wiring import open_database  # noqa: PLC0415
+
+    with contextlib.closing(open_database(options, read_only=True)) as db:
+        if has_users(db):
+            return ""
+    ready()
     from django.db import connection  # noqa: PLC0415
 
     from heliograph.setup.services.first_start import first_link, first_user  # noqa: PLC0415
@@ -137,16 +154,11 @@ def _first_start(options: Options) -> str:
     return f"\nThere is no user yet. Set up Heliograph here, within 30 minutes: {link.address}" if link else ""
 
 
-def _check_key() -> None:
-    from django.db import connection, transaction  # noqa: PLC0415
+def _check_key(options: Options, db: Database) -> None:
+    from heliograph.store.secrets import Vault, check_key  # noqa: PLC0415
 
-    from heliograph.connections.vault import vault  # noqa: PLC0415
-    from heliograph.store.django_database import of_django  # noqa: PLC0415
-    from heliograph.store.secrets import check_key  # noqa: PLC0415
-
-    with transaction.atomic():
-        check_key(of_django(connection), vault())
-    connection.close()
+    with db.transaction():
+        check_key(db, Vault(options.keys, options.key_source))
 
 
 # ---- the supervisor --------------------------------------------------------------------------------------------------------
@@ -225,7 +237,7 @@ def _edge() -> None:
 
 def _or_fatal(run: Callable[[], None]) -> None:
     """Runs a process. For one of our own errors the supervisor does not restart it, because the operator must fix the cause."""
-    from heliograph.engine.supervisor.supervisor import FATAL  # noqa: PLC0415
+    from heliograph.engine.exit_status import FATAL  # noqa: PLC0415
 
     try:
         run()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from heliograph.commands import ready
+from heliograph.commands import ready, ready_for_data
 from heliograph.domain.errors import HeliographError
 
 if TYPE_CHECKING:
@@ -52,17 +52,17 @@ def migrate(
     from django.db import connection, transaction  # noqa: PLC0415
 
     from heliograph.connections.vault import vault  # noqa: PLC0415
-    from heliograph.store import schema  # noqa: PLC0415
+    from heliograph.store import schema_update  # noqa: PLC0415
     from heliograph.store.django_database import of_django  # noqa: PLC0415
     from heliograph.store.secrets import check_key  # noqa: PLC0415
 
     if check:
-        missing = schema.unapplied()
+        missing = schema_update.unapplied()
         answer(as_json, {"missing": missing}, "\n".join(missing) or "The schema is up to date.")
         if missing:
             raise typer.Exit(1)
         return
-    applied = schema.migrate(lambda names: None if as_json else typer.echo("\n".join(f"Applying {name}" for name in names)))
+    applied = schema_update.migrate(lambda names: None if as_json else typer.echo("\n".join(f"Applying {name}" for name in names)))
     with transaction.atomic():
         check_key(of_django(connection), vault())
     answer(as_json, {"applied": applied}, f"Applied {len(applied)} migrations." if applied else "The schema is up to date.")
@@ -75,7 +75,7 @@ def createaccount(
     as_json: Json = False,
 ) -> None:
     """Create an account with its standard statuses."""
-    _start()
+    ready_for_data()
     from heliograph.setup.services.create_account import AccountFacts, create_account  # noqa: PLC0415
 
     account = create_account(AccountFacts(code, name or code, timezone), by=BY)
@@ -98,7 +98,7 @@ def retry_intervals(
     as_json: Json = False,
 ) -> None:
     """Show or set when an account's failed deliveries are tried again, by the category of the cause."""
-    _start()
+    ready_for_data()
     from heliograph.domain.delivery.retry_policy import SEVERITY  # noqa: PLC0415
     from heliograph.setup.errors import Invalid  # noqa: PLC0415
     from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals  # noqa: PLC0415
@@ -134,7 +134,7 @@ def createuser(
     """Create a user. Asks for a password, unless --password-file or --generate is given."""
     if password_file and generate:
         raise typer.BadParameter("give --password-file or --generate, not both")
-    _start()
+    ready_for_data()
     from heliograph.accounts.models import Role  # noqa: PLC0415
     from heliograph.accounts.people import PersonFacts, create_user, new_password  # noqa: PLC0415
 
@@ -156,7 +156,7 @@ def createtoken(
     as_json: Json = False,
 ) -> None:
     """Create an API token and print it once."""
-    _start()
+    ready_for_data()
     from heliograph.accounts.tokens import create_token  # noqa: PLC0415
 
     of = find_account(account)
@@ -175,7 +175,7 @@ def createtoken(
 
 def setuplink(as_json: Json = False) -> None:
     """Print a one-time link for creating the first account and Administrator, valid for 30 minutes. Only while there is no user."""
-    _start()
+    ready_for_data()
     from heliograph.setup.services.first_start import first_link  # noqa: PLC0415
 
     link = first_link()
@@ -188,7 +188,7 @@ def setuplink(as_json: Json = False) -> None:
 
 def resetpassword(email: Annotated[str, typer.Argument(help="E-mail address of the user.")], as_json: Json = False) -> None:
     """Print a one-time link for setting a new password. The old password works until then; a second factor is still asked for."""
-    _start()
+    ready_for_data()
     from heliograph.accounts.people import NoSuchPerson, link_for  # noqa: PLC0415
 
     try:
@@ -197,13 +197,6 @@ def resetpassword(email: Annotated[str, typer.Argument(help="E-mail address of t
         raise CommandError(f"No user {email} may sign in.") from None
     said = f"{link.address}\nValid until {link.expires:%Y-%m-%d %H:%M} UTC, and only once."
     answer(as_json, {"link": link.address, "expires": link.expires.isoformat()}, said)
-
-
-def _start() -> None:
-    ready()
-    from heliograph.store.schema import check_schema  # noqa: PLC0415
-
-    check_schema()
 
 
 def find_account(code: str) -> Account:

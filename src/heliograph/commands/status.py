@@ -23,16 +23,13 @@ _PATIENCE: Final = 5.0  # seconds
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False) -> None:
     """Show the processes, the queue's length and its oldest items, what failed, the workers, and the last error. Exit code 3: no worker is running."""
-    ready()
-    from django.db import connections  # noqa: PLC0415
-
+    ready(django=False)
     from heliograph.engine.supervisor.installation_status import InstallationStatus  # noqa: PLC0415
     from heliograph.options import Options, host_and_port  # noqa: PLC0415
-    from heliograph.store.django_database import of_django  # noqa: PLC0415
-    from heliograph.store.status import read_status  # noqa: PLC0415
+    from heliograph.wiring import read_status_once  # noqa: PLC0415
 
     options = Options.load()
-    database = read_status(of_django(connections["read"]), options.data, options.sqlite_file if options.on_sqlite else None)
+    database = read_status_once(options)
     found = InstallationStatus(_ask_processes(*host_and_port(options.operations_bind), options.installation), database)
     if as_json:
         typer.echo(json.dumps(found.as_json()))

@@ -56,7 +56,7 @@ def seed(
     from heliograph.seed.history_plan import MANY, HistoryPlan  # noqa: PLC0415
     from heliograph.seed.history_rows import TABLES  # noqa: PLC0415
     from heliograph.store.deferred_indexes import defer  # noqa: PLC0415
-    from heliograph.store.schema import migrate  # noqa: PLC0415
+    from heliograph.store.schema_update import migrate  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
     console = Console(stderr=True)

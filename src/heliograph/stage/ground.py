@@ -103,13 +103,13 @@ def _claimed(url: str) -> TrialDatabase:
 
 def _join_trial(made: Ground) -> None:
     """Makes this process part of the trial: it sees the trial's settings and none of the operator's."""
-    from heliograph.store import schema  # noqa: PLC0415 -- Django's settings are read at import
+    from heliograph.store.schema_update import migrate  # noqa: PLC0415 -- Django's settings are read at import
 
     for name in [n for n in os.environ if n.startswith(PREFIX)]:
         del os.environ[name]
     os.environ.update({name: value for name, value in made.environment().items() if name.startswith(PREFIX)})
     ready(first_start=True)
-    schema.migrate()
+    migrate()
 
 
 def _leave() -> None:

@@ -34,9 +34,14 @@ def defer(db: Database, tables: Sequence[str]) -> int:
     return len(found)
 
 
+def are_deferred(db: Database) -> bool:
+    """Whether any are set aside."""
+    return bool(db.all(_REMEMBERED[db.vendor]))
+
+
 def restore(db: Database, progress: Callable[[int, int], None] = lambda _done, _all: None) -> None:
     """Makes all that were set aside, each in a transaction of its own, if there are any. progress: how many are there again, and of how many."""
-    if not db.all(_REMEMBERED[db.vendor]):
+    if not are_deferred(db):
         return
     names = [name for (name,) in db.all("SELECT name FROM deferred_index ORDER BY name")]
     for done, name in enumerate(names):

@@ -1,91 +1,54 @@
-"""Brings the schema up to date, and refuses one that is too old (O3: expand, then contract).
-
-Only one process migrates at a time: PostgreSQL uses a session's advisory lock, SQLite a locked file beside the database.
-"""
+"""Whether the schema is up to date (O3), by the files of this release's migrations: to ask this, no process has to load Django. `schema_update` brings
+it up to date."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-
-from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.recorder import MigrationRecorder
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
 
 from heliograph.domain.errors import HeliographError
-from heliograph.store import search_index
+from heliograph.installed_apps import INSTALLED_APPS
+from heliograph.store import deferred_indexes, search_index
 from heliograph.store.database import Database
-from heliograph.store.deferred_indexes import restore
-from heliograph.store.django_database import of_django
-from heliograph.store.sqlite_database import open_sqlite
 
-LOCK = (4, 1)
-"""The advisory lock of migrations; 1 and 2 are used by configuration, 3 by folding."""
+_RECORDED = {
+    "sqlite": "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'django_migrations'",
+    "postgresql": "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'django_migrations'",
+}
 
 
 class SchemaTooOld(HeliographError):
     """The database's schema is older than this release. Run `heliograph migrate` first."""
 
 
-def unapplied() -> list[str]:
-    """Migrations of this release that the database lacks, in order, e.g. store.0002_plain_sql."""
-    executor = MigrationExecutor(connection)
-    return [f"{m.app_label}.{m.name}" for m, backwards in executor.migration_plan(executor.loader.graph.leaf_nodes()) if not backwards]
+def migrations(apps: Iterable[str] = INSTALLED_APPS) -> set[tuple[str, str]]:
+    """App label and name of each migration of this release, e.g. ("store", "0002_plain_sql")."""
+    return {(app.rpartition(".")[2], file.stem) for app in apps for file in _folder(app).glob("[!_]*.py")}
 
 
-def newer() -> list[str]:
-    """Migrations that the database has but this release does not know: a newer release has migrated. This release still works (expand, then
-    contract)."""
-    known = set(MigrationExecutor(connection).loader.disk_migrations)
-    apps = {app for app, _ in known}
-    applied = MigrationRecorder(connection).applied_migrations()
-    return sorted(f"{app}.{name}" for app, name in applied if (app, name) not in known and app in apps)
+def lacking(db: Database) -> set[tuple[str, str]]:
+    """Those that the database lacks. It may have others: then a newer release has migrated it, and this one still works (expand, then contract)."""
+    if not db.all(_RECORDED[db.vendor]):
+        return migrations()
+    return migrations() - {(app, name) for app, name in db.all("SELECT app, name FROM django_migrations")}
 
 
-def check_schema() -> None:
+def is_whole(db: Database) -> bool:
+    """Whether `schema_update.migrate` would find nothing to do, neither migrations nor indexes."""
+    return not lacking(db) and not deferred_indexes.are_deferred(db) and search_index.exists(db)
+
+
+def check_schema(db: Database) -> None:
     """Raises SchemaTooOld if `migrate` must run first."""
-    if unapplied():
+    if lacking(db):
         raise SchemaTooOld
 
 
-def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
-    """Applies what is missing, under the lock; what it applied. say: told of it before it runs.
-
-    Also makes the indexes that a seed which was killed has set aside, and the index of search.
-    """
-    with _alone():
-        missing = unapplied()
-        if missing:
-            say(missing)
-            call_command("migrate", interactive=False, verbosity=0)
-        with contextlib.closing(open_sqlite(connection.settings_dict["NAME"])) if connection.vendor == "sqlite" else _on_server() as db:
-            restore(db)
-            search_index.ensure(db)
-        return missing
-
-
-@contextlib.contextmanager
-def _on_server() -> Iterator[Database]:
-    yield of_django(connection)
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", LOCK)
-        try:
-            yield
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", LOCK)
-        return
-    file = os.open(f"{connection.settings_dict['NAME']}.migrate", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)
+def _folder(app: str) -> Path:
+    """Of an app's migrations, whether it has any or not. Only the top package is looked up: looking up one within it would import it."""
+    top, *within = app.split(".")
+    found = importlib.util.find_spec(top)
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError(f"The app {app} is not installed.", name=app)
+    return Path(found.submodule_search_locations[0], *within, "migrations")

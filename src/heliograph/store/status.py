@@ -80,6 +80,11 @@ class ServerStatus:
         }
 
 
+def has_users(db: Database) -> bool:
+    """Whether anybody may ever have signed in (O6)."""
+    return bool(db.all("SELECT 1 FROM accounts_user LIMIT 1"))
+
+
 def read_status(db: Database, folder: Path | None = None, file: Path | None = None) -> ServerStatus:
     """Reads the status once, by a bounded number of short statements. folder: the data folder, for its free space; file: SQLite's, for its
     size."""

@@ -13,14 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from heliograph.collector import spare_imported
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.supervisor.supervisor import STOP, die_with_parent, say_ready
 from heliograph.engine.supervisor.wakeup_pipe import hear
-from heliograph.engine.worker.worker import Worker, WorkerParts
-from heliograph.store import wal
+
+if TYPE_CHECKING:
+    from heliograph.engine.worker.worker import WorkerParts
 
 
 class FolderInUse(HeliographError):
@@ -69,6 +70,9 @@ class DoorControl(Protocol):
 def run_engine(setup: WorkerParts, listen: Callable[[Callable[[], object]], object], *, sqlite_file: Path | None = None) -> None:
     """Runs until SIGTERM or SIGINT; for the main thread. listen: subscribes a function to be called when other processes have recorded
     something. sqlite_file: the embedded database, which only this process may serve."""
+    from heliograph.engine.worker.worker import Worker  # noqa: PLC0415 -- supervisor and edge do without, and without the memory of it
+    from heliograph.store import wal  # noqa: PLC0415
+
     tune()
     die_with_parent()
     with contextlib.ExitStack() as stack:

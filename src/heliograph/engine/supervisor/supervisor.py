@@ -25,6 +25,7 @@ from typing import IO, Final
 import structlog
 
 from heliograph.engine.counters import COUNTERS, SIZE
+from heliograph.engine.exit_status import FATAL
 from heliograph.engine.supervisor.installation_status import RUNNING
 from heliograph.engine.supervisor.wakeup_pipe import Bell
 from heliograph.store.gate import Holder
@@ -33,8 +34,6 @@ log = structlog.get_logger(__name__)
 
 STOP: Final = 10.0
 """Seconds between the request to stop and killing what is left."""
-FATAL: Final = 78
-"""Exit status of a child that would fail again, because only the operator can fix the cause (sysexits: EX_CONFIG)."""
 SHORTEST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 HEALTHY_AFTER: Final = 60.0

@@ -28,6 +28,7 @@ import structlog
 from heliograph.domain.delivery.slots import slot_of
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.counters import DURATION, SETTLED, ProcessCounters
+from heliograph.engine.exit_status import UNCLEAN
 from heliograph.engine.thread_name import show_thread_name
 from heliograph.engine.worker import reconsideration
 from heliograph.engine.worker.completer import Completer
@@ -52,9 +53,6 @@ from heliograph.store.secrets import Vault
 from heliograph.store.sqlite_database import SqliteDatabase
 
 log = structlog.get_logger(__name__)
-
-UNCLEAN: Final = 3
-"""Exit status of a worker that ended itself because one of its threads died."""
 
 LONGEST_SHARE: Final = 2 / 3
 """Longest total timeout of a connection, as a share of a lease (20 of 30 seconds): a request with a longer one would never start."""

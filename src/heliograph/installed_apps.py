@@ -1,0 +1,37 @@
+"""The Django apps of an installation, for Django's settings, and for whoever looks for their migrations without loading Django."""
+
+from __future__ import annotations
+
+from typing import Final
+
+INSTALLED_APPS: Final = (
+    "heliograph.accounts",
+    "heliograph.store",
+    "heliograph.jobs",
+    "heliograph.setup",
+    "heliograph.registrations",
+    "heliograph.connections",
+    "heliograph.mappings",
+    "heliograph.presets",
+    "heliograph.flows",
+    "heliograph.deliveries",
+    "heliograph.retry",
+    "heliograph.timeline",
+    "heliograph.insights",
+    "heliograph.replay",
+    "heliograph.administration",
+    "heliograph.guide",
+    "heliograph.web",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "django_htmx",
+)
