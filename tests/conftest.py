@@ -192,7 +192,8 @@ def plain_templates(django_test_environment: None) -> None:
 def _at_rest(connection: Any) -> int | None:
     """Leaves this connection of Django's open for the next test, without locks: most of what a new one costs is that the server reads what it has to know
     about the tables. Returns its process on the server. On SQLite, and where a test left it within a transaction or after an error, closes it: None."""
-    if connection.vendor == "postgresql" and connection.is_usable() and not (connection.in_atomic_block or connection.errors_occurred):
+    is_sound = connection.is_usable() and connection.autocommit and not (connection.in_atomic_block or connection.errors_occurred)
+    if connection.vendor == "postgresql" and is_sound:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock_all()")
         return int(connection.connection.info.backend_pid)

@@ -1,11 +1,17 @@
-"""What the processes of `heliograph serve` have loaded when they end: each has only what it needs, and so little memory and a quick start (O1)."""
+"""What the processes of `heliograph serve` have loaded when they end, and what a start leaves open: each has only what it needs, so it starts quickly and
+takes little memory (O1)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from django.db import connection
 from tests.databases import DatabaseFacts
 from tests.processes import Starter
+
+from heliograph.commands import serve
+from heliograph.options import Options
+from heliograph.store import schema
 
 NOTED_AT_THE_END = """
 import atexit, pathlib, sys
@@ -30,3 +36,24 @@ def test_O1_what_serves_again_loads_only_what_it_needs(heliograph: Starter, data
         "engine": {"django", "uvicorn", "rich", "heliograph.engine.supervisor.operations_port"},
     }.items():
         assert not loaded[name] & unneeded, name
+
+
+def test_O3_a_start_mends_the_schema_and_keeps_no_connection(database: DatabaseFacts) -> None:
+    db = database.open()
+    with db.transaction():
+        db.run("DROP TRIGGER registration_search_new" + ("" if db.vendor == "sqlite" else " ON registration"))
+    assert not schema.is_whole(db)
+    serve._migrate(Options.load())
+    assert connection.connection is None
+    assert schema.is_whole(db)
+    db.close()
+
+
+def test_O3_a_command_makes_no_database_but_says_who_does(empty_database: DatabaseFacts, tmp_path: Path) -> None:
+    run = Starter(empty_database, tmp_path).run
+    for command in (["status"], ["jobs", "list"], ["createaccount", "ACME"]):
+        refused = run(*command)
+        assert refused.returncode == 1
+        assert "heliograph migrate" in refused.output
+        assert "Traceback" not in refused.output
+    assert not (empty_database.data / "heliograph.db").exists()

@@ -38,7 +38,10 @@ JOBS = JobKinds([record_export.kind(), downloads.kind()])
 def columns(db: Database) -> list[tuple[str, str]]:
     """Every column of every table; of partitioned ones once."""
     if db.vendor == "sqlite":
-        sql = "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'"
+        sql = (
+            "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'"
+            " AND t.sql NOT LIKE 'CREATE VIRTUAL%'"  # the tables that it is made of are read
+        )
     else:
         sql = (
             "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace"
@@ -64,10 +67,11 @@ def kept_in(facts: DatabaseFacts, db: Database) -> set[str]:
     return found | {f"{path.relative_to(facts.data).parts[0]}/" for path in files if is_planted(path.read_bytes())}
 
 
-def registered() -> set[str]:
-    """What docs/design/retention.md says."""
+def registered(vendor: str) -> set[str]:
+    """What docs/design/retention.md says. What is kept on PostgreSQL alone is no text on SQLite."""
     section = REGISTER.read_text("utf-8").partition("## 5 ")[2].partition("\n## ")[0]
     where = [line.split("|")[1] for line in section.splitlines() if line.startswith("|")]
+    where = [each for each in where if vendor == "postgresql" or "(PostgreSQL;" not in each]
     tables = {
         f"{table}.{column}"
         for each in where
@@ -119,4 +123,4 @@ def test_X6_all_places_that_keep_personal_data_are_registered(story: Story, data
     client.logout()
     client.post(f"/registrations/SUMMIT/{PLANTED[3]}/", form)  # kept until its author has signed in again
     found = kept_in(database, story.db)
-    assert sorted(found) == sorted(registered())
+    assert sorted(found) == sorted(registered(database.vendor))

@@ -6,14 +6,24 @@ and a wrong setting is a sentence.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import typer
 
 from heliograph import collector
+from heliograph.domain.errors import HeliographError
+
+if TYPE_CHECKING:
+    from heliograph.options import Options
 
 MODULES = ("serve", "set_up", "addresses", "connections", "keys", "import_", "jobs", "status", "doctor")
+
+
+class NoDatabase(HeliographError):
+    """Nothing has made this installation's database yet."""
 
 
 def register(app: typer.Typer) -> None:
@@ -42,12 +52,19 @@ def ready(*, first_start: bool = False, django: bool = True) -> None:
             setup()
 
 
-def ready_for_data() -> None:
-    """`ready`, for a command that reads or changes data. Raises SchemaTooOld."""
-    ready()
-    from django.db import connection  # noqa: PLC0415
+def ready_for_data(*, django: bool = True) -> Options:
+    """`ready`, for a command that reads or changes data; the options. Raises NoDatabase, SchemaTooOld."""
+    from heliograph.options import Options  # noqa: PLC0415
 
-    from heliograph.store.django_database import of_django  # noqa: PLC0415
+    options = Options.load()
+    if options.on_sqlite and not options.sqlite_file.exists():  # opening it would make one, and leave it empty
+        raise NoDatabase(
+            f"There is no database {options.sqlite_file} yet. The first `heliograph serve` or `heliograph migrate` creates it."
+        )
+    ready(django=django)
     from heliograph.store.schema import check_schema  # noqa: PLC0415
+    from heliograph.wiring import open_database  # noqa: PLC0415
 
-    check_schema(of_django(connection))
+    with contextlib.closing(open_database(options, read_only=True)) as db:
+        check_schema(db)
+    return options

@@ -121,9 +121,12 @@ def _migrate(options: Options) -> None:
     with contextlib.closing(open_database(options)) as db:
         if not is_whole(db):
             ready()
+            from django.db import connection  # noqa: PLC0415
+
             from heliograph.store import schema_update  # noqa: PLC0415
 
             schema_update.migrate(_say_migrations)
+            connection.close()
         _check_key(options, db)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from heliograph.commands import ready
+from heliograph.commands import ready_for_data
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,12 +23,11 @@ _PATIENCE: Final = 5.0  # seconds
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False) -> None:
     """Show the processes, the queue's length and its oldest items, what failed, the workers, and the last error. Exit code 3: no worker is running."""
-    ready(django=False)
+    options = ready_for_data(django=False)
     from heliograph.engine.supervisor.installation_status import InstallationStatus  # noqa: PLC0415
-    from heliograph.options import Options, host_and_port  # noqa: PLC0415
+    from heliograph.options import host_and_port  # noqa: PLC0415
     from heliograph.wiring import read_status_once  # noqa: PLC0415
 
-    options = Options.load()
     database = read_status_once(options)
     found = InstallationStatus(_ask_processes(*host_and_port(options.operations_bind), options.installation), database)
     if as_json:
