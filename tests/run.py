@@ -26,12 +26,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-from tests import canaille, needed, postgres
+from tests import canaille, needed, postgres, turns
 
 _REASONS = "HELIOGRAPH_TEST_WITHOUT_REASONS"
 """The variable that says, as JSON, why each thing of needed.WITHOUT is not here."""
-SHARES = {"postgres": 3, "sqlite": 6}
-"""Parts into which the test files of a database are dealt."""
+PARTS = {"postgres": 3, "sqlite": 6}
+"""Parts that share the test files of a database."""
 ROOM, LONG, SHORT = 12, 3, 2
 """Tests wait for processes and browsers, so two cores have room for four long parts at the same time; and for six short ones, which wait more. These run
 last and all at once, so that all end at about the same time."""
@@ -145,13 +145,14 @@ def _said(result: Result) -> int:
 
 @dataclass
 class Part:
-    """A part of all tests: one database and a selection."""
+    """A part of all tests: one database and a selection. turns: where it notes which files it takes, if it shares them with others."""
 
     name: str
     vendor: str
     chosen: Sequence[str]
     folder: Path
     room: int = LONG
+    turns: Path | None = None
     result: Result = field(default_factory=lambda: Result(collections.Counter()))
 
     @property
@@ -172,6 +173,9 @@ class Part:
     def _start(self, output: IO[bytes] | None) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "HELIOGRAPH_TEST_RESULT": str(self.folder / f"{self.name}.json")}
         command = [sys.executable, "-m", "tests.run", "--database", self.vendor, *self.chosen]
+        if self.turns:
+            environment[turns.FILE] = str(self.turns)
+            command += ["-p", turns.__name__]
         return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None)
 
 
@@ -205,11 +209,10 @@ def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
             parts = [Part(vendor, vendor, [*options, *rest], folder) for vendor in ("sqlite", "postgres")]
         else:
             parts = [Part("browser", "sqlite", [*options, "tests/e2e"], folder)]  # the longest first
-            every = sorted(Path(__file__).parent.rglob("test_*.py"))
-            for vendor, files in (("postgres", every), ("sqlite", [file for file in every if file.parent.name != "e2e"])):
-                shares, room = SHARES[vendor], LONG if vendor == "postgres" else SHORT
-                for n in reversed(range(shares)):  # the last one waits most, so it begins first
-                    parts.append(Part(f"{vendor} {n + 1}", vendor, [*options, *map(str, files[n::shares])], folder, room))
+            for vendor, room, chosen in (("postgres", LONG, ()), ("sqlite", SHORT, ("--ignore=tests/e2e",))):
+                taken = folder / f"{vendor}.turns"
+                taken.touch()
+                parts += [Part(f"{vendor} {n + 1}", vendor, [*options, *chosen], folder, room, taken) for n in range(PARTS[vendor])]
         machine = Room(ROOM)
         with ThreadPoolExecutor(len(parts)) as pool:
             for running in [machine.within(part.room, pool, functools.partial(part.run, seen=part is parts[0])) for part in parts]:
