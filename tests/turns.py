@@ -37,11 +37,16 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def _taken(tests: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
-    """The largest files first: they take longest, more or less."""
-    ordered = sorted(tests, key=lambda test: (-test.path.stat().st_size, test.path))
-    files = [list(of_file) for _, of_file in groupby(ordered, key=lambda test: test.path)]
+    """The tests of one file after the other: those first that take longest, more or less."""
+    by_file = sorted(tests, key=lambda test: test.path)
+    files = sorted((list(of_file) for _, of_file in groupby(by_file, key=lambda test: test.path)), key=_length, reverse=True)
     while (turn := _next_turn()) < len(files):
         yield from files[turn]
+
+
+def _length(tests: list[pytest.Item]) -> tuple[bool, int]:
+    """Whether a test of the file says that it may take longer than others; bytes."""
+    return any(test.get_closest_marker("timeout") for test in tests), tests[0].path.stat().st_size
 
 
 def _next_turn() -> int:
