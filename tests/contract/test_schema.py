@@ -8,7 +8,6 @@ import pytest
 from django.db.migrations.loader import MigrationLoader
 from tests.databases import DatabaseFacts
 
-from heliograph.domain.errors import HeliographError
 from heliograph.store import schema
 from heliograph.store.database import Database
 from heliograph.store.deferred_indexes import defer, restore
@@ -49,7 +48,7 @@ def test_O3_an_older_schema_is_refused_and_a_newer_one_is_not(db: Database) -> N
 def test_O3_a_new_database_lacks_all(empty_database: DatabaseFacts) -> None:
     made = empty_database.open()
     assert schema.lacking(made) == schema.migrations()
-    with pytest.raises(HeliographError):
+    with pytest.raises(schema.SchemaTooOld):
         schema.check_schema(made)
     made.close()
 

@@ -114,7 +114,7 @@ def _shared(command: str) -> Options:
 
 
 def _migrate(options: Options) -> None:
-    """Loads Django only if there is something to do: a supervisor that merely starts again stays half as large."""
+    """Brings the schema up to date, and checks the key. Loads Django only if there is something to do: a supervisor that starts again does without."""
     from heliograph.store.schema import is_whole  # noqa: PLC0415
     from heliograph.wiring import open_database  # noqa: PLC0415
 
