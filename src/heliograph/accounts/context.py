@@ -7,13 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from heliograph.accounts import kept_form
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import may
 
 
 def account(request: HttpRequest) -> dict[str, Any]:
     """account, user; openid: the name of the OpenID Connect provider, "" for none; plans: may change events and registrations; administers:
-    may change everything. An error page does not ask for the user."""
+    may change everything; form_waits: this browser has posted a form after its session had ended. An error page does not ask for the user."""
     user = getattr(request, "user", None)
     known = getattr(request, "account", None)
     member = user if isinstance(user, User) and known is not None else None
@@ -21,6 +22,7 @@ def account(request: HttpRequest) -> dict[str, Any]:
         "account": known,
         "user": user,
         "openid": settings.HELIOGRAPH.oidc_name if settings.HELIOGRAPH.oidc_issuer else "",
+        "form_waits": kept_form.is_waiting(request),
         "plans": member is not None and may(member, Role.PLANNER),
         "administers": member is not None and may(member, Role.ADMINISTRATOR),
     }

@@ -1,8 +1,10 @@
 """Keeps a form that was posted after its session had ended, until its author has signed in again.
 
-It waits in the browser's new session, sealed, for a quarter of an hour, for the same person alone: a signed cookie, which outlives the session,
-says who wrote. Signing out takes that cookie away. No page holds what waits: it is put into the request that its own button makes. A view that
-`shows_again` then shows the form with what was typed, and saves nothing; any other view, a button's, is sent it as it was.
+Two signed cookies outlive the session. One says who uses this browser: forms are kept for a user alone who may still sign in, one for each of
+them, so that nobody fills the database from outside. The other names the kept form: it is offered in the browser that posted it, for a quarter
+of an hour, to the same person. Signing out takes both cookies away, a new password makes the first worthless. No page holds what waits: it is
+put into the request that its own button makes. A view that `shows_again` then shows the form with what was typed, and saves nothing; any other
+view, a button's, is sent it as it was.
 """
 
 from __future__ import annotations
@@ -12,59 +14,75 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-COOKIE: Final = "heliograph_who"
-MINUTES: Final = 15
-MOST: Final = 500_000
-"""Characters of a form that is kept."""
+from heliograph.accounts.models import KeptForm, User
+
+WHO_COOKIE: Final = "heliograph_who"
+"""Names the user of this browser: "7:digest"."""
+FORM_COOKIE: Final = "heliograph_form"
+"""Names the kept form that this browser has posted."""
+WAITS: Final = timedelta(minutes=15)
+MOST_BYTES: Final = 500_000
+"""Bytes of a form that is kept, as UTF-8, with its address."""
+PER_MINUTE: Final = 6
+"""Forms that are kept for a user in a minute; each replaces the one before."""
 NAME: Final = "kept"
 """The field in which the button posts the kept form's name."""
 AGAIN: Final = "shown-again"
 """The field that a form has when it is only to be shown with what was typed."""
-_KEY: Final = "kept_form"
 _SALT: Final = "heliograph.accounts.kept_form"
 _DAYS: Final = 30
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, *, leaves: bool) -> None:
-    """Sets the cookie that names the user of this browser; leaves: they have just signed out, so it is deleted."""
+    """Sets the cookie that names the user of this browser; leaves: they have just signed out, so both cookies are deleted."""
     if leaves:
-        if COOKIE in request.COOKIES:
-            response.delete_cookie(COOKIE, samesite="Lax")
-    elif request.user.is_authenticated and _who(request) != request.user.pk:
-        response.set_signed_cookie(
-            COOKIE,
-            str(request.user.pk),
-            salt=_SALT,
-            max_age=_DAYS * 24 * 3600,
-            secure=bool(settings.SESSION_COOKIE_SECURE),
-            httponly=True,
-            samesite="Lax",
-        )
+        for cookie in {WHO_COOKIE, FORM_COOKIE} & request.COOKIES.keys():
+            response.delete_cookie(cookie, samesite="Lax")
+    elif isinstance(request.user, User) and _read_cookie(request, WHO_COOKIE) != (user_mark := _user_mark(request.user)):
+        _set_cookie(response, WHO_COOKIE, user_mark, timedelta(days=_DAYS))
 
 
-def keep(request: HttpRequest) -> None:
-    """Keeps a posted form, unless its author is unknown or it holds a file."""
-    who = _who(request)
+def keep(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Keeps a posted form, in place of an earlier one of the same user. Not one that holds a file, is too long or one of too many, nor that of
+    somebody unknown or switched off."""
     fields = [(name, texts) for name, texts in request.POST.lists() if name != "csrfmiddlewaretoken"]
-    if who is None or request.FILES or not fields or sum(len(text) for _, texts in fields for text in texts) > MOST:
+    content, path = json.dumps(fields, ensure_ascii=False).encode(), request.get_full_path()
+    if request.FILES or not fields or len(content) + len(path) > MOST_BYTES:
         return
-    sealed = _fernet().encrypt(json.dumps({"who": who, "fields": fields}).encode()).decode("ascii")
-    until = _now() + 60 * MINUTES
-    request.session[_KEY] = {"name": secrets.token_urlsafe(16), "path": request.get_full_path(), "until": until, "sealed": sealed}
+    user = _user_of_browser(request)
+    if user is None or not any(cache.add(f"kept-form:{user.pk}:{slot}", 1, 60) for slot in range(PER_MINUTE)):
+        return
+    name = secrets.token_urlsafe(16)
+    values = {
+        "name": name,
+        "path": path,
+        "sealed": _fernet().encrypt(content).decode("ascii"),
+        "until": timezone.now() + WAITS,
+    }
+    KeptForm.objects.update_or_create(user=user, defaults=values)
+    _set_cookie(response, FORM_COOKIE, name, WAITS)
+
+
+def is_waiting(request: HttpRequest) -> bool:
+    """True if this browser has posted a form that may wait for the sign-in."""
+    return bool(_read_cookie(request, FORM_COOKIE))
 
 
 def waiting(request: HttpRequest) -> str:
     """The name of the form kept for this user at this address; "" if there is none."""
-    found = request.session.get(_KEY)
-    return str(found["name"]) if found and found["path"] == request.get_full_path() and _opened(request, found) is not None else ""
+    name = _read_cookie(request, FORM_COOKIE)
+    kept_form = _form_of(request, name) if name else None
+    return name if kept_form and _opened(kept_form) is not None else ""
 
 
 def shows_again[View: Callable[..., Any]](view: View) -> View:
@@ -75,11 +93,10 @@ def shows_again[View: Callable[..., Any]](view: View) -> View:
 
 def take(request: HttpRequest, name: str, *, again: bool = False) -> QueryDict | None:
     """Takes out the form kept under this name; a second call finds none. again: it is only to be shown."""
-    found: dict[str, Any] | None = request.session.get(_KEY)
-    if not found or found["name"] != name or found["path"] != request.get_full_path():
+    kept_form = _form_of(request, name)
+    if kept_form is None or not KeptForm.objects.filter(pk=kept_form.pk, name=name).delete()[0]:
         return None
-    fields = _opened(request, found)
-    del request.session[_KEY]
+    fields = _opened(kept_form)
     if fields is None:
         return None
     taken = QueryDict(mutable=True)
@@ -91,23 +108,43 @@ def take(request: HttpRequest, name: str, *, again: bool = False) -> QueryDict |
     return taken
 
 
-def _opened(request: HttpRequest, found: dict[str, Any]) -> list[tuple[str, list[str]]] | None:
-    if found["until"] < _now():
+def _form_of(request: HttpRequest, name: str) -> KeptForm | None:
+    """The signed-in user's form of this name, if it was posted to this address in this browser and still waits."""
+    if name != _read_cookie(request, FORM_COOKIE) or not isinstance(request.user, User):
         return None
+    rows = KeptForm.objects.filter(user=request.user, name=name, path=request.get_full_path(), until__gte=timezone.now())
+    return rows.first()
+
+
+def _opened(kept_form: KeptForm) -> list[tuple[str, list[str]]] | None:
+    """The fields; None if they were sealed with a key that is gone."""
     try:
-        kept = json.loads(_fernet().decrypt(found["sealed"].encode("ascii")))
+        fields: list[tuple[str, list[str]]] = json.loads(_fernet().decrypt(kept_form.sealed.encode("ascii")))
     except InvalidToken:
         return None
-    return kept["fields"] if kept["who"] == request.user.pk else None
+    return fields
 
 
-def _who(request: HttpRequest) -> int | None:
-    said = request.get_signed_cookie(COOKIE, default="", salt=_SALT, max_age=_DAYS * 24 * 3600) or ""
-    return int(said) if said.isdecimal() else None
+def _user_of_browser(request: HttpRequest) -> User | None:
+    """Whose browser this is, if they may sign in, and with the password that they had then."""
+    user_mark = _read_cookie(request, WHO_COOKIE)
+    id, _colon, _digest = user_mark.partition(":")
+    user = User.objects.filter(pk=int(id), is_active=True).first() if id.isdecimal() and len(id) < 19 else None
+    return user if user is not None and secrets.compare_digest(_user_mark(user), user_mark) else None
 
 
-def _now() -> int:
-    return int(timezone.now().timestamp())
+def _user_mark(user: User) -> str:
+    """The user's id and a digest of what a new password changes."""
+    return f"{user.pk}:{user.get_session_auth_hash()[:32]}"
+
+
+def _read_cookie(request: HttpRequest, cookie: str) -> str:
+    return request.get_signed_cookie(cookie, default="", salt=_SALT, max_age=timedelta(days=_DAYS)) or ""
+
+
+def _set_cookie(response: HttpResponseBase, cookie: str, value: str, lasts: timedelta) -> None:
+    secure = bool(settings.SESSION_COOKIE_SECURE)
+    response.set_signed_cookie(cookie, value, salt=_SALT, max_age=lasts, secure=secure, httponly=True, samesite="Lax")
 
 
 def _fernet() -> Fernet:

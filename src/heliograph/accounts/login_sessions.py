@@ -66,6 +66,7 @@ def sends_files(cookies: str) -> bool:
 
 def _session_started(request: HttpRequest, **_more: Any) -> None:
     caches["memory"].set(f"seen:{request.session.session_key}", 1, SEEN_EVERY)
+    request.session.set_expiry(None)  # no longer that of a visit to the OpenID Connect provider
 
 
 def _signed_in(user: User, **_more: Any) -> None:

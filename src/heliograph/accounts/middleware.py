@@ -113,9 +113,10 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """A part of a page cannot sign in: the whole page is loaded again, and its answer leads there; one with a form in it stays, until that is sent."""
     if getattr(request, "htmx", False):
         return HttpResponse(status=204) if request.method == "POST" else HttpResponseClientRefresh()
+    response = redirect_to_login(request.get_full_path())
     if request.method == "POST":
-        kept_form.keep(request)
-    return redirect_to_login(request.get_full_path())
+        kept_form.keep(request, response)
+    return response
 
 
 def _with_what_waited(request: HttpRequest, *, shows_again: bool) -> HttpResponse | None:

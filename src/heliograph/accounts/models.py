@@ -146,6 +146,24 @@ class EntryLink(models.Model):
         return str(self.get_purpose_display())
 
 
+class KeptForm(models.Model):
+    """The form that a user posted after their session had ended (`accounts.kept_form`): one for each user, until they have signed in again."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    name = models.CharField(max_length=32)  # as in the cookie of the browser that posted it
+    path = models.TextField()
+    sealed = models.TextField()
+    until = MicrosField()
+
+    class Meta:
+        db_table = "kept_form"
+        verbose_name = _("kept form")
+        verbose_name_plural = _("kept forms")
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class TokenScope(models.TextChoices):
     """What a token may do."""
 

@@ -4,7 +4,7 @@ reached."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from allauth.socialaccount.providers.openid_connect import views
 from django.conf import settings
@@ -15,12 +15,18 @@ from requests import RequestException
 
 from heliograph.accounts.openid import failed
 
+AWAY: Final = 15 * 60
+"""Seconds that somebody has to sign in at the provider."""
+
 
 @login_not_required
 @require_safe
 def leave(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Redirects to the provider's sign-in page."""
-    return _steps(views.login, request, provider_id)
+    """Redirects to the provider's sign-in page. What waits for the return, in a stranger's session, goes after a quarter of an hour."""
+    response = _steps(views.login, request, provider_id)
+    if request.session.modified and not request.user.is_authenticated:
+        request.session.set_expiry(AWAY)
+    return response
 
 
 @login_not_required

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from heliograph.domain.retention import DAY, Cuts, Terms
-from heliograph.store import driver_errors, retention
+from heliograph.store import driver_errors, retention, sessions
 from heliograph.store.database import Database
 from heliograph.store.queue import job_removal, removal, replay_removal
 from heliograph.store.queue.removal import START, Place
@@ -81,6 +81,24 @@ class RetentionRound:
         if self._until(removed) and found:
             log.info("old_keys_removed", keys=found)
         return found
+
+    def sign_ins(self) -> int:
+        """Sessions that have expired, and what goes with them (P1); returns how many sessions. They are nobody's record, and go unannounced."""
+        expired = 0
+
+        def sessions_gone(size: int) -> bool:
+            nonlocal expired
+            expired += (gone := sessions.remove_expired(self.db, self.now, size))
+            return gone < size
+
+        if (
+            self._until(sessions_gone)
+            and self._until(lambda size: sessions.remove_lists(self.db, size) < size)
+            and self._until(lambda size: sessions.remove_kept_forms(self.db, self.now, size) < size)
+            and expired
+        ):
+            log.info("expired_sessions_removed", sessions=expired)
+        return expired
 
     def all_accounts(self, terms: Terms) -> Removed:
         """Every account by the installation's terms, or by its own where they are shorter."""
@@ -218,6 +236,7 @@ def care(connect: Callable[[], Database], stop: threading.Event, terms: Terms, k
             with contextlib.closing(connect()) as db, _alone(db) as mine:
                 if mine:
                     this = RetentionRound(db, db.now(), stop)
+                    this.sign_ins()
                     this.keys(key_days)
                     this.all_accounts(terms)
         except driver_errors.all_errors() as error:
