@@ -94,6 +94,15 @@ def _clauses(visit: Visit) -> None:
     assert visit.page.locator("[aria-invalid=true]").count()
 
 
+def _nowhere(visit: Visit) -> None:
+    visit.press("Add a clause")
+    visit.page.get_by_label(re.compile("condition 1 looks at")).last.select_option(label="JSON, at")
+    visit.page.get_by_label(re.compile("path or header")).last.fill("$.succes")
+    visit.page.get_by_label(re.compile("any of")).last.fill("false")
+    visit.press("Save")
+    assert visit.page.get_by_role("heading", name=re.compile("Not saved yet")).is_visible()
+
+
 STATES = (
     State("connections", LIST, "Connection List", "/signal/connections/", "setting-up", ("connection-list",)),
     State("connections, as a Planner", LIST, "Connection List", "/signal/connections/", "planning"),
@@ -180,6 +189,14 @@ STATES = (
     State("response rule", RULE, "Response rule of Sales CRM", _at("Sales CRM", "rule/"), "setting-up", ("connection-rule",)),
     State("response rule, none", RULE, "Response rule of Nowhere", _at("Nowhere", "rule/"), "setting-up"),
     State("response rule, refused", RULE, "Response rule of Nowhere", _at("Nowhere", "rule/"), "setting-up", then=_clauses, after=422),
+    State(
+        "response rule, asked about a path that no answer has",
+        RULE,
+        re.compile("Response rule of .+"),
+        lambda of: f"/signal/connections/{of.ids['answered']}/rule/",
+        then=_nowhere,
+        after=409,
+    ),
     State(
         "response rule, tried on an answer",
         RULE,

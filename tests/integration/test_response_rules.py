@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from django.test import Client
+from tests.forms import posted
+from tests.page_text import text_of
 from tests.receiver import Answer
 from tests.story import Story
 
+from heliograph.accounts.models import Role
 from heliograph.connections import answers
 from heliograph.connections.services import connections as connection_services
+from heliograph.connections.services.connections import connection_row
 from heliograph.domain.connection.response_rule import Then
 from heliograph.setup.errors import Invalid
 
@@ -101,3 +108,124 @@ def test_C7_from_a_logged_answer_to_a_rule_that_was_tried_before_it_was_saved(st
         assert {kind for kind, _, _ in story.attempts(story.action("R2"))} == {"first", "auto"}
     versions = {row for (row,) in story.db.all("SELECT versions FROM attempt")}
     assert len(versions) == 2  # each attempt names the version whose rule decided
+
+
+# --- paths that match nothing
+
+
+def answered(story: Story, *bodies: object) -> int:
+    """A connection over which these answers came."""
+    crm = story.connection("CRM", "/crm", parallel=1)
+    story.flow("All", [story.to(crm)])
+    story.receiver.answer("/crm", *(Answer(body=body) for body in bodies))
+    with story.worker():
+        for n in range(len(bodies)):
+            story.record(f"R{n}", status="Attended")
+            story.until(f"R{n}", "success")
+    return crm
+
+
+def ruled(path: str, **more: str) -> dict[str, str]:
+    """A post of the rule's form with one clause that looks for a path."""
+    clause = {"c0.then": "failed", "c0.0.in": "json", "c0.0.name": path, "c0.0.how": "is", "c0.0.values": "false"}
+    return clause | {"do": "save"} | more
+
+
+def rule_of(story: Story, connection: int) -> list[dict[str, Any]]:
+    with story.saving() as s:
+        found: list[dict[str, Any]] = connection_row(connection).body.get("rule", [])
+        assert s.account == story.account
+    return found
+
+
+def test_C7_a_pasted_JSONPath_decides(story: Story, client: Client) -> None:
+    story.retries(0.1, 0.1, 0.1)
+    crm = answered(story, {"success": True, "errors": [{"code": 7}]})
+    story.signs_in(client)
+    assert client.post(f"/signal/connections/{crm}/rule/", ruled("$.success")).status_code == 302
+    assert rule_of(story, crm)[0]["if"][0]["name"] == "success"
+    story.receiver.answer("/crm", Answer(body={"success": False}))
+    with story.worker():
+        story.record("R9", status="Attended")
+        story.until("R9", "failed")
+    refused = client.post(f"/signal/connections/{crm}/rule/", ruled("$..success"))
+    assert refused.status_code == 422
+    page = text_of(refused.content)
+    assert "searches at every depth" in page
+    assert "$..success" in refused.content.decode()  # what was typed is still there
+    assert rule_of(story, crm)[0]["if"][0]["name"] == "success"
+
+
+@pytest.mark.parametrize("path", ["succes", "$.succes", "/succes", "errors.0.code"])
+def test_C7_a_path_that_no_answer_has_is_asked_about_once(story: Story, client: Client, path: str) -> None:
+    crm = answered(story, {"success": True, "errors": [{"code": 7}]})
+    story.signs_in(client)
+    url = f"/signal/connections/{crm}/rule/"
+    asked = client.post(url, ruled(path))
+    assert asked.status_code == 409
+    assert "nothing stands at" in text_of(asked.content)
+    assert rule_of(story, crm) == []
+    form = posted(asked.content.decode(), "rule-editor")
+    assert client.post(url, form | {"c0.0.name": ["other"], "do": ["save"]}).status_code == 409  # another path is another question
+    assert client.post(url, form | {"do": ["save"]}).status_code == 302
+    page = text_of(client.get(f"/signal/connections/{crm}/").content)
+    assert "Part of the rule has never matched" in page
+    assert "nothing stands at" in page
+    story.signs_in(client, Role.VIEWER)
+    assert "Part of the rule has never matched" in text_of(client.get(f"/signal/connections/{crm}/").content)
+
+
+def test_C7_a_path_that_some_answer_has_is_not_asked_about(story: Story, client: Client) -> None:
+    crm = answered(story, {"ok": True}, {"errors": [{"code": 7}]}, "plain text")
+    story.signs_in(client)
+    action = story.action("R0")["id"]
+    saved = client.post(f"/signal/connections/{crm}/rule/", ruled("errors[0].code", answer=f"{action}.1"))
+    assert saved.status_code == 302
+    assert "never matched" not in text_of(client.get(f"/signal/connections/{crm}/").content)
+
+
+def test_C7_without_answers_nothing_is_asked(story: Story, client: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.signs_in(client)
+    assert client.post(f"/signal/connections/{crm}/rule/", ruled("anything")).status_code == 302
+    assert "never matched" not in text_of(client.get(f"/signal/connections/{crm}/").content)
+
+
+def test_C7_headers_and_texts_that_are_not_JSON_are_said_too(story: Story, client: Client) -> None:
+    crm = answered(story, "plain text")
+    story.signs_in(client)
+    url = f"/signal/connections/{crm}/rule/"
+    assert "the newest answer is not JSON" in text_of(client.post(url, ruled("a")).content)
+    assert "has no header X-Away" in text_of(client.post(url, ruled("X-Away") | {"c0.0.in": "header"}).content)
+    assert client.post(url, ruled("Content-Type") | {"c0.0.in": "header"}).status_code == 302
+
+
+def test_C7_a_stored_rule_that_can_never_match_is_pointed_out_and_keeps_its_meaning(story: Story, client: Client) -> None:
+    rule = [{"if": [{"in": "json", "name": path, "is": ["false"]}], "then": "failed"} for path in ("$.success", "/errors/0", "$.a.b[0]")]
+    crm = story.connection("CRM", "/crm", rule=rule)  # as it was stored before these notations were read
+    story.signs_in(client)
+    page = text_of(client.get(f"/signal/connections/{crm}/").content)
+    for n, (name, meant) in enumerate((("$", "success"), ("/errors/0", "errors[0]"), ("$", "a.b[0]")), 1):
+        assert f"Clause {n} looks for a field that is called “{name}”. If you meant {meant}, open the rule and write that." in page
+    story.flow("All", [story.to(crm)])
+    story.receiver.answer("/crm", Answer(body={"success": False}), Answer(body={"$": {"success": True}}))
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")  # what it meant when it was saved
+        story.record("R2", status="Attended")
+        story.until("R2", "success")
+    page = text_of(client.get(f"/signal/connections/{crm}/").content)
+    assert "Clause 1 looks" not in page  # some answer has such a field
+    assert "Clause 2 looks" in page
+    form = posted(client.get(f"/signal/connections/{crm}/rule/").content.decode(), "rule-editor")
+    assert form["c0.0.name"] == ['["$"].success']
+
+
+def test_C7_only_the_newest_answers_of_the_connection_are_looked_at(story: Story) -> None:
+    crm = answered(story, *({"old": 1} for _ in range(3)))
+    other = story.connection("Other", "/other")
+    rule = answers.checked([{"if": [{"in": "json", "name": "new", "is": ["1"]}], "then": "failed"}])
+    (unmatched,) = answers.unmatched_conditions(story.db, story.account, crm, rule)
+    assert (unmatched.clause, unmatched.answers, unmatched.json) == (0, 3, 3)
+    assert [each.answers for each in answers.unmatched_conditions(story.db, story.account, other, rule)] == [0]
+    assert [each.answers for each in answers.unmatched_conditions(story.db, story.account + 1, crm, rule)] == [0]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from heliograph.connections.rule_paths import plain_rule
 from heliograph.deliveries.exchanges import exchange
 from heliograph.domain.connection.response_rule import Condition, Rule, Then, classify_reply, match_of, read_rule
 from heliograph.domain.connection.rule_proposal import propose
@@ -14,6 +15,7 @@ from heliograph.domain.delivery.outcomes import Delivered, Lead
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.mapping.paths import ABSENT
 from heliograph.setup.errors import Invalid
 from heliograph.store.database import Database
 from heliograph.store.like import escaped
@@ -97,11 +99,19 @@ def logged(db: Database, account: int, action: int, n: int) -> Logged:
     )
     if not rows:
         raise NoAnswer
-    kept = exchange("", rows[0][1])
-    if kept.status is None:
+    reply = _reply(rows[0][1])
+    if reply is None:
         raise NoAnswer
-    body = kept.response_body.encode("utf-8", "replace")  # it was read in the charset that its headers declare, and is kept as text
-    return Logged(TargetReply(kept.status, kept.response_headers, body, cut=kept.truncated, charset=UTF_8), rows[0][0], kept.truncated)
+    return Logged(reply, rows[0][0], reply.cut)
+
+
+def _reply(kept: str) -> TargetReply | None:
+    """A stored answer as rules see it; None if nothing came back."""
+    answer = exchange("", kept)
+    if answer.status is None:
+        return None
+    body = answer.response_body.encode("utf-8", "replace")  # it was read in the charset that its headers declare, and is kept as text
+    return TargetReply(answer.status, answer.response_headers, body, cut=answer.truncated, charset=UTF_8)
 
 
 def proposed(db: Database, account: int, action: int, n: int, then: Then) -> tuple[int, list[dict[str, object]]]:
@@ -130,9 +140,49 @@ def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object
     )
 
 
+@dataclass(frozen=True, slots=True)
+class UnmatchedCondition:
+    """A condition that looked where no kept answer had anything.
+
+    clause: the number of its clause, from 0. answers: how many answers were kept whole enough to tell, 0 for none. json: how many of these
+    were JSON.
+    """
+
+    clause: int
+    condition: Condition
+    answers: int
+    json: int
+
+
+def unmatched_conditions(
+    db: Database, account: int, connection: int, rule: Rule, tried_on: TargetReply | None = None
+) -> list[UnmatchedCondition]:
+    """The conditions whose path or header occurs in none of the newest answers of a connection, of those that are kept: at most OFFERED.
+
+    tried_on: an answer that the rule was tried on, which is looked at as well.
+    """
+    if not any(each.name for clause in rule for each in clause.conditions):
+        return []
+    rows = db.all(
+        "SELECT c.response FROM (SELECT action_id, n FROM attempt WHERE account_id = :account AND connection_id = :connection"
+        f" AND status IS NOT NULL ORDER BY at DESC LIMIT {OFFERED}) t"
+        " JOIN attempt_content c ON c.action_id = t.action_id AND c.n = t.n WHERE c.account_id = :account",
+        {"account": account, "connection": connection},
+    )
+    replies = [reply for (kept,) in rows if (reply := _reply(kept)) is not None] + ([tried_on] if tried_on else [])
+    unmatched = []
+    for number, clause in enumerate(rule):
+        for condition in clause.conditions:
+            results = [(each, result) for each in replies if (result := condition.finds(each)) is not None]
+            if condition.name and not any(result for _, result in results):
+                is_json = [each for each, _ in results if each.json is not ABSENT]
+                unmatched.append(UnmatchedCondition(number, condition, len(results), len(is_json)))
+    return unmatched
+
+
 def checked(rule: Sequence[object]) -> Rule:
-    """Parses a rule's body. Raises Invalid, with the place."""
+    """Parses a rule's body, in which JSONPath and JSON Pointer become plain paths. Raises Invalid, with the place."""
     try:
-        return read_rule(Body({"rule": list(rule)}))
+        return read_rule(Body({"rule": plain_rule(rule)}))
     except BodyError as error:
-        raise Invalid({error.where: [error.reason.capitalize() + "."]}) from None
+        raise Invalid({error.where: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from heliograph.connections.rule_paths import quoted_path
 from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, How, ReplyPlace, Then
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_number
@@ -55,7 +56,8 @@ class Says:
 
 
 def of_body(rule: Sequence[Any]) -> list[Says]:
-    """The form of a rule's body that was read or proposed before."""
+    """The form of a rule's body that was read or proposed before. A name in it that looks like JSONPath or JSON Pointer is quoted, so that saving
+    the form does not change what it means."""
     return [
         Says(
             [_looks(each) for each in clause["if"]],
@@ -63,7 +65,7 @@ def of_body(rule: Sequence[Any]) -> list[Says]:
             clause.get("lead", ""),
             clause.get("category", Category.GENERAL.value),
             clause.get("says", ""),
-            clause.get("shows", ""),
+            quoted_path(clause.get("shows", "")),
             str(clause.get("retry_after", "")),
             bool(clause.get("renew")),
         )
@@ -74,7 +76,9 @@ def of_body(rule: Sequence[Any]) -> list[Says]:
 def _looks(body: Mapping[str, Any]) -> Looks:
     how = next(how for how in How if how.value in body)
     values = "" if how is How.FILLED else "\n".join(body[how.value])
-    return Looks(body["in"], body.get("name", ""), _OF_HOW[how, bool(body.get("unless"))], values)
+    name = body.get("name", "")
+    path = quoted_path(name) if body["in"] == ReplyPlace.JSON.value else name
+    return Looks(body["in"], path, _OF_HOW[how, bool(body.get("unless"))], values)
 
 
 def to_body(clauses: Sequence[Says]) -> list[dict[str, object]]:

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.connections.answers import UnmatchedCondition
+from heliograph.connections.rule_paths import ForeignPath, is_foreign, plain_path
 from heliograph.domain.connection.response_rule import Clause, Condition, How, ReplyPlace, Rule, Then
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.mapping.paths import parse_path
 
 
 def sentences(rule: Rule) -> list[str]:
@@ -63,6 +66,70 @@ def nothing_at(number: int, each: Condition, *, is_json: bool) -> str:
     if not is_json:
         return _("Clause %(n)d looks for “%(name)s” in JSON, and this answer is no JSON.") % named
     return _("Clause %(n)d: nothing stands at “%(name)s” in this answer’s JSON.") % named
+
+
+def nowhere(each: UnmatchedCondition) -> str:
+    """That a condition looked where none of the newest answers had anything."""
+    name, answers = each.condition.name, each.json or each.answers
+    named = {"n": each.clause + 1, "name": name, "answers": f"{answers:,}"}
+    if each.condition.place is ReplyPlace.HEADER:
+        return (
+            ngettext(
+                "Clause %(n)d: the newest answer has no header %(name)s.",
+                "Clause %(n)d: none of the newest %(answers)s answers has a header %(name)s.",
+                answers,
+            )
+            % named
+        )
+    if not each.json:
+        return (
+            ngettext(
+                "Clause %(n)d looks for “%(name)s” in JSON, and the newest answer is not JSON.",
+                "Clause %(n)d looks for “%(name)s” in JSON, and none of the newest %(answers)s answers is JSON.",
+                answers,
+            )
+            % named
+        )
+    return (
+        ngettext(
+            "Clause %(n)d: nothing stands at “%(name)s” in the newest answer that is JSON.",
+            "Clause %(n)d: nothing stands at “%(name)s” in any of the newest %(answers)s answers that are JSON.",
+            answers,
+        )
+        % named
+    )
+
+
+def taken_by_its_name(number: int, path: str) -> str:
+    """That a stored path that looks like JSONPath or JSON Pointer is the name of a field. number: of its clause, from 1."""
+    try:
+        meant = plain_path(path)
+    except ForeignPath:
+        return _("Clause %(n)d looks for a field that is called “%(name)s”. Open the rule and write the path of a field.") % {
+            "n": number,
+            "name": parse_path(path, in_list=True)[0],
+        }
+    said = _("Clause %(n)d looks for a field that is called “%(name)s”. If you meant %(meant)s, open the rule and write that.")
+    return said % {"n": number, "name": parse_path(path, in_list=True)[0], "meant": meant}
+
+
+def doubts(rule: Rule, unmatched: Sequence[UnmatchedCondition]) -> list[str]:
+    """What in a saved rule has probably never matched: paths in a notation that was not read when it was saved, and what no answer has.
+
+    unmatched: of the newest answers. A field that really has such a name is in some answer, and causes no doubt.
+    """
+    by_condition = {(each.clause, each.condition): each for each in unmatched}
+    sentences_of_doubt = []
+    for number, clause in enumerate(rule):
+        for each in clause.conditions:
+            missing = by_condition.get((number, each))
+            if each.place is ReplyPlace.JSON and is_foreign(each.name) and missing:
+                sentences_of_doubt.append(taken_by_its_name(number + 1, each.name))
+            elif missing and missing.answers:
+                sentences_of_doubt.append(nowhere(missing))
+        if is_foreign(clause.shows):
+            sentences_of_doubt.append(taken_by_its_name(number + 1, clause.shows))
+    return sentences_of_doubt
 
 
 def then(clause: Clause) -> str:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
 from heliograph.connections import page_sender
+from heliograph.connections.answers import checked
 from heliograph.connections.models import Connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import connection as rules
@@ -174,14 +175,16 @@ def _other_credentials(auth: rules.Auth) -> frozenset[Secret]:
 def save_rule(s: SetupTransaction, id: int, rule: Sequence[object], *, opened: int | None = None) -> Connection:
     """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once.
 
-    opened: the version whose rule was being edited. Raises Invalid, NotThere, SavedMeanwhile (another rule was saved since).
+    rule: its body; JSONPath and JSON Pointer become plain paths. opened: the version whose rule was being edited. Raises Invalid, NotThere,
+    SavedMeanwhile (another rule was saved since).
     """
+    plain = [clause.to_body() for clause in checked(rule)]
     row = connection_row(id)
     if opened is not None and opened != row.number:
         then, now = version(s.db, s.account, "connection", id, opened).body.get("rule", []), row.body.get("rule", [])
-        if now not in (then, list(rule)):
+        if now not in (then, plain):
             raise SavedMeanwhile(row.number, row.changed_by)
-    return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": list(rule)}), id)
+    return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": plain}), id)
 
 
 def _token_urls(facts: ConnectionFacts) -> dict[str, str]:

@@ -18,6 +18,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.connections import connection_words, diagnosis_words, rule_words
+from heliograph.connections.answers import unmatched_conditions
 from heliograph.connections.connection_list import ConnectionRow, Health
 from heliograph.connections.services import oauth, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url, save_connection
@@ -27,6 +28,7 @@ from heliograph.connections.views import oauth as access_views
 from heliograph.connections.views.connection_form import ConnectionForm
 from heliograph.connections.views.connections import flow_href, found_row, menu, standing
 from heliograph.connections.views.url_form import url_fields
+from heliograph.deliveries.database import reading
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
 from heliograph.domain.connection.secret import Secret
 from heliograph.setup.errors import Invalid, NotThere
@@ -166,11 +168,11 @@ def _form(
         "incomplete": "",
         "access": None,
         "rule": [],
+        "rule_doubts": [],
         "callout": None,
     }
     if row is not None:
         shown |= _about(request, row)
-        shown["rule"] = rule_words.sentences(row.connection.rule)
         complete = row.health is not Health.INCOMPLETE  # a test from before settings were missing says nothing about it
         shown["going"] = None if refused or stops else going(request, row.id)
         shown["result"] = result_of(row) if complete and not refused and not stops else None
@@ -183,6 +185,8 @@ def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
     """What a stored connection's page says of it, whoever reads it."""
     people = names_of_users(request.account.pk, [row.pause.by] if row.pause else [])
     facts = row.connection
+    with reading(request.account.pk) as of:
+        unmatched = unmatched_conditions(of.db, of.account, row.id, facts.rule)
     shown: dict[str, Any] = {
         "id": row.id,
         "name": facts.name,
@@ -192,6 +196,8 @@ def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
         "signed": facts.is_signed,
         "rotating": Secret.SIGNING_BEFORE in facts.secrets,
         "access": None,
+        "rule": rule_words.sentences(facts.rule),
+        "rule_doubts": rule_words.doubts(facts.rule, unmatched),
     }
     if facts.needs_connecting:
         state = oauth.state_of(facts, row.access)
@@ -227,7 +233,6 @@ def _read(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
     return {
         **_about(request, row),
         "facts": said,
-        "rule": rule_words.sentences(facts.rule),
         "result": result_of(row),
         "readonly": WHO[Role.ADMINISTRATOR],
     }

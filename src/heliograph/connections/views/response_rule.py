@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +24,7 @@ from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.connection.connection import Connection
-from heliograph.domain.connection.response_rule import FAILURES, MAX_CLAUSES, MAX_CONDITIONS, ReplyPlace, Then
+from heliograph.domain.connection.response_rule import FAILURES, MAX_CLAUSES, MAX_CONDITIONS, ReplyPlace, Rule, Then
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.paths import ABSENT
@@ -47,11 +48,12 @@ SHOWN = 4_000
 
 class RuleForm(Form):
     """do: the button; answer: the one that the rule is tried on; person: whose answers are offered; opened: the version of the connection that is
-    being edited. Clauses come and go by buttons, so `rule_form` reads and moves them."""
+    being edited; sure: the mark of the question that the button answers. Clauses come and go by buttons, so `rule_form` reads and moves them."""
 
     do = Hidden()
     answer = Hidden()
     opened = Hidden()
+    sure = Hidden()
     person = Hidden(longest=200)
 
     @property
@@ -78,6 +80,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
         opened = read_id(form.posted.get("opened", "")) or number_of(of.db, of.account, "connection", connection)
     errors: dict[str, str] = {}
     others: list[str] = []
+    asks: list[str] = []
     clauses = form.clauses if form.is_bound else rule_form.of_body([c.to_body() for c in found.rule])
     do = form.posted["do"] or "save" if form.is_bound else ""
     said: RuleVerdict | None = None
@@ -88,13 +91,14 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
                 clauses = rule_form.of_body(proposed) + clauses
     elif do and do != FIND and not rule_form.changed(clauses, do) and not _too_many(clauses):
         try:
-            rule = rule_form.to_body(clauses)
-            answers.checked(rule)
+            rule = answers.checked(rule_form.to_body(clauses))
             if do != TRY:
-                with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-                    save_rule(s, connection, rule, opened=opened)
-                say(request, _("The response rule is saved. It holds for every answer from now on."))
-                return HttpResponseRedirect(reverse("connection", args=(connection,)))
+                with reading(request.account.pk) as of:
+                    tried_on = chosen[1].reply if chosen else None
+                    unmatched = answers.unmatched_conditions(of.db, of.account, connection, rule, tried_on)
+                asks = [rule_words.nowhere(each) for each in unmatched if each.answers]
+                if not asks or form.posted.get("sure", "") == _mark_of(asks):
+                    return _saved(request, connection, rule, opened)
         except Invalid as error:
             errors, others = _errors(error)
         except NotThere:  # deleted meanwhile
@@ -107,7 +111,33 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     if chosen is not None and not errors and not rest:
         with reading(request.account.pk) as of:
             said = _tried(of, chosen[0], clauses)
-    return _page(request, connection, found, clauses, errors, rest, offered=offered, person=person, chosen=chosen, said=said, opened=opened)
+    return _page(
+        request,
+        connection,
+        found,
+        clauses,
+        errors,
+        rest,
+        asks=asks,
+        offered=offered,
+        person=person,
+        chosen=chosen,
+        said=said,
+        opened=opened,
+    )
+
+
+def _saved(request: AccountRequest, connection: int, rule: Rule, opened: int) -> HttpResponse:
+    """Saves the rule and returns to the connection. Raises Invalid, NotThere, SavedMeanwhile."""
+    with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+        save_rule(s, connection, [clause.to_body() for clause in rule], opened=opened)
+    say(request, _("The response rule is saved. It holds for every answer from now on."))
+    return HttpResponseRedirect(reverse("connection", args=(connection,)))
+
+
+def _mark_of(asks: Sequence[str]) -> str:
+    """Identifies what a question said, so that the answer to it holds for nothing else."""
+    return hashlib.sha256("\n".join(asks).encode()).hexdigest()[:16] if asks else ""
 
 
 def _theirs(request: AccountRequest, error: SavedMeanwhile) -> str:
@@ -186,6 +216,7 @@ def _page(
     errors: dict[str, str],
     rest: Sequence[str],
     *,
+    asks: Sequence[str],
     offered: Sequence[OfferedAnswer],
     person: str,
     chosen: tuple[tuple[int, int], Logged] | None,
@@ -200,11 +231,13 @@ def _page(
         request,
         "connections/response_rule.html",
         here="connections",
-        status=422 if errors or rest else 200,
+        status=422 if errors or rest else 409 if asks else 200,
         connection={"id": id, "name": connection.name},
         clauses=[_clause(i, clause, errors, last=len(clauses) - 1) for i, clause in enumerate(clauses)],
         refused=bool(errors or rest),
         rest=rest,
+        asks=asks,
+        sure=_mark_of(asks),
         opened=opened,
         offered=FormField(
             kind="select", id="answer", label=_("An answer that is logged"), value=key, placeholder=_("Choose one"), options=options

@@ -1,0 +1,139 @@
+"""Paths of a response rule as people paste them: JSONPath and JSON Pointer become the plain path that a rule keeps (C7, ADR 26).
+
+    $.result[0].status    result[0].status    JSONPath (RFC 9535)
+    /result/0/status      result[0].status    JSON Pointer (RFC 6901); digits count as an entry of a list
+    $.result[*].status    refused             it leads to several values
+
+A path is translated once, when a rule is tried or saved, and never for an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from jsonpath import JSONPath, JSONPathEnvironment
+from jsonpath.exceptions import JSONPathError
+from jsonpath.segments import JSONPathRecursiveDescentSegment
+from jsonpath.selectors import IndexSelector, NameSelector, SliceSelector, WildcardSelector
+
+from heliograph.domain.connection.response_rule import ReplyPlace
+from heliograph.domain.mapping.json_bodies import BodyError
+from heliograph.domain.mapping.paths import MAX_INDEX, MAX_LENGTH, PathStep, format_path, parse_path
+
+_JSON_PATH: Final = re.compile(r"\$(?=[.\[\s]|\Z)")
+"""How a JSONPath begins. `$schema` is a name."""
+_POINTER: Final = re.compile(r"#?/")
+"""How a JSON Pointer begins, also as a part of an address."""
+_ENVIRONMENT: Final = JSONPathEnvironment(strict=True)
+_EXAMPLE: Final = "result[0].status"
+
+
+class ForeignPath(BodyError):
+    """This path cannot be written as a plain path."""
+
+
+def is_foreign(text: str) -> bool:
+    """Whether a path is written as JSONPath or JSON Pointer."""
+    return _JSON_PATH.match(text) is not None or _POINTER.match(text) is not None
+
+
+def plain_path(text: str) -> str:
+    """The plain path that leads where this one does; what is a plain path already stays as it is. Raises ForeignPath with what to write instead."""
+    if len(text) > MAX_LENGTH or not is_foreign(text):
+        return text
+    steps = _pointer_steps(text) if _POINTER.match(text) else _json_path_steps(text)
+    if not steps:
+        raise ForeignPath("", f"“{text}” is the whole answer: write the path of a field, as in {_EXAMPLE}")
+    return quoted_path(format_path(tuple(steps)))
+
+
+def quoted_path(path: str) -> str:
+    """A plain path that nobody takes for JSONPath or JSON Pointer: `["$"].success` for the member “success” of a member named “$”."""
+    if not is_foreign(path):
+        return path
+    first, *others = parse_path(path, in_list=True)
+    return f"[{json.dumps(first, ensure_ascii=False)}]{format_path(('x', *others))[1:]}"
+
+
+def _pointer_steps(text: str) -> list[PathStep]:
+    """The steps of a JSON Pointer. Digits are an entry of a list, since a plain path names one or the other."""
+    if text.startswith("#"):
+        raise ForeignPath("", f"“{text}” begins with the # of an address: write the path alone, as in /result/0/status")
+    if re.search("~(?![01])", text):
+        raise ForeignPath("", f"“{text}” is no JSON Pointer: ~ is written as ~0 in it, and / within a name as ~1")
+    names = [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
+    if "-" in names:
+        raise ForeignPath("", f"“{text}” leads behind the end of a list: write the number of an entry, as in /result/0/status")
+    return [_entry(text, int(name)) if re.fullmatch("0|[1-9][0-9]{0,5}", name) else name for name in names]
+
+
+def _json_path_steps(text: str) -> list[PathStep]:
+    """The steps of a JSONPath that leads to one value."""
+    query = None
+    with suppress(JSONPathError, RecursionError):
+        query = _ENVIRONMENT.compile(text)
+    if not isinstance(query, JSONPath):
+        raise ForeignPath("", f"“{text}” is no JSONPath: write the path of a field, as in $.{_EXAMPLE}, or {_EXAMPLE}")
+    steps: list[PathStep] = []
+    for segment in query.segments:
+        if isinstance(segment, JSONPathRecursiveDescentSegment):
+            raise ForeignPath("", f"“{text}” searches at every depth (..): write the whole way to the field, as in {_EXAMPLE}")
+        if len(segment.selectors) != 1:
+            raise ForeignPath("", f"“{text}” leads to several fields: write one of them here, and the others in further conditions")
+        (selector,) = segment.selectors
+        match selector:
+            case NameSelector(name=name):
+                steps.append(str(name))
+            case IndexSelector(index=index) if index >= 0:
+                steps.append(_entry(text, index))
+            case IndexSelector():
+                raise ForeignPath("", f"“{text}” counts from the end of a list: write the number of an entry from 0, as in {_EXAMPLE}")
+            case WildcardSelector() | SliceSelector():
+                raise ForeignPath(
+                    "",
+                    f"“{text}” leads to several entries: write the number of one, as in {_EXAMPLE}, or, if they are plain texts, the path of"
+                    " the list, of which any entry may match",
+                )
+            case _:
+                raise ForeignPath(
+                    "", f"“{text}” chooses entries by a filter (?): write the number of one, as in {_EXAMPLE}, and compare in the condition"
+                )
+    return steps
+
+
+def _entry(text: str, index: int) -> int:
+    if index > MAX_INDEX:
+        raise ForeignPath("", f"“{text}” names entry {index:,} of a list, and {MAX_INDEX} is the highest")
+    return index
+
+
+def plain_rule(rule: Sequence[object]) -> list[object]:
+    """The body of a rule with plain paths. What is no rule stays as it is, for the reader of rules to refuse. Raises ForeignPath with the place."""
+    return [_plain_clause(clause, f"rule[{i}]") if isinstance(clause, Mapping) else clause for i, clause in enumerate(rule)]
+
+
+def _plain_clause(clause: Mapping[str, object], where: str) -> dict[str, object]:
+    body = {**clause}
+    conditions = clause.get("if")
+    if isinstance(conditions, list):
+        body["if"] = [
+            _with_plain_path(each, "name", f"{where}.if[{i}]")
+            if isinstance(each, Mapping) and each.get("in") == ReplyPlace.JSON.value
+            else each
+            for i, each in enumerate(conditions)
+        ]
+    return _with_plain_path(body, "shows", where)
+
+
+def _with_plain_path(body: Mapping[str, object], key: str, where: str) -> dict[str, object]:
+    path = body.get(key)
+    if not isinstance(path, str):
+        return {**body}
+    try:
+        return {**body, key: plain_path(path)}
+    except ForeignPath as error:
+        raise ForeignPath(f"{where}.{key}", error.reason) from None
