@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from heliograph.domain.delivery.retry_policy import MINUTE
@@ -68,3 +68,7 @@ class Announcement:
     def covers(self, terms: Terms) -> bool:
         """True if the terms remove no more than was announced; otherwise they are announced anew."""
         return not terms.removes_more_than(self.terms)
+
+    def under(self, terms: Terms) -> Announcement:
+        """The announcement once these terms are in force. What longer terms keep is no longer announced: shorter ones begin anew."""
+        return replace(self, terms=Terms(max(self.terms.content, terms.content), max(self.terms.rows, terms.rows)))

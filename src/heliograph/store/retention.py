@@ -33,15 +33,33 @@ class RemovalDay:
     removed: Removed
 
 
-def accounts(db: Database) -> list[tuple[int, int | None, int | None]]:
-    """Every account with its own terms in days, for content and for records; None: those of the installation."""
-    return [(id, content, rows) for id, content, rows in db.all("SELECT id, content_days, row_days FROM accounts_account ORDER BY id")]
+def accounts(db: Database) -> list[int]:
+    """The ids of all accounts."""
+    return [id for (id,) in db.all("SELECT id FROM accounts_account ORDER BY id")]
 
 
 def announcement(db: Database, account: int) -> Announcement | None:
     """What the account was told last."""
     rows = db.all("SELECT content_days, row_days, announced, agreed FROM retention WHERE account_id = :account", {"account": account})
     return Announcement(Terms(rows[0][0], rows[0][1]), rows[0][2], rows[0][3]) if rows else None
+
+
+def own_terms(db: Database, account: int) -> tuple[int | None, int | None]:
+    """An account's own terms in days, for content and for records; None: that of the installation. On PostgreSQL nobody else saves them before
+    the caller's transaction ends."""
+    lock = " FOR UPDATE" if db.vendor == "postgresql" else ""
+    rows = db.all(f"SELECT content_days, row_days FROM accounts_account WHERE id = :account{lock}", {"account": account})
+    return (rows[0][0], rows[0][1]) if rows else (None, None)
+
+
+def narrow(db: Database, account: int, terms: Terms) -> None:
+    """Takes from the announcement what the terms in force keep (O4), in the caller's transaction."""
+    known = announcement(db, account)
+    if known is not None and (narrowed := known.under(terms).terms) != known.terms:
+        db.run(
+            "UPDATE retention SET content_days = :content, row_days = :rows WHERE account_id = :account",
+            {"account": account, "content": narrowed.content, "rows": narrowed.rows},
+        )
 
 
 def announce(db: Database, account: int, terms: Terms, now: int) -> None:

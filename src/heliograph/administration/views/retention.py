@@ -63,7 +63,7 @@ def retention(request: AccountRequest) -> HttpResponse:
     form.say("rows", help=_usual(most.rows), placeholder=str(most.rows))
     terms = service.terms_of(row)
     with account_reading(row.pk) as of:
-        told, found = announcement(of.db, row.pk), _survey(of, terms)
+        told, found, now = announcement(of.db, row.pk), _survey(of, terms), of.db.now()
         days = removal_days(of.db, row.pk, DAYS_SHOWN)
     return settings_page(
         request,
@@ -78,8 +78,8 @@ def retention(request: AccountRequest) -> HttpResponse:
         more=found.more,
         oldest=from_micros(found.oldest) if found.oldest is not None else None,
         waiting=found.waiting,
-        when=_when(told, terms) if found.removed else "",
-        may_begin=bool(found.removed) and not _agreed(told, terms),
+        when=_when(told, terms, now) if found.removed else "",
+        may_begin=bool(found.removed) and not _has_begun(told, terms, now),
         days=[(from_micros(day.at), _counts(day.removed)) for day in days],
         names=[name for name, _n in _counts(Removed())],
     )
@@ -94,25 +94,29 @@ def _posted(request: AccountRequest, form: RetentionForm, *, sure: bool) -> Http
     except Invalid as error:
         form.refuse(error)
         return None
-    terms = service.installation_terms().shortened(content, rows)
-    if not sure and terms.removes_more_than(service.terms_of(request.account)):
+    terms, removes = service.installation_terms().shortened(content, rows), False
+    if terms.removes_more_than(service.terms_of(request.account)):
         with account_reading(request.account.pk) as of:
             found = _survey(of, terms)
-        if found.removed:
+        removes = bool(found.removed)
+        if removes and not sure:
             return _asked(
                 request, _("Keep less, and remove what is older?"), terms, found, [(name, form.data.get(name, "")) for name in form.fields]
             )
     with saving(request.account.pk, by=by(request), whole_account=True) as s:
-        service.save_terms(s, content, rows)
+        service.save_terms(s, content, rows, seen=removes and sure)
     say(request, _("The terms are saved."))
     return HttpResponseRedirect(request.path)
 
 
 def _begun(request: AccountRequest, *, sure: bool) -> HttpResponse:
     terms = service.terms_of(request.account)
+    with account_reading(request.account.pk) as of:
+        found = _survey(of, terms)
+    if not found.removed:
+        say(request, _("Nothing is older than its term."))
+        return HttpResponseRedirect(request.path)
     if not sure:
-        with account_reading(request.account.pk) as of:
-            found = _survey(of, terms)
         return _asked(request, _("Remove it now?"), terms, found, [("begin", "1")])
     service.begin_removal(request.account.pk, by=by(request))
     say(request, _("The removal begins within the hour."))
@@ -150,17 +154,17 @@ def _survey(of: AccountReader, terms: Terms) -> Survey:
     return survey(of.db, of.account, terms.cuts(of.db.now()))
 
 
-def _agreed(told: Announcement | None, terms: Terms) -> bool:
-    return told is not None and told.covers(terms) and told.agreed is not None
+def _has_begun(told: Announcement | None, terms: Terms, now: int) -> bool:
+    return told is not None and told.covers(terms) and told.begins <= now
 
 
-def _when(told: Announcement | None, terms: Terms) -> str:
+def _when(told: Announcement | None, terms: Terms, now: int) -> str:
     """When the removal of what is old begins."""
     if told is None or not told.covers(terms):
         return _("The removal is announced within the hour and begins %(days)s days later, or when an Administrator starts it.") % {
             "days": GRACE
         }
-    if told.agreed is not None:
+    if told.begins <= now:
         return _("The removal runs every hour, in small steps.")
     return _("The removal begins on %(when)s, or when an Administrator starts it.") % {"when": minute(from_micros(told.begins))}
 

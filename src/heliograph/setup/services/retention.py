@@ -43,8 +43,12 @@ def typed_terms(content: str, rows: str) -> tuple[int | None, int | None]:
     return (found[0] if found[0] != most.content else None, found[1] if found[1] != most.rows else None)
 
 
-def save_terms(s: SetupTransaction, content: int | None, rows: int | None) -> Terms:
-    """Saves the account's terms in days; None = the installation's. Whoever saves has seen what they remove, so that it may begin."""
+def save_terms(s: SetupTransaction, content: int | None, rows: int | None, *, seen: bool) -> Terms:
+    """Saves the account's terms in days; None = the installation's.
+
+    seen: an Administrator has seen what these terms remove now, so that it may begin. Where they remove nothing, there was nothing to see: what
+    passes them later is announced (O4).
+    """
     s.needs_account()
     row = Account.objects.get(pk=s.account)
     before = _shown(terms_of(row))
@@ -52,17 +56,18 @@ def save_terms(s: SetupTransaction, content: int | None, rows: int | None) -> Te
     row.save(update_fields=["content_days", "row_days"])
     terms = terms_of(row)
     s.note(Deed.CHANGED, "account", row, before, _shown(terms))
-    told = retention.announcement(s.db, s.account)
-    if terms.removes_more_than(installation_terms()) and (told is None or not told.covers(terms)):
+    if seen:
         retention.agree(s.db, s.account, terms, s.db.now(), s.by)
+    else:
+        retention.narrow(s.db, s.account, terms)
     return terms
 
 
 def begin_removal(account: int, *, by: str) -> None:
-    """Lets the removal begin with the next round, before its announced time."""
+    """Lets the removal begin with the next round, before its announced time. Whoever asks for it has seen what goes."""
     with transaction.atomic():
         db = of_django(connection)
-        row = Account.objects.get(pk=account)
+        row = Account.objects.select_for_update().get(pk=account)
         retention.agree(db, account, terms_of(row), db.now(), by)
         audit.note(
             db,

@@ -6,7 +6,7 @@ since it was chosen. Instants are microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from pyroaring import BitMap
@@ -25,6 +25,8 @@ NOTHING_BEFORE = "{}"
 type Place = tuple[int, int, int]
 """Where a walk through old rows stands: when, id, number of the attempt."""
 START: Place = (0, 0, 0)
+type OldRows = Callable[[Database, int, int, Place, int], list[Place]]
+"""Old rows of an account: older than an instant, beyond a place, at most so many."""
 
 
 # ---- what is old -------------------------------------------------------------------------------------------------------------
@@ -198,28 +200,43 @@ def survey(db: Database, account: int, cuts: Cuts, most: int = 10_000) -> Survey
     contents = old_contents(db, account, cuts.content, START, most)
     exchanges = old_exchanges(db, account, cuts.content, START, most)
     changes = old_changes(db, account, cuts.rows, START, most)
-    with_content = [id for _at, id, _n in contents]
-    waiting = open_changes(db, with_content)
-    newest = newest_changes(db, set(with_content) - waiting)
+    blanked, waiting = _blanked_contents(db, contents)
+    sent = _blanked_exchanges(db, exchanges)
+    gone, records = _removed_records(db, changes, cuts.rows)
+    removed = Removed(contents=len(blanked) + len(sent)) + records
+    moments = [at for at, _id, _n in (*blanked, *sent, *gone)]
+    return Survey(removed, min(moments, default=None), waiting, most in (len(contents), len(exchanges), len(changes)))
+
+
+def _blanked_contents(db: Database, places: Sequence[Place]) -> tuple[list[Place], int]:
+    """Those of the old contents of changes that a removal would take, and how many stay because something of them waits."""
+    ids = [id for _at, id, _n in places]
+    waiting = open_changes(db, ids)
+    newest = newest_changes(db, set(ids) - waiting)
     emptied = _ids(
         db, f"SELECT change_id FROM change_content WHERE {db.member('change_id', 'ids')} AND before = '{NOTHING_BEFORE}'", newest
     )
-    blanked = [place for place in contents if place[1] not in waiting and place[1] not in emptied]
-    ended = _ids(db, f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND state >= 10", {id for _at, id, _n in exchanges})
-    sent = [place for place in exchanges if place[1] in ended]
-    old = removable(db, [id for _at, id, _n in changes], cuts.rows)
+    return [place for place in places if place[1] not in waiting and place[1] not in emptied], len(waiting)
+
+
+def _blanked_exchanges(db: Database, places: Sequence[Place]) -> list[Place]:
+    """Those of the old contents of attempts that a removal would take."""
+    ended = _ids(db, f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND state >= 10", {id for _at, id, _n in places})
+    return [place for place in places if place[1] in ended]
+
+
+def _removed_records(db: Database, places: Sequence[Place], cut: int) -> tuple[list[Place], Removed]:
+    """Those of the old changes that a removal would take, and how much with them; the newest of a registration or event stays, alone."""
+    old = removable(db, [id for _at, id, _n in places], cut)
     gone = old - newest_changes(db, old)
     actions = _ids(db, f"SELECT id FROM action WHERE {db.member('change_id', 'ids')}", old)
-    found = Removed(
-        contents=len(blanked) + len(sent),
+    removed = Removed(
         changes=len(gone),
         runs=_count(db, "run", "change_id", old),
         actions=len(actions),
         attempts=_count(db, "attempt", "action_id", actions),
     )
-    moments = [at for at, _id, _n in (*blanked, *sent)] + [at for at, id, _n in changes if id in gone]
-    more = most in (len(contents), len(exchanges), len(changes))
-    return Survey(found, min(moments, default=None), len(waiting), more)
+    return [place for place in places if place[1] in gone], removed
 
 
 def _count(db: Database, table: str, column: str, ids: Collection[int]) -> int:
@@ -236,3 +253,22 @@ def has_old(db: Database, account: int, cuts: Cuts) -> bool:
         or old_exchanges(db, account, cuts.content, START, 1)
         or old_changes(db, account, cuts.rows, START, 1)
     )
+
+
+def has_removable(db: Database, account: int, cuts: Cuts, stopped: Callable[[], bool], size: int = 10_000) -> bool:
+    """Whether a removal would take anything now, of all that is old; what stays does not count. Reads only, `size` rows at a time.
+
+    stopped: true ends it early, with False.
+    """
+    walks: tuple[tuple[OldRows, int, Callable[[list[Place]], object]], ...] = (
+        (old_contents, cuts.content, lambda places: _blanked_contents(db, places)[0]),
+        (old_exchanges, cuts.content, lambda places: _blanked_exchanges(db, places)),
+        (old_changes, cuts.rows, lambda places: _removed_records(db, places, cuts.rows)[1]),
+    )
+    for old, cut, removed in walks:
+        at = START
+        while not stopped() and (places := old(db, account, cut, at, size)):
+            if removed(places):
+                return True
+            at = places[-1]
+    return False

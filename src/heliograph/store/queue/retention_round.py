@@ -19,7 +19,7 @@ from heliograph.domain.retention import DAY, Cuts, Terms
 from heliograph.store import driver_errors, retention, sessions
 from heliograph.store.database import Database
 from heliograph.store.queue import job_removal, removal, replay_removal
-from heliograph.store.queue.removal import START, Place
+from heliograph.store.queue.removal import START, OldRows
 from heliograph.store.registrations import remove_old_keys
 from heliograph.store.retention import Removed
 
@@ -103,12 +103,15 @@ class RetentionRound:
     def all_accounts(self, terms: Terms) -> Removed:
         """Every account by the installation's terms, or by its own where they are shorter."""
         found = Removed()
-        for account, content, rows in retention.accounts(self.db):
+        for account in retention.accounts(self.db):
             if self.stop.is_set():
                 break
-            found += self.account(account, terms.shortened(content, rows))
-            self.replays(account, terms.shortened(content, rows))
-            self.jobs(account, terms.shortened(content, rows))
+            with self.db.transaction():
+                in_force = terms.shortened(*retention.own_terms(self.db, account))
+                retention.narrow(self.db, account, in_force)
+            found += self.account(account, in_force)
+            self.replays(account, in_force)
+            self.jobs(account, in_force)
         if found:
             self._shrink()
         return found
@@ -118,21 +121,22 @@ class RetentionRound:
         cuts = terms.cuts(self.now)
         if not removal.has_old(self.db, account, cuts):
             return Removed()
-        told = retention.announcement(self.db, account)
-        if told is None or not told.covers(terms):
-            with self.db.transaction():
-                retention.announce(self.db, account, terms, self.now)
-            log.info("retention_announced", account=account, content_days=terms.content, row_days=terms.rows)
+        known = retention.announcement(self.db, account)
+        if known is None or not known.covers(terms):
+            if removal.has_removable(self.db, account, cuts, self.stop.is_set):
+                with self.db.transaction():
+                    retention.announce(self.db, account, terms, self.now)
+                log.info("retention_announced", account=account, content_days=terms.content, row_days=terms.rows)
             return Removed()
-        if self.now < told.begins:
+        if self.now < known.begins:
             return Removed()
         content, rows = Cuts(cuts.content, 0), Cuts(0, cuts.rows)
         found = self._walk(
-            account, content, removal.old_exchanges, lambda ids: removal.blank_exchanges(self.db, ids, cuts.content), cuts.content
+            account, terms, content, removal.old_exchanges, lambda ids: removal.blank_exchanges(self.db, ids, cuts.content), cuts.content
         )
-        found += self._walk(account, content, removal.old_contents, lambda ids: removal.blank_changes(self.db, ids), cuts.content)
+        found += self._walk(account, terms, content, removal.old_contents, lambda ids: removal.blank_changes(self.db, ids), cuts.content)
         found += self._walk(
-            account, rows, removal.old_changes, lambda ids: removal.remove_records(self.db, account, ids, cuts.rows), cuts.rows
+            account, terms, rows, removal.old_changes, lambda ids: removal.remove_records(self.db, account, ids, cuts.rows), cuts.rows
         )
         if found:
             log.info("retention_removed", account=account, **{name: getattr(found, name) for name in Removed.__slots__})
@@ -167,9 +171,12 @@ class RetentionRound:
 
     def _cuts_in_force(self, account: int, terms: Terms) -> Cuts:
         """The cuts of terms that Administrators were told of, and that have begun; nothing is older than the cuts of others."""
-        told = retention.announcement(self.db, account)
-        in_force = told is not None and told.covers(terms) and self.now >= told.begins
-        return terms.cuts(self.now) if in_force else Cuts(0, 0)
+        return terms.cuts(self.now) if self._has_begun(account, terms) else Cuts(0, 0)
+
+    def _has_begun(self, account: int, terms: Terms) -> bool:
+        """True if a removal by these terms was announced, and its time has come."""
+        known = retention.announcement(self.db, account)
+        return known is not None and known.covers(terms) and self.now >= known.begins
 
     def _until(self, ends: Callable[[int], bool]) -> bool:
         """Chunks of a size that others do not notice, each with a rest after it, until one ends it; false if the round ends before."""
@@ -187,17 +194,21 @@ class RetentionRound:
     def _walk(
         self,
         account: int,
+        terms: Terms,
         cuts: Cuts,
-        old: Callable[[Database, int, int, Place, int], list[Place]],
+        old: OldRows,
         remove: Callable[[set[int]], Removed],
         cut: int,
     ) -> Removed:
-        """Removes chunk after chunk, from the oldest to the cut. Rows are chosen before the transaction, which looks at them again."""
+        """Removes chunk after chunk, from the oldest to the cut. Rows are chosen before the transaction, which looks at them again, and at the
+        announcement: an Administrator may have saved longer terms since."""
         found, at = Removed(), START
         while not self.stop.is_set() and (places := old(self.db, account, cut, at, self._pace.size)):
             at = places[-1]
             with self.db.transaction():
                 began = time.perf_counter()
+                if not self._has_begun(account, terms):
+                    break
                 if removed := remove({id for _at, id, _n in places}):
                     retention.note_removal(self.db, account, cuts, removed, self.now)
                     found += removed
