@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -13,6 +14,7 @@ from tests.story import Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Account, AuditEntry, Role
+from heliograph.domain.delivery.webhook_id import webhook_id
 from heliograph.domain.retention import DAY, GRACE, Terms
 from heliograph.store import retention
 from heliograph.store.queue.retention_round import RetentionRound
@@ -163,3 +165,73 @@ def test_X6_figures_stay_unlinked_with_the_day_of_removal(story: Story, client: 
     assert old == []
     story.record("R2", status="Attended")
     assert "/records/" in ada.get("/signal/metrics/?days=80").content.decode()
+
+
+def records_gone(story: Story) -> None:
+    """Everything of R1 that was delivered is removed but its newest change."""
+    age(story.db, story.account, 100)
+    with story.db.transaction():
+        retention.agree(story.db, story.account, Terms(90, 90), story.db.now(), "user:1")
+    Account.objects.filter(pk=story.account).update(content_days=90, row_days=90)
+    turn(story)
+    assert story.actions() == []
+
+
+def test_X6_every_list_that_reaches_back_says_until_when_details_were_kept(story: Story, client: Client) -> None:
+    ada = story.signs_in(client)
+    delivered(story)
+    ((flow,),) = story.db.all("SELECT DISTINCT flow_id FROM run")
+    day = (datetime.now(UTC) - timedelta(days=100)).date()
+    lists = (
+        "/signal/registrations/SUMMIT/R1/",
+        "/signal/registrations/SUMMIT/R1/?show=sent",
+        "/signal/metrics/feed/",
+        f"/signal/metrics/feed/?date={day}",
+        f"/signal/metrics/feed/?jump={day}T12:00",
+        f"/signal/metrics/?from={day}&to={day}",
+        f"/signal/metrics/records/triggered/?from={day}&to={day}",
+        "/signal/retry/?status=Failed",
+        f"/signal/flows/{flow}/decisions/",
+    )
+    for address in lists:
+        page = ada.get(address)
+        assert page.status_code == 200, address
+        assert "Details kept until" not in text_of(page.content), address
+    records_gone(story)
+    story.record("R2", status="Waitlist Hold")
+    for address in lists:
+        assert "Details kept until" in text_of(ada.get(address).content), address
+    find = text_of(ada.get("/signal/find/", {"q": webhook_id(story.db.now() - 100 * DAY, 1)}).content)
+    assert "Details kept until" in find
+    assert "no action has it as its webhook-id" not in find
+    young = text_of(ada.get("/signal/registrations/SUMMIT/R2/").content)
+    assert "Details kept until" not in young
+
+
+def test_X6_a_timeline_does_not_say_that_no_flow_took_what_is_no_longer_stored(story: Story, client: Client) -> None:
+    ada = story.signs_in(client)
+    delivered(story)
+    records_gone(story)
+    page = text_of(ada.get("/signal/registrations/SUMMIT/R1/").content)
+    assert "No flow took it." not in page
+    assert "What flows decided and sent is no longer stored." in page
+    story.record("QUIET", event="REHEARSAL")
+    assert "No flow took it." in text_of(ada.get("/signal/registrations/REHEARSAL/QUIET/").content)
+
+
+def test_X6_why_says_that_a_change_without_content_can_no_longer_be_explained(story: Story, client: Client) -> None:
+    ada = story.signs_in(client)
+    delivered(story)
+    age(story.db, story.account, 200)
+    with story.db.transaction():
+        retention.agree(story.db, story.account, USUAL, story.db.now(), "user:1")
+    turn(story)
+    ((flow,),) = story.db.all("SELECT DISTINCT flow_id FROM run")
+    change = min(id for (id,) in story.db.all("SELECT change_id FROM action"))
+    for address in (f"/signal/why/{change}/{flow}/", f"/signal/registrations/SUMMIT/R1/?why-change={change}&why-flow={flow}"):
+        page = ada.get(address)
+        assert page.status_code == 200
+        assert "it can no longer be explained" in text_of(page.content), address
+    assert ada.get(f"/signal/why/{2**60}/{flow}/").status_code == 404
+    gone = text_of(ada.get(f"/signal/registrations/SUMMIT/R1/?why-change=999999&why-flow={flow}").content)
+    assert "This registration has no such change." in gone

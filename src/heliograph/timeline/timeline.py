@@ -40,6 +40,18 @@ class TimelineRegistration:
     state: RegistrationState
     event: EventConfig
     event_id: int
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineCounts:
+    """What is stored of a registration's history."""
+
+    changes: int
+    decisions: int
+    attempts: int
+    since: int
+    """When its history began, in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +104,15 @@ class Timeline:
     def of(cls, reading: AccountReader, event: str, code: str, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline | None:
         """The timeline of a registration, by its event's code and its own; None if the account has no such registration."""
         rows = reading.db.all(
-            "SELECT r.id, r.code, r.name, r.version, r.state, r.event_id FROM registration r JOIN event e ON e.id = r.event_id"
+            "SELECT r.id, r.code, r.name, r.version, r.state, r.event_id, r.created FROM registration r JOIN event e ON e.id = r.event_id"
             " WHERE r.account_id = :account AND e.account_id = :account AND e.code = :event AND r.code = :code",
             {"account": reading.account, "event": event, "code": code},
         )
         if not rows or not rows[0][4]:
             return None
-        id, found, name, version, state, event_id = rows[0]
-        return cls(
-            reading, TimelineRegistration(id, found, name, version, read_state(state), reading.source.event(event_id), event_id), flow, show
-        )
+        id, known, name, version, state, event_id, created = rows[0]
+        config = reading.source.event(event_id)
+        return cls(reading, TimelineRegistration(id, known, name, version, read_state(state), config, event_id, created), flow, show)
 
     def page(self, cursor: Cursor | None, *, size: int = CHANGES) -> ListPage[Entry]:
         """One page of changes, newest first."""
@@ -121,20 +132,30 @@ class Timeline:
         change = read_change(rows[0]) if rows else None
         return (change, rows[0][12], rows[0][13]) if change else None
 
+    def time_of(self, change: int) -> int | None:
+        """When one of its changes was recorded, in microseconds; None if no such change is stored."""
+        rows = self.reading.db.all(
+            "SELECT at FROM change WHERE account_id = :account AND registration_id = :registration AND id = :id",
+            {"account": self.reading.account, "registration": self.registration.id, "id": change},
+        )
+        return int(rows[0][0]) if rows else None
+
     @staticmethod
     def cursor_at(change: int) -> str:
         """The cursor of the page that begins with a change."""
         return str(Cursor((change + 1,)))
 
-    def counts(self) -> tuple[int, int, int]:
+    def counts(self) -> TimelineCounts:
         """The number of its changes, decisions and attempts, over all pages."""
-        ((changes, decisions, attempts),) = self.reading.db.all(
-            "WITH mine AS (SELECT id FROM change WHERE registration_id = :registration AND account_id = :account)"
-            " SELECT (SELECT count(*) FROM mine), (SELECT count(*) FROM run WHERE change_id IN (SELECT id FROM mine)),"
-            " (SELECT count(*) FROM attempt WHERE action_id IN (SELECT id FROM action WHERE change_id IN (SELECT id FROM mine)))",
+        ((changes, decisions, attempts, oldest),) = self.reading.db.all(
+            "WITH own AS (SELECT id, at FROM change WHERE registration_id = :registration AND account_id = :account)"
+            " SELECT (SELECT count(*) FROM own), (SELECT count(*) FROM run WHERE change_id IN (SELECT id FROM own)),"
+            " (SELECT count(*) FROM attempt WHERE action_id IN (SELECT id FROM action WHERE change_id IN (SELECT id FROM own))),"
+            " (SELECT MIN(at) FROM own)",
             {"account": self.reading.account, "registration": self.registration.id},
         )
-        return changes, decisions, attempts
+        created = self.registration.created
+        return TimelineCounts(changes, decisions, attempts, created if oldest is None else min(created, oldest))
 
     def _changes(self, cursor: Cursor | None, limit: int) -> list[Entry]:
         back = cursor is not None and cursor.back

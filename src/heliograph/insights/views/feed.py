@@ -20,6 +20,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, Feed, FeedRow, FeedSample, FlowOutcome, jumped_to
@@ -107,6 +108,8 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         filters.offer("flow", flow_choices(of.config))
         filters.offer("connection", connection_choices(of.config))
         held = found.newer_than(paused) if paused is not None else 0
+        ends_here = not (rows.older or (isinstance(rows, ListPage) and rows.further))
+        kept_text = removed_records(of, wanted.between[0] if wanted.between else 0) if wanted.between or ends_here else ""
     return live(
         request,
         "insights/feed.html",
@@ -127,6 +130,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         sampled=_sampled(request, sample) if sample else None,
         start_href=address(request, at=None, jump=None) if request.GET.get("at") else "",
         looked=LookingEnd.of(request, rows, cursor, jump=None) if isinstance(rows, ListPage) else None,
+        kept_text=kept_text,
         follows=follows,
         paused=from_micros(paused) if paused is not None else None,
         held=held,

@@ -57,6 +57,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
         "back": back,
         "zone": timezone.get_current_timezone_name(),
         "language": get_language() or "en",
+        "kept": frame.kept_text,
     }
     try:
         job = record_export.start(
@@ -99,7 +100,11 @@ def job_page(job: Job) -> JobPage:
     links = [(_("Download the CSV"), reverse("records-download", args=(job.pk,)), "primary")] if there else []
     return JobPage(
         heading=_("Export of %(list)s") % {"list": name},
-        lead=_("CSV: %(form)s.") % {"form": forms[CsvForm(job.parameters["form"])]},
+        lead=" ".join(
+            part
+            for part in (_("CSV: %(form)s.") % {"form": forms[CsvForm(job.parameters["form"])]}, str(job.parameters.get("kept", "")))
+            if part
+        ),
         crumbs=[(name, back)],
         label=_("Exporting"),
         sums=[Sum(ngettext("Record", "Records", rows), rows, total=True)],

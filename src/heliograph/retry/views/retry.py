@@ -16,6 +16,7 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_item import details
@@ -84,6 +85,7 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
     tally = _tally(counts)
     return {
         "filters": filters,
+        "kept_text": "" if rows.older or rows.further else removed_records(of),
         "tally": _("%(n)s of %(tally)s") % {"n": many(everything), "tally": tally} if filters.narrows else tally,
         "other_mode": any(map(is_of_other_mode, rows.rows)),
         "calm": not any(count.n for count in counts.values()),

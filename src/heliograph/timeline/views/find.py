@@ -13,7 +13,9 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.database import reading
+from heliograph.deliveries.removed_content import removed_records
 from heliograph.deliveries.words import Toned
+from heliograph.domain.delivery.webhook_id import created_of
 from heliograph.timeline.search import DeliveryCounts, FoundAction, FoundRegistration, RegistrationSearch
 from heliograph.timeline.timeline import Timeline
 from heliograph.web.cursor import LookingEnd, Pager, address, asked
@@ -46,6 +48,8 @@ def find(request: AccountRequest) -> HttpResponse:
         search = RegistrationSearch(of, text)
         action = search.action()
         rows = search.page(cursor) if action is None else None
+        created = created_of(search.text.lower())
+        kept_text = removed_records(of, created) if created is not None else ""
     if action is not None:
         return HttpResponseRedirect(_place_of(action))
     assert rows is not None
@@ -58,6 +62,7 @@ def find(request: AccountRequest) -> HttpResponse:
         "timeline/find.html",
         here="",
         find=search.text,
+        kept_text=kept_text,
         heading=_heading(search.text, len(rows.rows), whole=whole),
         hits=[_row(found) for found in rows.rows],
         pager=Pager.of(request, rows, ""),

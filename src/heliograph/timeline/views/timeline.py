@@ -17,7 +17,7 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.database import AccountReader, reading
-from heliograph.deliveries.removed_content import removed_content
+from heliograph.deliveries.removed_content import removed_content, removed_records
 from heliograph.deliveries.submit import NothingToSync, sync_now
 from heliograph.deliveries.why import not_triggered
 from heliograph.deliveries.why_both import RecordedChange
@@ -25,7 +25,7 @@ from heliograph.domain.delivery.action import ActionState, AttemptKind
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.moments import from_micros
-from heliograph.timeline.timeline import PARTS, Decision, Entry, Show, Timeline, TimelineDelivery
+from heliograph.timeline.timeline import PARTS, Decision, Entry, Show, Timeline, TimelineCounts, TimelineDelivery
 from heliograph.timeline.views.why import answer
 from heliograph.web.cursor import Pager, asked
 from heliograph.web.form_fields import Hidden
@@ -70,11 +70,14 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         names = names_of_users(request.account.pk, [entry.by for entry in rows.rows])
         changes = [_entry(entry, found, of, names, request.path) for entry in rows.rows]
         counts = found.counts()
+        kept_text = removed_records(of, counts.since)
         asked_change = ask["why_change"] or (rows.rows[0].id if rows.rows else None)
         asked_flow = ask["why_flow"] or next((d.flow for e in rows.rows for d in e.decisions), None)
         told = _why(of, found, asked_change, asked_flow, request.user)
+        is_linked = ask["why_change"] is not None and ask["why_flow"] is not None
         filters.offer("flow", flow_choices(of.config))
         context: dict[str, Any] = {
+            "why_gone": _why_gone(of, found, ask["why_change"]) if is_linked and told is None else "",
             "why_fields": _why_fields(of, found, rows.rows, asked_change, asked_flow),
             "now": _now(found, of),
             "sync_flows": flow_choices(of.config),
@@ -88,6 +91,7 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         code=registration.code,
         event=registration.event.code,
         counts=_counts(counts),
+        kept_text=kept_text,
         may_sync=may(request.user, Role.PLANNER),
         changes=changes,
         why=told,
@@ -131,8 +135,8 @@ def _now(found: Timeline, of: AccountReader) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _counts(counts: tuple[int, int, int]) -> str:
-    changes, decisions, attempts = counts
+def _counts(counts: TimelineCounts) -> str:
+    changes, decisions, attempts = counts.changes, counts.decisions, counts.attempts
     return ", ".join(
         (
             ngettext("%(n)d change", "%(n)d changes", changes) % {"n": changes},
@@ -147,6 +151,14 @@ def _why(of: AccountReader, found: Timeline, change: int | None, flow: int | Non
     if known is None or flow is None:
         return None
     return answer(of, user, RecordedChange(known[0], found.registration.event_id, *known[1:]), flow)
+
+
+def _why_gone(of: AccountReader, found: Timeline, change: int) -> str:
+    """Why a linked change is not explained: it is no longer stored, or its content is not."""
+    at = found.time_of(change)
+    if at is None:
+        return removed_records(of, found.counts().since) or _("This registration has no such change.")
+    return (removed_content(of, at) or _("Its content is no longer kept.")) + " " + _("So it can no longer be explained.")
 
 
 def _why_fields(of: AccountReader, found: Timeline, entries: Any, change: int | None, flow: int | None) -> list[FormField]:
@@ -172,8 +184,15 @@ def _entry(entry: Entry, found: Timeline, of: AccountReader, names: dict[str, st
         "diff": words.diff(entry.change, of.config, event) if entry.change else [],
         "removed": "" if entry.change and entry.change.before else _removed(entry, of),
         "decisions": [_decision(d, entry, path, of, event) for d in entry.decisions],
-        "rest": "" if entry.decisions or entry.quiet else _("No flow took it."),
+        "rest": _rest(entry, of),
     }
+
+
+def _rest(entry: Entry, of: AccountReader) -> str:
+    """What stands in place of decisions."""
+    if entry.decisions or entry.quiet:
+        return ""
+    return _("What flows decided and sent is no longer stored.") if removed_records(of, entry.at) else _("No flow took it.")
 
 
 def _removed(entry: Entry, of: AccountReader) -> str:

@@ -17,6 +17,7 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.removed_content import removed_content, removed_records
 from heliograph.deliveries.submit import Submitted
 from heliograph.deliveries.why import Why
 from heliograph.deliveries.why_both import RecordedChange, WhyBoth, why_both
@@ -60,6 +61,8 @@ def _shown(both: WhyBoth, recorded: RecordedChange, flow: int) -> dict[str, Any]
 def why(request: AccountRequest, change: int, flow: int) -> HttpResponse:
     """One change and one flow, also where no registration is left, or the change is one of an event."""
     with reading(request.account.pk) as of:
+        if gone := _gone(of, change):
+            return page(request, "timeline/why_gone.html", here="metrics", gone=gone)
         recorded = _recorded(of, change)
         told = answer(of, request.user, recorded, flow)
         if told is None:
@@ -116,6 +119,7 @@ def decisions(request: AccountRequest, flow: int) -> HttpResponse:
         if known is None:
             raise Http404
         rows = FlowDecisions(of, flow).page(cursor)
+        kept_text = "" if rows.older else removed_records(of)
         shown = _rows(of, rows.rows, flow)
     return page(
         request,
@@ -123,8 +127,19 @@ def decisions(request: AccountRequest, flow: int) -> HttpResponse:
         here="flows",
         flow={"id": flow, "name": known.name or _("Without a name")},
         rows=shown,
+        kept_text=kept_text,
         pager=Pager.of(request, rows, ngettext("%(n)d change", "%(n)d changes", len(shown)) % {"n": len(shown)}),
     )
+
+
+def _gone(of: AccountReader, change: int) -> str:
+    """Why a stored change can no longer be explained; "" if it can, and for a change that is not stored."""
+    rows = change < 1 << 63 and of.db.all(
+        "SELECT c.at FROM change c WHERE c.account_id = :account AND c.id = :id"
+        " AND NOT EXISTS (SELECT 1 FROM change_content x WHERE x.change_id = c.id)",
+        {"account": of.account, "id": change},
+    )
+    return (removed_content(of, rows[0][0]) or _("Its content is no longer kept.")) if rows else ""
 
 
 def _recorded(of: AccountReader, change: int) -> RecordedChange:
