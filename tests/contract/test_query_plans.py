@@ -409,11 +409,12 @@ def test_X5_a_timeline_goes_by_registration(explaining: Explaining, large: tuple
     at = EPOCH
     state = RegistrationState("Z2", 0, at, at, at)
     event = reading.source.event(s.event)
-    registration = TimelineRegistration(1_000_001, "Z1", "", 1, state, event, s.event, at)
+    registration = TimelineRegistration(1_000_001, "Z1", "", 1, state, event, s.event, 1)
     expected = 0 if show is Show.SENT else 1  # its action was not sent yet
     assert len(Timeline(reading, registration, show=show).page(None).rows) == expected
     assert len(Timeline(reading, registration, flow=8, show=show).page(None).rows) == expected
-    assert Timeline(reading, registration).counts() == (1, 1, 1)
+    counts = Timeline(reading, registration).counts()
+    assert (counts.changes, counts.decisions, counts.attempts) == (1, 1, 1)
     assert Timeline(reading, registration).change(1_000_002) is None
 
 
