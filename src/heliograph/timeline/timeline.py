@@ -148,7 +148,7 @@ class Timeline:
     def counts(self) -> TimelineCounts:
         """The number of its changes, decisions and attempts, over all pages."""
         ((changes, decisions, attempts, oldest),) = self.reading.db.all(
-            "WITH own AS (SELECT id, at FROM change WHERE registration_id = :registration AND account_id = :account)"
+            "WITH own AS (SELECT id, at FROM change WHERE registration_id = :registration AND +account_id = :account)"
             " SELECT (SELECT count(*) FROM own), (SELECT count(*) FROM run WHERE change_id IN (SELECT id FROM own)),"
             " (SELECT count(*) FROM attempt WHERE action_id IN (SELECT id FROM action WHERE change_id IN (SELECT id FROM own))),"
             " (SELECT MIN(at) FROM own)",
