@@ -211,7 +211,7 @@ class Stages:
             with self.stage("settled"):
                 while batch := self.completer.take():
                     self.completer.settle(batch)
-            self.reader.news, self.reader._rests_until = True, float("-inf")
+            self.reader.pace.news, self.reader.pace.paused_until = True, float("-inf")
 
 
 def requests(count: int) -> Iterator[tuple[str, bytes]]:

@@ -154,11 +154,11 @@ class CountedWorker:
     def settled(self, count: int) -> Cost:
         """Reads, sends and settles so many lanes. Returns what it cost."""
         worker, memory = self.worker, self.worker.memory
-        worker.reader._confirmed = time.monotonic() if worker.reader.limiters else float("-inf")
+        worker.reader.confirmation._confirmed_at = time.monotonic() if worker.reader.limiters else float("-inf")
         with counting(*self._kept.opened, wakers=WAKERS) as cost:
             while memory.size < count:
                 worker.wake()
-                worker.reader._rests_until = 0.0
+                worker.reader.pace.paused_until = 0.0
                 worker.reader.cycle()
             while len(memory.landed) < count:
                 worker.sender.turn(SECONDS)

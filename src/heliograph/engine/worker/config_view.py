@@ -39,19 +39,19 @@ class ConfigView:
     def __init__(self, source: ConfigSource) -> None:
         self._source = source
         self._versions: dict[int, int] = {}
-        self._told: dict[int, int] = {}
+        self._reported_versions: dict[int, int] = {}
         self._accounts: dict[int, AccountConfig] = {}
         self._destinations: dict[int, dict[int, tuple[Flow, Destination]]] = {}
-        self._beside: dict[int, dict[object, Any]] = {}
+        self._caches: dict[int, dict[object, Any]] = {}
 
     def refresh(self, db: Database) -> list[int]:
         """Reads the version numbers in force. Returns the accounts whose version is new or changed since the last call."""
-        found: dict[int, int] = dict(
+        versions: dict[int, int] = dict(
             db.all("SELECT scope_id, version FROM config_version WHERE scope = :scope", {"scope": configuration.ACCOUNT})
         )
-        changed = [account for account, version in found.items() if self._told.get(account) != version]
-        self._versions, self._told = found, dict(found)
-        return changed
+        changed_accounts = [account for account, version in versions.items() if self._reported_versions.get(account) != version]
+        self._versions, self._reported_versions = versions, dict(versions)
+        return changed_accounts
 
     def confirmed(self, account: int, version: int) -> None:
         """Uses this version of the account from now on; the caller has just read it."""
@@ -67,53 +67,56 @@ class ConfigView:
         version = self._versions.get(account)
         if version is None:
             return None
-        held = self._accounts.get(account)
-        if held is None or held.version != version:
-            held = self._accounts[account] = self._source.account(account, version)
-            self._destinations[account] = {d.id: (flow, d) for flow in held.flows.values() for d in flow.destinations}
-            self._beside[account] = {}
-        return held
+        config = self._accounts.get(account)
+        if config is None or config.version != version:
+            config = self._accounts[account] = self._source.account(account, version)
+            self._destinations[account] = {
+                destination.id: (flow, destination) for flow in config.flows.values() for destination in flow.destinations
+            }
+            self._caches[account] = {}
+        return config
 
-    def beside(self, account: int) -> dict[object, Any]:
+    def cache(self, account: int) -> dict[object, Any]:
         """A cache that lives as long as this version of the account's configuration."""
         self.account(account)
-        return self._beside.setdefault(account, {})
+        return self._caches.setdefault(account, {})
 
     def destinations(self, account: int) -> Mapping[int, tuple[Flow, Destination]]:
         """The account's destinations by id, with their flows."""
         return self._destinations.get(account, {}) if self.account(account) else {}
 
     def does(self, account: int, destination: int) -> Does:
-        found = self.destinations(account).get(destination)
-        return found[1].does if found else Does.UPDATES
+        """What the destination's request does; UPDATES, the careful choice, if it was deleted (F8)."""
+        pair = self.destinations(account).get(destination)
+        return pair[1].does if pair else Does.UPDATES
 
     def connection_of(self, account: int, destination: int) -> int | None:
         """The destination's current connection; None if it has none or was deleted."""
-        found = self.destinations(account).get(destination)
-        return found[1].connection if found else None
+        pair = self.destinations(account).get(destination)
+        return pair[1].connection if pair else None
 
     def policy_of(self, account: int, connection: int) -> RetryPolicy:
         """The retry intervals of a connection (D5)."""
         config = self.account(account)
         if config is None:
             return RetryPolicy()
-        found = config.connections.get(connection)
-        return config.retry.patient() if found is not None and found.patient else config.retry
+        settings = config.connections.get(connection)
+        return config.retry.patient() if settings is not None and settings.patient else config.retry
 
     def used(self, account: int, flow: int, destination: int) -> UsedVersions | None:
         """The versions that an attempt would use now."""
         config = self.account(account)
-        found = self.destinations(account).get(destination)
-        if config is None or found is None or found[0].id != flow:
+        pair = self.destinations(account).get(destination)
+        if config is None or pair is None or pair[0].id != flow:
             return None
-        return used_of(config, *found)
+        return used_of(config, *pair)
 
     def is_complete(self, config: AccountConfig, flow: Flow) -> bool:
         """True if the flow is complete (F2); computed once per version."""
-        kept, key = self.beside(config.id), (is_complete, flow.id)
-        if key not in kept:
-            kept[key] = is_complete(flow, config)
-        return bool(kept[key])
+        cache, key = self.cache(config.id), (is_complete, flow.id)
+        if key not in cache:
+            cache[key] = is_complete(flow, config)
+        return bool(cache[key])
 
 
 def used_of(config: AccountConfig, flow: Flow, destination: Destination) -> UsedVersions:
@@ -131,7 +134,10 @@ def used_of(config: AccountConfig, flow: Flow, destination: Destination) -> Used
 
 
 def is_stale(then: UsedVersions | None, now: UsedVersions | None, *, of_connection: bool = False) -> bool:
-    """True if something that an attempt used has been saved again since. of_connection: asks for the connection alone."""
+    """True if the flow, the connection or a mapping that an attempt used was saved again since.
+
+    of_connection: only the connection counts.
+    """
     if then is None or now is None or then.account == now.account:
         return False
     if of_connection:

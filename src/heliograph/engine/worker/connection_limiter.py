@@ -23,9 +23,10 @@ DEEPEST = 600
 """Most lanes of one connection in memory."""
 
 FAILURES_TO_TRIP = 5
-"""In a row. One answer closes the breaker again. If more failures were allowed, a thousand dead targets would cost the others too much."""
+"""Failures in a row that open the breaker; one response closes it. If more were allowed, a thousand dead targets would cost the others too much."""
 FIRST_TRIP = 0.25
 LONGEST_TRIP = 10.0
+"""The first and the longest interval between two probes of an open breaker, in seconds."""
 CATCH_UP = 0.25
 """Seconds of a rate limit that may be caught up on, because the reading thread wakes in steps."""
 MARGIN = 0.75
@@ -33,12 +34,15 @@ MARGIN = 0.75
 LOOK_AHEAD = 2.0
 """Seconds of a rate limit to read ahead. Lanes that would wait longer are read again later."""
 RATE_WINDOW = 0.25
-LESSON_FOR = 2.0
+"""Seconds over which ended requests are counted, to know the current rate."""
+OWN_HOLD_FOR = 2.0
+"""Seconds for which a hold that a target asked for here wins over the stored one: it may not be committed yet."""
 FLOOR_TRAIL = 1.0
+"""Seconds by which a floor follows the positions that were read."""
 REPLAY_TURN = round(1 / SMALLEST_SHARE)
 """While live lanes wait, one of so many starts is a replay's."""
-ANSWERS_FOR = 1.0
-"""Seconds for which answers count: older ones say nothing about how fast a target is now."""
+RESPONSES_FOR = 1.0
+"""Seconds for which responses count. Older ones say nothing about how fast a target is now."""
 
 
 @dataclass(slots=True)
@@ -48,38 +52,51 @@ class ConnectionLimiter[T]:
     connection: int
     account: int
     parallel: int = PARALLEL
+    """Most requests in flight at the same time."""
     spacing: float = 0.0
+    """Seconds between two starts; 0 without a rate limit."""
     paused: bool = False
     held_until: float = 0.0
-    _held_here: float = 0.0
-    _learned: float = -math.inf
+    _own_hold_until: float = 0.0
+    """The end of the last hold that a response to this worker asked for."""
+    _own_hold_set_at: float = -math.inf
     waiting: deque[T] = field(default_factory=deque)
+    """Submitted and live lanes that wait for their start."""
     replayed: deque[T] = field(default_factory=deque)
-    """Lanes of replays that wait: they start when no other waits, and else once in REPLAY_TURN starts (Y1)."""
+    """Lanes of replays that wait. They start when no other lane waits, and otherwise once in REPLAY_TURN starts (Y1)."""
     in_flight: int = 0
     in_memory: int = 0
     """Lanes in memory: waiting, in flight, or being settled."""
     _next_start: float = 0.0
-    _passed: int = 0
-    """Starts of others since a replay that waits was last let go."""
-    known: bool = False
+    _starts_since_replay: int = 0
+    """Starts of other lanes since the last start of a replay, while replays wait."""
+    knows_failures: bool = False
     """The previous owner's failures have been taken over from the table."""
     epoch: int | None = None
-    """Of its slot, when its requests were last known."""
-    _reach: tuple[str, object] | None = None
+    """The epoch of its slot when this worker last knew every request of the connection."""
+    _target: tuple[str, object] | None = None
+    """Origin and reach, as given to `set_target`."""
     _failures: int = 0
+    """Requests in a row that did not reach the target."""
     _tripped_until: float = 0.0
-    _window: float = 0.0
+    _window_began: float = 0.0
     _ended: int = 0
+    """Requests that ended in the current window of RATE_WINDOW seconds."""
     _ended_before: int = 0
+    """The same of the window before."""
     _silent_since: float = 0.0
+    """When the last request ended, or when the first one started after a time without any."""
     _floors: dict[Rank, int] = field(default_factory=dict)
+    """For each rank, the position above which the next read begins."""
     _trail: dict[Rank, deque[tuple[float, int]]] = field(default_factory=dict)
+    """For each rank, when which position was read: the floors of the next second."""
 
-    def limit(self, now: float, parallel: int | None, rate: int | None) -> None:
-        """Sets the connection's limits. rate: requests in any minute, so CATCH_UP is subtracted from the spacing of the rest.
+    def set_limits(self, now: float, parallel: int | None, rate: int | None) -> None:
+        """Sets the connection's limits. If the rate limit or the connection is new, the first request waits one spacing, because nobody here
+        knows what was sent before.
 
-        If the limit or the connection is new, the first request waits one spacing, because it is not known what was sent before.
+        parallel: requests at the same time; None: PARALLEL.
+        rate: requests in any minute; None: no limit. Bursts of CATCH_UP seconds are allowed, so the spacing allows for them.
         """
         self.parallel = parallel or PARALLEL
         spacing = (60.0 + CATCH_UP + MARGIN) / rate if rate else 0.0
@@ -87,41 +104,44 @@ class ConnectionLimiter[T]:
             self._next_start = max(self._next_start, now + spacing)
         self.spacing = spacing
 
-    def taken_over(self, epoch: int | None) -> None:
-        """Notes that slots have changed hands. If another worker had this connection's meanwhile, it is not known what was sent.
+    def change_owner(self, epoch: int | None) -> None:
+        """Notes that slots have changed hands. If another worker owned this one in between, nobody here knows what was sent.
 
-        epoch: of its slot; None if it is not ours.
+        epoch: the current epoch of the connection's slot; None if the slot is not ours.
         """
         self.forget_floors()
-        self.known = False
+        self.knows_failures = False
         if epoch != self.epoch:
             self.epoch, self.spacing = epoch, 0.0
 
-    def recall(self, now: float, failures: int) -> None:
+    def adopt_failures(self, now: float, failures: int) -> None:
         """Takes over the previous owner's consecutive failures, so that a dead target is probed instead of getting every request again."""
-        self.known = True
+        self.knows_failures = True
         self._failures = max(self._failures, failures)
         if self.is_tripped:
             self._tripped_until = max(self._tripped_until, now + FIRST_TRIP)
 
-    def reached_by(self, origin: str, reach: object) -> None:
-        """Says how the connection is reached, and where. Once the way changes, failures before it do not count, and the new way is tried at
-        once; where another target answers, it has asked for no rest either."""
-        if self._reach is not None and self._reach != (origin, reach):
-            self._failures, self._tripped_until = 0, 0.0
-            if self._reach[0] != origin:
-                self.held_until = self._held_here = 0.0
-        self._reach = (origin, reach)
+    def set_target(self, origin: str, reach: object) -> None:
+        """Sets which target the connection sends to. After a change, earlier failures do not count and the new target is tried at once.
 
-    def told(self, now: float, *, paused: bool, held_until: float) -> None:
-        """Takes over the stored state. A hold learned here a moment ago wins, because it may not be committed yet."""
+        origin: scheme, host and port. If it changes, a hold ends too: the new target has not asked for one.
+        reach: everything else that decides whether a request arrives, such as timeouts. Compared only.
+        """
+        if self._target is not None and self._target != (origin, reach):
+            self._failures, self._tripped_until = 0, 0.0
+            if self._target[0] != origin:
+                self.held_until = self._own_hold_until = 0.0
+        self._target = (origin, reach)
+
+    def set_holds(self, now: float, *, paused: bool, held_until: float) -> None:
+        """Takes over the stored state. For OWN_HOLD_FOR seconds a later end that a target asked for here wins."""
         self.paused = paused
-        self.held_until = max(held_until, self._held_here) if now - self._learned < LESSON_FOR else held_until
+        self.held_until = max(held_until, self._own_hold_until) if now - self._own_hold_set_at < OWN_HOLD_FOR else held_until
 
     def hold(self, now: float, seconds: float) -> None:
         """Sends nothing for `seconds`, as the target requested."""
-        self._learned, self._held_here = now, max(self.held_until, now + seconds)
-        self.held_until = self._held_here
+        self._own_hold_set_at, self._own_hold_until = now, max(self.held_until, now + seconds)
+        self.held_until = self._own_hold_until
 
     def is_open(self, now: float) -> bool:
         """True if its lanes may be read. A paused connection costs nothing, however much waits."""
@@ -132,7 +152,7 @@ class ConnectionLimiter[T]:
             return False
         return self.spacing == 0.0 or now >= self._next_start
 
-    def started(self, now: float) -> None:
+    def note_start(self, now: float) -> None:
         if not self.in_flight:
             self._silent_since = now
         self.in_flight += 1
@@ -143,23 +163,23 @@ class ConnectionLimiter[T]:
     def has_waiting(self) -> bool:
         return bool(self.waiting or self.replayed)
 
-    def next_line(self) -> deque[T]:
-        """The line whose first lane starts next: the live one, but for every REPLAY_TURN-th start while replays wait (Y1)."""
+    def next_queue(self) -> deque[T]:
+        """The queue whose first lane starts next: `waiting`, except for every REPLAY_TURN-th start while replays wait (Y1)."""
         if not self.replayed:
-            self._passed = 0
+            self._starts_since_replay = 0
             return self.waiting
-        if self.waiting and self._passed < REPLAY_TURN - 1:
-            self._passed += 1
+        if self.waiting and self._starts_since_replay < REPLAY_TURN - 1:
+            self._starts_since_replay += 1
             return self.waiting
-        self._passed = 0
+        self._starts_since_replay = 0
         return self.replayed
 
-    def ended(self, now: float, *, reached: bool) -> None:
-        """Notes the end of a request. reached: the target answered, whatever it said."""
+    def note_end(self, now: float, *, reached: bool) -> None:
+        """Notes the end of a request. reached: the target responded, with whatever status."""
         self.in_flight -= 1
         self._silent_since = now
-        if now - self._window > RATE_WINDOW:
-            self._ended_before, self._ended, self._window = self._ended, 0, now
+        if now - self._window_began > RATE_WINDOW:
+            self._ended_before, self._ended, self._window_began = self._ended, 0, now
         self._ended += 1
         if reached:
             self._failures, self._tripped_until = 0, 0.0
@@ -170,13 +190,13 @@ class ConnectionLimiter[T]:
 
     @property
     def is_tripped(self) -> bool:
-        """True if the breaker is open, after FAILURES_TO_TRIP failures in a row: then one probe at a time, at growing intervals. Waiting
-        uses no try (C8)."""
+        """True if the breaker is open, after FAILURES_TO_TRIP failures in a row. Then one probe is sent at a time, at growing intervals; the
+        other lanes wait, which uses none of their tries (C8)."""
         return self._failures >= FAILURES_TO_TRIP
 
     def is_slow(self, now: float) -> bool:
-        """True if the target does not answer: the last request did not reach it, or nothing has come back for a second."""
-        return self._failures > 0 or (self.in_flight > 0 and now - self._silent_since > ANSWERS_FOR)
+        """True if the target does not respond: the last request did not reach it, or nothing has come back for RESPONSES_FOR seconds."""
+        return self._failures > 0 or (self.in_flight > 0 and now - self._silent_since > RESPONSES_FOR)
 
     def wakes_at(self, now: float) -> float:
         """The time of the next allowed start if only time prevents it, else infinity."""
@@ -196,30 +216,30 @@ class ConnectionLimiter[T]:
     def wants(self, now: float = 0.0, share: int = DEEPEST) -> list[LaneWant]:
         """What to read now; nothing while enough is in memory.
 
-        share: lanes in memory for each connection with work whose target answers; a faster one may have more. So a thousand targets that
-        never answer leave room for the one that does (D9).
+        share: lanes in memory for each connection with work whose target responds; a faster target may have more. So a thousand targets that
+        never respond leave space for the one that does (D9).
         """
-        depth = min(self.depth, LEAST_SHARE if self.is_slow(now) else max(share, self._answered(now)))
-        room = depth - self.in_memory + len(self.replayed)  # a replay that waits takes no place from live traffic
-        if room < max(1, depth // 4):
+        depth = min(self.depth, LEAST_SHARE if self.is_slow(now) else max(share, self._lanes_of_half_a_second(now)))
+        space = depth - self.in_memory + len(self.replayed)  # a replay that waits takes no place from live traffic
+        if space < max(1, depth // 4):
             return []
-        found = [
-            LaneWant(self.connection, Rank.SUBMITTED, room + self.in_memory, self._floors.get(Rank.SUBMITTED, 0)),
-            LaneWant(self.connection, None, max(1, room // 4) + self.in_memory),
-            LaneWant(self.connection, Rank.LIVE, room + self.in_memory, self._floors.get(Rank.LIVE, 0)),
+        wants = [
+            LaneWant(self.connection, Rank.SUBMITTED, space + self.in_memory, self._floors.get(Rank.SUBMITTED, 0)),
+            LaneWant(self.connection, None, max(1, space // 4) + self.in_memory),
+            LaneWant(self.connection, Rank.LIVE, space + self.in_memory, self._floors.get(Rank.LIVE, 0)),
         ]
-        replay = replay_room(room, len(self.waiting)) - len(self.replayed)
-        if replay > 0:
-            found.append(LaneWant(self.connection, Rank.REPLAY, replay + self.in_memory, self._floors.get(Rank.REPLAY, 0)))
-        return found
+        replays = replay_room(space, len(self.waiting)) - len(self.replayed)
+        if replays > 0:
+            wants.append(LaneWant(self.connection, Rank.REPLAY, replays + self.in_memory, self._floors.get(Rank.REPLAY, 0)))
+        return wants
 
-    def _answered(self, now: float) -> int:
-        """Lanes for half a second at the current rate; 0 if nothing came back for a second."""
-        return 0 if now - self._window > ANSWERS_FOR else 2 * max(self._ended, self._ended_before)
+    def _lanes_of_half_a_second(self, now: float) -> int:
+        """Lanes for half a second at the current rate; 0 if nothing came back for RESPONSES_FOR seconds."""
+        return 0 if now - self._window_began > RESPONSES_FOR else 2 * max(self._ended, self._ended_before)
 
-    def saw(self, rank: Rank, pos: int, now: float) -> None:
-        """Notes a position that was read. The floor follows a second behind, because transactions do not commit in the order in which they
-        draw positions."""
+    def note_position(self, rank: Rank, pos: int, now: float) -> None:
+        """Notes a position that was read. The floor follows FLOOR_TRAIL seconds behind, because transactions do not commit in the order in
+        which they draw positions."""
         trail = self._trail.setdefault(rank, deque())
         if trail and trail[-1][0] == now:
             trail[-1] = (now, max(pos, trail[-1][1]))

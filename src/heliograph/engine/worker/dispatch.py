@@ -14,22 +14,24 @@ from heliograph.store.queue.lanes import StoredLane
 
 
 def choose_actions(
-    db: Database, builder: RequestBuilder, mine: Sequence[tuple[StoredLane, int]], clock: int, between: Callable[[], object]
+    db: Database, builder: RequestBuilder, lanes_with_epochs: Sequence[tuple[StoredLane, int]], clock: int, between: Callable[[], object]
 ) -> tuple[list[TakenLane], ReadContent]:
-    """Takes lanes into memory with the action that each sends next, and reads the changes of these actions.
+    """Chooses the action that each lane sends next, and reads the changes of these actions.
 
-    mine: lanes with the epochs of their slots. clock: the database's current time. between: called between two reads.
+    lanes_with_epochs: lanes, each with the epoch of its slot.
+    clock: the database's time in microseconds.
+    between: called between two reads, so that another thread's work goes in between.
     """
-    actions = table.open_actions(db, [stored.lane.id for stored, _ in mine])
+    open_actions = table.open_actions(db, [stored.lane.id for stored, _ in lanes_with_epochs])
     between()
-    taken = []
-    for stored, epoch in mine:
-        about = actions[stored.lane.id]
+    taken_lanes = []
+    for stored, epoch in lanes_with_epochs:
+        candidates = open_actions[stored.lane.id]
         does = builder.view.does(stored.account, stored.lane.destination)
-        choice = choose(does, stored.lane.begun_version, [a.action for a in about], clock)
-        action = next((a for a in about if choice.action is not None and a.id == choice.action.id), None)
+        choice = choose(does, stored.lane.begun_version, [candidate.action for candidate in candidates], clock)
+        action = next((candidate for candidate in candidates if choice.action is not None and candidate.id == choice.action.id), None)
         policy = builder.view.policy_of(stored.account, stored.connection)
-        taken.append(TakenLane(stored, epoch, does, policy, action, time.monotonic()))
+        taken_lanes.append(TakenLane(stored, epoch, does, policy, action, time.monotonic()))
     between()
-    sent = [each.action for each in taken if each.action is not None and not each.stored.lane.is_poison]
-    return taken, builder.content(db, sent)
+    to_send = [taken.action for taken in taken_lanes if taken.action is not None and not taken.stored.lane.is_poison]
+    return taken_lanes, builder.content(db, to_send)

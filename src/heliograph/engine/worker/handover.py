@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-LOOK_EVERY: Final = 0.2
+CHECK_EVERY: Final = 0.2
 """Seconds between checks that the other thread is still alive."""
 
 
@@ -46,23 +46,26 @@ class _Call[T]:
 
 
 class Handover:
-    """Passes work to one thread. tell: makes that thread call `turn` soon, from any thread; raises RuntimeError if it is gone. alive:
-    whether it still runs."""
+    """Passes work to one thread.
 
-    def __init__(self, tell: Callable[[], object], alive: Callable[[], bool]) -> None:
-        self._tell, self._alive = tell, alive
+    wake: makes that thread call `turn` soon; from any thread. Raises RuntimeError if the thread is gone.
+    is_alive: whether the thread still runs.
+    """
+
+    def __init__(self, wake: Callable[[], object], is_alive: Callable[[], bool]) -> None:
+        self._wake, self._is_alive = wake, is_alive
         self._calls: deque[_Call[object]] = deque()
 
     def do[T](self, work: Callable[[], T]) -> T:
-        """Has the other thread do the work and waits for the result; does it here if that thread is gone. Raises what the work raises."""
+        """Has the other thread do the work, and waits for the result. If that thread is gone, this one does it. Raises what the work raises."""
         call = _Call(work)
         self._calls.append(call)  # type: ignore[arg-type]
         try:
-            self._tell()
+            self._wake()
         except RuntimeError:
             call.run()
-        while not call.wait(LOOK_EVERY):
-            if not self._alive():
+        while not call.wait(CHECK_EVERY):
+            if not self._is_alive():
                 call.run()
         return call.result()
 

@@ -25,7 +25,7 @@ class InflightJournal:
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / f"{_NAME}{name}"
-        # Under another name until it is locked: otherwise a process that looks for left-behind files could take it in between.
+        # It has another name until it is locked: otherwise a process that searches for files of crashed workers could take it.
         unlocked = folder / f"new-{name}"
         self._file = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,7 +35,7 @@ class InflightJournal:
         self._free = list(range(CELLS - 1, -1, -1))
 
     @property
-    def room(self) -> int:
+    def free_cells(self) -> int:
         """How many more lanes can be noted."""
         return len(self._free)
 
@@ -69,7 +69,7 @@ def left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(file).st_nlink:  # else another process has reported it meanwhile
+            if os.fstat(file).st_nlink:  # else another process has reported and deleted it
                 yield path, _read(os.pread(file, CELLS * _CELL.size, 0))
         except BlockingIOError:
             continue  # its worker is alive, or another process is handling it

@@ -20,7 +20,7 @@ from heliograph.store.queue.lanes import StoredLane, lock_lanes, misplaced, move
 from heliograph.store.queue.slots import fence
 
 CHUNK = 500
-LOOK_AGAIN = (5.0, 15.0)
+CHECK_AGAIN_AFTER = (5.0, 15.0)
 """Seconds after a move at which to check again: a change recorded just before it may have woken a lane under the old connection."""
 
 
@@ -37,16 +37,16 @@ class LaneMover:
     def turn(self) -> None:
         """Moves lanes of every changed destination, one chunk each."""
         now = time.monotonic()
-        wanted: dict[tuple[int, int], None] = {}
+        destinations: dict[tuple[int, int], None] = {}
         while self.memory.to_move:
-            wanted[self.memory.to_move.popleft()] = None
+            destinations[self.memory.to_move.popleft()] = None
         for _ in range(len(self._later)):
             at, account, destination = self._later.popleft()
             if at <= now:
-                wanted[account, destination] = None
+                destinations[account, destination] = None
             else:
                 self._later.append((at, account, destination))
-        for account, destination in wanted:
+        for account, destination in destinations:
             if self._move(account, destination):
                 self.memory.to_move.append((account, destination))
 
@@ -59,26 +59,32 @@ class LaneMover:
         rows = misplaced(self.db, destination, connection, self.ownership.owned, CHUNK)
         if not rows:
             return False
-        held = [stored for stored in rows if self.memory.hold(stored.lane.id)]
+        idle_lanes = [stored for stored in rows if self.memory.hold(stored.lane.id)]
         try:
-            if held:
-                self._commit(account, destination, held)
+            if idle_lanes:
+                self._commit(account, destination, idle_lanes)
         finally:
-            for stored in held:
+            for stored in idle_lanes:
                 self.memory.leave(stored.lane.id)
         now = time.monotonic()
-        self._later.extend((now + wait, account, destination) for wait in LOOK_AGAIN)
-        return len(rows) == CHUNK or len(held) < len(rows)
+        self._later.extend((now + wait, account, destination) for wait in CHECK_AGAIN_AFTER)
+        return len(rows) == CHUNK or len(idle_lanes) < len(rows)
 
-    def _commit(self, account: int, destination: int, held: list[StoredLane]) -> None:
+    def _commit(self, account: int, destination: int, idle_lanes: list[StoredLane]) -> None:
+        """Moves the lanes that are still where they were read, in one transaction."""
         with self.db.transaction():
             configuration.lock_shared(self.db, [account])
             self.view.refresh(self.db)
             connection = self.view.connection_of(account, destination)
             if connection is None:
                 return
-            epochs = fence(self.db, {stored.slot for stored in held})
-            mine = {s.lane.id: s.slot for s in held if may_settle(self.ownership.settles(s.slot), epochs.get(s.slot))}
-            # a lane whose slot has changed since it was read is not ours, whoever owns the old slot now
-            lanes = {n: stored for n, stored in lock_lanes(self.db, mine).items() if stored.slot == mine[n]}
-            move(self.db, [n for n, stored in lanes.items() if stored.connection != connection], connection, slot_of(connection))
+            epochs = fence(self.db, {stored.slot for stored in idle_lanes})
+            own_slots = {
+                stored.lane.id: stored.slot
+                for stored in idle_lanes
+                if may_settle(self.ownership.settles(stored.slot), epochs.get(stored.slot))
+            }
+            # A lane whose slot has changed since it was read is not ours, whoever owns the old slot now.
+            lanes = {lane: stored for lane, stored in lock_lanes(self.db, own_slots).items() if stored.slot == own_slots[lane]}
+            to_move = [lane for lane, stored in lanes.items() if stored.connection != connection]
+            move(self.db, to_move, connection, slot_of(connection))

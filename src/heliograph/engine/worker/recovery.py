@@ -1,4 +1,4 @@
-"""After an unclean end: what a dead worker had in flight counts as begun and is marked (docs/design/queue.md, section 10; D1, D2, D4).
+"""After a worker's crash: the versions that it had in flight count as begun, and their lanes get a mark (docs/design/queue.md, section 10; D1, D2, D4).
 
 The supervisor does this before it restarts a worker: it reads the journal before a new process could write one, and updates lanes, slots
 and the worker's row in one transaction.
@@ -28,9 +28,9 @@ def recover(db: Database, folder: Path) -> int:
     lanes = 0
     for path, in_flight in left_behind(folder):
         with db.transaction():
-            found = unclean_end(db, in_flight)
+            marked_lanes = unclean_end(db, in_flight)
             slots.leave(db, worker_of(path))
         path.unlink(missing_ok=True)
-        lanes += found
-        log.warning("worker_ended_uncleanly", worker=worker_of(path), in_flight=found)
+        lanes += marked_lanes
+        log.warning("worker_ended_uncleanly", worker=worker_of(path), in_flight=marked_lanes)
     return lanes

@@ -225,7 +225,7 @@ class RequestBuilder:
     def _destination(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
         """The current flow and destination, or why the action cannot begin (D5, D7); computed once per version of the configuration."""
         key = (stored.flow, stored.destination, stored.mode, None if change is None else int(change.facets))
-        kept = self.view.beside(config.id)
+        kept = self.view.cache(config.id)
         if key not in kept:
             kept[key] = self._looked_up(config, stored, change)
         found: _Today | CouldNotBegin | DestinationGone = kept[key]

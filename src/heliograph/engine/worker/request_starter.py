@@ -64,7 +64,7 @@ class RequestStarter:
             self._give_back(taken, limiter)
             return True
         cell = self.journal.note(taken.stored.lane.id, taken.action.action.version)
-        limiter.started(began)
+        limiter.note_start(began)
         self.in_flight += 1
         memory, tokens, connection, action = self.memory, self.builder.tokens, taken.stored.connection, taken.action.id
 
@@ -93,8 +93,8 @@ class RequestStarter:
         assert taken.action is not None
         # its authority cannot be reached: treated like an unreachable target
         if isinstance(built, Refused) and built.category is Category.CONNECTION:
-            limiter.started(now)
-            limiter.ended(now, reached=False)
+            limiter.note_start(now)
+            limiter.note_end(now, reached=False)
             if built.retry_after:
                 limiter.hold(now, built.retry_after / SECOND)
         used = self.builder.view.used(taken.action.account, taken.action.flow, taken.action.destination)

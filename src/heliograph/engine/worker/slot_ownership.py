@@ -40,8 +40,8 @@ class Lease:
 class Ownership(Protocol):
     """What a worker asks about its slots. `own` and `release` run on the settling thread's connection, the rest on any thread."""
 
-    def own(self, db: Database, said: Mapping[str, object]) -> bool:
-        """Renews, claims, reports. True if slots were won or lost."""
+    def own(self, db: Database, report: Mapping[str, object]) -> bool:
+        """Renews, claims, reports. True if slots were won or lost. report: this worker's, for `heliograph status`; stored as JSON."""
 
     def release(self, db: Database, busy: Collection[int]) -> None:
         """Frees slots that are to be given up and have nothing left in memory."""
@@ -90,34 +90,40 @@ class SharedSlots:
         self._leaving = False
         self._share, self._share_since = 0, 0.0
 
-    def own(self, db: Database, said: Mapping[str, object]) -> bool:
-        asked = self._clock()
+    def own(self, db: Database, report: Mapping[str, object]) -> bool:
+        began = self._clock()
         before = set(self._epochs)
-        kept = table.renew(db, self._me, round(self._lease.length * SECOND))
-        lost = before - set(kept)
+        epochs = table.renew(db, self._me, round(self._lease.length * SECOND))
+        lost = before - set(epochs)
         if lost:
-            log.warning("slots_lost", slots=len(lost), seconds_too_late=round(asked - self._deadline, 1))
+            log.warning("slots_lost", slots=len(lost), seconds_too_late=round(began - self._deadline, 1))
         if self._leaving:
-            self._freeing = frozenset(kept)
+            self._freeing = frozenset(epochs)
         else:
-            kept |= self._share_out(db, kept, asked, json.dumps(said))
-        self._epochs, self._deadline = kept, asked + self._lease.length
-        return set(kept) != before
+            epochs |= self._share_out(db, epochs, began, json.dumps(report))
+        self._epochs, self._deadline = epochs, began + self._lease.length
+        return set(epochs) != before
 
-    def _share_out(self, db: Database, kept: Mapping[int, int], asked: float, said: str) -> dict[int, int]:
-        """Claims up to the fair share, or chooses what to free beyond it. Returns what was claimed: slot -> epoch."""
+    def _share_out(self, db: Database, epochs: Mapping[int, int], now: float, report: str) -> dict[int, int]:
+        """Claims slots up to the fair share, or chooses the slots beyond it to free.
+
+        epochs: the slots that were renewed.
+        now: seconds of this object's clock.
+        report: JSON.
+        Returns the claimed slots with their epochs.
+        """
         length = round(self._lease.length * SECOND)
-        alive = table.report(db, self._me, length, said)
+        alive = table.report(db, self._me, length, report)
         if (share := rules.fair_share(alive)) != self._share:
-            self._share, self._share_since = share, asked
-        more = rules.wanted(kept, alive)
+            self._share, self._share_since = share, now
+        more = rules.wanted(epochs, alive)
         if more:
             claimed = table.claim(db, self._me, length, more)
             self._freeing = frozenset()
             return claimed
-        still = self._freeing & set(kept)
-        over = random.sample(sorted(set(kept) - still), rules.superfluous(kept, still, alive))
-        self._freeing = still | frozenset(over)
+        still_freeing = self._freeing & set(epochs)
+        superfluous = random.sample(sorted(set(epochs) - still_freeing), rules.superfluous(epochs, still_freeing, alive))
+        self._freeing = still_freeing | frozenset(superfluous)
         return {}
 
     def release(self, db: Database, busy: Collection[int]) -> None:
@@ -170,11 +176,11 @@ class AllSlots:
         self._lease = lease or Lease()
         self._epochs: dict[int, int] = {}
 
-    def own(self, db: Database, said: Mapping[str, object]) -> bool:
+    def own(self, db: Database, report: Mapping[str, object]) -> bool:
         won = not self._epochs
         with db.transaction():  # every write goes through the gate
             epochs = table.take_all(db, self._me) if won else self._epochs
-            table.report(db, self._me, round(self._lease.length * SECOND), json.dumps(said))
+            table.report(db, self._me, round(self._lease.length * SECOND), json.dumps(report))
         self._epochs = epochs
         return won
 

@@ -12,10 +12,10 @@ from heliograph.store.queue.lanes import work_by_connection
 
 CHEAP = 0.001
 """A search that takes at most this many seconds runs before each read."""
-RESTS = 8.0
-"""The pause after a longer search, in durations of that search: with a thousand connections one takes milliseconds. Meanwhile, connections
-known to have more work are read."""
-LONGEST_REST = 0.05
+PAUSE_FACTOR = 8.0
+"""The pause after a longer search, in durations of that search: with a thousand connections one takes milliseconds. During the pause the
+connections that are known to have more work are read."""
+LONGEST_PAUSE = 0.05
 """Longest pause in seconds between two searches."""
 
 
@@ -23,22 +23,22 @@ LONGEST_REST = 0.05
 class WorkFinder:
     """The result of the last search, without the connections that have been emptied since."""
 
-    found: Mapping[int, frozenset[Rank | None]] = field(default_factory=dict)
-    """Connections, with the ranks of their lanes; None: a retry is due."""
+    work: Mapping[int, frozenset[Rank | None]] = field(default_factory=dict)
+    """Connections that have lanes to send, with the ranks of these lanes; None: a retry is due."""
     again_at: float = 0.0
     """When the next search may begin; monotonic seconds."""
 
-    def look(self, db: Database, clock: int) -> bool:
-        """Searches. False if it is too early. clock: the database's."""
+    def search(self, db: Database, clock: int) -> bool:
+        """Searches. False if it is too early. clock: the database's time in microseconds."""
         began = time.monotonic()
         if began < self.again_at:
             return False
-        self.found = work_by_connection(db, clock)
+        self.work = work_by_connection(db, clock)
         ended = time.monotonic()
         took = ended - began
-        self.again_at = ended + min(LONGEST_REST, RESTS * took) if took > CHEAP else began
+        self.again_at = ended + min(LONGEST_PAUSE, PAUSE_FACTOR * took) if took > CHEAP else began
         return True
 
-    def read(self, asked: Collection[int], answered: Collection[int]) -> None:
-        """Drops connections that were read and had no lanes; the next search finds their next work."""
-        self.found = {c: ranks for c, ranks in self.found.items() if c in answered or c not in asked}
+    def drop_emptied(self, read: Collection[int], with_lanes: Collection[int]) -> None:
+        """Drops the connections that were read and had no lanes. The next search finds their next work."""
+        self.work = {connection: ranks for connection, ranks in self.work.items() if connection in with_lanes or connection not in read}

@@ -139,7 +139,7 @@ class Worker:
 
     def wake(self) -> None:
         """Something was recorded: look at once instead of within milliseconds. From any thread."""
-        self.reader.news = True
+        self.reader.announce_news()
         self.memory.wake_reader()
 
     def stop(self) -> None:
@@ -180,7 +180,7 @@ class Worker:
             self._turn()
 
     @property
-    def said(self) -> dict[str, object]:
+    def report(self) -> dict[str, object]:
         """Its own report, for `heliograph status`."""
         counts, counters = self.completer.counts, self.completer.counters
         return {
@@ -237,7 +237,7 @@ class Worker:
 
     def _rest_ends(self) -> float:
         """When the next batch begins, by what has landed so far. Seconds of the monotonic clock."""
-        has_time = len(self.memory.landed) <= FEW and not self.reader.waits_for_room
+        has_time = len(self.memory.landed) <= FEW and not self.reader.waits_for_space
         return max(self._rests_until, self._began + PACE_OF_FEW) if has_time else self._rests_until
 
     def _recover(self) -> None:
@@ -252,9 +252,9 @@ class Worker:
     def _own(self) -> None:
         self._renewed = time.monotonic()
         with self._tolerating_errors("own"):
-            if self.ownership.own(self.completer.db, self.said):
+            if self.ownership.own(self.completer.db, self.report):
                 self.completer.forget()
-                self.reader.taken_over = True
+                self.reader.announce_slots_changed()
                 self.wake()
         self.memory.forget_left(time.monotonic() - 10.0)
 
@@ -298,7 +298,7 @@ class Worker:
         else:
             ready = self.completer.settle(batch)
         # Some were read, and left out, while they were still in memory; or there was no room for what comes next.
-        if ready or self.reader.waits_for_room:
+        if ready or self.reader.waits_for_space:
             self.wake()
 
     def _care(self, now: float) -> None:
@@ -317,10 +317,10 @@ class Worker:
             epoch = self.ownership.settles(slot_of(account))
             if epoch is None:
                 continue
-            found = reconsideration.reconsider_account(self.completer.db, self._reconsider_source, account, epoch)
-            self._all_reconsidered = self._all_reconsidered and found < stuck_runs.AT_ONCE
-            if found:
-                self.reader.news = True
+            items = reconsideration.reconsider_account(self.completer.db, self._reconsider_source, account, epoch)
+            self._all_reconsidered = self._all_reconsidered and items < stuck_runs.AT_ONCE
+            if items:
+                self.reader.announce_news()
                 self.memory.wake_reader()
 
     @contextlib.contextmanager
