@@ -6,15 +6,18 @@ import re
 import threading
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from allauth.account.utils import get_next_redirect_url
+from allauth.core import context
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.usersessions.models import UserSession
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests.builders import signal_account
@@ -403,18 +406,57 @@ def test_signing_in_gives_another_session(site: SignalAccount, client: Client) -
     assert Client().session.session_key != client.session.session_key
 
 
-@pytest.mark.parametrize("next", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "http:evil.example"])
-def test_no_link_leads_to_another_site(site: SignalAccount, client: Client, next: str) -> None:
-    assert (
-        client.post(f"/accounts/sign-in/?next={next}", {"login": site.planner.email, "password": PASSWORD, "next": next})["Location"] == "/"
-    )
+ELSEWHERE = (
+    "https://evil.example/",
+    "//evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "javascript:alert(1)",
+    "http:evil.example",
+    "http:///evil.example",
+    "http://testserver@evil.example/",
+    "http://testserver.evil.example/",
+    # every Host that a server answers is in ALLOWED_HOSTS; for a visitor, these are their own machine
+    "http://localhost/",
+    "http://localhost:9999/",
+    "//localhost/",
+    "http://127.0.0.1:8700/",
+    "http://[::1]/",
+    "http://testserver:9999/",
+    "ftp://testserver/",
+)
+
+
+@pytest.mark.parametrize("next", ELSEWHERE)
+def test_P1_no_link_leads_to_another_site(site: SignalAccount, client: Client, next: str) -> None:
+    more = {"next": next}
+    way = f"?{urlencode(more)}"
+    planner, viewer = {"login": site.planner.email, "password": PASSWORD}, {"login": site.viewer.email, "password": PASSWORD}
+    assert client.post(f"/accounts/sign-in/{way}", planner | more)["Location"] == "/"
+    assert client.get(f"/accounts/sign-in/{way}")["Location"] == "/", "somebody who is signed in"
+    assert client.post(f"/accounts/sign-out/{way}", more)["Location"] == "/accounts/sign-in/"
     TOTP.activate(site.viewer, SECRET)
     other = Client()
-    other.post(f"/accounts/sign-in/?next={next}", {"login": site.viewer.email, "password": PASSWORD, "next": next})
-    assert other.post(f"/accounts/sign-in/code/?next={next}", {"code": code_now(), "next": next})["Location"] == "/"
-    again = other.post(f"/accounts/me/confirm/?next={next}", {"password": PASSWORD, "next": next})
-    assert "evil" not in again.get("Location", "")
-    assert "javascript" not in again.get("Location", "")
+    other.post(f"/accounts/sign-in/{way}", viewer | more)
+    assert other.post(f"/accounts/sign-in/code/{way}", {"code": code_now()} | more)["Location"] == "/"
+    assert other.post(f"/accounts/me/confirm/{way}", {"password": PASSWORD} | more)["Location"] == "/"
+    assert other.post(f"/accounts/me/confirm/code/{way}", {"code": code_now(ahead=1)} | more)["Location"] == "/"
+    request = RequestFactory().get(f"/accounts/openid/oidc/{way}")
+    with context.request_context(request):
+        assert get_next_redirect_url(request) is None, "what allauth keeps for the return from a provider"
+
+
+@pytest.mark.parametrize("next", ["/signal/retry/", "/registrations/?q=a%20b", "http://testserver/signal/", "//testserver/signal/"])
+def test_P1_a_link_leads_to_our_own_pages(site: SignalAccount, client: Client, next: str) -> None:
+    given = {"login": site.planner.email, "password": PASSWORD, "next": next}
+    assert client.post(f"/accounts/sign-in/?{urlencode({'next': next})}", given)["Location"] == next
+
+
+@pytest.mark.parametrize("referer", ELSEWHERE)
+def test_P1_no_address_that_a_browser_names_leads_to_another_site(site: SignalAccount, client: Client, referer: str) -> None:
+    site.signs_in(client)
+    answer = client.post("/signal/retry/submit/", {"item": "a1"}, headers={"Referer": f"{referer}/signal/retry/"})
+    assert answer["Location"] == "/signal/retry/"
 
 
 def test_a_password_is_changed_by_the_old_one(site: SignalAccount, client: Client) -> None:

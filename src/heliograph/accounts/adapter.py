@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -17,6 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from heliograph.accounts.models import User
+from heliograph.accounts.return_address import leads_to_us
 from heliograph.accounts.vault import opened, sealed
 
 
@@ -35,6 +37,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("me")
+
+    def is_safe_url(self, url: str) -> bool:
+        """True for our own pages: allauth leads to no other `next` (accounts/return_address.py)."""
+        return bool(url) and leads_to_us(context.request, url)
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False

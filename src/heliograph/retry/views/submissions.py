@@ -8,12 +8,12 @@ from typing import Final
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from heliograph.accounts.models import Role
+from heliograph.accounts.return_address import leads_to_us
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.submit import AT_ONCE, NothingToSync, Submitted, discard, resend, submit
@@ -159,8 +159,7 @@ def _back_to(request: HttpRequest, back: str, keys: list[str]) -> HttpResponse:
     if back == "item" and len(keys) == 1:
         return HttpResponseRedirect(reverse("retry-item", args=(keys[0],)))
     came = request.headers.get("Referer", "")
-    safe = url_has_allowed_host_and_scheme(came, {request.get_host()}, require_https=request.is_secure())
-    return HttpResponseRedirect(came if safe and reverse("retry") in came else reverse("retry"))
+    return HttpResponseRedirect(came if leads_to_us(request, came) and reverse("retry") in came else reverse("retry"))
 
 
 def say_submitted(request: HttpRequest, said: Submitted) -> None:
