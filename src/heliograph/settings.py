@@ -233,7 +233,8 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = HELIOGRAPH.mail_from
 
 # Forms are small; import files stream to disk.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
-# A mapping of 500 rows has nine fields per row.
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 6_000
+# The largest forms: a mapping of 500 rows has nine fields per row, and beside them two for each of 500 entries of a value map and for each of 500 rows
+# that a sample adds; a file of 1,000 columns has several settings per column.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 30_000
 # The commands set up logging (structlog) when a process starts, not Django.
 LOGGING_CONFIG = None

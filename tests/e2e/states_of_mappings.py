@@ -47,6 +47,26 @@ def _sample(visit: Visit) -> None:
     expect(page.get_by_role("checkbox", name="billing.vat Text")).to_be_checked()
 
 
+def _doubtful_sample(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("button", name="Paste a sample JSON").click()
+    page.get_by_label("Sample JSON").fill('{"id": 12345678901234567890123, "half": "\\ud800", "more": {}}')
+    page.get_by_label("Keep its values as typed text").check()
+    page.get_by_role("button", name="Show its rows").click()
+    expect(page.get_by_role("heading", name="Not everything in it is taken over")).to_be_visible()
+
+
+def _long_query(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("button", name="Query", exact=True).click()
+    page.get_by_role("button", name="Paste a sample JSON").click()
+    page.get_by_label("Sample JSON").fill('{"long": "' + "x" * 9_000 + '"}')
+    page.get_by_label("Keep its values as typed text").check()
+    page.get_by_role("button", name="Show its rows").click()
+    page.get_by_role("button", name="Add 1 row").click()
+    expect(page.get_by_text("URL is longer than 8,192 characters")).to_be_visible()
+
+
 def _form(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Form", exact=True).click()
     expect(visit.page.get_by_label("Form", exact=True)).to_contain_text("&entry.123=")
@@ -83,6 +103,8 @@ STATES = (
     State("mapping, a text", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_text),
     State("mapping, the field list", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_fields),
     State("mapping, a sample", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_sample),
+    State("mapping, a sample of which not everything is taken over", EDITOR, "New Mapping", "/signal/mappings/new/", "setting-up", then=_doubtful_sample),
+    State("mapping, a query that is too long", EDITOR, "New Mapping", "/signal/mappings/new/", "setting-up", then=_long_query),
     State("mapping, as a form", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_form),
     State("mapping, the longest names, as a query", EDITOR, LONGEST[:100], _at("Longest mapping", "?shown=query"), "setting-up"),
     State("mapping, refused", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_refused, after=422),

@@ -24,7 +24,7 @@ from heliograph.domain.mapping.mapping import (
 )
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.paths import Path, PathError, format_path, parse_path
-from heliograph.domain.mapping.sample_json import new_rows, rows_from_sample
+from heliograph.domain.mapping.sample_json import SampleLoss, new_rows, rows_from_sample
 from heliograph.domain.setup.fields import Subject
 from heliograph.setup.source_fields import any_key
 
@@ -117,6 +117,18 @@ class Checked:
     mapping: FieldMapping
     places: tuple[int, ...]
     errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampleProposal:
+    """What a sample would add to a draft.
+
+    new: its rows. known: rows that are there already, and stay as they are. losses: what of the sample is not taken over.
+    """
+
+    new: tuple[MappingRow, ...] = ()
+    known: tuple[MappingRow, ...] = ()
+    losses: tuple[SampleLoss, ...] = ()
 
 
 @dataclass(slots=True)
@@ -235,10 +247,11 @@ class MappingDraft:
         self.rows.insert(to, self.rows.pop(place))
         return to
 
-    def sample(self, text: str, *, values: bool = False) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
-        """(rows that a sample would add, rows that are there already). values: with its values as typed text. Raises MappingError."""
+    def sample(self, text: str, *, values: bool = False) -> SampleProposal:
+        """What a sample would add. values: with its values as typed text. Raises MappingError."""
         there = [MappingRow(row.whole_target, nested=row.nested) for row in self.rows if row.target or row.entry is not None]
-        return new_rows(there, rows_from_sample(text, values=values))
+        sample = rows_from_sample(text, values=values)
+        return SampleProposal(*new_rows(there, sample.rows), sample.losses)
 
     def take(self, rows: Sequence[MappingRow]) -> None:
         """Adds rows of a sample. Raises MappingError if there are too many."""

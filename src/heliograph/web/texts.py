@@ -7,7 +7,7 @@ tabs are allowed, as in multi-line texts; single-line fields and tighter bounds 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
 import django
@@ -73,7 +73,7 @@ class TextMiddleware:
         try:
             found = [*flaws(request.GET, LONGEST_QUERY)]
             if not getattr(view, "csrf_exempt", False):
-                found += flaws(request.POST, LONGEST_TEXT)
+                found += flaws(request.POST, LONGEST_TEXT, but=getattr(view, "own_texts", ()))
         except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
             return _refused(request, _("The request is larger than any that a page sends."), status=413)
         return _refused(request, found[0]) if found else None
@@ -83,9 +83,22 @@ def _is_utf8(charset: str) -> bool:
     return charset.strip().lower() in {"utf-8", "utf8"}
 
 
-def flaws(given: QueryDict, longest: int) -> Iterator[str]:
-    """Sentences about texts that are not allowed."""
+def judges_texts[View: Callable[..., Any]](*names: str) -> Callable[[View], View]:
+    """Marks a view that judges these fields of its form itself, however long they are and whatever they hold. It shows what is wrong with a text
+    beside the text, where a refusal would take the page away. It stores none of them as posted."""
+
+    def marked(view: View) -> View:
+        view.own_texts = frozenset(names)  # type: ignore[attr-defined]  # the middleware reads it
+        return view
+
+    return marked
+
+
+def flaws(given: QueryDict, longest: int, but: Collection[str] = ()) -> Iterator[str]:
+    """Sentences about texts that are not allowed. but: fields that the view judges."""
     for name, texts in given.lists():
+        if name in but:
+            continue
         if len(name) > LONGEST_NAME or _NO_TEXT.search(name):
             yield _("One of its fields has a name that no page gives.")
             continue

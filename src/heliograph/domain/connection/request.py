@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Final
@@ -107,14 +107,13 @@ class PreparedConnection:
                 pairs = payload.pairs() + pairs
             else:
                 body = encode(payload.tree()) if self.sends_json else urlencode(payload.pairs()).encode()
-            query = urlencode(pairs, quote_via=quote, safe="")
+            query = query_text(pairs)
         except UnicodeEncodeError:
             problems.append(ValueProblem("payload", NO_TEXT))
             query = ""
         glue = "" if not query or rest.endswith(("?", "&")) else "&" if "?" in rest else "?"
         url = f"{self.connection.origin}{rest}{glue}{query}"
-        if len(url) > LONGEST_URL:
-            problems.append(ValueProblem(URL, f"is longer than {LONGEST_URL:,} characters"))
+        problems += limit_problems(url, ())
         if not self.query_is_free(payload):
             problems.append(ValueProblem(self.connection.key_name, AUTHENTICATES))
         sent = self._headers(headers, webhook_id, bearer, problems, replay=replay)
@@ -152,9 +151,23 @@ class PreparedConnection:
         found[WEBHOOK_ID] = (WEBHOOK_ID, webhook_id)
         if replay:
             found[REPLAY] = (REPLAY, "true")
-        if sum(len(name) + len(value) for name, value in found.values()) > header_rules.MAX_TOGETHER:
-            problems.append(ValueProblem("headers", header_rules.TOO_LONG))
+        problems += limit_problems("", found.values())
         return tuple(found.values())
+
+
+def limit_problems(url: str, headers: Iterable[tuple[str, str]]) -> list[ValueProblem]:
+    """What of a request is longer than any request may be, whoever asks: the worker, a preview, a save."""
+    problems = []
+    if len(url) > LONGEST_URL:
+        problems.append(ValueProblem(URL, f"is longer than {LONGEST_URL:,} characters"))
+    if sum(len(name) + len(value) for name, value in headers) > header_rules.MAX_TOGETHER:
+        problems.append(ValueProblem("headers", header_rules.TOO_LONG))
+    return problems
+
+
+def query_text(pairs: Sequence[tuple[str, str]]) -> str:
+    """A query as it is sent. Raises UnicodeEncodeError."""
+    return urlencode(pairs, quote_via=quote, safe="")
 
 
 def prepare(connection: Connection, secrets: Mapping[str, str]) -> PreparedConnection:

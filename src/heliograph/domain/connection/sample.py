@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Final
-from urllib.parse import quote, urlencode
 
 from heliograph.domain.connection.connection import Auth
-from heliograph.domain.connection.request import PreparedConnection, Request
+from heliograph.domain.connection.request import PreparedConnection, Request, limit_problems, query_text
 from heliograph.domain.connection.target_url import parse_rest
 from heliograph.domain.mapping.mapping import FixedText, MappingRow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
@@ -83,9 +82,11 @@ def ask_test_url(
     filled = parse_rest(rest).fill(facts, zone)
     if isinstance(filled, ValueProblem):
         return filled
-    query = urlencode(prepared.query, quote_via=quote, safe="")
+    query = query_text(prepared.query)
     glue = "" if not query or filled.endswith(("?", "&")) else "&" if "?" in filled else "?"
+    url = f"{connection.test_origin}{filled}{glue}{query}"
     headers = {name.lower(): (name, value) for name, value in (*prepared.fixed, *prepared.auth) if name.lower() != "content-type"}
     if connection.auth is Auth.OAUTH2 and bearer is not None:
         headers["authorization"] = ("Authorization", f"Bearer {bearer}")
-    return Request("GET", f"{connection.test_origin}{filled}{glue}{query}", tuple(headers.values()), None, prepared.hidden)
+    problem = next(iter(limit_problems(url, headers.values())), None)
+    return problem or Request("GET", url, tuple(headers.values()), None, prepared.hidden)

@@ -1,16 +1,19 @@
 """Creates the rows of a mapping from a sample JSON by the target's administrator (guide: New Mapping; M2).
 
 Names, shape and types are kept; values are thrown away, or kept as typed text where that is asked for. A list of plain values becomes one list
-row; a list of objects becomes rows for each of its entries.
+row; a list of objects becomes rows for each of its entries. What becomes no row, and what cannot be sent, is named in `SampleRows.losses`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final, NoReturn
 
-from heliograph.domain.mapping.json_bodies import BodyError, checked_text
+from heliograph.domain.mapping.json_bodies import BodyError, checked_text, is_one_line
 from heliograph.domain.mapping.mapping import MAX_ROWS
 from heliograph.domain.mapping.paths import MAX_DEPTH, MAX_INDEX, Path, format_path
 from heliograph.domain.mapping.row import MAX_TARGET, MAX_TEXT, FixedText, MappingError, MappingRow, ValueType
@@ -19,6 +22,8 @@ from heliograph.domain.mapping.transform import Unfit, number_of
 MAX_SAMPLE: Final = 500_000  # characters
 _SHOWN: Final = 40
 _BYTE_ORDER_MARK: Final = "\ufeff"
+_CONTROL: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Control characters except tab and line breaks: no form can post them."""
 
 
 class _Digits(str):
@@ -27,7 +32,33 @@ class _Digits(str):
     __slots__ = ()
 
 
-def rows_from_sample(text: str, *, values: bool = False) -> tuple[MappingRow, ...]:
+class LossKind(StrEnum):
+    """What of a sample does not become a row, or is not sent as it stands there."""
+
+    NO_FIELDS = "it is empty, so it becomes no row"
+    NUMBER = "it is too large to be sent as a number; choose the type Text to send its digits"
+    LENGTH = f"it is longer than {MAX_TEXT:,} characters, so its value is not kept"
+    SURROGATE = "it contains half a character (a lone surrogate), so its value is not kept"
+    CONTROL = "it contains a control character, so its value is not kept"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleLoss:
+    """A place in a sample, as a path, and what is not taken over from it."""
+
+    path: str
+    kind: LossKind
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRows:
+    """What a sample asks for: its rows, and what is not taken over."""
+
+    rows: tuple[MappingRow, ...]
+    losses: tuple[SampleLoss, ...] = ()
+
+
+def rows_from_sample(text: str, *, values: bool = False) -> SampleRows:
     """The rows that a sample asks for. values: with its values as typed text, else without sources.
 
     Raises MappingError for what is no JSON object, is too deep or too large, or has names that cannot be kept.
@@ -45,12 +76,20 @@ def rows_from_sample(text: str, *, values: bool = False) -> tuple[MappingRow, ..
         raise _refusal("a request is one object: paste a single entry of this list, from { to }")
     if not isinstance(sample, dict):
         raise _refusal("a sample is an object, from { to }")
+    if not sample:
+        raise _refusal("it has no fields: paste an object with the fields of one record")
     rows: list[MappingRow] = []
+    losses: list[SampleLoss] = []
     for path, kind, value in _leaves((), sample):
+        if kind is None:
+            losses.append(SampleLoss(format_path(path), LossKind.NO_FIELDS))
+            continue
         if len(rows) == MAX_ROWS:
             raise _refusal(f"it has more than {MAX_ROWS} fields")
-        rows.append(_row(path, kind, _texts(kind, value) if values else ()))
-    return tuple(rows)
+        texts, lost = _texts(kind, value, values=values)
+        losses += [SampleLoss(format_path(path), each) for each in lost]
+        rows.append(_row(path, kind, texts))
+    return SampleRows(tuple(rows), tuple(losses))
 
 
 def new_rows(existing: Sequence[MappingRow], sample: Sequence[MappingRow]) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
@@ -76,12 +115,15 @@ def _row(path: Path, kind: ValueType, texts: Sequence[str]) -> MappingRow:
     return MappingRow(target, tuple(map(FixedText, texts)), type=kind, nested=nested)
 
 
-def _leaves(path: Path, value: object) -> Iterator[tuple[Path, ValueType, object]]:
+def _leaves(path: Path, value: object) -> Iterator[tuple[Path, ValueType | None, object]]:
+    """Path, type and value of each row to be; the type is None for an object or an entry of a list that has no fields."""
     if len(path) > MAX_DEPTH:
         raise _refusal(f"it is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, dict):
         for name, member in value.items():
             yield from _leaves((*path, name), member)
+        if not value:
+            yield path, None, value
     elif isinstance(value, list):
         kind = _list_type(value)
         if kind and not isinstance(path[-1], int):
@@ -91,6 +133,8 @@ def _leaves(path: Path, value: object) -> Iterator[tuple[Path, ValueType, object
             raise _refusal(f"{format_path(path)} has more than {MAX_INDEX + 1} entries")
         for index, entry in enumerate(value):
             yield from _leaves((*path, index), entry)
+        if not value:
+            yield path, None, value
     else:
         yield path, _type(value), value
 
@@ -109,28 +153,34 @@ def _type(value: object) -> ValueType:
     return ValueType.NUMBER if isinstance(value, _Digits) else ValueType.TEXT
 
 
-def _texts(kind: ValueType, value: object) -> list[str]:
-    """The typed texts that send the value of a leaf; none for null, an empty text, and what no row can send."""
-    found = [_text(entry) for entry in (value if isinstance(value, list) else [value])]
-    numbers = kind in (ValueType.NUMBER, ValueType.NUMBERS)
-    return [text for text in found if text and (not numbers or _is_sendable(text))]
+def _texts(kind: ValueType, value: object, *, values: bool) -> tuple[list[str], list[LossKind]]:
+    """The typed texts that send the value of a leaf, none for null and an empty text; and why some cannot. values: whether they are kept."""
+    texts: list[str] = []
+    losses: list[LossKind] = []
+    for entry in value if isinstance(value, list) else [value]:
+        text = "" if entry is None else str(entry) if not isinstance(entry, bool) else "true" if entry else "false"
+        loss = _number_loss(text) if kind in (ValueType.NUMBER, ValueType.NUMBERS) else _text_loss(text) if values else None
+        if loss is not None:
+            losses.append(loss)
+        elif text and values:
+            texts.append(text)
+    return texts, list(dict.fromkeys(losses))
 
 
-def _text(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return "" if value is None else "true" if value else "false"
+def _number_loss(text: str) -> LossKind | None:
     try:
-        return checked_text(str(value), "", longest=MAX_TEXT)
-    except BodyError:
-        return ""
-
-
-def _is_sendable(text: str) -> bool:
-    try:
-        number_of(text)
+        number_of(text or "0")
     except Unfit:
-        return False
-    return True
+        return LossKind.NUMBER
+    return None
+
+
+def _text_loss(text: str) -> LossKind | None:
+    if len(text) > MAX_TEXT:
+        return LossKind.LENGTH
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        return LossKind.SURROGATE
+    return LossKind.CONTROL if _CONTROL.search(text) else None
 
 
 # --- what is wrong with it
@@ -145,6 +195,10 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
             checked_text(name, "", longest=MAX_SAMPLE)
         except BodyError as error:
             raise _refusal(f"the name of a field cannot be kept: {error.reason}") from None
+        if not is_one_line(name):
+            raise _refusal(
+                f"the name “{''.join(c if c.isprintable() else '�' for c in name[:_SHOWN])}” has a character that no name can have"
+            )
         if name in found:
             raise _refusal(f"the name “{name[:_SHOWN]}” stands twice in one object: each name once, since only one of the two can be sent")
         found[name] = value

@@ -17,14 +17,15 @@ from heliograph.domain.connection.connection import ContentType, Method
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.mapping import headers
-from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, MappingError, MappingKind, MappingRow, SourceValue
+from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, MappingError, MappingKind, SourceValue
 from heliograph.domain.mapping.proposals import proposals
 from heliograph.domain.mapping.rendering import MappingPreview, ValueProblem, preview
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
-from heliograph.mappings.mapping_drafts import Checked, DraftRow, MappingDraft
+from heliograph.mappings.mapping_drafts import Checked, DraftRow, MappingDraft, SampleProposal
 from heliograph.mappings.mapping_subjects import Subjects, Tried
 from heliograph.mappings.preset_starts import starts
+from heliograph.mappings.unsendable import UnsendableRequest, unsendable_requests
 from heliograph.mappings.value_options import unlisted, value_options
 from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.field_list import as_json, field_list, shortened
@@ -38,6 +39,10 @@ from heliograph.web.shown_fields import Choice
 
 MOST_NAMED = 12
 """Options without a row of the value map that are named."""
+MOST_LOSSES = 20
+"""Places of a sample that are named because not all of them is taken over."""
+MOST_OF_PATH = 80
+"""Characters of such a place."""
 
 
 @dataclass
@@ -55,6 +60,7 @@ class Editor:
     checked: Checked = field(init=False)
     tried: Tried = field(init=False)
     found: MappingPreview = field(init=False)
+    unsendable: list[UnsendableRequest] = field(init=False)
 
     def __post_init__(self) -> None:
         draft = self.editing.draft
@@ -66,6 +72,7 @@ class Editor:
         possible = ways(draft.kind)
         if self.editing.shown not in possible:
             self.editing.shown = self._usual() if self._usual() in possible else possible[0]
+        self.unsendable = self._unsendable()
 
     @property
     def draft(self) -> MappingDraft:
@@ -86,6 +93,24 @@ class Editor:
             if connection is not None:
                 return QUERY if connection.method is Method.GET else FORM if connection.content_type is ContentType.FORM else JSON
         return JSON
+
+    def _unsendable(self) -> list[UnsendableRequest]:
+        """Over which connections the preview could not be sent as a whole; [] while a value in it has a problem of its own."""
+        if self.found.problems:
+            return []
+        used = {destination.connection for _flow, destination in self.uses if destination.connection}
+        kind, as_query = self.draft.kind, self.editing.shown == QUERY
+        return unsendable_requests(self.db, self.config, used, self.found.rendered, kind, self.tried, as_query=as_query)
+
+    def unsendable_words(self) -> list[tuple[str, str, str]]:
+        """What cannot be sent as a whole: a name with a link, and why."""
+        words = []
+        for each in self.unsendable:
+            connection = self.config.connections.get(each.connection)
+            name = connection.name if connection else TABS[self.editing.shown]()
+            href = reverse("connection", args=(each.connection,)) if connection else f"#show-{self.editing.shown}"
+            words.append((name, href, f"{_(each.problem.target)} {_(each.problem.reason)}"))
+        return words
 
     def context(self) -> dict[str, Any]:
         """The context of the templates."""
@@ -129,7 +154,8 @@ class Editor:
         """The context of the preview alone, with each row's result."""
         shown = self._rows() if shown is None else shown
         told = [row for row in shown if row.told]
-        n = len(told)
+        unsendable = self.unsendable_words()
+        n = len(told) + len(unsendable)
         whom = self.whom
         return {
             "shown_rows": shown,
@@ -142,7 +168,7 @@ class Editor:
             "nobody": self.nobody,
             "lacks": self.tried.lacks,
             "others": self.tried.others if self.editing.search and not self.editing.key else (),
-            "problems": [(row.label, f"#row-{row.n}", row.problem) for row in told],
+            "problems": [(row.label, f"#row-{row.n}", row.problem) for row in told] + unsendable,
             "problems_title": ngettext(
                 "%(n)s validation error: nothing would be sent for %(whom)s",
                 "%(n)s validation errors: nothing would be sent for %(whom)s",
@@ -285,14 +311,14 @@ class Editor:
         text = self.editing.sample
         if text is None:
             return None
-        new: tuple[MappingRow, ...] = ()
-        known: tuple[MappingRow, ...] = ()
+        proposal = SampleProposal()
         error = self.editing.sample_error
         if text.strip() and not error:
             try:
-                new, known = self.draft.sample(text, values=self.editing.keep_values)
+                proposal = self.draft.sample(text, values=self.editing.keep_values)
             except MappingError as refused:
                 error = refused.reason
+        new, known = proposal.new, proposal.known
         names = ", ".join(row.target for row in known[:8])
         meant = proposals(new, self.fields.by_key.values()) if self.draft.kind is MappingKind.PAYLOAD else {}
         return {
@@ -312,7 +338,9 @@ class Editor:
             ],
             "keep_values": self.editing.keep_values,
             "add_proposed": _("Add them with the proposed fields") if meant else "",
-            "none": bool(text.strip()) and not error and not new,
+            "none": bool(known) and not new,
+            "losses": [f"{loss.path[:MOST_OF_PATH]}: {_(loss.kind.value)}." for loss in proposal.losses[:MOST_LOSSES]],
+            "more_losses": max(0, len(proposal.losses) - MOST_LOSSES),
             "known": _("Rows that stay as they are: %(names)s.") % {"names": names} if known else "",
             "add": ngettext("Add %(n)s row", "Add %(n)s rows", len(new)) % {"n": len(new)},
         }

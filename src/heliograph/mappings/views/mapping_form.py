@@ -87,7 +87,7 @@ def read(post: QueryDict, draft: MappingDraft) -> Editing:
         key=post.get("key", "")[:300],
         search=post.get("person", "")[:200],
         made_up=post.get("made-up") == "1",
-        sample=post.get("sample", "").replace("\r\n", "\n").replace("\0", "") if "sample" in post else None,
+        sample=post.get("sample", "").replace("\r\n", "\n") if "sample" in post else None,
         keep_values="keep-values" in post,
         new_name=post.get("new", "").replace("\0", "")[:1000],
         new_type=member_of(ValueType, post.get("new-type"), ValueType.TEXT),
@@ -325,7 +325,7 @@ def _add_nested(editing: Editing, verb: str, about: str) -> None:
 def _take(editing: Editing, post: QueryDict, *, proposed: bool) -> None:
     """Adds rows of the sample. proposed: with the fields that their names propose, which the page has shown."""
     try:
-        new, _ = editing.draft.sample(editing.sample or "", values=editing.keep_values)
+        new = editing.draft.sample(editing.sample or "", values=editing.keep_values).new
         chosen = post.getlist("row")
         if post.get("looked") != mark_of(editing.sample):  # first show the rows, so that the person can choose which to add
             editing.focus = "take"

@@ -42,6 +42,7 @@ from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, ques
 from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
 from heliograph.web.pages import asks_for_part, page
+from heliograph.web.texts import judges_texts
 from heliograph.web.toasts import say
 
 EDITOR, READER = "mappings/mapping.html", "mappings/read.html"
@@ -115,6 +116,7 @@ def _listed(row: ListedMapping, people: Mapping[str, str], *, editable: bool) ->
 # --- the editor
 
 
+@judges_texts("sample")
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def mapping(request: AccountRequest, id: int) -> HttpResponse:
@@ -128,6 +130,7 @@ def mapping(request: AccountRequest, id: int) -> HttpResponse:
     return _shown(request, editing, row, template)
 
 
+@judges_texts("sample")
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
@@ -200,13 +203,15 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
     except AsksFirst as error:
         return _answer(request, editor, row, EDITOR, status=409, stops=[stop.name or _("Without a name") for stop in error.stops])
     typed_secrets.forget(request, editing.waiting)
-    _say_saved(request, saved, row)
+    _say_saved(request, saved, row, editor)
     return HttpResponseRedirect(_back(request, mapping=saved.pk) or reverse("mapping", args=(saved.pk,)))
 
 
-def _say_saved(request: AccountRequest, saved: StoredMapping, row: StoredMapping | None) -> None:
-    """Says that it is saved; and where it says something else than what flows have sent lately, offers to replay them."""
+def _say_saved(request: AccountRequest, saved: StoredMapping, row: StoredMapping | None, editor: Editor) -> None:
+    """Says that it is saved; what cannot be sent of it; and if it now gives something else than what flows have sent lately, offers to replay them."""
     said = _("The mapping %(name)s is saved.") % {"name": saved.name}
+    for name, _href, why in editor.unsendable_words()[:1]:
+        said += " " + _("But nothing would be sent for %(whom)s: %(name)s: %(why)s.") % {"whom": editor.whom, "name": name, "why": why}
     flows: set[int] = set()
     if row is not None and row.body.get("rows") != saved.body.get("rows"):
         with of_account(request.account.pk) as of:

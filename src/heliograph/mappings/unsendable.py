@@ -1,0 +1,72 @@
+"""Why the whole of what a mapping gives cannot be sent, although each value can: by the rules of the worker (M7, M9, C2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.connections.services.connections import OWNER
+from heliograph.connections.vault import vault
+from heliograph.domain.connection.request import limit_problems, prepare, query_text
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.mapping import MappingKind
+from heliograph.domain.mapping.rendering import InvalidValues, Rendered, ValueProblem, render
+from heliograph.mappings.mapping_subjects import Tried
+from heliograph.store.database import Database
+from heliograph.store.secrets import load_secrets
+
+MOST_CONNECTIONS = 20
+"""Connections that a mapping is tried with, the first by their id."""
+_ANY_ID: Final = f"msg_{0:026}"
+"""As long as the id of an action."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnsendableRequest:
+    """A connection over which nothing could be sent, 0 for none in particular; and the first reason."""
+
+    connection: int
+    problem: ValueProblem
+
+
+def unsendable_requests(
+    db: Database, config: AccountConfig, connections: Iterable[int], rendered: Rendered, kind: MappingKind, tried: Tried, *, as_query: bool
+) -> list[UnsendableRequest]:
+    """Over which of these connections the request could not be sent; if there is no such connection, whether any could carry it.
+
+    rendered: values that can each be sent. as_query: the page shows them as the query of a GET.
+    """
+    found = []
+    for id in sorted(set(connections) & config.connections.keys())[:MOST_CONNECTIONS]:
+        problem = _problem_over(db, config, id, rendered, kind, tried)
+        if problem is not None:
+            found.append(UnsendableRequest(id, problem))
+    if found:
+        return found
+    if kind is MappingKind.HEADER:
+        problems = limit_problems("", rendered.headers())
+    else:
+        try:
+            problems = limit_problems(f"https://host/?{query_text(rendered.pairs())}", ()) if as_query else []
+        except UnicodeEncodeError:
+            problems = []
+    return [UnsendableRequest(0, each) for each in problems[:1]]
+
+
+def _problem_over(db: Database, config: AccountConfig, id: int, rendered: Rendered, kind: MappingKind, tried: Tried) -> ValueProblem | None:
+    """The first problem of the request over a connection; None also for a connection that is not complete, which says so itself."""
+    secrets = load_secrets(db, vault(), config.id, OWNER, [id]).get(id, {})
+    try:
+        prepared = prepare(config.connections[id], secrets)
+    except HeliographError:
+        return None
+    payload, headers = rendered, None
+    if kind is MappingKind.HEADER:
+        nothing = render(FieldMapping("?"), tried.facts, timezone=tried.zone)
+        assert isinstance(nothing, Rendered)  # without rows nothing is invalid
+        payload, headers = nothing, rendered
+    request = prepared.build(payload, headers, tried.facts, webhook_id=_ANY_ID, timezone=tried.zone)
+    return request.problems[0] if isinstance(request, InvalidValues) else None
