@@ -95,6 +95,24 @@ class Options(BaseSettings):
         " Several installations on one machine need different ports.",
     )
     page_threads: int = Field(default=8, ge=1, le=64, description="Number of threads that serve pages.")
+    jobs_waiting: int = Field(
+        default=20,
+        ge=1,
+        le=10_000,
+        description="Jobs (imports, exports, dry runs, replays and other long work) of one account that may wait or run. More are refused.",
+    )
+    jobs_running: int = Field(
+        default=5,
+        ge=1,
+        le=30,
+        description="Jobs of one account that may run at once, in all processes together; and as many again of those that mostly wait, such as"
+        " replays. Accounts take turns whatever this is.",
+    )
+    jobs_rows: int = Field(
+        default=2_000_000,
+        ge=1_000,
+        description="Rows that the dry runs, downloads and exports of one account may leave within 24 hours.",
+    )
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
         description="Private networks that outgoing requests of all accounts may reach, separated by commas. Default: none.",

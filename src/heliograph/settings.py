@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "heliograph.accounts.middleware.AccountMiddleware",
+    "heliograph.jobs.middleware.TooMuchWorkMiddleware",
 ]
 
 TEMPLATES = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -17,6 +18,7 @@ from tests.page_text import text_of
 
 from heliograph.connections.vault import vault
 from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.jobs import control
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
 from heliograph.replay import dry_run, replays
@@ -192,3 +194,36 @@ def test_Y1_a_set_up_saved_since_the_dry_run_is_said(site: SignalAccount, client
     site.setup.save_flow(replace(found, name="Another name"))
     config_cache.PROCESS.forget()
     assert "saved since this dry run" in shown(client, replay)
+
+
+def test_O9_a_flow_has_one_dry_run_at_a_time(site: SignalAccount, client: Client) -> None:
+    first = begun(site, client)
+    refused = client.post("/signal/replay/", {"flow": str(flow(site)), "since": "2020-01-01", "which": "latest"})
+    assert "A dry run of this flow has not ended. Wait for it, or open it under Earlier replays and stop it." in text_of(refused.content)
+    client.post(f"/signal/replay/{first}/act/", {"do": "stop"})
+    assert checked(site, client) == first + 1
+    assert begun(site, client) == first + 2, "one that has ended is in nobody's way"
+
+
+def test_O9_a_dry_run_says_where_in_the_queue_it_is(site: SignalAccount, client: Client) -> None:
+    control.create("set-status", site.account.pk, {}, by="user:1")
+    assert "1 job of this account goes first." in shown(client, begun(site, client))
+
+
+def test_O9_a_refusal_leads_back_to_its_page_and_begins_nothing(site: SignalAccount, client: Client, settings: Any) -> None:
+    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"jobs_waiting": 1})
+    control.create("set-status", site.account.pk, {}, by="user:1")
+    answer = client.post(
+        "/signal/replay/",
+        {"flow": str(flow(site)), "since": "2020-01-01", "which": "latest"},
+        headers={"referer": "http://testserver/signal/replay/?flow=1"},
+    )
+    assert (answer.status_code, answer["Location"]) == (302, "http://testserver/signal/replay/?flow=1")
+    page = text_of(client.get("/signal/replay/").content)
+    assert "1 job of this account waits or runs, which is as many as an account may have. Wait until it has ended, or stop it." in page
+    elsewhere = client.post(
+        "/signal/replay/",
+        {"flow": str(flow(site)), "since": "2020-01-01", "which": "latest"},
+        headers={"referer": "https://elsewhere.example/"},
+    )
+    assert elsewhere["Location"] == "/"

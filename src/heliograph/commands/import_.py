@@ -173,7 +173,7 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
     with scope(account=account):
         before = preparation.unfinished(account, parameters)
         for each in before if anew else before[:1]:
-            if control.is_alive(each, control.now()) and each.owner.split(":")[:2] != runner.me.split(":")[:2] and not _is_gone(each):
+            if control.is_alive(each, control.now()) and each.owner.split(":")[:2] != runner.me.split(":")[:2]:
                 raise ImportCommandError(f"This import is already running, as job {each.pk}: heliograph jobs show {each.pk}")
         if before and not anew:
             preparation.follow(before[0], parameters)
@@ -195,24 +195,6 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
             bar.update(task, description=_PHASES.get(row.phase, row.phase), completed=row.done, total=row.total)
 
         return runner.run_one(job.pk, stop=stop, watch=show)
-
-
-def _is_gone(job: Job) -> bool:
-    """True if the process that ran the job on this machine has died; then its lease need not expire first."""
-    import os  # noqa: PLC0415
-    import socket  # noqa: PLC0415
-
-    host, _, rest = job.owner.partition(":")
-    pid = rest.partition(":")[0]
-    if host != socket.gethostname()[:20] or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 @contextlib.contextmanager

@@ -92,7 +92,7 @@ def start(
         raise TooManyExports(_("%(n)d exports of this account are not done yet. Wait for one of them.") % {"n": waiting})
     parameters = {"wanted": wanted.as_json(), "sort": sort.value, "form": form.value, "total": total, "by": by, **shown}
     with transaction.atomic(), scope(account=account):
-        job = control.create(KIND, account, parameters, by=by)
+        job = control.create(KIND, account, parameters, by=by, rows=total)
         records = total if is_exact else _("at least %(n)s") % {"n": f"{total:,}"}
         said = {"records": records, "filter": list(filter_words), "CSV": form.value}
         audit.note(of_django(connection), account, by=by, what=Deed.EXPORTED, kind="record list", id=job.pk, name=shown["name"], after=said)
@@ -153,7 +153,7 @@ class RecordExport:
         total = max(int(self._p["total"]), self._done) if chunk.after else self._done
         cursor = {"after": self._after, "bytes": self._bytes}
         counts = {"rows": self._done, "bytes": self._bytes}
-        return ChunkResult(cursor, self._done, total, counts, phase=EXPORTING, finished=not chunk.after)
+        return ChunkResult(cursor, self._done, total, counts, phase=EXPORTING, finished=not chunk.after, rows=chunk.rows)
 
     def close(self) -> None:
         """Does nothing: the file is closed after each chunk."""

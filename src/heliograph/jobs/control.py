@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connections, transaction
+from django.db.models import Max, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django_scopes import scopes_disabled
 
 from heliograph.domain.errors import HeliographError
+from heliograph.jobs import owners
 from heliograph.jobs.models import Job, JobState
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 
-LEASE = timedelta(seconds=60)  # a job whose owner has been silent for this long may be claimed by any runner
+LEASE = timedelta(seconds=60)
+"""A job whose owner has been silent for this long may be claimed by any runner; that of an owner who is known to be dead, at once."""
+OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+"""States of jobs that a runner has to do with."""
+ROWS_WITHIN = timedelta(days=1)
+"""The time for which the rows of an account's jobs are counted."""
+_ACCOUNT_LOCK = 6  # the class of the advisory lock on PostgreSQL under which an account's jobs are counted
 
 
 class NotPossible(HeliographError):
     """The job's state does not allow that."""
+
+
+class TooMuchWork(HeliographError):
+    """The account has as many jobs as it may, or they have written as many rows. The sentence is for people and says what to do."""
 
 
 class UnknownJob(HeliographError):
@@ -32,13 +48,37 @@ def now() -> datetime:
 
 def is_alive(job: Job, at: datetime) -> bool:
     """True if a runner is running it now."""
-    return bool(job.owner) and job.heartbeat is not None and job.heartbeat > at - LEASE
+    return bool(job.owner) and job.heartbeat is not None and job.heartbeat > at - LEASE and not owners.is_dead(job.owner)
 
 
-def create(kind: str, account: int, parameters: Mapping[str, Any], *, by: str, owner: str = "", total: int | None = None) -> Job:
-    """A new job, waiting for a runner. owner: a runner that takes it at once; total: rows in all, if that is known. Inside the caller's
-    transaction, if there is one."""
-    with scopes_disabled():
+def create(
+    kind: str,
+    account: int,
+    parameters: Mapping[str, Any],
+    *,
+    by: str,
+    owner: str = "",
+    total: int | None = None,
+    rows: int | None = None,
+    is_paced: bool = False,
+) -> Job:
+    """A new job, waiting for a runner. Inside the caller's transaction, if there is one.
+
+    owner: a runner that takes it at once; such a job waits for nobody, so an account may have any number of them.
+    total: rows in all, if that is known.
+    rows: for a kind that leaves rows for people (a dry run, a download, an export): how many at least.
+    is_paced: a job that mostly waits, such as a replay; it has a queue of its own.
+
+    Raises TooMuchWork.
+    """
+    with transaction.atomic(), scopes_disabled():
+        if owner:
+            owners.locks().hold()
+        else:
+            lock_account(account)
+            _check_waiting(account)
+        if rows is not None:
+            check_rows(account, rows)
         return Job.objects.create(
             kind=kind,
             account_id=account,
@@ -48,7 +88,66 @@ def create(kind: str, account: int, parameters: Mapping[str, Any], *, by: str, o
             state=JobState.RUNNING if owner else JobState.QUEUED,
             owner=owner,
             heartbeat=now() if owner else None,
+            is_paced=is_paced,
         )
+
+
+def lock_account(account: int) -> None:
+    """Until the transaction ends, nobody else counts the account's jobs to add one, or to run one more. SQLite has one writer anyway."""
+    connection = connections["default"]
+    if connection.vendor == "postgresql":
+        of_django(connection).all("SELECT pg_advisory_xact_lock(:scope, :key)", {"scope": _ACCOUNT_LOCK, "key": account & 0x7FFFFFFF})
+
+
+def _check_waiting(account: int) -> None:
+    """Raises TooMuchWork if the account has as many jobs that wait or run as it may."""
+    most = settings.HELIOGRAPH.jobs_waiting
+    if Job.objects.filter(account_id=account, state__in=OPEN).count() >= most:
+        raise TooMuchWork(
+            ngettext(
+                "Not begun: %(n)d job of this account waits or runs, which is as many as an account may have. Wait until it has ended, or stop it.",
+                "Not begun: %(n)d jobs of this account wait or run, which is as many as an account may have. Wait until one has ended, or stop"
+                " one of them.",
+                most,
+            )
+            % {"n": most}
+        )
+
+
+def check_rows(account: int, more: int) -> None:
+    """Raises TooMuchWork if the account's jobs would have left more rows within a day than they may."""
+    most, since = settings.HELIOGRAPH.jobs_rows, now() - ROWS_WITHIN
+    with scopes_disabled():
+        left = Job.objects.filter(account_id=account, heartbeat__gt=since, rows__gt=0).aggregate(n=Sum("rows"), last=Max("heartbeat"))
+    if int(left["n"] or 0) + more <= most and int(left["n"] or 0) < most:
+        return
+    raise TooMuchWork(
+        _(
+            "Stopped: the dry runs, downloads and exports of this account may leave %(most)s rows within 24 hours, and this would be more. Choose"
+            " fewer records, try again tomorrow, or ask whoever runs Heliograph for more (HELIOGRAPH_JOBS_ROWS)."
+        )
+        % {"most": f"{most:,}"}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Where a waiting job is in the queue.
+
+    ahead: jobs of the same account that go first.
+    others: whether other accounts' jobs take turns with it.
+    """
+
+    ahead: int
+    others: bool
+
+
+def place(job: Job) -> QueuePlace:
+    """Where a waiting job is in the queue."""
+    with scopes_disabled():
+        open_jobs = Job.objects.filter(state__in=OPEN, is_paced=job.is_paced)
+        ahead = open_jobs.filter(account_id=job.account_id, pk__lt=job.pk).count()
+        return QueuePlace(ahead, open_jobs.exclude(account_id=job.account_id).exists())
 
 
 def release(job: int) -> Job:
@@ -78,13 +177,16 @@ def pause(job: int, account: int | None = None) -> Job:
 
 
 def resume(job: int, account: int | None = None) -> Job:
-    """Continues the job from its cursor. A failed job tries again from where it failed."""
+    """Continues the job from its cursor. A failed job tries again from where it failed. Raises NotPossible, TooMuchWork."""
     with transaction.atomic():
         row = _locked(job, account)
         if row.state in (JobState.QUEUED, JobState.RUNNING):
             return row
         if row.state not in (JobState.PAUSED, JobState.FAILED):
             raise NotPossible(f"Job {job} is {row.state}; only a paused or failed job can be resumed.")
+        lock_account(row.account_id)
+        with scopes_disabled():
+            _check_waiting(row.account_id)
         row.error = ""
         row.finished = None
         return _saved(row, JobState.QUEUED)

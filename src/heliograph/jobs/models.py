@@ -34,7 +34,8 @@ class Job(models.Model):
     """A piece of long work: its parameters, its progress, and who runs it.
 
     `cursor` is what its kind needs to continue, saved in the same transaction as the work. `owner` runs it while its `heartbeat` is fresh
-    (`jobs.control.LEASE`); a paused or cancelling job keeps its owner until the owner releases it.
+    (`jobs.control.LEASE`) and its process lives (`jobs.owners`); a paused or cancelling job keeps its owner until the owner releases it. A running
+    job without an owner waits for its next turn.
     """
 
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="jobs")
@@ -55,6 +56,10 @@ class Job(models.Model):
     finished = models.DateTimeField(null=True)
     owner = models.CharField(max_length=60, default="", blank=True)
     heartbeat = models.DateTimeField(null=True)
+    rows = models.BigIntegerField(
+        default=0, db_default=0
+    )  # that it has left for people without a day's pause: lines of a dry run, rows of a file
+    is_paced = models.BooleanField(default=False, db_default=False)  # it mostly waits, and has a queue of its own
 
     objects: ClassVar = ScopedManager(account="account")
 

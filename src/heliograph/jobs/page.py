@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 
 
@@ -76,7 +77,7 @@ def context(job: Job, shown: JobPage, poll: str, *, may_act: bool, pausable: boo
         total = max(int(job.total or 0), 1)
         progress = {
             "label": shown.label,
-            "text": _waits(job) if job.state == JobState.QUEUED else progress_text(job.done, job.total, job.time_left),
+            "text": how_far(job),
             "done": min(100, job.done * 100 // total) if job.total else 0,
             "note": _("You can leave this page; it goes on, also after a restart."),
             "poll": poll,
@@ -109,8 +110,20 @@ def _lead(job: Job, lead: str) -> str:
     return lead
 
 
-def _waits(job: Job) -> str:
-    return job.error or _("It begins in a moment")
+def how_far(job: Job) -> str:
+    """How far a job is, or where it is in the queue: "1,950 of 4,812, about 1 minute left", "3 jobs of this account go first"."""
+    if job.state != JobState.QUEUED:
+        return progress_text(job.done, job.total, job.time_left)
+    if job.error:
+        return job.error
+    place = control.place(job)
+    if place.ahead:
+        text = ngettext("%(n)s job of this account goes first.", "%(n)s jobs of this account go first.", place.ahead) % {"n": place.ahead}
+    elif not place.others:
+        return _("It begins in a moment.")
+    else:
+        text = _("It is the next of this account.")
+    return f"{text} {_('Accounts take turns.')}" if place.others else text
 
 
 def progress_text(done: int, total: int | None, left: timedelta | None) -> str:

@@ -24,7 +24,8 @@ class ChunkResult:
     """The result of a chunk, saved together with the chunk's own work.
 
     cursor: what the kind needs to continue after it. done, total: rows so far and in all (None: not known). counts: totals, not what this
-    chunk added. result: replaces the job's result unless None. finished: there is no further chunk.
+    chunk added. result: replaces the job's result unless None. finished: there is no further chunk. rows: how many this chunk leaves
+    for people, such as lines of a dry run or rows of a file; the jobs of an account may leave so many within a day (`control.check_rows`).
     """
 
     cursor: Mapping[str, Any]
@@ -34,6 +35,7 @@ class ChunkResult:
     result: Mapping[str, Any] | None = None
     phase: str = ""
     finished: bool = False
+    rows: int = 0
 
 
 class Handler[Chunk](Protocol):

@@ -1,33 +1,33 @@
 """The runner of jobs: chunk after chunk, each in one transaction with its cursor (ARCHITECTURE.md, rule 6).
 
-A runner owns a job while its heartbeat is fresh. Every chunk renews it and is saved only if the runner still owns the job, so a process
-that wakes up after an hour of suspension saves nothing. After a kill, any runner continues from the saved cursor. Pausing and cancelling
-are states that the runner notices at the end of a chunk.
+A runner owns a job while its heartbeat is fresh and its process lives (`jobs.owners`). Every chunk renews the heartbeat and is saved only if the runner
+still owns the job, so a process that wakes up after an hour of suspension saves nothing. After a kill, any runner continues from the saved cursor. Pausing
+and cancelling are states that the runner notices at the end of a chunk. So is the end of a turn: accounts take turns (`jobs.turns`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError as DjangoDatabaseError
 from django.db import OperationalError, close_old_connections, connections, transaction
 from django_scopes import scopes_disabled
 
 from heliograph.domain.errors import HeliographError
-from heliograph.jobs import control
+from heliograph.jobs import control, owners
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.nice import be_nice
 from heliograph.jobs.pace import Pace
 from heliograph.jobs.registry import ChunkResult, Handler, JobKinds
+from heliograph.jobs.turns import SHARE_OF_OPENING, TURN, OpenJob, must_give_way, next_jobs
 from heliograph.store import driver_errors
 from heliograph.store.django_database import of_django
 
@@ -57,25 +57,48 @@ class _Lost(Exception):
     """The job is no longer ours: nothing of this chunk is saved."""
 
 
+@dataclass(slots=True)
+class Turn:
+    """The turn of a job that shares its runner with those of other accounts. began: the monotonic clock's seconds."""
+
+    began: float
+    worth_opening: float = 0.0
+    """Seconds that the turn lasts at least, for what its opening took."""
+
+    def note_first_chunk(self, now: float) -> None:
+        """Called at the end of the first chunk."""
+        self.worth_opening = SHARE_OF_OPENING * (now - self.began)
+
+    def is_over(self, now: float) -> bool:
+        """Whether another account may have the place."""
+        return now >= self.began + max(TURN, self.worth_opening)
+
+
 class Runner:
     """Runs jobs of the kinds it knows. me: this runner's name in the job's row."""
 
     def __init__(self, kinds: JobKinds, *, me: str = "") -> None:
         self.kinds = kinds
-        self.me = me or f"{socket.gethostname()[:20]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.me = me or owners.new_owner()
+        self._served: dict[int, int] = {}  # by account: the number of its latest turn here
+        self._turns = 0
+        self._gave_way_at = 0.0
+        self._giving_way = threading.Lock()
+        self._all_seats_taken: Callable[[], bool] = lambda: True
 
     def run_one(self, job: int, *, stop: threading.Event | None = None, watch: JobObserver | None = None) -> Job:
         """Runs this job now, until it ends, is paused or cancelled, or `stop` is set (which pauses it).
 
         watch: called with the job after each chunk. Raises Taken if another runner has it.
         """
+        owners.locks().hold()
         row = self._claim(job)
         if row is None:
             raise Taken(f"Another process is running job {job}.")
         return self._run(row, stop or threading.Event(), watch, rest=0.0, paused_by_stop=True)
 
     def run_forever(self, stop: threading.Event) -> None:
-        """Runs waiting jobs, and those whose runner died, one after another until `stop` is set; the current job is then left for the next
+        """Runs waiting jobs, and those whose runner died, turn after turn until `stop` is set; the current job is then left for the next
         runner."""
         be_nice()
         try:
@@ -83,7 +106,7 @@ class Runner:
                 try:
                     row = self._next()
                     if row is not None:
-                        self._run(row, stop, None, rest=REST)
+                        self._run(row, stop, None, rest=REST, turn=Turn(time.monotonic()))
                         continue
                 except _passing(DjangoDatabaseError, HeliographError):
                     log.exception("job_poll_failed")
@@ -95,9 +118,10 @@ class Runner:
     def run_side_by_side(self, stop: threading.Event, *, most: int = SIDE_BY_SIDE) -> None:
         """Like `run_forever`, for jobs that mostly wait: each on its own thread, at most `most` at once."""
         running: list[threading.Thread] = []
+        self._all_seats_taken = lambda: sum(thread.is_alive() for thread in running) >= most
         try:
             while not stop.is_set():
-                running = [thread for thread in running if thread.is_alive()]
+                running[:] = [thread for thread in running if thread.is_alive()]
                 try:
                     row = self._next() if len(running) < most else None
                     if row is not None:
@@ -117,7 +141,7 @@ class Runner:
     def _run_on_thread(self, row: Job, stop: threading.Event) -> None:
         be_nice()
         try:
-            self._run(row, stop, None, rest=None)
+            self._run(row, stop, None, rest=None, turn=Turn(time.monotonic()))
         except _passing(DjangoDatabaseError, HeliographError):
             log.exception("job_thread_failed", job=row.pk)  # its heartbeat stops, and another runner takes it
         finally:
@@ -126,24 +150,37 @@ class Runner:
     # --- ownership
 
     def _next(self) -> Job | None:
-        """Claims the oldest job that waits or has lost its runner, and that can run here."""
+        """Claims the job whose turn it is: one that waits or has lost its runner, and that can run here."""
         close_old_connections()
-        with scopes_disabled():
-            waiting = list(
-                Job.objects.filter(state__in=(JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING), kind__in=list(self.kinds)).order_by(
-                    "id"
-                )
-            )
-        at = control.now()
-        for row in waiting:
-            if not control.is_alive(row, at) and (row.state == JobState.CANCELLING or self.kinds[row.kind].is_here(row)):
-                claimed = self._claim(row.pk)
-                if claimed is not None:
-                    return claimed
+        owners.locks().hold()
+        jobs, stopping = self._open_jobs()
+        for job in [*stopping, *next_jobs(jobs, self._served, settings.HELIOGRAPH.jobs_running)]:
+            claimed = self._claim(job, settings.HELIOGRAPH.jobs_running)
+            if claimed is not None:
+                self._turns += 1
+                self._served[claimed.account_id] = self._turns
+                return claimed
         return None
 
-    def _claim(self, job: int) -> Job | None:
-        """Claims the job; None if another runner owns it. A failed or paused one must be resumed first."""
+    def _open_jobs(self) -> tuple[list[OpenJob], list[int]]:
+        """Jobs of these kinds that run anywhere, or that wait and can run here; and the ids of those that lost their runner while they stopped."""
+        at = control.now()
+        jobs: list[OpenJob] = []
+        stopping: list[int] = []
+        with scopes_disabled():
+            for row in Job.objects.filter(state__in=control.OPEN, kind__in=list(self.kinds)).order_by("id"):
+                is_running = control.is_alive(row, at)
+                if row.state == JobState.CANCELLING:
+                    stopping += [] if is_running else [row.pk]
+                elif is_running or self.kinds[row.kind].is_here(row):
+                    jobs.append(OpenJob(row.pk, row.account_id, is_running))
+        return jobs, stopping
+
+    def _claim(self, job: int, most_running: int | None = None) -> Job | None:
+        """Claims the job. A failed or paused one must be resumed first.
+
+        None if another runner owns it, or if its account has most_running running jobs of these kinds; a most_running of None is no bound.
+        """
         with transaction.atomic(), scopes_disabled():
             row = Job.objects.select_for_update().filter(pk=job).first()
             if row is None:
@@ -151,20 +188,56 @@ class Runner:
             at = control.now()
             if row.owner != self.me and control.is_alive(row, at):
                 return None
-            if row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING):
+            if row.state not in control.OPEN:
                 raise control.NotPossible(f"Job {job} is {row.state}.")
+            if most_running is not None and row.state != JobState.CANCELLING:
+                control.lock_account(row.account_id)
+                others = Job.objects.filter(account_id=row.account_id, state=JobState.RUNNING, kind__in=list(self.kinds)).exclude(pk=job)
+                if sum(control.is_alive(other, at) for other in others) >= most_running:
+                    return None
             if row.state == JobState.QUEUED:
                 row.state = JobState.RUNNING
+            if row.heartbeat is not None and row.heartbeat < at - control.ROWS_WITHIN:
+                row.rows = 0
             row.owner, row.heartbeat, row.started = self.me, at, row.started or at
-            row.save(update_fields=["state", "owner", "heartbeat", "started"])
+            row.save(update_fields=["state", "owner", "heartbeat", "started", "rows"])
             return row
+
+    def _gives_way(self, row: Job, turn: Turn) -> bool:
+        """True if the job's turn is over and its account has more running jobs than another that waits. One job at a time gives way, since the one that
+        waits needs one place."""
+        now = time.monotonic()
+        if not turn.is_over(now) or not self._all_seats_taken():
+            return False
+        with self._giving_way:
+            if now < self._gave_way_at + LOOK:
+                return False
+            if must_give_way(self._open_jobs()[0], row.account_id, settings.HELIOGRAPH.jobs_running):
+                self._gave_way_at = now
+                return True
+        turn.began = now  # nobody waits: another turn
+        return False
 
     # --- running
 
-    def _run(self, row: Job, stop: threading.Event, watch: JobObserver | None, *, rest: float | None, paused_by_stop: bool = False) -> Job:
-        """rest: the rest after a chunk as a share of its duration, more beside live traffic; None: the job has its own pace."""
+    def _run(
+        self,
+        row: Job,
+        stop: threading.Event,
+        watch: JobObserver | None,
+        *,
+        rest: float | None,
+        turn: Turn | None = None,
+        paused_by_stop: bool = False,
+    ) -> Job:
+        """Runs a claimed job until it ends, or its turn does.
+
+        rest: the rest after a chunk as a share of its duration, more beside live traffic; None: the job has its own pace.
+        turn: None for a job that need not take turns, such as a command's.
+        """
         log.info("job_started", job=row.pk, kind=row.kind, account=row.account_id, done=row.done)
         failures = 0
+        is_first = True
         handler: Handler[Any] | None = None
         pace = None if rest is None else Pace(rest)
         try:
@@ -189,6 +262,12 @@ class Runner:
                     continue
                 if watch is not None:
                     watch(row)
+                if turn is not None and row.state == JobState.RUNNING:
+                    if is_first:
+                        turn.note_first_chunk(time.monotonic())
+                        is_first = False
+                    if self._gives_way(row, turn):
+                        return self._let_go(row, paused=False, next_turn=True)
                 if pace is not None:
                     stop.wait(pace.rest(time.monotonic() - began))
         except _Lost:
@@ -243,6 +322,9 @@ class Runner:
             )
             if step.result is not None:
                 fresh.result = dict(step.result)
+            if step.rows:
+                control.check_rows(fresh.account_id, step.rows)
+                fresh.rows += step.rows
             fresh.heartbeat, fresh.error = at, ""
             if step.finished:
                 fresh.state, fresh.finished, fresh.owner = JobState.DONE, at, ""
@@ -259,15 +341,15 @@ class Runner:
 
     # --- releasing
 
-    def _let_go(self, row: Job, *, paused: bool) -> Job:
-        """Releases the job: it finished, was paused or cancelled, or this process stops."""
+    def _let_go(self, row: Job, *, paused: bool, next_turn: bool = False) -> Job:
+        """Releases the job: it finished, was paused or cancelled, its turn is over (next_turn), or this process stops."""
         with transaction.atomic():
             fresh = self._own(row)
             if fresh is None:
                 return control.find(row.pk)
             if fresh.state == JobState.CANCELLING:
                 fresh.state, fresh.finished = JobState.CANCELLED, control.now()
-            elif fresh.state == JobState.RUNNING:
+            elif fresh.state == JobState.RUNNING and not next_turn:
                 fresh.state = JobState.PAUSED if paused else JobState.QUEUED
             return self._released(fresh)
 

@@ -128,6 +128,7 @@ class DryRun:
             self._result(db) if ended else None,
             phase=CHECKING,
             finished=ended,
+            rows=len(chunk.lines),
         )
 
     def _result(self, db: Database) -> dict[str, object]:

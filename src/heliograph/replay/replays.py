@@ -111,7 +111,7 @@ class SentCounts:
 
 
 def create(account: int, flow: int, selection: Selection, *, by: str) -> Replay:
-    """Begins the dry run of a replay. Raises NotThere, Invalid."""
+    """Begins the dry run of a replay; a flow has one at a time. Raises NotThere, Invalid, and TooMuchWork for an account with too many jobs."""
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
         found = Committed(db).account(account).flows.get(flow)
@@ -119,10 +119,13 @@ def create(account: int, flow: int, selection: Selection, *, by: str) -> Replay:
             raise NotThere(f"There is no flow {flow}.")
         if found.watch is None or not found.destinations:
             raise Invalid({"flow": ["Something is missing in this flow: it does not yet say what it watches for, or where it sends."]})
+        control.lock_account(account)
+        if _check_goes_on(account, flow):
+            raise Invalid({"flow": ["A dry run of this flow has not ended. Wait for it, or open it under Earlier replays and stop it."]})
         row: Replay = Replay.objects.create(  # type: ignore[misc]  # the field takes instants
             account_id=account, flow_id=flow, flow_name=found.name, selection=selection.as_json(), by=by[:60], created=from_micros(db.now())
         )
-        row.check_job = control.create(dry_run.KIND, account, {"replay": row.pk}, by=by).pk
+        row.check_job = control.create(dry_run.KIND, account, {"replay": row.pk}, by=by, rows=0).pk
         row.save(update_fields=["check_job"])
     return row
 
@@ -160,7 +163,7 @@ def start(account: int, id: int, choice: ReplayChoice, rate: int | None, reason:
         _check_flow(db, row)
         row.choice, row.rate, row.reason = choice.as_json(), rate, reason.strip()
         row.started, row.started_by = from_micros(db.now()), by[:60]
-        row.send_job = control.create(send_job.KIND, account, {"replay": row.pk, "total": total}, by=by).pk
+        row.send_job = control.create(send_job.KIND, account, {"replay": row.pk, "total": total}, by=by, is_paced=True).pk
         row.save()
         said = {"reason": row.reason, "actions": total, "a minute": rate, "replay": row.pk}
         audit.note(db, account, by=by, what=Deed.REPLAYED, kind="flow", id=row.flow_id, name=row.flow_name, after=said)
@@ -264,6 +267,12 @@ def _check_flow(db: Database, row: Replay) -> None:
     running = Job.objects.filter(pk__in=[other.send_job for other in others]).exclude(state__in=(JobState.DONE, JobState.CANCELLED))
     if running.exists():
         raise NotNow("Another replay of this flow has not ended: wait for it, or cancel it.")
+
+
+def _check_goes_on(account: int, flow: int) -> bool:
+    """Whether a dry run of this flow waits or runs."""
+    jobs = Replay.objects.filter(account=account, flow_id=flow, send_job__isnull=True).values("check_job")
+    return Job.objects.filter(pk__in=jobs, state__in=(*control.OPEN, JobState.PAUSED)).exists()
 
 
 def _locked(account: int, id: int) -> Replay:

@@ -85,7 +85,7 @@ def start(
     chosen = [name for name in COLUMNS if name in columns] or [name for name in COLUMNS if name not in UNASKED]
     parameters = {"wanted": wanted.as_json(), "upto": [end.action, end.run], "columns": chosen, "exact": exact, "total": total}
     with transaction.atomic(), scope(account=reading.account):
-        job = control.create(KIND, reading.account, parameters, by=by, total=total)
+        job = control.create(KIND, reading.account, parameters, by=by, total=total, rows=total)
         said = {"rows": total, "filter": filter_words, "columns": [name.replace("_", " ") for name in chosen]}
         note(reading.db, reading.account, by=by, what=Deed.DOWNLOADED, kind="failed rows", id=job.pk, name=name, after=said)
     return job
@@ -122,7 +122,7 @@ class Downloading:
         self._table, self._after = (self._table, reached) if reached is not None else (self._table + 1, 0)
         cursor = {"table": self._table, "after": self._after}
         finished = self._table == len(TABLES)
-        return ChunkResult(cursor, self._done, max(int(self._p["total"]), self._done), finished=finished)
+        return ChunkResult(cursor, self._done, max(int(self._p["total"]), self._done), finished=finished, rows=len(rows))
 
     def close(self) -> None:
         """Does nothing: nothing is open."""

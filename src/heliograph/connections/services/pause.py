@@ -74,7 +74,7 @@ def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
         .first()
     )
     if job is None:
-        job = control.create(release_job.KIND, s.account, {"connection": id, "name": row.name}, by=s.by)
+        job = control.create(release_job.KIND, s.account, {"connection": id, "name": row.name}, by=s.by, is_paced=True)
     elif job.state in (JobState.PAUSED, JobState.FAILED):
         job = control.resume(job.pk, s.account)
     s.note(Deed.CHANGED, "connection", row, before, _audited_state(s, id))

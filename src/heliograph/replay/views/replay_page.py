@@ -16,7 +16,7 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow
-from heliograph.jobs.page import progress_text
+from heliograph.jobs.page import how_far
 from heliograph.replay import replays
 from heliograph.replay.dry_run_lines import PARTS, DryRunLine, dry_run_page
 from heliograph.replay.replays import ReplayState, SentCounts, Stage
@@ -84,7 +84,7 @@ def _check_progress(state: ReplayState) -> dict[str, Any]:
     job = state.check
     total = max(int(job.total or 0), 1)
     return {
-        "text": progress_text(job.done, job.total, job.time_left),
+        "text": how_far(job),
         "done": min(100, job.done * 100 // total) if job.total else 0,
     }
 

@@ -1,0 +1,144 @@
+"""The processes that run jobs, and whether they still live (docs/design/processes.md, section 4).
+
+A process that runs jobs holds a lock under its name as long as it lives: on SQLite a locked file beside the database, on PostgreSQL an advisory lock of a
+session of its own. The kernel frees the one, the server the other, when the process dies. So others see at once that it is dead, and do not wait for its
+lease. A machine that is lost without a word is the exception: then the lease decides (`control.LEASE`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import itertools
+import os
+import socket
+import threading
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    import psycopg
+
+MARK: Final = "lock-"
+"""Begins the key in a name: this owner holds a lock. Owners without it are known by their lease alone."""
+ADVISORY: Final = 7
+"""The class of the advisory locks on PostgreSQL; 1 and 2 are used by configuration, 3 by folding, 4 by migrations, 5 by retention, 6 by an account's jobs."""
+_NUMBERS = itertools.count(1)
+
+
+class OwnerLocks(Protocol):
+    """The locks of all owners of one database."""
+
+    def hold(self) -> None:
+        """Takes this process's lock, or takes it again if it was lost."""
+
+    def is_free(self, key: str) -> bool:
+        """Whether nobody holds the lock of this key."""
+
+
+class FileLocks:
+    """Locked files in a folder beside the SQLite file."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._folder, self._key = folder, key
+        self._file: int | None = None
+        self._guard = threading.Lock()
+
+    def hold(self) -> None:
+        with self._guard:
+            if self._file is not None:
+                return
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Under another name until it is locked: otherwise it could be taken for a dead owner's in between.
+            unlocked = self._folder / f"new-{self._key}"
+            self._file = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unlocked.rename(self._folder / self._key)
+
+    def is_free(self, key: str) -> bool:
+        path = self._folder / key
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(file)
+        path.unlink(missing_ok=True)
+        return True
+
+
+class SessionLocks:
+    """Advisory locks of PostgreSQL sessions. A session that was lost is opened again at the next `hold`. Raises psycopg.Error."""
+
+    def __init__(self, dsn: str, key: str) -> None:
+        self._dsn, self._key = dsn, key
+        self._session: psycopg.Connection[tuple[int]] | None = None
+        self._guard = threading.Lock()
+
+    def hold(self) -> None:
+        with self._guard:
+            self._open_session()
+
+    def is_free(self, key: str) -> bool:
+        with self._guard:
+            row = (
+                self._open_session()
+                .execute(
+                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = %s AND objid = %s AND objsubid = 2"
+                    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                    (ADVISORY, int(key, 16)),
+                )
+                .fetchone()
+            )
+        assert row is not None  # a count has one row
+        return not row[0]
+
+    def _open_session(self) -> psycopg.Connection[tuple[int]]:
+        """The session with this process's lock, proved to be alive."""
+        import psycopg  # noqa: PLC0415 -- SQLite does without
+
+        if self._session is not None:
+            try:
+                self._session.execute("SELECT 1")
+            except psycopg.Error:
+                self._session.close()
+                self._session = None
+        if self._session is None:
+            session = psycopg.connect(self._dsn, autocommit=True, application_name="heliograph jobs")
+            number = int(self._key, 16)
+            session.execute("SELECT pg_advisory_lock(%s, %s)", (ADVISORY, number - (1 << 32) if number >= 1 << 31 else number))
+            self._session = session
+        return self._session
+
+
+@functools.cache
+def _key() -> str:
+    """This process's key: eight hexadecimal digits."""
+    return uuid.uuid4().hex[:8]
+
+
+@functools.cache
+def locks() -> OwnerLocks:
+    """The locks of the owners of this database."""
+    options = settings.HELIOGRAPH
+    if options.on_sqlite:
+        return FileLocks(Path(f"{options.sqlite_file}-owners"), _key())
+    return SessionLocks(options.database_url, _key())
+
+
+def new_owner() -> str:
+    """A name for another owner in this process: "machine:7:lock-1f2e3d4c:1"."""
+    return f"{socket.gethostname()[:20]}:{os.getpid()}:{MARK}{_key()}:{next(_NUMBERS)}"
+
+
+def is_dead(owner: str) -> bool:
+    """True if the owner's process is known to have died."""
+    key = next((part.removeprefix(MARK) for part in owner.split(":") if part.startswith(MARK)), "")
+    return bool(key) and locks().is_free(key)
