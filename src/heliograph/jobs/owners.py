@@ -7,6 +7,7 @@ lease. A machine that is lost without a word is the exception: then the lease de
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import functools
 import itertools
@@ -115,6 +116,7 @@ class SessionLocks:
             number = int(self._key, 16)
             session.execute("SELECT pg_advisory_lock(%s, %s)", (ADVISORY, number - (1 << 32) if number >= 1 << 31 else number))
             self._session = session
+            atexit.register(session.close)
         return self._session
 
 
