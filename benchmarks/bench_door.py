@@ -30,7 +30,7 @@ from heliograph.bench.work import CLIENTS, Work
 from heliograph.domain.http_request import LOCAL
 from heliograph.engine.ingest.door_protocol import DoorProtocol
 from heliograph.engine.ingest.fast_door import Edge
-from heliograph.engine.ingest.request_rules import BodyRoom
+from heliograph.engine.ingest.request_rules import BodyBudget
 from heliograph.recording.items import ItemAnswer, ItemOutcome
 from heliograph.store.tokens import ApiGrant
 
@@ -95,7 +95,7 @@ class Doorway:
     """Stands where the reception is."""
 
     def __init__(self) -> None:
-        self.writer, self.tokens, self.held = NothingRecorded(), OneToken(), BodyRoom()
+        self.writer, self.tokens, self.body_budget = NothingRecorded(), OneToken(), BodyBudget()
 
 
 async def serve(kind: str) -> None:

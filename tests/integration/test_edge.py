@@ -226,8 +226,8 @@ def test_O7_more_than_fits_is_429_with_retry_after(sender: Sender, monkeypatch: 
 
 
 def test_O7_bulk_without_room_waits_and_is_then_429(acme: RunningAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_door, "ROOM", 1)
-    monkeypatch.setattr(fast_door, "ROOM_WITHIN", 0.1)
+    monkeypatch.setattr(fast_door, "MOST_CHUNKS", 1)
+    monkeypatch.setattr(fast_door, "FIRST_CHUNK_WITHIN", 0.1)
     first: list[Said] = []
     with opened(acme, "fast") as sender:
         held, two_chunks = acme.db, [document(f"R{n}") for n in range(request_rules.CHUNK + 1)]

@@ -89,7 +89,7 @@ def test_D9_one_account_does_not_fill_the_room_of_all(acme: RunningAccount, monk
         "INSERT INTO accounts_account (id, code, name, timezone, signal_enabled, created) VALUES (2, 'OTHER', 'Other', 'UTC', :yes, :now)",
         {"yes": True, "now": "2026-03-01 09:00:00+00:00"},
     )
-    monkeypatch.setattr(reception, "BodyRoom", lambda: request_rules.BodyRoom(200_000))
+    monkeypatch.setattr(reception, "BodyBudget", lambda: request_rules.BodyBudget(200_000))
     with opened(acme, "fast") as sender:
         greedy = make_token(acme.db, account=2)
         peers = []
@@ -120,7 +120,7 @@ def test_D9_guesses_do_not_keep_out_who_is_known(acme: RunningAccount, monkeypat
         assert first is not None
         assert first.result(30)
         monkeypatch.setattr(token_cache, "find_grant", slowly)
-        guesses = [asked.look_up(new_token()) for _ in range(token_cache.MOST_ASKED + 20)]
+        guesses = [asked.look_up(new_token()) for _ in range(token_cache.MOST_LOOK_UPS + 20)]
         again = asked.look_up(known)
         go_on.set()
         assert guesses.count(None) == 20

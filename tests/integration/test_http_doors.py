@@ -291,7 +291,7 @@ def test_H3_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(
         return find_grant(*asked)
 
     monkeypatch.setattr(token_cache, "find_grant", slowly)
-    monkeypatch.setattr(token_cache, "MOST_ASKED", 2)
+    monkeypatch.setattr(token_cache, "MOST_LOOK_UPS", 2)
     spelled = ("localhost", "LOCALHOST", "127.0.0.1", "[::1]", "localhost:{}")
     with opened(acme, kind) as sender, ThreadPoolExecutor(2) as pool:
 
@@ -300,7 +300,7 @@ def test_H3_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(
 
         waiting = [pool.submit(guess, host) for host in spelled[:2]]
         try:
-            until(lambda: len(sender.reception.tokens._asked) == 2)
+            until(lambda: len(sender.reception.tokens._look_ups) == 2)
             assert [guess(host) for host in spelled] == [429] * len(spelled)
         finally:
             go_on.set()

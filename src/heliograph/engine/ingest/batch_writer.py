@@ -54,7 +54,7 @@ MOST_WAITING: Final = 8_000
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Limits on the documents, and their bytes, that wait to be recorded; more are refused as WriterBusy before memory grows."""
 MOST_OF_ONE: Final = MOST_WAITING // 2
-"""How many of them one account may have: however much it sends, there is room for the others."""
+"""How many of them one account may have, so that however much it sends, others are accepted."""
 GATHER: Final = 0.005
 CONFIRM_EVERY: Final = 0.25
 NOTE_EVERY: Final = 60.0
@@ -112,7 +112,7 @@ class BatchWriter:
         """Whether a sender is connected that has nothing under way, and may join a batch. Set by the door; otherwise no batch waits for more."""
         self._lock = threading.Lock()
         self._waiting = self._bytes = 0
-        self._of: Counter[int] = Counter()
+        self._waiting_by_account: Counter[int] = Counter()
         self._closed = self._writing = False
         self.handover: Handover | None = None
         """To the thread of the edge's event loop, once there is one: on SQLite that thread records, and this one waits for documents and
@@ -134,16 +134,16 @@ class BatchWriter:
     def submit(self, items: Sequence[RecordItem], size: int, done: Done) -> None:
         """Records the documents of one account, in order. `done` gets one result for each, on the writer's thread, and must not raise.
         Raises WriterBusy."""
-        wanted = _Submission(items, size, done)
+        submission = _Submission(items, size, done)
         with self._lock:
             if self._closed or (self._waiting and (self._waiting + len(items) > MOST_WAITING or self._bytes + size > MOST_BYTES)):
                 raise WriterBusy
-            if (mine := self._of[wanted.account]) and mine + len(items) > MOST_OF_ONE:
+            if (own_waiting := self._waiting_by_account[submission.account]) and own_waiting + len(items) > MOST_OF_ONE:
                 raise WriterBusy
             self._waiting += len(items)
-            self._of[wanted.account] += len(items)
+            self._waiting_by_account[submission.account] += len(items)
             self._bytes += size
-            self._queue.put(wanted)
+            self._queue.put(submission)
             if 0 < self._expected <= self._waiting or (self._paces and (self._waiting >= PACED_MOST or not self.others_may_send())):
                 self._enough.set()
 
@@ -208,8 +208,8 @@ class BatchWriter:
             self._waiting -= items
             self._bytes -= sum(each.size for each in batch)
             for each in batch:
-                self._of[each.account] -= len(each.items)
-            self._of += Counter()  # drops accounts with nothing waiting
+                self._waiting_by_account[each.account] -= len(each.items)
+            self._waiting_by_account += Counter()  # drops accounts with nothing waiting
             self._expected = min(items * 3 // 4, MOST_AT_ONCE) if len(batch) > FEW else 0
             self._enough.clear()
             if self._waiting >= self._expected or self._closed:
@@ -342,10 +342,10 @@ class _Ahead:
                 _ = item.problem  # computes its hash, which is cached from then on
 
     def _account(self, account: int) -> AccountConfig:
-        found = self._accounts.get(account)
-        if found is None:
-            found = self._accounts[account] = self.source.account(account)
-        return found
+        config = self._accounts.get(account)
+        if config is None:
+            config = self._accounts[account] = self.source.account(account)
+        return config
 
     def _event(self, account: int, code: str) -> EventConfig | None:
         key = (account, code)

@@ -40,10 +40,10 @@ MOST_CONNECTIONS: Final = 2_000
 IDLE: Final = 30
 WINDOW: Final = 2
 """Per-request limit on chunks in flight."""
-ROOM: Final = 8
+MOST_CHUNKS: Final = 8
 """Per-account limit on chunks in flight. Reading further ahead would evict the documents from the CPU cache before they are recorded."""
-ROOM_WITHIN: Final = 5.0
-"""Seconds that a request waits for room for its first chunk before it is refused as WriterBusy."""
+FIRST_CHUNK_WITHIN: Final = 5.0
+"""Seconds that a request waits until its first chunk may be recorded, before it is refused as WriterBusy."""
 
 type Receive = Callable[[], Awaitable[Any]]
 type Send = Callable[[Any], Awaitable[None]]
@@ -71,11 +71,11 @@ class Edge:
     """The ASGI application. One per event loop."""
 
     def __init__(self, reception: Reception) -> None:
-        self._writer, self._tokens, self._held = reception.writer, reception.tokens, reception.held
+        self._writer, self._tokens, self._body_budget = reception.writer, reception.tokens, reception.body_budget
         self._landed: deque[tuple[asyncio.Future[Sequence[BatchResult]], Sequence[BatchResult]]] = deque()
         self._pending: deque[_PendingAnswer] = deque()
         self._is_watching = False
-        self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
+        self._chunk_limits: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._record_first: Callable[[], object] = lambda: None
         """Called between two requests or chunks, so that a batch that holds the gate need not wait for everything that has arrived."""
@@ -106,9 +106,9 @@ class Edge:
         grant = self._tokens.known(head.token) or await self._look_up(head.token)
         if isinstance(grant, IngestReply):
             return grant
-        wish = request_rules.wanted(head, grant)
-        if isinstance(wish, IngestReply):
-            return wish
+        request = request_rules.body_to_read(head, grant)
+        if isinstance(request, IngestReply):
+            return request
         self._writer.note_use(grant.token)
         size, body = 0, bytearray()
         assert self._loop is not None
@@ -119,29 +119,29 @@ class Edge:
                 if message["type"] == "http.disconnect":
                     raise _Gone
                 part = message.get("body", b"")
-                if not self._held.take(grant.account, len(part)):
+                if not self._body_budget.take(grant.account, len(part)):
                     return problem_documents.BUSY
                 size += len(part)
-                if size > wish.largest:
+                if size > request.largest:
                     await _drain(receive)
-                    return problem_documents.too_large(wish.largest)
+                    return problem_documents.too_large(request.largest)
                 if not message.get("more_body", False):
-                    return await self._record(wish, bytes(body) + part if body else part, head, grant, send)
+                    return await self._record(request, bytes(body) + part if body else part, head, grant, send)
                 body += part
         except TimeoutError:
             return problem_documents.TOO_SLOW
         finally:
-            self._held.give_back(grant.account, size)
+            self._body_budget.give_back(grant.account, size)
 
     async def _look_up(self, token: str) -> ApiGrant | IngestReply:
         if not token:
             return problem_documents.NO_TOKEN
-        asked: Future[ApiGrant | None] | None = self._tokens.look_up(token)
-        if asked is None:
+        look_up: Future[ApiGrant | None] | None = self._tokens.look_up(token)
+        if look_up is None:
             return problem_documents.BUSY
         try:
             async with asyncio.timeout(request_rules.ANSWER_WITHIN):
-                return await asyncio.wrap_future(asked) or problem_documents.NO_TOKEN
+                return await asyncio.wrap_future(look_up) or problem_documents.NO_TOKEN
         except Exception:  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
             return problem_documents.UNAVAILABLE
 
@@ -150,8 +150,8 @@ class Edge:
         async with asyncio.timeout_at(until):
             return await receive()
 
-    async def _record(self, wish: IngestRequest, body: bytes, head: IngestHead, grant: ApiGrant, send: Send) -> IngestReply | None:
-        if wish.many:
+    async def _record(self, request: IngestRequest, body: bytes, head: IngestHead, grant: ApiGrant, send: Send) -> IngestReply | None:
+        if request.many:
             if request_rules.has_too_many_lines(body):
                 return problem_documents.too_large(request_rules.MOST_LINES, "lines")
             return await self._record_many(body, head, grant, send)
@@ -167,7 +167,7 @@ class Edge:
         """Records lines in chunks, a few at a time. If the first chunk cannot be recorded at all, the whole request is refused."""
         started = False
         under_way: deque[tuple[request_rules.LineChunk, asyncio.Task[list[IngestReply]]]] = deque()
-        room = self._rooms.setdefault(grant.account, asyncio.Semaphore(ROOM))
+        chunk_limit = self._chunk_limits.setdefault(grant.account, asyncio.Semaphore(MOST_CHUNKS))
         chunks = request_rules.chunks_of(body, grant, head.key)
 
         async def land() -> IngestReply | None:
@@ -185,15 +185,15 @@ class Edge:
 
         try:
             while True:
-                if not await _enter(room, patient=started or bool(under_way)):
+                if not await _enter(chunk_limit, patient=started or bool(under_way)):
                     return problem_documents.BUSY
                 self._record_first()
                 chunk = next(chunks, None)
                 if chunk is None:
-                    room.release()
+                    chunk_limit.release()
                     break
                 task = asyncio.ensure_future(self._chunk(chunk.items, chunk.size, patient=started))
-                task.add_done_callback(lambda _: room.release())
+                task.add_done_callback(lambda _: chunk_limit.release())
                 under_way.append((chunk, task))
                 if len(under_way) == WINDOW and (reply := await land()):
                     return reply
@@ -209,7 +209,7 @@ class Edge:
         return None
 
     async def _chunk(self, items: Sequence[RecordItem], size: int, *, patient: bool) -> list[IngestReply]:
-        """The replies to the lines of a chunk. patient: the response has begun, so it waits for room instead of being refused."""
+        """The replies to the lines of a chunk. patient: the response has begun, so it waits instead of being refused."""
         if not items:
             return []
         for pause in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0) if patient else ():
@@ -263,11 +263,11 @@ class Edge:
             self._pending.popleft()
 
 
-async def _enter(room: asyncio.Semaphore, *, patient: bool) -> bool:
-    """Waits for room; False if there is none in time. patient: the response has begun, so it waits without limit."""
+async def _enter(chunk_limit: asyncio.Semaphore, *, patient: bool) -> bool:
+    """Waits until another chunk may be recorded. False if that takes too long. patient: the response has begun, so it waits without limit."""
     try:
-        async with asyncio.timeout(ROOM_WITHIN if room.locked() and not patient else None):
-            await room.acquire()
+        async with asyncio.timeout(FIRST_CHUNK_WITHIN if chunk_limit.locked() and not patient else None):
+            await chunk_limit.acquire()
     except TimeoutError:
         return False
     return True

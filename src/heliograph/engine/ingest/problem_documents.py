@@ -1,8 +1,13 @@
 """What the doors answer: results, and problem documents (RFC 9457) for refusals. HTTP statuses are decided only here.
 
-outcome of record() status created 201 updated, unchanged, stale 200 refused 400, with the field and the allowed values running (first use
-of this key) 409, try again key reused with another document 422 the database fails 503, try again: it may have been recorded or not; the
-same Idempotency-Key tells an internal error 500: nothing was recorded
+outcome of record()                    status
+created                                201
+updated, unchanged, stale              200
+refused                                400, with the field and the allowed values
+running (the first use of this key)    409, try again
+key reused with another document       422
+the database fails                     503, try again with the same Idempotency-Key: the document may or may not have been recorded
+an internal error                      500, nothing was recorded
 """
 
 from __future__ import annotations
@@ -56,24 +61,30 @@ class IngestReply:
 def problem(
     status: int, name: str, detail: str, errors: Iterable[DocumentProblem] = (), *, retry_after: int | None = None, **headers: str
 ) -> IngestReply:
-    """A problem document. name: for programs; detail: for people."""
+    """A problem document.
+
+    name: the last part of its type, for programs.
+    detail: a sentence for people.
+    retry_after: seconds.
+    headers: further response headers, with "_" in place of "-".
+    """
     content: dict[str, Any] = {"type": PROBLEM + name, "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    found = [_error(e) for e in errors]
-    if found:
-        content["errors"] = found
-    said = {key.replace("_", "-"): value for key, value in headers.items()}
+    field_errors = [_field_error(error) for error in errors]
+    if field_errors:
+        content["errors"] = field_errors
+    response_headers = {key.replace("_", "-"): value for key, value in headers.items()}
     if retry_after is not None:
-        said["Retry-After"] = str(retry_after)
-    return IngestReply(status, content, said)
+        response_headers["Retry-After"] = str(retry_after)
+    return IngestReply(status, content, response_headers)
 
 
-def _error(found: DocumentProblem) -> dict[str, Any]:
-    said: dict[str, Any] = {"field": found.field, "reason": found.reason}
-    if found.allowed:
-        said["allowed"] = found.allowed
-    if found.value:
-        said["value"] = found.value
-    return said
+def _field_error(error: DocumentProblem) -> dict[str, Any]:
+    content: dict[str, Any] = {"field": error.field, "reason": error.reason}
+    if error.allowed:
+        content["allowed"] = error.allowed
+    if error.value:
+        content["value"] = error.value
+    return content
 
 
 NOT_FOUND: Final = problem(404, "not-found", "There is nothing here. Post registrations to /ingest/registrations.")
@@ -107,7 +118,7 @@ CONFLICT: Final = problem(409, "conflict", "The registration has been changed in
 
 
 def too_large(most: int, what: str = "body") -> IngestReply:
-    """A 413. most: bytes, or lines."""
+    """A 413. most: the limit, in bytes, or in lines if `what` is "lines"."""
     if what == "lines":
         return problem(413, "lines", f"At most {most:,} lines per request. For longer files, use `heliograph import`.")
     return problem(413, "size", f"The {what} may have at most {most:,} bytes.", Connection="close")
@@ -115,9 +126,9 @@ def too_large(most: int, what: str = "body") -> IngestReply:
 
 def refused(errors: Iterable[DocumentProblem]) -> IngestReply:
     """A 400 with every problem of the document."""
-    found = tuple(errors)
-    detail = " ".join(f"{e.field}: {e.reason}" if e.field else f"The document {e.reason}" for e in found[:5])
-    return problem(400, "refused", detail or "The database refuses this document.", found)
+    problems = tuple(errors)
+    detail = " ".join(f"{each.field}: {each.reason}" if each.field else f"The document {each.reason}" for each in problems[:5])
+    return problem(400, "refused", detail or "The database refuses this document.", problems)
 
 
 def reply_of(result: BatchResult) -> IngestReply:

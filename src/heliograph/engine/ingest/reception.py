@@ -1,4 +1,4 @@
-"""What the doors of one process share: the batch writer, the token cache, and the room for bodies."""
+"""What the doors of one process share: the batch writer, the token cache, and the budget for bodies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.ingest.batch_writer import BatchWriter
-from heliograph.engine.ingest.request_rules import PATH, BodyRoom
+from heliograph.engine.ingest.request_rules import PATH, BodyBudget
 from heliograph.engine.ingest.token_cache import TokenCache
 from heliograph.store.database import Database
 
@@ -26,7 +26,7 @@ class Reception:
     ) -> None:
         self.writer = BatchWriter(open_writer, source, endpoint=PATH, on_recorded=on_recorded, on_death=on_death)
         self.tokens = TokenCache(open_reader)
-        self.held = BodyRoom()
+        self.body_budget = BodyBudget()
 
     def close(self, seconds: float = 5.0) -> None:
         """Records what was accepted, then ends."""

@@ -27,7 +27,7 @@ LARGEST_MANY: Final = 32 * 1024 * 1024
 MOST_LINES: Final = 10_000
 CHUNK: Final = 200
 """Lines of one request that are recorded together."""
-MOST_HELD: Final = 64 * 1024 * 1024
+MOST_BODY_BYTES: Final = 64 * 1024 * 1024
 """Limit on the bytes of bodies that a process holds at one time."""
 BODY_WITHIN: Final = 30.0
 ANSWER_WITHIN: Final = 30.0
@@ -95,7 +95,7 @@ def place(head: IngestHead) -> IngestReply | None:
     return None if head.method == "POST" else problem_documents.WRONG_METHOD
 
 
-def wanted(head: IngestHead, grant: ApiGrant) -> IngestRequest | IngestReply:
+def body_to_read(head: IngestHead, grant: ApiGrant) -> IngestRequest | IngestReply:
     """The body to read, or the answer that refuses it."""
     if SCOPE not in grant.scopes:
         return problem_documents.NOT_ALLOWED
@@ -109,8 +109,8 @@ def wanted(head: IngestHead, grant: ApiGrant) -> IngestRequest | IngestReply:
         if not (head.length.isascii() and head.length.isdigit() and len(head.length) < 18):
             return problem_documents.NO_LENGTH
         length = int(head.length)
-    found = IngestRequest(kind in _MANY, length)
-    return problem_documents.too_large(found.largest) if length is not None and length > found.largest else found
+    request = IngestRequest(kind in _MANY, length)
+    return problem_documents.too_large(request.largest) if length is not None and length > request.largest else request
 
 
 def item_of(data: bytes, grant: ApiGrant, key: str | None) -> RecordItem | IngestReply:
@@ -125,12 +125,15 @@ def item_of(data: bytes, grant: ApiGrant, key: str | None) -> RecordItem | Inges
 
 @dataclass(frozen=True, slots=True)
 class LineChunk:
-    """Lines to record together. numbers: of all lines; refused: by number, the answers to lines that are not recorded. size: bytes."""
+    """Lines to record together."""
 
     numbers: Sequence[int]
+    """The numbers of all lines, also of those that are refused."""
     items: Sequence[RecordItem]
     refused: dict[int, IngestReply]
+    """The answers to lines that are not recorded, by line number."""
     size: int
+    """Bytes of the lines to record."""
 
     def replies(self, recorded: Sequence[IngestReply]) -> Iterator[tuple[int, IngestReply]]:
         """The answers, line by line."""
@@ -152,12 +155,12 @@ def chunks_of(body: bytes, grant: ApiGrant, key: str | None) -> Iterator[LineChu
         if not line:
             continue
         numbers.append(number)
-        found = _line(line, number, grant, key)
-        if isinstance(found, RecordItem):
-            items.append(found)
+        item = _line(line, number, grant, key)
+        if isinstance(item, RecordItem):
+            items.append(item)
             size += len(line)
         else:
-            refused[number] = found
+            refused[number] = item
         if len(numbers) == CHUNK:
             yield LineChunk(numbers, items, refused, size)
             numbers, items, refused, size = [], [], {}, 0
@@ -181,31 +184,31 @@ def body_within(size: int) -> float:
     return BODY_WITHIN + size / SLOWEST
 
 
-class BodyRoom:
+class BodyBudget:
     """Limits the bytes of bodies that this process reads or records at a time, so that large ones do not fill its memory.
 
-    An account gets at most half of the room, so it cannot keep others out (D9).
+    An account gets at most half of the budget, so it cannot keep others out (D9).
     """
 
-    def __init__(self, most: int = MOST_HELD) -> None:
+    def __init__(self, most: int = MOST_BODY_BYTES) -> None:
         self._most, self._share = most, most // 2
         self._bytes = 0
-        self._of: dict[int, int] = {}
+        self._bytes_by_account: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def take(self, account: int, size: int) -> bool:
-        """Reserves room for this many bytes; False if there is none."""
+        """Reserves this many bytes; False if they exceed the budget."""
         with self._lock:
-            its = self._of.get(account, 0) + size
-            if self._bytes + size > self._most or its > self._share:
+            account_bytes = self._bytes_by_account.get(account, 0) + size
+            if self._bytes + size > self._most or account_bytes > self._share:
                 return False
             self._bytes += size
-            self._of[account] = its
+            self._bytes_by_account[account] = account_bytes
             return True
 
     def give_back(self, account: int, size: int) -> None:
         with self._lock:
             self._bytes -= size
-            its = self._of.pop(account, 0) - size
-            if its > 0:
-                self._of[account] = its
+            account_bytes = self._bytes_by_account.pop(account, 0) - size
+            if account_bytes > 0:
+                self._bytes_by_account[account] = account_bytes

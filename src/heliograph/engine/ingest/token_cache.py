@@ -22,10 +22,11 @@ from heliograph.store.tokens import ApiGrant, find_grant, prefix_of
 log = structlog.get_logger(__name__)
 
 KNOWN_FOR: Final = 1.8
+"""Seconds for which the result of a look-up counts."""
 AGAIN_AFTER: Final = 0.8
 """Seconds after a look-up at which a token in use is looked up again."""
 MOST_KNOWN: Final = 1_000
-MOST_ASKED: Final = 100
+MOST_LOOK_UPS: Final = 100
 """Limit on waiting look-ups; beyond it unknown tokens are refused, so that guesses cannot keep out known senders."""
 
 
@@ -36,19 +37,20 @@ class TokenCache:
         self._open = open_database
         self._db: Database | None = None
         self._known: OrderedDict[str, tuple[float, ApiGrant | None]] = OrderedDict()
-        self._asked: dict[str, Future[ApiGrant | None]] = {}
+        self._look_ups: dict[str, Future[ApiGrant | None]] = {}
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tokens")
 
     def known(self, token: str) -> ApiGrant | None:
         """The grant if the cache has a fresh one; None: call `look_up`."""
-        found = self._known.get(token)
-        if found is None:
+        entry = self._known.get(token)
+        if entry is None:
             return None
-        age = time.monotonic() - found[0]
-        if age > AGAIN_AFTER and token not in self._asked:
-            self._ask(token, known=True)
-        return found[1] if age <= KNOWN_FOR else None
+        looked_up_at, grant = entry
+        age = time.monotonic() - looked_up_at
+        if age > AGAIN_AFTER and token not in self._look_ups:
+            self._begin_look_up(token, known=True)
+        return grant if age <= KNOWN_FOR else None
 
     def look_up(self, token: str) -> Future[ApiGrant | None] | None:
         """Asks the database, sharing the query with concurrent requests for the same token. None: too many look-ups wait. The future raises
@@ -57,20 +59,20 @@ class TokenCache:
             nobody: Future[ApiGrant | None] = Future()
             nobody.set_result(None)
             return nobody
-        return self._ask(token, known=token in self._known)
+        return self._begin_look_up(token, known=token in self._known)
 
-    def _ask(self, token: str, *, known: bool) -> Future[ApiGrant | None] | None:
-        """known: it was valid a while ago. At most MOST_KNOWN of those exist, and guesses cannot keep them out."""
+    def _begin_look_up(self, token: str, *, known: bool) -> Future[ApiGrant | None] | None:
+        """known: the token was valid a while ago. At most MOST_KNOWN of those exist, and guesses cannot keep them out."""
         with self._lock:
-            asked = self._asked.get(token)
-            if asked is None:
-                if len(self._asked) >= MOST_ASKED and not known:
+            look_up = self._look_ups.get(token)
+            if look_up is None:
+                if len(self._look_ups) >= MOST_LOOK_UPS and not known:
                     return None
-                asked = self._asked[token] = self._thread.submit(self._find, token)
-            return asked
+                look_up = self._look_ups[token] = self._thread.submit(self._find, token)
+            return look_up
 
     def _find(self, token: str) -> ApiGrant | None:
-        asked_at = time.monotonic()
+        began = time.monotonic()
         try:
             if self._db is None:
                 self._db = self._open()
@@ -83,12 +85,12 @@ class TokenCache:
             raise
         finally:
             with self._lock:
-                self._asked.pop(token, None)
+                self._look_ups.pop(token, None)
         with self._lock:
             if grant is None:
                 self._known.pop(token, None)
             else:
-                self._known[token] = (asked_at, grant)
+                self._known[token] = (began, grant)
                 self._known.move_to_end(token)
                 while len(self._known) > MOST_KNOWN:
                     self._known.popitem(last=False)

@@ -23,7 +23,7 @@ class IngestApplication:
     """Answers requests under /ingest and passes everything else to the pages. The server has already read the body and checked its length."""
 
     def __init__(self, pages: WSGIApplication, reception: Reception) -> None:
-        self._pages, self._writer, self._tokens, self._held = pages, reception.writer, reception.tokens, reception.held
+        self._pages, self._writer, self._tokens, self._body_budget = pages, reception.writer, reception.tokens, reception.body_budget
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -34,15 +34,15 @@ class IngestApplication:
         if astray is not None:
             return _answer(start_response, astray)
         grant = self._grant(head.token)
-        wish = grant if isinstance(grant, IngestReply) else request_rules.wanted(head, grant)
-        if isinstance(grant, IngestReply) or isinstance(wish, IngestReply):
-            assert isinstance(wish, IngestReply)
-            return _answer(start_response, wish)
+        request = grant if isinstance(grant, IngestReply) else request_rules.body_to_read(head, grant)
+        if isinstance(grant, IngestReply) or isinstance(request, IngestReply):
+            assert isinstance(request, IngestReply)
+            return _answer(start_response, request)
         self._writer.note_use(grant.token)
-        size = wish.length or 0
-        if not self._held.take(grant.account, size):
+        size = request.length or 0
+        if not self._body_budget.take(grant.account, size):
             return _answer(start_response, problem_documents.BUSY)
-        answering = self._answers(environ["wsgi.input"].read(size), size, head, grant, wish)
+        answering = self._answers(environ["wsgi.input"].read(size), size, head, grant, request)
         first = next(answering)
         if isinstance(first, IngestReply):
             answering.close()
@@ -59,26 +59,26 @@ class IngestApplication:
         known = self._tokens.known(head.token)
         if known is not None:
             return _refusal(head, known)
-        asked = self._tokens.look_up(head.token) if head.token else None
-        if asked is None:
+        look_up = self._tokens.look_up(head.token) if head.token else None
+        if look_up is None:
             return problem_documents.BUSY if head.token else problem_documents.NO_TOKEN
-        decided: Future[IngestReply | None] = Future()
-        asked.add_done_callback(lambda found: decided.set_result(_refusal(head, _granted(found))))
-        return decided
+        decision: Future[IngestReply | None] = Future()
+        look_up.add_done_callback(lambda ended: decision.set_result(_refusal(head, _grant_of(ended))))
+        return decision
 
     def _grant(self, token: str) -> ApiGrant | IngestReply:
         known = self._tokens.known(token)
         if known is not None:
             return known
-        asked = self._tokens.look_up(token) if token else None
-        if asked is None:
+        look_up = self._tokens.look_up(token) if token else None
+        if look_up is None:
             return problem_documents.BUSY if token else problem_documents.NO_TOKEN
-        return _granted(asked)
+        return _grant_of(look_up)
 
-    def _answers(self, body: bytes, size: int, head: IngestHead, grant: ApiGrant, wish: IngestRequest) -> Generator[IngestReply | bytes]:
-        """One reply, or the lines of many. Gives the body's room back at the end."""
+    def _answers(self, body: bytes, size: int, head: IngestHead, grant: ApiGrant, request: IngestRequest) -> Generator[IngestReply | bytes]:
+        """One reply, or the lines of many. Gives the body's bytes back to the budget at the end."""
         try:
-            if not wish.many:
+            if not request.many:
                 item = request_rules.item_of(body, grant, head.key)
                 yield item if isinstance(item, IngestReply) else self._replies([item], len(body))[0]
             elif request_rules.has_too_many_lines(body):
@@ -86,7 +86,7 @@ class IngestApplication:
             else:
                 yield from self._many(body, head, grant)
         finally:
-            self._held.give_back(grant.account, size)
+            self._body_budget.give_back(grant.account, size)
 
     def _many(self, body: bytes, head: IngestHead, grant: ApiGrant) -> Iterator[IngestReply | bytes]:
         """If the first chunk cannot be recorded at all, the whole request is refused."""
@@ -130,16 +130,16 @@ class _Lines:
         self._rest.close()
 
 
-def _granted(asked: Future[ApiGrant | None]) -> ApiGrant | IngestReply:
+def _grant_of(look_up: Future[ApiGrant | None]) -> ApiGrant | IngestReply:
     try:
-        return asked.result(request_rules.ANSWER_WITHIN) or problem_documents.NO_TOKEN
+        return look_up.result(request_rules.ANSWER_WITHIN) or problem_documents.NO_TOKEN
     except (Exception, CancelledError):  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
         return problem_documents.UNAVAILABLE
 
 
 def _refusal(head: IngestHead, grant: ApiGrant | IngestReply) -> IngestReply | None:
-    found = grant if isinstance(grant, IngestReply) else request_rules.wanted(head, grant)
-    return found if isinstance(found, IngestReply) else None
+    body = grant if isinstance(grant, IngestReply) else request_rules.body_to_read(head, grant)
+    return body if isinstance(body, IngestReply) else None
 
 
 def _head(environ: WSGIEnvironment, path: str) -> IngestHead:
