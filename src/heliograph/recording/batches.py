@@ -44,13 +44,13 @@ def record_batch(
                     db.run(f"SET LOCAL statement_timeout = {LONGEST_MS}")
                 return record(db, items, source, endpoint=endpoint, key_wait_ms=key_wait_ms, in_savepoint=False)
         except driver_errors.lock_timeouts():
-            held = _held_keys(db, items, endpoint)
-            if held:
-                return _without(held, db, items, source, endpoint, key_wait_ms)
-            if not left:  # else the holder has finished by now
+            locked_keys = _locked_keys(db, items, endpoint)
+            if locked_keys:
+                return _record_others(locked_keys, db, items, source, endpoint, key_wait_ms)
+            if not left:  # else the other transaction has ended
                 raise
             left -= 1
-        except Overtaken:  # what the other one made is there now
+        except Overtaken:  # the other transaction has created the registration, so the next try updates it
             overtaken += 1
             if overtaken == OVERTAKEN_AT_MOST:
                 raise
@@ -79,21 +79,26 @@ def _halved(
     ]
 
 
-def _without(
-    held: set[tuple[int, str | None]], db: Database, items: Sequence[RecordItem], source: ConfigSource, endpoint: str, key_wait_ms: int
+def _record_others(
+    locked_keys: set[tuple[int, str | None]],
+    db: Database,
+    items: Sequence[RecordItem],
+    source: ConfigSource,
+    endpoint: str,
+    key_wait_ms: int,
 ) -> list[ItemAnswer]:
-    """Answers "running" for items whose keys others hold (I3), and records the rest."""
-    rest = [item for item in items if (item.account, item.key) not in held]
-    answers = iter(record_batch(db, rest, source, endpoint=endpoint, key_wait_ms=key_wait_ms))
-    return [ItemAnswer(ItemOutcome.RUNNING) if (item.account, item.key) in held else next(answers) for item in items]
+    """Answers "running" for items whose keys other transactions have locked (I3), and records the other items."""
+    others = [item for item in items if (item.account, item.key) not in locked_keys]
+    answers = iter(record_batch(db, others, source, endpoint=endpoint, key_wait_ms=key_wait_ms))
+    return [ItemAnswer(ItemOutcome.RUNNING) if (item.account, item.key) in locked_keys else next(answers) for item in items]
 
 
-def _held_keys(db: Database, items: Sequence[RecordItem], endpoint: str) -> set[tuple[int, str | None]]:
-    """The keys that others hold. A timeout does not name the key, so each is tried in a savepoint, sorted, with a minimal wait; everything
-    is rolled back."""
+def _locked_keys(db: Database, items: Sequence[RecordItem], endpoint: str) -> set[tuple[int, str | None]]:
+    """The keys that other transactions have locked. A timeout does not name the key, so each is tried in a savepoint, sorted, with a minimal
+    wait; everything is rolled back."""
     from heliograph.store.postgres_database import PostgresDatabase  # noqa: PLC0415 -- with psycopg
 
-    held: set[tuple[int, str | None]] = set()
+    locked_keys: set[tuple[int, str | None]] = set()
     assert isinstance(db, PostgresDatabase)  # no other waits for locks of single keys
     with db.connection.transaction(force_rollback=True):
         db.run("SET LOCAL lock_timeout = 5")
@@ -105,5 +110,5 @@ def _held_keys(db: Database, items: Sequence[RecordItem], endpoint: str) -> set[
                         {"a": account, "e": endpoint, "k": key},
                     )
             except driver_errors.lock_timeouts():
-                held.add((account, key))
-    return held
+                locked_keys.add((account, key))
+    return locked_keys

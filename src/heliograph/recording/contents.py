@@ -108,8 +108,8 @@ def _event(body: Mapping[str, object] | None) -> EventState | None:
 
 
 def _before(text: str) -> dict[str, object]:
-    found: dict[str, object] = _any.decode(text)
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    values: dict[str, object] = _any.decode(text)
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def read_changes(db: Database, ids: Sequence[int]) -> dict[int, tuple[Change | None, tuple[int, int, int, int]]]:

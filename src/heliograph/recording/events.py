@@ -93,8 +93,8 @@ def _create(db: Database, account: int, state: EventState, now: int) -> EventCon
 
 def _load(db: Database, account: int, event: int) -> EventConfig:
     """The current event, with its row locked. Raises KeyError if the account has no such event."""
-    found = db.all("SELECT account_id FROM event WHERE id = :id" + db.for_update, {"id": event})
-    if not found or found[0][0] != account:
+    rows = db.all("SELECT account_id FROM event WHERE id = :id" + db.for_update, {"id": event})
+    if not rows or rows[0][0] != account:
         raise KeyError(event)
     owner, version, entries = configuration.entries(db, configuration.EVENT, event)
     return compile_event(event, owner, version, entries)

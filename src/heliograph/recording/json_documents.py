@@ -42,27 +42,27 @@ def read_document(data: bytes) -> dict[str, Any]:
     if len(data) > _LONG and _has_a_long_number(data):
         raise DocumentRefused([DocumentProblem("", f"contains a number of more than {MOST_DIGITS} digits.")])
     try:
-        found = _decoder.decode(data)
+        document = _decoder.decode(data)
     except RecursionError:
         raise _refused("", _TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # Half of a surrogate pair is not a character, and msgspec says nothing more: another parser finds the field.
         if b"\\u" in data:
-            _look_for_flaws(data)
+            _find_flaws(data)
         raise NoDocument(f"This is not a JSON document: {error}.") from None
-    if type(found) is not dict:
+    if type(document) is not dict:
         raise NoDocument("A registration is a JSON object.")
     try:
-        names = _names_in(found, 0)
+        names = _names_in(document, 0)
     except _TooDeep:
-        _refuse_flaws(found)
+        _refuse_flaws(document)
         raise
-    # a name is duplicated, or a text contains `":`, or there is space before a colon: then each name is checked
+    # The counts differ if a name occurs twice, a text contains `":` or a colon follows a space. Then each name is checked.
     if names != data.count(b'":'):
-        _look_for_flaws(data)
+        _find_flaws(data)
     elif b"\\u0000" in data:
-        _refuse_flaws(found)
-    return found
+        _refuse_flaws(document)
+    return document
 
 
 def _has_too_many_values(data: bytes) -> bool:
@@ -78,8 +78,8 @@ def _has_a_long_number(data: bytes) -> bool:
 
 def _outside_of_texts(data: bytes) -> bytes | None:
     """A document without its texts; None if it has too many of them."""
-    bare = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
-    return None if bare.count(b'"') > _MOST_QUOTES else b'"'.join(bare.split(b'"')[::2])
+    unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
+    return None if unescaped.count(b'"') > _MOST_QUOTES else b'"'.join(unescaped.split(b'"')[::2])
 
 
 class _TooDeep(Exception):
@@ -110,24 +110,24 @@ class _Twice(Exception):
     """An object contains a name twice."""
 
 
-def _look_for_flaws(data: bytes) -> None:
+def _find_flaws(data: bytes) -> None:
     """Parses the document again, slowly, to find the flaw. Raises DocumentRefused; returns if it is not JSON."""
     twice: list[str] = []
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs) and not twice:
+        members_by_name = dict(pairs)
+        if len(members_by_name) < len(pairs) and not twice:
             seen: set[str] = set()
             twice.append(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
-        return found
+        return members_by_name
 
     try:
-        found = json.loads(data, object_pairs_hook=members)
+        document = json.loads(data, object_pairs_hook=members)
     except RecursionError:
         raise _refused("", _TOO_DEEP) from None
     except ValueError:
         return
-    _refuse_flaws(found)
+    _refuse_flaws(document)
     if twice:
         raise _refused(twice[0], _TWICE)
 

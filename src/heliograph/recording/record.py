@@ -59,34 +59,36 @@ def record(
 ) -> list[ItemAnswer]:
     """Records registration documents in the caller's transaction. Returns one answer per document, in order.
 
-    key_wait_ms: how long to wait for a key that another transaction holds (PostgreSQL; 0: without limit). A bad item raises nothing: its
-    answer refuses it. After a database error the caller rolls back (`recording.batches` does that for callers that own their connection).
-    in_savepoint: where another transaction is the first to make one of these registrations, everything is done again here; otherwise that
-    raises Overtaken, for a caller whose transaction holds nothing else.
+    key_wait_ms: how long to wait for a key that another transaction holds (PostgreSQL; 0: without limit).
+    in_savepoint: if another transaction is the first to create one of these registrations, everything is done again here. False: that
+        raises Overtaken, for a caller whose transaction holds nothing else.
+
+    A bad item raises nothing: its answer refuses it. After a database error the caller rolls back (`recording.batches` does that for callers
+    that own their connection).
     """
     answers: list[ItemAnswer | None] = [None] * len(items)
-    mine, twins = _claim(db, items, endpoint, key_wait_ms, answers)
-    todo = [(i, items[i]) for i in range(len(items)) if answers[i] is None and i not in twins]
+    claimed_keys, repeats = _claim(db, items, endpoint, key_wait_ms, answers)
+    unanswered = [(number, item) for number, item in enumerate(items) if answers[number] is None and number not in repeats]
     if in_savepoint:
-        _run_until_not_overtaken(db, source, todo, answers)
+        _run_until_not_overtaken(db, source, unanswered, answers)
     else:
-        _Batch(db, source).run(todo, answers)
-    if mine:
-        kept = [
-            (key, items[i].request_hash, write_answer(found))
-            for key, i in mine.items()
-            if (found := answers[i]) is not None and found.is_recorded
+        _Batch(db, source).run(unanswered, answers)
+    if claimed_keys:
+        recorded = [
+            (key, items[number].request_hash, write_answer(answer))
+            for key, number in claimed_keys.items()
+            if (answer := answers[number]) is not None and answer.is_recorded
         ]
-        registrations.answer_keys(db, kept)
-        registrations.free_keys(db, mine.keys() - {key for key, _, _ in kept})
-    _answer_twins(db, items, source, endpoint, twins, answers)
-    return [a if a is not None else ItemAnswer(ItemOutcome.REFUSED) for a in answers]
+        registrations.answer_keys(db, recorded)
+        registrations.free_keys(db, claimed_keys.keys() - {key for key, _, _ in recorded})
+    _answer_repeats(db, items, source, endpoint, repeats, answers)
+    return [answer if answer is not None else ItemAnswer(ItemOutcome.REFUSED) for answer in answers]
 
 
 def _run_until_not_overtaken(
     db: Database, source: ConfigSource, todo: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]
 ) -> None:
-    """Runs the steps, and again from the first one where another transaction made a registration meanwhile. Raises Overtaken."""
+    """Runs all steps, and runs them again if another transaction created one of the registrations first. Raises Overtaken."""
     for left in reversed(range(OVERTAKEN_AT_MOST)):
         try:
             with db.savepoint():
@@ -101,52 +103,56 @@ def _run_until_not_overtaken(
 def _claim(
     db: Database, items: Sequence[RecordItem], endpoint: str, key_wait_ms: int, answers: list[ItemAnswer | None]
 ) -> tuple[dict[Key, int], dict[int, int]]:
-    """Step 0: claims the keys. Returns the claimed keys with their items, and items that repeat a key of this batch with the first such
-    item."""
-    first: dict[Key, int] = {}
-    twins: dict[int, int] = {}
-    for i, item in enumerate(items):
+    """Step 0: claims the keys of the items, which are given by their numbers, and answers items whose key has an answer already.
+
+    Returns two mappings:
+        the claimed keys -> the item that claimed it
+        items that repeat a key of this batch -> the first item with that key
+    """
+    first_items: dict[Key, int] = {}
+    repeats: dict[int, int] = {}
+    for number, item in enumerate(items):
         if item.key is None:
             continue
         if item.problem is not None:
-            answers[i] = ItemAnswer(ItemOutcome.REFUSED, problems=(item.problem,))
+            answers[number] = ItemAnswer(ItemOutcome.REFUSED, problems=(item.problem,))
             continue
-        known = first.setdefault((item.account, endpoint, item.key), i)
-        if known != i:
-            twins[i] = known
-    if not first:
+        first = first_items.setdefault((item.account, endpoint, item.key), number)
+        if first != number:
+            repeats[number] = first
+    if not first_items:
         return {}, {}
-    ours = registrations.claim_keys(db, [(*key, items[first[key]].request_hash) for key in sorted(first)], key_wait_ms)
-    for key, (hash, text) in registrations.kept_answers(db, sorted(first.keys() - ours)).items():
-        i = first[key]
-        if hash != items[i].request_hash:
-            answers[i] = ItemAnswer(ItemOutcome.KEY_REUSED)
+    new_keys = registrations.claim_keys(db, [(*key, items[first_items[key]].request_hash) for key in sorted(first_items)], key_wait_ms)
+    for key, (request_hash, text) in registrations.kept_answers(db, sorted(first_items.keys() - new_keys)).items():
+        number = first_items[key]
+        if request_hash != items[number].request_hash:
+            answers[number] = ItemAnswer(ItemOutcome.KEY_REUSED)
         else:
-            answers[i] = read_answer(text) if text else ItemAnswer(ItemOutcome.RUNNING)
-    return {key: i for key, i in first.items() if key in ours}, twins
+            answers[number] = read_answer(text) if text else ItemAnswer(ItemOutcome.RUNNING)
+    return {key: number for key, number in first_items.items() if key in new_keys}, repeats
 
 
-def _answer_twins(
+def _answer_repeats(
     db: Database,
     items: Sequence[RecordItem],
     source: ConfigSource,
     endpoint: str,
-    twins: Mapping[int, int],
+    repeats: Mapping[int, int],
     answers: list[ItemAnswer | None],
 ) -> None:
     """Answers items that repeated a key of their batch. A refusal is not remembered (I3), so the next document with the key is recorded."""
-    turns = []
-    for i, first in twins.items():
-        said = answers[first]
-        if items[i].request_hash == items[first].request_hash:
-            answers[i] = said
-        elif said is not None and said.outcome in (ItemOutcome.REFUSED, ItemOutcome.CONFLICT):
-            turns.append(i)
+    to_record = []
+    for number, first in repeats.items():
+        first_answer = answers[first]
+        if items[number].request_hash == items[first].request_hash:
+            answers[number] = first_answer
+        elif first_answer is not None and first_answer.outcome in (ItemOutcome.REFUSED, ItemOutcome.CONFLICT):
+            to_record.append(number)
         else:
-            answers[i] = ItemAnswer(ItemOutcome.KEY_REUSED)
-    if turns:
-        for i, answer in zip(turns, record(db, [items[i] for i in turns], source, endpoint=endpoint), strict=True):
-            answers[i] = answer
+            answers[number] = ItemAnswer(ItemOutcome.KEY_REUSED)
+    if to_record:
+        for number, answer in zip(to_record, record(db, [items[each] for each in to_record], source, endpoint=endpoint), strict=True):
+            answers[number] = answer
 
 
 @dataclass(slots=True)
@@ -156,8 +162,10 @@ class _Subject:
     row: RegistrationRow
     state: RegistrationState | None
     text: str
-    changed: bool = False
-    sent: bool = False
+    """The state as stored."""
+    is_changed: bool = False
+    has_newer_sent_modified: bool = False
+    """A sender's `modified` was newer than the stored one."""
 
 
 @dataclass(slots=True)
@@ -182,62 +190,69 @@ class _Batch:
             return
         subjects = self._subjects(prepared)
         self._lock_sessions(prepared, subjects)
-        found: dict[int, list[Recorded]] = {}
-        for i, item, p in prepared:
-            answers[i], found[i] = self._one(item, p, subjects[p.event, p.code])
+        changes_by_item: dict[int, list[Recorded]] = {}
+        for number, item, prepared_item in prepared:
+            subject = subjects[prepared_item.event, prepared_item.code]
+            answers[number], changes_by_item[number] = self._record_one(item, prepared_item, subject)
         with self.db.together():
             self._write(subjects)
-        for i, changes in found.items():
-            before = answers[i]
-            if before is not None and changes:
-                answers[i] = ItemAnswer(before.outcome, before.registration, before.version, tuple(r.id for r in changes))
+        for number, changes in changes_by_item.items():
+            answer = answers[number]
+            if answer is not None and changes:  # the ids of changes are known only after the write
+                ids = tuple(recorded.id for recorded in changes)
+                answers[number] = ItemAnswer(answer.outcome, answer.registration, answer.version, ids)
 
     # --- step 1: lock configuration; refuse what must be refused
 
     def _prepared(
         self, items: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]
     ) -> list[tuple[int, RecordItem, PreparedItem]]:
-        named: dict[int, tuple[int, str, str]] = {}
-        items_of = dict(items)
-        for i, item in items:
+        addresses: dict[int, tuple[int, str, str]] = {}
+        items_by_number = dict(items)
+        for number, item in items:
             try:
-                named[i] = (item.account, *item.address)
+                addresses[number] = (item.account, *item.address)
             except DocumentRefused as refused:
-                answers[i] = ItemAnswer(ItemOutcome.REFUSED, problems=refused.problems)
-        ids = self._lock_named({i: items_of[i] for i in named}, named)
-        known: dict[int, tuple[str, ...]] = {}
-        out = []
-        for i, item in items:
-            if i not in named:
+                answers[number] = ItemAnswer(ItemOutcome.REFUSED, problems=refused.problems)
+        ids = self._lock_configuration({number: items_by_number[number] for number in addresses}, addresses)
+        known_codes: dict[int, tuple[str, ...]] = {}
+        prepared = []
+        for number, item in items:
+            if number not in addresses:
                 continue
-            account, event_code, code = named[i]
+            account, event_code, code = addresses[number]
             event = self.events.get(ids.get((account, event_code), 0))
             if event is None or event.code != event_code:
-                if account not in known:
-                    known[account] = event_codes(self.db, account)
-                problem = DocumentProblem("event", f"there is no event {event_code!r}.", known[account], event_code)
-                answers[i] = ItemAnswer(ItemOutcome.REFUSED, problems=(problem,))
+                if account not in known_codes:
+                    known_codes[account] = event_codes(self.db, account)
+                problem = DocumentProblem("event", f"there is no event {event_code!r}.", known_codes[account], event_code)
+                answers[number] = ItemAnswer(ItemOutcome.REFUSED, problems=(problem,))
                 continue
-            p = prepare(item, code, self.accounts[account], event)
-            if p.upsert is None:
-                answers[i] = ItemAnswer(ItemOutcome.REFUSED, problems=p.problems)
+            prepared_item = prepare(item, code, self.accounts[account], event)
+            if prepared_item.upsert is None:
+                answers[number] = ItemAnswer(ItemOutcome.REFUSED, problems=prepared_item.problems)
             else:
-                out.append((i, item, p))
-        return out
+                prepared.append((number, item, prepared_item))
+        return prepared
 
-    def _lock_named(self, items: Mapping[int, RecordItem], named: Mapping[int, tuple[int, str, str]]) -> dict[tuple[int, str], int]:
-        """Keeps the configuration of these items still; the ids of their events by account and code.
+    def _lock_configuration(
+        self, items: Mapping[int, RecordItem], addresses: Mapping[int, tuple[int, str, str]]
+    ) -> dict[tuple[int, str], int]:
+        """Locks the configuration of the items' accounts and events.
 
-        Whoever resolved an item before the transaction has found its event. That is asked again only if the event is gone or renamed.
+        addresses: account, event code and registration code of each item.
+        Returns (account, event code) -> event id, for the events that exist.
+
+        An item that was resolved before the transaction knows its event. The event is looked up again only if it is gone or renamed.
         """
-        accounts = {account for account, _, _ in named.values()}
-        known = {named[i][:2]: item.prepared.event for i, item in items.items() if item.prepared is not None}
-        ids = known | event_ids(self.db, {key[:2] for key in named.values()} - known.keys())
+        accounts = {account for account, _, _ in addresses.values()}
+        known_ids = {addresses[number][:2]: item.prepared.event for number, item in items.items() if item.prepared is not None}
+        ids = known_ids | event_ids(self.db, {address[:2] for address in addresses.values()} - known_ids.keys())
         self._lock(accounts, ids)
-        renamed = {key for key, id in known.items() if (event := self.events.get(id)) is None or event.code != key[1]}
+        renamed = {key for key, id in known_ids.items() if (event := self.events.get(id)) is None or event.code != key[1]}
         if renamed:
-            for i, item in items.items():
-                if named[i][:2] in renamed:
+            for number, item in items.items():
+                if addresses[number][:2] in renamed:
                     item.prepared = None
             ids = {key: id for key, id in ids.items() if key not in renamed} | event_ids(self.db, renamed)
             self._lock(accounts, ids)
@@ -246,80 +261,102 @@ class _Batch:
     def _lock(self, accounts: set[int], events: dict[tuple[int, str], int]) -> None:
         if not accounts:
             return
-        found, self.now = configuration.lock_and_read(self.db, sorted(accounts), [(account, id) for (account, _), id in events.items()])
+        event_scopes = [(account, event) for (account, _), event in events.items()]
+        versions, self.now = configuration.lock_and_read(self.db, sorted(accounts), event_scopes)
         self.at = from_micros(self.now)
-        self.accounts = {a: self.source.account(a, found[configuration.ACCOUNT, a]) for a in accounts}
-        self.events = {e: self.source.event(e, found[configuration.EVENT, e]) for e in events.values() if (configuration.EVENT, e) in found}
+        self.accounts = {account: self.source.account(account, versions[configuration.ACCOUNT, account]) for account in accounts}
+        self.events = {
+            event: self.source.event(event, versions[configuration.EVENT, event])
+            for event in events.values()
+            if (configuration.EVENT, event) in versions
+        }
         self.new_status = {
-            a: next(status.id for status in config.statuses.values() if status.name == NEW) for a, config in self.accounts.items()
+            account: next(status.id for status in config.statuses.values() if status.name == NEW)
+            for account, config in self.accounts.items()
         }
 
     # --- step 2: lock the rows that exist
 
     def _subjects(self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]]) -> dict[tuple[int, str], _Subject]:
-        wanted = sorted({(p.event, p.code, item.account) for _, item, p in prepared})
-        rows = registrations.locked_rows(self.db, wanted)
+        keys = sorted({(prepared_item.event, prepared_item.code, item.account) for _, item, prepared_item in prepared})
+        rows = registrations.locked_rows(self.db, keys)
         return {key: _Subject(row, read_state(row.state) if row.state else None, row.state) for key, row in rows.items()}
 
     def _lock_sessions(
         self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]], subjects: Mapping[tuple[int, str], _Subject]
     ) -> None:
         """Reads session registrations, which the lock of their registration covers. Draws ids for all that may be created."""
-        named = {(subjects[p.event, p.code].row.id, session) for _, _, p in prepared if p.upsert for session in p.upsert.sessions}
-        if named:
-            self.sessions = registrations.session_rows(self.db, sorted({registration for registration, _ in named}))
-            self.session_ids = iter(self.db.draw({"subject_id": len(named - self.sessions.keys())})["subject_id"])
+        keys = {
+            (subjects[prepared_item.event, prepared_item.code].row.id, session)
+            for _, _, prepared_item in prepared
+            if prepared_item.upsert
+            for session in prepared_item.upsert.sessions
+        }
+        if keys:
+            self.sessions = registrations.session_rows(self.db, sorted({registration for registration, _ in keys}))
+            self.session_ids = iter(self.db.draw({"subject_id": len(keys - self.sessions.keys())})["subject_id"])
 
     # --- step 3: diff and decide, in arrival order
 
-    def _one(self, item: RecordItem, p: PreparedItem, s: _Subject) -> tuple[ItemAnswer, list[Recorded]]:
-        assert p.upsert is not None
-        account, event = self.accounts[item.account], self.events[p.event]
-        if item.expected is not None and item.expected != s.row.version:
-            return ItemAnswer(ItemOutcome.CONFLICT, s.row.id if s.state else None, s.row.version), []
-        sent = None if item.by_hand or p.upsert.modified is None else to_micros(p.upsert.modified)
-        if sent is not None and s.row.sent_modified is not None and sent < s.row.sent_modified:
-            return ItemAnswer(ItemOutcome.STALE, s.row.id, s.row.version), []
-        created = s.state is None
+    def _record_one(self, item: RecordItem, prepared_item: PreparedItem, subject: _Subject) -> tuple[ItemAnswer, list[Recorded]]:
+        """The answer to an item, and its changes: of the registration, then of its session registrations."""
+        upsert, row = prepared_item.upsert, subject.row
+        assert upsert is not None
+        account, event = self.accounts[item.account], self.events[prepared_item.event]
+
+        # What does not fit what is stored
+        if item.expected is not None and item.expected != row.version:
+            return ItemAnswer(ItemOutcome.CONFLICT, row.id if subject.state else None, row.version), []
+        sent_modified = None if item.by_hand or upsert.modified is None else to_micros(upsert.modified)
+        if sent_modified is not None and row.sent_modified is not None and sent_modified < row.sent_modified:
+            return ItemAnswer(ItemOutcome.STALE, row.id, row.version), []
+
+        # What it changes
+        is_new = subject.state is None
         marks_test = account.is_test_event(event.state.status)
-        after, before = applied(s.state, p.code, p.upsert, self.at, new_status=self.new_status[account.id], marks_test=marks_test)
-        text = write_state(after) if created or before else s.text
-        sessions = [(session, status) for session, status in p.upsert.sessions.items() if self._differs(s, session, status)]
-        problem = too_much(text, len(sessions), changed=bool(created or before))
+        after, before = applied(
+            subject.state, prepared_item.code, upsert, self.at, new_status=self.new_status[account.id], marks_test=marks_test
+        )
+        has_changed = is_new or bool(before)
+        text = write_state(after) if has_changed else subject.text
+        sessions = [(session, status) for session, status in upsert.sessions.items() if self._differs(subject, session, status)]
+        problem = too_much(text, len(sessions), changed=has_changed)
         if problem:
             return ItemAnswer(ItemOutcome.REFUSED, problems=(problem,)), []
-        if sent is not None and sent != s.row.sent_modified:
-            s.row.sent_modified, s.sent = sent, True
-        out: list[Recorded] = []
-        if created or before:
-            s.state, s.text, s.changed = after, text, True
-            s.row.version += 1
-            facets = registration_facets(created=created, before=before)
-            out.append(self._recorded(item, s, SubjectKind.REGISTRATION, s.row.id, s.row.version, facets, before))
-        out += [self._session(item, s, session, status) for session, status in sessions]
-        self.recorded += out
-        outcome = ItemOutcome.CREATED if created else ItemOutcome.UPDATED if out else ItemOutcome.UNCHANGED
-        return ItemAnswer(outcome, s.row.id, s.row.version), out
+        if sent_modified is not None and sent_modified != row.sent_modified:
+            row.sent_modified, subject.has_newer_sent_modified = sent_modified, True
 
-    def _differs(self, s: _Subject, session: int, status: int) -> bool:
-        known = self.sessions.get((s.row.id, session))
-        return known is None or known.status != status
+        # Its changes
+        changes: list[Recorded] = []
+        if has_changed:
+            subject.state, subject.text, subject.is_changed = after, text, True
+            row.version += 1
+            facets = registration_facets(created=is_new, before=before)
+            changes.append(self._recorded(item, subject, SubjectKind.REGISTRATION, row.id, row.version, facets, before))
+        changes += [self._record_session(item, subject, session, status) for session, status in sessions]
+        self.recorded += changes
+        outcome = ItemOutcome.CREATED if is_new else ItemOutcome.UPDATED if changes else ItemOutcome.UNCHANGED
+        return ItemAnswer(outcome, row.id, row.version), changes
 
-    def _session(self, item: RecordItem, s: _Subject, session: int, status: int) -> Recorded:
-        known = self.sessions.get((s.row.id, session))
-        id, version = (known.id, known.version + 1) if known else (next(self.session_ids), 1)
-        row = SessionRow(id, item.account, s.row.id, session, status, version)
-        self.sessions[s.row.id, session] = self.changed_sessions[id] = row
-        before: dict[str, object] = {SESSION_STATUS: known.status} if known else {}
+    def _differs(self, subject: _Subject, session: int, status: int) -> bool:
+        stored = self.sessions.get((subject.row.id, session))
+        return stored is None or stored.status != status
+
+    def _record_session(self, item: RecordItem, subject: _Subject, session: int, status: int) -> Recorded:
+        stored = self.sessions.get((subject.row.id, session))
+        id, version = (stored.id, stored.version + 1) if stored else (next(self.session_ids), 1)
+        row = SessionRow(id, item.account, subject.row.id, session, status, version)
+        self.sessions[subject.row.id, session] = self.changed_sessions[id] = row
+        before: dict[str, object] = {SESSION_STATUS: stored.status} if stored else {}
         kind, facet = SubjectKind.SESSION_REGISTRATION, Facet.SESSION_STATUS_CHANGED
-        return self._recorded(item, s, kind, id, version, facet, before, SessionState(session, status))
+        return self._recorded(item, subject, kind, id, version, facet, before, SessionState(session, status))
 
     def _recorded(
         self,
         item: RecordItem,
-        s: _Subject,
+        subject: _Subject,
         kind: SubjectKind,
-        subject: int,
+        subject_id: int,
         version: int,
         facets: Facet,
         before: dict[str, object],
@@ -328,46 +365,53 @@ class _Batch:
         change = Change(
             id=0,  # see Recorded.id
             kind=kind,
-            subject_id=subject,
+            subject_id=subject_id,
             version=version,
             facets=facets,
             at=self.at,
             by=item.by,
             quiet=item.quiet,
-            registration=s.state,
+            registration=subject.state,
             session=session,
             before=before,
         )
-        recorded = Recorded(change, self.accounts[item.account], self.events[s.row.event], s.row.id, state=s.text)
+        recorded = Recorded(change, self.accounts[item.account], self.events[subject.row.event], subject.row.id, state=subject.text)
         recorded.decide()
         return recorded
 
     # --- steps 4 to 6
 
     def _write(self, subjects: Mapping[tuple[int, str], _Subject]) -> None:
-        changed = [Written(s.row, s.state, s.text) for s in subjects.values() if s.changed and s.state is not None]
-        new = sum(1 for w in changed if w.row.serial is None)
-        numbers = DrawnNumbers(self.db, {"registration_serial": new, **numbers_of(self.db, self.recorded)})
-        are_made = registrations.write_rows(self.db, changed, numbers)
-        touched = [
-            (s.row.id, s.row.sent_modified) for s in subjects.values() if s.sent and not s.changed and s.row.sent_modified is not None
+        changed_rows = [
+            Written(subject.row, subject.state, subject.text)
+            for subject in subjects.values()
+            if subject.is_changed and subject.state is not None
         ]
-        registrations.touch_sent(self.db, touched)
+        new_rows = sum(written.row.serial is None for written in changed_rows)
+        numbers = DrawnNumbers(self.db, {"registration_serial": new_rows, **numbers_of(self.db, self.recorded)})
+        are_created = registrations.write_rows(self.db, changed_rows, numbers)
+        newly_sent = [
+            (subject.row.id, subject.row.sent_modified)
+            for subject in subjects.values()
+            if subject.has_newer_sent_modified and not subject.is_changed and subject.row.sent_modified is not None
+        ]
+        registrations.touch_sent(self.db, newly_sent)
         registrations.write_sessions(self.db, list(self.changed_sessions.values()), self.now)
-        serials = {s.row.id: s.row.serial for s in subjects.values()}
-        for r, id in zip(self.recorded, numbers.take("change_id", len(self.recorded)), strict=True):
-            r.id = id
-            r.serial = serials[r.registration] if r.registration is not None else None
+        serials = {subject.row.id: subject.row.serial for subject in subjects.values()}
+        for recorded, change_id in zip(self.recorded, numbers.take("change_id", len(self.recorded)), strict=True):
+            recorded.id = change_id
+            recorded.serial = serials[recorded.registration] if recorded.registration is not None else None
         write_changes(self.db, self.recorded, self.now, numbers)
-        if not are_made():
+        if not are_created():
             raise Overtaken("Another transaction made one of these registrations at the same moment. Please try again.")
 
 
 def prepare(item: RecordItem, code: str, account: AccountConfig, event: EventConfig) -> PreparedItem:
     """Resolves an item's document, or reuses what was resolved before the transaction if the versions are unchanged."""
-    known = item.prepared
-    if known is not None and (known.account_version, known.event_version, known.event) == (account.version, event.version, event.id):
-        return known
+    earlier = item.prepared
+    versions = (account.version, event.version, event.id)
+    if earlier is not None and (earlier.account_version, earlier.event_version, earlier.event) == versions:
+        return earlier
     try:
         item.prepared = PreparedItem(account.version, event.version, event.id, code, resolve(item.document, account, event))
     except DocumentRefused as refused:
@@ -377,14 +421,14 @@ def prepare(item: RecordItem, code: str, account: AccountConfig, event: EventCon
 
 def event_ids(db: Database, codes: set[tuple[int, str]]) -> dict[tuple[int, str], int]:
     """(account, event code) -> event id, for those that exist."""
-    out: dict[tuple[int, str], int] = {}
-    for account in sorted({a for a, _ in codes}):
-        names = [code for a, code in codes if a == account]
+    ids: dict[tuple[int, str], int] = {}
+    for account in sorted({account for account, _ in codes}):
+        names = [code for owner, code in codes if owner == account]
         rows = db.all(
             f"SELECT code, id FROM event WHERE account_id = :account AND {db.member('code', 'codes')}", {"account": account, "codes": names}
         )
-        out |= {(account, code): id for code, id in rows}
-    return out
+        ids |= {(account, code): id for code, id in rows}
+    return ids
 
 
 def event_codes(db: Database, account: int) -> tuple[str, ...]:
