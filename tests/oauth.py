@@ -16,7 +16,9 @@ import secrets
 import threading
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, unquote_plus
+from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
+
+from django.test import Client
 
 from heliograph.domain.connection.secret import Secret
 from tests.receiver import Answer, Answering, Received, Receiver
@@ -168,3 +170,25 @@ class Authority:
             answer["refresh_token"] = token = f"refresh-{len(self.given)}-{secrets.token_urlsafe(18)}"
             self.refresh.add(token)
         return answer
+
+
+# --- a person's browser
+
+
+def leave(client: Client, connection: int) -> dict[str, str]:
+    """Presses Connect. Returns the parameters for the authority."""
+    answer = client.post(f"/signal/connections/{connection}/connect/")
+    assert answer.status_code == 200, answer.content
+    url = answer["Refresh"].partition("url=")[2]
+    return {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}
+
+
+def comes_back(client: Client, **query: str) -> Any:
+    return client.get(f"/oauth/return?{urlencode(query)}", follow=True)
+
+
+def connects(client: Client, authority: Authority, connection: int) -> Any:
+    """Presses Connect, signs in and comes back. Returns the page that is shown then."""
+    asked = leave(client, connection)
+    code = authority.signs_in(asked["code_challenge"], asked["redirect_uri"])
+    return comes_back(client, code=code, state=asked["state"])

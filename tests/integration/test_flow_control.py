@@ -17,7 +17,8 @@ from tests.waiting import PATIENCE
 from heliograph.connections import release_job
 from heliograph.connections.services import pause
 from heliograph.connections.services.pause import NotPaused
-from heliograph.engine.worker.connection_limiter import CATCH_UP, FAILURES_TO_TRIP
+from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP
+from heliograph.engine.worker.connection_limiter import CATCH_UP
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import JobKinds

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import threading
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connections
 from django.test import Client
 from django_scopes import scope
 from tests.builders.people import user
-from tests.oauth import SECRET, Authority
+from tests.oauth import SECRET, Authority, comes_back, connects, leave
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
 from tests.story import Story
@@ -51,24 +51,6 @@ def code_connection(story: Story, authority: Authority, **fields: Any) -> int:
 def asker(story: Story, connection: int) -> Asker:
     """What Save & Test uses to request tokens."""
     return services.asker(story.account, connection)
-
-
-def leave(client: Client, connection: int) -> dict[str, str]:
-    """Presses Connect. Returns the parameters for the authority."""
-    answer = client.post(f"/signal/connections/{connection}/connect/")
-    assert answer.status_code == 200, answer.content
-    url = answer["Refresh"].partition("url=")[2]
-    return {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}
-
-
-def comes_back(client: Client, **query: str) -> Any:
-    return client.get(f"/oauth/return?{urlencode(query)}", follow=True)
-
-
-def connects(client: Client, authority: Authority, connection: int) -> Any:
-    asked = leave(client, connection)
-    code = authority.signs_in(asked["code_challenge"], asked["redirect_uri"])
-    return comes_back(client, code=code, state=asked["state"])
 
 
 def test_C4_connect_sends_a_browser_with_state_and_pkce_and_comes_back_connected(

@@ -18,9 +18,9 @@ from tests.receiver import Answer, Receiver
 from tests.waiting import PATIENCE, until
 
 from heliograph.domain.delivery.action import Does
+from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP
 from heliograph.domain.delivery.slots import SLOTS
 from heliograph.domain.flow.flow import Mode
-from heliograph.engine.worker.connection_limiter import FAILURES_TO_TRIP
 from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.store import log
 

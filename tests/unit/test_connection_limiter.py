@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.domain.delivery.action import Rank
-from heliograph.engine.worker.connection_limiter import DEEPEST, FAILURES_TO_TRIP, LONGEST_TRIP, ConnectionLimiter
+from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP
+from heliograph.engine.worker.connection_limiter import DEEPEST, LONGEST_TRIP, ConnectionLimiter
 
 
 def starts(line: ConnectionLimiter[int], now: float, seconds: float, *, wakes: float, rate: int) -> list[float]:

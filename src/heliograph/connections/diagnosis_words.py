@@ -9,15 +9,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.connection.diagnosis import (
-    DiagnosisReport,
-    DiagnosisStep,
-    DiagnosisVerdict,
-    Finding,
-    StepMark,
-    TestedField,
-    finding_of_answer,
-)
+from heliograph.domain.connection.connection import SignIn
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, TestedField
 
 _STEPS: Final = {
     DiagnosisStep.NAME: gettext_lazy("Look up the name"),
@@ -125,14 +118,16 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
         ),
     ),
     Finding.UNAUTHORIZED: (
-        gettext_lazy("%(target)s did not accept the credentials (401)."),
-        gettext_lazy("Enter user name and password, or the key, again. Check that the Authentication Type is the one the target asks for."),
+        gettext_lazy("%(target)s did not accept the credentials (%(status)s)."),
+        gettext_lazy("Enter the credentials again. Check that the Authentication Type is the one the target asks for."),
     ),
     Finding.FORBIDDEN: (
-        gettext_lazy("%(target)s knows us, but does not allow this (403)."),
-        gettext_lazy(
-            "Ask the target's administrator to give this user or key the right to write. Some targets also want our server's address on a list."
-        ),
+        gettext_lazy("%(target)s does not allow this (%(status)s)."),
+        gettext_lazy("Ask the target's administrator for the right to write. Some targets also want our server's address on a list."),
+    ),
+    Finding.LACKS_SCOPE: (
+        gettext_lazy("%(target)s knows who sends, but a right (scope) is missing for this (%(status)s)."),
+        gettext_lazy("Ask the target's administrator which right is needed, and to give it to this connection."),
     ),
     Finding.LOGIN: (
         gettext_lazy("%(target)s sends us to a page where people sign in."),
@@ -255,8 +250,9 @@ def summary(report: DiagnosisReport) -> str:
 
 
 def wrong(report: DiagnosisReport) -> str:
-    """What is wrong; "" if nothing is."""
-    return _filled(report, 0)
+    """What is wrong, the target's own words first; "" if nothing is."""
+    sentence = _filled(report, 0)
+    return _("The target says: “%(says)s”. %(sentence)s") % {"says": report.says, "sentence": sentence} if report.says else sentence
 
 
 def field_of(report: DiagnosisReport) -> str:
@@ -275,24 +271,104 @@ def remedy(report: DiagnosisReport) -> str:
     return _filled(report, 1)
 
 
-_NO_ADDRESS: Final = gettext_lazy(
-    "The address itself is refused: it was deleted or withdrawn. Make a new webhook at the target and enter its address."
-)
+_BY_SIGN_IN: Final[Mapping[Finding, Mapping[SignIn, tuple[Promise, Promise]]]] = {
+    Finding.UNAUTHORIZED: {
+        SignIn.NOTHING: (
+            gettext_lazy("%(target)s asks for credentials (%(status)s). This connection sends none besides its address."),
+            gettext_lazy(
+                "Choose the Authentication Type that the target asks for. If the address itself is the secret, get a new one from the target"
+                " and enter it as the URL."
+            ),
+        ),
+        SignIn.PASSWORD: (
+            gettext_lazy("%(target)s did not accept the user name or the password (%(status)s)."),
+            gettext_lazy("Enter user name and password again. Check that the Authentication Type is the one the target asks for."),
+        ),
+        SignIn.KEY: (
+            gettext_lazy("%(target)s did not accept the key or token (%(status)s)."),
+            gettext_lazy("Enter the key or token again. Check with the target's documentation where it goes."),
+        ),
+        SignIn.CLIENT_TOKEN: (
+            gettext_lazy("%(target)s did not accept the access token (%(status)s)."),
+            gettext_lazy(
+                "Ask the target's administrator whether this Client Id may use this address, and with which Scope. Nothing has to be renewed by"
+                " hand: Heliograph asks for new access tokens itself."
+            ),
+        ),
+        SignIn.PERSON_TOKEN: (
+            gettext_lazy("%(target)s did not accept the access token (%(status)s)."),
+            gettext_lazy(
+                "Press Connect and sign in at the target once more. If that does not help, ask its administrator which Scope is needed."
+            ),
+        ),
+    },
+    Finding.FORBIDDEN: {
+        SignIn.NOTHING: (
+            gettext_lazy("%(target)s does not allow this (%(status)s). This connection sends no credentials besides its address."),
+            gettext_lazy(
+                "Ask the target's administrator what this address may do. If the address itself is the secret, most likely it was withdrawn:"
+                " get a new one from the target and enter it as the URL."
+            ),
+        ),
+        SignIn.PASSWORD: (
+            gettext_lazy("%(target)s does not allow this user to do it (%(status)s)."),
+            gettext_lazy(
+                "Ask the target's administrator to give this user the right to write. Some targets also want our server's address on a list."
+            ),
+        ),
+        SignIn.KEY: (
+            gettext_lazy("%(target)s does not allow this with this key (%(status)s)."),
+            gettext_lazy(
+                "Ask the target's administrator to give this key the right to write. Some targets also want our server's address on a list."
+            ),
+        ),
+        SignIn.CLIENT_TOKEN: (
+            gettext_lazy("%(target)s does not allow this client to do it (%(status)s)."),
+            gettext_lazy("Ask the target's administrator to give this Client Id the right to write, and which Scope that needs."),
+        ),
+        SignIn.PERSON_TOKEN: (
+            gettext_lazy("%(target)s does not allow this to the user who is connected (%(status)s)."),
+            gettext_lazy(
+                "Ask the target's administrator to give that user the right to write, or press Connect and sign in as one who has it."
+            ),
+        ),
+    },
+    Finding.LACKS_SCOPE: {
+        SignIn.CLIENT_TOKEN: (
+            gettext_lazy("%(target)s took the access token, but it lacks a scope for this (%(status)s)."),
+            gettext_lazy("Ask the target's administrator which scope is needed, and enter it as the Scope."),
+        ),
+        SignIn.PERSON_TOKEN: (
+            gettext_lazy("%(target)s took the access token, but it lacks a scope for this (%(status)s)."),
+            gettext_lazy("Ask the target's administrator which scope is needed, enter it as the Scope, and press Connect again."),
+        ),
+    },
+    Finding.NOT_FOUND: {
+        SignIn.NOTHING: (
+            gettext_lazy("%(target)s is there, but knows nothing at this address (404)."),
+            gettext_lazy(
+                "Check what follows the host in the URL, letter by letter. If it was right before, most likely the webhook was deleted at the"
+                " target: make a new one there and enter its address."
+            ),
+        ),
+    },
+}
+"""What is wrong and what mends it, where the way in which the connection proves who sends makes a difference."""
 _MOVED: Final = gettext_lazy("The target says that the address has moved. Look there for the new one, and enter it as the URL.")
 
 
-def remedy_of_answer(status: int, *, keyless: bool) -> str:
-    """What mends an answer of this status, as a test would say it; "" for a success. keyless: the connection has no credentials but its address."""
-    if keyless and status in (401, 403, 404, 410):
-        return str(_NO_ADDRESS)
-    found = finding_of_answer(status, {}, b"", wants_json=False)
-    if found is None:
-        return ""
-    return str(_MOVED if found[1] is Finding.MOVED else _WRONG[found[1]][1])
+def remedy_of(finding: Finding, sign_in: SignIn | None) -> str:
+    """What most likely mends a refusal, as a test would say it. sign_in: how the connection proved who sends, None where that is not known."""
+    return str(_MOVED if finding is Finding.MOVED else _sentences(finding, sign_in)[1])
+
+
+def _sentences(finding: Finding, sign_in: SignIn | None) -> tuple[Promise, Promise]:
+    """What is wrong, and what mends it."""
+    return _BY_SIGN_IN.get(finding, {}).get(sign_in, _WRONG[finding]) if sign_in else _WRONG[finding]
 
 
 def _filled(report: DiagnosisReport, which: int) -> str:
     if report.finding is None:
         return ""
     facts = {"target": report.target, "detail": report.detail, "status": report.status or "", "moved": report.moved or "?"}
-    return (str(_WRONG[report.finding][which]) % facts).strip()
+    return (str(_sentences(report.finding, report.sign_in)[which]) % facts).strip()

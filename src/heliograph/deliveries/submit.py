@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from django.db import connection, transaction
 
 from heliograph.deliveries.as_it_was import mapped_then
-from heliograph.domain.delivery.action import ActionState, Does, Origin
+from heliograph.domain.delivery.action import NOTHING_LEFT, ActionState, Does, Origin
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.figures import Delta, mode_code
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict, decide_flow, mode_of
 from heliograph.domain.flow.flow import Flow, Mode
+from heliograph.domain.flow.sending import destination_of
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
@@ -58,14 +59,31 @@ def submit_in(db: Database, account: int, keys: Sequence[str], *, as_it_was: boo
     actions, runs = _numbers(keys, "a"), _numbers(keys, "r")
     config = Committed(db).account(account)
     does = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
+    gone = _gone(db, account, actions, runs, config)
+    actions = [id for id in actions if f"a{id}" not in gone]
+    runs = [id for id in runs if f"r{id}" not in gone]
     then = {id: found.version for id in actions if (found := mapped_then(db, account, id))} if as_it_was else {}
-    gone = {f"a{id}": THEN_GONE for id in actions if id not in then} if as_it_was else {}
+    gone |= {f"a{id}": THEN_GONE for id in actions if id not in then} if as_it_was else {}
     # Runs before lanes, in the same order as when they are reconsidered.
     said = gone | {f"r{id}": text for id, text in stuck_runs.submit_runs(db, account, runs).items()}
     chosen = [id for id in actions if f"a{id}" not in gone]
     answers = submissions.submit(db, account, chosen, lambda id: does.get(id, Does.UPDATES), as_of=then)
     said |= {f"a{id}": text for id, text in answers.items()}
     return Submitted(tuple(key for key, text in said.items() if not text), {key: text for key, text in said.items() if text})
+
+
+def _gone(db: Database, account: int, actions: Sequence[int], runs: Sequence[int], config: AccountConfig) -> dict[str, str]:
+    """Why those of these items that their flow or destination has left behind are not submitted, by key (P12)."""
+    places = db.all(
+        f"SELECT id, flow_id, destination_id FROM action WHERE +account_id = :account AND {db.member('id', 'ids')}",
+        {"account": account, "ids": list(actions)},
+    )
+    flows = db.all(
+        f"SELECT id, flow_id FROM stuck_run WHERE +account_id = :account AND {db.member('id', 'ids')}",
+        {"account": account, "ids": list(runs)},
+    )
+    gone = {f"a{id}": NOTHING_LEFT for id, flow, destination in places if destination_of(config, flow, destination) is None}
+    return gone | {f"r{id}": NOTHING_LEFT for id, flow in flows if flow not in config.flows}
 
 
 def discard(account: int, keys: Sequence[str]) -> int:

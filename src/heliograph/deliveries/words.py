@@ -239,7 +239,7 @@ CAUSES = {
     Cause.FLOW_INCOMPLETE: gettext_lazy("The flow is incomplete."),
     Cause.FLOW_MODE: gettext_lazy("It was made in the flow’s other mode, Live or Test."),
     Cause.FLOW_WATCH: gettext_lazy("The flow watches something else now."),
-    Cause.CONNECTION_GONE: gettext_lazy("The connection is gone."),
+    Cause.CONNECTION_GONE: gettext_lazy("The flow’s connection is gone, or incomplete."),
     Cause.MAPPING_GONE: gettext_lazy("The mapping is gone."),
     Cause.FLOW_DELETED: gettext_lazy("The flow was deleted."),
     Cause.DESTINATION_REMOVED: gettext_lazy("The destination was removed from the flow."),

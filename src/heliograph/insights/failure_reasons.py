@@ -12,14 +12,17 @@ from heliograph.accounts.models import User
 from heliograph.deliveries import words
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, last_failures, refusals
 from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.outcomes import was_tried
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import Window
 from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.replay_share import ReplayShare
-from heliograph.retry.cure_words import cure_of
+from heliograph.retry.cure_words import Failure, cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
+from heliograph.retry.prospects import prospects
 
 GROUPED: Final = 2_000
 """How many failed actions are read, newest first."""
@@ -64,38 +67,33 @@ def failure_reasons(
     groups: dict[tuple[object, ...], list[Action]] = {}
     for action in map(action_of, rows[:GROUPED]):
         groups.setdefault((action.state, action.cause, action.connection, action.message), []).append(action)
-    newest = [actions[0] for actions in groups.values()]
+    largest = sorted(groups.values(), key=lambda actions: -len(actions))[:SHOWN]
+    newest = [actions[0] for actions in largest]
     attempts = attempts_of(reading.db, reading.account, [action.id for action in newest])
-    connections = reading.connection_names([action.connection for action in newest])
+    failures = last_failures(reading, [action.id for action in newest if was_tried(action.cause)])
+    answers, known = refusals(reading, failures), prospects(reading, newest)
+    blamed = {action.id: failures[action.id].connection if action.id in failures else action.connection for action in newest}
+    connections = reading.connection_names(blamed.values())
     found = []
-    for actions in groups.values():
+    for actions in largest:
         action = actions[0]
-        last = attempts[action.id][-1] if action.id in attempts else None
+        last, prospect = attempts[action.id][-1] if action.id in attempts else None, known[action.id]
         status = last.status if last else None
         tone, kind = _KINDS[action.state]
-        fix = cured_at(
-            Trouble(action.cause, status, connection=action.connection, flow=action.flow, destination=action.destination),
-            reading.config,
-            user,
-        )
+        failure = Failure(action.cause, action.category, status, answers.get(action.id, UNKNOWN_REFUSAL), blamed[action.id])
+        fix = cured_at(Trouble(failure, action.flow, action.destination, prospect), reading.config, user)
         found.append(
             FailureReason(
                 n=len(actions),
                 tone=tone,
                 state=words.state_of(action.state)[1],
-                cause=words.did(action, last, connections.get(action.connection, "")),
-                cure=cure_of(
-                    action.cause,
-                    status,
-                    connection=reading.config.connections.get(action.connection),
-                    used_up=action.state is ActionState.FAILED,
-                )
+                cause=words.did(action, last, connections.get(blamed[action.id], "")),
+                cure=cure_of(failure, prospect=prospect, used_up=action.state is ActionState.FAILED)
                 if action.state is not ActionState.VALIDATION
-                else _("Not retried. Fill it in on the registration: that change is sent by itself."),
+                else _("Not retried. Fill it in on the registration: that change is judged and sent as any other."),
                 href=records_at(kind, action.id, len(actions)),
                 fix=fix.text,
                 fix_href=fix.href,
             )
         )
-    found.sort(key=lambda reason: -reason.n)
-    return found[:SHOWN], len(found) <= SHOWN and len(rows) <= GROUPED
+    return found, len(groups) <= SHOWN and len(rows) <= GROUPED

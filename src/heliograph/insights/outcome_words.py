@@ -18,7 +18,9 @@ from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.decision import Reason
 from heliograph.insights.feed import FeedRow, FlowOutcome
+from heliograph.retry.cure_words import Failure
 from heliograph.retry.fix_links import Trouble, cured_at
+from heliograph.retry.prospects import prospect_of
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon
 
@@ -105,11 +107,14 @@ def _note_of(outcome: FlowOutcome, row: FeedRow, of: AccountReader, user: User) 
         if not outcome.is_open_or_failed:
             return OutcomeNote(sentence) if len(row.outcomes) == 1 else None
         cause = Cause.UNTAGGED if outcome.reason in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY) else Cause.EXCEPTION
-        fix = cured_at(Trouble(cause, flow=outcome.flow_id), of.config, user)
+        fix = cured_at(Trouble(Failure(cause), flow=outcome.flow_id), of.config, user)
         return OutcomeNote(sentence, fix.text, fix.href)
     if action.state not in (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION):
         return None
     status = outcome.attempt.status if outcome.attempt else None
-    trouble = Trouble(action.cause, status, connection=action.connection, flow=action.flow, destination=action.destination)
+    failure = Failure(
+        action.cause, action.category, status, connection=outcome.attempt.connection if outcome.attempt else action.connection
+    )
+    trouble = Trouble(failure, action.flow, action.destination, prospect_of(of.config, action, {}))
     fix = cured_at(trouble, of.config, user)
     return OutcomeNote(words.did(action, outcome.attempt, outcome.connection), fix.text, fix.href)

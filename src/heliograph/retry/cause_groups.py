@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
-from typing import Final
+from enum import StrEnum
+from typing import Final, NamedTuple
 
 from heliograph.deliveries.database import AccountReader
-from heliograph.deliveries.exchanges import exchanges
+from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, last_failures, refusals
 from heliograph.deliveries.words import CAUSES
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
-from heliograph.retry.cure_words import said_by_target
+from heliograph.domain.figures import mode_code
+from heliograph.domain.flow.flow import Mode
+from heliograph.domain.flow.sending import destination_of, stop_of, stop_of_flow
+from heliograph.retry.credited_saves import connection_cures, flow_cures
+from heliograph.retry.cure_words import Failure
 from heliograph.retry.item_names import ItemNames
+from heliograph.retry.prospects import NO_PROSPECT, ConnectionHold, Prospect, connection_holds
+from heliograph.retry.retry_conditions import BLAMED
 from heliograph.retry.retry_items import OPEN, StuckItem, run_key
 from heliograph.retry.retry_queue import MOST, RetryQueue
 from heliograph.store import configuration
@@ -30,10 +36,19 @@ HEALED_FOR: Final = 15 * MINUTE
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """Items of one cause. People and flows are counted apart. connection: any of theirs; flow, destination: None where there are several.
+    """Items of one cause. People and flows are counted apart.
 
-    n: how many, of the newest MOST of each status; is_more: of runs, that there may be more than were looked at; since: when the oldest was made;
-    flow_name: of the only flow; newest: the newest action; paused: its connection sends nothing until it is released; said: the target's own words, of its newest item.
+    connection: the one that its items' last attempts went over, or wait for before the first
+    answered: the status of their answers
+    lacks: what has no tag, of runs
+    n: how many, of the newest MOST of each status
+    flow, destination: None where there are several; flow_name: of the only flow
+    next: when the first of them is due (microseconds)
+    since: when the oldest was made (microseconds)
+    newest: the newest action
+    is_more: of runs, that there may be more than were looked at
+    prospect: what becomes of its items when their time comes, as far as all of them have it in common
+    refusal: what the target answered to its newest item
     """
 
     key: str
@@ -55,8 +70,13 @@ class CauseGroup:
     flow_name: str = ""
     newest: int | None = None
     is_more: bool = False
-    paused: bool = False
-    said: str = ""
+    prospect: Prospect = NO_PROSPECT
+    refusal: Refusal = UNKNOWN_REFUSAL
+
+    @property
+    def failure(self) -> Failure:
+        """The failure, as far as its cure depends on it."""
+        return Failure(self.cause, self.category, self.answered, self.refusal, self.connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +90,26 @@ class SavedFix:
 
 @dataclass(frozen=True, slots=True)
 class Healing:
-    """What became of the items of a cause within the last HEALED_FOR. under_way: decided again, and not delivered yet. fix: the save that cured the
-    cause; None if it passed by itself, or if a person submitted the items."""
+    """What became of the items of a cause within the last HEALED_FOR.
+
+    failed: of runs that were decided again, those of which something failed
+    under_way: of runs that were decided again, those that are not delivered yet
+    since: when the first of them ended (microseconds)
+    fix: the save that cured the cause; None if it passed by itself, or if a person submitted the items
+    """
 
     group: CauseGroup
     sent: int = 0
     superseded: int = 0
     not_selected: int = 0
+    failed: int = 0
     under_way: int = 0
+    since: int = 0
     fix: SavedFix | None = None
 
     @property
     def n(self) -> int:
-        return self.sent + self.superseded + self.not_selected + self.under_way
+        return self.sent + self.superseded + self.not_selected + self.failed + self.under_way
 
 
 def _listed(causes: Iterable[Cause]) -> str:
@@ -91,15 +118,40 @@ def _listed(causes: Iterable[Cause]) -> str:
 
 _OF_FLOW: Final = f"q.cause IN ({_listed(CURED_BY_FLOW)})"
 _KEYS: Final = (
-    f"q.cause, CASE WHEN {_OF_FLOW} THEN 0 ELSE l.connection_id END AS place, CASE WHEN {_OF_FLOW} THEN q.flow_id ELSE 0 END AS whose,"
+    f"q.cause, CASE WHEN {_OF_FLOW} THEN 0 ELSE {BLAMED} END AS place, CASE WHEN {_OF_FLOW} THEN q.flow_id ELSE 0 END AS whose,"
     f" CASE WHEN q.cause IN ({_listed({*CAUSES, *CURED_BY_FLOW})}) THEN '' ELSE q.message END AS text"
 )
 """What makes actions one group, as `group_key` says it: but for the answer, which the text contains."""
-_FACTS: Final = "q.state, q.category, q.registration_id, q.flow_id, q.destination_id, l.connection_id, q.due_at, q.created, q.ended, q.id"
+_FACTS: Final = (
+    "q.state, q.category, q.registration_id, q.flow_id, q.destination_id, l.connection_id, q.due_at, q.created, q.ended, q.id, q.mode"
+)
 _SUMS: Final = (
     "cause, place, whose, text, min(category), count(*), count(DISTINCT registration_id), count(DISTINCT flow_id), min(flow_id),"
-    " count(DISTINCT destination_id), min(destination_id), min(connection_id), min(due_at), min(created), max(id)"
+    " count(DISTINCT destination_id), min(destination_id), min(connection_id), max(connection_id), min(due_at), min(created), max(id), min(mode), max(mode)"
 )
+
+
+class _Sums(NamedTuple):
+    """A row of _SUMS."""
+
+    cause: str
+    place: int
+    whose: int
+    text: str
+    category: int
+    n: int
+    people: int
+    flows: int
+    flow: int
+    destinations: int
+    destination: int
+    connection: int
+    last_connection: int
+    due: int | None
+    since: int
+    newest: int
+    mode: int
+    last_mode: int
 
 
 @dataclass
@@ -128,85 +180,92 @@ class CauseGroups:
         """What became of causes within the last HEALED_FOR, by the key of their group. now: microseconds."""
         since = now - HEALED_FOR
         rows = self.reading.db.all(
-            f"SELECT {_SUMS}, sum(CASE WHEN state = {int(ActionState.SUPERSEDED)} THEN 1 ELSE 0 END), max(ended)"
+            f"SELECT {_SUMS}, sum(CASE WHEN state = {int(ActionState.SUPERSEDED)} THEN 1 ELSE 0 END), min(ended), max(ended)"
             f" FROM (SELECT {_KEYS}, {_FACTS} FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account AND q.queue = 4"
             f" AND q.ended >= :since AND q.cause NOT IN ('', '{Cause.SUPERSEDED.value}') ORDER BY q.ended DESC LIMIT {MOST + 1}) items"
             f" GROUP BY cause, place, whose, text ORDER BY max(ended) DESC LIMIT {SHOWN_GROUPS}",
             {"account": self.reading.account, "since": since},
         )
-        groups = self._with_words(self._named([row[:-2] for row in rows]))
-        found = [
-            Healing(group, sent=group.n - superseded, superseded=superseded, fix=self._fix(group, ended))
-            for group, (*_sums, superseded, ended) in zip(groups, rows, strict=True)
+        groups = self._with_words(self._named([row[:-3] for row in rows]))
+        of_actions = [
+            Healing(group, sent=group.n - superseded, superseded=superseded, since=first, fix=self._fix(group, last))
+            for group, (*_sums, superseded, first, last) in zip(groups, rows, strict=True)
         ]
-        return {healing.group.key: healing for healing in [*found, *self._healed_runs(since)]}
+        return {healing.group.key: healing for healing in [*of_actions, *self._healed_runs(since)]}
 
     # --- actions
 
     def _named(self, rows: Sequence[Row]) -> list[CauseGroup]:
         """Groups from rows of _SUMS."""
-        names, reading = ItemNames(self.reading), self.reading
-        answered = names.answered([row[14] for row in rows if row[0] == Cause.ANSWER.value])
-        connections = reading.connection_names({row[11] for row in rows})
-        flows = reading.flow_names({row[8] for row in rows})
-        paused = names.paused({row[11] for row in rows})
-        out = []
-        for (
-            cause,
-            place,
-            whose,
-            text,
-            category,
-            n,
-            people,
-            n_flows,
-            flow,
-            n_destinations,
-            destination,
-            connection,
-            due,
-            since,
-            newest,
-        ) in rows:
-            status = answered.get(newest)
-            key = f"{cause}~f{whose}~~" if whose else f"{cause}~{place}~{status or ''}~{text}"
-            out.append(
+        reading, columns = self.reading, [_Sums(*row) for row in rows]
+        failures = last_failures(reading, [each.newest for each in columns if each.cause == Cause.ANSWER.value])
+        connections = reading.connection_names({each.place or each.connection for each in columns})
+        flows = reading.flow_names({each.flow for each in columns})
+        holds = connection_holds(reading)
+        groups = []
+        for each in columns:
+            answered = failures[each.newest].status if each.newest in failures else None
+            connection = each.place or each.connection
+            groups.append(
                 CauseGroup(
-                    key=key,
-                    cause=Cause(cause) if cause else None,
-                    category=Category.of_code(category),
+                    key=f"{each.cause}~f{each.whose}~~" if each.whose else f"{each.cause}~{each.place}~{answered or ''}~{each.text}",
+                    cause=Cause(each.cause) if each.cause else None,
+                    category=Category.of_code(each.category),
                     connection=connection,
                     connection_name=connections.get(connection, ""),
-                    answered=status,
+                    answered=answered,
                     lacks="",
                     event="",
-                    message=text,
-                    n=n,
-                    people=people,
-                    flows=n_flows,
-                    flow=flow if n_flows == 1 else None,
-                    destination=destination if n_destinations == 1 else None,
-                    next=due,
-                    since=since,
-                    flow_name=flows.get(flow, "") if n_flows == 1 else "",
-                    newest=newest,
-                    paused=connection in paused,
+                    message=each.text,
+                    n=each.n,
+                    people=each.people,
+                    flows=each.flows,
+                    flow=each.flow if each.flows == 1 else None,
+                    destination=each.destination if each.destinations == 1 else None,
+                    next=each.due,
+                    since=each.since,
+                    flow_name=flows.get(each.flow, "") if each.flows == 1 else "",
+                    newest=each.newest,
+                    prospect=self._prospect(each, holds),
                 )
             )
-        return out
+        return groups
+
+    def _prospect(self, sums: _Sums, holds: Mapping[int, ConnectionHold]) -> Prospect:
+        """What becomes of a group's items when their time comes, as far as all of them have it in common."""
+        config, stop = self.reading.config, None
+        to = destination_of(config, sums.flow, sums.destination) if sums.destinations == 1 else None
+        connection = to.connection if to else sums.connection if sums.connection == sums.last_connection else None
+        if sums.flows == 1 and sums.mode == sums.last_mode:
+            made_in, flow = Mode.LIVE if sums.mode == mode_code(Mode.LIVE) else Mode.TEST, config.flows.get(sums.flow)
+            if flow is None:
+                stop = Cause.FLOW_DELETED
+            elif sums.destinations == 1:
+                stop = stop_of(config, sums.flow, sums.destination, made_in)
+            else:
+                stop = stop_of_flow(flow, made_in)
+        known = config.connections.get(connection or 0)
+        return Prospect(stop, connection, known.name if known else "", holds.get(connection or 0))
 
     def _with_words(self, groups: list[CauseGroup]) -> list[CauseGroup]:
-        """The groups with what their targets said of it."""
-        refused = {group.newest for group in groups if group.cause is Cause.ANSWER and group.newest is not None}
-        kept = exchanges(self.reading.db, self.reading.account, refused)
-        last = {action: found for (action, _), found in sorted(kept.items(), key=itemgetter(0)) if found.status not in range(200, 300)}
-        return [replace(group, said=said_by_target(last.get(group.newest or 0))) for group in groups]
+        """The groups with what their targets answered."""
+        newest = [group.newest for group in groups if group.cause is Cause.ANSWER and group.newest is not None]
+        answers = refusals(self.reading, last_failures(self.reading, newest))
+        return [replace(group, refusal=answers.get(group.newest or 0, UNKNOWN_REFUSAL)) for group in groups]
 
     def _fix(self, group: CauseGroup, ended: int) -> SavedFix | None:
-        """The last time that the page which cures it was saved, if that was while its items waited."""
-        kind, id = ("flow", group.flow) if group.cause in CURED_BY_FLOW else ("connection", group.connection)
-        saved = configuration.last_saved(self.reading.db, self.reading.account, kind, id) if id else None
-        return SavedFix(kind, *saved) if saved is not None and group.since <= saved[0] <= ended else None
+        """The last save that can have cured it, if that was while its items waited. A save that changed nothing on which the cause depends is not credited."""
+        kind, entity = ("flow", group.flow) if group.cause in CURED_BY_FLOW else ("connection", group.connection)
+        if entity is None:
+            return None
+        for saved in configuration.versions_saved(self.reading.db, self.reading.account, kind, entity, group.since, ended):
+            if saved.before is not None and (
+                flow_cures(saved.before, saved.body, group.cause)
+                if kind == "flow"
+                else connection_cures(saved.before, saved.body, group.failure)
+            ):
+                return SavedFix(kind, saved.at, saved.by)
+        return None
 
     # --- runs
 
@@ -215,12 +274,22 @@ class CauseGroups:
 
     def _healed_runs(self, since: int) -> list[Healing]:
         done = RetryQueue(self.reading).done_runs(since, self.grouped)
-        delivered = self._delivered({run.change for run in done if run.cause is not Cause.NOT_SELECTED})
-        out = []
+        ends = self._ends({run.change for run in done if run.cause is not Cause.NOT_SELECTED})
+        healings = []
         for group, runs in self._alike(done):
-            became = Counter(_became(run, delivered) for run in runs)
-            out.append(Healing(group, sent=became["sent"], not_selected=became["not selected"], under_way=became["under way"]))
-        return out
+            became = Counter(RunEnd.NOT_SELECTED if run.cause is Cause.NOT_SELECTED else _end_of(ends, run) for run in runs)
+            healings.append(
+                Healing(
+                    group,
+                    sent=became[RunEnd.SENT],
+                    superseded=became[RunEnd.SUPERSEDED],
+                    not_selected=became[RunEnd.NOT_SELECTED],
+                    failed=became[RunEnd.FAILED],
+                    under_way=became[RunEnd.UNDER_WAY],
+                    since=min(run.ended or since for run in runs),
+                )
+            )
+        return healings
 
     def _alike(self, runs: Sequence[StuckItem]) -> list[tuple[CauseGroup, list[StuckItem]]]:
         """Runs by what makes them one group. Their people are only counted, so nothing is read of them."""
@@ -238,22 +307,39 @@ class CauseGroups:
             out.append((replace(group, flow_name=name, is_more=is_more), alike))
         return out
 
-    def _delivered(self, changes: set[int]) -> dict[tuple[int, int], bool]:
-        """Whether everything that a flow made of a change is delivered, by (change, flow)."""
+    def _ends(self, changes: set[int]) -> dict[tuple[int, int], set[ActionState]]:
+        """The states of everything that a flow made of a change, by (change, flow)."""
         if not changes:
             return {}
         rows = self.reading.db.all(
-            f"SELECT change_id, flow_id, min(CASE WHEN state IN ({int(ActionState.SUCCESS)}, {int(ActionState.SUPERSEDED)}) THEN 1 ELSE 0 END)"
-            f" FROM action WHERE +account_id = :account AND {self.reading.db.member('change_id', 'changes')} GROUP BY change_id, flow_id",
+            "SELECT DISTINCT change_id, flow_id, state FROM action"
+            f" WHERE +account_id = :account AND {self.reading.db.member('change_id', 'changes')}",
             {"account": self.reading.account, "changes": sorted(changes)},
         )
-        return {(change, flow): bool(all_sent) for change, flow, all_sent in rows}
+        ends: dict[tuple[int, int], set[ActionState]] = {}
+        for change, flow, state in rows:
+            ends.setdefault((change, flow), set()).add(ActionState(state))
+        return ends
 
 
-def _became(run: StuckItem, delivered: dict[tuple[int, int], bool]) -> str:
-    if run.cause is Cause.NOT_SELECTED:
-        return "not selected"
-    return "sent" if delivered.get((run.change, run.flow)) else "under way"
+class RunEnd(StrEnum):
+    """What became of a run that was decided again."""
+
+    SENT = "sent"
+    SUPERSEDED = "superseded"
+    NOT_SELECTED = "not selected"
+    FAILED = "failed"
+    UNDER_WAY = "under way"
+
+
+def _end_of(ends: Mapping[tuple[int, int], set[ActionState]], run: StuckItem) -> RunEnd:
+    """The end of a run that triggered: of several actions, the least that became of one."""
+    states = ends.get((run.change, run.flow), set())
+    if not states or any(state.is_open for state in states):
+        return RunEnd.UNDER_WAY
+    if states & {ActionState.FAILED, ActionState.VALIDATION}:
+        return RunEnd.FAILED
+    return RunEnd.SUPERSEDED if ActionState.SUPERSEDED in states else RunEnd.SENT
 
 
 def _only[T](found: set[T]) -> T | None:

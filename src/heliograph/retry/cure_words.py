@@ -1,84 +1,162 @@
-"""What cures a failure, in words (D6). The Retry Queue says the same of an answer as Save & Test and Send a sample do."""
+"""What cures a failure, in words (D6, D7). The Retry Queue says the same of an answer as Save & Test and Send a sample do, and promises nothing that
+the flow and the connection of today do not hold."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from heliograph.connections import diagnosis_words
-from heliograph.deliveries.exchanges import Exchange
-from heliograph.domain.connection.connection import Auth, Connection
-from heliograph.domain.connection.rule_proposal import own_words
-from heliograph.domain.connection.target_reply import UTF_8, TargetReply
-from heliograph.domain.delivery.outcomes import CONNECTION_STATUSES, Cause
+from heliograph.deliveries import words
+from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal
+from heliograph.domain.connection.diagnosis import Finding, refusal_finding
+from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause, was_tried
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.retry.prospects import NO_PROSPECT, Hold, Prospect
+from heliograph.store.moments import from_micros
+from heliograph.web.templatetags.moments import soon
 
 _FINAL = (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED, Cause.DISCARDED, Cause.REPLAY_CANCELLED)
-_OF_SETUP = (401, 403, 404, 405, 410, 415)
-"""Answers that another address, other credentials or another content type cure; a redirect does, too."""
+_OF_SETUP: Final = frozenset(
+    {
+        Finding.UNAUTHORIZED,
+        Finding.FORBIDDEN,
+        Finding.LACKS_SCOPE,
+        Finding.NOT_FOUND,
+        Finding.METHOD,
+        Finding.GONE,
+        Finding.CONTENT_TYPE,
+        Finding.MOVED,
+    }
+)
+"""The target did not accept who sends, or where to, or how."""
+_OF_MAPPING: Final = frozenset({Finding.NOT_UNDERSTOOD, Finding.TOO_LARGE})
+"""The target did not accept what is sent: another try of the same would be refused again."""
 
 
-def is_of_setup(cause: Cause | None, status: int | None) -> bool:
-    """Whether an answer is cured in Connection Setup: the target did not accept who sends, or where to, or how."""
-    return cause is Cause.ANSWER and status is not None and (status in _OF_SETUP or 300 <= status < 400)
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure, as far as its cure depends on it.
 
-
-def is_of_mapping(cause: Cause | None, status: int | None) -> bool:
-    """Whether the target did not accept what is sent: another try of the same would be refused again."""
-    return (
-        cause is Cause.ANSWER
-        and status is not None
-        and 400 <= status < 500
-        and status not in CONNECTION_STATUSES
-        and not is_of_setup(cause, status)
-    )
-
-
-def said_by_target(kept: Exchange | None) -> str:
-    """The target's own short word for it, such as no_service; "" where it has none."""
-    if kept is None or kept.status is None:
-        return ""
-    body = kept.response_body.encode("utf-8", "replace")
-    return own_words(TargetReply(kept.status, kept.response_headers, body, cut=kept.truncated, charset=UTF_8))
-
-
-def cure_of(
-    cause: Cause | None, status: int | None = None, *, connection: Connection | None = None, paused: bool = False, used_up: bool = False
-) -> str:
-    """What cures a cause, in one to three sentences; "" where nothing is to be said.
-
-    connection: that it went over, as it is now; paused: it sends nothing until it is released; used_up: it is sent again only by hand.
+    status: of the answer, None if there was none
+    refusal: what the target answered, and how the connection proved who sends
+    connection: the one that the attempt went over, None if nothing was tried, or several differ
     """
-    said = _cure(cause, status, connection, used_up=used_up)
-    if paused and cause not in _FINAL:
-        said = f"{said} {_('The connection is paused: choose Release in its menu once that is done.')}".strip()
-    return said
+
+    cause: Cause | None
+    category: Category | None = None
+    status: int | None = None
+    refusal: Refusal = UNKNOWN_REFUSAL
+    connection: int | None = None
+
+    @property
+    def finding(self) -> Finding | None:
+        """What an answer most likely means; None for any other failure."""
+        if self.cause is not Cause.ANSWER or self.status is None:
+            return None
+        return refusal_finding(self.status, self.refusal.error)
+
+    @property
+    def is_of_setup(self) -> bool:
+        """True if it is cured in Connection Setup."""
+        return self.finding in _OF_SETUP
+
+    @property
+    def is_of_mapping(self) -> bool:
+        """True if it is cured in the mapping."""
+        return self.finding in _OF_MAPPING
+
+    @property
+    def is_due_once_cured(self) -> bool:
+        """True if saving its fix makes it due at once (D7)."""
+        return self.category is Category.CONFIG or self.cause in CURED_BY_ADDRESS
 
 
-def _cure(cause: Cause | None, status: int | None, connection: Connection | None, *, used_up: bool) -> str:
-    if is_of_setup(cause, status):
-        assert status is not None
-        remedy = diagnosis_words.remedy_of_answer(status, keyless=connection is not None and connection.auth is Auth.OPEN)
-        after = _("Then submit them again.") if used_up else _("Once that is saved, all are sent at once, in order.")
-        return f"{remedy} {after}"
-    if is_of_mapping(cause, status):
+def cure_of(failure: Failure, *, prospect: Prospect = NO_PROSPECT, used_up: bool = False) -> str:
+    """What cures a failure, in one to three sentences; "" where nothing is to be said. used_up: it is sent again only by hand."""
+    if failure.cause in (Cause.DISCARDED, Cause.REPLAY_CANCELLED) and not prospect.is_over:
+        return ""
+    if failure.cause in _FINAL or prospect.is_over:
+        return _("Nothing is left to send.")
+    return f"{_cure(failure, prospect, used_up=used_up)} {hindrance(prospect)}".strip()
+
+
+def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
+    if was_tried(failure.cause) and failure.connection and prospect.connection not in (None, failure.connection):
+        facts = {"connection": words.isolated(prospect.name)}
+        if used_up:
+            return _("The flow sends over %(connection)s now. Submitted again, it goes there.") % facts
+        return _("The flow sends over %(connection)s now. The next try goes there.") % facts
+    if failure.finding is not None and failure.is_of_setup:
+        remedy = diagnosis_words.remedy_of(failure.finding, failure.refusal.sign_in)
+        return f"{remedy} {_once_saved(failure, prospect, used_up=used_up)}"
+    if failure.is_of_mapping:
         return _("It does not take what is sent. Correct the mapping or the connection, then submit them again.")
-    if used_up and cause not in _FINAL:
+    if used_up:
         return _("Look what its cause was, then submit it again.")
-    match cause:
+    match failure.cause:
         case Cause.DNS | Cause.REFUSED | Cause.TIMEOUT | Cause.RESET | Cause.ANSWER | Cause.GARBLED:
             return _("Usually passes by itself.")
         case Cause.TLS | Cause.BLOCKED | Cause.OAUTH | Cause.BAD_REQUEST:
             return _("Look at the connection’s setup.")
         case Cause.FLOW_MODE:
-            return _("Discard it, or switch the flow back: then all are sent at once, in order.")
-        case Cause.FLOW_INACTIVE | Cause.FLOW_INCOMPLETE | Cause.FLOW_WATCH:
-            return _("Once the flow runs again as it did, all are sent at once, in order.")
+            return _("Discard it, or switch the flow back.")
         case Cause.CONNECTION_GONE:
-            return _("Choose another connection in the flow.")
+            return _("Complete the flow’s connection, or choose another one in the flow.")
         case Cause.MAPPING_GONE:
             return _("Choose another mapping in the flow.")
         case Cause.UNTAGGED:
             return _("Once it carries a tag, it is judged again at once.")
-        case Cause.FLOW_DELETED | Cause.DESTINATION_REMOVED | Cause.ERASED:
-            return _("Nothing is left to send.")
         case _:
             return ""
+
+
+def _once_saved(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
+    """What becomes of the items of a failure once Connection Setup was saved."""
+    if used_up:
+        return _("Then submit them again.")
+    if not failure.is_due_once_cured:
+        return _("Then submit them again, or wait for the next try.")
+    if prospect.stop or prospect.hold:
+        return _("Once that is saved, all are due at once, in order.")
+    return _("Once that is saved, all are sent at once, in order.")
+
+
+_STOPS: Final = {
+    Cause.FLOW_INACTIVE: gettext_lazy("The flow is off: nothing of it is sent until it is switched on."),
+    Cause.FLOW_MODE: gettext_lazy("It was made in the flow’s other mode, Live or Test: it is not sent until the flow is switched back."),
+    Cause.FLOW_WATCH: gettext_lazy("The flow watches something else now: it is not sent until the flow watches for this again."),
+    Cause.CONNECTION_GONE: gettext_lazy("The flow has no usable connection: nothing is sent until it has one."),
+    Cause.MAPPING_GONE: gettext_lazy("A mapping of the flow is gone: nothing is sent until it has another."),
+    Cause.FLOW_INCOMPLETE: gettext_lazy("The flow is incomplete: nothing of it is sent until it lacks nothing."),
+}
+
+
+def hindrance(prospect: Prospect) -> str:
+    """What keeps it from being sent as its flow and its connection are today; "" where nothing does."""
+    if prospect.stop in _STOPS:
+        return str(_STOPS[prospect.stop])
+    if prospect.hold is not None:
+        return _hold(prospect)
+    return ""
+
+
+def may_go(prospect: Prospect) -> bool:
+    """True if an item is tried, or looked at, when its time comes: no pause holds it, and its flow can send it."""
+    return prospect.stop is None and (prospect.hold is None or prospect.hold.hold is not Hold.PAUSED)
+
+
+def _hold(prospect: Prospect) -> str:
+    assert prospect.hold is not None
+    match prospect.hold.hold:
+        case Hold.PAUSED:
+            return _("The connection is paused: choose Release in its menu once that is done.")
+        case Hold.RELEASED:
+            return _("The connection is being released: what it holds goes out at the chosen rate.")
+        case Hold.RESTS:
+            return _("The connection rests until %(time)s, as its target asked.") % {"time": soon(from_micros(prospect.hold.until))}
+        case Hold.SILENT:
+            return _("The target was not reached the last times: single requests probe it, and the rest follows once it answers.")

@@ -22,12 +22,12 @@ from heliograph.deliveries import words
 from heliograph.deliveries.actions import Attempt, attempts_of
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange, exchanges
+from heliograph.deliveries.refusals import said_by_target
 from heliograph.domain.registration.change import Change
 from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job
 from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.registrations.imports.report import safe
-from heliograph.retry.cure_words import said_by_target
 from heliograph.retry.models import DownloadedRow
 from heliograph.retry.retry_items import RetryFilter, RetryItem
 from heliograph.retry.retry_queue import TABLES, RetryQueue

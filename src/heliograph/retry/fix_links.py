@@ -18,8 +18,9 @@ from heliograph.deliveries.why import Why
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import GateName
-from heliograph.domain.flow.flow import Destination
-from heliograph.retry.cure_words import is_of_mapping, is_of_setup
+from heliograph.domain.flow.sending import destination_of
+from heliograph.retry.cure_words import Failure
+from heliograph.retry.prospects import NO_PROSPECT, Prospect
 
 _CONNECTION = (Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST)
 _FLOW = (Cause.FLOW_INACTIVE, Cause.FLOW_INCOMPLETE, Cause.FLOW_MODE, Cause.FLOW_WATCH, Cause.MAPPING_GONE, Cause.CONNECTION_GONE)
@@ -35,32 +36,31 @@ class FixLink:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A failure. connection, flow and destination: ids; None if the items of a cause differ in it."""
+    """A failure and where it happened. flow and destination: ids; None if the items of a cause differ in it."""
 
-    cause: Cause | None
-    answered: int | None = None
-    connection: int | None = None
+    failure: Failure
     flow: int | None = None
     destination: int | None = None
+    prospect: Prospect = NO_PROSPECT
 
 
 def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> FixLink:
     """The page that fixes it, among those that this user may change."""
-    cause, answered = trouble.cause, trouble.answered
+    failure, prospect, cause = trouble.failure, trouble.prospect, trouble.failure.cause
     if cause is Cause.UNTAGGED:
         return FixLink(_("Tag it"), reverse("tag-coverage")) if may(user, Role.PLANNER) else FixLink()
-    if not may(user, Role.ADMINISTRATOR):
+    if prospect.is_over or not may(user, Role.ADMINISTRATOR):
         return FixLink()
-    setup = FixLink(_("Open Connection Setup"), reverse("connection", args=(trouble.connection,))) if trouble.connection else FixLink()
-    if trouble.connection not in config.connections:
-        setup = FixLink()
-    if cause in _CONNECTION or is_of_setup(cause, answered):
-        return setup
-    if is_of_mapping(cause, answered):
-        return _mapping(trouble, config) or setup
-    if cause in _FLOW and trouble.flow in config.flows:
+    if (cause in _FLOW or prospect.stop in _FLOW) and trouble.flow in config.flows:
         return FixLink(_("Open the flow"), reverse("flow", args=(trouble.flow,)))
-    return FixLink()
+    if prospect.connection not in (None, failure.connection):  # the flow sends over another connection now
+        return FixLink()
+    setup = FixLink()
+    if failure.connection in config.connections:
+        setup = FixLink(_("Open Connection Setup"), reverse("connection", args=(failure.connection,)))
+    if cause in _CONNECTION or failure.is_of_setup:
+        return setup
+    return _mapping(trouble, config) or setup if failure.is_of_mapping else FixLink()
 
 
 _CHANGED_AT = {
@@ -89,7 +89,7 @@ def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
     """The same, with a link in the gate that stopped the change (F9). A Viewer, or a deleted flow, gets none."""
     place = FixLink()
     if why.curable:
-        place = cured_at(Trouble(Cause.UNTAGGED), config, user)
+        place = cured_at(Trouble(Failure(Cause.UNTAGGED)), config, user)
     elif why.stopped in _CHANGED_AT and why.flow.id in config.flows and may(user, Role.ADMINISTRATOR):
         text, part = _CHANGED_AT[why.stopped]
         place = FixLink(str(text), reverse("flow", args=(why.flow.id,)) + part)
@@ -99,8 +99,7 @@ def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
 
 def _mapping(trouble: Trouble, config: AccountConfig) -> FixLink | None:
     """The mapping that built what was refused."""
-    flow = config.flows.get(trouble.flow or 0)
-    found: Destination | None = next((d for d in flow.destinations if d.id == trouble.destination), None) if flow else None
+    found = destination_of(config, trouble.flow or 0, trouble.destination or 0)
     mapping = config.mappings.get(found.payload_mapping or 0) if found else None
     if found is None or mapping is None:
         return None

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.refusals import last_failures
 from heliograph.domain.delivery.action import QueueStatus
-from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.outcomes import was_tried
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import Change, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
+from heliograph.retry.prospects import prospect_of_run, prospects
 from heliograph.retry.retry_items import RetryItem, StuckItem
 
 
@@ -28,9 +30,9 @@ class ItemNames:
         events = reading.events([row.event for row in rows])
         flows = reading.flow_names([row.flow for row in rows])
         actions = [row for row in rows if isinstance(row, Action)]
-        connections = reading.connection_names([a.connection for a in actions])
-        answered = self.answered([a.id for a in actions if a.cause is Cause.ANSWER])
-        paused = self.paused({a.connection for a in actions})
+        failures = last_failures(reading, [a.id for a in actions if was_tried(a.cause)])
+        connections = reading.connection_names({failures[a.id].connection if a.id in failures else a.connection for a in actions})
+        known = prospects(reading, actions)
         lacks = self.lacks([row for row in rows if isinstance(row, StuckItem)])
         out = []
         for row in rows:
@@ -46,35 +48,14 @@ class ItemNames:
                 item = replace(
                     item,
                     action=row,
-                    connection=connections.get(row.connection, ""),
-                    answered=answered.get(row.id),
-                    paused=row.connection in paused,
+                    connection=connections.get(failures[row.id].connection if row.id in failures else row.connection, ""),
+                    failure=failures.get(row.id),
+                    prospect=known[row.id],
                 )
             else:
-                item = replace(item, run=row, lacks=lacks.get(row.id, ""))
+                item = replace(item, run=row, lacks=lacks.get(row.id, ""), prospect=prospect_of_run(reading.config, row.flow))
             out.append(item)
         return out
-
-    def paused(self, connections: set[int]) -> set[int]:
-        """Those of these connections that send nothing until somebody releases them."""
-        if not connections:
-            return set()
-        rows = self.reading.db.all(
-            f"SELECT connection_id FROM connection_state WHERE account_id = :account AND paused AND {self.reading.db.member('connection_id', 'ids')}",
-            {"account": self.reading.account, "ids": sorted(connections)},
-        )
-        return {id for (id,) in rows}
-
-    def answered(self, actions: Sequence[int]) -> dict[int, int]:
-        """The status of each action's last refusal."""
-        if not actions:
-            return {}
-        rows = self.reading.db.all(
-            "SELECT action_id, status FROM attempt WHERE +account_id = :account AND status IS NOT NULL AND state <> 10"
-            f" AND {self.reading.db.member('action_id', 'ids')} ORDER BY action_id, n",
-            {"account": self.reading.account, "ids": list(actions)},
-        )
-        return dict(rows)
 
     def lacks(self, runs: Sequence[StuckItem]) -> dict[int, str]:
         """What has no tag, by run: the name of a status or property. For a run that is Done: what had none when it was first judged."""

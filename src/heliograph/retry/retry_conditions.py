@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
-from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.retry.retry_items import RetryFilter, parts_of
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
@@ -13,6 +14,11 @@ type QueueTable = Literal["action", "stuck_run"]
 
 SOURCES: dict[QueueTable, str] = {"action": "action q JOIN lane l ON l.id = q.lane_id", "stuck_run": "stuck_run q"}
 """What is selected from; both are called q, and an action's lane l."""
+LAST_FAILURE: Final = f"t.action_id = q.id AND t.n = q.sent - CASE WHEN q.state = {int(ActionState.SUCCESS)} THEN 1 ELSE 0 END"
+"""The join to an action's last failed attempt, t: a delivered one's attempt before."""
+_TRIED: Final = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
+BLAMED: Final = f"CASE WHEN q.cause IN ({_TRIED}) THEN coalesce((SELECT t.connection_id FROM attempt t WHERE {LAST_FAILURE}), l.connection_id) ELSE l.connection_id END"
+"""The connection that an action's last failed attempt went over, which is not the one that its flow has by now; before one, that of its lane."""
 
 
 def conditions(account: int, wanted: RetryFilter, table: QueueTable, status: QueueStatus) -> tuple[str, dict[str, object]]:
@@ -29,6 +35,9 @@ def conditions(account: int, wanted: RetryFilter, table: QueueTable, status: Que
     if wanted.connection is not None:
         where.append("l.connection_id = :connection" if table == "action" else "1 = 0")
         params |= {"connection": wanted.connection} if table == "action" else {}
+    if wanted.ended_since is not None:
+        where.append("q.ended >= :ended_since")
+        params["ended_since"] = wanted.ended_since
     if wanted.cause:
         _of_group(wanted.cause, table, where, params)
     if words := folded(wanted.text).split():
@@ -38,13 +47,17 @@ def conditions(account: int, wanted: RetryFilter, table: QueueTable, status: Que
 
 def _of_group(key: str, table: QueueTable, where: list[str], params: dict[str, object]) -> None:
     parts = parts_of(key)
-    where.append("q.cause = :cause")
+    if table == "stuck_run" and parts.cause == Cause.UNTAGGED.value:  # what was not selected once it had a tag belongs to it, too
+        where.append("q.cause IN (:cause, :decided)")
+        params["decided"] = Cause.NOT_SELECTED.value
+    else:
+        where.append("q.cause = :cause")
     params["cause"] = parts.cause
     if table == "action" and parts.flow:
         where.append("q.flow_id = :of")
         params["of"] = parts.flow
     elif table == "action":
-        where.append("l.connection_id = :of")
+        where.append(f"{BLAMED} = :of")
         params["of"] = parts.connection or 0
         if parts.answered is not None or parts.message:
             where.append("q.message = :message")

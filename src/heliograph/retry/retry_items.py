@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import RowPerson
+from heliograph.deliveries.refusals import LastFailure
 from heliograph.deliveries.words import CAUSES
-from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.action import QueueStatus, is_submittable
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
+from heliograph.retry.prospects import NO_PROSPECT, Prospect
 
 OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
 LOOKED: Final = 50_000
@@ -22,7 +24,8 @@ LOOKED_BESIDE: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class RetryFilter:
-    """The filters. statuses: () = all. text: in a registration or a reason. cause: the key of a group."""
+    """The filters. statuses: () = all. text: in a registration or a reason. cause: the key of a group. ended_since: only what is Done, since that
+    instant (microseconds)."""
 
     statuses: tuple[QueueStatus, ...] = ()
     category: Category | None = None
@@ -31,6 +34,7 @@ class RetryFilter:
     connection: int | None = None
     text: str = ""
     cause: str = ""
+    ended_since: int | None = None
 
     @property
     def looked(self) -> int | None:
@@ -82,11 +86,17 @@ class StuckItem:
     due: int | None
     message: str
     created: int
+    ended: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RetryItem:
-    """One item. Exactly one of action and run is set. status_answered: of the target's last answer; lacks: what has no tag, in words."""
+    """One item. Exactly one of action and run is set.
+
+    connection: the name of the one that its last attempt went over; before the first, of the one that it waits for
+    failure: its last failed attempt, None before that, and where its flow keeps it from beginning
+    lacks: what has no tag, in words
+    """
 
     action: Action | None
     run: StuckItem | None
@@ -94,10 +104,9 @@ class RetryItem:
     event: str
     flow: str
     connection: str = ""
-    answered: int | None = None
+    failure: LastFailure | None = None
     lacks: str = ""
-    paused: bool = False
-    """Its connection sends nothing until it is released."""
+    prospect: Prospect = NO_PROSPECT
 
     @property
     def key(self) -> str:
@@ -112,9 +121,24 @@ class RetryItem:
         return found
 
     @property
+    def answered(self) -> int | None:
+        """The status of the answer that it waits or failed for."""
+        return self.failure.status if self.failure else None
+
+    @property
+    def blamed(self) -> int | None:
+        """The connection that its last failed attempt went over; before that, the one that it waits for."""
+        return self.failure.connection if self.failure else self.action.connection if self.action else None
+
+    @property
     def is_queued(self) -> bool:
         """Whether it is, or was, in the Retry Queue. An action whose first attempt was delivered, or is still to come, never was."""
         return self.of.queue is not None
+
+    @property
+    def is_submittable(self) -> bool:
+        """Whether it can be submitted: something is left to send, and its flow and destination are there (D8)."""
+        return not self.prospect.is_over and is_submittable(self.of.queue, self.of.cause)
 
     @property
     def queue(self) -> QueueStatus:
@@ -123,13 +147,13 @@ class RetryItem:
 
 
 def group_key(item: RetryItem) -> str:
-    """The key of an item's group. Of an action: cause, connection and answer, and its message where the cause has no words of its own; or cause and
+    """The key of an item's group. Of an action: cause, the connection that answered, its answer, and its message where the cause has no words of its own; or cause and
     flow, where the flow has to be mended. Of a run: cause, event, and what lacks a tag."""
     if item.action is not None:
         a = item.action
         if a.cause in CURED_BY_FLOW:  # whatever it would have been sent to
             return f"{a.cause.value}~f{a.flow}~~"
-        return f"{a.cause.value if a.cause else ''}~{a.connection}~{item.answered or ''}~{'' if a.cause in CAUSES else a.message}"
+        return f"{a.cause.value if a.cause else ''}~{item.blamed}~{item.answered or ''}~{'' if a.cause in CAUSES else a.message}"
     assert item.run is not None
     return run_key(item.run, item.lacks)
 

@@ -34,7 +34,7 @@ TABLES: Final[tuple[QueueTable, ...]] = ("action", "stuck_run")
 _AT_ONCE: Final = 500
 _ALL: Final = 1 << 40
 _ACTION = ", ".join(name.replace("a.", "q.", 1) for name in COLUMNS.split(", "))
-_RUN = "q.id, q.change_id, q.flow_id, q.registration_id, q.event_id, q.mode, q.queue, q.category, q.cause, q.tries, q.due_at, q.message, q.created"
+_RUN = "q.id, q.change_id, q.flow_id, q.registration_id, q.event_id, q.mode, q.queue, q.category, q.cause, q.tries, q.due_at, q.message, q.created, q.ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +245,8 @@ class RetryQueue:
 
 
 def _run_of(row: Row) -> StuckItem:
-    id, change, flow, registration, event, mode, queue, category, cause, tries, due, message, created = row
+    id, change, flow, registration, event, mode, queue, category, cause, tries, due, message, created, ended = row
     status, kind = QueueStatus.of_code(queue), Category.of_code(category)
     assert status is not None
     assert kind is not None
-    return StuckItem(id, change, flow, registration, event, mode, status, kind, Cause(cause), tries, due, message, created)
+    return StuckItem(id, change, flow, registration, event, mode, status, kind, Cause(cause), tries, due, message, created, ended)

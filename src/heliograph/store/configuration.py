@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from heliograph.domain.snapshot import HistoryEntry
@@ -18,6 +19,8 @@ from heliograph.store.database import Database
 ACCOUNT, EVENT = 1, 2
 _SAVES = 3
 """The row of config_version that counts an account's saves, of whatever kind; nothing is read at such a version."""
+MOST_SAVED = 50
+"""Versions that `versions_saved` looks at."""
 _EVENT_LOCKS = 8  # an account's events share this many locks, because PostgreSQL's table of advisory locks has a fixed size
 
 
@@ -135,14 +138,28 @@ def past_body(db: Database, account: int, kind: str, entity: int, number: int) -
     return (int(rows[0][0]), json.loads(rows[0][1])) if rows else None
 
 
-def last_saved(db: Database, account: int, kind: str, entity: int) -> tuple[int, str] | None:
-    """When something of an account's configuration was saved last (microseconds), and by whom; None if it never was."""
+@dataclass(frozen=True, slots=True)
+class SavedVersion:
+    """A version of something of an account's configuration: when it was saved (microseconds), by whom, and what stands in it and in the one before.
+
+    before: None for the first version, and where the one before is not kept
+    """
+
+    at: int
+    by: str
+    body: Mapping[str, Any]
+    before: Mapping[str, Any] | None
+
+
+def versions_saved(db: Database, account: int, kind: str, entity: int, since: int, until: int) -> list[SavedVersion]:
+    """What was saved of something in [since, until] (microseconds), the newest first; the newest MOST_SAVED at most."""
     rows = db.all(
-        "SELECT at, by FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :entity"
-        " ORDER BY number DESC LIMIT 1",
-        {"scope": ACCOUNT, "account": account, "kind": kind, "entity": entity},
+        "SELECT at, by, body FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :entity AND at <= :until"
+        f" ORDER BY number DESC LIMIT {MOST_SAVED + 1}",
+        {"scope": ACCOUNT, "account": account, "kind": kind, "entity": entity, "until": until},
     )
-    return (int(rows[0][0]), str(rows[0][1])) if rows else None
+    bodies = [json.loads(body) for _at, _by, body in rows] + [None]
+    return [SavedVersion(int(at), str(by), bodies[n], bodies[n + 1]) for n, (at, by, _body) in enumerate(rows) if at >= since]
 
 
 def save(

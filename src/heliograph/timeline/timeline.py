@@ -56,11 +56,16 @@ class TimelineCounts:
 
 @dataclass(frozen=True, slots=True)
 class TimelineDelivery:
-    """An action of a decision, with its attempts in order."""
+    """An action of a decision, with its attempts in order.
+
+    connection: the name of the one that its last attempt went over; before the first, of the one that it waits for
+    tried: the name of the connection of each attempt
+    """
 
     action: Action
     connection: str
     attempts: Sequence[Attempt]
+    tried: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +207,10 @@ class Timeline:
         flows = reading.flow_names({run[2] for run in runs} | {a.flow for a in actions})
         deliveries: dict[tuple[int, int], list[TimelineDelivery]] = {}
         for a in actions:
-            tried = attempts.get(a.id, [])
-            name = connections.get(tried[-1].connection if tried else a.connection, "")
-            deliveries.setdefault((a.change, a.flow), []).append(TimelineDelivery(a, name, tried))
+            tries = attempts.get(a.id, [])
+            tried = [connections.get(each.connection, "") for each in tries]
+            name = tried[-1] if tried else connections.get(a.connection, "")
+            deliveries.setdefault((a.change, a.flow), []).append(TimelineDelivery(a, name, tries, tried))
         decisions: dict[int, list[Decision]] = {}
         for change, run, flow, decision, reason, queue, due in runs:
             found = deliveries.pop((change, flow), [])

@@ -15,6 +15,7 @@ from heliograph.connections.answers import checked
 from heliograph.connections.models import Connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import connection as rules
+from heliograph.domain.connection.cure import RENEWED
 from heliograph.domain.connection.secret import Secret, check_secret
 from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import LONGEST_URL, AddressError, parse_rest, split_address
@@ -118,7 +119,7 @@ def save_connection(
         replaced = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
             oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
-        row.body |= _extra_body(shown, bool(replaced), entered) | ({} if restored is None else {RESTORED: restored})
+        row.body |= _extra_body(shown, replaced, entered) | ({} if restored is None else {RESTORED: restored})
         write(s, row)
     moved = before is not None and (after.reach != before.reach or Secret.CLIENT_CERTIFICATE in entered)
     elsewhere = before is not None and after.origin != before.origin
@@ -129,7 +130,7 @@ def save_connection(
 
 def _note(s: SetupTransaction, row: Connection, before: Mapping[str, Any] | None, replaced: Sequence[str], signing: str) -> None:
     """The audit says which secrets were replaced or removed, and what was done with its signing secrets; never an edition."""
-    was, now = ({name: value for name, value in (body or {}).items() if name != "edition"} for body in (before, row.body))
+    was, now = ({name: value for name, value in (body or {}).items() if name not in ("edition", RENEWED)} for body in (before, row.body))
     if before is None:
         s.note(Deed.CREATED, "connection", row, None, now)
     else:
@@ -281,10 +282,13 @@ def _keep_secrets(
     return sorted({*different, *(set(stored) - have)})
 
 
-def _extra_body(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:
-    """The parts of the body that the domain does not read: a counter that makes new secrets a new version (D7), and the fields in the URL."""
+def _extra_body(old: Mapping[str, Any], replaced: Sequence[str], entered: Mapping[Secret, str]) -> dict[str, object]:
+    """The parts of the body that the domain does not read: a counter that makes new secrets a new version (D7), which ones the last of these replaced,
+    and the fields in the URL."""
     chips = sorted(set(parse_rest(entered[Secret.PATH]).chips)) if Secret.PATH in entered else old.get("chips", [])
-    return {"edition": int(old.get("edition", 0)) + changed} | ({"chips": chips} if chips else {})
+    renewed = list(replaced) or old.get(RENEWED, [])
+    counter = {"edition": int(old.get("edition", 0)) + bool(replaced)} | ({RENEWED: renewed} if renewed else {})
+    return counter | ({"chips": chips} if chips else {})
 
 
 def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:

@@ -29,6 +29,7 @@ from heliograph.connections.services.connections import OWNER, connection_row
 from heliograph.connections.services.test_limiter import NoRoom, room
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Auth, Connection
+from heliograph.domain.connection.cure import RENEWED, RENEWED_ACCESS
 from heliograph.domain.connection.oauth_access import ByCode, Denied, TokenResponse
 from heliograph.domain.delivery.retry_policy import SECOND
 from heliograph.domain.errors import HeliographError
@@ -127,7 +128,8 @@ def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> None:
             raise NotConnected(_("The OAuth2 settings were changed during the sign-in. Press Connect again."))
         oauth.connect(s.db, vault(), s.account, row.pk, tokens, client.connection.bond, asked_at=asked_at, by=by)
         with watching_flows(s, confirmed=True):
-            row.body = {**row.body, "connected": client.connection.bond, "edition": int(row.body.get("edition", 0)) + 1}
+            edition = int(row.body.get("edition", 0)) + 1
+            row.body = {**row.body, "connected": client.connection.bond, "edition": edition, RENEWED: [RENEWED_ACCESS]}
             write(s, row)
         queue_effects.connection_saved(s, row.pk)
         s.note(Deed.CONNECTED, "connection", row, before, row.body)

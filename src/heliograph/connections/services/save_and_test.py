@@ -29,8 +29,10 @@ from heliograph.domain.connection.masks import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Denied
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import RuleMatch, classify_reply, match_of
+from heliograph.domain.connection.rule_proposal import own_words
 from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.connection.stated_error import stated_error
 from heliograph.domain.connection.target_reply import TargetReply, charset_of
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.errors import HeliographError
@@ -235,7 +237,11 @@ class _Trial:
             None
             if ruled
             else diagnosis.finding_of_answer(
-                response.status, headers, response.body, wants_json=connection.content_type is ContentType.JSON
+                response.status,
+                headers,
+                response.body,
+                wants_json=connection.content_type is ContentType.JSON,
+                error=stated_error(self._reply(response)),
             )
         )
         if wrong is None and response.truncated and not self.about.sample:
@@ -249,9 +255,12 @@ class _Trial:
 
     def _ruled(self, response: Response) -> Delivered | Refused | None:
         """What the connection's response rule makes of a sample's answer; None where it leaves that to the status, and for a test URL, which it is not about."""
-        reply = TargetReply(response.status, response.headers, response.body, self.masks.blotted, cut=response.truncated)
+        reply = self._reply(response)
         rule = self.about.connection.rule if self.about.sample else ()
         return None if match_of(rule, reply) == RuleMatch(None) else classify_reply(rule, reply, time_ns() // 1_000)
+
+    def _reply(self, response: Response) -> TargetReply:
+        return TargetReply(response.status, response.headers, response.body, self.masks.blotted, cut=response.truncated)
 
     def _connected(self, response: Response) -> None:
         timings = response.timings
@@ -307,14 +316,20 @@ class _Trial:
             response.status if response is not None else None,
             _plain(self.masks.blotted(body, cut=cut))[:SHOWN],
             moved,
-            self._field,
+            self._field_asked(answered=response is not None),
+            self.about.connection.sign_in,
+            self._says(response) if verdict is DiagnosisVerdict.FAILED and response is not None else "",
         )
 
-    @property
-    def _field(self) -> TestedField:
-        """Which field holds the address of the step that was last."""
+    def _says(self, response: Response) -> str:
+        """The target's own words about its refusal, without secrets."""
+        return "" if 200 <= response.status < 400 else _plain(self.masks.blotted(own_words(self._reply(response))))
+
+    def _field_asked(self, *, answered: bool) -> TestedField:
+        """Which field holds the address of the step that was last. answered: the target itself answered, not who gives access to it."""
         credentials = self.steps.get(DiagnosisStep.CREDENTIALS)
-        if self.about.connection.auth is Auth.OAUTH2 and credentials is not None and credentials.mark is StepMark.FAILED:
+        no_token = credentials is not None and credentials.mark is StepMark.FAILED and not answered
+        if self.about.connection.auth is Auth.OAUTH2 and no_token:
             return TestedField.TOKEN_URL
         return TestedField.TEST_URL if self.about.connection.test_origin and not self.about.sample else TestedField.URL
 

@@ -61,6 +61,19 @@ class OAuthGrant(StrEnum):
     AUTHORIZATION_CODE = "Authorization Code"
 
 
+class SignIn(StrEnum):
+    """What a connection shows its target as a proof of who sends: it decides what a refusal most likely means."""
+
+    NOTHING = "nothing"
+    """Only its address, which may be a secret by itself."""
+    PASSWORD = "password"  # noqa: S105 - the name of a kind
+    KEY = "key"
+    CLIENT_TOKEN = "client token"  # noqa: S105 - the name of a kind
+    """An access token that the client got for itself (Client Credentials)."""
+    PERSON_TOKEN = "person token"  # noqa: S105 - the name of a kind
+    """An access token that somebody's sign-in gave (Authorization Code)."""
+
+
 class ClientAuth(StrEnum):
     """How the client authenticates at the authority (RFC 6749 §2.3.1). Automatic: Basic, and in the body if that is refused; what worked is
     remembered."""
@@ -219,6 +232,13 @@ class Connection:
     def needs_connecting(self) -> bool:
         """True if someone must sign in at the authority before it can be used."""
         return self.auth is Auth.OAUTH2 and self.grant is OAuthGrant.AUTHORIZATION_CODE
+
+    @property
+    def sign_in(self) -> SignIn:
+        """What it shows its target as a proof of who sends."""
+        if self.auth is Auth.OAUTH2:
+            return SignIn.PERSON_TOKEN if self.needs_connecting else SignIn.CLIENT_TOKEN
+        return {Auth.OPEN: SignIn.NOTHING, Auth.BASIC: SignIn.PASSWORD, Auth.KEY: SignIn.KEY}[self.auth]
 
     @property
     def reach(self) -> tuple[object, ...]:

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from heliograph.domain.delivery.outcomes import Cause, Refused
+from heliograph.domain.connection.connection import SignIn
+from heliograph.domain.connection.stated_error import INSUFFICIENT_SCOPE, OF_SIGN_IN
+from heliograph.domain.delivery.outcomes import CONNECTION_STATUSES, Cause, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.mapping.json_bodies import Body
 
@@ -79,6 +81,8 @@ class Finding(StrEnum):
     TOKEN = "token"  # noqa: S105 - the authority gave none
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
+    LACKS_SCOPE = "lacks_scope"
+    """The access token is good, but not for this."""
     LOGIN = "login"
     MOVED = "moved"
     PAGE = "page"
@@ -115,6 +119,7 @@ class DiagnosisReport:
 
     target: host and port that were asked. sample: a sample was sent, instead of asking the test URL. detail: the sender's or the authority's own sentence.
     status, answer: what came back, the beginning, without secrets. moved: the host that a redirect names. field: that holds the address of the last step.
+    sign_in: how the tested connection proves who sends, None in a report of an older release. says: the target's own words about its refusal, "" for none.
     """
 
     verdict: DiagnosisVerdict
@@ -127,6 +132,8 @@ class DiagnosisReport:
     answer: str = ""
     moved: str = ""
     field: TestedField | None = None
+    sign_in: SignIn | None = None
+    says: str = ""
 
     @property
     def tries_credentials(self) -> bool:
@@ -150,6 +157,8 @@ class DiagnosisReport:
             "answer": self.answer,
             "moved": self.moved,
             "field": self.field.value if self.field else None,
+            "sign_in": self.sign_in.value if self.sign_in else None,
+            "says": self.says,
         }
 
     @classmethod
@@ -167,6 +176,8 @@ class DiagnosisReport:
             body.text("answer", longest=4_000),
             body.text("moved", longest=1_000),
             body.choice("field", TestedField) if body.has("field") else None,
+            body.choice("sign_in", SignIn) if body.has("sign_in") else None,
+            body.text("says", longest=1_000),
         )
 
 
@@ -205,18 +216,15 @@ def failed(cause: Cause, *, left: bool, connected: bool, secure: bool, verify: i
 
 
 _STATUSES: Final = {
-    401: (DiagnosisStep.CREDENTIALS, Finding.UNAUTHORIZED),
-    403: (DiagnosisStep.CREDENTIALS, Finding.FORBIDDEN),
-    404: (DiagnosisStep.ANSWER, Finding.NOT_FOUND),
-    405: (DiagnosisStep.ANSWER, Finding.METHOD),
-    408: (DiagnosisStep.ANSWER, Finding.SLOW),
-    410: (DiagnosisStep.ANSWER, Finding.GONE),
-    413: (DiagnosisStep.ANSWER, Finding.TOO_LARGE),
-    415: (DiagnosisStep.ANSWER, Finding.CONTENT_TYPE),
-    429: (DiagnosisStep.ANSWER, Finding.BUSY),
-    502: (DiagnosisStep.ANSWER, Finding.AWAY),
-    503: (DiagnosisStep.ANSWER, Finding.AWAY),
-    504: (DiagnosisStep.ANSWER, Finding.AWAY),
+    401: Finding.UNAUTHORIZED,
+    403: Finding.FORBIDDEN,
+    404: Finding.NOT_FOUND,
+    405: Finding.METHOD,
+    408: Finding.SLOW,
+    410: Finding.GONE,
+    413: Finding.TOO_LARGE,
+    415: Finding.CONTENT_TYPE,
+    429: Finding.BUSY,
 }
 _SIGN_IN: Final = re.compile(
     r"(?:^|[/._?&=-])(?:log-?in|log-?on|sign-?in|sso|saml2?|oauth2?|authorize|accounts?)(?:$|[/._?&=-])", re.IGNORECASE
@@ -225,22 +233,42 @@ _PASSWORD: Final = re.compile(rb"""<input[^>]{0,500}type\s*=\s*["']?password""",
 _PAGE: Final = re.compile(rb"\s*(?:<!--[^>]{0,500}-->\s*)?<(?:!doctype html|html)\b", re.IGNORECASE)
 
 
-def finding_of_answer(status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool) -> tuple[DiagnosisStep, Finding] | None:
-    """What is wrong with an answer; None: nothing. headers: by lower-case name."""
+_ABOUT_SENDER: Final = (400, 401, 403, 404)
+"""Statuses with which targets say that they do not take who sends (RFC 6750 §3.1, RFC 6749 §5.2); some hide it behind a 404."""
+
+
+def refusal_finding(status: int, error: str = "") -> Finding:
+    """What an answer that is no success most likely means. error: the code that it states (`stated_error`)."""
+    if 300 <= status < 400:
+        return Finding.MOVED
+    if status in _ABOUT_SENDER and error in OF_SIGN_IN:
+        return Finding.UNAUTHORIZED
+    if status in _ABOUT_SENDER and error == INSUFFICIENT_SCOPE:
+        return Finding.LACKS_SCOPE
+    if status in _STATUSES:
+        return _STATUSES[status]
+    if status in CONNECTION_STATUSES:
+        return Finding.AWAY
+    return Finding.BROKEN if status >= 500 else Finding.NOT_UNDERSTOOD
+
+
+OF_CREDENTIALS: Final = frozenset({Finding.UNAUTHORIZED, Finding.FORBIDDEN, Finding.LACKS_SCOPE, Finding.LOGIN})
+"""Findings of the step Sign in."""
+
+
+def finding_of_answer(
+    status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool, error: str = ""
+) -> tuple[DiagnosisStep, Finding] | None:
+    """What is wrong with an answer; None: nothing. headers: by lower-case name. error: the code that it states (`stated_error`)."""
     if 200 <= status < 300:
         is_page = headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml")) or _PAGE.match(body) is not None
         if is_page and _PASSWORD.search(body):
             return DiagnosisStep.CREDENTIALS, Finding.LOGIN
         return (DiagnosisStep.ANSWER, Finding.PAGE) if is_page and wants_json else None
-    if 300 <= status < 400:
-        return (
-            (DiagnosisStep.CREDENTIALS, Finding.LOGIN)
-            if _SIGN_IN.search(headers.get("location", ""))
-            else (DiagnosisStep.ANSWER, Finding.MOVED)
-        )
-    if status in _STATUSES:
-        return _STATUSES[status]
-    return DiagnosisStep.ANSWER, Finding.BROKEN if status >= 500 else Finding.NOT_UNDERSTOOD
+    if 300 <= status < 400 and _SIGN_IN.search(headers.get("location", "")):
+        return DiagnosisStep.CREDENTIALS, Finding.LOGIN
+    finding = refusal_finding(status, error)
+    return DiagnosisStep.CREDENTIALS if finding in OF_CREDENTIALS else DiagnosisStep.ANSWER, finding
 
 
 def token_finding(refused: Refused, *, lost: bool, client: bool, error: str) -> Finding:

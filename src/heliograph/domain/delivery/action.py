@@ -245,6 +245,16 @@ def superseded(action: OpenAction) -> OpenAction:
     return replace(_at_rest(action), state=ActionState.SUPERSEDED, queue=QueueStatus.DONE, cause=action.cause or Cause.SUPERSEDED)
 
 
+OVER = frozenset({Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED})
+"""Its flow, destination or person is gone."""
+NOTHING_LEFT = "Its flow, destination or registration is gone: there is nothing left to send, or nowhere to send it."
+
+
+def is_submittable(queue: QueueStatus | None, cause: Cause | None) -> bool:
+    """Whether Submit to Retry Queue is offered for an item (D8): it waits or has failed, and something is left to send."""
+    return queue in (QueueStatus.RETRY, QueueStatus.ERROR, QueueStatus.FAILED) and cause not in OVER
+
+
 def submitted(action: OpenAction, now: int) -> OpenAction:
     """Submit to Retry Queue (D8): moves it to the front, once. Neither uses nor resets the automatic retries.
 
@@ -252,15 +262,15 @@ def submitted(action: OpenAction, now: int) -> OpenAction:
     """
     if action.state not in (ActionState.QUEUED, ActionState.FAILED):
         raise NotSubmittable("Only items with the status Retry, Error or Failed can be submitted.")
-    if action.cause in (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED):
-        raise NotSubmittable("Its flow, destination or registration is gone: there is nothing left to send, or nowhere to send it.")
+    if action.cause in OVER:
+        raise NotSubmittable(NOTHING_LEFT)
     status = action.queue if action.queue is QueueStatus.ERROR else QueueStatus.RETRY
     return replace(action, state=ActionState.QUEUED, queue=status, rank=Rank.SUBMITTED, due_at=now)
 
 
 def ended(action: OpenAction, cause: Cause) -> OpenAction:
     """Flow deleted, destination removed (P12) or person erased (B7): an open action ends as Failed, an ended one stays unchanged."""
-    if cause not in (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED):
+    if cause not in OVER:
         raise ValueError(f"{cause} does not end an action")
     if not action.state.is_open:
         return action

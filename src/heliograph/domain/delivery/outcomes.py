@@ -115,6 +115,16 @@ CURED_BY_ADDRESS = frozenset({Cause.DNS, Cause.REFUSED, Cause.TLS, Cause.TIMEOUT
 CURED_BY_MAPPING = frozenset({Cause.MAPPING_GONE, Cause.FLOW_INCOMPLETE, Cause.ANSWER, Cause.RULE, Cause.BAD_REQUEST})
 
 
+FAILURES_TO_TRIP = 5
+"""Failures in a row to reach a target, after which it is probed by single requests (C8). One answer ends that. If more were allowed, a thousand dead
+targets would cost the others too much."""
+
+
+def was_tried(cause: Cause | None) -> bool:
+    """True if a failure is that of an attempt. With any other cause, nothing was tried: the flow did not send it, or somebody ended it."""
+    return cause in _TRANSPORT or cause is Cause.ANSWER
+
+
 class Lead(StrEnum):
     """What the target reports to have done with the record (C7, X2)."""
 

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from heliograph.domain.delivery.action import Rank
+from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP
 from heliograph.domain.delivery.replay import SMALLEST_SHARE, replay_room
 from heliograph.store.queue.lanes import LaneWant
 
@@ -22,8 +23,6 @@ PARALLEL = 50
 DEEPEST = 600
 """Most lanes of one connection in memory."""
 
-FAILURES_TO_TRIP = 5
-"""Failures in a row that open the breaker; one response closes it. If more were allowed, a thousand dead targets would cost the others too much."""
 FIRST_TRIP = 0.25
 LONGEST_TRIP = 10.0
 """The first and the longest interval between two probes of an open breaker, in seconds."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,6 +27,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow, Mode
+from heliograph.domain.flow.sending import destination_of, stop_of
 from heliograph.domain.mapping.mapping import Mapping
 from heliograph.domain.mapping.rendering import InvalidValues
 from heliograph.domain.registration.change import Change
@@ -76,6 +78,14 @@ class DestinationGone:
 class MappingThenGone(HeliographError):
     """The mapping that it was sent with is no longer kept. Submit it to send it with today's mapping."""
 
+
+_STOPPED: Final = {
+    Cause.FLOW_INACTIVE: "The flow is switched off.",
+    Cause.FLOW_WATCH: "The flow now watches something else.",
+    Cause.CONNECTION_GONE: "The destination has no connection, or its connection is incomplete.",
+    Cause.MAPPING_GONE: "The destination has no payload mapping, or its header mapping has been deleted.",
+    Cause.FLOW_INCOMPLETE: "The flow is incomplete.",
+}
 
 type _Today = tuple[Flow, Destination, UsedVersions]
 type Built = ReadyRequest | TokenPending | Refused | ValidationFailed | CouldNotBegin | DestinationGone
@@ -232,32 +242,18 @@ class RequestBuilder:
         return found
 
     def _looked_up(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
-        flow = config.flows.get(stored.flow)
-        if flow is None:
-            return DestinationGone(Cause.FLOW_DELETED)
-        found = self.view.destinations(config.id).get(stored.destination)
-        if found is None or found[0].id != flow.id:
-            return DestinationGone(Cause.DESTINATION_REMOVED)
-        destination = found[1]
+        flow, destination = config.flows.get(stored.flow), destination_of(config, stored.flow, stored.destination)
+        if flow is None or destination is None:
+            return DestinationGone(Cause.FLOW_DELETED if flow is None else Cause.DESTINATION_REMOVED)
         made_in = Mode.LIVE if stored.mode == 1 else Mode.TEST
-        if not flow.active:
-            return CouldNotBegin(Cause.FLOW_INACTIVE, "The flow is switched off.")
-        if flow.mode is not made_in:
-            return CouldNotBegin(Cause.FLOW_MODE, f"It was made in {made_in}, but the flow is now {flow.mode}.")
-        if change is not None and (flow.watch is None or not change.facets & flow.watch.facets):
-            return CouldNotBegin(Cause.FLOW_WATCH, "The flow now watches something else.")
-        connection = config.connections.get(destination.connection) if destination.connection is not None else None
-        if connection is None:
-            return CouldNotBegin(Cause.CONNECTION_GONE, "The destination has no connection.")
-        if connection.lacks:
-            return CouldNotBegin(Cause.CONNECTION_GONE, "The connection is incomplete.")
-        if destination.payload_mapping is None or destination.payload_mapping not in config.mappings:
-            return CouldNotBegin(Cause.MAPPING_GONE, "The destination has no payload mapping.")
-        if destination.header_mapping is not None and destination.header_mapping not in config.mappings:
-            return CouldNotBegin(Cause.MAPPING_GONE, "The destination's header mapping has been deleted.")
-        if not self.view.is_complete(config, flow):
-            return CouldNotBegin(Cause.FLOW_INCOMPLETE, "The flow is incomplete.")
-        return flow, destination, used_of(config, flow, destination)
+        facets, complete = (change.facets if change is not None else None), self.view.is_complete(config, flow)
+        match stop_of(config, flow.id, destination.id, made_in, facets, complete=complete):
+            case None:
+                return flow, destination, used_of(config, flow, destination)
+            case Cause.FLOW_MODE:
+                return CouldNotBegin(Cause.FLOW_MODE, f"It was made in {made_in}, but the flow is now {flow.mode}.")
+            case cause:
+                return CouldNotBegin(cause, _STOPPED[cause])
 
     def _mappings(
         self, config: AccountConfig, stored: StoredAction, destination: Destination, used: UsedVersions, db: Database

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange
-from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.action import ActionState
 from heliograph.flows.services.request_preview import RequestPreview
 from heliograph.retry.retry_item import Details
 
@@ -23,7 +23,7 @@ def again_section(found: Details, of: AccountReader) -> dict[str, Any] | None:
     if action is None or last is None:
         return None
     delivered = action.state is ActionState.SUCCESS
-    waits = found.item.is_queued and found.item.queue is not QueueStatus.DONE
+    waits = found.item.is_submittable
     if not delivered and not waits:
         return None
     differs = differences(last, found.today) if found.today else []

@@ -15,7 +15,7 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.retry.cause_groups import CauseGroup, Healing
-from heliograph.retry.cure_words import cure_of
+from heliograph.retry.cure_words import cure_of, may_go
 from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.retry_queue import MOST
 from heliograph.retry.views.retry_filters import WAITING
@@ -43,11 +43,10 @@ def download_words(count: ListCount) -> str:
 
 def group_row(group: CauseGroup, of: AccountReader, user: User, *, open: bool, healing: Healing | None = None) -> dict[str, Any]:
     """A cause for retry/groups.html. healing: what has become of others of it by now."""
-    connection = of.config.connections.get(group.connection or 0)
-    cure = cure_of(group.cause, group.answered, connection=connection, paused=group.paused, used_up=not open)
-    if open and group.next:
+    cure = cure_of(group.failure, prospect=group.prospect, used_up=not open)
+    if open and group.next and may_go(group.prospect):
         cure = f"{cure} {words.next_try(group.next, looks=group.connection is None)}.".strip()
-    fix = cured_at(Trouble(group.cause, group.answered, group.connection, group.flow, group.destination), of.config, user)
+    fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), of.config, user)
     again = group.cause is Cause.UNTAGGED
     one, all_n = (_("Judge it again"), _("Judge all %(n)s again")) if again else (_("Submit it"), _("Submit all %(n)s"))
     return {
@@ -56,13 +55,19 @@ def group_row(group: CauseGroup, of: AccountReader, user: User, *, open: bool, h
         "text": _number(group),
         "tone": "wait" if open else "failed",
         "so_far": _("%(became)s so far") % {"became": became(healing)} if healing else "",
-        "so_far_href": _done_href(group) if healing else "",
+        "so_far_href": _done_href(healing) if healing else "",
         "cure": cure,
         "fix": fix.text,
         "fix_href": fix.href,
         "key": group.key,
         "href": f"{reverse('retry')}?{_query(group, WAITING if open else QueueStatus.FAILED.value)}#items",
-        "submit": _("Judge all of them again") if group.is_more else one if group.n == 1 else all_n % {"n": many(group.n)},
+        "submit": ""
+        if group.prospect.is_over
+        else _("Judge all of them again")
+        if group.is_more
+        else one
+        if group.n == 1
+        else all_n % {"n": many(group.n)},
         "discard": f"{reverse('retry-discard')}?{_query(group, WAITING)}" if open and group.cause is Cause.FLOW_MODE else "",
     }
 
@@ -73,14 +78,14 @@ def healed_row(healing: Healing, names: dict[str, str]) -> dict[str, Any]:
         "cause": _title(healing.group),
         "since": "",
         "text": became(healing),
-        "tone": "success",
+        "tone": "failed" if healing.failed else "success",
         "so_far": "",
         "so_far_href": "",
         "cure": _cured_by(healing, names),
         "fix": "",
         "fix_href": "",
         "key": "",
-        "href": _done_href(healing.group),
+        "href": _done_href(healing),
         "submit": "",
         "discard": "",
     }
@@ -92,6 +97,7 @@ def became(healing: Healing) -> str:
         (healing.sent, ngettext("%(n)s sent", "%(n)s sent", healing.sent)),
         (healing.superseded, ngettext("%(n)s superseded", "%(n)s superseded", healing.superseded)),
         (healing.not_selected, ngettext("%(n)s not selected", "%(n)s not selected", healing.not_selected)),
+        (healing.failed, ngettext("%(n)s failed", "%(n)s failed", healing.failed)),
         (healing.under_way, ngettext("%(n)s on its way", "%(n)s on their way", healing.under_way)),
     ]
     return ", ".join(text % {"n": many(n)} for n, text in parts if n)
@@ -113,7 +119,7 @@ def _title(group: CauseGroup) -> str:
     if group.cause is Cause.UNTAGGED:
         return _("“%(name)s” of %(event)s has no tag") % {"name": group.lacks, "event": group.event}
     if group.cause is Cause.ANSWER and group.answered:
-        return words.refusal(group.connection_name, group.answered, group.said).rstrip(".")
+        return words.refusal(group.connection_name, group.answered, group.refusal.says).rstrip(".")
     return words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")
 
 
@@ -135,8 +141,7 @@ def _query(group: CauseGroup, status: str) -> str:
     return urlencode({"cause": group.key, "status": status})
 
 
-def _done_href(group: CauseGroup) -> str:
-    """The list of a cause's items that are done. Runs that were decided again are no longer of this cause, so they have a list of their own."""
-    if group.cause is Cause.UNTAGGED:
-        return f"{reverse('retry')}?{urlencode({'status': QueueStatus.DONE.value})}#items"
-    return f"{reverse('retry')}?{_query(group, QueueStatus.DONE.value)}#items"
+def _done_href(healing: Healing) -> str:
+    """The list of exactly those items of a cause that the line counts."""
+    facts: dict[str, str | int] = {"cause": healing.group.key, "status": QueueStatus.DONE.value, "since": healing.since}
+    return f"{reverse('retry')}?{urlencode(facts)}#items"

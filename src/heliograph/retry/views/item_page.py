@@ -14,11 +14,15 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.connections.does_words import DOES
 from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, refusals
 from heliograph.deliveries.removed_content import removed_content
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES
-from heliograph.retry.cure_words import cure_of, said_by_target
-from heliograph.retry.fix_links import FixLink, Trouble, cured_at
+from heliograph.domain.figures import mode_code
+from heliograph.domain.flow.flow import Mode
+from heliograph.domain.flow.sending import destination_of
+from heliograph.retry.cure_words import Failure, cure_of, may_go
+from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.retry_item import Details
 from heliograph.retry.retry_items import OPEN, RetryItem
 from heliograph.retry.views.again import again_section
@@ -37,13 +41,16 @@ def item_page(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
     tone, status = words.state_of(action.state) if action and not item.is_queued else (words.TONES[item.queue], _(item.queue.value))
     facts = [(_("Status"), status), (_("Category"), _(item.of.category.value) if item.of.category else "")]
     facts.append((_("Retries") if action else _("Judged again"), _("%(n)d of %(all)d") % {"n": tries(item), "all": AUTOMATIC_RETRIES}))
-    if item.of.due and item.queue in OPEN:
+    if item.of.due and item.queue in OPEN and may_go(item.prospect):
         facts.append((_("Next try") if action else _("Next look"), soon_to_the_second(from_micros(item.of.due))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
+    facts.append((_("Made in"), _(Mode.LIVE.value) if item.of.mode == mode_code(Mode.LIVE) else _(Mode.TEST.value)))
     if action:
-        flow = config.flows.get(action.flow)
-        does = next((DOES[d.does] for d in flow.destinations if d.id == action.destination), "") if flow else ""
-        facts += [(_("Connection"), item.connection), (_("Does"), str(does)), (_("Action"), action.uid)]
+        to = destination_of(config, action.flow, action.destination)
+        facts += [(_("Connection"), item.connection)]
+        if item.prospect.connection not in (None, item.blamed) and item.queue is not QueueStatus.DONE:
+            facts.append((_("Goes now to"), item.prospect.name))
+        facts += [(_("Does"), str(DOES[to.does]) if to else ""), (_("Action"), action.uid)]
         if words.origin_of(action):
             facts.append((_("Made by"), words.origin_of(action)))
     person = item.person
@@ -57,10 +64,11 @@ def item_page(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
         "status": status,
         "tone": tone,
         "done": item.queue is QueueStatus.DONE,
+        "may_submit": item.is_submittable,
         "other_mode": is_of_other_mode(item),
         "summary": _summary(item),
         "timeline": reverse("timeline", args=(item.event, person.code)) if person and item.event else "",
-        "call": _call(item, of, user, said_by_target(found.exchanges[max(found.exchanges)] if found.exchanges else None)),
+        "call": _call(item, of, user),
         "changed_at": from_micros(found.at) if found.at else None,
         "changed_by": words.saved_by(found.by, names) if found.by else "",
         "changed": words.diff(found.change, config, event) if found.change and event else [],
@@ -97,28 +105,30 @@ def _others(found: Details) -> str:
 def _summary(item: RetryItem) -> str:
     due = item.of.due
     if item.queue in OPEN:
+        if not may_go(item.prospect):
+            return _("It waits.")
         return words.next_try(due if due is not None else 0, looks=item.run is not None) + "."
     if item.queue is QueueStatus.FAILED:
-        return _("It is sent again only if you submit it.")
+        return _("It is sent again only if you submit it.") if item.is_submittable else _("It is not sent any more.")
     return why(item)
 
 
-def _call(item: RetryItem, of: AccountReader, user: User, said: str) -> dict[str, str]:
+def _call(item: RetryItem, of: AccountReader, user: User) -> dict[str, str]:
     """What stands on top of an item: what is wrong, and what cures it."""
     tone = {QueueStatus.FAILED: "failed", QueueStatus.DONE: ""}.get(item.queue, "wait" if item.run else "failed")
-    action = item.action
-    connection = of.config.connections.get(action.connection) if action else None
-    cure = (
-        ""
-        if item.queue is QueueStatus.DONE
-        else cure_of(item.of.cause, item.answered, connection=connection, paused=item.paused, used_up=item.queue is QueueStatus.FAILED)
-    )
-    trouble = Trouble(
-        item.of.cause,
-        item.answered,
-        action.connection if action else None,
-        item.of.flow,
-        action.destination if action else None,
-    )
-    fix = FixLink() if item.queue is QueueStatus.DONE else cured_at(trouble, of.config, user)
-    return {"tone": tone, "title": why(item, said).rstrip("."), "text": cure, "link": fix.text, "href": fix.href}
+    action, refusal = item.action, _refusal(item, of)
+    title = why(item, refusal.says).rstrip(".")
+    if item.queue is QueueStatus.DONE:
+        return {"tone": tone, "title": title, "text": "", "link": "", "href": ""}
+    failure = Failure(item.of.cause, item.of.category, item.answered, refusal, item.blamed)
+    trouble = Trouble(failure, item.of.flow, action.destination if action else None, item.prospect)
+    fix = cured_at(trouble, of.config, user)
+    cure = cure_of(failure, prospect=item.prospect, used_up=item.queue is QueueStatus.FAILED)
+    return {"tone": tone, "title": title, "text": cure, "link": fix.text, "href": fix.href}
+
+
+def _refusal(item: RetryItem, of: AccountReader) -> Refusal:
+    """What the target answered to its last failed attempt."""
+    if item.action is None or item.failure is None:
+        return UNKNOWN_REFUSAL
+    return refusals(of, {item.action.id: item.failure}).get(item.action.id, UNKNOWN_REFUSAL)

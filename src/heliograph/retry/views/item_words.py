@@ -31,7 +31,7 @@ def why(item: RetryItem, said: str = "") -> str:
         return words.did(action, None, item.connection)
     if item.queue is QueueStatus.DONE:
         return _("Delivered by a retry.")
-    if action.cause is Cause.ANSWER and item.answered:
+    if action.cause is Cause.ANSWER and item.answered is not None:
         return words.refusal(item.connection, item.answered, said)
     return words.cause_of(action.cause, item.connection, action.message)
 

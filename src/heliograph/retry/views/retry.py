@@ -19,6 +19,7 @@ from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.retry.cause_groups import CauseGroups
+from heliograph.retry.cure_words import may_go
 from heliograph.retry.retry_item import details
 from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem
 from heliograph.retry.retry_queue import PARTS, RetryQueue
@@ -146,7 +147,7 @@ def _row(item: RetryItem) -> dict[str, Any]:
         "category": _(of.category.value) if of.category else "",
         "why": why(item).rstrip("."),
         "tries": tries(item),
-        "next": from_micros(of.due) if of.due and item.queue in OPEN else None,
+        "next": from_micros(of.due) if of.due and item.queue in OPEN and may_go(item.prospect) else None,
         "href": reverse("retry-item", args=(item.key,)),
-        "done": item.queue is QueueStatus.DONE,
+        "may_submit": item.is_submittable,
     }

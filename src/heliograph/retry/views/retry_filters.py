@@ -43,6 +43,8 @@ class RetryFilters(FiltersByEvent):
     event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
     event_code = EventCodeFilter()
     cause = Filter(place="link", longest=LONGEST_CAUSE)
+    since = IdFilter(place="link")
+    """Microseconds: only what is Done since then."""
 
     @property
     def wanted(self) -> RetryFilter:
@@ -56,6 +58,7 @@ class RetryFilters(FiltersByEvent):
             connection=of["connection"],
             text=of["q"],
             cause=of["cause"],
+            ended_since=of["since"],
         )
 
     def offer_of(self, reading: AccountReader) -> None:

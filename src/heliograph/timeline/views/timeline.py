@@ -224,10 +224,10 @@ def _tries(delivery: TimelineDelivery) -> list[dict[str, Any]]:
     href = reverse("retry-item", args=(f"a{action.id}",))
     rows: list[dict[str, Any]] = []
     retries = 0
-    for attempt in delivery.attempts:
+    for attempt, name in zip(delivery.attempts, delivery.tried, strict=True):
         retries += attempt.kind is AttemptKind.AUTO
         tone, state = words.attempt_state(attempt.state)
-        connection = words.isolated(delivery.connection)
+        connection = words.isolated(name)
         text = _("%(connection)s: %(said)s") % {"connection": connection, "said": _said(attempt)}
         made = words.origin_of(action) if attempt.kind is AttemptKind.FIRST else words.attempt_name(attempt, retries)
         if made:
