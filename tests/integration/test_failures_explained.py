@@ -25,7 +25,10 @@ from heliograph.connections.services.save_and_test import try_connection
 from heliograph.domain.connection.connection import SignIn
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
-from heliograph.domain.flow.flow import Mode
+from heliograph.domain.flow.flow import Mode, Watch
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.models import SessionStatus
+from heliograph.setup.services import object_tags
 
 JSON = {"content-type": "application/json"}
 ANSWERS = {
@@ -312,3 +315,29 @@ def test_F3_an_item_says_at_once_in_which_mode_it_was_made(story: Story, receive
     assert "It was made in the flow’s other mode" in callout(client, key)  # and no try had to find that out
     assert "sent at once" not in callout(client, key)
     assert "other mode" in text_of(client.get(RETRY).content)
+
+
+# --- what has no tag (F7)
+
+
+def test_F7_a_session_status_is_told_from_a_registration_status(story: Story, client: Client) -> None:
+    """Both are called Attended, and wait apart from each other."""
+    story.signs_in(client, name="Ada")
+    crm = story.connection("CRM", "/crm")
+    story.tag_status("Attended")
+    with story.saving() as s:
+        object_tags.set_tags(s, TagKind.SESSION_STATUS, SessionStatus.objects.get(name="Attended").pk, [])
+    story.flow("Doors", [story.to(crm)], watch=Watch.SESSION_STATUS, session_statuses=["Present"])
+    story.flow("Leads", [story.to(crm)], statuses=["Registered"])
+    story.record("R1", status="Pre-Registered")
+    story.record("R1", sessions=[{"code": "KEYNOTE", "status": "Attended"}])
+    story.record("R2", status="Attended")
+    causes = text_of(client.get(RETRY).content)
+    assert "The session status “Attended” of SUMMIT has no tag" in causes
+    assert "The registration status “Attended” of SUMMIT has no tag" in causes
+    items = {text_of(client.get(f"{RETRY}{item['key']}/").content).partition(" carries no tag")[0] for item in story.stuck()}
+    assert {item.rpartition("The ")[2] for item in items} == {"session status “Attended”", "registration status “Attended”"}
+    session_page = next(
+        page for item in story.stuck() if "session status" in (page := text_of(client.get(f"{RETRY}{item['key']}/").content))
+    )
+    assert "Not triggered yet: the session status carries no tag." in session_page

@@ -109,7 +109,10 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
             "connections": ", ".join(names)
         }
     if explanation.reason is Reason.UNTAGGED:
-        return _("Not triggered yet: the status carries no tag.")
+        of_session = stopped is not None and stopped.of == SESSION_STATUSES
+        return (
+            _("Not triggered yet: the session status carries no tag.") if of_session else _("Not triggered yet: the status carries no tag.")
+        )
     if explanation.reason is Reason.UNTAGGED_PROPERTY:
         return _("Not triggered yet: a property that is set carries no tag.")
     actual = _tags_or_words(stopped, flow, account) if stopped else ""

@@ -22,7 +22,7 @@ from heliograph.retry.cure_words import Failure
 from heliograph.retry.item_names import ItemNames
 from heliograph.retry.prospects import NO_PROSPECT, ConnectionHold, Prospect, connection_holds
 from heliograph.retry.retry_conditions import BLAMED
-from heliograph.retry.retry_items import OPEN, StuckItem, run_key
+from heliograph.retry.retry_items import NOTHING_UNTAGGED, OPEN, StuckItem, Untagged, run_key
 from heliograph.retry.retry_queue import MOST, RetryQueue
 from heliograph.store import configuration
 from heliograph.store.database import Row
@@ -57,7 +57,7 @@ class CauseGroup:
     connection: int | None
     connection_name: str
     answered: int | None
-    lacks: str
+    lacks: Untagged
     event: str
     message: str
     n: int
@@ -214,7 +214,7 @@ class CauseGroups:
                     connection=connection,
                     connection_name=connections.get(connection, ""),
                     answered=answered,
-                    lacks="",
+                    lacks=NOTHING_UNTAGGED,
                     event="",
                     message=each.text,
                     n=each.n,
@@ -298,11 +298,11 @@ class CauseGroups:
         events, flows = self.reading.events({run.event for run in runs}), self.reading.flow_names({run.flow for run in runs})
         found: dict[str, list[StuckItem]] = {}
         for run in runs:
-            found.setdefault(run_key(run, lacks.get(run.id, "")), []).append(run)
+            found.setdefault(run_key(run, lacks.get(run.id, NOTHING_UNTAGGED)), []).append(run)
         out = []
         for key, alike in found.items():
             first, event = alike[0], events.get(alike[0].event)
-            group = _group_of_runs(key, alike, lacks.get(first.id, ""), event.code if event else "")
+            group = _group_of_runs(key, alike, lacks.get(first.id, NOTHING_UNTAGGED), event.code if event else "")
             name, is_more = flows.get(group.flow, "") if group.flow else "", any(read[run.queue] == self.grouped for run in alike)
             out.append((replace(group, flow_name=name, is_more=is_more), alike))
         return out
@@ -346,7 +346,7 @@ def _only[T](found: set[T]) -> T | None:
     return next(iter(found)) if len(found) == 1 else None
 
 
-def _group_of_runs(key: str, runs: Sequence[StuckItem], lacks: str, event: str) -> CauseGroup:
+def _group_of_runs(key: str, runs: Sequence[StuckItem], lacks: Untagged, event: str) -> CauseGroup:
     first = runs[0]
     due = [run.due for run in runs if run.due is not None and run.queue in OPEN]
     return CauseGroup(

@@ -13,8 +13,9 @@ from heliograph.domain.delivery.outcomes import was_tried
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import Change, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.tags import TagKind
 from heliograph.retry.prospects import prospect_of_run, prospects
-from heliograph.retry.retry_items import RetryItem, StuckItem
+from heliograph.retry.retry_items import NOTHING_UNTAGGED, RetryItem, StuckItem, Untagged
 
 
 @dataclass
@@ -53,12 +54,12 @@ class ItemNames:
                     prospect=known[row.id],
                 )
             else:
-                item = replace(item, run=row, lacks=lacks.get(row.id, ""), prospect=prospect_of_run(reading.config, row.flow))
+                item = replace(item, run=row, lacks=lacks.get(row.id, NOTHING_UNTAGGED), prospect=prospect_of_run(reading.config, row.flow))
             out.append(item)
         return out
 
-    def lacks(self, runs: Sequence[StuckItem]) -> dict[int, str]:
-        """What has no tag, by run: the name of a status or property. For a run that is Done: what had none when it was first judged."""
+    def lacks(self, runs: Sequence[StuckItem]) -> dict[int, Untagged]:
+        """What has no tag, by run: a status or property. For a run that is Done: what had none when it was first judged."""
         source = self.reading.source
         changes = self.reading.changes(run.change for run in runs)
         events = self.reading.events([run.event for run in runs])
@@ -75,20 +76,22 @@ class ItemNames:
         return out
 
 
-def untagged(change: Change, config: AccountConfig, event: EventConfig) -> str:
-    """The name of the status or property without a tag that keeps this change from being judged."""
+def untagged(change: Change, config: AccountConfig, event: EventConfig) -> Untagged:
+    """The status or property without a tag that keeps this change from being judged."""
     if change.kind is SubjectKind.EVENT and change.event_state:
-        status = config.event_statuses.get(change.event_state.status)
-        return status.name if status else ""
+        of_event = config.event_statuses.get(change.event_state.status)
+        return Untagged(TagKind.EVENT_STATUS, of_event.name) if of_event else NOTHING_UNTAGGED
     if change.session is not None:
-        found = config.session_statuses.get(change.session.status)
-        if found is not None and not found.tags:
-            return found.name
+        of_session = config.session_statuses.get(change.session.status)
+        if of_session is not None and not of_session.tags:
+            return Untagged(TagKind.SESSION_STATUS, of_session.name)
     if change.registration is None:
-        return ""
+        return NOTHING_UNTAGGED
     of_registration = config.status(change.registration.status, event)
     if of_registration is not None and not of_registration.tags:
-        return of_registration.name
+        return Untagged(TagKind.REGISTRATION_STATUS, of_registration.name)
     properties = [event.properties.get(id) for id in change.registration.properties]
     names = [p.name for p in properties if p is not None and not p.tags]
-    return names[0] if names else (of_registration.name if of_registration else "")
+    if names:
+        return Untagged(TagKind.REGISTRATION_PROPERTY, names[0])
+    return Untagged(TagKind.REGISTRATION_STATUS, of_registration.name) if of_registration else NOTHING_UNTAGGED

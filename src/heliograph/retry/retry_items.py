@@ -14,6 +14,7 @@ from heliograph.domain.delivery.action import QueueStatus, is_submittable
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
+from heliograph.domain.setup.tags import TagKind
 from heliograph.retry.prospects import NO_PROSPECT, Prospect
 
 OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
@@ -90,12 +91,28 @@ class StuckItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Untagged:
+    """What has no tag: a status of a registration, a session or an event, or a property of a registration. kind None: that is not known."""
+
+    kind: TagKind | None
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Its part of a group's key: a session's status is not one of a registration with the same name."""
+        return f"{self.kind.value}:{self.name}" if self.kind else ""
+
+
+NOTHING_UNTAGGED = Untagged(None, "")
+
+
+@dataclass(frozen=True, slots=True)
 class RetryItem:
     """One item. Exactly one of action and run is set.
 
     connection: the name of the one that its last attempt went over; before the first, of the one that it waits for
     failure: its last failed attempt, None before that, and where its flow keeps it from beginning
-    lacks: what has no tag, in words
+    lacks: what has no tag
     """
 
     action: Action | None
@@ -105,7 +122,7 @@ class RetryItem:
     flow: str
     connection: str = ""
     failure: LastFailure | None = None
-    lacks: str = ""
+    lacks: Untagged = NOTHING_UNTAGGED
     prospect: Prospect = NO_PROSPECT
 
     @property
@@ -158,10 +175,10 @@ def group_key(item: RetryItem) -> str:
     return run_key(item.run, item.lacks)
 
 
-def run_key(run: StuckItem, lacks: str) -> str:
+def run_key(run: StuckItem, lacks: Untagged) -> str:
     """The key of a run's group. lacks: what lacks a tag."""
     cause = Cause.UNTAGGED if run.cause is Cause.NOT_SELECTED else run.cause  # that is how it was cured
-    return f"{cause.value}~~{run.event}~{lacks}"
+    return f"{cause.value}~~{run.event}~{lacks.key}"
 
 
 @dataclass(frozen=True, slots=True)

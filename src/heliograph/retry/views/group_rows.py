@@ -18,6 +18,7 @@ from heliograph.retry.cause_groups import CauseGroup, Healing
 from heliograph.retry.cure_words import cure_of, may_go
 from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.retry_queue import MOST
+from heliograph.retry.views.item_words import thing_named
 from heliograph.retry.views.retry_filters import WAITING
 from heliograph.store.moments import from_micros
 from heliograph.web.list_count import ListCount
@@ -117,7 +118,7 @@ def _cured_by(healing: Healing, names: dict[str, str]) -> str:
 
 def _title(group: CauseGroup) -> str:
     if group.cause is Cause.UNTAGGED:
-        return _("“%(name)s” of %(event)s has no tag") % {"name": group.lacks, "event": group.event}
+        return _("%(thing)s of %(event)s has no tag") % {"thing": thing_named(group.lacks), "event": group.event}
     if group.cause is Cause.ANSWER and group.answered:
         return words.refusal(group.connection_name, group.answered, group.refusal.says).rstrip(".")
     return words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")

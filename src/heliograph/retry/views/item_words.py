@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from heliograph.deliveries import words
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.retry.retry_items import OPEN, RetryItem
+from heliograph.domain.setup.tags import TagKind
+from heliograph.retry.retry_items import OPEN, RetryItem, Untagged
 
 
 def is_of_other_mode(item: RetryItem) -> bool:
@@ -21,7 +25,7 @@ def why(item: RetryItem, said: str = "") -> str:
         if item.run.cause is Cause.NOT_SELECTED:
             return _("Tagged by now, but not for this flow.")
         if item.run.cause is Cause.UNTAGGED and item.queue is not QueueStatus.DONE:
-            return _("“%(name)s” carries no tag.") % {"name": item.lacks}
+            return _("%(thing)s carries no tag.") % {"thing": thing_named(item.lacks)}
         return _("Judged again.") if item.queue is QueueStatus.DONE else words.cause_of(item.run.cause, "", item.run.message)
     action = item.action
     assert action is not None
@@ -34,6 +38,20 @@ def why(item: RetryItem, said: str = "") -> str:
     if action.cause is Cause.ANSWER and item.answered is not None:
         return words.refusal(item.connection, item.answered, said)
     return words.cause_of(action.cause, item.connection, action.message)
+
+
+_THINGS: Final = {
+    TagKind.REGISTRATION_STATUS: gettext_lazy("The registration status “%(name)s”"),
+    TagKind.SESSION_STATUS: gettext_lazy("The session status “%(name)s”"),
+    TagKind.EVENT_STATUS: gettext_lazy("The event status “%(name)s”"),
+    TagKind.REGISTRATION_PROPERTY: gettext_lazy("The property “%(name)s”"),
+}
+
+
+def thing_named(untagged: Untagged) -> str:
+    """What has no tag, at the beginning of a sentence: "The session status “Attended”"."""
+    words = _THINGS.get(untagged.kind) if untagged.kind else None
+    return str(words) % {"name": untagged.name} if words else _("What it is about")
 
 
 def tries(item: RetryItem) -> int:
