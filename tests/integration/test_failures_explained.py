@@ -14,9 +14,9 @@ from django.test import Client
 from tests.oauth import Authority, connects
 from tests.page_text import text_of
 from tests.receiver import Answer, Received, Receiver
+from tests.refusal_facts import agrees
 from tests.retry_story import NO, RETRY, queued, refused
 from tests.story import Story
-from tests.unit.test_refusal_words import agrees
 
 from heliograph.accounts.models import Role
 from heliograph.connections.services import signing_secrets
