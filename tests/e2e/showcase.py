@@ -116,6 +116,7 @@ def main() -> None:
         begun = signal_account.made(site.store, name="Just Begun")
 
         aging, gone = _aging(site.store)
+        ((unexplained, flow),) = site.store.all("SELECT change_id, flow_id FROM action WHERE id = :id", {"id": aging.actions("S25-1")[0]})
         busy = _busy(site.store)
 
         nothing, quiet = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET"))
@@ -151,6 +152,7 @@ def main() -> None:
         for each in users.values():
             each.refresh_from_db()
         ids = _set_up(plan) | {"answered": site.setup.connection, "answer": again}
+        ids |= {"unexplained": unexplained, "unexplained flow": flow}
         ids |= {name: who.pk for name, who in users.items()} | _tokens(site) | _retry_jobs(site) | showcase_replays.made(site)
         sys.stdout.write(
             json.dumps(

@@ -50,6 +50,13 @@ def _any_event(visit: Visit) -> None:
 STATES = (
     State("insights", SUMMARY, "Account Insights", INSIGHTS, names=("insights",)),
     State("insights, of whole days", SUMMARY, "Account Insights", f"{INSIGHTS}?from=2026-10-01&to=2026-12-31", then=_unfold),
+    State(
+        "insights, a period that there is not",
+        "insights/wrong_period.html",
+        "Account Insights",
+        f"{INSIGHTS}?from=2026-02-31&to=2026-01-01",
+        status=422,
+    ),
     State("insights, of Test flows", SUMMARY, "Account Insights", f"{INSIGHTS}?mode=test"),
     State("insights, nothing yet", SUMMARY, "Account Insights", f"{INSIGHTS}?{NEVER}", "beginner"),
     State("insights, without replays", SUMMARY, "Account Insights", f"{INSIGHTS}?replays=without", then=_without_replays),
@@ -69,6 +76,7 @@ STATES = (
     State("records, of any event", RECORDS, "Failures: 0", f"{INSIGHTS}records/failures/?event-code=OLD-7", "busy", then=_any_event),
     State("records, exported", JOB, "Export of Failures", f"{INSIGHTS}records/failures/", then=_export),
     State("feed", FEED, "Account Insights", f"{INSIGHTS}feed/", names=("feed",)),
+    State("feed, a day that there is not", FEED, "Account Insights", f"{INSIGHTS}feed/?date=2026-02-31&jump=x", status=422),
     State("feed, paused", FEED, "Account Insights", f"{INSIGHTS}feed/?paused=4102444800000000"),
     State("feed, from a time back", FEED, "Account Insights", f"{INSIGHTS}feed/", then=_jump),
     State("feed, more than one can read", FEED, "Account Insights", f"{INSIGHTS}feed/", "busy", then=_sampled),

@@ -30,6 +30,7 @@ def _without_reason(visit: Visit) -> None:
 STATES = (
     State("replay", CHOOSING, "Replay", "/signal/replay/", names=("replay",)),
     State("replay, refused", CHOOSING, "Replay", "/signal/replay/", "planner", then=_refused, after=422),
+    State("replay, a link with a day that there is not", CHOOSING, "Replay", "/signal/replay/?from=2026-02-31&to=x", status=422),
     State("replay, as a Viewer", CHOOSING, "Replay", "/signal/replay/", "viewer"),
     State("replay, without a flow", CHOOSING, "Replay", "/signal/replay/", "nothing"),
     State("a dry run goes on", RUN, "Dry run", _of("checking"), names=("replay-run",)),

@@ -39,6 +39,10 @@ def _item(of: Showcase) -> str:
     return f"/signal/retry/{of.items['without-content']}/"
 
 
+def _why_gone(of: Showcase) -> str:
+    return f"/signal/why/{of.ids['unexplained']}/{of.ids['unexplained flow']}/"
+
+
 STATES = (
     State("retention", PAGE, "Retention", PATH, "aging", ("retention",)),
     State("retention, nothing goes", PAGE, "Retention", PATH, "nothing"),
@@ -47,6 +51,9 @@ STATES = (
     State("retention, a shorter term", QUESTION, "Keep less, and remove what is older?", PATH, "aging", then=_shorter),
     State("retention, started", QUESTION, "Remove it now?", PATH, "aging", then=_begin),
     State("timeline, content removed", "timeline/timeline.html", "Ada Marin", "/signal/registrations/SUMMIT-26/S25-1/", "aging"),
+    State("timeline, records removed", "timeline/timeline.html", "Ada Marin", "/signal/registrations/SUMMIT-26/S16-1/", "aging"),
+    State("feed, records removed", "insights/feed.html", "Account Insights", "/signal/metrics/feed/", "aging"),
+    State("why, content removed", "timeline/why_gone.html", "Why, or why not", _why_gone, "aging"),
     State("item, content removed", "retry/item.html", re.compile("S25-1.*"), _item, "aging"),
     State("insights, records removed", "insights/summary.html", "Account Insights", lambda _of: _long_ago("/signal/metrics/"), "aging"),
     State(

@@ -87,9 +87,9 @@ def test_the_address_is_read_by_kind() -> None:
     [
         "",
         "q=&colour=&maker=&is=&day=&group=&sort=&column=&why-paint=",
-        "colour=green&maker=-1&is=new&day=2027-02-31&sort=price&column=nothing&why-paint=x",
-        f"maker={'9' * 400}&day=9999-12-31&maker=%D9%A7",
-        "day=0001-01-01&maker=7.0",
+        "colour=green&maker=-1&is=new&sort=price&column=nothing&why-paint=x",
+        f"maker={'9' * 400}&maker=%D9%A7",
+        "day=+&maker=7.0",
     ],
 )
 def test_what_cannot_be_read_counts_as_not_given(query: str) -> None:
@@ -98,6 +98,18 @@ def test_what_cannot_be_read_counts_as_not_given(query: str) -> None:
     assert not found.narrows
     assert found.query() == []
     assert found.clear_href == "/paints/"
+
+
+@pytest.mark.parametrize("day", ["2027-02-31", "9999-12-31", "0001-01-01", "tomorrow"])
+def test_a_day_that_there_is_not_is_refused_and_stays_in_its_field(day: str) -> None:
+    found = filters(f"day={day}&sort=name")
+    assert found.refused
+    assert found.refusals == [f"“{day}” is no day. Give one like 2027-01-31."]
+    assert found.cleaned_data["day"] is None
+    assert found.narrows
+    assert found.clear_href == "/paints/?sort=name"
+    (field,) = [field for field in found.others if field.id == "day"]
+    assert (field.kind, field.value, field.error) == ("text", day, found.refusals[0])
 
 
 @given(st.dictionaries(st.sampled_from(["q", "colour", "maker", "is", "day", "group", "sort", "column", "why-paint"]), st.text()))
@@ -122,7 +134,7 @@ def test_whatever_takes_rows_away_narrows_and_clear_gives_them_back(query: str) 
 
 
 def test_the_bar_shows_what_was_read_and_keeps_how_the_list_is_shown() -> None:
-    found = filters("q=sky&colour=red&maker=9&day=2027-02-31&sort=name&group=a")
+    found = filters("q=sky&colour=red&maker=9&sort=name&group=a")
     found.offer("maker", [(7, "Acme"), (9, "Ink & Co")])
     assert found.search is not None
     assert (found.search.label, found.search.placeholder, found.search.value) == ("Search paints", "Name", "sky")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.domain.delivery.retry_policy import MINUTE
-from heliograph.insights.period import MOST_DAYS, Rolling, Window, rolling_window, whole_days, window_of
+from heliograph.insights.period import MOST_DAYS, Rolling, Window, WrongPeriod, rolling_window, whole_days, window_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 60 * MINUTE
@@ -56,34 +56,58 @@ def test_X1_a_day_on_which_clocks_change_has_its_own_length() -> None:
     assert [(after - before) // HOUR for before, after in zip(week.edges, week.edges[1:], strict=False)] == [24, 24, 24, 23, 24, 24, 24]
 
 
+def test_X1_no_period_is_one_day() -> None:
+    for query in ({}, {"days": "", "from": "", "to": "", "period": "", "since": "", "until": ""}, {"mode": "test"}):
+        assert window_of(query, NOW, BERLIN) == rolling_window(Rolling.DAY, NOW)
+
+
 @pytest.mark.parametrize(
-    "query",
+    ("query", "parameter"),
     [
-        {},
-        {"period": "fortnight"},
-        {"days": "0"},
-        {"days": "-3"},
-        {"days": "\u0663"},
-        {"from": "2026-02-31", "to": "2026-03-01"},
-        {"from": "2026-02-01"},
-        {"since": "5", "until": "4"},
-        {"since": "1", "until": "99999999999999999999"},
-        {"since": "9" * 18, "until": "9" * 18},
+        ({"period": "fortnight"}, "period"),
+        ({"days": "0"}, "days"),
+        ({"days": "-3"}, "days"),
+        ({"days": "abc"}, "days"),
+        ({"days": "1e9"}, "days"),
+        ({"days": "\u0663"}, "days"),
+        ({"days": str(MOST_DAYS + 1)}, "days"),
+        ({"from": "2026-02-31", "to": "2026-03-01"}, "from"),
+        ({"from": "2026-02-01", "to": "0001-01-01"}, "to"),
+        ({"from": "1999-12-31", "to": "2000-01-02"}, "from"),
+        ({"from": "2026-02-01"}, "to"),
+        ({"to": "2026-02-01"}, "from"),
+        ({"from": "2026-10-05", "to": "2026-10-01"}, "to"),
+        ({"from": "2025-01-01", "to": "2026-02-05"}, "to"),
+        ({"since": "5", "until": "4"}, "since"),
+        ({"since": "5"}, "since"),
+        ({"since": "1", "until": "99999999999999999999"}, "since"),
+        ({"since": "9" * 18, "until": "9" * 18}, "since"),
+        ({"days": "3", "period": "1h"}, "days"),
+        ({"from": "2026-10-01", "to": "2026-10-05", "days": "5"}, "from"),
     ],
 )
-def test_X1_what_is_no_period_is_one_day(query: dict[str, str]) -> None:
-    assert window_of(query, NOW, BERLIN) == rolling_window(Rolling.DAY, NOW)
+def test_X1_what_is_no_period_is_refused_in_words(query: dict[str, str], parameter: str) -> None:
+    with pytest.raises(WrongPeriod) as refused:
+        window_of(query, NOW, BERLIN)
+    assert refused.value.parameter == parameter
+    assert str(refused.value).endswith((".", "day"))
+
+
+def test_X1_the_longest_range_has_so_many_days() -> None:
+    first = datetime.date(2025, 1, 1)
+    last = first + datetime.timedelta(days=MOST_DAYS - 1)
+    window = window_of({"from": first.isoformat(), "to": last.isoformat()}, NOW, BERLIN)
+    assert (window.first, window.last) == (first, last)
 
 
 @given(st.integers(0, 20_000_000), st.integers(1, MOST_DAYS * 1440))
 def test_X3_a_link_carries_its_ends(since: int, minutes: int) -> None:
-    window = window_of({"since": str(since), "until": str(since + minutes), "period": "1h"}, NOW, BERLIN)
+    window = window_of({"since": str(since), "until": str(since + minutes)}, NOW, BERLIN)
     is_sound(window)
     assert (window.since, window.until, window.fixed) == (since * MINUTE, (since + minutes) * MINUTE, True)
 
 
 def test_X1_a_number_of_days_may_be_typed() -> None:
     assert window_of({"days": " 3 "}, NOW, BERLIN).days == 3
-    assert window_of({"days": "100000"}, NOW, BERLIN).days == MOST_DAYS
+    assert window_of({"days": str(MOST_DAYS)}, NOW, BERLIN).days == MOST_DAYS
     is_sound(window_of({"days": "365"}, NOW, BERLIN))
-    assert window_of({"from": "2026-10-05", "to": "2026-10-01"}, NOW, BERLIN).first == datetime.date(2026, 10, 1)

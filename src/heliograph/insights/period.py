@@ -15,7 +15,11 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+
 from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.errors import HeliographError
 from heliograph.domain.ids import read_id
 from heliograph.web.forms import member_of
 
@@ -25,6 +29,10 @@ DAY: Final = 24 * 60
 """Minutes of a day on which the clocks are not changed."""
 MOST_DAYS: Final = 400
 """Older rows are deleted (X6)."""
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+"""Of a day that can be asked for."""
+PARAMETERS: Final = {"since": "ends", "until": "ends", "from": "range", "to": "range", "days": "days", "period": "rolling"}
+"""Parts of an address that ask for a period, and for which kind."""
 MOST_COLUMNS: Final = 31
 """The most columns of a chart over days."""
 
@@ -93,17 +101,38 @@ class Window:
         return math.gcd(*((edge - self.edges[1]) // MINUTE for edge in self.edges[1:-1])) or 60
 
 
+class WrongPeriod(HeliographError):
+    """An address asks for a period that there is not. The message says why, translated.
+
+    parameter: the part of the address to correct: "days", "from", "to", "period" or "since".
+    """
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
 def window_of(query: Mapping[str, str], now: int, zone: ZoneInfo) -> Window:
-    """What an address asks for: since and until (minutes of the epoch), from and to (days), days, or period; one day if it asks for none of these."""
-    if fixed := _fixed(query):
-        return fixed
-    first, last = _day(query.get("from", "")), _day(query.get("to", ""))
-    if first and last:
-        return whole_days(min(first, last), max(first, last), zone)
-    days = read_id(query.get("days", "").strip())
-    if days:
-        return _of_days(min(days, MOST_DAYS), now)
-    return rolling_window(member_of(Rolling, query.get("period"), Rolling.DAY), now)
+    """The period that an address asks for: since and until (minutes of the epoch), from and to (days), days, or period; one day if it names none.
+
+    Raises WrongPeriod for what is no period, and for two periods at a time: no other one is shown in its place.
+    """
+    typed = {name: text for name in PARAMETERS if (text := query.get(name, "").strip())}
+    if len({PARAMETERS[name] for name in typed}) > 1:
+        raise WrongPeriod(next(iter(typed)), _("This address asks for two periods at a time."))
+    if "since" in typed or "until" in typed:
+        return _fixed(typed)
+    if "from" in typed or "to" in typed:
+        return _range(typed, zone)
+    if "days" in typed:
+        days = read_id(typed["days"])
+        if days is None or not 1 <= days <= MOST_DAYS:
+            raise WrongPeriod("days", _("A whole number of days from 1 to %(most)d is needed.") % {"most": MOST_DAYS})
+        return _of_days(days, now)
+    rolling = member_of(Rolling, typed.get("period", Rolling.DAY.value), None)
+    if rolling is None:
+        raise WrongPeriod("period", _("This address asks for a period that there is not."))
+    return rolling_window(rolling, now)
 
 
 def rolling_window(rolling: Rolling, now: int) -> Window:
@@ -139,11 +168,24 @@ def _of_days(days: int, now: int) -> Window:
     return Window(_edges(until - days * DAY * MINUTE, until, step), days=days)
 
 
-def _fixed(query: Mapping[str, str]) -> Window | None:
-    since, until = read_id(query.get("since", "")), read_id(query.get("until", ""))
+def _fixed(typed: Mapping[str, str]) -> Window:
+    since, until = read_id(typed.get("since", "")), read_id(typed.get("until", ""))
     if since is None or until is None or not 0 < until - since <= MOST_DAYS * DAY + DAY or until > _LAST_MINUTE:
-        return None
+        raise WrongPeriod("since", _("The period in this address cannot be read. The link may not be whole."))
     return fixed_window(since * MINUTE, until * MINUTE)
+
+
+def _range(typed: Mapping[str, str], zone: ZoneInfo) -> Window:
+    first, last = _day(typed, "from"), _day(typed, "to")
+    if last < first:
+        raise WrongPeriod("to", _("It ends before it begins."))
+    count = (last - first).days + 1
+    if count > MOST_DAYS:
+        words = {"n": intcomma(count), "most": MOST_DAYS}
+        raise WrongPeriod(
+            "to", _("These are %(n)s days. A period has at most %(most)d; choose a later beginning or an earlier end.") % words
+        )
+    return whole_days(first, last, zone)
 
 
 _LAST_MINUTE: Final = 4_102_444_800 // 60
@@ -159,12 +201,18 @@ def _edges(since: int, until: int, step: int) -> tuple[int, ...]:
     return (since, *range(first if since % HOUR else since + step * MINUTE, until, step * MINUTE), until)
 
 
-def _day(text: str) -> datetime.date | None:
+def _day(typed: Mapping[str, str], name: str) -> datetime.date:
+    text = typed.get(name, "")
+    if not text:
+        raise WrongPeriod(name, _("Say on which day it begins.") if name == "from" else _("Say on which day it ends."))
     try:
-        found = datetime.date.fromisoformat(text)
+        day = datetime.date.fromisoformat(text)
     except ValueError:
-        return None
-    return found if 2000 <= found.year < 2100 else None
+        day = None
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        words = {"text": text[:40], "first": FIRST_YEAR, "last": LAST_YEAR}
+        raise WrongPeriod(name, _("“%(text)s” is no day of the years %(first)d to %(last)d. Give one like 2027-01-31.") % words)
+    return day
 
 
 def _midnight(day: datetime.date, zone: ZoneInfo) -> int:

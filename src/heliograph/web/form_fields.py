@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from django import forms
@@ -112,6 +113,15 @@ class DayLine(TextLine):
 
     def run_validators(self, value: Any) -> None:
         """Nothing more: a day has no length."""
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        """The field. What is no day stands in a field of text: a browser leaves a field of a date empty."""
+        field = super().drawn(name, value, errors)
+        try:
+            self.to_python(value)
+        except forms.ValidationError:
+            return replace(field, kind="text")
+        return field
 
 
 class UrlLine(TextLine):

@@ -11,7 +11,8 @@
     page(request, "setup/tags.html", filters=filters, rows=rows)
 
 An address may hold anything: what a filter cannot read counts as not given, and what it reads is bounded. Whether the list has it is the
-list's business: an id that nobody has finds nothing.
+list's business: an id that nobody has finds nothing. A day or a time that is none is different, because people type them: the filter refuses it
+(`ListFilters.refused`), keeps it in its field, and the list shows no row as if it had been asked for.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from typing import Any, ClassVar, Literal
 
 from django import forms
 from django.http import HttpRequest
-from django.utils.dateparse import parse_date
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.domain.ids import read_id
@@ -75,7 +78,8 @@ class Filter(Select):
 
     def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         shown, extra = self.value_shown(value), self.words.get("extra", "")
-        return FormField(kind=self.kind, id=name, label=self.label or "", value=shown, options=self.found, extra=extra)
+        error = " ".join(errors)
+        return FormField(kind=self.kind, id=name, label=self.label or "", value=shown, options=self.found, extra=extra, error=error)
 
 
 class SearchFilter(Filter):
@@ -138,16 +142,43 @@ class IdFilter(Filter):
 
 
 class DayFilter(Filter):
-    """A day, 2027-01-31; None for what is none, and for the ends of the calendar, which have no moments in every time zone."""
+    """A day, 2027-01-31. Refuses what is none, and the ends of the calendar, which have no moments in every time zone."""
 
     kind: ClassVar[WidgetKind] = "date"
 
     def read(self, text: str) -> datetime.date | None:
-        try:
-            day = parse_date(text)
-        except ValueError:  # looks like a date and is none: 2026-02-31
+        if not text.strip():
             return None
-        return day if day and YEARS[0] <= day.year <= YEARS[1] else None
+        try:
+            day = parse_date(text.strip())
+        except ValueError:  # looks like a date and is none: 2026-02-31
+            day = None
+        if day is None or not YEARS[0] <= day.year <= YEARS[1]:
+            raise forms.ValidationError(_("“%(text)s” is no day. Give one like 2027-01-31.") % {"text": text[:40]})
+        return day
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        """The field. What was refused stands in a field of text: a browser leaves a field of a date empty."""
+        kind: WidgetKind = "text" if errors else self.kind
+        return FormField(kind=kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors))
+
+
+class MomentFilter(Filter):
+    """A minute, 2027-01-31T09:30, by the clocks of the account. Refuses what is none, as a day."""
+
+    def read(self, text: str) -> datetime.datetime | None:
+        if not text.strip():
+            return None
+        try:
+            moment = parse_datetime(text.strip())
+        except ValueError:  # looks like a time and is none
+            moment = None
+        if moment is None or not YEARS[0] < moment.year < YEARS[1]:
+            raise forms.ValidationError(_("“%(text)s” is no time. Give one like 2027-01-31T09:30.") % {"text": text[:40]})
+        return moment.replace(tzinfo=timezone.get_current_timezone(), second=0, microsecond=0)
+
+    def value_shown(self, value: Any) -> str:
+        return value.strftime("%Y-%m-%dT%H:%M") if isinstance(value, datetime.datetime) else str(value or "")
 
 
 class ColumnsFilter(Filter):
@@ -181,6 +212,8 @@ class ListFilters(Form):
         super().__init__(request.GET)
         self.path = request.path
         self.full_clean()
+        for name in self.errors:  # a refused filter has no value; its text stays in its field
+            self.cleaned_data[name] = self._filter(name).read("")
 
     def add_prefix(self, field_name: str) -> str:
         field = self.fields.get(field_name)
@@ -192,8 +225,10 @@ class ListFilters(Form):
         return field
 
     def drawn(self, name: str) -> FormField:
-        """One filter with the value that was read."""
-        return self._filter(name).drawn(self.add_prefix(name), self.cleaned_data[name], [])
+        """One filter with the value that was read, or the text that was refused."""
+        errors = [str(error) for error in self.errors.get(name, ())]
+        value = self.data.get(self.add_prefix(name), "")[:LONGEST_FILTER] if errors else self.cleaned_data[name]
+        return self._filter(name).drawn(self.add_prefix(name), value, errors)
 
     def offer(self, name: str, options: Iterable[tuple[object, AnyText]]) -> None:
         """The options: (value, label)."""
@@ -206,8 +241,13 @@ class ListFilters(Form):
 
     @property
     def narrows(self) -> bool:
-        """Whether any filter removes rows."""
-        return any(self._texts(name) for name in self.fields if self._filter(name).place in ("bar", "link"))
+        """Whether any filter removes rows; one that was refused removes all."""
+        return self.refused or any(self._texts(name) for name in self.fields if self._filter(name).place in ("bar", "link"))
+
+    @property
+    def refusals(self) -> list[str]:
+        """Why filters were refused, a sentence each."""
+        return [str(error) for errors in self.errors.values() for error in errors]
 
     @property
     def search(self) -> FormField | None:

@@ -29,7 +29,7 @@ def page(request: HttpRequest, template: str, /, *, part: str = "", status: int 
     return response
 
 
-def live(request: HttpRequest, template: str, /, *, part: str, **context: Any) -> HttpResponse:
+def live(request: HttpRequest, template: str, /, *, part: str, status: int = 200, **context: Any) -> HttpResponse:
     """A page with a list that refreshes itself every two seconds (components/live.html shows it; static/heliograph/ui.js paces it).
 
     The list is the partial `part`. It is sent only if it differs from what the page shows. Its ETag is computed from the list's text, so
@@ -39,7 +39,7 @@ def live(request: HttpRequest, template: str, /, *, part: str, **context: Any) -
     text = render_to_string(f"{template}#{part}", context, request)
     etag = f'"{salted_hmac("heliograph.web.live", text, algorithm="sha256").hexdigest()[:32]}"'
     if not asks_for_part(request):
-        response = render(request, template, {**context, "live_part": text, "live_etag": etag})
+        response = render(request, template, {**context, "live_part": text, "live_etag": etag}, status=status)
     elif etag in parse_etags(request.headers.get("If-None-Match", "")):
         response = HttpResponse(status=304)
     else:

@@ -9,7 +9,6 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -31,7 +30,7 @@ from heliograph.insights.views.frame import Frame
 from heliograph.insights.views.records import REPLAYS
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.web.cursor import ListPage, LookingEnd, Pager, address, asked
-from heliograph.web.list_filters import YEARS, ChoiceFilter, DayFilter, EnumFilter, Filter, IdFilter, SearchFilter
+from heliograph.web.list_filters import ChoiceFilter, DayFilter, EnumFilter, IdFilter, MomentFilter, SearchFilter
 from heliograph.web.pages import live
 from heliograph.web.shown_fields import Choice
 
@@ -53,7 +52,7 @@ class FeedFilters(FiltersByEvent):
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
     mode = ChoiceFilter(options=[Choice(TEST, "")], place="view")
     paused = IdFilter(place="view")
-    jump = Filter(place="view")
+    jump = MomentFilter(place="view")
     result = EnumFilter(gettext_lazy("Result"), FeedResult, RESULTS.__getitem__, every=gettext_lazy("Success and failure"))
     event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
     event_code = EventCodeFilter()
@@ -71,17 +70,6 @@ class FeedFilters(FiltersByEvent):
         return FeedFilter(mode, of["result"], of["q"], self.event_id, of["flow"], between, of["connection"], of["replays"])
 
     @property
-    def jump_to(self) -> datetime.datetime | None:
-        """The minute that was jumped to; None for what is none."""
-        try:
-            found = parse_datetime(self.cleaned_data["jump"])
-        except ValueError:  # looks like a time and is none
-            return None
-        if found is None or not YEARS[0] < found.year < YEARS[1]:
-            return None
-        return found.replace(tzinfo=timezone.get_current_timezone(), second=0, microsecond=0)
-
-    @property
     def no_match_text(self) -> str:
         if text := self.cleaned_data["q"]:
             return _("No registration with “%(text)s” in its code or name was processed. Check the code, or take another filter away.") % {
@@ -96,20 +84,22 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
     if request.GET.get("paused") == NOW:  # the page has gone on since it was loaded, and its link with it
         with reading(request.account.pk) as of:
             return HttpResponseRedirect(address(request, paused=of.db.now(), at=None, jump=None))
-    filters, frame = FeedFilters(request), Frame.of(request, integration)
-    wanted, paused, jump = filters.wanted, filters.cleaned_data["paused"], filters.jump_to
+    filters, frame = FeedFilters(request), Frame.of(request, integration, has_period=False)
+    wanted, paused, jump = filters.wanted, filters.cleaned_data["paused"], filters.cleaned_data["jump"]
     cursor = asked(request, PARTS) or (jumped_to(to_micros(jump) + MINUTE - 1) if jump else None)
-    follows = cursor is None and paused is None
+    follows = cursor is None and paused is None and not filters.refused
     with reading(request.account.pk) as of:
         found = Feed(of, wanted, until=paused)
         sample = found.sample(of.db.now()) if follows else None
-        rows = sample or found.page(cursor)
+        rows: ListPage[FeedRow] | FeedSample = ListPage([]) if filters.refused else sample or found.page(cursor)
         changes = [_row(row, of, request.user) for row in rows.rows]
         filters.offer("flow", flow_choices(of.config))
         filters.offer("connection", connection_choices(of.config))
         held = found.newer_than(paused) if paused is not None else 0
         ends_here = not (rows.older or (isinstance(rows, ListPage) and rows.further))
-        kept_text = removed_records(of, wanted.between[0] if wanted.between else 0) if wanted.between or ends_here else ""
+        kept_text = (
+            removed_records(of, wanted.between[0] if wanted.between else 0) if (wanted.between or ends_here) and not filters.refused else ""
+        )
     return live(
         request,
         "insights/feed.html",
@@ -137,7 +127,8 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         pause_href=address(request, paused=NOW),
         go_on_href=address(request, paused=None, at=None, jump=None),
         jump=jump,
-        jump_value=jump.strftime("%Y-%m-%dT%H:%M") if jump else "",
+        status=filters.status,
+        jump_field=filters.drawn("jump"),
         jump_kept=filters.query("jump"),
     )
 

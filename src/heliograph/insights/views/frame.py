@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -20,12 +20,13 @@ from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.integrations import Integration, integration_of
-from heliograph.insights.period import DAY, Rolling, Window, window_of
+from heliograph.insights.period import DAY, Rolling, Window, WrongPeriod, rolling_window, window_of
 from heliograph.insights.record_kinds import RecordKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.retention import records_kept_since, records_removed_at
 from heliograph.web.charts import Bucket
+from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import day, minute
 
 
@@ -34,7 +35,8 @@ class Frame:
     """A tab of Insights with its mode and period.
 
     integration: None for Account Insights, which spans all. seen: microseconds, when its numbers were read; their links carry it, so that a list can
-    say what has moved since. kept_since: older records are removed; removed_at: when those of the period's beginning were.
+    say what has moved since. kept_since: older records are removed; removed_at: when those of the period's beginning were. wrong: the address asks
+    for a period that there is not; nothing is shown in its place (`refusal`).
     """
 
     request: AccountRequest
@@ -45,19 +47,33 @@ class Frame:
     kept_since: int = 0
     removed_at: int | None = None
     replays: ReplayShare = ReplayShare.ALL
+    wrong: WrongPeriod | None = None
 
     @classmethod
-    def of(cls, request: AccountRequest, integration: str = "") -> Frame:
-        """The frame that the request's address asks for. integration: its segment there. Raises Http404 for one that is not known."""
+    def of(cls, request: AccountRequest, integration: str = "", *, has_period: bool = True) -> Frame:
+        """The frame that the request's address asks for. integration: its segment there. has_period: false for a tab without one.
+
+        Raises Http404 for an integration that is not known.
+        """
         found = integration_of(integration)
         if integration and found is None:
             raise Http404
         mode = Mode.TEST if request.GET.get("mode") == "test" else Mode.LIVE
-        window = window_of(request.GET.dict(), to_micros(timezone.now()), ZoneInfo(request.account.timezone))
+        wrong = None
+        try:
+            window = window_of(request.GET.dict() if has_period else {}, to_micros(timezone.now()), ZoneInfo(request.account.timezone))
+        except WrongPeriod as error:
+            wrong, window = error, rolling_window(Rolling.DAY, to_micros(timezone.now()))
         with reading(request.account.pk) as of:
             kept_since, removed_at = records_kept_since(of.db, of.account), records_removed_at(of.db, of.account, window.since)
         replays = ReplayShare.WITHOUT if request.GET.get("replays") == ReplayShare.WITHOUT.value else ReplayShare.ALL
-        return cls(request, window, mode, found, kept_since=kept_since, removed_at=removed_at, replays=replays)
+        return cls(request, window, mode, found, kept_since=kept_since, removed_at=removed_at, replays=replays, wrong=wrong)
+
+    def refusal(self, tab: str = "") -> HttpResponse | None:
+        """The page that says why the period of the address is none, with what was typed; None if it is one. tab: of Insights, "" for a list."""
+        if self.wrong is None:
+            return None
+        return page(self.request, "insights/wrong_period.html", status=422, sentence=str(self.wrong), **self.context(tab))
 
     @property
     def code(self) -> int | None:
@@ -138,20 +154,30 @@ class Frame:
                 (_("Troubleshooting"), self.tab("troubleshooting") + self._query(), tab == "troubleshooting"),
                 (_("Activity Feed"), self.tab("feed") + ("?mode=test" if self.mode is Mode.TEST else ""), tab == "feed"),
             ],
-            "periods": [(_PERIODS[each](), self._here(period=each.value), window.rolling is each) for each in Rolling],
+            "periods": [(_PERIODS[each](), self._here(period=each.value), window.rolling is each and not self.wrong) for each in Rolling],
             "feed_href": self.tab("feed"),
-            "period_text": self.period_text,
-            "kept_text": self.kept_text,
-            "other": bool(window.days or window.first),
-            "days": window.days or "",
-            "first": window.first.isoformat() if window.first else "",
-            "last": window.last.isoformat() if window.last else "",
+            "period_text": "" if self.wrong else self.period_text,
+            "kept_text": "" if self.wrong else self.kept_text,
+            "other": bool(window.days or window.first or self.wrong),
+            **self._typed(),
+            "wrong": self.wrong,
             "kept": [
                 (name, value)
                 for name, value in (("mode", "test" if self.mode is Mode.TEST else ""), ("replays", self.replays.value))
                 if value
             ],
             "now_href": self._here(period=Rolling.DAY.value) if window.fixed else "",
+        }
+
+    def _typed(self) -> dict[str, str]:
+        """What the fields of another period hold: that period, or what was typed in place of one."""
+        if self.wrong is not None:
+            return {field: self.request.GET.get(name, "")[:40] for field, name in (("days", "days"), ("first", "from"), ("last", "to"))}
+        window = self.window
+        return {
+            "days": str(window.days or ""),
+            "first": window.first.isoformat() if window.first else "",
+            "last": window.last.isoformat() if window.last else "",
         }
 
     def replays_context(self, replayed: int) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class ChartTable:
 def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
     """The Summary tab."""
     frame = Frame.of(request, integration)
+    if refusal := frame.refusal("summary"):
+        return refusal
     with reading(request.account.pk, snapshot=True) as of:
         frame = replace(frame, seen=of.db.now())
         figures = PeriodFigures(of, frame.window, frame.mode, frame.code, frame.counts_replays)
@@ -117,6 +119,8 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
 def troubleshooting(request: AccountRequest, integration: str = "") -> HttpResponse:
     """The Troubleshooting tab."""
     frame = Frame.of(request, integration)
+    if refusal := frame.refusal("troubleshooting"):
+        return refusal
     with reading(request.account.pk, snapshot=True) as of:
         frame = replace(frame, seen=of.db.now())
         figures = PeriodFigures(of, frame.window, frame.mode, frame.code, frame.counts_replays)

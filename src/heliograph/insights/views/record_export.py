@@ -44,6 +44,8 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
     if known is None:
         raise Http404
     frame, filters = Frame.of(request, request.GET.get("integration", "")), RecordFilters(request, known)
+    if refusal := frame.refusal():
+        return refusal
     wanted, given = filters.wanted(frame), ExportForm(request.POST)
     form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
     with reading(request.account.pk, snapshot=True) as of:

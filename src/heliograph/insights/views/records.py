@@ -164,6 +164,8 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     if known is None:
         raise Http404
     frame, filters = Frame.of(request, request.GET.get("integration", "")), RecordFilters(request, known)
+    if refusal := frame.refusal():
+        return refusal
     wanted, cursor = filters.wanted(frame), asked(request, PARTS)
     with reading(request.account.pk, snapshot=True) as of:
         whole = figure_of(of, wanted.whole, frame.code) if wanted.alike is None and wanted.was is None else None

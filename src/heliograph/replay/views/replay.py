@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from django import forms
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -40,6 +41,7 @@ from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
 
 LATEST, EVERY = "latest", "every"
+ENDS_BEFORE = gettext_lazy("It ends before it begins.")
 SEND_ROWS = "rows"
 LIVE_STAGES = (Stage.CHECKING, Stage.SENDING)
 
@@ -84,10 +86,21 @@ class ReplayForm(Form):
         of = dict(super().clean() or self.cleaned_data)
         since, until = of.get("since"), of.get("until")
         if since and until and until < since:
-            self.add_error("until", _("It ends before it begins."))
+            self.add_error("until", ENDS_BEFORE)
         if not (since or until or of.get("event")) and not self.errors:
             self.add_error("since", _("Give dates, an event, or both."))
         return of
+
+    def refuse_linked_days(self) -> None:
+        """Refuses days that came with a link and are none, as if they had been posted."""
+        days: dict[str, datetime.date | None] = {}
+        for name in ("since", "until"):
+            try:
+                days[name] = self.fields[name].clean(self.initial.get(name, ""))
+            except forms.ValidationError as error:
+                self.errors[name] = self.error_class(error.messages)
+        if (since := days.get("since")) and (until := days.get("until")) and until < since:
+            self.errors["until"] = self.error_class([str(ENDS_BEFORE)])
 
     def selection(self, now: int) -> Selection:
         """What was chosen. now: microseconds."""
@@ -136,6 +149,8 @@ def choose(request: AccountRequest) -> HttpResponse:
         form.say("event", options=[Choice(str(id), code) for id, code in event_choices(of)])
         form.say("has_status", options=[Choice(name, name) for name in dict.fromkeys(Registrations(of.db, of.account).statuses())])
         form.say("until", help=_("Whole days (%(zone)s).") % {"zone": timezone.get_current_timezone_name()})
+        if not form.is_bound:
+            form.refuse_linked_days()
         now = of.db.now()
         past, pager = _past(request, of)
         none = not of.config.flows
@@ -152,7 +167,7 @@ def choose(request: AccountRequest) -> HttpResponse:
         request,
         "replay/replay.html",
         here="replay",
-        status=form.status,
+        status=422 if form.errors else 200,
         fields=form.shown() if may(request.user, Role.PLANNER) and not none else [],
         none=none,
         past=past,
