@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from heliograph.web.client_address import ClientAddresses
 from heliograph.web.server import Forwarded
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]
@@ -64,3 +65,19 @@ def test_O1_the_last_address_that_is_no_proxy_counts(hops: str, client: str) -> 
 def test_O1_the_last_scheme_counts_and_only_a_known_one() -> None:
     assert seen("fd00::1", HTTP_X_FORWARDED_PROTO="http, https")["wsgi.url_scheme"] == "https"
     assert seen("fd00::1", HTTP_X_FORWARDED_PROTO="javascript")["wsgi.url_scheme"] == "http"
+
+
+@pytest.mark.parametrize(
+    ("peer", "hops", "sharer"),
+    [
+        ("203.0.113.5", "192.0.2.1", "203.0.113.5"),  # nobody trusts that peer
+        ("10.1.2.3", "198.51.100.9, 192.0.2.1", "192.0.2.1"),
+        ("10.1.2.3", "", ""),
+        ("10.1.2.3", "10.1.2.4", ""),
+        ("10.1.2.3", "2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.5", "", "203.0.113.5"),
+        ("2001:db8:9::7", "", "2001:db8:9::/64"),
+    ],
+)
+def test_O10_who_shares_threads_is_the_client_and_never_a_trusted_proxy(peer: str, hops: str, sharer: str) -> None:
+    assert ClientAddresses([ipaddress.ip_network("10.0.0.0/8")]).sharer(peer, hops) == sharer

@@ -202,6 +202,7 @@ def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
     from heliograph.engine.supervisor.installation_status import ProcessFigures  # noqa: PLC0415
     from heliograph.engine.supervisor.metrics import Metrics  # noqa: PLC0415
     from heliograph.engine.supervisor.operations_port import operations_port  # noqa: PLC0415
+    from heliograph.engine.supervisor.pages_probe import PagesProbe  # noqa: PLC0415
     from heliograph.wiring import read_status_once  # noqa: PLC0415
 
     def processes() -> ProcessFigures:
@@ -211,7 +212,8 @@ def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
         try:
             metrics = Metrics(processes, lambda: read_status_once(options))
             address = host_and_port(options.operations_bind)
-            stack.enter_context(operations_port(*address, supervisor.states, options.hosts, metrics.exposition, processes))
+            pages = PagesProbe(*host_and_port(options.bind))
+            stack.enter_context(operations_port(*address, supervisor.states, options.hosts, metrics.exposition, processes, pages.answers))
         except OSError as error:
             said = f"{options.operations_bind} cannot be opened for /health and /metrics: {error.strerror}. Set {PREFIX}OPERATIONS_BIND to another port."
             if "operations_bind" in options.model_fields_set:

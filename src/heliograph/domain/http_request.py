@@ -108,6 +108,8 @@ class Hosts:
         return frozenset(each.lower().encode("ascii", "ignore") for each in found)
 
 
+PAGES_HEALTH: Final = "/health/pages"
+"""Asked by the operations port: the pages' server answers it on one of its threads, without an account or a database."""
 LOCAL: Final = Hosts()
 """Only the loopback names and the door's own address."""
 

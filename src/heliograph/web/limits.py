@@ -1,5 +1,5 @@
-"""Limits of requests to the pages' port: bytes by path, and time to arrive. (waitress has one size for all, and closes a connection only
-after two minutes of silence.)
+"""Limits of requests and answers at the pages' port: bytes by path, time to arrive, and time to be read. (waitress has one size for all, and
+closes a connection only after two minutes of silence, and never while a thread makes its answer.)
 
 A TLS proxy in front buffers requests anyway; these limits apply if someone gets past it, or if there is none.
 """
@@ -38,8 +38,16 @@ BODY_WITHIN: Final = 30.0
 """Seconds from the connection or a request's first byte to the end of its head; and from there to the end of its body, plus a second per
 SLOWEST bytes."""
 SLOWEST: Final = 64 * 1024
+CONNECTIONS: Final = 500
+"""Connections at once; of one peer that is no trusted proxy at most PEER_CONNECTIONS."""
+PEER_CONNECTIONS: Final = 250
+LARGEST_ANSWER: Final = 1024 * 1024 * 1024
+"""Bytes of an answer that may wait for its reader; waitress stores more than 1 MB on disk. So the thread that makes it never waits for the reader."""
+READS_WITHIN: Final = 30.0
+"""Seconds in which a reader takes something of its answer. For the whole it has as many, plus a second per SLOWEST_READER bytes."""
+SLOWEST_READER: Final = 16 * 1024
 EVERY: Final = 1.0
-"""Seconds between two checks for slow requests."""
+"""Seconds between two checks for slow requests and slow readers."""
 SHARE: Final = 0.1
 BURST: Final = 0.2
 LONGEST_REST: Final = 0.25
@@ -242,8 +250,39 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     error_task_class = RefusalTask
     request: BoundedParser | None
     rests_until = 0.0
+    _unread_since = 0.0  # since when an answer waits for its reader; 0: none does
+    _read = 0  # bytes that the reader took since then, and when it took the last
+    _read_at = 0.0
     _spent = 0.0  # seconds of CPU above its share, and when that was counted
     _spent_at = 0.0
+
+    def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:
+        peer = str(addr[0])
+        connections = sum(channel.addr[0] == peer for channel in list(server.active_channels.values()))
+        super().__init__(server, sock, addr, adj, map=map)
+        if connections >= PEER_CONNECTIONS and not adj.clients.trusts(peer):
+            self.will_close = True
+
+    def sharer(self) -> str:
+        """Who shares the threads with others: the client of the request that is next."""
+        headers = getattr(self.requests[0], "headers", {}) if self.requests else {}
+        return str(self.adj.clients.sharer(str(self.addr[0]), str(headers.get("X_FORWARDED_FOR", ""))))
+
+    def service(self) -> None:
+        """Like waitress; then the client's next request may have a thread."""
+        sharer = self.sharer()
+        try:
+            super().service()
+        finally:
+            self.adj.shares.end(sharer)
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """Like waitress; counts what the reader takes."""
+        sent = int(super().send(data, do_close=do_close))
+        if sent:
+            self._read += sent
+            self._read_at = time.monotonic()
+        return sent
 
     def received(self, data: bytes) -> bool:
         """Like waitress. If a request waits for a decision of ours, that decision wakes the loop."""
@@ -275,8 +314,23 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
                     self.send_continue()
         return bool(super().readable())
 
+    def _reads_too_slowly(self, now: float) -> bool:
+        """True if the reader should have taken more of its answer by now."""
+        if not self.total_outbufs_len:
+            self._unread_since = 0.0
+            return False
+        if not self._unread_since:
+            self._unread_since = self._read_at = now
+            self._read = 0
+        return now > self._read_at + READS_WITHIN or now > self._unread_since + READS_WITHIN + self._read / SLOWEST_READER
+
     def end_if_slow(self, now: float) -> None:
-        """Answers 408 to a request that does not arrive, and closes a connection on which none has begun. On the thread that reads."""
+        """Answers 408 to a request that does not arrive; closes a connection on which none has begun, or whose answer is not read. On the thread that
+        reads."""
+        if self._reads_too_slowly(now):
+            log.warning("reader_cut_off", door="pages", peer=self.addr[0], unread=self.total_outbufs_len)
+            self.handle_close()
+            return
         request = self.request
         if request is not None and request.is_late(now):
             with self.requests_lock:

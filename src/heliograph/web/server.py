@@ -6,7 +6,6 @@ SIGTERM and SIGINT stop it: it accepts no new connections, finishes running requ
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import signal
 import time
@@ -16,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 from waitress import wasyncore
 from waitress.server import MultiSocketServer, create_server
 
-from heliograph.domain.http_request import LOCAL, Hosts
-from heliograph.web.limits import LARGEST_FILE, Admits, BoundedChannel, SlowOnes, next_end_of_rest
+from heliograph.domain.http_request import LOCAL, PAGES_HEALTH, Hosts
+from heliograph.web.client_address import ClientAddresses, Network
+from heliograph.web.limits import CONNECTIONS, LARGEST_ANSWER, LARGEST_FILE, Admits, BoundedChannel, SlowOnes, next_end_of_rest
 from heliograph.web.texts import pages_application
+from heliograph.web.thread_shares import ThreadShares, share_of
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GRACE = 8.0
 """Seconds for running requests to end; the supervisor kills after 10."""
@@ -35,51 +33,26 @@ FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_BY", "HTTP_X_FORWARDED_HOST", "
 class Forwarded:
     """Determines the client: X-Forwarded-For and -Proto count only from trusted proxies, and are removed for everything behind.
 
-    In X-Forwarded-For, the last address that is not a trusted proxy counts: anything before it may have been written by the client.
+    Answers PAGES_HEALTH itself: that asks whether a thread is free, not what pages can do.
     """
 
     def __init__(self, application: WSGIApplication, trusted: Sequence[Network]) -> None:
         self.application = application
-        self.trusted = tuple(trusted)
+        self._clients = ClientAddresses(trusted)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         hops = environ.pop("HTTP_X_FORWARDED_FOR", "")
         scheme = environ.pop("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()
         for name in FORWARDED:
             environ.pop(name, None)
-        if self._trusts(_address(environ.get("REMOTE_ADDR", ""))):
-            environ["REMOTE_ADDR"] = self._client(hops, environ["REMOTE_ADDR"])
+        if self._clients.trusts(environ.get("REMOTE_ADDR", "")):
+            environ["REMOTE_ADDR"] = self._clients.client(environ["REMOTE_ADDR"], hops)
             if scheme in {"http", "https"}:
                 environ["wsgi.url_scheme"] = scheme
+        if environ.get("PATH_INFO") == PAGES_HEALTH:
+            start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3"), ("Cache-Control", "no-store")])
+            return [b"ok\n"]
         return self.application(environ, start_response)
-
-    def _trusts(self, address: Address | None) -> bool:
-        return address is not None and any(address in network for network in self.trusted)
-
-    def _client(self, hops: str, peer: str) -> str:
-        known = peer
-        for hop in reversed(hops.split(",")):
-            address = _address(hop)
-            if address is None:
-                break
-            known = str(address)
-            if not self._trusts(address):
-                break
-        return known
-
-
-def _address(text: str) -> Address | None:
-    """The address of "192.0.2.1", "192.0.2.1:4711", "2001:db8::1" or "[2001:db8::1]:4711"; None if it is not valid."""
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def pages_server(
@@ -104,13 +77,17 @@ def pages_server(
         ident=None,
         clear_untrusted_proxy_headers=False,  # Forwarded does that, and supports networks
         max_request_body_size=LARGEST_FILE,
-        connection_limit=500,
+        connection_limit=CONNECTIONS,
+        outbuf_high_watermark=LARGEST_ANSWER,
         asyncore_use_poll=True,
     )
     if isinstance(server, MultiSocketServer):
         server.close()
         raise OSError(f"{host} stands for several addresses; name one, such as 127.0.0.1")
     server.channel_class = BoundedChannel
+    server.adj.clients = ClientAddresses(trusted_proxies)
+    server.adj.shares = ThreadShares(server.task_dispatcher.add_task, share_of(threads))
+    server.add_task = lambda channel: server.adj.shares.add(channel, channel.sharer())
     server.adj.ours = hosts.at(host, int(server.effective_port))
     server.adj.sends_files, server.adj.admits = sends_files, admits
     return server

@@ -1,7 +1,8 @@
 """The operations port: whether the processes of this start are alive and serving (O2). It has its own address, kept off the public network.
 
 - GET /health/live: 200 while the supervisor answers; it restarts dead processes by itself
-- GET /health/ready: 200 once every process serves; 503 with Retry-After while one starts, rests after a death, or all drain
+- GET /health/ready: 200 once every process serves and the pages answer a request; 503 with Retry-After while one starts, rests after a death, has no
+  thread for a request, or all drain
 - GET /metrics: the figures of this installation, for Prometheus
 - GET /status: what the processes of this start are and counted, for `heliograph status`
 """
@@ -23,9 +24,14 @@ from heliograph.engine.supervisor.installation_status import RUNNING, STATUS, Pr
 LIVE: Final = "/health/live"
 READY: Final = "/health/ready"
 METRICS: Final = "/metrics"
+PAGES: Final = "pages"
+"""The process that serves pages."""
 
 type States = Callable[[], Mapping[str, str]]
 """Name and state of each process."""
+
+type PagesAnswer = Callable[[], bool]
+"""Whether the pages answer a request; asked only while there is a process of that name."""
 
 type Processes = Callable[[], ProcessFigures]
 
@@ -48,8 +54,12 @@ class _OperationsHandler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, {"live": True})
         elif path == READY:
             states = self.server.states()
+            answer: dict[str, object] = {"processes": dict(states)}
             ready = bool(states) and all(state == RUNNING for state in states.values())
-            self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": ready, "processes": dict(states)})
+            if ready and self.server.pages_answer is not None and PAGES in states:
+                ready = self.server.pages_answer()
+                answer["pages"] = "answer" if ready else "do not answer"
+            self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": ready} | answer)
         elif path == METRICS and self.server.exposition:
             self._send(HTTPStatus.OK, *self.server.exposition(self.headers.get("Accept", "")))
         elif path == STATUS and self.server.processes:
@@ -89,9 +99,15 @@ class _OperationsServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, address: tuple[str, int], states: States, hosts: Hosts, exposition: Exposition | None, processes: Processes | None
+        self,
+        address: tuple[str, int],
+        states: States,
+        hosts: Hosts,
+        exposition: Exposition | None,
+        processes: Processes | None,
+        pages_answer: PagesAnswer | None,
     ) -> None:
-        self.states, self.exposition, self.processes = states, exposition, processes
+        self.states, self.exposition, self.processes, self.pages_answer = states, exposition, processes, pages_answer
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _OperationsHandler)
         self.ours = hosts.at(address[0], int(self.server_address[1]))
@@ -108,10 +124,11 @@ def operations_port(
     hosts: Hosts = LOCAL,
     exposition: Exposition | None = None,
     processes: Processes | None = None,
+    pages_answer: PagesAnswer | None = None,
 ) -> Iterator[int]:
     """Serves on its own thread while the block runs. Yields the port, for callers that asked for port 0. Raises OSError if the address is
     not available."""
-    server = _OperationsServer((host, port), states, hosts, exposition, processes)
+    server = _OperationsServer((host, port), states, hosts, exposition, processes, pages_answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="operations", daemon=True)
     thread.start()
     try:
