@@ -23,7 +23,7 @@ def test_O2_a_database_that_answers(database: Database) -> None:
     check, given = health.database_answers(lambda: database)
     assert given is database
     assert check.ok
-    assert any(character.isdigit() for character in check.said)
+    assert any(character.isdigit() for character in check.sentence)
 
 
 def test_O2_schema_is_current_older_or_newer(database: Database) -> None:
@@ -31,7 +31,7 @@ def test_O2_schema_is_current_older_or_newer(database: Database) -> None:
     assert health.schema_is_current(database, applied) == health.Check("schema", True, "The schema is up to date.")
     older = health.schema_is_current(database, [*applied, ("store", "9999_later")])
     assert not older.ok
-    assert "store.9999_later" in older.said
+    assert "store.9999_later" in older.sentence
     last = max(entry for entry in applied if entry[0] == "store")
     newer = health.schema_is_current(database, [entry for entry in applied if entry != last])
     assert newer.ok

@@ -92,15 +92,15 @@ def test_O2_clocks(offset: int, ok: bool, words: str) -> None:
     check = health.clocks_agree(database, lambda: database.now() + offset)
     connection.close()
     assert check.ok is ok
-    assert words in check.said
+    assert words in check.sentence
 
 
 def test_O2_proxies_of_the_environment() -> None:
     assert health.proxies_are_ignored({"PATH": "/bin", "http_proxy": ""}).cure == ""
     told = health.proxies_are_ignored({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "x"})
     assert told.ok
-    assert "HTTPS_PROXY" in told.said
-    assert "proxy:3128" not in told.said
+    assert "HTTPS_PROXY" in told.sentence
+    assert "proxy:3128" not in told.sentence
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_C6_wide_allow_lists_are_told(networks: list[str], warned: bool) -> None
     check = health.networks_are_narrow([ip_network(network) for network in networks])
     assert check.ok
     assert bool(check.cure) is warned
-    assert all(network in check.said for network in networks)
+    assert all(network in check.sentence for network in networks)
 
 
 def test_O2_open_files() -> None:
     assert health.descriptors_suffice(1).cure == ""
-    assert "LimitNOFILE" in health.descriptors_suffice(2**40).cure or "any number" in health.descriptors_suffice(2**40).said
+    assert "LimitNOFILE" in health.descriptors_suffice(2**40).cure or "any number" in health.descriptors_suffice(2**40).sentence
 
 
 def test_O2_schema_and_key_without_tables(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def _print(found: list[Check]) -> None:
     console = Console()
     for check in found:
         word, style = ("well", "green") if check.ok and not check.cure else ("note", "yellow") if check.ok else ("WRONG", "bold red")
-        console.print(f"[{style}]{word:>5}[/{style}]  [bold]{check.name}[/bold]: {check.said}", highlight=False, soft_wrap=True)
+        console.print(f"[{style}]{word:>5}[/{style}]  [bold]{check.name}[/bold]: {check.sentence}", highlight=False, soft_wrap=True)
         if check.cure:
             console.print(f"       {check.cure}", highlight=False, soft_wrap=True)
     wrong = sum(not c.ok for c in found)

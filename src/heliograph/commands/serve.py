@@ -96,7 +96,7 @@ def _checked(*, first_start: bool) -> Options:
 
         local = folder_is_local(options.data)
         if not local.ok:
-            raise StartError(f"{local.said} {local.cure}")
+            raise StartError(f"{local.sentence} {local.cure}")
     return options
 
 

@@ -106,7 +106,7 @@ def _add_queue(table: Table, s: ServerStatus) -> None:
 def _add_workers(table: Table, s: ServerStatus) -> None:
     """What each worker says, on whichever machine it runs."""
     for w in s.workers:
-        said = w.said
+        said = w.report
         text = f"process {said.get('pid', '?')}: {said.get('slots', 0)} slots, {said.get('under_way', 0)} requests in flight"
         table.add_row("Worker", f"{text}, {said.get('delivered', 0):,} delivered, {said.get('failed', 0):,} failed")
     if not s.workers:

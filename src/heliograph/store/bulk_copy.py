@@ -35,8 +35,8 @@ def _insert(table: str, columns: str) -> str:
 def reserve(db: Database, table: str, count: int) -> Sequence[int]:
     """Numbers for rows of a table that otherwise numbers its rows itself (an identity column)."""
     if db.vendor == "postgresql":
-        found = db.all(f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM generate_series(1, :n)", {"n": count})
-        return sorted(n for (n,) in found)
+        rows = db.all(f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM generate_series(1, :n)", {"n": count})
+        return sorted(n for (n,) in rows)
     db.run(
         "INSERT INTO sqlite_sequence (name, seq) SELECT :table, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = :table)",
         {"table": table},

@@ -55,4 +55,4 @@ def of_values(statement: Statement, rows: int) -> str:
 
 def put(sql: str, columns: Mapping[str, str]) -> str:
     """The SQL with each parameter replaced by its column."""
-    return _NAME.sub(lambda found: columns[found[1]], sql)
+    return _NAME.sub(lambda match: columns[match[1]], sql)

@@ -1,7 +1,8 @@
 """Loads and compiles configuration: once per version and process, shared by its threads (ARCHITECTURE.md, rule 8; F10).
 
-Committed(db).account(7) what is in force and committed Committed(db).account(7, version) what was in force then: a version never changes
-Uncommitted(db).account(7) what a saver's own transaction has written so far; never cached
+Committed(db).account(7)             the newest committed version
+Committed(db).account(7, version)    that version, which never changes
+Uncommitted(db).account(7)           what a saver's own transaction has written so far; never cached
 """
 
 from __future__ import annotations
@@ -32,32 +33,32 @@ class ConfigCache:
 
     def __init__(self, *, accounts: int = MOST_ACCOUNTS, events: int = MOST_EVENTS) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[int, OrderedDict[tuple[int, int], Any]] = {ACCOUNT: OrderedDict(), EVENT: OrderedDict()}
+        self._versions: dict[int, OrderedDict[tuple[int, int], Any]] = {ACCOUNT: OrderedDict(), EVENT: OrderedDict()}
         self._most = {ACCOUNT: accounts, EVENT: events}
 
     def get(self, db: Database, scope: int, id: int, version: int) -> Any:
         """A version, compiled now if it is not cached. Two threads may compile the same one: the results are equal, and neither waits."""
-        kept = self._kept[scope]
+        versions = self._versions[scope]
         with self._lock:
-            if (id, version) in kept:
-                kept.move_to_end((id, version))
-                return kept[id, version]
+            if (id, version) in versions:
+                versions.move_to_end((id, version))
+                return versions[id, version]
         account, _, entries = configuration.entries(db, scope, id, version)
         compiled = compile_account(id, version, entries) if scope == ACCOUNT else compile_event(id, account, version, entries)
         with self._lock:
-            kept[id, version] = compiled
-            kept.move_to_end((id, version))
-            for older in [key for key in kept if key[0] == id][:-VERSIONS]:
-                del kept[older]
-            while len(kept) > self._most[scope]:
-                kept.popitem(last=False)
+            versions[id, version] = compiled
+            versions.move_to_end((id, version))
+            for older in [key for key in versions if key[0] == id][:-VERSIONS]:
+                del versions[older]
+            while len(versions) > self._most[scope]:
+                versions.popitem(last=False)
         return compiled
 
     def forget(self) -> None:
         """Empties the cache; for tests that swap the database."""
         with self._lock:
-            for kept in self._kept.values():
-                kept.clear()
+            for versions in self._versions.values():
+                versions.clear()
 
 
 PROCESS: Final = ConfigCache()
@@ -72,22 +73,22 @@ class Committed:
 
     def account(self, account: int, version: int | None = None) -> AccountConfig:
         """The account's configuration at `version` (None: the newest). Raises KeyError for an unknown account."""
-        found: AccountConfig = self._cache.get(self._db, ACCOUNT, account, self._newest(ACCOUNT, account) if version is None else version)
-        return found
+        config: AccountConfig = self._cache.get(self._db, ACCOUNT, account, self._newest(ACCOUNT, account) if version is None else version)
+        return config
 
     def event(self, event: int, version: int | None = None) -> EventConfig:
         """The event's configuration at `version` (None: the newest). Raises KeyError for an unknown event."""
-        found: EventConfig = self._cache.get(self._db, EVENT, event, self._newest(EVENT, event) if version is None else version)
-        return found
+        config: EventConfig = self._cache.get(self._db, EVENT, event, self._newest(EVENT, event) if version is None else version)
+        return config
 
     def events(self, events: Iterable[int]) -> dict[int, EventConfig]:
         """The newest configuration of several events, by id; unknown events are omitted."""
-        found = configuration.versions(self._db, (), sorted(set(events)))
-        return {id: self.event(id, version) for (_, id), version in found.items()}
+        versions = configuration.versions(self._db, (), sorted(set(events)))
+        return {id: self.event(id, version) for (_, id), version in versions.items()}
 
     def _newest(self, scope: int, id: int) -> int:
-        found = configuration.versions(self._db, [id] if scope == ACCOUNT else (), [id] if scope == EVENT else ())
-        return found[scope, id]
+        versions = configuration.versions(self._db, [id] if scope == ACCOUNT else (), [id] if scope == EVENT else ())
+        return versions[scope, id]
 
 
 class Uncommitted:
@@ -98,10 +99,10 @@ class Uncommitted:
 
     def account(self, account: int, version: int | None = None) -> AccountConfig:
         """The account's configuration; the newest by default."""
-        _, found, entries = configuration.entries(self._db, ACCOUNT, account, version)
-        return compile_account(account, found, entries)
+        _, compiled_version, entries = configuration.entries(self._db, ACCOUNT, account, version)
+        return compile_account(account, compiled_version, entries)
 
     def event(self, event: int, version: int | None = None) -> EventConfig:
         """The event's configuration; the newest by default."""
-        account, found, entries = configuration.entries(self._db, EVENT, event, version)
-        return compile_event(event, account, found, entries)
+        account, compiled_version, entries = configuration.entries(self._db, EVENT, event, version)
+        return compile_event(event, account, compiled_version, entries)

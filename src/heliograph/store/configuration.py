@@ -58,15 +58,15 @@ def versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> di
 
 def ask_versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> Callable[[], dict[tuple[int, int], int]]:
     """`versions`, whose answer is waited for later (`Database.ask`)."""
-    wanted = {"accounts": list(accounts), "events": list(events)}
-    asked = [
+    params = {"accounts": list(accounts), "events": list(events)}
+    statements = [
         f"SELECT scope, scope_id, version FROM config_version WHERE scope = {scope} AND {db.member('scope_id', name)}"
         for scope, name in ((ACCOUNT, "accounts"), (EVENT, "events"))
-        if wanted[name]
+        if params[name]
     ]
-    if not asked:
+    if not statements:
         return dict
-    rows = db.ask(" UNION ALL ".join(asked), wanted)
+    rows = db.ask(" UNION ALL ".join(statements), params)
     return lambda: {(scope, id): version for scope, id, version in rows()}
 
 
@@ -81,32 +81,33 @@ def lock_and_read(db: Database, accounts: Sequence[int], events: Sequence[tuple[
         " UNION ALL SELECT 0, 0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
         {"accounts": list(accounts), "events": [event for _, event in events]},
     )
-    found = {(scope, id): version for scope, id, version in rows}
-    return found, int(found.pop((0, 0)))
+    versions_and_clock = {(scope, id): version for scope, id, version in rows}
+    clock = versions_and_clock.pop((0, 0))
+    return versions_and_clock, int(clock)
 
 
 def entries(db: Database, scope: int, scope_id: int, version: int | None = None) -> tuple[int, int, list[HistoryEntry]]:
     """(account, version, entries in force) of the newest or an earlier version. Raises KeyError for a scope without versions."""
-    found = db.all(
+    rows = db.all(
         "SELECT h.account_id, v.version, h.kind, h.entity_id, h.number, h.body FROM config_version v JOIN config_history h ON h.scope = v.scope AND h.scope_id = v.scope_id"
         " WHERE v.scope = :scope AND v.scope_id = :id AND "
         + ("h.until IS NULL" if version is None else "h.since <= :version AND (h.until IS NULL OR h.until > :version)")
         + " ORDER BY h.kind, h.entity_id",
         {"scope": scope, "id": scope_id, "version": version} if version is not None else {"scope": scope, "id": scope_id},
     )
-    if not found:
+    if not rows:
         raise KeyError(scope_id)
     return (
-        found[0][0],
-        version if version is not None else found[0][1],
-        [HistoryEntry(kind, id, number, json.loads(body)) for _, _, kind, id, number, body in found],
+        rows[0][0],
+        version if version is not None else rows[0][1],
+        [HistoryEntry(kind, id, number, json.loads(body)) for _, _, kind, id, number, body in rows],
     )
 
 
 def count_of_saves(db: Database, account: int) -> int:
     """The number of saves of an account so far."""
-    found = db.all("SELECT version FROM config_version WHERE scope = :scope AND scope_id = :id", {"scope": _SAVES, "id": account})
-    return int(found[0][0]) if found else 0
+    rows = db.all("SELECT version FROM config_version WHERE scope = :scope AND scope_id = :id", {"scope": _SAVES, "id": account})
+    return int(rows[0][0]) if rows else 0
 
 
 def count_save(db: Database, account: int) -> int:

@@ -57,8 +57,8 @@ def states(db: Database) -> dict[int, StoredConnectionState]:
         " WHERE paused OR held_until IS NOT NULL OR failures > 0"
     )
     return {
-        connection: StoredConnectionState(bool(paused), held or 0, failures, rate, until or 0)
-        for connection, paused, held, failures, rate, until in rows
+        connection: StoredConnectionState(bool(paused), held_until or 0, failures, rate, until or 0)
+        for connection, paused, held_until, failures, rate, until in rows
     }
 
 
@@ -71,8 +71,8 @@ def state_of(db: Database, account: int, connection: int, *, lock: bool = True) 
     )
     if not rows:
         return StoredConnectionState(), ""
-    paused, held, failures, rate, until, why = rows[0]
-    return StoredConnectionState(bool(paused), held or 0, failures, rate, until or 0), why
+    paused, held_until, failures, rate, until, why = rows[0]
+    return StoredConnectionState(bool(paused), held_until or 0, failures, rate, until or 0), why
 
 
 def forget_failures(db: Database, account: int, connection: int, *, elsewhere: bool) -> None:
@@ -175,8 +175,8 @@ def held_actions(db: Database, connections: Sequence[int], now: int, most: int |
 
 def attempts_between(db: Database, connection: int, since: int, until: int) -> int:
     """Counts the connection's attempts that began in [since, until)."""
-    ((found,),) = db.all(
+    ((count,),) = db.all(
         "SELECT count(*) FROM attempt WHERE connection_id = :connection AND at >= :since AND at < :until",
         {"connection": connection, "since": since, "until": until},
     )
-    return int(found)
+    return int(count)

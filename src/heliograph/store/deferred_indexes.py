@@ -26,12 +26,12 @@ _REMEMBERED: Final = {
 def defer(db: Database, tables: Sequence[str]) -> int:
     """Drops the indexes of some tables, in a transaction of its own. Returns how many."""
     with db.transaction():
-        found = [(name, sql) for name, table, sql in db.all(_FOUND[db.vendor]) if table in tables]
+        indexes = [(name, sql) for name, table, sql in db.all(_FOUND[db.vendor]) if table in tables]
         db.run("CREATE TABLE IF NOT EXISTS deferred_index (name text PRIMARY KEY, sql text NOT NULL)")
-        for name, sql in found:
+        for name, sql in indexes:
             db.run("INSERT INTO deferred_index (name, sql) VALUES (:name, :sql)", {"name": name, "sql": sql})
             db.run(f'DROP INDEX "{name}"')
-    return len(found)
+    return len(indexes)
 
 
 def are_deferred(db: Database) -> bool:

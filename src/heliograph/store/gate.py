@@ -76,10 +76,10 @@ class WriteGate:
         files = self._files()
         files.depth -= 1
         if files.depth == 0:
-            held = time.monotonic() - files.since
+            seconds_held = time.monotonic() - files.since
             fcntl.flock(files.main, fcntl.LOCK_UN)
-            if held > LONG_HOLD:
-                log.warning("write_gate_held_long", seconds=round(held, 1), pid=os.getpid(), thread=threading.current_thread().name)
+            if seconds_held > LONG_HOLD:
+                log.warning("write_gate_held_long", seconds=round(seconds_held, 1), pid=os.getpid(), thread=threading.current_thread().name)
 
     @property
     def is_held(self) -> bool:
@@ -89,8 +89,8 @@ class WriteGate:
     @staticmethod
     def holder(database: str | Path) -> int | None:
         """The pid that holds the gate of this database now, if any."""
-        found = WriteGate.holding(database)
-        return found.pid if found else None
+        holding = WriteGate.holding(database)
+        return holding.pid if holding else None
 
     @staticmethod
     def holding(database: str | Path) -> Holder | None:

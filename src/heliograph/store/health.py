@@ -63,7 +63,7 @@ class Check:
 
     name: str
     ok: bool
-    said: str
+    sentence: str
     cure: str = ""
 
 
@@ -125,10 +125,10 @@ def list_mounts() -> list[tuple[str, str]]:
     try:
         if MOUNT_TABLE.is_file():
             return _read_mountinfo(MOUNT_TABLE.read_text("utf-8", "surrogateescape"))
-        said = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=True, timeout=10).stdout
+        output = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=True, timeout=10).stdout
     except (OSError, subprocess.SubprocessError):
         return []
-    return [(found[1], found[2]) for line in said.splitlines() if (found := re.search(r" on (.+) \(([^,)]+)", line))]
+    return [(match[1], match[2]) for line in output.splitlines() if (match := re.search(r" on (.+) \(([^,)]+)", line))]
 
 
 def _read_mountinfo(text: str) -> list[tuple[str, str]]:
@@ -145,9 +145,9 @@ def _mount_of(folder: Path, mounts: Iterable[tuple[str, str]]) -> tuple[str, str
     """The mount whose point is the longest prefix of the folder; of several the last, which hides the earlier ones."""
     best, kind = "", ""
     resolved = folder.resolve()
-    for point, found in mounts:
+    for point, mount_kind in mounts:
         if (resolved == Path(point) or Path(point) in resolved.parents) and len(point) >= len(best):
-            best, kind = point, found
+            best, kind = point, mount_kind
     return best or "/", kind
 
 
@@ -177,12 +177,12 @@ def database_answers(connect: Callable[[], Database]) -> tuple[Check, Database |
         database = connect()
         database.all("SELECT 1")
     except driver_errors.all_errors(OSError, HeliographError) as error:
-        said = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines()
         return (
             Check(
                 "database",
                 False,
-                f"The database does not answer: {said[0] if said else type(error).__name__}.",
+                f"The database does not answer: {lines[0] if lines else type(error).__name__}.",
                 "Check HELIOGRAPH_DATABASE_URL, and that the server is running and accepts connections from this machine.",
             ),
             None,
@@ -288,15 +288,15 @@ def networks_are_narrow(networks: Iterable[IPv4Network | IPv6Network]) -> Check:
     if not allowed:
         return Check("network rules", True, "Outgoing requests reach public addresses only.")
     wide = [str(network) for network in allowed if network.prefixlen < WIDEST_NETWORK[network.version] or network.is_loopback]
-    said = f"Outgoing requests of every account also reach {', '.join(map(str, allowed))}."
+    sentence = f"Outgoing requests of every account also reach {', '.join(map(str, allowed))}."
     if wide:
         return Check(
             "network rules",
             True,
-            said,
+            sentence,
             f"{', '.join(wide)} is wider than a network of targets needs to be; list only the machines that you mean.",
         )
-    return Check("network rules", True, said)
+    return Check("network rules", True, sentence)
 
 
 def descriptors_suffice(least: int = LEAST_DESCRIPTORS) -> Check:

@@ -34,10 +34,10 @@ class KeyFile:
 
     def _look(self) -> tuple[int, int, int] | None:
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except OSError:
             return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def changed(self) -> Sequence[str] | None:
         """The keys if the file changed since the last look. An unusable file is ignored and logged: the known keys stay in use."""

@@ -18,7 +18,7 @@ class DrawnNumbers:
 
     def take(self, sequence: str, count: int) -> list[int]:
         """The next numbers of a sequence, ascending."""
-        found = list(islice(self._left.get(sequence, iter(())), count))
-        if len(found) < count:
-            found += self._db.draw({sequence: count - len(found)})[sequence]
-        return found
+        numbers = list(islice(self._left.get(sequence, iter(())), count))
+        if len(numbers) < count:
+            numbers += self._db.draw({sequence: count - len(numbers)})[sequence]
+        return numbers

@@ -79,8 +79,8 @@ def keep(
 
     A refresh token that was not replaced stays; one that was replaced is discarded (rotation).
     """
-    kept = before.refresh_token if before.bond == bond else ""
-    new = _new(vault, account, connection, tokens, kept, bond, asked_at)
+    previous_refresh = before.refresh_token if before.bond == bond else ""
+    new = _new(vault, account, connection, tokens, previous_refresh, bond, asked_at)
     changed = db.run(
         f"UPDATE oauth_access SET {_NEW_TOKENS}, in_body = :in_body WHERE connection_id = :connection AND account_id = :account"
         " AND generation = :generation AND refreshing_by = :who",
@@ -122,8 +122,10 @@ _NEW_TOKENS = (
 )
 
 
-def _new(vault: Vault, account: int, connection: int, tokens: TokenResponse, kept: str, bond: str, asked_at: int) -> dict[str, Any]:
-    text = json.dumps({"access": tokens.access_token, "refresh": tokens.refresh_token or kept})
+def _new(
+    vault: Vault, account: int, connection: int, tokens: TokenResponse, previous_refresh: str, bond: str, asked_at: int
+) -> dict[str, Any]:
+    text = json.dumps({"access": tokens.access_token, "refresh": tokens.refresh_token or previous_refresh})
     return {
         "account": account,
         "connection": connection,
@@ -187,7 +189,7 @@ def shown_accesses(db: Database, account: int, connection: int | None = None) ->
         + ("" if connection is None else " AND connection_id = :connection"),
         {"account": account} | ({} if connection is None else {"connection": connection}),
     )
-    found = {}
+    accesses = {}
     for id, bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, lost in rows:
-        found[id] = ShownAccess(bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, bool(lost))
-    return found
+        accesses[id] = ShownAccess(bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, bool(lost))
+    return accesses

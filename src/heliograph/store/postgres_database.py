@@ -49,20 +49,20 @@ class PostgresDatabase:
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
         """All rows in one statement, with a list per column: a statement per row costs server and driver as much as thirty rows in a list."""
-        wanted = rows if isinstance(rows, list) else list(rows)
-        found = self._at_once(sql, wanted)
+        row_list = rows if isinstance(rows, list) else list(rows)
+        statement = self._at_once(sql, row_list)
         with self._cursor() as cursor:
-            if found is None:
-                cursor.executemany(pyformat(sql), wanted)
+            if statement is None:
+                cursor.executemany(pyformat(sql), row_list)
             else:
-                cursor.execute(*found)
+                cursor.execute(*statement)
 
     def ask_many(self, sql: str, rows: Sequence[Params]) -> Callable[[], list[Row]]:
-        found = self._at_once(sql, rows)
-        if found is not None:
-            return self._cursor().execute(*found).fetchall
-        asked = [self.ask(sql, row) for row in rows]
-        return lambda: [row for fetch in asked for row in fetch()]
+        statement = self._at_once(sql, rows)
+        if statement is not None:
+            return self._cursor().execute(*statement).fetchall
+        fetches = [self.ask(sql, row) for row in rows]
+        return lambda: [row for fetch in fetches for row in fetch()]
 
     @staticmethod
     def _at_once(sql: str, rows: Sequence[Params]) -> tuple[str, list[ArrayColumn]] | None:
@@ -70,13 +70,13 @@ class PostgresDatabase:
         return None if at_once is None else _of_lists(at_once, rows)
 
     def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
-        wanted = {name: n for name, n in counts.items() if n}
-        found: dict[str, Sequence[int]] = dict.fromkeys(counts, ())
-        if wanted:
-            drawn = ", ".join(f"ARRAY(SELECT nextval('{name}_seq') FROM generate_series(1, :{name}))" for name in sorted(wanted))
-            (row,) = self.all(f"SELECT {drawn}", wanted)
-            found |= {name: sorted(numbers) for name, numbers in zip(sorted(wanted), row, strict=True)}
-        return found
+        positive_counts = {name: n for name, n in counts.items() if n}
+        drawn_numbers: dict[str, Sequence[int]] = dict.fromkeys(counts, ())
+        if positive_counts:
+            arrays = ", ".join(f"ARRAY(SELECT nextval('{name}_seq') FROM generate_series(1, :{name}))" for name in sorted(positive_counts))
+            (row,) = self.all(f"SELECT {arrays}", positive_counts)
+            drawn_numbers |= {name: sorted(numbers) for name, numbers in zip(sorted(positive_counts), row, strict=True)}
+        return drawn_numbers
 
     def now(self) -> int:
         ((now,),) = self.all("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
@@ -153,18 +153,18 @@ def as_arrays(params: Params | None) -> Params | None:
 
 
 def _list(values: Iterable[Any]) -> ArrayColumn | list[Any]:
-    found = list(values)
-    return column_of(found) or found
+    listed = list(values)
+    return column_of(listed) or listed
 
 
 def _of_lists(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[ArrayColumn]] | None:
     """The statement with a list for each parameter (`%s`), and the lists. None if a value has a type that cannot be in a list."""
     names = dict.fromkeys(statement.names)
     lists = [column_of([row[name] for row in rows]) for name in names]
-    if any(isinstance(found, list) for found in lists):
+    if any(isinstance(column, list) for column in lists):
         return None
-    columns = [found for found in lists if isinstance(found, ArrayColumn)]
-    return _of_known(statement, tuple(found is not None for found in lists)), columns
+    columns = [column for column in lists if isinstance(column, ArrayColumn)]
+    return _of_known(statement, tuple(column is not None for column in lists)), columns
 
 
 @functools.lru_cache(maxsize=1024)
@@ -172,8 +172,8 @@ def _of_known(statement: Statement, known: tuple[bool, ...]) -> str:
     """Writes a column that is NULL in every row as NULL: a list of nothing else would have no type that fits the column."""
     names = dict.fromkeys(statement.names)
     columns = {name: f"v.column{n}" if is_known else "NULL" for n, (name, is_known) in enumerate(zip(names, known, strict=True), 1)}
-    lists, shown = ", ".join(["%s"] * sum(known)), ", ".join(f"column{n}" for n, is_known in enumerate(known, 1) if is_known)
-    source = f" FROM unnest({lists}) v({shown})"
+    lists, column_names = ", ".join(["%s"] * sum(known)), ", ".join(f"column{n}" for n, is_known in enumerate(known, 1) if is_known)
+    source = f" FROM unnest({lists}) v({column_names})"
     if statement.row is not None:
         return f"{_sealed(statement.before)} SELECT {put(_sealed(statement.row), columns)}{source}{_sealed(statement.after)}"
     return f"{put(_sealed(statement.before), columns)}{source}{put(_sealed(statement.after), columns)}"

@@ -50,13 +50,13 @@ def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], wait_m
         if wait_ms:
             db.run("SET LOCAL lock_timeout TO DEFAULT")
         return {(a, e, k) for a, e, k in rows}
-    wanted = {(a, e, k) for a, e, k, _ in claims}
-    return wanted - kept_answers(db, sorted(wanted)).keys()
+    keys = {(a, e, k) for a, e, k, _ in claims}
+    return keys - kept_answers(db, sorted(keys)).keys()
 
 
 def kept_answers(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], tuple[str, str | None]]:
     """(account, endpoint, key) -> (hash, answer, or None while the first request runs)."""
-    out: dict[tuple[int, str, str], tuple[str, str | None]] = {}
+    answers: dict[tuple[int, str, str], tuple[str, str | None]] = {}
     groups: dict[tuple[int, str], list[str]] = {}
     for account, endpoint, key in keys:
         groups.setdefault((account, endpoint), []).append(key)
@@ -65,8 +65,8 @@ def kept_answers(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tup
             f"SELECT key, request_hash, answer FROM idempotency WHERE account_id = :a AND endpoint = :e AND {db.member('key', 'keys')}",
             {"a": account, "e": endpoint, "keys": names},
         )
-        out |= {(account, endpoint, key): (hash, answer) for key, hash, answer in rows}
-    return out
+        answers |= {(account, endpoint, key): (hash, answer) for key, hash, answer in rows}
+    return answers
 
 
 def answer_keys(db: Database, answers: Iterable[tuple[tuple[int, str, str], str, str]]) -> None:
@@ -102,14 +102,14 @@ def free_keys(db: Database, keys: Iterable[tuple[int, str, str]]) -> None:
         db.many("DELETE FROM idempotency WHERE account_id = :a AND endpoint = :e AND key = :k", rows)
 
 
-def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
+def locked_rows(db: Database, keys: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
     """Locks those of (event, code, account) that exist, in the given (sorted) order; draws ids for the others. Returns all by (event, code)."""
     if db.vendor == "sqlite":
-        found = _existing(db, wanted)
-        new = [w for w in wanted if (w[0], w[1]) not in found]
+        existing = _existing(db, keys)
+        new = [w for w in keys if (w[0], w[1]) not in existing]
         ids = db.draw({"subject_id": len(new)})["subject_id"]
-        return found | {(e, c): _new(id, e, c, a) for id, (e, c, a) in zip(ids, new, strict=True)}
-    columns = _columns(("e", "c", "a"), wanted)
+        return existing | {(e, c): _new(id, e, c, a) for id, (e, c, a) in zip(ids, new, strict=True)}
+    columns = _columns(("e", "c", "a"), keys)
     # A nested loop takes the lists as they are sorted, so everybody locks in one order.
     rows = db.all(
         f"SELECT t.e, t.c, t.a, CASE WHEN r.id IS NULL THEN nextval('subject_id_seq') END, r.*"
@@ -127,10 +127,10 @@ def _new(id: int, event: int, code: str, account: int) -> RegistrationRow:
     return RegistrationRow(id, event, code, None, 0, None, "", account)
 
 
-def _existing(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
+def _existing(db: Database, keys: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
     rows = db.all(
         f"SELECT {_ROW} FROM json_each(:keys) t JOIN registration r ON r.event_id = t.value ->> 0 AND r.code = t.value ->> 1",
-        {"keys": [(e, c) for e, c, _ in wanted]},
+        {"keys": [(e, c) for e, c, _ in keys]},
     )
     return {(row[1], row[2]): RegistrationRow(*row) for row in rows}
 
@@ -249,9 +249,9 @@ def search_text(state: RegistrationState) -> str:
 
 def touch_sent(db: Database, rows: Iterable[tuple[int, int]]) -> None:
     """Stores a newer `modified` from a sender that changed nothing: (registration, microseconds)."""
-    found = [{"id": id, "sent": sent} for id, sent in rows]
-    if found:
-        db.many("UPDATE registration SET sent_modified = :sent WHERE id = :id", found)
+    params = [{"id": id, "sent": sent} for id, sent in rows]
+    if params:
+        db.many("UPDATE registration SET sent_modified = :sent WHERE id = :id", params)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def check_schema(db: Database) -> None:
 def _folder(app: str) -> Path:
     """Of an app's migrations, whether it has any or not. Only the top package is looked up: looking up one within it would import it."""
     top, *within = app.split(".")
-    found = importlib.util.find_spec(top)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(top)
+    if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"The app {app} is not installed.", name=app)
-    return Path(found.submodule_search_locations[0], *within, "migrations")
+    return Path(spec.submodule_search_locations[0], *within, "migrations")

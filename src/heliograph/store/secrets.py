@@ -103,10 +103,10 @@ class Vault:
         except InvalidToken:
             if self.refresh() or self._fernets is not fernets:
                 return self.open(place, sealed)
-            raise WrongKey(f"{WrongKey.__doc__} ({_shown(place)})") from None
-        *found, text = json.loads(content)
-        if tuple(found) != tuple(place):
-            raise MisplacedSecret(f"{MisplacedSecret.__doc__} ({_shown(place)})")
+            raise WrongKey(f"{WrongKey.__doc__} ({_place_words(place)})") from None
+        *stored_place, text = json.loads(content)
+        if tuple(stored_place) != tuple(place):
+            raise MisplacedSecret(f"{MisplacedSecret.__doc__} ({_place_words(place)})")
         return str(text)
 
     def renewed(self, place: SecretPlace, sealed: bytes) -> bytes | None:
@@ -132,11 +132,11 @@ def check_key(database: Database, vault: Vault) -> None:
 
 def knows_key(database: Database, vault: Vault) -> bool | None:
     """The same check without writing: True, False, or None if the database has no check value yet."""
-    found = _rows(database, "account_id = :account AND kind = :kind AND row_id = :row AND field = :field", CHECK._asdict())
-    if not found:
+    rows = _rows(database, "account_id = :account AND kind = :kind AND row_id = :row AND field = :field", CHECK._asdict())
+    if not rows:
         return None
     try:
-        vault.open(CHECK, found[0][1])
+        vault.open(CHECK, rows[0][1])
     except SecretError:
         return False
     return True
@@ -149,23 +149,23 @@ def save_secret(database: Database, vault: Vault, place: SecretPlace, text: str)
 
 def load_secrets(database: Database, vault: Vault, account: int, kind: str, rows: Iterable[int]) -> dict[int, dict[str, str]]:
     """The secrets of some rows of an account, by row and field; rows without secrets are absent. Raises WrongKey, MisplacedSecret."""
-    wanted = list(rows)
-    if not wanted:
+    row_list = list(rows)
+    if not row_list:
         return {}
     condition = f"account_id = :account AND kind = :kind AND {database.member('row_id', 'rows')}"
-    found: dict[int, dict[str, str]] = {}
-    for place, sealed in _rows(database, condition, {"account": account, "kind": kind, "rows": wanted}):
-        found.setdefault(place.row, {})[place.field] = vault.open(place, sealed)
-    return found
+    secrets: dict[int, dict[str, str]] = {}
+    for place, sealed in _rows(database, condition, {"account": account, "kind": kind, "rows": row_list}):
+        secrets.setdefault(place.row, {})[place.field] = vault.open(place, sealed)
+    return secrets
 
 
 def remove_secrets(database: Database, account: int, kind: str, row: int, *, keep: Iterable[str] = ()) -> None:
     """Deletes a row's secrets, except for the fields in `keep`, in the caller's transaction."""
-    kept = list(keep)
-    condition = f" AND NOT ({database.member('field', 'kept')})" if kept else ""
+    keep_list = list(keep)
+    condition = f" AND NOT ({database.member('field', 'kept')})" if keep_list else ""
     params: dict[str, object] = {"account": account, "kind": kind, "row": row}
-    if kept:
-        params["kept"] = kept
+    if keep_list:
+        params["kept"] = keep_list
     database.run(f"DELETE FROM secret WHERE account_id = :account AND kind = :kind AND row_id = :row{condition}", params)
 
 
@@ -193,5 +193,5 @@ def _write(
             return
 
 
-def _shown(place: SecretPlace) -> str:
+def _place_words(place: SecretPlace) -> str:
     return f"account {place.account}, {place.kind} {place.row}, {place.field}"

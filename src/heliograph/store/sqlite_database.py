@@ -57,36 +57,36 @@ class SqliteDatabase:
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
         """Inserts several rows per statement: the driver lets other threads run after each statement, and continues only when they yield."""
-        wanted = rows if isinstance(rows, list) else list(rows)
-        at, _returned = self._several(sql, wanted)
-        if at < len(wanted):
-            self.connection.executemany(sql, wanted[at:])
+        row_list = rows if isinstance(rows, list) else list(rows)
+        at, _returned = self._several(sql, row_list)
+        if at < len(row_list):
+            self.connection.executemany(sql, row_list[at:])
 
     def ask_many(self, sql: str, rows: Sequence[Params]) -> Callable[[], list[Row]]:
-        at, found = self._several(sql, rows)
+        at, fetched = self._several(sql, rows)
         for row in rows[at:]:
-            found += self.all(sql, row)
-        return lambda: found
+            fetched += self.all(sql, row)
+        return lambda: fetched
 
     def _several(self, sql: str, rows: Sequence[Params]) -> tuple[int, list[Row]]:
         """Runs the statement for as many rows as can go together. Returns for how many, and what they returned."""
         at_once, at = taken_apart(sql), 0
-        found: list[Row] = []
+        fetched: list[Row] = []
         if at_once is None:
-            return at, found
+            return at, fetched
         for size in _ROWS_AT_ONCE:
             while len(rows) - at >= size:
                 values = [row[name] for row in rows[at : at + size] for name in at_once.names]
-                found += self.connection.execute(of_values(at_once, size), values)
+                fetched += self.connection.execute(of_values(at_once, size), values)
                 at += size
-        return at, found
+        return at, fetched
 
     def draw(self, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:
-        wanted = {name: n for name, n in counts.items() if n}
-        found: dict[str, Sequence[int]] = dict.fromkeys(counts, ())
-        for name, last in self.all(_drawing(tuple(sorted(wanted))), wanted) if wanted else ():
-            found[name] = range(last - wanted[name] + 1, last + 1)
-        return found
+        positive_counts = {name: n for name, n in counts.items() if n}
+        numbers: dict[str, Sequence[int]] = dict.fromkeys(counts, ())
+        for name, last in self.all(_drawing(tuple(sorted(positive_counts))), positive_counts) if positive_counts else ():
+            numbers[name] = range(last - positive_counts[name] + 1, last + 1)
+        return numbers
 
     def now(self) -> int:
         """This machine's clock is the database's: asking SQLite for it would be a statement. Milliseconds, as SQLite's own."""

@@ -24,7 +24,7 @@ class WorkerStatus:
     """A live worker, with its own report (slots, in_memory, delivered, failed, last_error ...)."""
 
     id: str
-    said: dict[str, Any]
+    report: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class ServerStatus:
             },
             "connections": {"paused": self.paused_connections, "held": self.held_connections},
             "slots": {"owned": self.owned_slots, "of": 64},
-            "workers": [{"id": w.id, **w.said} for w in self.workers],
+            "workers": [{"id": w.id, **w.report} for w in self.workers],
             "last_error": self.last_error,
             "unfolded_figures": self.unfolded_figures,
             "jobs": dict(self.jobs),
@@ -92,14 +92,14 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
     pending, waiting = (_count(db, state) for state in (1, 2))
     ((stuck,),) = db.all("SELECT count(*) FROM stuck_run WHERE queue < 3 AND account_id > 0 AND due_at >= 0")
     failed = _failed(db)
-    ((paused, held),) = db.all(
+    ((paused, held_count),) = db.all(
         "SELECT COALESCE(SUM(CASE WHEN paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN held_until > :now THEN 1 ELSE 0 END), 0) FROM connection_state",
         {"now": now},
     )
     ((owned,),) = db.all("SELECT count(*) FROM slot WHERE owner IS NOT NULL AND until > :now", {"now": now})
     workers = tuple(
-        WorkerStatus(id, json.loads(said or "{}"))
-        for id, said in db.all("SELECT id, said FROM worker WHERE until > :now ORDER BY id", {"now": now})
+        WorkerStatus(id, json.loads(report or "{}"))
+        for id, report in db.all("SELECT id, said FROM worker WHERE until > :now ORDER BY id", {"now": now})
     )
     ((unfolded,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM figure_delta LIMIT {MOST_COUNTED}) t")
     return ServerStatus(
@@ -115,10 +115,10 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
         ),
         oldest_due=_age(db, now, f"SELECT MIN(due_at) FROM lane WHERE state = 2 AND due_at <= {now}"),
         paused_connections=paused,
-        held_connections=held,
+        held_connections=held_count,
         owned_slots=owned,
         workers=workers,
-        last_error=next((w.said["last_error"] for w in workers if w.said.get("last_error")), ""),
+        last_error=next((w.report["last_error"] for w in workers if w.report.get("last_error")), ""),
         unfolded_figures=unfolded,
         jobs=dict.fromkeys(JOB_STATES, 0) | dict(db.all("SELECT state, count(*) FROM jobs_job GROUP BY state")),
         database_bytes=_size(db, file),
@@ -129,21 +129,21 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
 def _count(db: Database, state: int) -> int:
     """Open actions in a state, counted by the index of open ones; at most MOST_COUNTED + 1."""
     open_ones = f"SELECT 1 FROM action WHERE state < 10 AND state = {state} AND lane_id > 0 LIMIT {MOST_COUNTED + 1}"
-    ((found,),) = db.all(f"SELECT count(*) FROM ({open_ones}) t")
-    return int(found)
+    ((count,),) = db.all(f"SELECT count(*) FROM ({open_ones}) t")
+    return int(count)
 
 
 def _failed(db: Database) -> int:
     """Items that are Failed, actions and undecided runs, by the queue's index of each account; at most MOST_COUNTED + 1.
 
     CROSS JOIN has SQLite begin with the accounts, not with all that ever was in the queue."""
-    ((found,),) = db.all(
+    ((count,),) = db.all(
         f"""SELECT count(*) FROM (
             SELECT 1 FROM accounts_account c CROSS JOIN action a WHERE a.account_id = c.id AND a.queue = 3 AND a.queue > 0
             UNION ALL SELECT 1 FROM accounts_account c CROSS JOIN stuck_run j WHERE j.account_id = c.id AND j.queue = 3
             LIMIT {MOST_COUNTED + 1}) t"""
     )
-    return int(found)
+    return int(count)
 
 
 def _size(db: Database, file: Path | None) -> int | None:

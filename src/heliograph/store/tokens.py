@@ -41,8 +41,8 @@ def new_token() -> str:
 
 def prefix_of(token: str) -> str | None:
     """The prefix that finds the token's row; None if this is not a token."""
-    found = _SHAPE.fullmatch(token)
-    return found[1] if found else None
+    match = _SHAPE.fullmatch(token)
+    return match[1] if match else None
 
 
 def digest_of(token: str) -> str:

@@ -26,21 +26,21 @@ class GatedCursor(base.SQLiteCursorWrapper):
 
     gate: WriteGate
     log: Log
-    _kept: Iterator[Any] | None = None
+    _rows: Iterator[Any] | None = None
 
     def execute(self, query: str, params: Any = None) -> Any:
-        self._kept = None
+        self._rows = None
         if self.connection.in_transaction or query.lstrip()[:9].upper().startswith(_READS):
             return super().execute(query, params)
         with self.gate:
             done = super().execute(query, params)
             if self.description is not None:
-                self._kept = iter(super().fetchall())
+                self._rows = iter(super().fetchall())
         self.log.force()
         return done
 
     def executemany(self, query: str, param_list: Iterable[Any]) -> Any:
-        self._kept = None
+        self._rows = None
         if self.connection.in_transaction:
             return super().executemany(query, param_list)
         with self.gate:
@@ -49,16 +49,16 @@ class GatedCursor(base.SQLiteCursorWrapper):
         return done
 
     def fetchone(self) -> Any:
-        return super().fetchone() if self._kept is None else next(self._kept, None)
+        return super().fetchone() if self._rows is None else next(self._rows, None)
 
     def fetchmany(self, size: int | None = 1) -> list[Any]:
-        return super().fetchmany(size) if self._kept is None else list(islice(self._kept, size))
+        return super().fetchmany(size) if self._rows is None else list(islice(self._rows, size))
 
     def fetchall(self) -> list[Any]:
-        return super().fetchall() if self._kept is None else list(self._kept)
+        return super().fetchall() if self._rows is None else list(self._rows)
 
     def __next__(self) -> Any:
-        return super().__next__() if self._kept is None else next(self._kept)
+        return super().__next__() if self._rows is None else next(self._rows)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
