@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from tests.builders.platform_account import EVENT, PlatformAccount, planned, registration_state
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 
@@ -87,7 +88,7 @@ def test_P2_events_are_added_and_copied_where_every_type_of_field_exists(databas
         url = "/events/GALA-26/details/"
         form = posted(client.get(url).content.decode(), "form")
         assert client.post(url, form | answered(ids, "custom")).status_code == 302
-        copied = client.post("/events/GALA-26/copy/", {"code": ["GALA-27"], "name": ["Gala again"], "start": [""], "end": [""]})
+        copied = confirms(client, "/events/GALA-26/copy/", {"code": ["GALA-27"], "name": ["Gala again"], "start": [""], "end": [""]})
         assert copied.status_code == 302
         ((id,),) = site.store.all("SELECT id FROM event WHERE code = 'GALA-27'")
         state = Committed(site.store).event(id).state

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from django.test import Client
 from tests.builders.platform_account import EVENT, PlatformAccount, planned
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
@@ -55,7 +56,7 @@ def test_F2_a_live_flow_that_loses_its_last_filter_asks_with_last_weeks_changes(
     assert "Let Leads take more?" in said
     assert "It would have taken 3 of last week’s 3 changes that it watches. As it is saved now: 1." in said
     assert site.acme.flow_facts().filters == ONE, "nothing is saved before it is asked"
-    assert client.post(f"/signal/flows/{flow.id}/", again | {"sure": ["yes"]}).status_code == 302
+    assert confirms(client, f"/signal/flows/{flow.id}/", again).status_code == 302
     assert site.acme.flow_facts().filters == ()
 
 
@@ -65,7 +66,7 @@ def test_F2_a_live_flow_that_loses_the_last_tag_of_a_list_asks(site: PlatformAcc
     _status, said, again = saves(client, flow, properties="")
     assert "Let Leads take more?" in said
     assert site.acme.flow_facts().properties == (vip,)
-    assert client.post(f"/signal/flows/{flow.id}/", again | {"sure": ["yes"]}).status_code == 302
+    assert confirms(client, f"/signal/flows/{flow.id}/", again).status_code == 302
     assert site.acme.flow_facts().properties == ()
 
 
@@ -75,7 +76,7 @@ def test_F2_a_test_flow_that_goes_live_asks(site: PlatformAccount, client: Clien
     assert "Take Leads Live?" in said
     assert "It would have taken 3 of last week’s 3 changes that it watches." in said
     assert site.acme.flow_facts().mode is Mode.TEST
-    assert client.post(f"/signal/flows/{flow.id}/", again | {"sure": ["yes"]}).status_code == 302
+    assert confirms(client, f"/signal/flows/{flow.id}/", again).status_code == 302
     assert site.acme.flow_facts().mode is Mode.LIVE
 
 

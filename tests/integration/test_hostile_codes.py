@@ -15,6 +15,7 @@ from django.urls import Resolver404, URLPattern, get_resolver, resolve, reverse
 from django.urls.converters import IntConverter, SlugConverter
 from django_scopes import scope
 from tests.addresses import HOSTILE, browsed, decoded, written_on
+from tests.confirming import confirms
 from tests.receiver import Answer
 from tests.story import Story
 
@@ -224,7 +225,7 @@ def test_P13_A2_sync_now_and_is_active_change_their_own_registration(client: Cli
         assert new == [story.action(code)["id"]], code
     for n, code in enumerate(HOSTILE):
         page = reverse("registration-active", args=("SUMMIT", code))
-        answer = client.post(page, {"to": "inactive"})
+        answer = confirms(client, page, {"to": "inactive"})
         shown = browsed(page, answer["Location"]).path
         assert client.get(shown).status_code == 200, code
         assert resolve(shown).kwargs["code"] == code

@@ -9,6 +9,7 @@ from django.urls import get_resolver
 from tests.builders import signal_account
 from tests.builders.people import PASSWORD, user
 from tests.builders.registration import person
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 
 from heliograph.accounts.models import Account
@@ -160,7 +161,7 @@ def test_nothing_of_another_account_is_there(database: DatabaseFacts, client: Cl
         before = site.store.all("SELECT id, rank, due_at, state FROM action ORDER BY id")
         client.post("/signal/retry/submit/", {"item": list(keys.values())})
         assert site.store.all("SELECT id, rank, due_at, state FROM action ORDER BY id") == before
-        assert client.post(f"/signal/flows/{site.setup.flows['All']}/active/", {"active": "off", "sure": "yes"}).status_code == 404
+        assert confirms(client, f"/signal/flows/{site.setup.flows['All']}/active/", {"active": "off"}).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests.builders import signal_account
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
@@ -369,7 +370,7 @@ def test_F2_what_would_stop_a_running_flow_asks_first(story: Story, receiver: Re
     assert "Registered to CRM" in text_of(asked.content)
     assert "Save all the same" in text_of(asked.content)
     assert stored(story, "CRM").type == "Open / No Auth"
-    assert ada.post(address(crm), {**posted, "confirmed": "1"}).status_code == 302
+    assert confirms(ada, address(crm), posted).status_code == 302
     assert stored(story, "CRM").type == "API Key / Token"
 
 
@@ -480,13 +481,13 @@ def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(stor
 def test_what_is_held_is_counted_by_requests_and_not_by_records(story: Story, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)])
-    assert ada.post(address(crm, "pause"), {"why": "New server"}).status_code == 302
+    assert confirms(ada, address(crm, "pause"), {"why": "New server"}).status_code == 302
     for status in ("New", "Attended", "New"):
         story.record("R1", status=status)
     story.record("R2", status="New")
     for url in (LIST, address(crm, "release")):
         assert "4 held" in text_of(ada.get(url).content), url
-    ada.post(address(crm, "release"), {"do": "rate", "rate": "1"})
+    confirms(ada, address(crm, "release"), {"do": "rate", "rate": "1"})
     with scope(account=story.account):
         run = release_job.Releasing(Job.objects.get(kind="release"))
     assert run.read() == (0, 4), "the release counts alike"
@@ -496,7 +497,7 @@ def test_C8_pause_holds_and_a_release_goes_at_a_rate(story: Story, receiver: Rec
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)])
     assert "Nothing is sent over it until somebody releases it" in text_of(ada.get(address(crm, "pause")).content)
-    assert ada.post(address(crm, "pause"), {"why": "New server"}).status_code == 302
+    assert confirms(ada, address(crm, "pause"), {"why": "New server"}).status_code == 302
     assert story.paused(crm) == (True, "New server")
     story.record("R1", status="Attended")
     story.record("R2", status="Attended")
@@ -505,19 +506,19 @@ def test_C8_pause_holds_and_a_release_goes_at_a_rate(story: Story, receiver: Rec
     assert "Paused by Administrator" in shown
     assert "2 held" in text_of(ada.get(address(crm, "release")).content)
     for wrong in ("", "0", "-1", "x", "1000001", "9" * 30):
-        answer = ada.post(address(crm, "release"), {"do": "rate", "rate": wrong})
+        answer = confirms(ada, address(crm, "release"), {"do": "rate", "rate": wrong})
         assert answer.status_code == 422, wrong
         assert "from 1 to 1,000,000" in text_of(answer.content)
     assert story.paused(crm)[0]
-    assert ada.post(address(crm, "release"), {"do": "rate", "rate": "120"})["Location"] == address(crm, "release")
+    assert confirms(ada, address(crm, "release"), {"do": "rate", "rate": "120"})["Location"] == address(crm, "release")
     going = ada.get(address(crm, "release"))
     assert "Sending what was held" in text_of(going.content)
     assert "Being released, 120 a minute" in text_of(going.content)
     with scope(account=story.account):
         assert Job.objects.get(kind="release").state == JobState.QUEUED
-    ada.post(address(crm, "release"), {"do": "hold"})
+    confirms(ada, address(crm, "release"), {"do": "hold"})
     assert "Release at this rate" in text_of(ada.get(address(crm, "release")).content)
-    ada.post(address(crm, "release"), {"do": "once"})
+    confirms(ada, address(crm, "release"), {"do": "once"})
     assert not story.paused(crm)[0]
     assert "It is not paused" in text_of(ada.get(address(crm, "release")).content)
     part = ada.get(address(crm, "release"), headers={"HX-Request": "true"})
@@ -533,8 +534,8 @@ def test_C8_pause_holds_and_a_release_goes_at_a_rate(story: Story, receiver: Rec
 def test_a_copy_has_the_same_settings_and_credentials(story: Story, receiver: Receiver, ada: Client) -> None:
     crm = story.connection("CRM", "/crm?x=1", auth="API Key / Token", secrets={Secret.KEY: "s3cr3t-key"}, rate=60)
     assert "CRM (copy)" in ada.get(address(crm, "copy")).content.decode()
-    assert "There is a connection of this name already." in text_of(ada.post(address(crm, "copy"), {"name": "crm"}).content)
-    answer = ada.post(address(crm, "copy"), {"name": "CRM two"})
+    assert "There is a connection of this name already." in text_of(confirms(ada, address(crm, "copy"), {"name": "crm"}).content)
+    answer = confirms(ada, address(crm, "copy"), {"name": "CRM two"})
     row = stored(story, "CRM two")
     assert answer["Location"] == address(row.pk)
     assert secrets_of(story, row.pk) == secrets_of(story, crm)
@@ -560,7 +561,7 @@ def test_F10_C5_a_version_is_restored_with_the_secrets_of_today(story: Story, re
     assert rows["At most per minute Added"] == ("Not there", "60")
     asked = ada.get(f"{url}?version=1&restore=1")
     assert "every secret stay as they are now" in text_of(asked.content)
-    answer = ada.post(url, {"version": "1", "seen": "2"}, follow=True)
+    answer = confirms(ada, url, {"version": "1", "seen": "2"}, follow=True)
     assert "Version 1 is restored" in text_of(answer.content)
     assert "Its URLs and secrets are those it had before that." in text_of(answer.content)
     body, secrets = stored(story, "CRM").body, secrets_of(story, crm)
@@ -581,7 +582,7 @@ def test_F10_a_version_whose_credentials_are_gone_is_restored_incomplete(story: 
     assert stops.status_code == 409
     assert "These running flows stop by it: Leads" in text_of(stops.content)
     assert secrets_of(story, crm)["key"] == "k3y-of-today"
-    after = text_of(ada.post(address(crm, "versions"), {"version": "1", "seen": "2", "sure": "yes"}, follow=True).content)
+    after = text_of(confirms(ada, address(crm, "versions"), {"version": "1", "seen": "2"}, follow=True).content)
     assert "Missing: Password." in after
     assert set(secrets_of(story, crm)) == {"path"}
     with scope(account=story.account):
@@ -612,7 +613,7 @@ def test_P12_a_connection_in_use_is_not_deleted_and_says_by_what(story: Story, a
     assert ada.post(address(used, "delete")).status_code == 409
     assert stored(story, "CRM")
     assert "Delete it" in text_of(ada.get(address(idle, "delete")).content)
-    assert ada.post(address(idle, "delete"))["Location"] == LIST
+    assert confirms(ada, address(idle, "delete"))["Location"] == LIST
     assert ada.get(address(idle)).status_code == 404
     assert not secrets_of(story, idle)
 

@@ -9,6 +9,7 @@ from django.test import Client
 from tests.builders import platform_account
 from tests.builders.account import BY, inside
 from tests.builders.platform_account import EVENT, PlatformAccount, event_in_testing, planned, registration_state
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
@@ -178,8 +179,8 @@ def test_P9_leaving_testing_is_explained_marked_quietly_and_then_made(database: 
         ):
             assert said in page, said
         before = event_changes(site, event)
-        assert client.post("/events/GALA-26/leave-testing/", {"to": live})["Location"] == url
-        assert client.post("/events/GALA-26/leave-testing/", {"to": live}).status_code == 302, "a second person gets the same job"
+        assert confirms(client, "/events/GALA-26/leave-testing/", {"to": live})["Location"] == url
+        assert confirms(client, "/events/GALA-26/leave-testing/", {"to": live}).status_code == 302, "a second person gets the same job"
         part = {"HX-Request": "true"}
         assert "hx-refresh" not in client.get(url, headers=part).headers, "it is marked still"
         marking_page = shown(client, url)
@@ -374,7 +375,7 @@ def test_what_is_not_used_is_deleted_after_a_question(database: DatabaseFacts, c
     with planned(database) as site:
         site.signs_in(client, Role.PLANNER)
         url = f"/events/{EVENT}/attendee-types/{site.ids['Guest']}/delete/"
-        assert client.post(url)["Location"] == f"/events/{EVENT}/attendee-types/"
+        assert confirms(client, url)["Location"] == f"/events/{EVENT}/attendee-types/"
         with inside(site.acme):
             assert not AttendeeType.objects.filter(pk=site.ids["Guest"]).exists()
 

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from tests.builders import platform_account
 from tests.builders.platform_account import PlatformAccount
+from tests.confirming import confirms, promise_in
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 
@@ -295,7 +296,7 @@ def test_F2_stopping_a_running_flow_asks_first(plan: PlatformAccount, client: Cl
     back = client.post(url, typed | {"look": "1"})
     assert posted(back.content.decode(), "form")["name"] == ["Without a mapping"]
     assert stored(plan).name == "Leads"
-    assert client.post(url, typed | {"sure": "yes"}).status_code == 302
+    assert confirms(client, url, typed).status_code == 302
     assert (stored(plan).name, stored(plan).destinations[0].payload_mapping) == ("Without a mapping", None)
 
 
@@ -606,14 +607,15 @@ def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: P
     assert "Send R1 now?" in asked
     assert "To CRM, crm.example.com" in asked
     assert plan.store.all("SELECT id FROM action WHERE account_id = :a", {"a": plan.pk}) == before
-    sent = client.post(url, follow=True)
-    assert sent.status_code == 200
+    sent = confirms(client, url, follow=True)
+    assert "1 action is on its way, to CRM." in sent.content.decode()
     made = plan.store.all("SELECT origin, repeated_id, flow_id FROM action WHERE account_id = :a ORDER BY id DESC LIMIT 1", {"a": plan.pk})
     assert made == [(3, before[-1][0], leads(plan))]
+    sent_page = client.get(url)
     with plan.acme.setting_up() as s:
         set_active(s, leads(plan), active=False)
     assert "nothing can be sent" in text_of(client.get(url))
-    assert "Nothing was sent." in client.post(url, follow=True).content.decode()
+    assert "nothing can be sent" in text_of(client.post(url, promise_in(sent_page)))
     assert client.get(f"/signal/flows/{leads(plan)}/send/999999/").status_code == 404
 
 
@@ -652,8 +654,8 @@ def test_F1_a_copy_is_off_and_in_test(plan: PlatformAccount, client: Client) -> 
     url = f"/signal/flows/{leads(plan)}/copy/"
     form = dict(posted(client.get(url).content.decode(), "dialog"))
     assert form["name"] == ["Copy of Leads"]
-    assert client.post(url, {"name": "x" * 201}).status_code == 422
-    answer = client.post(url, {"name": "Leads again"})
+    assert confirms(client, url, {"name": "x" * 201}).status_code == 422
+    answer = confirms(client, url, {"name": "Leads again"})
     made = stored(plan, int(answer["Location"].split("/")[-2]))
     assert (made.name, made.active, made.mode, made.statuses) == ("Leads again", False, Mode.TEST, stored(plan).statuses)
 
@@ -667,7 +669,7 @@ def test_P12_deleting_a_flow_asks_and_says_what_becomes_of_the_rest(plan: Platfo
     asked = text_of(client.get(f"/signal/flows/{leads(plan)}/delete/"))
     assert "1 action of it is not delivered yet. It ends as Failed." in asked
     assert "1 change waits in Retry for a tag. It ends as Failed, too." in asked
-    assert client.post(f"/signal/flows/{leads(plan)}/delete/")["Location"] == "/signal/flows/"
+    assert confirms(client, f"/signal/flows/{leads(plan)}/delete/")["Location"] == "/signal/flows/"
     ((queue, cause),) = plan.store.all("SELECT queue, cause FROM stuck_run WHERE account_id = :a", {"a": plan.pk})
     assert (queue, cause) == (3, "flow_deleted")
     assert client.get(f"/signal/flows/{leads(plan)}/").status_code == 404
@@ -683,14 +685,14 @@ def test_F10_versions_are_compared_and_restored(plan: PlatformAccount, client: C
     assert client.get(f"{url}versions/?version=9").status_code == 404
     assert client.post(f"{url}versions/", {"version": "9"}).status_code == 404
     assert client.post(f"{url}versions/", {"version": "x"}).status_code == 404
-    assert client.post(f"{url}versions/", {"version": "1", "seen": "2"})["Location"] == url
+    assert confirms(client, f"{url}versions/", {"version": "1", "seen": "2"})["Location"] == url
     assert (stored(plan).name, stored(plan).destinations[0].does) == ("Leads", Does.UPDATES)
     assert "What version 3 changed, now in use" in text_of(client.get(f"{url}versions/?version=3"))
 
 
 def test_F10_restoring_a_version_that_would_stop_the_flow_asks(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
-    client.post(url, form_of(client, url) | {"d0-payload": "", "sure": "yes"})
+    confirms(client, url, form_of(client, url) | {"d0-payload": ""})
     assert plan.acme.mapping is not None
     client.post(url, form_of(client, url) | {"d0-payload": str(plan.acme.mapping.pk)})
     asked = text_of(client.get(f"{url}versions/?version=2&restore=1"))
@@ -698,7 +700,7 @@ def test_F10_restoring_a_version_that_would_stop_the_flow_asks(plan: PlatformAcc
     again = client.post(f"{url}versions/", {"version": "2", "seen": "3"})
     assert again.status_code == 409
     assert "Restore version 2?" in text_of(again)
-    assert client.post(f"{url}versions/", {"version": "2", "seen": "3", "sure": "yes"}).status_code == 302
+    assert confirms(client, f"{url}versions/", {"version": "2", "seen": "3"}).status_code == 302
     assert stored(plan).destinations[0].payload_mapping is None
 
 
@@ -739,7 +741,7 @@ def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: P
     asked = text_of(client.get(f"{url}versions/?version=2&restore=1"))
     for said in (*lost, *lacks, "It names what is gone. This is left out:", "The flow stops by it, since it lacks:"):
         assert said in asked, said
-    after = text_of(client.post(f"{url}versions/", {"version": "2", "seen": "3", "sure": "yes"}, follow=True))
+    after = text_of(confirms(client, f"{url}versions/", {"version": "2", "seen": "3"}, follow=True))
     for said in (*lost, *lacks, "Version 2 is restored", "The flow is incomplete."):
         assert said in after, said
     found = stored(plan)

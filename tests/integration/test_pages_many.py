@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.builders import platform_account
 from tests.builders.account import inside
 from tests.builders.platform_account import EVENT, count_changes, event_in_testing, planned, registration_state
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
@@ -199,7 +200,7 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
         ):
             assert words in page, words
         assert count_changes(site) == before
-        place = client.post(url)["Location"]
+        place = confirms(client, url)["Location"]
         assert "It begins in a moment" in text_of(client.get(place).content)
         assert 'id="job"' in client.get(place, headers={"HX-Request": "true"}).content.decode()
         site.record("R-5", status="Attended")  # another person, after the request
@@ -250,7 +251,7 @@ def test_ticked_rows_get_a_status_and_other_events_that_lack_it_are_named(databa
         page = text_of(client.get(url).content)
         assert "Set 2 registrations to Paid?" in page
         assert "1 cannot have it: its event has no such status" in page
-        client.post(url)
+        confirms(client, url)
         (done,) = site.run_jobs()
         assert done.counts == {"changed": 1, "refused": 1}
         assert registration_state(site, "R 1").status == site.ids["Paid"]
@@ -300,10 +301,10 @@ def test_P1_a_viewer_and_another_account_change_nothing(database: DatabaseFacts,
             assert client.post(url, {"code": "X"}).status_code == 403
         other.signs_in(client)
         assert "Set 0 registrations" in text_of(client.get(f"/registrations/set-status/?{query}").content)
-        client.post(f"/registrations/set-status/?{query}")
+        confirms(client, f"/registrations/set-status/?{query}")
         assert other.run_jobs() == []
         site.signs_in(client)
-        client.post(f"/registrations/set-status/?{query}")
+        confirms(client, f"/registrations/set-status/?{query}")
         with inside(site.acme):
             job = Job.objects.get()
         other.signs_in(client)

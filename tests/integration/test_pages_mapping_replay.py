@@ -40,7 +40,7 @@ def saves(client: Client, mapping: int, **changed: list[str]) -> str:
 def test_Y1_a_saved_mapping_that_changes_what_was_sent_offers_its_replay_with_the_difference(
     story: Story, flow: int, client: Client
 ) -> None:
-    shown = saves(client, story.lead, **{"line-4": ["{profile.first_name} {profile.last_name}"], "sure": ["yes"]})
+    shown = saves(client, story.lead, **{"line-4": ["{profile.first_name} {profile.last_name}"]})
     assert SENT_BEFORE in text_of(shown.encode())
     link = re.search(r'<a[^>]*href="([^"]+)"[^>]*>Replay it</a>', shown)
     assert link is not None
@@ -61,4 +61,4 @@ def test_Y1_no_replay_is_offered_where_nothing_would_be_sent_otherwise(story: St
     assert SENT_BEFORE not in text_of(saves(client, unused, **{"line-0": ["{registration.status}"]}).encode())
     off = story.mapping("Off", {"code": "registration.code"})
     story.set_active(story.flow("Off", [story.to(story.connection("Off", "/off"), mapping=off)]), active=False)
-    assert SENT_BEFORE not in text_of(saves(client, off, **{"line-0": ["{registration.status}"], "sure": ["yes"]}).encode())
+    assert SENT_BEFORE not in text_of(saves(client, off, **{"line-0": ["{registration.status}"]}).encode())

@@ -15,6 +15,7 @@ from tests import mapping_examples
 from tests.builders import platform_account
 from tests.builders.account import inside
 from tests.builders.platform_account import PlatformAccount, planned
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.mapping_examples import HANA, Examples
@@ -624,7 +625,7 @@ def test_F10_versions_are_compared_and_restored(site: PlatformAccount, made: Exa
     asked = text_of(client.get(at(made.lead, "versions/?version=1&restore=1")).content)
     assert "Restore version 1?" in asked
     assert "Completed registrations to marketing, Registered attendees to CRM" in asked
-    answer = client.post(at(made.lead, "versions/"), {"version": "1", "seen": "2"})
+    answer = confirms(client, at(made.lead, "versions/"), {"version": "1", "seen": "2"})
     assert answer["Location"] == at(made.lead)
     assert stored(site, made.lead).rows[3].parts == (SourceValue("profile.position"), FixedText(", "))
     assert [v.number for v in history(site.store, site.pk, "mapping", made.lead.pk)] == [3, 2, 1]
@@ -648,7 +649,7 @@ def test_F10_P12_a_version_that_names_what_is_gone_is_restored_without_it(site: 
     for said in (*lost, "It names what is gone. This is left out:", "Required, and without a source by it."):
         assert said in asked, said
     assert asked.count("Badge colour (deleted)") == 2, "in the list, and in the row of the comparison"
-    after = text_of(client.post(url, {"version": str(number), "seen": str(newest_of(site, made.lead))}, follow=True).content)
+    after = text_of(confirms(client, url, {"version": str(number), "seen": str(newest_of(site, made.lead))}, follow=True).content)
     for said in (*lost, f"Version {number} is restored", "Required and without a source: Title.", "No source yet: it is always empty"):
         assert said in after, said
     email, title, dietary = stored(site, made.lead).rows
@@ -659,8 +660,8 @@ def test_F10_P12_a_version_that_names_what_is_gone_is_restored_without_it(site: 
 def test_P12_only_an_unused_mapping_is_deleted(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     assert "cannot be deleted yet" in text_of(client.get(at(made.lead, "delete/")).content)
-    assert "Registered attendees to CRM" in text_of(client.post(at(made.lead, "delete/")).content)
-    assert client.post(at(made.contact, "delete/"))["Location"] == "/signal/mappings/"
+    assert "Registered attendees to CRM" in text_of(confirms(client, at(made.lead, "delete/")).content)
+    assert confirms(client, at(made.contact, "delete/"))["Location"] == "/signal/mappings/"
     assert client.get(at(made.contact)).status_code == 404
     assert client.get(at(made.lead)).status_code == 200
 
@@ -668,7 +669,7 @@ def test_P12_only_an_unused_mapping_is_deleted(site: PlatformAccount, made: Exam
 def test_M1_a_copy_is_used_by_no_flow(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     for name in ("Copy of Lead mapping", "Copy of Lead mapping 2"):
-        place = client.post(at(made.lead, "copy/"))["Location"]
+        place = confirms(client, at(made.lead, "copy/"))["Location"]
         shown = text_of(client.get(place).content)
         assert name in shown
         assert "Used by no flow yet" in shown
@@ -682,7 +683,7 @@ def test_M1_the_longest_name_is_stored_and_copied_and_a_longer_one_refused(site:
     assert f"a name is at most {MAX_NAME} characters long" in text_of(refused.content).lower()
     assert client.post(at(made.contact), form | {"name": ["N" * MAX_NAME]}).status_code == 302
     for _copy in range(2):
-        assert client.post(at(made.contact, "copy/")).status_code == 302
+        assert confirms(client, at(made.contact, "copy/")).status_code == 302
     blanks = {"name": "N" * MAX_NAME, "url": "https://crm.example.com/"}
     assert client.post("/signal/connections/new/generic_json/", blanks).status_code == 302
     names = {mapping.name for mapping in site.acme.config().mappings.values()}

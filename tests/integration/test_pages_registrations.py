@@ -13,6 +13,7 @@ from tests import forms
 from tests.builders import signal_account
 from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 
 from heliograph.recording.contents import read_state
@@ -120,14 +121,14 @@ def test_P8_is_active_can_be_cleared_and_set(database: DatabaseFacts, client: Cl
         assert 'name="to" value="inactive"' in asked
         assert "One last change, updated, is made of it" in asked
         assert [flow.name for flow in site.setup.source.account(site.account.pk).flows.values() if flow.name in asked]
-        shown = client.post(place, {"to": "inactive"}, follow=True).content.decode()
+        shown = confirms(client, place, {"to": "inactive"}, follow=True).content.decode()
         assert "This registration is not active" in shown
         assert "&#x27;" not in shown.partition('id="main"')[2].partition("</form>")[0], "a value of Python's stands on the page"
         assert not state(site).active
-        client.post(place, {"to": "inactive"})  # a second click does not revert it
+        confirms(client, place, {"to": "inactive"})  # a second click does not revert it
         assert not state(site).active
         assert 'name="to" value="active"' in client.get(place).content.decode()
-        client.post(place, {"to": "active"})
+        confirms(client, place, {"to": "active"})
         assert state(site).active
 
 
@@ -137,7 +138,7 @@ def test_P8_a_save_of_the_form_leaves_is_active_alone(database: DatabaseFacts, c
         site.signs_in(client, site.planner)
         place = f"/registration-active{URL.removeprefix('/registrations')}"
         form = form_of(client.get(URL).content.decode()) | {"order_code": ["O-1"]}
-        client.post(place, {"to": "inactive"})
+        confirms(client, place, {"to": "inactive"})
         client.post(URL, form)
         assert (state(site).active, state(site).order_code) == (False, "O-1")
 

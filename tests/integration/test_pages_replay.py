@@ -13,6 +13,7 @@ from django.urls import reverse
 from tests.builders import signal_account
 from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 
@@ -116,12 +117,12 @@ def test_Y1_a_link_fills_the_form(site: SignalAccount, client: Client) -> None:
 
 def test_Y1_a_start_wants_a_reason_and_a_rate(site: SignalAccount, client: Client) -> None:
     replay = checked(site, client)
-    answer = client.post(f"/signal/replay/{replay}/send/", {"send": "different", "rate": "0", "reason": ""})
+    answer = confirms(client, f"/signal/replay/{replay}/send/", {"send": "different", "rate": "0", "reason": ""})
     assert answer.status_code == 422
     said = text_of(answer.content)
     assert "Say why: it stands in the audit." in said
     assert "Give a whole number a minute from 1 to 30,000." in said
-    answer = client.post(f"/signal/replay/{replay}/send/", {"do": "rows", "rate": "60", "reason": "A wider filter"})
+    answer = confirms(client, f"/signal/replay/{replay}/send/", {"do": "rows", "rate": "60", "reason": "A wider filter"})
     assert answer.status_code == 422
     assert "Choose what is sent" in text_of(answer.content)
 
@@ -129,7 +130,7 @@ def test_Y1_a_start_wants_a_reason_and_a_rate(site: SignalAccount, client: Clien
 def test_Y1_ticked_lines_only(site: SignalAccount, client: Client) -> None:
     replay = checked(site, client)
     ((line,),) = site.store.all("SELECT id FROM replay_line WHERE replay_id = :id AND verdict = 3", {"id": replay})
-    answer = client.post(f"/signal/replay/{replay}/send/", {"do": "rows", "row": str(line), "rate": "60", "reason": "A wider filter"})
+    answer = confirms(client, f"/signal/replay/{replay}/send/", {"do": "rows", "row": str(line), "rate": "60", "reason": "A wider filter"})
     assert answer.status_code == 302
     state = replays.find(site.account.pk, replay)
     assert state.stage is Stage.SENDING
@@ -139,7 +140,7 @@ def test_Y1_ticked_lines_only(site: SignalAccount, client: Client) -> None:
 
 def test_Y1_pause_go_on_cancel_and_the_audit_says_who_and_why(site: SignalAccount, client: Client) -> None:
     replay = checked(site, client)
-    client.post(f"/signal/replay/{replay}/send/", {"send": "different", "rate": "60", "reason": "A wider filter"})
+    confirms(client, f"/signal/replay/{replay}/send/", {"send": "different", "rate": "60", "reason": "A wider filter"})
     for press, stage, heading in (
         ("pause", Stage.PAUSED, "Replay is paused"),
         ("go on", Stage.SENDING, "Replay is sending"),
@@ -165,7 +166,7 @@ def test_P1_a_viewer_reads_and_cannot_replay(site: SignalAccount, client: Client
     assert 'name="reason"' not in page
     assert 'name="since"' not in client.get("/signal/replay/").content.decode()
     assert client.post("/signal/replay/", {"flow": str(flow(site)), "since": "2020-01-01"}).status_code == 403
-    assert client.post(f"/signal/replay/{replay}/send/", {"send": "different"}).status_code == 403
+    assert confirms(client, f"/signal/replay/{replay}/send/", {"send": "different"}).status_code == 403
     assert client.post(f"/signal/replay/{replay}/act/", {"do": "cancel"}).status_code == 403
 
 
@@ -175,7 +176,7 @@ def test_P1_another_accounts_replay_and_flow_are_not_there(site: SignalAccount, 
     site.signs_in(client, other.administrator)
     for address in (f"/signal/replay/{replay}/", f"/signal/replay/{10**12}/"):
         assert client.get(address).status_code == 404
-    assert client.post(f"/signal/replay/{replay}/send/", {"send": "different", "rate": "60", "reason": "x"}).status_code == 404
+    assert confirms(client, f"/signal/replay/{replay}/send/", {"send": "different", "rate": "60", "reason": "x"}).status_code == 404
     assert client.post(f"/signal/replay/{replay}/act/", {"do": "cancel"}).status_code == 404
     answer = client.post("/signal/replay/", {"flow": str(flow(site)), "since": "2020-01-01", "which": "latest"})
     assert answer.status_code == 422

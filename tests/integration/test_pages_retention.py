@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django_scopes import scope
 from tests.aging import age
+from tests.confirming import confirms
 from tests.page_text import text_of
 from tests.story import Story
 from tests.waiting import until
@@ -53,7 +54,7 @@ def test_O4_an_administrator_shortens_the_terms(story: Story, client: Client) ->
     ada = story.signs_in(client)
     page = text_of(ada.get(PAGE).content)
     assert "Nothing is older than its term." in page
-    assert ada.post(PAGE, {"content": "90", "rows": ""}).status_code == 302
+    assert confirms(ada, PAGE, {"content": "90", "rows": ""}).status_code == 302
     assert terms(story) == (90, None)
     assert 'value="90"' in ada.get(PAGE).content.decode()
     with scope(account=story.account):
@@ -79,7 +80,7 @@ def test_O4_terms_that_cannot_be_stand_at_their_field(story: Story, client: Clie
 def test_P1_others_read_the_terms(story: Story, client: Client, role: Role) -> None:
     other = story.signs_in(client, role)
     assert "180 days" in text_of(other.get(PAGE).content)
-    for sent in ({"content": "1", "rows": "1"}, {"begin": "1", "sure": "1"}):
+    for sent in ({"content": "1", "rows": "1"}, {"begin": "1"}):
         assert other.post(PAGE, sent).status_code == 403
     assert terms(story) == (None, None)
     assert retention.announcement(story.db, story.account) is None
@@ -101,7 +102,7 @@ def test_O4_the_page_shows_what_goes_and_an_administrator_starts_it(story: Story
     asked = ada.post(PAGE, {"begin": "1"})
     assert "Contents: 4" in text_of(asked.content)
     assert retention.announcement(story.db, story.account) == told
-    assert ada.post(PAGE, {"begin": "1", "sure": "1"}).status_code == 302
+    assert confirms(ada, PAGE, {"begin": "1"}).status_code == 302
     turn(story)
     page = text_of(ada.get(PAGE).content)
     assert "Nothing is older than its term." in page
@@ -118,7 +119,7 @@ def test_O4_a_shorter_term_asks_with_what_it_removes(story: Story, client: Clien
     assert asked.status_code == 200
     assert "Actions: 2" in text_of(asked.content)
     assert terms(story) == (None, None)
-    assert ada.post(PAGE, {"content": "30", "rows": "30", "sure": "1"}).status_code == 302
+    assert confirms(ada, PAGE, {"content": "30", "rows": "30"}).status_code == 302
     assert terms(story) == (30, 30)
     turn(story)
     assert story.actions() == []

@@ -7,6 +7,7 @@ from django.test import Client
 from tests.builders.account import inside
 from tests.builders.people import user
 from tests.builders.platform_account import PlatformAccount, planned
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
@@ -96,7 +97,7 @@ def test_a_merge_is_shown_first_and_then_made(database: DatabaseFacts, client: C
         assert named(site, "Registered") is not None, "nothing is done by looking"
         assert client.post(url, {}).status_code == 422
         assert client.post(url, {"into": "99999999999999999999"}).status_code == 422
-        assert client.post(url, {"into": other.pk}).status_code == 302
+        assert confirms(client, url, {"into": other.pk}).status_code == 302
         assert named(site, "Registered") is None
         assert site.acme.flow_facts().statuses == (other.pk,)
 
@@ -111,7 +112,7 @@ def test_P12_a_deletion_says_what_it_breaks_and_widens_no_rule(database: Databas
         assert "when status changes to one tagged choose statuses" in page
         assert "Left without a tag: 2 statuses" in page
         assert "Paid SUMMIT-26" in page
-        assert client.post(url).status_code == 302
+        assert confirms(client, url).status_code == 302
         assert named(site, "Registered") is None
         assert site.acme.flow_facts().emptied == ("statuses",)
 
@@ -194,7 +195,7 @@ def test_P6_custom_fields_are_added_changed_and_deleted(database: DatabaseFacts,
         assert "Cost centre cost select 4410, 4420" in shown(client, url)
         assert client.post(f"{url}{row.pk}/", good | {"label": "Centre", "type": "text", "options": ""}).status_code == 302
         assert "Nothing uses it" in shown(client, f"{url}{row.pk}/delete/")
-        assert client.post(f"{url}{row.pk}/delete/").status_code == 302
+        assert confirms(client, f"{url}{row.pk}/delete/").status_code == 302
         with inside(site.acme):
             assert not CustomField.objects.filter(code="cost").exists()
 
@@ -273,7 +274,7 @@ def test_another_accounts_ids_are_not_there(database: DatabaseFacts, client: Cli
             assert client.get(url).status_code == 404, url
             assert client.post(url, {"name": "x", "objects": STATUS, "into": site.acme.tags["Diet"].pk}).status_code == 404, url
         mine = site.acme.tags["Diet"].pk
-        assert client.post(f"/settings/tags/{mine}/merge/", {"into": tag}).status_code == 422
+        assert confirms(client, f"/settings/tags/{mine}/merge/", {"into": tag}).status_code == 422
         new = site.acme.status("New")
         assert (
             client.post("/settings/registration-statuses/", {f"tags-{other.acme.status('New')}": "x", f"tags-{new}": "Speaker"}).status_code

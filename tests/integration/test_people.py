@@ -23,6 +23,7 @@ from django_scopes import scope
 from tests.builders import signal_account
 from tests.builders.people import PASSWORD, user
 from tests.builders.signal_account import SignalAccount
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.waiting import PATIENCE
 
@@ -155,10 +156,10 @@ def test_a_new_link_ends_the_old_one_and_withdrawing_ends_all(site: SignalAccoun
     user, path = invited(site)
     site.signs_in(client)
     assert client.get(f"/settings/users/{user.pk}/link/").status_code == 200
-    second = path_of(shown_link(client.post(f"/settings/users/{user.pk}/link/")))
+    second = path_of(shown_link(confirms(client, f"/settings/users/{user.pk}/link/")))
     assert Client().get(path).status_code == 410
     assert Client().get(second).status_code == 200
-    assert client.post(f"/settings/users/{user.pk}/remove/").status_code == 302
+    assert confirms(client, f"/settings/users/{user.pk}/remove/").status_code == 302
     assert Client().get(second).status_code == 410
     assert not User.objects.filter(pk=user.pk).exists()
 
@@ -235,7 +236,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one_and_asks_for_the_second
     old = Client()
     site.signs_in(old, site.planner)
     site.signs_in(client)
-    path = path_of(shown_link(client.post(f"/settings/users/{site.planner.pk}/link/")))
+    path = path_of(shown_link(confirms(client, f"/settings/users/{site.planner.pk}/link/")))
     guest = Client()
     assert "Choose a new password" in guest.get(path).content.decode()
     answer = guest.post(path, {"password": NEW, "again": NEW})
@@ -272,7 +273,7 @@ def test_P1_the_last_administrator_cannot_go(site: SignalAccount, client: Client
     site.signs_in(client)
     answer = client.post(f"/settings/users/{admin.pk}/", {"name": "A", "email": admin.email, "role": "Viewer"})
     assert "this is the only Administrator" in answer.content.decode()
-    assert client.post(f"/settings/users/{admin.pk}/remove/").status_code == 409
+    assert confirms(client, f"/settings/users/{admin.pk}/remove/").status_code == 409
     admin.refresh_from_db()
     assert (admin.role, admin.is_active) == (Role.ADMINISTRATOR, True)
 
@@ -365,12 +366,12 @@ def test_who_is_switched_off_is_out_at_once(site: SignalAccount, client: Client)
     assert sign_in(theirs, site.planner).status_code == 302
     path = path_of(make_link(Purpose.RESET, site.planner, by="test").address)
     site.signs_in(client)
-    client.post(f"/settings/users/{site.planner.pk}/off/")
+    confirms(client, f"/settings/users/{site.planner.pk}/off/")
     assert theirs.get("/registrations/").status_code == 302
     assert sign_in(theirs, site.planner)["Location"] == "/accounts/sign-in/refused/"
     assert Client().get(path).status_code == 410
     assert client.post(f"/settings/users/{site.planner.pk}/link/").status_code == 404
-    client.post(f"/settings/users/{site.planner.pk}/on/")
+    confirms(client, f"/settings/users/{site.planner.pk}/on/")
     assert sign_in(theirs, site.planner)["Location"] == "/"
     assert deeds(site, site.planner)[-3:] == ["switched off", "switched on", "signed in"]
 
@@ -390,7 +391,7 @@ def test_sessions_are_listed_and_end(site: SignalAccount, client: Client) -> Non
     here.post("/accounts/me/sessions/", {"session": "others"})
     assert third.get("/registrations/").status_code == 302
     assert here.get("/registrations/").status_code == 200
-    client.post(f"/settings/users/{site.planner.pk}/sign-out/")
+    confirms(client, f"/settings/users/{site.planner.pk}/sign-out/")
     assert here.get("/registrations/").status_code == 302
 
 

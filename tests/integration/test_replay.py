@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django_scopes import scopes_disabled
+from tests.confirming import confirms
 from tests.processes import Starter
 from tests.receiver import Answer
 from tests.replays import KINDS, checked, counts, running_jobs, starts
@@ -369,7 +370,7 @@ def test_F1_Y1_switching_on_offers_what_passed_meanwhile(story: Story, client: C
     assert found is not None
     page = client.get(found[1].replace("&amp;", "&")).content.decode()
     assert re.search(rf'<option value="{flow}"[^>]* selected', page)
-    offered(client, f"/signal/flows/{flow}/active/", {"active": "off", "sure": "yes"})
+    confirms(client, f"/signal/flows/{flow}/active/", {"active": "off"})
     assert "passed meanwhile" not in offered(client, f"/signal/flows/{flow}/active/", {"active": "on"})
 
 

@@ -15,6 +15,7 @@ from django.test import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.aging import age
+from tests.confirming import confirms
 from tests.page_text import text_of
 from tests.story import Story
 
@@ -88,16 +89,16 @@ class Witness:
             question = self.browser.post(PAGE, {"begin": "1"})
             if question.status_code == 200:
                 assert "This goes" in text_of(question.content)
-                begun = self.browser.post(PAGE, {"begin": "1", "sure": "1"}).status_code == 302
+                begun = confirms(self.browser, PAGE, {"begin": "1"}).status_code == 302
             else:
-                self.browser.post(PAGE, {"begin": "1", "sure": "1"})  # nothing was shown: it agrees to nothing
+                confirms(self.browser, PAGE, {"begin": "1"})  # nothing was shown: it agrees to nothing
         elif step.startswith("save"):
             assert isinstance(value, tuple)
             typed = {"content": str(value[0] or ""), "rows": str(value[1] or "")}
             question = self.browser.post(PAGE, typed)
             if question.status_code == 200 and step == "save":
                 assert "This goes" in text_of(question.content)
-                begun = self.browser.post(PAGE, typed | {"sure": "1"}).status_code == 302
+                begun = confirms(self.browser, PAGE, typed).status_code == 302
         else:
             self.judge(RetentionRound(story.db, story.db.now(), threading.Event(), lambda _s: False).all_accounts(INSTALLATION))
         self.watch(begun=begun)
@@ -151,7 +152,7 @@ def test_O4_a_round_stops_where_longer_terms_are_saved_meanwhile(story: Story, c
         story.record(f"M{n}", first="Eva")
         story.record(f"M{n}", first="Ewa")
     age(story.db, story.account, 40)
-    assert browser.post(PAGE, {"content": "30", "rows": "30", "sure": "1"}).status_code == 302
+    assert confirms(browser, PAGE, {"content": "30", "rows": "30"}).status_code == 302
     saved = []
 
     def pause(_seconds: float) -> bool:

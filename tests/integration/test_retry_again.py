@@ -12,6 +12,7 @@ import subprocess
 import pytest
 from django.test import Client
 from django_scopes import scopes_disabled
+from tests.confirming import confirms
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
 from tests.retry_story import NO, RETRY, newest, queued, refused, runs
@@ -291,6 +292,6 @@ def test_F3_D6_all_of_the_other_mode_are_discarded_after_a_question(story: Story
     assert "Discard all 3 items?" in asked
     assert "the other mode of Leads" in asked
     assert {action["state"] for action in story.actions()} == {"queued"}
-    done = client.post(question, {"sure": "1"}, follow=True)
+    done = confirms(client, question, follow=True)
     assert "3 items are discarded. They are Failed, and are not sent." in text_of(done.content)
     assert {(action["state"], action["cause"]) for action in story.actions()} == {("failed", "discarded")}

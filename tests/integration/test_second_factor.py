@@ -24,6 +24,7 @@ from django_scopes import scope
 from tests.builders import signal_account
 from tests.builders.people import PASSWORD
 from tests.builders.signal_account import SignalAccount
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.routes import every_route
 
@@ -228,7 +229,7 @@ def test_A6_a_lost_one_is_removed_by_an_administrator_and_the_demand_stays(site:
     site.signs_in(client)
     assert f"/settings/users/{site.planner.pk}/second-factor/" in client.get("/settings/users/").content.decode()
     assert "Remove the second factor of Planner?" in client.get(f"/settings/users/{site.planner.pk}/second-factor/").content.decode()
-    assert client.post(f"/settings/users/{site.planner.pk}/second-factor/").status_code == 302
+    assert confirms(client, f"/settings/users/{site.planner.pk}/second-factor/").status_code == 302
     assert not Authenticator.objects.filter(user=site.planner).exists()
     assert "removed the second factor of" in [what for what, _after in audited(site, site.planner)]
     theirs = Client()

@@ -5,21 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.core.cache import cache
-from django.db import connections
 from django.test import Client
 from django.urls import Resolver404, resolve
 from tests.builders.platform_account import EVENT, PlatformAccount, planned
 from tests.databases import DatabaseFacts
 from tests.forms import posted
+from tests.readings import Readings
 
 from heliograph.accounts import kept_form
 from heliograph.accounts.models import Role
@@ -199,38 +197,6 @@ def test_P14_what_both_changed_is_asked_about_and_nothing_is_lost(site: Platform
         again |= {f"pick-{field}": ["mine"]}
     assert of.he.post(of.url, again).status_code == 302
     assert of.stored(field) != stored
-
-
-class Readings:
-    """Counts the queries by which requests read before they save, and does something once, right after one of them."""
-
-    def __init__(self, at: int = 0, then: Callable[[], object] | None = None) -> None:
-        self.n, self.at, self.then = 0, at, then
-
-    def __enter__(self) -> Self:
-        self._hooks = ExitStack()
-        for alias in ("default", "read"):
-            self._hooks.enter_context(connections[alias].execute_wrapper(self._read))
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._hooks.close()
-
-    def _read(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        found = execute(sql, params, many, context)
-        if sql.startswith("SELECT") and not connections["default"].in_atomic_block:
-            self.n += 1
-            if self.then is not None and self.n == self.at:
-                with ThreadPoolExecutor(1) as another:
-                    another.submit(self._elsewhere, self.then).result()
-        return found
-
-    @staticmethod
-    def _elsewhere(then: Callable[[], object]) -> None:
-        try:
-            then()
-        finally:
-            connections.close_all()
 
 
 @pytest.mark.parametrize("name", PAGES)

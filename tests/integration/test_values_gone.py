@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from django.test import Client
 from tests.builders.platform_account import EVENT, PlatformAccount, planned
+from tests.confirming import confirms
 from tests.databases import DatabaseFacts
 from tests.forms import posted
 from tests.page_text import text_of
@@ -59,7 +60,7 @@ def asks(client: Client, url: str, **changed: str) -> dict[str, list[str]]:
     answer = client.post(url, form | {name: [text] for name, text in changed.items()})
     assert answer.status_code == 409
     assert "Leads" in text_of(answer.content)
-    return posted(answer.content.decode(), "dialog") | {"sure": ["yes"]}
+    return posted(answer.content.decode(), "dialog")
 
 
 @pytest.mark.parametrize("code", ["region", "shirt"], ids=["event", "profile"])
@@ -122,14 +123,14 @@ def test_P12_a_deleted_tag_is_taken_out_of_lists_and_filters_alike(site: Platfor
         said = text_of(asked.content)
         assert "Leads" in said
         assert ("becomes incomplete" in said) is stops
-        assert client.post(f"/settings/tags/{id}/delete/", {}).status_code == 302
+        assert confirms(client, f"/settings/tags/{id}/delete/", {}).status_code == 302
         assert lacks(site) is stops
 
 
 def test_P12_a_tag_that_a_filter_kept_out_stops_the_flow(site: PlatformAccount, client: Client) -> None:
     tag, other = (site.tag(name, TagKind.EVENT).pk for name in ("Gone", "Stays"))
     filtering(site, FilterRow("event.tags", Op.IS_NONE_OF, (str(tag), str(other))))
-    assert client.post(f"/settings/tags/{tag}/delete/", {}).status_code == 302
+    assert confirms(client, f"/settings/tags/{tag}/delete/", {}).status_code == 302
     assert filters(site) == [()]
     assert lacks(site)
 
@@ -140,7 +141,9 @@ def test_P2_F6_codes_of_events_differ_as_filters_compare_them(site: PlatformAcco
     assert refused.status_code == 422
     assert f"The event {EVENT} has this code already. Capitals do not count." in refused.content.decode()
     assert client.post("/events/add/", form | {"code": ["Gala-26"]}).status_code == 302
-    assert client.post(f"/events/{EVENT}/copy/", {"code": ["GALA-26"], "name": ["Copy"], "start": [""], "end": [""]}).status_code == 422
+    assert (
+        confirms(client, f"/events/{EVENT}/copy/", {"code": ["GALA-26"], "name": ["Copy"], "start": [""], "end": [""]}).status_code == 422
+    )
     filtering(site, FilterRow("event.code", Op.IS_ANY_OF, ("gala-26",)))
     details = posted(client.get("/events/Gala-26/details/").content.decode(), "form")
     assert client.post("/events/Gala-26/details/", details | {"code": ["GALA-26"]}).status_code == 302, (

@@ -9,9 +9,10 @@ from typing import Any, Final, cast
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.core.handlers.exception import response_for_exception
 from django.db import connections
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,6 +23,7 @@ from heliograph.accounts import kept_form, login_sessions, save_order
 from heliograph.accounts.models import Account, User
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.save_order import SavedSince
+from heliograph.domain.errors import NotInAccount
 from heliograph.store.django_database import of_django
 
 SIGNAL = "signal/"
@@ -30,6 +32,7 @@ SIGNAL = "signal/"
 
 SECOND_FACTOR_FIRST: Final = frozenset({"mfa_activate_totp", "account_reauthenticate"})
 """The views open to a user whose required second factor is missing (A6)."""
+GONE: Final = (NotInAccount, ObjectDoesNotExist)
 WAYS_IN: Final = frozenset(
     {
         "account_login",
@@ -91,7 +94,8 @@ class AccountMiddleware:
         return _with_what_waited(request, shows_again=getattr(view, "shows_again", False))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Runs the view again if somebody else saved first. None: the error is of another kind."""
+        """Runs the view again if somebody else saved first. What is not in the account, or was deleted while the view ran, is a 404. None: the error is
+        of another kind."""
         for _time in range(save_order.TRIES):
             if not isinstance(error, SavedSince):
                 break
@@ -100,9 +104,9 @@ class AccountMiddleware:
             with save_order.judged_from(of_django(connections["read"]), cast("AccountRequest", request).account.pk):
                 try:
                     return cast("HttpResponse", view(request, *args, **kwargs))
-                except SavedSince as again:
+                except (SavedSince, *GONE) as again:
                     error = again
-        return None
+        return response_for_exception(request, Http404()) if isinstance(error, GONE) else None
 
 
 def _leaves(request: HttpRequest) -> bool:

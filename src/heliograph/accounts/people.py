@@ -25,7 +25,7 @@ from heliograph.accounts import audit, save_order
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.links import NewLink, make_link, take
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
-from heliograph.domain.errors import HeliographError
+from heliograph.domain.errors import HeliographError, NotInAccount
 from heliograph.domain.mapping.json_bodies import is_one_line
 from heliograph.store.django_database import of_django
 
@@ -38,7 +38,7 @@ class PersonRefused(HeliographError):
         super().__init__(" ".join(f"{name}: {sentence}" for name, sentences in fields.items() for sentence in sentences))
 
 
-class NoSuchPerson(HeliographError):
+class NoSuchPerson(NotInAccount):
     """There is no such user in this account."""
 
 

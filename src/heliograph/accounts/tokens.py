@@ -11,7 +11,7 @@ from django_scopes import scope
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import ApiToken, TokenScope
-from heliograph.domain.errors import HeliographError
+from heliograph.domain.errors import HeliographError, NotInAccount
 from heliograph.domain.mapping.json_bodies import is_one_line
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros, to_micros
@@ -24,7 +24,7 @@ class TokenRefused(HeliographError):
     """This token cannot be created."""
 
 
-class NoSuchToken(HeliographError):
+class NoSuchToken(NotInAccount):
     """There is no such token in this account."""
 
 

@@ -1,4 +1,4 @@
-"""The base class of all our errors."""
+"""The base class of all our errors, and of those that pages answer with 404."""
 
 from __future__ import annotations
 
@@ -8,3 +8,7 @@ class HeliographError(Exception):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.__doc__)
+
+
+class NotInAccount(HeliographError):
+    """The account has no such thing, or has it no longer. Pages answer 404 (accounts/middleware.py)."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -26,7 +26,7 @@ from heliograph.domain.connection.presets import Blank, BlankKind, Preset
 from heliograph.domain.delivery.action import Does
 from heliograph.presets import services
 from heliograph.presets.services import MadeFromPreset
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.errors import Invalid
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.return_to_flow import ReturnToFlow
 from heliograph.web.form_fields import SecretLine, TextLine, UrlLine
@@ -78,10 +78,7 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
     """The form of a new connection: any webhook, or a preset."""
     if start == ANY:
         return connection_setup.new_webhook(request)
-    try:
-        chosen = services.preset(start)
-    except NotThere:
-        raise Http404 from None
+    chosen = services.preset(start)
     to_flow = ReturnToFlow.of(request)
     if request.method != "POST":
         values = {blank.name: blank.default for blank in chosen.blanks} | {"name": services.suggested_name(request.account.pk, chosen)}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 
-from heliograph.domain.errors import HeliographError
+from heliograph.domain.errors import HeliographError, NotInAccount
 
 if TYPE_CHECKING:
     from heliograph.setup.usage import Use
@@ -39,7 +39,7 @@ class InUse(SetupError):
         super().__init__(f"{name} is in use by {shown}.")
 
 
-class NotThere(SetupError):
+class NotThere(SetupError, NotInAccount):
     """There is no such thing in this account."""
 
 

@@ -40,10 +40,7 @@ class JobForm(Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def job(request: AccountRequest, id: int) -> HttpResponse:
     """The progress of a job. The page refreshes its middle part every two seconds, and reloads once the job has ended."""
-    try:
-        row = control.find(id, request.account.pk)
-    except control.UnknownJob:
-        raise Http404 from None
+    row = control.find(id, request.account.pk)
     if row.kind not in PAGES:
         raise Http404
     if request.method == "POST":

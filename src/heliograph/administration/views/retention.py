@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse, HttpResponseRedirect
@@ -10,20 +11,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
-from heliograph.accounts.models import Role
+from heliograph.accounts.models import Account, Role
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.database import reading as account_reading
 from heliograph.domain.retention import GRACE, Announcement, Terms
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services import retention as service
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.save import acting, saving
 from heliograph.setup.views.frame import by, check, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.store.moments import from_micros
 from heliograph.store.queue.removal import Survey, survey
 from heliograph.store.retention import Removed, announcement, removal_days
-from heliograph.web.confirmation import Breaks, LinkedThing, question
+from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, status_of
 from heliograph.web.form_fields import Hidden, TextLine
 from heliograph.web.forms import Form, posted
 from heliograph.web.templatetags.moments import minute
@@ -40,23 +41,21 @@ class RetentionForm(SharedForm):
 
 
 class ButtonForm(Form):
-    """begin: the button that lets a removal begin before its time; sure: the answer to the question."""
+    """begin: the button that lets a removal begin before its time."""
 
     begin = Hidden()
-    sure = Hidden()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def retention(request: AccountRequest) -> HttpResponse:
     """Shows and saves the terms, shows what they remove next, and lets a removal begin before its time."""
-    row = request.account
+    row = Account.objects.get(pk=request.account.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
     most = service.installation_terms()
     form = RetentionForm(posted(request), stored={"content": row.content_days or "", "rows": row.row_days or ""})
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
-        pressed = ButtonForm(request.POST).posted
-        sure = bool(pressed.get("sure"))
-        done = _begun(request, sure=sure) if pressed.get("begin") else _posted(request, form, sure=sure)
+        begins = bool(ButtonForm(request.POST).posted.get("begin"))
+        done = _begun(request, service.terms_of(row)) if begins else _posted(request, form, service.terms_of(row))
         if done is not None:
             return done
     form.say("content", help=_usual(most.content), placeholder=str(most.content))
@@ -85,8 +84,8 @@ def retention(request: AccountRequest) -> HttpResponse:
     )
 
 
-def _posted(request: AccountRequest, form: RetentionForm, *, sure: bool) -> HttpResponse | None:
-    """Saves the terms, or asks first if they remove more. None: the form is shown again."""
+def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> HttpResponse | None:
+    """Saves the terms, or asks first if they remove more than those before. None: the form is shown again."""
     if not form.is_valid():
         return None
     try:
@@ -94,59 +93,59 @@ def _posted(request: AccountRequest, form: RetentionForm, *, sure: bool) -> Http
     except Invalid as error:
         form.refuse(error)
         return None
-    terms, removes = service.installation_terms().shortened(content, rows), False
-    if terms.removes_more_than(service.terms_of(request.account)):
+    terms, seen = service.installation_terms().shortened(content, rows), False
+    if terms.removes_more_than(before):
         with account_reading(request.account.pk) as of:
             found = _survey(of, terms)
-        removes = bool(found.removed)
-        if removes and not sure:
-            return _asked(
-                request, _("Keep less, and remove what is older?"), terms, found, [(name, form.data.get(name, "")) for name in form.fields]
-            )
+        typed = [(name, form.data.get(name, "")) for name in form.fields]
+        asked = _question(request, _("Keep less, and remove what is older?"), terms, found, typed)
+        if found.removed and not is_agreed(request, asked):
+            return _asked(request, asked)
+        seen = bool(found.removed)
     with saving(request.account.pk, by=by(request), whole_account=True) as s:
-        service.save_terms(s, content, rows, seen=removes and sure)
+        service.save_terms(s, content, rows, seen=seen)
     say(request, _("The terms are saved."))
     return HttpResponseRedirect(request.path)
 
 
-def _begun(request: AccountRequest, *, sure: bool) -> HttpResponse:
-    terms = service.terms_of(request.account)
+def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
     with account_reading(request.account.pk) as of:
         found = _survey(of, terms)
     if not found.removed:
         say(request, _("Nothing is older than its term."))
         return HttpResponseRedirect(request.path)
-    if not sure:
-        return _asked(request, _("Remove it now?"), terms, found, [("begin", "1")])
-    service.begin_removal(request.account.pk, by=by(request))
+    asked = _question(request, _("Remove it now?"), terms, found, [("begin", "1")])
+    if not is_agreed(request, asked):
+        return _asked(request, asked)
+    with acting(request.account.pk):
+        service.begin_removal(request.account.pk, by=by(request))
     say(request, _("The removal begins within the hour."))
     return HttpResponseRedirect(request.path)
 
 
-def _asked(request: AccountRequest, heading: str, terms: Terms, found: Survey, hidden: Sequence[tuple[str, str]]) -> HttpResponse:
+def _asked(request: AccountRequest, asked: dict[str, Any]) -> HttpResponse:
+    return settings_page(request, "confirmation.html", here="retention", status=status_of(asked), **asked)
+
+
+def _question(request: AccountRequest, heading: str, terms: Terms, found: Survey, hidden: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """What is removed is counted as of now; the terms are promised."""
     least = _("At least so much goes, the oldest of %(when)s:") if found.more else _("This goes, the oldest of %(when)s:")
-    items = [LinkedThing(f"{name}: {intcomma(n)}") for name, n in _counts(found.removed)]
+    items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(found.removed)]
     when = minute(from_micros(found.oldest)) if found.oldest is not None else ""
-    return settings_page(
-        request,
-        "confirmation.html",
-        here="retention",
-        **question(
-            heading,
-            lead=_(
-                "Content is kept for %(content)s, records for %(rows)s. What is older is removed from the next hour on; this cannot be undone."
-            )
-            % {"content": _days(terms.content), "rows": _days(terms.rows)},
-            notes=[_("Figures stay. What waits in the Retry Queue stays until it has ended.")],
-            crumbs=[(_("Retention"), request.path)],
-            breaks=[Breaks(least % {"when": when}, items=items)] if found.removed else [],
-            hidden=list(hidden),
-            button=_("Remove it"),
-            button_value="1",
-            button_class="danger",
-            cancel=_("Keep it"),
-            cancel_href=request.path,
-        ),
+    return question(
+        heading,
+        lead=_(
+            "Content is kept for %(content)s, records for %(rows)s. What is older is removed from the next hour on; this cannot be undone."
+        )
+        % {"content": _days(terms.content), "rows": _days(terms.rows)},
+        notes=[_("Figures stay. What waits in the Retry Queue stays until it has ended.")],
+        crumbs=[(_("Retention"), request.path)],
+        breaks=[Breaks(Moving(least % {"when": when}), items=items)] if found.removed else [],
+        hidden=list(hidden),
+        button=_("Remove it"),
+        button_class="danger",
+        cancel=_("Keep it"),
+        cancel_href=request.path,
     )
 
 

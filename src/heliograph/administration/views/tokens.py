@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -21,7 +22,7 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.administration.views.users import tabs
 from heliograph.setup.views.frame import by, readonly, settings_page
-from heliograph.web.confirmation import Breaks, LinkedThing, question
+from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, status_of
 from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import Form
 from heliograph.web.shown_fields import Choice
@@ -120,37 +121,40 @@ def add(request: AccountRequest) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 def revoke(request: AccountRequest, id: int) -> HttpResponse:
     """Asks for confirmation, and revokes a token."""
-    row = ApiToken.objects.filter(pk=id, revoked=None).first()
+    if request.method == "POST":
+        with transaction.atomic():
+            return _revoke(request, ApiToken.objects.select_for_update().filter(pk=id, revoked=None).first())
+    return _revoke(request, ApiToken.objects.filter(pk=id, revoked=None).first())
+
+
+def _revoke(request: AccountRequest, row: ApiToken | None) -> HttpResponse:
+    """row: locked where it may be revoked, so that nobody uses it for the first time meanwhile."""
     if row is None:
         raise Http404
-    if request.method == "POST":
-        revoke_token(request.account.pk, id, by=by(request))
-        say(request, _("“%(name)s” is revoked.") % {"name": row.name})
-        return HttpResponseRedirect(reverse("api-tokens"))
     used = (
         Breaks(
             _("It is in use"),
-            _("Last on %(when)s.") % {"when": minute(row.last_used)},
-            items=[LinkedThing(_("See what it did, in Audit"), f"{reverse('audit')}?who=token:{id}")],
+            Moving(_("Last on %(when)s.") % {"when": minute(row.last_used)}),
+            items=[LinkedThing(_("See what it did, in Audit"), f"{reverse('audit')}?who=token:{row.pk}")],
         )
         if row.last_used
         else Breaks(_("It was never used"))
     )
-    return settings_page(
-        request,
-        "confirmation.html",
-        here="users",
-        **question(
-            _("Revoke the token “%(name)s”?") % {"name": row.name},
-            lead=_("Requests with it are refused, within 2 seconds everywhere. This cannot be undone."),
-            crumbs=[(_("API tokens"), reverse("api-tokens"))],
-            breaks=[used],
-            button=_("Revoke it"),
-            button_class="danger",
-            cancel=_("Keep it"),
-            cancel_href=reverse("api-tokens"),
-        ),
+    asked = question(
+        _("Revoke the token “%(name)s”?") % {"name": row.name},
+        lead=_("Requests with it are refused, within 2 seconds everywhere. This cannot be undone."),
+        crumbs=[(_("API tokens"), reverse("api-tokens"))],
+        breaks=[used],
+        button=_("Revoke it"),
+        button_class="danger",
+        cancel=_("Keep it"),
+        cancel_href=reverse("api-tokens"),
     )
+    if is_agreed(request, asked):
+        revoke_token(request.account.pk, row.pk, by=by(request))
+        say(request, _("“%(name)s” is revoked.") % {"name": row.name})
+        return HttpResponseRedirect(reverse("api-tokens"))
+    return settings_page(request, "confirmation.html", here="users", status=status_of(asked), **asked)
 
 
 def _shown(request: AccountRequest, made: NewToken) -> HttpResponse:

@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role, User
-from heliograph.accounts.people import LastAdministrator, NoSuchPerson, remove, remove_second_factor, sign_out, switch
+from heliograph.accounts.people import LastAdministrator, remove, remove_second_factor, sign_out, switch
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.administration.views import users
 from heliograph.setup.views.frame import by, settings_page
-from heliograph.web.confirmation import Breaks, question
+from heliograph.web.confirmation import Breaks, is_agreed, question, status_of
 from heliograph.web.toasts import say
 
 
@@ -91,47 +91,49 @@ def act(request: AccountRequest, id: int, act: str) -> HttpResponse:
     known = ACTS.get(act)
     if known is None:
         raise Http404
-    words = {"name": row.name}
-    last = False
-    if request.method == "POST":
+    words, last = {"name": row.name}, False
+    asked = question(
+        str(known.heading) % words,
+        lead=str(known.lead),
+        thing=_facts(row),
+        button=str(known.button),
+        button_class="danger" if known.danger else "primary",
+    )
+    if is_agreed(request, asked):
         try:
             known.do(request.account, id, by=by(request))
-        except NoSuchPerson:
-            raise Http404 from None
         except LastAdministrator:
             last = True
         else:
             say(request, str(known.done) % words)
             return HttpResponseRedirect("/" if row.pk == request.user.pk else reverse("users"))
-    why = Breaks(_("It is the only Administrator"), _("Make somebody else one first."), "wait")
-    return _asked(
-        request,
-        status=409 if last else 200,
-        **question(
-            str(known.heading) % words,
-            lead=str(known.lead),
-            breaks=[why] if last else [],
-            button="" if last else str(known.button),
-            button_class="danger" if known.danger else "primary",
-        ),
-    )
+    if last:
+        why = Breaks(_("It is the only Administrator"), _("Make somebody else one first."), "wait")
+        return _asked(request, asked | {"breaks": [why], "button": ""}, status=409)
+    return _asked(request, asked)
 
 
 def _link(request: AccountRequest, row: User) -> HttpResponse:
     if not row.is_active:
         raise Http404
-    if request.method == "POST":
-        response: HttpResponse = users.link(request, row.pk)
-        return response
     heading = _("Make another invitation for %(name)s?") if row.invited else _("Make %(name)s a link for a new password?")
     lead = (
         _("It is good for 7 days and for one use. The link that they have is worth nothing then.")
         if row.invited
         else _("It is good for one day and for one use. The password that they have goes on until they choose another.")
     )
-    return _asked(request, **question(heading % {"name": row.name}, lead=lead, button=_("Make the link")))
+    asked = question(heading % {"name": row.name}, lead=lead, thing=_facts(row), button=_("Make the link"))
+    if is_agreed(request, asked):
+        response: HttpResponse = users.link(request, row.pk)
+        return response
+    return _asked(request, asked)
 
 
-def _asked(request: AccountRequest, *, status: int = 200, **context: Any) -> HttpResponse:
-    context |= {"crumbs": [(_("Users"), reverse("users"))], "cancel_href": reverse("users")}
-    return settings_page(request, "confirmation.html", here="users", status=status, **context)
+def _facts(row: User) -> tuple[object, ...]:
+    """What a question about a user is about: whoever answers it means the person with this address, role and access."""
+    return row.pk, row.email, row.role, row.is_active, row.invited
+
+
+def _asked(request: AccountRequest, asked: dict[str, Any], *, status: int = 0) -> HttpResponse:
+    context = asked | {"crumbs": [(_("Users"), reverse("users"))], "cancel_href": reverse("users")}
+    return settings_page(request, "confirmation.html", here="users", status=status or status_of(asked), **context)

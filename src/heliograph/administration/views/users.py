@@ -24,7 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.links import NewLink
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
-from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFacts, PersonRefused, change_user, invite, new_link
+from heliograph.accounts.people import LastAdministrator, PersonFacts, PersonRefused, change_user, invite, new_link
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.setup.views.frame import by, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
@@ -139,8 +139,6 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
     if form.is_valid():
         try:
             change_user(request.account, id, form.facts(request.account), by=by(request))
-        except NoSuchPerson:
-            raise Http404 from None
         except LastAdministrator:
             form.add_error("role", _("Not saved: this is the only Administrator. Make somebody else one first."))
         except PersonRefused as error:
@@ -176,10 +174,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
 @never_cache
 def link(request: AccountRequest, id: int) -> HttpResponse:
     """Creates another link, which invalidates the previous one."""
-    try:
-        row, made = new_link(request.account, id, by=by(request))
-    except NoSuchPerson:
-        raise Http404 from None
+    row, made = new_link(request.account, id, by=by(request))
     return _shown(request, row, made)
 
 

@@ -27,9 +27,9 @@ from heliograph.connections.views.connections import flow_href, found_row, redir
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
-from heliograph.setup.errors import InUse, Invalid
+from heliograph.setup.errors import Invalid
 from heliograph.setup.services.save import saving
-from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
+from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, agrees, has_changed, is_agreed, promise_of, question, status_of
 from heliograph.web.form_fields import LONGEST_TEXT, Hidden, TextLine
 from heliograph.web.forms import Form
 from heliograph.web.pages import asks_for_part, page
@@ -79,15 +79,23 @@ def _saving(request: AccountRequest) -> Any:
     return saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True)
 
 
-def _asks(request: AccountRequest, row: ConnectionRow, heading: str, *, status: int = 200, **parts: Unpack[QuestionParts]) -> HttpResponse:
+def _question(row: ConnectionRow, heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
     """A question about a connection."""
     href = reverse("connection", args=(row.id,))
     usual: QuestionParts = {
         "frame": "signal.html",
         "crumbs": [(_("Connection List"), reverse("connection-list")), (row.connection.name, href)],
         "cancel_href": href,
+        "thing": services.connection_row(row.id).number,
     }
-    return page(request, "confirmation.html", here="connections", status=status, **question(heading, **usual | parts))
+    return question(heading, **usual | parts)
+
+
+def _asks(request: AccountRequest, asked: dict[str, Any], form: Form | None = None) -> HttpResponse:
+    """The page of a question, with the fields of a form."""
+    if form is not None:
+        asked["fields"] = form.shown()
+    return page(request, "confirmation.html", here="connections", status=max(form.status if form else 200, status_of(asked)), **asked)
 
 
 def _used_by(flows: Iterable[tuple[int, str]]) -> list[Breaks]:
@@ -103,25 +111,30 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
     """Pauses the connection."""
     row = found_row(request, connection)
     form = PauseForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        with _saving(request) as s:
-            holding.pause(s, connection, form.cleaned_data["why"])
-        say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
-        return redirect("connection", connection)
     form.say("why", help=_("At most %(n)d characters, for whoever finds it paused.") % {"n": WHY_LENGTH})
-    return _asks(
-        request,
+    asked = _question(
         row,
         _("Pause %(name)s?") % {"name": row.connection.name},
         lead=_(
             "Nothing is sent over it until somebody releases it. What would be sent is held in its order; nothing is lost, and no try is used up."
         ),
-        fields=form.shown(),
         breaks=_used_by(row.flows),
+        thing=(services.connection_row(connection).number, _paused_by(row)),
         button=_("Pause it"),
         button_class="danger",
         cancel=_("Leave it on"),
     )
+    if not (form.is_valid() and is_agreed(request, asked)):
+        return _asks(request, asked, form)
+    with _saving(request) as s:
+        holding.pause(s, connection, form.cleaned_data["why"])
+    say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
+    return redirect("connection", connection)
+
+
+def _paused_by(row: ConnectionRow) -> tuple[object, ...]:
+    """Who paused it, when and why; () where nobody has."""
+    return (row.pause.by, row.pause.at, row.pause.why) if row.pause else ()
 
 
 @shows_again
@@ -132,7 +145,8 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
     """Resumes a paused connection: at once, or what was held at a chosen rate, by a job whose progress this page shows."""
     row = found_row(request, connection)
     form = ReleaseForm(request.POST if request.method == "POST" else None, initial={"rate": row.connection.rate or USUAL_RATE})
-    if form.is_valid() and _released(request, row, form):
+    promise = promise_of(row.connection.name, _paused_by(row), frozenset(row.flows))
+    if form.is_valid() and agrees(request, promise) and _released(request, row, form):
         return redirect("connection-release" if form.cleaned_data["do"] == "rate" else "connection", connection)
     job = Job.objects.filter(kind=release_job.KIND, account=request.account, parameters__connection=connection).order_by("-pk").first()
     going = job is not None and job.state not in ENDED and row.pause is not None and row.state.release_rate is not None
@@ -151,7 +165,9 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
         request,
         "connections/release.html",
         here="connections",
-        status=form.status,
+        status=409 if has_changed(request, promise) else form.status,
+        promise=promise,
+        changed=has_changed(request, promise),
         connection={"id": row.id, "name": row.connection.name},
         standing=standing(row, names_of_users(request.account.pk, [row.pause.by] if row.pause else [])),
         paused=row.pause is not None,
@@ -188,7 +204,11 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
     row = found_row(request, connection)
     usual = _("%(name)s (copy)") % {"name": row.connection.name}
     form = CopyConnectionForm(request.POST if request.method == "POST" else None, initial={"name": usual})
-    if form.is_valid():
+    notes = [_("Its URL, settings and credentials are taken along. No flow uses it until you choose it in one.")]
+    if row.connection.needs_connecting:
+        notes.append(_("The sign-in is not copied: press Connect in the copy."))
+    asked = _question(row, _("Copy %(name)s") % {"name": row.connection.name}, notes=notes, button=_("Copy it"))
+    if form.is_valid() and is_agreed(request, asked):
         try:
             with _saving(request) as s:
                 made = services.copy_connection(s, connection, form.cleaned_data["name"])
@@ -197,18 +217,7 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
         else:
             say(request, _("“%(name)s” is there, with the same settings and credentials.") % {"name": made.name})
             return redirect("connection", made.pk)
-    notes = [_("Its URL, settings and credentials are taken along. No flow uses it until you choose it in one.")]
-    if row.connection.needs_connecting:
-        notes.append(_("The sign-in is not copied: press Connect in the copy."))
-    return _asks(
-        request,
-        row,
-        _("Copy %(name)s") % {"name": row.connection.name},
-        status=form.status,
-        notes=notes,
-        fields=form.shown(),
-        button=_("Copy it"),
-    )
+    return _asks(request, asked, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -218,22 +227,11 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
     """Deletes a connection that no flow uses; otherwise shows which ones do (P12)."""
     row = found_row(request, connection)
     uses = services.users(request.account.pk, connection)
-    if request.method == "POST" and not uses:
-        try:
-            with _saving(request) as s:
-                services.delete_connection(s, connection)
-        except InUse as error:  # a flow has started to use it
-            uses = list(error.uses)
-        else:
-            say(request, _("“%(name)s” is deleted, with its credentials.") % {"name": row.connection.name})
-            return HttpResponseRedirect(reverse("connection-list"))
     if uses:
         n = len(uses)
-        return _asks(
-            request,
+        asked = _question(
             row,
             _("“%(name)s” is in use") % {"name": row.connection.name},
-            status=409 if request.method == "POST" else 200,
             lead=ngettext(
                 "%(n)d flow sends over it. Choose another connection there, or delete the flow, and it can be deleted.",
                 "%(n)d flows send over it. Choose another connection there, or delete the flows, and it can be deleted.",
@@ -243,15 +241,21 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
             breaks=_used_by((use.id, use.name) for use in uses),
             cancel=_("Back"),
         )
-    return _asks(
-        request,
-        row,
-        _("Delete %(name)s?") % {"name": row.connection.name},
-        lead=_("Its settings and credentials are deleted. What was sent over it stays in Metrics, under its name."),
-        button=_("Delete it"),
-        button_class="danger",
-        cancel=_("Keep it"),
-    )
+    else:
+        asked = _question(
+            row,
+            _("Delete %(name)s?") % {"name": row.connection.name},
+            lead=_("Its settings and credentials are deleted. What was sent over it stays in Metrics, under its name."),
+            button=_("Delete it"),
+            button_class="danger",
+            cancel=_("Keep it"),
+        )
+    if not is_agreed(request, asked):
+        return _asks(request, asked)
+    with _saving(request) as s:
+        services.delete_connection(s, connection)
+    say(request, _("“%(name)s” is deleted, with its credentials.") % {"name": row.connection.name})
+    return HttpResponseRedirect(reverse("connection-list"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

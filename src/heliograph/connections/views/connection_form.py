@@ -22,7 +22,7 @@ from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.setup.form_values import Texts, shown_then
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.form_fields import Box, Hidden, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
+from heliograph.web.form_fields import Box, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
 from heliograph.web.shown_fields import Choice
 
 LONGEST: Final = 70_000
@@ -98,7 +98,7 @@ class SecretLines(SecretLine):
 
 
 class ConnectionForm(UrlForm, SharedForm):
-    """What a connection is. confirmed: that flows may stop for it."""
+    """What a connection is."""
 
     deeds = frozenset({"forget_certificate", "forget_signing"})
 
@@ -109,8 +109,6 @@ class ConnectionForm(UrlForm, SharedForm):
         ("rate", "parallel"),
         ("connect_timeout", "total_timeout"),
     )
-
-    confirmed = Hidden()
 
     name = _line(gettext_lazy("Connection Name"), help=gettext_lazy("Your own choice, for example the application’s name."), required=True)
     auth = Select(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import connections, transaction
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -31,12 +31,14 @@ from heliograph.connections.views.url_form import url_fields
 from heliograph.deliveries.database import reading
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
 from heliograph.domain.connection.secret import Secret
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving
+from heliograph.setup.views.confirmed_save import promise_of_save, save_confirmed
 from heliograph.setup.views.return_to_flow import ReturnToFlow
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
+from heliograph.web.confirmation import has_changed
 from heliograph.web.forms import posted, refused_count
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.templatetags.moments import moment
@@ -112,17 +114,19 @@ def _post(request: AccountRequest, row: ConnectionRow | None, to_flow: ReturnToF
 
 
 def _saved(request: AccountRequest, row: ConnectionRow | None, form: ConnectionForm, typed: Mapping[str, str]) -> int | None:
-    """The connection's id, None if it was refused. typed: the secrets. Raises AsksFirst, Http404."""
+    """The connection's id, None if it was refused. typed: the secrets. Raises AsksFirst."""
     rule = row.connection.to_body().get("rule", []) if row else []
     facts = connection_values.facts_of(form, rule if isinstance(rule, list) else [], typed)
-    try:
+
+    def save(confirmed: bool) -> int:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-            return save_connection(s, facts, row.id if row else None, confirmed=bool(form.cleaned_data["confirmed"])).pk
+            return save_connection(s, facts, row.id if row else None, confirmed=confirmed).pk
+
+    try:
+        return save_confirmed(request, save)
     except Invalid as error:
         form.refuse(error, names=connection_values.names_of(error))
         return None
-    except NotThere:
-        raise Http404 from None
 
 
 def _tested(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bool = False) -> HttpResponse:
@@ -132,8 +136,6 @@ def _tested(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: 
     except TooManyTests as error:
         say(request, f"{_('Saved.')} {_(str(error))}")
         return HttpResponseRedirect(to_flow.address(reverse("connection", args=(id,))))
-    except NotThere:  # deleted in the meantime
-        raise Http404 from None
     if to_flow.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
         say(request, f"{_('Saved.')} {diagnosis_words.summary(report)}")
         return HttpResponseRedirect(to_flow.back("", connection=id))
@@ -158,6 +160,8 @@ def _form(
         "refused": refused_count(sum(name in form.fields for name in form.errors)) if refused else "",
         "rest": [str(said) for said in form.non_field_errors()],
         "stops": [stop.name or _("Without a name") for stop in stops.stops] if stops else [],
+        "promise": promise_of_save(stops) if stops else "",
+        "changed": stops is not None and has_changed(request, promise_of_save(stops)),
         "redirect_url": oauth.redirect_url(),
         "to_flow": to_flow,
         "cancel": to_flow.back(reverse("connection-list"), **({"connection": row.id} if row else {})),

@@ -11,7 +11,7 @@ from typing import Final
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -21,7 +21,6 @@ from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.services import oauth
 from heliograph.connections.services.oauth import NotConnected
-from heliograph.setup.errors import NotThere
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.pages import page
@@ -36,11 +35,8 @@ LONGEST_QUERY: Final = 16_000
 @require_safe
 def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
     """The state of the access, and Connect."""
-    try:
-        with transaction.atomic(using="read"):
-            shown = oauth.access(of_django(connections["read"]), request.account.pk, connection)
-    except NotThere:
-        raise Http404 from None
+    with transaction.atomic(using="read"):
+        shown = oauth.access(of_django(connections["read"]), request.account.pk, connection)
     outcome = request.session.get(OUTCOME)
     problem = ""
     if isinstance(outcome, list) and outcome[:1] == [connection]:
@@ -77,8 +73,6 @@ def connect(request: AccountRequest, connection: int) -> HttpResponse:
     elsewhere.)"""
     try:
         begun = oauth.begin(request.account.pk, connection)
-    except NotThere:
-        raise Http404 from None
     except NotConnected as error:
         return _failed(request, connection, error)
     pending = dict(list(request.session.get(PENDING, {}).items())[1 - MOST_PENDING :])
@@ -105,8 +99,6 @@ def oauth_return(request: AccountRequest) -> HttpResponse:
     query = request.META.get("QUERY_STRING", "")[:LONGEST_QUERY]
     try:
         holder = oauth.finish(request.account.pk, connection, sealed, query, by=f"user:{request.user.pk}")
-    except NotThere:
-        raise Http404 from None
     except NotConnected as error:
         return _failed(request, connection, error)
     said = _("Connected as %(holder)s. What waited for it is sent now.") if holder else _("Connected. What waited for it is sent now.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import answers, rule_form, rule_words
-from heliograph.connections.answers import Logged, NoAnswer, OfferedAnswer, RuleVerdict
+from heliograph.connections.answers import Logged, NoAnswer, OfferedAnswer, RuleVerdict, UnmatchedCondition
 from heliograph.connections.rule_form import HOWS, Looks, Says
 from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import words
@@ -28,11 +27,12 @@ from heliograph.domain.connection.response_rule import FAILURES, MAX_CLAUSES, MA
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.paths import ABSENT
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import number_of
 from heliograph.store.moments import from_micros
+from heliograph.web.confirmation import agrees, promise_of
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
@@ -48,12 +48,11 @@ SHOWN = 4_000
 
 class RuleForm(Form):
     """do: the button; answer: the one that the rule is tried on; person: whose answers are offered; opened: the version of the connection that is
-    being edited; sure: the mark of the question that the button answers. Clauses come and go by buttons, so `rule_form` reads and moves them."""
+    being edited. Clauses come and go by buttons, so `rule_form` reads and moves them."""
 
     do = Hidden()
     answer = Hidden()
     opened = Hidden()
-    sure = Hidden()
     person = Hidden(longest=200)
 
     @property
@@ -80,7 +79,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
         opened = read_id(form.posted.get("opened", "")) or number_of(of.db, of.account, "connection", connection)
     errors: dict[str, str] = {}
     others: list[str] = []
-    asks: list[str] = []
+    asks: list[UnmatchedCondition] = []
     clauses = form.clauses if form.is_bound else rule_form.of_body([c.to_body() for c in found.rule])
     do = form.posted["do"] or "save" if form.is_bound else ""
     said: RuleVerdict | None = None
@@ -96,13 +95,11 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
                 with reading(request.account.pk) as of:
                     tried_on = chosen[1].reply if chosen else None
                     unmatched = answers.unmatched_conditions(of.db, of.account, connection, rule, tried_on)
-                asks = [rule_words.nowhere(each) for each in unmatched if each.answers]
-                if not asks or form.posted.get("sure", "") == _mark_of(asks):
+                asks = [each for each in unmatched if each.answers]
+                if not asks or agrees(request, _promise_of(asks)):
                     return _saved(request, connection, rule, opened)
         except Invalid as error:
             errors, others = _errors(error)
-        except NotThere:  # deleted meanwhile
-            raise Http404 from None
         except SavedMeanwhile as error:
             with reading(request.account.pk) as of:
                 found = of.config.connections.get(connection, found)
@@ -135,9 +132,9 @@ def _saved(request: AccountRequest, connection: int, rule: Rule, opened: int) ->
     return HttpResponseRedirect(reverse("connection", args=(connection,)))
 
 
-def _mark_of(asks: Sequence[str]) -> str:
-    """Identifies what a question said, so that the answer to it holds for nothing else."""
-    return hashlib.sha256("\n".join(asks).encode()).hexdigest()[:16] if asks else ""
+def _promise_of(asks: Sequence[UnmatchedCondition]) -> str:
+    """What Save promises after it has asked (P15): which conditions look where nothing is. How many answers were looked at moves by itself."""
+    return promise_of([(each.clause, each.condition) for each in asks])
 
 
 def _theirs(request: AccountRequest, error: SavedMeanwhile) -> str:
@@ -216,7 +213,7 @@ def _page(
     errors: dict[str, str],
     rest: Sequence[str],
     *,
-    asks: Sequence[str],
+    asks: Sequence[UnmatchedCondition],
     offered: Sequence[OfferedAnswer],
     person: str,
     chosen: tuple[tuple[int, int], Logged] | None,
@@ -236,8 +233,8 @@ def _page(
         clauses=[_clause(i, clause, errors, last=len(clauses) - 1) for i, clause in enumerate(clauses)],
         refused=bool(errors or rest),
         rest=rest,
-        asks=asks,
-        sure=_mark_of(asks),
+        asks=[rule_words.nowhere(each) for each in asks],
+        promise=_promise_of(asks),
         opened=opened,
         offered=FormField(
             kind="select", id="answer", label=_("An answer that is logged"), value=key, placeholder=_("Choose one"), options=options

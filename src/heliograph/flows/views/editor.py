@@ -35,14 +35,15 @@ from heliograph.flows.flow_list import FlowList
 from heliograph.flows.models import Flow as StoredFlow
 from heliograph.flows.replay_offers import decided_otherwise
 from heliograph.flows.services.flows import save_flow
-from heliograph.flows.views.editor_questions import stop_question, wider_question
+from heliograph.flows.views.editor_questions import promised_of, stop_question, wider_question
 from heliograph.flows.views.flow_form import form_of, refused_items
 from heliograph.flows.views.offer_words import say_with_offer
 from heliograph.mappings.mapping_warnings import answer_tags, joined_answers, taken_by
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import version
+from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.frame import account_config, by, check, reading, refused
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
@@ -58,14 +59,13 @@ PARTS = ("connection", "payload", "header")
 
 
 class EditorForm(Form):
-    """What is posted besides the flow itself. over: the version to overwrite; sure: "yes" if confirmed; new, edit, preview: a destination's
-    button, with its part and number.
+    """What is posted besides the flow itself. over: the version to overwrite; new, edit, preview: a destination's button, with its part and
+    number.
 
     `drafts` parses the flow: buttons add, remove and move its rows, and their values are read according to their fields.
     """
 
     over = Hidden()
-    sure = Hidden()
     new = Hidden()
     edit = Hidden()
     preview = Hidden()
@@ -128,11 +128,13 @@ def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
         return _refused(request, draft)
     opened = read_id(form.posted["over"]) or draft.opened
     before = None if id is None else config.flows.get(id)
-    try:
+
+    def save(confirmed: bool) -> StoredFlow:
         with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            row = save_flow(s, draft.to_save, id, confirmed=form.posted["sure"] == "yes", opened=opened)
-    except NotThere:
-        raise Http404 from None
+            return save_flow(s, draft.to_save, id, confirmed=confirmed, opened=opened)
+
+    try:
+        row = save_confirmed(request, save, promised_of(draft, config))
     except Invalid as error:
         return _refused(request, draft.refused(error.fields))
     except AsksFirst as error:

@@ -6,6 +6,7 @@ Everything that was typed goes along, so that an answer saves it and "Go on edit
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
@@ -15,20 +16,27 @@ from django.utils.translation import ngettext
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.database import reading as reading_account
 from heliograph.domain.flow import sentence
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.flows import words
 from heliograph.flows.drafts import FlowDraft
 from heliograph.flows.flow_list import FlowList
 from heliograph.flows.flow_test import count_taken
 from heliograph.setup.save_questions import AsksFirst, WidensFirst
+from heliograph.setup.views.confirmed_save import promise_of_save
 from heliograph.setup.views.frame import account_config, reading
-from heliograph.web.confirmation import Breaks, LinkedThing, question, typed
+from heliograph.web.confirmation import Breaks, LinkedThing, has_changed, question, status_of, typed
 from heliograph.web.pages import page
+
+
+def promised_of(draft: FlowDraft, config: AccountConfig) -> object:
+    """What both pages say beside what the save asks: the flow's name, and its sentence. How much it would have taken moves by itself."""
+    return draft.flow.name, sentence.parts(draft.flow, sentence.SentenceNames.of(config), _)
 
 
 def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
     """Saved like this, a running flow is incomplete and stops: shows what it would lack, and what is not delivered yet."""
     with transaction.atomic(using="read"):
-        names = sentence.SentenceNames.of(account_config(request, reading()))
+        config = account_config(request, reading())
         waiting = FlowList(reading(), request.account.pk).undelivered(draft.flow.id)
     lacks = [LinkedThing(words.lacking(m, draft.flow)) for stop in error.stops for m in stop.missing]
     undelivered = ngettext(
@@ -41,23 +49,23 @@ def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, er
         frame="signal.html",
         lead=_("The flow is running. Saved like this it is incomplete."),
         notes=[undelivered % {"n": f"{waiting:,}"}] if waiting else [],
-        sentence=sentence.parts(draft.flow, names, _),
+        sentence=sentence.parts(draft.flow, sentence.SentenceNames.of(config), _),
+        promise=promise_of_save(error, promised_of(draft, config)),
         breaks=[Breaks(_("It takes no change until these are filled"), tone="wait", items=lacks)],
-        hidden=typed(post, "sure", "look"),
+        hidden=typed(post, "look"),
         button=_("Save, and stop it"),
         button_class="danger",
-        button_value="yes",
         cancel=_("Go on editing"),
         cancel_posts="look",
     )
-    return page(request, "confirmation.html", here="flows", **asked)
+    return _asks(request, asked)
 
 
 def wider_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, error: WidensFirst) -> HttpResponse:
     """Saved like this, a flow takes more live changes: shows how many it would have taken of last week's."""
     flow = replace(draft.to_save, id=draft.flow.id)
     with transaction.atomic(using="read"):
-        names = sentence.SentenceNames.of(account_config(request, reading()))
+        config = account_config(request, reading())
     with reading_account(request.account.pk) as of:
         now, then = (count_taken(of, each) for each in (of.config.flows[flow.id], flow))
     taken = ngettext(
@@ -77,12 +85,17 @@ def wider_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, e
         if error.goes_live
         else _("The flow is Live. Saved like this it takes changes that it leaves out now."),
         notes=[taken],
-        sentence=sentence.parts(draft.flow, names, _),
-        hidden=typed(post, "sure", "look"),
+        sentence=sentence.parts(draft.flow, sentence.SentenceNames.of(config), _),
+        promise=promise_of_save(error, promised_of(draft, config)),
+        hidden=typed(post, "look"),
         button=_("Save, and go Live") if error.goes_live else _("Save, and take more"),
         button_class="danger",
-        button_value="yes",
         cancel=_("Go on editing"),
         cancel_posts="look",
     )
-    return page(request, "confirmation.html", here="flows", **asked)
+    return _asks(request, asked)
+
+
+def _asks(request: AccountRequest, asked: dict[str, Any]) -> HttpResponse:
+    asked["changed"] = has_changed(request, asked["promise"])
+    return page(request, "confirmation.html", here="flows", status=status_of(asked), **asked)

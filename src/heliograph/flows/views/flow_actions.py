@@ -18,10 +18,10 @@ from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.flows.flow_list import FlowList
 from heliograph.flows.services.flows import copy_flow, delete_flow
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.errors import Invalid
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import account_config, by, reading
-from heliograph.web.confirmation import QuestionParts, question
+from heliograph.web.confirmation import Moving, QuestionParts, is_agreed, question, status_of
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
@@ -57,26 +57,25 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
     found, shown = _known(request, flow)
     usual = _("Copy of %(name)s") % {"name": found.name} if found.name else ""
     form = CopyFlowForm(request.POST if request.method == "POST" else None, initial={"name": usual})
-    if form.is_valid():
+    asked = _question(
+        shown,
+        _("Copy %(name)s") % {"name": shown["name"]},
+        lead=_("The copy has the same source, filters and destinations. It is switched off and in Test, since two active ones would send everything twice."),
+        fields=form.shown(),
+        thing=found.number,
+        button=_("Copy"),
+    )  # fmt: skip
+    if form.is_valid() and is_agreed(request, asked):
         try:
             with saving(request.account.pk, by=by(request), whole_account=True) as s:
                 row = copy_flow(s, flow, name=form.cleaned_data["name"])
-        except NotThere:
-            raise Http404 from None
         except Invalid as error:
             form.refuse(error, names=dict.fromkeys(error.fields, "name"))
+            asked["fields"] = form.shown()
         else:
             say(request, _("The copy is off and in Test: look it over, then switch it on."))
             return HttpResponseRedirect(reverse("flow", args=(row.pk,)))
-    return _asks(
-        request,
-        shown,
-        _("Copy %(name)s") % {"name": shown["name"]},
-        status=form.status,
-        lead=_("The copy has the same source, filters and destinations. It is switched off and in Test, since two active ones would send everything twice."),
-        fields=form.shown(),
-        button=_("Copy"),
-    )  # fmt: skip
+    return page(request, "confirmation.html", here="flows", status=max(form.status, status_of(asked)), **asked)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -84,14 +83,6 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
 def delete(request: AccountRequest, flow: int) -> HttpResponse:
     """Says what happens to undelivered actions, then deletes (P12)."""
     found, shown = _known(request, flow)
-    if request.method == "POST":
-        try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as s:
-                delete_flow(s, flow)
-        except NotThere:
-            raise Http404 from None
-        say(request, _("“%(name)s” is deleted.") % {"name": shown["name"]})
-        return HttpResponseRedirect(reverse("flow-list"))
     with transaction.atomic(using="read"):
         found_list = FlowList(reading(), request.account.pk)
         waiting, untagged = found_list.undelivered(flow), found_list.untagged(flow)
@@ -102,30 +93,34 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
             "%(n)s actions of it are not delivered yet. They end as Failed.",
             waiting,
         )
-        notes.append(text % {"n": _("more than 10,000") if waiting > 10_000 else f"{waiting:,}"})
+        notes.append(Moving(text % {"n": _("more than 10,000") if waiting > 10_000 else f"{waiting:,}"}))
     if untagged:
         text = ngettext(
             "%(n)s change waits in Retry for a tag. It ends as Failed, too.",
             "%(n)s changes wait in Retry for a tag. They end as Failed, too.",
             untagged,
         )
-        notes.append(text % {"n": _("more than 10,000") if untagged > 10_000 else f"{untagged:,}"})
+        notes.append(Moving(text % {"n": _("more than 10,000") if untagged > 10_000 else f"{untagged:,}"}))
     if found.mode is Mode.LIVE and found.active:
         notes.append(_("It is Live and on."))
-    return _asks(
-        request,
+    asked = _question(
         shown,
         _("Delete %(name)s?") % {"name": shown["name"]},
         notes=notes,
+        thing=found.number,
         button=_("Delete the flow"),
         button_class="danger",
         cancel=_("Keep it"),
     )
+    if not is_agreed(request, asked):
+        return page(request, "confirmation.html", here="flows", status=status_of(asked), **asked)
+    with saving(request.account.pk, by=by(request), whole_account=True) as s:
+        delete_flow(s, flow)
+    say(request, _("“%(name)s” is deleted.") % {"name": shown["name"]})
+    return HttpResponseRedirect(reverse("flow-list"))
 
 
-def _asks(
-    request: AccountRequest, flow: dict[str, Any], heading: str, *, status: int = 200, **parts: Unpack[QuestionParts]
-) -> HttpResponse:
+def _question(flow: dict[str, Any], heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
     """A question about a flow."""
     usual: QuestionParts = {"frame": "signal.html", "sentence": flow["sentence"], "cancel_href": flow["href"]}
-    return page(request, "confirmation.html", here="flows", status=status, **question(heading, **usual | parts))
+    return question(heading, **usual | parts)

@@ -22,6 +22,7 @@ from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.submit import NothingToSync, send_now
 from heliograph.deliveries.why import GateRow, told
 from heliograph.domain.flow import sentence
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.ids import read_id
@@ -34,9 +35,11 @@ from heliograph.flows.services.request_preview import RequestPreview
 from heliograph.flows.views import editor
 from heliograph.flows.views.past_words import past_shown
 from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, RegistrationSort
+from heliograph.setup.services.save import acting
 from heliograph.setup.views.frame import by, check
 from heliograph.store.moments import from_micros
 from heliograph.store.registrations import ids_of_code
+from heliograph.web.confirmation import agrees, has_changed, promise_of
 from heliograph.web.cursor import Cursor
 from heliograph.web.form_fields import LONGEST_TEXT, Hidden
 from heliograph.web.forms import Form
@@ -298,9 +301,11 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
             if (c := of.config.connections.get(d.connection or 0)) is not None
         ]
         parts = sentence.parts(draft.flow, sentence.SentenceNames.of(of.config), _)
-    if request.method == "POST":
+        promise = promise_of(parts, trial.triggers, _promised(draft.flow, of.config))
+    if trial.triggers and agrees(request, promise):
         try:
-            connections = send_now(account, flow, change)
+            with acting(account):
+                connections = send_now(account, flow, change)
         except NothingToSync as error:
             say(request, _("Nothing was sent.") + " " + _(str(error)))
         else:
@@ -320,7 +325,23 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
         at=from_micros(int(trial.change.at.timestamp() * 1_000_000)),
         targets=targets,
         ready=trial.triggers,
+        promise=promise,
+        changed=has_changed(request, promise),
+        status=409 if has_changed(request, promise) else 200,
     )
+
+
+def _promised(flow: Flow, config: AccountConfig) -> object:
+    """The versions by which a request of each destination is made. What it says of the registration is as it was then."""
+    numbers = config.numbers
+    return flow.number, [
+        (
+            d.name,
+            numbers.get(("connection", d.connection or 0)),
+            [numbers.get(("mapping", id or 0)) for id in (d.payload_mapping, d.header_mapping)],
+        )
+        for d in flow.destinations
+    ]
 
 
 def _feed(flow: Flow) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -22,7 +22,6 @@ from heliograph.flows.flow_facts import differences, facts, field_name, names_of
 from heliograph.flows.services.flows import flow_row, restorable, restore_flow
 from heliograph.flows.services.restorable import Gone, MissingPart
 from heliograph.flows.services.rules import named_tags
-from heliograph.setup.errors import NotThere
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history
 from heliograph.setup.views.frame import account_config, reading
@@ -43,10 +42,7 @@ from heliograph.store.database import Database
 def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
     """Every version with its author and time, what one of them changed, and what restoring it would change."""
     with transaction.atomic(using="read"), scope(account=request.account.pk):
-        try:
-            row = flow_row(flow)
-        except NotThere:
-            raise Http404 from None
+        row = flow_row(flow)
         config = account_config(request, reading())
         names = _names(reading(), config, flow)
     href = reverse("flow", args=(flow,))
@@ -66,7 +62,7 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
                 )
             )
         said = _("Changes are judged by it at once. Whether the flow is on stays as it is.")
-        return RestoreQuestion([said], lists, sentence.parts(found.flow, names, _), sure=stops)
+        return RestoreQuestion([said], lists, sentence.parts(found.flow, names, _), stops=stops)
 
     def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:
         gone = restorable(flow, version, config).gone

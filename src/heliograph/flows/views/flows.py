@@ -27,11 +27,10 @@ from heliograph.flows.replay_offers import passed_while_off
 from heliograph.flows.services.flows import set_active
 from heliograph.flows.views.editor import flow_menu
 from heliograph.flows.views.offer_words import say_with_offer
-from heliograph.setup.errors import NotThere
 from heliograph.setup.services.save import saving
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
-from heliograph.web.confirmation import question
+from heliograph.web.confirmation import Moving, is_agreed, question, status_of
 from heliograph.web.cursor import ROWS, Pager, address
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form
@@ -73,10 +72,9 @@ class FlowListFilters(ListFilters):
 
 
 class ToggleForm(Form):
-    """active: "on" switches it on, anything else off; sure: "yes" if confirmed; back: the page with the toggle."""
+    """active: "on" switches it on, anything else off; back: the page with the toggle."""
 
     active = Hidden()
-    sure = Hidden()
     back = Hidden()
 
     def clean_back(self) -> str:
@@ -127,7 +125,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     pressed = ToggleForm(request.POST).posted
     active, back = pressed["active"] == "on", pressed["back"]
     account = request.account.pk
-    if not active and pressed["sure"] != "yes":
+    if not active:
         with transaction.atomic(using="read"):
             found = FlowList(of_django(connections["read"]), account)
             known = found.config.flows.get(flow)
@@ -135,12 +133,11 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
                 raise Http404
             if known.mode is Mode.LIVE and known.active:
                 parts = sentence.parts(known, sentence.SentenceNames.of(found.config), _)
-                return _asks_off(request, known, parts, found.undelivered(flow), back)
-    try:
-        with saving(account, by=f"user:{request.user.pk}", whole_account=True) as s:
-            row = set_active(s, flow, active)
-    except NotThere:
-        raise Http404 from None
+                asked = _off_question(known, parts, found.undelivered(flow), back)
+                if not is_agreed(request, asked):
+                    return page(request, "confirmation.html", here="flows", status=status_of(asked), **asked)
+    with saving(account, by=f"user:{request.user.pk}", whole_account=True) as s:
+        row = set_active(s, flow, active)
     said = (_("“%(name)s” is on.") if active else _("“%(name)s” is off.")) % {"name": row.name}
     with of_account(account) as of:
         offer = passed_while_off(of, flow) if active else None
@@ -148,26 +145,25 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     return HttpResponseRedirect(_back(back, flow))
 
 
-def _asks_off(request: AccountRequest, flow: Flow, parts: Sequence[sentence.SentencePart], waiting: int, back: str) -> HttpResponse:
+def _off_question(flow: Flow, parts: Sequence[sentence.SentencePart], waiting: int, back: str) -> dict[str, Any]:
     undelivered = ngettext(
         "%(n)s action of it is not delivered yet. It rests in Retry until the flow is switched on again.",
         "%(n)s actions of it are not delivered yet. They rest in Retry until the flow is switched on again.",
         waiting,
     )
-    asked = question(
+    return question(
         _("Switch off %(name)s?") % {"name": flow.name},
         frame="signal.html",
         lead=_("It is a Live flow. From now on it takes no change; what passes meanwhile is not sent by itself."),
-        notes=[undelivered % {"n": f"{waiting:,}"}] if waiting else [],
+        notes=[Moving(undelivered % {"n": f"{waiting:,}"})] if waiting else [],
         sentence=parts,
         hidden=[("active", "off"), *([("back", back)] if back else [])],
+        thing=flow.number,
         button=_("Switch it off"),
         button_class="danger",
-        button_value="yes",
         cancel=_("Leave it on"),
         cancel_href=_back(back, flow.id),
     )
-    return page(request, "confirmation.html", here="flows", **asked)
 
 
 def _back(back: str, flow: int) -> str:

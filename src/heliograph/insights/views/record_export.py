@@ -83,10 +83,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
 def download(request: AccountRequest, id: int) -> HttpResponseBase:
     """The file of an export that is done."""
     check(request, Role.PLANNER)
-    try:
-        job = control.find(id, request.account.pk)
-    except control.UnknownJob:
-        raise Http404 from None
+    job = control.find(id, request.account.pk)
     path = record_export.file_of(job)
     if job.kind != record_export.KIND or job.state != JobState.DONE or not path.is_file():
         raise Http404

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from django.db import connections, transaction
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,7 +26,7 @@ from heliograph.mappings.mapping_subjects import Subjects, Tried
 from heliograph.mappings.services import mapping_row, restorable, restore_mapping, sealed_texts
 from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.mapping_editor import empty_name
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.errors import Invalid
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history
 from heliograph.setup.source_fields import SourceFields
@@ -47,10 +47,7 @@ from heliograph.store.django_database import of_django
 @require_http_methods(["GET", "HEAD", "POST"])
 def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
     """The versions of a mapping, with each row's result for the most recently changed registration."""
-    try:
-        row = mapping_row(id)
-    except NotThere:
-        raise Http404 from None
+    row = mapping_row(id)
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
         config = Committed(db).account(request.account.pk)

@@ -33,12 +33,13 @@ from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import copy_mapping, delete_mapping, mapping_row, mapping_uses, save_mapping
 from heliograph.mappings.views.mapping_editor import Editor, flow_href, kind_name, subject_name
 from heliograph.mappings.views.mapping_form import Editing, act, read
-from heliograph.setup.errors import InUse, Invalid, NotThere
+from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.save import saving
+from heliograph.setup.views.confirmed_save import promise_of_save, save_confirmed
 from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import of_django
-from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
+from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, has_changed, is_agreed, question, status_of
 from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
 from heliograph.web.pages import asks_for_part, page
@@ -185,23 +186,26 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
         editor = _editor(request, editing, row, strict=True)
     if editor.checked.errors:
         return _answer(request, editor, row, EDITOR, status=422)
-    confirmed = request.POST.get("sure") == "yes"
     based_on = draft.number if row is not None else None
-    try:
+
+    def save(confirmed: bool) -> StoredMapping:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
             id = None if row is None else row.pk
-            saved = save_mapping(s, editor.checked.mapping, id, confirmed=confirmed, based_on=based_on, waiting=waiting)
+            return save_mapping(s, editor.checked.mapping, id, confirmed=confirmed, based_on=based_on, waiting=waiting)
+
+    try:
+        saved = save_confirmed(request, save)
     except Invalid as error:
         for name, sentences in error.fields.items():
             draft.errors["name" if name in ("name", "") else name] = " ".join(_(sentence) for sentence in sentences)
         return _answer(request, editor, row, EDITOR, status=422)
-    except NotThere:
-        raise Http404 from None
     except SavedMeanwhile as error:
         draft.number = error.number  # saving after this question replaces that version
         return _answer(request, editor, row, EDITOR, status=409, meanwhile=_meanwhile(request, error))
     except AsksFirst as error:
-        return _answer(request, editor, row, EDITOR, status=409, stops=[stop.name or _("Without a name") for stop in error.stops])
+        promise = promise_of_save(error)
+        stops = [stop.name or _("Without a name") for stop in error.stops]
+        return _answer(request, editor, row, EDITOR, status=409, stops=stops, promise=promise, asks_again=has_changed(request, promise))
     typed_secrets.forget(request, editing.waiting)
     _say_saved(request, saved, row, editor)
     return HttpResponseRedirect(_back(request, mapping=saved.pk) or reverse("mapping", args=(saved.pk,)))
@@ -260,6 +264,8 @@ def _answer(
         "cancel_href": _back(request) or reverse("mapping-list"),
         "meanwhile": None,
         "stops": (),
+        "promise": "",
+        "asks_again": False,
     }
     return page(request, template, part=part, status=status, **(context | more))
 
@@ -273,10 +279,7 @@ def _menu(row: StoredMapping) -> list[tuple[str, str]]:
 
 
 def _row(id: int) -> StoredMapping:
-    try:
-        return mapping_row(id)
-    except NotThere:
-        raise Http404 from None
+    return mapping_row(id)
 
 
 # --- for a flow
@@ -326,21 +329,18 @@ def _back(request: AccountRequest, **more: int) -> str:
 def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
     """Asks, and copies a mapping."""
     row = _row(id)
-    if request.method == "POST":
-        try:
-            with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-                made = copy_mapping(s, id)
-        except NotThere:
-            raise Http404 from None
-        say(request, _("%(name)s is there. No flow uses it yet.") % {"name": made.name})
-        return HttpResponseRedirect(reverse("mapping", args=(made.pk,)))
-    return _asks(
-        request,
-        id,
+    asked = _question(
+        row,
         _("Copy %(name)s?") % {"name": row.name},
         lead=_("The copy has the same rows under another name. No flow uses it until you choose it there."),
         button=_("Copy it"),
     )
+    if not is_agreed(request, asked):
+        return page(request, "confirmation.html", here="mappings", status=status_of(asked), **asked)
+    with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+        made = copy_mapping(s, id)
+    say(request, _("%(name)s is there. No flow uses it yet.") % {"name": made.name})
+    return HttpResponseRedirect(reverse("mapping", args=(made.pk,)))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -348,39 +348,33 @@ def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
 def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
     """Asks, and deletes a mapping that no flow uses (P12)."""
     row = _row(id)
-    if request.method == "POST":
-        try:
-            with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-                delete_mapping(s, id)
-        except NotThere:
-            raise Http404 from None
-        except InUse:
-            pass  # the confirmation page says what uses it
-        else:
-            say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})
-            return HttpResponseRedirect(reverse("mapping-list"))
     uses = [LinkedThing(use.name or _("Without a name"), flow_href(use.id)) for use in mapping_uses(request.account.pk, id)]
     if uses:
-        return _asks(
-            request,
-            id,
+        asked = _question(
+            row,
             _("%(name)s cannot be deleted yet") % {"name": row.name},
             lead=_("These flows send by it. Choose another mapping in them first."),
             breaks=[Breaks(items=uses)],
             cancel=_("Back to the mapping"),
         )
-    return _asks(
-        request,
-        id,
-        _("Delete %(name)s?") % {"name": row.name},
-        lead=_("No flow uses it. What was sent by it keeps its versions in the timelines."),
-        button=_("Delete it"),
-        button_class="danger",
-        cancel=_("Keep it"),
-    )
+    else:
+        asked = _question(
+            row,
+            _("Delete %(name)s?") % {"name": row.name},
+            lead=_("No flow uses it. What was sent by it keeps its versions in the timelines."),
+            button=_("Delete it"),
+            button_class="danger",
+            cancel=_("Keep it"),
+        )
+    if not is_agreed(request, asked):
+        return page(request, "confirmation.html", here="mappings", status=status_of(asked), **asked)
+    with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+        delete_mapping(s, id)
+    say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})
+    return HttpResponseRedirect(reverse("mapping-list"))
 
 
-def _asks(request: AccountRequest, id: int, heading: str, **parts: Unpack[QuestionParts]) -> HttpResponse:
+def _question(row: StoredMapping, heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
     """A question about a mapping."""
-    usual: QuestionParts = {"frame": "signal.html", "cancel_href": reverse("mapping", args=(id,))}
-    return page(request, "confirmation.html", here="mappings", **question(heading, **usual | parts))
+    usual: QuestionParts = {"frame": "signal.html", "cancel_href": reverse("mapping", args=(row.pk,)), "thing": row.number}
+    return question(heading, **usual | parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -21,11 +21,11 @@ from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations import bulk_change
 from heliograph.registrations.bulk_change import BulkPreview, Wish
 from heliograph.registrations.views.registrations import RegistrationFilters
+from heliograph.setup.services.save import acting
 from heliograph.setup.usage import Use
 from heliograph.setup.views.frame import account_config, by, reading
 from heliograph.setup.views.uses import href_of
-from heliograph.store.django_database import of_django
-from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question, shortened
+from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, Moving, is_agreed, question, shortened, status_of
 from heliograph.web.form_fields import Hidden, Ticks
 from heliograph.web.forms import Form
 from heliograph.web.list_filters import LONGEST_FILTER
@@ -56,19 +56,20 @@ def set_status(request: AccountRequest) -> HttpResponse:
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
         found = bulk_change.preview(reading(), request.account.pk, wish)
-    if request.method == "POST" and found.changes:
-        with transaction.atomic():
-            job = bulk_change.start(of_django(connection), request.account.pk, wish, found.total, by=by(request))
-        return HttpResponseRedirect(reverse("job", args=(job.pk,)))
     asked = question(
-        ngettext("Set %(n)s registration to %(status)s?", "Set %(n)s registrations to %(status)s?", found.total) % {"n": f"{found.total:,}", "status": wish.status},
+        Moving(ngettext("Set %(n)s registration to %(status)s?", "Set %(n)s registrations to %(status)s?", found.total) % {"n": f"{found.total:,}", "status": wish.status}),
         crumbs=[(_("Registrations"), back)],
         lead=_("Each change is one change of its registration, judged by flows as if it were made by hand."),
         breaks=_breaks(found, wish, config),
-        button=_("Set %(n)s to %(status)s") % {"n": f"{found.changes:,}", "status": wish.status} if found.changes else "",
+        thing=wish.status,
+        button=Moving(_("Set %(n)s to %(status)s") % {"n": f"{found.changes:,}", "status": wish.status}) if found.changes else "",
         cancel_href=back,
     )  # fmt: skip
-    return page(request, "confirmation.html", section="registrations", here="registrations", **asked)
+    if is_agreed(request, asked):
+        with acting(request.account.pk) as db:
+            job = bulk_change.start(db, request.account.pk, wish, found.total, by=by(request))
+        return HttpResponseRedirect(reverse("job", args=(job.pk,)))
+    return page(request, "confirmation.html", section="registrations", here="registrations", status=status_of(asked), **asked)
 
 
 def _wish(request: AccountRequest, form: Mapping[str, Any]) -> Wish:
@@ -84,13 +85,17 @@ def _breaks(found: BulkPreview, wish: Wish, config: AccountConfig) -> list[Break
         "n": f"{found.already:,}",
         "status": wish.status,
     }
-    out = [Breaks(f"{change}, {same}" if found.already else change, _("For those nothing is recorded.") if found.already else "")]
+    out = [
+        Breaks(
+            Moving(f"{change}, {same}" if found.already else change), Moving(_("For those nothing is recorded.")) if found.already else ""
+        )
+    ]
     if found.lacking:
         title = ngettext(
             "%(n)s cannot have it: its event has no such status", "%(n)s cannot have it: their events have no such status", found.lacks
         )
-        items = [LinkedThing(code, reverse("custom-statuses", args=(code,)), f"{n:,}") for code, n in found.lacking]
-        out.append(Breaks(title % {"n": f"{found.lacks:,}"}, tone="wait", items=shortened(items)))
+        items = [LinkedThing(code, reverse("custom-statuses", args=(code,)), Moving(f"{n:,}")) for code, n in found.lacking]
+        out.append(Breaks(Moving(title % {"n": f"{found.lacks:,}"}), tone="wait", items=shortened(items)))
     if found.flows:
         names = sentence.SentenceNames.of(config)
         title = ngettext("%(n)d Live flow may act on this", "%(n)d Live flows may act on this", len(found.flows)) % {"n": len(found.flows)}

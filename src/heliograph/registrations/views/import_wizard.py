@@ -378,10 +378,7 @@ def _lack(request: AccountRequest, n: int, lack: Lack, job: Job, forms: DryRunFo
 def refused_lines(request: AccountRequest, id: int) -> HttpResponseBase:
     """The refused lines with reasons and accepted values, as a file to correct and import."""
     check(request, Role.PLANNER)
-    try:
-        job = control.find(id, request.account.pk)
-    except control.UnknownJob:
-        raise Http404 from None
+    job = control.find(id, request.account.pk)
     path = import_job.folder_of(job.pk) / "refused.csv"
     if job.kind != KIND or not path.is_file():
         raise Http404

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.accounts.save_order import SavedSince
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.decision import FlowVerdict, decide
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
@@ -23,12 +24,12 @@ from heliograph.recording.items import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import said
+from heliograph.setup.services.save import acting
 from heliograph.setup.usage import Use
 from heliograph.setup.views.frame import by, reading
 from heliograph.setup.views.uses import href_of
 from heliograph.store.database import Database
-from heliograph.store.django_database import of_django
-from heliograph.web.confirmation import Breaks, FlowThen, question
+from heliograph.web.confirmation import Breaks, FlowThen, is_agreed, question, status_of
 from heliograph.web.form_fields import Select
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
@@ -53,7 +54,11 @@ def is_active(request: AccountRequest, event: str, code: str) -> HttpResponse:
         return _save(request, event, code, wanted=form.cleaned_data["to"] == ACTIVE)
     with transaction.atomic(using="read"):
         o = _opened(reading(), request, event, code)
-        return page(request, "confirmation.html", section="registrations", here="registrations", **_question(o))
+        return _asks(request, _question(o))
+
+
+def _asks(request: AccountRequest, asked: dict[str, Any]) -> HttpResponse:
+    return page(request, "confirmation.html", section="registrations", here="registrations", status=status_of(asked), **asked)
 
 
 def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Opened:
@@ -64,14 +69,18 @@ def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Ope
 
 
 def _save(request: AccountRequest, event: str, code: str, *, wanted: bool) -> HttpResponse:
-    with transaction.atomic():
-        db = of_django(connection)
+    with acting(request.account.pk) as db:
         o = _opened(db, request, event, code)
+        asked = _question(o)
         if o.state.active == wanted:
             say(request, _("Is Active was set already.") if wanted else _("Is Active was cleared already."))
+        elif not is_agreed(request, asked):
+            return _asks(request, asked)
         else:
             document = {"event": o.event.code, "code": o.code, "active": wanted}
-            answer = draft.save(db, request.account.pk, document, by=by(request), expected=None)
+            answer = draft.save(db, request.account.pk, document, by=by(request), expected=o.version)
+            if answer.outcome is ItemOutcome.CONFLICT:  # recorded by somebody else since it was opened: asked about anew
+                raise SavedSince
             if answer.outcome is ItemOutcome.REFUSED:
                 say(request, " ".join(said(p.reason, p.allowed) for p in answer.problems))
             else:

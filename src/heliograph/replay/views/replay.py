@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 
 from django import forms
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -29,10 +29,12 @@ from heliograph.replay import replays
 from heliograph.replay.models import REASON_LENGTH, Replay
 from heliograph.replay.replays import USUAL_RATE, NotNow, ReplayState, Stage
 from heliograph.replay.selection import ReplayChoice, Selection
-from heliograph.replay.views.replay_page import replay_page
+from heliograph.replay.views.replay_page import replay_page, send_promise
 from heliograph.replay.words import STAGES, selected
 from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.services.save import acting
 from heliograph.setup.views.frame import by, check
+from heliograph.web.confirmation import agrees, has_changed
 from heliograph.web.cursor import Pager, asked, keyset
 from heliograph.web.form_fields import Box, Choices, DayLine, Hidden, Radios, Select, TextLine, Ticks
 from heliograph.web.forms import Form, member_of, posted, pressed
@@ -220,11 +222,13 @@ def _shown(request: AccountRequest, state: ReplayState, form: SendForm | None = 
     with reading(request.account.pk) as of:
         shown = replay_page(request, of, state)
     form = form or SendForm(None)
+    asks_again = has_changed(request, shown["promise"])
     return page(
         request,
         "replay/run.html",
         here="replay",
-        status=form.status,
+        status=409 if asks_again else form.status,
+        asks_again=asks_again,
         told=_told(form),
         chosen=form["send"].value() if form.is_bound else [ReplayVerdict.NEW.value, ReplayVerdict.DIFFERENT.value],
         ticked=form["row"].value() if form.is_bound else [],
@@ -245,10 +249,7 @@ def _told(form: SendForm) -> dict[str, Any] | None:
 
 
 def _found(request: AccountRequest, replay: int) -> ReplayState:
-    try:
-        return replays.find(request.account.pk, replay)
-    except NotThere:
-        raise Http404 from None
+    return replays.find(request.account.pk, replay)
 
 
 @require_POST
@@ -258,10 +259,13 @@ def send(request: AccountRequest, replay: int) -> HttpResponse:
     """Begins to send what was chosen."""
     state = _found(request, replay)
     form = SendForm(request.POST)
-    if form.is_valid():
+    with reading(request.account.pk) as of_account:
+        promise = send_promise(of_account, state)
+    if form.is_valid() and agrees(request, promise):
         of = form.cleaned_data
         try:
-            replays.start(request.account.pk, replay, form.choice, read_number(of["rate"]), of["reason"], by=by(request))
+            with acting(request.account.pk):
+                replays.start(request.account.pk, replay, form.choice, read_number(of["rate"]), of["reason"], by=by(request))
         except Invalid as error:
             form.refuse(error)
         except NotNow as error:

@@ -23,6 +23,7 @@ from heliograph.replay.replays import ReplayState, SentCounts, Stage
 from heliograph.replay.selection import Selection
 from heliograph.replay.words import SAYS, TONES, VERDICTS, selected
 from heliograph.store.moments import from_micros
+from heliograph.web.confirmation import promise_of
 from heliograph.web.cursor import Pager, asked
 from heliograph.web.forms import member_of
 
@@ -53,7 +54,8 @@ def replay_page(request: AccountRequest, of: AccountReader, state: ReplayState) 
         "by": people.get(row.started_by or row.by, ""),
         "at": row.started or row.created,
         "reason": row.reason,
-        "changed": stage is Stage.CHECKED and row.config_version not in (0, of.config.version),
+        "changed": _is_outdated(of, state),
+        "promise": send_promise(of, state),
         "gone": flow is None,
         "again": _again(row.flow_id, selection),
     }
@@ -62,6 +64,22 @@ def replay_page(request: AccountRequest, of: AccountReader, state: ReplayState) 
     if stage is Stage.CHECKED:
         return shown | _dry_run(request, of, state, flow)
     return shown | _sending(of, state, people)
+
+
+def send_promise(of: AccountReader, state: ReplayState) -> str:
+    """What sending promises (P15): the flow as it is now, with its destinations, and whether the set-up was saved since the dry run. The dry run itself
+    stays as it is."""
+    flow = of.config.flows.get(state.replay.flow_id)
+    connections = (
+        [of.config.connections[id].name for d in flow.destinations if (id := d.connection) is not None and id in of.config.connections]
+        if flow
+        else []
+    )
+    return promise_of(state.replay.pk, flow and flow.number, connections, _is_outdated(of, state))
+
+
+def _is_outdated(of: AccountReader, state: ReplayState) -> bool:
+    return state.stage is Stage.CHECKED and state.replay.config_version not in (0, of.config.version)
 
 
 def _heading(stage: Stage) -> str:

@@ -91,10 +91,7 @@ class DownloadForm(Form):
 
 
 def _job(request: AccountRequest, id: int, kind: str) -> Job:
-    try:
-        row = control.find(id, request.account.pk)
-    except control.UnknownJob:
-        raise Http404 from None
+    row = control.find(id, request.account.pk)
     if row.kind != kind:
         raise Http404
     return row

@@ -25,8 +25,9 @@ from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.submit_job import ItemDeed, submittable
 from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.retry_filters import LONGEST_CAUSE, RetryFilters
+from heliograph.setup.services.save import acting
 from heliograph.setup.views.frame import by
-from heliograph.web.confirmation import question
+from heliograph.web.confirmation import Moving, is_agreed, question, status_of
 from heliograph.web.form_fields import Hidden, TextLine, Ticks
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
@@ -45,12 +46,6 @@ class SubmitForm(Form):
     all = Hidden()
     back = Hidden()
     how = TextLine()
-
-
-class DiscardForm(Form):
-    """sure: the answer to the question about all of one cause."""
-
-    sure = Hidden()
 
 
 @require_POST
@@ -103,31 +98,31 @@ def discard_items(request: AccountRequest) -> HttpResponse:
 
 
 def _discard_cause(request: AccountRequest, wanted: RetryFilter) -> HttpResponse:
-    if request.method == "POST" and DiscardForm(request.POST).posted.get("sure"):
-        found = _keys_or_job(request, wanted, "discard")
-        if isinstance(found, Job):
-            return HttpResponseRedirect(reverse("retry-job", args=(found.pk,)))
-        say(request, _discarded_text(discard(request.account.pk, found)))
-        return HttpResponseRedirect(reverse("retry"))
     with reading(request.account.pk) as of:
         n, flow = RetryQueue(of).count(wanted), _flow_of(of, wanted)
     if n.is_none:
         say(request, _("None of them waits any more."))
         return HttpResponseRedirect(reverse("retry"))
     asked = question(
-        ngettext("Discard %(n)s item?", "Discard all %(n)s items?", n.n) % {"n": many(n)},
+        Moving(ngettext("Discard %(n)s item?", "Discard all %(n)s items?", n.n) % {"n": many(n)}),
         frame="signal.html",
         crumbs=[(_("Retry"), reverse("retry"))],
         lead=_("They were made in the other mode of %(flow)s, Live or Test.") % {"flow": flow}
         if flow
         else _("They were made in their flow’s other mode, Live or Test."),
         notes=[_("Discarded, they are Failed, and are not sent. They can still be submitted one by one, or all of the cause.")],
-        button=ngettext("Discard it", "Discard all %(n)s", n.n) % {"n": many(n)},
+        thing=wanted.cause,
+        button=Moving(ngettext("Discard it", "Discard all %(n)s", n.n) % {"n": many(n)}),
         button_class="danger",
-        button_value="1",
         cancel_href=reverse("retry"),
     )
-    return page(request, "confirmation.html", here="retry", **asked)
+    if not is_agreed(request, asked):
+        return page(request, "confirmation.html", here="retry", status=status_of(asked), **asked)
+    with acting(request.account.pk):
+        found = _keys_or_job(request, wanted, "discard")
+        if not isinstance(found, Job):
+            say(request, _discarded_text(discard(request.account.pk, found)))
+    return HttpResponseRedirect(reverse("retry-job", args=(found.pk,)) if isinstance(found, Job) else reverse("retry"))
 
 
 def _flow_of(of: AccountReader, wanted: RetryFilter) -> str:

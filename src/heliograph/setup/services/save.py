@@ -15,6 +15,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.version_bodies import setup_body
 from heliograph.store import configuration
 from heliograph.store.configuration import EVENT
+from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 
 
@@ -46,6 +47,19 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
         yield under_way
         _write_versions(under_way)
         save_order.count(db, account)
+
+
+@contextmanager
+def acting(account: int) -> Iterator[Database]:
+    """Opens a transaction that acts on what the account's set-up says and saves none of it. The set-up stays as it is until the end.
+
+    Raises SavedSince if another save came after this request had begun.
+    """
+    with transaction.atomic(), scope(account=account):
+        db = of_django(connection)
+        configuration.lock_shared(db, [account])
+        save_order.check(db, account)
+        yield db
 
 
 def _write_versions(s: SetupTransaction) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from heliograph.domain.setup.configuration import Field as Answerable
 from heliograph.domain.setup.configuration import QuestionType
 from heliograph.setup.views.shared_form import SharedForm
-from heliograph.web.form_fields import Hidden, Select, TextLine, TextLines
+from heliograph.web.form_fields import Select, TextLine, TextLines
 from heliograph.web.shown_fields import Choice
 
 
@@ -33,7 +33,7 @@ def _types() -> list[Choice]:
 
 
 class AnswerableForm(SharedForm):
-    """What is asked, and what can be answered. options: one a line; sure: "yes" once it was asked."""
+    """What is asked, and what can be answered. options: one a line."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("label", "code"),)
 
@@ -50,8 +50,6 @@ class AnswerableForm(SharedForm):
         optional=True,
         help=gettext_lazy("For select, multi-select, checkbox and radio: one a line. A checkbox without options is a Yes or No."),
     )
-
-    sure = Hidden()
 
     @property
     def type_chosen(self) -> str:

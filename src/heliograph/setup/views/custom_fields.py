@@ -18,7 +18,7 @@ from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.setup.configuration import Field as Answerable
-from heliograph.setup.errors import InUse, Invalid, NotThere
+from heliograph.setup.errors import InUse, Invalid
 from heliograph.setup.save_questions import LosesValues
 from heliograph.setup.services import custom_fields as services
 from heliograph.setup.services import dependents
@@ -26,10 +26,11 @@ from heliograph.setup.services.custom_fields import FieldFacts
 from heliograph.setup.services.save import saving
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.views.answerable import AnswerableForm, shown_at_first, type_names
+from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
 from heliograph.setup.views.rows import Cell, rows_context
 from heliograph.setup.views.uses import items_of, losing
-from heliograph.web.confirmation import Breaks, question
+from heliograph.web.confirmation import Breaks, is_agreed, question, status_of
 from heliograph.web.forms import posted
 from heliograph.web.toasts import say
 
@@ -102,14 +103,14 @@ def fields(request: AccountRequest, here: str) -> HttpResponse:
 def _saved(request: AccountRequest, form: AnswerableForm, shown: FieldsPage, id: int | None = None) -> bool:
     """Raises NotThere, LosesValues."""
     typed = form.cleaned_data
-    try:
+    facts = FieldFacts(shown.kind, typed["code"], typed["label"], form.type_chosen, form.listed)
+
+    def save(confirmed: bool) -> None:
         with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            services.save_field(
-                s,
-                FieldFacts(shown.kind, typed["code"], typed["label"], form.type_chosen, form.listed),
-                id,
-                confirmed=typed["sure"] == "yes",
-            )
+            services.save_field(s, facts, id, confirmed=confirmed)
+
+    try:
+        save_confirmed(request, save)
     except Invalid as error:
         form.refuse(error)
     return not form.errors
@@ -156,10 +157,8 @@ def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:
         if form.is_valid() and _saved(request, form, shown, id):
             say(request, _("The field %(label)s is saved.") % {"label": form.cleaned_data["label"]})
             return HttpResponseRedirect(reverse(here))
-    except NotThere:
-        raise Http404 from None
     except LosesValues as error:
-        asked = losing(request.POST, error, crumbs=[(shown.heading, reverse(here))], cancel_href=request.path)
+        asked = losing(request, error, crumbs=[(shown.heading, reverse(here))], cancel_href=request.path)
         return settings_page(request, "confirmation.html", here=here, status=409, **asked)
     uses = dependents.uses_above(request.account.pk, Thing.CUSTOM_FIELD, id)
     return settings_page(
@@ -186,24 +185,23 @@ def delete(request: AccountRequest, id: int, here: str) -> HttpResponse:
     """Asks and deletes; what is in use cannot be deleted (P12)."""
     shown = PAGES[here]
     row = _one(request, shown, id)
-    uses: list[Use] = []
-    try:
-        if request.method == "POST":
+    crumbs = [(shown.heading, reverse(here))]
+    uses = services.field_uses(request.account.pk, id)
+    asked = deletion(row.label, uses, thing=row, cancel_href=reverse(here), crumbs=crumbs)
+    if is_agreed(request, asked):
+        try:
             with saving(request.account.pk, by=by(request), whole_account=True) as s:
                 services.delete_field(s, id)
+        except InUse as error:  # a registration has got an answer to it
+            asked = deletion(row.label, list(error.uses), thing=row, cancel_href=reverse(here), crumbs=crumbs) | {"changed": True}
+        else:
             say(request, _("The field %(label)s is deleted.") % {"label": row.label})
             return HttpResponseRedirect(reverse(here))
-        uses = services.field_uses(request.account.pk, id)
-    except InUse as error:
-        uses = list(error.uses)
-    except NotThere:
-        raise Http404 from None
-    asked = deletion(row.label, uses, cancel_href=reverse(here), crumbs=[(shown.heading, reverse(here))])
-    return settings_page(request, "confirmation.html", here=here, status=409 if request.method == "POST" else 200, **asked)
+    return settings_page(request, "confirmation.html", here=here, status=status_of(asked), **asked)
 
 
-def deletion(name: str, uses: list[Use], *, cancel_href: str, crumbs: list[Any]) -> dict[str, Any]:
-    """The confirmation before something is deleted, or what uses it (P12)."""
+def deletion(name: str, uses: list[Use], *, thing: object, cancel_href: str, crumbs: list[Any]) -> dict[str, Any]:
+    """The confirmation before something is deleted, or what uses it (P12). thing: as it is stored."""
     if uses:
         return question(
             _("“%(name)s” is in use") % {"name": name},
@@ -216,6 +214,7 @@ def deletion(name: str, uses: list[Use], *, cancel_href: str, crumbs: list[Any])
     return question(
         _("Delete “%(name)s”?") % {"name": name},
         lead=_("Nothing uses it. This cannot be undone."),
+        thing=thing,
         crumbs=crumbs,
         button=_("Delete"),
         button_class="danger",

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 
 from django.db import transaction
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -21,13 +21,13 @@ from heliograph.domain.setup.configuration import EventConfig, Status
 from heliograph.jobs import control
 from heliograph.setup import mark_test_job
 from heliograph.setup.affected_flows import live_flows
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.errors import Invalid
 from heliograph.setup.event_draft import changed_state, values_of
 from heliograph.setup.services.events import copy_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventNameForm
 from heliograph.setup.views.frame import account_config, by, event_config, event_page, reading
-from heliograph.web.confirmation import Breaks, LinkedThing, question, shortened
+from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, shortened, status_of
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form, posted
 from heliograph.web.toasts import say
@@ -57,21 +57,21 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     to = config.event_statuses.get(read_id(chosen) or 0)
     if to is None or not mark_test_job.leaves_test(config, found, to.id):
         return HttpResponseRedirect(place)
-    if request.method == "POST":
-        mark_test_job.start(request.account.pk, found.id, to.id, by=by(request))
-        return HttpResponseRedirect(place)
     now = config.event_statuses[found.state.status].name
     asked = question(
         _("Take %(code)s from %(now)s to %(to)s?") % {"code": found.code, "now": now, "to": to.name},
         crumbs=[(found.code, place)],
         breaks=_leaving(found, config, n, now, to),
         hidden=[("to", str(to.id))],
-        button=_("Mark %(n)s as Test, then go %(to)s") % {"n": f"{n:,}", "to": to.name} if n else _("Go %(to)s") % {"to": to.name},
+        button=Moving(_("Mark %(n)s as Test, then go %(to)s") % {"n": f"{n:,}", "to": to.name}) if n else _("Go %(to)s") % {"to": to.name},
         cancel=_("Stay in %(now)s") % {"now": now},
         cancel_href=place,
     )
+    if is_agreed(request, asked):
+        mark_test_job.start(request.account.pk, found.id, to.id, by=by(request))
+        return HttpResponseRedirect(place)
     with transaction.atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), found, here="details", **asked)
+        return event_page(request, "confirmation.html", reading(), found, here="details", status=status_of(asked), **asked)
 
 
 def _resume(request: AccountRequest, event: EventConfig) -> None:
@@ -87,7 +87,7 @@ def _leaving(event: EventConfig, config: AccountConfig, n: int, now: str, status
         "1. The %(n)s registration that is not Test is marked Test", "1. The %(n)s registrations that are not Test are marked Test", n
     )
     first = Breaks(
-        marked % {"n": f"{n:,}"},
+        Moving(marked % {"n": f"{n:,}"}),
         _(
             "Quietly: it shows in each timeline, and no flow judges it. Some of them are real? Clear their Test property by hand afterwards."
         ),
@@ -128,31 +128,29 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
         found, config = event_config(request, reading(), event), account_config(request, reading())
     stored = values_of(found.state, config)
     form = EventNameForm(posted(request), initial={name: next(iter(stored[name]), "") for name in ("name", "start", "end")})
-    if form.is_valid():
+    asked = question(
+        _("Copy %(code)s") % {"code": found.code},
+        lead=_("Its set-up with all tags, and no registrations. The copy begins in Testing."),
+        crumbs=[(found.code, reverse("event-details", args=(event,)))],
+        breaks=_copied(found),
+        button=_("Make the copy"),
+        cancel_href=reverse("event-details", args=(event,)),
+    )
+    if form.is_valid() and is_agreed(request, asked):
         try:
             state = changed_state(found.state, {"code": ()} | form.values(), config)
             with saving(request.account.pk, by=by(request)) as s:
                 copy_event(s, found.id, code=state.code, name=state.name, start=state.start, end=state.end)
-        except NotThere:
-            raise Http404 from None
         except Invalid as error:
             form.refuse_event(error)
         else:
             say(request, _("%(code)s is there, a copy of %(from)s.") % {"code": state.code, "from": found.code})
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     refused = form.told()
-    asked = question(
-        _("Copy %(code)s") % {"code": found.code},
-        lead=" ".join(refused["items"] if refused else ())
-        or _("Its set-up with all tags, and no registrations. The copy begins in Testing."),
-        crumbs=[(found.code, reverse("event-details", args=(event,)))],
-        fields=form.shown(),
-        breaks=_copied(found),
-        button=_("Make the copy"),
-        cancel_href=reverse("event-details", args=(event,)),
-    )
+    asked |= {"fields": form.shown(), "lead": " ".join(refused["items"] if refused else ()) or asked["lead"]}
     with transaction.atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), found, here="details", status=form.status, **asked)
+        status = max(form.status, status_of(asked))
+        return event_page(request, "confirmation.html", reading(), found, here="details", status=status, **asked)
 
 
 def _copied(event: EventConfig) -> list[Breaks]:

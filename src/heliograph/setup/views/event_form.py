@@ -60,11 +60,10 @@ class NewEventForm(EventNameForm):
 
 
 class EventForm(NewEventForm):
-    """The whole event. opened: what the form showed, so that only what was changed is saved; sure: "yes" once it was asked."""
+    """The whole event. opened: what the form showed, so that only what was changed is saved."""
 
     tags = TagChips()
     opened = Hidden(longest=LONGEST_OPENED)
-    sure = Hidden()
 
     def __init__(self, *args: Any, event: EventConfig, config: AccountConfig, **given: Any) -> None:
         self.stored = values_of(event.state, config)
@@ -82,7 +81,7 @@ class EventForm(NewEventForm):
 
     def values(self) -> FormValues:
         """Tags as ids. Custom fields that were not posted are empty: a browser leaves unticked boxes out."""
-        given = {name: value for name, value in self.cleaned_data.items() if name not in ("opened", "sure")}
+        given = {name: value for name, value in self.cleaned_data.items() if name != "opened"}
         found: FormValues = {name: one(value) for name, value in given.items() if isinstance(value, str) and name in self.data}
         found |= {
             name: tuple(filter(None, [value] if isinstance(value, str) else value)) for name, value in given.items() if name in self.custom

@@ -26,6 +26,7 @@ from heliograph.setup.views.event_kinds import KINDS, SetupKind, UsageCounts
 from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
 from heliograph.setup.views.rows import OneTagRow, TagRow, TagRows, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.web.confirmation import is_agreed, status_of
 from heliograph.web.forms import posted, pressed
 from heliograph.web.toasts import say
 
@@ -100,8 +101,6 @@ def _saved(request: AccountRequest, kind: SetupKind, event: EventConfig, form: K
     try:
         with saving(request.account.pk, by=by(request), events=[event.id]) as s:
             row = kind.save(s, event, form, id)
-    except NotThere:
-        raise Http404 from None
     except Invalid as error:
         form.refuse(error)
         return False
@@ -199,20 +198,17 @@ def delete(request: AccountRequest, event: str, id: int, here: str) -> HttpRespo
         found = event_config(request, reading(), event)
     row = _row(kind, found, id)
     listed_at = reverse(here, args=(event,))
-    try:
-        if request.method == "POST":
+    crumbs = [(found.code, reverse("event-details", args=(event,))), (kind.heading, listed_at)]
+    uses = event_setup.uses_of(request.account.pk, found.id, kind.thing, id)
+    asked = deletion(kind.name(row), uses, thing=row, cancel_href=listed_at, crumbs=crumbs)
+    if is_agreed(request, asked):
+        try:
             with saving(request.account.pk, by=by(request), events=[found.id]) as s:
                 kind.delete(s, found.id, id)
+        except InUse as error:  # a registration has got it
+            asked = deletion(kind.name(row), list(error.uses), thing=row, cancel_href=listed_at, crumbs=crumbs) | {"changed": True}
+        else:
             say(request, _("%(name)s is deleted.") % {"name": kind.name(row)})
             return HttpResponseRedirect(listed_at)
-        uses = event_setup.uses_of(request.account.pk, found.id, kind.thing, id)
-    except InUse as error:
-        uses = list(error.uses)
-    except NotThere:
-        raise Http404 from None
-    crumbs = [(found.code, reverse("event-details", args=(event,))), (kind.heading, listed_at)]
-    asked = deletion(kind.name(row), uses, cancel_href=listed_at, crumbs=crumbs)
     with transaction.atomic(using="read"):
-        return event_page(
-            request, "confirmation.html", reading(), found, here=here, status=409 if request.method == "POST" else 200, **asked
-        )
+        return event_page(request, "confirmation.html", reading(), found, here=here, status=status_of(asked), **asked)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import transaction
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -22,13 +22,14 @@ from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS
 from heliograph.jobs.models import Job, JobState
 from heliograph.setup import mark_test_job
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.errors import Invalid
 from heliograph.setup.event_draft import changed_state
 from heliograph.setup.form_values import FormValues, Texts, shown_then, written
 from heliograph.setup.names import folded
 from heliograph.setup.save_questions import LosesValues
 from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.save import saving
+from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
 from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
 from heliograph.setup.views.shared_form import said_of_theirs
@@ -201,13 +202,16 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
         form.add_error(name, _theirs(name, stored[name], config))
     to = mine.pop("status", ()) if _leaves(config, found, mine) else ()
     if in_order and not met:
-        try:
-            sure = form.cleaned_data["sure"] == "yes"  # then flows are changed as well, which needs the account
-            with saving(request.account.pk, by=by(request), events=[found.id], whole_account=sure) as s:
+
+        def save(confirmed: bool) -> EventState:
+            # confirmed: flows are changed as well, which needs the account
+            with saving(request.account.pk, by=by(request), events=[found.id], whole_account=confirmed) as s:
                 state = changed_state(s.source.event(found.id).state, mine, config)
-                save_event(s, state, found.id, confirmed=sure)
-        except NotThere:
-            raise Http404 from None
+                save_event(s, state, found.id, confirmed=confirmed)
+            return state
+
+        try:
+            state = save_confirmed(request, save)
         except MarksFirst:
             form.add_error("status", _("Its status was changed meanwhile. Open the page again."))
         except LosesValues as error:
@@ -227,7 +231,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
 def _asks(request: AccountRequest, event: EventConfig, error: LosesValues) -> HttpResponse:
     """Flows filter by the code or the name that it would lose (P12)."""
     place = reverse("event-details", args=(event.code,))
-    asked = losing(request.POST, error, crumbs=[(event.code, place)], cancel_href=place)
+    asked = losing(request, error, crumbs=[(event.code, place)], cancel_href=place)
     with transaction.atomic(using="read"):
         return event_page(request, "confirmation.html", reading(), event, here="details", status=409, **asked)
 

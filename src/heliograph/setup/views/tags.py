@@ -30,7 +30,7 @@ from heliograph.setup.views.frame import by, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.setup.views.uses import items_of, losses, then
 from heliograph.store.django_database import of_django
-from heliograph.web.confirmation import Breaks, LinkedThing, question, shortened
+from heliograph.web.confirmation import Breaks, LinkedThing, is_agreed, question, shortened, status_of
 from heliograph.web.form_fields import Choices, Hidden, Select, TextLine
 from heliograph.web.forms import Form, posted
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, ListFilters, SearchFilter
@@ -219,6 +219,11 @@ def _found(id: int) -> Tag:
     return row
 
 
+def _facts(row: Tag) -> tuple[object, ...]:
+    """A tag as a question is about it."""
+    return row.pk, row.name, row.label, frozenset(row.kinds)
+
+
 def _crumbs() -> list[tuple[str, str]]:
     return [(_("Tags"), reverse("tags"))]
 
@@ -295,23 +300,24 @@ def merge(request: AccountRequest, id: int) -> HttpResponse:
         ],
     )
     into = others.get(str(form["into"].value()))
-    if form.is_valid() and not form.cleaned_data["look"]:
-        if into is None:
-            form.add_error("into", _("Choose the tag that takes its place."))
-        elif _merge(request, form, row, into):
-            return HttpResponseRedirect(reverse("tags"))
     asked = question(
         _("Merge the tag “%(label)s”") % {"label": row.label},
         lead=_("Whatever carries or uses %(label)s gets the other tag, and %(label)s is gone. This cannot be undone.")
         % {"label": row.label},
         crumbs=_crumbs(),
-        fields=form.shown(),
         look=_("See what it would do"),
         breaks=_merged(request, row, into) if into else [],
-        button=_("Merge into %(label)s") % {"label": into.label} if into else _("Merge"),
+        thing=(_facts(row), into and _facts(into)),
+        button=_("Merge into %(label)s") % {"label": into.label} if into else "",
         cancel_href=reverse("tags"),
     )
-    return settings_page(request, "confirmation.html", here="tags", status=form.status, **asked)
+    if form.is_valid() and not form.cleaned_data["look"]:
+        if into is None:
+            form.add_error("into", _("Choose the tag that takes its place."))
+        elif is_agreed(request, asked) and _merge(request, form, row, into):
+            return HttpResponseRedirect(reverse("tags"))
+    asked["fields"] = form.shown()
+    return settings_page(request, "confirmation.html", here="tags", status=max(form.status, status_of(asked)), **asked)
 
 
 def _merge(request: AccountRequest, form: MergeForm, row: Tag, into: Tag) -> bool:
@@ -350,17 +356,6 @@ def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
 def delete(request: AccountRequest, id: int) -> HttpResponse:
     """Asks, showing the consequences, and deletes (P12: no rule is ever widened by it)."""
     row = _found(id)
-    if request.method == "POST":
-        try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as s:
-                services.delete_tag(s, id)
-        except NotThere:
-            raise Http404 from None
-        except InUse:
-            pass  # the confirmation page says what uses it
-        else:
-            say(request, _("The tag %(label)s is deleted.") % {"label": row.label})
-            return HttpResponseRedirect(reverse("tags"))
     effects = dependents.tag_effects(request.account.pk, id, None)
     holding = [e.use for e in effects if e.refused]
     asked = question(
@@ -372,14 +367,18 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
         else _("No rule is ever widened by this. A flow that loses the last tag of a list or filter stops until you choose another."),
         crumbs=_crumbs(),
         breaks=[Breaks(_("Who names it"), tone="wait", items=items_of(holding))] if holding else _broken(id, effects),
+        thing=_facts(row),
         button="" if holding else _("Delete the tag"),
         button_class="danger",
-        cancel=_("Keep it"),
+        cancel=_("Back to Tags") if holding else _("Keep it"),
         cancel_href=reverse("tags"),
     )
-    if holding:
-        asked["cancel"] = _("Back to Tags")
-    return settings_page(request, "confirmation.html", here="tags", status=409 if request.method == "POST" else 200, **asked)
+    if not is_agreed(request, asked):
+        return settings_page(request, "confirmation.html", here="tags", status=status_of(asked), **asked)
+    with saving(request.account.pk, by=by(request), whole_account=True) as s:
+        services.delete_tag(s, id)
+    say(request, _("The tag %(label)s is deleted.") % {"label": row.label})
+    return HttpResponseRedirect(reverse("tags"))
 
 
 def _broken(id: int, effects: Sequence[Effect]) -> list[Breaks]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.http import QueryDict
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.setup.save_questions import LosesValues
 from heliograph.setup.usage import Effect, Use
-from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question
+from heliograph.setup.views.confirmed_save import promise_of_save
+from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, has_changed, question, typed
 
 
 def href_of(use: Use) -> str:
@@ -57,19 +58,21 @@ def losses(effects: Sequence[Effect]) -> list[Breaks]:
     return found
 
 
-def losing(posted: QueryDict, error: LosesValues, **more: Any) -> dict[str, Any]:
+def losing(request: HttpRequest, error: LosesValues, **more: Any) -> dict[str, Any]:
     """The question before values go that flows filter by (P12), with all that was typed."""
     values = "”, “".join(error.values[:5])
-    return question(
+    data = request.POST
+    asked = question(
         _("Take away “%(values)s”?") % {"values": values},
         lead=_("Flows filter by it. No rule is ever widened by this: a flow that would take more stops until you choose another value."),
         breaks=losses(error.effects),
-        hidden=[(name, text) for name, texts in posted.lists() if name not in ("csrfmiddlewaretoken", "sure") for text in texts],
+        hidden=typed(data),
+        promise=promise_of_save(error),
         button=_("Save, and change these flows"),
         button_class="danger",
-        button_value="yes",
         **more,
     )
+    return asked | {"changed": has_changed(request, asked["promise"])}
 
 
 def items_of(uses: Iterable[Use]) -> list[LinkedThing]:

@@ -19,12 +19,13 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.sentence import SentencePart
 from heliograph.domain.ids import read_number
-from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history, number_of, version
 from heliograph.store.django_database import of_django
+from heliograph.web.confirmation import agrees, promise_of
 from heliograph.web.cursor import Cursor, ListPage, Pager, address
 from heliograph.web.cursor import asked as cursor_of
 from heliograph.web.cursor import pages as cursor_pages
@@ -74,13 +75,21 @@ class ListedConsequence:
 
 @dataclass(frozen=True, slots=True)
 class RestoreQuestion:
-    """The consequences of restoring a version. sentences: what happens; lists: what is omitted, and what is missing afterwards; rule: a
-    flow as its sentence; sure: the page has already said that running flows stop."""
+    """The consequences of restoring a version.
+
+    sentences: what happens; lists: what is omitted, and what is missing afterwards; rule: a flow as its sentence.
+    stops: it already says that running flows stop; widens: that the flow takes more.
+    """
 
     sentences: Sequence[str]
     lists: Sequence[ListedConsequence] = ()
     rule: Sequence[SentencePart] = ()
-    sure: bool = False
+    stops: bool = False
+    widens: str = ""
+
+    def promise(self, restored: Version, newest: Version) -> str:
+        """What is confirmed by restoring a version while another one is the newest (P15)."""
+        return promise_of(self, restored.number, newest.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +113,11 @@ class Versioned:
 
 
 class RestoreForm(Form):
-    """The version that becomes the newest one; seen: the one that the page showed as the newest (P14); sure: it has been said that running
-    flows stop."""
+    """The version that becomes the newest one; seen: the one that the page showed as the newest (P14); promise: what it said would happen."""
 
     version = Hidden()
     seen = Hidden()
-    sure = Hidden()
+    promise = Hidden()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +165,15 @@ def _read(request: AccountRequest, of: Versioned, chosen: int | None, other: int
             raise Http404
         edge = history(db, request.account.pk, of.kind, of.id, below=shown.rows[-1].number, most=1)
         before = {each.number: previous for each, previous in itertools.pairwise([*shown.rows, *edge])}
-        try:
-            at = newest if chosen is None else version(db, request.account.pk, of.kind, of.id, chosen)
-            if chosen is None and newest.number > 1 and cursor is None:
-                at = version(db, request.account.pk, of.kind, of.id, newest.number - 1)
-            if other is not None:
-                beside: Version | None = version(db, request.account.pk, of.kind, of.id, other)
-            elif at.number == newest.number:  # of the newest: what it changed
-                beside = next(iter(history(db, request.account.pk, of.kind, of.id, below=at.number, most=1)), None)
-            else:
-                beside = newest
-        except NotThere:
-            raise Http404 from None
+        at = newest if chosen is None else version(db, request.account.pk, of.kind, of.id, chosen)
+        if chosen is None and newest.number > 1 and cursor is None:
+            at = version(db, request.account.pk, of.kind, of.id, newest.number - 1)
+        if other is not None:
+            beside: Version | None = version(db, request.account.pk, of.kind, of.id, other)
+        elif at.number == newest.number:  # of the newest: what it changed
+            beside = next(iter(history(db, request.account.pk, of.kind, of.id, below=at.number, most=1)), None)
+        else:
+            beside = newest
         if not at.body or (beside and not beside.body):
             raise Http404
     return ComparedVersions(at, beside, newest, shown, before)
@@ -180,23 +185,18 @@ def _compared(
     chosen: int | None,
     *,
     asked: bool = False,
-    stops: Sequence[str] = (),
-    sure: bool = False,
+    question: RestoreQuestion | None = None,
     refused: RestoreRefusal | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """stops: names of the flows that stop by restoring it, which is asked again then; sure: it has been said what else it does."""
+    """question: what a restoration has asked; asked: it is asked about what restoring would do."""
     found = _read(request, of, chosen, read_number(request.GET.get("with", "")))
     newest, at, sides = found.newest, found.at, found.sides
     editable = may(request.user, Role.ADMINISTRATOR)
     people = names_of_users(request.account.pk, [each.by for each in found.page.rows])
     differences = of.differences(sides[0].body, sides[1].body) if sides else ()
-    asked = (asked or bool(stops)) and editable and at.number != newest.number
-    question = of.question(at) if asked else RestoreQuestion(())
-    if sure:
-        question = replace(question, sure=True)
-    if stops:
-        question = replace(question, lists=[*question.lists, ListedConsequence(_("These running flows stop by it:"), stops)], sure=True)
+    asked = (asked or question is not None) and editable and at.number != newest.number
+    question = question or (of.question(at) if asked else RestoreQuestion(()))
     return page(
         request,
         "setup/versions.html",
@@ -222,6 +222,7 @@ def _compared(
         asked=asked,
         next_number=newest.number + 1,
         question=question,
+        promise=question.promise(at, newest) if asked else "",
         refused=refused,
     )
 
@@ -270,6 +271,10 @@ def _summary(of: Versioned, before: Version | None, made: Version) -> str:
     return "; ".join(parts)
 
 
+class _AskedAnew(Exception):
+    """The page promised something else than what restoring would do now. Nothing is saved."""
+
+
 def _restore(request: AccountRequest, of: Versioned) -> HttpResponse:
     if not may(request.user, Role.ADMINISTRATOR):
         raise PermissionDenied(WHO[Role.ADMINISTRATOR])
@@ -277,31 +282,71 @@ def _restore(request: AccountRequest, of: Versioned) -> HttpResponse:
     number = read_number(form.cleaned_data["version"]) if form.is_valid() else None
     if number is None:
         raise Http404
+    with transaction.atomic(using="read"):
+        db = of_django(connections["read"])
+        restored, newest = (
+            version(db, request.account.pk, of.kind, of.id, n) for n in (number, number_of(db, request.account.pk, of.kind, of.id))
+        )
+    if not restored.body:
+        raise Http404
+    question = of.question(restored)
     try:
-        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-            wanted, newest = (version(s.db, s.account, of.kind, of.id, n) for n in (number, number_of(s.db, s.account, of.kind, of.id)))
-            if not wanted.body:
-                raise NotThere(f"Version {number} is a deletion.")
-            if read_number(form.cleaned_data["seen"]) != newest.number:
-                raise SavedMeanwhile(newest.number, newest.by)
-            told = of.restore(s, wanted, form.cleaned_data["sure"] == "yes")
-    except NotThere:
-        raise Http404 from None
+        if read_number(form.cleaned_data["seen"]) != newest.number:
+            raise SavedMeanwhile(newest.number, newest.by)
+        told = _restored(request, of, restored, newest, question)
     except Invalid as error:
-        said = " ".join(_(sentence) for sentences in error.fields.values() for sentence in sentences)
-        return _compared(request, of, number, refused=RestoreRefusal(_("Not restored"), said), status=422)
+        message = " ".join(_(sentence) for sentences in error.fields.values() for sentence in sentences)
+        return _compared(request, of, number, refused=RestoreRefusal(_("Not restored"), message), status=422)
     except AsksFirst as error:
-        stops = [stop.name or _("Without a name") for stop in error.stops]
-        return _compared(request, of, number, stops=stops, status=409)
+        return _compared(request, of, number, question=_with_stops(question, error), status=409)
     except WidensFirst as error:
-        said = _("It goes Live by it.") if error.goes_live else _("It is Live, and takes changes by it that it leaves out now.")
+        question = _with_more(question, error)
         return _compared(
-            request, of, number, asked=True, sure=True, refused=RestoreRefusal(_("It would take more"), said, "wait"), status=409
+            request, of, number, question=question, refused=RestoreRefusal(_("It would take more"), question.widens, "wait"), status=409
         )
     except SavedMeanwhile as error:
         return _compared(request, of, number, asked=True, refused=_meanwhile(request, of, error), status=409)
+    except _AskedAnew:
+        title = _("Nothing was done: something has changed")
+        text = _("This page said something else when you opened it. It now says what would happen. Confirm it again, or leave it.")
+        refused = RestoreRefusal(title, text, "wait") if form.cleaned_data["promise"] else None
+        return _compared(request, of, number, asked=True, refused=refused, status=409)
     say(request, " ".join([_("Version %(number)s is restored, as the newest one.") % {"number": number}, *told]))
     return HttpResponseRedirect(of.href)
+
+
+def _restored(request: AccountRequest, of: Versioned, restored: Version, newest: Version, question: RestoreQuestion) -> Sequence[str]:
+    """Restores a version if the page has said everything that this does. Raises AsksFirst, WidensFirst, _AskedAnew, Invalid."""
+
+    def is_promised(asked: RestoreQuestion) -> bool:
+        return agrees(request, asked.promise(restored, newest))
+
+    def restore(*, confirmed: bool) -> Sequence[str]:
+        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+            told = of.restore(s, restored, confirmed)
+            if not confirmed and not is_promised(question):
+                raise _AskedAnew
+            return told
+
+    try:
+        return restore(confirmed=question.stops and is_promised(question))
+    except AsksFirst as error:
+        if not is_promised(_with_stops(question, error)):
+            raise
+    except WidensFirst as error:
+        if not is_promised(_with_more(question, error)):
+            raise
+    return restore(confirmed=True)
+
+
+def _with_stops(question: RestoreQuestion, error: AsksFirst) -> RestoreQuestion:
+    names = [stop.name or _("Without a name") for stop in error.stops]
+    return replace(question, lists=[*question.lists, ListedConsequence(_("These running flows stop by it:"), names)], stops=True)
+
+
+def _with_more(question: RestoreQuestion, error: WidensFirst) -> RestoreQuestion:
+    message = _("It goes Live by it.") if error.goes_live else _("It is Live, and takes changes by it that it leaves out now.")
+    return replace(question, widens=message)
 
 
 def _meanwhile(request: AccountRequest, of: Versioned, error: SavedMeanwhile) -> RestoreRefusal:

@@ -1,0 +1,37 @@
+"""Saves that ask first: a running flow would stop, a filter would lose its value, a flow would take more (F2, P12, P15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest
+
+from heliograph.setup.save_questions import AsksFirst, LosesValues, WidensFirst
+from heliograph.web.confirmation import agrees, promise_of
+
+type SaveQuestion = AsksFirst | LosesValues | WidensFirst
+
+
+def save_confirmed[Saved](request: HttpRequest, save: Callable[[bool], Saved], thing: object = None) -> Saved:
+    """Saves; where the save asks first, only if the post answers exactly what it asks now. Raises AsksFirst, LosesValues, WidensFirst.
+
+    save: opens a transaction of its own; its argument: what it asks about is confirmed.
+    thing: what the page says beside that, for `promise_of_save`.
+    """
+    try:
+        return save(False)
+    except (AsksFirst, LosesValues, WidensFirst) as asks:
+        if not agrees(request, promise_of_save(asks, thing)):
+            raise
+    return save(True)
+
+
+def promise_of_save(asks: SaveQuestion, thing: object = None) -> str:
+    """The promise of a page that asks what the save asked."""
+    match asks:
+        case AsksFirst():
+            return promise_of("stops", frozenset(map(promise_of, asks.stops)), thing)
+        case LosesValues():
+            return promise_of("loses", asks.values, frozenset(map(promise_of, asks.effects)), thing)
+        case WidensFirst():
+            return promise_of("widens", asks.goes_live, thing)
