@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heliograph import __version__
+from heliograph.domain.client_address import ClientAddresses
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.exit_status import UNCLEAN
 from heliograph.options import PREFIX, Options, host_and_port
@@ -114,7 +115,14 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
 
     host, port = host_and_port(options.ingest_bind)
     try:
-        return Door(host, port, reception(options, on_recorded=on_recorded), hosts=options.hosts, on_death=lambda _: os._exit(UNCLEAN))
+        return Door(
+            host,
+            port,
+            reception(options, on_recorded=on_recorded),
+            hosts=options.hosts,
+            clients=ClientAddresses(options.trusted_proxies),
+            on_death=lambda _: os._exit(UNCLEAN),
+        )
     except OSError as error:
         raise AddressTaken(f"{PREFIX}INGEST_BIND is {options.ingest_bind}, where nothing can listen: {error.strerror}.") from None
 

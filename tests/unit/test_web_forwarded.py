@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from heliograph.web.client_address import ClientAddresses
+from heliograph.domain.client_address import ClientAddresses
 from heliograph.web.server import Forwarded
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]

@@ -10,6 +10,7 @@ from typing import Self
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.models import Account, ApiToken, AuditEntry, User
+from heliograph.store.access_refusals import SOMEBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Actors:
             return self.tokens.get(number) or _("A token that is gone")
         if kind == "import":
             return _("Import %(id)s") % {"id": id}
-        words = {"command": _("The operator"), "first start": _("First start")}
+        words = {"command": _("The operator"), "first start": _("First start"), SOMEBODY: _("Somebody")}
         return words.get(mark, mark)
 
     @staticmethod

@@ -11,15 +11,18 @@ from allauth.core import context
 from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from heliograph.accounts.models import User
+from heliograph.accounts.refused_access import note_refusal, note_wrong_password
 from heliograph.accounts.return_address import leads_to_us
 from heliograph.accounts.vault import opened, sealed
+from heliograph.store.access_refusals import Reason
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -54,7 +57,19 @@ class AccountAdapter(DefaultAccountAdapter):
             super().pre_authenticate(request, **credentials)
         except ValidationError:
             request.rests_until = self._rests_until(request, **credentials)  # type: ignore[attr-defined]
+            note_wrong_password(request, str(credentials.get("email", "")), Reason.TOO_MANY_TRIES)
             raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Notes a wrong password, or a user whom nobody knows."""
+        note_wrong_password(request, str(credentials.get("email", "")), Reason.PASSWORD)
+
+    def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
+        """Notes that somebody who is switched off has given the right password."""
+        assert isinstance(user, User)
+        note_refusal(request, Reason.SWITCHED_OFF, user)
+        response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """The key for counting wrong passwords: the user alone. allauth adds the request's Host, which an attacker can vary."""

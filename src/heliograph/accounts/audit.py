@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from heliograph.accounts.models import AuditEntry
+from heliograph.store.access_refusals import REFUSED
 from heliograph.store.database import Database
 
 MASK = "•••"
@@ -40,6 +41,7 @@ class Deed(StrEnum):
     REPLAY_CANCELLED = "cancelled the replay of"
     EXPORTED = "exported"
     DOWNLOADED = "downloaded"
+    REFUSED = REFUSED
     SECOND_FACTOR_OFF = "removed the second factor of"
 
 

@@ -22,7 +22,9 @@ from django.utils import timezone
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import EntryLink, Role, User
 from heliograph.accounts.people import note_own
+from heliograph.accounts.refused_access import note_refusal
 from heliograph.accounts.roles import may
+from heliograph.store.access_refusals import Reason
 
 SEEN_EVERY: Final = 300
 """Seconds between two updates of a session's last use: merely reading a page writes nothing."""
@@ -33,6 +35,7 @@ def listen() -> None:
     account.user_logged_in.connect(_signed_in, dispatch_uid="heliograph")
     account.password_changed.connect(_password_changed, dispatch_uid="heliograph")
     mfa.authenticator_added.connect(_second_factor_on, dispatch_uid="heliograph")
+    mfa.authentication_failed.connect(_wrong_code, dispatch_uid="heliograph")
     mfa.authenticator_removed.connect(_second_factor_off, dispatch_uid="heliograph")
     user_logged_in.connect(_session_started, dispatch_uid="heliograph")
 
@@ -80,6 +83,10 @@ def _signed_in(user: User, **_more: Any) -> None:
 
 def _password_changed(user: User, **_more: Any) -> None:
     note_own(user, Deed.PASSWORD_CHANGED)
+
+
+def _wrong_code(request: HttpRequest, user: User, **_more: Any) -> None:
+    note_refusal(request, Reason.CODE, None if request.user.is_authenticated else user)
 
 
 def _second_factor_on(user: User, authenticator: Authenticator, **_more: Any) -> None:

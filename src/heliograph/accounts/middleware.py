@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Callable
 from contextlib import ExitStack
+from http import HTTPStatus
 from typing import Any, Final, cast
 
 from django.contrib import messages
@@ -21,9 +22,11 @@ from django_scopes import scope
 
 from heliograph.accounts import kept_form, login_sessions, save_order
 from heliograph.accounts.models import Account, User
+from heliograph.accounts.refused_access import note_refusal
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.save_order import SavedSince
 from heliograph.domain.errors import NotInAccount
+from heliograph.store.access_refusals import Reason
 from heliograph.store.django_database import of_django
 
 SIGNAL = "signal/"
@@ -71,6 +74,9 @@ class AccountMiddleware:
                 if request.method == "POST":
                     stack.enter_context(save_order.judged_from(of_django(connections["read"]), account.pk))
             response = self.get_response(request)
+        if response.status_code == HTTPStatus.FORBIDDEN and not getattr(request, "refusal_is_noted", False):
+            # Django's check of forms answers before a view is chosen (settings.MIDDLEWARE).
+            note_refusal(request, Reason.NOT_PERMITTED if getattr(request, "view_is_chosen", False) else Reason.STALE_FORM)
         kept_form.remember(request, response, leaves=_leaves(request))
         # People's data: on a shared computer nobody finds it in the browser's store, or behind "back" after the sign-out.
         response.setdefault("Cache-Control", "no-store")
@@ -79,6 +85,7 @@ class AccountMiddleware:
     def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
         """Refuses requests without a user or an account. None means continue."""
         assert request.resolver_match is not None  # a view was found
+        request.view_is_chosen = True  # type: ignore[attr-defined]
         name = request.resolver_match.url_name
         if name not in SECOND_FACTOR_FIRST | WAYS_IN and isinstance(request.user, User) and request.user.second_factor_due:
             return HttpResponseClientRefresh() if getattr(request, "htmx", False) else redirect("mfa_activate_totp")

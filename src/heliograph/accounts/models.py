@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
+from heliograph.store.access_refusals import REFUSED
 from heliograph.store.fields import MicrosField
 
 
@@ -211,7 +212,8 @@ class Remembered(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what to which object, written in the same transaction. Never changed afterwards."""
+    """Who did what to which object, written in the same transaction. Never changed afterwards, but for the counts of refusals
+    (`store.access_refusals`)."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     at = MicrosField(_("at"))
@@ -233,6 +235,7 @@ class AuditEntry(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=("account", "id"), name="audit_entry_of_account"),
             models.Index(fields=("account", "kind", "object_id", "id"), name="audit_entry_of_object"),
+            models.Index(fields=("account", "at"), name="audit_entry_refused", condition=models.Q(what=REFUSED)),
         ]
 
     def __str__(self) -> str:

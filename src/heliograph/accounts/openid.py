@@ -22,6 +22,8 @@ from django.shortcuts import render
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.people import LastAdministrator, take_role
+from heliograph.accounts.refused_access import note_refusal
+from heliograph.store.access_refusals import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,7 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         """Stops unknown people: there is no sign-up and nothing to connect."""
         known = sociallogin.is_existing and sociallogin.state.get("process") == AuthProcess.LOGIN
         if not known:
+            note_refusal(request, Reason.NOT_INVITED)
             raise ImmediateHttpResponse(render(request, "administration/not_invited.html", {"email": _email(sociallogin)}, status=403))
         role = role_of(sociallogin.account.extra_data)
         if role is not None and sociallogin.user.is_active:

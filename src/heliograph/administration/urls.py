@@ -6,7 +6,6 @@ Of allauth's pages only these are used: there is no sign-up, and an Administrato
 from __future__ import annotations
 
 from allauth.account import views as account
-from allauth.mfa.base import views as second_factor
 from allauth.mfa.recovery_codes.views import view_recovery_codes
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, path
@@ -15,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from heliograph.administration.views import account as account_settings
 from heliograph.administration.views import audit, job, me, one_time_links, openid, retention, retry_intervals, tokens, user_actions, users
 from heliograph.administration.views.first_start import first_start
-from heliograph.administration.views.second_factor import Activate, Authenticate, Deactivate, NewCodes, Replace
+from heliograph.administration.views.second_factor import Activate, Authenticate, Deactivate, NewCodes, Reauthenticate, Replace
 
 urlpatterns: list[URLPattern] = [
     path("accounts/sign-in/", account.login, name="account_login"),
@@ -30,7 +29,7 @@ urlpatterns: list[URLPattern] = [
     path("accounts/me/sessions/", me.end_session, name="end-session"),
     path("accounts/me/password/", me.ChangePasswordView.as_view(), name="account_change_password"),
     path("accounts/me/confirm/", account.reauthenticate, name="account_reauthenticate"),
-    path("accounts/me/confirm/code/", second_factor.reauthenticate, name="mfa_reauthenticate"),
+    path("accounts/me/confirm/code/", Reauthenticate.as_view(), name="mfa_reauthenticate"),
     path("accounts/me/second-factor/", never_cache(Activate.as_view()), name="mfa_activate_totp"),
     path("accounts/me/second-factor/replace/", never_cache(Replace.as_view()), name="second-factor-replace"),
     path("accounts/me/second-factor/remove/", Deactivate.as_view(), name="mfa_deactivate_totp"),

@@ -82,7 +82,7 @@ class Answer(Protocol):
     def body(self) -> bytes: ...
 
 
-type Admits = Callable[[str, str, Mapping[str, str]], Answer | Future[Any] | None]
+type Admits = Callable[[str, str, Mapping[str, str], str], Answer | Future[Any] | None]
 """Whether to read a document, by its method, path and headers (as waitress names them): None to read it, the response that refuses it, or a
 future of either. Never blocks."""
 
@@ -147,8 +147,9 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
     error: BadRequest | None
     body_rcv: Any
 
-    def __init__(self, adj: Any) -> None:
+    def __init__(self, adj: Any, peer: str = "") -> None:
         super().__init__(adj)
+        self.peer = peer
         self.began = time.monotonic()
         self.asked: Future[Answer | None] | None = None
         self._continues = False
@@ -188,7 +189,8 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         if self._is_a_file() and not self.completed and not self.adj.sends_files(str(self.headers.get("COOKIE", ""))):
             self.refuse(UnknownSender("Sign in as a Planner or an Administrator to send a file."))
         elif self._is_a_large_document():
-            asked = self.adj.admits(self.command, self.path, self.headers)
+            client = self.adj.clients.client(self.peer, str(self.headers.get("X_FORWARDED_FOR", "")))
+            asked = self.adj.admits(self.command, self.path, self.headers, client)
             if isinstance(asked, Future):
                 self.asked, self.completed = asked, False  # even if it is too large: only a known sender is told so
                 self._continues, self.expect_continue = self.expect_continue, False
@@ -245,7 +247,6 @@ class PageTask(WSGITask):  # type: ignore[misc]
 class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     """A connection with limited requests."""
 
-    parser_class = BoundedParser
     task_class = PageTask
     error_task_class = RefusalTask
     request: BoundedParser | None
@@ -283,6 +284,10 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             self._read += sent
             self._read_at = time.monotonic()
         return sent
+
+    def parser_class(self, adj: Any) -> BoundedParser:
+        """What waitress reads a request with; it knows who has connected."""
+        return BoundedParser(adj, str(self.addr[0]))
 
     def received(self, data: bytes) -> bool:
         """Like waitress. If a request waits for a decision of ours, that decision wakes the loop."""

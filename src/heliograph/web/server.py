@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from waitress import wasyncore
 from waitress.server import MultiSocketServer, create_server
 
+from heliograph.domain.client_address import ClientAddresses, Network
 from heliograph.domain.http_request import LOCAL, PAGES_HEALTH, Hosts
-from heliograph.web.client_address import ClientAddresses, Network
 from heliograph.web.limits import CONNECTIONS, LARGEST_ANSWER, LARGEST_FILE, Admits, BoundedChannel, SlowOnes, next_end_of_rest
 from heliograph.web.texts import pages_application
 from heliograph.web.thread_shares import ThreadShares, share_of

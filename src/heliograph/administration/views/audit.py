@@ -30,6 +30,7 @@ from heliograph.jobs.models import Job
 from heliograph.setup.models import Tag
 from heliograph.setup.views.frame import account_config, reading, settings_page
 from heliograph.store import configuration
+from heliograph.store.access_refusals import SOMEBODY
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.moments import to_micros
 from heliograph.web.cursor import Pager, asked, keyset
@@ -55,6 +56,13 @@ KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     "exports": (gettext_lazy("Exports and downloads"), ("record list", "failed rows")),
 }
 SIGN_INS: Final = "sign-ins"
+REFUSALS: Final = "refusals"
+REFUSED_AS: Final = {
+    "user": gettext_lazy("Was refused the sign-in as"),
+    "token": gettext_lazy("Was refused with the token"),
+    "account": gettext_lazy("Was refused, among many others"),
+}
+"""Refused access by what was given: a user's name, a token; the account where there were too many to tell them apart."""
 VERBS: Final = {
     Deed.CREATED: gettext_lazy("Made the %(kind)s"),
     Deed.CHANGED: gettext_lazy("Changed the %(kind)s"),
@@ -69,6 +77,7 @@ VERBS: Final = {
     Deed.JOINED: gettext_lazy("Took the invitation as"),
     Deed.PASSWORD_CHANGED: gettext_lazy("Changed the password of"),
     Deed.SIGNED_IN: gettext_lazy("Signed in as"),
+    Deed.REFUSED: gettext_lazy("Was refused a page"),
     Deed.SIGNED_OUT: gettext_lazy("Signed out everywhere"),
     Deed.SECOND_FACTOR_ON: gettext_lazy("Set up the second factor of"),
     Deed.REPLAYED: gettext_lazy("Replayed"),
@@ -93,7 +102,11 @@ class AuditFilters(ListFilters):
     who = Filter(gettext_lazy("Who"), every=gettext_lazy("Everybody"))
     kind = ChoiceFilter(
         gettext_lazy("Kind"),
-        options=[*(Choice(key, words) for key, (words, _kinds) in KINDS.items()), Choice(SIGN_INS, gettext_lazy("Sign-ins"))],
+        options=[
+            *(Choice(key, words) for key, (words, _kinds) in KINDS.items()),
+            Choice(SIGN_INS, gettext_lazy("Sign-ins")),
+            Choice(REFUSALS, gettext_lazy("Refused access")),
+        ],
         every=gettext_lazy("Everything"),
     )
 
@@ -116,6 +129,9 @@ def audit(request: AccountRequest) -> HttpResponse:
     if who and who not in known:
         known[who] = actors.name(who)
     filters.offer("who", known.items())
+    if not whole:
+        kinds = [(key, words) for key, (words, _kinds) in KINDS.items()]
+        filters.offer("kind", [*kinds, (SIGN_INS, gettext_lazy("Sign-ins"))])
     return settings_page(
         request,
         "administration/audit.html",
@@ -129,14 +145,16 @@ def audit(request: AccountRequest) -> HttpResponse:
 
 
 def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
-    """whole: searches all fields of connections, not only their names."""
-    found: QuerySet[AuditEntry] = AuditEntry.objects.all()
+    """whole: searches all fields of connections, not only their names, and shows refused access, which names network addresses."""
+    found: QuerySet[AuditEntry] = AuditEntry.objects.all() if whole else AuditEntry.objects.exclude(what=Deed.REFUSED)
     if who:
         found = found.filter(by=who[:60])
     if kind in KINDS:
-        found = found.filter(kind__in=KINDS[kind][1]).exclude(what=Deed.SIGNED_IN)
+        found = found.filter(kind__in=KINDS[kind][1]).exclude(what__in=(Deed.SIGNED_IN, Deed.REFUSED))
     elif kind == SIGN_INS:
         found = found.filter(what=Deed.SIGNED_IN)
+    elif kind == REFUSALS:
+        found = found.filter(what=Deed.REFUSED)
     for word in q.split()[:8]:
         found = found.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
         # For non-ASCII letters, JSON on PostgreSQL contains the letters themselves, and on SQLite \u.... escapes.
@@ -151,6 +169,8 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[
     if row.kind == "connection":
         before, after = shown_body(before, whole=whole), shown_body(after, whole=whole)
     verb = VERBS[Deed(row.what)] if row.what in set(Deed) else gettext_lazy("%(kind)s")
+    if row.what == Deed.REFUSED and row.by == SOMEBODY:
+        verb = REFUSED_AS[row.kind]
     return {
         "at": row.at,
         "who": actors.name(row.by),

@@ -34,11 +34,12 @@ CALLED: Final = {
     "email": "e-mail",
     "scopes": "may",
     "expires": "ends",
+    "last": "last time",
     "replaced": "secrets replaced",
     "restored": "restored from",
 }
 """Fields that the pages call otherwise than the code does."""
-INSTANTS: Final = frozenset({"expires", "start", "end"})
+INSTANTS: Final = frozenset({"expires", "last", "start", "end"})
 """Fields that hold an instant."""
 EDITION: Final = "edition"
 """Of secrets, in entries of older releases and of mappings: another number says that they are others."""

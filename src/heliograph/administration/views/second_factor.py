@@ -6,7 +6,7 @@ from typing import Any
 
 from allauth.account.decorators import reauthentication_required
 from allauth.mfa import signals
-from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.base.views import AuthenticateView, ReauthenticateView
 from allauth.mfa.internal.flows.trust import trust_browser
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
@@ -19,6 +19,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.models import User
+from heliograph.accounts.refused_access import note_refusal
+from heliograph.store.access_refusals import Reason
 from heliograph.web.form_fields import Box
 from heliograph.web.forms import Form
 from heliograph.web.toasts import say
@@ -30,9 +32,20 @@ class TrustForm(Form):
     trust = Box()
 
 
+def _note_too_many(request: HttpRequest, form: Any, user: User | None = None) -> None:
+    """Notes a code that was not looked at, since there were too many before it. user: who has given their password."""
+    if form.has_error("code", "too_many_login_attempts"):
+        note_refusal(request, Reason.TOO_MANY_TRIES, user)
+
+
 @method_decorator(login_not_required, name="dispatch")
 class Authenticate(AuthenticateView):  # type: ignore[misc]
     """Asks for the code, and whether to skip it on this device for the next 30 days."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        _note_too_many(self.request, form, self.stage.login.user)
+        response: HttpResponse = super().form_invalid(form)
+        return response
 
     def form_valid(self, form: Any) -> HttpResponse:
         user = self.stage.login.user
@@ -44,6 +57,15 @@ class Authenticate(AuthenticateView):  # type: ignore[misc]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {**super().get_context_data(**kwargs), "email": self.stage.login.user.email}
+
+
+class Reauthenticate(ReauthenticateView):  # type: ignore[misc]
+    """Asks for the code before a change."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        _note_too_many(self.request, form)
+        response: HttpResponse = super().form_invalid(form)
+        return response
 
 
 class Activate(ActivateTOTPView):  # type: ignore[misc]

@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 import structlog
 import uvicorn
 
+from heliograph.domain.client_address import ClientAddresses
 from heliograph.domain.http_request import LOCAL, Hosts
 from heliograph.engine.ingest import problem_documents, request_rules
 from heliograph.engine.ingest.batch_writer import BatchResult, Mishap, WriterBusy
@@ -70,7 +71,8 @@ class _PendingAnswer:
 class Edge:
     """The ASGI application. One per event loop."""
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: Reception, clients: ClientAddresses = DIRECT) -> None:
+        self._reception, self._clients = reception, clients
         self._writer, self._tokens, self._body_budget = reception.writer, reception.tokens, reception.body_budget
         self._landed: deque[tuple[asyncio.Future[Sequence[BatchResult]], Sequence[BatchResult]]] = deque()
         self._pending: deque[_PendingAnswer] = deque()
@@ -95,6 +97,10 @@ class Edge:
             reply = await self._handle(head, receive, send, is_whole=scope.get(IS_WHOLE, False))
         except _Gone:
             return
+        if reply is problem_documents.NO_TOKEN:
+            hops = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
+            peer = scope["client"][0] if scope.get("client") else ""
+            self._reception.refuse_token(head.token, self._clients.client(peer, hops))
         if reply is not None:
             await _answer(send, reply)
 
@@ -291,11 +297,18 @@ async def _answer(send: Send, reply: IngestReply) -> None:
 
 
 class Door:
-    """Listens once constructed; `open` serves until `close`. hosts: the host names that requests may use. on_death: called when its thread
-    dies. Raises OSError if the address is taken."""
+    """Listens once constructed; `open` serves until `close`. hosts: the host names that requests may use. clients: whose
+    X-Forwarded-For is believed. on_death: called when its thread dies. Raises OSError if the address is taken."""
 
     def __init__(
-        self, host: str, port: int, reception: Reception, *, hosts: Hosts = LOCAL, on_death: Callable[[BaseException], object]
+        self,
+        host: str,
+        port: int,
+        reception: Reception,
+        *,
+        hosts: Hosts = LOCAL,
+        clients: ClientAddresses = DIRECT,
+        on_death: Callable[[BaseException], object],
     ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=2048)
@@ -303,7 +316,7 @@ class Door:
         self._reception = reception
         self._on_death = on_death
         config = uvicorn.Config(
-            Edge(reception),
+            Edge(reception, clients),
             loop="uvloop",
             http=cast("type[asyncio.Protocol]", functools.partial(DoorProtocol, ours=hosts.at(host, self.port))),  # uvicorn only calls it
             ws="none",

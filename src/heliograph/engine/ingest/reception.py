@@ -8,7 +8,9 @@ from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.ingest.batch_writer import BatchWriter
 from heliograph.engine.ingest.request_rules import PATH, BodyBudget
 from heliograph.engine.ingest.token_cache import TokenCache
+from heliograph.store.access_refusals import PROCESS, AccessRefusal, Reason, RefusalWriter
 from heliograph.store.database import Database
+from heliograph.store.tokens import prefix_of
 
 
 class Reception:
@@ -27,8 +29,14 @@ class Reception:
         self.writer = BatchWriter(open_writer, source, endpoint=PATH, on_recorded=on_recorded, on_death=on_death)
         self.tokens = TokenCache(open_reader)
         self.body_budget = BodyBudget()
+        self._refusals = RefusalWriter(open_writer)
+
+    def refuse_token(self, token: str, address: str) -> None:
+        """Counts a request without a valid token, for the log and the audit. address: of the network."""
+        PROCESS.note(AccessRefusal(Reason.UNKNOWN_TOKEN, address, token_prefix=prefix_of(token) or ""))
 
     def close(self, seconds: float = 5.0) -> None:
         """Records what was accepted, then ends."""
         self.writer.stop(seconds)
         self.tokens.close()
+        self._refusals.close()

@@ -23,6 +23,7 @@ class IngestApplication:
     """Answers requests under /ingest and passes everything else to the pages. The server has already read the body and checked its length."""
 
     def __init__(self, pages: WSGIApplication, reception: Reception) -> None:
+        self._reception = reception
         self._pages, self._writer, self._tokens, self._body_budget = pages, reception.writer, reception.tokens, reception.body_budget
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -37,6 +38,8 @@ class IngestApplication:
         request = grant if isinstance(grant, IngestReply) else request_rules.body_to_read(head, grant)
         if isinstance(grant, IngestReply) or isinstance(request, IngestReply):
             assert isinstance(request, IngestReply)
+            if request is problem_documents.NO_TOKEN:
+                self._reception.refuse_token(head.token, environ.get("REMOTE_ADDR", ""))
             return _answer(start_response, request)
         self._writer.note_use(grant.token)
         size = request.length or 0
@@ -50,8 +53,17 @@ class IngestApplication:
         start_response("200 OK", [("Content-Type", "application/x-ndjson")])
         return _Lines(first, answering)
 
-    def admits(self, method: str, path: str, headers: Mapping[str, str]) -> IngestReply | Future[IngestReply | None] | None:
-        """Decides by its head whether a body is to be read; None: it is. If the sender must be looked up first, the result is a future."""
+    def admits(
+        self, method: str, path: str, headers: Mapping[str, str], address: str = ""
+    ) -> IngestReply | Future[IngestReply | None] | None:
+        """Decides by its head whether a body is to be read; None: it is. If the sender must be looked up first, the result is a future.
+        address: the sender's on the network."""
+
+        def refuse(reply: IngestReply | None) -> IngestReply | None:
+            if reply is problem_documents.NO_TOKEN:
+                self._reception.refuse_token(head.token, address)
+            return reply
+
         head = _head({f"HTTP_{name}": value for name, value in headers.items()} | {"REQUEST_METHOD": method, **headers}, path)
         astray = request_rules.place(head)
         if astray is not None:
@@ -61,9 +73,9 @@ class IngestApplication:
             return _refusal(head, known)
         look_up = self._tokens.look_up(head.token) if head.token else None
         if look_up is None:
-            return problem_documents.BUSY if head.token else problem_documents.NO_TOKEN
+            return refuse(problem_documents.BUSY if head.token else problem_documents.NO_TOKEN)
         decision: Future[IngestReply | None] = Future()
-        look_up.add_done_callback(lambda ended: decision.set_result(_refusal(head, _grant_of(ended))))
+        look_up.add_done_callback(lambda ended: decision.set_result(refuse(_refusal(head, _grant_of(ended)))))
         return decision
 
     def _grant(self, token: str) -> ApiGrant | IngestReply:

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from heliograph.domain.retention import DAY, Cuts, Terms
-from heliograph.store import driver_errors, retention, sessions
+from heliograph.store import access_refusals, driver_errors, retention, sessions
 from heliograph.store.database import Database
 from heliograph.store.queue import job_removal, removal, replay_removal
 from heliograph.store.queue.removal import START, OldRows
@@ -100,6 +100,19 @@ class RetentionRound:
             log.info("expired_sessions_removed", sessions=expired)
         return expired
 
+    def refusals(self, account: int) -> int:
+        """Entries of the account's audit about refused access that are too old; returns how many went. They go unannounced."""
+        removed = 0
+
+        def refusals_gone(size: int) -> bool:
+            nonlocal removed
+            removed += (gone := access_refusals.remove_old_refusals(self.db, account, self.now, size))
+            return gone < size
+
+        if self._until(refusals_gone) and removed:
+            log.info("old_refusals_removed", account=account, refusals=removed)
+        return removed
+
     def all_accounts(self, terms: Terms) -> Removed:
         """Every account by the installation's terms, or by its own where they are shorter."""
         found = Removed()
@@ -112,6 +125,7 @@ class RetentionRound:
             found += self.account(account, in_force)
             self.replays(account, in_force)
             self.jobs(account, in_force)
+            self.refusals(account)
         if found:
             self._shrink()
         return found

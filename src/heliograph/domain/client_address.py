@@ -1,4 +1,4 @@
-"""Who asks: the address of a client, also behind trusted proxies."""
+"""Who asks: the address of a client, also behind trusted proxies (rule O1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class ClientAddresses:
         return self._is_trusted(parse_address(peer))
 
     def client(self, peer: str, hops: str) -> str:
-        """The address of who asks by a trusted proxy. hops: the value of X-Forwarded-For."""
+        """The address of who asks. hops: the value of X-Forwarded-For, which counts if the peer is a trusted proxy."""
+        if not self.trusts(peer):
+            return peer
         client = peer
         for hop in reversed(hops.split(",")):
             address = parse_address(hop)
@@ -39,7 +41,7 @@ class ClientAddresses:
 
         "" for a trusted proxy that does not say for whom it asks: it stands for many.
         """
-        client = self.client(peer, hops) if self.trusts(peer) else peer
+        client = self.client(peer, hops)
         address = parse_address(client)
         if address is None or self._is_trusted(address):
             return "" if address is not None else client

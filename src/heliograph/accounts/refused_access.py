@@ -1,0 +1,33 @@
+"""Notes who was refused what at the pages, for the log and the audit (`store.access_refusals`)."""
+
+from __future__ import annotations
+
+import re
+
+from django.http import HttpRequest
+
+from heliograph.accounts.models import User
+from heliograph.store.access_refusals import PROCESS, AccessRefusal, Reason
+
+_ARGUMENT = re.compile("<[^>]*>")
+
+
+def note_refusal(request: HttpRequest, reason: Reason, user: User | None = None) -> None:
+    """Counts a refusal. user: whose name was given by somebody who is not signed in; None: who is signed in, if anybody is."""
+    signed_in = request.user if user is None and isinstance(request.user, User) else None
+    known = user or signed_in
+    match = request.resolver_match
+    # The pattern of the address, not the address: that holds codes of registrations, and tokens of links.
+    page = "/" + _ARGUMENT.sub("…", match.route) if match and reason in (Reason.NOT_PERMITTED, Reason.STALE_FORM) else ""
+    request.refusal_is_noted = True  # type: ignore[attr-defined]  # an answer 403 is noted once
+    address = str(request.META.get("REMOTE_ADDR", ""))
+    PROCESS.note(AccessRefusal(reason, address, user=known.pk if known else None, is_signed_in=signed_in is not None, page=page))
+
+
+def note_wrong_password(request: HttpRequest, email: str, reason: Reason) -> None:
+    """Counts a refused password. email: as it was typed; a name that nobody has is counted as an unknown user, without it."""
+    if isinstance(request.user, User):
+        note_refusal(request, reason)  # confirms the password before a change
+        return
+    user = User.objects.filter(email=email.strip().lower()[:254]).first()
+    note_refusal(request, Reason.UNKNOWN_USER if user is None and reason is Reason.PASSWORD else reason, user)

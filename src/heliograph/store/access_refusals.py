@@ -1,0 +1,236 @@
+"""Refused sign-ins, pages and API tokens: counted in memory, written to the log and the audit every few seconds (P1, O8).
+
+A flood of guesses must fill neither the disk nor the database, and must not make whoever records wait. So a request only counts. One line of the
+log and one entry of the audit stand for all refusals of a day that agree in reason, person or token, page and address. The audit of an account
+takes MOST_A_DAY such entries; what comes then is counted without its address, by reason alone. A refusal that belongs to no account, such as a
+user name that nobody has, is in the log only.
+
+The log names people by their id and never shows what was typed: somebody may have typed a password into the field of the user name. It does name
+the network address, without which nobody could block it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+
+from heliograph.domain.retention import DAY
+from heliograph.store import driver_errors
+from heliograph.store.database import Database
+from heliograph.store.moments import from_micros
+
+log = structlog.get_logger(__name__)
+
+REFUSED: Final = "was refused"
+"""What the audit calls it (`accounts.audit`)."""
+SOMEBODY: Final = "somebody"
+"""Who did it, in the audit, where nobody is signed in."""
+MOST_COUNTED: Final = 200
+"""Different refusals that a process tells apart between two writes."""
+MOST_A_DAY: Final = 500
+"""Entries of an account's audit in a day."""
+WRITTEN_AFTER: Final = 5.0
+"""Seconds for which refusals are counted before they are written."""
+DAYS_KEPT: Final = 90
+"""Days for which the audit keeps refusals: they hold network addresses."""
+
+
+class Reason(StrEnum):
+    """Why somebody was refused."""
+
+    PASSWORD = "wrong password"  # noqa: S105
+    CODE = "wrong code"
+    TOO_MANY_TRIES = "too many tries"
+    SWITCHED_OFF = "switched off"
+    UNKNOWN_USER = "unknown user"
+    NOT_INVITED = "not invited"
+    NOT_PERMITTED = "not permitted"
+    STALE_FORM = "form without its token"
+    UNKNOWN_TOKEN = "unknown token"  # noqa: S105
+    WRONG_TOKEN = "wrong token"  # noqa: S105
+    REVOKED_TOKEN = "revoked token"  # noqa: S105
+    EXPIRED_TOKEN = "expired token"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRefusal:
+    """What was refused to whom. Two equal ones are one entry."""
+
+    reason: Reason
+    address: str
+    """The network address that it came from; "" for several."""
+    user: int | None = None
+    """Who was signed in, or whose name was given."""
+    is_signed_in: bool = False
+    token_prefix: str = ""
+    """The public part of an API token. Whose it is, and what is wrong with it, is looked up when the refusal is written."""
+    page: str = ""
+    """The pattern of the page's address, without the codes and ids in it."""
+
+
+class RefusalCounter:
+    """What was refused in this process and is not written yet."""
+
+    def __init__(self) -> None:
+        self._counts: dict[AccessRefusal, int] = {}
+        self._lock = threading.Lock()
+        self.has_news = threading.Event()
+
+    def note(self, refusal: AccessRefusal, times: int = 1) -> None:
+        """Counts a refusal. Once there are MOST_COUNTED different ones, further ones are counted by their reason alone."""
+        with self._lock:
+            if refusal not in self._counts and len(self._counts) >= MOST_COUNTED:
+                refusal = AccessRefusal(refusal.reason, "")
+            self._counts[refusal] = self._counts.get(refusal, 0) + times
+        self.has_news.set()
+
+    def take(self) -> dict[AccessRefusal, int]:
+        """What was counted; the counter begins anew."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+            self.has_news.clear()
+        return counts
+
+
+PROCESS: Final = RefusalCounter()
+"""The counter of this process, which all its doors share."""
+
+
+class RefusalWriter:
+    """A thread that writes what this process counts, until it is closed."""
+
+    def __init__(self, connect: Callable[[], Database], counter: RefusalCounter = PROCESS) -> None:
+        self._connect, self._counter = connect, counter
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="refusals", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Writes what is counted, and ends."""
+        self._stop.set()
+        self._counter.has_news.set()
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._counter.has_news.wait()
+            self._stop.wait(WRITTEN_AFTER)
+            if counts := self._counter.take():
+                self._write(counts)
+
+    def _write(self, counts: Mapping[AccessRefusal, int]) -> None:
+        try:
+            with closing(self._connect()) as db:
+                write_refusals(db, counts)
+        except driver_errors.all_errors() as error:
+            log.warning("refusals_not_written", error=type(error).__name__, message=str(error)[:200])
+
+
+@dataclass(frozen=True, slots=True)
+class _AuditedRefusal:
+    """A refusal of which the account is known, as the audit has it."""
+
+    account: int
+    kind: str
+    object_id: int
+    name: str
+    by: str
+    reason: str
+    address: str
+    page: str
+
+    def entry(self, times: int, last: str) -> dict[str, Any]:
+        """The contents of its entry."""
+        entry = {"reason": self.reason, "address": self.address, "page": self.page, "times": times, "last": last}
+        return {name: value for name, value in entry.items() if value != ""}
+
+
+def write_refusals(db: Database, counts: Mapping[AccessRefusal, int]) -> None:
+    """Writes a line of the log for each refusal, and its entry of the audit if it belongs to an account."""
+    now = db.now()
+    by_account: dict[int, list[tuple[_AuditedRefusal, int]]] = {}
+    for refusal, times in counts.items():
+        audited = _of_token(db, refusal, now) if refusal.token_prefix else _of_user(db, refusal)
+        log.warning(
+            "access_refused",
+            reason=audited.reason if audited else refusal.reason.value,
+            address=refusal.address,
+            times=times,
+            account=audited and audited.account,
+            **{audited.kind: audited.object_id} if audited else {},
+            page=refusal.page,
+        )
+        if audited is not None:
+            by_account.setdefault(audited.account, []).append((audited, times))
+    for account, refusals in by_account.items():
+        with db.transaction():
+            _write_entries(db, account, refusals, now)
+
+
+def _of_user(db: Database, refusal: AccessRefusal) -> _AuditedRefusal | None:
+    """With the account and name of its user; None if there is none, or if they belong to no account."""
+    if refusal.user is None:
+        return None
+    rows = db.all("SELECT account_id, name FROM accounts_user WHERE id = :id AND account_id IS NOT NULL", {"id": refusal.user})
+    by = f"user:{refusal.user}" if refusal.is_signed_in else SOMEBODY
+    for account, name in rows:
+        return _AuditedRefusal(account, "user", refusal.user, name, by, refusal.reason.value, refusal.address, refusal.page)
+    return None
+
+
+def _of_token(db: Database, refusal: AccessRefusal, now: int) -> _AuditedRefusal | None:
+    """With the account and name of the API token that has this prefix; None if there is none."""
+    rows = db.all("SELECT id, account_id, name, revoked, expires FROM api_token WHERE prefix = :prefix", {"prefix": refusal.token_prefix})
+    for id, account, name, revoked, expires in rows:
+        is_expired = expires is not None and expires <= now
+        reason = Reason.REVOKED_TOKEN if revoked is not None else Reason.EXPIRED_TOKEN if is_expired else Reason.WRONG_TOKEN
+        return _AuditedRefusal(account, "token", id, name, SOMEBODY, reason.value, refusal.address, refusal.page)
+    return None
+
+
+def _write_entries(db: Database, account: int, refusals: list[tuple[_AuditedRefusal, int]], now: int) -> None:
+    """Adds to today's entries of the account, in the caller's transaction."""
+    since = {"account": account, "since": now - now % DAY}
+    rows = db.all(
+        "SELECT id, kind, object_id, name, by, CAST(after AS text) FROM audit_entry"
+        f" WHERE account_id = :account AND at >= :since AND what = '{REFUSED}'",
+        since,
+    )
+    entries: dict[_AuditedRefusal, tuple[int, int]] = {}
+    for id, kind, object_id, name, by, after in rows:
+        known = json.loads(after)
+        audited = _AuditedRefusal(account, kind, object_id, name, by, known["reason"], known.get("address", ""), known.get("page", ""))
+        entries[audited] = (id, known["times"])
+    last = from_micros(now).isoformat()
+    for refusal, times in refusals:
+        entry = refusal
+        if refusal not in entries and len(entries) >= MOST_A_DAY:
+            entry = replace(refusal, kind="account", object_id=account, name="", by=SOMEBODY, address="", page="")
+        id, earlier = entries.get(entry, (0, 0))
+        text = json.dumps(entry.entry(earlier + times, last))
+        if id:
+            db.run("UPDATE audit_entry SET after = :after WHERE id = :id", {"after": text, "id": id})
+        else:
+            values = {name: value for name, value in asdict(entry).items() if name not in ("reason", "address", "page")}
+            ((id,),) = db.all(
+                "INSERT INTO audit_entry (account_id, at, by, what, kind, object_id, name, after)"
+                f" VALUES (:account, :now, :by, '{REFUSED}', :kind, :object_id, :name, :after) RETURNING id",
+                {**values, "now": now, "after": text},
+            )
+        entries[entry] = (id, earlier + times)
+
+
+def remove_old_refusals(db: Database, account: int, now: int, limit: int) -> int:
+    """Deletes at most `limit` of the account's entries that are older than DAYS_KEPT. Returns how many. In the caller's transaction."""
+    return db.run(
+        "DELETE FROM audit_entry WHERE id IN (SELECT id FROM audit_entry"
+        f" WHERE account_id = :account AND at < :before AND what = '{REFUSED}' LIMIT :limit)",
+        {"account": account, "before": now - DAYS_KEPT * DAY, "limit": limit},
+    )
