@@ -23,9 +23,9 @@ from heliograph.accounts.models import Role
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Mode
+from heliograph.domain.spreadsheet_cells import original_cell
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
-from heliograph.registrations.imports.report import exact
 from heliograph.retry import downloads
 from heliograph.retry.models import DownloadedRow
 
@@ -72,7 +72,7 @@ def test_D8_failed_rows_are_a_file_with_the_targets_words(story: Story, receiver
     assert row["name"].startswith(f"{mark}{FORMULA}")
     assert row["target_said"] == f"{mark}{FORMULA}"
     if made_for == "sheets":
-        row = {name: exact(cell) for name, cell in row.items()}
+        row = {name: original_cell(cell) for name, cell in row.items()}
     assert row["answer"] == receiver_body
     assert {name: row[name] for name in ("registration", "email", "event", "flow", "connection", "status", "category", "http_status")} == {
         "registration": "R1",

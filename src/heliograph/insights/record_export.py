@@ -31,13 +31,13 @@ from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.deliveries.database import reading
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.spreadsheet_cells import without_formula
 from heliograph.insights.record_kinds import RecordFilter, RecordSort, RowKind
 from heliograph.insights.record_rows import row_of
 from heliograph.insights.records import PARTS, Records
 from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobKind
-from heliograph.registrations.imports.report import safe
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.web.cursor import Cursor
@@ -160,7 +160,7 @@ class RecordExport:
 
     def _cell(self, value: object) -> str:
         text = "" if value is None else str(value)
-        return safe(text) if self._form is CsvForm.SPREADSHEETS else text
+        return without_formula(text) if self._form is CsvForm.SPREADSHEETS else text
 
     def _cells(self, row: Mapping[str, Any], subject: RowKind) -> list[object]:
         at: datetime.datetime = row["at"]

@@ -24,10 +24,10 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange, exchanges
 from heliograph.deliveries.refusals import said_by_target
 from heliograph.domain.registration.change import Change
+from heliograph.domain.spreadsheet_cells import without_formula
 from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job
 from heliograph.jobs.registry import ChunkResult, JobKind
-from heliograph.registrations.imports.report import safe
 from heliograph.retry.models import DownloadedRow
 from heliograph.retry.retry_items import RetryFilter, RetryItem
 from heliograph.retry.retry_queue import TABLES, RetryQueue
@@ -226,7 +226,7 @@ def file_lines(db: Database, job: Job) -> Iterator[bytes]:
 
 def _line(cells: Sequence[str], *, exact: bool) -> bytes:
     out = StringIO()
-    csv.writer(out).writerow(cells if exact else map(safe, cells))
+    csv.writer(out).writerow(cells if exact else map(without_formula, cells))
     return out.getvalue().encode("utf-8", "replace")
 
 

@@ -2,7 +2,7 @@
 
 After correction the same file can be imported; the report's own columns are then ignored.
 
-It is opened in spreadsheets, and its contents come from elsewhere, so no cell may start like a formula (`safe`). An import reverts that
+It is opened in spreadsheets, and its contents come from elsewhere, so no cell may start like a formula (`without_formula`). An import reverts that
 (`Restored`) and sees every original cell.
 """
 
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from heliograph.domain.spreadsheet_cells import original_cell, without_formula
 from heliograph.registrations.imports.errors import RowProblem
 from heliograph.registrations.imports.rows import FileRow, FileRows
 
@@ -34,30 +35,7 @@ them for empty cells, which clear what is stored (I2). It is there only for NDJS
 _WITHOUT: Final = REPORT_COLUMNS[-1]
 _LIST_SIGN: Final = "|"
 """Between the values of a list; an import splits cells there."""
-_FORMULA: Final = r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]"
-"""The start of a formula. The last four are full-width forms, which some spreadsheets accept; tabs and line ends are dropped by some of
-them."""
-_BEGINS: Final = r"(?:\A|(?<=[\s,;|:]))"
-"""Where a cell may start for some reader: at the beginning, after a separator, on a new line.
-
-A reader that splits at `;` does not know our quotes: the cell `x;=1`, which we write as `"x;=1"`, ends for it in a cell `=1"`.
-"""
-_UNSAFE: Final = re.compile(rf"""{_BEGINS}(?=["']*{_FORMULA})""")
-_MADE_SAFE: Final = re.compile(rf"""{_BEGINS}'(?=["']*{_FORMULA})""")
 _EXAMPLES: Final = 5
-
-
-def safe(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula, whatever it splits at: an apostrophe is put before each part that would be one.
-
-    If there are apostrophes already, one more is added, so that `exact` can remove it again: `=1` becomes `'=1`, `'=1` becomes `''=1`.
-    """
-    return _UNSAFE.sub("'", text)
-
-
-def exact(text: str) -> str:
-    """Reverts `safe`."""
-    return _MADE_SAFE.sub("", text)
 
 
 class Restored:
@@ -65,7 +43,7 @@ class Restored:
 
     def __init__(self, rows: FileRows) -> None:
         self._rows = rows
-        self.names = [exact(name) for name in rows.names]
+        self.names = [original_cell(name) for name in rows.names]
         self.head, self.total = rows.head, rows.total
         self._index = {name: i for i, name in enumerate(self.names)}
         self.blank, self.line = rows.blank, rows.line
@@ -77,7 +55,7 @@ class Restored:
     def __iter__(self) -> Iterator[FileRow]:
         for row in self._rows:
             self.blank, self.line = self._rows.blank, self._rows.line
-            yield replace(row, cells=[exact(cell) for cell in row.cells], absent=self._absent(row.cells))
+            yield replace(row, cells=[original_cell(cell) for cell in row.cells], absent=self._absent(row.cells))
         self.blank, self.line = self._rows.blank, self._rows.line
 
     def _absent(self, cells: Sequence[str]) -> frozenset[int]:
@@ -86,7 +64,7 @@ class Restored:
         if at is None or at >= len(cells):
             return frozenset()
         try:
-            names = json.loads(exact(cells[at]) or "[]")
+            names = json.loads(original_cell(cells[at]) or "[]")
         except ValueError:
             return frozenset()
         return frozenset(self._index[name] for name in names if name in self._index) if isinstance(names, list) else frozenset()
@@ -160,11 +138,11 @@ def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow], *
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8-sig", newline="", errors="replace") as file:
         out = csv.writer(file)
-        out.writerow([*(REPORT_COLUMNS if sparse else REPORT_COLUMNS[:-1]), *map(safe, names)])
+        out.writerow([*(REPORT_COLUMNS if sparse else REPORT_COLUMNS[:-1]), *map(without_formula, names)])
         for row in rows:
             summary.add(row)
             without = [json.dumps([names[i] for i in sorted(row.absent)], ensure_ascii=False)] if sparse else []
-            out.writerow([row.line, row.row or row.line, *map(safe, (*_told(row.problems), *without, *row.cells))])
+            out.writerow([row.line, row.row or row.line, *map(without_formula, (*_told(row.problems), *without, *row.cells))])
     part.replace(path)
     return summary
 

@@ -1,0 +1,41 @@
+"""Cells of the CSV files that people open in spreadsheets: none of them begins a formula (rule I4; docs/reference/security.md).
+
+The texts come from elsewhere: anybody who registers chooses some of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_FORMULA: Final = r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]"
+"""The start of a formula. The last four are full-width forms, which some spreadsheets accept; tabs and line ends are dropped by some of
+them."""
+INVISIBLE: Final = (
+    r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Characters that a spreadsheet may drop when it opens the file, or not show: all of the categories Cf and Cc but white space, and what else Unicode
+calls ignorable by default or draws as nothing. A byte order mark, a zero-width space or a soft hyphen before `=` hides the formula from a look at
+the first character, and not from the spreadsheet."""
+_BEGINS: Final = r"(?:\A|(?<=[\s,;|:]))"
+"""Where a cell may start for some reader: at the beginning, after a separator or white space, on a new line.
+
+A reader that splits at `;` does not know our quotes: the cell `x;=1`, which we write as `"x;=1"`, ends for it in a cell `=1"`.
+"""
+_UNSAFE: Final = re.compile(rf"""{_BEGINS}(?=["'{INVISIBLE}]*{_FORMULA})""")
+_MADE_SAFE: Final = re.compile(rf"""{_BEGINS}'(?=["'{INVISIBLE}]*{_FORMULA})""")
+
+
+def without_formula(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula, whatever it splits at: an apostrophe is put before each part that would be one.
+
+    If there are apostrophes already, one more is added, so that `original_cell` can remove it again: `=1` becomes `'=1`, `'=1` becomes `''=1`.
+    """
+    return _UNSAFE.sub("'", text)
+
+
+def original_cell(text: str) -> str:
+    """Reverts `without_formula`."""
+    return _MADE_SAFE.sub("", text)
