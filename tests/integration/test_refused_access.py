@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -233,7 +234,8 @@ def test_P1_O8_both_doors_note_bad_tokens(acme: RunningAccount, door: str, monke
         sender.token = good[:-1] + ("A" if good[-1] != "A" else "B")
         large = [document(f"R{number}", profile={"notes": "x" * 900}) for number in range(1_200)]
         assert sender.post(document()).status == 401
-        assert sender.many(*large).status == 401
+        with suppress(ConnectionError):  # refused by its head, so it may be cut off while it is sent
+            assert sender.many(*large).status == 401
         sender.token = ""
         assert sender.post(document()).status == 401
     rows = acme.db.all("SELECT kind, CAST(after AS text) FROM audit_entry WHERE what = :what", {"what": access_refusals.REFUSED})
