@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
+from heliograph.accounts.return_address import leads_to_us
 from heliograph.jobs.control import TooMuchWork
 from heliograph.web.toasts import say
 
@@ -27,6 +27,5 @@ class TooMuchWorkMiddleware:
             return None
         say(request, str(error))
         referrer = request.headers.get("Referer", "")
-        is_ours = url_has_allowed_host_and_scheme(referrer, {request.get_host()}, require_https=request.is_secure())
-        page_url = referrer if is_ours else "/"
+        page_url = referrer if leads_to_us(request, referrer) else "/"
         return HttpResponseClientRedirect(page_url) if getattr(request, "htmx", False) else HttpResponseRedirect(page_url)
