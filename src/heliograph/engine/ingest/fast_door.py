@@ -46,6 +46,9 @@ MOST_CHUNKS: Final = 8
 FIRST_CHUNK_WITHIN: Final = 5.0
 """Seconds that a request waits until its first chunk may be recorded, before it is refused as WriterBusy."""
 
+DIRECT: Final = ClientAddresses()
+"""No proxy is trusted."""
+
 type Receive = Callable[[], Awaitable[Any]]
 type Send = Callable[[Any], Awaitable[None]]
 
