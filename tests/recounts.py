@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from heliograph.domain.delivery.action import ActionState, AttemptKind, Does, OpenAction, Origin
+from heliograph.domain.delivery.action import ActionState, AttemptKind, Does, OpenAction, Origin, QueueStatus, RunState, StuckRun
 from heliograph.domain.delivery.lanes import LaneState, choose
-from heliograph.domain.delivery.outcomes import Lead
+from heliograph.domain.delivery.outcomes import Cause, Lead
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import ActionRow, AttemptRow, Figures, Period, RunRow, count
 from heliograph.store.database import Database
@@ -21,9 +21,12 @@ class Recount:
 
     def __init__(self, db: Database, account: int) -> None:
         of = {"account": account}
-        waits = {run for (run,) in db.all("SELECT run_id FROM stuck_run WHERE queue < 3 AND account_id = :account", of)}
+        stuck = {
+            run: StuckRun(run, QueueStatus.of_code(queue) or QueueStatus.DONE, Category.CONFIG, Cause(cause), None).state
+            for run, queue, cause in db.all("SELECT run_id, queue, cause FROM stuck_run WHERE account_id = :account", of)
+        }
         self.runs = [
-            RunRow(change, registration, flow, mode, at, triggered=decision == 2, stuck=id in waits)
+            RunRow(change, registration, flow, mode, at, RunState.TRIGGERED if decision == 2 else stuck.get(id, RunState.NOT_SELECTED))
             for id, change, registration, flow, mode, at, decision in db.all(
                 "SELECT r.id, r.change_id, c.registration_id, r.flow_id, r.mode, r.at, r.decision FROM run r JOIN change c ON c.id = r.change_id"
                 " WHERE r.account_id = :account",

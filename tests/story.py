@@ -385,6 +385,10 @@ class Story:
             for id, queue, category, cause, tries, due in rows
         ]
 
+    def has_compared(self) -> bool:
+        """Whether all saved fixes are compared with what waits for a tag, and all that they may cure is judged again."""
+        return not self.db.all("SELECT 1 FROM saved_cure UNION ALL SELECT 1 FROM stuck_run WHERE queue < 3 AND due_at IS NOT NULL LIMIT 1")
+
     # ---- consistency
 
     def figures(self, mode: Mode = Mode.LIVE) -> Figures:

@@ -53,9 +53,7 @@ def matching(setup: StoredAccount, wanted: FeedFilter) -> list[int]:
             states = {FeedResult.SUCCESS: (10,), FeedResult.FAILURE: FAILED, FeedResult.VALIDATION: (12,)}.get(wanted.result)
             fits = states is None or state in states
         else:
-            fits = decision == 1 and (
-                wanted.result is FeedResult.NOT_TRIGGERED or (queue < 4 and wanted.result in ("", FeedResult.FAILURE))
-            )
+            fits = decision == 1 and (wanted.result is FeedResult.NOT_TRIGGERED or (queue < 4 and not wanted.result))
         fits = fits and mode == mode_code(wanted.mode) and (wanted.flow in (None, flow)) and (wanted.event in (None, event))
         fits = fits and (wanted.connection in (None, connection)) and wanted.text.lower() in (search or "")
         fits = fits and (wanted.between is None or wanted.between[0] <= at < wanted.between[1])

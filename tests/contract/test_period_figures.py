@@ -9,7 +9,7 @@ from tests.builders.stored_account import StoredAccount
 from tests.figures import busy, fold_all, move, newest
 
 from heliograph.deliveries.database import AccountReader
-from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.action import ActionState, RunState
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import ActionRow, Figures, Measure, Period, RunRow, count, mode_code
 from heliograph.domain.flow.flow import Mode
@@ -20,8 +20,9 @@ from heliograph.insights.period_figures import PeriodFigures
 def recounted(setup: StoredAccount, since: int, until: int, mode: Mode) -> Figures:
     db = setup.db
     waits = {run for (run,) in db.all("SELECT run_id FROM stuck_run WHERE queue < 3")}
+    open_state = {True: RunState.UNTAGGED, False: RunState.NOT_SELECTED}
     runs = [
-        RunRow(change, registration, flow, of, at, triggered=decision == 2, stuck=id in waits)
+        RunRow(change, registration, flow, of, at, RunState.TRIGGERED if decision == 2 else open_state[id in waits])
         for id, change, registration, flow, of, at, decision in db.all(
             "SELECT r.id, r.change_id, c.registration_id, r.flow_id, r.mode, r.at, r.decision FROM run r JOIN change c ON c.id = r.change_id"
             " WHERE r.account_id = :account",

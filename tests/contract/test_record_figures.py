@@ -45,7 +45,7 @@ def recounted(db: Database, account: int) -> Counter:
         if decision == 1:
             found[at // minute, mode, 1, flow, 0, 0, Measure.NOT_TRIGGERED] += 1
             if reason != "not selected":
-                found[at // minute, mode, 1, flow, 0, 0, Measure.STUCK] += 1
+                found[at // minute, mode, 1, flow, 0, 0, Measure.UNTAGGED] += 1
     actions = "SELECT a.created, a.mode, a.flow_id, l.connection_id FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.account_id = :a"
     for created, mode, flow, connection in db.all(actions, {"a": account}):
         found[created // minute, mode, 1, flow, connection, 0, Measure.TRIGGERED] += 1

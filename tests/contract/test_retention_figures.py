@@ -82,7 +82,7 @@ def test_X3_the_kept_period_has_exactly_its_records(setup: StoredAccount) -> Non
             (RecordKind.REGISTRATIONS, tiles.unique),
             (RecordKind.TRIGGERED, tiles.triggered),
             (RecordKind.NOT_TRIGGERED, tiles.not_triggered),
-            (RecordKind.STUCK, tiles.stuck),
+            (RecordKind.UNTAGGED, tiles.untagged),
         ):
             assert Records(reader, RecordFilter(kind, window.since, window.until, mode)).count() == RecordCount(n)
         assert tiles.changes > 0

@@ -63,7 +63,7 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
 ) -> None:
     receiver = installation.receiver
     sign_in(page, f"{installation.url}/signal/retry/", heading="Retry")
-    expect(page.get_by_role("heading", name="5 wait, for 2 causes")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="5 wait for a retry, for 2 causes")).to_be_visible(timeout=SECONDS * 1000)
     causes = page.get_by_role("main").locator(".group-list > li")
     refused = causes.filter(has_text="Sales CRM answered 401 Unauthorized: invalid_token")
     expect(refused.get_by_role("link", name="3 actions of Attendees to the CRM")).to_be_visible()
@@ -80,7 +80,7 @@ def test_a_failing_crm_is_cured_and_the_cause_heals_and_exactly_the_rows_of_a_fi
     receiver.wait_for(6, SECONDS, path="/crm")
     page.bring_to_front()
     page.get_by_role("heading", name="Retry", level=1).hover()  # what the pointer is in is left alone
-    expect(page.get_by_role("heading", name="2 wait, for 1 cause; 1 cause is cured")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="2 wait for a retry, for 1 cause; 1 cause is cured")).to_be_visible(timeout=SECONDS * 1000)
     healed = causes.filter(has_text="Sales CRM answered 401 Unauthorized")
     expect(healed.get_by_role("link", name="3 sent")).to_be_visible()
     expect(healed.get_by_text(re.compile(r"^Connection Setup was saved at \d\d:\d\d:\d\d by Ada\.$"))).to_be_visible()

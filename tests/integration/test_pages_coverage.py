@@ -20,6 +20,7 @@ from heliograph.setup.services import event_setup
 from heliograph.setup.services.events import save_event
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.save import saving
+from heliograph.store.queue import stuck_runs
 
 URL = "/settings/tags/coverage/"
 STATUS, PROPERTY = TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY
@@ -110,6 +111,8 @@ def test_P11_ticked_rows_get_their_tags_and_what_cannot_is_named(database: Datab
         assert "1 row got its tag" in text
         assert "VIP guest, SUMMIT-26: no suggestion" in text
         assert site.acme.event_config().statuses[partner.id].tags == {site.acme.tags["Registered"].pk}
+        with site.store.transaction():
+            stuck_runs.compare_next(site.store, site.pk)
         ((due,),) = site.store.all("SELECT count(*) FROM stuck_run WHERE due_at <= :now", {"now": site.store.now()})
         assert due == 1, "what waited is judged again at once (D7)"
         client.post(URL, {"row": [attended.key], "tag": site.acme.tags["Registered"].pk})

@@ -668,10 +668,10 @@ def test_P12_deleting_a_flow_asks_and_says_what_becomes_of_the_rest(plan: Platfo
     plan.record("R2", status="Invited by partner", profile={"email": "y@example.org"})
     asked = text_of(client.get(f"/signal/flows/{leads(plan)}/delete/"))
     assert "1 action of it is not delivered yet. It ends as Failed." in asked
-    assert "1 change waits in Retry for a tag. It ends as Failed, too." in asked
+    assert "1 change waits for a tag. It will not be sent any more." in asked
     assert confirms(client, f"/signal/flows/{leads(plan)}/delete/")["Location"] == "/signal/flows/"
     ((queue, cause),) = plan.store.all("SELECT queue, cause FROM stuck_run WHERE account_id = :a", {"a": plan.pk})
-    assert (queue, cause) == (3, "flow_deleted")
+    assert (queue, cause) == (4, "flow_deleted")
     assert client.get(f"/signal/flows/{leads(plan)}/").status_code == 404
 
 

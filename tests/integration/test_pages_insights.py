@@ -88,7 +88,7 @@ def test_X2_the_summary_says_what_happened(database: DatabaseFacts, client: Clie
             "8 triggered = 1 success + 0 superseded + 2 queued + 1 failed + 1 validation + 3 pending",
             "CRM answered 401 Unauthorized.",
             "Open Connection Setup",
-            "1 was not triggered, but can be cured",
+            "1 waits for a tag",
         ):
             assert said in shown, shown
         assert "<b>Haddad" not in client.get("/signal/metrics/records/failures/").content.decode()

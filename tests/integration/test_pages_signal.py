@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from dataclasses import replace
 from functools import partial
 
@@ -74,7 +73,8 @@ def test_X4_the_feed_is_walked_without_a_gap_there_and_back(database: DatabaseFa
         runs = {
             FeedResult.ALL: " UNION SELECT change_id FROM stuck_run WHERE mode = 1 AND queue IN (1, 2, 3)",
             FeedResult.NOT_TRIGGERED: " UNION SELECT change_id FROM run WHERE mode = 1 AND decision = 1",
-            FeedResult.FAILURE: " AND state IN (2, 11, 12) UNION SELECT change_id FROM stuck_run WHERE mode = 1 AND queue IN (1, 2, 3)",
+            FeedResult.FAILURE: " AND state IN (2, 11, 12) UNION SELECT change_id FROM stuck_run WHERE mode = 1 AND queue IN (1, 2, 3)"
+            " AND cause = 'exception'",
             FeedResult.SUCCESS: " AND state = 10",
             FeedResult.VALIDATION: " AND state = 12",
         }[result]
@@ -108,7 +108,7 @@ def test_X4_the_feed_says_what_became_of_each(database: DatabaseFacts, client: C
             "Zoë Marin S26-1, SUMMIT-26 Created CRM 200 , All: delivered",
             "S26-5, SUMMIT-26 Created CRM 401 , All: failed CRM answered 401 Unauthorized. Open Connection Setup",
             "山田 花子 S26-3, SUMMIT-26 Created CRM not sent , All: validation error email is required and empty; nothing was sent to CRM.",
-            "Cancellations to Slack no tag , Cancellations to Slack: will be retried Not judged to the end: its status carries no tag. Tag it",
+            "Cancellations to Slack no tag , Cancellations to Slack: waits for a tag It waits for a tag: its status carries none. Tag it",
             "Mika Salo S26-6, SUMMIT-26 Status became Cancelled CRM on its way , All: on its way",
         ):
             assert said in shown, shown
@@ -219,10 +219,10 @@ def test_D8_the_queue_by_cause_and_by_item(database: DatabaseFacts, client: Clie
         site.signs_in(client)
         shown = text_of(client.get("/signal/retry/").content)
         for said in (
-            "3 wait, for 3 causes",
+            "2 wait for a retry, 1 waits for a tag, for 3 causes",
             "“Invited” of SUMMIT-26 has no tag",
             "CRM did not answer in time",
-            "4 items: 3 Retry, 0 Error, 1 Failed, 0 Done",
+            "4 items: 3 Retry (1 waits for a tag), 0 Error, 1 Failed, 0 Done",
         ):
             assert said in shown, said
 
@@ -230,10 +230,13 @@ def test_D8_the_queue_by_cause_and_by_item(database: DatabaseFacts, client: Clie
 @pytest.mark.parametrize(
     ("query", "codes"),
     [
-        ("?status=waiting", {"S26-2", "S26-4", "S26-6"}),
+        ("?status=waiting", {"S26-2", "S26-6"}),
+        ("?status=untagged", {"S26-4"}),
+        ("?status=Retry", {"S26-2", "S26-4", "S26-6"}),
         ("?status=Failed", {"S26-5"}),
         ("?category=Connection", {"S26-6"}),
-        ("?category=Config&status=waiting", {"S26-2", "S26-4"}),
+        ("?category=Config&status=Retry", {"S26-2", "S26-4"}),
+        ("?category=Config&status=waiting", {"S26-2"}),
         ("?q=joe", {"S26-2"}),
         ("?q=10+seconds", {"S26-6"}),
     ],
@@ -425,7 +428,7 @@ def test_D8_an_item_shows_the_change_the_request_and_every_attempt(database: Dat
         ):
             assert said in shown, said
         assert b"<script>alert" not in html
-        assert "Waits" in text_of(client.get(f"/signal/retry/{keys['untagged']}/").content)
+        assert "It waits for a tag" in text_of(client.get(f"/signal/retry/{keys['untagged']}/").content)
 
 
 def test_D8_submitted_items_go_to_the_front(database: DatabaseFacts, client: Client) -> None:
@@ -433,7 +436,7 @@ def test_D8_submitted_items_go_to_the_front(database: DatabaseFacts, client: Cli
         keys = signal_account.fill(site)
         site.signs_in(client, site.planner)
         answer = client.post("/signal/retry/submit/", {"item": list(keys.values())}, follow=True)
-        assert "3 items are at the front of their connection’s queue." in answer.content.decode()
+        assert "2 items are at the front of their connection’s queue. 1 is judged again, which is no retry." in answer.content.decode()
         waiting, failed = keys["waiting"][1:], keys["failed"][1:]
         rows = site.store.all(f"SELECT rank, state FROM action WHERE id IN ({waiting}, {failed})")
         assert rows == [(0, 2), (0, 2)]
@@ -507,25 +510,24 @@ def test_X5_nothing_is_synced_that_is_not_active(database: DatabaseFacts, client
         assert "not active" in client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True).content.decode()
 
 
-def test_the_badge_of_retry_tells_what_waits_from_what_has_failed(database: DatabaseFacts, client: Client) -> None:
+def test_F7_the_badge_of_retry_says_what_waits_for_a_retry_what_failed_and_what_waits_for_a_tag(
+    database: DatabaseFacts, client: Client
+) -> None:
     with signal_account.site(database) as site:
         signal_account.fill(site)
         site.signs_in(client)
         for url in ("/signal/flows/", "/signal/retry/", "/signal/connections/"):
-            counts = site.store.all(
-                "SELECT CASE WHEN queue = 3 THEN 'failed' ELSE 'waiting' END AS said, count(*) FROM action WHERE queue IN (1, 2, 3) GROUP BY said"
+            n = dict(
+                site.store.all(
+                    "SELECT CASE WHEN queue = 3 THEN 'failed' ELSE 'waiting' END AS said, count(*) FROM action WHERE queue IN (1, 2, 3) GROUP BY said"
+                )
             )
-            runs = site.store.all(
-                "SELECT CASE WHEN queue = 3 THEN 'failed' ELSE 'waiting' END AS said, count(*) FROM stuck_run WHERE queue IN (1, 2, 3) GROUP BY said"
-            )
-            n = Counter[str]()
-            for said, number in (*counts, *runs):
-                n[said] += number
-            assert n["failed"] > 0
-            assert n["waiting"] > 0
+            ((untagged,),) = site.store.all("SELECT count(*) FROM stuck_run WHERE queue = 1 AND cause = 'untagged'")
+            assert min(n["failed"], n["waiting"]) > 0
+            assert untagged == 1
             panel = client.get(url).content.decode()
             panel = panel[: panel.index("<main")]
-            assert f"{n['waiting']} waiting, {n['failed']} failed" in " ".join(panel.split()), url
+            assert f"{n['waiting']} waiting, {n['failed']} failed, 1 waits for a tag" in " ".join(panel.split()), url
 
 
 # --- flows

@@ -40,7 +40,7 @@ def test_D6_D7_a_cured_cause_says_what_became_of_it(story: Story, receiver: Rece
     story.signs_in(client, Role.PLANNER, name="Ada")
     crm = refused(story, receiver, *[f"R{n}" for n in range(7)])
     before = causes(client)
-    assert "7 wait, for 1 cause" in before
+    assert "7 wait for a retry, for 1 cause" in before
     assert "Sales CRM answered 401 Unauthorized: invalid_token" in before
     assert re.search(r"7 actions of Leads since \d\d:\d\d", before)
     assert "Submit all 7" in before

@@ -61,7 +61,7 @@ def test_X2_every_figure_of_a_seeded_history_counts_something(db: Database) -> N
     seeded = invented(db)
     since = seeded.until - 30 * DAY
     whole = figures(seeded, since, seeded.until, Mode.LIVE).tiles
-    assert min(whole.success, whole.superseded, whole.queued, whole.failed, whole.validation, whole.pending, whole.stuck) > 0
+    assert min(whole.success, whole.superseded, whole.queued, whole.failed, whole.validation, whole.pending, whole.untagged) > 0
     assert min(whole.retried, whole.abandoned, whole.leads_created, whole.leads_updated, whole.not_triggered) > 0
     assert figures(seeded, since, seeded.until, Mode.TEST).tiles.success > 0
 

@@ -5,6 +5,8 @@ Every request that the receiver got is compared with the rules, in order. Afterw
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from tests.story import Story
 
@@ -12,6 +14,7 @@ from heliograph.domain.connection.connection import ContentType, Method
 from heliograph.domain.flow.flow import FilterRow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import MappingKind, Subject
 from heliograph.setup.services.events import MarksFirst
+from heliograph.store.queue import stuck_runs
 
 STATUSES = ("Registered", "Attended", "Cancelled")
 
@@ -181,19 +184,79 @@ def test_D2_an_untagged_change_judged_again_is_still_the_older_one(story: Story)
     assert story.stuck()[0]["queue"] == "Done"
 
 
-def test_F7_three_judgings_then_failed_then_submitted(story: Story) -> None:
-    story.retries(0.1, 0.1, 0.1)
-    story.flow("Registered", [story.to(story.connection("CRM", "/crm"))], statuses=["Registered"])
+def test_F7_it_waits_for_its_tag_whatever_time_and_hand_do(story: Story) -> None:
+    story.retries(0.01, 0.01, 0.01)
+    flow = story.flow("Registered", [story.to(story.connection("CRM", "/crm"))], statuses=["Registered"])
+    waits = {"queue": "Retry", "category": "Config", "cause": "untagged", "tries": 0, "due": None}
     with story.worker():
         story.record("R1", status="New", first="Zoë")
-        story.wait_for(lambda: story.stuck()[0]["queue"] == "Failed")
-        assert story.stuck()[0]["tries"] == 3
-        story.tag_status("New", "Registered")  # offered as "Submit all", not done automatically
-        (item,) = story.stuck()
-        assert item["queue"] == "Failed"
-        assert story.submit(item["key"]).done == (item["key"],)
+        for _ in range(4):
+            (item,) = story.stuck()
+            assert {name: item[name] for name in waits} == waits
+            assert story.submit(item["key"]).done == (item["key"],)
+            story.wait_for(lambda: story.stuck()[0]["due"] is None)
+        figures = story.figures()
+        assert (figures.not_triggered, figures.untagged, figures.not_selected, figures.in_retry_queue) == (1, 1, 0, 1)
+        assert story.runs(flow) == [("not triggered", "untagged")]
+        story.tag_status("New", "Registered")
         story.until("R1", "success")
     assert story.stuck()[0]["queue"] == "Done"
+    assert [body["first"] for body in story.bodies("/crm")] == ["Zoë"]
+    story.is_sound()
+
+
+def test_F7_what_waits_for_a_tag_outlasts_a_flow_that_rests(story: Story) -> None:
+    """A tag that is given while the flow is off, in the other mode or incomplete, or while Signal is off, ends nothing."""
+    crm = story.connection("CRM", "/crm")
+    flow = story.flow("Registered", [story.to(crm)], statuses=["Registered"])
+    off, other_mode = (
+        story.flow("Off", [story.to(crm)], statuses=["Registered"]),
+        story.flow("Mode", [story.to(crm)], statuses=["Registered"]),
+    )
+    with story.worker():
+        story.record("R1", status="New", first="Zoë")
+        story.set_active(off, active=False)
+        story.change_flow(other_mode, mode=Mode.TEST)
+        story.tag_status("New", "Registered")
+        story.until("R1", "success")
+        story.wait_for(lambda: sorted(item["queue"] for item in story.stuck()) == ["Done", "Retry", "Retry"])
+        story.wait_for(story.has_compared)
+        assert {item["cause"] for item in story.stuck() if item["queue"] == "Retry"} == {"untagged"}
+        story.set_active(off, active=True)
+        story.until("R1", "success", "success")
+        story.change_flow(other_mode, mode=Mode.LIVE)
+        story.until("R1", "success", "success", "success")
+    assert {item["queue"] for item in story.stuck()} == {"Done"}
+    assert story.runs(flow) == [("triggered", "")]
+    story.is_sound()
+
+
+def test_F7_D7_many_that_wait_are_cured_in_bounded_steps(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stuck_runs, "COMPARED", 7)
+    monkeypatch.setattr(stuck_runs, "AT_ONCE", 5)
+    story.flow("Registered", [story.to(story.connection("CRM", "/crm"))], statuses=["Registered"])
+    for n in range(23):
+        story.record(f"R{n}", status="New" if n % 2 else "Waitlist Hold", first=str(n))
+    story.tag_status("New", "Registered")
+    assert story.db.all("SELECT count(*) FROM stuck_run WHERE due_at IS NOT NULL") == [(0,)], "a save marks what is to be done, and no item"
+    with story.worker():
+        story.wait_for(lambda: Counter(item["queue"] for item in story.stuck()) == {"Done": 11, "Retry": 12})
+        story.wait_for(story.has_compared)
+    assert {item["due"] for item in story.stuck() if item["queue"] == "Retry"} == {None}
+    figures = story.figures()
+    assert (figures.not_triggered, figures.untagged, figures.triggered) == (12, 12, 11)
+
+
+def test_F7_P12_a_deleted_flow_ends_what_waits_and_calls_it_no_failure(story: Story) -> None:
+    flow = story.flow("Registered", [story.to(story.connection("CRM", "/crm"))], statuses=["Registered"])
+    story.record("R1", status="New", first="Zoë")
+    story.delete_flow(flow)
+    (item,) = story.stuck()
+    assert (item["queue"], item["cause"]) == ("Done", "flow_deleted")
+    assert story.runs(flow) == [("not triggered", "flow deleted")]
+    figures = story.figures()
+    assert (figures.not_triggered, figures.untagged, figures.not_selected, figures.not_judged, figures.failed) == (1, 0, 0, 1, 0)
+    story.is_sound()
 
 
 # ---- sessions, events, headers, forms, queries

@@ -365,7 +365,7 @@ def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(acme: Runn
         assert acme.actions() == []
         with acme.db.transaction():
             acme.stored.save_within({("statuses", 1): acme.stored.statuses_body()})
-            stuck_runs.untagged_are_due(acme.db, 1)
+            stuck_runs.note_flow_saved(acme.db, 1, None)
         acme.until_states("success")
     assert acme.db.all("SELECT decision, reason FROM run") == [(2, "")]
     assert acme.db.all("SELECT queue FROM stuck_run") == [(4,)]

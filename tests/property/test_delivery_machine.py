@@ -17,6 +17,7 @@ from heliograph.domain.delivery.action import (
     Origin,
     QueueStatus,
     Rank,
+    RunState,
     new_action,
 )
 from heliograph.domain.delivery.lanes import (
@@ -304,35 +305,33 @@ TestAdds.settings = settings(max_examples=100, stateful_step_count=40, deadline=
 
 
 runs = st.lists(
-    st.tuples(st.integers(1, 12), st.integers(1, 4), st.booleans(), st.booleans()),
+    st.tuples(st.integers(1, 12), st.integers(1, 4), st.sampled_from(RunState), st.sampled_from(RunState)),
     max_size=40,
     unique_by=lambda r: (r[0], r[1]),
 )
 
 
 @given(runs, st.integers(0, 60), st.integers(0, 60))
-def test_X2_processed_figures_are_what_is_counted(made: list[tuple[int, int, bool, bool]], since: int, length: int) -> None:
-    """A change (1-12, three per registration) with runs of flows (1-4): decided, some of them reconsidered later."""
+def test_X2_processed_figures_are_what_is_counted(made: list[tuple[int, int, RunState, RunState]], since: int, length: int) -> None:
+    """A change (1-12, three per registration) with runs of flows (1-4): decided, and judged again later."""
     rows, deltas, seen = [], [], set()
-    for change, flow, triggered, again in made:
+    for change, flow, first, later in made:
         mode, at = 1 + change % 2, START + change * 7 * MINUTE  # a change has one mode and one time
-        stuck, later = not triggered, not triggered and again
         if change not in seen:
             seen.add(change)
             deltas.append(of_processed_changes(1, at, mode, [change // 3]))
-        deltas += of_run(1, at, mode, flow, triggered=triggered, is_stuck=stuck)
-        if later:
-            deltas += of_reconsidered(1, at, mode, flow, triggered=True, was_open=True, is_open=False)
-        rows.append(RunRow(change, change // 3, flow, mode, at, triggered or later, stuck and not later))
+        deltas += of_run(1, at, mode, flow, first)
+        deltas += of_reconsidered(1, at, mode, flow, first, later)
+        rows.append(RunRow(change, change // 3, flow, mode, at, later))
     period = Period(START + since * MINUTE, START + (since + length) * MINUTE, 1)
     counted = count(period, rows, (), ())
     assert total(period, deltas) == counted == total(period, merged(deltas))
     assert counted.unique <= counted.changes
-    assert counted.not_triggered >= counted.stuck
+    assert counted.not_triggered == counted.not_selected + counted.untagged + counted.not_judged
 
 
 def test_X2_one_creation_and_two_updates_are_three_changes_of_one_registration() -> None:
-    rows = [RunRow(change, 7, flow, 1, START, triggered=True) for change in (1, 2, 3) for flow in (1, 2)]
+    rows = [RunRow(change, 7, flow, 1, START, RunState.TRIGGERED) for change in (1, 2, 3) for flow in (1, 2)]
     figures = count(Period(START, START + MINUTE, 1), rows, (), ())
     assert (figures.changes, figures.unique, figures.active_flows) == (3, 1, 2)
 
@@ -343,9 +342,12 @@ def test_X2_activity_counts_every_facet_of_a_change() -> None:
 
 
 def test_X2_the_pie_and_the_queue() -> None:
-    figures = Figures(triggered=10, success=5, queued=1, failed=2, validation=1, pending=1, stuck=3)
+    figures = Figures(
+        triggered=10, success=5, queued=1, failed=2, validation=1, pending=1, not_triggered=6, untagged=3, undecided=1, ended=1
+    )
     assert figures.pie == (5, 4)
-    assert figures.in_retry_queue == 4
+    assert figures.in_retry_queue == 5
+    assert (figures.not_selected, figures.not_judged) == (1, 2)
 
 
 def test_X2_merged_deltas_are_sorted_and_leave_out_nothing_that_counts() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from heliograph.domain.delivery.action import (
+    ENDS_RUN,
     FRONT,
     ActionState,
     AttemptKind,
@@ -16,8 +17,10 @@ from heliograph.domain.delivery.action import (
     Origin,
     QueueStatus,
     Rank,
+    RunState,
     RunVerdict,
     StuckRun,
+    ended_run,
     new_action,
     reconsidered,
     stuck,
@@ -361,19 +364,39 @@ def test_P12_a_removed_destination_ends_waiting_and_pending_actions_only() -> No
     assert story[2].queue is QueueStatus.FAILED
 
 
-def test_F7_an_untagged_run_has_its_own_three_tries() -> None:
-    run = stuck(7, RunVerdict.UNTAGGED, NOW, POLICY)
-    assert (run.queue, run.due_at, run.category) == (QueueStatus.RETRY, NOW + 30 * MINUTE, Category.CONFIG)
-    seen = []
-    for _ in range(3):
-        run = reconsidered(run, RunVerdict.UNTAGGED, NOW, POLICY)
-        seen.append((run.queue, run.due_at))
-    assert seen == [(QueueStatus.ERROR, NOW + 120 * MINUTE), (QueueStatus.ERROR, NOW + 2880 * MINUTE), (QueueStatus.FAILED, None)]
-    assert reconsidered(run, RunVerdict.TRIGGERED, NOW, POLICY) == run
+def test_F7_an_untagged_run_waits_however_often_it_is_judged() -> None:
+    run = waiting = stuck(7, RunVerdict.UNTAGGED, NOW, POLICY)
+    assert (run.queue, run.due_at, run.category, run.state) == (QueueStatus.RETRY, None, Category.CONFIG, RunState.UNTAGGED)
+    for _ in range(9):
+        run = reconsidered(submit_run(run), RunVerdict.UNTAGGED, NOW, POLICY)
+        assert run == waiting
     again = submit_run(run)
     assert again.by_hand
     assert again.due_at == FRONT
     assert reconsidered(again, RunVerdict.TRIGGERED, NOW, POLICY).queue is QueueStatus.DONE
+
+
+def test_F7_D7_a_decision_that_raises_has_three_tries_and_may_then_wait_for_a_tag() -> None:
+    run = stuck(7, RunVerdict.RAISED, NOW, POLICY)
+    seen = []
+    for _ in range(3):
+        run = reconsidered(run, RunVerdict.RAISED, NOW, POLICY)
+        seen.append((run.queue, run.due_at, run.state))
+    assert seen == [
+        (QueueStatus.ERROR, NOW + 5 * MINUTE, RunState.UNDECIDED),
+        (QueueStatus.ERROR, NOW + 15 * MINUTE, RunState.UNDECIDED),
+        (QueueStatus.FAILED, None, RunState.ENDED),
+    ]
+    assert reconsidered(run, RunVerdict.TRIGGERED, NOW, POLICY) == run
+    assert reconsidered(submit_run(run), RunVerdict.UNTAGGED, NOW, POLICY) == stuck(7, RunVerdict.UNTAGGED, NOW, POLICY)
+
+
+@pytest.mark.parametrize("cause", sorted(ENDS_RUN))
+def test_F7_a_run_that_cannot_be_judged_any_more_is_done_and_has_not_failed(cause: Cause) -> None:
+    run = ended_run(stuck(7, RunVerdict.UNTAGGED, NOW, POLICY), cause)
+    assert (run.queue, run.due_at, run.state) == (QueueStatus.DONE, None, RunState.ENDED)
+    with pytest.raises(NotSubmittable):
+        submit_run(run)
 
 
 @pytest.mark.parametrize("verdict", [RunVerdict.TRIGGERED, RunVerdict.NOT_SELECTED])

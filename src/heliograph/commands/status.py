@@ -96,9 +96,9 @@ def _of_batches(sizes: ObservedSizes, of: str) -> str:
 
 def _add_queue(table: Table, s: ServerStatus) -> None:
     more = "" if s.counted else " or more"
-    table.add_row("Queue", f"{s.pending:,}{more} to be sent, {s.waiting:,}{more} waiting for a retry, {s.stuck:,} waiting for a tag")
+    table.add_row("Queue", f"{s.pending:,}{more} to be sent, {s.waiting:,}{more} waiting for a retry, {s.untagged:,} waiting for a tag")
     table.add_row("Oldest", f"first attempt {_ago(s.oldest_pending)}, retry that is due {_ago(s.oldest_due)}")
-    table.add_row("Failed", f"{s.failed:,}{more} items of the Retry Queue")
+    table.add_row("Failed", f"{s.failed:,}{more} {'item' if s.failed == 1 else 'items'} of the Retry Queue")
     table.add_row("Connections", f"{s.paused_connections} paused, {s.held_connections} resting")
     table.add_row("Slots", f"{s.owned_slots} of 64 owned")
 

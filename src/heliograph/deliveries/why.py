@@ -141,18 +141,19 @@ def not_triggered(
     flow: int,
 ) -> tuple[str, Toned]:
     """Why a run has no action, in one sentence, and its state. What a flow does not act on is said by its rule of today."""
-    waits = queue in (QueueStatus.RETRY, QueueStatus.ERROR)
-    state = (
-        ("wait", _("Will be retried"))
-        if waits
-        else ("failed", _("Failed"))
-        if queue is QueueStatus.FAILED
-        else ("quiet", _("Not triggered"))
-    )
+    state: Toned = ("quiet", _("Not triggered"))
+    if queue in (QueueStatus.RETRY, QueueStatus.ERROR):
+        state = ("wait", _("Waits for a tag") if reason is not None and reason.is_untagged else _("Will be retried"))
+    elif queue is QueueStatus.FAILED:
+        state = ("failed", _("Failed"))
     if reason is Reason.UNTAGGED:
-        return _("Not judged to the end: its status carries no tag."), state
+        return _("It waits for a tag: its status carries none."), state
     if reason is Reason.UNTAGGED_PROPERTY:
-        return _("Not judged to the end: a property that is set carries no tag."), state
+        return _("It waits for a tag: a property that is set carries none."), state
+    if reason is Reason.FLOW_DELETED:
+        return _("No longer possible: the flow was deleted before it had a tag."), state
+    if reason is Reason.CONTENT_REMOVED:
+        return _("No longer possible: its details were removed, as old ones are, before it had a tag."), state
     if reason is Reason.FAILED:
         return _("It could not be judged: Heliograph itself failed with it."), state
     return _unmet(account.flows.get(flow), change, account, event) or _("It is tagged, but this flow does not act on it."), state

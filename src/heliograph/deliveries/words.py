@@ -244,6 +244,7 @@ CAUSES = {
     Cause.FLOW_DELETED: gettext_lazy("The flow was deleted."),
     Cause.DESTINATION_REMOVED: gettext_lazy("The destination was removed from the flow."),
     Cause.ERASED: gettext_lazy("The person was erased."),
+    Cause.CONTENT_REMOVED: gettext_lazy("No longer possible: its details were removed, as old ones are, before it had a tag."),
     Cause.REPLAY_CANCELLED: gettext_lazy("Its replay was cancelled before it was sent."),
     Cause.DISCARDED: gettext_lazy("It was made in the flow’s other mode, Live or Test, and somebody discarded it."),
     Cause.EXCEPTION: gettext_lazy("Heliograph itself failed with it."),
@@ -309,13 +310,18 @@ def origin_of(action: Action) -> str:
     return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent by hand"), Origin.RECONSIDERED: _("Judged again")}.get(action.origin, "")
 
 
-def next_try(due: int | None, *, looks: bool = False) -> str:
-    """When it is tried, or looked at, again: "Next try 14:33:07"."""
+def waits_for_tag(n: int, text: str = "") -> str:
+    """The number of runs that wait for a tag, in the words that every page uses: "894 wait for a tag". text: the number as shown, if it is not n."""
+    return ngettext("%(n)s waits for a tag", "%(n)s wait for a tag", n) % {"n": text or f"{n:,}"}
+
+
+def next_try(due: int | None) -> str:
+    """When it is tried again: "Next try 14:33:07"."""
     if due is None:
         return ""
     if due <= 0:
         return _("Next, at the front")
-    return (_("Next look %(time)s") if looks else _("Next try %(time)s")) % {"time": soon_to_the_second(from_micros(due))}
+    return _("Next try %(time)s") % {"time": soon_to_the_second(from_micros(due))}
 
 
 def answered(status: int) -> str:

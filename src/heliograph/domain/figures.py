@@ -2,7 +2,7 @@
 
 The hot path never counts: with each fact it appends a `Delta`, whose minute is the measure's own time:
 
-    processed figures   the run's first decision          CHANGES RUNS NOT_TRIGGERED STUCK
+    processed figures   the run's first decision          CHANGES RUNS NOT_TRIGGERED, and its parts UNTAGGED UNDECIDED ENDED
     action figures      the action's creation             TRIGGERED and one measure per state: -1 for the old, +1 for the new;
                                                           LEADS_CREATED LEADS_UPDATED, where a response rule tells (C7)
     charts              the attempt, the failure          RETRIED ATTEMPTS_OK ATTEMPTS_FAILED ABANDONED VALIDATION_ERRORS
@@ -17,8 +17,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import assert_never
 
-from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin
+from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin, RunState
 from heliograph.domain.delivery.lanes import Attempted, Settlement
 from heliograph.domain.delivery.outcomes import Delivered, Lead, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
@@ -44,7 +45,12 @@ class Measure(IntEnum):
     RECORDED = 2
     RUNS = 3
     NOT_TRIGGERED = 4
-    STUCK = 5
+    UNTAGGED = 5
+    """Runs that wait for a tag."""
+    UNDECIDED = 6
+    """Runs whose decision raised an exception, and is tried again."""
+    ENDED = 7
+    """Runs that were never judged to the end, and are not judged any more."""
     TRIGGERED = 10
     PENDING = 11
     QUEUED = 12
@@ -140,21 +146,36 @@ def of_processed_changes(account: int, at: int, mode: int, serials: Sequence[int
     return Delta(account, at // MINUTE, mode, Measure.CHANGES, len(serials), serials=known)
 
 
-def of_run(account: int, at: int, mode: int, flow: int, *, triggered: bool, is_stuck: bool = False, n: int = 1) -> Iterator[Delta]:
+def of_run(account: int, at: int, mode: int, flow: int, state: RunState, n: int = 1) -> Iterator[Delta]:
     """A run as first decided."""
     yield Delta(account, at // MINUTE, mode, Measure.RUNS, n, flow=flow)
-    if not triggered:
-        yield Delta(account, at // MINUTE, mode, Measure.NOT_TRIGGERED, n, flow=flow)
-    if is_stuck:
-        yield Delta(account, at // MINUTE, mode, Measure.STUCK, n, flow=flow)
+    for measure in _of_run_state(state):
+        yield Delta(account, at // MINUTE, mode, measure, n, flow=flow)
 
 
-def of_reconsidered(account: int, at: int, mode: int, flow: int, *, triggered: bool, was_open: bool, is_open: bool) -> Iterator[Delta]:
-    """A stuck run was reconsidered, submitted or ended. at: the run's first decision. Changes Processed does not change (F7)."""
-    if triggered:
-        yield Delta(account, at // MINUTE, mode, Measure.NOT_TRIGGERED, -1, flow=flow)
-    if was_open != is_open:
-        yield Delta(account, at // MINUTE, mode, Measure.STUCK, is_open - was_open, flow=flow)
+def of_reconsidered(account: int, at: int, mode: int, flow: int, old: RunState, new: RunState, n: int = 1) -> Iterator[Delta]:
+    """A stuck run was judged again, submitted or ended. at: the run's first decision. Changes Processed does not change (F7)."""
+    if old is not new:
+        for state, by in ((old, -n), (new, n)):
+            for measure in _of_run_state(state):
+                yield Delta(account, at // MINUTE, mode, measure, by, flow=flow)
+
+
+def _of_run_state(state: RunState) -> tuple[Measure, ...]:
+    """The measures that count a run of this state."""
+    match state:
+        case RunState.TRIGGERED:
+            return ()
+        case RunState.NOT_SELECTED:
+            return (Measure.NOT_TRIGGERED,)
+        case RunState.UNTAGGED:
+            return (Measure.NOT_TRIGGERED, Measure.UNTAGGED)
+        case RunState.UNDECIDED:
+            return (Measure.NOT_TRIGGERED, Measure.UNDECIDED)
+        case RunState.ENDED:
+            return (Measure.NOT_TRIGGERED, Measure.ENDED)
+        case _:
+            assert_never(state)
 
 
 def of_new_action(facts: FigureKey, n: int = 1) -> Iterator[Delta]:
@@ -230,7 +251,12 @@ class Figures:
     failed: int = 0
     validation: int = 0
     pending: int = 0
-    stuck: int = 0
+    untagged: int = 0
+    """Of not_triggered: runs that wait for a tag (F7)."""
+    undecided: int = 0
+    """Of not_triggered: runs whose decision raised an exception, and is tried again."""
+    ended: int = 0
+    """Of not_triggered: runs that were never judged to the end, and are not judged any more."""
     retried: int = 0
     abandoned: int = 0
     validation_errors: int = 0
@@ -243,6 +269,8 @@ class Figures:
         parts = self.success + self.superseded + self.queued + self.failed + self.validation + self.pending
         if self.triggered != parts:
             raise FiguresDoNotAddUp(f"{self.triggered} actions were triggered, but {parts} have a state.")
+        if self.not_selected < 0:
+            raise FiguresDoNotAddUp(f"{self.not_triggered} runs were not triggered, but more of them wait or have ended.")
         if self.unique > self.changes:
             raise FiguresDoNotAddUp(f"{self.unique} registrations cannot have {self.changes} changes.")
         if sum(self.retried_by_category.values()) != self.retried:
@@ -252,8 +280,18 @@ class Figures:
 
     @property
     def in_retry_queue(self) -> int:
-        """In Retry Queue: actions that wait there, and runs stuck there."""
-        return self.queued + self.stuck
+        """In Retry Queue: actions that wait there, runs that wait for a tag, and runs whose decision is tried again."""
+        return self.queued + self.untagged + self.undecided
+
+    @property
+    def not_selected(self) -> int:
+        """Runs that are tagged, but not for their flow: final (F7)."""
+        return self.not_triggered - self.untagged - self.undecided - self.ended
+
+    @property
+    def not_judged(self) -> int:
+        """Runs that were not judged to the end, and do not wait for a tag."""
+        return self.undecided + self.ended
 
     @property
     def pie(self) -> tuple[int, int]:
@@ -263,15 +301,14 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run in its current state. registration: None for an event's change. stuck: its Retry item is open."""
+    """A run in its current state. registration: None for an event's change."""
 
     change: int
     registration: int | None
     flow: int
     mode: int
     at: int
-    triggered: bool
-    stuck: bool = False
+    state: RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +364,7 @@ def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], 
         changes=len({r.change for r in mine}),
         unique=len({r.registration for r in mine if r.registration is not None}),
         triggered=states.total(),
-        not_triggered=sum(not r.triggered for r in mine),
+        not_triggered=sum(r.state is not RunState.TRIGGERED for r in mine),
         active_flows=len({r.flow for r in mine}),
         success=states[ActionState.SUCCESS],
         superseded=states[ActionState.SUPERSEDED],
@@ -335,7 +372,9 @@ def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], 
         failed=states[ActionState.FAILED],
         validation=states[ActionState.VALIDATION],
         pending=states[ActionState.PENDING],
-        stuck=sum(r.stuck for r in mine),
+        untagged=sum(r.state is RunState.UNTAGGED for r in mine),
+        undecided=sum(r.state is RunState.UNDECIDED for r in mine),
+        ended=sum(r.state is RunState.ENDED for r in mine),
         retried=len(retries),
         abandoned=sum(t.abandoned for t in tries),
         validation_errors=sum(t.invalid for t in tries),
@@ -374,7 +413,9 @@ def total(period: Period, deltas: Iterable[Delta]) -> Figures:
         failed=sums[Measure.FAILED],
         validation=sums[Measure.VALIDATION],
         pending=sums[Measure.PENDING],
-        stuck=sums[Measure.STUCK],
+        untagged=sums[Measure.UNTAGGED],
+        undecided=sums[Measure.UNDECIDED],
+        ended=sums[Measure.ENDED],
         retried=sums[Measure.RETRIED],
         abandoned=sums[Measure.ABANDONED],
         validation_errors=sums[Measure.VALIDATION_ERRORS],

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import Missing, missing
@@ -31,7 +32,8 @@ class FlowListFilter:
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:
-    """One flow. Instants are microseconds. queued: waiting actions and runs; failed, validation: of the last 24 hours."""
+    """One flow. Instants are microseconds. queued: actions and decisions that are tried again; untagged: runs that wait for a tag;
+    failed, validation: of the last 24 hours."""
 
     flow: Flow
     missing: tuple[Missing, ...]
@@ -41,6 +43,7 @@ class FlowRow:
     queued: int = 0
     failed: int = 0
     validation: int = 0
+    untagged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,7 @@ class FlowList:
         out = []
         for flow in flows:
             last, changed, by = facts.get(flow.id, (None, 0, ""))
-            queued, failed, validation = counts.get(flow.id, (0, 0, 0))
-            out.append(FlowRow(flow, missing(flow, self.config), last, changed, by, queued, failed, validation))
+            out.append(FlowRow(flow, missing(flow, self.config), last, changed, by, *counts.get(flow.id, (0, 0, 0, 0))))
         return out
 
     def health(self) -> Mapping[int, SendBlock]:
@@ -98,8 +100,9 @@ class FlowList:
     def untagged(self, flow: int) -> int:
         """Changes that wait in Retry for a tag, to be judged by the flow again (F7)."""
         ((n,),) = self.db.all(
-            "SELECT count(*) FROM (SELECT 1 FROM stuck_run WHERE account_id = :account AND flow_id = :flow AND queue < 3 LIMIT 10001) found",
-            {"account": self.account, "flow": flow},
+            "SELECT count(*) FROM (SELECT 1 FROM stuck_run WHERE account_id = :account AND flow_id = :flow AND queue = 1"
+            " AND cause = :cause LIMIT 10001) found",
+            {"account": self.account, "flow": flow, "cause": Cause.UNTAGGED.value},
         )
         return int(n)
 
@@ -125,7 +128,8 @@ class FlowList:
         )
         return {id: (last, at, by) for id, at, by, last in rows}
 
-    def _counts(self, flows: Iterable[int]) -> dict[int, tuple[int, int, int]]:
+    def _counts(self, flows: Iterable[int]) -> dict[int, tuple[int, int, int, int]]:
+        """Queued, failed, validation and untagged, by flow."""
         params = {"account": self.account, "flows": list(flows), "since": self.db.now() - DAY}
         rows = self.db.all(
             "SELECT flow_id, state, count(*) FROM (SELECT flow_id, state FROM action WHERE +account_id = :account"
@@ -136,12 +140,12 @@ class FlowList:
         out: dict[int, list[int]] = {}
         place = {ActionState.QUEUED: 0, ActionState.FAILED: 1, ActionState.VALIDATION: 2}
         for flow, state, n in rows:
-            out.setdefault(flow, [0, 0, 0])[place[ActionState(state)]] = n
+            out.setdefault(flow, [0, 0, 0, 0])[place[ActionState(state)]] = n
         stuck = self.db.all(
-            "SELECT flow_id, count(*) FROM (SELECT flow_id FROM stuck_run WHERE account_id = :account AND queue IN (1, 2)"
-            f" AND {self.db.member('flow_id', 'flows')} LIMIT {COUNTED}) found GROUP BY flow_id",
+            "SELECT flow_id, cause, count(*) FROM (SELECT flow_id, cause FROM stuck_run WHERE account_id = :account AND queue IN (1, 2)"
+            f" AND {self.db.member('flow_id', 'flows')} LIMIT {COUNTED}) found GROUP BY flow_id, cause",
             {"account": self.account, "flows": params["flows"]},
         )
-        for flow, n in stuck:
-            out.setdefault(flow, [0, 0, 0])[0] += n
-        return {flow: (queued, failed, validation) for flow, (queued, failed, validation) in out.items()}
+        for flow, cause, n in stuck:
+            out.setdefault(flow, [0, 0, 0, 0])[0 if cause == Cause.EXCEPTION else 3] += n
+        return {flow: (queued, failed, validation, untagged) for flow, (queued, failed, validation, untagged) in out.items()}

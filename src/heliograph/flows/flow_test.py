@@ -10,7 +10,7 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow.completeness import FlowLack, missing
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, GateResult, Reason, explain
+from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, GateResult, explain
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
@@ -142,5 +142,5 @@ def count_taken(reading: AccountReader, flow: Flow) -> Counted:
             continue
         found = explain(flow, change, config, event, as_if_running=True)
         taken += found.verdict is FlowVerdict.TRIGGERED
-        untagged += found.reason in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY)
+        untagged += found.reason is not None and found.reason.is_untagged
     return Counted(taken, untagged, len(counted.changes) - gone, gone, counted.more)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.db import connections
 from django.http import HttpRequest
@@ -11,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from heliograph.deliveries.database import READ, AccountReader
 from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.insights.integrations import Integration, integrations_of
 from heliograph.retry.retry_queue import MOST
@@ -24,26 +24,42 @@ MOST_SENDING = 1_000
 
 
 def counts(request: HttpRequest) -> dict[str, Any]:
-    """retry_waiting, retry_failed: items of the Retry Queue that are tried again, and that only a person can send again; MOST + 1 stands for more. sending: actions made lately whose first attempt has
-    not ended, at most MOST_SENDING. integrations: those that have a page in Metrics."""
+    """What every page of Signal shows in its panel.
+
+    retry_waiting, retry_untagged, retry_failed: items of the Retry Queue that are tried again, that wait for a tag, and that only a person can
+    send again; MOST + 1 stands for more.
+    sending: actions made lately whose first attempt has not ended, at most MOST_SENDING.
+    integrations: those that have a page in Metrics.
+    """
     account = getattr(request, "account", None)
     if account is None:
         return {}
     return {
-        "retry_waiting": SimpleLazyObject(lambda: _items(account.pk, (QueueStatus.RETRY, QueueStatus.ERROR))),
-        "retry_failed": SimpleLazyObject(lambda: _items(account.pk, (QueueStatus.FAILED,))),
+        "retry_waiting": SimpleLazyObject(lambda: _items(account.pk, *_RETRIED)),
+        "retry_untagged": SimpleLazyObject(lambda: _items(account.pk, _UNTAGGED)),
+        "retry_failed": SimpleLazyObject(lambda: _items(account.pk, *_FAILED)),
         "sending": SimpleLazyObject(lambda: _sending(account.pk)),
         "integrations": SimpleLazyObject(lambda: _integrations(account.pk)),
     }
 
 
-def _items(account: int, statuses: Sequence[QueueStatus]) -> int:
+_OF_ACTIONS: Final = "action WHERE account_id = :account AND queue > 0 AND queue ="
+_RETRIED: Final = (
+    f"{_OF_ACTIONS} {QueueStatus.RETRY.code}",
+    f"{_OF_ACTIONS} {QueueStatus.ERROR.code}",
+    f"stuck_run WHERE account_id = :account AND queue < 3 AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}'",
+)
+_UNTAGGED: Final = f"stuck_run WHERE account_id = :account AND queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}'"
+_FAILED: Final = (
+    f"{_OF_ACTIONS} {QueueStatus.FAILED.code}",
+    f"stuck_run WHERE account_id = :account AND queue = {QueueStatus.FAILED.code}",
+)
+
+
+def _items(account: int, *among: str) -> int:
+    """How many rows are among these, at most MOST + 1. among: tables with conditions, each with an index that has little else."""
     limit = MOST + 1
-    parts = [
-        f"(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE account_id = :account{more} AND queue = {status.code} LIMIT {limit}) q{status.code}{table[0]})"
-        for table, more in (("action", " AND queue > 0"), ("stuck_run", ""))
-        for status in statuses
-    ]
+    parts = [f"(SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) q{number})" for number, rows in enumerate(among)]
     ((n,),) = of_django(connections[READ]).all(f"SELECT {' + '.join(parts)}", {"account": account})
     return min(int(n), limit)
 

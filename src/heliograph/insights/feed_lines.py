@@ -14,6 +14,7 @@ from typing import Final
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.replay_share import ReplayShare
@@ -262,6 +263,8 @@ class FeedLines:
             return self._source(RUN, "run r", "JOIN change c ON c.id = r.change_id", columns, places, known, narrow)
         columns = ("j.id", "j.created", "j.change_id", "j.event_id", "j.registration_id")
         places, narrow = [f"j.account_id = :account AND j.mode = {mode} AND j.queue < 4"], self._narrow("j", "j") | {"open": "j.queue < 4"}
+        if wanted.result is FeedResult.FAILURE:  # what waits for a tag has not failed
+            narrow["raised"] = f"j.cause = '{Cause.EXCEPTION.value}'"
         return self._source(RUN, "stuck_run j", "", columns, places, known, narrow)
 
     def _narrow(self, alias: str, of: str) -> dict[str, str]:

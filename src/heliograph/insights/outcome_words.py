@@ -16,7 +16,6 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.why import not_triggered
 from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.domain.flow.decision import Reason
 from heliograph.insights.feed import FeedRow, FlowOutcome
 from heliograph.retry.cure_words import Failure
 from heliograph.retry.fix_links import Trouble, cured_at
@@ -87,11 +86,12 @@ def _chip_of_run(outcome: FlowOutcome, why: str) -> OutcomeChip:
     where = {"name": outcome.flow, "flow": outcome.flow}
     if not outcome.is_open_or_failed:
         return OutcomeChip(**where, answer=str(_NOT_TRIGGERED), word=str(_NOT_TRIGGERED), tone="unread", icon="dash", href=why)
-    untagged = outcome.reason in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY)
+    untagged = outcome.reason is not None and outcome.reason.is_untagged
     answer, item = _("no tag") if untagged else _("not judged"), reverse("retry-item", args=(f"r{outcome.id}",))
     if outcome.queue is QueueStatus.FAILED:
         return OutcomeChip(**where, answer=answer, word=_("failed"), tone="failed", icon="failed", href=item)
-    return OutcomeChip(**where, answer=answer, word=str(_WAITS), tone="wait", icon="clock", href=item)
+    word = _("waits for a tag") if untagged else str(_WAITS)
+    return OutcomeChip(**where, answer=answer, word=word, tone="wait", icon="clock", href=item)
 
 
 def notes_of(row: FeedRow, of: AccountReader, user: User) -> list[OutcomeNote]:
@@ -106,7 +106,7 @@ def _note_of(outcome: FlowOutcome, row: FeedRow, of: AccountReader, user: User) 
         sentence, _state = not_triggered(outcome.reason, outcome.queue, row.change, of.config, row.event, outcome.flow_id)
         if not outcome.is_open_or_failed:
             return OutcomeNote(sentence) if len(row.outcomes) == 1 else None
-        cause = Cause.UNTAGGED if outcome.reason in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY) else Cause.EXCEPTION
+        cause = Cause.UNTAGGED if outcome.reason is not None and outcome.reason.is_untagged else Cause.EXCEPTION
         fix = cured_at(Trouble(Failure(cause), flow=outcome.flow_id), of.config, user)
         return OutcomeNote(sentence, fix.text, fix.href)
     if action.state not in (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION):

@@ -30,13 +30,19 @@ class RecordKind(StrEnum):
     LEADS_CREATED = "leads-created"
     LEADS_UPDATED = "leads-updated"
     NOT_TRIGGERED = "not-triggered"
-    STUCK = "untagged"
+    UNTAGGED = "untagged"
+    UNDECIDED = "undecided"
     FLOWS = "flows"
     IN_RETRY_QUEUE = "in-retry-queue"
     RETRIES = "retries"
     ABANDONED = "abandoned"
     VALIDATION_ERRORS = "validation-errors"
     ATTEMPTS = "attempts"
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether its rows are runs that wait in the Retry Queue."""
+        return self in (RecordKind.UNTAGGED, RecordKind.UNDECIDED)
 
     @property
     def subject(self) -> RowKind:
@@ -62,7 +68,8 @@ _SUBJECTS: Final = {
     RecordKind.RECORDED: RowKind.CHANGE,
     RecordKind.REGISTRATIONS: RowKind.REGISTRATION,
     RecordKind.NOT_TRIGGERED: RowKind.RUN,
-    RecordKind.STUCK: RowKind.RUN,
+    RecordKind.UNTAGGED: RowKind.RUN,
+    RecordKind.UNDECIDED: RowKind.RUN,
     RecordKind.FLOWS: RowKind.FLOW,
     RecordKind.IN_RETRY_QUEUE: RowKind.ITEM,
     RecordKind.RETRIES: RowKind.ATTEMPT,

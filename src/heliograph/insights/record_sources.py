@@ -78,25 +78,26 @@ def sources_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = 
     """The sources whose rows together are the records that a filter wants: each is walked by an index of its own."""
     if reading.is_of_another("connection", wanted.connection):
         return []  # of another account: not even how far its records reach is to be seen
-    kinds = _PARTS.get(wanted.kind, (wanted.kind,))
+    kinds: tuple[RecordKind, ...] = _PARTS.get(wanted.kind, (wanted.kind,))
     if len(kinds) == 1:
         return [source_of(reading, wanted, grouped=grouped)]
     if wanted.outcome is not None:
         kinds = tuple(kind for kind in kinds if _OUTCOMES[kind] is wanted.outcome)
     if wanted.connection is not None or wanted.replays is ReplayShare.ONLY:  # a run that waits has no action yet
-        kinds = tuple(kind for kind in kinds if kind is not RecordKind.STUCK)
+        kinds = tuple(kind for kind in kinds if not kind.is_stuck)
     return [source_of(reading, replace(wanted, kind=kind, outcome=None), grouped=grouped) for kind in kinds]
 
 
 _PARTS: Final = {
     RecordKind.FAILURES: (RecordKind.QUEUED, RecordKind.FAILED, RecordKind.VALIDATION),
-    RecordKind.IN_RETRY_QUEUE: (RecordKind.QUEUED, RecordKind.STUCK),
+    RecordKind.IN_RETRY_QUEUE: (RecordKind.QUEUED, RecordKind.UNTAGGED, RecordKind.UNDECIDED),
 }
 _OUTCOMES: Final = {
     RecordKind.QUEUED: Outcome.WAITING,
     RecordKind.FAILED: Outcome.FAILED,
     RecordKind.VALIDATION: Outcome.VALIDATION,
-    RecordKind.STUCK: Outcome.NOT_TRIGGERED,
+    RecordKind.UNTAGGED: Outcome.NOT_TRIGGERED,
+    RecordKind.UNDECIDED: Outcome.NOT_TRIGGERED,
 }
 
 
@@ -153,7 +154,7 @@ def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = F
         where.append(f"NOT EXISTS (SELECT 1 FROM change d WHERE d.registration_id = c.registration_id AND d.id > c.id AND {newer})")
     group = "" if one else {RowKind.REGISTRATION: " GROUP BY c.registration_id", RowKind.FLOW: " GROUP BY r.flow_id"}.get(shape.subject, "")
     at, id, columns = _COLUMNS[RowKind.CHANGE if one else shape.subject]
-    if wanted.kind is RecordKind.STUCK:
+    if wanted.kind.is_stuck:
         at, id = "j.created", "j.id"
     counted = shape.tables if "l." in whole else shape.tables.replace(_LANE, "")
     is_walk = not group and not (match is not None and match.ids is not None)
@@ -168,7 +169,7 @@ def _of_index(wanted: RecordFilter, shape: _Shape) -> str:
     account, in_mode = f"{alias}.account_id = :account", f"{alias}.mode = {mode}"
     of_tests = f"{account} AND {in_mode}" if wanted.mode is Mode.TEST else account
     match shape.subject:
-        case RowKind.RUN if wanted.kind is RecordKind.STUCK:
+        case RowKind.RUN if wanted.kind.is_stuck:
             return f"{account} AND {in_mode} AND j.queue < 4"
         case RowKind.RUN:
             return f"{account} AND {in_mode} AND r.decision = 1"
@@ -229,7 +230,7 @@ class _Shape:
 
 
 def _shape_of(wanted: RecordFilter) -> _Shape:
-    if wanted.kind is RecordKind.STUCK:
+    if wanted.kind.is_stuck:
         tables = "stuck_run j CROSS JOIN run r CROSS JOIN change c"
         return _Shape(RowKind.RUN, "j", "j.created", tables, "j.event_id", "j.registration_id", "j.flow_id = :flow", change="j.change_id")
     return _SHAPES[wanted.kind.subject](wanted)
@@ -325,6 +326,8 @@ _LANE: Final = " JOIN lane l ON l.id = a.lane_id"
 # What is rare has an index of its own, which is found where its condition stands in the statement as it was declared.
 _AMONG_FAILED: Final = "a.state IN (2, 11, 12)"
 _NOT_FIRST: Final = "(t.kind > 1 OR t.state IN (11, 12))"
+_STUCK: Final = "j.queue < 4 AND j.queue IN (1, 2) AND r.id = j.run_id AND c.id = j.change_id"
+
 _CONDITIONS: Final = {
     RecordKind.SUCCESS: "a.state = 10",
     RecordKind.FAILURES: _AMONG_FAILED,
@@ -336,7 +339,8 @@ _CONDITIONS: Final = {
     RecordKind.LEADS_CREATED: "a.lead > 0 AND a.lead = 1",
     RecordKind.LEADS_UPDATED: "a.lead > 0 AND a.lead = 2",
     RecordKind.NOT_TRIGGERED: "r.decision = 1",
-    RecordKind.STUCK: "j.queue < 4 AND j.queue IN (1, 2) AND r.id = j.run_id AND c.id = j.change_id",
+    RecordKind.UNTAGGED: f"{_STUCK} AND j.cause <> 'exception'",
+    RecordKind.UNDECIDED: f"{_STUCK} AND j.cause = 'exception'",
     RecordKind.RETRIES: f"{_NOT_FIRST} AND t.kind <> 1",
     RecordKind.ABANDONED: f"{_NOT_FIRST} AND t.kind <> 3 AND t.state = 11",
     RecordKind.VALIDATION_ERRORS: f"{_NOT_FIRST} AND t.state = 12",

@@ -32,7 +32,8 @@ _TILES: Final[dict[RecordKind, Callable[[PeriodFigures], int]]] = {
     RecordKind.LEADS_CREATED: lambda figures: figures.sums.leads_created,
     RecordKind.LEADS_UPDATED: lambda figures: figures.sums.leads_updated,
     RecordKind.NOT_TRIGGERED: lambda figures: figures.sums.not_triggered,
-    RecordKind.STUCK: lambda figures: figures.sums.stuck,
+    RecordKind.UNTAGGED: lambda figures: figures.sums.untagged,
+    RecordKind.UNDECIDED: lambda figures: figures.sums.undecided,
     RecordKind.FLOWS: lambda figures: figures.sums.active_flows,
     RecordKind.IN_RETRY_QUEUE: lambda figures: figures.sums.in_retry_queue,
     RecordKind.RETRIES: lambda figures: figures.sums.retried,
@@ -116,12 +117,13 @@ def moved_since(reading: AccountReader, wanted: RecordFilter, shown: int, seen: 
 
 def _judged(reading: AccountReader, kind: RecordKind, params: dict[str, object]) -> int:
     """Runs that left the list because they were judged again, or given up."""
-    if kind not in (RecordKind.STUCK, RecordKind.NOT_TRIGGERED, RecordKind.IN_RETRY_QUEUE):
+    if kind not in (RecordKind.UNTAGGED, RecordKind.UNDECIDED, RecordKind.NOT_TRIGGERED, RecordKind.IN_RETRY_QUEUE):
         return 0
     triggered = " AND EXISTS (SELECT 1 FROM run r WHERE r.id = j.run_id AND r.decision = 2)" if kind is RecordKind.NOT_TRIGGERED else ""
+    category = {RecordKind.UNTAGGED: " AND j.category <> 1", RecordKind.UNDECIDED: " AND j.category = 1"}.get(kind, "")
     ((n,),) = reading.db.all(
         "SELECT count(*) FROM stuck_run j WHERE j.account_id = :account AND j.ended >= :seen AND j.queue IN (3, 4) AND j.mode = :mode"
-        f" AND j.created >= :since AND j.created < :until{triggered}",
+        f" AND j.created >= :since AND j.created < :until{triggered}{category}",
         params,
     )
     return int(n)
@@ -131,7 +133,7 @@ def _moved(kind: RecordKind) -> str:
     return moved_from(kind, kind.subject)
 
 
-_MOVES: Final = {*STATES_OF, RecordKind.STUCK, RecordKind.NOT_TRIGGERED}
+_MOVES: Final = {*STATES_OF, RecordKind.UNTAGGED, RecordKind.UNDECIDED, RecordKind.NOT_TRIGGERED}
 """Lists whose records can leave them."""
 _TOUCHED: Final = (
     "SELECT action_id FROM attempt WHERE account_id = :account AND at >= :seen"

@@ -194,7 +194,7 @@ class Records:
 
     def _rows(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:
         """Rows of one source from the cursor on, with ids that are apart from those of other sources. minutes: only those of these."""
-        is_run = int(source.wanted.kind is RecordKind.STUCK)
+        is_run = int(source.wanted.kind.is_stuck)
         rows = self._read(source, self._in_source(source, cursor), limit, minutes)
         return [(row[0] * 2 + is_run, *row[1:]) for row in rows] if self._has_runs_too else rows
 
@@ -202,7 +202,7 @@ class Records:
         """A place in the list as one in a source, whose rows have ids of their own."""
         if cursor is None or not self._has_runs_too:
             return cursor
-        is_run = int(source.wanted.kind is RecordKind.STUCK)
+        is_run = int(source.wanted.kind.is_stuck)
         return Cursor((cursor.key[0], (int(cursor.key[1]) - is_run + (not self._ascends(cursor))) // 2), back=cursor.back)
 
     @property

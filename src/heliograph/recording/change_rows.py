@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heliograph.domain.delivery.action import RunVerdict, StuckRun, stuck
+from heliograph.domain.delivery.action import RunState, RunVerdict, StuckRun, stuck
 from heliograph.domain.figures import Delta, mode_code, of_activity, of_processed_changes, of_run
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowDecision, FlowVerdict, Reason, decide, mode_of
@@ -134,11 +134,10 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
     )
     orders: list[enqueue.Order] = []
     items: list[dict[str, object]] = []
-    counts: Counter[tuple[int, int, int, bool, bool]] = Counter()
+    counts: Counter[tuple[int, int, int, RunState]] = Counter()
     for id, (r, d) in zip(ids, decided, strict=True):
-        triggered, is_stuck = d.verdict is FlowVerdict.TRIGGERED, d.reason is not None and d.reason.can_be_fixed
-        counts[r.account.id, r.mode, d.flow.id, triggered, is_stuck] += 1
-        if triggered:
+        counts[r.account.id, r.mode, d.flow.id, d.state] += 1
+        if d.state is RunState.TRIGGERED:
             orders += enqueue.orders_for(
                 d.flow,
                 r.change,
@@ -149,10 +148,10 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
                 event=r.event.id,
                 mode=r.mode,
             )
-        elif is_stuck:
+        elif d.state is not RunState.NOT_SELECTED:
             items.append(_stuck_run(id, r, d, now))
-    for (account, mode, flow, triggered, is_stuck), n in counts.items():
-        deltas += of_run(account, now, mode, flow, triggered=triggered, is_stuck=is_stuck, n=n)
+    for (account, mode, flow, state), n in counts.items():
+        deltas += of_run(account, now, mode, flow, state, n)
     if items:
         db.many(_STUCK_RUN, items)
     enqueue.enqueue(db, orders, now, deltas, numbers)

@@ -43,7 +43,7 @@ class CauseGroup:
     lacks: what has no tag, of runs
     n: how many, of the newest MOST of each status
     flow, destination: None where there are several; flow_name: of the only flow
-    next: when the first of them is due (microseconds)
+    next: when the first of them is due (microseconds), None for what is not tried by time
     since: when the oldest was made (microseconds)
     newest: the newest action
     is_more: of runs, that there may be more than were looked at

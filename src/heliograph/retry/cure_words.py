@@ -19,7 +19,14 @@ from heliograph.retry.prospects import NO_PROSPECT, Hold, Prospect
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon
 
-_FINAL = (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED, Cause.DISCARDED, Cause.REPLAY_CANCELLED)
+_FINAL = (
+    Cause.FLOW_DELETED,
+    Cause.DESTINATION_REMOVED,
+    Cause.ERASED,
+    Cause.CONTENT_REMOVED,
+    Cause.DISCARDED,
+    Cause.REPLAY_CANCELLED,
+)
 _OF_SETUP: Final = frozenset(
     {
         Finding.UNAUTHORIZED,
@@ -109,7 +116,7 @@ def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
         case Cause.MAPPING_GONE:
             return _("Choose another mapping in the flow.")
         case Cause.UNTAGGED:
-            return _("Once it carries a tag, it is judged again at once.")
+            return _("It has not failed: once it carries a tag, it is judged at once, however long it has waited.")
         case _:
             return ""
 

@@ -38,6 +38,12 @@ def conditions(account: int, wanted: RetryFilter, table: QueueTable, status: Que
     if wanted.ended_since is not None:
         where.append("q.ended >= :ended_since")
         params["ended_since"] = wanted.ended_since
+    if wanted.untagged is not None and table == "stuck_run":
+        # The index of what is due has few of those that wait for a tag.
+        waits = f"q.cause = '{Cause.UNTAGGED.value}'"
+        where.append(waits if wanted.untagged else f"q.queue < 3 AND q.due_at >= 0 AND q.cause <> '{Cause.UNTAGGED.value}'")
+    elif wanted.untagged:
+        where.append("1 = 0")
     if wanted.cause:
         _of_group(wanted.cause, table, where, params)
     if words := folded(wanted.text).split():

@@ -36,6 +36,8 @@ class RetryFilter:
     text: str = ""
     cause: str = ""
     ended_since: int | None = None
+    untagged: bool | None = None
+    """True: only what waits for a tag; False: without it; None: both."""
 
     @property
     def looked(self) -> int | None:
@@ -54,6 +56,7 @@ class RetryFilter:
             "connection": self.connection,
             "text": self.text,
             "cause": self.cause,
+            "untagged": self.untagged,
         }
 
     @classmethod
@@ -67,12 +70,13 @@ class RetryFilter:
             connection=found["connection"],
             text=found["text"],
             cause=found["cause"],
+            untagged=found.get("untagged"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class StuckItem:
-    """A run to be reconsidered (F7). due 0: submitted by hand."""
+    """A run that waits for a tag, or that is judged again (F7). due: None: not by time; 0: submitted by hand."""
 
     id: int
     change: int

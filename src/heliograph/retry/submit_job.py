@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from django.db import connections
@@ -38,11 +38,7 @@ def kind() -> JobKind:
 def submittable(wanted: RetryFilter) -> RetryFilter | None:
     """The filter without what is Done; None where nothing else is asked for."""
     statuses = tuple(status for status in wanted.statuses or SUBMITTABLE if status in SUBMITTABLE)
-    return (
-        RetryFilter(statuses, wanted.category, wanted.flow, wanted.event, wanted.connection, wanted.text, wanted.cause)
-        if statuses
-        else None
-    )
+    return replace(wanted, statuses=statuses) if statuses else None
 
 
 def start(reading: AccountReader, wanted: RetryFilter, deed: ItemDeed, *, by: str) -> Job:

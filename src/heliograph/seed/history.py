@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from heliograph.domain.delivery.action import RunVerdict, StuckRun, reconsidered, stuck
+from heliograph.domain.delivery.action import RunState, RunVerdict, StuckRun, stuck
 from heliograph.domain.delivery.retry_policy import MINUTE
-from heliograph.domain.figures import mode_code, of_reconsidered
+from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.decision import FlowDecision, FlowVerdict, decide, mode_of
+from heliograph.domain.flow.decision import FlowDecision, decide, mode_of
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.change import Change, RegistrationState, SessionState, SubjectKind
 from heliograph.recording.contents import write_before, write_session
@@ -185,12 +185,11 @@ class History:
             self.rows.serials.setdefault((minute, mode), []).append(registration.serial)
         for decision in decisions:
             run, flow = self._runs.next(), decision.flow
-            triggered = decision.verdict is FlowVerdict.TRIGGERED
+            triggered = decision.state is RunState.TRIGGERED
             reason = decision.reason.value if decision.reason else ""
             rows["run"].append((run, account.id, number, flow.id, flow.number, 2 if triggered else 1, reason, mode, at))
-            waits = not triggered and decision.reason is not None and decision.reason.can_be_fixed
-            self.rows.runs[minute, mode, flow.id, triggered, waits] += 1
-            if waits:
+            self.rows.runs[minute, mode, flow.id, decision.state] += 1
+            if decision.state is RunState.UNTAGGED:
                 self._waits(run, number, registration, flow, mode, at)
             elif triggered:
                 for destination in flow.destinations:
@@ -209,18 +208,9 @@ class History:
         return found
 
     def _waits(self, run: int, change: int, registration: SeededRegistration, flow: Flow, mode: int, at: int) -> None:
-        """A run that lacks a tag: judged again until it failed, or the history ends."""
-        policy = self.account.before.retry
-        item: StuckRun = stuck(run, RunVerdict.UNTAGGED, at, policy, jitter=self._chance.uniform(-1, 1))
-        ended = None
-        while item.is_open and item.due_at is not None and item.due_at < self.plan.until:
-            now = item.due_at
-            after = reconsidered(item, RunVerdict.UNTAGGED, now, policy, jitter=self._chance.uniform(-1, 1))
-            self.rows.add(
-                of_reconsidered(self.account.id, at, mode, flow.id, triggered=False, was_open=item.is_open, is_open=after.is_open)
-            )
-            item, ended = after, None if after.is_open else now
+        """A run that waits for a tag."""
+        item: StuckRun = stuck(run, RunVerdict.UNTAGGED, at, self.account.before.retry)
         self.rows.rows["stuck_run"].append((
             run, self.account.id, run, change, flow.id, registration.id, registration.event.config.id, mode, item.queue.code, item.category.code,
-            item.tries, item.due_at, item.cause.value, "", at, ended,
+            item.tries, item.due_at, item.cause.value, "", at, None,
         ))  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pyroaring import BitMap
 
-from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.action import ActionState, RunState
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import (
@@ -90,8 +90,8 @@ class HistoryRows:
     written: Counter[str] = field(default_factory=Counter)
     activity: Counter[tuple[int, int, int]] = field(default_factory=Counter)
     """Changes by minute, mode and facets."""
-    runs: Counter[tuple[int, int, int, bool, bool]] = field(default_factory=Counter)
-    """By minute, mode, flow, triggered and stuck."""
+    runs: Counter[tuple[int, int, int, RunState]] = field(default_factory=Counter)
+    """By minute, mode, flow and state."""
     delivered: Counter[tuple[int, int, int, int, int, int]] = field(default_factory=Counter)
     """Actions that their first attempt delivered: by minute, mode, flow, connection, the attempt's minute, and the lead's number."""
     serials: dict[tuple[int, int], list[int]] = field(default_factory=dict)
@@ -139,8 +139,8 @@ class HistoryRows:
         """The figures of common facts, which were counted before they became figures."""
         for (minute, mode, facets), n in self.activity.items():
             yield from of_activity(self.account, minute * MINUTE, mode, Facet(facets), n)
-        for (minute, mode, flow, triggered, stuck), n in self.runs.items():
-            yield from of_run(self.account, minute * MINUTE, mode, flow, triggered=triggered, is_stuck=stuck, n=n)
+        for (minute, mode, flow, state), n in self.runs.items():
+            yield from of_run(self.account, minute * MINUTE, mode, flow, state, n)
         for (minute, mode), serials in self.serials.items():
             yield of_processed_changes(self.account, minute * MINUTE, mode, serials)
         for (minute, mode, flow, connection, at, lead), n in self.delivered.items():

@@ -31,13 +31,13 @@ class WorkerStatus:
 class ServerStatus:
     """Current numbers. Ages are seconds; None if nothing is waiting.
 
-    pending: actions whose first attempt has not ended; waiting: in the Retry Queue with a next try; stuck: runs that wait for a tag;
+    pending: actions whose first attempt has not ended; waiting: in the Retry Queue with a next try; untagged: runs that wait for a tag;
     failed: items of the Retry Queue that are Failed. counted: False if pending, waiting or failed stopped at MOST_COUNTED. jobs: by state; database_bytes: None if it cannot be told.
     """
 
     pending: int
     waiting: int
-    stuck: int
+    untagged: int
     failed: int
     counted: bool
     oldest_pending: float | None
@@ -63,7 +63,7 @@ class ServerStatus:
             "queue": {
                 "pending": self.pending,
                 "waiting": self.waiting,
-                "stuck": self.stuck,
+                "untagged": self.untagged,
                 "failed": self.failed,
                 "exact": self.counted,
                 "oldest_pending_s": self.oldest_pending,
@@ -90,7 +90,11 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
     size."""
     now = db.now()
     pending, waiting = (_count(db, state) for state in (1, 2))
-    ((stuck,),) = db.all("SELECT count(*) FROM stuck_run WHERE queue < 3 AND account_id > 0 AND due_at >= 0")
+    # Both counts read the index of open runs.
+    ((stuck, undecided),) = db.all(
+        "SELECT (SELECT count(*) FROM stuck_run WHERE queue < 3 AND account_id > 0), (SELECT count(*) FROM stuck_run"
+        " WHERE queue < 3 AND account_id > 0 AND due_at >= 0 AND cause = 'exception')"
+    )
     failed = _failed(db)
     ((paused, held_count),) = db.all(
         "SELECT COALESCE(SUM(CASE WHEN paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN held_until > :now THEN 1 ELSE 0 END), 0) FROM connection_state",
@@ -104,8 +108,8 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
     ((unfolded,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM figure_delta LIMIT {MOST_COUNTED}) t")
     return ServerStatus(
         pending=min(pending, MOST_COUNTED),
-        waiting=min(waiting, MOST_COUNTED),
-        stuck=stuck,
+        waiting=min(waiting + undecided, MOST_COUNTED),
+        untagged=stuck - undecided,
         failed=min(failed, MOST_COUNTED),
         counted=max(pending, waiting, failed) <= MOST_COUNTED,
         oldest_pending=_age(

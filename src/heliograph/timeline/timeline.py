@@ -70,7 +70,7 @@ class TimelineDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One flow's decision on a change. reason None: triggered. queue: of a run that is reconsidered."""
+    """One flow's decision on a change. reason None: triggered. queue: of a run that waits for a tag or is judged again."""
 
     flow: int
     flow_name: str
@@ -79,6 +79,11 @@ class Decision:
     due: int | None
     run: int | None
     deliveries: Sequence[TimelineDelivery] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits in the Retry Queue, without an action."""
+        return self.queue in (QueueStatus.RETRY, QueueStatus.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +243,7 @@ class Timeline:
         if self.show is Show.SENT:
             return [d for d in found if any(each.attempts for each in d.deliveries)]
         if self.show is Show.TROUBLE:
-            return [d for d in found if d.due is not None or any(each.action.state not in _FINE for each in d.deliveries)]
+            return [d for d in found if d.waits or any(each.action.state not in _FINE for each in d.deliveries)]
         return found
 
 

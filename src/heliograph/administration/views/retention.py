@@ -77,6 +77,7 @@ def retention(request: AccountRequest) -> HttpResponse:
         more=found.more,
         oldest=from_micros(found.oldest) if found.oldest is not None else None,
         waiting=found.waiting,
+        untagged=found.untagged,
         when=_when(told, terms, now) if found.removed else "",
         may_begin=bool(found.removed) and not _has_begun(told, terms, now),
         days=[(from_micros(day.at), _counts(day.removed)) for day in days],
@@ -132,13 +133,21 @@ def _question(request: AccountRequest, heading: str, terms: Terms, found: Survey
     least = _("At least so much goes, the oldest of %(when)s:") if found.more else _("This goes, the oldest of %(when)s:")
     items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(found.removed)]
     when = minute(from_micros(found.oldest)) if found.oldest is not None else ""
+    notes: list[str] = [_("Figures stay. What waits in the Retry Queue stays until it has ended.")]
+    if found.untagged:
+        text = ngettext(
+            "%(n)s of the older changes waits for a tag: it can no longer be sent then.",
+            "%(n)s of the older changes wait for a tag: they can no longer be sent then.",
+            found.untagged,
+        )
+        notes.append(Moving(text % {"n": intcomma(found.untagged)}))
     return question(
         heading,
         lead=_(
             "Content is kept for %(content)s, records for %(rows)s. What is older is removed from the next hour on; this cannot be undone."
         )
         % {"content": _days(terms.content), "rows": _days(terms.rows)},
-        notes=[_("Figures stay. What waits in the Retry Queue stays until it has ended.")],
+        notes=notes,
         crumbs=[(_("Retention"), request.path)],
         breaks=[Breaks(Moving(least % {"when": when}), items=items)] if found.removed else [],
         hidden=list(hidden),

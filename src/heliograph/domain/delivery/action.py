@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause, CouldNotBegin, Cut, Delivered, Outcome, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, Category, GiveUp, RetryAt, RetryPolicy
@@ -315,7 +315,7 @@ FRONT = 0
 
 
 class RunVerdict(StrEnum):
-    """The result of reconsidering a stuck run (F7, D7)."""
+    """The result of judging a stuck run again (F7, D7)."""
 
     TRIGGERED = "triggered"
     NOT_SELECTED = "not selected"
@@ -324,11 +324,30 @@ class RunVerdict(StrEnum):
     """The decision itself failed with an internal exception, category System."""
 
 
+class RunState(StrEnum):
+    """What has become of a run: each state but TRIGGERED is a part of Actions Not Triggered, and the parts add up to it (X2)."""
+
+    TRIGGERED = "triggered"
+    NOT_SELECTED = "not selected"
+    UNTAGGED = "untagged"
+    """It waits for a tag (F7)."""
+    UNDECIDED = "undecided"
+    """Its decision raised an exception, and is tried again."""
+    ENDED = "ended"
+    """It was never judged to the end: its flow or its content is gone, or its decision raised an exception in every try."""
+
+
+ENDS_RUN: Final = frozenset({Cause.FLOW_DELETED, Cause.ERASED, Cause.CONTENT_REMOVED})
+"""Causes after which a run cannot be judged any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class StuckRun:
-    """A run that could not be decided: untagged (Config), or its decision raised an exception (System). A Retry item without an action.
+    """A run that could not be decided: a Retry item without an action.
 
-    tries: how often it was reconsidered; the first decision does not count. due_at None: no longer waiting; FRONT: submitted by hand.
+    An untagged run (Config) waits for its tag until its content is gone. No interval makes it due, because only a changed set-up can change
+    the result; `due_at` is set when something was saved that can, or when a person submits it. A run whose decision raised an exception
+    (System) has three automatic tries.
     """
 
     id: int
@@ -336,7 +355,9 @@ class StuckRun:
     category: Category
     cause: Cause
     due_at: int | None
+    """When it is judged again, in microseconds. None: not by time. FRONT: submitted by hand."""
     tries: int = 0
+    """Automatic tries of a decision that raised; the first decision does not count."""
 
     @property
     def by_hand(self) -> bool:
@@ -346,38 +367,57 @@ class StuckRun:
     def is_open(self) -> bool:
         return self.queue in (QueueStatus.RETRY, QueueStatus.ERROR)
 
+    @property
+    def state(self) -> RunState:
+        """What has become of its run."""
+        if self.is_open:
+            return RunState.UNDECIDED if self.cause is Cause.EXCEPTION else RunState.UNTAGGED
+        if self.queue is QueueStatus.FAILED or self.cause in ENDS_RUN:
+            return RunState.ENDED
+        return RunState.NOT_SELECTED if self.cause is Cause.NOT_SELECTED else RunState.TRIGGERED
+
 
 def stuck(run: int, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
     """The Retry item of a run that its first decision left undecided."""
-    category, cause = _stuck_by(verdict)
-    first = policy.decide(category, 0, now, jitter=jitter)
+    if verdict is not RunVerdict.RAISED:
+        return StuckRun(run, QueueStatus.RETRY, Category.CONFIG, Cause.UNTAGGED, None)
+    first = policy.decide(Category.SYSTEM, 0, now, jitter=jitter)
     assert isinstance(first, RetryAt)
-    return StuckRun(run, QueueStatus.RETRY, category, cause, first.due)
+    return StuckRun(run, QueueStatus.RETRY, Category.SYSTEM, Cause.EXCEPTION, first.due)
 
 
 def reconsidered(run: StuckRun, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
-    """The item after it was reconsidered once more. It has three automatic tries; a manual one uses none of them."""
+    """The item after it was judged again. Without its tag it goes on waiting; a decision that raised has three automatic tries, and a manual one
+    uses none of them."""
     if not run.is_open:
         return run
-    if verdict is RunVerdict.TRIGGERED:
-        return replace(run, queue=QueueStatus.DONE, due_at=None)
-    if verdict is RunVerdict.NOT_SELECTED:
-        return replace(run, queue=QueueStatus.DONE, cause=Cause.NOT_SELECTED, due_at=None)
-    category, cause = _stuck_by(verdict)
-    tries = run.tries + (not run.by_hand)
-    what = policy.decide(category, tries, now, jitter=jitter)
-    now_is = replace(run, category=category, cause=cause, tries=tries)
-    if isinstance(what, GiveUp):
-        return replace(now_is, queue=QueueStatus.FAILED, due_at=None)
-    return replace(now_is, queue=QueueStatus.ERROR, due_at=what.due)
+    match verdict:
+        case RunVerdict.TRIGGERED:
+            return replace(run, queue=QueueStatus.DONE, due_at=None)
+        case RunVerdict.NOT_SELECTED:
+            return replace(run, queue=QueueStatus.DONE, cause=Cause.NOT_SELECTED, due_at=None)
+        case RunVerdict.UNTAGGED:
+            return StuckRun(run.id, QueueStatus.RETRY, Category.CONFIG, Cause.UNTAGGED, None)
+        case RunVerdict.RAISED:
+            tries = run.tries + (not run.by_hand and run.cause is Cause.EXCEPTION)
+            what = policy.decide(Category.SYSTEM, tries, now, jitter=jitter)
+            raised = replace(run, category=Category.SYSTEM, cause=Cause.EXCEPTION, tries=tries)
+            if isinstance(what, GiveUp):
+                return replace(raised, queue=QueueStatus.FAILED, due_at=None)
+            return replace(raised, queue=QueueStatus.ERROR, due_at=what.due)
+        case _:
+            assert_never(verdict)
+
+
+def ended_run(run: StuckRun, cause: Cause) -> StuckRun:
+    """The item after what it needs was removed. It has not failed: nothing was tried, and there is nothing to be done about it."""
+    if cause not in ENDS_RUN:
+        raise ValueError(f"{cause} does not end a run")
+    return replace(run, queue=QueueStatus.DONE, cause=cause, due_at=None) if run.is_open else run
 
 
 def submit_run(run: StuckRun) -> StuckRun:
-    """Submit to Retry Queue for a run: it is reconsidered at once."""
-    if run.queue is QueueStatus.DONE or run.cause in (Cause.FLOW_DELETED, Cause.ERASED):
+    """Submit to Retry Queue for a run: it is judged again at once."""
+    if run.queue is QueueStatus.DONE:
         raise NotSubmittable("Only items with the status Retry, Error or Failed can be submitted.")
     return replace(run, queue=QueueStatus.ERROR if run.queue is QueueStatus.ERROR else QueueStatus.RETRY, due_at=FRONT)
-
-
-def _stuck_by(verdict: RunVerdict) -> tuple[Category, Cause]:
-    return (Category.SYSTEM, Cause.EXCEPTION) if verdict is RunVerdict.RAISED else (Category.CONFIG, Cause.UNTAGGED)

@@ -71,6 +71,8 @@ class Cause(StrEnum):
     """A newer version was sent (D2)."""
     NOT_SELECTED = "not_selected"
     """It is tagged now, but not for this flow (F7)."""
+    CONTENT_REMOVED = "content_removed"
+    """It waited for a tag until retention removed its content (F7, X6)."""
 
 
 CONNECTION_STATUSES = frozenset({408, 425, 429, 502, 503, 504, *range(520, 525)})

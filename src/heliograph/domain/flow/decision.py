@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
+from heliograph.domain.delivery.action import RunState
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import ChangeComparison, actual_values, is_of_event
@@ -30,16 +31,24 @@ class FlowVerdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a run was not triggered (F7). NOT_SELECTED is final; the others can be fixed."""
+    """Why a run was not triggered (F7): not selected, which is final; waiting for a tag; or why it is not judged any more."""
 
     NOT_SELECTED = "not selected"
     UNTAGGED = "untagged"
     UNTAGGED_PROPERTY = "untagged property"
     FAILED = "decision failed"
+    FLOW_DELETED = "flow deleted"
+    """It waited for a tag when its flow was deleted."""
+    CONTENT_REMOVED = "content removed"
+    """It waited for a tag when retention removed its content (X6)."""
 
     @property
     def can_be_fixed(self) -> bool:
-        return self is not Reason.NOT_SELECTED
+        return self in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY, Reason.FAILED)
+
+    @property
+    def is_untagged(self) -> bool:
+        return self in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY)
 
 
 class GateName(StrEnum):
@@ -74,6 +83,15 @@ class FlowDecision:
     flow: Flow
     verdict: FlowVerdict
     reason: Reason | None = None
+
+    @property
+    def state(self) -> RunState:
+        """What its run is when it is stored."""
+        if self.verdict is FlowVerdict.TRIGGERED:
+            return RunState.TRIGGERED
+        if self.reason is Reason.FAILED:
+            return RunState.UNDECIDED
+        return RunState.UNTAGGED if self.reason is not None and self.reason.is_untagged else RunState.NOT_SELECTED
 
 
 @dataclass(frozen=True, slots=True)

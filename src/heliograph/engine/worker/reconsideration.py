@@ -1,13 +1,15 @@
-"""Reconsiders stuck runs: untagged ones, and those whose decision raised an exception (F7, D7).
+"""Judges stuck runs again: untagged ones after something was saved that may cure them, and those whose decision raised an exception (F7, D7).
 
-The owner of slot hash(account) does it in one transaction under the slot's epoch. It locks configuration, runs and lanes, and handles only
-runs that are still open once their rows are locked.
+The owner of slot hash(account) does it in bounded transactions under the slot's epoch: some compare waiting runs with what was saved and make
+due what it may cure, others judge due runs. The latter lock configuration, runs and lanes, and handle only runs that are still open once their
+rows are locked.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Collection
+from typing import Final
 
 import structlog
 
@@ -15,9 +17,11 @@ from heliograph.domain.delivery.action import Origin, RunVerdict, reconsidered
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.slots import may_settle, slot_of
 from heliograph.domain.figures import Delta, of_reconsidered
+from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict, Reason, decide_flow
 from heliograph.domain.flow.flow import Flow, Mode
+from heliograph.domain.flow.sending import stop_of_flow
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.snapshot import ConfigSource
@@ -34,20 +38,29 @@ log = structlog.get_logger(__name__)
 
 
 def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
-    """Accounts with due runs whose slots this worker owns."""
-    return [account for account in stuck_runs.accounts_with_due(db) if slot_of(account) in slots]
+    """Accounts with due runs, or with a saved fix to compare runs with, whose slots this worker owns."""
+    accounts = {*stuck_runs.accounts_with_due(db), *stuck_runs.accounts_with_cures(db)}
+    return sorted(account for account in accounts if slot_of(account) in slots)
 
 
-def reconsider_account(db: Database, source: ConfigSource, account: int, epoch: int) -> int:
-    """Reconsiders up to `stuck_runs.AT_ONCE` due runs of an account in its own transaction. Returns how many."""
+def reconsider_account(db: Database, source: ConfigSource, account: int, epoch: int) -> bool:
+    """Compares up to `stuck_runs.COMPARED` runs of an account with a saved fix, then judges up to `stuck_runs.AT_ONCE` due runs again, each in a
+    transaction of its own. Returns whether more may be left."""
     with db.transaction():
-        return _reconsider(db, source, account, epoch)
+        compared = stuck_runs.compare_next(db, account) if _may_settle(db, account, epoch) else 0
+    with db.transaction():
+        judged = _reconsider(db, source, account, epoch)
+    return compared > 0 or judged == stuck_runs.AT_ONCE
+
+
+def _may_settle(db: Database, account: int, epoch: int) -> bool:
+    return may_settle(epoch, fence(db, [slot_of(account)]).get(slot_of(account)))
 
 
 def _reconsider(db: Database, source: ConfigSource, account: int, epoch: int) -> int:
     events = stuck_runs.events_with_due(db, account)
     configuration.lock_shared(db, [account], [(account, event) for event in events])
-    if not may_settle(epoch, fence(db, [slot_of(account)]).get(slot_of(account))):
+    if not _may_settle(db, account, epoch):
         return 0
     now = db.now()
     due = stuck_runs.lock_due(db, account, events, now)
@@ -74,14 +87,14 @@ def _settle(
     """Stores the result for a run. Returns the orders for its actions."""
     flow = config.flows.get(run.flow)
     if flow is None or change is None or event is None:
-        stuck_runs.end(db, run.stuck.id, Cause.FLOW_DELETED if flow is None else Cause.ERASED, now)
-        deltas += of_reconsidered(run.account, run.at, run.mode, run.flow, triggered=False, was_open=True, is_open=False)
+        ended = stuck_runs.end(db, run, Cause.FLOW_DELETED if flow is None else Cause.CONTENT_REMOVED, now)
+        deltas += of_reconsidered(run.account, run.at, run.mode, run.flow, run.stuck.state, ended.state)
         return []
     verdict, reason, message = _verdict(flow, change, config, event, run)
     triggered = verdict is RunVerdict.TRIGGERED
     after = reconsidered(run.stuck, verdict, now, config.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- spreads retries, guards nothing
     stuck_runs.store_decided(db, after, now, triggered=triggered, reason=reason, message=message)
-    deltas += of_reconsidered(run.account, run.at, run.mode, run.flow, triggered=triggered, was_open=True, is_open=after.is_open)
+    deltas += of_reconsidered(run.account, run.at, run.mode, run.flow, run.stuck.state, after.state)
     if not triggered:
         return []
     return orders_for(
@@ -97,11 +110,20 @@ def _settle(
     )
 
 
+_RESTS: Final = {
+    Cause.FLOW_INACTIVE: "The flow is switched off.",
+    Cause.FLOW_MODE: "It was made while the flow was in the other mode, Live or Test.",
+    Cause.FLOW_INCOMPLETE: "The flow is incomplete.",
+}
+
+
 def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConfig, run: DueRun) -> tuple[RunVerdict, str, str]:
     """The result, the run's new reason ("" = unchanged) and a sentence."""
     mode = Mode.LIVE if run.mode == 1 else Mode.TEST
-    if not flow.active:
-        return RunVerdict.UNTAGGED, "", "The flow is switched off."
+    # A flow that rests says nothing about the change: the run waits on, and is judged when the flow runs again as it did.
+    stop = Cause.FLOW_INACTIVE if not config.signal_enabled else stop_of_flow(flow, mode)
+    if stop is not None or missing(flow, config):
+        return RunVerdict.UNTAGGED, "", _RESTS[stop or Cause.FLOW_INCOMPLETE]
     try:
         decision = decide_flow(flow, change, config, event, mode=mode)
     except Exception as error:

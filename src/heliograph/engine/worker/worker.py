@@ -48,7 +48,6 @@ from heliograph.outbound.routes import Limits
 from heliograph.outbound.sender import Sender
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
-from heliograph.store.queue import stuck_runs
 from heliograph.store.secrets import Vault
 from heliograph.store.sqlite_database import SqliteDatabase
 
@@ -317,11 +316,10 @@ class Worker:
             epoch = self.ownership.settles(slot_of(account))
             if epoch is None:
                 continue
-            items = reconsideration.reconsider_account(self.completer.db, self._reconsider_source, account, epoch)
-            self._all_reconsidered = self._all_reconsidered and items < stuck_runs.AT_ONCE
-            if items:
-                self.reader.announce_news()
-                self.memory.wake_reader()
+            more = reconsideration.reconsider_account(self.completer.db, self._reconsider_source, account, epoch)
+            self._all_reconsidered = self._all_reconsidered and not more
+            self.reader.announce_news()
+            self.memory.wake_reader()
 
     @contextlib.contextmanager
     def _tolerating_errors(self, what: str) -> Iterator[None]:

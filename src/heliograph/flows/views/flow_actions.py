@@ -96,8 +96,8 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
         notes.append(Moving(text % {"n": _("more than 10,000") if waiting > 10_000 else f"{waiting:,}"}))
     if untagged:
         text = ngettext(
-            "%(n)s change waits in Retry for a tag. It ends as Failed, too.",
-            "%(n)s changes wait in Retry for a tag. They end as Failed, too.",
+            "%(n)s change waits for a tag. It will not be sent any more.",
+            "%(n)s changes wait for a tag. They will not be sent any more.",
             untagged,
         )
         notes.append(Moving(text % {"n": _("more than 10,000") if untagged > 10_000 else f"{untagged:,}"}))

@@ -18,6 +18,7 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.choices import connection_choices
 from heliograph.deliveries.database import reading as of_account
+from heliograph.deliveries.words import waits_for_tag
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.ids import read_id
@@ -188,6 +189,8 @@ def _row(row: FlowRow, names: sentence.SentenceNames, people: dict[str, str], *,
         "queued": row.queued,
         "failed": row.failed,
         "validation": row.validation,
+        "untagged": waits_for_tag(row.untagged) if row.untagged else "",
+        "untagged_href": f"{reverse('retry')}?flow={flow.id}&status=untagged" if row.untagged else "",
         "queued_href": f"{reverse('retry')}?flow={flow.id}&status=waiting" if row.queued else "",
         "failed_href": f"{reverse('retry')}?flow={flow.id}&status=Failed" if row.failed else "",
         "validation_href": f"{reverse('feed')}?flow={flow.id}&result=validation{mode}" if row.validation else "",

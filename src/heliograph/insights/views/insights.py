@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.connection.response_rule import counts_leads
 from heliograph.domain.delivery.retry_policy import SEVERITY
@@ -108,8 +109,9 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
         % {"superseded": intcomma(tiles.superseded), "pending": intcomma(tiles.pending)},
         reasons=reasons,
         all_reasons=all_reasons,
-        untagged=tiles.stuck,
-        untagged_href=frame.number_at(RecordKind.STUCK, tiles.stuck),
+        untagged=words.waits_for_tag(tiles.untagged) if tiles.untagged else "",
+        untagged_href=frame.number_at(RecordKind.UNTAGGED, tiles.untagged),
+        not_judged=tiles.not_judged,
         activity=_activity(activity, frame),
         activity_table=_activity_table(activity, frame),
     )
@@ -164,10 +166,10 @@ def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list
         Tile(_("Actions Triggered"), tiles.triggered, at(RecordKind.TRIGGERED, tiles.triggered), _("retries do not add")),
     ]
     if tiles.not_triggered:
-        sub = _("%(selected)s not selected, %(stuck)s untagged") % {
-            "selected": intcomma(tiles.not_triggered - tiles.stuck),
-            "stuck": intcomma(tiles.stuck),
-        }
+        parts = [_("%(n)s not selected") % {"n": intcomma(tiles.not_selected)}, words.waits_for_tag(tiles.untagged)]
+        if tiles.not_judged:
+            parts.append(_("%(n)s not judged") % {"n": intcomma(tiles.not_judged)})
+        sub = ", ".join(parts)
         found.append(Tile(_("Actions Not Triggered"), tiles.not_triggered, at(RecordKind.NOT_TRIGGERED, tiles.not_triggered), sub))
     found.append(Tile(_("Active Flows"), tiles.active_flows, at(RecordKind.FLOWS, tiles.active_flows), _("judged a change in this period")))
     for name, value, kind in (
@@ -180,10 +182,10 @@ def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list
 
 def _trouble_tiles(tiles: Figures, frame: Frame) -> list[Tile]:
     at = frame.number_at
-    waiting = ngettext("%(actions)s action, %(runs)s untagged", "%(actions)s actions, %(runs)s untagged", tiles.queued) % {
-        "actions": intcomma(tiles.queued),
-        "runs": intcomma(tiles.stuck),
-    }
+    parts = [ngettext("%(n)s action", "%(n)s actions", tiles.queued) % {"n": intcomma(tiles.queued)}, words.waits_for_tag(tiles.untagged)]
+    if tiles.undecided:
+        parts.append(_("%(n)s not judged yet") % {"n": intcomma(tiles.undecided)})
+    waiting = ", ".join(parts)
     return [
         Tile(
             _("In Retry Queue"),
@@ -192,7 +194,7 @@ def _trouble_tiles(tiles: Figures, frame: Frame) -> list[Tile]:
             waiting,
             "wait" if tiles.in_retry_queue else "",
         ),
-        Tile(_("Total Retried"), tiles.retried, at(RecordKind.RETRIES, tiles.retried), _("automatic and by hand")),
+        Tile(_("Total Retried"), tiles.retried, at(RecordKind.RETRIES, tiles.retried), _("tries of actions, automatic and by hand")),
         Tile(
             _("Retried Abandoned"),
             tiles.abandoned,

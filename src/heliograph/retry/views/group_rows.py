@@ -19,7 +19,7 @@ from heliograph.retry.cure_words import cure_of, may_go
 from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.retry_queue import MOST
 from heliograph.retry.views.item_words import thing_named
-from heliograph.retry.views.retry_filters import WAITING
+from heliograph.retry.views.retry_filters import UNTAGGED, WAITING
 from heliograph.store.moments import from_micros
 from heliograph.web.list_count import ListCount
 from heliograph.web.templatetags.moments import clock, soon
@@ -46,9 +46,10 @@ def group_row(group: CauseGroup, of: AccountReader, user: User, *, open: bool, h
     """A cause for retry/groups.html. healing: what has become of others of it by now."""
     cure = cure_of(group.failure, prospect=group.prospect, used_up=not open)
     if open and group.next and may_go(group.prospect):
-        cure = f"{cure} {words.next_try(group.next, looks=group.connection is None)}.".strip()
+        cure = f"{cure} {words.next_try(group.next)}.".strip()
     fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), of.config, user)
     again = group.cause is Cause.UNTAGGED
+    status = QueueStatus.FAILED.value if not open else UNTAGGED if again else WAITING
     one, all_n = (_("Judge it again"), _("Judge all %(n)s again")) if again else (_("Submit it"), _("Submit all %(n)s"))
     return {
         "cause": _title(group),
@@ -61,7 +62,8 @@ def group_row(group: CauseGroup, of: AccountReader, user: User, *, open: bool, h
         "fix": fix.text,
         "fix_href": fix.href,
         "key": group.key,
-        "href": f"{reverse('retry')}?{_query(group, WAITING if open else QueueStatus.FAILED.value)}#items",
+        "href": f"{reverse('retry')}?{_query(group, status)}#items",
+        "status": status,
         "submit": ""
         if group.prospect.is_over
         else _("Judge all of them again")
@@ -86,6 +88,7 @@ def healed_row(healing: Healing, names: dict[str, str]) -> dict[str, Any]:
         "fix": "",
         "fix_href": "",
         "key": "",
+        "status": "",
         "href": _done_href(healing),
         "submit": "",
         "discard": "",
@@ -128,9 +131,11 @@ def _number(group: CauseGroup) -> str:
     if group.cause is not Cause.UNTAGGED:
         return _of_flow(ngettext("%(n)s action", "%(n)s actions", group.n) % {"n": many(group.n)}, group)
     people = ngettext("%(n)s registration", "%(n)s registrations", group.people) % {"n": many(ListCount(group.people, group.is_more))}
-    if group.flows < 2:
+    if group.n == group.people and group.flows < 2:
         return _of_flow(people, group)
-    return people + ngettext(", %(n)d flow", ", %(n)d flows", group.flows) % {"n": group.flows}
+    waiting = words.waits_for_tag(group.n, many(ListCount(group.n, group.is_more)))
+    flows = ngettext("%(n)d flow", "%(n)d flows", group.flows) % {"n": group.flows}
+    return _("%(waiting)s: %(people)s, %(flows)s") % {"waiting": waiting, "people": people, "flows": flows}
 
 
 def _of_flow(text: str, group: CauseGroup) -> str:

@@ -17,6 +17,7 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, refusals
 from heliograph.deliveries.removed_content import removed_content
 from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
@@ -40,9 +41,10 @@ def item_page(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
     action, event = item.action, found.event
     tone, status = words.state_of(action.state) if action and not item.is_queued else (words.TONES[item.queue], _(item.queue.value))
     facts = [(_("Status"), status), (_("Category"), _(item.of.category.value) if item.of.category else "")]
-    facts.append((_("Retries") if action else _("Judged again"), _("%(n)d of %(all)d") % {"n": tries(item), "all": AUTOMATIC_RETRIES}))
+    if action or item.of.cause is Cause.EXCEPTION:
+        facts.append((_("Retries"), _("%(n)d of %(all)d") % {"n": tries(item), "all": AUTOMATIC_RETRIES}))
     if item.of.due and item.queue in OPEN and may_go(item.prospect):
-        facts.append((_("Next try") if action else _("Next look"), soon_to_the_second(from_micros(item.of.due))))
+        facts.append((_("Next try"), soon_to_the_second(from_micros(item.of.due))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
     facts.append((_("Made in"), _(Mode.LIVE.value) if item.of.mode == mode_code(Mode.LIVE) else _(Mode.TEST.value)))
     if action:
@@ -104,10 +106,12 @@ def _others(found: Details) -> str:
 
 def _summary(item: RetryItem) -> str:
     due = item.of.due
+    if item.queue in OPEN and item.run is not None and due is None:
+        return _("It waits for a tag. Submitted, it is judged again, which is no retry.")
     if item.queue in OPEN:
         if not may_go(item.prospect):
             return _("It waits.")
-        return words.next_try(due if due is not None else 0, looks=item.run is not None) + "."
+        return words.next_try(due if due is not None else 0) + "."
     if item.queue is QueueStatus.FAILED:
         return _("It is sent again only if you submit it.") if item.is_submittable else _("It is not sent any more.")
     return why(item)

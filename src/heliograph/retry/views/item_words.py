@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.deliveries import words
-from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.action import ENDS_RUN, ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.setup.tags import TagKind
 from heliograph.retry.retry_items import OPEN, RetryItem, Untagged
@@ -24,9 +24,15 @@ def why(item: RetryItem, said: str = "") -> str:
     if item.run is not None:
         if item.run.cause is Cause.NOT_SELECTED:
             return _("Tagged by now, but not for this flow.")
-        if item.run.cause is Cause.UNTAGGED and item.queue is not QueueStatus.DONE:
+        if item.run.cause is Cause.FLOW_DELETED:
+            return _("No longer possible: the flow was deleted before it had a tag.")
+        if item.run.cause in ENDS_RUN:
+            return words.cause_of(Cause.CONTENT_REMOVED, "")
+        if item.queue is QueueStatus.DONE:
+            return _("Judged again.")
+        if item.run.cause is Cause.UNTAGGED and not item.run.message:
             return _("%(thing)s carries no tag.") % {"thing": thing_named(item.lacks)}
-        return _("Judged again.") if item.queue is QueueStatus.DONE else words.cause_of(item.run.cause, "", item.run.message)
+        return words.cause_of(item.run.cause, "", item.run.message)
     action = item.action
     assert action is not None
     if action.state is ActionState.SUPERSEDED:
@@ -55,5 +61,5 @@ def thing_named(untagged: Untagged) -> str:
 
 
 def tries(item: RetryItem) -> int:
-    """Automatic retries made; for a run, how often it was reconsidered."""
+    """Automatic retries made; of a run, how often its decision was tried again."""
     return max(item.action.tries - 1, 0) if item.action else item.of.tries

@@ -55,9 +55,12 @@ def _causes(of: AccountReader, user: User) -> dict[str, Any]:
     open_keys = {group.key for group in waiting}
     healed = [healing for key, healing in healings.items() if key not in open_keys and healing.n]
     names = names_of_users(of.account, [healing.fix.by for healing in healed if healing.fix])
-    waiting_items = counts[QueueStatus.RETRY] + counts[QueueStatus.ERROR]
+    retried = RetryQueue(of).count(RetryFilter(OPEN, untagged=False))
+    untagged = RetryQueue(of).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
+    parts = [ngettext("%(n)s waits for a retry", "%(n)s wait for a retry", retried.n) % {"n": many(retried)}] if not retried.is_none else []
+    parts += [words.waits_for_tag(untagged.n, many(untagged))] if not untagged.is_none else []
     text = _("%(waiting)s, for %(causes)s") % {
-        "waiting": ngettext("%(n)s waits", "%(n)s wait", waiting_items.n) % {"n": many(waiting_items)},
+        "waiting": ", ".join(parts),
         "causes": ngettext("%(n)d cause", "%(n)d causes", len(waiting)) % {"n": len(waiting)},
     }
     cured = ngettext("%(n)d cause is cured", "%(n)d causes are cured", len(healed)) % {"n": len(healed)}
@@ -83,7 +86,7 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
     again = submittable(wanted)
     matching = found.count(again) if again else ListCount()
     everything = found.count(wanted).at_least(len(rows.rows)) if filters.narrows else ListCount()
-    tally = _tally(counts)
+    tally = _tally(counts, found.count(RetryFilter((QueueStatus.RETRY,), untagged=True)))
     return {
         "filters": filters,
         "kept_text": "" if rows.older or rows.further else removed_records(of),
@@ -128,9 +131,12 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
     return page(request, "retry/item.html", here="retry", item=shown)
 
 
-def _tally(counts: dict[QueueStatus, ListCount]) -> str:
+def _tally(counts: dict[QueueStatus, ListCount], untagged: ListCount) -> str:
     total = sum(counts.values(), ListCount())
-    each = ", ".join(f"{many(count)} {_(status.value)}" for status, count in counts.items())
+    texts = {status: f"{many(count)} {_(status.value)}" for status, count in counts.items()}
+    if not untagged.is_none:
+        texts[QueueStatus.RETRY] += f" ({words.waits_for_tag(untagged.n, many(untagged))})"
+    each = ", ".join(texts.values())
     return ngettext("%(total)s item: %(each)s", "%(total)s items: %(each)s", total.n) % {"total": many(total), "each": each}
 
 

@@ -14,7 +14,9 @@ from heliograph.web.list_filters import ChoiceFilter, EnumFilter, Filter, IdFilt
 from heliograph.web.shown_fields import Choice
 
 WAITING = "waiting"
-"""The choice that means Retry and Error."""
+"""The choice that means Retry and Error, without what waits for a tag."""
+UNTAGGED = "untagged"
+"""The choice that means what waits for a tag."""
 LONGEST_CAUSE = 700
 """Characters of a group's key."""
 CATEGORIES = (Category.GENERAL, Category.SYSTEM, Category.CONFIG, Category.SOURCE_API, Category.CONNECTION)
@@ -22,7 +24,11 @@ CATEGORIES = (Category.GENERAL, Category.SYSTEM, Category.CONFIG, Category.SOURC
 
 
 def _states() -> list[Choice]:
-    return [Choice(WAITING, _("Retry or Error")), *(Choice(status.value, _(status.value)) for status in QueueStatus)]
+    return [
+        Choice(WAITING, _("Waits for a retry")),
+        Choice(UNTAGGED, _("Waits for a tag")),
+        *(Choice(status.value, _(status.value)) for status in QueueStatus),
+    ]
 
 
 class RetryFilters(FiltersByEvent):
@@ -51,7 +57,11 @@ class RetryFilters(FiltersByEvent):
         """As the queue takes it."""
         of = self.cleaned_data
         return RetryFilter(
-            statuses=OPEN if of["state"] == WAITING else tuple(s for s in QueueStatus if s.value == of["state"]),
+            statuses=OPEN
+            if of["state"] == WAITING
+            else (QueueStatus.RETRY,)
+            if of["state"] == UNTAGGED
+            else tuple(s for s in QueueStatus if s.value == of["state"]),
             category=of["category"],
             flow=of["flow"],
             event=self.event_id,
@@ -59,6 +69,7 @@ class RetryFilters(FiltersByEvent):
             text=of["q"],
             cause=of["cause"],
             ended_since=of["since"],
+            untagged={WAITING: False, UNTAGGED: True}.get(of["state"]),
         )
 
     def offer_of(self, reading: AccountReader) -> None:
@@ -73,8 +84,9 @@ def filter_words(wanted: RetryFilter, reading: AccountReader, *, names_text: boo
     events = reading.events([wanted.event]) if wanted.event else {}
     event = events.get(wanted.event or 0)
     statuses = [_(status.value) for status in wanted.statuses]
+    waits = {True: _("Waits for a tag"), False: _("Waits for a retry"), None: ""}[wanted.untagged]
     parts = [
-        _("Status %(status)s") % {"status": _(" or ").join(statuses)} if statuses else "",
+        waits or (_("Status %(status)s") % {"status": _(" or ").join(statuses)} if statuses else ""),
         _("category %(category)s") % {"category": _(wanted.category.value)} if wanted.category else "",
         _("flow %(flow)s") % {"flow": reading.flow_names([wanted.flow]).get(wanted.flow, "")} if wanted.flow else "",
         _("event %(event)s") % {"event": event.code if event else ""} if wanted.event else "",

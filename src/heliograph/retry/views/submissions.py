@@ -166,14 +166,15 @@ def _result_text(said: Submitted) -> str:
     if not said.done and not said.refused:
         return _("Nothing was ticked.")
     parts = []
-    if said.done:
-        n = len(said.done)
-        parts.append(
-            ngettext(
-                "%(n)d item is at the front of its connection’s queue.", "%(n)d items are at the front of their connection’s queue.", n
-            )
-            % {"n": n}
+    judged = sum(key.startswith("r") for key in said.done)
+    if n := len(said.done) - judged:
+        text = ngettext(
+            "%(n)d item is at the front of its connection’s queue.", "%(n)d items are at the front of their connection’s queue.", n
         )
+        parts.append(text % {"n": n})
+    if judged:
+        text = ngettext("%(n)d is judged again, which is no retry.", "%(n)d are judged again, which is no retry.", judged)
+        parts.append(text % {"n": judged})
     if said.refused:
         n = len(said.refused)
         reasons = sorted(set(said.refused.values()))

@@ -14,6 +14,7 @@ from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUS
 from heliograph.setup.errors import Invalid, check
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.setup.names import folded
+from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.version_bodies import account_bodies
 from heliograph.store import configuration
@@ -62,6 +63,8 @@ def change_account(s: SetupTransaction, facts: AccountFacts) -> Account:
     row.code, row.name, row.timezone, row.signal_enabled = facts.code.strip(), facts.name.strip(), facts.timezone, facts.signal_enabled
     _check(row)
     row.save()
+    if row.signal_enabled and not before["signal_enabled"]:
+        queue_effects.signal_enabled(s.db, s.account)
     s.note(Deed.CHANGED, "account", row, before, _shown(row))
     return row
 

@@ -17,7 +17,7 @@ from heliograph.setup.usage import Tagged, Thing
 from heliograph.store import connection_states
 from heliograph.store.database import Database
 from heliograph.store.queue import pending_items, stuck_runs
-from heliograph.store.queue.stuck_runs import StateField, StatePart
+from heliograph.store.queue.stuck_runs import StateField, StatePart, TaggedObject
 
 ENDED_AT_ONCE = 10
 """Chunks of lanes that are ended within a saver's transaction; the engine ends the rest when it is their turn to be sent."""
@@ -32,10 +32,21 @@ _TAGGED_IN: Final[Mapping[TagKind, tuple[StatePart, StateField]]] = {
 
 
 def flow_saved(s: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
-    """A flow was saved: reschedules what waited for it, and if its rules changed also the untagged runs that it may now decide differently."""
+    """A flow was saved: reschedules what waited for it. If its rules changed, runs that wait for a tag are judged again."""
     pending_items.reschedule_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, pending_items.does_of(s.db, s.account))
     if rules_changed:
-        stuck_runs.untagged_are_due(s.db, s.account, flow)
+        stuck_runs.note_flow_saved(s.db, s.account, flow)
+
+
+def flows_run_again(s: SetupTransaction, flows: Iterable[int]) -> None:
+    """Flows that rested are active and complete now: what waits for a tag in them is judged again."""
+    for flow in flows:
+        stuck_runs.note_flow_saved(s.db, s.account, flow)
+
+
+def signal_enabled(db: Database, account: int) -> None:
+    """Signal was switched on for the account: what waits for a tag in its flows is judged again."""
+    stuck_runs.note_flow_saved(db, account, None)
 
 
 def connection_saved(s: SetupTransaction, connection: int, *, moved: bool = False, elsewhere: bool = False) -> None:
@@ -54,10 +65,9 @@ def mapping_saved(s: SetupTransaction, mapping: int) -> None:
 
 
 def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:
-    """Untagged objects got their first tag: the runs that waited for exactly these are reconsidered at once. Others keep their three tries."""
-    for tagged in objects:
-        if found := _TAGGED_IN.get(tagged.kind):
-            stuck_runs.untagged_with_are_due(db, account, *found, tagged.id)
+    """Untagged objects got their first tag: the runs that wait for exactly these are judged again at once, by the worker and in bounded steps."""
+    places = [(_TAGGED_IN.get(tagged.kind), tagged.id) for tagged in objects]
+    stuck_runs.note_tagged(db, account, [TaggedObject(*place, id) for place, id in places if place is not None])
 
 
 def flow_deleted(s: SetupTransaction, flow: int) -> None:

@@ -17,7 +17,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.models.configured import Configured
 from heliograph.setup.save_questions import AsksFirst, Stops
-from heliograph.setup.services import dependents
+from heliograph.setup.services import dependents, queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT
@@ -119,6 +119,8 @@ def watching_flows(s: SetupTransaction, *, confirmed: bool, at: str = "") -> Ite
         raise AsksFirst(stops)
     for each in dependents.everyone():
         each.flows_completed({id: not lack for id, lack in lacks.items()})
+    now_running = {id for id, flow in after.flows.items() if flow.active and not lacks[id]}
+    queue_effects.flows_run_again(s, sorted((now_running - running) & before.flows.keys()))
 
 
 def _sentence(clash: Clash) -> str:

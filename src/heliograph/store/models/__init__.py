@@ -5,7 +5,7 @@ because foreign keys would make every flow or connection a hot row. `recording` 
 registrations.
 """
 
-from heliograph.store.models.changes import Change, ChangeContent, Run, StuckRun
+from heliograph.store.models.changes import Change, ChangeContent, Run, SavedCure, StuckRun
 from heliograph.store.models.configuration import ConfigHistory, ConfigVersion
 from heliograph.store.models.connections import ConnectionState, OAuthAccess, Secret
 from heliograph.store.models.figures import FigureBitmap, FigureDelta, FigureHour, FigureSum
@@ -35,6 +35,7 @@ __all__ = (
     "Retention",
     "RetentionDay",
     "Run",
+    "SavedCure",
     "Secret",
     "SessionRegistration",
     "Slot",

@@ -87,8 +87,7 @@ class Run(models.Model):
 
 
 class StuckRun(models.Model):
-    """A run stuck for a fixable reason (untagged, F7; or an exception while deciding): a Retry item that is reconsidered, with three tries
-    of its own."""
+    """A run that waits for a tag (F7), or whose decision raised an exception: a Retry item that is judged again."""
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -101,7 +100,7 @@ class StuckRun(models.Model):
     queue = models.SmallIntegerField(default=1)  # 1 Retry, 2 Error, 3 Failed, 4 Done
     category = models.SmallIntegerField()
     tries = models.SmallIntegerField(default=0)
-    due_at = MicrosField(null=True)
+    due_at = MicrosField(null=True)  # null: not by time, but when something is saved that may cure it
     cause = models.CharField(max_length=60)
     message = models.CharField(max_length=500, default="")
     created = MicrosField()
@@ -118,3 +117,21 @@ class StuckRun(models.Model):
             models.Index(fields=("account_id", "mode", "created", "id"), name="stuck_run_open", condition=Q(queue__lt=4)),
             models.Index(fields=("account_id", "ended"), name="stuck_run_ended", condition=Q(ended__isnull=False)),
         )
+
+
+class SavedCure(models.Model):
+    """A saved fix that runs waiting for a tag are compared with, in steps (D7): tagged objects, or a flow that may decide differently now. The worker
+    deletes it after the last run."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    flow_id = models.BigIntegerField(null=True)  # only runs of this flow; null: of all flows
+    objects_tagged = models.TextField()  # JSON: [["registration", "status", 12], ...]; [] for every run
+    reached = models.BigIntegerField(db_default=0)  # the last run that was compared
+    created = MicrosField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "saved_cure"
+        indexes = (models.Index(fields=("account_id", "id"), name="saved_cure_of_account"),)

@@ -15,6 +15,7 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import WEBHOOKS
 from heliograph.domain.retention import Cuts
 from heliograph.store.database import Database
+from heliograph.store.queue import stuck_runs
 from heliograph.store.queue.figures import BitmapKey, unite
 from heliograph.store.queue.lanes import lock_lanes
 from heliograph.store.retention import Removed
@@ -60,13 +61,29 @@ def _places(db: Database, select: str, key: str, account: int, cut: int, after: 
 
 
 def open_changes(db: Database, changes: Collection[int]) -> set[int]:
-    """Those of the changes of which something waits in the queue: an action to be sent or retried, or a run to be decided again."""
+    """Those of the changes of which something waits in the queue: an action to be sent or retried, or a run that waits for a tag or is judged
+    again."""
+    return _due_changes(db, changes) | _untagged_changes(db, changes)
+
+
+def content_kept(db: Database, changes: Collection[int]) -> set[int]:
+    """Those of the changes that keep their whole content, since something waits with it. A run that waits for a tag keeps none: it waits as long as
+    there is content (F7), which the newest change of a registration or event has for good."""
+    return _due_changes(db, changes) | newest_changes(db, _untagged_changes(db, changes))
+
+
+def _due_changes(db: Database, changes: Collection[int]) -> set[int]:
     return _ids(
         db,
         f"SELECT change_id FROM action WHERE {db.member('change_id', 'ids')} AND state < 10"
-        f" UNION SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND queue < 3",
+        f" UNION SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND queue < 3 AND due_at IS NOT NULL",
         changes,
     )
+
+
+def _untagged_changes(db: Database, changes: Collection[int]) -> set[int]:
+    """Those of the changes with a run that waits for a tag."""
+    return _ids(db, f"SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND queue < 3 AND due_at IS NULL", changes)
 
 
 def recent_changes(db: Database, changes: Collection[int], cut: int) -> set[int]:
@@ -106,10 +123,13 @@ def _lock(db: Database, column: str, ids: Collection[int]) -> None:
 
 
 def blank_changes(db: Database, changes: Collection[int]) -> Removed:
-    """Removes the content of changes. The newest of a registration or event keeps its state and loses its old values."""
+    """Removes the content of changes, and ends the runs that waited with it for a tag. The newest of a registration or event keeps its state and
+    loses its old values."""
+    stuck_runs.lock_waiting(db, changes)  # before lanes: the worker locks in this order, too
     _lock(db, "change_id", changes)
-    idle = set(changes) - open_changes(db, changes)
+    idle = set(changes) - content_kept(db, changes)
     newest = newest_changes(db, idle)
+    stuck_runs.end_of_changes(db, idle - newest)
     gone = _delete(db, "change_content", "change_id", idle - newest)
     if newest:
         gone += db.run(
@@ -187,11 +207,13 @@ class Survey:
     """What a removal would take now. oldest: of what it would take; None if that is nothing. more: there is more than was looked at.
 
     waiting: old changes that stay, since something of them waits in the queue.
+    untagged: changes of which something waits for a tag, and could not be sent any more.
     """
 
     removed: Removed
     oldest: int | None = None
     waiting: int = 0
+    untagged: int = 0
     more: bool = False
 
 
@@ -200,23 +222,25 @@ def survey(db: Database, account: int, cuts: Cuts, most: int = 10_000) -> Survey
     contents = old_contents(db, account, cuts.content, START, most)
     exchanges = old_exchanges(db, account, cuts.content, START, most)
     changes = old_changes(db, account, cuts.rows, START, most)
-    blanked, waiting = _blanked_contents(db, contents)
+    blanked, waiting, untagged = _blanked_contents(db, contents)
     sent = _blanked_exchanges(db, exchanges)
     gone, records = _removed_records(db, changes, cuts.rows)
     removed = Removed(contents=len(blanked) + len(sent)) + records
     moments = [at for at, _id, _n in (*blanked, *sent, *gone)]
-    return Survey(removed, min(moments, default=None), waiting, most in (len(contents), len(exchanges), len(changes)))
+    return Survey(removed, min(moments, default=None), waiting, untagged, most in (len(contents), len(exchanges), len(changes)))
 
 
-def _blanked_contents(db: Database, places: Sequence[Place]) -> tuple[list[Place], int]:
-    """Those of the old contents of changes that a removal would take, and how many stay because something of them waits."""
+def _blanked_contents(db: Database, places: Sequence[Place]) -> tuple[list[Place], int, int]:
+    """Those of the old contents of changes that a removal would take, how many stay because something of them waits, and of how many something waits
+    for a tag and ends."""
     ids = [id for _at, id, _n in places]
-    waiting = open_changes(db, ids)
+    waiting = content_kept(db, ids)
     newest = newest_changes(db, set(ids) - waiting)
     emptied = _ids(
         db, f"SELECT change_id FROM change_content WHERE {db.member('change_id', 'ids')} AND before = '{NOTHING_BEFORE}'", newest
     )
-    return [place for place in places if place[1] not in waiting and place[1] not in emptied], len(waiting)
+    untagged = _untagged_changes(db, set(ids) - waiting)
+    return [place for place in places if place[1] not in waiting and place[1] not in emptied], len(waiting), len(untagged)
 
 
 def _blanked_exchanges(db: Database, places: Sequence[Place]) -> list[Place]:

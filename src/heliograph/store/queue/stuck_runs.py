@@ -1,23 +1,28 @@
 """Statements on stuck runs: which are due, what becomes of them, and what makes them due (F7, D7, D8; docs/design/queue.md, section 9).
 
-In the caller's transaction. `recording` inserts them with their change.
+In the caller's transaction. `recording` inserts them with their change. Whoever locks several rows does so by id; the worker skips rows that are
+locked, so it never waits for one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from heliograph.domain.delivery.action import NotSubmittable, QueueStatus, StuckRun, submit_run
+from heliograph.domain.delivery.action import NotSubmittable, QueueStatus, StuckRun, ended_run, submit_run
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import of_reconsidered
+from heliograph.domain.flow.decision import Reason
 from heliograph.store.database import Database
 from heliograph.store.queue.figures import put_deltas
 
 AT_ONCE: Final = 50
 """Runs that are decided again in one transaction."""
+COMPARED: Final = 500
+"""Waiting runs that are compared with a saved fix in one transaction."""
 type StatePart = Literal["registration", "session", "event"]
 type StateField = Literal["status", "properties"]
 
@@ -92,100 +97,210 @@ def store_decided(db: Database, after: StuckRun, now: int, *, triggered: bool, r
     )
 
 
-def end(db: Database, run: int, cause: Cause, now: int) -> None:
-    """Ends a run as Failed, because what it needs is gone."""
-    db.run(
-        "UPDATE stuck_run SET queue = :queue, cause = :cause, due_at = NULL, ended = :now WHERE id = :id",
-        {"id": run, "queue": QueueStatus.FAILED.code, "cause": cause.value, "now": now},
-    )
+REASON_OF_END: Final = {
+    Cause.FLOW_DELETED: Reason.FLOW_DELETED,
+    Cause.ERASED: Reason.CONTENT_REMOVED,
+    Cause.CONTENT_REMOVED: Reason.CONTENT_REMOVED,
+}
+"""The reason of a run that cannot be judged any more."""
+
+
+def end(db: Database, run: DueRun, cause: Cause, now: int) -> StuckRun:
+    """Ends a run, because what it needs is gone. The caller counts it."""
+    after = ended_run(run.stuck, cause)
+    store_decided(db, after, now, triggered=False, reason=REASON_OF_END[cause].value, message="")
+    return after
 
 
 def end_of_flow(db: Database, account: int, flow: int, cause: Cause) -> None:
     """Ends the waiting runs of a deleted flow (P12)."""
-    rows = db.all(
-        "UPDATE stuck_run SET queue = 3, due_at = NULL, cause = :cause, ended = :now WHERE account_id = :account AND flow_id = :flow AND queue < 3"
-        " RETURNING run_id",
-        {"account": account, "flow": flow, "cause": cause.value, "now": db.now()},
-    )
-    _count(db, account, [run for (run,) in rows], was_open=True, is_open=False)
+    _end_waiting(db, "account_id = :account AND flow_id = :flow AND queue < 3", {"account": account, "flow": flow}, cause)
 
 
-_UNTAGGED: Final = "UPDATE stuck_run SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause"
-
-
-def untagged_are_due(db: Database, account: int, flow: int | None = None) -> int:
-    """Makes waiting untagged runs due, after tags were assigned or a flow was saved (D7). Returns how many."""
-    return db.run(
-        _UNTAGGED + ("" if flow is None else " AND flow_id = :flow"),
-        {"account": account, "now": db.now(), "cause": Cause.UNTAGGED.value} | ({} if flow is None else {"flow": flow}),
-    )
-
-
-def untagged_with_are_due(db: Database, account: int, part: StatePart, field: StateField, id: int) -> None:
-    """Makes those untagged runs due whose change left this status, or this property among others, in that part of the state after it."""
-    number = int(id)
-    if db.vendor == "sqlite":
-        has_it = (
-            f"EXISTS (SELECT 1 FROM json_each(x.after, '$.{part}.{field}') WHERE value = {number})"
-            if field == "properties"
-            else f"json_extract(x.after, '$.{part}.{field}') = {number}"
+def lock_waiting(db: Database, changes: Collection[int]) -> None:
+    """Locks the runs of these changes that wait for a tag, until the end of the transaction. On SQLite the transaction does."""
+    if changes and db.vendor == "postgresql":
+        db.all(
+            f"SELECT id FROM stuck_run WHERE {db.member('change_id', 'changes')} AND queue < 3 AND due_at IS NULL ORDER BY id FOR UPDATE",
+            {"changes": sorted(changes)},
         )
-    elif field == "properties":
-        has_it = f"(x.after::jsonb #> '{{{part},{field}}}') @> '{number}'::jsonb"
-    else:
-        has_it = f"(x.after::jsonb #>> '{{{part},{field}}}') = '{number}'"
+
+
+def end_of_changes(db: Database, changes: Collection[int]) -> int:
+    """Ends the runs of these changes that wait for a tag, because retention removes the changes' content (X6). Returns how many."""
+    where = f"{db.member('change_id', 'changes')} AND queue < 3 AND due_at IS NULL"
+    return _end_waiting(db, where, {"changes": sorted(changes)}, Cause.CONTENT_REMOVED) if changes else 0
+
+
+def _end_waiting(db: Database, where: str, params: dict[str, object], cause: Cause) -> int:
+    rows = db.all(f"SELECT {_COLUMNS}, account_id FROM stuck_run WHERE {where} ORDER BY id{db.for_update}", params)
+    if not rows:
+        return 0
+    moves = [(row[6], before, ended_run(before, cause)) for row in rows for before in [_stuck_run(row)]]
+    ids = {"ids": [after.id for _account, _before, after in moves]}
     db.run(
-        f"{_UNTAGGED} AND EXISTS"
-        f" (SELECT 1 FROM change c JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE c.id = stuck_run.change_id AND {has_it})",
-        {"account": account, "now": db.now(), "cause": Cause.UNTAGGED.value},
+        f"UPDATE stuck_run SET queue = :queue, due_at = NULL, cause = :cause, message = '', ended = :now WHERE {db.member('id', 'ids')}",
+        {**ids, "queue": QueueStatus.DONE.code, "cause": cause.value, "now": db.now()},
     )
+    db.run(f"UPDATE run SET reason = :reason WHERE {db.member('id', 'ids')}", {**ids, "reason": REASON_OF_END[cause].value})
+    _count(db, moves)
+    return len(moves)
+
+
+# ---- saved fixes -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedObject:
+    """A status or property that got its first tag, and where the state after a change names it."""
+
+    part: StatePart
+    field: StateField
+    id: int
+
+
+def note_tagged(db: Database, account: int, objects: Iterable[TaggedObject]) -> None:
+    """Objects got their first tag: the worker looks for the runs that wait for exactly these (D7)."""
+    if written := [[each.part, each.field, each.id] for each in objects]:
+        _note(db, account, None, written)
+
+
+def note_flow_saved(db: Database, account: int, flow: int | None) -> None:
+    """A flow may decide differently now: the worker judges again what waits for a tag in it. None: in every flow of the account."""
+    _note(db, account, flow, [])
+
+
+def _note(db: Database, account: int, flow: int | None, objects: Sequence[Sequence[str | int]]) -> None:
+    waits = db.all(
+        "SELECT 1 FROM stuck_run WHERE account_id = :account AND queue = :retry LIMIT 1",
+        {"account": account, "retry": QueueStatus.RETRY.code},
+    )
+    if waits:
+        db.run(
+            "INSERT INTO saved_cure (account_id, flow_id, objects_tagged, reached, created) VALUES (:account, :flow, :objects, 0, :now)",
+            {"account": account, "flow": flow, "objects": json.dumps(objects), "now": db.now()},
+        )
+
+
+def accounts_with_cures(db: Database) -> list[int]:
+    """Accounts with a saved fix that not all waiting runs have been compared with. The table is almost always empty."""
+    return [account for (account,) in db.all("SELECT DISTINCT account_id FROM saved_cure")]
+
+
+def compare_next(db: Database, account: int) -> int:
+    """Compares the next COMPARED waiting runs with the account's oldest saved fix, and makes those due that it can cure. Returns how many runs
+    were compared; 0: no fix is left.
+
+    The one who saves holds the configuration exclusively, so every run that was judged without the fix is stored before the fix is.
+    """
+    locked = " FOR UPDATE" if db.vendor == "postgresql" else ""
+    cures = db.all(
+        f"SELECT id, flow_id, objects_tagged, reached FROM saved_cure WHERE account_id = :account ORDER BY id LIMIT 1{locked}",
+        {"account": account},
+    )
+    if not cures:
+        return 0
+    cure, flow, objects, reached = cures[0]
+    params: dict[str, object] = {"account": account, "retry": QueueStatus.RETRY.code, "reached": reached, "most": COMPARED}
+    ((last, compared),) = db.all(
+        "SELECT max(id), count(*) FROM (SELECT id FROM stuck_run WHERE account_id = :account AND queue = :retry AND id > :reached"
+        " ORDER BY id LIMIT :most) waiting",
+        params,
+    )
+    if compared:
+        _make_due(db, params | {"last": last}, flow, {(part, field, id) for part, field, id in json.loads(objects)})
+    if compared < COMPARED:
+        db.run("DELETE FROM saved_cure WHERE id = :id", {"id": cure})
+    else:
+        db.run("UPDATE saved_cure SET reached = :last WHERE id = :id", {"id": cure, "last": last})
+    return max(int(compared), 1)
+
+
+def _make_due(db: Database, params: dict[str, object], flow: int | None, objects: set[tuple[str, str, int]]) -> None:
+    """Makes waiting runs of a stretch of ids due: those of a flow, and those whose change left one of the objects in the state after it."""
+    waits = "j.account_id = :account AND j.queue = :retry AND j.id > :reached AND j.id <= :last AND j.cause = :cause AND j.due_at IS NULL"
+    waits += "" if flow is None else " AND j.flow_id = :flow"
+    params = params | {"cause": Cause.UNTAGGED.value, "flow": flow}
+    locked = " FOR UPDATE OF j" if db.vendor == "postgresql" else ""
+    if not objects:
+        ids = [id for (id,) in db.all(f"SELECT j.id FROM stuck_run j WHERE {waits} ORDER BY j.id{locked}", params)]
+    else:
+        rows = db.all(
+            f"SELECT j.id, {', '.join(_NAMED[db.vendor])} FROM stuck_run j JOIN change c ON c.id = j.change_id"
+            f" JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE {waits} ORDER BY j.id{locked}",
+            params,
+        )
+        ids = [id for id, *named in rows if not objects.isdisjoint(_objects(named))]
+    if ids:
+        db.run(f"UPDATE stuck_run SET due_at = :now WHERE {db.member('id', 'ids')}", {"ids": ids, "now": db.now()})
+
+
+_STATUSES: Final[tuple[StatePart, ...]] = ("registration", "session", "event")
+_NAMED: Final = {
+    "sqlite": [f"json_extract(x.after, '$.{part}.status')" for part in _STATUSES] + ["json_extract(x.after, '$.registration.properties')"],
+    "postgresql": [f"x.after::jsonb #>> '{{{part},status}}'" for part in _STATUSES] + ["x.after::jsonb #>> '{registration,properties}'"],
+}
+"""The statuses and the properties that the state after a change names; properties as JSON."""
+
+
+def _objects(named: Sequence[Any]) -> set[tuple[str, str, int]]:
+    *statuses, properties = named
+    objects = {(part, "status", int(status)) for part, status in zip(_STATUSES, statuses, strict=True) if status is not None}
+    return objects | {("registration", "properties", int(id)) for id in json.loads(properties or "[]")}
+
+
+# ---- by hand ---------------------------------------------------------------------------------------------------------------------
 
 
 def submit_runs(db: Database, account: int, runs: Sequence[int]) -> dict[int, str]:
     """Submit to Retry Queue for runs without an action (D8): they are decided again at once. run id -> "" or a sentence that says why not."""
     rows = db.all(
-        f"SELECT id, queue, category, cause, due_at, tries FROM stuck_run WHERE {db.member('id', 'ids')} AND +account_id = :account"
-        f" ORDER BY id{db.for_update}",
+        f"SELECT {_COLUMNS} FROM stuck_run WHERE {db.member('id', 'ids')} AND +account_id = :account ORDER BY id{db.for_update}",
         {"ids": list(runs), "account": account},
     )
-    said = {run: "There is no such item." for run in runs if run not in {row[0] for row in rows}}
-    reopened: list[int] = []
+    sentences = {run: "There is no such item." for run in runs if run not in {row[0] for row in rows}}
+    moves: list[tuple[int, StuckRun, StuckRun]] = []
     for row in rows:
         before = _stuck_run(row)
         try:
             after = submit_run(before)
         except NotSubmittable as error:
-            said[row[0]] = str(error)
+            sentences[row[0]] = str(error)
             continue
-        said[row[0]] = ""
+        sentences[row[0]] = ""
         db.run(
             "UPDATE stuck_run SET queue = :queue, due_at = :due, ended = NULL WHERE id = :id",
             {"id": after.id, "queue": after.queue.code, "due": after.due_at},
         )
-        if not before.is_open:
-            reopened.append(after.id)
-    _count(db, account, reopened, was_open=False, is_open=True)
-    return said
+        moves.append((account, before, after))
+    _count(db, moves)
+    return sentences
 
 
-def _count(db: Database, account: int, runs: Sequence[int], *, was_open: bool, is_open: bool) -> None:
-    """Updates the In Retry Queue figure when these runs leave or join the queue (X2). Their changes were counted as processed at the time:
-    no other figure changes."""
-    if runs:
-        rows = db.all(f"SELECT at, mode, flow_id FROM run WHERE {db.member('id', 'runs')}", {"runs": list(runs)})
-        put_deltas(
-            db,
-            (
-                delta
-                for at, mode, flow in rows
-                for delta in of_reconsidered(account, at, mode, flow, triggered=False, was_open=was_open, is_open=is_open)
-            ),
-        )
+def _count(db: Database, moves: Sequence[tuple[int, StuckRun, StuckRun]]) -> None:
+    """Counts runs that changed their state, each with its account, before and after (X2). Their changes were counted as processed at the time: no
+    other figure changes."""
+    moved = {after.id: (account, before.state, after.state) for account, before, after in moves if before.state is not after.state}
+    if not moved:
+        return
+    rows = db.all(f"SELECT id, at, mode, flow_id FROM run WHERE {db.member('id', 'runs')}", {"runs": sorted(moved)})
+    put_deltas(
+        db,
+        (
+            delta
+            for id, at, mode, flow in rows
+            for account, old, new in [moved[id]]
+            for delta in of_reconsidered(account, at, mode, flow, old, new)
+        ),
+    )
+
+
+_COLUMNS: Final = "id, queue, category, cause, due_at, tries"
 
 
 def _stuck_run(row: Sequence[Any]) -> StuckRun:
-    """From (id, queue, category, cause, due_at, tries)."""
-    number, queue, category, cause, due_at, tries = row
+    """From _COLUMNS."""
+    number, queue, category, cause, due_at, tries, *_more = row
     status, kind = QueueStatus.of_code(queue), Category.of_code(category)
     assert status is not None
     assert kind is not None

@@ -207,9 +207,10 @@ def _decision(decision: Decision, entry: Entry, path: str, of: AccountReader, ev
         verdict = not_triggered(decision.reason, decision.queue, entry.change, of.config, event, decision.flow)[0].rstrip(".")
         verdict = _("not triggered; %(why)s") % {"why": verdict[:1].lower() + verdict[1:]}
     tries = [row for delivery in decision.deliveries for row in _tries(delivery)]
-    if decision.queue is not None and decision.run is not None and decision.due is not None:
+    if decision.run is not None and decision.waits:
         item = reverse("retry-item", args=(f"r{decision.run}",))
-        tries.append({"at": None, "text": words.next_try(decision.due, looks=True), "tone": "wait", "state": _("Waits"), "href": item})
+        text = words.next_try(decision.due) or _("Judged at once when it has a tag")
+        tries.append({"at": None, "text": text, "tone": "wait", "state": _("Waits"), "href": item})
     return {
         "flow": decision.flow_name,
         "flow_href": reverse("flow", args=(decision.flow,)) if decision.flow in of.config.flows else "",
