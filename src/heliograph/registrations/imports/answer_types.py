@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,16 +13,22 @@ from heliograph.registrations.imports.values import DateOrder, day, flag
 
 LONGEST_LABEL: Final = 300  # of a question, a custom field or an option
 _MOST_OPTIONS: Final = 50
+_AND: Final = re.compile(r"[|;,/&+]| and ")
+"""What stands between two answers in one cell."""
 
 
 def kind_of(uses: Uses, sound: Sequence[str], answered: int, *, several: bool) -> tuple[str, list[str]]:
-    """Type and options of a question that has such answers (P6)."""
+    """Type and options of a question that has such answers (P6).
+
+    several: some rows have several answers. Nobody answers both Yes and No: such rows are refused, and the question takes one answer.
+    """
     options = sorted((name for name in sound if can_be_named(name)), key=lambda name: (-uses.names[name], name))
-    if several:
+    is_yes_or_no = 0 < len(options) == len(sound) and not uses.full and all(flag(name) in (True, False) for name in options)
+    if several and not is_yes_or_no:
         return QuestionType.MULTI_SELECT, options
     if uses.full or len(options) < max(1, len(sound)):  # an answer that no option can be is typed text
         return QuestionType.TEXT, []
-    if all(flag(name) in (True, False) for name in options):
+    if is_yes_or_no:
         return QuestionType.RADIO, options
     if all(_is_number(name) for name in uses.names):
         return QuestionType.NUMBER, []
@@ -30,6 +37,12 @@ def kind_of(uses: Uses, sound: Sequence[str], answered: int, *, several: bool) -
     if len(options) > _MOST_OPTIONS or answered < 3 * len(uses.names):
         return QuestionType.TEXT, []
     return (QuestionType.RADIO if len(options) == 2 else QuestionType.SELECT), options
+
+
+def is_yes_and_no(text: str) -> bool:
+    """Whether a cell holds both Yes and No, as in “Yes|No”."""
+    words = [flag(part) for part in _AND.split(text)]
+    return True in words and False in words
 
 
 def can_be_named(text: str) -> bool:

@@ -30,6 +30,8 @@ class Room:
 
 # Lists of an event by the part of the document that names them; answers have their own lists, named by the question.
 STATUS, TYPE, SESSION, PROPERTY, QUESTION, FIELD = "status", "type", "session", "property", "question", "field"
+FACT = "event."
+"""How the lists are called that hold what rows say about the event itself: `event.name`."""
 
 
 @dataclass(slots=True)
@@ -52,8 +54,8 @@ class Uses:
 
 @dataclass(slots=True)
 class EventCensus:
-    """One event of the file. rows: how many name it. facts: from its first row. answers: by question or custom field, with how many rows
-    answer it."""
+    """One event of the file. rows: how many name it. facts: those of the first row that has each. answers: by question or custom field, with
+    how many rows answer it."""
 
     rows: int = 0
     facts: dict[str, str] = field(default_factory=dict)
@@ -66,6 +68,26 @@ class EventCensus:
         """Counts a name of a list, compared like codes: NFC, trimmed."""
         if isinstance(name, str) and (clean := code_of(name)):
             self.lists.setdefault(kind, Uses()).add(clean, room)
+
+    def note_facts(self, facts: Mapping[str, str], room: Room) -> None:
+        """Counts what a row says about the event itself."""
+        for name, text in facts.items():
+            self.facts.setdefault(name, text[:MOST_LENGTH])
+            self.use(FACT + name, text, room)
+
+    def values_of_fact(self, name: str) -> Counter[str]:
+        """What the rows say about a fact of the event, and how many do; spellings that differ in case count as the most usual one."""
+        spellings = self.lists.get(FACT + name, Uses()).names
+        usual: dict[str, str] = {}
+        values: Counter[str] = Counter()
+        for text, rows in spellings.most_common():
+            values[usual.setdefault(text.casefold(), text)] += rows
+        return values
+
+    @property
+    def usual_facts(self) -> dict[str, str]:
+        """The event's facts as most rows have them."""
+        return {name: next((text for text, _ in self.values_of_fact(name).most_common(1)), first) for name, first in self.facts.items()}
 
     def answer(self, question: str, value: object, room: Room) -> None:
         """Counts one row's answers to a question."""
@@ -114,8 +136,7 @@ class Census:
                 return
             event = self.events[code] = EventCensus()
         event.rows += 1
-        for name, text in facts.items():
-            event.facts.setdefault(name, text[:MOST_LENGTH])
+        event.note_facts(facts, room)
         event.use(STATUS, document.get("status"), room)
         event.use(TYPE, document.get("attendee_type"), room)
         for row in _rows(document.get("sessions")):

@@ -18,9 +18,10 @@ from heliograph.domain.setup.configuration import EventConfig, Field, Named, Ses
 from heliograph.domain.setup.names import code_of
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
-from heliograph.registrations.imports.answer_types import kind_of
+from heliograph.registrations.imports.answer_types import is_yes_and_no, kind_of
 from heliograph.registrations.imports.columns import Known
 from heliograph.registrations.imports.file_profile import PROPERTY, SESSION, STATUS, TYPE, Census, EventCensus, Uses
+from heliograph.registrations.imports.values import flag
 
 EVENTS, STATUSES, TYPES, SESSIONS, PROPERTIES, QUESTIONS, OPTIONS, FIELDS = (
     "events",
@@ -95,14 +96,8 @@ def lacking(census: Census, known: Known) -> list[Lack]:
     doubtful_events = set()
     for code, event in census.events.items():
         if code not in by_code:
-            lack = Lack(
-                EVENTS,
-                code,
-                event.facts.get("name", code),
-                event.rows,
-                doubt=_event_doubt(code, event, census, by_code, likeness),
-                facts=dict(event.facts),
-            )
+            facts, doubt = event.usual_facts, _event_doubt(code, event, census, by_code, likeness)
+            lack = Lack(EVENTS, code, facts.get("name", code), event.rows, doubt=doubt, facts=facts)
             found.append(lack)
             if lack.doubt:
                 doubtful_events.add(code)
@@ -217,7 +212,18 @@ class Likeness:
         return best
 
 
+_FACTS: Final[Mapping[str, str]] = {"start": "start date", "end": "end date", "timezone": "time zone"}
+"""Facts of an event in words, where the word is another one."""
+_VALUES_NAMED: Final = 3
+
+
 def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[str, EventConfig], likeness: Likeness) -> str:
+    for part in event.facts:
+        values = event.values_of_fact(part)
+        if len(values) > 1:
+            counts = ", ".join(f"“{value}” in {rows:,}" for value, rows in values.most_common(_VALUES_NAMED))
+            more = f" and {len(values) - _VALUES_NAMED:,} more" if len(values) > _VALUES_NAMED else ""
+            return f"its {event.rows:,} rows disagree about the {_FACTS.get(part, part)} of the event: {counts}{more}"
     name = event.facts.get("name", "").casefold()
     for other, its in census.events.items():
         if other == code or event.rows * 20 >= its.rows:
@@ -247,7 +253,7 @@ def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfi
         several = any(question in e.several for e in of.values())
         there = [has.options for code in of if (has := _question(known.get(code), question))]
         have = {code_of(option).casefold() for options in there for option in options}
-        doubts = {name: _doubt(name, n, uses.names, answered, have, likeness) for name, n in uses.names.items()}
+        doubts = _option_doubts(uses.names, answered, have, likeness)
         type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], answered, several=several)
         for code, event in of.items():
             if not event.answered[question]:
@@ -269,6 +275,19 @@ def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfi
     return found
 
 
+def _option_doubts(names: Mapping[str, int], answered: int, have: Collection[str], likeness: Likeness) -> dict[str, str]:
+    """By answer, why it is doubtful as an option, "" if it is not."""
+    contradictions = {name for name in names if is_yes_and_no(name)}
+    others = names.keys() - contradictions
+    is_yes_or_no = bool(contradictions) and bool(others) and all(flag(name) in (True, False) for name in others)
+    return {
+        name: f"{n:,} of {answered:,} rows; it holds both Yes and No"
+        if is_yes_or_no and name in contradictions
+        else _doubt(name, n, names, answered, have, likeness)
+        for name, n in names.items()
+    }
+
+
 def _question(event: EventConfig | None, name: str) -> Field | None:
     return _field(event.questions.values() if event else (), name)
 
@@ -283,7 +302,7 @@ def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> 
     for name, uses in census.answers.items():
         has = _field(account.profile_fields.values(), name)
         have = {code_of(option).casefold() for option in has.options} if has else set()
-        doubts = {n: _doubt(n, count, uses.names, census.answered[name], have, likeness) for n, count in uses.names.items()}
+        doubts = _option_doubts(uses.names, census.answered[name], have, likeness)
         if has is None:
             type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], census.answered[name], several=name in census.several)
             found.append(Lack(FIELDS, "", name, census.answered[name], facts={"type": type_, "options": options}))
