@@ -94,6 +94,15 @@ def _clauses(visit: Visit) -> None:
     assert visit.page.locator("[aria-invalid=true]").count()
 
 
+def _blocked(visit: Visit) -> None:
+    visit.page.get_by_label("Connection Name").fill("CRM")
+    visit.page.get_by_label("URL", exact=True).fill("https://10.9.8.7/hook")
+    visit.page.get_by_text("Limits, certificates and headers").click()
+    visit.page.get_by_label("At most per minute").fill("many")
+    visit.press("Save & Test")
+    assert visit.page.get_by_text("10.9.8.7 is blocked").is_visible()
+
+
 def _nowhere(visit: Visit) -> None:
     visit.press("Add a clause")
     visit.page.get_by_label(re.compile("condition 1 looks at")).last.select_option(label="JSON, at")
@@ -125,6 +134,15 @@ STATES = (
         "connection, new and Basic", SETUP, HEADING, "/signal/connections/new/webhook/", "setting-up", then=_type("Basic Authentication")
     ),
     State("connection, new and Open", SETUP, HEADING, "/signal/connections/new/webhook/", "setting-up", then=_type("Open / No Auth")),
+    State(
+        "connection, new and to a blocked address",
+        SETUP,
+        HEADING,
+        "/signal/connections/new/webhook/",
+        "setting-up",
+        then=_blocked,
+        after=422,
+    ),
     State(
         "connection, new and by Client Credentials",
         SETUP,

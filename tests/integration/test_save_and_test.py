@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import standardwebhooks
 from django.db import connections
+from django.test import Client
 from tests.authority import Authority, self_signed
 from tests.oauth import Authority as OAuth
+from tests.page_text import text_of
 from tests.processes import Starter, free_port
 from tests.receiver import Answer, Receiver
 from tests.story import Story
@@ -494,3 +496,82 @@ def test_C3_the_command_says_the_same(stage: Stage, heliograph: Starter) -> None
     assert "took the sample" in process.output
     unknown = heliograph.run("test-connection", "ERP", "--account", "ACME")
     assert (unknown.returncode, "Connections: Zoë’s CRM" in unknown.output) == (1, True)
+
+
+@pytest.mark.parametrize("location", ["/elsewhere?a=1", "elsewhere", "//{host}/x", "?next", "http://{host}/y"])
+@pytest.mark.parametrize("sample", [False, True])
+def test_C3_a_redirect_within_the_same_host_names_that_host(stage: Stage, location: str, sample: bool) -> None:
+    receiver = stage.receiver()
+    host = f"127.0.0.1:{receiver.port}"
+    for path in ("/hook", "/test"):
+        receiver.answer(path, Answer(307, headers={"Location": location.format(host=host)}))
+    id = stage.connection(receiver.url("/hook"), receiver.url("/test"))
+    report = stage.run(id, sample=sample)
+    assert (report.finding, report.moved) == (Finding.MOVED, host)
+    assert words.remedy(report) == f"Enter the new address as the URL. It is on: {host}"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Location": ""}, {"Location": "http://[::"}, {"Location": "mailto:ada@example.org"}])
+def test_C3_a_redirect_to_nowhere_names_no_host(stage: Stage, headers: dict[str, str]) -> None:
+    receiver = stage.receiver()
+    receiver.answer("/test", Answer(307, headers=headers))
+    remedy = words.remedy(stage.run(stage.connection(receiver.url("/hook"), receiver.url("/test"))))
+    assert "?" not in remedy
+    assert "Look there for the new one" in remedy
+
+
+def test_C3_after_a_sample_the_page_names_what_was_sent(stage: Stage, client: Client) -> None:
+    story, receiver = stage.story, stage.receiver()
+    id = stage.connection(receiver.url("/hook"))
+    story.signs_in(client)
+    mappings = {"Ada Sample": {"badge": "profile.badge_name"}, "SAMPLE-1": {"code": "registration.code"}, "": {"list": "=7"}}
+    flow = story.flow("All", [story.to(id)])
+    for trace, rows in mappings.items():
+        story.change_flow(flow, to=[story.to(id, mapping=story.mapping(f"Of {trace or 'nothing'}", rows))])
+        assert stage.run(id, sample=True).trace == trace
+        page = text_of(client.get(f"/signal/connections/{id}/").content)
+        assert (f"look for “{trace}” there" if trace else "look for its newest record") in page
+        assert ("Ada Sample" in page) is (trace == "Ada Sample")
+
+
+def test_C3_a_sample_has_the_accounts_code_and_one_clock(stage: Stage) -> None:
+    story, receiver = stage.story, stage.receiver()
+    id = stage.connection(receiver.url("/hook"))
+    rows = {"account": "account.code", "date": "macro.current_date", "moment": "macro.current_datetime"}
+    story.flow("All", [story.to(id, mapping=story.mapping("Clock", rows))])
+    assert stage.run(id, sample=True).verdict is DiagnosisVerdict.TESTED
+    (request,) = receiver.requests
+    sent = request.json()
+    assert sent["account"] == story.source.account(story.account).code
+    assert sent["moment"].startswith(sent["date"])
+
+
+BLOCKED = "is blocked: 10.9.8.7"
+PLAIN, POSSIBLE, DEPENDS = "Without https://", "It is possible because", "It is possible only in networks"
+
+
+@pytest.mark.parametrize(
+    ("networks", "url", "sentences", "others"),
+    [
+        ([], "http://10.9.8.7/", ["must start with https://"], [POSSIBLE, DEPENDS]),
+        ([], "http://crm.example.org/", ["must start with https://"], [POSSIBLE, DEPENDS]),
+        (["10.1.0.0/16"], "http://10.9.8.7/{registration.code}", [BLOCKED], [PLAIN, POSSIBLE]),
+        (["10.1.0.0/16"], "https://10.9.8.7/", [BLOCKED], [PLAIN]),
+        (["10.1.0.0/16"], "http://10.1.2.3/", [PLAIN, POSSIBLE], [BLOCKED, DEPENDS]),
+        (["10.1.0.0/16"], "http://crm.example.org/", [PLAIN, DEPENDS], [POSSIBLE]),
+        ([], "https://crm.example.org/", [], [PLAIN, "is blocked"]),
+    ],
+)
+def test_C6_the_form_says_of_an_address_what_is_true(
+    story: Story, client: Client, networks: list[str], url: str, sentences: list[str], others: list[str]
+) -> None:
+    with story.saving() as s:
+        allow_networks(s, networks)
+    story.signs_in(client)
+    page = client.post("/signal/connections/new/webhook/", {"name": "", "url": url, "auth": "Open / No Auth", "do": "save"})
+    assert page.status_code == 422  # it has no name
+    shown = text_of(page.content)
+    for sentence in sentences:
+        assert sentence in shown
+    for sentence in others:
+        assert sentence not in shown

@@ -20,7 +20,7 @@ def check_address(
     account: Annotated[str, typer.Option(help="Code of the sending account. Default: only what all accounts may reach.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Say whether an outgoing request to this URL is allowed, and why. Looks up the name and sends nothing."""
+    """Say whether an outgoing request to this URL is allowed, and why. Looks up the name and sends nothing. Exit code 1: not allowed."""
     from heliograph.options import Options  # noqa: PLC0415
     from heliograph.outbound.address_check import check_url  # noqa: PLC0415
 
@@ -35,6 +35,8 @@ def check_address(
     if checked.addresses:
         said += f"\nAddresses: {', '.join(checked.addresses)}"
     answer(as_json, {"allowed": checked.allowed, "addresses": list(checked.addresses), "reason": checked.reason}, said)
+    if not checked.allowed:
+        raise typer.Exit(1)
 
 
 def allow_network(

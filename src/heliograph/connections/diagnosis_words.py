@@ -355,6 +355,7 @@ _BY_SIGN_IN: Final[Mapping[Finding, Mapping[SignIn, tuple[Promise, Promise]]]] =
 }
 """What is wrong and what mends it, where the way in which the connection proves who sends makes a difference."""
 _MOVED: Final = gettext_lazy("The target says that the address has moved. Look there for the new one, and enter it as the URL.")
+"""Where nothing is known of the new address."""
 
 
 def remedy_of(finding: Finding, sign_in: SignIn | None) -> str:
@@ -370,5 +371,7 @@ def _sentences(finding: Finding, sign_in: SignIn | None) -> tuple[Promise, Promi
 def _filled(report: DiagnosisReport, which: int) -> str:
     if report.finding is None:
         return ""
-    facts = {"target": report.target, "detail": report.detail, "status": report.status or "", "moved": report.moved or "?"}
+    facts = {"target": report.target, "detail": report.detail, "status": report.status or "", "moved": report.moved}
+    if which and report.finding is Finding.MOVED and not report.moved:
+        return str(_MOVED)
     return (str(_sentences(report.finding, report.sign_in)[which]) % facts).strip()

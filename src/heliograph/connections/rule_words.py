@@ -109,8 +109,8 @@ def taken_by_its_name(number: int, path: str) -> str:
             "n": number,
             "name": parse_path(path, in_list=True)[0],
         }
-    said = _("Clause %(n)d looks for a field that is called “%(name)s”. If you meant %(meant)s, open the rule and write that.")
-    return said % {"n": number, "name": parse_path(path, in_list=True)[0], "meant": meant}
+    sentence_of_doubt = _("Clause %(n)d looks for a field that is called “%(name)s”. If you meant %(meant)s, open the rule and write that.")
+    return sentence_of_doubt % {"n": number, "name": parse_path(path, in_list=True)[0], "meant": meant}
 
 
 def doubts(rule: Rule, unmatched: Sequence[UnmatchedCondition]) -> list[str]:

@@ -38,7 +38,7 @@ def make(account: int, flow: Flow, event: EventConfig, code: str, *, by: str, no
 
 def suiting(flow: Flow, config: AccountConfig, event: EventConfig, code: str, *, now: datetime) -> dict[str, object]:
     """Its document (I2), with what the flow activates for and filters by, as far as the event has it."""
-    facts = SampleFacts(now)
+    facts = SampleFacts(now, event.state.timezone, config.code)
     profile: dict[str, object] = {name: facts.value(f"profile.{name}") for name in PROFILE_FIELDS}
     answers: dict[str, object] = {q.code: _answer(q) for q in event.questions.values()}
     custom: dict[str, object] = {f.code: _answer(f) for f in config.profile_fields.values()}

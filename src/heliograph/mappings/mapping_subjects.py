@@ -119,7 +119,7 @@ class Subjects:
 
     def made_up(self, now: datetime) -> Tried:
         """Invented data."""
-        return Tried(SampleFacts(now), ZoneInfo(self.config.timezone))
+        return Tried(SampleFacts(now, self.config.timezone, self.config.code), ZoneInfo(self.config.timezone))
 
     def _last_change(self, match: Match) -> Change:
         """Its newest change with stored content; otherwise a change with the current state and nothing before it (X6)."""

@@ -39,13 +39,13 @@ def unsendable_requests(
 
     rendered: values that can each be sent. as_query: the page shows them as the query of a GET.
     """
-    found = []
+    unsendable = []
     for id in sorted(set(connections) & config.connections.keys())[:MOST_CONNECTIONS]:
         problem = _problem_over(db, config, id, rendered, kind, tried)
         if problem is not None:
-            found.append(UnsendableRequest(id, problem))
-    if found:
-        return found
+            unsendable.append(UnsendableRequest(id, problem))
+    if unsendable:
+        return unsendable
     if kind is MappingKind.HEADER:
         problems = limit_problems("", rendered.headers())
     else:

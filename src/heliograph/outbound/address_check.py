@@ -22,6 +22,15 @@ class CheckedAddress:
     by_operator: bool = False
 
 
+def check_literal(url: str, policy: Policy) -> CheckedAddress | None:
+    """Checks a URL whose host is an address; None for a name, which would have to be looked up, and for what is no URL."""
+    try:
+        target = read_target(url)
+    except InvalidTarget:
+        return None
+    return check_url(url, policy) if target.literal else None
+
+
 def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> CheckedAddress:
     """Parses the URL, resolves its name and checks the addresses. Blocks during the look-up, so never call it on the sender's thread."""
     try:

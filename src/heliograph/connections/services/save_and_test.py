@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic, time_ns
+from urllib.parse import urljoin
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from django.db import connection as database
 from django.db import transaction
@@ -30,12 +32,13 @@ from heliograph.domain.connection.oauth_access import Denied
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import RuleMatch, classify_reply, match_of
 from heliograph.domain.connection.rule_proposal import own_words
-from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping
+from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping, trace_of_sample
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.connection.stated_error import stated_error
 from heliograph.domain.connection.target_reply import TargetReply, charset_of
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.rendering import InvalidValues, ValueProblem
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route, text_of
@@ -112,6 +115,10 @@ class _About:
     route: Route
     sample: bool
     mapping: FieldMapping
+    timezone: str
+    """The account's, by its name."""
+    code: str
+    """The account's."""
 
 
 def _incomplete(connection: Connection, *, sample: bool) -> DiagnosisReport:
@@ -123,12 +130,13 @@ def _incomplete(connection: Connection, *, sample: bool) -> DiagnosisReport:
 def _read(account: int, id: int, connection: Connection, *, sample: bool) -> _About:
     secrets = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})
     route = route_of(account, id, connection, secrets, page_sender.policy(account), Limits())
-    return _About(account, id, connection, prepare(connection, secrets), secrets, route, sample, _mapping(account, id))
-
-
-def _mapping(account: int, id: int) -> FieldMapping:
-    """The payload mapping of the first destination that uses the connection: a strict target accepts nothing else."""
     config = Committed(of_django(database)).account(account)
+    prepared, mapping = prepare(connection, secrets), _mapping(config, id)
+    return _About(account, id, connection, prepared, secrets, route, sample, mapping, config.timezone, config.code)
+
+
+def _mapping(config: AccountConfig, id: int) -> FieldMapping:
+    """The payload mapping of the first destination that uses the connection: a strict target accepts nothing else."""
     destinations = (each for flow in config.flows.values() for each in flow.destinations if each.connection == id)
     for each in sorted(destinations, key=lambda each: each.id):
         if each.payload_mapping is not None and each.payload_mapping in config.mappings:
@@ -146,6 +154,10 @@ class _Trial:
     steps: dict[DiagnosisStep, Stepped] = field(default_factory=dict)
     masks: Masks = field(init=False, repr=False)
     """The masks of everything that was sent so far."""
+    trace: str = ""
+    """By which the sample is found in the target."""
+    url: str = field(default="", repr=False)
+    """Of the last request."""
 
     def __post_init__(self) -> None:
         self.masks = masks_of(self.about.secrets.values(), credentials=self.about.prepared.credentials)
@@ -180,7 +192,7 @@ class _Trial:
         request = self._request(bearer)
         if not isinstance(request, Request):
             return self._failed(DiagnosisStep.ANSWER, Finding.DATA, "; ".join(map(str, request)))
-        self.masks = self.masks.also(request)
+        self.masks, self.url = self.masks.also(request), request.url
         result = ask(self.sender, request, self.about.route)
         return self._answered(result) if isinstance(result, Response) else self._unanswered(result)
 
@@ -195,13 +207,15 @@ class _Trial:
 
     def _request(self, bearer: str | None) -> Request | tuple[ValueProblem, ...]:
         now = datetime.now(UTC)
-        facts = SampleFacts(now)
+        facts, zone = SampleFacts(now, self.about.timezone, self.about.code), ZoneInfo(self.about.timezone)
         if not self.about.sample:
-            made = ask_test_url(self.about.prepared, self.about.secrets.get(Secret.TEST_PATH, "/"), facts, bearer=bearer)
+            made = ask_test_url(self.about.prepared, self.about.secrets.get(Secret.TEST_PATH, "/"), facts, bearer=bearer, zone=zone)
             return made if isinstance(made, Request) else (made,)
-        request = build_request(self.about.prepared, self.about.mapping, None, facts, webhook_id=f"test_{uuid4()}", bearer=bearer)
+        id = f"test_{uuid4()}"
+        request = build_request(self.about.prepared, self.about.mapping, None, facts, webhook_id=id, timezone=zone, bearer=bearer)
         if isinstance(request, InvalidValues):
             return request.problems
+        self.trace = trace_of_sample(request, self.about.mapping.sources)
         names = (Secret.SIGNING, Secret.SIGNING_BEFORE)
         return signed(request, [self.about.secrets[name] for name in names if self.about.secrets.get(name)], now)
 
@@ -251,7 +265,9 @@ class _Trial:
             self._mark(DiagnosisStep.ANSWER, StepMark.DONE, took)
             return self._report(DiagnosisVerdict.TESTED, response=response)
         step, finding = wrong
-        return self._failed(step, finding, "", took, response=response, moved=self.masks.blotted(_host(headers.get("location", ""))))
+        return self._failed(
+            step, finding, "", took, response=response, moved=self.masks.blotted(_host(self.url, headers.get("location", "")))
+        )
 
     def _ruled(self, response: Response) -> Delivered | Refused | None:
         """What the connection's response rule makes of a sample's answer; None where it leaves that to the status, and for a test URL, which it is not about."""
@@ -319,6 +335,7 @@ class _Trial:
             self._field_asked(answered=response is not None),
             self.about.connection.sign_in,
             self._says(response) if verdict is DiagnosisVerdict.FAILED and response is not None else "",
+            self.trace,
         )
 
     def _says(self, response: Response) -> str:
@@ -352,9 +369,9 @@ def _connecting(route: Route) -> Route:
     )
 
 
-def _host(location: str) -> str:
-    """The host that a redirect names; its path may be a secret, or anything."""
+def _host(url: str, location: str) -> str:
+    """The host to which a redirect leads from a URL; "" if it cannot be read. Its path may be a secret, or anything."""
     try:
-        return str(read_target(location))
-    except InvalidTarget:
+        return str(read_target(urljoin(url, location))) if location else ""
+    except (InvalidTarget, ValueError):
         return ""

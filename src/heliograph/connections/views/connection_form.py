@@ -6,6 +6,7 @@ The page contains every field of every Authentication Type; the style sheet show
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -20,6 +21,8 @@ from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.mapping import headers as header_rules
+from heliograph.outbound.address_check import check_literal
+from heliograph.outbound.guard import Policy
 from heliograph.setup.form_values import Texts, shown_then
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Box, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
@@ -73,6 +76,15 @@ ASK: Final[Mapping[str, Sequence[Promise]]] = {
     ),
 }
 """What to ask the target's administrator, by what was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressNote:
+    """What the page says about the address in the URL. tone: failed if nothing could be sent to it, else wait."""
+
+    tone: str
+    text: str
+
 
 _line = partial(TextLine, longest=LONGEST)
 _password = partial(SecretLine, longest=LONGEST)
@@ -275,10 +287,25 @@ class ConnectionForm(UrlForm, SharedForm):
             elif name in CREDENTIAL.values():
                 self.say(name, placeholder=said)
 
-    @property
-    def is_plain(self) -> bool:
-        """True if requests would be sent without TLS."""
-        return str(self["url"].value() or "").lower().startswith("http://")
+    def address_note(self, policy: Policy) -> AddressNote | None:
+        """What there is to say about the address in the URL: that it is blocked, or that nothing protects what is sent. Looks up no name.
+
+        policy: what the operator allowed the account.
+        """
+        url = str(self["url"].value() or "").strip()
+        if "url" in self.errors:  # its error says why it cannot be used
+            return None
+        checked = check_literal("/".join(url.split("/", 3)[:3]), policy)
+        if checked is not None and not checked.allowed:
+            return AddressNote("failed", checked.reason)
+        if not url.lower().startswith("http://"):
+            return None
+        plain = _("Without https:// everybody on the way can read and change what is sent.")
+        if checked is not None:
+            return AddressNote("wait", f"{plain} {_('It is possible because your operator allowed this network.')}")
+        return AddressNote(
+            "wait", f"{plain} {_('It is possible only in networks that your operator allowed; Save & Test says whether this is one.')}"
+        )
 
     def sections(self, groups: Groups) -> dict[str, Any]:
         """The fields by the section in which the template shows them. groups: the fields that a URL may contain."""

@@ -17,7 +17,7 @@ from heliograph.accounts.kept_form import AGAIN, shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
-from heliograph.connections import connection_words, diagnosis_words, rule_words
+from heliograph.connections import connection_words, diagnosis_words, page_sender, rule_words
 from heliograph.connections.answers import unmatched_conditions
 from heliograph.connections.connection_list import ConnectionRow, Health
 from heliograph.connections.services import oauth, test_progress
@@ -165,7 +165,7 @@ def _form(
         "redirect_url": oauth.redirect_url(),
         "to_flow": to_flow,
         "cancel": to_flow.back(reverse("connection-list"), **({"connection": row.id} if row else {})),
-        "plain": form.is_plain,
+        "address_note": form.address_note(page_sender.policy(request.account.pk)),
         "result": None,
         "going": None,
         "going_href": "",
@@ -264,6 +264,7 @@ def result_of(row: ConnectionRow) -> dict[str, Any] | None:
         "steps": steps,
         "remedy": diagnosis_words.remedy(report),
         "sample": report.sample,
+        "trace": report.trace,
         "answer": report.answer,
         "status": report.status,
     }

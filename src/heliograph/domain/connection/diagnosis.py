@@ -120,6 +120,7 @@ class DiagnosisReport:
     target: host and port that were asked. sample: a sample was sent, instead of asking the test URL. detail: the sender's or the authority's own sentence.
     status, answer: what came back, the beginning, without secrets. moved: the host that a redirect names. field: that holds the address of the last step.
     sign_in: how the tested connection proves who sends, None in a report of an older release. says: the target's own words about its refusal, "" for none.
+    trace: a text by which the sample is found in the target, "" for none.
     """
 
     verdict: DiagnosisVerdict
@@ -134,6 +135,7 @@ class DiagnosisReport:
     field: TestedField | None = None
     sign_in: SignIn | None = None
     says: str = ""
+    trace: str = ""
 
     @property
     def tries_credentials(self) -> bool:
@@ -159,6 +161,7 @@ class DiagnosisReport:
             "field": self.field.value if self.field else None,
             "sign_in": self.sign_in.value if self.sign_in else None,
             "says": self.says,
+            "trace": self.trace,
         }
 
     @classmethod
@@ -178,6 +181,7 @@ class DiagnosisReport:
             body.choice("field", TestedField) if body.has("field") else None,
             body.choice("sign_in", SignIn) if body.has("sign_in") else None,
             body.text("says", longest=1_000),
+            body.text("trace", longest=200),
         )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Final
+from urllib.parse import unquote_plus, urlsplit
+from zoneinfo import ZoneInfo
 
 from heliograph.domain.connection.connection import Auth
 from heliograph.domain.connection.request import PreparedConnection, Request, limit_problems, query_text
@@ -36,7 +38,7 @@ _PROFILE: Final[Mapping[str, str]] = {
     "country": "United Kingdom",
     "website": "https://example.org",
 }
-_CODES: Final[Mapping[str, str]] = {"registration": "SAMPLE-1", "event": "SAMPLE-EVENT", "session": "SAMPLE-SESSION", "account": "SAMPLE"}
+_CODES: Final[Mapping[str, str]] = {"registration": "SAMPLE-1", "event": "SAMPLE-EVENT", "session": "SAMPLE-SESSION"}
 _INSTANTS: Final = frozenset({"start", "end", "created", "modified", "status_modified", "current_datetime"})
 _LABELS: Final = {"registration": REGISTRATION_FIELDS, "event": EVENT_FIELDS, "session": SESSION_FIELDS}
 
@@ -44,8 +46,9 @@ _LABELS: Final = {"registration": REGISTRATION_FIELDS, "event": EVENT_FIELDS, "s
 class SampleFacts:
     """Gives every source field a plausible value that is recognizable as a sample."""
 
-    def __init__(self, now: datetime) -> None:
-        self._now = now
+    def __init__(self, now: datetime, timezone: str, account: str) -> None:
+        """now: an instant. timezone: its name, for the current date and for the event. account: the code of the account."""
+        self._now, self._timezone, self._account = now, timezone, account
 
     def value(self, source: str, /) -> Value:
         """A sample value. Raises FieldError for an invalid key."""
@@ -58,20 +61,34 @@ class SampleFacts:
         if name in _INSTANTS:
             return self._now
         if name == "current_date":
-            return self._now.date()
+            return self._now.astimezone(ZoneInfo(self._timezone)).date()
         if name in ("active", "test"):
             return True
         if name == "timezone":
-            return "UTC"
+            return self._timezone
         if name == "code":
-            return _CODES.get(area, "SAMPLE")
+            return self._account if area == "account" else _CODES.get(area, "SAMPLE")
         return f"Sample {_LABELS.get(area, {}).get(name, 'answer')}"
+
+
+SAMPLE_TEXT: Final = "This is a sample from Heliograph."
 
 
 def sample_mapping() -> FieldMapping:
     """The mapping for a connection that no flow uses yet."""
-    said = "This is a sample from Heliograph. Nobody has registered."
-    return FieldMapping("Sample", rows=(MappingRow("text", (FixedText(said),)), MappingRow("sample", (FixedText("yes"),))))
+    text = FixedText(f"{SAMPLE_TEXT} Nobody has registered.")
+    return FieldMapping("Sample", rows=(MappingRow("text", (text,)), MappingRow("sample", (FixedText("yes"),))))
+
+
+def trace_of_sample(request: Request, sources: Collection[str]) -> str:
+    """A text by which somebody finds the sample in the target; "" if nothing that was sent is recognizable. sources: of the mapping."""
+    content = urlsplit(request.url).query if request.body is None else request.body.decode("utf-8", "replace")
+    sent = unquote_plus(content).casefold()
+    name = _PROFILE["badge_name"]
+    if {"profile.first_name", "profile.last_name"} <= set(sources) and all(part.casefold() in sent for part in name.split()):
+        return name
+    traces = (name, _PROFILE["email"], _CODES["registration"], SAMPLE_TEXT.removesuffix("."), _CODES["event"], _CODES["session"], "Sample")
+    return next((trace for trace in traces if trace.casefold() in sent), "")
 
 
 def ask_test_url(

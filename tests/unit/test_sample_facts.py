@@ -1,0 +1,58 @@
+"""Invented data has one clock, one time zone and the account's own code, whoever shows it (C3, M7, M9)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from heliograph.domain.connection.request import Request
+from heliograph.domain.connection.sample import SampleFacts, sample_mapping, trace_of_sample
+from heliograph.domain.mapping.mapping import DateFormat, Mapping, MappingRow, SourceValue
+from heliograph.domain.mapping.rendering import Rendered, render
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles", "UTC", "Europe/Berlin"])
+@pytest.mark.parametrize("hour", [0, 7, 15, 23])
+def test_C3_the_dates_of_a_sample_are_those_of_one_moment_in_one_time_zone(zone: str, hour: int) -> None:
+    facts = SampleFacts(datetime(2026, 11, 29, hour, 30, tzinfo=UTC), zone, "ACME")
+    sources = ("macro.current_date", "macro.current_datetime", "registration.created", "event.start")
+    rows = tuple(MappingRow(key, (SourceValue(key, date_format=DateFormat.DATE),)) for key in sources)
+    rendered = render(Mapping("Dates", rows=rows), facts, timezone=ZoneInfo(facts.value("event.timezone")))
+    assert isinstance(rendered, Rendered)
+    assert len(set(rendered.tree().values())) == 1
+
+
+def test_C3_a_sample_has_the_accounts_own_code() -> None:
+    facts = SampleFacts(datetime(2026, 11, 29, tzinfo=UTC), "UTC", "ACME")
+    assert (facts.value("account.code"), facts.value("event.code"), facts.value("registration.code")) == (
+        "ACME",
+        "SAMPLE-EVENT",
+        "SAMPLE-1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "sources", "trace"),
+    [
+        ("https://x/", b'{"badge": "ADA SAMPLE"}', {"profile.badge_name"}, "Ada Sample"),
+        ("https://x/", b'{"first": "Ada", "last": "Sample"}', {"profile.first_name", "profile.last_name"}, "Ada Sample"),
+        ("https://x/?name=Ada+Sample", None, {"profile.badge_name"}, "Ada Sample"),
+        ("https://x/", b"mail=ada.sample%40example.org", {"profile.email"}, "ada.sample@example.org"),
+        ("https://x/", b'{"code": "SAMPLE-1"}', {"registration.code"}, "SAMPLE-1"),
+        ("https://x/", b'{"title": "Sample Title"}', {"profile.title"}, "Sample"),
+        ("https://x/", b'{"first": "Anna"}', {"profile.first_name", "profile.last_name"}, ""),
+        ("https://x/", b'{"list": 7}', set(), ""),
+        ("https://sample.example.org/sample", b'{"list": 7}', set(), ""),
+    ],
+)
+def test_C3_a_sample_is_found_by_what_was_really_sent(url: str, body: bytes | None, sources: set[str], trace: str) -> None:
+    assert trace_of_sample(Request("POST", url, (), body), sources) == trace
+
+
+def test_C3_the_sample_without_a_flow_is_found_by_its_text() -> None:
+    rendered = render(sample_mapping(), SampleFacts(datetime(2026, 11, 29, tzinfo=UTC), "UTC", "ACME"), timezone=UTC)
+    assert isinstance(rendered, Rendered)
+    body = str(rendered.tree()).encode()
+    assert trace_of_sample(Request("POST", "https://x/", (), body), ()) == "This is a sample from Heliograph"
