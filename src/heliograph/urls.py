@@ -5,12 +5,44 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from heliograph.insights.views.feed import feed_of_event
+from heliograph.registrations.views.registrations import registrations_of_event
+from heliograph.web.nearest_page import beginning
+
 NOUNS = (
     *("administration", "setup", "registrations", "connections", "mappings", "presets", "flows"),
     *("retry", "timeline", "insights", "replay", "guide"),
 )
 
+BEGINNINGS: list[URLPattern] = [
+    beginning("accounts/", "me"),
+    beginning("accounts/openid/", "account_login"),
+    beginning("accounts/invitation/", "account_login"),
+    beginning("accounts/new-password/", "account_login"),
+    beginning("first-start/", "start"),
+    beginning("settings/tokens/<int:id>/", "api-tokens"),
+    beginning("jobs/", "start"),
+    beginning("events/<segment:event>/", "event-details", "event"),
+    beginning("import/<segment:upload>/", "import-columns", "upload"),
+    beginning("registration-active/", "registrations"),
+    path("registration-active/<segment:event>/", registrations_of_event),
+    path("registrations/<segment:event>/", registrations_of_event),
+    beginning("oauth/", "connection-list"),
+    beginning("signal/flows/<int:flow>/send/", "flow", "flow"),
+    beginning("signal/registrations/", "find"),
+    path("signal/registrations/<segment:event>/", feed_of_event),
+    beginning("signal/sync/", "find"),
+    path("signal/sync/<segment:event>/", feed_of_event),
+    beginning("signal/why/", "feed"),
+    beginning("signal/why/<int:change>/", "feed"),
+    beginning("signal/metrics/records/", "insights"),
+    beginning("signal/metrics/exports/", "insights"),
+    beginning("signal/metrics/posts/", "insights"),
+]
+"""Beginnings of pages' addresses. They come last, so that no page stands behind them."""
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="registrations"), name="start"),
     *(path("", include(f"heliograph.{noun}.urls")) for noun in NOUNS),
+    *BEGINNINGS,
 ]

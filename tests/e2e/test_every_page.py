@@ -22,6 +22,9 @@ SOURCE = Path(__file__).parents[2] / "src" / "heliograph"
 ELSEWHERE = {"administration/first_start.html", "administration/not_invited.html", "administration/openid_failed.html"}
 FRAMES = {"base.html", "entry.html", "guide/guide.html", "message.html", "metrics.html", "platform.html", "signal.html"}
 
+ADDRESSES = """elements => elements.flatMap(e => ["href", "action", "formaction", "hx-get"].map(name => e.getAttribute(name) ?? ""))"""
+"""The addresses of elements, as they are written."""
+
 
 @pytest.fixture(scope="module")
 def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[BrowserContext]:
@@ -95,6 +98,8 @@ def test_a_page_keeps_nobody_out(state: State, page: Page, showcase: Showcase, p
     """By axe, and all of it by keyboard. Console errors and requests to elsewhere fail every test in a browser (tests/conftest.py)."""
     opened(state, page, showcase, page_errors)
     assert not re.search(r"\(['\"]|<\w[\w.]* object|<QuerySet|&#x27;", page.locator("main").inner_text()), "a value of Python's, as it is"
+    links = page.eval_on_selector_all("[href], [action], [formaction], [hx-get]", ADDRESSES)
+    assert not [link for link in links if re.search(r"\s", link)], "an address is encoded"
     page.route("**", _nothing_new)
     accessibility.sweep(page)
     assert accessibility.walk(page)[0] == "a Skip to the content"

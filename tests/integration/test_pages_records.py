@@ -245,6 +245,36 @@ def test_X3_an_export_for_spreadsheets_begins_no_formula_and_an_exact_one_is_exa
         assert exported(site, client, f"{RECORDS}/triggered/?q=S26-3", "nonsense")[0][1] == "S26-3"
 
 
+@pytest.mark.parametrize("kind", [kind.value for kind in RecordKind if kind is not RecordKind.FLOWS])
+def test_X3_an_exact_export_has_the_ids_by_which_another_program_finds_a_record(database: DatabaseFacts, client: Client, kind: str) -> None:
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client, site.planner)
+        if not walked(client, f"{RECORDS}/{kind}/"):
+            return
+        exact, safe = (exported(site, client, f"{RECORDS}/{kind}/", form) for form in ("exact", "spreadsheets"))
+        changes = {str(id) for (id,) in site.store.all("SELECT id FROM change")}
+        uids = {uid for (uid,) in site.store.all("SELECT uid FROM action")}
+        added = len(exact[0]) - len(safe[0])
+        is_about_actions = kind not in ("changes", "registrations", "recorded")
+        assert added == 1 + is_about_actions
+        assert {row[len(safe[0])] for row in exact} <= changes
+        if is_about_actions:
+            assert {row[-1] for row in exact} <= uids | ({""} if kind in ("not-triggered", "untagged", "in-retry-queue") else set())
+            assert kind in ("not-triggered", "untagged") or any(row[-1] for row in exact)
+
+
+def test_X3_the_page_of_an_export_stands_in_signal(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client, site.planner)
+        address = client.post(f"{RECORDS}/triggered/export/")["Location"]
+        page = client.get(address).content.decode()
+        assert 'href="/signal/metrics/"' in page, "the panel of Metrics"
+        assert "Back to the platform" in page
+        assert f'href="{RECORDS}/triggered/' in page, "the list that is exported"
+
+
 def test_X3_an_export_goes_on_where_it_was_killed(database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record_export, "CHUNK", 3)
     with signal_account.site(database) as site:

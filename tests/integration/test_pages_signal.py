@@ -581,3 +581,16 @@ def test_both_modes_are_kept_apart(database: DatabaseFacts) -> None:
     with signal_account.site(database) as site:
         signal_account.fill(site)
         assert changes_of(site, FeedFilter(mode=Mode.TEST), 10)[0] == []
+
+
+@pytest.mark.parametrize("first", ["\u200b", "\u2066\u2069", "\u3164", "\u00ad", " "])
+def test_X5_a_registration_without_a_name_that_can_be_seen_goes_by_its_code(database: DatabaseFacts, client: Client, first: str) -> None:
+    with signal_account.site(database) as site:
+        site.record(person("NAMELESS-1", first, ""))
+        site.signs_in(client)
+        page = client.get("/signal/registrations/SUMMIT-26/NAMELESS-1/").content.decode()
+        assert "<title>Timeline of NAMELESS-1" in page
+        assert "<h1><bdi>NAMELESS-1</bdi></h1>" in page
+        for address in ("/signal/metrics/feed/", "/registrations/", "/registrations/SUMMIT-26/NAMELESS-1/", "/signal/find/?q=SUMMIT"):
+            shown = client.get(address).content.decode()
+            assert not re.search(r"<(a|b|h1|title)\b[^>]*>(<bdi>)?[\s\u200b\u2066\u2069\u3164\u00ad]*(</bdi>)?</\1>", shown), address

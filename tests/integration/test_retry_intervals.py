@@ -95,6 +95,14 @@ def test_D5_a_command_shows_and_sets_them(story: Story, heliograph: Starter) -> 
         Category.SOURCE_API: (10 * MINUTE, 20 * MINUTE, 90 * MINUTE),
         Category.GENERAL: (20 * MINUTE, 90 * MINUTE, 300 * MINUTE),
     }
+    reset = heliograph.run("retry-intervals", "ACME", "--set", "General=")
+    assert reset.returncode == 0, reset.output
+    assert in_force(story) == {**STANDARD, Category.SOURCE_API: (10 * MINUTE, 20 * MINUTE, 90 * MINUTE)}
+    assert heliograph.run("retry-intervals", "ACME", "--set", "", "--set", "General=20,90,300").returncode == 0
+    assert in_force(story) == {**STANDARD, Category.GENERAL: (20 * MINUTE, 90 * MINUTE, 300 * MINUTE)}
+    assert heliograph.run("retry-intervals", "ACME", "--set", "").returncode == 0
+    assert in_force(story) == dict(STANDARD)
+    assert "Give it as General=15,60,240." in heliograph.run("retry-intervals", "ACME", "--set", "General").output
     assert "There is no category" in heliograph.run("retry-intervals", "ACME", "--set", "Validation=1,2,3").output
     assert "may not be tried sooner" in heliograph.run("retry-intervals", "ACME", "--set", "Connection=60,60,60").output
     with scope(account=story.account):

@@ -92,7 +92,8 @@ def retry_intervals(
         list[str] | None,
         typer.Option(
             "--set",
-            help="A category and its three intervals in minutes, such as General=15,60,240; may be repeated. Empty: the usual ones.",
+            help='A category and its three intervals in minutes, such as General=15,60,240; may be repeated. "General=": its usual ones. "": the'
+            " usual ones of every category.",
         ),
     ] = None,
     as_json: Json = False,
@@ -109,7 +110,12 @@ def retry_intervals(
         policy = s.source.account(of.pk).retry
         typed = {FIELDS[c]: minutes_of(policy.intervals[c]) for c in SEVERITY}
         for each in change or []:
-            name, _equals, minutes = each.partition("=")
+            if not each.strip():
+                typed = dict.fromkeys(typed, "")
+                continue
+            name, equals, minutes = each.partition("=")
+            if not equals:
+                raise CommandError(f'{each!r} has no "=" between a category and its intervals. Give it as General=15,60,240.')
             field = name.strip().lower().replace(" ", "_")
             if field not in typed:
                 raise CommandError(f"There is no category {name!r}. Categories: {', '.join(SEVERITY)}.")

@@ -28,7 +28,7 @@ class FiltersByEvent(ListFilters):
         with reading(request.account.pk) as of:
             found = _newest_events(of, MOST + 1)
             code = self.cleaned_data["event_code"] if len(found) > MOST else ""
-            self._typed = _event_of_code(of, code) if code else None
+            self._typed = event_of_code(of, code) if code else None
         if len(found) <= MOST:
             del self.fields["event_code"]
         self.offer("event", sorted(found[:MOST], key=lambda event: event[1]))
@@ -40,7 +40,7 @@ class FiltersByEvent(ListFilters):
         return chosen if self._typed is None else self._typed
 
 
-def _event_of_code(of: AccountReader, code: str) -> int:
+def event_of_code(of: AccountReader, code: str) -> int:
     """The event with this code, capitals first as typed; 0 for none."""
     rows = of.db.all(
         "SELECT id FROM event WHERE account_id = :account AND lower(code) = lower(:code)"

@@ -126,6 +126,10 @@ class AccountReader:
         found = read_changes(self.db, sorted(set(ids)))
         return {id: (change, of) for id, (change, of) in found.items() if of[0] == self.account}
 
+    def webhook_ids(self, actions: Iterable[int]) -> dict[int, str]:
+        """The webhook-ids of actions of this account, by their ids."""
+        return dict(self._rows("SELECT id, uid FROM action", sorted(set(actions))))
+
     def _names(self, table: str, ids: set[int], known: dict[int, str]) -> dict[int, str]:
         lost = sorted(ids - known.keys())
         return {id: known[id] for id in ids & known.keys()} | dict(self._rows(f"SELECT id, name FROM {table}", lost))

@@ -29,12 +29,12 @@ from django_scopes import scope
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.spreadsheet_cells import without_formula
 from heliograph.insights.record_kinds import RecordFilter, RecordSort, RowKind
 from heliograph.insights.record_rows import row_of
-from heliograph.insights.records import PARTS, Records
+from heliograph.insights.records import PARTS, Record, Records
 from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobKind
@@ -46,6 +46,8 @@ log = structlog.get_logger(__name__)
 
 KIND: Final = "export-records"
 CHUNK: Final = 500
+NO_ACTION: Final = frozenset({RowKind.CHANGE, RowKind.REGISTRATION})
+"""Kinds of rows that are not about an action."""
 MOST_OPEN: Final = 5
 """Exports of one account that wait or run at the same time."""
 KEPT: Final = datetime.timedelta(days=7)
@@ -132,8 +134,9 @@ class RecordExport:
         subject = self._wanted.kind.subject
         with translation.override(str(self._p["language"])), timezone.override(self._zone), reading(self._job.account_id) as of:
             records, after = Records(of, self._wanted, self._sort).walk(Cursor.read(self._after, parts=PARTS), CHUNK)
-            lines: list[Sequence[object]] = [] if self._bytes else [_head(subject)]
-            lines += [self._cells(row_of(record, subject, of), subject) for record in records]
+            lines: list[Sequence[object]] = [] if self._bytes else [[*_head(subject), *self._id_names(subject)]]
+            ids = self._ids(of, records, subject)
+            lines += [[*self._cells(row_of(record, subject, of), subject), *ids[record.id]] for record in records]
         out = io.StringIO()
         csv.writer(out).writerows([self._cell(cell) for cell in line] for line in lines)
         mark = "\ufeff" if self._form is CsvForm.SPREADSHEETS and not self._bytes else ""  # or spreadsheets take it for another encoding
@@ -157,6 +160,22 @@ class RecordExport:
 
     def close(self) -> None:
         """Does nothing: the file is closed after each chunk."""
+
+    def _id_names(self, subject: RowKind) -> Sequence[str]:
+        """The heads of the columns by which another program finds a record again."""
+        if self._form is not CsvForm.EXACT or subject is RowKind.FLOW:
+            return ()
+        return (_("Change ID"),) if subject in NO_ACTION else (_("Change ID"), "webhook-id")
+
+    def _ids(self, of: AccountReader, records: Sequence[Record], subject: RowKind) -> Mapping[int, Sequence[object]]:
+        """The cells of these columns, by the record's id. A run without an action has no webhook-id."""
+        if not self._id_names(subject):
+            return {record.id: () for record in records}
+        if subject in NO_ACTION:
+            return {record.id: (record.change_id,) for record in records}
+        actions = sorted({record.action_id for record in records if record.action_id})
+        uids = of.webhook_ids(actions)
+        return {record.id: (record.change_id, uids.get(record.action_id, "")) for record in records}
 
     def _cell(self, value: object) -> str:
         text = "" if value is None else str(value)

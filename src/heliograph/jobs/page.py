@@ -66,6 +66,8 @@ class JobPage:
     stop_note: str = ""
     steps: Sequence[tuple[str, str]] = ()
     is_dry: bool = False
+    in_signal: bool = False
+    """The job was started in Signal, so its page stands there."""
 
 
 def context(job: Job, shown: JobPage, poll: str, *, may_act: bool, pausable: bool = False) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Final
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.registration.document_values import DocumentProblem
+from heliograph.domain.registration.person_name import person_name
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.statuses import NEW
@@ -46,7 +47,7 @@ class Opened:
     def name(self) -> str:
         """First and last name."""
         profile = self.state.profile
-        return " ".join(part for part in (profile.get("first_name", "").strip(), profile.get("last_name", "").strip()) if part)
+        return person_name(profile)
 
     @property
     def is_test(self) -> bool:

@@ -137,6 +137,11 @@ class Registrations:
         sql = f"SELECT id, code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {MOST_NAMES}"
         return sorted(((int(id), code) for id, code in self.db.all(sql, {"account": self.account})), key=lambda event: event[1])
 
+    def event_of_code(self, code: str) -> int | None:
+        """The id of the event with this code."""
+        rows = self.db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": self.account, "code": code})
+        return int(rows[0][0]) if rows else None
+
     def _know(self, events: Iterable[int]) -> None:
         """Loads the configuration of events by one query."""
         if unknown := set(events) - self._known.keys():

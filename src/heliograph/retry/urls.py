@@ -5,11 +5,14 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from heliograph.retry.views import retry, retry_jobs, submissions
+from heliograph.web.nearest_page import beginning
 
 urlpatterns: list[URLPattern] = [
     path("signal/retry/", retry.queue, name="retry"),
     path("signal/retry/submit/", submissions.submit_items, name="retry-submit"),
     path("signal/retry/discard/", submissions.discard_items, name="retry-discard"),
+    beginning("signal/retry/jobs/", "retry"),
+    beginning("signal/retry/downloads/", "retry"),
     path("signal/retry/jobs/<int:id>/", retry_jobs.job, name="retry-job"),
     path("signal/retry/download/", retry_jobs.new_download, name="retry-download"),
     path("signal/retry/downloads/<int:id>/", retry_jobs.download, name="retry-download-ready"),

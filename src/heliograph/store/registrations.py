@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.domain.registration.change import RegistrationState
+from heliograph.domain.registration.person_name import person_name
 from heliograph.store.database import Database
 from heliograph.store.moments import to_micros
 from heliograph.store.numbers import DrawnNumbers
@@ -183,7 +184,6 @@ _CREATED = (
 
 def _columns_of(w: Written) -> dict[str, object]:
     state, profile = w.state, w.state.profile
-    name = " ".join(p.strip() for p in (profile.get("first_name", ""), profile.get("last_name", "")) if p.strip())[:400]
     return {
         "id": w.row.id,
         "serial": w.row.serial,
@@ -194,7 +194,7 @@ def _columns_of(w: Written) -> dict[str, object]:
         "type": state.attendee_type,
         "active": state.active,
         "test": state.is_test,
-        "name": name,
+        "name": person_name(profile),
         "organization": profile.get("organization", ""),
         "search": search_text(state),
         "created": to_micros(state.created),

@@ -1,4 +1,4 @@
-"""Charts drawn on the server: SVG without inline style, colours by class, every bar and slice a link, zero always the baseline.
+"""Charts drawn on the server: SVG without inline style, colours by class, every bar and slice that is not empty a link, zero always the baseline.
 
 Columns are stretched SVG and their labels HTML, so that text never shrinks. components/chart.html and chart_multiples.html draw a `Plot`,
 chart_rows.html draws `RowBar`s; `pie` is SVG by itself.
@@ -46,7 +46,8 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class ChartColumn:
-    """rects: (tone, y, height) in the plot's own pixels, from the top."""
+    """One column. href: its records, "" for an empty column, which is no stop on the way of the Tab key. rects: (tone, y, height) in the plot's own
+    pixels, from the top."""
 
     href: str
     said: str
@@ -64,6 +65,11 @@ class Plot:
     columns: Sequence[ChartColumn]
     ticks: Sequence[str]
     lines: Sequence[str]
+
+    @property
+    def has_links(self) -> bool:
+        """Whether any column leads to its records."""
+        return any(column.href for column in self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +116,16 @@ def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, hei
                 rects.append((each.tone, f"{max(foot, 0):.1f}", f"{tall:.1f}"))
         said = ", ".join(each.words(each.values[i]) for each in series if each.values[i]) or _("nothing")
         label = bucket.label if i % every == 0 else ""
-        columns.append(ChartColumn(bucket.href, f"{bucket.words}: {said}", rects, label, minor=i % (every * 2) != 0))
+        columns.append(ChartColumn(bucket.href if totals[i] else "", f"{bucket.words}: {said}", rects, label, minor=i % (every * 2) != 0))
     return Plot(
         title, height, columns, [intcomma(mark) for mark in reversed(scale)], [f"{height * (1 - mark / scale[-1]):.1f}" for mark in scale]
     )
 
 
 def row_bars(rows: Sequence[tuple[str, int, str, str]]) -> list[RowBar]:
-    """(name, value, href, sub) as bars on one scale."""
+    """(name, value, href, sub) as bars on one scale. A bar of nothing is no link."""
     most = max((value for _name, value, *_rest in rows), default=0) or 1
-    return [RowBar(name, value, href, f"{100 * value / most:.1f}", sub) for name, value, href, sub in rows]
+    return [RowBar(name, value, href if value else "", f"{100 * value / most:.1f}", sub) for name, value, href, sub in rows]
 
 
 def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:

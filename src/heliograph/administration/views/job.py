@@ -52,7 +52,10 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
         return HttpResponseRedirect(request.path)
     if asks_for_part(request) and row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING):
         return HttpResponseClientRefresh()
-    shown = context(row, PAGES[row.kind](row), request.path, may_act=may(request.user, Role.PLANNER))
+    described = PAGES[row.kind](row)
+    shown = context(row, described, request.path, may_act=may(request.user, Role.PLANNER))
+    if described.in_signal:
+        return page(request, "job.html", frame="metrics.html", here="insights", **shown)
     return page(request, "job.html", frame="platform.html", section="registrations", here="registrations", **shown)
 
 

@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import User
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
-from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, flow_choices
+from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, event_of_code, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.retry_policy import MINUTE
@@ -76,6 +76,16 @@ class FeedFilters(FiltersByEvent):
                 "text": text
             }
         return _("Nothing that happened is like this.")
+
+
+@require_safe
+def feed_of_event(request: AccountRequest, event: str) -> HttpResponse:
+    """Leads from the beginning of a timeline's address to the feed of its event. Raises Http404 for a code that no event has."""
+    with reading(request.account.pk) as of:
+        id = event_of_code(of, event)
+    if not id:
+        raise Http404
+    return HttpResponseRedirect(f"{reverse('feed')}?{urlencode({'event': id})}")
 
 
 @require_safe

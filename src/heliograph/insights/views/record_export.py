@@ -110,4 +110,5 @@ def job_page(job: Job) -> JobPage:
         links=[*links, (_("Back to the list"), back, "" if there else "primary")],
         note=_("The file is kept for a week.") if there else _("The file is not kept any more. Export the list again."),
         stop_note=_("Nothing can be downloaded until it is done."),
+        in_signal=True,
     )

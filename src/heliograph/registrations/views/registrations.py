@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connections, transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
@@ -67,6 +69,16 @@ class RegistrationFilters(ListFilters):
                 "text": text
             }
         return _("No registration is like this.")
+
+
+@require_safe
+def registrations_of_event(request: AccountRequest, event: str) -> HttpResponse:
+    """Leads from the beginning of a registration's address to the list of its event. Raises Http404 for a code that no event has."""
+    with transaction.atomic(using="read"):
+        id = Registrations(of_django(connections["read"]), request.account.pk).event_of_code(event)
+    if id is None:
+        raise Http404
+    return HttpResponseRedirect(f"{reverse('registrations')}?{urlencode({'event': id})}")
 
 
 @require_safe

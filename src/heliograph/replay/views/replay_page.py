@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -139,7 +140,7 @@ def _verdict(verdict: ReplayVerdict, numbers: Mapping[ReplayVerdict, int], state
         "says": says,
         "sent": verdict.is_sent and numbers[verdict] > 0,
         "tone": TONES.get(verdict, "") if numbers[verdict] else "",
-        "href": f"?show={verdict.value}#lines",
+        "href": f"?{urlencode({'show': verdict.value})}#lines",
     }
 
 
