@@ -51,7 +51,7 @@ def made(site: SignalAccount) -> dict[str, int]:
             found[f"replay {stage}"] = row.pk
         found["replay checked"] = _checked(site, flow, by).pk
         found["replay of nothing"] = _checked(site, flow, by, until=1).pk
-        for stage, state in (("checking", JobState.RUNNING), ("check stopped", JobState.CANCELLED)):
+        for stage, state in (("check stopped", JobState.CANCELLED), ("checking", JobState.RUNNING)):
             row = replays.create(account, flow, Selection(until=site.store.now()), by=by)
             _put(control.find(row.check_job), state, done=412, total=1_024)
             found[f"replay {stage}"] = row.pk
