@@ -41,6 +41,7 @@ BEGINNINGS: list[URLPattern] = [
 ]
 """Beginnings of pages' addresses. They come last, so that no page stands behind them."""
 
+handler500 = "heliograph.web.server_errors.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="registrations"), name="start"),
     *(path("", include(f"heliograph.{noun}.urls")) for noun in NOUNS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from tests.builders import signal_account
+from tests.builders.outcome import REFUSED
 from tests.builders.registration import person
 from tests.builders.signal_account import SignalAccount
 from tests.confirming import confirms
@@ -22,7 +24,7 @@ from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.jobs import control
 from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
-from heliograph.replay import dry_run, replays
+from heliograph.replay import dry_run, replays, send_job
 from heliograph.replay.replays import Stage
 from heliograph.store import config_cache
 from heliograph.store.secrets import SecretPlace, save_secret
@@ -156,6 +158,29 @@ def test_Y1_pause_go_on_cancel_and_the_audit_says_who_and_why(site: SignalAccoun
     assert "Cancelled the replay of" in audit
     assert "A wider filter" in audit
     assert "Cancelled" in text_of(client.get("/signal/replay/").content)
+
+
+def test_Y1_a_cancelled_replay_says_how_many_were_not_sent(site: SignalAccount, client: Client) -> None:
+    replay = checked(site, client)
+    confirms(client, f"/signal/replay/{replay}/send/", {"send": ["new", "different"], "rate": "30000", "reason": "A wider filter"})
+    stop = threading.Event()
+    send = replays.find(site.account.pk, replay).replay.send_job
+    Runner(JobKinds([send_job.kind()])).run_one(send, stop=stop, watch=lambda job: stop.set() if job.counts.get("sent") else None)
+    replays.resume(site.account.pk, replay)
+    client.post(f"/signal/replay/{replay}/act/", {"do": "cancel"})
+    page = shown(client, replay)
+    assert "0 of 2; 2 not sent" in page
+    assert "2 of 2" not in page
+    assert "2 chosen = 0 success + 0 superseded + 0 queued + 0 failed + 0 validation + 0 pending + 2 not sent" in page
+
+
+def test_Y1_the_words_of_a_dry_run_are_about_what_was_accepted(site: SignalAccount, client: Client) -> None:
+    """S-2 was sent and refused: nothing of it was accepted, so it is New, and its words do not say that it was never sent."""
+    site.ends(site.actions("S-2")[0], REFUSED, status=401)
+    page = shown(client, checked(site, client), "?show=new")
+    assert "New nothing of it was accepted there: never sent, or refused" in page
+    assert "exactly what was last accepted there" in page
+    assert "S-2" in page
 
 
 def test_P1_a_viewer_reads_and_cannot_replay(site: SignalAccount, client: Client) -> None:

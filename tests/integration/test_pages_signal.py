@@ -594,3 +594,22 @@ def test_X5_a_registration_without_a_name_that_can_be_seen_goes_by_its_code(data
         for address in ("/signal/metrics/feed/", "/registrations/", "/registrations/SUMMIT-26/NAMELESS-1/", "/signal/find/?q=SUMMIT"):
             shown = client.get(address).content.decode()
             assert not re.search(r"<(a|b|h1|title)\b[^>]*>(<bdi>)?[\s\u200b\u2066\u2069\u3164\u00ad]*(</bdi>)?</\1>", shown), address
+
+
+def test_C8_what_a_pause_holds_is_not_called_sending(database: DatabaseFacts, client: Client) -> None:
+    with signal_account.site(database) as site:
+        site.signs_in(client)
+        site.record(person("S-1", "Ada", "Lovelace"))
+
+        def page() -> str:
+            return client.get("/signal/flows/").content.decode()
+
+        assert "1 sending now" in page()
+        account, connection = site.account.pk, site.setup.connection
+        with site.store.transaction():
+            connection_states.pause(site.store, account, connection, "Maintenance")
+        assert "sending now" not in page()
+        with site.store.transaction():
+            connection_states.release(site.store, account, connection, 60)
+            connection_states.renew(site.store, account, connection, site.store.now() + 60_000_000)
+        assert "1 sending now" in page(), "a release lets it go"

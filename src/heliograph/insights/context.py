@@ -14,6 +14,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.insights.integrations import Integration, integrations_of
 from heliograph.retry.retry_queue import MOST
+from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
 
 LATELY = 10 * MINUTE
@@ -28,7 +29,7 @@ def counts(request: HttpRequest) -> dict[str, Any]:
 
     retry_waiting, retry_untagged, retry_failed: items of the Retry Queue that are tried again, that wait for a tag, and that only a person can
     send again; MOST + 1 stands for more.
-    sending: actions made lately whose first attempt has not ended, at most MOST_SENDING.
+    sending: actions made lately whose first attempt has not ended and whose connection is not held, at most MOST_SENDING.
     integrations: those that have a page in Metrics.
     """
     account = getattr(request, "account", None)
@@ -65,11 +66,14 @@ def _items(account: int, *among: str) -> int:
 
 
 def _sending(account: int) -> int:
-    db = of_django(connections[READ])
+    """A pause, or the rest that a target asked for, holds what waits for a connection: none of that is being sent."""
+    db, held = of_django(connections[READ]), connection_states.HELD
+    now = db.now()
     rows = db.all(
-        "SELECT count(*) FROM (SELECT state FROM action WHERE account_id = :account AND created > :since ORDER BY created DESC, id DESC"
-        f" LIMIT {LOOKED_AT}) newest WHERE state = 1",
-        {"account": account, "since": db.now() - LATELY},
+        "SELECT count(*) FROM (SELECT state, lane_id FROM action WHERE account_id = :account AND created > :since ORDER BY created DESC, id DESC"
+        f" LIMIT {LOOKED_AT}) newest JOIN lane l ON l.id = newest.lane_id WHERE newest.state = 1"
+        f" AND NOT EXISTS (SELECT 1 FROM connection_state s WHERE s.connection_id = l.connection_id AND {held})",
+        {"account": account, "since": now - LATELY, "now": now},
     )
     return min(int(rows[0][0]), MOST_SENDING)
 

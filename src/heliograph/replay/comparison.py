@@ -1,4 +1,4 @@
-"""What each change would do at a destination, and how that differs from what was last sent there (Y1)."""
+"""What each change would do at a destination, and how that differs from what was last accepted there (Y1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of a dry run for its page: registration, and field by field what was last sent against what would be sent."""
+"""The lines of a dry run for its page: registration, and field by field what was last accepted against what would be sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST_VALUE = 200
 @dataclass(frozen=True, slots=True)
 class DryRunLine:
     """One line. code: of the registration, or of the event; destination: its name, where the flow has several. fields: what differs, or what
-    would be sent for the first time; more: how many further ones. last: when it was last sent, microseconds. why: in a sentence."""
+    would be sent for the first time; more: how many further ones. last: when it was last accepted, microseconds. why: in a sentence."""
 
     id: int
     code: str

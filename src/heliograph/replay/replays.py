@@ -13,6 +13,7 @@ from django_scopes import scope
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.completeness import missing
@@ -91,7 +92,11 @@ _STAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SentCounts:
-    """What became of the chosen lines. pending: not sent yet, or their first attempt has not ended."""
+    """What became of the chosen lines.
+
+    failed: without those that were never tried.
+    not_sent: that a cancelled replay never added, or withdrew before their first attempt.
+    """
 
     chosen: int
     success: int
@@ -104,10 +109,14 @@ class SentCounts:
     not_sent: int
 
     @property
+    def ended(self) -> int:
+        """Those with a result of their own; a withdrawn one has none."""
+        return self.success + self.superseded + self.queued + self.failed + self.validation + self.filtered + self.gone
+
+    @property
     def pending(self) -> int:
-        """The rest."""
-        ended = self.success + self.superseded + self.queued + self.failed + self.validation
-        return max(0, self.chosen - ended - self.filtered - self.gone - self.not_sent)
+        """The rest: not sent yet, or their first attempt has not ended."""
+        return max(0, self.chosen - self.ended - self.not_sent)
 
 
 def create(account: int, flow: int, selection: Selection, *, by: str) -> Replay:
@@ -234,6 +243,10 @@ def sent_counts(db: Database, state: ReplayState) -> SentCounts:
         "SELECT a.state, count(*) FROM replay_line l JOIN action a ON a.id = l.action_id WHERE l.replay_id = :replay GROUP BY a.state", of
     )
     states = {ActionState(code): int(n) for code, n in rows}
+    withdrawn: int = db.all(
+        "SELECT count(*) FROM replay_line l JOIN action a ON a.id = l.action_id WHERE l.replay_id = :replay AND a.state = :failed AND a.cause = :cause AND a.tries = 0",
+        of | {"failed": ActionState.FAILED, "cause": Cause.REPLAY_CANCELLED},
+    )[0][0]
     left: dict[int, int] = dict(
         db.all("SELECT left_out, count(*) FROM replay_line WHERE replay_id = :replay AND left_out > 0 GROUP BY left_out", of)
     )
@@ -244,11 +257,11 @@ def sent_counts(db: Database, state: ReplayState) -> SentCounts:
         success=states.get(ActionState.SUCCESS, 0),
         superseded=states.get(ActionState.SUPERSEDED, 0),
         queued=states.get(ActionState.QUEUED, 0),
-        failed=states.get(ActionState.FAILED, 0),
+        failed=states.get(ActionState.FAILED, 0) - withdrawn,
         validation=states.get(ActionState.VALIDATION, 0),
         filtered=int(left.get(send_job.FILTERED, 0)),
         gone=int(left.get(send_job.GONE, 0)),
-        not_sent=max(0, chosen - known) if state.stage is Stage.CANCELLED else 0,
+        not_sent=withdrawn + (max(0, chosen - known) if state.stage is Stage.CANCELLED else 0),
     )
 
 

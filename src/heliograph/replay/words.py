@@ -25,9 +25,9 @@ VERDICTS: Final = {
 }
 """In the order of the dry run."""
 SAYS: Final = {
-    ReplayVerdict.NEW: gettext_lazy("never sent there"),
-    ReplayVerdict.DIFFERENT: gettext_lazy("not what was last sent there"),
-    ReplayVerdict.SAME: gettext_lazy("exactly what was last sent there"),
+    ReplayVerdict.NEW: gettext_lazy("nothing of it was accepted there: never sent, or refused"),
+    ReplayVerdict.DIFFERENT: gettext_lazy("not what was last accepted there"),
+    ReplayVerdict.SAME: gettext_lazy("exactly what was last accepted there"),
     ReplayVerdict.FILTERED: gettext_lazy("the flow’s rules of today leave them out"),
     ReplayVerdict.SUPERSEDED: gettext_lazy("newer data was sent there, or goes first"),
     ReplayVerdict.WOULD_FAIL: gettext_lazy("no request can be made of them"),
@@ -37,8 +37,8 @@ NOTES: Final = {
     ReplayNote.NEWER_SENT: gettext_lazy("Newer data of this record was sent there."),
     ReplayNote.NEWER_WAITS: gettext_lazy("Newer data of this record waits to be sent there, and goes first."),
     ReplayNote.CONTENT_GONE: gettext_lazy("The content of this change is no longer kept."),
-    ReplayNote.LAST_GONE: gettext_lazy("What was last sent is no longer kept, so it cannot be compared."),
-    ReplayNote.NOT_COMPARED: gettext_lazy("What was last sent is not kept whole, so it cannot be compared."),
+    ReplayNote.LAST_GONE: gettext_lazy("What was last accepted there is no longer kept, so it cannot be compared."),
+    ReplayNote.NOT_COMPARED: gettext_lazy("What was last accepted there is not kept whole, so it cannot be compared."),
 }
 STAGES: Final = {
     Stage.CHECKING: gettext_lazy("Dry run"),

@@ -47,6 +47,8 @@ class Learned:
     gone: bool = False
 
 
+HELD = "((s.paused AND (s.release_rate IS NULL OR s.release_until IS NULL OR s.release_until <= :now)) OR s.held_until > :now)"
+"""The condition that a row `s` of connection_state holds what waits for its connection: a pause without a release, or a Retry-After that lasts."""
 GONE = "The target answered 410: it is gone for good."
 
 

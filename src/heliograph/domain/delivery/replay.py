@@ -2,7 +2,7 @@
 
 A replay combines stored changes with today's rules. Of each subject it takes the latest change that the flow's rules accept, or every one;
 for a destination that updates a record the latest is enough, and anything newer that was sent there, before or after, supersedes it. Pure:
-what was last sent and what would be sent now are parameters.
+what was last accepted and what would be sent now are parameters.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ReplayVerdict(StrEnum):
     """The result of replaying a change (the dry run's columns)."""
 
     NEW = "new"
-    """Nothing was ever sent there for this subject."""
+    """Nothing was ever accepted there for this subject: never sent, or refused."""
     SAME = "same"
     DIFFERENT = "different"
     FILTERED = "filtered"
@@ -60,9 +60,9 @@ class ReplayNote(StrEnum):
     CONTENT_GONE = "content gone"
     """The change's content is no longer stored (X6)."""
     LAST_GONE = "last gone"
-    """What was last sent is no longer stored (X6)."""
+    """What was last accepted is no longer stored (X6)."""
     NOT_COMPARED = "not compared"
-    """What was last sent was not stored whole: its body was too long, or it was in the URL, which is a secret (C5)."""
+    """What was last accepted was not stored whole: its body was too long, or it was in the URL, which is a secret (C5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class ReplayProblem:
 
 @dataclass(frozen=True, slots=True)
 class LastSent:
-    """The last delivery to the destination for the subject. digest None: it cannot be compared; gone: since it is no longer stored (X6)."""
+    """What the destination last accepted for the subject. digest None: it cannot be compared; gone: since it is no longer stored (X6)."""
 
     version: int
     digest: bytes | None

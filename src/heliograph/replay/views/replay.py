@@ -194,6 +194,16 @@ def _past(request: AccountRequest, of: AccountReader) -> tuple[list[dict[str, An
     return [_past_row(of, state, events, people) for state in states], Pager.of(request, found, "")
 
 
+def _sent(of: AccountReader, state: ReplayState) -> int | None:
+    """How many were sent, or are to be; None before the start. What a cancel withdrew was not sent."""
+    if state.send is None:
+        return None
+    if state.stage is Stage.CANCELLED:
+        counts = replays.sent_counts(of.db, state)
+        return counts.chosen - counts.not_sent - counts.filtered - counts.gone
+    return int(state.send.counts.get("sent", 0))
+
+
 def _past_row(of: AccountReader, state: ReplayState, events: Any, people: dict[str, str]) -> dict[str, Any]:
     row = state.replay
     event = events.get(row.selection.get("event"))
@@ -204,7 +214,7 @@ def _past_row(of: AccountReader, state: ReplayState, events: Any, people: dict[s
         "flow": (flow.name if flow else row.flow_name) or _("Without a name"),
         "range": selected(Selection.from_json(row.selection), event.code if event else ""),
         "by": people.get(row.started_by or row.by, ""),
-        "sent": int(state.send.counts.get("sent", 0)) if state.send else None,
+        "sent": _sent(of, state),
         "state": STAGES[state.stage],
     }
 

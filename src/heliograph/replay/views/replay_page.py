@@ -168,12 +168,12 @@ def _sending(of: AccountReader, state: ReplayState, people: dict[str, str]) -> d
     found = replays.sent_counts(of.db, state)
     row, send = state.replay, state.send
     assert send is not None
-    ended = found.chosen - found.pending
+    words = {"n": f"{found.ended:,}", "of": f"{found.chosen:,}", "unsent": f"{found.not_sent:,}"}
     return {
         "progress": {
             "label": _progress_label(state, people),
-            "text": _("%(n)s of %(of)s") % {"n": f"{ended:,}", "of": f"{found.chosen:,}"},
-            "done": min(100, ended * 100 // max(found.chosen, 1)),
+            "text": (_("%(n)s of %(of)s; %(unsent)s not sent") if found.not_sent else _("%(n)s of %(of)s")) % words,
+            "done": min(100, found.ended * 100 // max(found.chosen, 1)),
         },
         "error": _(send.error) if state.stage is Stage.FAILED and send.error else "",
         "tiles": _tiles(found, row.flow_id),
@@ -212,6 +212,10 @@ def _tiles(found: SentCounts, flow: int) -> list[dict[str, Any]]:
         },
         {"name": _("Pending"), "value": found.pending, "href": "", "sub": "", "tone": ""},
     ]
+    if found.not_sent:
+        tiles.append(
+            {"name": _("Not sent"), "value": found.not_sent, "href": "", "sub": _("the replay was cancelled first"), "tone": "quiet"}
+        )
     if found.failed + found.validation:
         href = f"{reverse('retry')}?flow={flow}&status=Failed" if found.failed else ""
         tiles.append({"name": _("Failed"), "value": found.failed + found.validation, "href": href, "sub": "", "tone": "failed"})
