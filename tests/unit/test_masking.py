@@ -7,16 +7,20 @@ import hashlib
 import html
 import json
 import unicodedata
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from heliograph.domain.connection.masks import MASK, NOTHING, SHORTEST, masks_of
 from heliograph.domain.connection.request import Request
-from heliograph.domain.connection.secret import signing_secret
+from heliograph.domain.connection.secret import MASK, signing_secret
+from heliograph.outbound.masks import NOTHING, masks_of
+from heliograph.outbound.needles import SHORTEST
+from heliograph.outbound.text_levels import levels
 
 SECURITY = Path(__file__).parents[2] / "docs" / "reference" / "security.md"
 ODD = 'p/ä"ss &wör<d>+=7'
@@ -165,6 +169,95 @@ def test_C5_A1_nothing_shows_the_secrets_of_masks() -> None:
     assert masks_of([ODD]).also(secrets=[ODD]).blotted("as it was") == "as it was"
 
 
+BREAKS = ["\n", "\r\n", " ", "\n    ", "\t"]
+WRITERS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "URL": partial(quote, safe=""),
+    "form": quote_plus,
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON, not ASCII": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "HTML": lambda text: html.escape(text).replace("\n", "&#10;").replace("\r", "&#13;"),
+    "XML": lambda text: html.escape(text).replace("\n", "&#xA;").encode("ascii", "xmlcharrefreplace").decode(),
+    "every byte": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    "Python": lambda text: repr(text.encode())[2:-1],
+}
+
+
+def runs_left(blotted: str, secret: str) -> list[str]:
+    """The pieces of 12 characters of a secret that whoever undoes escapes and line breaks still reads."""
+    texts = {"".join(level.decoded.split()) for level in levels(blotted)}
+    secret = "".join(secret.split())
+    return [piece for start in range(len(secret) - 11) if any((piece := secret[start : start + 12]) in text for text in texts)]
+
+
+@pytest.mark.parametrize("second", WRITERS)
+@pytest.mark.parametrize("first", WRITERS)
+@settings(max_examples=40)
+@given(
+    secret=st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_categories=["Cc", "Zs"]), min_size=24, max_size=60),
+    cuts=st.tuples(st.integers(0, 11), st.integers(0, 12)),
+    every=st.integers(1, 30),
+    line_break=st.sampled_from(BREAKS),
+)
+def test_C5_pieces_of_a_secret_are_found_broken_wrapped_and_cut(
+    first: str, second: str, secret: str, cuts: tuple[int, int], every: int, line_break: str
+) -> None:
+    piece = secret[cuts[0] : len(secret) - cuts[1]].rstrip("=")
+    assume(len(piece) >= 12 and not secret.startswith("/"))  # a path has plain words
+    wrapped = line_break.join(piece[start : start + every] for start in range(0, len(piece), every))
+    blotted = masks_of([secret]).blotted(f"before▶ {WRITERS[second](WRITERS[first](wrapped))} ◀after")
+    assert not runs_left(blotted, piece)
+    assert blotted.startswith("before▶ ")
+    assert blotted.endswith(" ◀after")
+
+
+LIKE_A_PATH = "/FbbxtRlKzFbhrccjWiMHM3qnF8f0Hdj0mWf3i4vxJo="
+TOKEN = "xoxb-2718281828-Ky7Qm-vR3nTpL0wZsXc9/Bd4+Fg"
+
+
+@pytest.mark.parametrize(
+    ("written", "secret"),
+    [
+        (TOKEN[:36], TOKEN),
+        (TOKEN[8:], TOKEN),
+        (TOKEN[:20] + "\n" + TOKEN[20:], TOKEN),
+        (json.dumps(TOKEN[:20] + "\r\n" + TOKEN[20:]), TOKEN),
+        (TOKEN[:20] + "&#10;" + TOKEN[20:], TOKEN),
+        (TOKEN[:20] + "%0A" + TOKEN[20:], TOKEN),
+        (TOKEN[:20] + "=\r\n" + TOKEN[20:], TOKEN),
+        (" ".join(TOKEN), TOKEN),
+        (base64.encodebytes(TOKEN.encode() * 3).decode(), TOKEN * 3),
+        (base64.encodebytes(b"user:" + TOKEN.encode() * 3)[20:90].decode(), TOKEN * 3),
+        (json.dumps(base64.encodebytes(TOKEN.encode() * 3).decode()), TOKEN * 3),
+        (TOKEN.encode().hex(" "), TOKEN),
+        (TOKEN.encode().hex()[7:40], TOKEN),
+        (LIKE_A_PATH[3:25], LIKE_A_PATH),
+    ],
+)
+def test_C5_of_a_token_that_is_cut_or_broken_nothing_is_shown(written: str, secret: str) -> None:
+    blotted = masks_of([secret]).blotted(f"no such token: {written}, try again")
+    assert MASK in blotted
+    assert not runs_left(blotted, secret)
+    assert not runs_left(blotted, base64.b64encode(secret.encode()).decode())
+    assert blotted.startswith("no such token: ")
+    assert blotted.endswith(", try again")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The registration was taken by /crm/registrations/contacts.",
+        "POST https://crm.example.com/v1/contacts: 12 contacts were updated",
+        "services and registrations of 2026",
+        "/crm/registrations/v2",
+    ],
+)
+def test_C5_plain_words_of_a_path_stay_legible(text: str) -> None:
+    masks = masks_of(["/crm/registrations/v1/contacts/batch?kind=newsletter-subscription"])
+    assert masks.blotted(text) == text
+    assert masks.blotted("no /crm/registrations/v1/contacts/batch here") == f"no {MASK} here"
+
+
 @given(st.text(min_size=SHORTEST, max_size=40), st.text(max_size=40), st.text(max_size=40))
 def test_C5_no_secret_is_left(secret: str, before: str, after: str) -> None:
     assume(secret not in MASK and len(secret.rstrip("=")) >= SHORTEST)
@@ -192,16 +285,15 @@ SECRET = "pl4nted-Secret/of.32 characters!"
     ("limit", "said", "secret"),
     [
         ("fewer than 4 characters", "abc", "abc"),
-        ("the first or the last characters", SECRET[:12], SECRET),
-        ("blanks, dashes or line breaks put in", " ".join(SECRET), SECRET),
-        ("broken into lines", base64.encodebytes(SECRET.encode() * 3).decode(), SECRET * 3),
+        ("of fewer than 12 characters", SECRET[:11], SECRET),
+        ("of fewer than 12 characters", " ".join(SECRET[:11]), SECRET[:11]),
+        ("signs other than white space put in", "|".join(SECRET), SECRET),
         ("from 12 characters with a digit on", "T0PL4NT", "/services/T0PL4NT/in"),
         ("hashed", hashlib.sha256(SECRET.encode()).hexdigest(), SECRET),
         ("reversed", SECRET[::-1], SECRET),
         ("base32", base64.b32encode(SECRET.encode()).decode(), SECRET),
         ("UTF-16", SECRET.encode("utf-16-le").hex(), SECRET),
-        ("letters or digits themselves are escaped", "".join(f"%{byte:02x}" for byte in SECRET.encode()), SECRET),
-        ("three writers", quote(quote(quote(SECRET))), SECRET),
+        ("four writers", quote(quote(quote(quote(ODD)))), ODD),
         ("composed otherwise", unicodedata.normalize("NFD", "geh\u00e9im-w\u00f6rt-7"), "geh\u00e9im-w\u00f6rt-7"),
     ],
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from heliograph.domain.connection.masks import MASK
+from heliograph.domain.connection.secret import MASK
 from heliograph.store.database import Database
 
 SHOWN_BODY = 20_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from heliograph.domain.connection.masks import Masks
 from heliograph.domain.connection.request import Request
 from heliograph.outbound.exchange import text_of
+from heliograph.outbound.masks import Masks
 
 KEPT_REQUEST: Final = 64 * 1024
 """Bytes of a body that are kept."""

@@ -21,7 +21,6 @@ from oauthlib.oauth2 import BackendApplicationClient, MismatchingStateError, Mis
 from oauthlib.oauth2.rfc6749.clients.base import Client
 
 from heliograph.domain.connection.connection import ClientAuth, Connection
-from heliograph.domain.connection.masks import NOTHING, Masks, masks_of
 from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials, ByRefresh, Denied, TokenResponse, denied, oauth_refused
 from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.secret import MAX_SECRET, Secret, check_secret
@@ -30,6 +29,7 @@ from heliograph.domain.delivery.outcomes import Cause, Refused, classify_respons
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route, SendResult
+from heliograph.outbound.masks import NOTHING, Masks, masks_of
 from heliograph.outbound.sender import Sender
 
 _STAND_IN: Final = "https://heliograph.invalid/"

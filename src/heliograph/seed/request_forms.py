@@ -15,7 +15,6 @@ from urllib.parse import quote_plus
 from zoneinfo import ZoneInfo
 
 from heliograph.connections.vault import vault
-from heliograph.domain.connection.masks import masks_of
 from heliograph.domain.connection.request import PreparedConnection, build_request, prepare
 from heliograph.domain.delivery.outcomes import Delivered, ValidationFailed
 from heliograph.domain.delivery.retry_policy import MINUTE, SECOND
@@ -29,6 +28,7 @@ from heliograph.engine.worker.attempt_record import exchange_of
 from heliograph.engine.worker.config_view import used_of
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import Route
+from heliograph.outbound.masks import masks_of
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.secrets import load_secrets

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from heliograph.domain.connection.masks import NOTHING
 from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.response_rule import Rule
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Outcome, Refused
@@ -19,6 +18,7 @@ from heliograph.engine.worker.attempt_record import exchange_of, outcome_of, rep
 from heliograph.engine.worker.config_view import UsedVersions
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import Failure, Response, Route, SendResult, Timings
+from heliograph.outbound.masks import NOTHING
 
 TROUBLED: Final = 0.02
 """The share of requests that fail on an ordinary day."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic, time_ns
+from typing import Final
 from urllib.parse import urljoin
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -27,10 +28,9 @@ from heliograph.connections.vault import vault
 from heliograph.domain.connection import diagnosis
 from heliograph.domain.connection.connection import Auth, Connection, ContentType
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, Stepped, TestedField
-from heliograph.domain.connection.masks import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Denied
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
-from heliograph.domain.connection.response_rule import RuleMatch, classify_reply, match_of
+from heliograph.domain.connection.response_rule import READ_REASON, RuleMatch, classify_reply, match_of
 from heliograph.domain.connection.rule_proposal import own_words
 from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping, trace_of_sample
 from heliograph.domain.connection.secret import Secret
@@ -42,6 +42,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.rendering import InvalidValues, ValueProblem
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route, text_of
+from heliograph.outbound.masks import Masks, masks_of
 from heliograph.outbound.one_request import ask
 from heliograph.outbound.routes import Limits, route_of
 from heliograph.outbound.sender import Sender
@@ -56,6 +57,12 @@ from heliograph.store.secrets import load_secrets
 
 SHOWN = 600
 """Characters of an answer that are stored and shown."""
+
+
+LONGEST_DETAIL: Final = 2_000
+"""Characters of a detail: a sentence of a guard, or those of a mapping about its fields."""
+MOST_BYTES: Final = 4
+"""For one character, in most charsets."""
 
 
 class TooManyTests(SetupError):
@@ -276,7 +283,10 @@ class _Trial:
         return None if match_of(rule, reply) == RuleMatch(None) else classify_reply(rule, reply, time_ns() // 1_000)
 
     def _reply(self, response: Response) -> TargetReply:
-        return TargetReply(response.status, response.headers, response.body, self.masks.blotted, cut=response.truncated)
+        return TargetReply(response.status, response.headers, response.body, self._masked_reason, cut=response.truncated)
+
+    def _masked_reason(self, reason: str) -> str:
+        return self.masks.shortened(reason, READ_REASON)
 
     def _connected(self, response: Response) -> None:
         timings = response.timings
@@ -321,16 +331,17 @@ class _Trial:
     ) -> DiagnosisReport:
         body, cut = ("", False)
         if response is not None:
-            body, cut = text_of(response.body, len(response.body), truncated=response.truncated, charset=charset_of(response.headers))
+            most = (SHOWN + self.masks.longest) * MOST_BYTES
+            body, cut = text_of(response.body, most, truncated=response.truncated, charset=charset_of(response.headers))
         return DiagnosisReport(
             verdict,
             tuple(self.steps.get(step, Stepped(step, StepMark.NOT_TRIED)) for step in DiagnosisStep),
             self._origin.partition("://")[2],
             self.about.sample,
             finding,
-            _plain(self.masks.blotted(detail)),
+            _plain(self.masks.shortened(detail, LONGEST_DETAIL)),
             response.status if response is not None else None,
-            _plain(self.masks.blotted(body, cut=cut))[:SHOWN],
+            _plain(self.masks.shortened(body, SHOWN, cut=cut)),
             moved,
             self._field_asked(answered=response is not None),
             self.about.connection.sign_in,
@@ -340,7 +351,7 @@ class _Trial:
 
     def _says(self, response: Response) -> str:
         """The target's own words about its refusal, without secrets."""
-        return "" if 200 <= response.status < 400 else _plain(self.masks.blotted(own_words(self._reply(response))))
+        return "" if 200 <= response.status < 400 else _plain(self.masks.shortened(own_words(self._reply(response)), SHOWN))
 
     def _field_asked(self, *, answered: bool) -> TestedField:
         """Which field holds the address of the step that was last. answered: the target itself answered, not who gives access to it."""

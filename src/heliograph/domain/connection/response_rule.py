@@ -27,7 +27,9 @@ MAX_CONDITIONS: Final = 10
 MAX_VALUES: Final = 20
 MAX_TEXT: Final = 500
 LONGEST_REASON: Final = 200
-"""Characters of the target's own reason."""
+"""Characters of the target's own reason that are kept."""
+READ_REASON: Final = 2_000
+"""Characters of it that are looked at: white space in it goes last."""
 LONGEST_HOLD: Final = 86_400
 FAILURES: Final = (Category.CONNECTION, Category.GENERAL, Category.CONFIG)
 """The categories that a clause may give to a failure."""
@@ -209,13 +211,13 @@ class Clause:
         """Whether all its conditions hold; None where what was read of the answer does not tell."""
         return _all(condition.holds(reply) for condition in self.conditions)
 
-    def message(self, reply: TargetReply) -> str:
-        """The text of the item page: the clause's sentence, and the target's own reason, from which credentials are removed first."""
-        said = self.says or f"The response rule says that this answer ({reply.status}) is a failure."
-        reason = " ".join(reply.blotted(" ".join(reply.found(self.path))).split()) if self.path else ""
-        if not reason:
-            return said
-        return f"{said.removesuffix('.')}: {reason[:LONGEST_REASON]}{'…' if len(reason) > LONGEST_REASON else ''}"
+    def sentence(self, reply: TargetReply) -> str:
+        """The text of the item page, without the target's own reason."""
+        return self.says or f"The response rule says that this answer ({reply.status}) is a failure."
+
+    def reason(self, reply: TargetReply) -> str:
+        """The target's own reason, "" without one. It may contain secrets: never log or store it."""
+        return " ".join(reply.found(self.path)) if self.path else ""
 
     def to_body(self) -> dict[str, object]:
         """JSON that `from_body` reads back. Defaults are omitted."""
@@ -291,8 +293,25 @@ def first_match(rule: Rule, reply: TargetReply) -> int | None:
 TOO_LONG: Final = "The answer was longer than what is read of it, so the response rule could not judge it."
 
 
-def classify_reply(rule: Rule, reply: TargetReply, now: int) -> Delivered | Refused:
-    """The outcome of an answer on a connection with this rule. now: microseconds, for a Retry-After that is a date."""
+def with_reason(sentence: str, reason: str) -> str:
+    """A message with the target's own reason, shortened. reason: without credentials."""
+    reason = " ".join(reason.split())
+    if not reason:
+        return sentence
+    return f"{sentence.removesuffix('.')}: {reason[:LONGEST_REASON]}{'…' if len(reason) > LONGEST_REASON else ''}"
+
+
+def reason_of(rule: Rule, reply: TargetReply) -> str:
+    """The target's own reason, if the clause that decides shows one. It may contain secrets: never log or store it."""
+    number = first_match(rule, reply)
+    return rule[number].reason(reply) if number is not None else ""
+
+
+def classify_reply(rule: Rule, reply: TargetReply, now: int, *, quotes: bool = True) -> Delivered | Refused:
+    """The outcome of an answer on a connection with this rule. now: microseconds, for a Retry-After that is a date.
+
+    quotes: its message has the target's own reason, from which the reply removes credentials. The engine does that later (`reason_of`).
+    """
     asked = next((value for name, value in reply.headers if name == "retry-after"), None)
     match = match_of(rule, reply)
     if match.number is None:
@@ -306,7 +325,7 @@ def classify_reply(rule: Rule, reply: TargetReply, now: int) -> Delivered | Refu
     return Refused(
         Category.CONFIG if clause.renew else clause.category,
         Cause.OAUTH if clause.renew else Cause.RULE,
-        clause.message(reply),
+        with_reason(clause.sentence(reply), reply.blotted(clause.reason(reply)) if quotes else ""),
         left=True,
         status=reply.status,
         retry_after=clause.retry_after * SECOND or parse_retry_after(asked, now),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from heliograph.domain.connection.masks import MASK
 from heliograph.domain.connection.response_rule import MAX_TEXT, Clause, Condition, How, ReplyPlace, Rule, Then
+from heliograph.domain.connection.secret import MASK
 from heliograph.domain.connection.target_reply import TargetReply
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category

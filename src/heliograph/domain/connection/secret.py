@@ -16,6 +16,8 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 
+MASK: Final = "…"
+"""What stands in place of a secret in a text (outbound.masks)."""
 MAX_SECRET: Final = 8_000
 MAX_PEM: Final = 64_000
 NOT_PEM: Final = "are texts that begin with -----BEGIN and end with -----END; paste the whole text of the file"

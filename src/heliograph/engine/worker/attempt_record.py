@@ -11,8 +11,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from heliograph.domain.connection.masks import NOTHING, Masks
-from heliograph.domain.connection.response_rule import Rule, classify_reply
+from heliograph.domain.connection.response_rule import READ_REASON, Rule, classify_reply, reason_of, with_reason
 from heliograph.domain.connection.target_reply import TargetReply, charset_of
 from heliograph.domain.delivery.outcomes import (
     Cut,
@@ -30,6 +29,7 @@ from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import CutOff, Failure, Response, SendResult, text_of
 from heliograph.outbound.kept_request import kept_request
+from heliograph.outbound.masks import NOTHING, Masks
 from heliograph.store.queue.outcomes import StoredExchange
 
 KEPT_RESPONSE: Final = 16 * 1024
@@ -40,17 +40,15 @@ def reply_of(result: SendResult, ready: ReadyRequest) -> TargetReply | None:
     """The answer as the connection's response rule sees it; None without a rule or an answer."""
     if not ready.rule or not isinstance(result, Response):
         return None
-    return TargetReply(
-        result.status, result.headers, result.body, lambda text: ready.masks.also(ready.request).blotted(text), cut=result.truncated
-    )
+    return TargetReply(result.status, result.headers, result.body, cut=result.truncated)
 
 
 def outcome_of(result: SendResult, now: int, rule: Rule = (), reply: TargetReply | None = None) -> Outcome:
     """Classifies a result. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule; reply: the rule's
-    view of the answer."""
+    view of the answer, whose own reason is added when the attempt is stored: masking takes too long for the reading thread."""
     match result:
         case Response() if reply is not None:
-            return classify_reply(rule, reply, now)
+            return classify_reply(rule, reply, now, quotes=False)
         case Response():
             retry_after = None if 200 <= result.status < 300 else result.header("retry-after")
             return classify_response(result.status, retry_after=retry_after, now=now)
@@ -89,17 +87,31 @@ def lesson_of(outcome: Outcome, now: int) -> Lesson:
     return Lesson(outcome.reached, hold)
 
 
+def raw_reason(rule: Rule, reply: TargetReply | None, masks: Masks) -> str:
+    """So much of the target's own reason as is looked at when the attempt is stored. It may contain secrets: never log or store it."""
+    return reason_of(rule, reply)[: READ_REASON + masks.longest] if reply is not None else ""
+
+
 def exchange_of(
-    outcome: Outcome, ready: ReadyRequest | None, result: SendResult | None, *, at: int, took: int, connection: int, versions: str
+    outcome: Outcome,
+    ready: ReadyRequest | None,
+    result: SendResult | None,
+    *,
+    at: int,
+    took: int,
+    connection: int,
+    versions: str,
+    reason: str = "",
 ) -> StoredExchange:
-    """The attempt to store. at: when it began; took: microseconds."""
+    """The attempt to store. at: when it began; took: microseconds; reason: of `raw_reason`."""
     masks = ready.masks.also(ready.request) if ready else NOTHING
     category, status, message = None, None, ""
     match outcome:
         case Delivered(status=code):
             status = code
         case Refused():
-            category, status, message = outcome.category, outcome.status, outcome.message
+            category, status = outcome.category, outcome.status
+            message = with_reason(outcome.message, masks.shortened(reason, READ_REASON, cut=len(reason) > READ_REASON))
         case ValidationFailed(problems=problems):
             category, message = Category.VALIDATION, "; ".join(problems)
         case _:

@@ -89,7 +89,8 @@ class Completer:
         return len(self.memory.landed) >= MOST_AT_ONCE[self.db.vendor]
 
     def prepare(self, batch: Sequence[FinishedLane]) -> None:
-        """Prepares the exchanges to store before the transaction begins, to keep the transaction short."""
+        """Prepares the exchanges to store: before the transaction begins, and never on the reading thread, since what targets answered is
+        searched for secrets, which takes a millisecond for a long answer."""
         for landed in batch:
             if landed.outcome is not None and landed.exchange is None:
                 landed.exchange = self._exchange(landed, landed.outcome)
@@ -99,12 +100,13 @@ class Completer:
 
         On an error nothing is freed, and the batch can be settled again.
         """
+        self.prepare(batch)
         ready = self.commit(batch)
         self.free(batch)
         return ready
 
     def commit(self, batch: Sequence[FinishedLane]) -> bool:
-        """The first half of `settle`, in one transaction. A caller that has admitted the connection frees the batch after the admission
+        """The middle of `settle`, in one transaction, of a batch that is prepared. A caller that has admitted the connection frees the batch after the admission
         ends: only then is it durable."""
         with self.db.transaction(together=True):
             return self._settle(batch)
@@ -179,7 +181,7 @@ class Completer:
         )
         self._count(outcome)
         message = outcome.message if isinstance(outcome, (Refused, CouldNotBegin)) else ""
-        exchange = (landed.exchange or self._exchange(landed, outcome)) if settlement.attempt is not None else None
+        exchange = landed.exchange if settlement.attempt is not None else None
         return Settled(settlement, stored, about, exchange, exchange.message if exchange else message)
 
     def _exchange(self, landed: FinishedLane, outcome: Outcome) -> StoredExchange:
@@ -191,6 +193,7 @@ class Completer:
             took=min(micros(max(0.0, landed.ended - landed.began)), MOST_MICROS),
             connection=landed.taken.stored.connection,
             versions=str(landed.used) if landed.used else "",
+            reason=landed.reason,
         )
 
     def _count(self, outcome: Outcome) -> None:

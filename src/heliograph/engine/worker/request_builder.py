@@ -16,7 +16,6 @@ import msgspec
 import structlog
 
 from heliograph.domain.connection.connection import Auth
-from heliograph.domain.connection.masks import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Usable
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import Rule
@@ -38,6 +37,7 @@ from heliograph.engine.worker.config_view import ConfigView, UsedVersions, used_
 from heliograph.engine.worker.oauth_tokens import OAuthClient, OAuthTokens, TokenPending
 from heliograph.outbound.exchange import Route
 from heliograph.outbound.guard import Policy
+from heliograph.outbound.masks import Masks, masks_of
 from heliograph.outbound.routes import Limits, network_policy, route_of
 from heliograph.outbound.signature import signed
 from heliograph.recording.contents import ask_changes

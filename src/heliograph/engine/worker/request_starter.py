@@ -13,7 +13,7 @@ from heliograph.domain.delivery.action import Origin
 from heliograph.domain.delivery.outcomes import CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.delivery.slots import may_start
-from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, reply_of
+from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, raw_reason, reply_of
 from heliograph.engine.worker.connection_limiter import ConnectionLimiter
 from heliograph.engine.worker.inflight_journal import InflightJournal
 from heliograph.engine.worker.oauth_tokens import TokenPending
@@ -74,7 +74,8 @@ class RequestStarter:
             ended = memory.db_time(time.monotonic())
             outcome = outcome_of(result, ended, built.rule, reply)
             memory.returned.append((connection, lesson_of(outcome, ended)))
-            memory.land(FinishedLane(taken, outcome, ready=built, result=result, cell=cell, began=began, used=built.used))
+            reason = raw_reason(built.rule, reply, built.masks)
+            memory.land(FinishedLane(taken, outcome, ready=built, result=result, cell=cell, began=began, used=built.used, reason=reason))
 
         try:
             self.sender.start(built.request, built.route, done, began)

@@ -51,6 +51,8 @@ class FinishedLane:
     began: float = 0.0
     ended: float = field(default_factory=time.monotonic)
     used: UsedVersions | None = None
+    reason: str = field(default="", repr=False)
+    """The target's own, with the secrets that may be in it."""
     exchange: StoredExchange | None = None
     """The exchange to store, once prepared."""
 

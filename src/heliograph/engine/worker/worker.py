@@ -69,7 +69,7 @@ PACE_OF_FEW = 0.045
 """The same while no more than FEW outcomes have landed and no connection waits for room. Longer costs less CPU for a delivery; a crash repeats
 more."""
 FEW = 16
-"""A batch of more outcomes than this is prepared before its transaction, and begins after PACE."""
+"""A batch of more outcomes than this begins after PACE."""
 LONGEST_REST = 0.01
 """Longest pause in seconds between two batches; otherwise as long as the previous batch took. Outcomes that arrive meanwhile share a batch:
 half of a batch's cost does not depend on its size, and only a later version of the same record waits for it."""
@@ -286,11 +286,10 @@ class Worker:
 
     def _commit(self, batch: list[FinishedLane]) -> None:
         """On SQLite this thread waits for the gate and the disk, and the reading thread does the settling, so that only one thread runs
-        Python."""
+        Python. What is stored is prepared before: a long answer must hold up neither the gate nor other requests."""
         db = self.completer.db
         if isinstance(db, SqliteDatabase):
-            if len(batch) > FEW:  # the gate is held no longer than needed; for few, handing over twice costs more than preparing them
-                self._handover.do(lambda: self.completer.prepare(batch))
+            self.completer.prepare(batch)
             with db.admitted():
                 ready = self._handover.do(lambda: self.completer.commit(batch))
             self.completer.free(batch)

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from heliograph.connections.services.connections import OWNER
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Auth, Connection
-from heliograph.domain.connection.masks import MASK, Masks, masks_of
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
+from heliograph.domain.connection.secret import MASK
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
@@ -19,6 +19,7 @@ from heliograph.domain.mapping.rendering import InvalidValues
 from heliograph.domain.registration.change import Change
 from heliograph.domain.registration.facts import ChangeFacts
 from heliograph.domain.setup.configuration import EventConfig
+from heliograph.outbound.masks import Masks, masks_of
 from heliograph.store.database import Database
 from heliograph.store.secrets import load_secrets
 
