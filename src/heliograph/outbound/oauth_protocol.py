@@ -35,6 +35,8 @@ from heliograph.outbound.sender import Sender
 _STAND_IN: Final = "https://heliograph.invalid/"
 _FORM: Final = "application/x-www-form-urlencoded"
 VERIFIER_LENGTH: Final = 64
+READ: Final = 4_000
+"""Characters of a foreign text that are searched for secrets, since the rest is not stored."""
 MOST_SAID: Final = 200
 """Characters kept of an authority's own description of an error."""
 
@@ -83,7 +85,9 @@ def read_return(query: str, *, state: str, verifier: str = "") -> str:
         raise SignInRefused("", "") from None
     except OAuth2Error as error:
         masks = masks_of([state, verifier, *(value for name, value in parse_qsl(query) if name == "code")])
-        raise SignInRefused(_word(masks.blotted(error.error or "")), _plain(masks.blotted(error.description or ""))) from None
+        raise SignInRefused(
+            _word(masks.shortened(error.error or "", READ)), _plain(masks.shortened(error.description or "", READ))
+        ) from None
     code = str(found.get("code", ""))
     if not code or len(code) > MAX_SECRET:
         raise SignInRefused("", "")
@@ -198,8 +202,8 @@ def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) ->
         return _tokens(connection, ask, response.body, masks)
     except OAuth2Error as error:
         if error.error and error.error != "missing_token":
-            description = _plain(masks.blotted(str(error.description or "")))
-            return denied(connection, ask, _word(masks.blotted(str(error.error))), description)
+            description = _plain(masks.shortened(str(error.description or ""), READ))
+            return denied(connection, ask, _word(masks.shortened(str(error.error), READ)), description)
     except (ConnectionSetupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
     if response.status == 401:
@@ -226,7 +230,7 @@ def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> Toke
         check_secret(Secret.KEY, access),
         check_secret(Secret.KEY, refresh),
         life=int(life) * SECOND if life else None,
-        scope=_plain(masks.blotted(granted), 2_000),
+        scope=_plain(masks.shortened(granted, READ), 2_000),
         holder=_holder(found.get("id_token"), masks) if isinstance(ask, ByCode) else "",
     )
 
@@ -238,7 +242,7 @@ def _holder(id_token: object, masks: Masks) -> str:
         payload = str(id_token).split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         named = next((claims[name] for name in ("email", "preferred_username", "name") if claims.get(name)), "")
-        return _plain(masks.blotted(str(named)))
+        return _plain(masks.shortened(str(named), READ))
     except (IndexError, ValueError, AttributeError, TypeError, RecursionError):
         return ""
 
