@@ -30,7 +30,7 @@ lines = st.lists(st.one_of(sources, st.builds(FixedText, texts)), max_size=12).m
 @given(lines)
 def test_M1_chips_survive_being_text(parts: tuple[RowPart, ...]) -> None:
     text = write_line(parts)
-    assert read_line(text, key_of=any_key, kept=parts) == parts
+    assert read_line(text, key_of=any_key, earlier_parts=parts) == parts
     assert write_line(read_line(text, key_of=any_key)) == text
 
 

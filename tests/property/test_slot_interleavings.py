@@ -204,7 +204,7 @@ def test_D1_slots_are_shared_fairly() -> None:
         share = slots.fair_share(alive)
         assert share * alive >= slots.SLOTS > (share - 1) * alive
         owned = range(share + 3)
-        assert slots.wanted(owned, alive) == 0
+        assert slots.claimable(owned, alive) == 0
         assert slots.superfluous(owned, [0, 1], alive) == 1
-        assert slots.wanted(range(share - 1), alive) == 1
+        assert slots.claimable(range(share - 1), alive) == 1
         assert slots.superfluous(range(share), [0], alive) == 0

@@ -10,7 +10,7 @@ from heliograph.setup.source_fields import any_key
 
 
 def read(text: str, *kept: RowPart) -> tuple[RowPart, ...]:
-    return read_line(text, key_of=any_key, kept=kept)
+    return read_line(text, key_of=any_key, earlier_parts=kept)
 
 
 @pytest.mark.parametrize(

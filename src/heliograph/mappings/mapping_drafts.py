@@ -86,7 +86,7 @@ class DraftRow:
     def chips(self) -> tuple[RowPart, ...] | None:
         """Its chips, including those of fields that the account lacks; None if the text cannot be parsed."""
         try:
-            return read_line(self.line, key_of=any_key, kept=self.kept)
+            return read_line(self.line, key_of=any_key, earlier_parts=self.kept)
         except LineError:
             return None
 
@@ -98,7 +98,7 @@ class DraftRow:
     def row(self, key_of: Callable[[str], str]) -> MappingRow:
         """The validated row. Raises MappingError."""
         try:
-            parts = read_line(self.line, key_of=key_of, kept=self.kept)
+            parts = read_line(self.line, key_of=key_of, earlier_parts=self.kept)
         except LineError as error:
             raise MappingError(None, "source", str(error)) from None
         if any(len(part.text) > MAX_TEXT for part in parts if isinstance(part, FixedText)):

@@ -107,7 +107,7 @@ class Comparison:
         found = self._previews.built(event, change, self.flow, destination, now=self._now)
         if isinstance(found, RequestPreview):
             return ReplayProblem("; ".join(found.problems) or found.why)
-        return SentRequest.of(kept_request(found.request, found.masks))
+        return SentRequest.from_stored(kept_request(found.request, found.masks))
 
 
 def sent_request(kept: str) -> SentRequest | None:
@@ -116,7 +116,7 @@ def sent_request(kept: str) -> SentRequest | None:
         found: Any = json.loads(kept)
     except (ValueError, RecursionError):
         return None
-    return SentRequest.of(found) if isinstance(found, dict) else None
+    return SentRequest.from_stored(found) if isinstance(found, dict) else None
 
 
 def _last(candidate: Candidate, does: Does, delivered: Mapping[int, list[Delivery]]) -> Delivery | None:

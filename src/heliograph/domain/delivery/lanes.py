@@ -206,11 +206,11 @@ def submit(does: Does, lane: Lane, actions: Iterable[OpenAction], item: int, now
     """
     before = {action.id: action for action in actions}
     now_are = dict(before)
-    wanted = submitted(before[item], now)
-    if does is Does.UPDATES and wanted.version < lane.begun_version:
-        now_are[item] = superseded(wanted)
+    item_action = submitted(before[item], now)
+    if does is Does.UPDATES and item_action.version < lane.begun_version:
+        now_are[item] = superseded(item_action)
         return _stored(does, lane, before, now_are, now, page=True)
-    now_are[item] = wanted
+    now_are[item] = item_action
     if does is Does.UPDATES:
         top = max((a for a in now_are.values() if a.state.is_open), key=_order)
         if top.id != item and top.state is ActionState.QUEUED:

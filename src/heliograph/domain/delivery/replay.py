@@ -109,8 +109,8 @@ class ReplayRow:
 
     def beats(self, other: ReplayRow) -> bool:
         """True if this line stands for the subject rather than the other: what the rules accept first, then the later version."""
-        mine, its = self.verdict is not ReplayVerdict.FILTERED, other.verdict is not ReplayVerdict.FILTERED
-        return mine if mine is not its else self.candidate.version > other.candidate.version
+        is_sent, other_is_sent = self.verdict is not ReplayVerdict.FILTERED, other.verdict is not ReplayVerdict.FILTERED
+        return is_sent if is_sent is not other_is_sent else self.candidate.version > other.candidate.version
 
 
 def takes_every(does: Does, *, every: bool) -> bool:
@@ -120,15 +120,15 @@ def takes_every(does: Does, *, every: bool) -> bool:
 
 def select(rows: Iterable[ReplayRow], *, every: bool, does: Does) -> list[ReplayRow]:
     """The lines of a dry run at one destination, by time. Of each subject the one that stands for it, or every one if wanted."""
-    found = list(rows)
+    row_list = list(rows)
     if not takes_every(does, every=every):
-        held: dict[int, ReplayRow] = {}
-        for row in found:
+        newest_rows: dict[int, ReplayRow] = {}
+        for row in row_list:
             subject = row.candidate.subject
-            if subject not in held or row.beats(held[subject]):
-                held[subject] = row
-        found = list(held.values())
-    return sorted(found, key=lambda row: (row.candidate.at, row.candidate.subject, row.candidate.version))
+            if subject not in newest_rows or row.beats(newest_rows[subject]):
+                newest_rows[subject] = row
+        row_list = list(newest_rows.values())
+    return sorted(row_list, key=lambda row: (row.candidate.at, row.candidate.subject, row.candidate.version))
 
 
 def replay_verdict(
@@ -170,8 +170,8 @@ def summary(rows: Iterable[ReplayRow]) -> dict[ReplayVerdict, int]:
     return {verdict: counted[verdict] for verdict in ReplayVerdict}
 
 
-def replay_room(room: int, live_waiting: int) -> int:
-    """How many replayed actions may start, given `room` on a connection: what live traffic leaves, and at least 5 % of it."""
-    if room <= 0:
+def replay_room(space: int, live_waiting: int) -> int:
+    """How many replayed actions may start, given the `space` on a connection: what live traffic leaves, and at least 5 % of it."""
+    if space <= 0:
         return 0
-    return max(room - live_waiting, 1, int(room * SMALLEST_SHARE))
+    return max(space - live_waiting, 1, int(space * SMALLEST_SHARE))

@@ -41,18 +41,18 @@ class SentRequest:
     whole: bool
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> Self:
-        """From the kept form. Anything unexpected is left out."""
-        fields = {HOST: f"{_text(kept.get('method'))} {_text(kept.get('url'))}".strip()}
+    def from_stored(cls, stored: Mapping[str, Any]) -> Self:
+        """The request of an attempt, from its stored form. Anything unexpected is left out."""
+        fields = {HOST: f"{_text(stored.get('method'))} {_text(stored.get('url'))}".strip()}
         headers = {}
-        for pair in kept.get("headers") or ():
+        for pair in stored.get("headers") or ():
             name, value = _text(pair[0]), _text(pair[1])
             if name.lower() not in _EVERY_TIME:
                 headers[name.lower()] = value
         fields |= {f"Header {name}": value for name, value in sorted(headers.items())}
-        body = _text(kept.get("body"))
+        body = _text(stored.get("body"))
         fields |= dict(_body_fields(body, headers.get("content-type", "")))
-        return cls(fields, not kept.get("cut") and _text(kept.get("method")) != "GET")
+        return cls(fields, not stored.get("cut") and _text(stored.get("method")) != "GET")
 
     @property
     def digest(self) -> bytes | None:

@@ -36,7 +36,7 @@ def fair_share(alive: int) -> int:
     return math.ceil(SLOTS / max(alive, 1))
 
 
-def wanted(owned: Collection[int], alive: int) -> int:
+def claimable(owned: Collection[int], alive: int) -> int:
     """How many more slots a worker may claim."""
     return max(0, fair_share(alive) - len(owned))
 

@@ -21,5 +21,5 @@ def webhook_id(created: int, chance: int) -> str:
 
 def created_of(text: str) -> int | None:
     """The instant of creation in a webhook-id, in microseconds; None if the text is no webhook-id of ours."""
-    found = _FORM.fullmatch(text)
-    return int(found[1], 16) if found else None
+    match = _FORM.fullmatch(text)
+    return int(match[1], 16) if match else None

@@ -49,34 +49,34 @@ SUBJECT_OF_WATCH = {Watch.REGISTRATION: "registration", Watch.STATUS: "registrat
 
 def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
     """Everything that the flow is missing, in the order of the page; empty = complete."""
-    found: list[Missing] = []
+    lacks: list[Missing] = []
     if not flow.name.strip():
-        found.append(Missing(FlowLack.NAME))
+        lacks.append(Missing(FlowLack.NAME))
     if flow.watch is None:
-        found.append(Missing(FlowLack.WATCH))
+        lacks.append(Missing(FlowLack.WATCH))
     else:
-        found += [Missing(FlowLack.LIST, name) for name in REQUIRED[flow.watch] if not flow.tags_of(name)]
-    found += [Missing(FlowLack.LIST, name) for name in flow.emptied if Missing(FlowLack.LIST, name) not in found]
-    found += [
+        lacks += [Missing(FlowLack.LIST, name) for name in REQUIRED[flow.watch] if not flow.tags_of(name)]
+    lacks += [Missing(FlowLack.LIST, name) for name in flow.emptied if Missing(FlowLack.LIST, name) not in lacks]
+    lacks += [
         Missing(FlowLack.FILTER_VALUES, str(i))
         for i, row in enumerate(flow.filters)
         if row.op.takes_values and len([value for value in row.values if value.strip()]) < (row.op.bounds or 1)
     ]
     if not flow.destinations:
-        found.append(Missing(FlowLack.DESTINATION))
+        lacks.append(Missing(FlowLack.DESTINATION))
     for d in flow.destinations:
         of = str(d.id)
         if not d.name.strip():
-            found.append(Missing(FlowLack.DESTINATION_NAME, of))
+            lacks.append(Missing(FlowLack.DESTINATION_NAME, of))
         connection = config.connections.get(d.connection) if d.connection is not None else None
         if connection is None or connection.lacks:
-            found.append(Missing(FlowLack.CONNECTION, of))
+            lacks.append(Missing(FlowLack.CONNECTION, of))
         if not d.action:
-            found.append(Missing(FlowLack.ACTION, of))
-        found += _mappings(flow, d.payload_mapping, d.header_mapping, of, config)
+            lacks.append(Missing(FlowLack.ACTION, of))
+        lacks += _mappings(flow, d.payload_mapping, d.header_mapping, of, config)
         if clash_of(d, config) is not None:
-            found.append(Missing(FlowLack.CLASH, of))
-    return tuple(found)
+            lacks.append(Missing(FlowLack.CLASH, of))
+    return tuple(lacks)
 
 
 def _mappings(flow: Flow, payload: int | None, header: int | None, of: str, config: AccountConfig) -> list[Missing]:

@@ -122,7 +122,7 @@ def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: 
     """The decisions on a change, by flow id, without flows that filter it (F6: they store no run). mode: the change's, if known."""
     if not change.is_judged:
         return []
-    out = []
+    decisions = []
     compared = ChangeComparison(change, account, event)
     for candidate in _candidates(change, account, event, mode or mode_of(change, account, event)):
         decision = candidate.decision
@@ -134,8 +134,8 @@ def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: 
                 decision = decision or _activated(flow, change, account, event)
             except Exception:  # noqa: BLE001 -- one flow that cannot be decided becomes a Retry item; the change and the other flows go on
                 decision = FlowDecision(flow, FlowVerdict.NOT_TRIGGERED, Reason.FAILED)
-        out.append(decision)
-    return out
+        decisions.append(decision)
+    return decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +156,11 @@ def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode
         return [_Candidate(flow, flow.filters, None) for flow in _offered(change.facets, account) if flow.mode is mode]
     status = change.registration.status if change.registration is not None else None
     key = (_Candidate, int(change.facets), mode, status, change.session.status if change.session is not None else None)
-    kept = event.beside(account)
-    found: tuple[_Candidate, ...] | None = kept.get(key)
-    if found is None:
-        found = kept[key] = tuple(_looked_up(change, account, event, mode))
-    return found
+    cache = event.beside(account)
+    candidates: tuple[_Candidate, ...] | None = cache.get(key)
+    if candidates is None:
+        candidates = cache[key] = tuple(_looked_up(change, account, event, mode))
+    return candidates
 
 
 def _looked_up(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Iterator[_Candidate]:
@@ -210,7 +210,7 @@ def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConf
             GateName.ACTIVATION,
             a.answer is _Answer.YES,
             a.name,
-            _texts(a.wanted),
+            _texts(a.selected),
             _texts(sorted(a.carried)),
             waits=a.answer in (_Answer.UNTAGGED, _Answer.UNTAGGED_PROPERTY),
         )
@@ -228,8 +228,8 @@ def _offered(facets: Facet, account: AccountConfig) -> Iterable[Flow]:
     """The active and complete flows that watch for a facet of the change."""
     if facets in account.by_facet:  # a single facet, the common case
         return account.by_facet[facets]
-    found = {flow.id: flow for facet in facets for flow in account.by_facet.get(facet, ())}
-    return [found[id] for id in sorted(found)]
+    flows = {flow.id: flow for facet in facets for flow in account.by_facet.get(facet, ())}
+    return [flows[id] for id in sorted(flows)]
 
 
 def _narrowed(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> FlowDecision | None:
@@ -266,27 +266,29 @@ class _Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """The answer of one filled list of a flow: the tags that it wants, and those of the record."""
+class _ListAnswer:
+    """Whether the record has a tag that one list of a flow selects."""
 
     name: str
-    wanted: tuple[int, ...]
+    selected: tuple[int, ...]
+    """The tags in the list."""
     carried: frozenset[int]
+    """The tags of the record."""
     answer: _Answer
 
 
-def _activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[_Asked]:
+def _activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[_ListAnswer]:
     """F5: any of the tags in a list, and all filled lists."""
     for name in OFFERED[flow.watch] if flow.watch is not None else ():
-        wanted = flow.tags_of(name)
-        if not wanted:
+        selected = flow.tags_of(name)
+        if not selected:
             continue
         carried, untagged = _property_tags(change, event) if name == PROPERTIES else _status_tags(name, change, account, event)
-        if not carried.isdisjoint(wanted):
+        if not carried.isdisjoint(selected):
             answer = _Answer.YES
         else:
             answer = _Answer.NO if not untagged else _Answer.UNTAGGED_PROPERTY if name == PROPERTIES else _Answer.UNTAGGED
-        yield _Asked(name, wanted, carried, answer)
+        yield _ListAnswer(name, selected, carried, answer)
 
 
 def _reason(answers: set[_Answer]) -> Reason | None:
@@ -318,8 +320,8 @@ def _property_tags(change: Change, event: EventConfig) -> tuple[frozenset[int], 
         if id < 0:
             tags.add(StandardProperty(id).value)
             continue
-        found = event.properties.get(id)
-        if found is not None:
-            tags |= found.tags
-            untagged = untagged or not found.tags
+        property_ = event.properties.get(id)
+        if property_ is not None:
+            tags |= property_.tags
+            untagged = untagged or not property_.tags
     return frozenset(tags), untagged

@@ -47,20 +47,20 @@ def matches(row: FilterRow, actual: Values) -> bool:
 
 def matches_plain(row: FilterRow, values: Values) -> bool:
     """Like `matches`, for values that `plain_values` has prepared: many rows ask for the same field of a change."""
-    wanted = _wanted(row.values)
+    accepted = _wanted(row.values)
     match row.op:
         case Op.IS_EMPTY:
             return not values
         case Op.IS_NOT_EMPTY:
             return bool(values)
         case Op.IS_ANY_OF:
-            return any(v in wanted for v in values)
+            return any(v in accepted for v in values)
         case Op.IS_NONE_OF:
-            return bool(wanted) and not any(v in wanted for v in values)
+            return bool(accepted) and not any(v in accepted for v in values)
         case Op.CONTAINS:
-            return any(w in v for w in wanted for v in values)
+            return any(w in v for w in accepted for v in values)
         case Op.STARTS_WITH:
-            return any(v.startswith(w) for w in wanted for v in values)
+            return any(v.startswith(w) for w in accepted for v in values)
         case Op.IS_BEFORE | Op.IS_AFTER | Op.IS_LESS | Op.IS_MORE | Op.IS_AT_MOST | Op.IS_AT_LEAST | Op.IS_BETWEEN:
             bounds = bounds_of(row.op, row.values)
             return bounds is not None and any(_is_within(row.op, bounds, v) for v in values)
@@ -77,8 +77,8 @@ def bounds_of(op: Op, values: tuple[str, ...]) -> Bounds | None:
 
 
 def _bounds[T: (date, Decimal)](op: Op, values: tuple[str, ...], read: Callable[[str], T | None]) -> tuple[T, T] | None:
-    found = [bound for bound in map(read, values) if bound is not None]
-    return (min(found), max(found)) if len(found) == op.bounds == len(values) else None
+    bounds = [bound for bound in map(read, values) if bound is not None]
+    return (min(bounds), max(bounds)) if len(bounds) == op.bounds == len(values) else None
 
 
 def _is_within(op: Op, bounds: Bounds, value: str) -> bool:
@@ -126,10 +126,10 @@ def number_of(text: str) -> Decimal | None:
     if len(text) > _LONGEST_NUMBER or not text.isascii() or "_" in text:
         return None
     try:
-        found = Decimal(text.strip())
+        number = Decimal(text.strip())
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    return number if number.is_finite() else None
 
 
 _LONGEST_NUMBER = 400
@@ -149,10 +149,10 @@ class ChangeComparison:
         return all(matches_plain(row, self._of(row.field)) for row in rows)
 
     def _of(self, field: str) -> Values:
-        found = self._values.get(field)
-        if found is None:
-            found = self._values[field] = plain_values(_reader(field)(self._change, self._account, self._event)[1])
-        return found
+        values = self._values.get(field)
+        if values is None:
+            values = self._values[field] = plain_values(_reader(field)(self._change, self._account, self._event)[1])
+        return values
 
 
 @lru_cache(maxsize=8192)
@@ -198,8 +198,8 @@ def _reader(field: str) -> Reader:
 
 def _attendee_type_tags(change: Change, event: EventConfig) -> Compared:
     state = change.registration
-    found = event.types.get(state.attendee_type) if state and state.attendee_type else None
-    return _texts(tuple(str(t) for t in sorted(found.tags))) if found else NOTHING
+    attendee_type = event.types.get(state.attendee_type) if state and state.attendee_type else None
+    return _texts(tuple(str(t) for t in sorted(attendee_type.tags))) if attendee_type else NOTHING
 
 
 def _of_event(name: str, change: Change, account: AccountConfig, event: EventConfig) -> Compared:
@@ -231,12 +231,12 @@ def _answers(tag: int, change: Change, account: AccountConfig, event: EventConfi
     """The answers to all questions of the event that carry the tag; which those are is worked out once for a version of the event."""
     if change.registration is None:
         return NOTHING
-    kept = event.beside(account)
-    questions: tuple[Field, ...] | None = kept.get((_answers, tag))
+    cache = event.beside(account)
+    questions: tuple[Field, ...] | None = cache.get((_answers, tag))
     if questions is None:
-        questions = kept[_answers, tag] = tuple(q for q in event.questions.values() if q.tag == tag)
-    found = [_answered(q, change.registration.answers.get(q.id, ())) for q in questions]
-    return found[0] if len(found) == 1 else (sum((shown for shown, _ in found), ()), sum((compared for _, compared in found), ()))
+        questions = cache[_answers, tag] = tuple(q for q in event.questions.values() if q.tag == tag)
+    answers = [_answered(q, change.registration.answers.get(q.id, ())) for q in questions]
+    return answers[0] if len(answers) == 1 else (sum((shown for shown, _ in answers), ()), sum((compared for _, compared in answers), ()))
 
 
 def _answered(field: Field | None, values: Values) -> Compared:
@@ -249,14 +249,14 @@ def _answered(field: Field | None, values: Values) -> Compared:
 
 def usual_number(text: str) -> str:
     """A number as everybody writes it; any other text as it is."""
-    found = number_of(text)
-    return text if found is None or abs(found.adjusted()) > _LONGEST_NUMBER else format(found.normalize() + 0, "f")
+    number = number_of(text)
+    return text if number is None or abs(number.adjusted()) > _LONGEST_NUMBER else format(number.normalize() + 0, "f")
 
 
 def usual_day(text: str) -> str:
     """A day as 2027-01-31; any other text as it is."""
-    found = day_of(text)
-    return text if found is None else found.isoformat()
+    day = day_of(text)
+    return text if day is None else day.isoformat()
 
 
 def _instant(at: datetime | None, change: Change, account: AccountConfig, event: EventConfig) -> Compared:
@@ -266,8 +266,8 @@ def _instant(at: datetime | None, change: Change, account: AccountConfig, event:
     with suppress(OverflowError):  # in the first and the last hours of the calendar
         at = at.astimezone(ZoneInfo((change.event_state or event.state).timezone or account.timezone))
     local = at.isoformat(timespec="seconds")
-    shown = f"{local[:10]} {local[11:16]}"
-    return (shown,), (shown, local, local[:10])
+    text = f"{local[:10]} {local[11:16]}"
+    return (text,), (text, local, local[:10])
 
 
 def _one(value: object) -> Compared:

@@ -155,8 +155,8 @@ class Flow:
         """The tag ids of a list; lists that the watch does not offer count as empty."""
         if self.watch is None or name not in OFFERED[self.watch]:
             return ()
-        found: tuple[int, ...] = getattr(self, name)
-        return found
+        tags: tuple[int, ...] = getattr(self, name)
+        return tags
 
     def to_body(self) -> dict[str, object]:
         """The version's body as JSON-ready data; `from_body` reads it back."""

@@ -155,7 +155,7 @@ type Answers = Mapping[tuple[SentenceGate, str], PartState]
 """What the list or filter row of a gate said: passed, stopped or waiting. A gate that has no such parts is named by ""."""
 
 
-def marked(found: Iterable[SentencePart], gate: SentenceGate | None, answers: Answers) -> list[SentencePart]:
+def marked(parts: Iterable[SentencePart], gate: SentenceGate | None, answers: Answers) -> list[SentencePart]:
     """The sentence with each chip marked: passed, stopped, waiting or not reached; what is missing stays missing. gate: where the change
     stopped, None = nowhere."""
     order = list(SentenceGate)
@@ -169,13 +169,13 @@ def marked(found: Iterable[SentencePart], gate: SentenceGate | None, answers: An
 
     return [
         replace(part, state=state(part, part.gate)) if part.chip and part.gate is not None and part.state is not PartState.MISSING else part
-        for part in found
+        for part in parts
     ]
 
 
-def plain(found: Iterable[SentencePart]) -> str:
+def plain(parts: Iterable[SentencePart]) -> str:
     """The sentence as text, with its full stop. Missing parts are in brackets."""
-    return "".join(f"[{part.text}]" if part.state is PartState.MISSING else part.text for part in found) + "."
+    return "".join(f"[{part.text}]" if part.state is PartState.MISSING else part.text for part in parts) + "."
 
 
 class _Writer:
@@ -186,12 +186,12 @@ class _Writer:
         self.translate = translate
 
     def sentence(self, flow: Flow) -> list[SentencePart]:
-        out = self._opening(flow)
+        parts = self._opening(flow)
         if flow.watch not in (None, Watch.EVENT):
-            out += self._more_lists(flow)
+            parts += self._more_lists(flow)
         for number, row in enumerate(flow.filters):
-            out += self._filter(row, str(number))
-        return [*out, *self._destinations(flow.destinations)]
+            parts += self._filter(row, str(number))
+        return [*parts, *self._destinations(flow.destinations)]
 
     def _opening(self, flow: Flow) -> list[SentencePart]:
         mode = [SentencePart(self.translate(_MODES[flow.mode]), chip=True, gate=SentenceGate.MODE)]
@@ -208,7 +208,7 @@ class _Writer:
         return self._filled(_OPENINGS[flow.watch], mode=mode, tags=self._tags(flow, name))
 
     def _more_lists(self, flow: Flow) -> list[SentencePart]:
-        out: list[SentencePart] = []
+        parts: list[SentencePart] = []
         templates = {
             Watch.REGISTRATION: (STATUSES, _(", and its status is {tags}")),
             Watch.SESSION_STATUS: (STATUSES, _(", and registration status is {tags}")),
@@ -218,8 +218,8 @@ class _Writer:
             (PROPERTIES, _(", and property {tags} is set")),
         ):
             if flow.tags_of(name) or name in flow.emptied:
-                out += self._filled(template, tags=self._tags(flow, name))
-        return out
+                parts += self._filled(template, tags=self._tags(flow, name))
+        return parts
 
     def _tags(self, flow: Flow, name: str) -> list[SentencePart]:
         tags = [self.names.tags.get(tag, f"({tag})") for tag in flow.tags_of(name)]
@@ -250,13 +250,13 @@ class _Writer:
     def _destinations(self, destinations: tuple[Destination, ...]) -> list[SentencePart]:
         if not destinations:
             destinations = (Destination(id=0),)
-        out: list[SentencePart] = []
+        parts: list[SentencePart] = []
         for number, destination in enumerate(destinations):
             template = _(", send {mapping} to {connection}")
             if number:
                 template = _(" and {mapping} to {connection}") if number == len(destinations) - 1 else _(", {mapping} to {connection}")
-            out += self._filled(template, mapping=[self._mapping(destination)], connection=[self._connection(destination)])
-        return out
+            parts += self._filled(template, mapping=[self._mapping(destination)], connection=[self._connection(destination)])
+        return parts
 
     def _mapping(self, destination: Destination) -> SentencePart:
         id_, of = destination.payload_mapping, str(destination.id)
@@ -268,27 +268,27 @@ class _Writer:
         id_, of = destination.connection, str(destination.id)
         if id_ is None or id_ not in self.names.connections:
             return self._missing(_("choose a connection"), SentenceGate.DESTINATION, of)
-        found = SentencePart(self.names.connections[id_], chip=True, gate=SentenceGate.DESTINATION, of=of)
+        part = SentencePart(self.names.connections[id_], chip=True, gate=SentenceGate.DESTINATION, of=of)
         trouble = self.names.troubles.get(id_)
-        return replace(found, text=f"{found.text}: {trouble.words}", state=trouble.state) if trouble else found
+        return replace(part, text=f"{part.text}: {trouble.words}", state=trouble.state) if trouble else part
 
     def _any_of(self, values: Iterable[str], gate: SentenceGate, of: str, joint: str = _(" or ")) -> list[SentencePart]:
-        out: list[SentencePart] = []
+        parts: list[SentencePart] = []
         for value in values:
-            if out:
-                out.append(SentencePart(self.translate(joint), gate=gate, of=of))
-            out.append(SentencePart(value, chip=True, gate=gate, of=of))
-        return out
+            if parts:
+                parts.append(SentencePart(self.translate(joint), gate=gate, of=of))
+            parts.append(SentencePart(value, chip=True, gate=gate, of=of))
+        return parts
 
     def _missing(self, text: str, gate: SentenceGate, of: str) -> SentencePart:
         return SentencePart(self.translate(text), chip=True, state=PartState.MISSING, gate=gate, of=of)
 
     def _filled(self, template: str, **holes: list[SentencePart]) -> list[SentencePart]:
         """The translated template with parts in its placeholders. A placeholder that a translation misspells stays as it is."""
-        out: list[SentencePart] = []
+        parts: list[SentencePart] = []
         for number, piece in enumerate(_HOLE.split(self.translate(template))):
             if number % 2:
-                out += holes.get(piece, [SentencePart(f"{{{piece}}}")])
+                parts += holes.get(piece, [SentencePart(f"{{{piece}}}")])
             elif piece:
-                out.append(SentencePart(piece))
-        return out
+                parts.append(SentencePart(piece))
+        return parts

@@ -32,14 +32,14 @@ def write_line(parts: Iterable[RowPart]) -> str:
     return "".join(written)
 
 
-def read_line(text: str, *, key_of: Callable[[str], str], kept: Sequence[RowPart] = ()) -> tuple[RowPart, ...]:
+def read_line(text: str, *, key_of: Callable[[str], str], earlier_parts: Sequence[RowPart] = ()) -> tuple[RowPart, ...]:
     """Parses the chips of a text.
 
-    key_of: the source key for the text between braces, a key or a field's name; raises LineError for an unknown field. kept: the previous
+    key_of: the source key for the text between braces, a key or a field's name; raises LineError for an unknown field. earlier_parts: the previous
     chips: a field that is still in the line keeps the settings of its chip, in order of appearance. Raises LineError, which says what is
     wrong and where.
     """
-    left = [part for part in kept if isinstance(part, SourceValue)]
+    left = [part for part in earlier_parts if isinstance(part, SourceValue)]
     parts: list[RowPart] = []
     typed: list[str] = []
 
@@ -50,13 +50,13 @@ def read_line(text: str, *, key_of: Callable[[str], str], kept: Sequence[RowPart
 
     at = 0
     while at < len(text):
-        here = text[at]
-        if here in "{}" and text[at + 1 : at + 2] == here:
-            typed.append(here)
+        character = text[at]
+        if character in "{}" and text[at + 1 : at + 2] == character:
+            typed.append(character)
             at += 2
-        elif here == "}":
+        elif character == "}":
             raise LineError(f"the brace at character {at + 1} closes nothing; a brace of a text is written twice: }}}}")
-        elif here == "{":
+        elif character == "{":
             end = text.find("}", at)
             if end < 0 or "{" in text[at + 1 : end]:
                 raise LineError(f"the brace at character {at + 1} is not closed; a brace of a text is written twice: {{{{")
@@ -66,7 +66,7 @@ def read_line(text: str, *, key_of: Callable[[str], str], kept: Sequence[RowPart
                 parts.append(_taken(left, key_of(name)))
             at = end + 1
         else:
-            end = min((found for brace in "{}" if (found := text.find(brace, at)) >= 0), default=len(text))
+            end = min((brace_at for brace in "{}" if (brace_at := text.find(brace, at)) >= 0), default=len(text))
             typed.append(text[at:end])
             at = end
     end_text()

@@ -105,12 +105,12 @@ def sealed_texts(typed: Mapping[str, str], known: Mapping[str, str]) -> dict[str
     typed: header names and what was typed for each, SEALED or "" = the known text. known: the stored texts by field. If one header was
     renamed (it contains SEALED, and one known text has no header any more), the text moves with it. Raises NotSealed if a text is missing.
     """
-    found = {sealed_field(name): text for name, text in typed.items() if text not in ("", SEALED)}
-    found |= {field: known[field] for field in map(sealed_field, typed) if field not in found and field in known}
-    missing = [name for name in typed if sealed_field(name) not in found]
+    texts = {sealed_field(name): text for name, text in typed.items() if text not in ("", SEALED)}
+    texts |= {field: known[field] for field in map(sealed_field, typed) if field not in texts and field in known}
+    missing = [name for name in typed if sealed_field(name) not in texts]
     left = sorted(known.keys() - {sealed_field(name) for name in typed})
     if len(missing) == len(left) == 1 and typed[missing[0]] == SEALED:
-        return found | {sealed_field(missing[0]): known[left[0]]}
+        return texts | {sealed_field(missing[0]): known[left[0]]}
     if missing:
         raise NotSealed(missing)
-    return found
+    return texts

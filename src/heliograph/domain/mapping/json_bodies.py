@@ -84,21 +84,21 @@ class Body:
 
     def texts(self, key: str, *, most: int, longest: int = 255) -> tuple[str, ...]:
         """A list of texts."""
-        found = []
+        texts = []
         for where, item in self.items(key, most=most):
             if not isinstance(item, str):
                 raise BodyError(where, f"expected a text, got {_kind(item)}")
-            found.append(checked_text(item, where, longest=longest))
-        return tuple(found)
+            texts.append(checked_text(item, where, longest=longest))
+        return tuple(texts)
 
     def pairs(self, key: str, *, most: int, longest: int = 1_000) -> tuple[tuple[str, str], ...]:
         """A list of pairs of texts."""
-        found = []
+        pairs = []
         for where, item in self.items(key, most=most):
             if not isinstance(item, (list, tuple)) or len(item) != 2 or not all(isinstance(text, str) for text in item):
                 raise BodyError(where, "expected a pair of texts")
-            found.append((checked_text(item[0], where, longest=longest), checked_text(item[1], where, longest=longest)))
-        return tuple(found)
+            pairs.append((checked_text(item[0], where, longest=longest), checked_text(item[1], where, longest=longest)))
+        return tuple(pairs)
 
 
 def checked_text(text: str, where: str, *, longest: int) -> str:

@@ -143,10 +143,14 @@ class Mapping:
 
     def with_texts(self, texts: Texts[str, str]) -> Mapping:
         """The mapping with these texts in its encrypted rows. texts: by field of the vault. Raises headers.NotSealed for a missing one."""
-        wanted = self.typed_secrets
-        if missing := [name for name in wanted if headers.sealed_field(name) not in texts]:
+        sealed_names = self.typed_secrets
+        if missing := [name for name in sealed_names if headers.sealed_field(name) not in texts]:
             raise headers.NotSealed(missing)
-        return replace(self, rows=tuple(_with_text(row, texts) if row.target in wanted else row for row in self.rows)) if wanted else self
+        return (
+            replace(self, rows=tuple(_with_text(row, texts) if row.target in sealed_names else row for row in self.rows))
+            if sealed_names
+            else self
+        )
 
     @property
     def sources(self) -> frozenset[str]:
@@ -205,23 +209,23 @@ def _refuse_twice(rows: Sequence[MappingRow]) -> None:
 
 def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
     """M2: refuses two rows with the same target, `a` beside `a.b`, a list that is also an object; and names that would be equal in a form."""
-    found: dict[Path, str] = {}  # every path and its prefixes: what is there
+    kinds: dict[Path, str] = {}  # every path and its prefixes: what is there
     form_names: dict[str, Path] = {}
     for number, row in enumerate(rows, 1):
         path = row.path
         for end in range(1, len(path)):
             shape = "a list" if isinstance(path[end], int) else "an object"
-            there = found.setdefault(path[:end], shape)
+            there = kinds.setdefault(path[:end], shape)
             if there != shape:
                 raise MappingError(number, "target", f"“{row.target}” would make {shape} of “{format_path(path[:end])}”, which is {there}")
-        if path in found:
+        if path in kinds:
             reason = (
                 f"there is a row “{row.target}” already"
-                if found[path] == "a value"
+                if kinds[path] == "a value"
                 else f"“{row.target}” has rows within it, so it cannot have a value"
             )
             raise MappingError(number, "target", reason)
-        found[path] = "a value"
+        kinds[path] = "a value"
         base = without_index(path)
         if base != path and row.type.is_list:
             raise MappingError(number, "type", "an entry of a list cannot be a list itself")
@@ -229,7 +233,7 @@ def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
             raise MappingError(number, "target", f"in a form “{row.target}” would have the same name as another row, “{row.form_name}”")
     for number, row in enumerate(rows, 1):
         for end, step in enumerate(row.path):
-            if isinstance(step, int) and step > 0 and (*row.path[:end], step - 1) not in found:
+            if isinstance(step, int) and step > 0 and (*row.path[:end], step - 1) not in kinds:
                 raise MappingError(number, "target", f"entry {step} of the list has a row, entry {step - 1} has none")
 
 

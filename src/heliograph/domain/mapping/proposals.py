@@ -62,13 +62,13 @@ def proposals(rows: Iterable[MappingRow], fields: Iterable[SourceField]) -> dict
     for name, key in _ALSO.items():
         if key in by_key:
             known.setdefault(name, by_key[key])
-    found = {}
+    proposed = {}
     for row in rows:
         name = next((step for step in reversed(row.path) if isinstance(step, str)), "")
         field_meant = known.get(bare(name))
         if field_meant is not None and _fits(field_meant.shape, row.type):
-            found[row.target] = field_meant.key
-    return found
+            proposed[row.target] = field_meant.key
+    return proposed
 
 
 def _fits(shape: Shape, type: ValueType) -> bool:

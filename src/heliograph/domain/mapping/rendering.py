@@ -68,10 +68,10 @@ class _Node:
     def build(self, values: list[Json | Marker]) -> dict[str, Json] | list[Json] | Marker:
         """The object or list with the rows' values; omitted if all its rows are left out."""
         built = ((name, member.build(values) if isinstance(member, _Node) else values[member]) for name, member in self.members.items())
-        kept = [(name, value) for name, value in built if not isinstance(value, Marker)]
-        if not kept:
+        filled = [(name, value) for name, value in built if not isinstance(value, Marker)]
+        if not filled:
             return LEFT_OUT
-        return [value for _, value in kept] if self.is_list else {str(name): value for name, value in kept}
+        return [value for _, value in filled] if self.is_list else {str(name): value for name, value in filled}
 
     def named(self, values: list[Json | Marker], path: Path = ()) -> Iterator[tuple[str, Json]]:
         """The form's pairs with the rows' values. Entries of a list are counted without those that are left out, as `build` leaves them out."""
@@ -79,12 +79,12 @@ class _Node:
         for name, member in self.members.items():
             step = (*path, count if self.is_list else name)
             if isinstance(member, _Node):
-                found = list(member.named(values, step))
+                pairs = list(member.named(values, step))
             else:
                 value = values[member]
-                found = [] if isinstance(value, Marker) else [(form_name(step), value)]
-            count += bool(found)
-            yield from found
+                pairs = [] if isinstance(value, Marker) else [(form_name(step), value)]
+            count += bool(pairs)
+            yield from pairs
 
     def rows(self) -> Iterable[int]:
         for member in self.members.values():
@@ -159,10 +159,10 @@ def _when_empty(row: MappingRow, mapping: Mapping) -> Json | Marker:
 
 def _template(mapping: Mapping) -> _Template:
     """The compiled mapping, built on first use and cached in the mapping."""
-    kept = mapping.compiled
-    if not kept:
-        kept.append(_compile(mapping))
-    template: _Template = kept[0]
+    compiled = mapping.compiled
+    if not compiled:
+        compiled.append(_compile(mapping))
+    template: _Template = compiled[0]
     return template
 
 
@@ -184,13 +184,13 @@ class Rendered:
 
     def pairs(self) -> list[tuple[str, str]]:
         """A form or query, in order: nested rows as `a[b]`, a list as a repeated key, null as an empty value (C2, M2)."""
-        found: list[tuple[str, str]] = []
+        pairs: list[tuple[str, str]] = []
         for name, value in self._named():
             if isinstance(value, list):
-                found += [(name, _form_text(entry)) for entry in value]
+                pairs += [(name, _form_text(entry)) for entry in value]
             elif not isinstance(value, Marker):
-                found.append((name, _form_text(value)))
-        return found
+                pairs.append((name, _form_text(value)))
+        return pairs
 
     def _named(self) -> Iterable[tuple[str, Json | Marker]]:
         template, values = self._template, self._values
@@ -205,13 +205,13 @@ class Rendered:
 
     def headers(self) -> list[tuple[str, str]]:
         """The headers, in the order of the rows; the entries of a list are joined with commas."""
-        found = []
+        headers = []
         for name, value in zip(self._template.names, self._values, strict=True):
             if isinstance(value, list):
-                found.append((name, ", ".join(_form_text(entry) for entry in value)))
+                headers.append((name, ", ".join(_form_text(entry) for entry in value)))
             elif not isinstance(value, Marker):
-                found.append((name, _form_text(value)))
-        return found
+                headers.append((name, _form_text(value)))
+        return headers
 
     def values(self) -> list[tuple[str, Json]]:
         """Target and value of each row that is sent, in order: a preview shows them beside the rows."""
@@ -310,7 +310,7 @@ def preview(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> Mapping
     if not problems and isinstance(whole := render(mapping, facts, timezone=timezone), InvalidValues):
         number = next(n for n, step in enumerate(template.steps) if step.target == whole.problems[0].target)
         problems[number] = whole.problems[0]  # all rows together are too long
-    shown = tuple(None if isinstance(value, Marker) else value for value in values)
+    filled_values = tuple(None if isinstance(value, Marker) else value for value in values)
     return MappingPreview(
-        Rendered(template, values), shown, problems, frozenset(n for n, value in enumerate(values) if isinstance(value, Marker))
+        Rendered(template, values), filled_values, problems, frozenset(n for n, value in enumerate(values) if isinstance(value, Marker))
     )

@@ -187,7 +187,7 @@ def _text_loss(text: str) -> LossKind | None:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
+    members: dict[str, object] = {}
     for name, value in pairs:
         if not name.strip():
             raise _refusal("a field in it has no name: give it one, or take it out")
@@ -199,10 +199,10 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
             raise _refusal(
                 f"the name “{''.join(c if c.isprintable() else '�' for c in name[:_SHOWN])}” has a character that no name can have"
             )
-        if name in found:
+        if name in members:
             raise _refusal(f"the name “{name[:_SHOWN]}” stands twice in one object: each name once, since only one of the two can be sent")
-        found[name] = value
-    return found
+        members[name] = value
+    return members
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -37,11 +37,11 @@ def _value_map(value_map: ValueMap, unlisted: _Change) -> _Change:
     folded = {old.strip().casefold(): new for old, new in reversed(value_map.entries)}
 
     def change(text: str) -> str:
-        found = exact.get(text)
-        if found is None:
-            found = folded.get(text.strip().casefold())
-        if found is not None:
-            return found
+        mapped = exact.get(text)
+        if mapped is None:
+            mapped = folded.get(text.strip().casefold())
+        if mapped is not None:
+            return mapped
         if value_map.otherwise is Otherwise.KEEP:
             return unlisted(text)
         if value_map.otherwise is Otherwise.TEXT:
@@ -101,8 +101,8 @@ def _texts_reader(source: SourceValue, row: MappingRow, case: _Change | None) ->
             texts: Iterable[str] = (formatted(value, date_format, zone, pattern),)
         else:
             texts = texts_of(value, zone)
-        found = [text for text in (change(text) for text in texts if not text.isspace()) if text and not text.isspace()]
-        return found or if_empty
+        changed = [text for text in (change(text) for text in texts if not text.isspace()) if text and not text.isspace()]
+        return changed or if_empty
 
     return read
 
@@ -122,8 +122,8 @@ def _reader(source: SourceValue, row: MappingRow, case: _Change | None) -> _Read
     texts = _texts_reader(source, row, case)
 
     def read(value: Value, zone: tzinfo) -> str:
-        found = texts(value, zone)
-        return found[0] if len(found) == 1 else ", ".join(found)
+        entries = texts(value, zone)
+        return entries[0] if len(entries) == 1 else ", ".join(entries)
 
     return read
 
@@ -185,9 +185,9 @@ def _line(row: MappingRow, early: _Change | None, late: _Change | None) -> ReadR
     def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Marker:
         texts, filled = [], not has_sources
         for text, read in pieces:
-            found = text if read is None else read(value_of(text), zone)
-            texts.append(found)
-            if read is not None and found and not found.isspace():
+            piece = text if read is None else read(value_of(text), zone)
+            texts.append(piece)
+            if read is not None and piece and not piece.isspace():
                 filled = True
         if not filled:
             return EMPTY
@@ -223,14 +223,14 @@ def _tidy_line(row: MappingRow, early: _Change | None, late: _Change | None) -> 
         pieces: list[str] = []
         last = -1
         for at, (key, read) in enumerate(fields):
-            found = read(value_of(key), zone)
-            if not found or found.isspace():
+            piece = read(value_of(key), zone)
+            if not piece or piece.isspace():
                 continue
             if last == at - 1:
                 pieces.append(texts[at])
             elif last >= 0:
                 pieces.append(_joint(texts[last + 1], texts[at]))
-            pieces.append(found)
+            pieces.append(piece)
             last = at
         if last < 0:
             return EMPTY
@@ -261,9 +261,9 @@ def _list_row(row: MappingRow, case: _Change | None) -> ReadRow:
             if read is None:
                 entries.append(typed(text))
                 continue
-            found = read(value_of(text), zone)
-            filled = filled or bool(found)
-            entries += [typed(entry) for entry in found]
+            values = read(value_of(text), zone)
+            filled = filled or bool(values)
+            entries += [typed(entry) for entry in values]
         return entries if filled else EMPTY
 
     return read_row

@@ -82,8 +82,8 @@ def proper_case(text: str) -> str:
     return _WORD.sub(_proper_word, text)
 
 
-def _proper_word(found: re.Match[str]) -> str:
-    word = found[0]
+def _proper_word(match: re.Match[str]) -> str:
+    word = match[0]
     if "'" not in word and "’" not in word:
         return _capitalised(word)
     first, *rest = _APOSTROPHE.split(word)
@@ -150,13 +150,13 @@ _TOKEN: Final = re.compile(rf"'([^']*)'|({'|'.join(_TOKENS)})")
 
 def has_token(pattern: str) -> bool:
     """Whether a pattern names any part of a date."""
-    return any(found[2] for found in _TOKEN.finditer(pattern))
+    return any(match[2] for match in _TOKEN.finditer(pattern))
 
 
 def _by_pattern(moment: date, pattern: str) -> str:
     """YYYY, YY, MMMM (January), MMM (Jan), MM, M, DD, D, HH, H, mm and ss; anything else, and what stands in single quotes, is sent as it is."""
     at = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - a day has no zone
-    return _TOKEN.sub(lambda found: _TOKENS[found[2]](at) if found[2] else found[1], pattern)
+    return _TOKEN.sub(lambda match: _TOKENS[match[2]](at) if match[2] else match[1], pattern)
 
 
 def formatted(value: Value, how: DateFormat, zone: tzinfo, pattern: str = "") -> str:

@@ -194,9 +194,9 @@ def _created(code: str, upsert: Upsert, now: datetime, *, new_status: int, marks
     )
 
 
-def _merged[K, V](old: Mapping[K, V], wanted: Mapping[K, V], empty: V, name: str, before: dict[str, object]) -> Mapping[K, V]:
+def _merged[K, V](old: Mapping[K, V], new_values: Mapping[K, V], empty: V, name: str, before: dict[str, object]) -> Mapping[K, V]:
     merged = None
-    for key, value in wanted.items():
+    for key, value in new_values.items():
         was = old.get(key, empty)
         if was == value:
             continue

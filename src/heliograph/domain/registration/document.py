@@ -75,10 +75,10 @@ class SetupNames:
 
 def names_of(account: AccountSetup, event: EventConfig) -> SetupNames:
     """Folded once per version of both."""
-    kept = event.beside(account)
-    found: SetupNames | None = kept.get(SetupNames)
-    if found is None:
-        found = kept[SetupNames] = SetupNames(
+    cache = event.beside(account)
+    names: SetupNames | None = cache.get(SetupNames)
+    if names is None:
+        names = cache[SetupNames] = SetupNames(
             _by_name([*account.statuses.values(), *event.statuses.values()]),
             _by_name(event.types.values()),
             NameIndex({p.label: p.value for p in StandardProperty} | _codes_and_names(event.properties.values())),
@@ -88,7 +88,7 @@ def names_of(account: AccountSetup, event: EventConfig) -> SetupNames:
             _by_label(account.profile_fields.values()),
             _by_label(event.questions.values()),
         )
-    return found
+    return names
 
 
 def _codes_and_names(things: Iterable[Status | Named | Session]) -> dict[str, int]:
@@ -124,7 +124,7 @@ def _profile(read: DocumentReader, value: object, known: SetupNames) -> tuple[di
 
 
 def _answers(read: DocumentReader, value: object, where: str, fields: NameIndex[Field]) -> dict[int, Values]:
-    out: dict[int, Values] = {}
+    answers: dict[int, Values] = {}
     names: dict[int, str] = {}
     what = "question" if where == "answers" else "custom field"
     exact = fields.exact
@@ -137,10 +137,10 @@ def _answers(read: DocumentReader, value: object, where: str, fields: NameIndex[
         else:
             names[field.id] = name
             if given and field.takes_any_text and is_plain_text(given, MAX_LONG_TEXT):
-                out[field.id] = (given,)
+                answers[field.id] = (given,)
             else:
-                out[field.id] = answer(read, given, field, f"{where}.{name}")
-    return out
+                answers[field.id] = answer(read, given, field, f"{where}.{name}")
+    return answers
 
 
 def answer(read: DocumentReader, value: object, field: Field, where: str) -> Values:
@@ -165,9 +165,9 @@ def answer(read: DocumentReader, value: object, field: Field, where: str) -> Val
     check = _CHECKS.get(field.type)
     texts = [read.text(item, where, MAX_LONG_TEXT) for item in items]
     if check and texts[0]:
-        said = check(texts[0])
-        if said:
-            read.problem(where, said[0], (said[1],), texts[0])
+        flaw = check(texts[0])
+        if flaw:
+            read.problem(where, flaw[0], (flaw[1],), texts[0])
     return tuple(t for t in texts if t)
 
 
@@ -178,16 +178,16 @@ def _chosen_options(read: DocumentReader, items: Iterable[object], field: Field,
     for item in items:
         if item is None or item == "":
             continue
-        found = find(item) if type(item) is str else None
-        if found is None:
+        option = find(item) if type(item) is str else None
+        if option is None:
             text = read.text(item, where, MAX_LONG_TEXT)
             if not text:  # it was already refused
                 continue
-            found = find(text)
-            if found is None:
+            option = find(text)
+            if option is None:
                 read.problem(where, f"{shown(text)!r} is not an option.", field.options, text)
                 continue
-        chosen[found] = None
+        chosen[option] = None
     return tuple(chosen)
 
 
@@ -211,7 +211,7 @@ _CHECKS: Mapping[str, Callable[[str], tuple[str, str] | None]] = {QuestionType.N
 
 
 def _properties(read: DocumentReader, value: object, known: SetupNames) -> dict[int, bool]:
-    out: dict[int, bool] = {}
+    properties: dict[int, bool] = {}
     names: dict[int, str] = {}
     for name, on in read.mapping(value, "properties").items():
         id = read.one_of(name, f"properties.{name}", known.properties)
@@ -221,8 +221,8 @@ def _properties(read: DocumentReader, value: object, known: SetupNames) -> dict[
             read.second(f"properties.{name}", name, names[id], "property")
             continue
         names[id] = name
-        out[id] = on is not None and on != "" and read.flag(on, f"properties.{name}")
-    return out
+        properties[id] = on is not None and on != "" and read.flag(on, f"properties.{name}")
+    return properties
 
 
 def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[int, int]:
@@ -235,7 +235,7 @@ def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[in
         read.problem("sessions", f"has {len(value):,} sessions, at most {MAX_SESSIONS} in one document. Send the rest in another.")
         return {}
     default = known.default_session_status
-    out: dict[int, int] = {}
+    sessions: dict[int, int] = {}
     names: dict[int, object] = {}
     for i, row in enumerate(value):
         where = f"sessions[{i}]"
@@ -251,18 +251,18 @@ def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[in
             read.second(where, name, names[id], "session")
             continue
         names[id] = name
-        out[id] = status
-    return out
+        sessions[id] = status
+    return sessions
 
 
 def check_answers(given: Mapping[int, Values], fields: Mapping[int, Field], where: str) -> dict[int, Values]:
     """Answers by field id, from an event's set-up page; empty ones are omitted. Raises DocumentRefused with every problem."""
     read = DocumentReader()
-    out: dict[int, Values] = {}
+    answers: dict[int, Values] = {}
     for id, values in given.items():
         if id not in fields:
             read.problem(f"{where}.{id}", "there is no such field.")
             continue
-        out[id] = answer(read, values, fields[id], f"{where}.{fields[id].code}")
+        answers[id] = answer(read, values, fields[id], f"{where}.{fields[id].code}")
     read.stop()
-    return {id: values for id, values in out.items() if values}
+    return {id: values for id, values in answers.items() if values}

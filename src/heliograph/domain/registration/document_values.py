@@ -121,8 +121,8 @@ class DocumentReader:
 
     def chosen(self, document: Mapping[str, object], field: str, known: NameIndex[int]) -> int | Keep:
         """One of the named things. Null or empty keeps the current one, because a registration always has a status (P3)."""
-        found = self.chosen_or_none(document, field, known)
-        return KEEP if found is None else found
+        id = self.chosen_or_none(document, field, known)
+        return KEEP if id is None else id
 
     def chosen_or_none(self, document: Mapping[str, object], field: str, known: NameIndex[int]) -> int | Keep | None:
         if field not in document:
@@ -133,10 +133,10 @@ class DocumentReader:
         return self.one_of(value, field, known)
 
     def one_of(self, value: object, field: str, known: NameIndex[int]) -> int | None:
-        found = known.find(value) if isinstance(value, str) else None
-        if found is None:
+        id = known.find(value) if isinstance(value, str) else None
+        if id is None:
             self.problem(field, f"{shown(value)!r} is not known here.", known.exact, value)
-        return found
+        return id
 
     def second(self, field: str, name: object, first: object, what: str) -> None:
         """Notes that the document names a thing twice: it is not clear which is meant."""

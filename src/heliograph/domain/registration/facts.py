@@ -41,10 +41,10 @@ class ChangeFacts:
 
     def value(self, source: str) -> Value:
         """The value of a source key; None if it is empty or does not exist for this subject. Raises FieldError for an invalid key."""
-        found = self._memo.get(source, _UNKNOWN)
-        if found is _UNKNOWN:
-            found = self._memo[source] = _look_up(source)(self)
-        return found  # type: ignore[return-value]
+        value = self._memo.get(source, _UNKNOWN)
+        if value is _UNKNOWN:
+            value = self._memo[source] = _look_up(source)(self)
+        return value  # type: ignore[return-value]
 
     def _profile(self, name: str) -> Value:
         return (self._state.profile.get(name) or None) if self._state else None
@@ -72,8 +72,8 @@ class ChangeFacts:
             status = self._account.status(state.status, self._event)
             return status.cls.value if status and status.cls else None
         if name == "attendee_type":
-            found = self._event.types.get(state.attendee_type or 0)
-            return found.name if found else None
+            attendee_type = self._event.types.get(state.attendee_type or 0)
+            return attendee_type.name if attendee_type else None
         if name == "test":
             return state.is_test
         if name == "active":
@@ -101,11 +101,11 @@ class ChangeFacts:
 
     def _questions(self, tag: int | None) -> Sequence[Field]:
         """The event's questions with this tag, looked up once per version of the event."""
-        kept = self._event.beside(self._account)
-        found: tuple[Field, ...] | None = kept.get((FieldGroup.QUESTION_TAGS, tag))
-        if found is None:
-            found = kept[FieldGroup.QUESTION_TAGS, tag] = tuple(q for q in self._event.questions.values() if q.tag == tag)
-        return found
+        cache = self._event.beside(self._account)
+        questions: tuple[Field, ...] | None = cache.get((FieldGroup.QUESTION_TAGS, tag))
+        if questions is None:
+            questions = cache[FieldGroup.QUESTION_TAGS, tag] = tuple(q for q in self._event.questions.values() if q.tag == tag)
+        return questions
 
     def _question(self, tag: int | None) -> Value:
         """The labels of the questions that were answered: one without an answer is not sent."""
@@ -116,10 +116,10 @@ class ChangeFacts:
         state = self._state
         if state is None:
             return None
-        found = [(q, state.answers[q.id]) for q in self._questions(tag) if state.answers.get(q.id)]
-        if len(found) == 1:
-            return _typed(*found[0])
-        return JOINED.join(", ".join(values) for _, values in found) or None
+        answered = [(q, state.answers[q.id]) for q in self._questions(tag) if state.answers.get(q.id)]
+        if len(answered) == 1:
+            return _typed(*answered[0])
+        return JOINED.join(", ".join(values) for _, values in answered) or None
 
     def _property(self, tag: int | None) -> Value:
         if self._state is None or tag is None:
@@ -179,7 +179,7 @@ def _look_up(source: str) -> Callable[[ChangeFacts], Value]:
         before = source.removeprefix("previous.")
         return lambda self: self._previous(before)
     name, id = key.name, key.id
-    found: dict[FieldGroup, Callable[[ChangeFacts], Value]] = {
+    readers: dict[FieldGroup, Callable[[ChangeFacts], Value]] = {
         FieldGroup.PROFILE_CUSTOM: lambda self: self._profile_custom(id),
         FieldGroup.EVENT_CUSTOM: lambda self: self._event_custom(id),
         FieldGroup.QUESTION_TAGS: lambda self: self._question(id) if name == "question" else self._answer(id),
@@ -192,9 +192,9 @@ def _look_up(source: str) -> Callable[[ChangeFacts], Value]:
         FieldGroup.FLOW: lambda self: self._flow_name(),
         FieldGroup.MACROS: lambda self: self._macro(name),
     }
-    if key.group not in found:
+    if key.group not in readers:
         raise FieldError(f"There is no field {source!r}.")
-    return found[key.group]
+    return readers[key.group]
 
 
 def state_before(change: Change) -> RegistrationState | None:
@@ -232,10 +232,10 @@ def _tuple(value: object) -> Values:
 
 
 def _custom(fields: Mapping[int, Field], values: Mapping[int, Values], id: int | None) -> Value:
-    field, found = fields.get(id or 0), values.get(id or 0)
-    if not found:
+    field, texts = fields.get(id or 0), values.get(id or 0)
+    if not texts:
         return None
-    return _typed(field, found) if field else ", ".join(found)
+    return _typed(field, texts) if field else ", ".join(texts)
 
 
 def _typed(field: Field, values: Values) -> Value:
@@ -257,5 +257,5 @@ def field_name(field: str, account: AccountSetup, event: EventConfig) -> str:
     if area == "property":
         known = event.properties.get(id)
         return known.name if known else StandardProperty(id).label if id < 0 else name
-    found = event.questions.get(id) if area == "answer" else account.event_fields.get(id) or account.profile_fields.get(id)
-    return found.label if found else name
+    definition = event.questions.get(id) if area == "answer" else account.event_fields.get(id) or account.profile_fields.get(id)
+    return definition.label if definition else name

@@ -146,5 +146,5 @@ class AccountSetup:
 
     def is_test_event(self, status: int) -> bool:
         """F3: True if an event with this status is a test event."""
-        found = self.event_statuses.get(status)
-        return found is None or found.name in TEST_EVENT_STATUSES
+        status_kind = self.event_statuses.get(status)
+        return status_kind is None or status_kind.name in TEST_EVENT_STATUSES

@@ -229,10 +229,10 @@ def parse_source(key: str) -> SourceKey:
     if len(key) > _MAX_KEY:
         raise FieldError("A field's key is at most 100 characters long.")
     if key.startswith("previous."):
-        found = _parse(key.removeprefix("previous."), key)
-        if found.group not in (FieldGroup.PROFILE, FieldGroup.PROFILE_CUSTOM, FieldGroup.REGISTRATION) and found.name != "answer":
-            raise FieldError(f"There is no previous value of {found.key}.")
-        return SourceKey(key, FieldGroup.PREVIOUS, found.name, found.id, previous=True)
+        source = _parse(key.removeprefix("previous."), key)
+        if source.group not in (FieldGroup.PROFILE, FieldGroup.PROFILE_CUSTOM, FieldGroup.REGISTRATION) and source.name != "answer":
+            raise FieldError(f"There is no previous value of {source.key}.")
+        return SourceKey(key, FieldGroup.PREVIOUS, source.name, source.id, previous=True)
     return _parse(key, key)
 
 

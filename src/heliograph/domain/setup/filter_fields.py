@@ -111,8 +111,8 @@ def parse_filter(key: str) -> SourceKey | str:
     """Takes the key of a filter field apart: EVENT_TAGS or ATTENDEE_TYPE_TAGS itself, else its source key. Raises FieldError for what cannot be filtered by."""
     if key in (EVENT_TAGS, ATTENDEE_TYPE_TAGS):
         return key
-    found = parse_source(key)
-    names = {FieldGroup.REGISTRATION: _REGISTRATION, FieldGroup.SESSION: _SESSION, FieldGroup.QUESTION_TAGS: ("answer",)}.get(found.group)
-    if found.group not in _GROUPS or (names is not None and found.name not in names):
+    source = parse_source(key)
+    names = {FieldGroup.REGISTRATION: _REGISTRATION, FieldGroup.SESSION: _SESSION, FieldGroup.QUESTION_TAGS: ("answer",)}.get(source.group)
+    if source.group not in _GROUPS or (names is not None and source.name not in names):
         raise FieldError(f"A flow cannot filter by “{key}”.")
-    return found
+    return source

@@ -46,13 +46,13 @@ class NameIndex[T]:
     def find(self, name: str) -> T | None:
         """The thing with this name. An exact match comes first, because two names may differ only in case. A name that is too long is not
         even folded."""
-        found = self.exact.get(name)
-        if found is None and len(name) <= MAX_NAME:
+        entry = self.exact.get(name)
+        if entry is None and len(name) <= MAX_NAME:
             code = name.strip() if name.isascii() else code_of(name)
-            found = self.exact.get(code)
-            if found is None:
-                found = (self._folded or self._fold()).get(code.casefold())
-        return found
+            entry = self.exact.get(code)
+            if entry is None:
+                entry = (self._folded or self._fold()).get(code.casefold())
+        return entry
 
     def _fold(self) -> dict[str, T]:
         pairs = list(self.exact.items()) if self._pairs is None else self._pairs

@@ -116,7 +116,7 @@ class SharedSlots:
         alive = table.report(db, self._me, length, report)
         if (share := rules.fair_share(alive)) != self._share:
             self._share, self._share_since = share, now
-        more = rules.wanted(epochs, alive)
+        more = rules.claimable(epochs, alive)
         if more:
             claimed = table.claim(db, self._me, length, more)
             self._freeing = frozenset()
