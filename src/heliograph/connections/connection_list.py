@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from heliograph.connections.services import oauth as access
 from heliograph.connections.services.save_and_test import last_reports
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
+from heliograph.domain.connection.health import AttemptEvidence, Health, HealthFacts, health_of
 from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.store import connection_states, oauth
@@ -27,28 +28,6 @@ REMEMBERED = 500
 """Audit entries searched for who paused a connection."""
 MOST_HELD = 10_000
 """Most held records of a paused connection that are counted."""
-
-
-class Health(StrEnum):
-    """The health of a connection, most urgent first."""
-
-    PAUSED = "paused"
-    INCOMPLETE = "incomplete"
-    LOST = "lost"
-    """Its OAuth2 access was revoked, or nobody has connected yet."""
-    RESTS = "rests"
-    REFUSES = "refuses"
-    REACHED = "reached"
-    """It was connected to, and nothing was sent."""
-    ANSWERS = "answers"
-    UNTRIED = "untried"
-
-
-_OF_TEST = {
-    DiagnosisVerdict.FAILED: Health.REFUSES,
-    DiagnosisVerdict.REACHED: Health.REACHED,
-    DiagnosisVerdict.TESTED: Health.ANSWERS,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +68,18 @@ class Pause:
     by: str
     at: int
     held: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryCounts:
+    """A connection's items in Retry. tried: those, waiting or failed, that failed over it."""
+
+    waiting: int = 0
+    failed: int = 0
+    tried: int = 0
+
+    def __add__(self, other: RetryCounts) -> RetryCounts:
+        return RetryCounts(self.waiting + other.waiting, self.failed + other.failed, self.tried + other.tried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,44 +132,55 @@ class ConnectionList:
         ids = [id for id in self.config.connections if only in (None, id)]
         paused = [id for id in ids if states.get(id, (StoredConnectionState(), ""))[0].paused]
         pauses = self._paused_by(paused)
-        held = connection_states.held_actions(self.db, paused, self.db.now(), MOST_HELD + 1)
+        now = self.db.now()
+        held = connection_states.held_actions(self.db, paused, now, MOST_HELD + 1)
         out = []
         for id in ids:
             connection = self.config.connections[id]
             state, why = states.get(id, (StoredConnectionState(), ""))
             about = accesses.get(id)
-            health = self._health(connection, state, attempts.get(id), tests.get(id), about)
+            of_retry = counts.get(id, RetryCounts())
+            health = health_of(self._facts(connection, state, attempts.get(id), tests.get(id), about, of_retry), now)
             by, at = pauses.get(id, ("", 0))
             pause = Pause(why, by, at, held.get(id, 0)) if state.paused else None
-            waiting, failed = counts.get(id, (0, 0))
             out.append(
                 ConnectionRow(
-                    id, connection, health, state, attempts.get(id), tests.get(id), used.get(id, ()), waiting, failed, pause, about
+                    id,
+                    connection,
+                    health,
+                    state,
+                    attempts.get(id),
+                    tests.get(id),
+                    used.get(id, ()),
+                    of_retry.waiting,
+                    of_retry.failed,
+                    pause,
+                    about,
                 )
             )
         return out
 
-    def _health(
-        self,
+    @staticmethod
+    def _facts(
         connection: Connection,
         state: StoredConnectionState,
         attempt: LastAttempt | None,
         tested: tuple[int, DiagnosisReport] | None,
         about: oauth.ShownAccess | None,
-    ) -> Health:
-        if state.paused:
-            return Health.PAUSED
-        if set(connection.lacks) - {"connected"}:
-            return Health.INCOMPLETE
-        if connection.needs_connecting and access.state_of(connection, about) is not access.AccessState.CONNECTED:
-            return Health.LOST
-        if state.held_until > self.db.now():
-            return Health.RESTS
-        if attempt is not None and attempt.left and (tested is None or attempt.at >= tested[0]):
-            return Health.ANSWERS if attempt.delivered else Health.REFUSES
-        if tested is not None:
-            return _OF_TEST[tested[1].verdict]
-        return Health.UNTRIED
+        counts: RetryCounts,
+    ) -> HealthFacts:
+        evidence = AttemptEvidence(attempt.at, attempt.delivered, attempt.category is Category.CONNECTION) if attempt else None
+        return HealthFacts(
+            is_paused=state.paused,
+            is_released=state.release_rate is not None,
+            is_incomplete=bool(set(connection.lacks) - {"connected"}),
+            access=access.state_of(connection, about) if connection.needs_connecting else None,
+            held_until=state.held_until,
+            attempt=evidence if attempt is not None and attempt.left else None,
+            tested=tested,
+            connected_at=(about.connected_at or 0) if about and connection.needs_connecting else 0,
+            has_failures=counts.tried > 0,
+        )
 
     @staticmethod
     def _matches(row: ConnectionRow, wanted: ConnectionListFilter) -> bool:
@@ -211,17 +213,20 @@ class ConnectionList:
             for id, at, took, state, category, status, message in rows
         }
 
-    def _counts(self) -> dict[int, tuple[int, int]]:
-        """(waiting, failed) items in Retry by connection."""
+    def _counts(self) -> dict[int, RetryCounts]:
+        """Items in Retry by connection."""
+        tried = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
         rows = self.db.all(
-            "SELECT l.connection_id, i.queue, count(*) FROM (SELECT lane_id, queue FROM action WHERE account_id = :account AND queue > 0"
-            f" AND queue < :done ORDER BY id DESC LIMIT {COUNTED}) i JOIN lane l ON l.id = i.lane_id GROUP BY l.connection_id, i.queue",
+            f"SELECT l.connection_id, i.queue, count(*), sum(CASE WHEN i.cause IN ({tried}) THEN 1 ELSE 0 END)"
+            " FROM (SELECT lane_id, queue, cause FROM action WHERE account_id = :account AND queue > 0 AND queue < :done"
+            f" ORDER BY id DESC LIMIT {COUNTED}) i JOIN lane l ON l.id = i.lane_id GROUP BY l.connection_id, i.queue",
             {"account": self.account, "done": QueueStatus.DONE.code},
         )
-        out: dict[int, list[int]] = {}
-        for id, queue, n in rows:
-            out.setdefault(id, [0, 0])[QueueStatus.of_code(queue) is QueueStatus.FAILED] += n
-        return {id: (waiting, failed) for id, (waiting, failed) in out.items()}
+        found: dict[int, RetryCounts] = {}
+        for id, queue, n, n_tried in rows:
+            is_failed = QueueStatus.of_code(queue) is QueueStatus.FAILED
+            found[id] = found.get(id, RetryCounts()) + RetryCounts(0 if is_failed else n, n if is_failed else 0, int(n_tried))
+        return found
 
     def _flows(self) -> dict[int, list[tuple[int, str]]]:
         used: dict[int, dict[int, str]] = {}

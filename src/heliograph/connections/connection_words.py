@@ -10,36 +10,45 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.connections import diagnosis_words
-from heliograph.connections.connection_list import MOST_HELD, ConnectionRow, Health, LastAttempt, Pause
+from heliograph.connections.connection_list import MOST_HELD, ConnectionRow, LastAttempt, Pause
 from heliograph.domain.connection.connection import Auth, Connection
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
+from heliograph.domain.connection.health import Health
 from heliograph.domain.connection.secret import Secret
-from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import short_moment, soon
 
 HEALTH: Final[Mapping[Health, Promise]] = {
     Health.ANSWERS: gettext_lazy("Answers"),
+    Health.MIXED: gettext_lazy("Answers, with failures"),
     Health.REFUSES: gettext_lazy("Refuses"),
+    Health.SILENT: gettext_lazy("Does not answer"),
     Health.REACHED: gettext_lazy("Reached"),
+    Health.CONNECTED: gettext_lazy("Connected"),
     Health.PAUSED: gettext_lazy("Paused"),
+    Health.RELEASED: gettext_lazy("Being released"),
     Health.RESTS: gettext_lazy("Rests"),
-    Health.LOST: gettext_lazy("Not connected"),
+    Health.NOT_YET: gettext_lazy("Not connected yet"),
+    Health.LOST: gettext_lazy("No longer connected"),
     Health.INCOMPLETE: gettext_lazy("Incomplete"),
     Health.UNTRIED: gettext_lazy("Not tried yet"),
 }
 TONES: Final[Mapping[Health, str]] = {
     Health.ANSWERS: "success",
+    Health.MIXED: "wait",
     Health.REFUSES: "failed",
+    Health.SILENT: "failed",
     Health.REACHED: "quiet",
+    Health.CONNECTED: "quiet",
     Health.PAUSED: "wait",
+    Health.RELEASED: "wait",
     Health.RESTS: "wait",
-    Health.LOST: "wait",
+    Health.NOT_YET: "wait",
+    Health.LOST: "failed",
     Health.INCOMPLETE: "wait",
     Health.UNTRIED: "quiet",
 }
-ICONS: Final[Mapping[Health, str]] = {Health.LOST: "missing", Health.INCOMPLETE: "missing"}
-_SILENT: Final = (Finding.NO_SUCH_NAME, Finding.REFUSED, Finding.UNREACHABLE, Finding.PROXY, Finding.SLOW, Finding.CLOSED)
+ICONS: Final[Mapping[Health, str]] = {Health.NOT_YET: "missing", Health.LOST: "missing", Health.INCOMPLETE: "missing"}
 _LACKS: Final[Mapping[str, Promise]] = {
     Secret.PATH: gettext_lazy("URL"),
     Secret.PASSWORD: gettext_lazy("Password"),
@@ -53,42 +62,39 @@ _LACKS: Final[Mapping[str, Promise]] = {
 
 
 def headline(row: ConnectionRow) -> str:
-    """Its state in two or three words."""
-    if row.health is Health.PAUSED and row.state.release_rate is not None:
+    """Its state in two or three words: the same on every page that names it."""
+    if row.health is Health.RELEASED:
         return _("Being released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
     if row.health is Health.RESTS:
         return _("Rests until %(time)s") % {"time": soon(from_micros(row.state.held_until))}
-    if row.health is Health.REFUSES and _is_silent(row):
-        return _("Does not answer")
-    if row.health is Health.LOST:
-        return _("No longer connected") if row.access is not None and row.access.lost else _("Not connected yet")
     return str(HEALTH[row.health])
-
-
-def _is_silent(row: ConnectionRow) -> bool:
-    """True if its last attempt or test got no answer."""
-    if row.tested is not None and (row.attempt is None or row.tested[0] > row.attempt.at):
-        return row.tested[1].finding in _SILENT
-    return row.attempt is not None and row.attempt.category is Category.CONNECTION
 
 
 def note(row: ConnectionRow) -> str:
     """What is wrong and how to fix it; "" if nothing is wrong."""
-    if row.health is Health.PAUSED:
-        if row.state.release_rate is not None:
+    match row.health:
+        case Health.RELEASED:
             return _("What was held goes out at this rate, in its order; then the connection is open as before.")
-        return paused(row.pause) if row.pause else ""
-    if row.health is Health.INCOMPLETE:
-        return _("Missing: %(fields)s.") % {"fields": ", ".join(lacking(row.connection))}
-    if row.health is Health.RESTS:
-        return _("The target application asked for a rest. What waits is sent afterwards by itself.")
-    if row.health is Health.LOST:
-        return _("Somebody has to press Connect and sign in there.")
-    if row.health is Health.REFUSES and row.tested is not None and (row.attempt is None or row.tested[0] > row.attempt.at):
-        return diagnosis_words.remedy(row.tested[1])
-    if row.health is Health.REFUSES:
-        return _("Test it: Save & Test says what is wrong and what mends it.")
-    return ""
+        case Health.PAUSED:
+            return paused(row.pause) if row.pause else ""
+        case Health.INCOMPLETE:
+            return _("Missing: %(fields)s.") % {"fields": ", ".join(lacking(row.connection))}
+        case Health.RESTS:
+            return _("The target application asked for a rest. What waits is due afterwards.")
+        case Health.NOT_YET:
+            return _("Somebody has to press Connect and sign in there.")
+        case Health.LOST:
+            return _("Somebody has to press Connect and sign in there once more.")
+        case Health.CONNECTED:
+            return _("Nothing has been sent over it since.")
+        case Health.MIXED:
+            return _("The last attempt was delivered. What failed over it stands in Retry.")
+        case Health.REFUSES | Health.SILENT if row.tested is not None and (row.attempt is None or row.tested[0] > row.attempt.at):
+            return diagnosis_words.remedy(row.tested[1])
+        case Health.REFUSES | Health.SILENT:
+            return _("Test it: Save & Test says what is wrong and what mends it.")
+        case _:
+            return ""
 
 
 def lacking(connection: Connection) -> list[str]:

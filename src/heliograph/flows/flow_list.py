@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import DAY
@@ -46,15 +47,6 @@ class FlowRow:
     untagged: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SendBlock:
-    """Why a connection cannot send now. held_until: microseconds."""
-
-    paused: bool
-    why: str
-    held_until: int | None
-
-
 @dataclass
 class FlowList:
     """The flows of one account."""
@@ -81,13 +73,9 @@ class FlowList:
             out.append(FlowRow(flow, missing(flow, self.config), last, changed, by, *counts.get(flow.id, (0, 0, 0, 0))))
         return out
 
-    def health(self) -> Mapping[int, SendBlock]:
-        """Connections that are currently sending nothing, by id."""
-        rows = self.db.all(
-            "SELECT connection_id, paused, paused_why, held_until FROM connection_state WHERE account_id = :account AND (paused OR held_until > :now)",
-            {"account": self.account, "now": self.db.now()},
-        )
-        return {id: SendBlock(bool(paused), why, until) for id, paused, why, until in rows}
+    def connections(self) -> Mapping[int, ConnectionRow]:
+        """The account's connections with their health, by id."""
+        return {row.id: row for row in ConnectionList(self.db, self.account).rows(ConnectionListFilter())}
 
     def undelivered(self, flow: int) -> int:
         """Counts a flow's undelivered actions: they wait while it is off."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.utils.translation import gettext as _
 
+from heliograph.connections import connection_words
+from heliograph.connections.connection_list import ConnectionRow
+from heliograph.domain.connection.health import SENDS_NOTHING
 from heliograph.domain.flow.completeness import FlowLack, Missing
 from heliograph.domain.flow.flow import EVENT_STATUSES, GONE, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
 from heliograph.domain.flow.sentence import ConnectionTrouble, PartState
-from heliograph.flows.flow_list import SendBlock
-from heliograph.store.moments import from_micros
-from heliograph.web.templatetags.moments import soon
 
 
 def list_name(name: str) -> str:
@@ -55,8 +57,19 @@ def lacking(missing: Missing, flow: Flow) -> str:
             return _("The mappings of “%(name)s” do not go with its connection") % named
 
 
-def trouble_of(health: SendBlock) -> ConnectionTrouble:
-    """Why a connection is currently sending nothing, shown after its name: "paused"."""
-    if health.paused:
-        return ConnectionTrouble(PartState.WAITS, _("paused"))
-    return ConnectionTrouble(PartState.WAITS, _("rests until %(time)s") % {"time": soon(from_micros(health.held_until or 0))})
+def troubles_of(rows: Mapping[int, ConnectionRow]) -> dict[int, ConnectionTrouble]:
+    """Why connections are currently sending nothing, shown after their names ("paused"), by id; of those that do, nothing."""
+    return {id: ConnectionTrouble(PartState.WAITS, state_in_words(row)) for id, row in rows.items() if row.health in SENDS_NOTHING}
+
+
+def offered_as(row: ConnectionRow) -> str:
+    """A connection in a list to choose from: its name, and its state where what is due over it waits: "CRM (not connected yet)"."""
+    if row.health not in SENDS_NOTHING:
+        return row.connection.name
+    return _("%(name)s (%(state)s)") % {"name": row.connection.name, "state": state_in_words(row)}
+
+
+def state_in_words(row: ConnectionRow) -> str:
+    """A connection's state within a sentence: "not connected yet"."""
+    text = connection_words.headline(row)
+    return text[:1].lower() + text[1:]

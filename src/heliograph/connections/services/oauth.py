@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 import structlog
@@ -28,8 +27,10 @@ from heliograph.connections.services.access import Asker
 from heliograph.connections.services.connections import OWNER, connection_row
 from heliograph.connections.services.test_limiter import NoRoom, room
 from heliograph.connections.vault import vault
+from heliograph.connections.waiting_items import WaitingItems, waiting_items
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.cure import RENEWED, RENEWED_ACCESS
+from heliograph.domain.connection.health import AccessState
 from heliograph.domain.connection.oauth_access import ByCode, Denied, TokenResponse
 from heliograph.domain.delivery.retry_policy import SECOND
 from heliograph.domain.errors import HeliographError
@@ -85,10 +86,18 @@ def begin(account: int, id: int) -> Begun:
     return Begun(started.url, facts.authorization_host, started.state, pending)
 
 
-def finish(account: int, id: int, pending: str, query: str, *, by: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A sign-in that succeeded. holder: whose access it is, "" if the authority does not say; items: what waited for it in Retry."""
+
+    holder: str
+    items: WaitingItems
+
+
+def finish(account: int, id: int, pending: str, query: str, *, by: str) -> Connected:
     """Connects: exchanges the code of a return for tokens, and makes what waited for it due. pending: from `begin`, in the same session.
 
-    Returns whose access it is, "" if the authority does not say. Raises NotConnected, NotThere.
+    Raises NotConnected, NotThere.
     """
     try:
         begun = json.loads(vault().open(_pending_place(account, id), pending.encode("ascii", "replace")))
@@ -114,13 +123,14 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> str:
     if isinstance(found, Denied):
         log.warning("connect_denied", connection=id, category=found.refused.category.value)
         raise NotConnected(found.refused.message)
-    _keep(client, found, asked_at, by)
+    items = _keep(client, found, asked_at, by)
     log.info("connected", connection=id)
-    return found.holder
+    return Connected(found.holder, items)
 
 
-def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> None:
-    """Stores the tokens, and a version of the connection that is connected: flows can use it, and what failed for lack of it is due."""
+def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> WaitingItems:
+    """Stores the tokens, and a version of the connection that is connected: flows can use it, and what failed for lack of it is due. Returns what
+    waited for it."""
     with saving(client.account, by=by, whole_account=True) as s:
         row = connection_row(client.id)
         before = dict(row.body)
@@ -131,16 +141,10 @@ def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> None:
             edition = int(row.body.get("edition", 0)) + 1
             row.body = {**row.body, "connected": client.connection.bond, "edition": edition, RENEWED: [RENEWED_ACCESS]}
             write(s, row)
+        items = waiting_items(s.db, s.source.account(s.account), row.pk)
         queue_effects.connection_saved(s, row.pk)
         s.note(Deed.CONNECTED, "connection", row, before, row.body)
-
-
-class AccessState(StrEnum):
-    """The state of a connection's access, as pages show it."""
-
-    NOT_YET = "not yet"
-    CONNECTED = "connected"
-    LOST = "lost"
+    return items
 
 
 @dataclass(frozen=True, slots=True)

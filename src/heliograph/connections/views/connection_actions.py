@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import time_ns
 from typing import Any, Unpack
 
 from django.http import HttpResponse, HttpResponseRedirect
@@ -29,10 +30,12 @@ from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.save import saving
+from heliograph.store.moments import from_micros
 from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, agrees, has_changed, is_agreed, promise_of, question, status_of
 from heliograph.web.form_fields import LONGEST_TEXT, Hidden, TextLine
 from heliograph.web.forms import Form
 from heliograph.web.pages import asks_for_part, page
+from heliograph.web.templatetags.moments import soon
 from heliograph.web.toasts import say
 
 USUAL_RATE = 60
@@ -158,7 +161,8 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
         total = max(int(job.total or 0), 1)
         progress = {
             "done": min(100, job.done * 100 // total) if job.total else 0,
-            "text": _("%(n)s sent, %(left)s still held") % {"n": f"{job.done:,}", "left": f"{max(0, int(job.total or 0) - job.done):,}"},
+            "text": _("%(n)s requests made, %(left)s still held")
+            % {"n": f"{job.done:,}", "left": f"{max(0, int(job.total or 0) - job.done):,}"},
             "failed": job.error if job.state == JobState.FAILED else "",
         }
     return page(
@@ -187,12 +191,21 @@ def _released(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) ->
                     holding.release(s, row.id, form.number)
                 case _:
                     holding.resume(s, row.id)
-                    say(request, _("“%(name)s” sends again.") % {"name": row.connection.name})
+                    say(request, _released_text(row))
     except Invalid:
         form.add_error("rate", _("Give a whole number of requests a minute from 1 to %(most)s.") % {"most": f"{FASTEST:,}"})
     except NotPaused:
         say(request, _("“%(name)s” is not paused.") % {"name": row.connection.name})
     return not form.errors
+
+
+def _released_text(row: ConnectionRow) -> str:
+    """What a release at once has done: a rest that the target asked for goes on."""
+    named = {"name": row.connection.name}
+    if row.state.held_until > time_ns() // 1_000:
+        rests = {"time": soon(from_micros(row.state.held_until))}
+        return _("“%(name)s” is released. It rests until %(time)s, as its target asked; what is due is sent then.") % (named | rests)
+    return _("“%(name)s” sends again.") % named
 
 
 @shows_again

@@ -19,7 +19,7 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.connections import connection_words, diagnosis_words, page_sender, rule_words
 from heliograph.connections.answers import unmatched_conditions
-from heliograph.connections.connection_list import ConnectionRow, Health
+from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.services import oauth, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url, save_connection
 from heliograph.connections.services.save_and_test import TooManyTests
@@ -28,14 +28,17 @@ from heliograph.connections.views import oauth as access_views
 from heliograph.connections.views.connection_form import ConnectionForm
 from heliograph.connections.views.connections import flow_href, found_row, menu, standing
 from heliograph.connections.views.url_form import url_fields
+from heliograph.connections.waiting_items import once_connected, waiting_items
 from heliograph.deliveries.database import reading
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
+from heliograph.domain.connection.health import AccessState, Health
 from heliograph.domain.connection.secret import Secret
 from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.confirmed_save import promise_of_save, save_confirmed
 from heliograph.setup.views.return_to_flow import ReturnToFlow
+from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.confirmation import has_changed
@@ -212,8 +215,16 @@ def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
             "failure": row.access.failure if row.access else "",
             "failed": from_micros(row.access.failed_at) if row.access and row.access.failed_at else None,
             "href": reverse("connection-access", args=(row.id,)),
+            "waits": _waits(request, row) if state is AccessState.LOST else "",
         }
     return shown
+
+
+def _waits(request: AccountRequest, row: ConnectionRow) -> str:
+    """What waits for a new sign-in."""
+    with transaction.atomic(using="read"):
+        db = of_django(connections["read"])
+        return once_connected(waiting_items(db, Committed(db).account(request.account.pk), row.id))
 
 
 def _read(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections import connection_words as words
-from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow, Health
+from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
 from heliograph.connections.preset_files import presets
 from heliograph.domain.connection.connection import Auth
+from heliograph.domain.connection.health import Health
 from heliograph.setup.views.return_to_flow import ReturnToFlow
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
@@ -73,7 +74,7 @@ def connection_list(request: AccountRequest) -> HttpResponse:
 def _row(row: ConnectionRow, people: Mapping[str, str], *, can: bool) -> dict[str, Any]:
     connection = row.connection
     extra = []
-    if row.access is not None and row.access.holder and row.health is not Health.LOST:
+    if row.access is not None and row.access.holder and row.health not in (Health.LOST, Health.NOT_YET):
         extra.append(_("Connected as %(holder)s") % {"holder": row.access.holder})
     if connection.primary:
         extra.append(_("Is a primary connection"))
@@ -98,7 +99,7 @@ def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
     retry = reverse("retry")
     return {
         "word": words.headline(row),
-        "tone": "failed" if row.health is Health.LOST and row.access is not None and row.access.lost else words.TONES[row.health],
+        "tone": words.TONES[row.health],
         "icon": words.ICONS.get(row.health, ""),
         "note": words.note(row),
         "paused": _paused_by(row, people),

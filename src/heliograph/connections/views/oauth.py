@@ -21,6 +21,8 @@ from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.services import oauth
 from heliograph.connections.services.oauth import NotConnected
+from heliograph.connections.waiting_items import now_connected, once_connected, waiting_items
+from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.pages import page
@@ -36,7 +38,9 @@ LONGEST_QUERY: Final = 16_000
 def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
     """The state of the access, and Connect."""
     with transaction.atomic(using="read"):
-        shown = oauth.access(of_django(connections["read"]), request.account.pk, connection)
+        db = of_django(connections["read"])
+        shown = oauth.access(db, request.account.pk, connection)
+        items = waiting_items(db, Committed(db).account(request.account.pk), connection)
     outcome = request.session.get(OUTCOME)
     problem = ""
     if isinstance(outcome, list) and outcome[:1] == [connection]:
@@ -62,6 +66,7 @@ def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
         renewed=from_micros(about.obtained_at) if about else None,
         failed=from_micros(about.failed_at) if about and about.failed_at else None,
         failure=about.failure if about else "",
+        waits=once_connected(items),
     )
 
 
@@ -98,11 +103,11 @@ def oauth_return(request: AccountRequest) -> HttpResponse:
     connection, sealed = int(found[0]), str(found[1])
     query = request.META.get("QUERY_STRING", "")[:LONGEST_QUERY]
     try:
-        holder = oauth.finish(request.account.pk, connection, sealed, query, by=f"user:{request.user.pk}")
+        connected = oauth.finish(request.account.pk, connection, sealed, query, by=f"user:{request.user.pk}")
     except NotConnected as error:
         return _failed(request, connection, error)
-    said = _("Connected as %(holder)s. What waited for it is sent now.") if holder else _("Connected. What waited for it is sent now.")
-    say(request, said % {"holder": holder})
+    words = _("Connected as %(holder)s.") % {"holder": connected.holder} if connected.holder else _("Connected.")
+    say(request, f"{words} {now_connected(connected.items)}")
     return HttpResponseRedirect(reverse("connection", args=[connection]))
 
 

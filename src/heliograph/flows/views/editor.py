@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
@@ -19,8 +20,10 @@ from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
+from heliograph.connections.connection_list import ConnectionRow
 from heliograph.deliveries.database import reading as of_account
 from heliograph.deliveries.replay_links import replay_address
+from heliograph.domain.connection.health import SENDS_NOTHING, UNUSABLE, Health
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import missing
@@ -264,7 +267,8 @@ def draw(
         db = reading()
         config = account_config(request, db)
         found = FlowList(db, request.account.pk)
-        troubles = {id: words.trouble_of(health) for id, health in found.health().items()}
+        rows = found.connections()
+        troubles = words.troubles_of(rows)
         names = sentence.SentenceNames.of(config, troubles)
         flow, lacks = draft.flow, missing(draft.flow, config)
         stored = config.flows.get(flow.id)
@@ -282,11 +286,11 @@ def draw(
                 "untouched": stored is None and flow == drafts.new().flow,
                 "by": names_of_users(request.account.pk, [head.by]).get(head.by, ""),
                 "changed": from_micros(head.changed) if head.changed else None,
-                "alerts": _alerts(flow, config, troubles) + _joined(db, flow, config),
+                "alerts": _alerts(flow, rows) + _joined(db, flow, config),
                 "unsaved": stored is not None and draft.to_save.to_body() != stored.to_body(),
             },
             "menu": flow_menu(flow.id, edits=edits) if stored else [],
-            "form": form_of(draft, config, FilterValues(db, request.account.pk, config)) if edits else None,
+            "form": form_of(draft, config, FilterValues(db, request.account.pk, config), rows) if edits else None,
             "facts": [] if edits else facts(flow, names),
             "why_not": "" if edits else WHO[Role.ADMINISTRATOR],
             "save_url": reverse("flow", args=(flow.id,)) if stored else reverse("flow-new"),
@@ -308,18 +312,21 @@ def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
     return entries
 
 
-def _alerts(flow: Flow, config: AccountConfig, troubles: dict[int, sentence.ConnectionTrouble]) -> list[dict[str, str]]:
-    """Connections of the flow that are currently sending nothing."""
-    found = dict.fromkeys(id for d in flow.destinations if (id := d.connection) is not None and id in troubles and id in config.connections)
+def _alerts(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[dict[str, str]]:
+    """Connections of the flow that are currently sending nothing. What makes the flow incomplete stands in the list of what it lacks."""
+    chosen = dict.fromkeys(d.connection for d in flow.destinations if d.connection is not None)
     return [
         {
-            "title": f"{config.connections[id].name}: {troubles[id].words}",
-            "text": _("What this flow triggers waits in its order and is sent once the connection goes on."),
+            "title": f"{row.connection.name}: {words.state_in_words(row)}",
+            "text": _("What this flow triggers fails until somebody has connected it again, and waits in Retry for its three retries.")
+            if row.health is Health.LOST
+            else _("What this flow triggers waits in its order, and is due once the connection goes on."),
             "link": _("Open the connection"),
-            "href": reverse("connection", args=(id,)),
+            "href": reverse("connection", args=(row.id,)),
             "icon": "clock",
         }
-        for id in found
+        for id in chosen
+        if (row := rows.get(id)) is not None and row.health in SENDS_NOTHING - UNUSABLE
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.does_words import DOES
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, FlowLack, Missing, fits, missing
@@ -35,7 +36,7 @@ DOES_WHAT = {
 }
 
 
-def form_of(draft: FlowDraft, config: AccountConfig, values: FilterValues) -> dict[str, Any]:
+def form_of(draft: FlowDraft, config: AccountConfig, values: FilterValues, connections: Mapping[int, ConnectionRow]) -> dict[str, Any]:
     """The sections of the form."""
     flow, lacks = draft.flow, missing(draft.flow, config)
     return {
@@ -52,7 +53,7 @@ def form_of(draft: FlowDraft, config: AccountConfig, values: FilterValues) -> di
         "filters_error": draft.errors.get("filters", ""),
         "field_groups": _field_groups(flow, values),
         "more_filters": len(flow.filters) < MOST_FILTERS,
-        "destinations": [_destination(n, d, draft, config, lacks) for n, d in enumerate(flow.destinations)],
+        "destinations": [_destination(n, d, draft, config, lacks, connections) for n, d in enumerate(flow.destinations)],
         "destinations_error": draft.errors.get("destinations", ""),
         "destination_missing": Missing(FlowLack.DESTINATION) in lacks,
         "more_destinations": len(flow.destinations) < MOST_DESTINATIONS,
@@ -164,18 +165,18 @@ def _bounds(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lack
     return found
 
 
-def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
+def _destination(
+    n: int, d: Destination, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing], rows: Mapping[int, ConnectionRow]
+) -> dict[str, Any]:
     of = {m.lack for m in lacks if m.of == str(d.id)}
     errors = draft.errors
 
     def todo(lack: FlowLack, text: str) -> str:
         return text if lack in of and draft.opened is not None else ""
 
-    connections = sorted(config.connections.items(), key=lambda pair: (pair[1].name.casefold(), pair[0]))
-    named = [
-        Choice(str(id), _("%(name)s (incomplete)") % {"name": c.name} if c.lacks else c.name, on=id == d.connection)
-        for id, c in connections
-    ]
+    ordered = sorted(rows.values(), key=lambda row: (row.connection.name.casefold(), row.id))
+    named = [Choice(str(row.id), words.offered_as(row), on=row.id == d.connection) for row in ordered]
+    chosen = rows.get(d.connection or 0)
     return {
         "n": n,
         "id": d.id,
@@ -202,7 +203,9 @@ def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig
             error=errors.get(f"d{n}-connection", ""),
             todo=todo(
                 FlowLack.CONNECTION,
-                _("This connection is incomplete.") if d.connection in config.connections else _("Still missing: a connection."),
+                _("No flow can use this connection: %(state)s.") % {"state": words.state_in_words(chosen)}
+                if chosen
+                else _("Still missing: a connection."),
             ),
         ),
         "action": FormField(

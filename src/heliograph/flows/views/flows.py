@@ -94,7 +94,7 @@ def flow_list(request: AccountRequest) -> HttpResponse:
         last = max(1, -(-len(flows) // ROWS))
         at = min(max(1, read_id(request.GET.get("page", "")) or 1), last)
         rows = found.rows(flows[(at - 1) * ROWS : at * ROWS])
-        troubles = {id: words.trouble_of(health) for id, health in found.health().items()}
+        troubles = words.troubles_of(found.connections())
     total = len(found.config.flows)
     filters.offer("connection", connection_choices(found.config))
     names = sentence.SentenceNames.of(found.config, troubles)

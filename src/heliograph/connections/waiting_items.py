@@ -1,0 +1,105 @@
+"""What waits for a connection in Retry, and what a save of it or a new sign-in would do about that (D7): counted, never promised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, Cause
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.flow import Mode
+from heliograph.domain.flow.sending import stop_of
+from heliograph.store.database import Database
+
+MOST: Final = 10_000
+"""Items of a connection that are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingItems:
+    """A connection's items in Retry, by what a save of it would do.
+
+    due: made due at once, and nothing else keeps them
+    kept: made due at once, but their flow is off, in its other mode, or incomplete
+    used_up: Failed; nothing but a submit sends them
+    is_paused: the connection is paused, so that nothing is sent before it is released
+    """
+
+    due: int = 0
+    kept: int = 0
+    used_up: int = 0
+    is_paused: bool = False
+
+
+def waiting_items(db: Database, config: AccountConfig, connection: int) -> WaitingItems:
+    """What waits for a connection; of very much, the newest MOST."""
+    causes = ", ".join(f"'{cause.value}'" for cause in sorted(CURED_BY_CONNECTION))
+    rows = db.all(
+        "SELECT i.queue, i.flow_id, i.destination_id, i.mode, i.curable, count(*) FROM (SELECT a.queue, a.flow_id, a.destination_id, a.mode,"
+        f" CASE WHEN a.state = {int(ActionState.QUEUED)} AND a.category = {Category.CONFIG.code} AND a.cause IN ({causes}) THEN 1 ELSE 0 END AS curable"
+        " FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.account_id = :account AND a.queue > 0 AND a.queue < :done"
+        f" AND l.connection_id = :connection ORDER BY a.id DESC LIMIT {MOST}) i GROUP BY i.queue, i.flow_id, i.destination_id, i.mode, i.curable",
+        {"account": config.id, "connection": connection, "done": QueueStatus.DONE.code},
+    )
+    due = kept = used_up = 0
+    for queue, flow, destination, mode, curable, n in rows:
+        stop = stop_of(config, flow, destination, Mode.LIVE if mode == 1 else Mode.TEST)
+        if queue == QueueStatus.FAILED.code:
+            used_up += n
+        elif curable and stop in (None, Cause.CONNECTION_GONE):
+            due += n
+        elif curable:
+            kept += n
+    ((paused,),) = db.all(
+        "SELECT count(*) FROM connection_state WHERE account_id = :account AND connection_id = :connection AND paused AND release_rate IS NULL",
+        {"account": config.id, "connection": connection},
+    )
+    return WaitingItems(due, kept, used_up, bool(paused))
+
+
+def once_connected(items: WaitingItems) -> str:
+    """What becomes of what waits once somebody has connected again."""
+    due = ngettext(
+        "%(n)s action waits for it in Retry, and is due as soon as you have connected again.",
+        "%(n)s actions wait for it in Retry, and are due as soon as you have connected again.",
+        items.due,
+    ) % {"n": f"{items.due:,}"}
+    return _sentences(items, due, _("Nothing waits for it."))
+
+
+def now_connected(items: WaitingItems) -> str:
+    """What has become of what waited, now that somebody has connected."""
+    due = ngettext("%(n)s action that waited for it is due now.", "%(n)s actions that waited for it are due now.", items.due) % {
+        "n": f"{items.due:,}"
+    }
+    return _sentences(items, due, _("Nothing waited for it."))
+
+
+def _sentences(items: WaitingItems, due: str, nothing: str) -> str:
+    sentences = [due if items.due else "" if items.kept or items.used_up else nothing]
+    if items.kept:
+        sentences.append(
+            ngettext(
+                "%(n)s waits for its flow, which is off, incomplete or in its other mode.",
+                "%(n)s wait for their flow, which is off, incomplete or in its other mode.",
+                items.kept,
+            )
+            % {"n": f"{items.kept:,}"}
+        )
+    if items.used_up:
+        sentences.append(
+            ngettext(
+                "%(n)s has used up its retries: submit it in Retry once you are connected.",
+                "%(n)s have used up their retries: submit them in Retry once you are connected.",
+                items.used_up,
+            )
+            % {"n": f"{items.used_up:,}"}
+        )
+    if items.is_paused:
+        sentences.append(_("The connection is paused: nothing is sent before it is released."))
+    return " ".join(sentence for sentence in sentences if sentence)

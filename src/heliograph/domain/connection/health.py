@@ -1,0 +1,118 @@
+"""The health of a connection: one state, computed in one place from what is known of it (N2, C3, C4, C8). Every page that names a connection's state
+asks this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
+
+
+class AccessState(StrEnum):
+    """The state of an OAuth2 connection's access."""
+
+    NOT_YET = "not yet"
+    CONNECTED = "connected"
+    LOST = "lost"
+
+
+class Health(StrEnum):
+    """The health of a connection, most urgent first."""
+
+    PAUSED = "paused"
+    RELEASED = "released"
+    """What it held goes out at a chosen rate."""
+    INCOMPLETE = "incomplete"
+    NOT_YET = "not yet"
+    """Nobody has connected it yet."""
+    LOST = "lost"
+    """Its OAuth2 access was withdrawn, or has ended."""
+    RESTS = "rests"
+    """The target asked for a rest."""
+    SILENT = "silent"
+    """The target did not answer the last time."""
+    REFUSES = "refuses"
+    MIXED = "mixed"
+    """The last attempt was delivered, and others over it have failed or wait for a retry."""
+    REACHED = "reached"
+    """It was connected to, and nothing was sent."""
+    CONNECTED = "connected"
+    """Somebody has connected it, and nothing has been sent since."""
+    ANSWERS = "answers"
+    UNTRIED = "untried"
+
+
+SENDS_NOTHING: Final = frozenset({Health.PAUSED, Health.RELEASED, Health.INCOMPLETE, Health.NOT_YET, Health.LOST, Health.RESTS})
+"""States in which what is due waits."""
+UNUSABLE: Final = frozenset({Health.INCOMPLETE, Health.NOT_YET})
+"""States in which no flow can use it (F2)."""
+_SILENT: Final = (Finding.NO_SUCH_NAME, Finding.REFUSED, Finding.UNREACHABLE, Finding.PROXY, Finding.SLOW, Finding.CLOSED)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEvidence:
+    """What the last attempt says of the target. at: microseconds; unreached: the failure was one to reach the target."""
+
+    at: int
+    delivered: bool
+    unreached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HealthFacts:
+    """What is known of a connection. Instants are microseconds.
+
+    is_paused, is_released: by a person, or by a 410; released: what was held goes out at a rate
+    is_incomplete: settings are missing
+    access: of an OAuth2 connection that somebody has to connect; None for any other
+    held_until: the end of the rest that the target asked for, 0 for none
+    attempt: the last one that says something of the target
+    tested: when it was tested last, and the report
+    connected_at: when somebody connected it last, 0 for never
+    has_failures: items of Retry that failed over it wait or have used up their retries
+    """
+
+    is_paused: bool = False
+    is_released: bool = False
+    is_incomplete: bool = False
+    access: AccessState | None = None
+    held_until: int = 0
+    attempt: AttemptEvidence | None = None
+    tested: tuple[int, DiagnosisReport] | None = None
+    connected_at: int = 0
+    has_failures: bool = False
+
+
+def health_of(facts: HealthFacts, now: int) -> Health:
+    """The health of a connection. Of an attempt, a test and a sign-in, the newest says how it is."""
+    if facts.is_paused:
+        return Health.RELEASED if facts.is_released else Health.PAUSED
+    if facts.is_incomplete:
+        return Health.INCOMPLETE
+    if facts.access is AccessState.NOT_YET:
+        return Health.NOT_YET
+    if facts.access is AccessState.LOST:
+        return Health.LOST
+    if facts.held_until > now:
+        return Health.RESTS
+    attempted = facts.attempt.at if facts.attempt else 0
+    tested = facts.tested[0] if facts.tested else 0
+    if facts.attempt is not None and attempted >= max(tested, facts.connected_at):
+        if facts.attempt.delivered:
+            return Health.MIXED if facts.has_failures else Health.ANSWERS
+        return Health.SILENT if facts.attempt.unreached else Health.REFUSES
+    if facts.connected_at and facts.connected_at >= tested:
+        return Health.CONNECTED
+    return _of_test(facts.tested[1], has_failures=facts.has_failures) if facts.tested is not None else Health.UNTRIED
+
+
+def _of_test(report: DiagnosisReport, *, has_failures: bool) -> Health:
+    match report.verdict:
+        case DiagnosisVerdict.FAILED:
+            return Health.SILENT if report.finding in _SILENT else Health.REFUSES
+        case DiagnosisVerdict.REACHED:
+            return Health.REACHED
+        case DiagnosisVerdict.TESTED:
+            return Health.MIXED if has_failures else Health.ANSWERS

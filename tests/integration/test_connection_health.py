@@ -1,0 +1,232 @@
+"""One state of a connection, on every page that names it (N2, C3, C4, C8)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from tests.oauth import Authority, connects
+from tests.page_text import text_of
+from tests.receiver import Answer, Receiver
+from tests.story import Story
+
+from heliograph.accounts.models import Role
+from heliograph.connections.connection_list import ConnectionList
+from heliograph.connections.services import pause as holding
+from heliograph.connections.services.networks import allow_networks
+from heliograph.connections.services.save_and_test import try_connection
+from heliograph.domain.connection.health import SENDS_NOTHING, Health
+from heliograph.domain.connection.secret import Secret
+
+LIST = "/signal/connections/"
+
+type Making = Callable[[Story, Client], int]
+
+
+@pytest.fixture(autouse=True)
+def no_locks() -> None:
+    cache.clear()
+
+
+def plain(story: Story, *answers: Answer, codes: tuple[str, ...] = ()) -> int:
+    """A connection over which these registrations were tried, in this order."""
+    story.receiver.answer("/crm", *(answers or (Answer(200),)))
+    connection = story.connection("CRM", "/crm")
+    story.flow("Leads", [story.to(connection)])
+    with story.worker():
+        for code in codes:
+            story.record(code, status="Attended")
+            story.wait_for(lambda: "pending" not in story.states())
+    return connection
+
+
+def by_sign_in(story: Story, client: Client, *, connected: bool) -> tuple[int, Authority]:
+    authority = Authority(story.receiver, rotates=True)
+    story.receiver.answer("/crm", authority.guards())
+    connection = story.connection("CRM", "/crm", secrets=authority.secrets(), **authority.fields(grant="Authorization Code"))
+    story.flow("Leads", [story.to(connection)])
+    if connected:
+        connects(client, authority, connection)
+    return connection, authority
+
+
+def not_yet(story: Story, client: Client) -> int:
+    return by_sign_in(story, client, connected=False)[0]
+
+
+def connected(story: Story, client: Client) -> int:
+    """A test has failed for want of a sign-in; then somebody signed in."""
+    connection, authority = by_sign_in(story, client, connected=False)
+    try_connection(story.account, connection)
+    connects(client, authority, connection)
+    return connection
+
+
+def lost(story: Story, client: Client) -> int:
+    connection, authority = by_sign_in(story, client, connected=True)
+    authority.revoke(refresh=True)
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "queued")
+    return connection
+
+
+def incomplete(story: Story, _client: Client) -> int:
+    connection = story.connection("CRM", "/crm", auth="API Key / Token")
+    story.flow("Leads", [story.to(connection)])
+    return connection
+
+
+def paused(story: Story, _client: Client) -> int:
+    connection = plain(story, codes=("R1",))
+    story.pause(connection)
+    return connection
+
+
+def released(story: Story, client: Client) -> int:
+    connection = paused(story, client)
+    with story.saving() as s:
+        holding.release(s, connection, 30)
+    return connection
+
+
+def reached(story: Story, _client: Client) -> int:
+    connection = plain(story)
+    try_connection(story.account, connection)
+    return connection
+
+
+STATES: dict[Health, Making] = {
+    Health.UNTRIED: lambda story, _client: plain(story),
+    Health.INCOMPLETE: incomplete,
+    Health.NOT_YET: not_yet,
+    Health.CONNECTED: connected,
+    Health.LOST: lost,
+    Health.PAUSED: paused,
+    Health.RELEASED: released,
+    Health.RESTS: lambda story, _client: plain(story, Answer(429, headers={"retry-after": "3600"}), codes=("R1",)),
+    Health.SILENT: lambda story, _client: plain(story, Answer(503), codes=("R1",)),
+    Health.REFUSES: lambda story, _client: plain(story, Answer(401), codes=("R1",)),
+    Health.REACHED: reached,
+    Health.ANSWERS: lambda story, _client: plain(story, codes=("R1",)),
+    Health.MIXED: lambda story, _client: plain(story, Answer(401), Answer(200), codes=("R1", "R2")),
+}
+
+
+def head(client: Client, path: str) -> str:
+    """What stands below the heading of a page."""
+    return text_of(client.get(path).content).partition("Used by")[0]
+
+
+def test_every_state_is_made() -> None:
+    assert set(STATES) == set(Health)
+
+
+@pytest.mark.parametrize("health", list(Health))
+def test_N2_every_page_says_the_same_state_of_a_connection(story: Story, client: Client, health: Health) -> None:
+    administrator = story.signs_in(client, name="Ada")
+    with story.saving() as s:
+        allow_networks(s, ["127.0.0.0/8"])
+    connection = STATES[health](story, administrator)
+    row = ConnectionList(story.db, story.account).row(connection)
+    assert row is not None
+    assert row.health is health
+    page = administrator.get(LIST)
+    cell = re.search(r'class="health".*?<span[^>]*class="status[^"]*"[^>]*>(.*?)</span>', page.content.decode(), re.DOTALL)
+    assert cell
+    word = " ".join(re.sub(r"<[^>]+>", " ", cell[1]).split())
+    setup = administrator.get(f"{LIST}{connection}/").content
+    viewer = story.signs_in(Client(), Role.VIEWER)
+    pages = {
+        "setup": head(administrator, f"{LIST}{connection}/"),
+        "read": head(viewer, f"{LIST}{connection}/"),
+        "filtered list": text_of(administrator.get(f"{LIST}?health={health.value}").content),
+    }
+    for name, text in pages.items():
+        assert word in text, (name, word, text)
+        others = {"Refuses", "Not connected yet", "No longer connected", "Being released", "Incomplete", "Not tried yet"} - {word}
+        assert not any(other in text for other in others if name != "filtered list" and other not in word), (name, text)
+    if row.connection.needs_connecting:
+        access = {Health.NOT_YET: "Not connected yet", Health.LOST: "No longer connected"}.get(health, "Connected")
+        for path in (f"{LIST}{connection}/", f"{LIST}{connection}/access/"):
+            assert access in text_of(administrator.get(path).content), path
+        assert ("Press Connect" in text_of(page.content) or "press Connect" in text_of(page.content)) is (health is not Health.CONNECTED)
+        assert "The test failed" not in text_of(setup) or health is not Health.CONNECTED
+    (flow,) = story.source.account(story.account).flows
+    lower = word[:1].lower() + word[1:]
+    option = re.search(rf'<option value="{connection}"[^>]*>(.*?)</option>', administrator.get(f"/signal/flows/{flow}/").content.decode())
+    assert option
+    assert option[1].strip() == (f"CRM ({lower})" if health in SENDS_NOTHING else "CRM")
+    assert (lower in text_of(administrator.get("/signal/flows/").content)) is (health in SENDS_NOTHING)
+    if health in (Health.PAUSED, Health.RELEASED):
+        assert word in text_of(administrator.get(f"{LIST}{connection}/release/").content)
+
+
+def test_N2_a_connection_with_failures_is_not_said_to_answer_without_a_word_of_them(story: Story, client: Client) -> None:
+    story.signs_in(client, name="Ada")
+    plain(story, Answer(401), Answer(401), Answer(200), codes=("R1", "R2", "R3"))
+    text = text_of(client.get(LIST).content)
+    assert "Answers, with failures" in text
+    assert "2 waiting" in text
+
+
+# --- what waits for a sign-in (C4, D7)
+
+
+def test_C4_a_new_sign_in_is_promised_only_to_what_it_makes_due(story: Story, receiver: Receiver, client: Client) -> None:
+    story.signs_in(client, name="Ada")
+    with story.saving() as s:
+        allow_networks(s, ["127.0.0.0/8"])
+    connection, authority = by_sign_in(story, client, connected=True)
+    story.retries(0.01, 0.01, 0.01)
+    authority.revoke(refresh=True)
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "failed")
+    story.retries(3600, 3600, 3600)
+    for path in (f"{LIST}{connection}/", f"{LIST}{connection}/access/"):
+        text = text_of(client.get(path).content)
+        assert "1 has used up its retries: submit it in Retry once you are connected." in text
+        assert "as soon as you have connected" not in text
+    with story.worker():
+        story.record("R2", status="Attended")
+        story.until("R2", "queued")
+    text = text_of(client.get(f"{LIST}{connection}/access/").content)
+    assert "1 action waits for it in Retry, and is due as soon as you have connected again." in text
+    (flow,) = story.source.account(story.account).flows
+    story.set_active(flow, False)
+    text = text_of(client.get(f"{LIST}{connection}/access/").content)
+    assert "1 waits for its flow, which is off, incomplete or in its other mode." in text
+    assert "as soon as you have connected" not in text
+    story.set_active(flow, True)
+    story.pause(connection)
+    assert "The connection is paused" in text_of(client.get(f"{LIST}{connection}/access/").content)
+    story.resume(connection)
+    said = connects(client, authority, connection).content.decode()
+    assert "1 action that waited for it is due now." in said
+    assert "1 has used up its retries" in said
+    with story.worker():
+        story.until("R2", "success")
+    assert story.states("R1") == ["failed"]
+    again = connects(client, authority, connection).content.decode()
+    assert "due now" not in again
+
+
+def test_C8_a_release_says_that_the_target_still_asks_for_a_rest(story: Story, client: Client) -> None:
+    story.signs_in(client, name="Ada")
+    connection = plain(story, Answer(429, headers={"retry-after": "3600"}), codes=("R1",))
+    story.pause(connection)
+    said = client.post(f"{LIST}{connection}/release/", {"do": "once", "rate": "60"}, follow=True).content.decode()
+    assert "It rests until" in said
+    assert "sends again" not in said
+
+
+def test_C5_what_a_save_replaced_stands_in_no_page(story: Story, client: Client) -> None:
+    story.signs_in(client, name="Ada")
+    connection = story.connection("CRM", "/crm", auth="API Key / Token", secrets={Secret.KEY: "a-key-of-some-length"})
+    story.change_connection(connection, secrets={Secret.KEY: "another-key-of-length"})
+    for path in (f"{LIST}{connection}/versions/", "/settings/audit/"):
+        assert "renewed" not in text_of(client.get(path).content)
