@@ -117,8 +117,7 @@ def test_C3_D6_every_page_explains_a_refusal_by_its_own_facts(story: Story, clie
         assert f"CRM: {answer.status}" in timeline
         group = next(part for part in groups if f"CRM answered {answer.status}" in part)
         agrees(re.sub(r"<[^>]+>", " ", group).replace(" 403", ""), sign_in, answer.status, error if answer.status != 403 else "")
-    assert callout(client, story.action("U401")["key"]).count("CRM is paused") == 0  # it says so in the words of the pause
-    assert "paused" in callout(client, story.action("U401")["key"])  # the 410 paused it: nothing is sent at once
+    assert "CRM is paused: nothing is sent" in callout(client, story.action("U401")["key"])  # the 410 paused it: nothing is sent at once
     assert "sent at once" not in pages["groups"]
 
 
@@ -341,3 +340,40 @@ def test_F7_a_session_status_is_told_from_a_registration_status(story: Story, cl
         page for item in story.stuck() if "session status" in (page := text_of(client.get(f"{RETRY}{item['key']}/").content))
     )
     assert "Not triggered yet: the session status carries no tag." in session_page
+
+
+# --- what keeps it (D7, C8)
+
+
+def test_D7_nothing_is_said_to_be_on_its_way_that_a_pause_or_its_flow_keeps(story: Story, receiver: Receiver, client: Client) -> None:
+    """Submit, Resend, Sync now, the timeline and the feed."""
+    story.signs_in(client, name="Ada")
+    crm = refused(story, receiver, "R1")
+    receiver.answer("/crm", Answer(200))
+    with story.worker():
+        story.record("R2", status="Attended")
+        story.until("R2", "success")
+    story.pause(crm)
+    paused = "Sales CRM is paused: nothing is sent until somebody chooses Release in its menu."
+    waiting, delivered = story.action("R1")["key"], story.action("R2")["key"]
+    pages = {
+        "submit": client.post(f"{RETRY}submit/", {"item": waiting}, follow=True),
+        "resend": client.post(f"{RETRY}{delivered}/resend/", follow=True),
+        "sync": client.post("/signal/sync/SUMMIT/R2/", follow=True),
+        "timeline": client.get("/signal/registrations/SUMMIT/R2/"),
+        "feed": client.get("/signal/metrics/feed/"),
+        "item": client.get(f"{RETRY}{waiting}/"),
+    }
+    for name, page in pages.items():
+        text = text_of(page.content)
+        assert paused in page.content.decode(), name
+        assert "on its way" not in text, name
+        assert "On its way" not in text, name
+    assert "Not sent yet" in text_of(client.get("/signal/find/?q=R2").content)
+    story.resume(crm)
+    (flow,) = story.source.account(story.account).flows
+    story.set_active(flow, False)
+    off = "The flow is off: nothing of it is sent until it is switched on."
+    for path in (f"{RETRY}{waiting}/", "/signal/registrations/SUMMIT/R1/", "/signal/metrics/feed/"):
+        assert off in text_of(client.get(path).content), path
+    assert "Next try" not in text_of(client.get(f"{RETRY}{waiting}/").content)

@@ -83,7 +83,7 @@ def test_X5_several_are_listed_with_where_they_were_found(database: DatabaseFact
         assert "1 waits" in states["S26-2"]
         assert "1 failed" in states["S26-5"]
         assert "1 waits" in states["S26-4"], "a run that waits for a tag"
-        assert "On its way" in states["F26-17"]
+        assert "Not sent yet" in states["F26-17"]
 
 
 def test_X5_pages_of_the_results_lead_through_all_of_them(database: DatabaseFacts, client: Client) -> None:

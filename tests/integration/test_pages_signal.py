@@ -333,7 +333,7 @@ def test_D6_an_address_that_is_gone_is_cured_in_connection_setup_with_the_target
         with site.store.transaction():
             connection_states.pause(site.store, site.account.pk, site.setup.connection, "Gone")
         for page in (item, "/signal/retry/"):
-            assert "choose Release in its menu" in text_of(client.get(page).content), page
+            assert "until somebody chooses Release in its menu" in text_of(client.get(page).content), page
 
 
 def test_D6_a_cause_is_listed_once_and_names_its_flow(database: DatabaseFacts, client: Client) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.refusal_facts import agrees
 
 from heliograph.connections import diagnosis_words
+from heliograph.deliveries.prospects import ConnectionHold, Hold, Prospect
 from heliograph.deliveries.refusals import Refusal
 from heliograph.domain.connection.connection import Auth, Connection, OAuthGrant, SignIn
 from heliograph.domain.connection.diagnosis import (
@@ -25,7 +26,6 @@ from heliograph.domain.connection.target_reply import TargetReply
 from heliograph.domain.delivery.outcomes import Cause, category_of_status
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.retry.cure_words import Failure, cure_of
-from heliograph.retry.prospects import ConnectionHold, Hold, Prospect
 
 STATUSES = (301, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 425, 429, 500, 502, 503, 504, 520)
 ERRORS = ("", "invalid_token", "invalid_client", "insufficient_scope")

@@ -185,7 +185,9 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.AWAY: (
         gettext_lazy("%(target)s is not available just now. %(detail)s"),
-        gettext_lazy("Nothing is wrong here. Test again in some minutes; what is sent meanwhile is kept and tried again."),
+        gettext_lazy(
+            "Nothing is wrong here. Test again in some minutes; what fails meanwhile waits in Retry and is tried again up to three times."
+        ),
     ),
     Finding.SLOW: (
         gettext_lazy("%(target)s took the request, but did not answer in time."),

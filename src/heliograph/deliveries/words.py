@@ -202,11 +202,13 @@ def saved_by(mark: str, names: dict[str, str]) -> str:
 # --- deliveries
 
 
-def did(action: Action, attempt: Attempt | None, connection: str) -> str:
-    """The result of an action, in one sentence."""
+def did(action: Action, attempt: Attempt | None, connection: str, hindrance: str = "") -> str:
+    """The result of an action, in one sentence. hindrance: what keeps one that is still to be sent (`prospect_words.hindrance`)."""
     where = {"connection": isolated(connection)}
     if action.state is ActionState.SUPERSEDED:
         return _("Not needed any more: a newer change was sent first.")
+    if action.state is ActionState.PENDING and hindrance:
+        return f"{_('Not sent yet.')} {hindrance}"
     if action.state is ActionState.PENDING:
         return _("On its way to %(connection)s.") % where
     if attempt is not None and action.state is ActionState.SUCCESS:

@@ -12,6 +12,7 @@ from heliograph.accounts.models import User
 from heliograph.deliveries import words
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.prospects import prospects
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, last_failures, refusals
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import was_tried
@@ -22,7 +23,6 @@ from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.retry.cure_words import Failure, cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
-from heliograph.retry.prospects import prospects
 
 GROUPED: Final = 2_000
 """How many failed actions are read, newest first."""
@@ -90,7 +90,7 @@ def failure_reasons(
                 cause=words.did(action, last, connections.get(blamed[action.id], "")),
                 cure=cure_of(failure, prospect=prospect, used_up=action.state is ActionState.FAILED)
                 if action.state is not ActionState.VALIDATION
-                else _("Not retried. Fill it in on the registration: that change is judged and sent as any other."),
+                else _("Not retried. Fill it in on the registration: that change is judged as any other."),
                 href=records_at(kind, action.id, len(actions)),
                 fix=fix.text,
                 fix_href=fix.href,

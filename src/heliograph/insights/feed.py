@@ -13,6 +13,7 @@ from typing import Final
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader, RowPerson
+from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospects
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.decision import Reason
@@ -56,6 +57,8 @@ class FlowOutcome:
     reason: Reason | None = None
     queue: QueueStatus | None = None
     due: int | None = None
+    prospect: Prospect = NO_PROSPECT
+    """What becomes of an action when its time comes."""
 
     @property
     def is_open_or_failed(self) -> bool:
@@ -190,11 +193,20 @@ class Feed:
             [action.connection for action in actions] + [tries[-1].connection for tries in attempts.values()]
         )
         found: dict[int, list[FlowOutcome]] = {}
+        prospects_of = prospects(reading, actions) if any(action.state.is_open for action in actions) else {}
         for action in actions:
             last = attempts[action.id][-1] if action.id in attempts else None
             name = (connections.get(last.connection) if last else None) or connections.get(action.connection, "")
             found.setdefault(action.change, []).append(
-                FlowOutcome(action.id, flows.get(action.flow, ""), action.flow, action=action, attempt=last, connection=name)
+                FlowOutcome(
+                    action.id,
+                    flows.get(action.flow, ""),
+                    action.flow,
+                    action=action,
+                    attempt=last,
+                    connection=name,
+                    prospect=prospects_of.get(action.id, NO_PROSPECT),
+                )
             )
         for id, change, flow, reason, queue, due in runs:
             outcome = FlowOutcome(

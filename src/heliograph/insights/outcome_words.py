@@ -13,13 +13,14 @@ from heliograph.accounts.models import User
 from heliograph.deliveries import words
 from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.prospect_words import hindrance, may_go
+from heliograph.deliveries.prospects import prospect_of
 from heliograph.deliveries.why import not_triggered
 from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.insights.feed import FeedRow, FlowOutcome
 from heliograph.retry.cure_words import Failure
 from heliograph.retry.fix_links import Trouble, cured_at
-from heliograph.retry.prospects import prospect_of
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon
 
@@ -78,8 +79,10 @@ def _chip_of_action(outcome: FlowOutcome, action: Action) -> OutcomeChip:
             return OutcomeChip(**where, answer=_("not sent"), word=_("validation error"), tone="invalid", icon="invalid")
         case ActionState.SUPERSEDED:
             return OutcomeChip(**where, answer=_("newer data was sent"), word=_("superseded"), tone="unread", icon="dash")
-        case _:
+        case _ if may_go(outcome.prospect):
             return OutcomeChip(**where, answer=_("on its way"), word=_("on its way"))
+        case _:
+            return OutcomeChip(**where, answer=_("held"), word=_("held"), tone="wait", icon="clock")
 
 
 def _chip_of_run(outcome: FlowOutcome, why: str) -> OutcomeChip:
@@ -109,6 +112,9 @@ def _note_of(outcome: FlowOutcome, row: FeedRow, of: AccountReader, user: User) 
         cause = Cause.UNTAGGED if outcome.reason is not None and outcome.reason.is_untagged else Cause.EXCEPTION
         fix = cured_at(Trouble(Failure(cause), flow=outcome.flow_id), of.config, user)
         return OutcomeNote(sentence, fix.text, fix.href)
+    keeps = hindrance(outcome.prospect)
+    if action.state is ActionState.PENDING and keeps:
+        return OutcomeNote(words.did(action, None, outcome.connection, keeps))
     if action.state not in (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION):
         return None
     status = outcome.attempt.status if outcome.attempt else None

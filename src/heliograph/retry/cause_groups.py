@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.prospects import NO_PROSPECT, ConnectionHold, Prospect, connection_holds
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, last_failures, refusals
 from heliograph.deliveries.words import CAUSES
 from heliograph.domain.delivery.action import ActionState, QueueStatus
@@ -20,7 +21,6 @@ from heliograph.domain.flow.sending import destination_of, stop_of, stop_of_flow
 from heliograph.retry.credited_saves import connection_cures, flow_cures
 from heliograph.retry.cure_words import Failure
 from heliograph.retry.item_names import ItemNames
-from heliograph.retry.prospects import NO_PROSPECT, ConnectionHold, Prospect, connection_holds
 from heliograph.retry.retry_conditions import BLAMED
 from heliograph.retry.retry_items import NOTHING_UNTAGGED, OPEN, StuckItem, Untagged, run_key
 from heliograph.retry.retry_queue import MOST, RetryQueue

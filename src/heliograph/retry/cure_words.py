@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from heliograph.connections import diagnosis_words
 from heliograph.deliveries import words
+from heliograph.deliveries.prospect_words import hindrance
+from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal
 from heliograph.domain.connection.diagnosis import Finding, refusal_finding
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause, was_tried
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.retry.prospects import NO_PROSPECT, Hold, Prospect
-from heliograph.store.moments import from_micros
-from heliograph.web.templatetags.moments import soon
 
 _FINAL = (
     Cause.FLOW_DELETED,
@@ -130,40 +128,3 @@ def _once_saved(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
     if prospect.stop or prospect.hold:
         return _("Once that is saved, all are due at once, in order.")
     return _("Once that is saved, all are sent at once, in order.")
-
-
-_STOPS: Final = {
-    Cause.FLOW_INACTIVE: gettext_lazy("The flow is off: nothing of it is sent until it is switched on."),
-    Cause.FLOW_MODE: gettext_lazy("It was made in the flow’s other mode, Live or Test: it is not sent until the flow is switched back."),
-    Cause.FLOW_WATCH: gettext_lazy("The flow watches something else now: it is not sent until the flow watches for this again."),
-    Cause.CONNECTION_GONE: gettext_lazy("The flow has no usable connection: nothing is sent until it has one."),
-    Cause.MAPPING_GONE: gettext_lazy("A mapping of the flow is gone: nothing is sent until it has another."),
-    Cause.FLOW_INCOMPLETE: gettext_lazy("The flow is incomplete: nothing of it is sent until it lacks nothing."),
-}
-
-
-def hindrance(prospect: Prospect) -> str:
-    """What keeps it from being sent as its flow and its connection are today; "" where nothing does."""
-    if prospect.stop in _STOPS:
-        return str(_STOPS[prospect.stop])
-    if prospect.hold is not None:
-        return _hold(prospect)
-    return ""
-
-
-def may_go(prospect: Prospect) -> bool:
-    """True if an item is tried, or looked at, when its time comes: no pause holds it, and its flow can send it."""
-    return prospect.stop is None and (prospect.hold is None or prospect.hold.hold is not Hold.PAUSED)
-
-
-def _hold(prospect: Prospect) -> str:
-    assert prospect.hold is not None
-    match prospect.hold.hold:
-        case Hold.PAUSED:
-            return _("The connection is paused: choose Release in its menu once that is done.")
-        case Hold.RELEASED:
-            return _("The connection is being released: what it holds goes out at the chosen rate.")
-        case Hold.RESTS:
-            return _("The connection rests until %(time)s, as its target asked.") % {"time": soon(from_micros(prospect.hold.until))}
-        case Hold.SILENT:
-            return _("The target was not reached the last times: single requests probe it, and the rest follows once it answers.")

@@ -14,13 +14,13 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import may
+from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
 from heliograph.deliveries.why import Why
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import GateName
 from heliograph.domain.flow.sending import destination_of
 from heliograph.retry.cure_words import Failure
-from heliograph.retry.prospects import NO_PROSPECT, Prospect
 
 _CONNECTION = (Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST)
 _FLOW = (Cause.FLOW_INACTIVE, Cause.FLOW_INCOMPLETE, Cause.FLOW_MODE, Cause.FLOW_WATCH, Cause.MAPPING_GONE, Cause.CONNECTION_GONE)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.prospects import prospect_of_run, prospects
 from heliograph.deliveries.refusals import last_failures
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import was_tried
@@ -14,7 +15,6 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import Change, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
-from heliograph.retry.prospects import prospect_of_run, prospects
 from heliograph.retry.retry_items import NOTHING_UNTAGGED, RetryItem, StuckItem, Untagged
 
 

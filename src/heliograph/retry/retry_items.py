@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import RowPerson
+from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
 from heliograph.deliveries.refusals import LastFailure
 from heliograph.deliveries.words import CAUSES
 from heliograph.domain.delivery.action import QueueStatus, is_submittable
@@ -15,7 +16,6 @@ from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.tags import TagKind
-from heliograph.retry.prospects import NO_PROSPECT, Prospect
 
 OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
 LOOKED: Final = 50_000

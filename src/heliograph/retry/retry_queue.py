@@ -114,6 +114,17 @@ class RetryQueue:
             row = _run_of(rows[0]) if rows else None
         return None if row is None else self.names.items([row])[0]
 
+    def of_keys(self, keys: Sequence[str]) -> list[RetryItem]:
+        """Those of these items that are actions of the account."""
+        ids = [id for key in keys if key[:1] == "a" and (id := read_id(key[1:])) is not None]
+        if not ids:
+            return []
+        rows = self.reading.db.all(
+            f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND {self.reading.db.member('a.id', 'ids')} ORDER BY a.id",
+            {"account": self.reading.account, "ids": ids},
+        )
+        return self.names.items([action_of(row) for row in rows])
+
     @staticmethod
     def _reached(rows: Sequence[Action | StuckItem], cursor: Cursor | None) -> tuple[int, int, int]:
         status = rows[-1].queue.code if rows[-1].queue else 0

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.prospects import Prospect, prospects
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change, RegistrationState
@@ -60,12 +61,14 @@ class TimelineDelivery:
 
     connection: the name of the one that its last attempt went over; before the first, of the one that it waits for
     tried: the name of the connection of each attempt
+    prospect: what becomes of it when its time comes
     """
 
     action: Action
     connection: str
     attempts: Sequence[Attempt]
     tried: Sequence[str]
+    prospect: Prospect
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +213,13 @@ class Timeline:
             {a.connection for a in actions} | {tried.connection for each in attempts.values() for tried in each}
         )
         flows = reading.flow_names({run[2] for run in runs} | {a.flow for a in actions})
+        prospects_of = prospects(reading, actions)
         deliveries: dict[tuple[int, int], list[TimelineDelivery]] = {}
         for a in actions:
             tries = attempts.get(a.id, [])
             tried = [connections.get(each.connection, "") for each in tries]
             name = tried[-1] if tried else connections.get(a.connection, "")
-            deliveries.setdefault((a.change, a.flow), []).append(TimelineDelivery(a, name, tries, tried))
+            deliveries.setdefault((a.change, a.flow), []).append(TimelineDelivery(a, name, tries, tried, prospects_of[a.id]))
         decisions: dict[int, list[Decision]] = {}
         for change, run, flow, decision, reason, queue, due in runs:
             found = deliveries.pop((change, flow), [])

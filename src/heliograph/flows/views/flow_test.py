@@ -19,6 +19,8 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.prospect_words import on_their_way
+from heliograph.deliveries.prospects import connection_holds
 from heliograph.deliveries.submit import NothingToSync, send_now
 from heliograph.deliveries.why import GateRow, told
 from heliograph.domain.flow import sentence
@@ -309,11 +311,9 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
         except NothingToSync as error:
             say(request, _("Nothing was sent.") + " " + _(str(error)))
         else:
-            text = ngettext("%(n)d action is on its way, to %(names)s.", "%(n)d actions are on their way, to %(names)s.", len(connections))
             with reading(account) as of:
-                names = of.connection_names(connections)
-            shown = ", ".join(dict.fromkeys(names.get(c, "") for c in connections))
-            say(request, text % {"n": len(connections), "names": shown}, link=_("Watch them"), href=_feed(draft.flow))
+                text = on_their_way(connections, of.connection_names(connections), connection_holds(of))
+            say(request, text, link=_("Watch them"), href=_feed(draft.flow))
         return HttpResponseRedirect(reverse("flow", args=(flow,)))
     return page(
         request,

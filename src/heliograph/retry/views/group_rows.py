@@ -12,10 +12,11 @@ from django.utils.translation import ngettext
 from heliograph.accounts.models import User
 from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.prospect_words import may_go
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.retry.cause_groups import CauseGroup, Healing
-from heliograph.retry.cure_words import cure_of, may_go
+from heliograph.retry.cure_words import cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.retry_queue import MOST
 from heliograph.retry.views.item_words import thing_named

@@ -14,6 +14,7 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.connections.does_words import DOES
 from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.prospect_words import may_go
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, refusals
 from heliograph.deliveries.removed_content import removed_content
 from heliograph.domain.delivery.action import QueueStatus
@@ -22,7 +23,7 @@ from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.sending import destination_of
-from heliograph.retry.cure_words import Failure, cure_of, may_go
+from heliograph.retry.cure_words import Failure, cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.retry_item import Details
 from heliograph.retry.retry_items import OPEN, RetryItem

@@ -16,10 +16,10 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.prospect_words import may_go
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.retry.cause_groups import CauseGroups
-from heliograph.retry.cure_words import may_go
 from heliograph.retry.retry_item import details
 from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem
 from heliograph.retry.retry_queue import PARTS, RetryQueue

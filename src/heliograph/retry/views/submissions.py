@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
@@ -16,6 +18,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.return_address import leads_to_us
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.prospect_words import hindrance
 from heliograph.deliveries.submit import AT_ONCE, NothingToSync, Submitted, discard, resend, submit
 from heliograph.domain.ids import read_id
 from heliograph.jobs.models import Job
@@ -138,14 +141,17 @@ def resend_item(request: AccountRequest, item: str) -> HttpResponse:
     if action is None:
         raise Http404
     with reading(request.account.pk) as of:
-        if RetryQueue(of).find(item) is None:
+        found = RetryQueue(of).find(item)
+        if found is None:
             raise Http404
     try:
         resend(request.account.pk, action, as_it_was=SubmitForm(request.POST).posted.get("how", "") == AS_IT_WAS)
     except NothingToSync as error:
         say(request, _(str(error)))
     else:
-        say(request, _("It is sent again, as a new action."), link=_("Watch it"), href=reverse(WATCH))
+        keeps = hindrance(found.prospect)
+        made = _("A new action is made, which sends it again.") if keeps else _("It is sent again, as a new action.")
+        say(request, f"{made} {keeps}".strip(), link=_("Watch it"), href=reverse(WATCH))
     return HttpResponseRedirect(reverse("retry-item", args=(item,)))
 
 
@@ -157,9 +163,10 @@ def _back_to(request: HttpRequest, back: str, keys: list[str]) -> HttpResponse:
     return HttpResponseRedirect(came if leads_to_us(request, came) and reverse("retry") in came else reverse("retry"))
 
 
-def say_submitted(request: HttpRequest, said: Submitted) -> None:
-    """Says what became of it, with a link to the feed."""
-    say(request, _result_text(said), link=_("Watch them") if said.done else "", href=reverse(WATCH))
+def say_submitted(request: AccountRequest, said: Submitted) -> None:
+    """Says what became of it and what keeps it, with a link to the feed."""
+    text = f"{_result_text(said)} {_kept_text(request, said.done)}".strip()
+    say(request, text, link=_("Watch them") if said.done else "", href=reverse(WATCH))
 
 
 def _result_text(said: Submitted) -> str:
@@ -180,6 +187,18 @@ def _result_text(said: Submitted) -> str:
         reasons = sorted(set(said.refused.values()))
         parts.append(ngettext("%(n)d was not submitted.", "%(n)d were not submitted.", n) % {"n": n} + " " + _(reasons[0]))
     return " ".join(parts)
+
+
+def _kept_text(request: AccountRequest, keys: Sequence[str]) -> str:
+    """How many of these items nothing sends just now, and why; "" for none."""
+    with reading(request.account.pk) as of:
+        items = RetryQueue(of).of_keys(keys)
+    hindrances = Counter(text for item in items if (text := hindrance(item.prospect)))
+    if len(items) == 1:
+        return "".join(hindrances)
+    return " ".join(
+        ngettext("%(n)d of them: %(why)s", "%(n)d of them: %(why)s", n) % {"n": n, "why": why} for why, n in hindrances.most_common(3)
+    )
 
 
 def _discarded_text(n: int) -> str:

@@ -114,5 +114,5 @@ def _delivery(counts: DeliveryCounts) -> Toned:
     if counts.waiting:
         return "wait", ngettext("%(n)d waits", "%(n)d wait", counts.waiting) % {"n": counts.waiting}
     if counts.pending:
-        return "", _("On its way")
+        return "", _("Not sent yet")
     return ("success", _("Delivered")) if counts.delivered else ("quiet", _("Nothing to send"))

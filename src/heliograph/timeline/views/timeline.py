@@ -17,6 +17,8 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.prospect_words import hindrance, on_their_way
+from heliograph.deliveries.prospects import connection_holds
 from heliograph.deliveries.removed_content import removed_content, removed_records
 from heliograph.deliveries.submit import NothingToSync, sync_now
 from heliograph.deliveries.why import not_triggered
@@ -116,12 +118,8 @@ def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
         except NothingToSync as error:
             say(request, _("Nothing was sent.") + " " + _(str(error)))
         else:
-            names = of.connection_names(connections)
-            told = ngettext(
-                "Sync now: %(n)d action is on its way, to %(connections)s.",
-                "Sync now: %(n)d actions are on their way, to %(connections)s.",
-                len(connections),
-            ) % {"n": len(connections), "connections": ", ".join(dict.fromkeys(names.get(c, "") for c in connections))}
+            made = on_their_way(connections, of.connection_names(connections), connection_holds(of))
+            told = _("Sync now: %(made)s") % {"made": made}
             say(request, told, link=_("Watch them"), href=reverse("feed"))
     return HttpResponseRedirect(reverse("timeline", args=(event, code)))
 
@@ -240,8 +238,9 @@ def _tries(delivery: TimelineDelivery) -> list[dict[str, Any]]:
         rows.append({"at": from_micros(attempt.at), "text": text, "tone": tone, "state": state, "href": href})
     if action.state.is_open or action.state is ActionState.SUPERSEDED or not rows:
         tone, state = words.state_of(action.state)
-        text = words.next_try(action.due) if action.state is ActionState.QUEUED else ""
-        text = text or words.did(action, delivery.attempts[-1] if delivery.attempts else None, delivery.connection)
+        keeps = hindrance(delivery.prospect)
+        text = (keeps or words.next_try(action.due)) if action.state is ActionState.QUEUED else ""
+        text = text or words.did(action, delivery.attempts[-1] if delivery.attempts else None, delivery.connection, keeps)
         rows.append({"at": None, "text": text, "tone": tone, "state": state, "href": href})
     return rows
 

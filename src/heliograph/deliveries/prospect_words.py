@@ -1,0 +1,69 @@
+"""What keeps an action from being sent, in words. Every page that would promise a delivery asks this first (D7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from heliograph.deliveries.prospects import ConnectionHold, Hold, Prospect
+from heliograph.deliveries.words import isolated
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.store.moments import from_micros
+from heliograph.web.templatetags.moments import soon
+
+_STOPS: Final = {
+    Cause.FLOW_INACTIVE: gettext_lazy("The flow is off: nothing of it is sent until it is switched on."),
+    Cause.FLOW_MODE: gettext_lazy("It was made in the flow’s other mode, Live or Test: it is not sent until the flow is switched back."),
+    Cause.FLOW_WATCH: gettext_lazy("The flow watches something else now: it is not sent until the flow watches for this again."),
+    Cause.CONNECTION_GONE: gettext_lazy("The flow has no usable connection: nothing is sent until it has one."),
+    Cause.MAPPING_GONE: gettext_lazy("A mapping of the flow is gone: nothing is sent until it has another."),
+    Cause.FLOW_INCOMPLETE: gettext_lazy("The flow is incomplete: nothing of it is sent until it lacks nothing."),
+}
+
+
+def hindrance(prospect: Prospect) -> str:
+    """What keeps it from being sent as its flow and its connection are today; "" where nothing does."""
+    if prospect.stop in _STOPS:
+        return str(_STOPS[prospect.stop])
+    if prospect.hold is not None:
+        return _hold(prospect)
+    return ""
+
+
+def may_go(prospect: Prospect) -> bool:
+    """True if an item is tried, or looked at, when its time comes: no pause holds it, and its flow can send it."""
+    return prospect.stop is None and (prospect.hold is None or prospect.hold.hold is not Hold.PAUSED)
+
+
+def _hold(prospect: Prospect) -> str:
+    assert prospect.hold is not None
+    facts = {"connection": isolated(prospect.name) or _("The connection"), "time": soon(from_micros(prospect.hold.until))}
+    match prospect.hold.hold:
+        case Hold.PAUSED:
+            return _("%(connection)s is paused: nothing is sent until somebody chooses Release in its menu.") % facts
+        case Hold.RELEASED:
+            return _("%(connection)s is being released: what it holds goes out at the chosen rate.") % facts
+        case Hold.RESTS:
+            return _("%(connection)s rests until %(time)s, as its target asked.") % facts
+        case Hold.SILENT:
+            return (
+                _("%(connection)s was not reached the last times: single requests probe it, and the rest follows once it answers.") % facts
+            )
+
+
+def on_their_way(connections: Sequence[int], names: Mapping[int, str], holds: Mapping[int, ConnectionHold]) -> str:
+    """That actions were just made for these connections, one each, and what keeps them from being sent."""
+    n, shown = len(connections), ", ".join(dict.fromkeys(names.get(connection, "") for connection in connections))
+    held = [
+        Prospect(None, connection, names.get(connection, ""), holds[connection])
+        for connection in dict.fromkeys(connections)
+        if connection in holds
+    ]
+    facts = {"n": n, "connections": shown}
+    if not held:
+        return ngettext("%(n)d action is on its way, to %(connections)s.", "%(n)d actions are on their way, to %(connections)s.", n) % facts
+    made = ngettext("%(n)d action is made, for %(connections)s.", "%(n)d actions are made, for %(connections)s.", n) % facts
+    return " ".join([made, *(hindrance(prospect) for prospect in held)])
