@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from tests.confirming import confirms
 from tests.oauth import Authority, connects
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
@@ -219,7 +220,7 @@ def test_C8_a_release_says_that_the_target_still_asks_for_a_rest(story: Story, c
     story.signs_in(client, name="Ada")
     connection = plain(story, Answer(429, headers={"retry-after": "3600"}), codes=("R1",))
     story.pause(connection)
-    said = client.post(f"{LIST}{connection}/release/", {"do": "once", "rate": "60"}, follow=True).content.decode()
+    said = confirms(client, f"{LIST}{connection}/release/", {"do": "once", "rate": "60"}, follow=True).content.decode()
     assert "It rests until" in said
     assert "sends again" not in said
 
