@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -121,6 +124,45 @@ def test_P11_ticked_rows_get_their_tags_and_what_cannot_is_named(database: Datab
         assert "the tag is not made for such objects" in text_of(wrong.content)
         client.post(URL, {"row": [vip.key], "tag": site.acme.tags["VIP"].pk})
         assert site.acme.event_config().properties[vip.id].tags == {site.acme.tags["VIP"].pk}
+
+
+def test_P11_a_tag_of_several_objects_stands_once_in_the_list_and_in_natural_order(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        made = [site.tag(name, TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY) for name in ("Prop 10", "Prop 2", "Prop 1")]
+        site.signs_in(client, Role.ADMINISTRATOR)
+        choices = client.get(URL).content.decode().partition('name="tag"')[2].partition("</select>")[0]
+        values = re.findall(r'<option value="(\d+)"', choices)
+        assert len(values) == len(set(values))
+        assert {str(tag.pk) for tag in made} <= set(values)
+        assert [choices.index(f">{name}<") for name in ("Prop 1", "Prop 2", "Prop 10")] == sorted(
+            choices.index(f">{name}<") for name in ("Prop 1", "Prop 2", "Prop 10")
+        )
+
+
+@pytest.mark.parametrize(
+    ("url", "depends"),
+    [
+        ("/settings/registration-statuses/", True),
+        ("/settings/session-registration-statuses/", False),
+        ("/settings/event-statuses/", False),
+        ("/events/SUMMIT-26/custom-statuses/", True),
+        ("/events/SUMMIT-26/attendee-types/", False),
+        ("/events/SUMMIT-26/questions/", True),
+        ("/events/SUMMIT-26/configure/", False),
+    ],
+)
+def test_P11_a_missing_tag_is_amber_only_where_something_depends_on_it(
+    database: DatabaseFacts, client: Client, url: str, depends: bool
+) -> None:
+    """The flow of this account decides by registration statuses, and its mapping reads answers."""
+    with planned(database) as site:
+        site.signs_in(client, Role.ADMINISTRATOR)
+        page = client.get(url).content.decode()
+        assert 'name="tags-' in page, "there are rows with tags"
+        assert ("data-until-filled" in page) is depends
+        site.signs_in(client, Role.VIEWER)
+        read = client.get(url).content.decode()
+        assert "No tag" in text_of(read.encode())
 
 
 def test_P1_viewers_tag_nothing_and_other_accounts_stay_apart(database: DatabaseFacts, client: Client) -> None:

@@ -16,6 +16,7 @@ from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.natural_order import natural_order
 from heliograph.store import connection_states, oauth
 from heliograph.store.config_cache import Committed
 from heliograph.store.connection_states import StoredConnectionState
@@ -120,7 +121,7 @@ class ConnectionList:
     def rows(self, wanted: ConnectionListFilter) -> list[ConnectionRow]:
         """The matching connections, by name."""
         found = [row for row in self._rows() if self._matches(row, wanted)]
-        return sorted(found, key=lambda row: (row.connection.name.casefold(), row.id))
+        return sorted(found, key=lambda row: (natural_order(row.connection.name), row.id))
 
     def row(self, id: int) -> ConnectionRow | None:
         """One connection."""
@@ -230,7 +231,7 @@ class ConnectionList:
 
     def _flows(self) -> dict[int, list[tuple[int, str]]]:
         used: dict[int, dict[int, str]] = {}
-        for flow in sorted(self.config.flows.values(), key=lambda flow: (flow.name.casefold(), flow.id)):
+        for flow in sorted(self.config.flows.values(), key=lambda flow: (natural_order(flow.name), flow.id)):
             for destination in flow.destinations:
                 if destination.connection is not None:
                     used.setdefault(destination.connection, {})[flow.id] = flow.name

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.natural_order import natural_order
 from heliograph.web.list_filters import ListFilters, TextFilter
 
 MOST = 200
@@ -31,7 +32,7 @@ class FiltersByEvent(ListFilters):
             self._typed = event_of_code(of, code) if code else None
         if len(found) <= MOST:
             del self.fields["event_code"]
-        self.offer("event", sorted(found[:MOST], key=lambda event: event[1]))
+        self.offer("event", sorted(found[:MOST], key=lambda event: natural_order(str(event[1]))))
 
     @property
     def event_id(self) -> int | None:
@@ -52,7 +53,7 @@ def event_of_code(of: AccountReader, code: str) -> int:
 
 def event_choices(of: AccountReader) -> list[tuple[int, str]]:
     """Id and code of the account's newest events, by code."""
-    return sorted(_newest_events(of, MOST), key=lambda event: event[1])
+    return sorted(_newest_events(of, MOST), key=lambda event: natural_order(event[1]))
 
 
 def _newest_events(of: AccountReader, most: int) -> list[tuple[int, str]]:
@@ -62,9 +63,9 @@ def _newest_events(of: AccountReader, most: int) -> list[tuple[int, str]]:
 
 def flow_choices(config: AccountConfig) -> list[tuple[int, str]]:
     """Id and name of the account's flows, by name."""
-    return sorted(((flow.id, flow.name) for flow in config.flows.values()), key=lambda row: row[1].casefold())
+    return sorted(((flow.id, flow.name) for flow in config.flows.values()), key=lambda row: natural_order(row[1]))
 
 
 def connection_choices(config: AccountConfig) -> list[tuple[int, str]]:
     """Id and name of the account's connections, by name."""
-    return sorted(((id, connection.name) for id, connection in config.connections.items()), key=lambda row: row[1].casefold())
+    return sorted(((id, connection.name) for id, connection in config.connections.items()), key=lambda row: natural_order(row[1]))

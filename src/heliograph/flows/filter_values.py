@@ -12,6 +12,7 @@ from django_scopes import scope
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import bounds_of, usual_day, usual_number
 from heliograph.domain.flow.flow import Op
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import Shape, Subject
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FilterField, filter_fields
 from heliograph.domain.setup.tags import TagKind
@@ -75,7 +76,7 @@ class FilterValues:
             subject,
             profile_fields=self._config.profile_fields.values(),
             event_fields=self._config.event_fields.values(),
-            question_tags=sorted(tags, key=lambda tag: (folded(tag.label), tag.id)),
+            question_tags=sorted(tags, key=lambda tag: (natural_order(tag.label), tag.id)),
         )
 
     def field(self, key: str) -> FilterField | None:

@@ -13,6 +13,7 @@ from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import Missing, missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
+from heliograph.domain.natural_order import natural_order
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
@@ -61,7 +62,7 @@ class FlowList:
         """The matching flows, by name."""
         names = sentence.SentenceNames.of(self.config)
         found = [flow for flow in self.config.flows.values() if self._matches(flow, wanted, names)]
-        return sorted(found, key=lambda flow: (flow.name.casefold(), flow.id))
+        return sorted(found, key=lambda flow: (natural_order(flow.name), flow.id))
 
     def rows(self, flows: Sequence[Flow]) -> list[FlowRow]:
         """The rows of these flows, which are only those of one page."""

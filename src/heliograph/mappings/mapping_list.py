@@ -10,6 +10,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping import MappingKind
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.models import Mapping as StoredMapping
@@ -43,7 +44,7 @@ def listed(config: AccountConfig, wanted: MappingListFilter) -> list[ListedMappi
         pk: (changed, by) for pk, changed, by in StoredMapping.objects.filter(deleted_at=None).values_list("pk", "changed", "changed_by")
     }
     users: dict[int, dict[int, Flow]] = {}
-    for flow in sorted(config.flows.values(), key=lambda flow: (flow.name.casefold(), flow.id)):
+    for flow in sorted(config.flows.values(), key=lambda flow: (natural_order(flow.name), flow.id)):
         for destination in flow.destinations:
             for used in (destination.payload_mapping, destination.header_mapping):
                 if used is not None:
@@ -60,6 +61,6 @@ def listed(config: AccountConfig, wanted: MappingListFilter) -> list[ListedMappi
             continue
         text = folded(" ".join((mapping.name, *(row.target for row in mapping.rows), *(flow.name for flow in flows))))
         if all(word in text for word in words):
-            labels = sorted(config.tags[tag].label for tag in tags[id] & joined.keys() if tag in config.tags)
+            labels = sorted((config.tags[tag].label for tag in tags[id] & joined.keys() if tag in config.tags), key=natural_order)
             rows.append(ListedMapping(id, mapping, flows, *stamps[id], labels))
-    return sorted(rows, key=lambda row: (folded(row.mapping.name), row.id))
+    return sorted(rows, key=lambda row: (natural_order(row.mapping.name), row.id))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from heliograph.domain.connection.connection import Method
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import FieldGroup, parse_source
 from heliograph.setup.affected_flows import may_take
 from heliograph.setup.models import Question
@@ -78,7 +79,7 @@ def used_by(config: AccountConfig, mapping: int) -> list[tuple[Flow, Destination
         for destination in flow.destinations
         if mapping in (destination.payload_mapping, destination.header_mapping)
     ]
-    return sorted(found, key=lambda pair: (pair[0].name.casefold(), pair[0].id, pair[1].id))
+    return sorted(found, key=lambda pair: (natural_order(pair[0].name), pair[0].id, pair[1].id))
 
 
 def in_address(config: AccountConfig, uses: Iterable[tuple[Flow, Destination]], mapping: int) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import ChangeComparison, is_of_event
 from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Mode, Watch
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig, EventState
 
@@ -17,7 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def running(config: AccountConfig, facets: Facet) -> list[Flow]:
     """Complete and active Live flows that watch for any of these facets, by name."""
     found = {flow.id: flow for facet in Facet if facet & facets for flow in config.by_facet.get(facet, ()) if flow.mode is Mode.LIVE}
-    return sorted(found.values(), key=lambda flow: (flow.name.casefold(), flow.id))
+    return sorted(found.values(), key=lambda flow: (natural_order(flow.name), flow.id))
 
 
 def live_flows(event: EventConfig, state: EventState, config: AccountConfig) -> tuple[list[Flow], list[Flow]]:
@@ -45,7 +46,7 @@ def on_status(events: Iterable[EventConfig], status: str, config: AccountConfig)
             wanted = bool(tags & set(lists)) if lists else flow.watch is Watch.REGISTRATION and STATUSES not in flow.emptied
             if wanted and PROPERTIES not in flow.emptied and _passes(flow, event, event.state, config):
                 found[flow.id] = flow
-    return sorted(found.values(), key=lambda flow: (flow.name.casefold(), flow.id))
+    return sorted(found.values(), key=lambda flow: (natural_order(flow.name), flow.id))
 
 
 def may_take(flow: Flow, event: EventConfig, config: AccountConfig) -> bool:

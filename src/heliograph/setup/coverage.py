@@ -17,6 +17,7 @@ from django.db import connection
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Watch
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import FieldGroup, parse_source
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.setup.statuses import NEW
@@ -102,7 +103,7 @@ class Applied:
 def coverage(db: Database, account: int) -> Coverage:
     """The objects without a tag now. The number of queries does not depend on their number."""
     config = Committed(db).account(account)
-    asked = {kind: _askers(kind, config) for kind in KINDS}
+    asked = {kind: watched(kind, config) for kind in KINDS}
     waits = _waiting(db, account)
     codes = dict(Event.objects.values_list("pk", "code"))
     found = {}
@@ -115,7 +116,9 @@ def coverage(db: Database, account: int) -> Coverage:
             if not row.tags and _is_shown(row, kind, asked[kind])
         ]
         if gaps:
-            found[kind] = sorted(gaps, key=lambda gap: (-gap.waits, gap.suggested is None, gap.where, folded(gap.name), gap.id))
+            found[kind] = sorted(
+                gaps, key=lambda gap: (-gap.waits, gap.suggested is None, natural_order(gap.where), natural_order(gap.name), gap.id)
+            )
     return Coverage(found, asked)
 
 
@@ -159,14 +162,15 @@ def _apply(account: int, todo: Mapping[tuple[TagKind, int], Sequence[int]], done
 # --- what uses tags
 
 
-def _askers(kind: TagKind, config: AccountConfig) -> WatchedKinds:
+def watched(kind: TagKind, config: AccountConfig) -> WatchedKinds:
+    """What depends on the tags of a kind."""
     flows = [flow.name for flow in config.flows.values() if _decides(flow, kind)]
     mappings = []
     if kind is TagKind.QUESTION:
         mappings = [
             m.name for m in config.mappings.values() if any(parse_source(key).group is FieldGroup.QUESTION_TAGS for key in m.sources)
         ]
-    return WatchedKinds(sorted(flows, key=str.casefold), sorted(mappings, key=str.casefold))
+    return WatchedKinds(sorted(flows, key=natural_order), sorted(mappings, key=natural_order))
 
 
 def _decides(flow: Flow, kind: TagKind) -> bool:

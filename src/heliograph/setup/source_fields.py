@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.chips import LineError
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import FieldError, FieldGroup, SourceField, Subject, catalogue, is_offered, parse_source
 from heliograph.domain.setup.tags import TagKind
 from heliograph.store.registrations import folded
@@ -32,7 +33,7 @@ class SourceFields:
     def of(cls, config: AccountConfig, subject: Subject) -> SourceFields:
         """The source fields of an account with its current set-up."""
         questions, properties = (
-            sorted((t for t in config.tags.values() if t.id > 0 and kind in t.kinds), key=lambda t: (folded(t.label), t.id))
+            sorted((t for t in config.tags.values() if t.id > 0 and kind in t.kinds), key=lambda t: (natural_order(t.label), t.id))
             for kind in (TagKind.QUESTION, TagKind.REGISTRATION_PROPERTY)
         )
         return cls(

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.tags import STANDARD_TAGS, TagKind
 from heliograph.setup.coverage import Coverage, coverage
 from heliograph.store.config_cache import Committed
@@ -120,7 +121,7 @@ def _applied(tagged: int, of: int, *, covered: bool) -> str:
 
 
 def _connections(names: list[str]) -> str:
-    first = min(names, key=str.casefold)
+    first = min(names, key=natural_order)
     if len(names) == 1:
         return _("Done: %(name)s") % {"name": first}
     return ngettext("Done: %(name)s and %(n)d more", "Done: %(name)s and %(n)d more", len(names) - 1) % {"name": first, "n": len(names) - 1}
@@ -142,6 +143,6 @@ def _missing(config: AccountConfig, gaps: Coverage) -> list[str]:
     found += [
         ngettext("%(event)s: %(n)d custom status carries no tag", "%(event)s: %(n)d custom statuses carry no tag", n)
         % {"event": event, "n": n}
-        for event, n in sorted(by_event.items())
+        for event, n in sorted(by_event.items(), key=lambda pair: natural_order(pair[0]))
     ]
     return found[:LISTED]

@@ -15,6 +15,7 @@ from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, FlowLack, Missing, fits, missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, FilterRow, Flow, Mode, Watch
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.fields import Shape
 from heliograph.domain.setup.filter_fields import is_named_by_account
 from heliograph.flows import words
@@ -174,7 +175,7 @@ def _destination(
     def todo(lack: FlowLack, text: str) -> str:
         return text if lack in of and draft.opened is not None else ""
 
-    ordered = sorted(rows.values(), key=lambda row: (row.connection.name.casefold(), row.id))
+    ordered = sorted(rows.values(), key=lambda row: (natural_order(row.connection.name), row.id))
     named = [Choice(str(row.id), words.offered_as(row), on=row.id == d.connection) for row in ordered]
     chosen = rows.get(d.connection or 0)
     return {
@@ -247,7 +248,7 @@ def _mapping(n: int, kind: str, chosen: int | None, draft: FlowDraft, config: Ac
         id=f"d{n}-{kind}",
         label=_("Payload mapping") if kind == "payload" else _("Http Header mapping"),
         value="" if chosen is None else str(chosen),
-        options=[Choice(str(id), name) for id, name in sorted(offered, key=lambda pair: (pair[1].casefold(), pair[0]))],
+        options=[Choice(str(id), name) for id, name in sorted(offered, key=lambda pair: (natural_order(pair[1]), pair[0]))],
         placeholder=_("Choose a mapping") if kind == "payload" else _("None"),
         optional=kind == "header",
         todo=todo,

@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final
 
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.configuration import EventConfig, Field, Named, Session, Status
 from heliograph.domain.setup.names import code_of
 from heliograph.domain.setup.statuses import StatusClass
@@ -111,7 +112,7 @@ def lacking(census: Census, known: Known) -> list[Lack]:
     found += _questions(sound, by_code, likeness)
     found += _fields(census.custom, known.account, likeness)
     order = {kind: i for i, kind in enumerate(KINDS)}
-    return sorted(found, key=lambda lack: (order[lack.kind], bool(lack.doubt), lack.event, -lack.rows, lack.name))
+    return sorted(found, key=lambda lack: (order[lack.kind], bool(lack.doubt), lack.event, -lack.rows, natural_order(lack.name), lack.name))
 
 
 def _names(kind: str, account: AccountConfig, event: EventConfig | None) -> set[str]:

@@ -15,11 +15,12 @@ from django.utils.translation import ngettext
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import Field
 from heliograph.domain.setup.fields import PROFILE_FIELDS
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty, TagKind
 from heliograph.recording.items import ItemAnswer
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import said
+from heliograph.setup.coverage import watched
 from heliograph.setup.form_values import FormValues, Texts, plain
 from heliograph.setup.views.answer_fields import AUTOCOMPLETE, question_field
 from heliograph.web.form_fields import Ticks
@@ -181,7 +182,9 @@ def _status(o: Opened, values: Texts, error: str) -> FormField:
         value=value,
         options=[Choice(s, s) for s in dict.fromkeys([*known, *values[:1]])],
         help=_("Tagged %(tags)s.") % {"tags": ", ".join(tags)} if tags else "",
-        todo="" if tags or value not in known else _("It carries no tag: when a flow decides by status, the registration waits in Retry."),
+        todo=""
+        if tags or value not in known or not watched(TagKind.REGISTRATION_STATUS, o.account).asked
+        else _("It carries no tag: a flow decides by status, and the change waits for a tag in Retry."),
         error=error,
     )
 

@@ -20,6 +20,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.configuration import Status
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.coverage import watched
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.save import saving
@@ -50,7 +51,7 @@ PAGES = {
             "statuses",
             gettext_lazy("Registration Statuses"),
             gettext_lazy("The 11 standard ones, in every event. Choose one or more tags for each."),
-            gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
+            gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry."),
         ),
         StatusesPage(
             "session-registration-statuses",
@@ -58,7 +59,7 @@ PAGES = {
             "session_statuses",
             gettext_lazy("Session Registration Statuses"),
             gettext_lazy("Of registrations for sessions, in every event. Choose one or more tags for each."),
-            gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
+            gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry."),
         ),
         StatusesPage(
             "event-statuses",
@@ -66,7 +67,7 @@ PAGES = {
             "event_statuses",
             gettext_lazy("Event Statuses"),
             gettext_lazy("What an event can be. Choose one or more tags for each; flows that watch events decide by them."),
-            gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
+            gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry."),
         ),
     )
 }
@@ -117,7 +118,7 @@ def _saved(request: AccountRequest, shown: StatusesPage, rows: TagRows) -> bool:
 
 
 def _context(config: AccountConfig, shown: StatusesPage, tags: TagRows, choices: TagChoices, closed: str) -> dict[str, Any]:
-    found = _rows(config, shown)
+    found, depends = _rows(config, shown), watched(shown.kind, config).asked
     rows = []
     for status in found.values():
         cells = [Cell(_("Class"), str(status.cls))] if status.cls else []
@@ -125,6 +126,8 @@ def _context(config: AccountConfig, shown: StatusesPage, tags: TagRows, choices:
             _("No tag. The tag New is there to be used.")
             if status.name == NEW and NEW in choices.labels(choices.shown)
             else str(shown.untagged)
+            if depends or (status.name == NEW and shown.kind is TagKind.REGISTRATION_STATUS)
+            else ""
         )
         rows.append(row_of(status.id, status.name, cells, status.tags, tags.forms[status.id], untagged=untagged))
     new = next((s for s in found.values() if shown.kind is TagKind.REGISTRATION_STATUS and s.name == NEW), None)

@@ -17,7 +17,9 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup import coverage as services
 from heliograph.setup.coverage import Applied, Coverage, Gap, WatchedKinds
@@ -28,6 +30,7 @@ from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Hidden, Ticks
 from heliograph.web.forms import Form, posted
 from heliograph.web.list_filters import EnumFilter, Filter, ListFilters
+from heliograph.web.shown_fields import Choice
 
 ACCOUNT = "account"
 NAMED = 12
@@ -48,7 +51,7 @@ class CoverageFilters(ListFilters):
 
     def offer_gaps(self, found: Coverage) -> None:
         """Kinds and events that lack tags."""
-        events = sorted({gap.where for gaps in found.gaps.values() for gap in gaps if gap.where})
+        events = sorted({gap.where for gaps in found.gaps.values() for gap in gaps if gap.where}, key=natural_order)
         self.offer("kind", ((kind.value, KIND_NAMES[kind]) for kind in found.gaps))
         self.offer("event", [(ACCOUNT, _("The account")), *((code, code) for code in events)])
 
@@ -85,12 +88,25 @@ def coverage(request: AccountRequest) -> HttpResponse:
         groups=groups,
         total=ngettext("%(n)d without a tag", "%(n)d without a tag", shown) % {"n": shown},
         filters=filters,
-        choices=[(name, TagChoices(config.tags, k).options) for k, name in KIND_NAMES.items() if k in found.gaps],
+        choices=_choices(config, found),
         chosen=chosen,
         done=done,
         readonly=readonly(request, Role.PLANNER),
         now=timezone.now(),
     )
+
+
+def _choices(config: AccountConfig, found: Coverage) -> list[tuple[str, list[Choice]]]:
+    """The tags that untagged objects can get, each once: under the names of all its objects that lack a tag."""
+    by_kinds: dict[tuple[str, ...], dict[str, Choice]] = {}
+    options = {kind: TagChoices(config.tags, kind).options for kind in KIND_NAMES if kind in found.gaps}
+    for choice in (each for choices in options.values() for each in choices):
+        kinds = tuple(str(KIND_NAMES[kind]) for kind, choices in options.items() if choice.value in {each.value for each in choices})
+        by_kinds.setdefault(kinds, {})[choice.value] = choice
+    return [
+        (", ".join(kinds), sorted(choices.values(), key=lambda choice: natural_order(str(choice.label))))
+        for kinds, choices in by_kinds.items()
+    ]
 
 
 def uncovered(total: int) -> str:
@@ -155,7 +171,7 @@ def _row(gap: Gap, *, administers: bool, ticked: set[str] | None) -> dict[str, A
         "tag": gap.suggested.label if gap.suggested else "",
         "because": because,
         "waits": f"{gap.waits:,}" if gap.waits else "",
-        "retry": f"{reverse('retry')}?{urlencode({'status': 'waiting', 'category': 'Config'})}",
+        "retry": f"{reverse('retry')}?{urlencode({'status': 'untagged'})}",
         "closed": closed,
         "on": gap.key in ticked if ticked is not None else gap.suggested is not None,
     }

@@ -109,7 +109,7 @@ class Statuses(SetupKind):
     form = StatusForm
     heading = gettext_lazy("Custom Statuses")
     lead = gettext_lazy("This event’s own registration statuses, beside the 11 standard ones. Select at least one tag for each.")
-    untagged = gettext_lazy("No tag: if a flow decides by it, changes wait in Retry.")
+    untagged = gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry.")
     empty = (
         gettext_lazy("No custom statuses"),
         gettext_lazy("This event uses the standard statuses only. They are tagged once for all events, under Account Settings."),
@@ -146,7 +146,7 @@ class Types(SetupKind):
     here, thing, tag_kind = "attendee-types", Thing.ATTENDEE_TYPE, TagKind.ATTENDEE_TYPE
     heading = gettext_lazy("Attendee Types")
     lead = gettext_lazy("What people come as. Flows filter by the tags of types, so that one flow serves every event.")
-    untagged = gettext_lazy("No tag: no flow can filter by it.")
+    untagged = gettext_lazy("No tag: the flows that filter by tags do not find it.")
     empty = (gettext_lazy("No attendee types"), gettext_lazy("Registrations of this event have none. Add the first one below."))
     add_title = gettext_lazy("Add an attendee type")
 
@@ -170,7 +170,7 @@ class Properties(SetupKind):
     here, thing, tag_kind = "configure", Thing.REGISTRATION_PROPERTY, TagKind.REGISTRATION_PROPERTY
     heading = gettext_lazy("Configure")
     lead = gettext_lazy("Yes/No flags of this event, beside the five standard ones.")
-    untagged = gettext_lazy("No tag: no flow can activate for it.")
+    untagged = gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry.")
     save_note = gettext_lazy("It may be saved without a tag: flows then cannot activate for the property.")
     section = gettext_lazy("Custom Registration Properties")
     empty = (

@@ -17,6 +17,7 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.coverage import watched
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.services import event_setup, usage_counts
 from heliograph.setup.services.save import saving
@@ -56,7 +57,7 @@ def listed(request: AccountRequest, event: str, here: str) -> HttpResponse:
             found,
             here=here,
             status=422 if tags and tags.refused else form.status,
-            **_context(request, kind, counts, choices, tags),
+            **_context(request, kind, counts, choices, tags, untagged=_untagged(kind, config)),
             told=form.told() or (tags and tags.told()),
             add=[] if readonly(request, Role.PLANNER) or kind.full(found) else form.shown(),
         )
@@ -64,6 +65,11 @@ def listed(request: AccountRequest, event: str, here: str) -> HttpResponse:
 
 def _choices(kind: SetupKind, config: AccountConfig) -> TagChoices:
     return TagChoices(config.tags, kind.tag_kind) if kind.tag_kind else TagChoices({}, TagKind.EVENT)
+
+
+def _untagged(kind: SetupKind, config: AccountConfig) -> str:
+    """What is said of a thing without a tag; "" where nothing depends on its tags."""
+    return str(kind.untagged) if kind.tag_kind and watched(kind.tag_kind, config).asked else ""
 
 
 def _tags(kind: SetupKind, event: EventConfig, choices: TagChoices, data: QueryDict | None) -> TagRows | None:
@@ -105,13 +111,16 @@ def _saved(request: AccountRequest, kind: SetupKind, event: EventConfig, form: K
         form.refuse(error)
         return False
     said = _("%(name)s is saved.") if id else _("%(name)s is there.")
-    if kind.tag_kind and not form.chosen:
-        said += " " + str(kind.untagged)
+    if not form.chosen:
+        with transaction.atomic(using="read"):
+            said = f"{said} {_untagged(kind, account_config(request, reading()))}".strip()
     say(request, said % {"name": row})
     return True
 
 
-def _context(request: AccountRequest, kind: SetupKind, counts: UsageCounts, choices: TagChoices, tags: TagRows | None) -> dict[str, Any]:
+def _context(
+    request: AccountRequest, kind: SetupKind, counts: UsageCounts, choices: TagChoices, tags: TagRows | None, *, untagged: str
+) -> dict[str, Any]:
     event, closed = counts.event, readonly(request, Role.PLANNER)
     warnings = kind.warnings(event, choices)
     rows = []
@@ -123,7 +132,7 @@ def _context(request: AccountRequest, kind: SetupKind, counts: UsageCounts, choi
             "warn": warnings.get(row.id, ""),
         }
         form = tags.forms[row.id] if tags else None
-        rows.append(row_of(row.id, kind.name(row), kind.cells(row, counts), _tags_of(kind, row), form, untagged=str(kind.untagged), **more))
+        rows.append(row_of(row.id, kind.name(row), kind.cells(row, counts), _tags_of(kind, row), form, untagged=untagged, **more))
     context = rows_context(
         heading=kind.heading,
         lead=kind.lead_of(event),

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.tags import Tag, TagKind
 from heliograph.setup.names import folded
 from heliograph.web.form_fields import Chips, Select
@@ -42,12 +43,12 @@ class TagChoices:
     @property
     def options(self) -> list[Choice]:
         """Choices for a select or a datalist, by label."""
-        return [Choice(str(id), text) for id, text in sorted(self.shown.items(), key=lambda pair: folded(pair[1]))]
+        return [Choice(str(id), text) for id, text in sorted(self.shown.items(), key=lambda pair: natural_order(pair[1]))]
 
     def labels(self, ids: Iterable[int]) -> list[str]:
         """The labels of these tags, including those no longer available for the kind."""
         found = [self.shown.get(id) or (self._all[id].label if id in self._all else "") for id in ids]
-        return sorted((text for text in found if text), key=folded)
+        return sorted((text for text in found if text), key=natural_order)
 
     def text(self, ids: Iterable[int]) -> str:
         """The value of a chip input with these tags."""

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.coverage import coverage
 from heliograph.setup.errors import InUse, Invalid, NotThere
@@ -143,7 +144,7 @@ def _listed(request: AccountRequest, form: TagForm) -> HttpResponse:
     words = folded(filters.cleaned_data["q"]).split()
     rows = [
         tag
-        for tag in sorted(known, key=lambda tag: (folded(tag.label), tag.pk))
+        for tag in sorted(known, key=lambda tag: (natural_order(tag.label), tag.pk))
         if all(word in f"{tag.folded_name} {folded(tag.label)}" for word in words)
         and (kind is None or kind in tag.kinds)
         and (use != FLOWS or any(u.kind == "flow" for u in users.get(tag.pk, ())))
@@ -296,7 +297,7 @@ def merge(request: AccountRequest, id: int) -> HttpResponse:
         "into",
         options=[
             Choice(pk, f"{tag.label} ({tag.name})" if tag.label != tag.name else tag.label)
-            for pk, tag in sorted(others.items(), key=lambda x: folded(x[1].label))
+            for pk, tag in sorted(others.items(), key=lambda x: natural_order(x[1].label))
         ],
     )
     into = others.get(str(form["into"].value()))

@@ -109,6 +109,8 @@ document.addEventListener("htmx:load", (e) => chipInputs(/** @type {Element} */ 
 document.addEventListener("change", (e) => {
   const field = /** @type {HTMLInputElement} */ (e.target);
   if (field.value) field.closest(".field")?.querySelector(".todo")?.remove();
+  const missing = /** @type {HTMLElement | null} */ (field.closest("td")?.querySelector(".todo[data-until-filled]") ?? null);
+  if (missing && field.name) missing.hidden = Boolean(field.value);
 });
 
 /** [data-follows]: says what the form lacks, also where the answer to a change of it was for another part of the page. */
