@@ -24,4 +24,3 @@ def test_P11_the_note_of_a_missing_tag_follows_the_chips(page: Page, showcase: S
     expect(note).to_be_hidden()
     row.get_by_role("button", name="Remove Registered").click()
     expect(note).to_be_visible()
-    page.on("dialog", lambda dialog: dialog.accept())
