@@ -55,7 +55,7 @@ PAGES = {
             "event",
             "event_fields",
             gettext_lazy("Event Data"),
-            gettext_lazy("Fields of your own for every event. Flows filter by those with options; mappings can send all of them."),
+            gettext_lazy("Fields of your own for every event. Flows can filter by them, and mappings can send them."),
             gettext_lazy("Your events have the standard fields only: name, code, start, end, timezone, location."),
         ),
         FieldsPage(
@@ -63,7 +63,7 @@ PAGES = {
             "profile",
             "profile_fields",
             gettext_lazy("Profile Data"),
-            gettext_lazy("Fields of your own for every profile. Flows filter by those with options; mappings can send all of them."),
+            gettext_lazy("Fields of your own for every profile. Flows can filter by them, and mappings can send them."),
             gettext_lazy("Profiles have the standard fields only: names, e-mail, phone, organization, address and so on."),
         ),
     )
