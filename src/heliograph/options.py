@@ -113,6 +113,13 @@ class Options(BaseSettings):
         ge=1_000,
         description="Rows that the dry runs, downloads and exports of one account may leave within 24 hours.",
     )
+    session_idle: int = Field(
+        default=720,
+        ge=5,
+        le=20_160,
+        description="Minutes without use after which a session ends and its user signs in again. An account may set fewer. However much it is"
+        " used, a session ends two weeks after the sign-in.",
+    )
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
         description="Private networks that outgoing requests of all accounts may reach, separated by commas. Default: none.",

@@ -156,15 +156,18 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True  # an Administrator entered the address
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TRUST_ENABLED = True
 MFA_TRUST_COOKIE_AGE = timedelta(days=30)
-MFA_TRUST_COOKIE_NAME = "heliograph_trust"
 MFA_TRUST_COOKIE_HTTPONLY = True
 
 
 # --- browser policy
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
-SESSION_COOKIE_NAME = "heliograph_session"
-CSRF_COOKIE_NAME = "heliograph_csrf"
+# With this prefix a browser takes a cookie from this very host alone, by https, for all paths: no other host of the domain can plant one.
+COOKIE_PREFIX = "__Host-" if _secure else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}heliograph_session"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}heliograph_csrf"
+MFA_TRUST_COOKIE_NAME = f"{COOKIE_PREFIX}heliograph_trust"
+MESSAGE_STORAGE = "heliograph.web.message_storage.MessageStorage"
 CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -10,6 +10,7 @@ from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
 USERS, FORM, DIALOG, ONCE = "administration/users.html", "setup/form.html", "confirmation.html", "administration/shown_once.html"
+RULES = "administration/sign_in_rules.html"
 TOKENS, AUDIT, ME = "administration/tokens.html", "administration/audit.html", "administration/me.html"
 JOINING, OVER = "administration/one_time_link.html", "administration/link_over.html"
 
@@ -106,6 +107,12 @@ def _seen_codes(visit: Visit) -> None:
 
 FIRST = "flows/first_steps.html"
 
+
+def _never(visit: Visit) -> None:
+    visit.page.get_by_label("Sign out after").fill("1")
+    visit.press("Save")
+
+
 STATES = (
     State("four steps", FIRST, "Set Signal up in four steps", "/signal/first/", "setting-up", ("signal-first",)),
     State("four steps, none done", FIRST, "Set Signal up in four steps", "/signal/", "nothing"),
@@ -130,6 +137,9 @@ STATES = (
     State("a user is not removed", DIALOG, "Remove Nothing?", _user("nothing", "remove/"), "nothing", then=_confirm, after=409),
     State("a user is switched off", DIALOG, "Switch Planner off?", _user("planner", "off/")),
     State("a user gets a link", DIALOG, "Make Planner a link for a new password?", _user("planner", "link/")),
+    State("signing in", RULES, "Signing in", "/settings/sign-in/", names=("sign-in-rules",)),
+    State("signing in, as a Viewer", RULES, "Signing in", "/settings/sign-in/", "longest-reading"),
+    State("signing in, refused", RULES, "Signing in", "/settings/sign-in/", then=_never, after=422),
     State("tokens", TOKENS, "API tokens", "/settings/tokens/", names=("api-tokens",)),
     State("tokens, as a Viewer", TOKENS, "API tokens", "/settings/tokens/", "longest-reading"),
     State("tokens, none", TOKENS, "API tokens", "/settings/tokens/", "nothing"),

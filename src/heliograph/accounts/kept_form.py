@@ -26,9 +26,9 @@ from django.utils import timezone
 
 from heliograph.accounts.models import KeptForm, User
 
-WHO_COOKIE: Final = "heliograph_who"
+WHO_COOKIE: Final = f"{settings.COOKIE_PREFIX}heliograph_who"
 """Names the user of this browser: "7:digest"."""
-FORM_COOKIE: Final = "heliograph_form"
+FORM_COOKIE: Final = f"{settings.COOKIE_PREFIX}heliograph_form"
 """Names the kept form that this browser has posted."""
 WAITS: Final = timedelta(minutes=15)
 MOST_BYTES: Final = 500_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import timedelta
 from typing import Any, Final
 
 from allauth.account import signals as account
@@ -12,9 +11,10 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.db import SessionStore
-from django.core.cache import caches
 from django.db import DatabaseError, close_old_connections
 from django.http import HttpRequest, parse_cookie
 from django.utils import timezone
@@ -28,6 +28,11 @@ from heliograph.store.access_refusals import Reason
 
 SEEN_EVERY: Final = 300
 """Seconds between two updates of a session's last use: merely reading a page writes nothing."""
+USED: Final = "used"
+BEGAN: Final = "began"
+"""When a session was last used, and when it began: seconds since 1970, in the session."""
+POLLED: Final = "X-Polled"
+"""The header of a request that a page makes by itself (ui.js)."""
 
 
 def listen() -> None:
@@ -41,14 +46,37 @@ def listen() -> None:
 
 
 def seen(request: HttpRequest) -> None:
-    """Stores from time to time that a session is in use, unless another process has just done so. If it fails, the request continues."""
+    """Ends a session that was not used for too long; stores from time to time that it is in use. If storing fails, the request continues.
+
+    What a page asks by itself, such as a list that is fetched again every 2 s, is no use: a browser that is left open would stay signed in.
+    """
     key = request.session.session_key
-    if key and request.user.is_authenticated and caches["memory"].add(f"seen:{key}", 1, SEEN_EVERY):
-        now = timezone.now()
-        with contextlib.suppress(DatabaseError):
-            stale = UserSession.objects.filter(session_key=key, last_seen_at__lt=now - timedelta(seconds=SEEN_EVERY))
-            if stale.exists():
-                stale.update(last_seen_at=now)
+    if not key or not isinstance(request.user, User):
+        return
+    now, used = _now(), request.session.get(USED)
+    if is_over(request.session, request.user):
+        request.session.flush()
+        request.user = AnonymousUser()
+        return
+    if POLLED in request.headers or (used is not None and now - used < min(SEEN_EVERY, idle_seconds(request.user) / 5)):
+        return
+    request.session[USED] = now
+    with contextlib.suppress(DatabaseError):
+        UserSession.objects.filter(session_key=key).update(last_seen_at=timezone.now())
+
+
+def is_over(session: SessionBase, user: User) -> bool:
+    """True if a session has not been used for too long, or began too long ago."""
+    now = _now()
+    used, began = session.get(USED), session.get(BEGAN)
+    return (used is not None and now - used > idle_seconds(user)) or (began is not None and now - began > settings.SESSION_COOKIE_AGE)
+
+
+def idle_seconds(user: User) -> int:
+    """Seconds without use after which a session of this user ends: the operator's, or those of the account if they are fewer."""
+    minutes: int = settings.HELIOGRAPH.session_idle
+    own = user.account.session_idle_minutes if user.account else None
+    return 60 * (minutes if own is None else min(minutes, own))
 
 
 def sends_files(cookies: str) -> bool:
@@ -60,15 +88,21 @@ def sends_files(cookies: str) -> bool:
     close_old_connections()
     try:
         user = get_user(request)
-        return isinstance(user, User) and user.account_id is not None and not user.second_factor_due and may(user, Role.PLANNER)
+        if not isinstance(user, User) or is_over(request.session, user):
+            return False
+        return user.account_id is not None and not user.second_factor_due and may(user, Role.PLANNER)
     except DatabaseError:
         return False
     finally:
         close_old_connections()
 
 
+def _now() -> int:
+    return int(timezone.now().timestamp())
+
+
 def _session_started(request: HttpRequest, **_more: Any) -> None:
-    caches["memory"].set(f"seen:{request.session.session_key}", 1, SEEN_EVERY)
+    request.session[BEGAN] = request.session[USED] = _now()
     request.session.set_expiry(None)  # no longer that of a visit to the OpenID Connect provider
 
 

@@ -63,8 +63,8 @@ class AccountMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        user = request.user
         login_sessions.seen(request)
+        user = request.user
         account: Account | None = user.account if isinstance(user, User) else None
         with ExitStack() as stack:
             if account:
@@ -77,7 +77,11 @@ class AccountMiddleware:
         if response.status_code == HTTPStatus.FORBIDDEN and not getattr(request, "refusal_is_noted", False):
             # Django's check of forms answers before a view is chosen (settings.MIDDLEWARE).
             note_refusal(request, Reason.NOT_PERMITTED if getattr(request, "view_is_chosen", False) else Reason.STALE_FORM)
-        kept_form.remember(request, response, leaves=_leaves(request))
+        leaves = _leaves(request)
+        kept_form.remember(request, response, leaves=leaves)
+        if leaves:
+            # Not the cookies: that of a trusted device, which asks for no code for 30 days, is meant to stay.
+            response["Clear-Site-Data"] = '"cache", "storage"'
         # People's data: on a shared computer nobody finds it in the browser's store, or behind "back" after the sign-out.
         response.setdefault("Cache-Control", "no-store")
         return response

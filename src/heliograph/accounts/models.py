@@ -40,6 +40,8 @@ class Account(models.Model):
     row_days = models.PositiveIntegerField(null=True, blank=True, editable=False)
     # C6: only the operator changes it, by `heliograph allow-network`
     allowed_networks = models.JSONField(null=True, blank=True, editable=False)
+    second_factor_required = models.BooleanField(default=False, db_default=False, editable=False)  # of every user
+    session_idle_minutes = models.PositiveIntegerField(null=True, blank=True, editable=False)  # null: the installation's
     created = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
 
     class Meta:
@@ -111,12 +113,17 @@ class User(AbstractBaseUser):
         super().save(*args, **kwargs)
 
     @property
+    def needs_second_factor(self) -> bool:
+        """True if an Administrator requires a second factor, of this user or of everybody in the account."""
+        return self.second_factor_required or (self.account is not None and self.account.second_factor_required)
+
+    @property
     def second_factor_due(self) -> bool:
         """True if an Administrator requires a second factor that is missing: then only its set-up page opens. Queries the database if one
         is required."""
         from allauth.mfa.models import Authenticator  # noqa: PLC0415 -- its models stand on this one
 
-        return self.second_factor_required and not Authenticator.objects.filter(user=self, type=Authenticator.Type.TOTP).exists()
+        return self.needs_second_factor and not Authenticator.objects.filter(user=self, type=Authenticator.Type.TOTP).exists()
 
 
 class Purpose(models.TextChoices):

@@ -208,6 +208,44 @@ def remove(account: Account, id: int, *, by: str) -> User:
     return row
 
 
+@dataclass(frozen=True, slots=True)
+class SignInRules:
+    """What an account asks of all its users.
+
+    second_factor: everybody has to have one.
+    idle_minutes: without use, after which a session ends; None: as long as the operator allows.
+    """
+
+    second_factor: bool = False
+    idle_minutes: int | None = None
+
+
+def save_sign_in_rules(account: Account, rules: SignInRules, *, by: str) -> None:
+    """Saves what the account asks of all its users; it holds from their next request on."""
+    with transaction.atomic():
+        row = Account.objects.select_for_update().get(pk=account.pk)
+        db = of_django(connection)
+        save_order.check(db, row.pk)
+        before = {"second_factor_required": row.second_factor_required, "session_idle_minutes": row.session_idle_minutes}
+        after = {"second_factor_required": rules.second_factor, "session_idle_minutes": rules.idle_minutes}
+        row.second_factor_required, row.session_idle_minutes = rules.second_factor, rules.idle_minutes
+        row.save(update_fields=list(after))
+        with scope(account=row.pk):
+            audit.note(db, row.pk, by=by, what=Deed.CHANGED, kind="account", id=row.pk, name=row.name, before=before, after=after)
+        save_order.count(db, row.pk)
+
+
+def remove_second_factor_of(email: str, *, by: str) -> None:
+    """Removes a user's second factor by e-mail, for the operator: for users of any account or none. Raises NoSuchPerson."""
+    row = User.objects.filter(email=email.strip().lower()).first()
+    if row is None:
+        raise NoSuchPerson
+    if row.account is not None:
+        remove_second_factor(row.account, row.pk, by=by)
+    else:
+        Authenticator.objects.filter(user=row).delete()
+
+
 def check_password(password: str, row: User) -> None:
     """Checks that this password is acceptable for this user. Raises PersonRefused."""
     try:

@@ -12,7 +12,19 @@ from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
 from heliograph.administration.views import account as account_settings
-from heliograph.administration.views import audit, job, me, one_time_links, openid, retention, retry_intervals, tokens, user_actions, users
+from heliograph.administration.views import (
+    audit,
+    job,
+    me,
+    one_time_links,
+    openid,
+    retention,
+    retry_intervals,
+    sign_in_rules,
+    tokens,
+    user_actions,
+    users,
+)
 from heliograph.administration.views.first_start import first_start
 from heliograph.administration.views.second_factor import Activate, Authenticate, Deactivate, NewCodes, Reauthenticate, Replace
 
@@ -39,6 +51,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/users/invite/", users.add, name="user-invite"),
     path("settings/users/<int:id>/", users.user, name="user"),
     path("settings/users/<int:id>/<slug:act>/", user_actions.act, name="user-act"),
+    path("settings/sign-in/", sign_in_rules.sign_in_rules, name="sign-in-rules"),
     path("settings/tokens/", tokens.tokens, name="api-tokens"),
     path("settings/tokens/new/", tokens.add, name="api-token-new"),
     path("settings/tokens/<int:id>/revoke/", tokens.revoke, name="api-token-revoke"),

@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command()(createaccount)
     app.command()(createuser)
     app.command()(createtoken)
+    app.command()(removesecondfactor)
     app.command()(setuplink)
     app.command()(resetpassword)
     app.command("retry-intervals")(retry_intervals)
@@ -203,6 +204,19 @@ def resetpassword(email: Annotated[str, typer.Argument(help="E-mail address of t
         raise CommandError(f"No user {email} may sign in.") from None
     said = f"{link.address}\nValid until {link.expires:%Y-%m-%d %H:%M} UTC, and only once."
     answer(as_json, {"link": link.address, "expires": link.expires.isoformat()}, said)
+
+
+def removesecondfactor(email: Annotated[str, typer.Argument(help="E-mail address of the user.")], as_json: Json = False) -> None:
+    """Remove a user's second factor and recovery codes, as for the lost phone of the only Administrator. If one is required, they must set up another
+    first."""
+    ready_for_data()
+    from heliograph.accounts.people import NoSuchPerson, remove_second_factor_of  # noqa: PLC0415
+
+    try:
+        remove_second_factor_of(email, by=BY)
+    except NoSuchPerson:
+        raise CommandError(f"There is no user {email}.") from None
+    answer(as_json, {"removed": email}, f"{email} has no second factor now.")
 
 
 def find_account(code: str) -> Account:

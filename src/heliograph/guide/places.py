@@ -129,6 +129,7 @@ PLACES: dict[str, str] = {
     "user": "people#users",
     "user-invite": "people#inviting-somebody",
     "user-act": "people#users",
+    "sign-in-rules": "people#signing-in",
     "api-tokens": "people#api-tokens",
     "api-token-new": "people#api-tokens",
     "api-token-revoke": "people#api-tokens",

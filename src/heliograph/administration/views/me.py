@@ -110,7 +110,7 @@ def _second_factor(request: AccountRequest) -> dict[str, Any]:
     return {
         "since": found.created_at if found else None,
         "left": len(codes.wrap().get_unused_codes()) if codes else 0,
-        "required": request.user.second_factor_required,
+        "required": request.user.needs_second_factor,
     }
 
 

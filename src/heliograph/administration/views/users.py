@@ -33,7 +33,12 @@ from heliograph.web.shown_fields import Choice
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
 
-TABS: Final = (("users", gettext_lazy("Users")), ("api-tokens", gettext_lazy("API tokens")), ("audit", gettext_lazy("Audit")))
+TABS: Final = (
+    ("users", gettext_lazy("Users")),
+    ("sign-in-rules", gettext_lazy("Signing in")),
+    ("api-tokens", gettext_lazy("API tokens")),
+    ("audit", gettext_lazy("Audit")),
+)
 ROLES: Final = {
     Role.ADMINISTRATOR: (gettext_lazy("Everything, account settings too"), gettext_lazy("Everything")),
     Role.PLANNER: (
@@ -70,14 +75,14 @@ class PersonForm(SharedForm):
 
 
 def tabs(at: str) -> list[tuple[str | Promise, str, bool]]:
-    """The three pages about access: text, URL, whether it is open."""
+    """The pages about access: text, URL, whether it is open."""
     return [(text, reverse(name), name == at) for name, text in TABS]
 
 
 @require_safe
 def users(request: AccountRequest) -> HttpResponse:
     """Lists all users of the account, including invited ones."""
-    rows = list(User.objects.filter(account=request.account).order_by("invited", "name", "pk"))
+    rows = list(User.objects.select_related("account").filter(account=request.account).order_by("invited", "name", "pk"))
     return settings_page(
         request,
         "administration/users.html",
@@ -289,7 +294,7 @@ def _rows(request: AccountRequest, rows: Iterable[User]) -> list[dict[str, Any]]
 
 
 def _second(row: User, *, has: bool) -> str:
-    if row.second_factor_required:
+    if row.needs_second_factor:
         return _("On, required") if has else _("To be set up")
     return _("On") if has else _("Off")
 

@@ -211,6 +211,12 @@ if (navigator.clipboard)
     });
   });
 
+// What no person has triggered, such as a list that is fetched again, says so: it does not keep a session alive (accounts/login_sessions.py).
+document.addEventListener("htmx:configRequest", (e) => {
+  const { detail } = /** @type {CustomEvent} */ (e);
+  if (!detail.triggeringEvent) detail.headers["X-Polled"] = "1";
+});
+
 /**
  * A list that htmx fetches again (data-live; web/pages.py). The tag of what is shown goes along, so that an unchanged list is not sent;
  * it rests while nobody looks, while the pointer or the focus is in it, and it is announced at most every 10 s.

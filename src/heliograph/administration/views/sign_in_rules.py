@@ -1,0 +1,96 @@
+"""Account Settings > Management > Users > Signing in: what the account asks of all its users (P1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.kept_form import shows_again
+from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.people import SignInRules, save_sign_in_rules
+from heliograph.accounts.roles import AccountRequest
+from heliograph.administration.views.users import tabs
+from heliograph.setup.views.frame import by, check, readonly, settings_page
+from heliograph.setup.views.shared_form import SharedForm
+from heliograph.web.form_fields import Choices, TextLine
+from heliograph.web.forms import posted
+from heliograph.web.shown_fields import Choice
+from heliograph.web.toasts import say
+
+SHORTEST: Final = 5
+"""Minutes without use after which a session may end."""
+
+
+class SignInForm(SharedForm):
+    """Whether everybody has to have a second factor, and when a session ends."""
+
+    second = Choices(gettext_lazy("Second factor"), options=[Choice("1", gettext_lazy("Required of everybody"))])
+    idle = TextLine(gettext_lazy("Sign out after, in minutes without use"), inputmode="numeric", autocomplete="off")
+
+    def clean_idle(self) -> int | None:
+        """The minutes; None for as long as the operator allows."""
+        text, longest = str(self.cleaned_data["idle"]).strip(), settings.HELIOGRAPH.session_idle
+        if not text:
+            return None
+        minutes = int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+        if not SHORTEST <= minutes <= longest:
+            raise ValidationError(_("A whole number from %(least)s to %(most)s, or nothing.") % {"least": SHORTEST, "most": f"{longest:,}"})
+        return minutes
+
+
+@shows_again
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in_rules(request: AccountRequest) -> HttpResponse:
+    """Shows and saves the rules."""
+    row = Account.objects.get(pk=request.account.pk)  # the request's own was read before its save was counted from (accounts/save_order.py)
+    longest = settings.HELIOGRAPH.session_idle
+    stored = {"second": ("1",) if row.second_factor_required else (), "idle": str(row.session_idle_minutes or "")}
+    form = SignInForm(posted(request), stored=stored)
+    if request.method == "POST":
+        check(request, Role.ADMINISTRATOR)
+        if form.is_valid():
+            rules = SignInRules(bool(form.cleaned_data["second"]), form.cleaned_data["idle"])
+            save_sign_in_rules(request.account, rules, by=by(request))
+            say(request, _("The rules of signing in are saved."))
+            return HttpResponseRedirect(request.path)
+    missing = _without_second_factor(row)
+    effect = ngettext(
+        "%(n)d user has none yet: nothing else opens for them until they have set one up.",
+        "%(n)d users have none yet: nothing else opens for them until they have set one up.",
+        missing,
+    ) % {"n": missing}
+    form.say("second", options=[Choice("1", _("Required of everybody"), sub=effect if missing else _("Everybody has one."))])
+    form.say(
+        "idle", help=_("At most %(most)s, which is the case if you leave it empty.") % {"most": f"{longest:,}"}, placeholder=str(longest)
+    )
+    minutes = row.session_idle_minutes or longest
+    return settings_page(
+        request,
+        "administration/sign_in_rules.html",
+        here="users",
+        tabs=tabs("sign-in-rules"),
+        status=form.status,
+        told=form.told(),
+        fields=form.shown(),
+        readonly=readonly(request, Role.ADMINISTRATOR),
+        facts=[
+            (
+                _("Second factor"),
+                _("Required of everybody") if row.second_factor_required else _("Each user’s own choice, unless required in Users"),
+            ),
+            (_("Sign out after"), _("%(n)s minutes without use") % {"n": f"{min(minutes, longest):,}"}),
+        ],
+    )
+
+
+def _without_second_factor(account: Account) -> int:
+    """How many users would have to set one up before they go on."""
+    people = User.objects.filter(account=account, is_active=True)
+    return people.exclude(pk__in=Authenticator.objects.filter(type=Authenticator.Type.TOTP).values("user")).count()
