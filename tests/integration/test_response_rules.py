@@ -175,6 +175,17 @@ def test_C7_a_path_that_no_answer_has_is_asked_about_once(story: Story, client: 
     assert "Part of the rule has never matched" in text_of(client.get(f"/signal/connections/{crm}/").content)
 
 
+def test_C7_answers_that_come_while_it_is_asked_do_not_ask_again(story: Story, client: Client) -> None:
+    crm = answered(story, {"success": True})
+    story.signs_in(client)
+    url = f"/signal/connections/{crm}/rule/"
+    form = posted(client.post(url, ruled("succes")).content.decode(), "rule-editor")
+    with story.worker():
+        story.record("LATER", status="Attended")
+        story.until("LATER", "success")
+    assert client.post(url, form | {"do": ["save"]}).status_code == 302
+
+
 def test_C7_a_path_that_some_answer_has_is_not_asked_about(story: Story, client: Client) -> None:
     crm = answered(story, {"ok": True}, {"errors": [{"code": 7}]}, "plain text")
     story.signs_in(client)
