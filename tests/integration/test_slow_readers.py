@@ -25,12 +25,14 @@ LARGE = 40_000_000
 # /slow ends when the test creates the file "go"; each one that runs leaves a file.
 PROGRAM = f"""
 import ipaddress, pathlib, sys, time, uuid
-from heliograph.web import limits
+from heliograph.web import limits, unread_answers
 from heliograph.web.server import serve_pages
 
 folder = pathlib.Path(sys.argv[1])
 if "impatient" in sys.argv:
     limits.READS_WITHIN, limits.EVERY = 1.0, 0.1
+if "hoard" in sys.argv:
+    unread_answers.MOST_UNREAD, limits.EVERY = 50_000_000, 0.1
 if "few" in sys.argv:
     limits.PEER_CONNECTIONS = 3
 trusted = [ipaddress.ip_network("127.0.0.0/8")] if "proxy" in sys.argv else []
@@ -121,6 +123,17 @@ def test_O10_readers_that_read_nothing_are_cut_off_and_others_get_the_whole(tmp_
         until(lambda: _is_cut_off(stuck))
         assert len(read_all(stuck)) < LARGE
         assert is_answered(port)
+
+
+def test_O10_what_waits_for_one_client_is_bounded(tmp_path: Path) -> None:
+    with server(tmp_path, "hoard") as port, ExitStack() as stuck:
+        first = stuck.enter_context(closing(ask(port, "/large")))
+        until((tmp_path / "made").exists)
+        others = [stuck.enter_context(closing(ask(port, "/large"))) for _ in range(3)]
+        until(lambda: all(map(_is_cut_off, others)))
+        assert len(read_all(first)) > LARGE, "one answer is whole, however large"
+        with closing(ask(port, "/large", "127.0.0.2")) as somebody_else:
+            assert len(read_all(somebody_else)) > LARGE
 
 
 def _is_cut_off(peer: socket.socket) -> bool:

@@ -20,6 +20,7 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, RequestEntityTooLarge
 
 from heliograph.domain.http_request import MALFORMED, Chunks, RequestRefusal, read_head
+from heliograph.web import unread_answers
 from heliograph.web.cpu_time import CpuTime
 
 log = structlog.get_logger(__name__)
@@ -250,6 +251,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     task_class = PageTask
     error_task_class = RefusalTask
     request: BoundedParser | None
+    client = ""  # who asked last; "" if that stands for many
     rests_until = 0.0
     _unread_since = 0.0  # since when an answer waits for its reader; 0: none does
     _read = 0  # bytes that the reader took since then, and when it took the last
@@ -271,11 +273,11 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
 
     def service(self) -> None:
         """Like waitress; then the client's next request may have a thread."""
-        sharer = self.sharer()
+        client = self.client = self.sharer()
         try:
             super().service()
         finally:
-            self.adj.shares.end(sharer)
+            self.adj.shares.end(client)
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """Like waitress; counts what the reader takes."""
@@ -365,7 +367,7 @@ def next_end_of_rest(server: Any, longest: float) -> float:
 
 
 class SlowOnes:
-    """Looks for slow requests from time to time."""
+    """Looks from time to time for slow requests, slow readers, and clients for whom too much waits."""
 
     def __init__(self, server: Any) -> None:
         self._server, self._next = server, 0.0
@@ -377,3 +379,6 @@ class SlowOnes:
             self._next = now + EVERY
             for channel in list(self._server.active_channels.values()):
                 channel.end_if_slow(now)
+            for channel in unread_answers.hoarders(list(self._server.active_channels.values()), unread_answers.MOST_UNREAD):
+                log.warning("hoarder_cut_off", door="pages", peer=channel.addr[0], unread=channel.total_outbufs_len)
+                channel.handle_close()

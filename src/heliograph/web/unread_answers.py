@@ -1,0 +1,31 @@
+"""Answers that wait for their readers take a bounded share of the disk (O10): waitress stores more than 1 MB of each in a temporary file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+
+from waitress.buffers import ReadOnlyFileBasedBuffer
+
+MOST_UNREAD: Final = 256 * 1024 * 1024
+"""Bytes that may wait for one client, besides its oldest connection, whose single answer is bounded by `limits.LARGEST_ANSWER`."""
+
+
+def unread_bytes(channel: Any) -> int:
+    """What waits for the reader of a connection and has no file of its own, as an export has."""
+    with channel.outbuf_lock:
+        return sum(len(buffer) for buffer in channel.outbufs if not isinstance(buffer, ReadOnlyFileBasedBuffer))
+
+
+def hoarders(channels: Iterable[Any], most: int = MOST_UNREAD) -> list[Any]:
+    """The connections to cut off: the newer ones of clients for whom more than `most` bytes wait."""
+    waiting: Counter[str] = Counter()
+    too_many = []
+    for channel in sorted(channels, key=lambda channel: channel.creation_time):
+        unread = unread_bytes(channel)
+        if unread and waiting[channel.client] and waiting[channel.client] + unread > most:
+            too_many.append(channel)
+        else:
+            waiting[channel.client] += unread
+    return too_many
