@@ -1,6 +1,6 @@
 # One verb per wish; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check format docs pictures bench trials
+.PHONY: help setup run test test-fast check advisories format docs pictures bench trials
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ test-fast: setup ## Unit, property and architecture tests only
 
 check: setup ## Lint, format, types, import contracts, templates, migrations
 	@scripts/check
+
+advisories: setup ## Store known vulnerabilities anew: make advisories FROM=clone of the Python Packaging Advisory Database
+	@.venv/bin/python scripts/advisories.py refresh "$(FROM)"
 
 format: setup ## Format the code
 	@.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format .
