@@ -16,6 +16,10 @@ from heliograph.connections import answers
 from heliograph.connections.services import connections as connection_services
 from heliograph.connections.services.connections import connection_row
 from heliograph.domain.connection.response_rule import Then
+from heliograph.insights import record_export
+from heliograph.jobs.models import JobState
+from heliograph.jobs.registry import JobKinds
+from heliograph.jobs.runner import Runner
 from heliograph.setup.errors import Invalid
 
 OK_FALSE = {"if": [{"in": "json", "name": "ok", "is": ["false"]}], "then": "failed", "shows": "error"}
@@ -76,6 +80,39 @@ def test_X2_leads_created_and_updated_are_counted_by_rule(story: Story) -> None:
             story.until(f"R{n}", "success")
     figures = story.figures()
     assert (figures.success, figures.leads_created, figures.leads_updated) == (4, 1, 2)
+
+
+def test_X2_a_201_is_a_lead_only_where_a_rule_says_so(story: Story, client: Client) -> None:
+    """The tile, the list behind it and what is downloaded from there."""
+    story.flow("To the chat", [story.to(story.connection("Chat", "/chat"))])
+    story.receiver.answer("/chat", Answer(201, {"created": True}))
+    story.receiver.answer("/crm", Answer(201))
+    story.signs_in(client, Role.ADMINISTRATOR)
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+    assert story.figures().leads_created == 0
+    shown = text_of(client.get("/signal/metrics/?period=1h").content)
+    assert "Leads Created - no response rule says which answers of a CRM mean it" in shown
+    assert "No records" in text_of(client.get("/signal/metrics/records/leads-created/?period=1h").content)
+    rule = [{"if": [{"in": "status", "is": ["201"]}], "then": "delivered", "lead": "created"}]
+    story.flow("To the CRM", [story.to(story.connection("CRM", "/crm", rule=rule))])
+    with story.worker():
+        story.record("R2", status="Attended")
+        story.until("R2", "success", "success")
+    figures = story.figures()
+    assert (figures.success, figures.leads_created, figures.leads_updated) == (3, 1, 0)
+    shown = text_of(client.get("/signal/metrics/?period=1h").content)
+    assert "Leads Created 1 as your CRM reports in its answers" in shown
+    assert "Leads Updated 0 as your CRM reports in its answers" in shown
+    listed = text_of(client.get("/signal/metrics/records/leads-created/?period=1h").content)
+    assert "R2" in listed
+    assert "R1" not in listed
+    job = client.post("/signal/metrics/records/leads-created/export/?period=1h")["Location"].strip("/").rpartition("/")[2]
+    assert Runner(JobKinds([record_export.kind()])).run_one(int(job)).state == JobState.DONE
+    rows = client.get(f"/signal/metrics/exports/{job}/").getvalue().decode().splitlines()
+    assert len(rows) == 2
+    assert "R2" in rows[1]
 
 
 def test_C7_from_a_logged_answer_to_a_rule_that_was_tried_before_it_was_saved(story: Story) -> None:

@@ -159,7 +159,7 @@ def _parts_of_secret(secret: str) -> Iterator[Reading]:
         for block in _KEY_LINES.findall(secret):
             yield from (Reading(line) for line in block.split() if len(line) >= SHORTEST_PIECE)
         return
-    if not secret.startswith("/"):
+    if not secret.startswith(("/", "?")):
         yield Reading(secret)
         return
     for text in (secret, unquote(secret), secret.partition("?")[0]):

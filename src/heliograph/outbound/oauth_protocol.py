@@ -139,7 +139,7 @@ class TokenExchange:
     def start(self) -> None:
         """Sends the request. Raises SenderStopped."""
         request = token_request(self._connection, self._secret, self._ask, in_body=self._in_body)
-        self._masks = masks_of([self._secret, *_carried_by(self._ask)], request)
+        self._masks = masks_of([self._secret, *_carried_by(self._ask), *self._connection.token_queries], request)
         self._sender.start(request, self._route, self._on_result)
 
     def _on_result(self, result: SendResult) -> None:

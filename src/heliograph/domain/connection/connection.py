@@ -214,6 +214,12 @@ class Connection:
         return masked(self.authorization_url).removesuffix("/…")
 
     @property
+    def token_queries(self) -> tuple[str, ...]:
+        """The queries of the addresses that OAuth2 asks, such as "?api_key=…": they count as secret (C5)."""
+        urls = (self.authorization_url, self.access_token_url, self.refresh_token_url)
+        return tuple(f"?{query}" for url in urls if (query := url.partition("?")[2]))
+
+    @property
     def lacks(self) -> tuple[str, ...]:
         """The names of missing fields and secrets without which it cannot be used (F2)."""
         needed: list[str] = [Secret.PATH]

@@ -311,6 +311,6 @@ class RequestBuilder:
                 else ()
             )
             prepared, client_secret = prepare(connection, secrets), secrets.get(Secret.CLIENT_SECRET, "")
-            masks = masks_of(secrets.values(), credentials=prepared.credentials)
+            masks = masks_of([*secrets.values(), *connection.token_queries], credentials=prepared.credentials)
             held = self._connections[id] = _OpenConnection(config.version, made_of, prepared, route, signing, masks, client_secret)
         return held

@@ -176,7 +176,10 @@ def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list
         (_("Leads Created"), tiles.leads_created, RecordKind.LEADS_CREATED),
         (_("Leads Updated"), tiles.leads_updated, RecordKind.LEADS_UPDATED),
     ):
-        found.append(Tile(name, value, at(kind, value)) if reports_leads else Tile(name, NOT_REPORTED, sub=_("no connection reports it")))
+        if reports_leads:
+            found.append(Tile(name, value, at(kind, value), _("as your CRM reports in its answers")))
+        else:
+            found.append(Tile(name, NOT_REPORTED, sub=_("no response rule says which answers of a CRM mean it")))
     return found
 
 
