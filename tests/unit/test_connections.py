@@ -89,8 +89,10 @@ def test_C1_a_connection_comes_back_from_its_body() -> None:
         rate=600,
         parallel=4,
         patient=True,
-        secrets=frozenset({Secret.PATH, Secret.CLIENT_SECRET}),
+        secrets=frozenset({Secret.PATH, Secret.CLIENT_SECRET, Secret.ACCESS_TOKEN_QUERY}),
     )
+    assert whole.access_token_url == "https://login.example.com/token?…"
+    assert whole.token_urls({Secret.ACCESS_TOKEN_QUERY: "?x=1"}).access_token == "https://login.example.com/token?x=1"
     assert whole.lacks == ("connected",)
     connected = replace(whole, connected=whole.bond)
     assert Connection.from_body(json.loads(json.dumps(connected.to_body()))) == connected

@@ -22,6 +22,9 @@ SECRETS: Final[Mapping[Secret, Promise]] = {
     Secret.KEY: gettext_lazy("API Key / Token"),
     Secret.CLIENT_SECRET: gettext_lazy("Client Secret"),
     Secret.CLIENT_CERTIFICATE: gettext_lazy("Client certificate"),
+    Secret.AUTHORIZATION_QUERY: gettext_lazy("Query of the Authorization URL"),
+    Secret.ACCESS_TOKEN_QUERY: gettext_lazy("Query of the Access Token URL"),
+    Secret.REFRESH_TOKEN_QUERY: gettext_lazy("Query of the Refresh Token URL"),
     Secret.SIGNING: gettext_lazy("Signing secret"),
     Secret.SIGNING_BEFORE: gettext_lazy("Signing secret before"),
 }

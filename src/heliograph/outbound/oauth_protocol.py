@@ -20,7 +20,7 @@ from oauthlib.common import add_params_to_uri
 from oauthlib.oauth2 import BackendApplicationClient, MismatchingStateError, MissingCodeError, OAuth2Error, WebApplicationClient
 from oauthlib.oauth2.rfc6749.clients.base import Client
 
-from heliograph.domain.connection.connection import ClientAuth, Connection
+from heliograph.domain.connection.connection import ClientAuth, Connection, TokenUrls
 from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials, ByRefresh, Denied, TokenResponse, denied, oauth_refused
 from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.secret import MAX_SECRET, Secret, check_secret
@@ -52,7 +52,7 @@ class Authorization:
     verifier: str
 
 
-def authorization(connection: Connection, redirect_url: str, *, state: str) -> Authorization:
+def authorization(connection: Connection, url: str, redirect_url: str, *, state: str) -> Authorization:
     """The authority's sign-in page with the full query (RFC 6749 §4.1.1), PKCE by S256 (RFC 7636)."""
     client = WebApplicationClient(connection.client_id)
     verifier = client.create_code_verifier(VERIFIER_LENGTH)
@@ -64,7 +64,7 @@ def authorization(connection: Connection, redirect_url: str, *, state: str) -> A
         code_challenge=client.create_code_challenge(verifier, "S256"),
         code_challenge_method="S256",
     )
-    return Authorization(add_params_to_uri(connection.authorization_url, parse_qsl(urlsplit(asked).query)), state, verifier)
+    return Authorization(add_params_to_uri(url, parse_qsl(urlsplit(asked).query)), state, verifier)
 
 
 class SignInRefused(HeliographError):
@@ -94,11 +94,11 @@ def read_return(query: str, *, state: str, verifier: str = "") -> str:
     return code
 
 
-def token_request(connection: Connection, secret: str, ask: Ask, *, in_body: bool) -> Request:
+def token_request(connection: Connection, urls: TokenUrls, secret: str, ask: Ask, *, in_body: bool) -> Request:
     """The POST request to the authority. in_body: the client's secret goes into the body, else into Basic authentication (RFC 6749 §2.3.1:
     both form-encoded)."""
     more = {"client_secret": secret} if in_body else {}
-    url = connection.access_token_url
+    url = urls.access_token
     client: Client
     match ask:
         case ByCredentials():
@@ -113,7 +113,7 @@ def token_request(connection: Connection, secret: str, ask: Ask, *, in_body: boo
             client = WebApplicationClient(connection.client_id)
             named = {"client_id": connection.client_id} if in_body else {}
             body = client.prepare_refresh_body(refresh_token=ask.refresh_token, **named, **more)
-            url = connection.refresh_token_url or url
+            url = urls.refresh_token or url
         case _:
             assert_never(ask)
     headers: tuple[tuple[str, str], ...] = (("Content-Type", _FORM), ("Accept", "application/json"))
@@ -127,19 +127,28 @@ class TokenExchange:
     """Requests tokens: by one request, or by two if the authority turns out to want the client's secret in the other place."""
 
     def __init__(
-        self, sender: Sender, route: Route, connection: Connection, secret: str, ask: Ask, *, in_body: bool | None, done: OnTokens
+        self,
+        sender: Sender,
+        route: Route,
+        connection: Connection,
+        urls: TokenUrls,
+        secret: str,
+        ask: Ask,
+        *,
+        in_body: bool | None,
+        done: OnTokens,
     ) -> None:
         """in_body: what worked before, None: not known. done: called once, on the sender's thread; it must be quick and must not raise."""
         self._sender, self._route, self._done = sender, route, done
-        self._connection, self._secret, self._ask = connection, secret, ask
+        self._connection, self._urls, self._secret, self._ask = connection, urls, secret, ask
         self._in_body = {ClientAuth.BASIC: False, ClientAuth.BODY: True}.get(connection.client_auth, bool(in_body))
         self._may_turn = connection.client_auth is ClientAuth.AUTOMATIC
         self._masks = NOTHING
 
     def start(self) -> None:
         """Sends the request. Raises SenderStopped."""
-        request = token_request(self._connection, self._secret, self._ask, in_body=self._in_body)
-        self._masks = masks_of([self._secret, *_carried_by(self._ask), *self._connection.token_queries], request)
+        request = token_request(self._connection, self._urls, self._secret, self._ask, in_body=self._in_body)
+        self._masks = masks_of([self._secret, *_carried_by(self._ask), *_queries_of(self._urls)], request)
         self._sender.start(request, self._route, self._on_result)
 
     def _on_result(self, result: SendResult) -> None:
@@ -155,6 +164,10 @@ class TokenExchange:
                 self._done(found)
             return
         self._done(found)
+
+
+def _queries_of(urls: TokenUrls) -> list[str]:
+    return [f"?{query}" for url in (urls.access_token, urls.refresh_token) if (query := url.partition("?")[2])]
 
 
 def _carried_by(ask: Ask) -> tuple[str, ...]:

@@ -104,7 +104,8 @@ class Asker:
         secret = self.secrets.get(Secret.CLIENT_SECRET, "")
         try:
             route = token_route(self.route, self.connection)
-            TokenExchange(self.sender, route, self.connection, secret, by, in_body=access.in_body, done=came.put).start()
+            urls = self.connection.token_urls(self.secrets)
+            TokenExchange(self.sender, route, self.connection, urls, secret, by, in_body=access.in_body, done=came.put).start()
             return came.get(timeout=2 * self.route.total_timeout + GRACE)
         except (SenderStopped, queue.Empty):
             return Denied(oauth_refused("Heliograph itself could not ask for an access token."))

@@ -36,6 +36,7 @@ from heliograph.store.secrets import SecretPlace, load_secrets, remove_secrets, 
 OWNER = "connection"
 REPLACED = "replaced"
 """In an entry of the audit: the secrets that were replaced or removed, by field."""
+_OF_TOKENS = frozenset(rules.TOKEN_QUERIES.values())
 _OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
 
 
@@ -90,15 +91,18 @@ def save_connection(
     before = rules.Connection.from_body(row.body) if id is not None else None
     entered = {name: value for name, value in facts.secrets.items() if value}
     origins = _take_urls(facts, before, entered, http=may_be_plain(s.account) if http is None else http)
+    token_urls = _take_token_urls(facts, entered, stored)
     try:
         entered = {name: check_secret(name, value) for name, value in entered.items()}
         _check_certificates(entered, facts)
         kept = (
             (before.secrets if before else frozenset()) - facts.forget - ({Secret.TEST_PATH} if not origins["test_origin"] else frozenset())
         )
+        kept -= frozenset(secret for name, secret in rules.TOKEN_QUERIES.items() if "?" not in token_urls[name])
         have = kept | frozenset(entered)
-        connected = before.connected if before else ""  # only services.oauth changes it
-        body = {**facts.fields, **_token_urls(facts), **origins, "connected": connected, "secrets": sorted(have)}
+        asks_otherwise = any(entered.get(name, stored.get(name) if name in have else None) != stored.get(name) for name in _OF_TOKENS)
+        connected = before.connected if before and not asks_otherwise else ""  # else only services.oauth changes it
+        body = {**facts.fields, **token_urls, **origins, "connected": connected, "secrets": sorted(have)}
         after = rules.Connection.from_body(body)
         typed = _typed_headers(facts)
         sealed = header_rules.sealed_texts(typed, _header_texts(stored))
@@ -117,7 +121,7 @@ def save_connection(
         check(row)
         row.save()
         replaced = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
-        if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
+        if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond or asks_otherwise):
             oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
         row.body |= _extra_body(shown, replaced, entered) | ({} if restored is None else {RESTORED: restored})
         write(s, row)
@@ -188,10 +192,30 @@ def save_rule(s: SetupTransaction, id: int, rule: Sequence[object], *, opened: i
     return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": plain}), id)
 
 
-def _token_urls(facts: ConnectionFacts) -> dict[str, str]:
-    """The OAuth2 URLs, with hosts as they are sent."""
-    names = ("authorization_url", "access_token_url", "refresh_token_url")
-    return {name: with_ascii_host(url.strip()) for name in names if isinstance(url := facts.fields.get(name), str)}
+def _take_token_urls(facts: ConnectionFacts, entered: dict[Secret, str], stored: Mapping[str, str]) -> dict[str, str]:
+    """The OAuth2 URLs, with hosts as they are sent; new queries are added to the secrets. stored: the secrets of today. Raises Invalid."""
+    urls: dict[str, str] = {}
+    for name, secret in rules.TOKEN_QUERIES.items():
+        typed = facts.fields.get(name)
+        url, _, query = with_ascii_host(typed.strip()).partition("?") if isinstance(typed, str) else ("", "", "")
+        urls[name] = url
+        if not query:
+            entered.pop(secret, None)
+            continue
+        if query != header_rules.SEALED:
+            if header_rules.SEALED in query:
+                raise Invalid({name: [f"{header_rules.SEALED} stands for the stored query; type the whole query again."]})
+            if "{" in query:
+                raise Invalid({name: ["This URL cannot contain a source field."]})
+            try:
+                entered[secret] = split_address(f"{url}?{query}", http=True).rest.partition("?")[2]
+            except AddressError as error:
+                raise Invalid({name: [str(error)]}) from None
+            entered[secret] = f"?{entered[secret]}"
+        elif secret not in entered and secret not in stored:
+            raise Invalid({name: [f"{header_rules.SEALED} stands for a stored query, and none is stored. Type the query."]})
+        urls[name] = f"{url}?{header_rules.SEALED}"
+    return urls
 
 
 def may_be_plain(account: int) -> bool:

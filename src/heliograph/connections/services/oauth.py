@@ -80,7 +80,7 @@ def begin(account: int, id: int) -> Begun:
             _("Fill in the connection first: it needs OAuth2 with the Grant Type Authorization Code, and all of its fields.")
         )
     db = of_django(database)
-    started = authorization(facts, redirect_url(), state=secrets.token_urlsafe(STATE_BYTES))
+    started = authorization(facts, facts.token_urls(client.secrets).authorization, redirect_url(), state=secrets.token_urlsafe(STATE_BYTES))
     text = json.dumps({"state": started.state, "verifier": started.verifier, "bond": facts.bond, "at": db.now()})
     pending = vault().seal(_pending_place(account, id), text).decode("ascii")
     return Begun(started.url, facts.authorization_host, started.state, pending)

@@ -167,9 +167,7 @@ class _Trial:
     """Of the last request."""
 
     def __post_init__(self) -> None:
-        self.masks = masks_of(
-            [*self.about.secrets.values(), *self.about.connection.token_queries], credentials=self.about.prepared.credentials
-        )
+        self.masks = masks_of(self.about.secrets.values(), credentials=self.about.prepared.credentials)
 
     def run(self) -> DiagnosisReport:
         connection = self.about.connection

@@ -29,6 +29,9 @@ _FIELD_OF: Final[Mapping[str, str]] = {
     Secret.PATH: "url",
     "test_origin": "test_url",
     Secret.TEST_PATH: "test_url",
+    Secret.AUTHORIZATION_QUERY: "authorization_url",
+    Secret.ACCESS_TOKEN_QUERY: "access_token_url",
+    Secret.REFRESH_TOKEN_QUERY: "refresh_token_url",
     Secret.SIGNING: "forget_signing",
     Secret.SIGNING_BEFORE: "forget_signing",
 }

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Final
 
 from heliograph.domain.connection.response_rule import Rule, read_rule
-from heliograph.domain.connection.secret import MAX_PEM, NOT_PEM, Secret, is_pem, read_secrets
+from heliograph.domain.connection.secret import MAX_PEM, NOT_PEM, Secret, is_pem, read_secret, read_secrets
 from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import AddressError, masked, split_address
 from heliograph.domain.mapping import headers as header_rules
@@ -91,13 +91,30 @@ LONGEST_TOTAL: Final = 20  # seconds: a request must end before the lease of its
 LARGEST_ANSWER: Final = 1_024  # KiB
 
 
+TOKEN_QUERIES: Final[Mapping[str, Secret]] = {
+    "authorization_url": Secret.AUTHORIZATION_QUERY,
+    "access_token_url": Secret.ACCESS_TOKEN_QUERY,
+    "refresh_token_url": Secret.REFRESH_TOKEN_QUERY,
+}
+"""The addresses that OAuth2 asks, and the secret that holds the query of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUrls:
+    """The addresses that OAuth2 asks, with their queries. They contain secrets: never log or store them."""
+
+    authorization: str = field(repr=False)
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A connection of an account. Raises ConnectionSetupError for invalid settings.
 
     origin: scheme, host and port of the URL. headers: extra fixed ones; the value of one whose name marks it as a credential is always
     SEALED. rate: requests a minute, parallel: concurrent requests; None = no limit of its own. patient: retries after 2, 22 and 48 hours.
-    rule: what its answers mean if the status does not say it. secrets: the names of those that are stored. connected: the bond under which
+    authorization_url, access_token_url, refresh_token_url: a query is always SEALED ("?…"); `token_urls` has it. rule: what its answers mean if the status does not say it. secrets: the names of those that are stored. connected: the bond under which
     someone has connected (Authorization Code); it counts only while it equals the current bond.
 
     connect_timeout, total_timeout: seconds; answer_cap: KiB of an answer to read; None = default. authorities: certificates (PEM) of the
@@ -140,10 +157,13 @@ class Connection:
             )
         if not self.name.strip():
             raise ConnectionSetupError("name", "a connection needs a name")
-        for field in ("origin", "test_origin"):
-            _check_origin(field, getattr(self, field), optional=field != "origin")
-        for field in ("authorization_url", "access_token_url", "refresh_token_url"):
-            _check_url(field, getattr(self, field))
+        for place in ("origin", "test_origin"):
+            _check_origin(place, getattr(self, place), optional=place != "origin")
+        for name in TOKEN_QUERIES:
+            url, has_query, query = getattr(self, name).partition("?")
+            _check_url(name, getattr(self, name) if query != header_rules.SEALED else url)
+            if has_query:
+                object.__setattr__(self, name, f"{url}?{header_rules.SEALED}")
         if ":" in self.user_name or header_rules.value_problem(self.user_name):
             raise ConnectionSetupError("user_name", "a user name cannot contain a colon or a line break")
         if self.authorities and not is_pem(self.authorities):
@@ -213,11 +233,13 @@ class Connection:
         """The host of the sign-in that connects it, as everyone may see it."""
         return masked(self.authorization_url).removesuffix("/…")
 
-    @property
-    def token_queries(self) -> tuple[str, ...]:
-        """The queries of the addresses that OAuth2 asks, such as "?api_key=…": they count as secret (C5)."""
-        urls = (self.authorization_url, self.access_token_url, self.refresh_token_url)
-        return tuple(f"?{query}" for url in urls if (query := url.partition("?")[2]))
+    def token_urls(self, secrets: Mapping[str, str]) -> TokenUrls:
+        """The addresses that OAuth2 asks, with their queries. Raises MissingSecret."""
+        urls = {}
+        for name, secret in TOKEN_QUERIES.items():
+            url, has_query, _ = str(getattr(self, name)).partition("?")
+            urls[name] = url + (read_secret(secrets, secret) if has_query else "")
+        return TokenUrls(urls["authorization_url"], urls["access_token_url"], urls["refresh_token_url"])
 
     @property
     def lacks(self) -> tuple[str, ...]:
@@ -231,6 +253,8 @@ class Connection:
             needed += ["client_id", Secret.CLIENT_SECRET, "access_token_url"]
             if self.grant is OAuthGrant.AUTHORIZATION_CODE:
                 needed.append("authorization_url")
+        if self.auth is Auth.OAUTH2:  # a query that an earlier release kept in the body is typed again
+            needed += [secret for name, secret in TOKEN_QUERIES.items() if "?" in getattr(self, name)]
         lacking = tuple(name for name in needed if name not in self.secrets and not getattr(self, name, ""))
         return lacking or (("connected",) if self.needs_connecting and self.connected != self.bond else ())
 
@@ -272,18 +296,18 @@ class Connection:
     def to_body(self) -> dict[str, object]:
         """The JSON body of a version (F10), without secrets. Defaults are omitted."""
         body: dict[str, object] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "headers":
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name == "headers":
                 value = [list(pair) for pair in value]
-            elif field.name == "rule":
+            elif each.name == "rule":
                 value = [clause.to_body() for clause in value]
-            elif field.name == "secrets":
+            elif each.name == "secrets":
                 value = sorted(secret.value for secret in value)
             elif isinstance(value, StrEnum):
                 value = value.value
-            if field.name in ("name", "origin", "auth", "content_type", "method") or value not in ("", [], None, False):
-                body[field.name] = value
+            if each.name in ("name", "origin", "auth", "content_type", "method") or value not in ("", [], None, False):
+                body[each.name] = value
         return body
 
     @classmethod

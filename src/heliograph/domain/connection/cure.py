@@ -36,6 +36,9 @@ _SIGN_IN: Final = frozenset(
         Secret.KEY.value,
         Secret.CLIENT_SECRET.value,
         Secret.CLIENT_CERTIFICATE.value,
+        Secret.AUTHORIZATION_QUERY.value,
+        Secret.ACCESS_TOKEN_QUERY.value,
+        Secret.REFRESH_TOKEN_QUERY.value,
     }
 )
 _SIGNATURE: Final = frozenset({Secret.SIGNING.value, Secret.SIGNING_BEFORE.value})

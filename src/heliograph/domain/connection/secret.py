@@ -36,6 +36,10 @@ class Secret(StrEnum):
     CLIENT_SECRET = "client_secret"  # noqa: S105
     CLIENT_CERTIFICATE = "client_certificate"
     """The TLS client identity: a certificate, those between it and its authority, and the private key, as PEM."""
+    AUTHORIZATION_QUERY = "authorization_query"
+    ACCESS_TOKEN_QUERY = "access_token_query"  # noqa: S105
+    REFRESH_TOKEN_QUERY = "refresh_token_query"  # noqa: S105
+    """The queries of the addresses that OAuth2 asks, with their question marks."""
     SIGNING = "signing_secret"
     """If present, signs every request (Standard Webhooks; C7)."""
     SIGNING_BEFORE = "signing_secret_before"

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from heliograph.domain.connection.connection import Connection
+from heliograph.domain.connection.connection import Connection, TokenUrls
 from heliograph.domain.connection.oauth_access import (
     Access,
     Ask,
@@ -76,6 +76,7 @@ class OAuthClient:
     account: int
     connection: int
     facts: Connection
+    urls: TokenUrls
     secret: str = field(repr=False)
     route: Route
 
@@ -273,7 +274,7 @@ class OAuthTokens:
             self.came.append(_TokenAnswer(state, access, asked_at, found))
             self._memory.wake_completer.set()
 
-        exchange = TokenExchange(self._sender, state.asks, client.facts, client.secret, by, in_body=access.in_body, done=done)
+        exchange = TokenExchange(self._sender, state.asks, client.facts, client.urls, client.secret, by, in_body=access.in_body, done=done)
         try:
             exchange.start()
         except SenderStopped:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
-from heliograph.domain.connection.connection import Auth
+from heliograph.domain.connection.connection import Auth, TokenUrls
 from heliograph.domain.connection.oauth_access import Usable
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import Rule
@@ -110,6 +110,7 @@ class _OpenConnection:
     route: Route
     signing: tuple[str, ...] = field(repr=False)
     masks: Masks = field(repr=False)
+    token_urls: TokenUrls
     client_secret: str = field(repr=False)
     bearing: dict[tuple[str, frozenset[str]], Masks] = field(default_factory=dict, repr=False)
     """The masks for the current access token and the sealed texts of each header mapping."""
@@ -230,7 +231,7 @@ class RequestBuilder:
         if facts.auth is not Auth.OAUTH2:
             return None
         found = self.tokens.token_of(id, held.route)
-        return found or self.tokens.enrol(OAuthClient(config.id, id, facts, held.client_secret, held.route))
+        return found or self.tokens.enrol(OAuthClient(config.id, id, facts, held.token_urls, held.client_secret, held.route))
 
     def _destination(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
         """The current flow and destination, or why the action cannot begin (D5, D7); computed once per version of the configuration."""
@@ -311,6 +312,8 @@ class RequestBuilder:
                 else ()
             )
             prepared, client_secret = prepare(connection, secrets), secrets.get(Secret.CLIENT_SECRET, "")
-            masks = masks_of([*secrets.values(), *connection.token_queries], credentials=prepared.credentials)
-            held = self._connections[id] = _OpenConnection(config.version, made_of, prepared, route, signing, masks, client_secret)
+            masks = masks_of(secrets.values(), credentials=prepared.credentials)
+            held = self._connections[id] = _OpenConnection(
+                config.version, made_of, prepared, route, signing, masks, connection.token_urls(secrets), client_secret
+            )
         return held

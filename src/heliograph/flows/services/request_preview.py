@@ -96,9 +96,7 @@ class RequestPreviewer:
         request = found.request(flow, change, self._config, event, now=now)
         if isinstance(request, InvalidValues):
             return RequestPreview(problems=tuple(str(p) for p in request.problems))
-        masks = masks_of(
-            [*found.secrets.values(), *found.prepared.connection.token_queries], request, credentials=found.prepared.credentials
-        )
+        masks = masks_of(found.secrets.values(), request, credentials=found.prepared.credentials)
         return BuiltPreview(request, masks, found.prepared.connection)
 
     def _sendable(self, destination: Destination) -> Sendable | str:
