@@ -203,6 +203,7 @@ STATES = (
     State("retry, submitted", RETRY, "Retry", "/signal/retry/", "planner", then=_submit_nothing),
     State("retry, as a Viewer", RETRY, "Retry", "/signal/retry/", "viewer"),
     State("retry, narrowed", RETRY, "Retry", "/signal/retry/?status=waiting&category=Config"),
+    State("retry, waits for a tag", RETRY, "Retry", "/signal/retry/?status=untagged"),
     State("retry, nothing matches", RETRY, "Retry", "/signal/retry/?q=nobody"),
     State("retry, nothing waits", RETRY, "Retry", "/signal/retry/", "beginner"),
     State("item, waiting", ITEM, re.compile("S26-2.*"), lambda of: f"/signal/retry/{of.items['waiting']}/", names=("retry-item",)),

@@ -203,3 +203,10 @@ def test_X2_decisions_that_raised_are_counted_apart_from_what_waits_for_a_tag(wa
     assert (figures.untagged, figures.undecided, figures.ended, figures.not_selected) == (3, 1, 1, 2)
     waiting.is_sound()
     assert waiting.figures(Mode.TEST).untagged == 0
+
+
+def test_F7_a_download_of_failed_rows_leaves_out_what_waits_for_a_tag(waiting: Story, client: Client) -> None:
+    waiting.signs_in(client, Role.PLANNER)
+    for query in ("", "?status=untagged", "?status=Retry"):
+        assert "failed row" not in text_of(client.get(f"/signal/retry/{query}").content), query
+        assert client.get(f"/signal/retry/download/{query}").status_code in (302, 404), query

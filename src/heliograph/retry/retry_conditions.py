@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause, was_tried
-from heliograph.retry.retry_items import RetryFilter, parts_of
+from heliograph.retry.retry_items import OPEN, RetryFilter, parts_of
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
 
@@ -40,8 +40,10 @@ def conditions(account: int, wanted: RetryFilter, table: QueueTable, status: Que
         params["ended_since"] = wanted.ended_since
     if wanted.untagged is not None and table == "stuck_run":
         # The index of what is due has few of those that wait for a tag.
-        waits = f"q.cause = '{Cause.UNTAGGED.value}'"
-        where.append(waits if wanted.untagged else f"q.queue < 3 AND q.due_at >= 0 AND q.cause <> '{Cause.UNTAGGED.value}'")
+        if wanted.untagged:
+            where.append(f"q.cause = '{Cause.UNTAGGED.value}'")
+        elif status in OPEN:
+            where.append(f"q.queue < 3 AND q.due_at >= 0 AND q.cause <> '{Cause.UNTAGGED.value}'")
     elif wanted.untagged:
         where.append("1 = 0")
     if wanted.cause:

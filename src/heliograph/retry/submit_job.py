@@ -41,6 +41,12 @@ def submittable(wanted: RetryFilter) -> RetryFilter | None:
     return replace(wanted, statuses=statuses) if statuses else None
 
 
+def downloadable(wanted: RetryFilter) -> RetryFilter | None:
+    """The filter with only what has failed, so without what is Done or waits for a tag; None where nothing else is asked for."""
+    rows = submittable(wanted)
+    return None if rows is None or wanted.untagged else replace(rows, untagged=False)
+
+
 def start(reading: AccountReader, wanted: RetryFilter, deed: ItemDeed, *, by: str) -> Job:
     """Creates the job for all items that match as of now; later ones are left out."""
     queue = RetryQueue(reading)

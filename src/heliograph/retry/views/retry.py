@@ -23,7 +23,7 @@ from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_item import details
 from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem
 from heliograph.retry.retry_queue import PARTS, RetryQueue
-from heliograph.retry.submit_job import submittable
+from heliograph.retry.submit_job import downloadable, submittable
 from heliograph.retry.views.group_rows import download_words, group_row, healed_row, many
 from heliograph.retry.views.item_page import item_page
 from heliograph.retry.views.item_words import is_of_other_mode, tries, why
@@ -85,6 +85,7 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
     filters.offer_of(of)
     again = submittable(wanted)
     matching = found.count(again) if again else ListCount()
+    failed = found.count(file_rows) if (file_rows := downloadable(wanted)) else ListCount()
     everything = found.count(wanted).at_least(len(rows.rows)) if filters.narrows else ListCount()
     tally = _tally(counts, found.count(RetryFilter((QueueStatus.RETRY,), untagged=True)))
     return {
@@ -96,7 +97,7 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
         "rows": [_row(item) for item in rows.rows],
         "submit_href": filters.address(reverse("retry-submit")),
         "all_match": _all_match(matching),
-        "download": "" if matching.is_none else download_words(matching),
+        "download": "" if failed.is_none else download_words(failed),
         "download_href": filters.address(reverse("retry-download")),
         "looked": _looked(rows, request),
         "start_href": address(request, at=None) if cursor else "",

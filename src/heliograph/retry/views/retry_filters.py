@@ -84,7 +84,7 @@ def filter_words(wanted: RetryFilter, reading: AccountReader, *, names_text: boo
     events = reading.events([wanted.event]) if wanted.event else {}
     event = events.get(wanted.event or 0)
     statuses = [_(status.value) for status in wanted.statuses]
-    waits = {True: _("Waits for a tag"), False: _("Waits for a retry"), None: ""}[wanted.untagged]
+    waits = _("Waits for a tag") if wanted.untagged else _("Waits for a retry") if wanted.statuses == OPEN else ""
     parts = [
         waits or (_("Status %(status)s") % {"status": _(" or ").join(statuses)} if statuses else ""),
         _("category %(category)s") % {"category": _(wanted.category.value)} if wanted.category else "",

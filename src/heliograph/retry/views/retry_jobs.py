@@ -24,7 +24,7 @@ from heliograph.jobs.page import JobPage, Sum, context
 from heliograph.retry import downloads, submit_job
 from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.retry_queue import RetryQueue
-from heliograph.retry.submit_job import submittable
+from heliograph.retry.submit_job import downloadable
 from heliograph.retry.views.group_rows import download_words
 from heliograph.retry.views.retry_filters import RetryFilters, filter_words
 from heliograph.retry.views.submissions import say_submitted
@@ -165,7 +165,7 @@ def _lead(request: AccountRequest, row: Job) -> str:
 def new_download(request: AccountRequest) -> HttpResponse:
     """Asks for the kind of file and its columns, and begins it."""
     filters = RetryFilters(request)
-    wanted = submittable(filters.wanted)
+    wanted = downloadable(filters.wanted)
     back = filters.address(reverse("retry"))
     with reading(request.account.pk) as of:
         n = RetryQueue(of).count(wanted) if wanted else ListCount()
