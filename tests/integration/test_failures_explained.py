@@ -22,11 +22,14 @@ from heliograph.accounts.models import Role
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.services.save_and_test import try_connection
+from heliograph.deliveries.database import reading
 from heliograph.domain.connection.connection import SignIn
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Mode, Watch
 from heliograph.domain.setup.tags import TagKind
+from heliograph.insights.record_kinds import RecordFilter, RecordKind
+from heliograph.insights.records import Records
 from heliograph.setup.models import SessionStatus
 from heliograph.setup.services import object_tags
 
@@ -145,6 +148,24 @@ def test_D6_an_item_blames_the_connection_that_answered(story: Story, receiver: 
     item = text_of(client.get(f"{RETRY}{key}/").content)
     assert "Connection Sales CRM Goes now to New CRM" in item
     assert "Sales CRM version" in item
+    for path in ("/signal/metrics/feed/", "/signal/metrics/"):
+        assert "New CRM answered" not in text_of(client.get(path).content)
+
+
+def test_X3_a_list_of_records_blames_the_connection_that_did_not_answer(story: Story, receiver: Receiver, client: Client) -> None:
+    story.signs_in(client, name="Ada")
+    refused(story, receiver, "R1", answer=Answer(then="close"))
+    (flow,) = story.source.account(story.account).flows
+    new = story.connection("New CRM", "/new")
+    story.change_flow(flow, to=[story.to(new)])
+    story.pause(new)
+    with story.worker():
+        story.submit(story.action("R1")["key"])
+        story.wait_for(lambda: story.connection_of("R1") == new)
+    with reading(story.account) as of:
+        now = of.db.now()
+        (row,) = Records(of, RecordFilter(RecordKind.QUEUED, now - 3_600_000_000, now + 60_000_000)).page(None).rows
+    assert (row.connection, row.blamed) == ("New CRM", "Sales CRM")
 
 
 def test_D6_a_refusal_is_explained_by_the_connection_as_it_was_then(story: Story, receiver: Receiver, client: Client) -> None:

@@ -147,6 +147,9 @@ def not_triggered(
     elif queue is QueueStatus.FAILED:
         state = ("failed", _("Failed"))
     if reason is Reason.UNTAGGED:
+        of_session = account.session_statuses.get(change.session.status) if change and change.session else None
+        if of_session is not None and not of_session.tags:
+            return _("It waits for a tag: its session status carries none."), state
         return _("It waits for a tag: its status carries none."), state
     if reason is Reason.UNTAGGED_PROPERTY:
         return _("It waits for a tag: a property that is set carries none."), state

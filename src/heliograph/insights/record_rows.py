@@ -63,5 +63,5 @@ def _said(record: Record, of: AccountReader) -> str:
         return not_triggered(record.reason, None, record.change, of.config, record.event, record.flow_id)[0]
     if record.state in (ActionState.QUEUED, ActionState.FAILED):
         answered = words.answered(record.status) if record.status else ""
-        return words.cause_of(record.cause, record.connection, record.message or answered) if record.message or answered else ""
+        return words.cause_of(record.cause, record.blamed, record.message or answered) if record.message or answered else ""
     return record.message if record.state is ActionState.VALIDATION else ""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from heliograph.deliveries.database import AccountReader, RowPerson
+from heliograph.deliveries.refusals import last_failures
 from heliograph.domain.delivery.action import ActionState, Origin
-from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.decision import Reason
@@ -49,6 +50,8 @@ class Record:
     flow: str = ""
     flow_id: int = 0
     connection: str = ""
+    blamed: str = ""
+    """The connection that its last failed attempt went over; the flow may have another by now."""
     state: ActionState | None = None
     reason: Reason | None = None
     cause: Cause | None = None
@@ -61,6 +64,13 @@ class Record:
 
 
 type _Row = tuple[int, int, int, int, int | None, int, int, int, str, str, str, int | None, int, int, int, int]
+
+
+def _failed_action(row: _Row) -> int:
+    """The id of a row's action, if that has failed or waits for a retry since an attempt failed; else 0, which no action has."""
+    state, cause, action = row[7], row[9], row[12]
+    is_failed = state in (ActionState.QUEUED, ActionState.FAILED) and bool(cause) and was_tried(Cause(cause))
+    return action if is_failed else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +288,8 @@ class Records:
         events = reading.events([row[3] for row in rows])
         people = reading.people(row[4] for row in rows)
         flows = reading.flow_names([row[5] for row in rows if row[5]])
-        connections = reading.connection_names([row[6] for row in rows if row[6]])
+        failures = {} if self.wanted.kind.subject is RowKind.ATTEMPT else last_failures(reading, map(_failed_action, rows))
+        connections = reading.connection_names({row[6] for row in rows if row[6]} | {each.connection for each in failures.values()})
         counts = self._changes_of(rows)
         integrations = integrations_by_destination(reading.config)
         return [
@@ -292,6 +303,7 @@ class Records:
                 flow=flows.get(flow, ""),
                 flow_id=flow,
                 connection=connections.get(connection, ""),
+                blamed=connections.get(failures[action].connection if action in failures else connection, ""),
                 state=ActionState(state) if state else None,
                 reason=Reason(reason) if reason else None,
                 cause=Cause(cause) if cause else None,
