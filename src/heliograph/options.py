@@ -102,7 +102,7 @@ class Options(BaseSettings):
         description="Jobs (imports, exports, dry runs, replays and other long work) of one account that may wait or run. More are refused.",
     )
     jobs_running: int = Field(
-        default=5,
+        default=10,
         ge=1,
         le=30,
         description="Jobs of one account that may run at once, in all processes together; and as many again of those that mostly wait, such as"
