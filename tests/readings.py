@@ -47,3 +47,49 @@ class Readings:
             then()
         finally:
             connections.close_all()
+
+
+class Gaps:
+    """Counts the moments at which a request begins to read and holds no transaction that writes, and does something once, in one of them.
+
+    at: the number of that moment, from 1; then: what is done, in another thread with connections of its own. On SQLite all statements are
+    seen; on PostgreSQL those of Django's own queries.
+    """
+
+    def __init__(self, at: int = 0, then: Callable[[], object] | None = None) -> None:
+        self.n, self.at, self.then = 0, at, then
+
+    def __enter__(self) -> Self:
+        self._hooks = ExitStack()
+        for alias in ("default", "read"):
+            connection = connections[alias]
+            connection.ensure_connection()
+            if connection.vendor == "sqlite":
+                connection.connection.set_trace_callback(lambda sql, alias=alias: self._begins(alias, sql))
+                self._hooks.callback(connection.connection.set_trace_callback, None)
+            else:
+                self._hooks.enter_context(
+                    connection.execute_wrapper(lambda execute, *given, alias=alias: self._reads(alias, execute, *given))
+                )
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._hooks.close()
+
+    def _begins(self, alias: str, sql: str) -> None:
+        outside = not connections[alias].connection.in_transaction
+        if outside and (sql.startswith("SELECT") or (alias == "read" and sql.startswith("BEGIN"))):
+            self._moment()
+
+    def _reads(self, alias: str, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("SELECT"):
+            self._moment()
+        return execute(sql, params, many, context)
+
+    def _moment(self) -> None:
+        if connections["default"].in_atomic_block:
+            return
+        self.n += 1
+        if self.then is not None and self.n == self.at:
+            with ThreadPoolExecutor(1) as another:
+                another.submit(Readings._elsewhere, self.then).result()
