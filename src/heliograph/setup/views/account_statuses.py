@@ -140,6 +140,7 @@ def _context(config: AccountConfig, shown: StatusesPage, tags: TagRows, choices:
         lead=shown.lead,
         warning=warning,
         told=tags.told(),
+        unsaved=tags.is_unsaved,
         heads=[_("Status"), *([_("Class")] if shown.kind is TagKind.REGISTRATION_STATUS else [])],
         rows=rows,
         tagged=True,

@@ -96,6 +96,7 @@ def fields(request: AccountRequest, here: str) -> HttpResponse:
         empty_text=shown.empty,
         add=[] if closed else form.shown(),
         add_title=_("Add a field"),
+        unsaved=form.refused,
     )
     return settings_page(request, "setup/rows.html", here=here, status=form.status, **context)
 

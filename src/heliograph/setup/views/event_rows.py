@@ -25,29 +25,43 @@ from heliograph.setup.views.custom_fields import deletion
 from heliograph.setup.views.event_kind_forms import KindForm
 from heliograph.setup.views.event_kinds import KINDS, SetupKind, UsageCounts
 from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
-from heliograph.setup.views.rows import OneTagRow, TagRow, TagRows, row_of, rows_context, say_saved
+from heliograph.setup.views.rows import OneTagRow, TagRow, TagRows, is_begun, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.confirmation import is_agreed, status_of
 from heliograph.web.forms import posted, pressed
 from heliograph.web.toasts import say
 
+ADD, ENTER = "add", "enter"
+"""Buttons of the list: Add, and the Enter key, which adds if somebody has begun to, and else saves the tags, as any other does."""
+
 
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def listed(request: AccountRequest, event: str, here: str) -> HttpResponse:
-    """The list with its tags, and the form that adds one."""
-    kind = KINDS[here]
-    adds = pressed(request) == "add"
-    with transaction.atomic(using="read"):
-        found, config = event_config(request, reading(), event), account_config(request, reading())
+    """The list with its tags, and the fields that add one. Both stand in one form: what one button does not save stays as it was typed."""
+    kind, do, data = KINDS[here], pressed(request), posted(request)
+    found, config = _read(request, event)
     choices = _choices(kind, config)
-    form = kind.form(posted(request) if adds else None, event=found, choices=choices)
-    tags = _tags(kind, found, choices, None if adds else posted(request))
+    form = kind.form(data, event=found, choices=choices)
+    adds = do == ADD or (do == ENTER and is_begun(form))
+    tags = _tags(kind, found, choices, data)
     if request.method == "POST":
         check(request, Role.PLANNER)
-        done = _saved(request, kind, found, form) if adds else tags is not None and not tags.refused and _tagged(request, kind, found, tags)
-        if done:
-            return HttpResponseRedirect(request.path)
+        if adds and _saved(request, kind, found, form):
+            if tags is None or not tags.is_unsaved:
+                return HttpResponseRedirect(request.path)
+            say(request, _("The tags that you have changed are still to be saved."))
+            found, config = _read(request, event)  # with the new row
+            tags, form, adds = _tags(kind, found, choices, data), kind.form(None, event=found, choices=choices), False
+        elif not adds and tags is not None and not tags.refused and _tagged(request, kind, found, tags):
+            if not is_begun(form):
+                return HttpResponseRedirect(request.path)
+            say(request, _("What you have begun to add is still to be added."))
+            found, config = _read(request, event)
+            tags = _tags(kind, found, choices, None)
+    if form.is_bound and not adds and not is_begun(form):
+        form = kind.form(None, event=found, choices=choices)
+    refused = bool(tags and tags.refused) or (adds and form.refused)
     with transaction.atomic(using="read"):
         counts = UsageCounts(found, usage_counts.in_event(reading(), request.account.pk, found.id, kind.thing))
         return event_page(
@@ -56,11 +70,17 @@ def listed(request: AccountRequest, event: str, here: str) -> HttpResponse:
             reading(),
             found,
             here=here,
-            status=422 if tags and tags.refused else form.status,
+            status=422 if refused else 200,
             **_context(request, kind, counts, choices, tags, untagged=_untagged(kind, config)),
-            told=form.told() or (tags and tags.told()),
+            told=(form.told() if adds else None) or (tags and tags.told()),
             add=[] if readonly(request, Role.PLANNER) or kind.full(found) else form.shown(),
+            unsaved=form.is_bound or bool(tags and tags.is_unsaved),
         )
+
+
+def _read(request: AccountRequest, event: str) -> tuple[EventConfig, AccountConfig]:
+    with transaction.atomic(using="read"):
+        return event_config(request, reading(), event), account_config(request, reading())
 
 
 def _choices(kind: SetupKind, config: AccountConfig) -> TagChoices:
@@ -153,7 +173,7 @@ def _context(
         empty_text=kind.empty[1],
         add_title=kind.add_title,
     )
-    return {name: value for name, value in context.items() if name not in ("told", "add")}
+    return {name: value for name, value in context.items() if name not in ("told", "add", "unsaved")}
 
 
 def _row(kind: SetupKind, event: EventConfig, id: int) -> Any:

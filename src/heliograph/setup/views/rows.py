@@ -16,8 +16,8 @@ from heliograph.domain.ids import read_id
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.views.shared_form import said_of_theirs
 from heliograph.setup.views.tag_chips import OneTag, TagChips, TagChoices
-from heliograph.web.form_fields import Hidden
-from heliograph.web.forms import RowForm, not_saved, rows_of
+from heliograph.web.form_fields import Hidden, TextLine
+from heliograph.web.forms import Form, RowForm, not_saved, rows_of
 from heliograph.web.shown_fields import AnyText
 from heliograph.web.toasts import say
 
@@ -130,6 +130,11 @@ class TagRows:
         """The new tags of the rows that were changed."""
         return {id: form.chosen for id, form in self.forms.items() if form.changed}
 
+    @property
+    def is_unsaved(self) -> bool:
+        """True if a row shows other tags than are stored."""
+        return self.refused or bool(self.changed)
+
     def refuse(self, id: int, error: Invalid | NotThere) -> None:
         """Adds the service's error to a row. Raises Http404 if the row itself no longer exists."""
         if id not in self.forms:
@@ -142,6 +147,16 @@ class TagRows:
     def told(self) -> dict[str, Any] | None:
         """The callout above the table."""
         return not_saved() if self.refused else None
+
+
+def is_begun(form: Form) -> bool:
+    """Whether somebody has typed into the form that adds a row. Lists and boxes have a value from the beginning."""
+    for name, field in form.fields.items():
+        if isinstance(field, TextLine) and not isinstance(field, Hidden):
+            typed = str(form[name].value() or "").strip()
+            if typed and typed != str(form.get_initial_for_field(field, name) or ""):
+                return True
+    return False
 
 
 def row_of(
@@ -194,6 +209,7 @@ def rows_context(
         "empty_text": "",
         "add": [],
         "add_title": "",
+        "unsaved": False,
     } | more
 
 

@@ -257,11 +257,22 @@ document.addEventListener("htmx:afterSwap", (e) => {
   list?.querySelectorAll("li[id]").forEach((line) => line.classList.toggle("fresh", !seen.has(line.id)));
 });
 
-/** form[data-unsaved]: leaving it changed is asked about; never on a list. */
-document.querySelectorAll("form[data-unsaved]").forEach((form) => {
-  const before = (/** @type {BeforeUnloadEvent} */ e) => e.preventDefault();
-  form.addEventListener("input", () => window.addEventListener("beforeunload", before), { once: true });
-  form.addEventListener("submit", () => window.removeEventListener("beforeunload", before));
+/**
+ * form[data-unsaved]: leaving the page is asked about where something in it is not saved, however it is left; "typed": from the beginning,
+ * since the server has sent back what was typed. The form itself is sent without a question, another one of the page is not.
+ */
+/** @type {Set<Element>} */
+const unsaved = new Set(document.querySelectorAll("form[data-unsaved=typed]"));
+["input", "change"].forEach((kind) => {
+  document.addEventListener(kind, (e) => {
+    const field = /** @type {HTMLInputElement} */ (e.target);
+    const form = field.form ?? field.closest("form"); // the entry of chips has a form, and no name
+    if (form?.matches("[data-unsaved]")) unsaved.add(form);
+  });
+});
+document.addEventListener("submit", (e) => unsaved.delete(/** @type {Element} */ (e.target)));
+window.addEventListener("beforeunload", (e) => {
+  if ([...unsaved].some((form) => form.isConnected)) e.preventDefault();
 });
 
 /** What was refused takes the focus: the first of it, also where it stands in a part that is folded. Other scripts have then built their controls. */
