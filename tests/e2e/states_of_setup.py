@@ -46,6 +46,12 @@ def _at(path: str, name: str) -> Callable[[Showcase], str]:
     return lambda of: path.format(of.ids[name])
 
 
+def _answered_late(visit: Visit) -> None:
+    """The answer to a question that said something else."""
+    visit.page.evaluate("document.querySelector('input[name=promise]').value = '0'.repeat(32)")
+    visit.press("Delete the tag")
+
+
 def _nameless(visit: Visit) -> None:
     """A form is sent with a name that is in use: the refusal stands beside its field."""
     visit.page.get_by_label("Name", exact=True).last.fill("Registered")
@@ -139,6 +145,15 @@ STATES = (
         lambda of: f"/settings/tags/{of.ids['Registered']}/merge/?into={of.ids['VIP']}",
         "setting-up",
         ("tag-merge",),
+    ),
+    State(
+        "tag, deleted, changed meanwhile",
+        DIALOG,
+        "Delete the tag “VIP”?",
+        lambda of: f"/settings/tags/{of.ids['VIP']}/delete/",
+        "setting-up",
+        then=_answered_late,
+        after=409,
     ),
     State(
         "tag, deleted",

@@ -308,7 +308,9 @@ def _restore(request: AccountRequest, of: Versioned) -> HttpResponse:
         return _compared(request, of, number, asked=True, refused=_meanwhile(request, of, error), status=409)
     except _AskedAnew:
         title = _("Nothing was done: something has changed")
-        text = _("This page said something else when you opened it. It now says what would happen. Confirm it again, or leave it.")
+        text = _(
+            "What this page is about has changed since you opened it. It now says what would happen: confirm it again, or leave it as it is."
+        )
         refused = RestoreRefusal(title, text, "wait") if form.cleaned_data["promise"] else None
         return _compared(request, of, number, asked=True, refused=refused, status=409)
     say(request, " ".join([_("Version %(number)s is restored, as the newest one.") % {"number": number}, *told]))
