@@ -262,5 +262,5 @@ def test_a_missing_thing_is_a_404_before_anything_else(site: Site, client: Clien
     site.signs_in(client)
     for thing in THINGS.values():
         for page in pages_of(thing):
-            assert client.get(page.format(id=999_999)).status_code in (404, 405), page
-            assert client.post(page.format(id=999_999), {"active": "off"}).status_code in (404, 405), page
+            assert client.get(page.format(id=999_999), follow=True).status_code in (404, 405), page
+            assert client.post(page.format(id=999_999), {"active": "off"}, follow=True).status_code in (404, 405), page
