@@ -114,7 +114,7 @@ def _summary(item: RetryItem) -> str:
             return _("It waits.")
         return words.next_try(due if due is not None else 0) + "."
     if item.queue is QueueStatus.FAILED:
-        return _("It is sent again only if you submit it.") if item.is_submittable else _("It is not sent any more.")
+        return _("It is sent again only if it is submitted.") if item.is_submittable else _("It is not sent any more.")
     return why(item)
 
 

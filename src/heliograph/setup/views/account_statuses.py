@@ -50,7 +50,7 @@ PAGES = {
             TagKind.REGISTRATION_STATUS,
             "statuses",
             gettext_lazy("Registration Statuses"),
-            gettext_lazy("The 11 standard ones, in every event. Choose one or more tags for each."),
+            gettext_lazy("The 11 standard ones, in every event. Each has one or more tags."),
             gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry."),
         ),
         StatusesPage(
@@ -58,7 +58,7 @@ PAGES = {
             TagKind.SESSION_STATUS,
             "session_statuses",
             gettext_lazy("Session Registration Statuses"),
-            gettext_lazy("Of registrations for sessions, in every event. Choose one or more tags for each."),
+            gettext_lazy("Of registrations for sessions, in every event. Each has one or more tags."),
             gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry."),
         ),
         StatusesPage(
@@ -66,7 +66,7 @@ PAGES = {
             TagKind.EVENT_STATUS,
             "event_statuses",
             gettext_lazy("Event Statuses"),
-            gettext_lazy("What an event can be. Choose one or more tags for each; flows that watch events decide by them."),
+            gettext_lazy("What an event can be. Each has one or more tags; flows that watch events decide by them."),
             gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry."),
         ),
     )
@@ -87,7 +87,11 @@ def statuses(request: AccountRequest, here: str) -> HttpResponse:
         if not tags.refused and _saved(request, shown, tags):
             return HttpResponseRedirect(request.path)
     closed = (
-        "" if may(request.user, Role.ADMINISTRATOR) else _("An Administrator tags these for all events. You tag your events’ own statuses.")
+        ""
+        if may(request.user, Role.ADMINISTRATOR)
+        else _("An Administrator tags these for all events. You tag your events’ own statuses.")
+        if may(request.user, Role.PLANNER)
+        else _("An Administrator tags these for all events. You can read them.")
     )
     return settings_page(
         request,
