@@ -20,6 +20,8 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.domain.retention import Terms
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
 from heliograph.insights.records import Records
+from heliograph.setup.models import RegistrationProperty
+from heliograph.setup.services import event_setup
 from heliograph.store import retention
 from heliograph.store.database import Database
 from heliograph.store.queue.retention_round import RetentionRound
@@ -123,6 +125,20 @@ def test_F7_X6_it_ends_with_its_content_and_says_so(waiting: Story, client: Clie
         waiting.wait_for(lambda: {item["queue"] for item in waiting.stuck()} == {"Done"})
         waiting.wait_for(lambda: set(waiting.states()) == {"success"})
     waiting.is_sound()
+
+
+def test_F7_D7_nothing_waits_for_the_tag_of_a_deleted_property(story: Story) -> None:
+    flow = story.flow("VIPs", [story.to(story.connection("CRM", "/crm"))], properties=["VIP"])
+    with story.worker():
+        story.record("R1", status="New", properties={"PRESS": True}, first="Eva")
+        assert [item["cause"] for item in story.stuck()] == ["untagged"]
+        story.record("R1", properties={"PRESS": False})
+        with story.saving("SUMMIT") as s:
+            event = story.events["SUMMIT"]
+            event_setup.delete_property(s, event, RegistrationProperty.objects.get(event=event, code="PRESS").pk)
+        story.wait_for(lambda: {item["queue"] for item in story.stuck()} == {"Done"})
+    assert {reason for _decision, reason in story.runs(flow)} == {"not selected"}
+    story.is_sound()
 
 
 # ---- what an older release gave up

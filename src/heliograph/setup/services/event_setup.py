@@ -23,7 +23,7 @@ from heliograph.setup.names import CODE_LENGTH, FIELD_CODE_LENGTH, code_for, fol
 from heliograph.setup.services import dependents, usage_counts
 from heliograph.setup.services.object_tags import usable_tags, write_tags
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.usage import Thing, Use
+from heliograph.setup.usage import Tagged, Thing, Use
 from heliograph.store.django_database import of_django
 
 
@@ -139,8 +139,9 @@ def delete_type(s: SetupTransaction, event: int, id: int) -> None:
 
 
 def delete_property(s: SetupTransaction, event: int, id: int) -> None:
-    """Deletes a custom registration property that no registration has."""
+    """Deletes a custom registration property that no registration has. Changes that waited for its tag wait for it no more, and are judged again."""
     _delete(s, RegistrationProperty, event, id, Thing.REGISTRATION_PROPERTY)
+    s.tagged.add(Tagged(TagKind.REGISTRATION_PROPERTY, id))
 
 
 def delete_question(s: SetupTransaction, event: int, id: int) -> None:
