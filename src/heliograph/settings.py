@@ -154,6 +154,10 @@ MFA_TOTP_ISSUER = "Heliograph"
 MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an Administrator entered the address
 MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_FORMS = {
+    "authenticate": "heliograph.accounts.recovery_codes.CodeForm",
+    "reauthenticate": "heliograph.accounts.recovery_codes.ConfirmingCodeForm",
+}
 MFA_TRUST_ENABLED = True
 MFA_TRUST_COOKIE_AGE = timedelta(days=30)
 MFA_TRUST_COOKIE_HTTPONLY = True

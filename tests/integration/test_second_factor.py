@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +16,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.socialaccount.helpers import complete_social_login
 from allauth.socialaccount.models import SocialAccount, SocialLogin
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages.storage import default_storage
@@ -26,6 +29,7 @@ from tests.builders.people import PASSWORD
 from tests.builders.signal_account import SignalAccount
 from tests.confirming import confirms
 from tests.databases import DatabaseFacts
+from tests.page_text import text_of
 from tests.routes import every_route
 
 from heliograph.accounts import people
@@ -332,3 +336,41 @@ def test_A6_an_invitation_can_require_it(site: SignalAccount, client: Client) ->
     assert client.get("/registrations/")["Location"] == SET_UP
     user.refresh_from_db()
     assert user.second_factor_required
+
+
+def test_C5_recovery_codes_that_were_shown_are_stored_as_digests(site: SignalAccount, client: Client) -> None:
+    TOTP.activate(site.planner, SECRET)
+    sign_in(client, site.planner)
+    client.post("/accounts/sign-in/code/", {"code": code_now()})
+    shown(client, "/accounts/me/recovery-codes/new/")
+    assert client.post("/accounts/me/recovery-codes/new/")["Location"] == "/accounts/me/recovery-codes/"
+    codes = re.findall(r"<li><code>(\d{8})</code>", shown(client, "/accounts/me/recovery-codes/"))
+    assert len(codes) == 10
+    row = Authenticator.objects.get(user=site.planner, type=Authenticator.Type.RECOVERY_CODES)
+    assert set(row.data) == {"salt", "digests", "viewed_at"}
+    assert len(set(row.data["digests"])) == 10
+    assert not any(code in json.dumps(row.data) for code in codes)
+    assert "10 are left" in text_of(shown(client, "/accounts/me/recovery-codes/").encode())
+    for code, works in ((codes[0], True), (codes[0], False), (f"{codes[1][:4]} {codes[1][4:]}", True), ("00000000", False)):
+        other = Client()
+        sign_in(other, site.planner)
+        other.post("/accounts/sign-in/code/", {"code": code})
+        assert (other.get("/registrations/").status_code == 200) is works, code
+    assert "8 are left" in text_of(shown(client, "/accounts/me/recovery-codes/").encode())
+
+
+def test_C5_codes_of_an_earlier_release_become_digests_and_still_work(site: SignalAccount, client: Client) -> None:
+    TOTP.activate(site.planner, SECRET)
+    wrapper = RecoveryCodes.activate(site.planner)
+    first, second, *_more = wrapper.get_unused_codes()
+    assert wrapper.validate_code(first)
+    wrapper.mark_as_viewed()
+    migration = importlib.import_module("heliograph.accounts.migrations.0005_digests_of_recovery_codes")
+    migration.store_digests(apps, None)
+    row = Authenticator.objects.get(user=site.planner, type=Authenticator.Type.RECOVERY_CODES)
+    assert (len(row.data["digests"]), "seed" in row.data) == (9, False)
+    for code, works in ((first, False), (second, True)):
+        other = Client()
+        sign_in(other, site.planner)
+        other.post("/accounts/sign-in/code/", {"code": code})
+        assert (other.get("/registrations/").status_code == 200) is works

@@ -6,7 +6,6 @@ Of allauth's pages only these are used: there is no sign-up, and an Administrato
 from __future__ import annotations
 
 from allauth.account import views as account
-from allauth.mfa.recovery_codes.views import view_recovery_codes
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
@@ -26,7 +25,15 @@ from heliograph.administration.views import (
     users,
 )
 from heliograph.administration.views.first_start import first_start
-from heliograph.administration.views.second_factor import Activate, Authenticate, Deactivate, NewCodes, Reauthenticate, Replace
+from heliograph.administration.views.second_factor import (
+    Activate,
+    Authenticate,
+    Deactivate,
+    NewCodes,
+    Reauthenticate,
+    Replace,
+    recovery_codes,
+)
 
 urlpatterns: list[URLPattern] = [
     path("accounts/sign-in/", account.login, name="account_login"),
@@ -45,7 +52,7 @@ urlpatterns: list[URLPattern] = [
     path("accounts/me/second-factor/", never_cache(Activate.as_view()), name="mfa_activate_totp"),
     path("accounts/me/second-factor/replace/", never_cache(Replace.as_view()), name="second-factor-replace"),
     path("accounts/me/second-factor/remove/", Deactivate.as_view(), name="mfa_deactivate_totp"),
-    path("accounts/me/recovery-codes/", never_cache(view_recovery_codes), name="mfa_view_recovery_codes"),
+    path("accounts/me/recovery-codes/", never_cache(recovery_codes), name="mfa_view_recovery_codes"),
     path("accounts/me/recovery-codes/new/", NewCodes.as_view(), name="mfa_generate_recovery_codes"),
     path("settings/users/", users.users, name="users"),
     path("settings/users/invite/", users.add, name="user-invite"),

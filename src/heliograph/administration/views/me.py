@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import User
 from heliograph.accounts.people import PersonRefused, end_sessions, rename
+from heliograph.accounts.recovery_codes import count_codes
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.user_agents import device
 from heliograph.setup.views.shared_form import SharedForm
@@ -109,7 +110,7 @@ def _second_factor(request: AccountRequest) -> dict[str, Any]:
     found = rows.get(Authenticator.Type.TOTP)
     return {
         "since": found.created_at if found else None,
-        "left": len(codes.wrap().get_unused_codes()) if codes else 0,
+        "left": count_codes(codes) if codes else 0,
         "required": request.user.needs_second_factor,
     }
 

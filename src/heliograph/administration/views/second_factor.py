@@ -13,16 +13,19 @@ from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import User
+from heliograph.accounts.recovery_codes import show_once
 from heliograph.accounts.refused_access import note_refusal
 from heliograph.store.access_refusals import Reason
 from heliograph.web.form_fields import Box
 from heliograph.web.forms import Form
+from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 
@@ -127,6 +130,23 @@ class Deactivate(DeactivateTOTPView):  # type: ignore[misc]
 
 class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]
     """Ten new recovery codes, which replace the remaining old ones."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        # not allauth's own, which would look for the old codes
+        return {**super(GenerateRecoveryCodesView, self).get_context_data(**kwargs)}
+
+
+@require_safe
+@reauthentication_required(app="allauth.mfa")  # type: ignore[untyped-decorator]
+def recovery_codes(request: HttpRequest) -> HttpResponse:
+    """The recovery codes, the first time; then how many are left."""
+    user = request.user
+    assert isinstance(user, User)
+    shown = show_once(user.pk)
+    if shown is None:
+        raise Http404
+    codes, left = shown
+    return page(request, "mfa/recovery_codes/index.html", codes=codes, left=left)
 
 
 def _keys(request: HttpRequest) -> Any:

@@ -1,0 +1,100 @@
+"""Recovery codes: shown once, and stored from then on as digests (docs/design/security.md, section 4).
+
+allauth keeps a sealed seed, from which all codes follow: whoever has the database and the key reads them. It stays only until its codes have been
+shown. The digest is slow, with one salt for the ten codes of a user, so that a typed code costs one: a code has eight digits, and a fast digest
+would be searched through in a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
+from allauth.mfa.base.internal.flows import check_rate_limit
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+
+COST: Final = 2**14
+"""scrypt's n: 16 MB and about 50 ms for a typed code."""
+
+
+def digested(codes: Iterable[str], salt: str) -> list[str]:
+    """The digests of codes, hexadecimal."""
+    texts = (normalize_user_code(code).encode() for code in codes)
+    return [hashlib.scrypt(text, salt=bytes.fromhex(salt), n=COST, r=8, p=1, dklen=32).hex() for text in texts]
+
+
+def digests_of(codes: Iterable[str]) -> dict[str, Any]:
+    """What is stored of codes that have been shown."""
+    salt = secrets.token_hex(16)
+    return {"salt": salt, "digests": digested(codes, salt), "viewed_at": time.time()}
+
+
+def count_codes(row: Authenticator) -> int:
+    """How many of a user's codes are unused."""
+    return len(row.data["digests"]) if "digests" in row.data else len(row.wrap().get_unused_codes())
+
+
+@transaction.atomic
+def show_once(user_id: int) -> tuple[list[str], int] | None:
+    """A user's codes, if they were not shown before, and how many are unused; from now on only their digests are stored. None: there are none."""
+    row = Authenticator.objects.select_for_update().filter(user_id=user_id, type=Authenticator.Type.RECOVERY_CODES).first()
+    if row is None:
+        return None
+    if "digests" in row.data:
+        return [], count_codes(row)
+    codes = row.wrap().get_unused_codes()
+    was_shown = bool(row.data.get("viewed_at"))
+    row.data = digests_of(codes)
+    row.save(update_fields=["data"])
+    return [] if was_shown else codes, len(codes)
+
+
+@transaction.atomic
+def use_code(row: Authenticator, code: str) -> bool:
+    """True if it is one of the unused codes, which is used up by that."""
+    row = Authenticator.objects.select_for_update().get(pk=row.pk)
+    if "digests" not in row.data:
+        return bool(row.wrap().validate_code(code))
+    (typed,) = digested([code[:100]], row.data["salt"])
+    left = [digest for digest in row.data["digests"] if not hmac.compare_digest(digest, typed)]
+    if len(left) == len(row.data["digests"]):
+        return False
+    row.data["digests"] = left
+    row.save(update_fields=["data"])
+    return True
+
+
+class _CodeForm(BaseAuthenticateForm):  # type: ignore[misc]
+    """Takes a code of the app, or a recovery code."""
+
+    def clean_code(self) -> str:
+        """Like allauth's, which knows no digests."""
+        rows = {row.type: row for row in Authenticator.objects.filter(user=self.user)}
+        app, recovery = rows.get(Authenticator.Type.TOTP), rows.get(Authenticator.Type.RECOVERY_CODES)
+        if app is None or recovery is None or "digests" not in recovery.data:
+            return str(super().clean_code())
+        clear_tries = check_rate_limit(self.user)
+        code = str(self.cleaned_data["code"])
+        used = app if app.wrap().validate_code(code) else recovery if use_code(recovery, code) else None
+        if used is None:
+            self._emit_authentication_failed(app)
+            raise get_adapter().validation_error("incorrect_code")
+        used.user, self.authenticator = self.user, used
+        clear_tries()
+        return code
+
+
+class CodeForm(_CodeForm, AuthenticateForm):  # type: ignore[misc]
+    """At the sign-in."""
+
+
+class ConfirmingCodeForm(_CodeForm, ReauthenticateForm):  # type: ignore[misc]
+    """Before a change."""
