@@ -81,19 +81,21 @@ def bench(
 
     try:
         earlier = read_report(compare) if compare is not None else None
-        found = read_report(report) if report is not None else None
+        report_before = read_report(report) if report is not None else None
     except NotComparable as error:
         Console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
-    if found is None:
-        wanted = list(dict.fromkeys(scenario or [Scenario.SINGLE, Scenario.BULK]))
-        found = _run(wanted, database_url, under, {"workers": workers, "registrations": registrations, "pairs": pairs, "queued": queued})
+    if report_before is None:
+        scenarios = list(dict.fromkeys(scenario or [Scenario.SINGLE, Scenario.BULK]))
+        report_before = _run(
+            scenarios, database_url, under, {"workers": workers, "registrations": registrations, "pairs": pairs, "queued": queued}
+        )
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(report_before))
     else:
-        show(found, earlier, Console())
+        show(report_before, earlier, Console())
     if earlier is not None:
-        _conclude(found, earlier, tolerance)
+        _conclude(report_before, earlier, tolerance)
 
 
 def _conclude(now: Mapping[str, Any], before: Mapping[str, Any], tolerance: float) -> None:
@@ -102,15 +104,15 @@ def _conclude(now: Mapping[str, Any], before: Mapping[str, Any], tolerance: floa
 
     from heliograph.bench.comparison import compared  # noqa: PLC0415
 
-    found = compared(now, before, tolerance)
-    out = Console(stderr=True, highlight=False)
-    out.print({0: "Not slower.", 1: "Slower:", 2: "Not comparable:"}[found.verdict])
-    for reason in found.reasons:
-        out.print(f"  {reason}", soft_wrap=True)
-    raise typer.Exit(int(found.verdict))
+    slower = compared(now, before, tolerance)
+    stderr = Console(stderr=True, highlight=False)
+    stderr.print({0: "Not slower.", 1: "Slower:", 2: "Not comparable:"}[slower.verdict])
+    for reason in slower.reasons:
+        stderr.print(f"  {reason}", soft_wrap=True)
+    raise typer.Exit(int(slower.verdict))
 
 
-def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: dict[str, int]) -> dict[str, Any]:
+def _run(scenarios: list[Scenario], database_url: str, under: Path | None, size: dict[str, int]) -> dict[str, Any]:
     """Runs the scenarios one after another, each in its own data folder."""
     from rich.console import Console  # noqa: PLC0415
 
@@ -118,7 +120,7 @@ def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: di
     report: dict[str, Any] = {}
     machine: dict[str, Any] = {}
     with Console(stderr=True).status("") as status:
-        for each in wanted:
+        for each in scenarios:
             job = {"scenario": each.value, "database_url": database_url, "under": str(under) if under else "", **size}
             for line in _process_lines(job):
                 if "said" in line:

@@ -40,8 +40,8 @@ def compared(now: BenchReport, before: BenchReport, tolerance: float) -> ReportC
     """Compares the scenarios of `now`. tolerance: percent by which a figure may be worse."""
     if reasons := list(_differences(now, before)):
         return ReportComparison(SpeedVerdict.NOT_COMPARABLE, reasons)
-    found = [reason for name in _scenarios(now) for reason in _slower(name, now[name], before[name], tolerance)]
-    return ReportComparison(SpeedVerdict.SLOWER if found else SpeedVerdict.NOT_SLOWER, found)
+    slower_reasons = [reason for name in _scenarios(now) for reason in _slower(name, now[name], before[name], tolerance)]
+    return ReportComparison(SpeedVerdict.SLOWER if slower_reasons else SpeedVerdict.NOT_SLOWER, slower_reasons)
 
 
 def _scenarios(report: BenchReport) -> list[str]:
@@ -50,9 +50,9 @@ def _scenarios(report: BenchReport) -> list[str]:
 
 def _differences(now: BenchReport, before: BenchReport) -> Iterator[str]:
     for fact in MACHINE_FACTS:
-        here, there = _fact(now[MACHINE], fact), _fact(before[MACHINE], fact)
-        if here != there:
-            yield f"{fact} is {here}, and was {there}."
+        fact_now, there = _fact(now[MACHINE], fact), _fact(before[MACHINE], fact)
+        if fact_now != there:
+            yield f"{fact} is {fact_now}, and was {there}."
     for name in _scenarios(now):
         if name not in before:
             yield f"The earlier report has no scenario {name}."
@@ -63,14 +63,14 @@ def _differences(now: BenchReport, before: BenchReport) -> Iterator[str]:
 
 
 def _fact(machine: Mapping[str, Any], name: str) -> str:
-    found = str(machine.get(name, "unknown"))
+    fact = str(machine.get(name, "unknown"))
     match name:
         case "system":
-            return found.partition(" ")[0]
+            return fact.partition(" ")[0]
         case "python":
-            return ".".join(found.split(".")[:2])
+            return ".".join(fact.split(".")[:2])
         case _:
-            return found
+            return fact
 
 
 def _slower(name: str, now: Mapping[str, Any], before: Mapping[str, Any], tolerance: float) -> Iterator[str]:
@@ -90,5 +90,5 @@ def _change(now: float, before: float) -> str:
 
 def _cpu(figures: Mapping[str, Any]) -> float:
     """Microseconds of CPU per delivery, of all that is not the bench itself."""
-    found: Mapping[str, float] = figures.get("cpu_us_per_delivery", {})
-    return sum(value for process, value in found.items() if process not in BESIDE)
+    cpu: Mapping[str, float] = figures.get("cpu_us_per_delivery", {})
+    return sum(value for process, value in cpu.items() if process not in BESIDE)

@@ -116,9 +116,9 @@ def _cpu(runs: Iterable[LoadRun]) -> dict[str, float]:
     return _medians([run.cpu_us for run in runs])
 
 
-def _medians(found: Iterable[Mapping[str, float]]) -> dict[str, float]:
+def _medians(runs: Iterable[Mapping[str, float]]) -> dict[str, float]:
     by_name: dict[str, list[float]] = {}
-    for each in found:
+    for each in runs:
         for name, value in each.items():
             by_name.setdefault(name, []).append(value)
     return {name: round(statistics.median(values), 1) for name, values in by_name.items()}

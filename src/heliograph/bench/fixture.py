@@ -58,9 +58,9 @@ class Fixture:
         return Fixture(self.account, self.token, ())
 
 
-def make(wanted: FixtureSize) -> Fixture:
+def make(size: FixtureSize) -> Fixture:
     """Creates the account and its contents, through the services that the pages use."""
-    account = create_account(AccountFacts(wanted.code, f"Bench {wanted.code}"), by=BY).pk
+    account = create_account(AccountFacts(size.code, f"Bench {size.code}"), by=BY).pk
     with saving(account, by=BY, whole_account=True) as s:
         chosen, other = (
             tags.save_tag(s, tags.TagFacts(name, frozenset({TagKind.REGISTRATION_STATUS, TagKind.SESSION_STATUS}))).pk
@@ -76,15 +76,15 @@ def make(wanted: FixtureSize) -> Fixture:
     _make_event(account, questions)
     with saving(account, by=BY, whole_account=True) as s:
         mapping = save_mapping(s, _mapping(custom, questions)).pk
-        urls = [f"{wanted.receiver}/d/{n}" for n in range(1, wanted.matching + 1)]
+        urls = [f"{size.receiver}/d/{n}" for n in range(1, size.matching + 1)]
         connections = [_connect(s, f"Target {n}", url) for n, url in enumerate(urls, 1)]
-        slow = [_connect(s, f"Slow target {n}", url) for n, url in enumerate(wanted.slow, 1)]
+        slow = [_connect(s, f"Slow target {n}", url) for n, url in enumerate(size.slow, 1)]
         for n, connection in enumerate(connections, 1):
             _flow(s, f"Matches {n}", (chosen,), [connection], mapping)
-        for n in range(wanted.flows - wanted.matching):
+        for n in range(size.flows - size.matching):
             _idle_flow(s, n, (chosen, other), connections[:1], mapping)
         for n in range(0, len(slow), MOST_DESTINATIONS):
-            rows = () if wanted.all_hear else (FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,)),)
+            rows = () if size.all_hear else (FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,)),)
             _flow(s, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=rows)
     token = create_token(account, "bench", by=BY).secret
     return Fixture(account, token, tuple(connections), tuple(slow))

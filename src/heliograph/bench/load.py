@@ -117,25 +117,25 @@ def accepted(meant: int, at: int, answer: bytes) -> list[tuple[int, int, int]]:
         raise ValueError(answer[:500].decode("utf-8", "replace"))
     if b"chunked" in head:
         body = _joined(body)
-    found = []
+    lines = []
     for line in body.splitlines():
-        said = json.loads(line)
-        if said.get("status", 200) >= 300 or len(said["changes"]) != 1:
+        message = json.loads(line)
+        if message.get("status", 200) >= 300 or len(message["changes"]) != 1:
             raise ValueError(line[:500].decode())
-        found.append((said["changes"][0], meant, at))
-    return found
+        lines.append((message["changes"][0], meant, at))
+    return lines
 
 
 def _joined(body: bytes) -> bytes:
     """The decoded body of a chunked answer."""
-    out: list[bytes] = []
+    pieces: list[bytes] = []
     at = 0
     while True:
         end = body.index(b"\r\n", at)
         size = int(body[at:end], 16)
         if not size:
-            return b"".join(out)
-        out.append(body[end + 2 : end + 2 + size])
+            return b"".join(pieces)
+        pieces.append(body[end + 2 : end + 2 + size])
         at = end + 4 + size
 
 
@@ -144,8 +144,8 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     work = Work(job["tag"], job["count"], job["lines"], job["small"], job["position"])
     host = f"127.0.0.1:{job['port']}"
-    mine = [deque(work.requests(n, host, job["token"])) for n in range(CLIENTS)]
-    busy = [requests for requests in mine if requests]
+    own_requests = [deque(work.requests(n, host, job["token"])) for n in range(CLIENTS)]
+    busy = [requests for requests in own_requests if requests]
     print("ready", flush=True)  # noqa: T201
     await loop.run_in_executor(None, sys.stdin.readline)
     pace = job["count"] / job["rate"] / max(map(len, busy)) if job["rate"] else 0.0
@@ -158,8 +158,8 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
         client.begin()
     await asyncio.gather(*(client.done for client in clients))
     took, cpu = (time.monotonic_ns() - began) / 1e9, time.process_time() - cpu
-    found = [each for client in clients for answer in client.answers for each in accepted(*answer)]
-    return {"began": began, "took": took, "cpu": cpu, "again": sum(client.again for client in clients), "accepted": found}
+    accepted_all = [each for client in clients for answer in client.answers for each in accepted(*answer)]
+    return {"began": began, "took": took, "cpu": cpu, "again": sum(client.again for client in clients), "accepted": accepted_all}
 
 
 def main() -> None:

@@ -22,9 +22,9 @@ def cpu_seconds(pid: int, *, ended: bool = False) -> float:
     if stat.parent.is_dir():
         fields = stat.read_text().rpartition(") ")[2].split()
         return sum(map(int, fields[11 : 15 if ended else 13])) / _TICK
-    said = _ps("cputime=", pid).replace("-", ":")
+    output = _ps("cputime=", pid).replace("-", ":")
     seconds = 0.0
-    for part in said.split(":") if said else ():
+    for part in output.split(":") if output else ():
         seconds = seconds * 60 + float(part)
     return seconds
 
@@ -32,15 +32,15 @@ def cpu_seconds(pid: int, *, ended: bool = False) -> float:
 def thread_cpu_seconds(pid: int) -> dict[str, float]:
     """CPU seconds of the living threads of a process, by name without its number; that of the process's first thread is "main". Empty on
     systems without /proc."""
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for task in (PROC / str(pid) / "task").glob("*"):
         try:
             name, fields = (task / "comm").read_text().strip(), (task / "stat").read_text().rpartition(") ")[2].split()
         except OSError:  # it has ended
             continue
         name = "main" if task.name == str(pid) else name.rstrip("0123456789").rstrip("-_")
-        found[name] = found.get(name, 0.0) + sum(map(int, fields[11:13])) / _TICK
-    return found
+        figures[name] = figures.get(name, 0.0) + sum(map(int, fields[11:13])) / _TICK
+    return figures
 
 
 def peak_rss(pid: int) -> int:
@@ -49,8 +49,8 @@ def peak_rss(pid: int) -> int:
     if status.exists():
         line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), "x 0")
         return int(line.split()[1]) * 1024
-    said = _ps("rss=", pid)
-    return int(said) * 1024 if said else 0
+    output = _ps("rss=", pid)
+    return int(output) * 1024 if output else 0
 
 
 def _ps(what: str, pid: int) -> str:

@@ -35,7 +35,7 @@ class Noted:
         self.bodies: list[bytes] = []
         self.cpu = time.process_time()
 
-    def said(self, name: str) -> bytes:
+    def read_note(self, name: str) -> bytes:
         """The answer to one of the bench's questions."""
         if name == "reset":
             self.__init__()  # type: ignore[misc]
@@ -83,8 +83,8 @@ class ReceiverConnection(asyncio.Protocol):
                 noted.bodies.append(body)
             self.transport.write(ANSWER)
         elif head.startswith(b"GET /control/"):
-            said = noted.said(head[13 : head.find(b" ", 13)].decode())
-            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said) + said)
+            content = noted.read_note(head[13 : head.find(b" ", 13)].decode())
+            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
         elif b"/reset" in head[:20]:
             self.transport.abort()
         elif b"/busy" in head[:20]:

@@ -25,12 +25,12 @@ class NotComparable(HeliographError):
 def read_report(file: Path) -> BenchReport:
     """An earlier report. Raises NotComparable."""
     try:
-        found = json.loads(file.read_text("utf-8"))
+        report = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise NotComparable(f"{file} cannot be read: {error}.") from None
-    if not isinstance(found, dict) or MACHINE not in found:
+    if not isinstance(report, dict) or MACHINE not in report:
         raise NotComparable(f"{file} is not a report of `heliograph bench --json`.")
-    return found
+    return report
 
 
 def show(report: BenchReport, earlier: BenchReport | None, console: Console) -> None:

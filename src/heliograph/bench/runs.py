@@ -83,33 +83,33 @@ def posted(
     with tempfile.TemporaryDirectory() as folder, Helper("load") as load:
         into = Path(folder) / "answers.json"
         job = {"tag": tag, "count": count, "lines": lines, "rate": rate, "small": small, "position": position}
-        load.tell(json.dumps(job | {"port": site.door, "token": made.token, "into": str(into)}))
+        load.send_line(json.dumps(job | {"port": site.door, "token": made.token, "into": str(into)}))
         load.hear()
         before, threads, batches = site.cpu(), site.threads(), site.batches()
-        load.tell()
+        load.send_line()
         load.hear()
-        said = json.loads(into.read_text("utf-8"))
-    meant: dict[int, int] = {change: at for change, at, _ in said["accepted"]}
-    accepted: dict[int, int] = {change: at for change, _, at in said["accepted"]}
-    wanted = len(accepted) * len(made.connections)
-    receiver.until_received(wanted)
+        message = json.loads(into.read_text("utf-8"))
+    meant: dict[int, int] = {change: at for change, at, _ in message["accepted"]}
+    accepted: dict[int, int] = {change: at for change, _, at in message["accepted"]}
+    expected = len(accepted) * len(made.connections)
+    receiver.until_received(expected)
     until_settled(made.connections)
     after, threads_after, batches_after = site.cpu(), site.threads(), site.batches()
     cpu = {name: seconds - before.get(name, 0.0) for name, seconds in after.items()}
-    cpu |= {"load": said["cpu"], "receiver": receiver.counts()["cpu"]}
+    cpu |= {"load": message["cpu"], "receiver": receiver.counts()["cpu"]}
     keys, times = receiver.arrivals()
     first: dict[int, int] = {}
     for key, at in zip(keys, times, strict=True):
         first.setdefault(key, at)
-    mine = {key: at for key, at in first.items() if key // PLACES in accepted}
-    latencies = sorted(max(0, at - accepted[key // PLACES]) / 1e6 for key, at in mine.items())
+    own_first = {key: at for key, at in first.items() if key // PLACES in accepted}
+    latencies = sorted(max(0, at - accepted[key // PLACES]) / 1e6 for key, at in own_first.items())
     receipts = sorted((at - meant[change]) / 1e6 for change, at in accepted.items())
-    whole = sorted((at - meant[key // PLACES]) / 1e6 for key, at in mine.items())
-    seconds = (max(times, default=said["began"]) - said["began"]) / 1e9
+    whole = sorted((at - meant[key // PLACES]) / 1e6 for key, at in own_first.items())
+    seconds = (max(times, default=message["began"]) - message["began"]) / 1e9
     return LoadRun(
-        len(mine),
+        len(own_first),
         seconds,
-        wanted - len(mine),
+        expected - len(own_first),
         len(keys) - len(first),
         cpu,
         tuple(latencies),

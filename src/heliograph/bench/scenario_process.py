@@ -16,7 +16,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.stage.ground import ground
 
 
-def tell(**what: Any) -> None:
+def report(**what: Any) -> None:
     """Prints a line for the parent."""
     print(json.dumps(what), flush=True)  # noqa: T201
 
@@ -24,18 +24,18 @@ def tell(**what: Any) -> None:
 def run(job: dict[str, Any]) -> None:
     """Creates the ground, starts the product, runs the scenario."""
     under = Path(job["under"]) if job["under"] else None
-    tell(said="making a database")
+    report(said="making a database")
     with ground("bench", job["database_url"], under=under, settings={"log_level": "error"}) as stands:
         from heliograph.bench.scenarios import Bench  # noqa: PLC0415 -- models, which need the ground's settings
         from heliograph.bench.site import BenchReceiver, Site, alone, running  # noqa: PLC0415
 
         with BenchReceiver() as receiver, running(Site(stands, job["workers"])) as site:
-            tell(said="asking the receiver what it takes alone")
+            report(said="asking the receiver what it takes alone")
             takes = alone(receiver)
-            bench = Bench(stands, site, receiver, lambda said: tell(said=said), job["registrations"], job["pairs"], job["queued"])
+            bench = Bench(stands, site, receiver, lambda message: report(said=message), job["registrations"], job["pairs"], job["queued"])
             figures = bench.run(Scenario(job["scenario"])).as_json()
             database = "sqlite" if stands.on_sqlite else "postgresql"
-            tell(
+            report(
                 figures=figures,
                 machine=machine.described(database) | {"workers": 0 if stands.on_sqlite else job["workers"], "receiver_per_s": takes},
             )
@@ -46,7 +46,7 @@ def main() -> None:
     try:
         run(json.loads(sys.stdin.readline()))
     except HeliographError as error:
-        tell(error=str(error))
+        report(error=str(error))
         sys.exit(1)
 
 

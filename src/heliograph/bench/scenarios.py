@@ -83,20 +83,20 @@ class Bench:
     def _basic(self, lines: int) -> ScenarioFigures:
         """10 flows, of which 1 triggers, with 1 destination."""
         made = make(FixtureSize("BENCH", self.receiver.url))
-        found, bodies = Gathered(), self._warm_up(made, lines)
+        gathered, bodies = Gathered(), self._warm_up(made, lines)
         for n in range(self.pairs):
             self.say(f"pair {n + 1} of {self.pairs}")
             if n % 2:
-                found.floors.append(self._floor(bodies))
-            found.ours.append(self._post(made, self.registrations, lines=lines))
+                gathered.floors.append(self._floor(bodies))
+            gathered.ours.append(self._post(made, self.registrations, lines=lines))
             if not n % 2:
-                found.floors.append(self._floor(bodies))
-        rate = found.figures({}).deliveries_per_s
+                gathered.floors.append(self._floor(bodies))
+        rate = gathered.figures({}).deliveries_per_s
         for share in SHARES:
             self.say(f"latency at {share} % of {rate:,.0f}/s")
             paced = rate * share / 100
-            found.paced[str(share)] = [self._post(made, self._paced_count(paced), lines=lines, rate=paced)]
-        return found.figures(self.site.rss())
+            gathered.paced[str(share)] = [self._post(made, self._paced_count(paced), lines=lines, rate=paced)]
+        return gathered.figures(self.site.rss())
 
     # --- what runs beside the work
 
@@ -105,36 +105,36 @@ class Bench:
         self.say("making 500 flows")
         few = make(FixtureSize("FEW", self.receiver.url, flows=5, matching=5))
         many = make(FixtureSize("MANY", self.receiver.url, flows=500, matching=5))
-        found, bodies = Gathered(), self._warm_up(few)
+        gathered, bodies = Gathered(), self._warm_up(few)
         self._warm_up(many)
         for n in range(self.pairs):
             self.say(f"pair {n + 1} of {self.pairs}")
-            for made, into in ((few, found.others), (many, found.ours)) if n % 2 else ((many, found.ours), (few, found.others)):
+            for made, into in ((few, gathered.others), (many, gathered.ours)) if n % 2 else ((many, gathered.ours), (few, gathered.others)):
                 into.append(self._post(made, self.registrations // 5))
-            found.floors.append(self._floor(bodies))
-        return found.figures(self.site.rss(), "5 flows")
+            gathered.floors.append(self._floor(bodies))
+        return gathered.figures(self.site.rss(), "5 flows")
 
     def _backlog(self) -> ScenarioFigures:
         """Only deliveries, first from a queue of 1,000 and then from one of 1,000,000; in this order, because what is queued stays. The
         queue is filled while its connection is paused."""
         made = make(FixtureSize("BACKLOG", self.receiver.url))
-        found, bodies = Gathered(), self._warm_up(made)
+        gathered, bodies = Gathered(), self._warm_up(made)
         queue = Queue(self.site, self.receiver, made, lambda count: self._post(made.silent, count, lines=LINES, small=True).accepted)
-        found.floors.append(self._floor(bodies))
+        gathered.floors.append(self._floor(bodies))
         rounds = max(1, self.registrations // 1_000)
         with paused(made.account, made.connections, after=True):
             pass
         for n in range(self.pairs):
             self.say(f"1,000 queued, {n + 1} of {self.pairs}")
-            found.others.append(together([queue.drained(min(1_000, self.registrations)) for _ in range(rounds)]))
+            gathered.others.append(together([queue.drained(min(1_000, self.registrations)) for _ in range(rounds)]))
         at = 0
         while at < self.queued:
             self.say(f"{at:,} of {self.queued:,} queued")
             at += queue.fill(min(50_000, self.queued - at))
         for n in range(self.pairs):
             self.say(f"{self.queued:,} queued, {n + 1} of {self.pairs}")
-            found.ours.append(queue.part(self.registrations))
-        return found.figures(self.site.rss(), "1,000 queued")
+            gathered.ours.append(queue.part(self.registrations))
+        return gathered.figures(self.site.rss(), "1,000 queued")
 
     def _slow_targets(self) -> ScenarioFigures:
         """A healthy target among 1,000: a third of the others is dead, a third never answers, a third resets connections. In turn with the
@@ -166,18 +166,18 @@ class Bench:
         )
         alone = make(FixtureSize("ALONE", url))
         among = make(FixtureSize("AMONG", url, slow=bad, all_hear=True))
-        found, bodies = Gathered(), self._warm_up(alone)
+        gathered, bodies = Gathered(), self._warm_up(alone)
         rate = self._post(among, max(CLIENTS * 2, self.registrations // 5)).per_s * SHARES[0] / 100
         for n in range(self.pairs):
             self.say(f"pair {n + 1} of {self.pairs}, {rate:,.0f}/s")
             for made in (alone, among) if n % 2 else (among, alone):
-                runs, paced = (found.others, found.others_paced) if made is alone else (found.ours, found.paced)
+                runs, paced = (gathered.others, gathered.others_paced) if made is alone else (gathered.ours, gathered.paced)
                 with paused(among.account, among.slow) if made is alone else nullcontext():
                     run = self._post(made, self._paced_count(rate), rate=rate)
                 paced.setdefault(str(SHARES[0]), []).append(run)
                 runs.append(run)
-            found.floors.append(self._floor(bodies))
-        return found.figures(self.site.rss(), "alone")
+            gathered.floors.append(self._floor(bodies))
+        return gathered.figures(self.site.rss(), "alone")
 
     def _pages(self) -> ScenarioFigures:
         """People on the pages, a full read of the registrations and an import, all at once; in turn without them."""
@@ -205,37 +205,37 @@ class Bench:
     def _light(self) -> ScenarioFigures:
         """Few single posts, each at its moment whatever became of those before; in turn with fewer. Then nothing at all."""
         made = make(FixtureSize("LIGHT", self.receiver.url))
-        found, bodies = Gathered(), self._warm_up(made)
+        gathered, bodies = Gathered(), self._warm_up(made)
         for n in range(self.pairs):
             self.say(f"pair {n + 1} of {self.pairs}")
-            for rate, runs in zip(LIGHT, (found.ours, found.others), strict=True):
+            for rate, runs in zip(LIGHT, (gathered.ours, gathered.others), strict=True):
                 runs.append(self._post(made, int(rate * LIGHT_FOR), rate=rate))
-        found.floors.append(self._floor(bodies))
+        gathered.floors.append(self._floor(bodies))
         self.say("nothing to do")
         before = self.site.cpu()
         time.sleep(LIGHT_FOR)
         idle = {name: seconds - before.get(name, 0.0) for name, seconds in self.site.cpu().items()}
         return replace(
-            found.figures(self.site.rss(), f"{LIGHT[1]} a second"),
-            latency_ms=found.open_loop(found.ours),
-            beside=found.beside(f"{LIGHT[1]} a second", found.open_loop(found.others)),
+            gathered.figures(self.site.rss(), f"{LIGHT[1]} a second"),
+            latency_ms=gathered.open_loop(gathered.ours),
+            beside=gathered.beside(f"{LIGHT[1]} a second", gathered.open_loop(gathered.others)),
             idle_percent={name: round(100 * seconds / LIGHT_FOR, 2) for name, seconds in idle.items()},
         )
 
     def _with_and_without(self, made: Fixture, what: str, beside: Callable[..., object]) -> ScenarioFigures:
         """Runs at half of the rate reached alone (for the latencies) and at the full rate, with and without something beside it."""
-        found, bodies = Gathered(), self._warm_up(made)
+        gathered, bodies = Gathered(), self._warm_up(made)
         with beside(made, there=False):  # type: ignore[attr-defined]
             half = self._post(made, self.registrations).per_s / 2
         for n in range(self.pairs):
             self.say(f"pair {n + 1} of {self.pairs}")
             for there in (False, True) if n % 2 else (True, False):
-                runs, paced = (found.ours, found.paced) if there else (found.others, found.others_paced)
+                runs, paced = (gathered.ours, gathered.paced) if there else (gathered.others, gathered.others_paced)
                 with beside(made, there=there):  # type: ignore[attr-defined]
                     paced.setdefault("50", []).append(self._post(made, self._paced_count(half), rate=half))
                     runs.append(self._post(made, self.registrations))
-            found.floors.append(self._floor(bodies))
-        return found.figures(self.site.rss(), what)
+            gathered.floors.append(self._floor(bodies))
+        return gathered.figures(self.site.rss(), what)
 
 
 def _dead_port() -> int:

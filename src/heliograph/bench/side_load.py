@@ -129,8 +129,8 @@ class Busy:
     def __enter__(self) -> Self:
         self._readers.__enter__()
         file = self._ground.folder / f"import-{os.urandom(4).hex()}.csv"
-        with file.open("w", newline="", encoding="utf-8") as out:
-            rows = csv.writer(out)
+        with file.open("w", newline="", encoding="utf-8") as output:
+            rows = csv.writer(output)
             rows.writerow(["Event Code", "Registration Code", "First Name", "Last Name", "Email"])
             rows.writerows([EVENT, f"{file.stem[-8:]}-{n:06}", "Zoë", f"Lindqvist {n}", f"zoe{n}@example.org"] for n in range(ROWS))
         argv = [sys.executable, "-m", "heliograph", "import", str(file), "--account", self._code, "--record-without-sending", "--json"]

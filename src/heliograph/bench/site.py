@@ -37,7 +37,7 @@ class Helper:
         self.process = subprocess.Popen([sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
         self.name = name
 
-    def tell(self, line: str = "") -> None:
+    def send_line(self, line: str = "") -> None:
         """Sends a line."""
         assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
@@ -83,8 +83,8 @@ class BenchReceiver(Helper):
 
     def counts(self) -> dict[str, Any]:
         """received, last (ns), cpu (s) since the last reset."""
-        found: dict[str, Any] = json.loads(self.ask("count"))
-        return found
+        counts: dict[str, Any] = json.loads(self.ask("count"))
+        return counts
 
     def arrivals(self) -> tuple[array[int], array[int]]:
         """Keys and times of all arrivals."""
@@ -142,21 +142,21 @@ class Site:
 
     def pids(self) -> dict[str, int]:
         """Its processes by name: engine, pages, edge; supervisors under their command's name; a worker's engine under the worker's."""
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for part in self.parts:
             for name, pid in part.pids().items():
                 if name == part.command:
-                    found[f"{part.name} supervisor" if len(self.parts) > 1 else "supervisor"] = pid
+                    counts[f"{part.name} supervisor" if len(self.parts) > 1 else "supervisor"] = pid
                 else:
-                    found[part.name if part.command == "worker" else name] = pid
-        return found
+                    counts[part.name if part.command == "worker" else name] = pid
+        return counts
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds so far by process; on PostgreSQL including the database's."""
-        found = {name: machine.cpu_seconds(pid) for name, pid in self.pids().items()}
+        seconds = {name: machine.cpu_seconds(pid) for name, pid in self.pids().items()}
         if self._url and (database := machine.postgres_cpu_seconds(self._url)):
-            found["database"] = database
-        return found
+            seconds["database"] = database
+        return seconds
 
     def threads(self) -> dict[str, float]:
         """CPU seconds so far by process and thread: {"engine reading": 1.2}."""
@@ -169,13 +169,13 @@ class Site:
 
     def batches(self) -> dict[str, tuple[float, float]]:
         """How many batches were recorded and settled so far, and the documents or outcomes in them."""
-        found: dict[str, tuple[float, float]] = {"recorded": (0.0, 0.0), "settled": (0.0, 0.0)}
+        batches: dict[str, tuple[float, float]] = {"recorded": (0.0, 0.0), "settled": (0.0, 0.0)}
         for part in self.parts:
             values = dict(line.rsplit(" ", 1) for line in part.metrics().splitlines() if not line.startswith("#"))
             for what, metric in (("recorded", "heliograph_record_batch_size"), ("settled", "heliograph_settle_batch_size")):
                 count, total = float(values[f"{metric}_count"]), float(values[f"{metric}_sum"])
-                found[what] = found[what][0] + count, found[what][1] + total
-        return found
+                batches[what] = batches[what][0] + count, batches[what][1] + total
+        return batches
 
     def rss(self) -> dict[str, float]:
         """Peak memory so far by process, in MB."""
@@ -237,6 +237,6 @@ def _read_answers(connection: socket.socket, count: int) -> None:
 def floor(receiver: BenchReceiver, bodies: Sequence[str], count: int, opened: int) -> dict[str, float]:
     """The result of the bare libcurl loop with these bodies: per_s, cpu_us."""
     with Helper("floor") as helper:
-        helper.tell(json.dumps({"url": f"{receiver.url}/d/1", "bodies": list(bodies), "count": count, "opened": opened}))
-        found: dict[str, float] = json.loads(helper.hear())
-        return found
+        helper.send_line(json.dumps({"url": f"{receiver.url}/d/1", "bodies": list(bodies), "count": count, "opened": opened}))
+        figures: dict[str, float] = json.loads(helper.hear())
+        return figures

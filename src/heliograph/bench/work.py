@@ -22,7 +22,7 @@ encode = msgspec.json.Encoder().encode
 def document(code: str, *, update: bool) -> dict[str, Any]:
     """A registration as a sender posts it, always complete: 40 values, about BYTES bytes."""
     number = code[-6:]
-    found: dict[str, Any] = {
+    document_: dict[str, Any] = {
         "event": EVENT,
         "code": code,
         "modified": "2026-03-02T09:30:00Z" if update else "2026-03-01T09:30:00Z",
@@ -55,8 +55,8 @@ def document(code: str, *, update: bool) -> dict[str, Any]:
         "answers": {name: f"An answer to {name}, as people give them" for name in QUESTIONS},
         "properties": {"Complete": True, "Badge Printed": update},
     }
-    found["profile"]["notes"] = "n" * max(1, BYTES - len(encode(found)))
-    return found
+    document_["profile"]["notes"] = "n" * max(1, BYTES - len(encode(document_)))
+    return document_
 
 
 def small_document(code: str) -> dict[str, Any]:
@@ -82,14 +82,14 @@ class Work:
     def requests(self, client: int, host: str, token: str) -> Iterator[bytes]:
         """A client's requests in order: each update comes after its creation."""
         if self.small:
-            mine = range(client, self.count, CLIENTS)
-            for at in range(0, len(mine), self.lines):
-                yield self._request(host, token, [(n, False) for n in mine[at : at + self.lines]])
+            numbers = range(client, self.count, CLIENTS)
+            for at in range(0, len(numbers), self.lines):
+                yield self._request(host, token, [(n, False) for n in numbers[at : at + self.lines]])
             return
-        mine = range(client, self.count // 2, CLIENTS)
+        numbers = range(client, self.count // 2, CLIENTS)
         if self.lines == 1:
             before = None
-            for n in mine:
+            for n in numbers:
                 yield self._request(host, token, [(n, False)])
                 if before is not None:
                     yield self._request(host, token, [(before, True)])
@@ -97,18 +97,18 @@ class Work:
             if before is not None:
                 yield self._request(host, token, [(before, True)])
             return
-        for at in range(0, len(mine), self.lines):
-            part = mine[at : at + self.lines]
+        for at in range(0, len(numbers), self.lines):
+            part = numbers[at : at + self.lines]
             for update in (False, True):
                 yield self._request(host, token, [(n, update) for n in part])
 
     def _document(self, code: str, *, update: bool) -> dict[str, Any]:
         if self.small:
             return small_document(code)
-        found = document(code, update=update)
+        document_ = document(code, update=update)
         if self.position:
-            found["profile"]["position"] = self.position
-        return found
+            document_["profile"]["position"] = self.position
+        return document_
 
     def _request(self, host: str, token: str, what: list[tuple[int, bool]]) -> bytes:
         body = b"\n".join(encode(self._document(f"{self.tag}{n:06}", update=update)) for n, update in what)

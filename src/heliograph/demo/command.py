@@ -90,9 +90,9 @@ def demo(
     console.print("The demo has ended. `heliograph demo` continues with this data; `heliograph demo --fresh` starts again.", style="dim")
 
 
-def _free_port(wanted: int) -> int:
+def _free_port(preferred: int) -> int:
     """`wanted` if it and the next port (operations) are free, else the first such port from 8700 on. Raises DemoError."""
-    for port in (wanted,) if wanted else range(8700, 8900, 2):
+    for port in (preferred,) if preferred else range(8700, 8900, 2):
         with socket.socket() as pages, socket.socket() as operations:
             try:
                 for each in (pages, operations):
@@ -103,7 +103,9 @@ def _free_port(wanted: int) -> int:
             except OSError:
                 continue
             return port
-    raise DemoError(f"Port {wanted} or {wanted + 1} is in use." if wanted else "No port from 8700 to 8899 is free. Choose one with --port.")
+    raise DemoError(
+        f"Port {preferred} or {preferred + 1} is in use." if preferred else "No port from 8700 to 8899 is free. Choose one with --port."
+    )
 
 
 def _prepare_folder(folder: Path, *, fresh: bool) -> None:

@@ -100,11 +100,11 @@ class _DemoHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         server = self.server
         assert isinstance(server, _DemoServer)
-        found = server.targets.answer(self.path, body)
-        if found is None:
+        answer = server.targets.answer(self.path, body)
+        if answer is None:
             self.close_connection = True
             return
-        status, headers, text = found
+        status, headers, text = answer
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

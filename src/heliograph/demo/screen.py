@@ -77,11 +77,11 @@ class Screen:
             " WHERE c.account_id = :account AND c.id > :last ORDER BY c.id LIMIT :most",
             {"account": self.account, "last": self._change, "most": MOST_LINES},
         )
-        found = read_changes(self.db, [row[0] for row in rows])
+        changes = read_changes(self.db, [row[0] for row in rows])
         account = self.source.account(self.account)
         for id, at, code, name in rows:
             self._change = id
-            change, (_, event_id, _, _) = found[id]
+            change, (_, event_id, _, _) = changes[id]
             if change is None:
                 continue
             event = self.source.event(event_id)

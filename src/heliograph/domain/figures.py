@@ -355,26 +355,26 @@ class Period:
 
 def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], attempts: Iterable[AttemptRow]) -> Figures:
     """The figures by their definition, counted from the rows."""
-    mine = [r for r in runs if period.holds(r.at, r.mode)]
+    period_runs = [r for r in runs if period.holds(r.at, r.mode)]
     made = [a for a in actions if period.holds(a.created, a.mode, replay=a.origin == Origin.REPLAY)]
     states, leads = Counter(a.state for a in made), Counter(a.lead for a in made)
     tries = [t for t in attempts if period.holds(t.at, t.mode, replay=t.origin == Origin.REPLAY)]
     retries = [t for t in tries if t.kind is not AttemptKind.FIRST]
     return Figures(
-        changes=len({r.change for r in mine}),
-        unique=len({r.registration for r in mine if r.registration is not None}),
+        changes=len({r.change for r in period_runs}),
+        unique=len({r.registration for r in period_runs if r.registration is not None}),
         triggered=states.total(),
-        not_triggered=sum(r.state is not RunState.TRIGGERED for r in mine),
-        active_flows=len({r.flow for r in mine}),
+        not_triggered=sum(r.state is not RunState.TRIGGERED for r in period_runs),
+        active_flows=len({r.flow for r in period_runs}),
         success=states[ActionState.SUCCESS],
         superseded=states[ActionState.SUPERSEDED],
         queued=states[ActionState.QUEUED],
         failed=states[ActionState.FAILED],
         validation=states[ActionState.VALIDATION],
         pending=states[ActionState.PENDING],
-        untagged=sum(r.state is RunState.UNTAGGED for r in mine),
-        undecided=sum(r.state is RunState.UNDECIDED for r in mine),
-        ended=sum(r.state is RunState.ENDED for r in mine),
+        untagged=sum(r.state is RunState.UNTAGGED for r in period_runs),
+        undecided=sum(r.state is RunState.UNDECIDED for r in period_runs),
+        ended=sum(r.state is RunState.ENDED for r in period_runs),
         retried=len(retries),
         abandoned=sum(t.abandoned for t in tries),
         validation_errors=sum(t.invalid for t in tries),

@@ -104,8 +104,8 @@ class Hosts:
     def at(self, host: str, port: int) -> frozenset[bytes]:
         """Every spelling of Host that a door at this address accepts, in lower case."""
         names = self.names_at(host)
-        found = {*names, *self.exact, *(f"{name}:{number}" for name in names for number in (*self.ports, port))}
-        return frozenset(each.lower().encode("ascii", "ignore") for each in found)
+        names_and_ports = {*names, *self.exact, *(f"{name}:{number}" for name in names for number in (*self.ports, port))}
+        return frozenset(each.lower().encode("ascii", "ignore") for each in names_and_ports)
 
 
 PAGES_HEALTH: Final = "/health/pages"
@@ -132,22 +132,22 @@ def read_head(data: bytes, ours: frozenset[bytes]) -> RequestHead | RequestRefus
         return TOO_LARGE
     if end < 0:
         return MALFORMED if _BARE.search(data) or data[begin : begin + 1] in {b" ", b"\t"} else None
-    found = _HEAD.match(data, begin, end + 4)
-    if found is None:
+    match = _HEAD.match(data, begin, end + 4)
+    if match is None:
         return MALFORMED
-    if found[1] not in METHODS:
+    if match[1] not in METHODS:
         return METHOD
-    return _framed(found[3], end + 4, found[2] == b"1", ours)
+    return _framed(match[3], end + 4, match[2] == b"1", ours)
 
 
 def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> RequestHead | RequestRefusal:
     """lines: the headers, well formed, with the preceding line feed."""
     if lines.count(b"\n") > MOST_HEADERS + 1:
         return TOO_LARGE
-    found = _FIELD.findall(lines.lower())  # for the headers that matter here, case does not
-    once: dict[bytes, bytes] = dict(found)
-    if len(once) != len(found):
-        names = [name for name, _value in found]
+    fields = _FIELD.findall(lines.lower())  # for the headers that matter here, case does not
+    once: dict[bytes, bytes] = dict(fields)
+    if len(once) != len(fields):
+        names = [name for name, _value in fields]
         return _malformed(f"The header {next(name for name in names if names.count(name) > 1).decode()} occurs twice.")
     host = once.get(b"host")
     if host not in ours and (refused := host_problem(() if host is None else (host,), ours)):

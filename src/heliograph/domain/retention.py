@@ -43,8 +43,8 @@ class Terms:
 
     def shortened(self, content: int | None, rows: int | None) -> Terms:
         """These terms, or an account's own where they are shorter; content never outlives its record."""
-        kept = min(self.rows, rows or self.rows)
-        return Terms(min(self.content, content or self.content, kept), kept)
+        rows_kept = min(self.rows, rows or self.rows)
+        return Terms(min(self.content, content or self.content, rows_kept), rows_kept)
 
     def removes_more_than(self, other: Terms) -> bool:
         """True if something that the other terms keep is removed by these."""

@@ -82,13 +82,13 @@ class ProcessCounters:
         """Adds a batch of documents."""
         self._observe(RECORDED, [size])
 
-    def _observe(self, of: Histogram, values: Sequence[int]) -> None:
+    def _observe(self, histogram: Histogram, values: Sequence[int]) -> None:
         """values: ascending, in units of the sum."""
-        places = [0, *(bisect_right(values, bound * of.scale) for bound in of.bounds), len(values)]
+        places = [0, *(bisect_right(values, bound * histogram.scale) for bound in histogram.bounds), len(values)]
         for n, (before, after) in enumerate(pairwise(places)):
             if after > before:
-                self._numbers[of.first + n] += after - before
-        self._numbers[of.end - 1] += sum(values)
+                self._numbers[histogram.first + n] += after - before
+        self._numbers[histogram.end - 1] += sum(values)
 
     @property
     def values(self) -> list[int]:
@@ -100,8 +100,8 @@ class ProcessCounters:
         """How attempts ended."""
         return dict(zip(OUTCOMES, self._numbers, strict=False))
 
-    def mean(self, of: Histogram) -> float | None:
+    def mean(self, histogram: Histogram) -> float | None:
         """The mean of what was observed, in units of the bounds; None for nothing."""
         values = self.values
-        n = sum(values[of.first : of.end - 1])
-        return values[of.end - 1] / of.scale / n if n else None
+        n = sum(values[histogram.first : histogram.end - 1])
+        return values[histogram.end - 1] / histogram.scale / n if n else None

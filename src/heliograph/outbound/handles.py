@@ -21,7 +21,7 @@ class Handles:
         self._ca_file, self._user_agent = ca_file, user_agent
         self._shelves: OrderedDict[Route, RouteCache[Transfer]] = OrderedDict()
         self._idle = 0
-        self._kept = KeptConnections()
+        self._kept_connections = KeptConnections()
 
     def route_cache(self, route: Route) -> RouteCache[Transfer]:
         """The cache of this route."""
@@ -37,7 +37,7 @@ class Handles:
         if route_cache.handles:
             self._idle -= 1
             return route_cache.handles.pop()
-        transfer = self._borrow() or Transfer(self._kept)
+        transfer = self._borrow() or Transfer(self._kept_connections)
         transfer.set_up(route_cache, self._ca_file, self._user_agent)
         return transfer
 

@@ -61,13 +61,16 @@ class Masks:
         """These masks and those of what else was sent. request: the contents of its hidden headers and its URL. credentials: values of such
         headers."""
         values = list(credentials)
-        found = list(secrets)
+        secret_list = list(secrets)
         if request is not None:
             if hidden := request.hidden:
                 values += [value for name, value in request.headers if name.lower() in hidden]
-            found.append(_path_of(request.url))
+            secret_list.append(_path_of(request.url))
         given = self.given
-        new_values, new_secrets = [value for value in values if value not in given], [secret for secret in found if secret not in given]
+        new_values, new_secrets = (
+            [value for value in values if value not in given],
+            [secret for secret in secret_list if secret not in given],
+        )
         if not new_values and not new_secrets:
             return self
         parts = {Reading(part): None for value in new_values for part in _parts_of_header(value)}

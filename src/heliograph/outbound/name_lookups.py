@@ -27,14 +27,14 @@ class NameLookups:
 
     def resolve(self, job: RequestJob, host: str, owner: Hashable) -> Resolution | None:
         """The answer if it is cached; else the job waits for it."""
-        answer = self._resolver.resolve(host, owner, lambda answer: self._found(job, answer))
+        answer = self._resolver.resolve(host, owner, lambda answer: self._add_answer(job, answer))
         if answer is None:
             job.waiting = True
             self.waiting += 1
             heapq.heappush(self.deadlines, (min(job.deadline, job.began + job.route.connect_timeout), next(self._numbers), job))
         return answer
 
-    def _found(self, job: RequestJob, answer: Resolution) -> None:
+    def _add_answer(self, job: RequestJob, answer: Resolution) -> None:
         """On one of the resolver's threads."""
         self.answers.append((job, answer))
         self._wake()

@@ -56,7 +56,7 @@ def authorization(connection: Connection, url: str, redirect_url: str, *, state:
     """The authority's sign-in page with the full query (RFC 6749 §4.1.1), PKCE by S256 (RFC 7636)."""
     client = WebApplicationClient(connection.client_id)
     verifier = client.create_code_verifier(VERIFIER_LENGTH)
-    asked = client.prepare_request_uri(
+    uri = client.prepare_request_uri(
         _STAND_IN,
         redirect_uri=redirect_url,
         scope=connection.scope or None,
@@ -64,7 +64,7 @@ def authorization(connection: Connection, url: str, redirect_url: str, *, state:
         code_challenge=client.create_code_challenge(verifier, "S256"),
         code_challenge_method="S256",
     )
-    return Authorization(add_params_to_uri(url, parse_qsl(urlsplit(asked).query)), state, verifier)
+    return Authorization(add_params_to_uri(url, parse_qsl(urlsplit(uri).query)), state, verifier)
 
 
 class SignInRefused(HeliographError):
@@ -80,7 +80,7 @@ def read_return(query: str, *, state: str, verifier: str = "") -> str:
     """The code with which someone came back. Raises SignInRefused. state, verifier: those of `authorization`, which the caller has looked
     up."""
     try:
-        found = WebApplicationClient("").parse_request_uri_response(f"{_STAND_IN}?{query}", state=state)
+        params = WebApplicationClient("").parse_request_uri_response(f"{_STAND_IN}?{query}", state=state)
     except (MissingCodeError, MismatchingStateError):
         raise SignInRefused("", "") from None
     except OAuth2Error as error:
@@ -88,7 +88,7 @@ def read_return(query: str, *, state: str, verifier: str = "") -> str:
         raise SignInRefused(
             _word(masks.shortened(error.error or "", READ)), _plain(masks.shortened(error.description or "", READ))
         ) from None
-    code = str(found.get("code", ""))
+    code = str(params.get("code", ""))
     if not code or len(code) > MAX_SECRET:
         raise SignInRefused("", "")
     return code
@@ -152,18 +152,18 @@ class TokenExchange:
         self._sender.start(request, self._route, self._on_result)
 
     def _on_result(self, result: SendResult) -> None:
-        found = read_answer(self._connection, self._ask, result, masks=self._masks)
-        if isinstance(found, TokenResponse):
-            self._done(replace(found, in_body=self._in_body))
+        answer = read_answer(self._connection, self._ask, result, masks=self._masks)
+        if isinstance(answer, TokenResponse):
+            self._done(replace(answer, in_body=self._in_body))
             return
-        if found.client and self._may_turn:
+        if answer.client and self._may_turn:
             self._may_turn, self._in_body = False, not self._in_body
             try:
                 self.start()
             except HeliographError:
-                self._done(found)
+                self._done(answer)
             return
-        self._done(found)
+        self._done(answer)
 
 
 def _queries_of(urls: TokenUrls) -> list[str]:
@@ -205,8 +205,8 @@ def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) ->
     who = connection.authority
     if response.status in (408, 425, 429) or response.status >= 500:
         now = time.time_ns() // 1000
-        said = classify_response(response.status, retry_after=response.header("retry-after"), now=now)
-        wait = said.retry_after if isinstance(said, Refused) else 0
+        outcome = classify_response(response.status, retry_after=response.header("retry-after"), now=now)
+        wait = outcome.retry_after if isinstance(outcome, Refused) else 0
         message = f"No access token: {who} answered {response.status}."
         return Denied(Refused(Category.CONNECTION, Cause.OAUTH, message, left=False, retry_after=wait))
     if 300 <= response.status < 400:
@@ -229,14 +229,14 @@ def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) ->
 def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> TokenResponse:
     """Reads an answer. Raises OAuth2Error for an authority's error, and other exceptions for an answer that cannot be read."""
     client = WebApplicationClient(connection.client_id)
-    found = client.parse_request_body_response(body.decode("utf-8", "replace"), scope=None)
-    kind = found.get("token_type", "Bearer")
+    members = client.parse_request_body_response(body.decode("utf-8", "replace"), scope=None)
+    kind = members.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise ValueError("not a bearer token")
-    access, refresh = found["access_token"], found.get("refresh_token") or ""
+    access, refresh = members["access_token"], members.get("refresh_token") or ""
     if not isinstance(access, str) or not isinstance(refresh, str) or not access:
         raise ValueError("a token is not text")
-    life, scope = found.get("expires_in"), found.get("scope")
+    life, scope = members.get("expires_in"), members.get("scope")
     masks = masks.also(secrets=[access, refresh])
     granted = " ".join(map(str, scope)) if isinstance(scope, list) else str(scope or connection.scope)
     return TokenResponse(
@@ -244,7 +244,7 @@ def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> Toke
         check_secret(Secret.KEY, refresh),
         life=int(life) * SECOND if life else None,
         scope=_plain(masks.shortened(granted, READ), 2_000),
-        holder=_holder(found.get("id_token"), masks) if isinstance(ask, ByCode) else "",
+        holder=_holder(members.get("id_token"), masks) if isinstance(ask, ByCode) else "",
     )
 
 
@@ -262,8 +262,8 @@ def _holder(id_token: object, masks: Masks) -> str:
 
 def _plain(text: object, most: int = MOST_SAID) -> str:
     """Foreign text as one line that any database and page accepts."""
-    shown = "".join(c if c.isprintable() else " " for c in str(text)[: most * 2])
-    return " ".join(shown.encode("utf-8", "replace").decode().split())[:most]
+    printable = "".join(c if c.isprintable() else " " for c in str(text)[: most * 2])
+    return " ".join(printable.encode("utf-8", "replace").decode().split())[:most]
 
 
 def _word(error: object) -> str:

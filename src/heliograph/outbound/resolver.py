@@ -51,8 +51,8 @@ type Resolution = ResolvedAddresses | NoAddress
 
 def look_up(host: str) -> tuple[str, ...]:
     """The system's answer (hosts file, DNS), both families. Raises OSError, of which socket.gaierror is one."""
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+    addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in addresses))
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ class Resolver:
         self._pending: dict[str, _Pending] = {}
         self._ready: deque[_Pending] = deque()
         self._ready_slow: deque[_Pending] = deque()
-        self._held: dict[Hashable, deque[_Pending]] = {}
+        self._queued_by_owner: dict[Hashable, deque[_Pending]] = {}
         self._running: dict[Hashable, int] = {}
         self._slow_running = 0
         self._threads = 0
@@ -118,7 +118,7 @@ class Resolver:
             self._closed = True
             self._ready.clear()
             self._ready_slow.clear()
-            self._held.clear()
+            self._queued_by_owner.clear()
             self._pending.clear()
             self._change.notify_all()
 
@@ -128,9 +128,9 @@ class Resolver:
             slow = known is not None and known.slow and time.monotonic() - known.at < SLOW_REMEMBERED_FOR
             pending = self._pending[host] = _Pending(host, owner, slow)
             self._admit(pending)
-        elif pending in self._held.get(pending.owner, ()) and self._running.get(owner, 0) < self._per_owner:
+        elif pending in self._queued_by_owner.get(pending.owner, ()) and self._running.get(owner, 0) < self._per_owner:
             # Another connection wants the same name and has room: it must not wait behind the first one's limit.
-            self._held[pending.owner].remove(pending)
+            self._queued_by_owner[pending.owner].remove(pending)
             pending.owner = owner
             self._admit(pending)
         return pending
@@ -138,7 +138,7 @@ class Resolver:
     def _admit(self, pending: _Pending) -> None:
         running = self._running.get(pending.owner, 0)
         if running >= self._per_owner:
-            self._held.setdefault(pending.owner, deque()).append(pending)
+            self._queued_by_owner.setdefault(pending.owner, deque()).append(pending)
             return
         self._running[pending.owner] = running + 1
         (self._ready_slow if pending.slow else self._ready).append(pending)
@@ -174,14 +174,14 @@ class Resolver:
 
     def _answer(self, host: str) -> Resolution:
         try:
-            found = self._look_up(host)
+            addresses = self._look_up(host)
         except socket.gaierror as error:
             if error.errno in _NOT_FOUND:
                 return NoAddress(f"The name {host} does not exist, or has no address.")
             return NoAddress(f"The name {host} could not be looked up: no name server gave an answer.")
         except (OSError, UnicodeError):
             return NoAddress(f"The name {host} could not be looked up.")
-        return ResolvedAddresses(found) if found else NoAddress(f"The name {host} has no address.")
+        return ResolvedAddresses(addresses) if addresses else NoAddress(f"The name {host} has no address.")
 
     def _settle(self, pending: _Pending, answer: Resolution, *, slow: bool) -> list[Callable[[Resolution], None]]:
         self._slow_running -= pending.slow
@@ -197,11 +197,11 @@ class Resolver:
             self._running[pending.owner] = left
         else:
             del self._running[pending.owner]
-        held = self._held.get(pending.owner)
-        if held:
-            self._admit(held.popleft())
-        if not held:
-            self._held.pop(pending.owner, None)
+        queued = self._queued_by_owner.get(pending.owner)
+        if queued:
+            self._admit(queued.popleft())
+        if not queued:
+            self._queued_by_owner.pop(pending.owner, None)
         self._change.notify()
         return pending.waiting
 

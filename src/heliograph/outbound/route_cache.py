@@ -33,12 +33,12 @@ class RouteCache[Handle]:
     def resolve_entry(self, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
         """libcurl's `host:port:addresses` with the allowed addresses, and ""; or "" and the reason if none is allowed."""
         key = target.scheme, target.host, target.port, literals
-        found = self._entries.get(key)
-        if found is None:
+        entry = self._entries.get(key)
+        if entry is None:
             if len(self._entries) >= MOST_JUDGED:
                 self._entries.clear()
-            found = self._entries[key] = self._entry(target, literals)
-        return found
+            entry = self._entries[key] = self._entry(target, literals)
+        return entry
 
     def asked_of_proxy(self, target: Target, literals: tuple[str, ...]) -> str:
         """The address to ask the proxy for, IPv4 first (more proxies support it); "" if an address is in the operator's own network, which

@@ -48,13 +48,13 @@ def token_route(route: Route, connection: Connection) -> Route:
     read in full, however little is kept of the target's.
     """
     target = urlsplit(connection.origin).hostname
-    asked = (connection.access_token_url, connection.refresh_token_url or connection.access_token_url)
-    same = all(urlsplit(url).hostname == target for url in asked)
+    token_urls = (connection.access_token_url, connection.refresh_token_url or connection.access_token_url)
+    is_one_host = all(urlsplit(url).hostname == target for url in token_urls)
     return replace(
         route,
         body_cap=TOKEN_CAP,
-        authorities=route.authorities if same or not route.authorities else authorities.with_public(route.authorities),
-        identity=route.identity if same else "",
+        authorities=route.authorities if is_one_host or not route.authorities else authorities.with_public(route.authorities),
+        identity=route.identity if is_one_host else "",
     )
 
 

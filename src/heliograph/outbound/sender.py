@@ -257,9 +257,9 @@ class Sender:
             job.asked_of_proxy = route_cache.asked_of_proxy(target, answer.literals)
             if job.asked_of_proxy:
                 proxy = self._proxy.target
-                found = ResolvedAddresses((proxy.host,)) if proxy.literal else self._lookups.resolve(job, proxy.host, NAMED)
-                if found is not None:
-                    self._by_proxy(job, found)
+                addresses = ResolvedAddresses((proxy.host,)) if proxy.literal else self._lookups.resolve(job, proxy.host, NAMED)
+                if addresses is not None:
+                    self._by_proxy(job, addresses)
                 return
         self._send(job, target, route_cache, entry)
 

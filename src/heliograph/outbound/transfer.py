@@ -36,10 +36,10 @@ NOWHERE: Final = Target("http", "", 80, literal=False, rest="/")
 class Transfer:
     """A handle, configured for one route, that sends one request at a time."""
 
-    def __init__(self, kept: KeptConnections) -> None:
+    def __init__(self, kept_connections: KeptConnections) -> None:
         self.curl = pycurl.Curl()
         self.route_cache: RouteCache[Transfer] | None = None
-        self._kept = kept
+        self._kept_connections = kept_connections
         self._opened: list[socket.socket] = []
         self._resolve: list[str | bytes] = []
         self._nothing_set()
@@ -230,8 +230,8 @@ class Transfer:
         if not self._is_allowed(peer, port):
             return pycurl.PREREQFUNC_ABORT
         if self._descriptors:
-            self._kept.note(local, local_port, self._descriptors)
-        elif self._kept.is_stale(local, local_port, secure=self._target.scheme == "https"):
+            self._kept_connections.note(local, local_port, self._descriptors)
+        elif self._kept_connections.is_stale(local, local_port, secure=self._target.scheme == "https"):
             self.stale = True
             return pycurl.PREREQFUNC_ABORT
         self.address = self._via.asked_for if self._via else peer
@@ -256,9 +256,9 @@ class Transfer:
         return None
 
     def _body(self, chunk: bytes) -> int | None:
-        room = self._body_cap - self._size
-        if len(chunk) > room:
-            self._chunks.append(chunk[:room])
+        space = self._body_cap - self._size
+        if len(chunk) > space:
+            self._chunks.append(chunk[:space])
             self._truncated = True
             return -1
         self._chunks.append(chunk)

@@ -112,9 +112,9 @@ def make_account(plan: Plan) -> Staged:
             _flow(s, f"Filtered {number}", chosen, beside, (FilterRow("event.code", Op.IS_ANY_OF, (f"NO-{number}",)),))
         for number in range(1, plan.unselected + 1):
             _flow(s, f"Unselected {number}", other, beside)
-        found = [d for row in FlowRow.objects.filter(pk__in=[f.pk for f in flows]) for d in row.body["destinations"]]
+        destinations = [d for row in FlowRow.objects.filter(pk__in=[f.pk for f in flows]) for d in row.body["destinations"]]
     token = create_token(account.pk, "trial", by=BY).secret
-    return Staged(account.pk, token, plan.events, tuple(f.pk for f in flows), {d["name"]: d["id"] for d in found}, connections)
+    return Staged(account.pk, token, plan.events, tuple(f.pk for f in flows), {d["name"]: d["id"] for d in destinations}, connections)
 
 
 def document(event: str, code: str, version: int, **more: Any) -> dict[str, Any]:

@@ -51,8 +51,10 @@ class Ground:
     def environment(self, machine: str = "", **settings: str) -> dict[str, str]:
         """The whole environment of a process. Keywords are settings by lower-case name (`bind`, `log_level`); the operator's settings are
         ignored."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DJANGO_SETTINGS_MODULE"}
-        return kept | {f"{PREFIX}{name.upper()}": value for name, value in (self._own(machine) | settings).items()}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "DJANGO_SETTINGS_MODULE"
+        }
+        return environment | {f"{PREFIX}{name.upper()}": value for name, value in (self._own(machine) | settings).items()}
 
     def _own(self, machine: str) -> dict[str, str]:
         return self.settings | {"data": str(self.data(machine)), "database_url": self.database_url}

@@ -25,7 +25,7 @@ SLACK, CRM, BADGES = "Slack", "Sales CRM", "Badge printer"
 
 def connect(account: int, urls: Map[str, str]) -> None:
     """Creates the three connections, or points them to other URLs, by name."""
-    wanted = (
+    flows = (
         ConnectionFacts({"name": SLACK, "auth": Auth.OPEN.value, "content_type": ContentType.JSON.value}, url=urls[SLACK]),
         ConnectionFacts(
             {
@@ -46,7 +46,7 @@ def connect(account: int, urls: Map[str, str]) -> None:
     )
     with saving(account, by=BY, whole_account=True) as s:
         known = {row.name: row.pk for row in Connection.objects.all()}
-        for facts in wanted:
+        for facts in flows:
             save_connection(s, facts, known.get(str(facts.fields["name"])), confirmed=True, http=True)
 
 

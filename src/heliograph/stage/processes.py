@@ -44,12 +44,12 @@ def wait_until[T](condition: Callable[[], T], timeout: float, every: float = 0.0
 def children(pid: int) -> dict[str, int]:
     """The child processes of a supervisor by name: {"engine": 71, "pages": 72}."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout  # noqa: S607
-    found = {}
+    children = {}
     for line in listed.splitlines():
         child, parent, arguments = line.split(None, 2) if line.count(" ") else ("0", "0", "")
         if int(parent) == pid and " process " in arguments:
-            found[arguments.rpartition(" process ")[2].strip()] = int(child)
-    return found
+            children[arguments.rpartition(" process ")[2].strip()] = int(child)
+    return children
 
 
 def is_alive(pid: int) -> bool:
@@ -131,9 +131,9 @@ class Process:
 
     def kill_all(self) -> None:
         """Sends SIGKILL to it and its children, as a power cut does."""
-        kept = self.children().values() if self.returncode is None else ()
+        children = self.children().values() if self.returncode is None else ()
         self.kill()
-        for pid in kept:
+        for pid in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 os.kill(pid, signal.SIGCONT)
@@ -188,8 +188,8 @@ class ServiceProcess:
     def metrics(self) -> str:
         """What it counts, in Prometheus's text format."""
         with urllib.request.urlopen(f"{self.operations}/metrics", timeout=10) as answer:  # noqa: S310 -- an address of ours on loopback
-            found: bytes = answer.read()
-        return found.decode()
+            body: bytes = answer.read()
+        return body.decode()
 
     @property
     def running(self) -> Process:

@@ -41,25 +41,25 @@ class TrialDatabase:
         self._session.close()
 
     def _check_is_ours(self) -> None:
-        found = self._relations("n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'")
-        if found and MARK not in {name for name, _ in found}:
+        relations = self._relations("n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'")
+        if relations and MARK not in {name for name, _ in relations}:
             ((name,),) = self._session.execute("SELECT current_database()").fetchall()
             raise GroundError(
-                f"The database {name} is in use: it has {len(found)} tables that no trial made. A trial deletes what it finds; give it an empty"
+                f"The database {name} is in use: it has {len(relations)} tables that no trial made. A trial deletes what it finds; give it an empty"
                 f" database: CREATE DATABASE heliograph_trial."
             )
 
     def empty(self) -> None:
         """Drops everything in the current schema: it was empty before the first trial, so all of it is a trial's."""
-        found = self._relations("n.nspname = current_schema()")
-        if not found:
+        relations = self._relations("n.nspname = current_schema()")
+        if not relations:
             return
         self._session.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user"
         )
         self._session.execute("SET lock_timeout = '20s'")
         # sequences after the tables that own them, the mark last
-        for name, kind in sorted(found, key=lambda each: (each[0] == MARK, each[1] == "S")):
+        for name, kind in sorted(relations, key=lambda each: (each[0] == MARK, each[1] == "S")):
             self._session.execute(sql.SQL("DROP {} IF EXISTS {} CASCADE").format(sql.SQL(_KINDS[kind]), sql.Identifier(name)))
         for (signature,) in self._session.execute(
             "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = current_schema()"

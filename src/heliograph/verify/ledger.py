@@ -65,7 +65,7 @@ class Ledger:
     """targets: by name, True if a request updates a record there. All times are monotonic seconds. Methods may be called from any thread."""
 
     targets: Mapping[str, bool]
-    _asked: dict[LedgerVersion, float] = field(default_factory=dict)
+    _requested: dict[LedgerVersion, float] = field(default_factory=dict)
     _accepted: dict[LedgerVersion, float] = field(default_factory=dict)
     _arrivals: list[Arrival] = field(default_factory=list)
     _strikes: list[float] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Ledger:
     def ask(self, version: LedgerVersion, at: float) -> None:
         """Enters a version before it is sent for the first time."""
         with self._lock:
-            self._asked.setdefault(version, at)
+            self._requested.setdefault(version, at)
 
     def accept(self, version: LedgerVersion, at: float) -> None:
         """Enters that its answer said it is recorded."""
@@ -126,12 +126,14 @@ class Ledger:
     def write(self, file: Path) -> None:
         """Writes everything as JSON lines in order of time: what was sent, accepted, arrived, and the strikes."""
         with self._lock:
-            lines: list[tuple[float, str, object]] = [(at, "asked", version) for version, at in self._asked.items()]
+            lines: list[tuple[float, str, object]] = [(at, "asked", version) for version, at in self._requested.items()]
             lines += [(at, "accepted", version) for version, at in self._accepted.items()]
             lines += [(at, "struck", None) for at in self._strikes]
             lines += [(a.at, "came", [a.target, *a.version, a.id, a.took, a.answered]) for a in self._arrivals]
-        with file.open("w") as out:
-            out.writelines(json.dumps([round(at, 4), what, of]) + "\n" for at, what, of in sorted(lines, key=lambda line: line[0]))
+        with file.open("w") as output:
+            output.writelines(
+                json.dumps([round(at, 4), what, detail]) + "\n" for at, what, detail in sorted(lines, key=lambda line: line[0])
+            )
 
     # Counting.
 
@@ -187,8 +189,8 @@ class Ledger:
             for n in range(version.number + 1, newest[target, version.code] + 1)
             for a in by_key.get((target, LedgerVersion(version.code, n)), ())
         ]
-        asked, came = self._asked[version], min(a.at for a in newer)
-        return any(asked <= at <= came for at in self._strikes)
+        asked_at, came = self._requested[version], min(a.at for a in newer)
+        return any(asked_at <= at <= came for at in self._strikes)
 
     def _duplicated(self, by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]], examples: dict[str, list[str]]) -> int:
         """Counts the confirmations that were forgotten. If the request that repeats one fails, its retry does not count: one confirmation was
@@ -226,7 +228,7 @@ class Ledger:
 
     def _when(self, arrival: Arrival) -> str:
         """Seconds since the first version was sent."""
-        return f"[{arrival.at - min(self._asked.values(), default=arrival.at):.1f} s]"
+        return f"[{arrival.at - min(self._requested.values(), default=arrival.at):.1f} s]"
 
     def _renamed(self, by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]], examples: dict[str, list[str]]) -> int:
         count = 0

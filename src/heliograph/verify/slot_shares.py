@@ -22,9 +22,9 @@ def shares(db: Database) -> list[int]:
     return sorted((int(count) for (count,) in rows), reverse=True)
 
 
-def is_shared_by(found: Sequence[int], workers: int) -> bool:
+def is_shared_by(counts: Sequence[int], workers: int) -> bool:
     """True if all slots are owned, by this many workers, none with more than its share."""
-    return len(found) == workers and sum(found) == SLOTS and max(found) <= math.ceil(SLOTS / workers)
+    return len(counts) == workers and sum(counts) == SLOTS and max(counts) <= math.ceil(SLOTS / workers)
 
 
 def up_and_down(db: Database, first: ServiceProcess, more: Sequence[ServiceProcess]) -> dict[str, float]:

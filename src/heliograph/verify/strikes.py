@@ -131,11 +131,11 @@ class Striker:
         return True
 
     def _victim(self, part: ServiceProcess, names: list[str]) -> tuple[str, Way]:
-        kept = [name for name in names if name != part.command]
-        if kept and self.random.random() < 0.12:
-            return self.random.choice(kept), Way.STOP
-        if kept and self.random.random() < 0.6:
-            return self.random.choices(kept, [2 if name == "engine" else 1 for name in kept])[0], Way.KILL
+        others = [name for name in names if name != part.command]
+        if others and self.random.random() < 0.12:
+            return self.random.choice(others), Way.STOP
+        if others and self.random.random() < 0.6:
+            return self.random.choices(others, [2 if name == "engine" else 1 for name in others])[0], Way.KILL
         return part.command, self.random.choice((Way.KILL, Way.POWER, Way.ORPHANS))
 
     def _kill(self, part: ServiceProcess, name: str, pids: dict[str, int], way: Way) -> None:

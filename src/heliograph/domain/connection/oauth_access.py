@@ -174,18 +174,20 @@ def denied(connection: Connection, ask: Ask, error: str, description: str) -> De
     more = f" It says: {description}" if description else ""
     match error:
         case "invalid_client":
-            said = f"{who} does not accept the Client Id or the Client Secret (invalid_client). Enter both again in Connection Setup.{more}"
+            sentence = (
+                f"{who} does not accept the Client Id or the Client Secret (invalid_client). Enter both again in Connection Setup.{more}"
+            )
         case "invalid_grant":
-            said = f"{_invalid_grant_reason(who, ask)} (invalid_grant). Connect again.{more}"
+            sentence = f"{_invalid_grant_reason(who, ask)} (invalid_grant). Connect again.{more}"
         case "invalid_scope":
             scope = f"the scope “{connection.scope}”" if connection.scope else "access without a scope"
-            said = f"{who} does not grant {scope} (invalid_scope). Ask its administrator for the right one.{more}"
+            sentence = f"{who} does not grant {scope} (invalid_scope). Ask its administrator for the right one.{more}"
         case "unauthorized_client" | "unsupported_grant_type":
-            said = f"{who} does not allow the Grant Type “{connection.grant}” for this client ({error}).{more}"
+            sentence = f"{who} does not allow the Grant Type “{connection.grant}” for this client ({error}).{more}"
         case _:
-            said = f"{who} refused to give access ({error}).{more}"
+            sentence = f"{who} refused to give access ({error}).{more}"
     lost = error == "invalid_grant" and not isinstance(ask, ByCredentials)
-    return Denied(oauth_refused(said), lost=lost, client=error == "invalid_client", error=error)
+    return Denied(oauth_refused(sentence), lost=lost, client=error == "invalid_client", error=error)
 
 
 def _invalid_grant_reason(who: str, ask: Ask) -> str:
@@ -200,6 +202,6 @@ def _invalid_grant_reason(who: str, ask: Ask) -> str:
             assert_never(ask)
 
 
-def oauth_refused(said: str) -> Refused:
+def oauth_refused(sentence: str) -> Refused:
     """A failure that someone must fix in the set-up (D4: OAuth refused is Config). Nothing was sent to the target."""
-    return Refused(Category.CONFIG, Cause.OAUTH, said, left=False)
+    return Refused(Category.CONFIG, Cause.OAUTH, sentence, left=False)

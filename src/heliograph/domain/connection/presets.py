@@ -203,13 +203,13 @@ def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, o
 
 def _form_rows(blank: Blank, query: str) -> Iterator[dict[str, object]]:
     """A row for each answer of a pre-filled link: `entry.123=First+Name` gets the registrant's first name."""
-    found = [(name, value.strip()) for name, value in parse_qsl(query) if name.startswith("entry.")]
-    if not found:
+    entries = [(name, value.strip()) for name, value in parse_qsl(query) if name.startswith("entry.")]
+    if not entries:
         raise BodyError(
             blank.name, 'it has no answers: in the form choose "Get pre-filled link", answer with names of fields such as First Name'
         )
     seen: set[str] = set()
-    for name, label in found:
+    for name, label in entries:
         key = _FORM_FIELDS.get(label.casefold())
         if key is None:
             raise BodyError(
@@ -237,7 +237,7 @@ def _without_empty_texts(body: dict[str, Any]) -> dict[str, object]:
 
 def _filled(value: Any, clean: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return _PLACE.sub(lambda found: clean[found[1]], value)
+        return _PLACE.sub(lambda match: clean[match[1]], value)
     if isinstance(value, Mapping):
         return {key: _filled(entry, clean) for key, entry in value.items()}
     return [_filled(entry, clean) for entry in value] if isinstance(value, list) else value

@@ -132,27 +132,27 @@ class PreparedConnection:
         self, mapped: Rendered | None, webhook_id: str, bearer: str | None, problems: list[ValueProblem], *, replay: bool
     ) -> tuple[tuple[str, str], ...]:
         """All headers in order. A mapping's header replaces a fixed one, or the content type, of the same name."""
-        found: dict[str, tuple[str, str]] = {}
+        prepared_headers: dict[str, tuple[str, str]] = {}
         if self.connection.method is not Method.GET:
-            found["content-type"] = ("Content-Type", self.connection.content_type.value)
+            prepared_headers["content-type"] = ("Content-Type", self.connection.content_type.value)
         for name, value in self.fixed:
-            found[name.lower()] = (name, value)
+            prepared_headers[name.lower()] = (name, value)
         for name, value in mapped.headers() if mapped else ():
             if name.lower() == self.connection.auth_header:
                 problems.append(ValueProblem(name, AUTHENTICATES))
             elif problem := header_rules.name_problem(name) or header_rules.value_problem(value):
                 problems.append(ValueProblem(name, problem))
             else:
-                found[name.lower()] = (name, value.strip(" \t"))
+                prepared_headers[name.lower()] = (name, value.strip(" \t"))
         for name, value in self.auth:
-            found[name.lower()] = (name, value)
+            prepared_headers[name.lower()] = (name, value)
         if self.connection.auth is Auth.OAUTH2 and bearer is not None:
-            found["authorization"] = ("Authorization", f"Bearer {check_secret(Secret.KEY, bearer)}")
-        found[WEBHOOK_ID] = (WEBHOOK_ID, webhook_id)
+            prepared_headers["authorization"] = ("Authorization", f"Bearer {check_secret(Secret.KEY, bearer)}")
+        prepared_headers[WEBHOOK_ID] = (WEBHOOK_ID, webhook_id)
         if replay:
-            found[REPLAY] = (REPLAY, "true")
-        problems += limit_problems("", found.values())
-        return tuple(found.values())
+            prepared_headers[REPLAY] = (REPLAY, "true")
+        problems += limit_problems("", prepared_headers.values())
+        return tuple(prepared_headers.values())
 
 
 def limit_problems(url: str, headers: Iterable[tuple[str, str]]) -> list[ValueProblem]:
@@ -195,10 +195,10 @@ def _fixed_value(name: str, value: str, secrets: Mapping[str, str]) -> str:
     """A fixed header's value; that of a credential is never in the connection itself."""
     if not header_rules.is_secret_name(name):
         return value
-    found = secrets.get(header_rules.sealed_field(name), "")
-    if not found:
+    secret = secrets.get(header_rules.sealed_field(name), "")
+    if not secret:
         raise MissingSecret(name)
-    return found
+    return secret
 
 
 def build_request(

@@ -123,7 +123,7 @@ class Condition:
             case ReplyPlace.JSON:
                 if self.how is How.FILLED:
                     return look_up(reply.json, self.path) not in (ABSENT, None, "", [], {})
-                return self._compare([folded(text) for text in reply.found(self.path)])
+                return self._compare([folded(text) for text in reply.texts_at(self.path)])
             case ReplyPlace.HEADER:
                 name = self.name.lower()
                 return self._compare([folded(value) for key, value in reply.headers if key == name])
@@ -139,7 +139,7 @@ class Condition:
             return any(texts)
         if self.how is How.IS:
             return any(text in self.texts for text in texts)
-        return any(wanted in text for text in texts for wanted in self.texts)
+        return any(part in text for text in texts for part in self.texts)
 
     def to_body(self) -> dict[str, object]:
         """JSON that `from_body` reads back: {"in": "json", "name": "result[0].status", "is": ["created"]}."""
@@ -217,7 +217,7 @@ class Clause:
 
     def reason(self, reply: TargetReply) -> str:
         """The target's own reason, "" without one. It may contain secrets: never log or store it."""
-        return " ".join(reply.found(self.path)) if self.path else ""
+        return " ".join(reply.texts_at(self.path)) if self.path else ""
 
     def to_body(self) -> dict[str, object]:
         """JSON that `from_body` reads back. Defaults are omitted."""
@@ -265,8 +265,8 @@ def match_of(rule: Rule, reply: TargetReply) -> RuleMatch:
     known = reply.memo.get(id(rule))
     if not isinstance(known, tuple) or known[0] is not rule:
         known = reply.memo[id(rule)] = rule, _match(rule, reply)
-    found: RuleMatch = known[1]
-    return found
+    rule_match: RuleMatch = known[1]
+    return rule_match
 
 
 def _match(rule: Rule, reply: TargetReply) -> RuleMatch:
@@ -312,10 +312,10 @@ def classify_reply(rule: Rule, reply: TargetReply, now: int, *, quotes: bool = T
 
     quotes: its message has the target's own reason, from which the reply removes credentials. The engine does that later (`reason_of`).
     """
-    asked = next((value for name, value in reply.headers if name == "retry-after"), None)
+    retry_after = next((value for name, value in reply.headers if name == "retry-after"), None)
     match = match_of(rule, reply)
     if match.number is None:
-        by_status = classify_response(reply.status, retry_after=asked, now=now)
+        by_status = classify_response(reply.status, retry_after=retry_after, now=now)
         if match.open and isinstance(by_status, Delivered):
             return Refused(Category.GENERAL, Cause.RULE, TOO_LONG, left=True, status=reply.status)
         return by_status
@@ -328,7 +328,7 @@ def classify_reply(rule: Rule, reply: TargetReply, now: int, *, quotes: bool = T
         with_reason(clause.sentence(reply), reply.blotted(clause.reason(reply)) if quotes else ""),
         left=True,
         status=reply.status,
-        retry_after=clause.retry_after * SECOND or parse_retry_after(asked, now),
+        retry_after=clause.retry_after * SECOND or parse_retry_after(retry_after, now),
     )
 
 

@@ -103,9 +103,9 @@ def _flag(reply: TargetReply) -> tuple[Path, str] | None:
         for name in FLAGS:
             path = (*start, name)
             value = look_up(reply.json, path)
-            found = reply.found(path)
-            if not isinstance(value, list) and len(found) == 1 and _is_one_value(found[0]) and _is_writable(path):
-                return path, found[0]
+            values = reply.texts_at(path)
+            if not isinstance(value, list) and len(values) == 1 and _is_one_value(values[0]) and _is_writable(path):
+                return path, values[0]
     return None
 
 
@@ -133,7 +133,7 @@ def _reason(reply: TargetReply) -> str:
     for start in reversed(_starts(reply)):  # what is said about the record is more specific
         for name in REASONS:
             path = (*start, name)
-            if any(len(text.strip()) > 2 for text in reply.found(path)) and _is_writable(path):
+            if any(len(text.strip()) > 2 for text in reply.texts_at(path)) and _is_writable(path):
                 return format_path(path)
     return ""
 
@@ -141,10 +141,14 @@ def _reason(reply: TargetReply) -> str:
 def own_words(reply: TargetReply) -> str:
     """How a target says in its own words why it refused: its reason in JSON, or a text of one short line. "" for none, and for a web page."""
     path = _reason(reply) if reply.json is not ABSENT else ""
-    said = (
-        " ".join(reply.found(parse_path(path, in_list=True))) if path else "" if reply.json is not ABSENT or _is_page(reply) else reply.text
+    sentence = (
+        " ".join(reply.texts_at(parse_path(path, in_list=True)))
+        if path
+        else ""
+        if reply.json is not ABSENT or _is_page(reply)
+        else reply.text
     )
-    line = said.strip()
+    line = sentence.strip()
     return line.rstrip(".") if len(line.splitlines()) == 1 and len(line) <= SHORT and not line.startswith("<") else ""
 
 

@@ -65,10 +65,10 @@ def charset_of(headers: Iterable[tuple[str, str]]) -> str:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
             try:
-                found = codecs.lookup(value.strip().strip("\"'")).name
+                charset = codecs.lookup(value.strip().strip("\"'")).name
             except (LookupError, ValueError):
                 return UTF_8
-            return found if found in CHARSETS else UTF_8
+            return charset if charset in CHARSETS else UTF_8
     return UTF_8
 
 
@@ -129,7 +129,7 @@ class TargetReply:
             self.memo["folded"] = folded(self.text)
         return str(self.memo["folded"])
 
-    def found(self, path: Path) -> list[str]:
+    def texts_at(self, path: Path) -> list[str]:
         """The texts at a path: one, those of a list, or none. Objects have no text."""
         value = look_up(self.json, path)
         return [text for entry in (value if isinstance(value, list) else [value]) if (text := _scalar(entry)) is not None]

@@ -59,18 +59,18 @@ def split_address(text: str, *, http: bool = False) -> TargetAddress:
         raise AddressError("The URL contains a user name or password before the host; use a connection with Basic Authentication.")
     if "{" in head or "{" in authority:
         raise AddressError("Scheme, host and port of the URL cannot contain a source field; only path and query can.")
-    found = _ORIGIN.fullmatch(f"{head}://{authority}")
-    if found is None:
+    match = _ORIGIN.fullmatch(f"{head}://{authority}")
+    if match is None:
         raise AddressError("The URL has no readable host; it has to look like https://example.org/path.")
     rest = text[len(head) + 3 + len(authority) :]
     if "#" in rest:
         raise AddressError("What follows # in a URL is never sent; leave it out.")
     parse_rest(rest)
-    return TargetAddress(_origin(found, http=http), rest if rest.startswith("/") else f"/{rest}")
+    return TargetAddress(_origin(match, http=http), rest if rest.startswith("/") else f"/{rest}")
 
 
-def _origin(found: re.Match[str], *, http: bool) -> str:
-    scheme, host = found["scheme"].lower(), found["host"].lower()
+def _origin(match: re.Match[str], *, http: bool) -> str:
+    scheme, host = match["scheme"].lower(), match["host"].lower()
     if scheme not in DEFAULT_PORTS:
         raise AddressError("The address must start with https://.")
     if scheme == "http" and not http:
@@ -82,7 +82,7 @@ def _origin(found: re.Match[str], *, http: bool) -> str:
             raise AddressError("The URL's host is not a valid IPv6 address.") from None
     elif not all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split(".")):
         raise AddressError("The URL's host name is not valid.")
-    port = int(found["port"] or DEFAULT_PORTS[scheme])
+    port = int(match["port"] or DEFAULT_PORTS[scheme])
     if not 0 < port < 65_536:
         raise AddressError("The URL's port is not a number from 1 to 65535.")
     return f"{scheme}://{host}" if port == DEFAULT_PORTS[scheme] else f"{scheme}://{host}:{port}"
@@ -98,12 +98,12 @@ def masked(url: str) -> str:
 def without_query(url: str) -> str:
     """A URL whose path is no secret, such as that of an OAuth2 endpoint (RFC 6749, section 3): host, port and path; "…" for a query. Never
     raises."""
-    shown = masked(url).removesuffix("…").removesuffix("/")
+    masked_url = masked(url).removesuffix("…").removesuffix("/")
     path, query, _ = url.partition("://")[2].partition("?")
     _, slash, steps = path.partition("/")
-    if not shown or _CONTROL.search(steps):
+    if not masked_url or _CONTROL.search(steps):
         return masked(url)
-    return f"{shown}{slash}{steps}" + ("?…" if query else "")
+    return f"{masked_url}{slash}{steps}" + ("?…" if query else "")
 
 
 @dataclass(frozen=True, slots=True)

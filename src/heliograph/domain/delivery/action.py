@@ -204,14 +204,14 @@ def _could_not_begin(
     current: OpenAction, began: OpenAction, outcome: CouldNotBegin, now: int, policy: RetryPolicy, jitter: float
 ) -> OpenAction:
     manual = began.rank == Rank.SUBMITTED
-    found = replace(current, category=Category.CONFIG, cause=outcome.cause)
+    waiting_action = replace(current, category=Category.CONFIG, cause=outcome.cause)
     status = QueueStatus.ERROR if current.queue is QueueStatus.ERROR else QueueStatus.RETRY
     if outcome.stale:  # checked with an outdated configuration: it does not count as a check
-        return _waiting(found, began, RetryAt(now), status, now, at_once=True)
+        return _waiting(waiting_action, began, RetryAt(now), status, now, at_once=True)
     looks = current.looks + (not manual)
     used_up = current.tries > AUTOMATIC_RETRIES  # submitted by hand after its last retry: there is no retry to wait for
     what = GiveUp() if used_up else policy.look_again(max(looks - 1, 0), now, jitter=jitter)
-    return _waiting(replace(found, looks=looks), began, what, status, now, at_once=False)
+    return _waiting(replace(waiting_action, looks=looks), began, what, status, now, at_once=False)
 
 
 def _waiting(action: OpenAction, began: OpenAction, what: RetryAt | GiveUp, status: QueueStatus, now: int, *, at_once: bool) -> OpenAction:

@@ -65,28 +65,28 @@ def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
     if not flow.destinations:
         lacks.append(Missing(FlowLack.DESTINATION))
     for d in flow.destinations:
-        of = str(d.id)
+        destination_id = str(d.id)
         if not d.name.strip():
-            lacks.append(Missing(FlowLack.DESTINATION_NAME, of))
+            lacks.append(Missing(FlowLack.DESTINATION_NAME, destination_id))
         connection = config.connections.get(d.connection) if d.connection is not None else None
         if connection is None or connection.lacks:
-            lacks.append(Missing(FlowLack.CONNECTION, of))
+            lacks.append(Missing(FlowLack.CONNECTION, destination_id))
         if not d.action:
-            lacks.append(Missing(FlowLack.ACTION, of))
-        lacks += _mappings(flow, d.payload_mapping, d.header_mapping, of, config)
+            lacks.append(Missing(FlowLack.ACTION, destination_id))
+        lacks += _mappings(flow, d.payload_mapping, d.header_mapping, destination_id, config)
         if clash_of(d, config) is not None:
-            lacks.append(Missing(FlowLack.CLASH, of))
+            lacks.append(Missing(FlowLack.CLASH, destination_id))
     return tuple(lacks)
 
 
-def _mappings(flow: Flow, payload: int | None, header: int | None, of: str, config: AccountConfig) -> list[Missing]:
+def _mappings(flow: Flow, payload: int | None, header: int | None, destination_id: str, config: AccountConfig) -> list[Missing]:
     subject = SUBJECT_OF_WATCH[flow.watch] if flow.watch else None
     if payload is None or payload not in config.mappings:
-        return [Missing(FlowLack.PAYLOAD_MAPPING, of)]
+        return [Missing(FlowLack.PAYLOAD_MAPPING, destination_id)]
     if not _fits(config, payload, "payload", subject):
-        return [Missing(FlowLack.FITTING_MAPPING, of)]
+        return [Missing(FlowLack.FITTING_MAPPING, destination_id)]
     if header is not None and (header not in config.mappings or not _fits(config, header, "header", subject)):
-        return [Missing(FlowLack.HEADER_MAPPING, of)]
+        return [Missing(FlowLack.HEADER_MAPPING, destination_id)]
     return []
 
 

@@ -47,7 +47,7 @@ def matches(row: FilterRow, actual: Values) -> bool:
 
 def matches_plain(row: FilterRow, values: Values) -> bool:
     """Like `matches`, for values that `plain_values` has prepared: many rows ask for the same field of a change."""
-    accepted = _wanted(row.values)
+    accepted = _accepted_values(row.values)
     match row.op:
         case Op.IS_EMPTY:
             return not values
@@ -146,9 +146,9 @@ class ChangeComparison:
 
     def passes(self, rows: Iterable[FilterRow]) -> bool:
         """True if all rows match."""
-        return all(matches_plain(row, self._of(row.field)) for row in rows)
+        return all(matches_plain(row, self._field_values(row.field)) for row in rows)
 
-    def _of(self, field: str) -> Values:
+    def _field_values(self, field: str) -> Values:
         values = self._values.get(field)
         if values is None:
             values = self._values[field] = plain_values(_reader(field)(self._change, self._account, self._event)[1])
@@ -156,7 +156,7 @@ class ChangeComparison:
 
 
 @lru_cache(maxsize=8192)
-def _wanted(values: tuple[str, ...]) -> tuple[str, ...]:
+def _accepted_values(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(w for w in map(plain, values) if w)
 
 
@@ -236,7 +236,7 @@ def _answers(tag: int, change: Change, account: AccountConfig, event: EventConfi
     if questions is None:
         questions = cache[_answers, tag] = tuple(q for q in event.questions.values() if q.tag == tag)
     answers = [_answered(q, change.registration.answers.get(q.id, ())) for q in questions]
-    return answers[0] if len(answers) == 1 else (sum((shown for shown, _ in answers), ()), sum((compared for _, compared in answers), ()))
+    return answers[0] if len(answers) == 1 else (sum((texts for texts, _ in answers), ()), sum((compared for _, compared in answers), ()))
 
 
 def _answered(field: Field | None, values: Values) -> Compared:

@@ -46,7 +46,7 @@ _ALSO: Final[Mapping[str, str]] = {
 _NEVER: Final = frozenset({FieldGroup.PREVIOUS, FieldGroup.MACROS, FieldGroup.STANDARD_PROPERTIES})
 
 
-def bare(name: str) -> str:
+def letters_and_digits(name: str) -> str:
     """A name by its letters and digits: "First Name", first_name and FirstName are one."""
     return "".join(filter(str.isalnum, name)).casefold()
 
@@ -58,14 +58,14 @@ def proposals(rows: Iterable[MappingRow], fields: Iterable[SourceField]) -> dict
     for field in fields:
         if field.group not in _NEVER:
             by_key[field.key] = field
-            known.setdefault(bare(field.label), field)
+            known.setdefault(letters_and_digits(field.label), field)
     for name, key in _ALSO.items():
         if key in by_key:
             known.setdefault(name, by_key[key])
     proposed = {}
     for row in rows:
         name = next((step for step in reversed(row.path) if isinstance(step, str)), "")
-        field_meant = known.get(bare(name))
+        field_meant = known.get(letters_and_digits(name))
         if field_meant is not None and _fits(field_meant.shape, row.type):
             proposed[row.target] = field_meant.key
     return proposed

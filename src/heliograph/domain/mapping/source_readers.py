@@ -51,13 +51,13 @@ def _value_map(value_map: ValueMap, unlisted: _Change) -> _Change:
     return change
 
 
-def _same(text: str) -> str:
+def _unchanged(text: str) -> str:
     return text
 
 
 def _chain(changes: list[_Change]) -> _Change:
     if not changes:
-        return _same
+        return _unchanged
     if len(changes) == 1:
         return changes[0]
 
@@ -134,7 +134,7 @@ def _reader(source: SourceValue, row: MappingRow, case: _Change | None) -> _Read
 def _typed(row: MappingRow) -> Callable[[str], Json]:
     if row.type in (ValueType.NUMBER, ValueType.NUMBERS):
         return number_of
-    return boolean_of if row.type is ValueType.BOOLEAN else _same
+    return boolean_of if row.type is ValueType.BOOLEAN else _unchanged
 
 
 def compile_row(row: MappingRow) -> ReadRow:
@@ -155,7 +155,7 @@ def compile_row(row: MappingRow) -> ReadRow:
 def _single(row: MappingRow, source: SourceValue, early: _Change | None, late: _Change | None) -> ReadRow:
     key, read, typed = source.key, _reader(source, row, early), _typed(row)
     ends = row.trim
-    if read is text_of and typed is _same and not late and not ends:  # the usual row: a field without changes
+    if read is text_of and typed is _unchanged and not late and not ends:  # the usual row: a field without changes
 
         def read_plain(value_of: ValueOf, zone: tzinfo) -> Json | Marker:
             value = value_of(key)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from heliograph.domain.registration.change import KEEP, Upsert
-from heliograph.domain.registration.document_values import NO, YES, DocumentReader, is_plain_text, shown
+from heliograph.domain.registration.document_values import NO, YES, DocumentReader, excerpt, is_plain_text
 from heliograph.domain.setup.configuration import AccountSetup, EventConfig, Field, Named, QuestionType, Session, Status, Values
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.names import NameIndex
@@ -185,7 +185,7 @@ def _chosen_options(read: DocumentReader, items: Iterable[object], field: Field,
                 continue
             option = find(text)
             if option is None:
-                read.problem(where, f"{shown(text)!r} is not an option.", field.options, text)
+                read.problem(where, f"{excerpt(text)!r} is not an option.", field.options, text)
                 continue
         chosen[option] = None
     return tuple(chosen)

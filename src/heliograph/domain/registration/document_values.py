@@ -52,7 +52,7 @@ class DocumentReader:
         """Notes a problem. Raises DocumentRefused if there are already MOST_PROBLEMS."""
         if len(self.problems) == MOST_PROBLEMS:
             raise DocumentRefused([*self.problems, DocumentProblem("", f"has more problems than these {MOST_PROBLEMS}.")])
-        self.problems.append(DocumentProblem(clean(field, 200), reason, tuple(islice(allowed, SHOWN_ALLOWED)), shown(value)))
+        self.problems.append(DocumentProblem(clean(field, 200), reason, tuple(islice(allowed, SHOWN_ALLOWED)), excerpt(value)))
 
     def stop(self) -> None:
         """Raises DocumentRefused if there are problems."""
@@ -135,12 +135,12 @@ class DocumentReader:
     def one_of(self, value: object, field: str, known: NameIndex[int]) -> int | None:
         id = known.find(value) if isinstance(value, str) else None
         if id is None:
-            self.problem(field, f"{shown(value)!r} is not known here.", known.exact, value)
+            self.problem(field, f"{excerpt(value)!r} is not known here.", known.exact, value)
         return id
 
     def second(self, field: str, name: object, first: object, what: str) -> None:
         """Notes that the document names a thing twice: it is not clear which is meant."""
-        self.problem(field, f"names the same {what} as {shown(first)!r}. Name it once.", value=name)
+        self.problem(field, f"names the same {what} as {excerpt(first)!r}. Name it once.", value=name)
 
     def mapping(self, value: object, field: str) -> Mapping[str, object]:
         if type(value) is dict:
@@ -167,7 +167,7 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def shown(value: object) -> str:
+def excerpt(value: object) -> str:
     """A value for a message: short, and of characters that every database and encoder accepts."""
     if value is None:
         return "null"

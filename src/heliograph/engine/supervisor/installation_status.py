@@ -74,24 +74,26 @@ class ProcessFigures:
         """Documents recorded in one transaction of the doors."""
         return self._observed(RECORDED)
 
-    def _observed(self, of: Histogram) -> ObservedSizes:
-        *places, total = [sum(values[n] for values in self.counted.values()) for n in range(of.first, of.end)]
-        return ObservedSizes(of.bounds, list(accumulate(places)), total / of.scale)
+    def _observed(self, histogram: Histogram) -> ObservedSizes:
+        *places, total = [sum(values[n] for values in self.counted.values()) for n in range(histogram.first, histogram.end)]
+        return ObservedSizes(histogram.bounds, list(accumulate(places)), total / histogram.scale)
 
     def for_port(self) -> dict[str, Any]:
         """What the operations port answers."""
         return {"installation": self.installation, "states": dict(self.states), "counted": {k: list(v) for k, v in self.counted.items()}}
 
     @classmethod
-    def from_port(cls, said: Any) -> ProcessFigures:
+    def from_port(cls, answer: Any) -> ProcessFigures:
         """Reads `for_port`. Raises ValueError for what another release or program answered."""
         try:
-            found = cls(str(said["installation"]), dict(said["states"]), {str(k): [int(n) for n in v] for k, v in said["counted"].items()})
+            figures = cls(
+                str(answer["installation"]), dict(answer["states"]), {str(k): [int(n) for n in v] for k, v in answer["counted"].items()}
+            )
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("not the figures of Heliograph's processes") from error
-        if any(len(values) != _NUMBERS for values in found.counted.values()):
+        if any(len(values) != _NUMBERS for values in figures.counted.values()):
             raise ValueError("the figures of another release")
-        return found
+        return figures
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Metrics:
     def __init__(self, processes: Callable[[], ProcessFigures], status: Callable[[], ServerStatus]) -> None:
         self._processes, self._read = processes, status
         self._lock = threading.Lock()
-        self._kept: tuple[float, ServerStatus | None] = (float("-inf"), None)
+        self._last_status: tuple[float, ServerStatus | None] = (float("-inf"), None)
 
     def exposition(self, accept: str) -> tuple[str, bytes]:
         """Content type and text. accept: the request's header."""
@@ -41,14 +41,14 @@ class Metrics:
     def _status(self) -> ServerStatus | None:
         """What the database says; None while it says nothing."""
         with self._lock:
-            if time.monotonic() - self._kept[0] > FRESH:
+            if time.monotonic() - self._last_status[0] > FRESH:
                 try:
-                    found = self._read()
+                    status = self._read()
                 except Exception as error:  # noqa: BLE001 -- whatever is wrong with it, the other figures are still good
                     log.debug("status_unreadable", error=type(error).__name__)
-                    found = None
-                self._kept = (time.monotonic(), found)
-            return self._kept[1]
+                    status = None
+                self._last_status = (time.monotonic(), status)
+            return self._last_status[1]
 
 
 class _Families(Collector):
@@ -81,9 +81,9 @@ def _of_processes(processes: ProcessFigures) -> Iterator[Metric]:
 
 
 def _histogram(name: str, help: str, sizes: ObservedSizes) -> Metric:
-    found = HistogramMetricFamily(name, help)
-    found.add_metric((), list(zip([*(f"{float(bound)}" for bound in sizes.bounds), "+Inf"], sizes.cumulated, strict=True)), sizes.total)
-    return found
+    family = HistogramMetricFamily(name, help)
+    family.add_metric((), list(zip([*(f"{float(bound)}" for bound in sizes.bounds), "+Inf"], sizes.cumulated, strict=True)), sizes.total)
+    return family
 
 
 def _of_database(status: ServerStatus) -> Iterator[Metric]:
@@ -94,8 +94,8 @@ def _of_database(status: ServerStatus) -> Iterator[Metric]:
     yield _gauge(
         "heliograph_queue_oldest_seconds", "Age of the oldest first attempt that waits, and of the longest due retry.", oldest, "state"
     )
-    held = {("paused",): status.paused_connections, ("resting",): status.held_connections}
-    yield _gauge("heliograph_connections_held", "Connections that send nothing now.", held, "state")
+    holding = {("paused",): status.paused_connections, ("resting",): status.held_connections}
+    yield _gauge("heliograph_connections_held", "Connections that send nothing now.", holding, "state")
     yield _gauge("heliograph_slots", "Shares of all connections.", {(): SLOTS})
     yield _gauge("heliograph_slots_owned", "Shares that a live worker owns.", {(): status.owned_slots})
     yield _gauge("heliograph_workers", "Workers that are alive.", {(): len(status.workers)})
@@ -108,7 +108,7 @@ def _of_database(status: ServerStatus) -> Iterator[Metric]:
 
 
 def _gauge(name: str, help: str, values: Mapping[tuple[str], float] | Mapping[tuple[()], float], *labels: str) -> Metric:
-    found = GaugeMetricFamily(name, help, labels=labels)
+    family = GaugeMetricFamily(name, help, labels=labels)
     for key, value in values.items():
-        found.add_metric(key, value)
-    return found
+        family.add_metric(key, value)
+    return family

@@ -77,8 +77,8 @@ class _OperationsHandler(BaseHTTPRequestHandler):
         values = [value.encode("latin-1", "replace") for value in self.headers.get_all("Host", [])]
         return host_problem(values, self.server.ours | LOCAL.at(host, port))
 
-    def _answer(self, status: HTTPStatus, said: Mapping[str, object]) -> None:
-        self._send(status, "application/json", json.dumps(said).encode() + b"\n")
+    def _answer(self, status: HTTPStatus, content: Mapping[str, object]) -> None:
+        self._send(status, "application/json", json.dumps(content).encode() + b"\n")
 
     def _send(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
         self.send_response(status)

@@ -63,7 +63,7 @@ def _counters_file() -> IO[bytes]:
 
 
 @dataclass(slots=True)
-class _Kept:
+class _RunningChild:
     """A child, its process and its history."""
 
     child: Child
@@ -88,39 +88,39 @@ class Supervisor:
         holder: Callable[[], Holder | None] | None = None,
         longest_hold: float = 10.0,
     ) -> None:
-        self._kept = [_Kept(child) for child in children]
+        self._children = [_RunningChild(child) for child in children]
         self._on_ready, self._holder, self._longest_hold = on_ready, holder, longest_hold
         self._said_ready = False
         self._wake = threading.Event()
         self._stopping = self._over = False
         self._status = 0
-        self._held: tuple[Holder | None, float] = (None, 0.0)
+        self._gate_held: tuple[Holder | None, float] = (None, 0.0)
         self._parent_read, self._parent_write = os.pipe()
         self._bell = Bell()
 
     def run(self) -> int:
         """Runs until SIGTERM or SIGINT, or until a child exits with FATAL. Returns the exit status. For the main thread."""
-        kept = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             while not self._stopping:
-                for each in self._kept:
+                for each in self._children:
                     self._look(each)
                 self._say_ready()
                 self._watch_gate()
                 self._wake.wait(LOOK_EVERY)
             self._drain()
         finally:
-            for each in self._kept:
+            for each in self._children:
                 if each.process is not None and each.process.poll() is None:
                     each.process.kill()
                     each.process.wait()
-            for number, handler in kept.items():
+            for number, handler in handlers.items():
                 signal.signal(number, handler)
             os.close(self._parent_read)
             os.close(self._parent_write)
             self._bell.close()
             self._over = True
-            for each in self._kept:
+            for each in self._children:
                 each.counters.close()
         return self._status
 
@@ -131,19 +131,19 @@ class Supervisor:
 
     def processes(self) -> dict[str, int | None]:
         """Process ids by name, None for processes that are not running."""
-        return {k.child.name: k.process.pid if k.process is not None and k.process.poll() is None else None for k in self._kept}
+        return {k.child.name: k.process.pid if k.process is not None and k.process.poll() is None else None for k in self._children}
 
     def states(self) -> dict[str, str]:
         """The state of each process: running, starting, resting (it died) or stopping. From any thread."""
-        return {each.child.name: self._state(each) for each in self._kept}
+        return {each.child.name: self._state(each) for each in self._children}
 
     def counted(self) -> dict[str, list[int]]:
         """What each process has counted (heliograph.engine.counters), by name. From any thread."""
         if self._over:
             return {}
-        return {each.child.name: memoryview(os.pread(each.counters.fileno(), SIZE, 0)).cast("q").tolist() for each in self._kept}
+        return {each.child.name: memoryview(os.pread(each.counters.fileno(), SIZE, 0)).cast("q").tolist() for each in self._children}
 
-    def _state(self, each: _Kept) -> str:
+    def _state(self, each: _RunningChild) -> str:
         if self._stopping:
             return "stopping"
         process = each.process
@@ -154,7 +154,7 @@ class Supervisor:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.stop()
 
-    def _look(self, each: _Kept) -> None:
+    def _look(self, each: _RunningChild) -> None:
         now = time.monotonic()
         if each.process is None:
             if now >= each.start_at:
@@ -176,7 +176,7 @@ class Supervisor:
         self._rest(each, now)
         log.error("child_died", child=each.child.name, status=status, restart_in=round(each.pause, 1))
 
-    def _start(self, each: _Kept, now: float) -> None:
+    def _start(self, each: _RunningChild, now: float) -> None:
         try:
             if each.child.before:
                 each.child.before()
@@ -203,11 +203,11 @@ class Supervisor:
             _lower(each.process.pid, each.child.nice)
         log.info("child_started", child=each.child.name, pid=each.process.pid)
 
-    def _rest(self, each: _Kept, now: float) -> None:
+    def _rest(self, each: _RunningChild, now: float) -> None:
         each.pause = min(LONGEST_PAUSE, each.pause * 2 or SHORTEST_PAUSE)
         each.start_at = now + each.pause
 
-    def _read_ready(self, each: _Kept) -> None:
+    def _read_ready(self, each: _RunningChild) -> None:
         if each.ready:
             return
         try:
@@ -216,7 +216,7 @@ class Supervisor:
             return
 
     def _say_ready(self) -> None:
-        if not self._said_ready and all(each.ready for each in self._kept):
+        if not self._said_ready and all(each.ready for each in self._children):
             self._said_ready = True
             if self._on_ready:
                 self._on_ready()
@@ -225,17 +225,17 @@ class Supervisor:
         """A process stopped inside a transaction blocks all others; the kernel frees the gate when it dies."""
         holder = self._holder() if self._holder else None
         now = time.monotonic()
-        if holder is None or holder != self._held[0]:
-            self._held = (holder, now)
+        if holder is None or holder != self._gate_held[0]:
+            self._gate_held = (holder, now)
             return
-        if now - self._held[1] > self._longest_hold and holder.pid in self.processes().values():
-            log.error("write_gate_held_too_long", pid=holder.pid, seconds=round(now - self._held[1], 1))
+        if now - self._gate_held[1] > self._longest_hold and holder.pid in self.processes().values():
+            log.error("write_gate_held_too_long", pid=holder.pid, seconds=round(now - self._gate_held[1], 1))
             os.kill(holder.pid, signal.SIGKILL)
-            self._held = (None, now)
+            self._gate_held = (None, now)
 
     def _drain(self) -> None:
         deadline = time.monotonic() + STOP
-        running = [each for each in self._kept if each.process is not None]
+        running = [each for each in self._children if each.process is not None]
         for each in running:
             assert each.process is not None
             if each.process.poll() is None:

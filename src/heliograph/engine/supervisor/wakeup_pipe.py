@@ -45,12 +45,12 @@ def ringer() -> Callable[[], None]:
         return lambda: None
     ring = int(pipe)
 
-    def tell() -> None:
+    def ring_bell() -> None:
         # full: it is already being woken; broken: this process is about to end too
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(ring, b"\0")
 
-    return tell
+    return ring_bell
 
 
 def hear(wake: Callable[[], None]) -> None:

@@ -133,13 +133,13 @@ class Completer:
         actions_of = ask_actions(self.db, ids, also=[landed.taken.action.id for landed in batch if landed.taken.action])
         now = self.db.now()  # the first to wait for its answer
         epochs, lanes, actions = epochs_of(), lanes_of(), actions_of()
-        mine = [may_settle(landed.taken.epoch, epochs.get(landed.taken.stored.slot)) for landed in batch]
+        are_ours = [may_settle(landed.taken.epoch, epochs.get(landed.taken.stored.slot)) for landed in batch]
         if accounts:
             self.view.refresh(self.db)
         settled: list[Settled] = []
         thrown: list[tuple[int, int]] = []
         effects: dict[int, list[tuple[int, Outcome]]] = {}
-        for landed, outcome, is_mine in zip(batch, outcomes, mine, strict=True):
+        for landed, outcome, is_mine in zip(batch, outcomes, are_ours, strict=True):
             stored = lanes.get(landed.taken.stored.lane.id)
             if stored is None:
                 continue
@@ -217,13 +217,13 @@ class Completer:
                     failures += 1
                 elif isinstance(outcome, Delivered) or (isinstance(outcome, Refused) and outcome.status is not None):
                     failures, reached = 0, True
-            found = [effect_on_connection(outcome, now) for _, outcome in outcomes]
-            held = max((effect.until for effect in found if isinstance(effect, HoldConnection)), default=None)
-            gone = any(isinstance(effect, PauseConnection) for effect in found)
-            if not failures and held is None and not gone and not (reached and self._failures.get(connection, 1)):
+            connection_effects = [effect_on_connection(outcome, now) for _, outcome in outcomes]
+            held_until = max((effect.until for effect in connection_effects if isinstance(effect, HoldConnection)), default=None)
+            gone = any(isinstance(effect, PauseConnection) for effect in connection_effects)
+            if not failures and held_until is None and not gone and not (reached and self._failures.get(connection, 1)):
                 continue
             self._failures[connection] = failures if reached else self._failures.get(connection, 0) + failures
-            learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held, gone))
+            learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held_until, gone))
 
 
 def _outcome_key(outcome: Outcome | None) -> OutcomeKey | None:

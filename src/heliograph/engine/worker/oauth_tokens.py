@@ -109,7 +109,7 @@ class _TokenAnswer:
     state: _TokenState
     before: Access
     asked_at: int
-    found: TokenResponse | Denied
+    answer: TokenResponse | Denied
 
 
 class WorkerSignals(Protocol):
@@ -220,18 +220,18 @@ class OAuthTokens:
 
     def _take(self, db: Database, came: _TokenAnswer) -> None:
         state, client = came.state, came.state.client
-        if isinstance(came.found, TokenResponse):
+        if isinstance(came.answer, TokenResponse):
             with db.transaction():
-                kept = oauth.keep(
-                    db, self._vault, client.account, client.connection, came.found, client.facts.bond,
+                is_stored = oauth.keep(
+                    db, self._vault, client.account, client.connection, came.answer, client.facts.bond,
                     before=came.before, asked_at=came.asked_at, who=self._who,
                 )  # fmt: skip
-            log.info("access_token_obtained" if kept else "access_token_discarded", connection=client.connection)
+            log.info("access_token_obtained" if is_stored else "access_token_discarded", connection=client.connection)
         else:
-            refused = came.found.refused
+            refused = came.answer.refused
             with db.transaction():
-                oauth.fail(db, client.account, client.connection, refused.message, lost=came.found.lost, who=self._who)
-            log.warning("access_token_denied", connection=client.connection, category=refused.category.value, lost=came.found.lost)
+                oauth.fail(db, client.account, client.connection, refused.message, lost=came.answer.lost, who=self._who)
+            log.warning("access_token_denied", connection=client.connection, category=refused.category.value, lost=came.answer.lost)
             self._deny(state, refused)
             return
         self._look(db, state)
@@ -270,8 +270,8 @@ class OAuthTokens:
             return
         asked_at = db.now()
 
-        def done(found: TokenResponse | Denied) -> None:
-            self.came.append(_TokenAnswer(state, access, asked_at, found))
+        def done(answer: TokenResponse | Denied) -> None:
+            self.came.append(_TokenAnswer(state, access, asked_at, answer))
             self._memory.wake_completer.set()
 
         exchange = TokenExchange(self._sender, state.asks, client.facts, client.urls, client.secret, by, in_body=access.in_body, done=done)

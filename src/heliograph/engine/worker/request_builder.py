@@ -117,13 +117,13 @@ class _OpenConnection:
 
     def masks_with(self, token: str, texts: frozenset[str]) -> Masks:
         """The masks, computed once for each token ("" for none) and header mapping. texts: values of its headers."""
-        found = self.bearing.get((token, texts))
-        if found is None:
+        masks = self.bearing.get((token, texts))
+        if masks is None:
             if len(self.bearing) >= _MOST_BEARING:
                 self.bearing.clear()
             credentials = [*texts, *([f"Bearer {token}"] if token else [])]
-            found = self.bearing[token, texts] = self.masks.also(credentials=credentials)
-        return found
+            masks = self.bearing[token, texts] = self.masks.also(credentials=credentials)
+        return masks
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +152,11 @@ class RequestBuilder:
 
         So a lane that a saved fix made due is sent with that fix. If configuration were read first, it could miss the fix.
         """
-        wanted = list(actions)
+        action_list = list(actions)
         events: dict[int, EventConfig] = {}
         with db.together():
-            changes_of = ask_changes(db, sorted({a.change for a in wanted}))
-            versions_of = configuration.ask_versions(db, sorted({a.account for a in wanted}), sorted({a.event for a in wanted}))
+            changes_of = ask_changes(db, sorted({a.change for a in action_list}))
+            versions_of = configuration.ask_versions(db, sorted({a.account for a in action_list}), sorted({a.event for a in action_list}))
         changes = {number: change for number, (change, _) in changes_of().items()}
         for (scope, number), version in versions_of().items():
             if scope == configuration.ACCOUNT:
@@ -183,19 +183,19 @@ class RequestBuilder:
             return DestinationGone(Cause.FLOW_DELETED)
         change = content.changes.get(stored.change)
         event = content.events.get(stored.event)
-        found = self._destination(config, stored, change)
-        if not isinstance(found, tuple):
-            return found
-        flow, destination, used = found
+        target = self._destination(config, stored, change)
+        if not isinstance(target, tuple):
+            return target
+        flow, destination, used = target
         if change is None or event is None:
             return ValidationFailed((CONTENT_GONE,))
         assert destination.connection is not None
         assert destination.payload_mapping is not None
         try:
-            held = self._open(config, destination.connection, db)
+            opened = self._open(config, destination.connection, db)
         except HeliographError as error:
             return CouldNotBegin(Cause.CONNECTION_GONE, str(error))
-        bearer = self._token_of(config, destination.connection, held)
+        bearer = self._token_of(config, destination.connection, opened)
         if bearer is not None and not isinstance(bearer, Usable):
             return bearer
         facts = ChangeFacts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
@@ -206,7 +206,7 @@ class RequestBuilder:
             return CouldNotBegin(Cause.MAPPING_GONE, str(error))
         token = bearer.token if bearer else None
         request = build_request(
-            held.prepared,
+            opened.prepared,
             payload,
             header,
             facts,
@@ -218,29 +218,29 @@ class RequestBuilder:
         )
         if isinstance(request, InvalidValues):
             return ValidationFailed(tuple(f"{p.target} {p.reason}" for p in request.problems))
-        if held.signing:
-            request = signed(request, held.signing, datetime.now(UTC))
+        if opened.signing:
+            request = signed(request, opened.signing, datetime.now(UTC))
         token = bearer.token if bearer else ""
-        masks = held.masks_with(token, sealed) if token or sealed else held.masks
+        masks = opened.masks_with(token, sealed) if token or sealed else opened.masks
         rule = config.connections[destination.connection].rule
-        return ReadyRequest(request, held.route, used, masks, bearer.generation if bearer else 0, rule)
+        return ReadyRequest(request, opened.route, used, masks, bearer.generation if bearer else 0, rule)
 
-    def _token_of(self, config: AccountConfig, id: int, held: _OpenConnection) -> Usable | TokenPending | Refused | None:
+    def _token_of(self, config: AccountConfig, id: int, opened: _OpenConnection) -> Usable | TokenPending | Refused | None:
         """The access token of an OAuth2 connection; None for other connections."""
         facts = config.connections[id]
         if facts.auth is not Auth.OAUTH2:
             return None
-        found = self.tokens.token_of(id, held.route)
-        return found or self.tokens.enrol(OAuthClient(config.id, id, facts, held.token_urls, held.client_secret, held.route))
+        token = self.tokens.token_of(id, opened.route)
+        return token or self.tokens.enrol(OAuthClient(config.id, id, facts, opened.token_urls, opened.client_secret, opened.route))
 
     def _destination(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
         """The current flow and destination, or why the action cannot begin (D5, D7); computed once per version of the configuration."""
         key = (stored.flow, stored.destination, stored.mode, None if change is None else int(change.facets))
-        kept = self.view.cache(config.id)
-        if key not in kept:
-            kept[key] = self._looked_up(config, stored, change)
-        found: _Today | CouldNotBegin | DestinationGone = kept[key]
-        return found
+        cache = self.view.cache(config.id)
+        if key not in cache:
+            cache[key] = self._looked_up(config, stored, change)
+        target: _Today | CouldNotBegin | DestinationGone = cache[key]
+        return target
 
     def _looked_up(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
         flow, destination = config.flows.get(stored.flow), destination_of(config, stored.flow, stored.destination)
@@ -264,12 +264,12 @@ class RequestBuilder:
         if stored.mapped_as_of is not None:
             today, config = config, self._account_then(stored.account, stored.mapped_as_of)
             known = config.flows.get(stored.flow)
-            found = next((d for d in known.destinations if d.id == stored.destination), None) if known else None
-            if known is None or found is None or found.payload_mapping not in config.mappings:
+            was = next((d for d in known.destinations if d.id == stored.destination), None) if known else None
+            if known is None or was is None or was.payload_mapping not in config.mappings:
                 raise MappingThenGone
-            if found.header_mapping is not None and found.header_mapping not in today.mappings:
+            if was.header_mapping is not None and was.header_mapping not in today.mappings:
                 raise MappingThenGone  # its sealed texts went with it
-            destination, then = found, used_of(config, known, found)
+            destination, then = was, used_of(config, known, was)
             used = replace(used, payload=then.payload, header=then.header)
         assert destination.payload_mapping is not None
         header = destination.header_mapping
@@ -288,22 +288,22 @@ class RequestBuilder:
         mapping = config.mappings[id]
         if not mapping.typed_secrets:
             return mapping, frozenset()
-        found = self._sealed.get(id)
-        if found is None or found.version != config.version:
+        sealed = self._sealed.get(id)
+        if sealed is None or sealed.version != config.version:
             texts = load_secrets(db, self._vault, config.id, "mapping", [id]).get(id, {})
-            found = self._sealed[id] = _Sealed(config.version, mapping.with_texts(texts), frozenset(texts.values()))
-        return found.mapping, found.texts
+            sealed = self._sealed[id] = _Sealed(config.version, mapping.with_texts(texts), frozenset(texts.values()))
+        return sealed.mapping, sealed.texts
 
     def _open(self, config: AccountConfig, id: int, db: Database) -> _OpenConnection:
         """The connection with its secrets, read again for every version of the account's configuration. Raises HeliographError if it cannot
         be used."""
-        held = self._connections.get(id)
-        if held is None or held.version != config.version:
+        opened = self._connections.get(id)
+        if opened is None or opened.version != config.version:
             connection = config.connections[id]
             secrets = load_secrets(db, self._vault, config.id, "connection", [id]).get(id, {})
             made_of = (config.numbers.get(("connection", id), 0), config.networks)
-            if held is not None and held.made_of == made_of:
-                route = held.route  # the same object while the connection is the same: libcurl's handles are cached by route
+            if opened is not None and opened.made_of == made_of:
+                route = opened.route  # the same object while the connection is the same: libcurl's handles are cached by route
             else:
                 route = route_of(config.id, id, connection, secrets, network_policy(self._policy(config.id), config.networks), self._limits)
             signing = (
@@ -313,7 +313,7 @@ class RequestBuilder:
             )
             prepared, client_secret = prepare(connection, secrets), secrets.get(Secret.CLIENT_SECRET, "")
             masks = masks_of(secrets.values(), credentials=prepared.credentials)
-            held = self._connections[id] = _OpenConnection(
+            opened = self._connections[id] = _OpenConnection(
                 config.version, made_of, prepared, route, signing, masks, connection.token_urls(secrets), client_secret
             )
-        return held
+        return opened

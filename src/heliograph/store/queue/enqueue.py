@@ -146,17 +146,17 @@ def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[
         key = (o.destination, o.subject)
         if key not in least or o.rank < least[key].rank:
             least[key] = o
-    wanted = [least[key] for key in sorted(least)]
+    least_rows = [least[key] for key in sorted(least)]
     if db.vendor == "postgresql":
         rows = db.all(
             f"INSERT INTO lane ({_LANE}) SELECT d, s, a, c, c % {SLOTS}, 1, r, nextval('lane_pos_seq')"
             " FROM unnest(:d::bigint[], :s::bigint[], :a::bigint[], :c::bigint[], :r::int[]) t(d, s, a, c, r) ORDER BY 1, 2" + _WOKEN,
             {
-                "d": [o.destination for o in wanted],
-                "s": [o.subject for o in wanted],
-                "a": [o.account for o in wanted],
-                "c": [o.connection for o in wanted],
-                "r": [int(o.rank) for o in wanted],
+                "d": [o.destination for o in least_rows],
+                "s": [o.subject for o in least_rows],
+                "a": [o.account for o in least_rows],
+                "c": [o.connection for o in least_rows],
+                "r": [int(o.rank) for o in least_rows],
             },
         )
         return {(d, s): id for id, d, s in rows}
@@ -166,7 +166,7 @@ def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[
         {
             "rows": [
                 (o.destination, o.subject, o.account, o.connection, slot_of(o.connection), int(o.rank), pos)
-                for o, pos in zip(wanted, numbers.take("lane_pos", len(wanted)), strict=True)
+                for o, pos in zip(least_rows, numbers.take("lane_pos", len(least_rows)), strict=True)
             ]
         },
     )

@@ -49,8 +49,8 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
     """Adds up to `limit` delta rows of an account to its sums and bitmaps and deletes them. Returns how many. One folder per account at a
     time."""
     if db.vendor == "postgresql":
-        ((mine,),) = db.all("SELECT pg_try_advisory_xact_lock(3, :account)", {"account": account})
-        if not mine:
+        ((is_ours,),) = db.all("SELECT pg_try_advisory_xact_lock(3, :account)", {"account": account})
+        if not is_ours:
             return 0
     rows = db.all(
         "DELETE FROM figure_delta WHERE id IN (SELECT id FROM figure_delta WHERE account_id = :account ORDER BY id LIMIT :limit)"
@@ -62,9 +62,9 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
     for minute, mode, integration, flow, connection, category, measure, n, serials in rows:
         sums[minute, mode, integration, flow, connection, category, measure] += n
         if serials is not None:
-            found = BitMap.deserialize(bytes(serials))
+            bitmap = BitMap.deserialize(bytes(serials))
             for unit in BITMAP_UNITS:
-                bitmaps.setdefault((unit, minute // unit, mode, integration), BitMap()).__ior__(found)
+                bitmaps.setdefault((unit, minute // unit, mode, integration), BitMap()).__ior__(bitmap)
     add_folded(db, account, sums, bitmaps)
     return len(rows)
 
@@ -76,10 +76,10 @@ type SumKey = tuple[int, ...]
 def add_folded(db: Database, account: int, sums: Mapping[SumKey, int], bitmaps: Mapping[BitmapKey, BitMap]) -> None:
     """Adds to the folded figures of an account. Only one may do so at a time."""
     hours: Counter[SumKey] = Counter()
-    for (minute, *of), n in sums.items():
-        hours[minute // HOUR, *of] += n
-    for statement, found in ((_SUM.format("figure_sum", "minute"), sums), (_SUM.format("figure_hour", "hour"), hours)):
-        db.many(statement, [{"account": account, "n": n, **dict(zip(_KEY, key, strict=True))} for key, n in sorted(found.items()) if n])
+    for (minute, *place), n in sums.items():
+        hours[minute // HOUR, *place] += n
+    for statement, totals in ((_SUM.format("figure_sum", "minute"), sums), (_SUM.format("figure_hour", "hour"), hours)):
+        db.many(statement, [{"account": account, "n": n, **dict(zip(_KEY, key, strict=True))} for key, n in sorted(totals.items()) if n])
     unite(db, account, bitmaps)
 
 

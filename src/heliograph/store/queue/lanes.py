@@ -127,11 +127,11 @@ def work_by_connection(db: Database, now: int) -> dict[int, frozenset[Rank | Non
         " AND EXISTS (SELECT 1 FROM lane l WHERE l.state = 2 AND l.connection_id = d.id AND l.due_at <= :now)",
         {"now": now},
     )
-    found: dict[int, frozenset[Rank | None]] = {}
+    work: dict[int, frozenset[Rank | None]] = {}
     for connection, *flags in sorted(rows):
         there = frozenset(rank for rank, flag in zip((*Rank, None), flags, strict=True) if flag)
-        found[connection] = found.get(connection, frozenset()) | there
-    return found
+        work[connection] = work.get(connection, frozenset()) | there
+    return work
 
 
 _NEXT = (
@@ -147,11 +147,11 @@ def connections_with_work(db: Database, now: int) -> list[int]:
 
 def read_lanes(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredLane]:
     """The lanes to send for each want, in queue order. Takes no lock and writes nothing."""
-    found: list[StoredLane] = []
+    lanes: list[StoredLane] = []
     for rank in sorted({w.rank for w in wants if w.rank is not None}):
-        found += _read_ready(db, [w for w in wants if w.rank == rank], rank)
-    found += _read_due(db, [w for w in wants if w.rank is None], now)
-    return found
+        lanes += _read_ready(db, [w for w in wants if w.rank == rank], rank)
+    lanes += _read_due(db, [w for w in wants if w.rank is None], now)
+    return lanes
 
 
 def _read_ready(db: Database, wants: Sequence[LaneWant], rank: Rank) -> list[StoredLane]:
@@ -194,20 +194,20 @@ def open_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -
 
 def ask_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -> Callable[[], dict[int, list[StoredAction]]]:
     """`open_actions`, whose answer is waited for later (`Database.ask`)."""
-    wanted, more = sorted(set(lanes)), sorted(set(also))
-    if not wanted:
+    lane_ids, more = sorted(set(lanes)), sorted(set(also))
+    if not lane_ids:
         return dict
     sql = f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('lane_id', 'lanes')} AND state < 10"
     # `+`: by id. In a new database, PostgreSQL would look through a flow's actions for their states.
     ended = f" UNION ALL SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('id', 'ids')} AND +state >= 10"
-    asked = db.ask(sql + ended, {"lanes": wanted, "ids": more}) if more else db.ask(sql, {"lanes": wanted})
+    fetch = db.ask(sql + ended, {"lanes": lane_ids, "ids": more}) if more else db.ask(sql, {"lanes": lane_ids})
 
     def answer() -> dict[int, list[StoredAction]]:
-        found: dict[int, list[StoredAction]] = {lane: [] for lane in wanted}
-        for row in asked():
+        actions_by_lane: dict[int, list[StoredAction]] = {lane: [] for lane in lane_ids}
+        for row in fetch():
             stored = action_of(row)
-            found.setdefault(stored.lane, []).append(stored)
-        return found
+            actions_by_lane.setdefault(stored.lane, []).append(stored)
+        return actions_by_lane
 
     return answer
 
@@ -219,14 +219,14 @@ def lock_lanes(db: Database, lanes: Iterable[int]) -> dict[int, StoredLane]:
 
 def ask_lanes(db: Database, lanes: Iterable[int]) -> Callable[[], dict[int, StoredLane]]:
     """`lock_lanes`, whose answer is waited for later (`Database.ask`)."""
-    wanted = sorted(set(lanes))
-    if not wanted:
+    lane_ids = sorted(set(lanes))
+    if not lane_ids:
         return dict
-    asked = db.ask(
+    fetch = db.ask(
         f"SELECT {LANE_COLUMNS} FROM lane WHERE {db.member('id', 'lanes')} ORDER BY destination_id, subject_id{db.for_update}",
-        {"lanes": wanted},
+        {"lanes": lane_ids},
     )
-    return lambda: {row[0]: lane_of(row) for row in asked()}
+    return lambda: {row[0]: lane_of(row) for row in fetch()}
 
 
 def is_open(db: Database, action: int) -> bool:
@@ -243,14 +243,14 @@ def unsettled(db: Database) -> int:
 def is_behind(db: Database, most: int) -> bool:
     """True if more than `most` lanes wait only because the workers are slow. Lanes of paused, throttled and unreachable connections do not
     count."""
-    count, told = 0, states(db)
+    count, connection_states = 0, states(db)
     for connection in connections_with_work(db, db.now()):
-        if connection not in told:
-            ((found,),) = db.all(
+        if connection not in connection_states:
+            ((counted,),) = db.all(
                 "SELECT count(*) FROM (SELECT 1 FROM lane WHERE state = 1 AND connection_id = :connection LIMIT :most) l",
                 {"connection": connection, "most": most + 1 - count},
             )
-            count += found
+            count += counted
             if count > most:
                 return True
     return False

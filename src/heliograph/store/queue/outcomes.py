@@ -201,9 +201,9 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
         }
         yield from of_settlement(s.settlement, facts, at)
     for (account, mode, flow, connection, created, replay, minute, was), n in delivered.items():
-        of = FigureKey(account, mode, flow, connection, created * MINUTE, replay)
-        yield from of_move(of, was, ActionState.SUCCESS, n)
-        yield of_delivery(of, minute * MINUTE, n)
+        figure_key = FigureKey(account, mode, flow, connection, created * MINUTE, replay)
+        yield from of_move(figure_key, was, ActionState.SUCCESS, n)
+        yield of_delivery(figure_key, minute * MINUTE, n)
 
 
 def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
@@ -212,25 +212,25 @@ def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
 
     begun: (lane, version). Locks the lanes, in order.
     """
-    wanted: dict[int, int] = {}
+    begun_versions: dict[int, int] = {}
     for lane, version in begun:
-        wanted[lane] = max(version, wanted.get(lane, 0))
-    known = lock_lanes(db, wanted)
+        begun_versions[lane] = max(version, begun_versions.get(lane, 0))
+    known = lock_lanes(db, begun_versions)
     db.many(
         "UPDATE lane SET begun_version = :version WHERE id = :lane AND begun_version < :version",
-        [{"lane": lane, "version": wanted[lane]} for lane in sorted(known, key=lambda n: known[n].lane.order)],
+        [{"lane": lane, "version": begun_versions[lane]} for lane in sorted(known, key=lambda n: known[n].lane.order)],
     )
 
 
 def unclean_end(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
     """Counts the lanes that a dead worker had in flight, (lane, version), as begun, and marks each (D4). Returns how many lanes."""
-    wanted: dict[int, int] = {}
+    marks: dict[int, int] = {}
     for lane, version in in_flight:
-        wanted[lane] = max(version, wanted.get(lane, 0))
-    known = lock_lanes(db, wanted)
+        marks[lane] = max(version, marks.get(lane, 0))
+    known = lock_lanes(db, marks)
     rows = []
     for number, stored in sorted(known.items(), key=lambda item: item[1].lane.order):
-        marked = rules.in_flight_at_crash(stored.lane, wanted[number])
+        marked = rules.in_flight_at_crash(stored.lane, marks[number])
         rows.append({"lane": number, "begun": marked.begun_version, "marks": marked.marks})
     db.many("UPDATE lane SET begun_version = :begun, marks = :marks WHERE id = :lane", rows)
     return len(rows)

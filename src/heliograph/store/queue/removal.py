@@ -189,10 +189,10 @@ def _keep_serials(db: Database, account: int, changes: Collection[int]) -> None:
         f" WHERE {db.member('c.id', 'ids')} AND c.processed AND r.serial IS NOT NULL",
         {"ids": sorted(changes)},
     )
-    found: dict[BitmapKey, BitMap] = {}
+    bitmaps: dict[BitmapKey, BitMap] = {}
     for at, mode, serial in rows or ():
-        found.setdefault((1, at // MINUTE, mode, WEBHOOKS), BitMap()).add(serial)
-    unite(db, account, found)
+        bitmaps.setdefault((1, at // MINUTE, mode, WEBHOOKS), BitMap()).add(serial)
+    unite(db, account, bitmaps)
 
 
 def _delete(db: Database, table: str, column: str, ids: Collection[int]) -> int:

@@ -26,7 +26,7 @@ def lane_versions(db: Database, destination: int, subjects: Collection[int]) -> 
         f" FROM lane l WHERE l.destination_id = :destination AND {db.member('l.subject_id', 'subjects')}",
         {"destination": destination, "subjects": sorted(subjects)},
     )
-    return {subject: LaneVersions(begun, held or 0) for subject, begun, held in rows}
+    return {subject: LaneVersions(begun, open_version or 0) for subject, begun, open_version in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ def deliveries(db: Database, account: int, destination: int, subjects: Collectio
         " ORDER BY a.version, a.id",
         {"account": account, "destination": destination, "subjects": sorted(subjects)},
     )
-    found: dict[int, list[Delivery]] = {}
+    deliveries: dict[int, list[Delivery]] = {}
     for subject, action, version, ended in rows:
-        found.setdefault(subject, []).append(Delivery(action, version, ended or 0))
-    return found
+        deliveries.setdefault(subject, []).append(Delivery(action, version, ended or 0))
+    return deliveries
 
 
 def newest_actions(db: Database, account: int, destination: int, subjects: Collection[int]) -> dict[int, int]:

@@ -71,16 +71,16 @@ class RetentionRound:
 
     def keys(self, days: int) -> int:
         """Idempotency keys of all accounts that are older than so many days (I3); returns how many went. They name nobody, and go unannounced."""
-        found = 0
+        keys_removed = 0
 
         def removed(size: int) -> bool:
-            nonlocal found
-            found += (gone := remove_old_keys(self.db, self.now - days * DAY, size))
+            nonlocal keys_removed
+            keys_removed += (gone := remove_old_keys(self.db, self.now - days * DAY, size))
             return gone < size
 
-        if self._until(removed) and found:
-            log.info("old_keys_removed", keys=found)
-        return found
+        if self._until(removed) and keys_removed:
+            log.info("old_keys_removed", keys=keys_removed)
+        return keys_removed
 
     def sign_ins(self) -> int:
         """Sessions that have expired, and what goes with them (P1); returns how many sessions. They are nobody's record, and go unannounced."""
@@ -115,20 +115,20 @@ class RetentionRound:
 
     def all_accounts(self, terms: Terms) -> Removed:
         """Every account by the installation's terms, or by its own where they are shorter."""
-        found = Removed()
+        removed = Removed()
         for account in retention.accounts(self.db):
             if self.stop.is_set():
                 break
             with self.db.transaction():
                 in_force = terms.shortened(*retention.own_terms(self.db, account))
                 retention.narrow(self.db, account, in_force)
-            found += self.account(account, in_force)
+            removed += self.account(account, in_force)
             self.replays(account, in_force)
             self.jobs(account, in_force)
             self.refusals(account)
-        if found:
+        if removed:
             self._shrink()
-        return found
+        return removed
 
     def account(self, account: int, terms: Terms) -> Removed:
         """One account. What its Administrators were not told of yet is announced instead, and removed by a later round."""
@@ -145,43 +145,43 @@ class RetentionRound:
         if self.now < known.begins:
             return Removed()
         content, rows = Cuts(cuts.content, 0), Cuts(0, cuts.rows)
-        found = self._walk(
+        removed = self._walk(
             account, terms, content, removal.old_exchanges, lambda ids: removal.blank_exchanges(self.db, ids, cuts.content), cuts.content
         )
-        found += self._walk(account, terms, content, removal.old_contents, lambda ids: removal.blank_changes(self.db, ids), cuts.content)
-        found += self._walk(
+        removed += self._walk(account, terms, content, removal.old_contents, lambda ids: removal.blank_changes(self.db, ids), cuts.content)
+        removed += self._walk(
             account, terms, rows, removal.old_changes, lambda ids: removal.remove_records(self.db, account, ids, cuts.rows), cuts.rows
         )
-        if found:
-            log.info("retention_removed", account=account, **{name: getattr(found, name) for name in Removed.__slots__})
-        return found
+        if removed:
+            log.info("retention_removed", account=account, **{name: getattr(removed, name) for name in Removed.__slots__})
+        return removed
 
     def replays(self, account: int, terms: Terms) -> int:
         """Old replays of one account; returns how many went. Dry runs go unannounced; what was sent once the account's terms are in force."""
         cuts = self._cuts_in_force(account, terms)
         if not self._until(lambda size: replay_removal.blank_problems(self.db, account, cuts.content, size) < size):
             return 0
-        found = 0
+        removed = 0
         for old in replay_removal.old_replays(self.db, account, self.now, cuts.rows):
             if not self._until(partial(replay_removal.remove_some, self.db, old)):
                 break
-            found += 1
-        if found:
-            log.info("old_replays_removed", account=account, replays=found)
-        return found
+            removed += 1
+        if removed:
+            log.info("old_replays_removed", account=account, replays=removed)
+        return removed
 
     def jobs(self, account: int, terms: Terms) -> int:
         """Jobs of one account that ended before the content of their time goes; returns how many went."""
-        cuts, found = self._cuts_in_force(account, terms), 0
+        cuts, jobs_removed = self._cuts_in_force(account, terms), 0
 
         def removed(size: int) -> bool:
-            nonlocal found
-            found += (gone := job_removal.remove_some(self.db, account, min(cuts.content, self.now - FILES_KEPT), size))
+            nonlocal jobs_removed
+            jobs_removed += (gone := job_removal.remove_some(self.db, account, min(cuts.content, self.now - FILES_KEPT), size))
             return gone < size
 
-        if cuts.content and self._until(removed) and found:
-            log.info("old_jobs_removed", account=account, jobs=found)
-        return found
+        if cuts.content and self._until(removed) and jobs_removed:
+            log.info("old_jobs_removed", account=account, jobs=jobs_removed)
+        return jobs_removed
 
     def _cuts_in_force(self, account: int, terms: Terms) -> Cuts:
         """The cuts of terms that Administrators were told of, and that have begun; nothing is older than the cuts of others."""
@@ -216,7 +216,7 @@ class RetentionRound:
     ) -> Removed:
         """Removes chunk after chunk, from the oldest to the cut. Rows are chosen before the transaction, which looks at them again, and at the
         announcement: an Administrator may have saved longer terms since."""
-        found, at = Removed(), START
+        total, at = Removed(), START
         while not self.stop.is_set() and (places := old(self.db, account, cut, at, self._pace.size)):
             at = places[-1]
             with self.db.transaction():
@@ -225,11 +225,11 @@ class RetentionRound:
                     break
                 if removed := remove({id for _at, id, _n in places}):
                     retention.note_removal(self.db, account, cuts, removed, self.now)
-                    found += removed
+                    total += removed
                 took = time.perf_counter() - began  # others wait for this, not for the wait for them
             if self._rest(took):
                 break
-        return found
+        return total
 
     def _rest(self, took: float) -> bool:
         return (self.pause or self.stop.wait)(self._pace.after(took))
@@ -258,8 +258,8 @@ def care(connect: Callable[[], Database], stop: threading.Event, terms: Terms, k
     while not stop.wait(wait):
         wait = EVERY
         try:
-            with contextlib.closing(connect()) as db, _alone(db) as mine:
-                if mine:
+            with contextlib.closing(connect()) as db, _alone(db) as is_alone:
+                if is_alone:
                     this = RetentionRound(db, db.now(), stop)
                     this.sign_ins()
                     this.keys(key_days)
@@ -274,9 +274,9 @@ def _alone(db: Database) -> Iterator[bool]:
     if db.vendor == "sqlite":
         yield True
         return
-    ((mine,),) = db.all("SELECT pg_try_advisory_lock(5, 1)")
+    ((is_ours,),) = db.all("SELECT pg_try_advisory_lock(5, 1)")
     try:
-        yield bool(mine)
+        yield bool(is_ours)
     finally:
-        if mine:
+        if is_ours:
             db.all("SELECT pg_advisory_unlock(5, 1)")

@@ -62,17 +62,17 @@ def fence(db: Database, slots: Iterable[int]) -> dict[int, int]:
 def ask_fence(db: Database, slots: Iterable[int]) -> Callable[[], dict[int, int]]:
     """`fence`, whose answer is waited for later (`Database.ask`)."""
     share = " FOR SHARE" if db.vendor == "postgresql" else ""
-    asked = db.ask(f"SELECT id, epoch FROM slot WHERE {db.member('id', 'slots')} ORDER BY id{share}", {"slots": sorted(set(slots))})
-    return lambda: dict(asked())
+    fetch = db.ask(f"SELECT id, epoch FROM slot WHERE {db.member('id', 'slots')} ORDER BY id{share}", {"slots": sorted(set(slots))})
+    return lambda: dict(fetch())
 
 
-def report(db: Database, me: str, lease: int, said: str) -> int:
+def report(db: Database, me: str, lease: int, own_report: str) -> int:
     """Records that this worker is alive, with its status as JSON. Returns how many workers are alive."""
     now = db.now()
     db.run(
         "INSERT INTO worker (id, until, said) VALUES (:me, :until, :said)"
         " ON CONFLICT (id) DO UPDATE SET until = excluded.until, said = excluded.said",
-        {"me": me, "until": now + lease, "said": said},
+        {"me": me, "until": now + lease, "said": own_report},
     )
     ((alive,),) = db.all("SELECT count(*) FROM worker WHERE until > :now", {"now": now})
     return int(alive)

@@ -31,7 +31,7 @@ def submit(
         {"ids": list(actions), "account": account},
     )
     lane_of_action: dict[int, int] = dict(rows)
-    said = {action: "There is no such item." for action in actions if action not in lane_of_action}
+    refusals = {action: "There is no such item." for action in actions if action not in lane_of_action}
     lanes = lock_lanes(db, lane_of_action.values())
     opened = open_actions(db, lanes, also=lane_of_action)
     now = db.now()
@@ -41,26 +41,26 @@ def submit(
             try:
                 wish = rules.submit(does_of(stored.lane.destination), stored.lane, [a.action for a in about], item, now)
             except NotSubmittable as error:
-                said[item] = str(error)
+                refusals[item] = str(error)
                 continue
             # None: it is already at the front, together with another item
             after = next((m.new for m in wish.moves if m.old.id == item), None)
-            said[item] = (
+            refusals[item] = (
                 "" if after is None or after.state.is_open else "Newer data of this registration has been sent already; this item is done."
             )
             store(db, [Settled(wish, stored, about)], now)
             stored, about = _after(stored, about, wish)
-    _use_mappings_of(db, [item for item, text in said.items() if not text], as_of)
-    return said
+    _use_mappings_of(db, [item for item, text in refusals.items() if not text], as_of)
+    return refusals
 
 
 def _use_mappings_of(db: Database, items: Sequence[int], as_of: Mapping[int, int]) -> None:
     """Notes by which mappings submitted items are sent (D8). Their lanes are locked."""
     if items:
         db.run(f"UPDATE action SET as_of = NULL WHERE {db.member('id', 'ids')} AND as_of IS NOT NULL", {"ids": list(items)})
-    wanted = [{"id": item, "as_of": as_of[item]} for item in items if item in as_of]
-    if wanted:
-        db.many("UPDATE action SET as_of = :as_of WHERE id = :id", wanted)
+    params = [{"id": item, "as_of": as_of[item]} for item in items if item in as_of]
+    if params:
+        db.many("UPDATE action SET as_of = :as_of WHERE id = :id", params)
 
 
 def _after(stored: StoredLane, about: Sequence[StoredAction], settlement: Settlement) -> tuple[StoredLane, list[StoredAction]]:
