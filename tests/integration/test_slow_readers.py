@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from tests.waiting import PATIENCE, until
 
-from heliograph.engine.supervisor import pages_probe
+from heliograph.commands import pages_probe
+from heliograph.commands.pages_probe import PagesProbe
 from heliograph.engine.supervisor.operations_port import operations_port
-from heliograph.engine.supervisor.pages_probe import PagesProbe
 
 pytestmark = pytest.mark.once
 THREADS = 8

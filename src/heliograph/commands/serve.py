@@ -199,10 +199,10 @@ def _supervise(options: Options, children: list[Child], said: str) -> None:
 @contextlib.contextmanager
 def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
     """The operations port, with health and metrics. If the default is taken, as by a worker beside `web`, there is none; if it was set, raises StartError."""
+    from heliograph.commands.pages_probe import PagesProbe  # noqa: PLC0415
     from heliograph.engine.supervisor.installation_status import ProcessFigures  # noqa: PLC0415
     from heliograph.engine.supervisor.metrics import Metrics  # noqa: PLC0415
     from heliograph.engine.supervisor.operations_port import operations_port  # noqa: PLC0415
-    from heliograph.engine.supervisor.pages_probe import PagesProbe  # noqa: PLC0415
     from heliograph.wiring import read_status_once  # noqa: PLC0415
 
     def processes() -> ProcessFigures:
