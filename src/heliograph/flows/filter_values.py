@@ -91,7 +91,7 @@ class FilterValues:
     def offered(self, key: str, op: Op) -> Offered:
         """The values of a field."""
         if key in self._tags:
-            return Offered({str(id): text for id, text in self._tags[key].shown.items()}, closed=True)
+            return Offered({str(id): text for id, text in self._tags[key].label_by_id.items()}, closed=True)
         found = self.field(key)
         if found is None:
             return Offered()

@@ -79,7 +79,7 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
     if start == ANY:
         return connection_setup.new_webhook(request)
     chosen = services.preset(start)
-    to_flow = ReturnToFlow.of(request)
+    to_flow = ReturnToFlow.from_request(request)
     if request.method != "POST":
         values = {blank.name: blank.default for blank in chosen.blanks} | {"name": services.suggested_name(request.account.pk, chosen)}
         return _page(request, PresetForm(chosen, initial=values), to_flow)

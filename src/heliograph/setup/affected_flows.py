@@ -17,8 +17,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def running(config: AccountConfig, facets: Facet) -> list[Flow]:
     """Complete and active Live flows that watch for any of these facets, by name."""
-    found = {flow.id: flow for facet in Facet if facet & facets for flow in config.by_facet.get(facet, ()) if flow.mode is Mode.LIVE}
-    return sorted(found.values(), key=lambda flow: (natural_order(flow.name), flow.id))
+    flows = {flow.id: flow for facet in Facet if facet & facets for flow in config.by_facet.get(facet, ()) if flow.mode is Mode.LIVE}
+    return sorted(flows.values(), key=lambda flow: (natural_order(flow.name), flow.id))
 
 
 def live_flows(event: EventConfig, state: EventState, config: AccountConfig) -> tuple[list[Flow], list[Flow]]:
@@ -36,17 +36,17 @@ def on_status(events: Iterable[EventConfig], status: str, config: AccountConfig)
 
     Filters by person and lists of properties depend on the registration, so these flows act on some of them.
     """
-    found: dict[int, Flow] = {}
+    flows: dict[int, Flow] = {}
     for event in events:
         if config.is_test_event(event.state.status):
             continue
         tags = next((s.tags for s in (*config.statuses.values(), *event.statuses.values()) if s.name == status), frozenset())
         for flow in running(config, Facet.UPDATED | Facet.STATUS_CHANGED):
             lists = flow.tags_of(STATUSES)
-            wanted = bool(tags & set(lists)) if lists else flow.watch is Watch.REGISTRATION and STATUSES not in flow.emptied
-            if wanted and PROPERTIES not in flow.emptied and _passes(flow, event, event.state, config):
-                found[flow.id] = flow
-    return sorted(found.values(), key=lambda flow: (natural_order(flow.name), flow.id))
+            watches_status = bool(tags & set(lists)) if lists else flow.watch is Watch.REGISTRATION and STATUSES not in flow.emptied
+            if watches_status and PROPERTIES not in flow.emptied and _passes(flow, event, event.state, config):
+                flows[flow.id] = flow
+    return sorted(flows.values(), key=lambda flow: (natural_order(flow.name), flow.id))
 
 
 def may_take(flow: Flow, event: EventConfig, config: AccountConfig) -> bool:

@@ -74,7 +74,7 @@ class WatchedKinds:
     mappings: Sequence[str] = ()
 
     @property
-    def asked(self) -> bool:
+    def is_watched(self) -> bool:
         """True if a flow or mapping uses the kind."""
         return bool(self.flows or self.mappings)
 
@@ -84,7 +84,7 @@ class Coverage:
     """The untagged objects by kind, and what uses each kind. A kind without gaps is omitted."""
 
     gaps: Mapping[TagKind, Sequence[Gap]]
-    asked: Mapping[TagKind, WatchedKinds]
+    watchers: Mapping[TagKind, WatchedKinds]
 
     @property
     def total(self) -> int:
@@ -103,23 +103,23 @@ class Applied:
 def coverage(db: Database, account: int) -> Coverage:
     """The objects without a tag now. The number of queries does not depend on their number."""
     config = Committed(db).account(account)
-    asked = {kind: watched(kind, config) for kind in KINDS}
+    watchers = {kind: watched(kind, config) for kind in KINDS}
     waits = _waiting(db, account)
     codes = dict(Event.objects.values_list("pk", "code"))
-    found = {}
+    gaps_by_kind = {}
     for kind in KINDS:
         rows = list(_objects(kind))
         suggest = _Suggesting(kind, rows, config.tags)
         gaps = [
             Gap(kind, row.id, row.name, row.event, codes.get(row.event or 0, ""), *suggest(row), waits.get((kind, row.id), 0))
             for row in rows
-            if not row.tags and _is_shown(row, kind, asked[kind])
+            if not row.tags and _is_shown(row, kind, watchers[kind])
         ]
         if gaps:
-            found[kind] = sorted(
+            gaps_by_kind[kind] = sorted(
                 gaps, key=lambda gap: (-gap.waits, gap.suggested is None, natural_order(gap.where), natural_order(gap.name), gap.id)
             )
-    return Coverage(found, asked)
+    return Coverage(gaps_by_kind, watchers)
 
 
 def apply(account: int, keys: Iterable[str], tag: int | None, *, by: str, administers: bool) -> Applied:
@@ -132,10 +132,10 @@ def apply(account: int, keys: Iterable[str], tag: int | None, *, by: str, admini
     todo: dict[tuple[TagKind, int], list[int]] = defaultdict(list)
     left = []
     for gap in chosen:
-        wanted = config.tags.get(tag) if tag is not None else gap.suggested
-        fits = wanted is not None and wanted.id > 0 and gap.kind in wanted.kinds and (gap.event is not None or administers)
-        if wanted is not None and fits:
-            todo[gap.kind, wanted.id].append(gap.id)
+        new_tag = config.tags.get(tag) if tag is not None else gap.suggested
+        fits = new_tag is not None and new_tag.id > 0 and gap.kind in new_tag.kinds and (gap.event is not None or administers)
+        if new_tag is not None and fits:
+            todo[gap.kind, new_tag.id].append(gap.id)
         else:
             left.append(gap)
     done = [gap for gap in chosen if gap not in left]
@@ -192,8 +192,8 @@ def _decides(flow: Flow, kind: TagKind) -> bool:
             return any(row.field.startswith("answer.") for row in flow.filters)
 
 
-def _is_shown(row: _Object, kind: TagKind, asked: WatchedKinds) -> bool:
-    if asked.asked or (kind in _ALWAYS and row.event is not None):
+def _is_shown(row: _Object, kind: TagKind, watchers: WatchedKinds) -> bool:
+    if watchers.is_watched or (kind in _ALWAYS and row.event is not None):
         return True
     return kind is TagKind.REGISTRATION_STATUS and row.event is None and row.name == NEW
 
@@ -230,10 +230,10 @@ def _objects(kind: TagKind) -> Iterable[_Object]:
 
 
 def _grouped(pairs: Iterable[tuple[int, int]]) -> dict[int, tuple[int, ...]]:
-    found: dict[int, list[int]] = defaultdict(list)
+    tags_by_object: dict[int, list[int]] = defaultdict(list)
     for id, tag in pairs:
-        found[id].append(tag)
-    return {id: tuple(sorted(tags)) for id, tags in found.items()}
+        tags_by_object[id].append(tag)
+    return {id: tuple(sorted(tags)) for id, tags in tags_by_object.items()}
 
 
 class _Suggesting:
@@ -248,8 +248,8 @@ class _Suggesting:
 
     def __call__(self, row: _Object) -> tuple[Tag | None, int]:
         name = folded(row.name)
-        found = min(self._elsewhere[name].items(), key=lambda pair: (-pair[1], pair[0]), default=None)
-        return (self._tags[found[0]], found[1]) if found else (self._called.get(name), 0)
+        most_used = min(self._elsewhere[name].items(), key=lambda pair: (-pair[1], pair[0]), default=None)
+        return (self._tags[most_used[0]], most_used[1]) if most_used else (self._called.get(name), 0)
 
 
 # --- waiting items
@@ -262,10 +262,10 @@ def _waiting(db: Database, account: int) -> Counter[tuple[TagKind, int]]:
         f" ORDER BY id LIMIT {_COUNTED}) j JOIN change c ON c.id = j.change_id JOIN change_content x ON x.change_id = c.id AND x.at = c.at",
         {"account": account, "cause": Cause.UNTAGGED.value},
     )
-    found: Counter[tuple[TagKind, int]] = Counter()
+    waits: Counter[tuple[TagKind, int]] = Counter()
     for (after,) in rows:
-        found.update(_named(_After.read(after)) if after else ())
-    return found
+        waits.update(_named(_After.read(after)) if after else ())
+    return waits
 
 
 class _Part(msgspec.Struct):

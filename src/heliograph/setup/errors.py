@@ -35,8 +35,8 @@ class InUse(SetupError):
 
     def __init__(self, name: str, uses: Sequence[Use]) -> None:
         self.uses = tuple(uses)
-        shown = ", ".join(str(use) for use in self.uses[:5]) + (f" and {len(self.uses) - 5} more" if len(self.uses) > 5 else "")
-        super().__init__(f"{name} is in use by {shown}.")
+        names = ", ".join(str(use) for use in self.uses[:5]) + (f" and {len(self.uses) - 5} more" if len(self.uses) > 5 else "")
+        super().__init__(f"{name} is in use by {names}.")
 
 
 class NotThere(SetupError, NotInAccount):

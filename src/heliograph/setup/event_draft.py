@@ -24,12 +24,12 @@ PLAIN = ("code", "name", "location", "timezone")
 def values_of(state: EventState, config: AccountConfig) -> FormValues:
     """The values that a form of the event shows. Names: code, name, location, timezone, status (id), start, end (local), tags (ids),
     custom.7."""
-    out: FormValues = {name: one(getattr(state, name)) for name in PLAIN}
-    out["status"] = (str(state.status),)
-    out["start"], out["end"] = (one(written_local(at, state.timezone)) for at in (state.start, state.end))
-    out["tags"] = tuple(str(tag) for tag in state.tags)
-    out |= {f"custom.{id}": tuple(state.custom.get(id, ())) for id in config.event_fields}
-    return out
+    values: FormValues = {name: one(getattr(state, name)) for name in PLAIN}
+    values["status"] = (str(state.status),)
+    values["start"], values["end"] = (one(written_local(at, state.timezone)) for at in (state.start, state.end))
+    values["tags"] = tuple(str(tag) for tag in state.tags)
+    values |= {f"custom.{id}": tuple(state.custom.get(id, ())) for id in config.event_fields}
+    return values
 
 
 def changed_state(state: EventState, changes: Mapping[str, Texts], config: AccountConfig) -> EventState:
@@ -45,7 +45,7 @@ def changed_state(state: EventState, changes: Mapping[str, Texts], config: Accou
         try:
             times[part] = parse_local(text, zone, part, stored if zone == state.timezone else None)
         except Invalid as error:
-            problems |= {field: list(said) for field, said in error.fields.items()}
+            problems |= {field: list(sentences) for field, sentences in error.fields.items()}
         except (KeyError, ValueError, OSError):  # no such time zone
             problems["timezone"] = ["This is not a time zone."]
     custom = dict(state.custom)

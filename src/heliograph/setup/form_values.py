@@ -22,18 +22,20 @@ YES = "Yes"
 def shown_then(text: str) -> FormValues:
     """What the form showed when it was opened, from its hidden field; {} if that cannot be read."""
     try:
-        found = json.loads(text)
+        opened_values = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(opened_values, dict):
         return {}
-    return {name: tuple(str(v) for v in values) for name, values in found.items() if isinstance(name, str) and isinstance(values, list)}
+    return {
+        name: tuple(str(v) for v in values) for name, values in opened_values.items() if isinstance(name, str) and isinstance(values, list)
+    }
 
 
 def written(values: FormValues) -> str:
     """The hidden field that `shown_then` reads: everything the form shows, which excludes Is Active (it has its own page)."""
-    shown = {name: found for name, found in values.items() if name != "active"}
-    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+    form_values = {name: texts for name, texts in values.items() if name != "active"}
+    return json.dumps(form_values, ensure_ascii=False, separators=(",", ":"))
 
 
 def changed(then: FormValues, now: FormValues) -> FormValues:
@@ -43,25 +45,25 @@ def changed(then: FormValues, now: FormValues) -> FormValues:
 
 @dataclass(frozen=True, slots=True)
 class EditConflict:
-    """A field that two people had open. was: when the form was opened; theirs: as stored now; mine: as posted."""
+    """A field that two people had open. was: when the form was opened; theirs: as stored now; posted: by this person."""
 
     name: str
     was: Texts
     theirs: Texts
-    mine: Texts
+    posted: Texts
 
     @property
     def by_both(self) -> bool:
         """True if the person must choose."""
-        return self.was not in (self.theirs, self.mine) and self.theirs != self.mine
+        return self.was not in (self.theirs, self.posted) and self.theirs != self.posted
 
 
-def differences(then: FormValues, stored: FormValues, mine: FormValues) -> list[EditConflict]:
+def differences(then: FormValues, stored: FormValues, posted: FormValues) -> list[EditConflict]:
     """Fields that one of the two has changed since the form was opened, in the form's order."""
     return [
-        EditConflict(name, was, stored.get(name, ()), mine.get(name, was))
+        EditConflict(name, was, stored.get(name, ()), posted.get(name, was))
         for name, was in then.items()
-        if name in stored and not was == stored[name] == mine.get(name, was)
+        if name in stored and not was == stored[name] == posted.get(name, was)
     ]
 
 

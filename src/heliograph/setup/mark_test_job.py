@@ -71,8 +71,8 @@ def start(account: int, event: int, status: int, *, by: str) -> Job:
 def under_way(account: int, event: int) -> Job | None:
     """The current job that takes an event out of Testing; also a failed one that can be resumed."""
     with scope(account=account):
-        found: Job | None = Job.objects.filter(kind=KIND, parameters__event=event, state__in=OPEN).order_by("-id").first()
-    return found
+        job: Job | None = Job.objects.filter(kind=KIND, parameters__event=event, state__in=OPEN).order_by("-id").first()
+    return job
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Marking:
     def __init__(self, job: Job) -> None:
         self._account: int = job.account_id
         self._event, self._status, self._by = int(job.parameters["event"]), int(job.parameters["status"]), str(job.parameters["by"])
-        self._of, self._done = int(job.parameters["of"]), int(job.done)
+        self._total, self._done = int(job.parameters["of"]), int(job.done)
 
     def read(self) -> Chunk:
         """Reads the next registrations that are not Test, by code."""
@@ -114,7 +114,7 @@ class Marking:
         if refused:
             raise JobError(f"A registration could not be marked: {refused[0].reason}")
         self._done += len(codes)
-        return ChunkResult({}, self._done, max(self._of, self._done), {"marked": self._done}, phase=MARKING)
+        return ChunkResult({}, self._done, max(self._total, self._done), {"marked": self._done}, phase=MARKING)
 
     def _switch(self) -> ChunkResult:
         counts = {"marked": self._done}
@@ -122,7 +122,7 @@ class Marking:
             with saving(self._account, by=self._by, events=[self._event]) as s:
                 save_event(s, replace(s.source.event(self._event).state, status=self._status), self._event)
         except MarksFirst:  # someone cleared Test meanwhile, or sent a registration that is marked as not Test
-            return ChunkResult({}, self._done, max(self._of, self._done), counts, phase=MARKING)
+            return ChunkResult({}, self._done, max(self._total, self._done), counts, phase=MARKING)
         except SetupError as error:
             raise JobError(str(error)) from error
         return ChunkResult({}, self._done, self._done, counts, phase=SWITCHING, finished=True)

@@ -68,7 +68,7 @@ class _Folding(DeferredAttribute):
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         if instance is None:
             return self
-        source = instance.__dict__.get(self.field.of)  # type: ignore[attr-defined]
+        source = instance.__dict__.get(self.field.source_field)  # type: ignore[attr-defined]
         if source is not None:
             instance.__dict__[self.field.attname] = folded(str(source))
         return super().__get__(instance, cls) if self.field.attname not in instance.__dict__ else instance.__dict__[self.field.attname]
@@ -86,9 +86,9 @@ class FoldedField(_Text):
     descriptor_class = _Folding
 
     def __init__(self, of: str = "", **kwargs: Any) -> None:
-        self.of = of
+        self.source_field = of
         super().__init__(**{**kwargs, "editable": False})
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
-        return name, path, args, {**kwargs, "of": self.of}
+        return name, path, args, {**kwargs, "of": self.source_field}

@@ -30,7 +30,7 @@ class SourceFields:
             self._by_name.setdefault(folded(each.label), []).append(each.key)
 
     @classmethod
-    def of(cls, config: AccountConfig, subject: Subject) -> SourceFields:
+    def from_config(cls, config: AccountConfig, subject: Subject) -> SourceFields:
         """The source fields of an account with its current set-up."""
         questions, properties = (
             sorted((t for t in config.tags.values() if t.id > 0 and kind in t.kinds), key=lambda t: (natural_order(t.label), t.id))

@@ -70,10 +70,10 @@ def setup_body(event: int) -> dict[str, object]:
 
 
 def _tags(through: Any, owner: str, **where: Any) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = defaultdict(list)
+    tags_by_object: dict[int, list[int]] = defaultdict(list)
     for id, tag in through.objects.filter(**where).order_by("tag_id").values_list(f"{owner}_id", "tag_id"):
-        found[id].append(tag)
-    return found
+        tags_by_object[id].append(tag)
+    return tags_by_object
 
 
 def _statuses(rows: Iterable[Any], tags: Mapping[int, list[int]]) -> list[dict[str, object]]:

@@ -54,7 +54,7 @@ def account(request: AccountRequest) -> HttpResponse:
     return settings_page(
         request,
         "setup/form.html",
-        here="account",
+        entry="account",
         status=form.status,
         crumbs=[],
         heading=_("Account"),

@@ -135,7 +135,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     return settings_page(
         request,
         "administration/audit.html",
-        here="users",
+        entry="users",
         tabs=tabs("audit"),
         entries=[_entry(row, actors, names[row.pk], jobs, whole=whole) for row in entries],
         filters=filters,

@@ -67,7 +67,7 @@ def retention(request: AccountRequest) -> HttpResponse:
     return settings_page(
         request,
         "administration/retention.html",
-        here="retention",
+        entry="retention",
         status=form.status,
         told=form.told(),
         fields=form.shown(),
@@ -125,7 +125,7 @@ def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
 
 
 def _asked(request: AccountRequest, asked: dict[str, Any]) -> HttpResponse:
-    return settings_page(request, "confirmation.html", here="retention", status=status_of(asked), **asked)
+    return settings_page(request, "confirmation.html", entry="retention", status=status_of(asked), **asked)
 
 
 def _question(request: AccountRequest, heading: str, terms: Terms, found: Survey, hidden: Sequence[tuple[str, str]]) -> dict[str, Any]:

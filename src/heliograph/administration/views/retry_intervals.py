@@ -48,7 +48,7 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
     return settings_page(
         request,
         "setup/form.html",
-        here="retry-intervals",
+        entry="retry-intervals",
         status=form.status,
         crumbs=[],
         heading=_("Retry Intervals"),

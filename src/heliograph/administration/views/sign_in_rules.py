@@ -74,7 +74,7 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
     return settings_page(
         request,
         "administration/sign_in_rules.html",
-        here="users",
+        entry="users",
         tabs=tabs("sign-in-rules"),
         status=form.status,
         told=form.told(),

@@ -65,7 +65,7 @@ def tokens(request: AccountRequest) -> HttpResponse:
     return settings_page(
         request,
         "administration/tokens.html",
-        here="users",
+        entry="users",
         tabs=tabs("api-tokens"),
         readonly=readonly(request, Role.ADMINISTRATOR),
         tokens=[
@@ -103,7 +103,7 @@ def add(request: AccountRequest) -> HttpResponse:
     return settings_page(
         request,
         "setup/form.html",
-        here="users",
+        entry="users",
         status=form.status,
         crumbs=[(_("API tokens"), reverse("api-tokens"))],
         heading=_("Make a token"),
@@ -154,7 +154,7 @@ def _revoke(request: AccountRequest, row: ApiToken | None) -> HttpResponse:
         revoke_token(request.account.pk, row.pk, by=by(request))
         say(request, _("“%(name)s” is revoked.") % {"name": row.name})
         return HttpResponseRedirect(reverse("api-tokens"))
-    return settings_page(request, "confirmation.html", here="users", status=status_of(asked), **asked)
+    return settings_page(request, "confirmation.html", entry="users", status=status_of(asked), **asked)
 
 
 def _shown(request: AccountRequest, made: NewToken) -> HttpResponse:
@@ -162,7 +162,7 @@ def _shown(request: AccountRequest, made: NewToken) -> HttpResponse:
     return settings_page(
         request,
         "administration/shown_once.html",
-        here="users",
+        entry="users",
         crumbs=[(_("API tokens"), reverse("api-tokens"))],
         heading=_("Token “%(name)s”") % {"name": row.name},
         lead=_("Made just now."),

@@ -136,4 +136,4 @@ def _facts(row: User) -> tuple[object, ...]:
 
 def _asked(request: AccountRequest, asked: dict[str, Any], *, status: int = 0) -> HttpResponse:
     context = asked | {"crumbs": [(_("Users"), reverse("users"))], "cancel_href": reverse("users")}
-    return settings_page(request, "confirmation.html", here="users", status=status or status_of(asked), **context)
+    return settings_page(request, "confirmation.html", entry="users", status=status or status_of(asked), **context)

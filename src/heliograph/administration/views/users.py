@@ -86,7 +86,7 @@ def users(request: AccountRequest) -> HttpResponse:
     return settings_page(
         request,
         "administration/users.html",
-        here="users",
+        entry="users",
         tabs=tabs("users"),
         users=_rows(request, rows),
         roles=[(role.label, *ROLES[role]) for role in Role],
@@ -115,7 +115,7 @@ def add(request: AccountRequest) -> HttpResponse:
     return settings_page(
         request,
         "setup/form.html",
-        here="users",
+        entry="users",
         status=form.status,
         crumbs=[(_("Users"), reverse("users"))],
         heading=_("Invite a user"),
@@ -159,7 +159,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
     return settings_page(
         request,
         "setup/form.html",
-        here="users",
+        entry="users",
         status=form.status,
         crumbs=[(_("Users"), reverse("users"))],
         heading=row.name,
@@ -203,7 +203,7 @@ def _shown(request: AccountRequest, row: User, made: NewLink) -> HttpResponse:
     return settings_page(
         request,
         "administration/shown_once.html",
-        here="users",
+        entry="users",
         crumbs=[(_("Users"), reverse("users"))],
         heading=_("Invitation for %(name)s") % {"name": row.name} if invited else _("New password for %(name)s") % {"name": row.name},
         lead=_("Good for one use, until %(until)s.") % {"until": minute(made.expires)},

@@ -112,7 +112,7 @@ class SecretLines(SecretLine):
 class ConnectionForm(UrlForm, SharedForm):
     """What a connection is."""
 
-    deeds = frozenset({"forget_certificate", "forget_signing"})
+    one_time_boxes = frozenset({"forget_certificate", "forget_signing"})
 
     pairs = (
         ("content_type", "method"),
@@ -271,7 +271,7 @@ class ConnectionForm(UrlForm, SharedForm):
         return found
 
     def _changes_secrets(self, given: Mapping[str, Any]) -> bool:
-        if any(given.get(name) for name, field in self.fields.items() if isinstance(field, SecretLine) or name in self.deeds):
+        if any(given.get(name) for name, field in self.fields.items() if isinstance(field, SecretLine) or name in self.one_time_boxes):
             return True
         lines = [line.partition(":") for line in str(given.get("headers", "")).splitlines()]
         return any(header_rules.is_secret_name(name.strip()) and value.strip() != header_rules.SEALED for name, _colon, value in lines)

@@ -56,7 +56,7 @@ SETUP = "connections/setup.html"
 @never_cache
 def new_webhook(request: AccountRequest) -> HttpResponse:
     """The form of a connection to any webhook."""
-    to_flow = ReturnToFlow.of(request)
+    to_flow = ReturnToFlow.from_request(request)
     if request.method != "POST":
         return _form(request, None, ConnectionForm(frozenset()), to_flow)
     return _post(request, None, to_flow)
@@ -68,7 +68,7 @@ def new_webhook(request: AccountRequest) -> HttpResponse:
 def connection(request: AccountRequest, connection: int) -> HttpResponse:
     """A stored connection: its form for an Administrator, and a description for everyone else."""
     row = found_row(request, connection)
-    to_flow = ReturnToFlow.of(request)
+    to_flow = ReturnToFlow.from_request(request)
     if asks_for_part(request) and to_flow.flow is not None and _has_passed(request, row):
         return HttpResponseClientRedirect(to_flow.back("", connection=connection))
     if not may(request.user, Role.ADMINISTRATOR):

@@ -48,7 +48,7 @@ def connection_versions(request: AccountRequest, connection: int) -> HttpRespons
             kind="connection",
             id=connection,
             name=name,
-            here="connections",
+            entry="connections",
             crumbs=[(_("Connection List"), reverse("connection-list")), (name, href)],
             href=href,
             differences=lambda old, new: _differences(old, new, whole=whole),

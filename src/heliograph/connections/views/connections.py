@@ -148,7 +148,7 @@ def flow_href(id: int) -> str:
 @never_cache
 def connection_new(request: AccountRequest) -> HttpResponse:
     """Add A Connection: any webhook, or an application with its settings and first mapping filled in."""
-    to_flow = ReturnToFlow.of(request)
+    to_flow = ReturnToFlow.from_request(request)
     return page(
         request,
         "connections/start.html",

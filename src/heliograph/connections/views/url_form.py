@@ -45,5 +45,5 @@ def url_fields(request: AccountRequest) -> Groups:
     """The source fields that a URL may contain."""
     with transaction.atomic(using="read"):
         config = Committed(of_django(connections["read"])).account(request.account.pk)
-    groups = SourceFields.of(config, Subject.REGISTRATION).groups
+    groups = SourceFields.from_config(config, Subject.REGISTRATION).groups
     return [(_(group.value), [Choice(field.key, _(field.label)) for field in fields]) for group, fields in groups.items()]

@@ -80,7 +80,7 @@ def _list(name: str, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Mi
         if name == PROPERTIES
         else _("Any of these tags. A status that carries no tag at all goes to Retry and is judged again there.")
     )
-    if not choices.shown:
+    if not choices.label_by_id:
         said = _("No tag is made for these yet. An Administrator makes one in Account Settings, under Tags.")
     return {
         "field": FormField(

@@ -76,7 +76,7 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
             kind="flow",
             id=flow,
             name=row.name or _("Without a name"),
-            here="flows",
+            entry="flows",
             crumbs=[(_("Flow List"), reverse("flow-list")), (row.name or _("Without a name"), href)],
             href=href,
             differences=lambda old, new: _differences(flow, old, new, names),

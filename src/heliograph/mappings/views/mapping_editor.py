@@ -64,7 +64,7 @@ class Editor:
 
     def __post_init__(self) -> None:
         draft = self.editing.draft
-        self.fields = SourceFields.of(self.config, draft.subject)
+        self.fields = SourceFields.from_config(self.config, draft.subject)
         self.checked = draft.checked(self.fields.key_of)
         self.uses = warnings.used_by(self.config, self.id) if self.id else []
         self.tried, self.nobody = self._subject()

@@ -82,7 +82,7 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
             kind="mapping",
             id=id,
             name=row.name,
-            here="mappings",
+            entry="mappings",
             crumbs=[(_("Mappings"), reverse("mapping-list")), (row.name, href)],
             href=href,
             differences=lambda old, new: _mapping_differences(old, new, fields, tried),
@@ -131,7 +131,7 @@ def _said(gone: GonePart, fields: SourceFields) -> str:
 
 def _fields(db: Database, config: AccountConfig, id: int, subject: Subject) -> SourceFields:
     """The account's source fields. Deleted ones have the name they had when a version of the mapping was saved with them."""
-    fields = SourceFields.of(config, subject)
+    fields = SourceFields.from_config(config, subject)
     gone: dict[str, str] = {}
     looked_up = 0
     for version in history(db, config.id, "mapping", id):
@@ -141,7 +141,7 @@ def _fields(db: Database, config: AccountConfig, id: int, subject: Subject) -> S
             continue
         if unknown and looked_up < MOST_LOOKED_UP:
             looked_up += 1
-            then = SourceFields.of(Committed(db).account(config.id, version.since), subject)
+            then = SourceFields.from_config(Committed(db).account(config.id, version.since), subject)
             gone |= {key: _("%(name)s (deleted)") % {"name": then.by_key[key].label} for key in unknown & then.by_key.keys()}
     return replace(fields, gone=gone)
 

@@ -183,7 +183,7 @@ def _status(o: Opened, values: Texts, error: str) -> FormField:
         options=[Choice(s, s) for s in dict.fromkeys([*known, *values[:1]])],
         help=_("Tagged %(tags)s.") % {"tags": ", ".join(tags)} if tags else "",
         todo=""
-        if tags or value not in known or not watched(TagKind.REGISTRATION_STATUS, o.account).asked
+        if tags or value not in known or not watched(TagKind.REGISTRATION_STATUS, o.account).is_watched
         else _("It carries no tag: a flow decides by status, and the change waits for a tag in Retry."),
         error=error,
     )

@@ -224,7 +224,7 @@ def _conflict(
                 "field": label_of(d.name, o),
                 "was": shown(d.was),
                 "theirs": shown(d.theirs),
-                "mine": shown(d.mine),
+                "mine": shown(d.posted),
                 "pick": "",
             }
             for d in differing
@@ -234,7 +234,7 @@ def _conflict(
             {
                 "field": label_of(d.name, o),
                 "was": shown(d.was),
-                "now": shown(d.mine if d.theirs == d.was else d.theirs),
+                "now": shown(d.posted if d.theirs == d.was else d.theirs),
                 "by": _("You") if d.theirs == d.was else their,
             }
             for d in differing

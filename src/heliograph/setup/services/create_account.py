@@ -51,7 +51,7 @@ def create_account(facts: AccountFacts, *, by: str) -> Account:
             db = of_django(connection)
             configuration.lock_exclusive(db, accounts=[row.pk])
             configuration.save(db, row.pk, configuration.ACCOUNT, row.pk, account_bodies(row.pk), by=by)
-            audit.note(db, row.pk, by=by, what=Deed.CREATED, kind="account", id=row.pk, name=row.name, after=_shown(row))
+            audit.note(db, row.pk, by=by, what=Deed.CREATED, kind="account", id=row.pk, name=row.name, after=_audit_values(row))
     return row
 
 
@@ -59,13 +59,13 @@ def change_account(s: SetupTransaction, facts: AccountFacts) -> Account:
     """Saves an account's settings. Raises Invalid."""
     s.needs_account()
     row = Account.objects.get(pk=s.account)
-    before = _shown(row)
+    before = _audit_values(row)
     row.code, row.name, row.timezone, row.signal_enabled = facts.code.strip(), facts.name.strip(), facts.timezone, facts.signal_enabled
     _check(row)
     row.save()
     if row.signal_enabled and not before["signal_enabled"]:
         queue_effects.signal_enabled(s.db, s.account)
-    s.note(Deed.CHANGED, "account", row, before, _shown(row))
+    s.note(Deed.CHANGED, "account", row, before, _audit_values(row))
     return row
 
 
@@ -76,7 +76,7 @@ def _check(row: Account) -> None:
         raise Invalid({"code": ["An account with this code already exists."]})
 
 
-def _shown(row: Account) -> dict[str, object]:
+def _audit_values(row: Account) -> dict[str, object]:
     return {"code": row.code, "name": row.name, "timezone": row.timezone, "signal_enabled": row.signal_enabled}
 
 

@@ -65,11 +65,11 @@ def uses_above(account: int, thing: Thing, id: int, kind: TagKind | None = None)
 
 def tag_users(account: int) -> dict[int, list[Use]]:
     """What names each tag of the account."""
-    found: dict[int, list[Use]] = {}
+    uses_by_tag: dict[int, list[Use]] = {}
     for dependents in _dependents:
         for tag, uses in dependents.tag_users(account).items():
-            found.setdefault(tag, []).extend(uses)
-    return found
+            uses_by_tag.setdefault(tag, []).extend(uses)
+    return uses_by_tag
 
 
 def tag_effects(account: int, old: int, new: int | None) -> list[Effect]:

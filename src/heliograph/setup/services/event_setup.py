@@ -174,12 +174,12 @@ def _save[M: models.Model](
         before = None
     else:
         row = row_of(s, model, event, id)
-        before = _shown(row, given)
+        before = _audit_values(row, given)
         for name, value in given.items():
             setattr(row, name, value)
     check(row)
     row.save()
-    after = _shown(row, given)
+    after = _audit_values(row, given)
     if kind is not None:
         had, has = write_tags(s, kind, row, tags)
         after["tags"] = has
@@ -196,7 +196,7 @@ def _code(model: type[models.Model], event: int, code: str, name: str, also: Ite
     return code_for(name, longest, [*model._default_manager.filter(event=event).values_list("code", flat=True), *also])
 
 
-def _shown(row: models.Model, names: Mapping[str, Any]) -> dict[str, Any]:
+def _audit_values(row: models.Model, names: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in names}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 

@@ -45,14 +45,14 @@ TABLES: dict[TagKind, tuple[Any, Any, str]] = {
 
 def usable_tags(kind: TagKind, tags: Iterable[int], *, field: str = "tags") -> dict[int, Tag]:
     """The account's tags with these ids. Raises Invalid for one that does not exist or was not created for this kind."""
-    wanted = list(dict.fromkeys(tags))
-    found: dict[int, Tag] = Tag.objects.in_bulk(wanted)
-    for id in wanted:
-        if id not in found:
+    tag_ids = list(dict.fromkeys(tags))
+    rows: dict[int, Tag] = Tag.objects.in_bulk(tag_ids)
+    for id in tag_ids:
+        if id not in rows:
             raise Invalid({field: [f"There is no tag {id}."]})
-        if kind not in found[id].kinds:
-            raise Invalid({field: [f"The tag {found[id].label} is not made for {KIND_NAMES[kind]}."]})
-    return found
+        if kind not in rows[id].kinds:
+            raise Invalid({field: [f"The tag {rows[id].label} is not made for {KIND_NAMES[kind]}."]})
+    return rows
 
 
 def write_tags(s: SetupTransaction, kind: TagKind, row: models.Model, tags: Iterable[int]) -> tuple[list[int], list[int]]:

@@ -18,8 +18,8 @@ from heliograph.store.django_database import of_django
 
 def installation_terms() -> Terms:
     """Those of the operator's settings; no account keeps anything longer."""
-    found: Terms = settings.HELIOGRAPH.retention
-    return found
+    terms: Terms = settings.HELIOGRAPH.retention
+    return terms
 
 
 def terms_of(row: Account) -> Terms:
@@ -30,17 +30,17 @@ def terms_of(row: Account) -> Terms:
 def typed_terms(content: str, rows: str) -> tuple[int | None, int | None]:
     """Days as they were typed, for content and for records; "" = the installation's. Raises Invalid."""
     most = installation_terms()
-    found, errors = [], {}
+    typed_days, errors = [], {}
     for name, text, limit in (("content", content, most.content), ("rows", rows, most.rows)):
         days = read_id(text.strip()) if text.strip() else limit
         if days is None or not 1 <= days <= limit:
             errors[name] = [f"A whole number of days from 1 to {limit:,} is needed, or nothing for {limit:,}."]
-        found.append(days or limit)
-    if not errors and found[0] > found[1]:
+        typed_days.append(days or limit)
+    if not errors and typed_days[0] > typed_days[1]:
         errors["content"] = ["Content is kept no longer than its record."]
     if errors:
         raise Invalid(errors)
-    return (found[0] if found[0] != most.content else None, found[1] if found[1] != most.rows else None)
+    return (typed_days[0] if typed_days[0] != most.content else None, typed_days[1] if typed_days[1] != most.rows else None)
 
 
 def save_terms(s: SetupTransaction, content: int | None, rows: int | None, *, seen: bool) -> Terms:
@@ -51,11 +51,11 @@ def save_terms(s: SetupTransaction, content: int | None, rows: int | None, *, se
     """
     s.needs_account()
     row = Account.objects.get(pk=s.account)
-    before = _shown(terms_of(row))
+    before = _audit_values(terms_of(row))
     row.content_days, row.row_days = content, rows
     row.save(update_fields=["content_days", "row_days"])
     terms = terms_of(row)
-    s.note(Deed.CHANGED, "account", row, before, _shown(terms))
+    s.note(Deed.CHANGED, "account", row, before, _audit_values(terms))
     if seen:
         retention.agree(s.db, s.account, terms, s.db.now(), s.by)
     else:
@@ -82,5 +82,5 @@ def begin_removal(account: int, *, by: str) -> None:
         )
 
 
-def _shown(terms: Terms) -> dict[str, int]:
+def _audit_values(terms: Terms) -> dict[str, int]:
     return {"content_kept_(days)": terms.content, "records_kept_(days)": terms.rows}

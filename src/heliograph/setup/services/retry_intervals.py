@@ -22,22 +22,22 @@ def save_intervals(s: SetupTransaction, typed: Mapping[str, str]) -> RetryPolicy
     s.needs_account()
     row = Account.objects.get(pk=s.account)
     errors: dict[str, list[str]] = {}
-    found: dict[Category, Intervals] = {}
+    intervals: dict[Category, Intervals] = {}
     for category, name in FIELDS.items():
         try:
-            found[category] = _read(typed.get(name, "")) or STANDARD[category]
+            intervals[category] = _read(typed.get(name, "")) or STANDARD[category]
         except ValueError:
             errors[name] = ["Three times in minutes are needed, each longer than 0 and at most 43,200 (30 days), such as 15, 60, 240."]
     if errors:
         raise Invalid(errors)
     try:
-        policy = RetryPolicy(found)
+        policy = RetryPolicy(intervals)
     except BadIntervals as error:
         raise Invalid({FIELDS[error.category] if error.category else "": [str(error)]}) from None
-    before = _shown(row.retry_intervals)
-    row.retry_intervals = None if found == dict(STANDARD) else {c.value: [wait / SECOND for wait in found[c]] for c in SEVERITY}
+    before = _audit_values(row.retry_intervals)
+    row.retry_intervals = None if intervals == dict(STANDARD) else {c.value: [wait / SECOND for wait in intervals[c]] for c in SEVERITY}
     row.save(update_fields=["retry_intervals"])
-    s.note(Deed.CHANGED, "account", row, before, _shown(row.retry_intervals))
+    s.note(Deed.CHANGED, "account", row, before, _audit_values(row.retry_intervals))
     return policy
 
 
@@ -59,12 +59,12 @@ def _read(text: str) -> Intervals | None:
     return first, second, third
 
 
-def _shown(intervals: Mapping[str, list[float]] | None) -> dict[str, str]:
+def _audit_values(intervals: Mapping[str, list[float]] | None) -> dict[str, str]:
     """What the audit says: minutes by category."""
-    waits = {c: STANDARD[c] if intervals is None else _of(intervals[c.value]) for c in SEVERITY}
+    waits = {c: STANDARD[c] if intervals is None else _from_seconds(intervals[c.value]) for c in SEVERITY}
     return {f"retry {c.value} (minutes)": minutes_of(waits[c]) for c in SEVERITY}
 
 
-def _of(seconds: list[float]) -> Intervals:
+def _from_seconds(seconds: list[float]) -> Intervals:
     first, second, third = (round(each * SECOND) for each in seconds)
     return first, second, third

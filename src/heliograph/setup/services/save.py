@@ -26,10 +26,10 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
     events: those whose set-up is changed; whole_account: the account's set-up is changed. by: the actor (user:7, token:3, import:12).
     Raises NotThere for an event of another account, SavedSince if another save came after this request had begun.
     """
-    wanted = set(events)
+    event_ids = set(events)
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
-        pairs = [(account, event) for event in wanted]
+        pairs = [(account, event) for event in event_ids]
         if whole_account:
             configuration.lock_exclusive(db, accounts=[account], events=pairs)
         else:
@@ -38,11 +38,12 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
         known = {
             row[0]
             for row in db.all(
-                f"SELECT id FROM event WHERE account_id = :account AND {db.member('id', 'ids')}", {"account": account, "ids": list(wanted)}
+                f"SELECT id FROM event WHERE account_id = :account AND {db.member('id', 'ids')}",
+                {"account": account, "ids": list(event_ids)},
             )
         }
-        if wanted - known:
-            raise NotThere(f"There is no event {min(wanted - known)} here.")
+        if event_ids - known:
+            raise NotThere(f"There is no event {min(event_ids - known)} here.")
         under_way = SetupTransaction(db, account, by, whole_account, known)
         yield under_way
         _write_versions(under_way)

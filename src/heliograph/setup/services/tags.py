@@ -35,7 +35,7 @@ def save_tag(s: SetupTransaction, facts: TagFacts, id: int | None = None) -> Tag
     if not facts.kinds:
         raise Invalid({"kinds": ["A tag is made for at least one kind of object."]})
     row = Tag(account_id=s.account) if id is None else _row(id)
-    before = None if id is None else _shown(row)
+    before = None if id is None else _audit_values(row)
     if id is not None:
         for kind in set(row.kinds) - facts.kinds:
             uses = [*_objects(row, TagKind(kind)), *dependents.uses_above(s.account, Thing.TAG, id, TagKind(kind))]
@@ -44,38 +44,38 @@ def save_tag(s: SetupTransaction, facts: TagFacts, id: int | None = None) -> Tag
     row.name, row.label, row.kinds = facts.name.strip(), facts.label.strip() or facts.name.strip(), sorted(facts.kinds)
     check(row)
     row.save()
-    s.note(Deed.CREATED if before is None else Deed.CHANGED, "tag", row, before, _shown(row))
+    s.note(Deed.CREATED if before is None else Deed.CHANGED, "tag", row, before, _audit_values(row))
     return row
 
 
 def carried() -> dict[int, dict[TagKind, int]]:
     """How many objects of each kind have each tag of the account, in one query per kind."""
-    found: dict[int, dict[TagKind, int]] = {}
+    counts: dict[int, dict[TagKind, int]] = {}
     through: list[tuple[TagKind, Any]] = [(kind, tables[1]) for kind, tables in TABLES.items()]
     for kind, model in [*through, (TagKind.EVENT, EventTag), (TagKind.QUESTION, Question)]:
         for tag, n in model.objects.exclude(tag=None).order_by().values_list("tag_id").annotate(n=Count("pk")):
-            found.setdefault(tag, {})[kind] = n
-    return found
+            counts.setdefault(tag, {})[kind] = n
+    return counts
 
 
 def objects_of(id: int) -> dict[TagKind, list[Use]]:
     """The objects that have a tag, by kind; empty kinds are omitted. Raises NotThere."""
     row = _row(id)
-    found = {kind: _objects(row, kind) for kind in TagKind}
-    return {kind: uses for kind, uses in found.items() if uses}
+    uses_by_kind = {kind: _objects(row, kind) for kind in TagKind}
+    return {kind: uses for kind, uses in uses_by_kind.items() if uses}
 
 
 def left_untagged(id: int) -> dict[TagKind, list[Use]]:
     """The objects whose only tag this is: its deletion leaves them without any (P12). Raises NotThere."""
-    found = objects_of(id)
-    for kind in [k for k in found if k in TABLES]:
+    uses_by_kind = objects_of(id)
+    for kind in [k for k in uses_by_kind if k in TABLES]:
         _model, through, owner = TABLES[kind]
         others = set(
-            through.objects.filter(**{f"{owner}__in": [use.id for use in found[kind]]}).exclude(tag=id).values_list(owner, flat=True)
+            through.objects.filter(**{f"{owner}__in": [use.id for use in uses_by_kind[kind]]}).exclude(tag=id).values_list(owner, flat=True)
         )
-        found[kind] = [use for use in found[kind] if use.id not in others]
-    found.pop(TagKind.EVENT, None)
-    return {kind: uses for kind, uses in found.items() if uses}
+        uses_by_kind[kind] = [use for use in uses_by_kind[kind] if use.id not in others]
+    uses_by_kind.pop(TagKind.EVENT, None)
+    return {kind: uses for kind, uses in uses_by_kind.items() if uses}
 
 
 def delete_tag(s: SetupTransaction, id: int) -> None:
@@ -89,7 +89,7 @@ def delete_tag(s: SetupTransaction, id: int) -> None:
     for each in dependents.everyone():
         each.tag_deleted(s, id)
     _replace_on_objects(s, row, None)
-    s.note(Deed.DELETED, "tag", row, _shown(row), None)
+    s.note(Deed.DELETED, "tag", row, _audit_values(row), None)
     row.delete()
 
 
@@ -99,13 +99,13 @@ def merge_tags(s: SetupTransaction, old: int, into: int) -> Tag:
     if old == into:
         raise Invalid({"into": ["Choose another tag to merge with."]})
     row, other = _row(old), _row(into)
-    before = _shown(other)
+    before = _audit_values(other)
     other.kinds = sorted({*other.kinds, *row.kinds})
     other.save()
     for each in dependents.everyone():
         each.tag_replaced(s, old, into)
     _replace_on_objects(s, row, other)
-    s.note(Deed.MERGED, "tag", other, before | {"merged": None}, _shown(other) | {"merged": row.name})
+    s.note(Deed.MERGED, "tag", other, before | {"merged": None}, _audit_values(other) | {"merged": row.name})
     row.delete()
     return other
 
@@ -138,10 +138,10 @@ def _lock_events(s: SetupTransaction, row: Tag) -> None:
 
 
 def _tags_of_events(row: Tag) -> dict[int, set[int]]:
-    found: dict[int, set[int]] = {}
+    tags_by_event: dict[int, set[int]] = {}
     for event, tag in EventTag.objects.filter(event__in=EventTag.objects.filter(tag=row).values("event")).values_list("event_id", "tag_id"):
-        found.setdefault(event, set()).add(tag)
-    return found
+        tags_by_event.setdefault(event, set()).add(tag)
+    return tags_by_event
 
 
 def _objects(row: Tag, kind: TagKind) -> list[Use]:
@@ -170,5 +170,5 @@ def _row(id: int) -> Tag:
     return row
 
 
-def _shown(row: Tag) -> dict[str, object]:
+def _audit_values(row: Tag) -> dict[str, object]:
     return {"name": row.name, "label": row.label, "kinds": sorted(row.kinds)}

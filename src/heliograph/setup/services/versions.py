@@ -44,8 +44,8 @@ class Version:
     @property
     def restored(self) -> int | None:
         """The number of the version that was made the newest again by it; None for any other."""
-        found = self.body.get(RESTORED)
-        return found if isinstance(found, int) else None
+        number = self.body.get(RESTORED)
+        return number if isinstance(number, int) else None
 
 
 def write(s: SetupTransaction, row: Configured) -> None:
@@ -110,8 +110,8 @@ def watching_flows(s: SetupTransaction, *, confirmed: bool, at: str = "") -> Ite
     before = s.source.account(s.account)
     yield before
     after = s.source.account(s.account)
-    if found := clashes(after) - clashes(before):
-        raise Invalid({at: sorted({_sentence(clash) for clash in found})})
+    if new_clashes := clashes(after) - clashes(before):
+        raise Invalid({at: sorted({_sentence(clash) for clash in new_clashes})})
     running = {flow.id for flow in before.flows.values() if flow.active and not missing(flow, before)}
     lacks = {flow.id: missing(flow, after) for flow in after.flows.values()}
     stops = [Stops(id, after.flows[id].name, lacks[id]) for id in sorted(running) if lacks.get(id) and after.flows[id].active]

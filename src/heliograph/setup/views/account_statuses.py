@@ -32,18 +32,22 @@ from heliograph.web.forms import posted
 
 @dataclass(frozen=True, slots=True)
 class StatusesPage:
-    """One of the three pages. of: the list in the account's configuration."""
+    """One of the three pages.
 
-    here: str
+    url_name: the name of its URL, and of its entry in the panel.
+    config_field: the attribute of AccountConfig that lists these statuses.
+    """
+
+    url_name: str
     kind: TagKind
-    of: str
+    config_field: str
     heading: Promise
     lead: Promise
     untagged: Promise
 
 
 PAGES = {
-    page.here: page
+    page.url_name: page
     for page in (
         StatusesPage(
             "registration-statuses",
@@ -75,16 +79,16 @@ PAGES = {
 
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
-def statuses(request: AccountRequest, here: str) -> HttpResponse:
+def statuses(request: AccountRequest, url_name: str) -> HttpResponse:
     """Shows the statuses, and saves changed tags."""
-    shown = PAGES[here]
+    statuses_page = PAGES[url_name]
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
-    choices = TagChoices(config.tags, shown.kind)
-    tags = TagRows(TagRow, {id: status.tags for id, status in _rows(config, shown).items()}, choices, posted(request))
+    choices = TagChoices(config.tags, statuses_page.kind)
+    tags = TagRows(TagRow, {id: status.tags for id, status in _rows(config, statuses_page).items()}, choices, posted(request))
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
-        if not tags.refused and _saved(request, shown, tags):
+        if not tags.refused and _saved(request, statuses_page, tags):
             return HttpResponseRedirect(request.path)
     closed = (
         ""
@@ -96,23 +100,23 @@ def statuses(request: AccountRequest, here: str) -> HttpResponse:
     return settings_page(
         request,
         "setup/rows.html",
-        here=here,
+        entry=url_name,
         status=422 if tags.refused else 200,
-        **_context(config, shown, tags, choices, closed),
+        **_context(config, statuses_page, tags, choices, closed),
     )
 
 
-def _rows(config: AccountConfig, shown: StatusesPage) -> Mapping[int, Status]:
-    rows: Mapping[int, Status] = getattr(config, shown.of)
+def _rows(config: AccountConfig, statuses_page: StatusesPage) -> Mapping[int, Status]:
+    rows: Mapping[int, Status] = getattr(config, statuses_page.config_field)
     return rows
 
 
-def _saved(request: AccountRequest, shown: StatusesPage, rows: TagRows) -> bool:
+def _saved(request: AccountRequest, statuses_page: StatusesPage, rows: TagRows) -> bool:
     at, changed = 0, rows.changed
     try:
         with saving(request.account.pk, by=by(request), whole_account=True) as s:
             for at, tags in changed.items():
-                set_tags(s, shown.kind, at, tags)
+                set_tags(s, statuses_page.kind, at, tags)
             released = len(s.tagged)
     except (Invalid, NotThere) as error:
         rows.refuse(at, error)
@@ -121,36 +125,36 @@ def _saved(request: AccountRequest, shown: StatusesPage, rows: TagRows) -> bool:
     return True
 
 
-def _context(config: AccountConfig, shown: StatusesPage, tags: TagRows, choices: TagChoices, closed: str) -> dict[str, Any]:
-    found, depends = _rows(config, shown), watched(shown.kind, config).asked
+def _context(config: AccountConfig, statuses_page: StatusesPage, tags: TagRows, choices: TagChoices, closed: str) -> dict[str, Any]:
+    statuses_by_id, depends = _rows(config, statuses_page), watched(statuses_page.kind, config).is_watched
     rows = []
-    for status in found.values():
+    for status in statuses_by_id.values():
         cells = [Cell(_("Class"), str(status.cls))] if status.cls else []
         untagged = (
             _("No tag. The tag New is there to be used.")
-            if status.name == NEW and NEW in choices.labels(choices.shown)
-            else str(shown.untagged)
-            if depends or (status.name == NEW and shown.kind is TagKind.REGISTRATION_STATUS)
+            if status.name == NEW and NEW in choices.labels(choices.label_by_id)
+            else str(statuses_page.untagged)
+            if depends or (status.name == NEW and statuses_page.kind is TagKind.REGISTRATION_STATUS)
             else ""
         )
         rows.append(row_of(status.id, status.name, cells, status.tags, tags.forms[status.id], untagged=untagged))
-    new = next((s for s in found.values() if shown.kind is TagKind.REGISTRATION_STATUS and s.name == NEW), None)
+    new = next((s for s in statuses_by_id.values() if statuses_page.kind is TagKind.REGISTRATION_STATUS and s.name == NEW), None)
     warning = None
     if new is not None and not new.tags and not closed:
         text = _("Every registration saved without a status is New, so this one matters even if you never use it.")
         warning = {"title": _("New carries no tag"), "text": text}
     return rows_context(
-        heading=shown.heading,
-        lead=shown.lead,
+        heading=statuses_page.heading,
+        lead=statuses_page.lead,
         warning=warning,
         told=tags.told(),
         unsaved=tags.is_unsaved,
-        heads=[_("Status"), *([_("Class")] if shown.kind is TagKind.REGISTRATION_STATUS else [])],
+        heads=[_("Status"), *([_("Class")] if statuses_page.kind is TagKind.REGISTRATION_STATUS else [])],
         rows=rows,
         tagged=True,
         tag_options=choices.options,
         readonly=closed,
         save_note=_("It may be saved without a tag.")
-        if not all(s.tags for s in found.values())
-        else _("All %(n)d carry a tag.") % {"n": len(found)},
+        if not all(s.tags for s in statuses_by_id.values())
+        else _("All %(n)d carry a tag.") % {"n": len(statuses_by_id)},
     )

@@ -31,9 +31,9 @@ def question_field(id: str, question: Field, values: FormValues, errors: Mapping
             kind="select", **common, value=given[0] if given else "", placeholder=_("No answer"), options=[Choice(o, o) for o in options]
         )
     value = given[0] if given else ""
-    said = _("As 2026-10-12.") if question.type == QuestionType.DATE else ""
+    help_text = _("As 2026-10-12.") if question.type == QuestionType.DATE else ""
     kind = "textarea" if "\n" in value else "text"
-    return FormField(kind=kind, **common, value=value, help=said, autocomplete=AUTOCOMPLETE)  # type: ignore[arg-type]
+    return FormField(kind=kind, **common, value=value, help=help_text, autocomplete=AUTOCOMPLETE)  # type: ignore[arg-type]
 
 
 type AnswerField = BoxesOfAnswers | AnswerOfOptions | TextOfAnswer
@@ -47,8 +47,8 @@ def answer_field(question: Field) -> AnswerField:
     if question.options or question.type == QuestionType.CHECKBOX:
         options = _options(question.options or [YES, "No"])
         return AnswerOfOptions(question.label, options=options, any_value=True, placeholder=_("No answer"))
-    said = _("As 2026-10-12.") if question.type == QuestionType.DATE else ""
-    return TextOfAnswer(question.label, strip=False, help=said, autocomplete=AUTOCOMPLETE)
+    help_text = _("As 2026-10-12.") if question.type == QuestionType.DATE else ""
+    return TextOfAnswer(question.label, strip=False, help=help_text, autocomplete=AUTOCOMPLETE)
 
 
 class BoxesOfAnswers(Choices):
@@ -71,8 +71,8 @@ class TextOfAnswer(TextLines):
     """A text: one line, unless the stored text has several."""
 
     def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        found = super().drawn(name, value, errors)
-        return found if "\n" in str(value or "") else replace(found, kind="text")
+        form_field = super().drawn(name, value, errors)
+        return form_field if "\n" in str(value or "") else replace(form_field, kind="text")
 
 
 def _options(texts: Sequence[str]) -> list[Choice]:

@@ -49,10 +49,10 @@ class CoverageFilters(ListFilters):
     kind = EnumFilter(gettext_lazy("Object"), TagKind, every=gettext_lazy("All objects"), param="object")
     event = Filter(gettext_lazy("Event"), every=gettext_lazy("The account and all events"))
 
-    def offer_gaps(self, found: Coverage) -> None:
+    def offer_gaps(self, coverage: Coverage) -> None:
         """Kinds and events that lack tags."""
-        events = sorted({gap.where for gaps in found.gaps.values() for gap in gaps if gap.where}, key=natural_order)
-        self.offer("kind", ((kind.value, KIND_NAMES[kind]) for kind in found.gaps))
+        events = sorted({gap.where for gaps in coverage.gaps.values() for gap in gaps if gap.where}, key=natural_order)
+        self.offer("kind", ((kind.value, KIND_NAMES[kind]) for kind in coverage.gaps))
         self.offer("event", [(ACCOUNT, _("The account")), *((code, code) for code in events)])
 
 
@@ -69,26 +69,26 @@ def coverage(request: AccountRequest) -> HttpResponse:
         chosen = form.cleaned_data["tag"]
         applied = services.apply(request.account.pk, form.cleaned_data["row"], read_id(chosen), by=by(request), administers=administers)
         done, ticked = _done(applied, chosen=bool(chosen)), {gap.key for gap in applied.left}
-    found = services.coverage(of_django(connection), request.account.pk)
+    untagged = services.coverage(of_django(connection), request.account.pk)
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
     filters = CoverageFilters(request)
-    filters.offer_gaps(found)
+    filters.offer_gaps(untagged)
     groups = [
-        _group(k, gaps, found, administers=administers, ticked=ticked if form.is_bound else None)
-        for k, gaps in _wanted(found, **filters.cleaned_data).items()
+        _group(k, gaps, untagged, administers=administers, ticked=ticked if form.is_bound else None)
+        for k, gaps in _matching_gaps(untagged, **filters.cleaned_data).items()
     ]
-    shown = sum(len(group["rows"]) for group in groups)
+    row_count = sum(len(group["rows"]) for group in groups)
     return settings_page(
         request,
         "setup/coverage.html",
-        here="tags",
+        entry="tags",
         status=form.status,
-        uncovered=uncovered(found.total),
+        uncovered=uncovered(untagged.total),
         groups=groups,
-        total=ngettext("%(n)d without a tag", "%(n)d without a tag", shown) % {"n": shown},
+        total=ngettext("%(n)d without a tag", "%(n)d without a tag", row_count) % {"n": row_count},
         filters=filters,
-        choices=_choices(config, found),
+        choices=_choices(config, untagged),
         chosen=chosen,
         done=done,
         readonly=readonly(request, Role.PLANNER),
@@ -96,10 +96,10 @@ def coverage(request: AccountRequest) -> HttpResponse:
     )
 
 
-def _choices(config: AccountConfig, found: Coverage) -> list[tuple[str, list[Choice]]]:
+def _choices(config: AccountConfig, coverage: Coverage) -> list[tuple[str, list[Choice]]]:
     """The tags that untagged objects can get, each once: under the names of all its objects that lack a tag."""
     by_kinds: dict[tuple[str, ...], dict[str, Choice]] = {}
-    options = {kind: TagChoices(config.tags, kind).options for kind in KIND_NAMES if kind in found.gaps}
+    options = {kind: TagChoices(config.tags, kind).options for kind in KIND_NAMES if kind in coverage.gaps}
     for choice in (each for choices in options.values() for each in choices):
         kinds = tuple(str(KIND_NAMES[kind]) for kind, choices in options.items() if choice.value in {each.value for each in choices})
         by_kinds.setdefault(kinds, {})[choice.value] = choice
@@ -114,35 +114,35 @@ def uncovered(total: int) -> str:
     return ngettext("%(n)s untagged", "%(n)s untagged", total) % {"n": f"{total:,}"} if total else ""
 
 
-def _wanted(found: Coverage, kind: TagKind | None, event: str) -> dict[TagKind, list[Gap]]:
-    out = {}
-    for k, gaps in found.gaps.items():
+def _matching_gaps(coverage: Coverage, kind: TagKind | None, event: str) -> dict[TagKind, list[Gap]]:
+    gaps_by_kind = {}
+    for k, gaps in coverage.gaps.items():
         rows = [gap for gap in gaps if not event or gap.where == event or (event == ACCOUNT and gap.event is None)]
         if rows and kind in (None, k):
-            out[k] = rows
-    return out
+            gaps_by_kind[k] = rows
+    return gaps_by_kind
 
 
-def _group(kind: TagKind, gaps: Sequence[Gap], found: Coverage, *, administers: bool, ticked: set[str] | None) -> dict[str, Any]:
+def _group(kind: TagKind, gaps: Sequence[Gap], coverage: Coverage, *, administers: bool, ticked: set[str] | None) -> dict[str, Any]:
     return {
         "id": f"cover-{kind.value}",
         "name": KIND_NAMES[kind],
-        "why": _why(kind, found.asked[kind]),
+        "why": _why(kind, coverage.watchers[kind]),
         "rows": [_row(gap, administers=administers, ticked=ticked) for gap in gaps],
     }
 
 
-def _why(kind: TagKind, asked: WatchedKinds) -> str:
-    if asked.mappings:
-        n = len(asked.mappings)
+def _why(kind: TagKind, watchers: WatchedKinds) -> str:
+    if watchers.mappings:
+        n = len(watchers.mappings)
         return ngettext(
             "%(n)d mapping reads answers by their tags: %(names)s.", "%(n)d mappings read answers by their tags: %(names)s.", n
-        ) % {"n": n, "names": _names(asked.mappings)}
-    if asked.flows:
-        n = len(asked.flows)
+        ) % {"n": n, "names": _names(watchers.mappings)}
+    if watchers.flows:
+        n = len(watchers.flows)
         return ngettext("%(n)d flow decides by them: %(names)s.", "%(n)d flows decide by them: %(names)s.", n) % {
             "n": n,
-            "names": _names(asked.flows),
+            "names": _names(watchers.flows),
         }
     if kind is TagKind.REGISTRATION_PROPERTY:
         return _("Every untagged one: no flow can activate for it.")

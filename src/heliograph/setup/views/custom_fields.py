@@ -37,18 +37,23 @@ from heliograph.web.toasts import say
 
 @dataclass(frozen=True, slots=True)
 class FieldsPage:
-    """One of the two pages. kind: of the fields, as in the services; of: the list in the account's configuration."""
+    """One of the two pages.
 
-    here: str
+    url_name: the name of its URL, and of its entry in the panel.
+    kind: profile or event, as in FieldFacts.
+    config_field: the attribute of AccountConfig that lists these fields.
+    """
+
+    url_name: str
     kind: str
-    of: str
+    config_field: str
     heading: Promise
     lead: Promise
     empty: Promise
 
 
 PAGES = {
-    page.here: page
+    page.url_name: page
     for page in (
         FieldsPage(
             "event-data",
@@ -72,39 +77,39 @@ PAGES = {
 
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
-def fields(request: AccountRequest, here: str) -> HttpResponse:
+def fields(request: AccountRequest, url_name: str) -> HttpResponse:
     """The list of fields, and the form that adds one."""
-    shown = PAGES[here]
+    fields_page = PAGES[url_name]
     form = AnswerableForm(posted(request))
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
-        if form.is_valid() and _saved(request, form, shown):
+        if form.is_valid() and _saved(request, form, fields_page):
             say(request, _("The field %(label)s is there.") % {"label": form.cleaned_data["label"]})
             return HttpResponseRedirect(request.path)
     with transaction.atomic(using="read"):
-        found = _found(request, shown)
+        fields_by_id = _read_fields(request, fields_page)
     closed = readonly(request, Role.ADMINISTRATOR)
     context = rows_context(
-        heading=shown.heading,
-        lead=shown.lead,
+        heading=fields_page.heading,
+        lead=fields_page.lead,
         told=form.told(),
         heads=[_("Label"), _("Code"), _("Type"), _("Options")],
-        rows=[_row(f, shown, closed=bool(closed)) for f in found.values()],
+        rows=[_row(f, fields_page, closed=bool(closed)) for f in fields_by_id.values()],
         readonly=closed,
         can_delete=not closed,
         empty_title=_("No fields of your own"),
-        empty_text=shown.empty,
+        empty_text=fields_page.empty,
         add=[] if closed else form.shown(),
         add_title=_("Add a field"),
         unsaved=form.refused,
     )
-    return settings_page(request, "setup/rows.html", here=here, status=form.status, **context)
+    return settings_page(request, "setup/rows.html", entry=url_name, status=form.status, **context)
 
 
-def _saved(request: AccountRequest, form: AnswerableForm, shown: FieldsPage, id: int | None = None) -> bool:
+def _saved(request: AccountRequest, form: AnswerableForm, fields_page: FieldsPage, id: int | None = None) -> bool:
     """Raises NotThere, LosesValues."""
     typed = form.cleaned_data
-    facts = FieldFacts(shown.kind, typed["code"], typed["label"], form.type_chosen, form.listed)
+    facts = FieldFacts(fields_page.kind, typed["code"], typed["label"], form.type_chosen, form.listed)
 
     def save(confirmed: bool) -> None:
         with saving(request.account.pk, by=by(request), whole_account=True) as s:
@@ -117,63 +122,63 @@ def _saved(request: AccountRequest, form: AnswerableForm, shown: FieldsPage, id:
     return not form.errors
 
 
-def _found(request: AccountRequest, shown: FieldsPage) -> Mapping[int, Answerable]:
-    rows: Mapping[int, Answerable] = getattr(account_config(request, reading()), shown.of)
+def _read_fields(request: AccountRequest, fields_page: FieldsPage) -> Mapping[int, Answerable]:
+    rows: Mapping[int, Answerable] = getattr(account_config(request, reading()), fields_page.config_field)
     return rows
 
 
-def _row(field: Answerable, shown: FieldsPage, *, closed: bool) -> dict[str, Any]:
+def _row(field: Answerable, fields_page: FieldsPage, *, closed: bool) -> dict[str, Any]:
     return {
         "id": field.id,
         "name": field.label,
-        "href": "" if closed else reverse(f"{shown.here}-edit", args=(field.id,)),
+        "href": "" if closed else reverse(f"{fields_page.url_name}-edit", args=(field.id,)),
         "cells": [
             Cell(_("Code"), field.code, "code"),
             Cell(_("Type"), type_names()[field.type]),
             Cell(_("Options"), ", ".join(field.options[:12]) + (" …" if len(field.options) > 12 else "")),
         ],
-        "delete_href": reverse(f"{shown.here}-delete", args=(field.id,)),
+        "delete_href": reverse(f"{fields_page.url_name}-delete", args=(field.id,)),
         "in_use": False,
         "note": "",
     }
 
 
-def _one(request: AccountRequest, shown: FieldsPage, id: int) -> Answerable:
+def _read_field(request: AccountRequest, fields_page: FieldsPage, id: int) -> Answerable:
     with transaction.atomic(using="read"):
-        found = _found(request, shown).get(id)
-    if found is None:
+        field = _read_fields(request, fields_page).get(id)
+    if field is None:
         raise Http404
-    return found
+    return field
 
 
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
-def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:
+def edit(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
     """The form of one field."""
-    shown = PAGES[here]
-    row = _one(request, shown, id)
+    fields_page = PAGES[url_name]
+    row = _read_field(request, fields_page, id)
     form = AnswerableForm(posted(request), stored=shown_at_first(row))
     try:
-        if form.is_valid() and _saved(request, form, shown, id):
+        if form.is_valid() and _saved(request, form, fields_page, id):
             say(request, _("The field %(label)s is saved.") % {"label": form.cleaned_data["label"]})
-            return HttpResponseRedirect(reverse(here))
+            return HttpResponseRedirect(reverse(url_name))
     except LosesValues as error:
-        asked = losing(request, error, crumbs=[(shown.heading, reverse(here))], cancel_href=request.path)
-        return settings_page(request, "confirmation.html", here=here, status=409, **asked)
+        confirmation = losing(request, error, crumbs=[(fields_page.heading, reverse(url_name))], cancel_href=request.path)
+        return settings_page(request, "confirmation.html", entry=url_name, status=409, **confirmation)
     uses = dependents.uses_above(request.account.pk, Thing.CUSTOM_FIELD, id)
     return settings_page(
         request,
         "setup/form.html",
-        here=here,
+        entry=url_name,
         status=form.status,
-        crumbs=[(shown.heading, reverse(here))],
+        crumbs=[(fields_page.heading, reverse(url_name))],
         heading=row.label,
         lead=_("Flows, mappings and answers keep it when it is renamed."),
         told=form.told(),
         fields=form.shown(),
         button=_("Save"),
-        cancel_href=reverse(here),
+        cancel_href=reverse(url_name),
         readonly="",
         facts=[],
         breaks=[Breaks(_("Used in"), items=items_of(uses))] if uses else [],
@@ -182,23 +187,25 @@ def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
-def delete(request: AccountRequest, id: int, here: str) -> HttpResponse:
+def delete(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
     """Asks and deletes; what is in use cannot be deleted (P12)."""
-    shown = PAGES[here]
-    row = _one(request, shown, id)
-    crumbs = [(shown.heading, reverse(here))]
+    fields_page = PAGES[url_name]
+    row = _read_field(request, fields_page, id)
+    crumbs = [(fields_page.heading, reverse(url_name))]
     uses = services.field_uses(request.account.pk, id)
-    asked = deletion(row.label, uses, thing=row, cancel_href=reverse(here), crumbs=crumbs)
-    if is_agreed(request, asked):
+    confirmation = deletion(row.label, uses, thing=row, cancel_href=reverse(url_name), crumbs=crumbs)
+    if is_agreed(request, confirmation):
         try:
             with saving(request.account.pk, by=by(request), whole_account=True) as s:
                 services.delete_field(s, id)
         except InUse as error:  # a registration has got an answer to it
-            asked = deletion(row.label, list(error.uses), thing=row, cancel_href=reverse(here), crumbs=crumbs) | {"changed": True}
+            confirmation = deletion(row.label, list(error.uses), thing=row, cancel_href=reverse(url_name), crumbs=crumbs) | {
+                "changed": True
+            }
         else:
             say(request, _("The field %(label)s is deleted.") % {"label": row.label})
-            return HttpResponseRedirect(reverse(here))
-    return settings_page(request, "confirmation.html", here=here, status=status_of(asked), **asked)
+            return HttpResponseRedirect(reverse(url_name))
+    return settings_page(request, "confirmation.html", entry=url_name, status=status_of(confirmation), **confirmation)
 
 
 def deletion(name: str, uses: list[Use], *, thing: object, cancel_href: str, crumbs: list[Any]) -> dict[str, Any]:

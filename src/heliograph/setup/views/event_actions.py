@@ -46,32 +46,34 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     """Explains what leaving Testing does before it happens (P9), and starts it."""
     with transaction.atomic(using="read"):
         db = reading()
-        found, config = event_config(request, db, event), account_config(request, db)
-        n = mark_test_job.unmarked(db, request.account.pk, found.id)
+        current_event, config = event_config(request, db, event), account_config(request, db)
+        n = mark_test_job.unmarked(db, request.account.pk, current_event.id)
     place = reverse("event-details", args=(event,))
     form = LeaveTestingForm(posted(request))
     if form.is_valid() and form.cleaned_data["again"]:
-        _resume(request, found)
+        _resume(request, current_event)
         return HttpResponseRedirect(place)
     chosen = form.cleaned_data["to"] if form.is_valid() else request.GET.get("to", "")
     to = config.event_statuses.get(read_id(chosen) or 0)
-    if to is None or not mark_test_job.leaves_test(config, found, to.id):
+    if to is None or not mark_test_job.leaves_test(config, current_event, to.id):
         return HttpResponseRedirect(place)
-    now = config.event_statuses[found.state.status].name
-    asked = question(
-        _("Take %(code)s from %(now)s to %(to)s?") % {"code": found.code, "now": now, "to": to.name},
-        crumbs=[(found.code, place)],
-        breaks=_leaving(found, config, n, now, to),
+    now = config.event_statuses[current_event.state.status].name
+    confirmation = question(
+        _("Take %(code)s from %(now)s to %(to)s?") % {"code": current_event.code, "now": now, "to": to.name},
+        crumbs=[(current_event.code, place)],
+        breaks=_leaving(current_event, config, n, now, to),
         hidden=[("to", str(to.id))],
         button=Moving(_("Mark %(n)s as Test, then go %(to)s") % {"n": f"{n:,}", "to": to.name}) if n else _("Go %(to)s") % {"to": to.name},
         cancel=_("Stay in %(now)s") % {"now": now},
         cancel_href=place,
     )
-    if is_agreed(request, asked):
-        mark_test_job.start(request.account.pk, found.id, to.id, by=by(request))
+    if is_agreed(request, confirmation):
+        mark_test_job.start(request.account.pk, current_event.id, to.id, by=by(request))
         return HttpResponseRedirect(place)
     with transaction.atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), found, here="details", status=status_of(asked), **asked)
+        return event_page(
+            request, "confirmation.html", reading(), current_event, entry="details", status=status_of(confirmation), **confirmation
+        )
 
 
 def _resume(request: AccountRequest, event: EventConfig) -> None:
@@ -97,23 +99,28 @@ def _leaving(event: EventConfig, config: AccountConfig, n: int, now: str, status
         _("2. Then the event becomes %(to)s") % {"to": to},
         _("Registrations made from then on are live. The switch itself is one change of the event."),
     )
-    out = [first if n else Breaks(_("1. No registration has to be marked Test"), _("All that are there are Test already.")), second]
-    return [*out, *_flows_after(event, config, status.id), Breaks(_("Going back is not undoing"), _("Back in %(now)s, and out of it again, would mark Test whoever registered meanwhile.") % {"now": now}, "wait")]  # fmt: skip
+    consequences = [
+        first if n else Breaks(_("1. No registration has to be marked Test"), _("All that are there are Test already.")),
+        second,
+    ]
+    return [*consequences, *_flows_after(event, config, status.id), Breaks(_("Going back is not undoing"), _("Back in %(now)s, and out of it again, would mark Test whoever registered meanwhile.") % {"now": now}, "wait")]  # fmt: skip
 
 
 def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list[Breaks]:
     """Which Live flows will accept its live registrations, and which will not because of a filter on the event."""
     takes, leaves = live_flows(event, replace(event.state, status=status), config)
-    out = []
+    consequences = []
     if takes:
         title = ngettext(
             "%(n)d Live flow will take its live registrations", "%(n)d Live flows will take its live registrations", len(takes)
         )
-        out.append(Breaks(title % {"n": len(takes)}, items=shortened([LinkedThing(flow.name) for flow in takes])))
+        consequences.append(Breaks(title % {"n": len(takes)}, items=shortened([LinkedThing(flow.name) for flow in takes])))
     if leaves:
         title = ngettext("%(n)d Live flow will not", "%(n)d Live flows will not", len(leaves)) % {"n": len(leaves)}
-        out.append(Breaks(title, items=shortened([LinkedThing(flow.name, sub=_("its filters leave this event out")) for flow in leaves])))
-    return out
+        consequences.append(
+            Breaks(title, items=shortened([LinkedThing(flow.name, sub=_("its filters leave this event out")) for flow in leaves]))
+        )
+    return consequences
 
 
 # --- a copy
@@ -125,32 +132,32 @@ def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list
 def copy(request: AccountRequest, event: str) -> HttpResponse:
     """Creates an event with this one's set-up and tags, without registrations."""
     with transaction.atomic(using="read"):
-        found, config = event_config(request, reading(), event), account_config(request, reading())
-    stored = values_of(found.state, config)
+        original, config = event_config(request, reading(), event), account_config(request, reading())
+    stored = values_of(original.state, config)
     form = EventNameForm(posted(request), initial={name: next(iter(stored[name]), "") for name in ("name", "start", "end")})
-    asked = question(
-        _("Copy %(code)s") % {"code": found.code},
+    confirmation = question(
+        _("Copy %(code)s") % {"code": original.code},
         lead=_("Its set-up with all tags, and no registrations. The copy begins in Testing."),
-        crumbs=[(found.code, reverse("event-details", args=(event,)))],
-        breaks=_copied(found),
+        crumbs=[(original.code, reverse("event-details", args=(event,)))],
+        breaks=_copied(original),
         button=_("Make the copy"),
         cancel_href=reverse("event-details", args=(event,)),
     )
-    if form.is_valid() and is_agreed(request, asked):
+    if form.is_valid() and is_agreed(request, confirmation):
         try:
-            state = changed_state(found.state, {"code": ()} | form.values(), config)
+            state = changed_state(original.state, {"code": ()} | form.values(), config)
             with saving(request.account.pk, by=by(request)) as s:
-                copy_event(s, found.id, code=state.code, name=state.name, start=state.start, end=state.end)
+                copy_event(s, original.id, code=state.code, name=state.name, start=state.start, end=state.end)
         except Invalid as error:
             form.refuse_event(error)
         else:
-            say(request, _("%(code)s is there, a copy of %(from)s.") % {"code": state.code, "from": found.code})
+            say(request, _("%(code)s is there, a copy of %(from)s.") % {"code": state.code, "from": original.code})
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     refused = form.told()
-    asked |= {"fields": form.shown(), "lead": " ".join(refused["items"] if refused else ()) or asked["lead"]}
+    confirmation |= {"fields": form.shown(), "lead": " ".join(refused["items"] if refused else ()) or confirmation["lead"]}
     with transaction.atomic(using="read"):
-        status = max(form.status, status_of(asked))
-        return event_page(request, "confirmation.html", reading(), found, here="details", status=status, **asked)
+        status = max(form.status, status_of(confirmation))
+        return event_page(request, "confirmation.html", reading(), original, entry="details", status=status, **confirmation)
 
 
 def _copied(event: EventConfig) -> list[Breaks]:
@@ -162,18 +169,20 @@ def _copied(event: EventConfig) -> list[Breaks]:
         ngettext("%(n)d custom registration property", "%(n)d custom registration properties", len(event.properties))
         % {"n": len(event.properties)},
     ]
-    said = _("Details and event data, %(parts)s.") % {"parts": ", ".join(parts)}
-    places = {here: reverse(here, args=(event.code,)) for here in ("custom-statuses", "configure", "attendee-types", "questions")}
-    bare = [LinkedThing(row.name, places["custom-statuses"], _("status")) for row in event.statuses.values() if not row.tags]
-    bare += [LinkedThing(row.name, places["configure"], _("property")) for row in event.properties.values() if not row.tags]
-    bare += [LinkedThing(row.name, places["attendee-types"], _("attendee type")) for row in event.types.values() if not row.tags]
-    bare += [LinkedThing(row.label, places["questions"], _("question")) for row in event.questions.values() if not row.tag]
-    out = [Breaks(_("What is copied"), said)]
-    if bare:
+    summary = _("Details and event data, %(parts)s.") % {"parts": ", ".join(parts)}
+    places = {
+        url_name: reverse(url_name, args=(event.code,)) for url_name in ("custom-statuses", "configure", "attendee-types", "questions")
+    }
+    untagged = [LinkedThing(row.name, places["custom-statuses"], _("status")) for row in event.statuses.values() if not row.tags]
+    untagged += [LinkedThing(row.name, places["configure"], _("property")) for row in event.properties.values() if not row.tags]
+    untagged += [LinkedThing(row.name, places["attendee-types"], _("attendee type")) for row in event.types.values() if not row.tags]
+    untagged += [LinkedThing(row.label, places["questions"], _("question")) for row in event.questions.values() if not row.tag]
+    consequences = [Breaks(_("What is copied"), summary)]
+    if untagged:
         title = ngettext(
             "%(n)d of them carries no tag here, and would carry none there",
             "%(n)d of them carry no tag here, and would carry none there",
-            len(bare),
+            len(untagged),
         )
-        out.append(Breaks(title % {"n": len(bare)}, tone="wait", items=shortened(bare)))
-    return out
+        consequences.append(Breaks(title % {"n": len(untagged)}, tone="wait", items=shortened(untagged)))
+    return consequences

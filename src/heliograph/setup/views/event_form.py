@@ -70,7 +70,7 @@ class EventForm(NewEventForm):
         self._config = config
         choices = TagChoices(config.tags, TagKind.EVENT)
         many = {f"custom.{id}" for id, field in config.event_fields.items() if takes_many(field)}
-        initial: dict[str, Any] = {name: found if name in many else next(iter(found), "") for name, found in self.stored.items()}
+        initial: dict[str, Any] = {name: texts if name in many else next(iter(texts), "") for name, texts in self.stored.items()}
         initial["tags"] = choices.text(int(tag) for tag in self.stored["tags"])
         super().__init__(*args, initial=initial, **given)
         statuses = [Choice(str(status.id), status.name) for status in config.event_statuses.values()]
@@ -82,13 +82,13 @@ class EventForm(NewEventForm):
     def values(self) -> FormValues:
         """Tags as ids. Custom fields that were not posted are empty: a browser leaves unticked boxes out."""
         given = {name: value for name, value in self.cleaned_data.items() if name != "opened"}
-        found: FormValues = {name: one(value) for name, value in given.items() if isinstance(value, str) and name in self.data}
-        found |= {
+        values: FormValues = {name: one(value) for name, value in given.items() if isinstance(value, str) and name in self.data}
+        values |= {
             name: tuple(filter(None, [value] if isinstance(value, str) else value)) for name, value in given.items() if name in self.custom
         }
         if "tags" in given and "tags" in self.data:
-            found["tags"] = tuple(str(id) for id in sorted(given["tags"]))
-        return found
+            values["tags"] = tuple(str(id) for id in sorted(given["tags"]))
+        return values
 
     def refuse_event(self, error: Invalid) -> None:
         """Adds the service's errors, which name custom fields by code."""
@@ -96,8 +96,8 @@ class EventForm(NewEventForm):
 
     def refusals(self) -> list[str]:
         """The errors, each with its field's label."""
-        said = {name: " ".join(str(sentence) for sentence in found) for name, found in self.errors.items()}
-        return [f"{self.fields[name].label}: {text}" if name in self.fields else text for name, text in said.items()]
+        sentences = {name: " ".join(str(error) for error in errors) for name, errors in self.errors.items()}
+        return [f"{self.fields[name].label}: {text}" if name in self.fields else text for name, text in sentences.items()]
 
     def drawn(self, name: str) -> FormField:
         """A field that the page did not post shows the stored value."""
@@ -118,20 +118,20 @@ class EventForm(NewEventForm):
 
 def paired(fields: list[FormField]) -> list[FormField | Pair]:
     """Puts two short fields side by side."""
-    out: list[FormField | Pair] = []
+    rows: list[FormField | Pair] = []
     for field in fields:
-        last = out[-1] if out else None
+        last = rows[-1] if rows else None
         if isinstance(last, FormField) and last.kind in ("text", "select") and field.kind in ("text", "select"):
-            out[-1] = Pair((last, field))
+            rows[-1] = Pair((last, field))
         else:
-            out.append(field)
-    return out
+            rows.append(field)
+    return rows
 
 
 def facts_of(event: EventConfig, config: AccountConfig) -> list[tuple[str, str]]:
     """The event as text, for users who may only read."""
     status = config.event_statuses.get(event.state.status)
-    found = [
+    facts = [
         (_("Code"), event.code),
         (_("Event status"), status.name if status else ""),
         (_("Start"), minute_in(event.state.start, event.state.timezone)),
@@ -141,4 +141,4 @@ def facts_of(event: EventConfig, config: AccountConfig) -> list[tuple[str, str]]
         (_("Tags"), ", ".join(TagChoices(config.tags, TagKind.EVENT).labels(event.state.tags))),
         *((f.label, ", ".join(event.state.custom.get(f.id, ()))) for f in config.event_fields.values()),
     ]
-    return [(name, text) for name, text in found if text]
+    return [(name, text) for name, text in facts if text]

@@ -31,8 +31,8 @@ class KindForm(SharedForm):
     @property
     def chosen(self) -> tuple[int, ...]:
         """The tags."""
-        found: tuple[int, ...] = self.cleaned_data[self.tagged] if self.tagged else ()
-        return found
+        tags: tuple[int, ...] = self.cleaned_data[self.tagged] if self.tagged else ()
+        return tags
 
 
 class NamedForm(KindForm):

@@ -31,20 +31,20 @@ class UsageCounts:
     """Numbers of registrations by the id of what they use; None if not counted."""
 
     event: EventConfig
-    of: Mapping[int, int] | None
+    by_id: Mapping[int, int] | None
 
     def cell(self, head: str, id: int, query: Mapping[str, str] | None = None) -> list[Cell]:
         """The table cell with the number; query: links to the list of exactly these registrations."""
-        if self.of is None:
+        if self.by_id is None:
             return [Cell(head, "")]
         href = f"{reverse('registrations')}?{urlencode({'event': self.event.id} | dict(query))}" if query else ""
-        return [Cell(head, f"{self.of.get(id, 0):,}", href=href)]
+        return [Cell(head, f"{self.by_id.get(id, 0):,}", href=href)]
 
 
 class SetupKind:
-    """One kind. form: the form of one thing; found: its rows in the event's configuration."""
+    """One kind. form: the form of one thing; list_rows: its rows in the event's configuration."""
 
-    here: ClassVar[str]
+    url_name: ClassVar[str]
     thing: ClassVar[Thing]
     tag_kind: ClassVar[TagKind | None] = None
     one: ClassVar[bool] = False
@@ -57,7 +57,7 @@ class SetupKind:
     empty: ClassVar[tuple[Promise, Promise]]
     add_title: ClassVar[Promise]
 
-    def found(self, event: EventConfig) -> Mapping[int, Any]:
+    def list_rows(self, event: EventConfig) -> Mapping[int, Any]:
         raise NotImplementedError
 
     def name(self, row: Any) -> str:
@@ -105,7 +105,7 @@ class SetupKind:
 class Statuses(SetupKind):
     """Custom registration statuses (P3)."""
 
-    here, thing, tag_kind = "custom-statuses", Thing.REGISTRATION_STATUS, TagKind.REGISTRATION_STATUS
+    url_name, thing, tag_kind = "custom-statuses", Thing.REGISTRATION_STATUS, TagKind.REGISTRATION_STATUS
     form = StatusForm
     heading = gettext_lazy("Custom Statuses")
     lead = gettext_lazy("This event’s own registration statuses, beside the 11 standard ones. Select at least one tag for each.")
@@ -116,7 +116,7 @@ class Statuses(SetupKind):
     )
     add_title = gettext_lazy("Add a status")
 
-    def found(self, event: EventConfig) -> Mapping[int, Any]:
+    def list_rows(self, event: EventConfig) -> Mapping[int, Any]:
         return event.statuses
 
     def heads(self) -> list[str]:
@@ -143,14 +143,14 @@ class Statuses(SetupKind):
 class Types(SetupKind):
     """Attendee types (P5)."""
 
-    here, thing, tag_kind = "attendee-types", Thing.ATTENDEE_TYPE, TagKind.ATTENDEE_TYPE
+    url_name, thing, tag_kind = "attendee-types", Thing.ATTENDEE_TYPE, TagKind.ATTENDEE_TYPE
     heading = gettext_lazy("Attendee Types")
     lead = gettext_lazy("What people come as. Flows filter by the tags of types, so that one flow serves every event.")
     untagged = gettext_lazy("No tag: the flows that filter by tags do not find it.")
     empty = (gettext_lazy("No attendee types"), gettext_lazy("Registrations of this event have none. Add the first one below."))
     add_title = gettext_lazy("Add an attendee type")
 
-    def found(self, event: EventConfig) -> Mapping[int, Any]:
+    def list_rows(self, event: EventConfig) -> Mapping[int, Any]:
         return event.types
 
     def cells(self, row: Any, counts: UsageCounts) -> list[Cell]:
@@ -167,7 +167,7 @@ class Types(SetupKind):
 class Properties(SetupKind):
     """Custom registration properties, at most 30 (P4)."""
 
-    here, thing, tag_kind = "configure", Thing.REGISTRATION_PROPERTY, TagKind.REGISTRATION_PROPERTY
+    url_name, thing, tag_kind = "configure", Thing.REGISTRATION_PROPERTY, TagKind.REGISTRATION_PROPERTY
     heading = gettext_lazy("Configure")
     lead = gettext_lazy("Yes/No flags of this event, beside the five standard ones.")
     untagged = gettext_lazy("No tag: a flow decides by it, and changes wait for one in Retry.")
@@ -179,7 +179,7 @@ class Properties(SetupKind):
     )
     add_title = gettext_lazy("Add a property")
 
-    def found(self, event: EventConfig) -> Mapping[int, Any]:
+    def list_rows(self, event: EventConfig) -> Mapping[int, Any]:
         return event.properties
 
     def heads(self) -> list[str]:
@@ -209,7 +209,7 @@ class Properties(SetupKind):
 class Questions(SetupKind):
     """Questions, each with at most one tag (P6)."""
 
-    here, thing, tag_kind, one = "questions", Thing.QUESTION, TagKind.QUESTION, True
+    url_name, thing, tag_kind, one = "questions", Thing.QUESTION, TagKind.QUESTION, True
     form = QuestionForm
     heading = gettext_lazy("Questions")
     lead = gettext_lazy("Just one tag for each question: mappings find answers by it, in every event.")
@@ -218,7 +218,7 @@ class Questions(SetupKind):
     empty = (gettext_lazy("No questions"), gettext_lazy("Registrations of this event have a profile only. Add the first question below."))
     add_title = gettext_lazy("Add a question")
 
-    def found(self, event: EventConfig) -> Mapping[int, Any]:
+    def list_rows(self, event: EventConfig) -> Mapping[int, Any]:
         return event.questions
 
     def name(self, row: Any) -> str:
@@ -232,12 +232,12 @@ class Questions(SetupKind):
         return [Cell(_("Code"), row.code, "code"), Cell(_("Type"), answerable.type_names()[row.type]), Cell(_("Options"), options)]
 
     def warnings(self, event: EventConfig, choices: TagChoices) -> dict[int, str]:
-        found = {}
+        warnings = {}
         for row in event.questions.values():
             others = [q.label for q in event.questions.values() if q.tag and q.tag == row.tag and q.id != row.id]
             if others:
-                found[row.id] = _("Also on %(questions)s: a mapping joins their answers with “; ”") % {"questions": ", ".join(others)}
-        return found
+                warnings[row.id] = _("Also on %(questions)s: a mapping joins their answers with “; ”") % {"questions": ", ".join(others)}
+        return warnings
 
     def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
         return {**answerable.shown_at_first(row), "tag": str(row.tag or "")}
@@ -258,14 +258,14 @@ class Questions(SetupKind):
 class Sessions(SetupKind):
     """Sessions (P5): they have no tags; the statuses of their registrations do."""
 
-    here, thing = "sessions", Thing.SESSION
+    url_name, thing = "sessions", Thing.SESSION
     form = SessionForm
     heading = gettext_lazy("Sessions")
     lead = gettext_lazy("What people register for within the event. Flows decide by the status of the session registration.")
     empty = (gettext_lazy("No sessions"), gettext_lazy("People register for this event as a whole. Add the first session below."))
     add_title = gettext_lazy("Add a session")
 
-    def found(self, event: EventConfig) -> Mapping[int, Any]:
+    def list_rows(self, event: EventConfig) -> Mapping[int, Any]:
         return event.sessions
 
     def lead_of(self, event: EventConfig) -> str:
@@ -294,4 +294,4 @@ class Sessions(SetupKind):
         event_setup.delete_session(s, event, id)
 
 
-KINDS: Mapping[str, SetupKind] = {kind.here: kind for kind in (Statuses(), Types(), Questions(), Sessions(), Properties())}
+KINDS: Mapping[str, SetupKind] = {kind.url_name: kind for kind in (Statuses(), Types(), Questions(), Sessions(), Properties())}

@@ -37,43 +37,43 @@ ADD, ENTER = "add", "enter"
 
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
-def listed(request: AccountRequest, event: str, here: str) -> HttpResponse:
+def listed(request: AccountRequest, event: str, url_name: str) -> HttpResponse:
     """The list with its tags, and the fields that add one. Both stand in one form: what one button does not save stays as it was typed."""
-    kind, do, data = KINDS[here], pressed(request), posted(request)
-    found, config = _read(request, event)
+    kind, do, data = KINDS[url_name], pressed(request), posted(request)
+    current_event, config = _read(request, event)
     choices = _choices(kind, config)
-    form = kind.form(data, event=found, choices=choices)
+    form = kind.form(data, event=current_event, choices=choices)
     adds = do == ADD or (do == ENTER and is_begun(form))
-    tags = _tags(kind, found, choices, data)
+    tags = _tags(kind, current_event, choices, data)
     if request.method == "POST":
         check(request, Role.PLANNER)
-        if adds and _saved(request, kind, found, form):
+        if adds and _saved(request, kind, current_event, form):
             if tags is None or not tags.is_unsaved:
                 return HttpResponseRedirect(request.path)
             say(request, _("The tags that you have changed are still to be saved."))
-            found, config = _read(request, event)  # with the new row
-            tags, form, adds = _tags(kind, found, choices, data), kind.form(None, event=found, choices=choices), False
-        elif not adds and tags is not None and not tags.refused and _tagged(request, kind, found, tags):
+            current_event, config = _read(request, event)  # with the new row
+            tags, form, adds = _tags(kind, current_event, choices, data), kind.form(None, event=current_event, choices=choices), False
+        elif not adds and tags is not None and not tags.refused and _tagged(request, kind, current_event, tags):
             if not is_begun(form):
                 return HttpResponseRedirect(request.path)
             say(request, _("What you have begun to add is still to be added."))
-            found, config = _read(request, event)
-            tags = _tags(kind, found, choices, None)
+            current_event, config = _read(request, event)
+            tags = _tags(kind, current_event, choices, None)
     if form.is_bound and not adds and not is_begun(form):
-        form = kind.form(None, event=found, choices=choices)
+        form = kind.form(None, event=current_event, choices=choices)
     refused = bool(tags and tags.refused) or (adds and form.refused)
     with transaction.atomic(using="read"):
-        counts = UsageCounts(found, usage_counts.in_event(reading(), request.account.pk, found.id, kind.thing))
+        counts = UsageCounts(current_event, usage_counts.in_event(reading(), request.account.pk, current_event.id, kind.thing))
         return event_page(
             request,
             "setup/rows.html",
             reading(),
-            found,
-            here=here,
+            current_event,
+            entry=url_name,
             status=422 if refused else 200,
             **_context(request, kind, counts, choices, tags, untagged=_untagged(kind, config)),
             told=(form.told() if adds else None) or (tags and tags.told()),
-            add=[] if readonly(request, Role.PLANNER) or kind.full(found) else form.shown(),
+            add=[] if readonly(request, Role.PLANNER) or kind.full(current_event) else form.shown(),
             unsaved=form.is_bound or bool(tags and tags.is_unsaved),
         )
 
@@ -89,14 +89,14 @@ def _choices(kind: SetupKind, config: AccountConfig) -> TagChoices:
 
 def _untagged(kind: SetupKind, config: AccountConfig) -> str:
     """What is said of a thing without a tag; "" where nothing depends on its tags."""
-    return str(kind.untagged) if kind.tag_kind and watched(kind.tag_kind, config).asked else ""
+    return str(kind.untagged) if kind.tag_kind and watched(kind.tag_kind, config).is_watched else ""
 
 
 def _tags(kind: SetupKind, event: EventConfig, choices: TagChoices, data: QueryDict | None) -> TagRows | None:
     """The tags in the list; None for a kind without tags."""
     if kind.tag_kind is None:
         return None
-    stored = {id: _tags_of(kind, row) for id, row in kind.found(event).items()}
+    stored = {id: _tags_of(kind, row) for id, row in kind.list_rows(event).items()}
     return TagRows(OneTagRow if kind.one else TagRow, stored, choices, data)
 
 
@@ -130,11 +130,11 @@ def _saved(request: AccountRequest, kind: SetupKind, event: EventConfig, form: K
     except Invalid as error:
         form.refuse(error)
         return False
-    said = _("%(name)s is saved.") if id else _("%(name)s is there.")
+    message = _("%(name)s is saved.") if id else _("%(name)s is there.")
     if not form.chosen:
         with transaction.atomic(using="read"):
-            said = f"{said} {_untagged(kind, account_config(request, reading()))}".strip()
-    say(request, said % {"name": row})
+            message = f"{message} {_untagged(kind, account_config(request, reading()))}".strip()
+    say(request, message % {"name": row})
     return True
 
 
@@ -144,11 +144,11 @@ def _context(
     event, closed = counts.event, readonly(request, Role.PLANNER)
     warnings = kind.warnings(event, choices)
     rows = []
-    for row in kind.found(event).values():
+    for row in kind.list_rows(event).values():
         more: dict[str, Any] = {
-            "href": "" if closed else reverse(f"{kind.here}-edit", args=(event.code, row.id)),
-            "delete_href": reverse(f"{kind.here}-delete", args=(event.code, row.id)),
-            "in_use": bool(counts.of and counts.of.get(row.id)),
+            "href": "" if closed else reverse(f"{kind.url_name}-edit", args=(event.code, row.id)),
+            "delete_href": reverse(f"{kind.url_name}-delete", args=(event.code, row.id)),
+            "in_use": bool(counts.by_id and counts.by_id.get(row.id)),
             "warn": warnings.get(row.id, ""),
         }
         form = tags.forms[row.id] if tags else None
@@ -177,7 +177,7 @@ def _context(
 
 
 def _row(kind: SetupKind, event: EventConfig, id: int) -> Any:
-    row = kind.found(event).get(id)
+    row = kind.list_rows(event).get(id)
     if row is None:
         raise Http404
     return row
@@ -186,58 +186,60 @@ def _row(kind: SetupKind, event: EventConfig, id: int) -> Any:
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
-def edit(request: AccountRequest, event: str, id: int, here: str) -> HttpResponse:
+def edit(request: AccountRequest, event: str, id: int, url_name: str) -> HttpResponse:
     """The form of one thing."""
-    kind = KINDS[here]
+    kind = KINDS[url_name]
     with transaction.atomic(using="read"):
-        found, config = event_config(request, reading(), event), account_config(request, reading())
-    row = _row(kind, found, id)
+        current_event, config = event_config(request, reading(), event), account_config(request, reading())
+    row = _row(kind, current_event, id)
     choices = _choices(kind, config)
-    form = kind.form(posted(request), event=found, choices=choices, stored=kind.shown_at_first(row, found, choices))
-    if request.method == "POST" and _saved(request, kind, found, form, id):
-        return HttpResponseRedirect(reverse(here, args=(event,)))
+    form = kind.form(posted(request), event=current_event, choices=choices, stored=kind.shown_at_first(row, current_event, choices))
+    if request.method == "POST" and _saved(request, kind, current_event, form, id):
+        return HttpResponseRedirect(reverse(url_name, args=(event,)))
     with transaction.atomic(using="read"):
         return event_page(
             request,
             "setup/form.html",
             reading(),
-            found,
-            here=here,
+            current_event,
+            entry=url_name,
             status=form.status,
-            crumbs=[(found.code, reverse("event-details", args=(event,))), (kind.heading, reverse(here, args=(event,)))],
+            crumbs=[(current_event.code, reverse("event-details", args=(event,))), (kind.heading, reverse(url_name, args=(event,)))],
             heading=kind.name(row),
             lead="",
             told=form.told(),
             fields=form.shown(),
             button=_("Save"),
-            cancel_href=reverse(here, args=(event,)),
+            cancel_href=reverse(url_name, args=(event,)),
             readonly="",
             facts=[],
             breaks=[],
-            actions=[(_("Delete"), reverse(f"{here}-delete", args=(event, id)))],
+            actions=[(_("Delete"), reverse(f"{url_name}-delete", args=(event, id)))],
         )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
-def delete(request: AccountRequest, event: str, id: int, here: str) -> HttpResponse:
+def delete(request: AccountRequest, event: str, id: int, url_name: str) -> HttpResponse:
     """Asks and deletes; what is in use cannot be deleted (P12)."""
-    kind = KINDS[here]
+    kind = KINDS[url_name]
     with transaction.atomic(using="read"):
-        found = event_config(request, reading(), event)
-    row = _row(kind, found, id)
-    listed_at = reverse(here, args=(event,))
-    crumbs = [(found.code, reverse("event-details", args=(event,))), (kind.heading, listed_at)]
-    uses = event_setup.uses_of(request.account.pk, found.id, kind.thing, id)
-    asked = deletion(kind.name(row), uses, thing=row, cancel_href=listed_at, crumbs=crumbs)
-    if is_agreed(request, asked):
+        current_event = event_config(request, reading(), event)
+    row = _row(kind, current_event, id)
+    listed_at = reverse(url_name, args=(event,))
+    crumbs = [(current_event.code, reverse("event-details", args=(event,))), (kind.heading, listed_at)]
+    uses = event_setup.uses_of(request.account.pk, current_event.id, kind.thing, id)
+    confirmation = deletion(kind.name(row), uses, thing=row, cancel_href=listed_at, crumbs=crumbs)
+    if is_agreed(request, confirmation):
         try:
-            with saving(request.account.pk, by=by(request), events=[found.id]) as s:
-                kind.delete(s, found.id, id)
+            with saving(request.account.pk, by=by(request), events=[current_event.id]) as s:
+                kind.delete(s, current_event.id, id)
         except InUse as error:  # a registration has got it
-            asked = deletion(kind.name(row), list(error.uses), thing=row, cancel_href=listed_at, crumbs=crumbs) | {"changed": True}
+            confirmation = deletion(kind.name(row), list(error.uses), thing=row, cancel_href=listed_at, crumbs=crumbs) | {"changed": True}
         else:
             say(request, _("%(name)s is deleted.") % {"name": kind.name(row)})
             return HttpResponseRedirect(listed_at)
     with transaction.atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), found, here=here, status=status_of(asked), **asked)
+        return event_page(
+            request, "confirmation.html", reading(), current_event, entry=url_name, status=status_of(confirmation), **confirmation
+        )

@@ -63,10 +63,10 @@ def events(request: AccountRequest) -> HttpResponse:
     with transaction.atomic(using="read"):
         db = reading()
         config = account_config(request, db)
-        found = _matching(db, request.account.pk, filters.cleaned_data["q"], filters.cleaned_data["status_id"])
-        shown = _paged(found, cursor)
-        counts = _registrations(db, request.account.pk, [row[0] for row in shown.rows])
-        loaded = {id: event_config(request, db, code) for id, code, *_rest in shown.rows}
+        matching_rows = _matching(db, request.account.pk, filters.cleaned_data["q"], filters.cleaned_data["status_id"])
+        list_page = _paged(matching_rows, cursor)
+        counts = _registrations(db, request.account.pk, [row[0] for row in list_page.rows])
+        loaded = {id: event_config(request, db, code) for id, code, *_rest in list_page.rows}
     filters.offer("status_id", ((status.id, status.name) for status in config.event_statuses.values()))
     return page(
         request,
@@ -74,10 +74,15 @@ def events(request: AccountRequest) -> HttpResponse:
         section="events",
         here="events",
         readonly=readonly(request, Role.PLANNER),
-        none=not found and not filters.narrows,
-        rows=[_row(loaded[id], config, counts.get(id, 0)) for id, *_rest in shown.rows],
+        none=not matching_rows and not filters.narrows,
+        rows=[_row(loaded[id], config, counts.get(id, 0)) for id, *_rest in list_page.rows],
         filters=filters,
-        pager=Pager.of(request, shown, ngettext("%(n)s event", "%(n)s events", len(found)) % {"n": f"{len(found):,}"}, by_time=False),
+        pager=Pager.of(
+            request,
+            list_page,
+            ngettext("%(n)s event", "%(n)s events", len(matching_rows)) % {"n": f"{len(matching_rows):,}"},
+            by_time=False,
+        ),
     )
 
 
@@ -93,13 +98,13 @@ def _matching(db: Database, account: int, text: str, status: int | None) -> list
     ]
 
 
-def _paged(found: list[_EventRow], cursor: Cursor | None) -> ListPage[_EventRow]:
+def _paged(rows: list[_EventRow], cursor: Cursor | None) -> ListPage[_EventRow]:
     def fetch(at: Cursor | None, limit: int) -> list[_EventRow]:
         if at is None:
-            return found[:limit]
+            return rows[:limit]
         if at.back:
-            return [row for row in reversed(found) if row[0] > int(at.key[0])][:limit]
-        return [row for row in found if row[0] < int(at.key[0])][:limit]
+            return [row for row in reversed(rows) if row[0] > int(at.key[0])][:limit]
+        return [row for row in rows if row[0] < int(at.key[0])][:limit]
 
     return cursor_pages(fetch, lambda row: (row[0],), cursor, size=ROWS)
 
@@ -180,34 +185,34 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
         return _save(request, event)
     with transaction.atomic(using="read"):
         db = reading()
-        found = event_config(request, db, event)
+        current_event = event_config(request, db, event)
         if asks_for_part(request):  # the job's progress: once it has ended, the whole page is reloaded
-            job = mark_test_job.under_way(request.account.pk, found.id)
+            job = mark_test_job.under_way(request.account.pk, current_event.id)
             if job is None or job.state == JobState.FAILED:
                 return HttpResponseClientRefresh()
         config = account_config(request, db)
-        return _details(request, db, found, config, EventForm(event=found, config=config))
+        return _details(request, db, current_event, config, EventForm(event=current_event, config=config))
 
 
 def _save(request: AccountRequest, code: str) -> HttpResponse:
     """Saves the changes. Leaving Testing is confirmed first, but the other changes are saved at once (P9)."""
     with transaction.atomic(using="read"):
-        found, config = event_config(request, reading(), code), account_config(request, reading())
-    form = EventForm(posted(request), event=found, config=config)
+        current_event, config = event_config(request, reading(), code), account_config(request, reading())
+    form = EventForm(posted(request), event=current_event, config=config)
     in_order, values, stored = form.is_valid(), form.values(), form.stored
     then = shown_then(form.cleaned_data.get("opened", ""))
-    mine = {name: now for name, now in values.items() if name in then and then[name] != now}
-    met = {name for name in mine if then[name] != stored[name] != mine[name]}
+    own_changes = {name: now for name, now in values.items() if name in then and then[name] != now}
+    met = {name for name in own_changes if then[name] != stored[name] != own_changes[name]}
     for name in met:
         form.add_error(name, _theirs(name, stored[name], config))
-    to = mine.pop("status", ()) if _leaves(config, found, mine) else ()
+    to = own_changes.pop("status", ()) if _leaves(config, current_event, own_changes) else ()
     if in_order and not met:
 
         def save(confirmed: bool) -> EventState:
             # confirmed: flows are changed as well, which needs the account
-            with saving(request.account.pk, by=by(request), events=[found.id], whole_account=confirmed) as s:
-                state = changed_state(s.source.event(found.id).state, mine, config)
-                save_event(s, state, found.id, confirmed=confirmed)
+            with saving(request.account.pk, by=by(request), events=[current_event.id], whole_account=confirmed) as s:
+                state = changed_state(s.source.event(current_event.id).state, own_changes, config)
+                save_event(s, state, current_event.id, confirmed=confirmed)
             return state
 
         try:
@@ -215,37 +220,37 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
         except MarksFirst:
             form.add_error("status", _("Its status was changed meanwhile. Open the page again."))
         except LosesValues as error:
-            return _asks(request, found, error)
+            return _asks(request, current_event, error)
         except Invalid as error:
             form.refuse_event(error)
         else:
             if to:
                 return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': to[0]})}")
-            say(request, _("The event is saved.") if mine else _("Nothing was changed."))
+            say(request, _("The event is saved.") if own_changes else _("Nothing was changed."))
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     with transaction.atomic(using="read"):
         then |= {name: stored[name] for name in met}  # now seen: saving again overwrites them with mine
-        return _details(request, reading(), found, config, form, then=then)
+        return _details(request, reading(), current_event, config, form, then=then)
 
 
 def _asks(request: AccountRequest, event: EventConfig, error: LosesValues) -> HttpResponse:
     """Flows filter by the code or the name that it would lose (P12)."""
     place = reverse("event-details", args=(event.code,))
-    asked = losing(request, error, crumbs=[(event.code, place)], cancel_href=place)
+    confirmation = losing(request, error, crumbs=[(event.code, place)], cancel_href=place)
     with transaction.atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), event, here="details", status=409, **asked)
+        return event_page(request, "confirmation.html", reading(), event, entry="details", status=409, **confirmation)
 
 
 def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
-    shown = {
+    text = {
         "status": lambda: config.event_statuses[int(values[0])].name if values else "",
         "tags": lambda: ", ".join(config.tags[int(tag)].label for tag in values if int(tag) in config.tags),
     }.get(name, lambda: ", ".join(values))()
-    return said_of_theirs(shown)
+    return said_of_theirs(text)
 
 
-def _leaves(config: AccountConfig, event: EventConfig, mine: FormValues) -> bool:
-    chosen = (mine.get("status") or ("",))[0]
+def _leaves(config: AccountConfig, event: EventConfig, own_changes: FormValues) -> bool:
+    chosen = (own_changes.get("status") or ("",))[0]
     to = read_id(chosen)
     return to is not None and to in config.event_statuses and mark_test_job.leaves_test(config, event, to)
 
@@ -258,7 +263,7 @@ def _details(
     name = status.name if status else ""
     job = mark_test_job.under_way(request.account.pk, event.id)
     closed = readonly(request, Role.PLANNER)
-    said = ngettext("%(n)s registration", "%(n)s registrations", registrations) % {"n": f"{registrations:,}"}
+    registrations_text = ngettext("%(n)s registration", "%(n)s registrations", registrations) % {"n": f"{registrations:,}"}
     in_test = config.is_test_event(event.state.status)
     hint = (
         _("Leaving %(status)s marks the registrations there are then as Test. You are asked before it happens.") % {"status": name}
@@ -272,10 +277,10 @@ def _details(
         "setup/event.html",
         db,
         event,
-        here="details",
+        entry="details",
         status=form.status,
         crumbs=[(event.code, reverse("event-details", args=(event.code,)))],
-        event={"code": event.code, "name": event.state.name, "status": name, "registrations": said, "registrations_href": f"{reverse('registrations')}?event={event.id}"},
+        event={"code": event.code, "name": event.state.name, "status": name, "registrations": registrations_text, "registrations_href": f"{reverse('registrations')}?event={event.id}"},
         readonly=closed,
         facts=facts_of(event, config) if closed else [],
         told=not_saved(form.refusals()) if form.refused else None,

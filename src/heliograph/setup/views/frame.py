@@ -67,15 +67,15 @@ def event_id(request: AccountRequest, db: Database, code: str) -> int:
     return int(rows[0][0])
 
 
-def settings_page(request: AccountRequest, template: str, /, *, here: str, status: int = 200, **context: Any) -> HttpResponse:
-    """A page of Account Settings."""
-    return page(request, template, section="settings", here=here, status=status, **context)
+def settings_page(request: AccountRequest, template: str, /, *, entry: str, status: int = 200, **context: Any) -> HttpResponse:
+    """A page of Account Settings. entry: its entry in the panel of pages, by the name of its URL."""
+    return page(request, template, section="settings", here=entry, status=status, **context)
 
 
 def event_page(
-    request: AccountRequest, template: str, db: Database, event: EventConfig, /, *, here: str, status: int = 200, **context: Any
+    request: AccountRequest, template: str, db: Database, event: EventConfig, /, *, entry: str, status: int = 200, **context: Any
 ) -> HttpResponse:
-    """A page of an event. Its code is the first breadcrumb."""
+    """A page of an event. Its code is the first breadcrumb. entry: the page's entry in the event's panel."""
     rows = db.all(
         f"SELECT code, name FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {CHOICES + 1}", {"account": request.account.pk}
     )
@@ -83,7 +83,7 @@ def event_page(
         request,
         template,
         section="events",
-        here=here,
+        here=entry,
         status=status,
         event_now={"code": event.code, "name": event.state.name},
         event_choices=[{"code": code, "name": name} for code, name in rows[:CHOICES]],

@@ -29,7 +29,7 @@ class ReturnToFlow:
     does: Does | None = None
 
     @classmethod
-    def of(cls, request: AccountRequest) -> ReturnToFlow:
+    def from_request(cls, request: AccountRequest) -> ReturnToFlow:
         """Reads it from a request. Raises Http404 for a flow that the account does not have."""
         text = request.GET.get("for", "")
         if not text:

@@ -49,32 +49,32 @@ class TagRow(RowForm):
     @property
     def chosen(self) -> tuple[int, ...]:
         """The tags."""
-        found: tuple[int, ...] = self.cleaned_data["tags"]
-        return found
+        tags: tuple[int, ...] = self.cleaned_data["tags"]
+        return tags
 
     def clean(self) -> dict[str, Any]:
         """Refuses once what somebody else changed as well (P14); the page then shows theirs as seen."""
-        found: dict[str, Any] = super().clean() or self.cleaned_data
-        if "tags" not in found or self.add_prefix("was") not in self.data:
-            return found
-        was, mine, now = self._of(found["was"]), set(self.chosen), self._of(self.initial["tags"])
-        self.left_alone = mine == was
-        if now not in (was, mine) and not self.left_alone:
-            self.add_error("tags", said_of_theirs(self._shown(self.initial["tags"])))
-        return found
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "tags" not in cleaned or self.add_prefix("was") not in self.data:
+            return cleaned
+        was, posted, now = self._read_tags(cleaned["was"]), set(self.chosen), self._read_tags(self.initial["tags"])
+        self.left_alone = posted == was
+        if now not in (was, posted) and not self.left_alone:
+            self.add_error("tags", said_of_theirs(self._readable_text(self.initial["tags"])))
+        return cleaned
 
-    def _of(self, text: str) -> set[int]:
+    def _read_tags(self, text: str) -> set[int]:
         """The tags that a text of the form names."""
         return set(self.choices.read(text).ids)
 
-    def _shown(self, text: str) -> str:
+    def _readable_text(self, text: str) -> str:
         """Such a text as people read it."""
         return text
 
     @property
     def changed(self) -> bool:
         """Whether it was posted with other tags than it showed."""
-        return self.is_valid() and set(self.chosen) != self._of(self.cleaned_data["was"])
+        return self.is_valid() and set(self.chosen) != self._read_tags(self.cleaned_data["was"])
 
     def text(self) -> str:
         """What stands in the field."""
@@ -93,7 +93,7 @@ class OneTagRow(TagRow):
     def clean_tags(self) -> str:
         """Refuses anything that is not a tag for questions."""
         chosen: str = self.cleaned_data["tags"]
-        if chosen and read_id(chosen) not in self.choices.shown:
+        if chosen and read_id(chosen) not in self.choices.label_by_id:
             raise ValidationError(_("There is no such tag for questions."))
         return chosen
 
@@ -102,12 +102,12 @@ class OneTagRow(TagRow):
         tag = read_id(self.cleaned_data["tags"])
         return () if tag is None else (tag,)
 
-    def _of(self, text: str) -> set[int]:
+    def _read_tags(self, text: str) -> set[int]:
         tag = read_id(text)
         return set() if tag is None else {tag}
 
-    def _shown(self, text: str) -> str:
-        return self.choices.text(self._of(text))
+    def _readable_text(self, text: str) -> str:
+        return self.choices.text(self._read_tags(text))
 
 
 class TagRows:
@@ -218,7 +218,7 @@ def say_saved(request: AccountRequest, changed: int, released: int) -> None:
     if not changed:
         say(request, _("Nothing was changed."))
         return
-    said = ngettext("%(n)d row is saved.", "%(n)d rows are saved.", changed) % {"n": changed}
+    message = ngettext("%(n)d row is saved.", "%(n)d rows are saved.", changed) % {"n": changed}
     if released:
-        said += " " + _("What waited for its tag is judged again now.")
-    say(request, said)
+        message += " " + _("What waited for its tag is judged again now.")
+    say(request, message)

@@ -20,9 +20,9 @@ from heliograph.web.texts import LONGEST_OPENED
 
 
 class SharedForm(Form):
-    """A form of a stored or a new object. deeds: checkboxes that trigger something once and are not stored."""
+    """A form of a stored or a new object. one_time_boxes: checkboxes that trigger something once and are not stored."""
 
-    deeds: ClassVar[frozenset[str]] = frozenset()
+    one_time_boxes: ClassVar[frozenset[str]] = frozenset()
 
     opened = Hidden(longest=LONGEST_OPENED)
 
@@ -42,10 +42,10 @@ class SharedForm(Form):
 
     def clean(self) -> dict[str, Any]:
         """Adds an error to each field that both people changed."""
-        found: dict[str, Any] = super().clean() or self.cleaned_data
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         for name, theirs in self.met.items():
             self.add_error(name, self.said_of(name, theirs))
-        return found
+        return cleaned
 
     @property
     def shown_now(self) -> dict[str, Texts]:
@@ -54,8 +54,8 @@ class SharedForm(Form):
 
     def shown(self, *names: str) -> list[FormField | Pair]:
         """The fields, and if all are drawn also the hidden one."""
-        found = super().shown(*names)
-        return [*found, self.opened_field] if self.is_shared and not names else found
+        fields = super().shown(*names)
+        return [*fields, self.opened_field] if self.is_shared and not names else fields
 
     @property
     def opened_field(self) -> FormField:
@@ -73,7 +73,7 @@ class SharedForm(Form):
         return said_of_theirs(", ".join(texts))
 
     def _is_compared(self, name: str) -> bool:
-        return not isinstance(self.fields[name], (Hidden, SecretLine)) and name not in self.deeds
+        return not isinstance(self.fields[name], (Hidden, SecretLine)) and name not in self.one_time_boxes
 
     def _stored(self, name: str) -> Texts:
         field = self.field(name)
@@ -90,21 +90,21 @@ class SharedForm(Form):
             field, key = self.field(name), self.add_prefix(name)
             if name not in then or (key not in data and not isinstance(field, (Box, Choices))):
                 continue
-            mine = _texts(field, field.widget.value_from_datadict(data, self.files, key))
+            posted = _texts(field, field.widget.value_from_datadict(data, self.files, key))
             was, now = then[name], self._stored(name)
-            if now in (was, mine):
+            if now in (was, posted):
                 continue
-            if mine == was:
+            if posted == was:
                 _put(data, key, field, now)
             else:
                 self.met[name] = now
         self.data = data
 
 
-def said_of_theirs(shown: str) -> str:
+def said_of_theirs(value_text: str) -> str:
     """A sentence with the current value of a field."""
-    said = _("Somebody made this “%(value)s” while you had it open. Save again to replace it with yours.")
-    return said % {"value": f"{shown[:200]}…" if len(shown) > 200 else shown or _("empty")}
+    message = _("Somebody made this “%(value)s” while you had it open. Save again to replace it with yours.")
+    return message % {"value": f"{value_text[:200]}…" if len(value_text) > 200 else value_text or _("empty")}
 
 
 def _texts(field: Any, value: Any) -> Texts:

@@ -37,18 +37,18 @@ class TagChoices:
         usable = [tag for tag in tags.values() if (tag.id > 0 or standard) and kind in tag.kinds]
         shared = Counter(folded(tag.label) for tag in tags.values() if tag.id > 0)
         self._all = tags
-        self.shown = {tag.id: _shown(tag, twice=shared[folded(tag.label)] > 1) for tag in usable}
-        self._ids = {folded(tag.name): tag.id for tag in usable} | {folded(text): id for id, text in self.shown.items()}
+        self.label_by_id = {tag.id: _label_of(tag, twice=shared[folded(tag.label)] > 1) for tag in usable}
+        self._ids = {folded(tag.name): tag.id for tag in usable} | {folded(text): id for id, text in self.label_by_id.items()}
 
     @property
     def options(self) -> list[Choice]:
         """Choices for a select or a datalist, by label."""
-        return [Choice(str(id), text) for id, text in sorted(self.shown.items(), key=lambda pair: natural_order(pair[1]))]
+        return [Choice(str(id), text) for id, text in sorted(self.label_by_id.items(), key=lambda pair: natural_order(pair[1]))]
 
     def labels(self, ids: Iterable[int]) -> list[str]:
         """The labels of these tags, including those no longer available for the kind."""
-        found = [self.shown.get(id) or (self._all[id].label if id in self._all else "") for id in ids]
-        return sorted((text for text in found if text), key=natural_order)
+        labels = [self.label_by_id.get(id) or (self._all[id].label if id in self._all else "") for id in ids]
+        return sorted((text for text in labels if text), key=natural_order)
 
     def text(self, ids: Iterable[int]) -> str:
         """The value of a chip input with these tags."""
@@ -57,16 +57,16 @@ class TagChoices:
     def read(self, text: str) -> Typed:
         """Parses tags by label or name, ignoring case."""
         words = [word.strip() for word in text.split(";") if word.strip()]
-        found = dict.fromkeys(self._ids[folded(word)] for word in words if folded(word) in self._ids)
+        tag_ids = dict.fromkeys(self._ids[folded(word)] for word in words if folded(word) in self._ids)
         unknown = [word for word in words if folded(word) not in self._ids]
         if not unknown:
-            return Typed(tuple(found))
+            return Typed(tuple(tag_ids))
         some = ", ".join(str(choice.label) for choice in self.options[:8]) or _("none yet")
-        said = _("There is no tag “%(tag)s” for these. There are: %(tags)s.") % {"tag": unknown[0][:100], "tags": some}
-        return Typed(tuple(found), said)
+        message = _("There is no tag “%(tag)s” for these. There are: %(tags)s.") % {"tag": unknown[0][:100], "tags": some}
+        return Typed(tuple(tag_ids), message)
 
 
-def _shown(tag: Tag, *, twice: bool) -> str:
+def _label_of(tag: Tag, *, twice: bool) -> str:
     label = tag.label.replace(";", ",")
     return f"{label} ({tag.name.replace(';', ',')})" if twice else label
 
@@ -79,10 +79,10 @@ class TagChips(Chips):
         self.choices = TagChoices({}, TagKind.EVENT)
 
     def clean(self, value: Any) -> tuple[int, ...]:
-        found = self.choices.read(super().clean(value))
-        if found.error:
-            raise ValidationError(found.error)
-        return found.ids
+        typed_tags = self.choices.read(super().clean(value))
+        if typed_tags.error:
+            raise ValidationError(typed_tags.error)
+        return typed_tags.ids
 
 
 class OneTag(Select):

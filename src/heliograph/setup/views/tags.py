@@ -140,7 +140,7 @@ def _listed(request: AccountRequest, form: TagForm) -> HttpResponse:
     kind, use = filters.cleaned_data["kind"], filters.cleaned_data["use"]
     known = list(Tag.objects.all())
     carried, users = services.carried(), dependents.tag_users(request.account.pk)
-    found = coverage(of_django(connection), request.account.pk)
+    untagged = coverage(of_django(connection), request.account.pk)
     words = folded(filters.cleaned_data["q"]).split()
     rows = [
         tag
@@ -154,9 +154,9 @@ def _listed(request: AccountRequest, form: TagForm) -> HttpResponse:
     return settings_page(
         request,
         "setup/tags.html",
-        here="tags",
+        entry="tags",
         status=form.status,
-        uncovered=uncovered(found.total),
+        uncovered=uncovered(untagged.total),
         add=() if closed else form.shown(),
         readonly=closed,
         none=not known,
@@ -213,7 +213,7 @@ def _counted_use(kind: str, n: int) -> str:
 # --- one tag
 
 
-def _found(id: int) -> Tag:
+def _row_of(id: int) -> Tag:
     row: Tag | None = Tag.objects.filter(pk=id).first()
     if row is None:
         raise Http404
@@ -233,11 +233,11 @@ def _crumbs() -> list[tuple[str, str]]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def tag(request: AccountRequest, id: int) -> HttpResponse:
     """One tag: its form, and where it is used. Flows, mappings and statuses refer to the tag, not to its name."""
-    row = _found(id)
+    row = _row_of(id)
     form = TagForm(posted(request), stored={"name": row.name, "label": row.label, "objects": row.kinds})
     if request.method == "POST":
         return _save(request, row, form)
-    return _shown(request, row, form)
+    return _tag_page(request, row, form)
 
 
 @needs(Role.ADMINISTRATOR)
@@ -251,10 +251,10 @@ def _save(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
         else:
             say(request, _("The tag %(label)s is saved.") % {"label": saved.label})
             return HttpResponseRedirect(reverse("tags"))
-    return _shown(request, row, form)
+    return _tag_page(request, row, form)
 
 
-def _shown(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
+def _tag_page(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
     carried = services.objects_of(row.pk)
     users = dependents.tag_users(request.account.pk).get(row.pk, [])
     closed = readonly(request, Role.ADMINISTRATOR)
@@ -264,7 +264,7 @@ def _shown(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
     return settings_page(
         request,
         "setup/form.html",
-        here="tags",
+        entry="tags",
         status=form.status,
         crumbs=_crumbs(),
         heading=_("Tag “%(label)s”") % {"label": row.label},
@@ -290,7 +290,7 @@ def _shown(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 def merge(request: AccountRequest, id: int) -> HttpResponse:
     """Replaces this tag by another everywhere."""
-    row = _found(id)
+    row = _row_of(id)
     others = {str(tag.pk): tag for tag in Tag.objects.exclude(pk=id)}
     form = MergeForm(posted(request), initial={"into": request.GET.get("into", "")})
     form.say(
@@ -301,7 +301,7 @@ def merge(request: AccountRequest, id: int) -> HttpResponse:
         ],
     )
     into = others.get(str(form["into"].value()))
-    asked = question(
+    confirmation = question(
         _("Merge the tag “%(label)s”") % {"label": row.label},
         lead=_("Whatever carries or uses %(label)s gets the other tag, and %(label)s is gone. This cannot be undone.")
         % {"label": row.label},
@@ -315,10 +315,10 @@ def merge(request: AccountRequest, id: int) -> HttpResponse:
     if form.is_valid() and not form.cleaned_data["look"]:
         if into is None:
             form.add_error("into", _("Choose the tag that takes its place."))
-        elif is_agreed(request, asked) and _merge(request, form, row, into):
+        elif is_agreed(request, confirmation) and _merge(request, form, row, into):
             return HttpResponseRedirect(reverse("tags"))
-    asked["fields"] = form.shown()
-    return settings_page(request, "confirmation.html", here="tags", status=max(form.status, status_of(asked)), **asked)
+    confirmation["fields"] = form.shown()
+    return settings_page(request, "confirmation.html", entry="tags", status=max(form.status, status_of(confirmation)), **confirmation)
 
 
 def _merge(request: AccountRequest, form: MergeForm, row: Tag, into: Tag) -> bool:
@@ -335,31 +335,31 @@ def _merge(request: AccountRequest, form: MergeForm, row: Tag, into: Tag) -> boo
 
 
 def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
-    found = []
+    consequences = []
     for kind, uses in services.objects_of(row.pk).items():
         title = _("%(objects)s will carry %(label)s") % {"objects": counted(kind, len(uses)), "label": into.label}
-        found.append(Breaks(title, items=shortened(items_of(uses))))
+        consequences.append(Breaks(title, items=shortened(items_of(uses))))
     effects = dependents.tag_effects(request.account.pk, row.pk, into.pk)
     flows = [e for e in effects if e.after]
     if flows:
         title = ngettext("%(n)d flow may act on more from then on", "%(n)d flows may act on more from then on", len(flows)) % {
             "n": len(flows)
         }
-        found.append(Breaks(title, _("What has passed is not sent."), "wait", flows=then(flows)))
+        consequences.append(Breaks(title, _("What has passed is not sent."), "wait", flows=then(flows)))
     others = [e.use for e in effects if not e.after]
     if others:
-        found.append(Breaks(_("It takes its place in these"), items=items_of(others)))
-    return found or [Breaks(_("Nothing carries or uses it"))]
+        consequences.append(Breaks(_("It takes its place in these"), items=items_of(others)))
+    return consequences or [Breaks(_("Nothing carries or uses it"))]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def delete(request: AccountRequest, id: int) -> HttpResponse:
     """Asks, showing the consequences, and deletes (P12: no rule is ever widened by it)."""
-    row = _found(id)
+    row = _row_of(id)
     effects = dependents.tag_effects(request.account.pk, id, None)
     holding = [e.use for e in effects if e.refused]
-    asked = question(
+    confirmation = question(
         _("The tag “%(label)s” cannot be deleted yet") % {"label": row.label}
         if holding
         else _("Delete the tag “%(label)s”?") % {"label": row.label},
@@ -374,8 +374,8 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
         cancel=_("Back to Tags") if holding else _("Keep it"),
         cancel_href=reverse("tags"),
     )
-    if not is_agreed(request, asked):
-        return settings_page(request, "confirmation.html", here="tags", status=status_of(asked), **asked)
+    if not is_agreed(request, confirmation):
+        return settings_page(request, "confirmation.html", entry="tags", status=status_of(confirmation), **confirmation)
     with saving(request.account.pk, by=by(request), whole_account=True) as s:
         services.delete_tag(s, id)
     say(request, _("The tag %(label)s is deleted.") % {"label": row.label})
@@ -383,14 +383,14 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
 
 
 def _broken(id: int, effects: Sequence[Effect]) -> list[Breaks]:
-    found = losses(effects)
+    consequences = losses(effects)
     left = services.left_untagged(id)
     if left:
         objects = ", ".join(counted(kind, len(uses)) for kind, uses in left.items())
         uses = [use for kind in left for use in left[kind]]
         title = _("Left without a tag: %(objects)s") % {"objects": objects}
-        found.append(Breaks(title, _("Flows that decide by these will wait in Retry with them."), "wait", shortened(items_of(uses))))
-    return found or [
+        consequences.append(Breaks(title, _("Flows that decide by these will wait in Retry with them."), "wait", shortened(items_of(uses))))
+    return consequences or [
         Breaks(
             _("Nothing is left without a tag, and no flow changes"),
             items=[LinkedThing(_("It is used nowhere else."))] if not effects else [],

@@ -47,22 +47,22 @@ def then(effects: Iterable[Effect]) -> list[FlowThen]:
 
 def losses(effects: Sequence[Effect]) -> list[Breaks]:
     """What becomes of flows that lose what they name."""
-    found = []
+    consequences = []
     stops, less = [e for e in effects if e.stops], [e for e in effects if e.after and not e.stops]
     if stops:
         title = ngettext("%(n)d flow becomes incomplete and sends nothing", "%(n)d flows become incomplete and send nothing", len(stops))
-        found.append(Breaks(title % {"n": len(stops)}, tone="wait", flows=then(stops)))
+        consequences.append(Breaks(title % {"n": len(stops)}, tone="wait", flows=then(stops)))
     if less:
         title = ngettext("%(n)d flow acts on less", "%(n)d flows act on less", len(less)) % {"n": len(less)}
-        found.append(Breaks(title, flows=then(less)))
-    return found
+        consequences.append(Breaks(title, flows=then(less)))
+    return consequences
 
 
 def losing(request: HttpRequest, error: LosesValues, **more: Any) -> dict[str, Any]:
     """The question before values go that flows filter by (P12), with all that was typed."""
     values = "”, “".join(error.values[:5])
     data = request.POST
-    asked = question(
+    confirmation = question(
         _("Take away “%(values)s”?") % {"values": values},
         lead=_("Flows filter by it. No rule is ever widened by this: a flow that would take more stops until you choose another value."),
         breaks=losses(error.effects),
@@ -72,18 +72,18 @@ def losing(request: HttpRequest, error: LosesValues, **more: Any) -> dict[str, A
         button_class="danger",
         **more,
     )
-    return asked | {"changed": has_changed(request, asked["promise"])}
+    return confirmation | {"changed": has_changed(request, confirmation["promise"])}
 
 
 def items_of(uses: Iterable[Use]) -> list[LinkedThing]:
     """Uses as items of a list."""
-    return [LinkedThing(_said(use), href_of(use), use.where if use.kind != "event" else "") for use in uses]
+    return [LinkedThing(_use_text(use), href_of(use), use.where if use.kind != "event" else "") for use in uses]
 
 
-def _said(use: Use) -> str:
+def _use_text(use: Use) -> str:
     if use.kind == "registrations":
-        said = ngettext("%(n)s registration of %(event)s", "%(n)s registrations of %(event)s", use.count)
-        return said % {"n": f"{use.count:,}", "event": use.name}
+        text = ngettext("%(n)s registration of %(event)s", "%(n)s registrations of %(event)s", use.count)
+        return text % {"n": f"{use.count:,}", "event": use.name}
     name = use.name.removesuffix(f" ({use.where})")
     words = {"flow": _("Flow %(name)s"), "mapping": _("Mapping %(name)s"), "connection": _("Connection %(name)s")}
     return words[use.kind] % {"name": name} if use.kind in words else name

@@ -94,7 +94,7 @@ class RestoreQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """A thing with versions. kind: as in `services.versions`; here: the panel's entry; crumbs: end with the thing itself.
+    """A thing with versions. kind: as in `services.versions`; entry: the panel's entry; crumbs: end with the thing itself.
 
     differences: of an older and a newer body; question: the consequences of restoring a version; restore: makes a version the newest, and
     returns sentences to show; note: below the heading of the differences.
@@ -103,7 +103,7 @@ class Versioned:
     kind: str
     id: int
     name: str
-    here: str
+    entry: str
     crumbs: Sequence[tuple[str, str]]
     href: str
     differences: Callable[[Mapping[str, object], Mapping[str, object]], Sequence[Difference]]
@@ -140,103 +140,105 @@ class ComparedVersions:
         return older, newer
 
 
-def versions_page(request: AccountRequest, of: Versioned) -> HttpResponse:
+def versions_page(request: AccountRequest, versioned: Versioned) -> HttpResponse:
     """The page of one thing's versions: ?version=N compares with the one in use, or with another one (&with=M), &restore=1 asks; a post restores
     `version`."""
     if request.method == "POST":
-        return _restore(request, of)
-    return _compared(request, of, read_number(request.GET.get("version", "")), asked=request.GET.get("restore") == "1")
+        return _restore(request, versioned)
+    return _compared(request, versioned, read_number(request.GET.get("version", "")), shows_question=request.GET.get("restore") == "1")
 
 
-def _read(request: AccountRequest, of: Versioned, chosen: int | None, other: int | None) -> ComparedVersions:
+def _read(request: AccountRequest, versioned: Versioned, chosen: int | None, other: int | None) -> ComparedVersions:
     """Raises Http404."""
     cursor = cursor_of(request, (int,))
 
     def fetch(at: Cursor | None, limit: int) -> list[Version]:
-        edge = int(at.key[0]) if at else None
-        found = history(db, request.account.pk, of.kind, of.id, **({"above": edge} if at and at.back else {"below": edge}), most=limit)
-        return found[::-1] if at and at.back else found
+        bound = int(at.key[0]) if at else None
+        versions = history(
+            db, request.account.pk, versioned.kind, versioned.id, **({"above": bound} if at and at.back else {"below": bound}), most=limit
+        )
+        return versions[::-1] if at and at.back else versions
 
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
-        shown = cursor_pages(fetch, lambda each: (each.number,), cursor, size=SHOWN)
-        newest = next(iter(history(db, request.account.pk, of.kind, of.id, most=1)), None)
-        if newest is None or not newest.body or not shown.rows:
+        list_page = cursor_pages(fetch, lambda each: (each.number,), cursor, size=SHOWN)
+        newest = next(iter(history(db, request.account.pk, versioned.kind, versioned.id, most=1)), None)
+        if newest is None or not newest.body or not list_page.rows:
             raise Http404
-        edge = history(db, request.account.pk, of.kind, of.id, below=shown.rows[-1].number, most=1)
-        before = {each.number: previous for each, previous in itertools.pairwise([*shown.rows, *edge])}
-        at = newest if chosen is None else version(db, request.account.pk, of.kind, of.id, chosen)
+        version_below = history(db, request.account.pk, versioned.kind, versioned.id, below=list_page.rows[-1].number, most=1)
+        before = {each.number: previous for each, previous in itertools.pairwise([*list_page.rows, *version_below])}
+        at = newest if chosen is None else version(db, request.account.pk, versioned.kind, versioned.id, chosen)
         if chosen is None and newest.number > 1 and cursor is None:
-            at = version(db, request.account.pk, of.kind, of.id, newest.number - 1)
+            at = version(db, request.account.pk, versioned.kind, versioned.id, newest.number - 1)
         if other is not None:
-            beside: Version | None = version(db, request.account.pk, of.kind, of.id, other)
+            beside: Version | None = version(db, request.account.pk, versioned.kind, versioned.id, other)
         elif at.number == newest.number:  # of the newest: what it changed
-            beside = next(iter(history(db, request.account.pk, of.kind, of.id, below=at.number, most=1)), None)
+            beside = next(iter(history(db, request.account.pk, versioned.kind, versioned.id, below=at.number, most=1)), None)
         else:
             beside = newest
         if not at.body or (beside and not beside.body):
             raise Http404
-    return ComparedVersions(at, beside, newest, shown, before)
+    return ComparedVersions(at, beside, newest, list_page, before)
 
 
 def _compared(
     request: AccountRequest,
-    of: Versioned,
+    versioned: Versioned,
     chosen: int | None,
     *,
-    asked: bool = False,
+    shows_question: bool = False,
     question: RestoreQuestion | None = None,
     refused: RestoreRefusal | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """question: what a restoration has asked; asked: it is asked about what restoring would do."""
-    found = _read(request, of, chosen, read_number(request.GET.get("with", "")))
-    newest, at, sides = found.newest, found.at, found.sides
+    """The page, and what restoring the chosen version would do, if `shows_question` or if a restoration has asked `question`."""
+    compared = _read(request, versioned, chosen, read_number(request.GET.get("with", "")))
+    newest, at, sides = compared.newest, compared.at, compared.sides
     editable = may(request.user, Role.ADMINISTRATOR)
-    people = names_of_users(request.account.pk, [each.by for each in found.page.rows])
-    differences = of.differences(sides[0].body, sides[1].body) if sides else ()
-    asked = (asked or question is not None) and editable and at.number != newest.number
-    question = question or (of.question(at) if asked else RestoreQuestion(()))
+    people = names_of_users(request.account.pk, [each.by for each in compared.page.rows])
+    differences = versioned.differences(sides[0].body, sides[1].body) if sides else ()
+    shows_question = (shows_question or question is not None) and editable and at.number != newest.number
+    question = question or (versioned.question(at) if shows_question else RestoreQuestion(()))
     return page(
         request,
         "setup/versions.html",
         status=status,
-        here=of.here,
-        name=of.name,
-        crumbs=of.crumbs,
-        href=of.href,
-        versions=[_version_row(request, of, found, each, people) for each in found.page.rows],
-        pager=Pager.of(request, found.page, ""),
+        here=versioned.entry,
+        name=versioned.name,
+        crumbs=versioned.crumbs,
+        href=versioned.href,
+        versions=[_version_row(request, versioned, compared, each, people) for each in compared.page.rows],
+        pager=Pager.of(request, compared.page, ""),
         chosen=at.number,
         newest=newest.number,
         is_newest=at.number == newest.number,
         older=sides[0].number if sides else None,
         newer=sides[1].number if sides else None,
         with_newest=sides is not None and sides[1].number == newest.number,
-        other=found.other.number if found.other else None,
+        other=compared.other.number if compared.other else None,
         kept=request.GET.get("at", ""),
         differences=differences,
         counted=_counted(differences),
-        note=of.note,
+        note=versioned.note,
         editable=editable,
-        asked=asked,
+        shows_question=shows_question,
         next_number=newest.number + 1,
         question=question,
-        promise=question.promise(at, newest) if asked else "",
+        promise=question.promise(at, newest) if shows_question else "",
         refused=refused,
     )
 
 
 def _version_row(
-    request: AccountRequest, of: Versioned, found: ComparedVersions, each: Version, people: Mapping[str, str]
+    request: AccountRequest, versioned: Versioned, compared: ComparedVersions, each: Version, people: Mapping[str, str]
 ) -> dict[str, Any]:
     return {
         "number": each.number,
         "at": each.at,
         "by": people.get(each.by, ""),
-        "what": _summary(of, found.before.get(each.number), each),
-        "in_use": each.number == found.newest.number,
-        "on": each.number == found.at.number,
+        "what": _summary(versioned, compared.before.get(each.number), each),
+        "in_use": each.number == compared.newest.number,
+        "on": each.number == compared.at.number,
         "href": address(request, version=each.number, restore=None, **{"with": None}),
     }
 
@@ -255,17 +257,17 @@ def _counted(differences: Sequence[Difference]) -> str:
     return ngettext("%(n)s difference.", "%(n)s differences.", n) % {"n": n}
 
 
-def _summary(of: Versioned, before: Version | None, made: Version) -> str:
+def _summary(versioned: Versioned, before: Version | None, made: Version) -> str:
     """What a version changed, in a few words."""
     if before is None:
         return _("The first one")
     if made.restored:
         return _("Restored from version %(number)s") % {"number": made.restored}
-    found = of.differences(before.body, made.body)
-    if not found:
+    differences = versioned.differences(before.body, made.body)
+    if not differences:
         return _("The same as before")
     by_what: dict[str, list[str]] = {}
-    for each in found:
+    for each in differences:
         by_what.setdefault(each.what, []).append(each.target)
     parts = [f"{what}: {', '.join(names[:3])}{' …' if len(names) > 3 else ''}" for what, names in by_what.items()]
     return "; ".join(parts)
@@ -275,7 +277,7 @@ class _AskedAnew(Exception):
     """The page promised something else than what restoring would do now. Nothing is saved."""
 
 
-def _restore(request: AccountRequest, of: Versioned) -> HttpResponse:
+def _restore(request: AccountRequest, versioned: Versioned) -> HttpResponse:
     if not may(request.user, Role.ADMINISTRATOR):
         raise PermissionDenied(WHO[Role.ADMINISTRATOR])
     form = RestoreForm(posted(request))
@@ -285,50 +287,58 @@ def _restore(request: AccountRequest, of: Versioned) -> HttpResponse:
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
         restored, newest = (
-            version(db, request.account.pk, of.kind, of.id, n) for n in (number, number_of(db, request.account.pk, of.kind, of.id))
+            version(db, request.account.pk, versioned.kind, versioned.id, n)
+            for n in (number, number_of(db, request.account.pk, versioned.kind, versioned.id))
         )
     if not restored.body:
         raise Http404
-    question = of.question(restored)
+    question = versioned.question(restored)
     try:
         if read_number(form.cleaned_data["seen"]) != newest.number:
             raise SavedMeanwhile(newest.number, newest.by)
-        told = _restored(request, of, restored, newest, question)
+        messages = _restored(request, versioned, restored, newest, question)
     except Invalid as error:
         message = " ".join(_(sentence) for sentences in error.fields.values() for sentence in sentences)
-        return _compared(request, of, number, refused=RestoreRefusal(_("Not restored"), message), status=422)
+        return _compared(request, versioned, number, refused=RestoreRefusal(_("Not restored"), message), status=422)
     except AsksFirst as error:
-        return _compared(request, of, number, question=_with_stops(question, error), status=409)
+        return _compared(request, versioned, number, question=_with_stops(question, error), status=409)
     except WidensFirst as error:
         question = _with_more(question, error)
         return _compared(
-            request, of, number, question=question, refused=RestoreRefusal(_("It would take more"), question.widens, "wait"), status=409
+            request,
+            versioned,
+            number,
+            question=question,
+            refused=RestoreRefusal(_("It would take more"), question.widens, "wait"),
+            status=409,
         )
     except SavedMeanwhile as error:
-        return _compared(request, of, number, asked=True, refused=_meanwhile(request, of, error), status=409)
+        return _compared(request, versioned, number, shows_question=True, refused=_meanwhile(request, versioned, error), status=409)
     except _AskedAnew:
         title = _("Nothing was done: something has changed")
         text = _(
             "What this page is about has changed since you opened it. It now says what would happen: confirm it again, or leave it as it is."
         )
         refused = RestoreRefusal(title, text, "wait") if form.cleaned_data["promise"] else None
-        return _compared(request, of, number, asked=True, refused=refused, status=409)
-    say(request, " ".join([_("Version %(number)s is restored, as the newest one.") % {"number": number}, *told]))
-    return HttpResponseRedirect(of.href)
+        return _compared(request, versioned, number, shows_question=True, refused=refused, status=409)
+    say(request, " ".join([_("Version %(number)s is restored, as the newest one.") % {"number": number}, *messages]))
+    return HttpResponseRedirect(versioned.href)
 
 
-def _restored(request: AccountRequest, of: Versioned, restored: Version, newest: Version, question: RestoreQuestion) -> Sequence[str]:
+def _restored(
+    request: AccountRequest, versioned: Versioned, restored: Version, newest: Version, question: RestoreQuestion
+) -> Sequence[str]:
     """Restores a version if the page has said everything that this does. Raises AsksFirst, WidensFirst, _AskedAnew, Invalid."""
 
-    def is_promised(asked: RestoreQuestion) -> bool:
-        return agrees(request, asked.promise(restored, newest))
+    def is_promised(question_now: RestoreQuestion) -> bool:
+        return agrees(request, question_now.promise(restored, newest))
 
     def restore(*, confirmed: bool) -> Sequence[str]:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-            told = of.restore(s, restored, confirmed)
+            messages = versioned.restore(s, restored, confirmed)
             if not confirmed and not is_promised(question):
                 raise _AskedAnew
-            return told
+            return messages
 
     try:
         return restore(confirmed=question.stops and is_promised(question))
@@ -351,12 +361,12 @@ def _with_more(question: RestoreQuestion, error: WidensFirst) -> RestoreQuestion
     return replace(question, widens=message)
 
 
-def _meanwhile(request: AccountRequest, of: Versioned, error: SavedMeanwhile) -> RestoreRefusal:
+def _meanwhile(request: AccountRequest, versioned: Versioned, error: SavedMeanwhile) -> RestoreRefusal:
     """Somebody saved a version that the page did not show: who, and what it changed (P14)."""
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
-        last = history(db, request.account.pk, of.kind, of.id, most=2)
+        last = history(db, request.account.pk, versioned.kind, versioned.id, most=2)
     who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
     title = _("Not restored: %(who)s saved version %(number)s meanwhile") % {"who": who, "number": error.number}
     text = _("What it changed: %(what)s. Restored all the same, the version below takes its place.")
-    return RestoreRefusal(title, text % {"what": _summary(of, last[1] if len(last) > 1 else None, last[0])}, "wait")
+    return RestoreRefusal(title, text % {"what": _summary(versioned, last[1] if len(last) > 1 else None, last[0])}, "wait")
