@@ -1,12 +1,29 @@
-"""Rules about words: names of modules, visible strings; and no sleeping."""
+"""Rules about words: names of modules and in the code, visible strings; and no sleeping."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
+import pytest
 from tests.architecture import source
 
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "base_utils", "tools", "stuff"}
+DIALECT = {
+    *("found", "said", "told", "tell", "of", "out", "here", "shown", "asked", "drawn", "deed", "deeds", "wanted", "kept", "held"),
+    *("mine", "same", "both", "room", "edge", "twin", "stirred", "looked", "bare"),
+}
+"""Names that do not say what they hold: a name is a noun of the glossary or the field, a method a verb with its object (CONTRIBUTING.md)."""
+CLEAN = {
+    *("domain", "store", "recording", "outbound", "engine"),
+    *("stage", "bench", "verify", "demo"),
+}
+"""Packages without such names. One that has lost its last is added here, and none is taken out."""
+COLUMNS = {
+    "heliograph.store.models.queue": {"said"},
+    "heliograph.domain.connection.connection": {"shown"},
+}
+"""Names that a stored row or a template reads."""
 SHOWN = {"label", "help_text", "verbose_name", "verbose_name_plural", "empty_label"}
 MESSAGES = {"debug", "info", "success", "warning", "error", "add_message"}
 # Commands print English on the terminal; domain and store talk to programs.
@@ -19,6 +36,31 @@ PAGES = {
 def test_no_module_is_a_grab_bag() -> None:
     wrong = [module.name for module in source.modules() if module.name.rpartition(".")[2] in VAGUE]
     assert not wrong, f"name the thing: {wrong}"
+
+
+@pytest.mark.parametrize("package", sorted(CLEAN))
+def test_names_say_what_they_hold(package: str) -> None:
+    """Variables, parameters, attributes, functions, methods and classes."""
+    wrong = [
+        f"{module.place(node)}: {name}"
+        for module in source.modules()
+        if module.package == package
+        for name, node in _names(module.tree)
+        if name.strip("_") in DIALECT and name not in COLUMNS.get(module.name, ())
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _names(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """The names that a module gives, with their places."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+                yield name, node
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name, node
+            case ast.alias(asname=str(name)):
+                yield name, node
 
 
 def test_strings_that_people_read_go_through_gettext() -> None:

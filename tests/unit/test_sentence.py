@@ -106,12 +106,12 @@ def test_F1_a_connections_trouble_stands_in_the_sentence() -> None:
         connections=NAMES.connections, mappings=NAMES.mappings, troubles={5: ConnectionTrouble(PartState.FAILED, "refused, 401")}
     )
     chip = parts(Flow(id=1, destinations=(CRM,)), names)[-1]
-    assert chip == SentencePart("Sales CRM: refused, 401", chip=True, state=PartState.FAILED, gate=SentenceGate.DESTINATION, of="1")
+    assert chip == SentencePart("Sales CRM: refused, 401", chip=True, state=PartState.FAILED, gate=SentenceGate.DESTINATION, place="1")
 
 
 def test_F5_chips_say_what_they_stand_for() -> None:
     chips = [part for part in parts(Flow(id=1, watch=Watch.STATUS, statuses=(1, 2), destinations=(CRM,)), NAMES) if part.chip]
-    assert [(chip.text, chip.gate, chip.of) for chip in chips] == [
+    assert [(chip.text, chip.gate, chip.place) for chip in chips] == [
         ("Test", "mode", ""),
         ("Registered", "activation", "statuses"),
         ("Attended", "activation", "statuses"),

@@ -82,10 +82,12 @@ def why(reading: AccountReader, change: Change, flow_id: int, account_version: i
 def told(explanation: Explanation, account: AccountConfig) -> Why:
     """An explanation in words."""
     flow, stopped = explanation.flow, explanation.stopped_at
-    parts = sentence.parts(flow, sentence.SentenceNames.of(account), _)
+    parts = sentence.parts(flow, sentence.SentenceNames.from_config(account), _)
     curable = explanation.reason is not None and explanation.reason.can_be_fixed
     answers = {
-        (sentence.SentenceGate(gate.name.value), gate.of if gate.name in (GateName.FILTERS, GateName.ACTIVATION) else ""): _part_state(gate)
+        (sentence.SentenceGate(gate.name.value), gate.place if gate.name in (GateName.FILTERS, GateName.ACTIVATION) else ""): _part_state(
+            gate
+        )
         for gate in explanation.gates
     }
     marked = sentence.marked(parts, sentence.SentenceGate(stopped.name.value) if stopped else None, answers)
@@ -109,7 +111,7 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
             "connections": ", ".join(names)
         }
     if explanation.reason is Reason.UNTAGGED:
-        of_session = stopped is not None and stopped.of == SESSION_STATUSES
+        of_session = stopped is not None and stopped.place == SESSION_STATUSES
         return (
             _("Not triggered yet: the session status carries no tag.") if of_session else _("Not triggered yet: the status carries no tag.")
         )
@@ -117,18 +119,18 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
         return _("Not triggered yet: a property that is set carries no tag.")
     actual = _tags_or_words(stopped, flow, account) if stopped else ""
     if explanation.verdict is FlowVerdict.NOT_TRIGGERED:
-        if stopped is not None and stopped.of == PROPERTIES:
+        if stopped is not None and stopped.place == PROPERTIES:
             return _("Not triggered: no property is set that this flow asks for (%(tags)s).") % {"tags": _wanted(stopped, flow, account)}
         return _("Not triggered: tagged %(tags)s, which this flow does not act on.") % {"tags": actual or _("nothing")}
     if stopped is None:
         return _("Filtered.")
     if stopped.name is GateName.WATCH:
-        return _("Recorded without being judged.") if stopped.of == "quiet" else _("Filtered: this flow does not watch such changes.")
+        return _("Recorded without being judged.") if stopped.place == "quiet" else _("Filtered: this flow does not watch such changes.")
     if stopped.name is GateName.ACTIVE:
-        return _("Filtered: the flow was off.") if stopped.of == "inactive" else _("Filtered: the flow was incomplete.")
+        return _("Filtered: the flow was off.") if stopped.place == "inactive" else _("Filtered: the flow was incomplete.")
     if stopped.name is GateName.MODE:
         return _("Filtered: the flow takes %(wanted)s, and this was %(actual)s.") % {"wanted": flow.mode.value, "actual": actual}
-    field = _field(flow.filters[int(stopped.of)].field, account)
+    field = _field(flow.filters[int(stopped.place)].field, account)
     return _("Filtered: %(field)s was %(actual)s.") % {"field": isolated(field), "actual": actual or _("empty")}
 
 
@@ -170,9 +172,9 @@ def _unmet(flow: Flow | None, change: Change | None, account: AccountConfig, eve
     stopped = explanation.stopped_at
     if explanation.reason is not Reason.NOT_SELECTED or stopped is None:
         return ""
-    if stopped.of == PROPERTIES:
+    if stopped.place == PROPERTIES:
         return _("No property is set that this flow asks for: %(tags)s.") % {"tags": _wanted(stopped, flow, account)}
-    status = _status_in(stopped.of, change, account, event)
+    status = _status_in(stopped.place, change, account, event)
     return _("This flow does not act on %(status)s.") % {"status": isolated(status)} if status else ""
 
 
@@ -205,8 +207,8 @@ def _part_state(gate: GateResult) -> sentence.PartState:
 
 def _row(gate: GateResult, flow: Flow, account: AccountConfig) -> GateRow:
     name = _name(gate.name)
-    if gate.name is GateName.ACTIVATION and gate.of in LISTS:
-        name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.of]}
+    if gate.name is GateName.ACTIVATION and gate.place in LISTS:
+        name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.place]}
     wanted = _wanted(gate, flow, account)
     actual = _tags_or_words(gate, flow, account) or _empty_gate_text(gate)
     return GateRow(name, _part_state(gate).value, wanted, actual, gate=gate.name.value)
@@ -216,29 +218,29 @@ def _wanted(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
     if gate.name is GateName.ACTIVE:
         return _("On, nothing missing")
     if gate.name is GateName.ACTIVATION:
-        return _(" or ").join(_label(tag, account) for tag in gate.wanted)
+        return _(" or ").join(_label(tag, account) for tag in gate.expected)
     if gate.name is GateName.FILTERS:
-        row = flow.filters[int(gate.of)]
+        row = flow.filters[int(gate.place)]
         values = [_label(v, account) if row.field in TAG_FIELDS else v for v in row.values]
         joint = _(" and ") if row.op is Op.IS_BETWEEN else _(" or ")
         return " ".join(part for part in (_field(row.field, account), row.op.value, joint.join(values)) if part)
-    return _(" or ").join(gate.wanted)
+    return _(" or ").join(gate.expected)
 
 
 def _field(key: str, account: AccountConfig) -> str:
     """A filter's field as pages call it."""
-    label = sentence.SentenceNames.of(account).fields.get(key, key)
+    label = sentence.SentenceNames.from_config(account).fields.get(key, key)
     return label if is_named_by_account(key) else _(label)
 
 
 def _tags_or_words(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
-    of_tags = gate.name is GateName.FILTERS and flow.filters[int(gate.of)].field in TAG_FIELDS
+    of_tags = gate.name is GateName.FILTERS and flow.filters[int(gate.place)].field in TAG_FIELDS
     if gate.name is GateName.ACTIVATION or of_tags:
         return ", ".join(_label(tag, account) for tag in gate.actual)
     if gate.name is GateName.ACTIVE:
         if gate.passed:
             return _("On, complete")
-        return _("Off") if gate.of == "inactive" else ", ".join(gate.actual)
+        return _("Off") if gate.place == "inactive" else ", ".join(gate.actual)
     if gate.name is GateName.WATCH:
         return ", ".join(word.replace("_", " ") for word in gate.actual)
     return shown(gate.actual)

@@ -39,12 +39,12 @@ _LONGEST_SIZE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class RequestRefusal:
-    """A request that gets this answer; its connection is closed. name: for programs; detail: for people; found: for the log."""
+    """A request that gets this answer; its connection is closed. name: for programs; detail: for people; received: the faulty text, for the log."""
 
     status: int
     name: str
     detail: str
-    found: str = ""
+    received: str = ""
 
     content_type: ClassVar = PROBLEM_TYPE
     headers: ClassVar[Mapping[str, str]] = {}
@@ -119,7 +119,7 @@ def host_problem(values: Sequence[bytes], ours: frozenset[bytes]) -> RequestRefu
     if len(values) != 1 or not values[0]:
         return NO_HOST
     host = values[0].strip(b" \t")
-    return None if host.lower() in ours else replace(NOT_OURS, found=host[:200].decode("ascii", "backslashreplace"))
+    return None if host.lower() in ours else replace(NOT_OURS, received=host[:200].decode("ascii", "backslashreplace"))
 
 
 def read_head(data: bytes, ours: frozenset[bytes]) -> RequestHead | RequestRefusal | None:

@@ -71,7 +71,7 @@ class Flows:
     def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
         """The flows with their new sentences, and the mappings and URLs that name the tag."""
         config = Committed(of_django(connection)).account(account)
-        names = sentence.SentenceNames.of(config)
+        names = sentence.SentenceNames.from_config(config)
         effects = []
         for row in _flow_rows(old) if new is None else [*_flow_rows(old), *(r for r in _flow_rows(new) if r not in _flow_rows(old))]:
             before = _facts(row)
@@ -96,7 +96,7 @@ class Flows:
     def value_effects(self, account: int, field: str, lost: Sequence[str]) -> Sequence[Effect]:
         """Flows whose filters name a value that goes, as they would read afterwards."""
         config = Committed(of_django(connection)).account(account)
-        names = sentence.SentenceNames.of(config)
+        names = sentence.SentenceNames.from_config(config)
         return [_effect(row, before, after, config, names) for row, before, after in _flows_losing(field, lost)]
 
     def values_gone(self, s: SetupTransaction, field: str, lost: Sequence[str]) -> None:

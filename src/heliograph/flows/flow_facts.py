@@ -54,7 +54,7 @@ class FlowDifference:
 
 def names_of(config: AccountConfig, flows: Iterable[Flow]) -> sentence.SentenceNames:
     """The current names of the ids in these flows; deleted connections and mappings keep their last name. In the account's scope."""
-    names = sentence.SentenceNames.of(config)
+    names = sentence.SentenceNames.from_config(config)
     destinations = [d for flow in flows for d in flow.destinations]
     connections = {d.connection for d in destinations} - config.connections.keys() - {None}
     mappings = {id for d in destinations for id in (d.payload_mapping, d.header_mapping)} - config.mappings.keys() - {None}

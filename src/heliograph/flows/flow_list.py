@@ -60,7 +60,7 @@ class FlowList:
 
     def flows(self, wanted: FlowListFilter) -> list[Flow]:
         """The matching flows, by name."""
-        names = sentence.SentenceNames.of(self.config)
+        names = sentence.SentenceNames.from_config(self.config)
         found = [flow for flow in self.config.flows.values() if self._matches(flow, wanted, names)]
         return sorted(found, key=lambda flow: (natural_order(flow.name), flow.id))
 

@@ -95,7 +95,7 @@ def _active(flow: Flow, change: Change, config: AccountConfig, event: EventConfi
     seen = replace(change, facets=flow.watch.facets if flow.watch else Facet(0))
     found = explain(flow, seen, config, event).gates
     return next(
-        (gate for gate in found if gate.name is GateName.ACTIVE), GateResult(GateName.ACTIVE, passed=False, wanted=("active", "complete"))
+        (gate for gate in found if gate.name is GateName.ACTIVE), GateResult(GateName.ACTIVE, passed=False, expected=("active", "complete"))
     )
 
 

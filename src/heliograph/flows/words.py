@@ -26,7 +26,7 @@ def list_name(name: str) -> str:
 
 def lacking(missing: Missing, flow: Flow) -> str:
     """One thing that a flow is missing, as a short sentence."""
-    destination = next((d.name for d in flow.destinations if str(d.id) == missing.of), "")
+    destination = next((d.name for d in flow.destinations if str(d.id) == missing.place), "")
     named = {"name": destination or _("without a name")}
     match missing.lack:
         case FlowLack.NAME:
@@ -34,7 +34,7 @@ def lacking(missing: Missing, flow: Flow) -> str:
         case FlowLack.WATCH:
             return _("What it watches for is not chosen")
         case FlowLack.LIST:
-            return _("%(list)s: at least one tag") % {"list": list_name(missing.of)}
+            return _("%(list)s: at least one tag") % {"list": list_name(missing.place)}
         case FlowLack.FILTER_VALUES:
             return _("A filter row has no values")
         case FlowLack.DESTINATION:
@@ -50,7 +50,7 @@ def lacking(missing: Missing, flow: Flow) -> str:
         case FlowLack.FITTING_MAPPING:
             return _("The payload mapping of “%(name)s” does not fit what the flow watches") % named
         case FlowLack.HEADER_MAPPING:
-            gone = any(str(d.id) == missing.of and d.header_mapping == GONE for d in flow.destinations)
+            gone = any(str(d.id) == missing.place and d.header_mapping == GONE for d in flow.destinations)
             said = _("The header mapping of “%(name)s” is gone") if gone else _("The header mapping of “%(name)s” does not fit")
             return said % named
         case FlowLack.CLASH:

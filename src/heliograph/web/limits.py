@@ -228,7 +228,7 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         refusal = getattr(self.request.error, "answer", None)
         if isinstance(refusal, RequestRefusal):
-            log.warning("request_refused", door="pages", peer=self.channel.addr[0], reason=refusal.detail, found=refusal.found)
+            log.warning("request_refused", door="pages", peer=self.channel.addr[0], reason=refusal.detail, found=refusal.received)
         super().execute()
 
 

@@ -79,7 +79,7 @@ class AuditNames:
         )
         sources = {field.key: field.label for group in offered.values() for field in group}
         events = {id: status.name for id, status in config.event_statuses.items()}
-        names = SentenceNames.of(config)
+        names = SentenceNames.from_config(config)
         return cls({**(tags or {}), **names.tags}, names, events, custom, sources)
 
     def over(self, today: AuditNames) -> AuditNames:

@@ -38,10 +38,10 @@ class FlowLack(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """One thing that a flow is missing: `of` names the list, the filter row (its number) or the destination (its id)."""
+    """One thing that a flow is missing. `place`: the name of the list, the number of the filter row, or the id of the destination."""
 
     lack: FlowLack
-    of: str = ""
+    place: str = ""
 
 
 SUBJECT_OF_WATCH = {Watch.REGISTRATION: "registration", Watch.STATUS: "registration", Watch.SESSION_STATUS: "session", Watch.EVENT: "event"}

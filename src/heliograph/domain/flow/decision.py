@@ -63,15 +63,17 @@ class GateName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """One gate's answer. `of`: the list or the filter row's number. wanted and actual: tag ids as text for tags, else words.
+    """One gate's answer.
 
-    waits: it did not say no, something lacks a tag (F7).
+    place: the list, or the number of the filter row.
+    expected, actual: ids as text for tags, otherwise words.
+    waits: the gate did not say no, but something lacks a tag (F7).
     """
 
     name: GateName
     passed: bool
-    of: str = ""
-    wanted: tuple[str, ...] = ()
+    place: str = ""
+    expected: tuple[str, ...] = ()
     actual: tuple[str, ...] = ()
     waits: bool = False
 

@@ -56,13 +56,13 @@ class PartState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SentencePart:
-    """A text, or a chip. gate, of: the list, filter row or destination it represents."""
+    """A text, or a chip. gate and place: the list, filter row or destination that it stands for."""
 
     text: str
     chip: bool = False
     state: PartState = PartState.PLAIN
     gate: SentenceGate | None = None
-    of: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class SentenceNames:
     troubles: Mapping[int, ConnectionTrouble] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, config: AccountConfig, troubles: Mapping[int, ConnectionTrouble] | None = None) -> SentenceNames:
+    def from_config(cls, config: AccountConfig, troubles: Mapping[int, ConnectionTrouble] | None = None) -> SentenceNames:
         """The names in force in an account's configuration. troubles: by connection id."""
         offered = filter_fields(
             Subject.SESSION,
@@ -163,8 +163,8 @@ def marked(parts: Iterable[SentencePart], gate: SentenceGate | None, answers: An
 
     def state(part: SentencePart, gate: SentenceGate) -> PartState:
         at = order.index(gate)
-        if at == end and (gate, part.of) in answers:
-            return answers[gate, part.of]
+        if at == end and (gate, part.place) in answers:
+            return answers[gate, part.place]
         return PartState.PASSED if at < end or (at == end and gate is SentenceGate.ACTIVATION) else PartState.UNREAD
 
     return [
@@ -202,7 +202,7 @@ class _Writer:
         if flow.watch is Watch.REGISTRATION:
             if flow.statuses or flow.properties or {STATUSES, PROPERTIES} & set(flow.emptied):
                 return self._filled(_OPENINGS[flow.watch], mode=mode)
-            anyone = SentencePart(self.translate(_("any registration")), chip=True, gate=SentenceGate.ACTIVATION, of=STATUSES)
+            anyone = SentencePart(self.translate(_("any registration")), chip=True, gate=SentenceGate.ACTIVATION, place=STATUSES)
             return self._filled(_("{mode}: when {anyone} is created or updated"), mode=mode, anyone=[anyone])
         name = _OPENING_LIST[flow.watch]
         return self._filled(_OPENINGS[flow.watch], mode=mode, tags=self._tags(flow, name))
@@ -225,19 +225,19 @@ class _Writer:
         tags = [self.names.tags.get(tag, f"({tag})") for tag in flow.tags_of(name)]
         return self._any_of(tags, SentenceGate.ACTIVATION, name) if tags else [self._missing(_CHOOSE[name], SentenceGate.ACTIVATION, name)]
 
-    def _filter(self, row: FilterRow, of: str) -> list[SentencePart]:
+    def _filter(self, row: FilterRow, place: str) -> list[SentencePart]:
         label = SentencePart(self._field(row.field))
         if not row.op.takes_values:
-            return self._filled(_ROWS[row.op], field=[replace(label, chip=True, gate=SentenceGate.FILTERS, of=of)])
+            return self._filled(_ROWS[row.op], field=[replace(label, chip=True, gate=SentenceGate.FILTERS, place=place)])
         values = row.values
         if row.field in _TAG_FIELDS:
             values = tuple(self.names.tags.get(int(v), f"({v})") if v.isdecimal() else f"({v})" for v in values)
         whole = len(values) >= (row.op.bounds or 1)
         joint = _(" and ") if row.op is Op.IS_BETWEEN else _(" or ")
         chips = (
-            self._any_of(values, SentenceGate.FILTERS, of, joint)
+            self._any_of(values, SentenceGate.FILTERS, place, joint)
             if whole
-            else [self._missing(_("choose values"), SentenceGate.FILTERS, of)]
+            else [self._missing(_("choose values"), SentenceGate.FILTERS, place)]
         )
         return self._filled(_ROWS[row.op], field=[label], values=chips)
 
@@ -259,29 +259,29 @@ class _Writer:
         return parts
 
     def _mapping(self, destination: Destination) -> SentencePart:
-        id_, of = destination.payload_mapping, str(destination.id)
+        id_, place = destination.payload_mapping, str(destination.id)
         if id_ is None or id_ not in self.names.mappings:
-            return self._missing(_("choose a mapping"), SentenceGate.DESTINATION, of)
-        return SentencePart(self.names.mappings[id_], chip=True, gate=SentenceGate.DESTINATION, of=of)
+            return self._missing(_("choose a mapping"), SentenceGate.DESTINATION, place)
+        return SentencePart(self.names.mappings[id_], chip=True, gate=SentenceGate.DESTINATION, place=place)
 
     def _connection(self, destination: Destination) -> SentencePart:
-        id_, of = destination.connection, str(destination.id)
+        id_, place = destination.connection, str(destination.id)
         if id_ is None or id_ not in self.names.connections:
-            return self._missing(_("choose a connection"), SentenceGate.DESTINATION, of)
-        part = SentencePart(self.names.connections[id_], chip=True, gate=SentenceGate.DESTINATION, of=of)
+            return self._missing(_("choose a connection"), SentenceGate.DESTINATION, place)
+        part = SentencePart(self.names.connections[id_], chip=True, gate=SentenceGate.DESTINATION, place=place)
         trouble = self.names.troubles.get(id_)
         return replace(part, text=f"{part.text}: {trouble.words}", state=trouble.state) if trouble else part
 
-    def _any_of(self, values: Iterable[str], gate: SentenceGate, of: str, joint: str = _(" or ")) -> list[SentencePart]:
+    def _any_of(self, values: Iterable[str], gate: SentenceGate, place: str, joint: str = _(" or ")) -> list[SentencePart]:
         parts: list[SentencePart] = []
         for value in values:
             if parts:
-                parts.append(SentencePart(self.translate(joint), gate=gate, of=of))
-            parts.append(SentencePart(value, chip=True, gate=gate, of=of))
+                parts.append(SentencePart(self.translate(joint), gate=gate, place=place))
+            parts.append(SentencePart(value, chip=True, gate=gate, place=place))
         return parts
 
-    def _missing(self, text: str, gate: SentenceGate, of: str) -> SentencePart:
-        return SentencePart(self.translate(text), chip=True, state=PartState.MISSING, gate=gate, of=of)
+    def _missing(self, text: str, gate: SentenceGate, place: str) -> SentencePart:
+        return SentencePart(self.translate(text), chip=True, state=PartState.MISSING, gate=gate, place=place)
 
     def _filled(self, template: str, **holes: list[SentencePart]) -> list[SentencePart]:
         """The translated template with parts in its placeholders. A placeholder that a translation misspells stays as it is."""

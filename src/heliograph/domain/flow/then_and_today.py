@@ -59,12 +59,12 @@ def stop_reason(explanation: Explanation, change: Change, event: EventConfig) ->
     if stopped is None:
         return ("", str(explanation.reason))
     if stopped.name is GateName.FILTERS:
-        return (stopped.name, explanation.flow.filters[int(stopped.of)].field)
+        return (stopped.name, explanation.flow.filters[int(stopped.place)].field)
     if stopped.name is not GateName.ACTIVATION:
-        return (stopped.name, stopped.of, *(stopped.actual if stopped.name is not GateName.WATCH else ()))
+        return (stopped.name, stopped.place, *(stopped.actual if stopped.name is not GateName.WATCH else ()))
     if explanation.reason is Reason.UNTAGGED:
-        return (stopped.name, stopped.of, str(explanation.reason), _status(stopped.of, change, event))
-    return (stopped.name, stopped.of, str(explanation.reason), *stopped.actual)
+        return (stopped.name, stopped.place, str(explanation.reason), _status(stopped.place, change, event))
+    return (stopped.name, stopped.place, str(explanation.reason), *stopped.actual)
 
 
 def _status(name: str, change: Change, event: EventConfig) -> str:

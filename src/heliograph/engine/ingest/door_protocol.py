@@ -134,7 +134,7 @@ class DoorProtocol(HttpToolsProtocol):
             return
         self._refusal = refusal
         self.flow.pause_reading()
-        log.warning("request_refused", door="fast", peer=self.client and self.client[0], reason=refusal.detail, found=refusal.found)
+        log.warning("request_refused", door="fast", peer=self.client and self.client[0], reason=refusal.detail, found=refusal.received)
         in_hand = not getattr(self.cycle, "response_complete", True)
         if in_hand and self._in_message:  # the body of the newest request cannot be read
             if self.pipeline:

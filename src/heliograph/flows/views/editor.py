@@ -269,7 +269,7 @@ def draw(
         found = FlowList(db, request.account.pk)
         rows = found.connections()
         troubles = words.troubles_of(rows)
-        names = sentence.SentenceNames.of(config, troubles)
+        names = sentence.SentenceNames.from_config(config, troubles)
         flow, lacks = draft.flow, missing(draft.flow, config)
         stored = config.flows.get(flow.id)
         head = _head(db, request.account.pk, flow.id) if stored else Head(0, "")

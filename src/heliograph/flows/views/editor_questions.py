@@ -30,7 +30,7 @@ from heliograph.web.pages import page
 
 def promised_of(draft: FlowDraft, config: AccountConfig) -> object:
     """What both pages say beside what the save asks: the flow's name, and its sentence. How much it would have taken moves by itself."""
-    return draft.flow.name, sentence.parts(draft.flow, sentence.SentenceNames.of(config), _)
+    return draft.flow.name, sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _)
 
 
 def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
@@ -49,7 +49,7 @@ def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, er
         frame="signal.html",
         lead=_("The flow is running. Saved like this it is incomplete."),
         notes=[undelivered % {"n": f"{waiting:,}"}] if waiting else [],
-        sentence=sentence.parts(draft.flow, sentence.SentenceNames.of(config), _),
+        sentence=sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _),
         promise=promise_of_save(error, promised_of(draft, config)),
         breaks=[Breaks(_("It takes no change until these are filled"), tone="wait", items=lacks)],
         hidden=typed(post, "look"),
@@ -85,7 +85,7 @@ def wider_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, e
         if error.goes_live
         else _("The flow is Live. Saved like this it takes changes that it leaves out now."),
         notes=[taken],
-        sentence=sentence.parts(draft.flow, sentence.SentenceNames.of(config), _),
+        sentence=sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _),
         promise=promise_of_save(error, promised_of(draft, config)),
         hidden=typed(post, "look"),
         button=_("Save, and go Live") if error.goes_live else _("Save, and take more"),

@@ -44,7 +44,7 @@ def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
         name = found.name or _("Without a name")
         return found, {
             "name": name,
-            "sentence": sentence.parts(found, sentence.SentenceNames.of(config), _),
+            "sentence": sentence.parts(found, sentence.SentenceNames.from_config(config), _),
             "href": reverse("flow", args=(id,)),
         }
 

@@ -169,7 +169,7 @@ def _bounds(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lack
 def _destination(
     n: int, d: Destination, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing], rows: Mapping[int, ConnectionRow]
 ) -> dict[str, Any]:
-    of = {m.lack for m in lacks if m.of == str(d.id)}
+    of = {m.lack for m in lacks if m.place == str(d.id)}
     errors = draft.errors
 
     def todo(lack: FlowLack, text: str) -> str:

@@ -302,7 +302,7 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
             for d, p in trial.previews
             if (c := of.config.connections.get(d.connection or 0)) is not None
         ]
-        parts = sentence.parts(draft.flow, sentence.SentenceNames.of(of.config), _)
+        parts = sentence.parts(draft.flow, sentence.SentenceNames.from_config(of.config), _)
         promise = promise_of(parts, trial.triggers, _promised(draft.flow, of.config))
     if trial.triggers and agrees(request, promise):
         try:

@@ -97,7 +97,7 @@ def flow_list(request: AccountRequest) -> HttpResponse:
         troubles = words.troubles_of(found.connections())
     total = len(found.config.flows)
     filters.offer("connection", connection_choices(found.config))
-    names = sentence.SentenceNames.of(found.config, troubles)
+    names = sentence.SentenceNames.from_config(found.config, troubles)
     people = names_of_users(request.account.pk, [row.by for row in rows])
     return page(
         request,
@@ -133,7 +133,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
             if known is None:
                 raise Http404
             if known.mode is Mode.LIVE and known.active:
-                parts = sentence.parts(known, sentence.SentenceNames.of(found.config), _)
+                parts = sentence.parts(known, sentence.SentenceNames.from_config(found.config), _)
                 asked = _off_question(known, parts, found.undelivered(flow), back)
                 if not is_agreed(request, asked):
                     return page(request, "confirmation.html", here="flows", status=status_of(asked), **asked)

@@ -97,7 +97,7 @@ def _breaks(found: BulkPreview, wish: Wish, config: AccountConfig) -> list[Break
         items = [LinkedThing(code, reverse("custom-statuses", args=(code,)), Moving(f"{n:,}")) for code, n in found.lacking]
         out.append(Breaks(Moving(title % {"n": f"{found.lacks:,}"}), tone="wait", items=shortened(items)))
     if found.flows:
-        names = sentence.SentenceNames.of(config)
+        names = sentence.SentenceNames.from_config(config)
         title = ngettext("%(n)d Live flow may act on this", "%(n)d Live flows may act on this", len(found.flows)) % {"n": len(found.flows)}
         flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in found.flows]
         out.append(Breaks(title, flows=flows))

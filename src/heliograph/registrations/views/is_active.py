@@ -92,7 +92,7 @@ def _save(request: AccountRequest, event: str, code: str, *, wanted: bool) -> Ht
 def _question(o: Opened) -> dict[str, Any]:
     name, listed, clears = o.name or o.code, reverse("registrations"), o.state.active
     takes = [decision.flow for decision in decide(_change(o), o.account, o.event) if decision.verdict is FlowVerdict.TRIGGERED]
-    names = sentence.SentenceNames.of(o.account)
+    names = sentence.SentenceNames.from_config(o.account)
     flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in takes]
     if clears:
         title = _("One last change, updated, is made of it")

@@ -51,7 +51,7 @@ def replay_page(request: AccountRequest, of: AccountReader, state: ReplayState) 
         "about": ", ".join(
             part for part in ((flow.name if flow else row.flow_name) or _("Without a name"), selected(selection, event)) if part
         ),
-        "sentence": sentence.parts(flow, sentence.SentenceNames.of(of.config), _) if flow else [],
+        "sentence": sentence.parts(flow, sentence.SentenceNames.from_config(of.config), _) if flow else [],
         "by": people.get(row.started_by or row.by, ""),
         "at": row.started or row.created,
         "reason": row.reason,
