@@ -109,7 +109,7 @@ STATES: dict[Health, Making] = {
     Health.PAUSED: paused,
     Health.RELEASED: released,
     Health.RESTS: lambda story, _client: plain(story, Answer(429, headers={"retry-after": "3600"}), codes=("R1",)),
-    Health.SILENT: lambda story, _client: plain(story, Answer(503), codes=("R1",)),
+    Health.SILENT: lambda story, _client: plain(story, Answer(then="close"), codes=("R1",)),
     Health.REFUSES: lambda story, _client: plain(story, Answer(401), codes=("R1",)),
     Health.REACHED: reached,
     Health.ANSWERS: lambda story, _client: plain(story, codes=("R1",)),
@@ -172,6 +172,20 @@ def test_N2_a_connection_with_failures_is_not_said_to_answer_without_a_word_of_t
     text = text_of(client.get(LIST).content)
     assert "Answers, with failures" in text
     assert "2 waiting" in text
+
+
+@pytest.mark.parametrize("status", [302, 401, 404, 408, 429, 500, 502, 503, 504])
+def test_C8_whoever_answered_is_not_said_not_to_answer(story: Story, client: Client, status: int) -> None:
+    administrator = story.signs_in(client, name="Ada")
+    with story.saving() as s:
+        allow_networks(s, ["127.0.0.0/8"])
+    connection = plain(story, Answer(status), codes=("R1",))
+    row = text_of(administrator.get(LIST).content).rpartition("Used by")[2]
+    assert f"The target answered {status}" in row
+    assert "Refuses" in row
+    assert "Does not answer" not in row
+    try_connection(story.account, connection, sample=True)
+    assert "Refuses" in head(administrator, f"{LIST}{connection}/")
 
 
 # --- what waits for a sign-in (C4, D7)

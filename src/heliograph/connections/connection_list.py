@@ -60,6 +60,11 @@ class LastAttempt:
         """True if it says something about the target: a record that did not fit the mapping was never sent."""
         return self.state is not ActionState.VALIDATION
 
+    @property
+    def unanswered(self) -> bool:
+        """True if the target was not reached, or gave no answer. A 429 or 503 is one."""
+        return self.category is Category.CONNECTION and self.status is None
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
@@ -170,7 +175,7 @@ class ConnectionList:
         about: oauth.ShownAccess | None,
         counts: RetryCounts,
     ) -> HealthFacts:
-        evidence = AttemptEvidence(attempt.at, attempt.delivered, attempt.category is Category.CONNECTION) if attempt else None
+        evidence = AttemptEvidence(attempt.at, attempt.delivered, attempt.unanswered) if attempt else None
         return HealthFacts(
             is_paused=state.paused,
             is_released=state.release_rate is not None,

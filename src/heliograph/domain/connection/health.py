@@ -53,11 +53,11 @@ _SILENT: Final = (Finding.NO_SUCH_NAME, Finding.REFUSED, Finding.UNREACHABLE, Fi
 
 @dataclass(frozen=True, slots=True)
 class AttemptEvidence:
-    """What the last attempt says of the target. at: microseconds; unreached: the failure was one to reach the target."""
+    """What the last attempt says of the target. at: microseconds; unanswered: there was no answer, of any status."""
 
     at: int
     delivered: bool
-    unreached: bool
+    unanswered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def health_of(facts: HealthFacts, now: int) -> Health:
     if facts.attempt is not None and attempted >= max(tested, facts.connected_at):
         if facts.attempt.delivered:
             return Health.MIXED if facts.has_failures else Health.ANSWERS
-        return Health.SILENT if facts.attempt.unreached else Health.REFUSES
+        return Health.SILENT if facts.attempt.unanswered else Health.REFUSES
     if facts.connected_at and facts.connected_at >= tested:
         return Health.CONNECTED
     return _of_test(facts.tested[1], has_failures=facts.has_failures) if facts.tested is not None else Health.UNTRIED
@@ -111,7 +111,7 @@ def health_of(facts: HealthFacts, now: int) -> Health:
 def _of_test(report: DiagnosisReport, *, has_failures: bool) -> Health:
     match report.verdict:
         case DiagnosisVerdict.FAILED:
-            return Health.SILENT if report.finding in _SILENT else Health.REFUSES
+            return Health.SILENT if report.status is None and report.finding in _SILENT else Health.REFUSES
         case DiagnosisVerdict.REACHED:
             return Health.REACHED
         case DiagnosisVerdict.TESTED:
