@@ -265,7 +265,7 @@ def test_X4_each_filter_of_the_feed_goes_by_an_index_and_looks_back_so_far_at_on
         "a text",
     }
     assert bool(page.rows) is (matching and name != "a flow that has done nothing")
-    assert (page.edge is not None) is (name in {"an event", "another account's connection"})
+    assert (page.scan_end is not None) is (name in {"an event", "another account's connection"})
     if page.older or page.further:
         feed.page(Cursor.read(page.older or page.further, parts=PARTS))
     if page.older:

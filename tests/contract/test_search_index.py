@@ -133,7 +133,7 @@ def test_P8_X5_a_list_that_looked_far_goes_on_to_its_end(db: Database, monkeypat
         while going:
             rows = found.places(RegistrationFilter(text=words), cursor, 2)
             met, parts = met + [id for _modified, id in rows.rows], parts + 1
-            last = rows.rows[-1] if len(rows.rows) == 2 else rows.edge
+            last = rows.rows[-1] if len(rows.rows) == 2 else rows.scan_end
             going, cursor = last is not None, None if last is None else Cursor(last)
         assert met == looked_through(db, words), words
     assert parts > len(WORDS) + 5

@@ -83,11 +83,11 @@ def test_X3_a_list_has_the_same_records_however_far_a_page_looks(seeded: Seeded)
     for wanted in filters(seeded):
         for sort in (RecordSort.NEWEST, RecordSort.OLDEST):
             (whole,) = pages_of(Records(seeded.reading, wanted, sort, looked=ALL), ALL)
-            assert whole.edge is None
+            assert whole.scan_end is None
             parts = pages_of(Records(seeded.reading, wanted, sort, looked=FEW), 7)
             expected = [row.id for row in whole.rows]
             assert [row.id for part in parts for row in part.rows] == expected, (wanted, sort)
-            assert all(len(part.rows) == 7 or part.edge for part in parts[:-1])
+            assert all(len(part.rows) == 7 or part.scan_end for part in parts[:-1])
 
 
 def test_X3_an_export_and_the_way_back_meet_each_record_too(seeded: Seeded) -> None:
@@ -117,10 +117,10 @@ def test_X3_how_far_another_accounts_records_reach_is_not_shown(db: Database, se
         if has_connection(kind):
             for connection in other.reading.config.connections:
                 page = Records(seeded.reading, replace(whole, kind=kind, connection=connection), looked=1).page(None)
-                assert (page.rows, page.edge) == ([], None)
+                assert (page.rows, page.scan_end) == ([], None)
     for flow in other.reading.config.flows:
         feed = Feed(seeded.reading, FeedFilter(flow=flow), scan=1).page(None)
-        assert (feed.rows, feed.edge) == ([], None)
+        assert (feed.rows, feed.scan_end) == ([], None)
 
 
 def test_X3_a_count_says_whether_all_were_looked_at(seeded: Seeded) -> None:

@@ -35,7 +35,7 @@ class Row(RowForm):
 
 
 def ids(form: Form) -> list[Any]:
-    return [[each.id for each in field.fields] if isinstance(field, Pair) else field.id for field in form.shown()]
+    return [[each.id for each in field.fields] if isinstance(field, Pair) else field.id for field in form.draw_fields()]
 
 
 def test_what_is_no_option_is_left_out_unless_the_service_refuses_it() -> None:
@@ -53,8 +53,8 @@ def test_what_a_page_says_of_a_field_is_said_there_alone() -> None:
     form.say("colour", options=[Choice("green", "Green")], help="Only one.")
     assert form.is_valid()
     assert form.cleaned_data["colour"] == "green"
-    assert Coloured().drawn("colour").options == COLOURS
-    assert not Coloured().drawn("colour").help
+    assert Coloured().draw_field("colour").options == COLOURS
+    assert not Coloured().draw_field("colour").help
 
 
 def test_sentences_of_a_service_stand_at_their_field_and_the_rest_above() -> None:
@@ -62,8 +62,8 @@ def test_sentences_of_a_service_stand_at_their_field_and_the_rest_above() -> Non
     assert form.is_valid()
     form.refuse(Invalid({"name": ["Taken."], "kinds": ["One."], "": ["Full."], "other": ["Odd."]}), names={"kinds": "many"})
     assert form.status == 422
-    assert (form.drawn("name").error, form.drawn("name").value, form.drawn("many").error) == ("Taken.", " typed ", "One.")
-    told = form.told()
+    assert (form.draw_field("name").error, form.draw_field("name").value, form.draw_field("many").error) == ("Taken.", " typed ", "One.")
+    told = form.draw_callout()
     assert told is not None
     assert told["items"] == ["Full.", "Odd."]
 
@@ -72,7 +72,7 @@ def test_a_row_that_was_not_posted_shows_what_is_stored() -> None:
     rows = rows_of(Row, {1: {"tags": "a"}, 2: {"tags": "b"}}, QueryDict("tags-1=c&was-1=a"), marked="tags")
     assert [rows[id]["tags"].value() for id in (1, 2)] == ["c", "b"]
     assert [rows[id].is_valid() for id in (1, 2)] == [True, False]
-    assert rows[1].drawn("tags").id == "tags-1"
+    assert rows[1].draw_field("tags").id == "tags-1"
 
 
 def test_a_form_is_bound_by_a_post_also_by_an_empty_one() -> None:

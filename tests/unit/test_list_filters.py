@@ -145,13 +145,13 @@ def test_the_bar_shows_what_was_read_and_keeps_how_the_list_is_shown() -> None:
             ("is", "", ["", "old"]),
         ]
     assert [(field.kind, field.value) for field in found.others][-1] == ("date", "")
-    assert found.kept == [("sort", "name")]
+    assert found.view_values == [("sort", "name")]
 
 
 @pytest.mark.parametrize(("newer", "older", "leads_on"), [("", "", False), ("", "b", True), ("a", "", True), ("a", "b", True)])
 def test_a_pager_keeps_the_filters(newer: str, older: str, leads_on: bool) -> None:
     request = RequestFactory().get("/paints/?q=sky&at=old")
-    pager = Pager.of(request, ListPage([1], newer, older), "1 paint")
+    pager = Pager.from_page(request, ListPage([1], newer, older), "1 paint")
     assert (pager.newer, pager.older) == (newer and "?q=sky&at=a", older and "?q=sky&at=b")
     assert pager.leads_on is leads_on
 

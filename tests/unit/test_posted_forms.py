@@ -26,7 +26,7 @@ def test_what_no_page_posts_is_nothing_and_what_is_refused_is_left_out() -> None
 
 
 def test_what_is_hidden_is_not_drawn() -> None:
-    assert [getattr(field, "id", "") for field in Pressed().shown()] == ["name", "row"]
+    assert [getattr(field, "id", "") for field in Pressed().draw_fields()] == ["name", "row"]
 
 
 def test_A8_what_a_form_showed_may_be_as_long_as_the_largest_registration() -> None:

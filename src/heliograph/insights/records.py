@@ -113,7 +113,7 @@ class Records:
         found = self._next(cursor, limit)
         if len(found.rows) == limit:
             return self._records(found.rows), Cursor(self._key_of(found.rows[-1]))
-        return self._records(found.rows), None if found.edge is None else Cursor(found.edge)
+        return self._records(found.rows), None if found.scan_end is None else Cursor(found.scan_end)
 
     @property
     def most(self) -> int:

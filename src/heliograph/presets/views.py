@@ -117,7 +117,7 @@ def _page(request: AccountRequest, form: PresetForm, to_flow: ReturnToFlow, wait
         preset=chosen,
         does="" if to_flow.flow is not None or chosen.does is Does.UPDATES else DOES[chosen.does],  # the waiting flow gets it chosen
         typed=waiting,
-        fields=form.shown(),
+        fields=form.draw_fields(),
         refused=refused_count(len(form.errors)) if form.refused else "",
         rest=[str(said) for said in form.non_field_errors()],
         start=to_flow.address(reverse("connection-new")),

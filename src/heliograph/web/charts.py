@@ -50,7 +50,7 @@ class ChartColumn:
     pixels, from the top."""
 
     href: str
-    said: str
+    description: str
     rects: Sequence[tuple[str, str, str]]
     label: str
     minor: bool
@@ -114,9 +114,11 @@ def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, hei
                 tall = max(height * value / scale[-1], THIN if each.tone == "ink" else THIN_EXCEPTION)
                 foot -= tall + (1 if rects else 0)
                 rects.append((each.tone, f"{max(foot, 0):.1f}", f"{tall:.1f}"))
-        said = ", ".join(each.words(each.values[i]) for each in series if each.values[i]) or _("nothing")
+        description = ", ".join(each.words(each.values[i]) for each in series if each.values[i]) or _("nothing")
         label = bucket.label if i % every == 0 else ""
-        columns.append(ChartColumn(bucket.href if totals[i] else "", f"{bucket.words}: {said}", rects, label, minor=i % (every * 2) != 0))
+        columns.append(
+            ChartColumn(bucket.href if totals[i] else "", f"{bucket.words}: {description}", rects, label, minor=i % (every * 2) != 0)
+        )
     return Plot(
         title, height, columns, [intcomma(mark) for mark in reversed(scale)], [f"{height * (1 - mark / scale[-1]):.1f}" for mark in scale]
     )
@@ -130,18 +132,24 @@ def row_bars(rows: Sequence[tuple[str, int, str, str]]) -> list[RowBar]:
 
 def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
     """A small pie. A slice too thin to see is widened."""
-    shown = [each for each in slices if each.value]
-    total = sum(each.value for each in shown) or 1
-    shares = [max(each.value / total, THIN_SLICE) for each in shown]
-    centre, radius, angle, drawn = size / 2, size / 2 - 1, -math.pi / 2, []
-    for each, share in zip(shown, shares, strict=True):
+    visible_slices = [each for each in slices if each.value]
+    total = sum(each.value for each in visible_slices) or 1
+    shares = [max(each.value / total, THIN_SLICE) for each in visible_slices]
+    centre, radius, angle, sectors = size / 2, size / 2 - 1, -math.pi / 2, []
+    for each, share in zip(visible_slices, shares, strict=True):
         turn = share / sum(shares) * 2 * math.pi
-        said = f"{each.label}: {intcomma(each.value)}"
-        drawn.append(
-            (_opening(each.href, said), said, each.tone, _sector(centre, radius, angle, turn), SafeString("a" if each.href else "g"))
+        description = f"{each.label}: {intcomma(each.value)}"
+        sectors.append(
+            (
+                _opening(each.href, description),
+                description,
+                each.tone,
+                _sector(centre, radius, angle, turn),
+                SafeString("a" if each.href else "g"),
+            )
         )
         angle += turn
-    links = format_html_join("", '{}<title>{}</title><path class="slice fill-{}" d="{}"/></{}>', drawn)
+    links = format_html_join("", '{}<title>{}</title><path class="slice fill-{}" d="{}"/></{}>', sectors)
     return format_html(
         '<svg class="pie" viewBox="0 0 {} {}" width="{}" height="{}" role="group" aria-label="{}">{}</svg>',
         size,
@@ -153,11 +161,11 @@ def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
     )
 
 
-def _opening(href: str, said: str) -> SafeString:
+def _opening(href: str, description: str) -> SafeString:
     """The beginning of a slice: a link to its records, or a plain group where they are no longer kept."""
     if href:
-        return format_html('<a href="{}" aria-label="{}">', href, said)
-    return format_html('<g role="img" aria-label="{}">', said)
+        return format_html('<a href="{}" aria-label="{}">', href, description)
+    return format_html('<g role="img" aria-label="{}">', description)
 
 
 def _sector(centre: float, radius: float, angle: float, turn: float) -> str:

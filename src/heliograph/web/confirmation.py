@@ -4,11 +4,11 @@ What it says is a promise (P15). The page posts back a digest of it. The view wr
 that has the same digest; otherwise it shows the new question, which says that it has changed. `save_order` keeps others from saving between the
 comparison and the act.
 
-    asked = question(_("Delete %(name)s?") % …, thing=row, button=_("Delete it"))
-    if is_agreed(request, asked):
+    confirmation = question(_("Delete %(name)s?") % …, thing=row, button=_("Delete it"))
+    if is_agreed(request, confirmation):
         …
         return redirect
-    return page(request, "confirmation.html", status=status_of(asked), **asked)
+    return page(request, "confirmation.html", status=status_of(confirmation), **confirmation)
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def question(heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
 
     changed: it was answered when it said something else; refused: it was posted, and nothing can be done.
     """
-    asked: dict[str, Any] = {
+    context: dict[str, Any] = {
         "heading": heading,
         "frame": "platform.html",
         "crumbs": [],
@@ -145,15 +145,15 @@ def question(heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
         "changed": False,
         "refused": False,
     } | parts
-    asked["promise"] = asked["promise"] or promise_of(*(asked[name] for name in PROMISED))
-    return asked
+    context["promise"] = context["promise"] or promise_of(*(context[name] for name in PROMISED))
+    return context
 
 
-def is_agreed(request: HttpRequest, asked: dict[str, Any]) -> bool:
+def is_agreed(request: HttpRequest, confirmation: dict[str, Any]) -> bool:
     """Whether the post answers exactly this question. If it answers what the page said before, the question is marked as changed."""
-    asked["changed"] = has_changed(request, asked["promise"])
-    asked["refused"] = request.method == "POST" and not asked["button"]
-    return bool(asked["button"]) and agrees(request, asked["promise"])
+    confirmation["changed"] = has_changed(request, confirmation["promise"])
+    confirmation["refused"] = request.method == "POST" and not confirmation["button"]
+    return bool(confirmation["button"]) and agrees(request, confirmation["promise"])
 
 
 def agrees(request: HttpRequest, promise: str) -> bool:
@@ -166,9 +166,9 @@ def has_changed(request: HttpRequest, promise: str) -> bool:
     return _posted_promise(request) not in ("", promise)
 
 
-def status_of(asked: Mapping[str, Any]) -> int:
+def status_of(confirmation: Mapping[str, Any]) -> int:
     """The HTTP status of the page that asks."""
-    return 409 if asked["changed"] or asked["refused"] else 200
+    return 409 if confirmation["changed"] or confirmation["refused"] else 200
 
 
 def promise_of(*parts: object) -> str:
@@ -201,10 +201,10 @@ def _plain(value: object) -> object:
             return str(value)
         case Breaks():
             things = [thing for item in value.items for thing in item.rest or [item] if not isinstance(thing.text, Moving)]
-            said = [
+            parts_of_text = [
                 _plain(part) for part in (value.title, value.text, frozenset(map(_written, things)), frozenset(map(_written, value.flows)))
             ]
-            return [value.tone, *said] if any(said) else ""
+            return [value.tone, *parts_of_text] if any(parts_of_text) else ""
         case Mapping():
             return sorted(([_plain(key), _plain(each)] for key, each in value.items()), key=_written)
         case AbstractSet():

@@ -70,26 +70,26 @@ def _out_of_range(part: int | str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ListPage[Row]:
-    """One page of a list. newer, older: cursors of the neighbouring pages, "" at the ends. edge: where looking for further rows was broken off,
+    """One page of a list. newer, older: cursors of the neighbouring pages, "" at the ends. scan_end: where looking for further rows was broken off,
     because few match, None where it was not; further: the cursor that goes on there."""
 
     rows: Sequence[Row]
     newer: str = ""
     older: str = ""
-    edge: Key | None = None
+    scan_end: Key | None = None
     further: str = ""
 
     def with_rows[Other](self, rows: Sequence[Other]) -> ListPage[Other]:
         """The same page of what its rows stand for."""
-        return ListPage(rows, self.newer, self.older, self.edge, self.further)
+        return ListPage(rows, self.newer, self.older, self.scan_end, self.further)
 
 
 @dataclass(frozen=True, slots=True)
 class WalkedRows[Row]:
-    """Rows from a cursor on, nearest first. edge: where looking was broken off; None where the list ends, or where all that were wanted are found."""
+    """Rows from a cursor on, nearest first. scan_end: where looking was broken off; None where the list ends, or where all that were wanted are found."""
 
     rows: Sequence[Row]
-    edge: Key | None = None
+    scan_end: Key | None = None
 
 
 def pages[Row](
@@ -106,17 +106,17 @@ def walked[Row](
     fetch: Callable[[Cursor | None, int], WalkedRows[Row]], key: Callable[[Row], Key], cursor: Cursor | None, *, size: int = ROWS
 ) -> ListPage[Row]:
     """The same of a list in which few rows may match: `fetch` may break off before it has so many."""
-    found = fetch(cursor, size + 1)
-    more, rows, back = len(found.rows) > size, list(found.rows[:size]), cursor is not None and cursor.back
-    edge = None if more else found.edge
-    further = "" if edge is None else str(Cursor(edge, back=back))
+    walked_rows = fetch(cursor, size + 1)
+    more, rows, back = len(walked_rows.rows) > size, list(walked_rows.rows[:size]), cursor is not None and cursor.back
+    scan_end = None if more else walked_rows.scan_end
+    further = "" if scan_end is None else str(Cursor(scan_end, back=back))
     if back:
         rows.reverse()
     if not rows:
-        return ListPage(rows, edge=edge, further=further)
+        return ListPage(rows, scan_end=scan_end, further=further)
     before, after = (more, True) if back else (cursor is not None, more)
     newer, older = str(Cursor(key(rows[0]), back=True)), str(Cursor(key(rows[-1])))
-    return ListPage(rows, newer if before else "", older if after else "", edge, further)
+    return ListPage(rows, newer if before else "", older if after else "", scan_end, further)
 
 
 def keyset[M: Model](queryset: QuerySet[M], first: str, last: str, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[M]:
@@ -138,7 +138,7 @@ def keyset[M: Model](queryset: QuerySet[M], first: str, last: str, cursor: Curso
     return pages(fetch, key, cursor, size=size)
 
 
-def asked(request: HttpRequest, parts: tuple[type[int | str], ...], name: str = "at") -> Cursor | None:
+def read_cursor(request: HttpRequest, parts: tuple[type[int | str], ...], name: str = "at") -> Cursor | None:
     """The cursor in a page's URL. Raises Http404 for an invalid one."""
     try:
         return Cursor.read(request.GET.get(name, ""), parts=parts)
@@ -168,7 +168,7 @@ class Pager:
     by_time: bool = True
 
     @classmethod
-    def of(cls, request: HttpRequest, page: ListPage[Any], text: str, *, by_time: bool = True) -> Self:
+    def from_page(cls, request: HttpRequest, page: ListPage[Any], text: str, *, by_time: bool = True) -> Self:
         """Of a page by its cursors."""
         newer, older = (address(request, at=cursor) if cursor else "" for cursor in (page.newer, page.older))
         return cls(text, newer, older, by_time)
@@ -189,9 +189,11 @@ class LookingEnd:
     is_ahead: bool = False
 
     @classmethod
-    def of(cls, request: HttpRequest, page: ListPage[Any], cursor: Cursor | None, *, ascends: bool = False, **changed: Any) -> Self | None:
+    def from_page(
+        cls, request: HttpRequest, page: ListPage[Any], cursor: Cursor | None, *, ascends: bool = False, **changed: Any
+    ) -> Self | None:
         """Of a page that is sorted by time, None if it was looked through to its end. ascends: the list begins with the oldest."""
-        if page.edge is None:
+        if page.scan_end is None:
             return None
         back = cursor is not None and cursor.back
-        return cls(from_micros(int(page.edge[0])), address(request, at=page.further, **changed), back is not ascends)
+        return cls(from_micros(int(page.scan_end[0])), address(request, at=page.further, **changed), back is not ascends)

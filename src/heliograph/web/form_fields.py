@@ -40,11 +40,11 @@ class PageField(forms.Field):
         self.words = dict(words or {})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        found = super().__deepcopy__(memo)
-        found.words = dict(self.words)  # what a page says about its field applies only there
-        return found
+        field_copy = super().__deepcopy__(memo)
+        field_copy.words = dict(self.words)  # what a page says about its field applies only there
+        return field_copy
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         """The field as the template renders it, with the stored or the typed value."""
         words = {"required": self.browser_requires, **self.words}
         return FormField(kind=self.kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors), **words)
@@ -114,9 +114,9 @@ class DayLine(TextLine):
     def run_validators(self, value: Any) -> None:
         """Nothing more: a day has no length."""
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         """The field. What is no day stands in a field of text: a browser leaves a field of a date empty."""
-        field = super().drawn(name, value, errors)
+        field = super().draw_field(name, value, errors)
         try:
             self.to_python(value)
         except forms.ValidationError:
@@ -164,18 +164,18 @@ class Select(PageField):
         self.options, self.any_value = options, any_value
 
     @property
-    def found(self) -> Sequence[Choice]:
+    def current_options(self) -> Sequence[Choice]:
         """The current options: those that the page set by `Form.say`, or the field's own."""
         options: OptionSource = self.words.get("options", self.options)
         return options() if callable(options) else options
 
     def to_python(self, value: Any) -> str:
         text = "" if value is None else str(value)
-        return text if self.any_value or text in {option.value for option in self.found} else ""
+        return text if self.any_value or text in {option.value for option in self.current_options} else ""
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        self.words["options"] = self.found
-        return super().drawn(name, value, errors)
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        self.words["options"] = self.current_options
+        return super().draw_field(name, value, errors)
 
 
 class Radios(Select):
@@ -183,9 +183,9 @@ class Radios(Select):
 
     kind: ClassVar[WidgetKind] = "checks"
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         chosen = "" if value is None else str(value)
-        rows = [Choice(each.value, each.label, each.value == chosen, each.sub) for each in self.found]
+        rows = [Choice(each.value, each.label, each.value == chosen, each.sub) for each in self.current_options]
         return _boxes(self, name, rows, errors, input="radio")
 
 
@@ -196,12 +196,12 @@ class Choices(Select):
     widget = forms.MultipleHiddenInput
 
     def to_python(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]
-        known = {option.value for option in self.found}
+        known = {option.value for option in self.current_options}
         return tuple(str(each) for each in (value or ())[:MOST_CHOSEN] if self.any_value or str(each) in known)
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         chosen = {str(each) for each in (value or ())}
-        rows = [Choice(each.value, each.label, each.value in chosen, each.sub) for each in self.found]
+        rows = [Choice(each.value, each.label, each.value in chosen, each.sub) for each in self.current_options]
         return _boxes(self, name, rows, errors, input="checkbox")
 
 
@@ -225,7 +225,7 @@ class Box(PageField, forms.BooleanField):
         super().__init__(label, words=words, initial=initial)
         self.sub = sub
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         return _boxes(self, name, [Choice("1", self.label or "", bool(value), self.sub)], errors, input="checkbox")
 
 

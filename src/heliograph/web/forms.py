@@ -9,7 +9,7 @@ typed.
         kinds = Choices(gettext_lazy("For"), options=kinds_of_objects)
 
     form = TagForm(posted(request), initial=...)
-    page(request, "setup/form.html", fields=form.shown(), told=form.told())
+    page(request, "setup/form.html", fields=form.draw_fields(), told=form.draw_callout())
 """
 
 from __future__ import annotations
@@ -61,19 +61,19 @@ class Form(forms.Form):
         assert isinstance(field, PageField), name
         return field
 
-    def drawn(self, name: str) -> FormField:
+    def draw_field(self, name: str) -> FormField:
         """One field, ready for the template."""
         field, bound = self.field(name), self[name]
-        return field.drawn(self.add_prefix(name), bound.value(), [str(error) for error in bound.errors])
+        return field.draw_field(self.add_prefix(name), bound.value(), [str(error) for error in bound.errors])
 
-    def shown(self, *names: str) -> list[FormField | Pair]:
+    def draw_fields(self, *names: str) -> list[FormField | Pair]:
         """These fields, by default all visible ones, for components/fields.html."""
-        wanted = names or tuple(name for name, field in self.fields.items() if not isinstance(field, Hidden))
-        second = {two: one for one, two in self.pairs if one in wanted and two in wanted}
+        field_names = names or tuple(name for name, field in self.fields.items() if not isinstance(field, Hidden))
+        second = {two: one for one, two in self.pairs if one in field_names and two in field_names}
         first = {one: two for two, one in second.items()}
         return [
-            Pair((self.drawn(name), self.drawn(first[name]))) if name in first else self.drawn(name)
-            for name in wanted
+            Pair((self.draw_field(name), self.draw_field(first[name]))) if name in first else self.draw_field(name)
+            for name in field_names
             if name not in second
         ]
 
@@ -100,11 +100,11 @@ class Form(forms.Form):
         """The HTTP status of the page that shows it."""
         return 422 if self.refused else 200
 
-    def told(self) -> dict[str, Any] | None:
+    def draw_callout(self) -> dict[str, Any] | None:
         """The callout above a refused form (components/callout.html); None for any other."""
         if not self.refused:
             return None
-        return not_saved([str(said) for said in self.non_field_errors()])
+        return not_saved([str(error) for error in self.non_field_errors()])
 
 
 class RowForm(Form):
@@ -128,11 +128,11 @@ def rows_of[Row: RowForm](
     keyword arguments for each form.
     """
     initial = rows if isinstance(rows, Mapping) else {}
-    found = {}
+    row_forms = {}
     for row in rows:
         there = data is not None and (not marked or f"{marked}-{row}" in data)
-        found[row] = kind(data if there else None, prefix=str(row), initial=initial.get(row), **given)
-    return found
+        row_forms[row] = kind(data if there else None, prefix=str(row), initial=initial.get(row), **given)
+    return row_forms
 
 
 def posted(request: HttpRequest) -> QueryDict | None:

@@ -26,15 +26,15 @@ def isolated(text: str) -> str:
     """The text, isolated if it holds a character that turns the direction of writing. What it leaves open is closed, and it closes nothing of ours."""
     if not _TURNS.search(text):
         return text
-    depth, kept = 0, []
+    depth, signs = 0, []
     for sign in text:
         if sign == _POP:
             if not depth:
                 continue
             depth -= 1
         depth += sign in _ISOLATES
-        kept.append(sign)
-    return f"{_ISOLATE}{''.join(kept)}{_POP * depth}{_POP}"
+        signs.append(sign)
+    return f"{_ISOLATE}{''.join(signs)}{_POP * depth}{_POP}"
 
 
 class Sentence(str):
@@ -61,8 +61,8 @@ def install() -> None:
 
 def _of_sentences(translate: Callable[..., str]) -> Callable[..., str]:
     def translated(*given: Any) -> str:
-        found = translate(*given)
-        return found if isinstance(found, (SafeData, Sentence)) else Sentence(found)
+        sentence = translate(*given)
+        return sentence if isinstance(sentence, (SafeData, Sentence)) else Sentence(sentence)
 
     return translated
 
@@ -72,11 +72,11 @@ def _of_sentences_kept(translate: Callable[[str], str]) -> Callable[[str], str]:
     sentences = _of_sentences(translate)
 
     @lru_cache(_KEPT)
-    def kept(_language: str, message: str) -> str:
+    def translate_once(_language: str, message: str) -> str:
         return sentences(message)
 
     def translated(message: str) -> str:
         # A SafeString equals the text that needs escaping; only the plain ones are kept.
-        return kept(translation.get_language() or "", message) if type(message) is str else sentences(message)
+        return translate_once(translation.get_language() or "", message) if type(message) is str else sentences(message)
 
     return translated

@@ -136,7 +136,7 @@ class ChunkedBody:
 
 
 class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
-    """Parses one request. began: by the monotonic clock; asked: the pending decision whether to read its body.
+    """Parses one request. began: by the monotonic clock; decision: the pending decision whether to read its body.
 
     A body larger than a form is read only from authorized senders: a file by its cookies (adj.sends_files), a document by its token
     (adj.admits). A small one is always read: its page says more.
@@ -152,7 +152,7 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         super().__init__(adj)
         self.peer = peer
         self.began = time.monotonic()
-        self.asked: Future[Answer | None] | None = None
+        self.decision: Future[Answer | None] | None = None
         self._continues = False
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -184,24 +184,24 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
     def refuse(self, error: BadRequest) -> None:
         """Answers with this instead of handling the request; no more of it is read."""
         self.version, self.headers_finished = "1.1", True
-        self.error, self.completed, self.expect_continue, self.asked = error, True, False, None
+        self.error, self.completed, self.expect_continue, self.decision = error, True, False, None
 
     def _ask(self) -> None:
         if self._is_a_file() and not self.completed and not self.adj.sends_files(str(self.headers.get("COOKIE", ""))):
             self.refuse(UnknownSender("Sign in as a Planner or an Administrator to send a file."))
         elif self._is_a_large_document():
             client = self.adj.clients.client(self.peer, str(self.headers.get("X_FORWARDED_FOR", "")))
-            asked = self.adj.admits(self.command, self.path, self.headers, client)
-            if isinstance(asked, Future):
-                self.asked, self.completed = asked, False  # even if it is too large: only a known sender is told so
+            decision = self.adj.admits(self.command, self.path, self.headers, client)
+            if isinstance(decision, Future):
+                self.decision, self.completed = decision, False  # even if it is too large: only a known sender is told so
                 self._continues, self.expect_continue = self.expect_continue, False
-            elif asked is not None:
-                self.refuse(RefusalAnswer(asked))
+            elif decision is not None:
+                self.refuse(RefusalAnswer(decision))
 
     def land(self) -> bool:
         """Continues once the decision about the body is known. True if the body is refused, and the request answered."""
-        assert self.asked is not None
-        answer, self.asked = self.asked.result(), None
+        assert self.decision is not None
+        answer, self.decision = self.decision.result(), None
         if answer is not None or self.error is not None:
             self.refuse(self.error if answer is None else RefusalAnswer(answer))
             return True
@@ -294,8 +294,8 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     def received(self, data: bytes) -> bool:
         """Like waitress. If a request waits for a decision of ours, that decision wakes the loop."""
         went_on = bool(super().received(data))
-        if self.request is not None and self.request.asked is not None:
-            self.request.asked.add_done_callback(lambda _: self.server.pull_trigger())
+        if self.request is not None and self.request.decision is not None:
+            self.request.decision.add_done_callback(lambda _: self.server.pull_trigger())
         return went_on
 
     def charge(self, cpu: CpuTime) -> None:
@@ -311,8 +311,8 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         if self.rests_until > time.monotonic():
             return False
         request = self.request
-        if request is not None and request.asked is not None:
-            if not request.asked.done():
+        if request is not None and request.decision is not None:
+            if not request.decision.done():
                 return False
             with self.requests_lock:
                 if request.land():

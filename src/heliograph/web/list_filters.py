@@ -73,13 +73,15 @@ class Filter(Select):
         return [] if value == self.read("") else [str(self.value_shown(value))]
 
     @property
-    def found(self) -> Sequence[Choice]:
-        return [Choice("", self.every), *super().found]
+    def current_options(self) -> Sequence[Choice]:
+        return [Choice("", self.every), *super().current_options]
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        shown, extra = self.value_shown(value), self.words.get("extra", "")
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        value_text, extra = self.value_shown(value), self.words.get("extra", "")
         error = " ".join(errors)
-        return FormField(kind=self.kind, id=name, label=self.label or "", value=shown, options=self.found, extra=extra, error=error)
+        return FormField(
+            kind=self.kind, id=name, label=self.label or "", value=value_text, options=self.current_options, extra=extra, error=error
+        )
 
 
 class SearchFilter(Filter):
@@ -90,7 +92,7 @@ class SearchFilter(Filter):
     def read(self, text: str) -> str:
         return text.strip()[: self.longest]
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         return FormField(kind=self.kind, id=name, label=self.label or "", value=str(value), placeholder=self.words.get("placeholder", ""))
 
 
@@ -102,7 +104,7 @@ class TextFilter(Filter):
     def read(self, text: str) -> str:
         return text.strip()[: self.longest]
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         return FormField(kind=self.kind, id=name, label=self.label or "", value=str(value))
 
 
@@ -110,7 +112,7 @@ class ChoiceFilter(Filter):
     """A choice among options, by their texts."""
 
     def read(self, text: str) -> Any:
-        return text if text in {option.value for option in self.found} else ""
+        return text if text in {option.value for option in self.current_options} else ""
 
 
 class EnumFilter[E: Enum](Filter):
@@ -157,7 +159,7 @@ class DayFilter(Filter):
             raise forms.ValidationError(_("“%(text)s” is no day. Give one like 2027-01-31.") % {"text": text[:40]})
         return day
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         """The field. What was refused stands in a field of text: a browser leaves a field of a date empty."""
         kind: WidgetKind = "text" if errors else self.kind
         return FormField(kind=kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors))
@@ -194,8 +196,8 @@ class ColumnsFilter(Filter):
         return self.usual
 
     def clean(self, value: Any) -> tuple[str, ...]:
-        asked = set(value or ())
-        return tuple(name for name in self.columns if name in asked) or self.usual
+        chosen_names = set(value or ())
+        return tuple(name for name in self.columns if name in chosen_names) or self.usual
 
     def texts(self, value: Sequence[str]) -> Sequence[str]:
         return [] if tuple(value) == self.usual else list(value)
@@ -224,11 +226,11 @@ class ListFilters(Form):
         assert isinstance(field, Filter), name
         return field
 
-    def drawn(self, name: str) -> FormField:
+    def draw_field(self, name: str) -> FormField:
         """One filter with the value that was read, or the text that was refused."""
         errors = [str(error) for error in self.errors.get(name, ())]
         value = self.data.get(self.add_prefix(name), "")[:LONGEST_FILTER] if errors else self.cleaned_data[name]
-        return self._filter(name).drawn(self.add_prefix(name), value, errors)
+        return self._filter(name).draw_field(self.add_prefix(name), value, errors)
 
     def offer(self, name: str, options: Iterable[tuple[object, AnyText]]) -> None:
         """The options: (value, label)."""
@@ -252,13 +254,13 @@ class ListFilters(Form):
     @property
     def search(self) -> FormField | None:
         """The search box of the bar."""
-        return next((self.drawn(name) for name in self.fields if isinstance(self.fields[name], SearchFilter)), None)
+        return next((self.draw_field(name) for name in self.fields if isinstance(self.fields[name], SearchFilter)), None)
 
     @property
     def others(self) -> list[FormField]:
         """The other filters of the bar."""
         return [
-            self.drawn(name)
+            self.draw_field(name)
             for name in self.fields
             if self._filter(name).place == "bar" and not isinstance(self.fields[name], SearchFilter)
         ]
@@ -270,14 +272,14 @@ class ListFilters(Form):
         return sum(bool(self._texts(name)) for name in apart)
 
     @property
-    def kept(self) -> list[tuple[str, str]]:
+    def view_values(self) -> list[tuple[str, str]]:
         """(name, text) of how the list is shown."""
         return self.query(*(name for name in self.fields if self._filter(name).place != "view"))
 
     @property
     def clear_href(self) -> str:
         """The address of the whole list, shown in the same way."""
-        return _with(self.path, self.kept)
+        return _with(self.path, self.view_values)
 
     def query(self, *without: str) -> list[tuple[str, str]]:
         """(name, text) of everything that is asked for. without: names of filters."""

@@ -129,7 +129,7 @@ def serve_pages(
         stopping = True
         server.pull_trigger()
 
-    kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    old_handlers = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         if on_ready:
             on_ready(str(server.effective_host), int(server.effective_port))
@@ -138,7 +138,7 @@ def serve_pages(
             slow_ones.end()
         _finish(server, time.monotonic() + GRACE)
     finally:
-        for number, handler in kept.items():
+        for number, handler in old_handlers.items():
             signal.signal(number, handler)
 
 

@@ -71,12 +71,12 @@ class TextMiddleware:
         if any(isinstance(value, int) and value > LAST_ID for value in kwargs.values()):
             raise Http404  # no database has such an id, and SQLite raises for it
         try:
-            found = [*flaws(request.GET, LONGEST_QUERY)]
+            sentences = [*flaws(request.GET, LONGEST_QUERY)]
             if not getattr(view, "csrf_exempt", False):
-                found += flaws(request.POST, LONGEST_TEXT, but=getattr(view, "own_texts", ()))
+                sentences += flaws(request.POST, LONGEST_TEXT, but=getattr(view, "own_texts", ()))
         except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
             return _refused(request, _("The request is larger than any that a page sends."), status=413)
-        return _refused(request, found[0]) if found else None
+        return _refused(request, sentences[0]) if sentences else None
 
 
 def _is_utf8(charset: str) -> bool:
@@ -107,10 +107,10 @@ def flaws(given: QueryDict, longest: int, but: Collection[str] = ()) -> Iterator
             if len(text) > most:
                 words = {"name": name, "n": f"{len(text):,}", "most": f"{most:,}"}
                 yield _("The field “%(name)s” holds %(n)s characters; at most %(most)s are possible.") % words
-            elif found := _NO_TEXT.search(text):
-                words = {"name": name, "sign": f"U+{ord(found[0]):04X}"}
+            elif control := _NO_TEXT.search(text):
+                words = {"name": name, "sign": f"U+{ord(control[0]):04X}"}
                 yield _("The field “%(name)s” holds a control character (%(sign)s). Type it anew, without.") % words
 
 
-def _refused(request: HttpRequest, said: str, *, status: int = 400) -> HttpResponse:
-    return render(request, "400.html", {"said": said}, status=status)
+def _refused(request: HttpRequest, message: str, *, status: int = 400) -> HttpResponse:
+    return render(request, "400.html", {"said": message}, status=status)

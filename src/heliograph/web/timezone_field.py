@@ -21,10 +21,10 @@ class TimezoneField(TextLine):
     def __init__(self, **words: Any) -> None:
         super().__init__(gettext_lazy("Timezone"), **words)
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         zones = dict.fromkeys([*_zones(), *([str(value)] if value else [])])
         self.words["options"] = [Choice(zone, zone.replace("_", " ")) for zone in zones]
-        return super().drawn(name, value, errors)
+        return super().draw_field(name, value, errors)
 
 
 @cache

@@ -33,7 +33,7 @@ from heliograph.store import configuration
 from heliograph.store.access_refusals import SOMEBODY
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.moments import to_micros
-from heliograph.web.cursor import Pager, asked, keyset
+from heliograph.web.cursor import Pager, keyset, read_cursor
 from heliograph.web.list_filters import ChoiceFilter, Filter, ListFilters, SearchFilter
 from heliograph.web.shown_fields import Choice
 
@@ -118,7 +118,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     who = filters.cleaned_data["who"]
     whole = may(request.user, Role.ADMINISTRATOR)
     found = _matching(filters.cleaned_data["q"], who, filters.cleaned_data["kind"], whole=whole)
-    rows = keyset(found, "id", "id", asked(request, (int, int)))
+    rows = keyset(found, "id", "id", read_cursor(request, (int, int)))
     entries = list(rows.rows)
     total = found.order_by()[: MOST + 1].count()
     people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
@@ -140,7 +140,7 @@ def audit(request: AccountRequest) -> HttpResponse:
         entries=[_entry(row, actors, names[row.pk], jobs, whole=whole) for row in entries],
         filters=filters,
         total=_("more than %(n)s entries") % {"n": f"{MOST:,}"} if total > MOST else _("%(n)s entries") % {"n": f"{total:,}"},
-        pager=Pager.of(request, rows, _("Changes of registrations stand in their timelines.")),
+        pager=Pager.from_page(request, rows, _("Changes of registrations stand in their timelines.")),
     )
 
 

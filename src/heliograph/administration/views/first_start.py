@@ -75,12 +75,12 @@ def first_start(request: HttpRequest, token: str) -> HttpResponse:
             {
                 "title": _("Account"),
                 "text": _("The organization whose events these are"),
-                "fields": form.shown("account", "code", "timezone"),
+                "fields": form.draw_fields("account", "code", "timezone"),
             },
             {
                 "title": _("Administrator"),
                 "text": _("You"),
-                "fields": form.shown("name", "email", "password", "again", "second"),
+                "fields": form.draw_fields("name", "email", "password", "again", "second"),
             },
         ],
     )

@@ -64,7 +64,7 @@ def me(request: AccountRequest) -> HttpResponse:
         status=form.status,
         section="me",
         here="me",
-        fields=form.shown(),
+        fields=form.draw_fields(),
         has_password=user.has_usable_password(),
         second=_second_factor(request),
         sessions=_sessions(request),

@@ -113,7 +113,7 @@ def _joining(request: HttpRequest, purpose: Purpose, token: str) -> HttpResponse
         heading=_heading(user, purpose),
         lead=_lead(link, user, purpose),
         email=user.email,
-        fields=form.shown(),
+        fields=form.draw_fields(),
         button_note=_("Then: your second factor.") if user.second_factor_due else "",
         expires=link.expires,
         refused=len(form.errors),

@@ -77,8 +77,8 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
         entry="users",
         tabs=tabs("sign-in-rules"),
         status=form.status,
-        told=form.told(),
-        fields=form.shown(),
+        told=form.draw_callout(),
+        fields=form.draw_fields(),
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[
             (

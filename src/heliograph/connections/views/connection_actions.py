@@ -97,7 +97,7 @@ def _question(row: ConnectionRow, heading: str, **parts: Unpack[QuestionParts]) 
 def _asks(request: AccountRequest, asked: dict[str, Any], form: Form | None = None) -> HttpResponse:
     """The page of a question, with the fields of a form."""
     if form is not None:
-        asked["fields"] = form.shown()
+        asked["fields"] = form.draw_fields()
     return page(request, "confirmation.html", here="connections", status=max(form.status if form else 200, status_of(asked)), **asked)
 
 
@@ -176,7 +176,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
         standing=standing(row, names_of_users(request.account.pk, [row.pause.by] if row.pause else [])),
         paused=row.pause is not None,
         progress=progress,
-        rate=form.drawn("rate"),
+        rate=form.draw_field("rate"),
     )
 
 

@@ -61,7 +61,7 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
         shown,
         _("Copy %(name)s") % {"name": shown["name"]},
         lead=_("The copy has the same source, filters and destinations. It is switched off and in Test, since two active ones would send everything twice."),
-        fields=form.shown(),
+        fields=form.draw_fields(),
         thing=found.number,
         button=_("Copy"),
     )  # fmt: skip
@@ -71,7 +71,7 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
                 row = copy_flow(s, flow, name=form.cleaned_data["name"])
         except Invalid as error:
             form.refuse(error, names=dict.fromkeys(error.fields, "name"))
-            asked["fields"] = form.shown()
+            asked["fields"] = form.draw_fields()
         else:
             say(request, _("The copy is off and in Test: look it over, then switch it on."))
             return HttpResponseRedirect(reverse("flow", args=(row.pk,)))

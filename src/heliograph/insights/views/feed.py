@@ -29,7 +29,7 @@ from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.frame import Frame
 from heliograph.insights.views.records import REPLAYS
 from heliograph.store.moments import from_micros, to_micros
-from heliograph.web.cursor import ListPage, LookingEnd, Pager, address, asked
+from heliograph.web.cursor import ListPage, LookingEnd, Pager, address, read_cursor
 from heliograph.web.list_filters import ChoiceFilter, DayFilter, EnumFilter, IdFilter, MomentFilter, SearchFilter
 from heliograph.web.pages import live
 from heliograph.web.shown_fields import Choice
@@ -96,7 +96,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
             return HttpResponseRedirect(address(request, paused=of.db.now(), at=None, jump=None))
     filters, frame = FeedFilters(request), Frame.of(request, integration, has_period=False)
     wanted, paused, jump = filters.wanted, filters.cleaned_data["paused"], filters.cleaned_data["jump"]
-    cursor = asked(request, PARTS) or (jumped_to(to_micros(jump) + MINUTE - 1) if jump else None)
+    cursor = read_cursor(request, PARTS) or (jumped_to(to_micros(jump) + MINUTE - 1) if jump else None)
     follows = cursor is None and paused is None and not filters.refused
     with reading(request.account.pk) as of:
         found = Feed(of, wanted, until=paused)
@@ -129,7 +129,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         pager=_pager(request, rows, len(changes)),
         sampled=_sampled(request, sample) if sample else None,
         start_href=address(request, at=None, jump=None) if request.GET.get("at") else "",
-        looked=LookingEnd.of(request, rows, cursor, jump=None) if isinstance(rows, ListPage) else None,
+        looked=LookingEnd.from_page(request, rows, cursor, jump=None) if isinstance(rows, ListPage) else None,
         kept_text=kept_text,
         follows=follows,
         paused=from_micros(paused) if paused is not None else None,
@@ -138,7 +138,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         go_on_href=address(request, paused=None, at=None, jump=None),
         jump=jump,
         status=filters.status,
-        jump_field=filters.drawn("jump"),
+        jump_field=filters.draw_field("jump"),
         jump_kept=filters.query("jump"),
     )
 

@@ -36,7 +36,7 @@ from heliograph.insights.records import PARTS, RecordCount, Records
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.insights.views.frame import Frame
 from heliograph.insights.views.moved_words import moved_words
-from heliograph.web.cursor import LookingEnd, Pager, address, asked
+from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
 from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.pages import page
@@ -167,7 +167,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     frame, filters = Frame.of(request, request.GET.get("integration", "")), RecordFilters(request, known)
     if refusal := frame.refusal():
         return refusal
-    wanted, cursor = filters.wanted(frame), asked(request, PARTS)
+    wanted, cursor = filters.wanted(frame), read_cursor(request, PARTS)
     with reading(request.account.pk, snapshot=True) as of:
         whole = figure_of(of, wanted.whole, frame.code) if wanted.alike is None and wanted.was is None else None
         everything = whole
@@ -215,9 +215,9 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         else "",
         back_text=frame.heading,
         insights_href=frame.back(),
-        pager=Pager.of(request, rows, "", by_time=order is RecordSort.NEWEST),
+        pager=Pager.from_page(request, rows, "", by_time=order is RecordSort.NEWEST),
         start_href=address(request, at=None) if cursor else "",
-        looked=LookingEnd.of(request, rows, cursor, ascends=order is RecordSort.OLDEST),
+        looked=LookingEnd.from_page(request, rows, cursor, ascends=order is RecordSort.OLDEST),
     )
 
 

@@ -44,7 +44,7 @@ class TextsField(Ticks):
         """The texts as compared: with line breaks as one character."""
         return tuple(text for text in map(plain, super().to_python(value)) if text)
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         return self.draw(self.to_python(value), " ".join(errors))
 
 
@@ -68,12 +68,12 @@ class RegistrationForm(Form):
             found["properties"] = tuple(sorted(found["properties"]))
         return found
 
-    def drawn(self, name: str) -> FormField:
+    def draw_field(self, name: str) -> FormField:
         """One field with its value. A field that was created after the form was opened shows what is stored."""
         field = self.fields[name]
         if not isinstance(field, TextsField):
-            return super().drawn(name)
-        return field.drawn(name, self.values[name], [str(error) for error in self[name].errors])
+            return super().draw_field(name)
+        return field.draw_field(name, self.values[name], [str(error) for error in self[name].errors])
 
     def refuse_answer(self, answer: ItemAnswer) -> None:
         """Adds recording's errors."""
@@ -83,7 +83,7 @@ class RegistrationForm(Form):
             else:
                 self.add_error(None, f"{label_of(name, self.o)}: {text}" if name else text)
 
-    def told(self) -> dict[str, Any] | None:
+    def draw_callout(self) -> dict[str, Any] | None:
         """The errors field by field, because not all fields are visible."""
         if not self.refused:
             return None
@@ -97,17 +97,17 @@ class RegistrationForm(Form):
     def sections(self) -> dict[str, Any]:
         """The sections in registrations/registration.html."""
         o = self.o
-        more = [self.drawn(f"profile.{name}") for name in PROFILE_FIELDS if name not in FIRST]
+        more = [self.draw_field(f"profile.{name}") for name in PROFILE_FIELDS if name not in FIRST]
         return {
             "profile": [
-                *_paired([self.drawn(f"profile.{name}") for name in FIRST]),
-                *_paired([self.drawn(f"custom.{id}") for id in o.account.profile_fields]),
+                *_paired([self.draw_field(f"profile.{name}") for name in FIRST]),
+                *_paired([self.draw_field(f"custom.{id}") for id in o.account.profile_fields]),
             ],
             "profile_more": _paired(more),
             "more_open": any(field.error for field in more),
-            "status_fields": [Pair((self.drawn("status"), self.drawn("attendee_type"))), self.drawn("order_code")],
+            "status_fields": [Pair((self.draw_field("status"), self.draw_field("attendee_type"))), self.draw_field("order_code")],
             "properties": self._properties(),
-            "answers": _paired([self.drawn(f"answer.{id}") for id in o.event.questions]),
+            "answers": _paired([self.draw_field(f"answer.{id}") for id in o.event.questions]),
             "sessions": [
                 {
                     "id": f"session.{s.id}",
@@ -138,7 +138,7 @@ class RegistrationForm(Form):
     def _properties(self) -> list[FormField]:
         """The standard ones and the event's: two fields that are posted under the same name."""
         on, custom = self.values["properties"], [p.name for p in self.o.event.properties.values()]
-        standard = self.drawn("properties")
+        standard = self.draw_field("properties")
         if not custom:
             return [standard]
         options = [Choice(name, name, name in on) for name in custom]

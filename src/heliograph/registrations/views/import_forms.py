@@ -87,7 +87,7 @@ class ReadingForm(Form):
         """The settings available for a file in this format."""
         shown = cls(initial={"encoding": form.encoding, "separator": POSTED.get(form.separator, form.separator), "sheet": form.sheet})
         names = {XLSX: ("sheet",), NDJSON: ("encoding",), CSV: ("encoding", "separator")}.get(form.kind, ("encoding",))
-        return shown.shown(*names)
+        return shown.draw_fields(*names)
 
 
 class DryRunForm(Form):

@@ -92,7 +92,7 @@ def _upload_page(request: AccountRequest, form: UploadForm, told: dict[str, Any]
         steps=words.steps_of("", 1),
         error=" ".join(str(error) for error in form["file"].errors),
         told=told,
-        fields=form.shown("event"),
+        fields=form.draw_fields("event"),
         before=[_before(job, names) for job in jobs_before],
     )
 
@@ -224,7 +224,7 @@ def _columns(request: AccountRequest, found: Upload, sheet: Sheet, form: Columns
         file=found.name,
         read=sheet.form.words,
         told=told,
-        fields=form.shown("event"),
+        fields=form.draw_fields("event"),
         columns=rows,
         targets=groups,
         reading=ReadingForm.of(sheet.form),
@@ -359,7 +359,7 @@ def _lack(request: AccountRequest, n: int, lack: Lack, job: Job, forms: DryRunFo
         "rows": f"{lack.rows:,}",
         "on": str(n) in ticked if ticked is not None else bool(job.result["lacks"][n].get("created")),
         "doubt": _(lack.doubt) if lack.doubt else "",
-        "classes": row.drawn("class").options,
+        "classes": row.draw_field("class").options,
         "cls": row["class"].value(),
         "tags": text,
         "todo": "" if text.strip() or not tagged or lack.kind == "events" else _("No tag"),

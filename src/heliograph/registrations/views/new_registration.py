@@ -65,9 +65,9 @@ class NewRegistrationForm(RegistrationForm):
         super().__init__(blank, data, initial=initial)
         self.fields["event"] = Select(gettext_lazy("Event"), options=[Choice(code, code) for code in codes])
 
-    def drawn(self, name: str) -> FormField:
+    def draw_field(self, name: str) -> FormField:
         """The event is the one whose fields are shown, whatever was posted."""
-        field = super().drawn(name)
+        field = super().draw_field(name)
         return replace(field, value=self.o.event.code) if name == "event" else field
 
     def clean(self) -> None:
@@ -141,8 +141,8 @@ def _shown(request: AccountRequest, form: NewRegistrationForm) -> HttpResponse:
         crumbs=[(_("Registrations"), reverse("registrations"))],
         version=0,
         opened="{}",
-        told=form.told(),
-        identity=form.shown("event", "code"),
+        told=form.draw_callout(),
+        identity=form.draw_fields("event", "code"),
         form=form.sections(),
         readonly=False,
         blocks=[],

@@ -117,7 +117,7 @@ def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpR
 
 def _show(request: AccountRequest, db: Database, o: Opened, form: ChangeForm) -> HttpResponse:
     readonly = not may(request.user, Role.PLANNER)
-    told = form.told()
+    told = form.draw_callout()
     if told is None and not o.state.active:
         told = {
             "tone": "",

@@ -18,7 +18,7 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.setup.views.frame import account_config
 from heliograph.store.django_database import of_django
-from heliograph.web.cursor import LookingEnd, Pager, address, asked
+from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
 from heliograph.web.list_count import ListCount
 from heliograph.web.list_filters import ColumnsFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
@@ -86,7 +86,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
     """Registrations of all events: searched, filtered, sorted."""
     filters = RegistrationFilters(request)
     wanted, sort, columns = filters.wanted, filters.cleaned_data["sort"], filters.cleaned_data["column"]
-    cursor = asked(request, sort.parts)
+    cursor = read_cursor(request, sort.parts)
     with transaction.atomic(using="read"):
         found = Registrations(of_django(connections["read"]), request.account.pk)
         rows = found.page(wanted, sort, cursor, whole=not set(columns) <= set(USUAL))
@@ -126,9 +126,9 @@ def registrations(request: AccountRequest) -> HttpResponse:
             "modified": address(request, sort=None, at=None),
         },
         sorted_text=_("%(order)s. Times in %(zone)s.") % {"order": _order(sort), "zone": request.account.timezone},
-        looked=LookingEnd.of(request, rows, cursor),
+        looked=LookingEnd.from_page(request, rows, cursor),
         start_href=address(request, at=None) if cursor else "",
-        pager=Pager.of(request, rows, _shown(len(rows.rows), count), by_time=False),
+        pager=Pager.from_page(request, rows, _shown(len(rows.rows), count), by_time=False),
     )
 
 

@@ -35,7 +35,7 @@ from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.save import acting
 from heliograph.setup.views.frame import by, check
 from heliograph.web.confirmation import agrees, has_changed
-from heliograph.web.cursor import Pager, asked, keyset
+from heliograph.web.cursor import Pager, keyset, read_cursor
 from heliograph.web.form_fields import Box, Choices, DayLine, Hidden, Radios, Select, TextLine, Ticks
 from heliograph.web.forms import Form, member_of, posted, pressed
 from heliograph.web.pages import asks_for_part, page
@@ -170,7 +170,7 @@ def choose(request: AccountRequest) -> HttpResponse:
         "replay/replay.html",
         here="replay",
         status=422 if form.errors else 200,
-        fields=form.shown() if may(request.user, Role.PLANNER) and not none else [],
+        fields=form.draw_fields() if may(request.user, Role.PLANNER) and not none else [],
         none=none,
         past=past,
         pager=pager,
@@ -186,12 +186,12 @@ def _asked_for(request: AccountRequest) -> dict[str, Any]:
 
 def _past(request: AccountRequest, of: AccountReader) -> tuple[list[dict[str, Any]], Pager]:
     with scope(account=of.account):
-        found = keyset(Replay.objects.filter(account=of.account), "created", "id", asked(request, (int, int)))
+        found = keyset(Replay.objects.filter(account=of.account), "created", "id", read_cursor(request, (int, int)))
         rows = list(found.rows)
     states = [replays.find(of.account, row.pk) for row in rows]
     events = of.events({id for row in rows if (id := row.selection.get("event")) is not None})
     people = names_of_users(of.account, [mark for row in rows for mark in (row.by, row.started_by, row.stopped_by)])
-    return [_past_row(of, state, events, people) for state in states], Pager.of(request, found, "")
+    return [_past_row(of, state, events, people) for state in states], Pager.from_page(request, found, "")
 
 
 def _sent(of: AccountReader, state: ReplayState) -> int | None:
@@ -242,7 +242,7 @@ def _shown(request: AccountRequest, state: ReplayState, form: SendForm | None = 
         told=_told(form),
         chosen=form["send"].value() if form.is_bound else [ReplayVerdict.NEW.value, ReplayVerdict.DIFFERENT.value],
         ticked=form["row"].value() if form.is_bound else [],
-        fields=form.shown("rate", "reason"),
+        fields=form.draw_fields("rate", "reason"),
         **shown,
     )
 

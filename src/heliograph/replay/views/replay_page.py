@@ -25,7 +25,7 @@ from heliograph.replay.selection import Selection
 from heliograph.replay.words import SAYS, TONES, VERDICTS, selected
 from heliograph.store.moments import from_micros
 from heliograph.web.confirmation import promise_of
-from heliograph.web.cursor import Pager, asked
+from heliograph.web.cursor import Pager, read_cursor
 from heliograph.web.forms import member_of
 
 _FIRST = (
@@ -112,7 +112,7 @@ def _dry_run(request: HttpRequest, of: AccountReader, state: ReplayState, flow: 
     numbers = state.verdicts
     usual = next((verdict for verdict in _FIRST if numbers[verdict]), ReplayVerdict.NEW)
     verdict = member_of(ReplayVerdict, request.GET.get("show"), usual)
-    lines = dry_run_page(of, state.replay.pk, flow, verdict, asked(request, PARTS))
+    lines = dry_run_page(of, state.replay.pk, flow, verdict, read_cursor(request, PARTS))
     subjects = int(state.check.result.get("subjects", 0))
     return {
         "total": ngettext("%(n)s record matches", "%(n)s records match", subjects) % {"n": f"{subjects:,}"},
@@ -125,7 +125,7 @@ def _dry_run(request: HttpRequest, of: AccountReader, state: ReplayState, flow: 
         "may_tick": verdict.is_sent,
         "compares": verdict in (ReplayVerdict.NEW, ReplayVerdict.DIFFERENT),
         "lines": [_line(line) for line in lines.rows],
-        "pager": Pager.of(request, lines, "", by_time=False),
+        "pager": Pager.from_page(request, lines, "", by_time=False),
     }
 
 

@@ -29,7 +29,7 @@ from heliograph.retry.views.item_page import item_page
 from heliograph.retry.views.item_words import is_of_other_mode, tries, why
 from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.store.moments import from_micros
-from heliograph.web.cursor import ListPage, Pager, address, asked
+from heliograph.web.cursor import ListPage, Pager, address, read_cursor
 from heliograph.web.list_count import ListCount
 from heliograph.web.pages import asks_for_part, live, page
 
@@ -38,7 +38,7 @@ from heliograph.web.pages import asks_for_part, live, page
 def queue(request: AccountRequest) -> HttpResponse:
     """What waits, by cause, and every item. The causes refresh themselves, so that a cured one is seen to heal."""
     filters = RetryFilters(request)
-    cursor, wanted = asked(request, PARTS), filters.wanted
+    cursor, wanted = read_cursor(request, PARTS), filters.wanted
     whole = cursor is None and not filters.narrows
     with reading(request.account.pk) as of:
         causes = _causes(of, request.user) if whole else {}
@@ -80,7 +80,7 @@ def _causes(of: AccountReader, user: User) -> dict[str, Any]:
 
 
 def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wanted: RetryFilter) -> dict[str, Any]:
-    cursor, found = asked(request, PARTS), RetryQueue(of)
+    cursor, found = read_cursor(request, PARTS), RetryQueue(of)
     rows, counts = found.page(wanted, cursor), found.counts()
     filters.offer_of(of)
     again = submittable(wanted)

@@ -196,7 +196,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
         here="retry",
         heading=download_words(n),
         lead=text,
-        fields=form.shown(),
+        fields=form.draw_fields(),
         back=back,
     )
 

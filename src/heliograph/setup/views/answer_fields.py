@@ -54,24 +54,24 @@ def answer_field(question: Field) -> AnswerField:
 class BoxesOfAnswers(Choices):
     """Any number of the options."""
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        self.words["options"] = _and_given(self.found, value or ())
-        return super().drawn(name, value, errors)
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        self.words["options"] = _and_given(self.current_options, value or ())
+        return super().draw_field(name, value, errors)
 
 
 class AnswerOfOptions(Select):
     """One of the options."""
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        self.words["options"] = _and_given(self.found, [value] if value else ())
-        return super().drawn(name, value, errors)
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        self.words["options"] = _and_given(self.current_options, [value] if value else ())
+        return super().draw_field(name, value, errors)
 
 
 class TextOfAnswer(TextLines):
     """A text: one line, unless the stored text has several."""
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        form_field = super().drawn(name, value, errors)
+    def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        form_field = super().draw_field(name, value, errors)
         return form_field if "\n" in str(value or "") else replace(form_field, kind="text")
 
 

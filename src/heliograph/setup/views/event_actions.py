@@ -153,8 +153,8 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
         else:
             say(request, _("%(code)s is there, a copy of %(from)s.") % {"code": state.code, "from": original.code})
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
-    refused = form.told()
-    confirmation |= {"fields": form.shown(), "lead": " ".join(refused["items"] if refused else ()) or confirmation["lead"]}
+    refused = form.draw_callout()
+    confirmation |= {"fields": form.draw_fields(), "lead": " ".join(refused["items"] if refused else ()) or confirmation["lead"]}
     with transaction.atomic(using="read"):
         status = max(form.status, status_of(confirmation))
         return event_page(request, "confirmation.html", reading(), original, entry="details", status=status, **confirmation)

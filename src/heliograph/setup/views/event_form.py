@@ -99,19 +99,19 @@ class EventForm(NewEventForm):
         sentences = {name: " ".join(str(error) for error in errors) for name, errors in self.errors.items()}
         return [f"{self.fields[name].label}: {text}" if name in self.fields else text for name, text in sentences.items()]
 
-    def drawn(self, name: str) -> FormField:
+    def draw_field(self, name: str) -> FormField:
         """A field that the page did not post shows the stored value."""
         if self.is_bound and name not in self.data and name not in self.custom:
-            return self.field(name).drawn(name, self.initial.get(name), [str(error) for error in self.errors.get(name, ())])
-        return super().drawn(name)
+            return self.field(name).draw_field(name, self.initial.get(name), [str(error) for error in self.errors.get(name, ())])
+        return super().draw_field(name)
 
     def sections(self, *, status: str = "") -> Sections:
         """The whole form. status: a sentence if the status cannot be changed now."""
-        custom = [self.drawn(name) for name in self.custom]
+        custom = [self.draw_field(name) for name in self.custom]
         return [
-            (_("Event"), "", self.shown("name", "code", "start", "end", "timezone", "location")),
-            (_("Status"), status, [] if status else self.shown("status")),
-            (_("Tags"), _("To filter by event in flows"), self.shown("tags")),
+            (_("Event"), "", self.draw_fields("name", "code", "start", "end", "timezone", "location")),
+            (_("Status"), status, [] if status else self.draw_fields("status")),
+            (_("Tags"), _("To filter by event in flows"), self.draw_fields("tags")),
             *([(_("Event Data"), _("The account’s custom event fields"), paired(custom))] if custom else []),
         ]
 

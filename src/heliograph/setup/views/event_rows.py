@@ -72,8 +72,8 @@ def listed(request: AccountRequest, event: str, url_name: str) -> HttpResponse:
             entry=url_name,
             status=422 if refused else 200,
             **_context(request, kind, counts, choices, tags, untagged=_untagged(kind, config)),
-            told=(form.told() if adds else None) or (tags and tags.told()),
-            add=[] if readonly(request, Role.PLANNER) or kind.full(current_event) else form.shown(),
+            told=(form.draw_callout() if adds else None) or (tags and tags.draw_callout()),
+            add=[] if readonly(request, Role.PLANNER) or kind.full(current_event) else form.draw_fields(),
             unsaved=form.is_bound or bool(tags and tags.is_unsaved),
         )
 
@@ -207,8 +207,8 @@ def edit(request: AccountRequest, event: str, id: int, url_name: str) -> HttpRes
             crumbs=[(current_event.code, reverse("event-details", args=(event,))), (kind.heading, reverse(url_name, args=(event,)))],
             heading=kind.name(row),
             lead="",
-            told=form.told(),
-            fields=form.shown(),
+            told=form.draw_callout(),
+            fields=form.draw_fields(),
             button=_("Save"),
             cancel_href=reverse(url_name, args=(event,)),
             readonly="",

@@ -35,7 +35,7 @@ from heliograph.setup.views.frame import account_config, by, check, event_config
 from heliograph.setup.views.shared_form import said_of_theirs
 from heliograph.setup.views.uses import losing
 from heliograph.store.database import Database
-from heliograph.web.cursor import ROWS, Cursor, ListPage, Pager, asked
+from heliograph.web.cursor import ROWS, Cursor, ListPage, Pager, read_cursor
 from heliograph.web.cursor import pages as cursor_pages
 from heliograph.web.forms import not_saved, posted
 from heliograph.web.list_filters import IdFilter, ListFilters, SearchFilter
@@ -59,7 +59,7 @@ class EventFilters(ListFilters):
 def events(request: AccountRequest) -> HttpResponse:
     """All events, newest first."""
     filters = EventFilters(request)
-    cursor = asked(request, (int,))
+    cursor = read_cursor(request, (int,))
     with transaction.atomic(using="read"):
         db = reading()
         config = account_config(request, db)
@@ -77,7 +77,7 @@ def events(request: AccountRequest) -> HttpResponse:
         none=not matching_rows and not filters.narrows,
         rows=[_row(loaded[id], config, counts.get(id, 0)) for id, *_rest in list_page.rows],
         filters=filters,
-        pager=Pager.of(
+        pager=Pager.from_page(
             request,
             list_page,
             ngettext("%(n)s event", "%(n)s events", len(matching_rows)) % {"n": f"{len(matching_rows):,}"},
@@ -163,8 +163,8 @@ def add(request: AccountRequest) -> HttpResponse:
         crumbs=[(_("Events"), reverse("events"))],
         heading=_("Add an event"),
         lead=_("It begins in Testing: whatever is registered until it leaves Testing is Test."),
-        told=form.told(),
-        fields=form.shown(),
+        told=form.draw_callout(),
+        fields=form.draw_fields(),
         button=_("Add the event"),
         cancel_href=reverse("events"),
         readonly="",

@@ -144,7 +144,7 @@ class TagRows:
         else:
             self.forms[id].add_error("tags", str(error))
 
-    def told(self) -> dict[str, Any] | None:
+    def draw_callout(self) -> dict[str, Any] | None:
         """The callout above the table."""
         return not_saved() if self.refused else None
 

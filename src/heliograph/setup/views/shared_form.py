@@ -52,9 +52,9 @@ class SharedForm(Form):
         """The current values by field, as the page that is rendered now shows them."""
         return {name: self._stored(name) for name in self.fields if self._is_compared(name)}
 
-    def shown(self, *names: str) -> list[FormField | Pair]:
+    def draw_fields(self, *names: str) -> list[FormField | Pair]:
         """The fields, and if all are drawn also the hidden one."""
-        fields = super().shown(*names)
+        fields = super().draw_fields(*names)
         return [*fields, self.opened_field] if self.is_shared and not names else fields
 
     @property
@@ -66,7 +66,7 @@ class SharedForm(Form):
         """The current value of a field, in words."""
         field, texts = self.fields[name], list(theirs)
         if isinstance(field, Select):
-            labels = {option.value: str(option.label) for option in field.found}
+            labels = {option.value: str(option.label) for option in field.current_options}
             texts = [labels.get(text, text) for text in texts]
         elif isinstance(field, Box):
             texts = [_("ticked") if texts else _("not ticked")]

@@ -157,7 +157,7 @@ def _listed(request: AccountRequest, form: TagForm) -> HttpResponse:
         entry="tags",
         status=form.status,
         uncovered=uncovered(untagged.total),
-        add=() if closed else form.shown(),
+        add=() if closed else form.draw_fields(),
         readonly=closed,
         none=not known,
         total=ngettext("%(n)d tag", "%(n)d tags", len(known)) % {"n": len(known)},
@@ -269,9 +269,9 @@ def _tag_page(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
         crumbs=_crumbs(),
         heading=_("Tag “%(label)s”") % {"label": row.label},
         lead=_("Flows, mappings and statuses keep it when it is renamed: they hold the tag, not its name."),
-        told=form.told(),
+        told=form.draw_callout(),
         actions=[] if closed else menu,
-        fields=form.shown(),
+        fields=form.draw_fields(),
         button=_("Save"),
         cancel_href=reverse("tags"),
         readonly=closed,
@@ -317,7 +317,7 @@ def merge(request: AccountRequest, id: int) -> HttpResponse:
             form.add_error("into", _("Choose the tag that takes its place."))
         elif is_agreed(request, confirmation) and _merge(request, form, row, into):
             return HttpResponseRedirect(reverse("tags"))
-    confirmation["fields"] = form.shown()
+    confirmation["fields"] = form.draw_fields()
     return settings_page(request, "confirmation.html", entry="tags", status=max(form.status, status_of(confirmation)), **confirmation)
 
 

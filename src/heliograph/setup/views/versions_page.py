@@ -27,8 +27,8 @@ from heliograph.setup.services.versions import Version, history, number_of, vers
 from heliograph.store.django_database import of_django
 from heliograph.web.confirmation import agrees, promise_of
 from heliograph.web.cursor import Cursor, ListPage, Pager, address
-from heliograph.web.cursor import asked as cursor_of
 from heliograph.web.cursor import pages as cursor_pages
+from heliograph.web.cursor import read_cursor as cursor_of
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form, posted
 from heliograph.web.pages import page
@@ -208,7 +208,7 @@ def _compared(
         crumbs=versioned.crumbs,
         href=versioned.href,
         versions=[_version_row(request, versioned, compared, each, people) for each in compared.page.rows],
-        pager=Pager.of(request, compared.page, ""),
+        pager=Pager.from_page(request, compared.page, ""),
         chosen=at.number,
         newest=newest.number,
         is_newest=at.number == newest.number,

@@ -18,7 +18,7 @@ from heliograph.deliveries.words import Toned
 from heliograph.domain.delivery.webhook_id import created_of
 from heliograph.timeline.search import DeliveryCounts, FoundAction, FoundRegistration, RegistrationSearch
 from heliograph.timeline.timeline import Timeline
-from heliograph.web.cursor import LookingEnd, Pager, address, asked
+from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
 from heliograph.web.list_filters import ListFilters, SearchFilter
 from heliograph.web.pages import page
 
@@ -43,7 +43,7 @@ class FindFilters(ListFilters):
 def find(request: AccountRequest) -> HttpResponse:
     """Registrations by words; one hit alone opens its timeline at once, a webhook-id at its change."""
     text = FindFilters(request).cleaned_data["q"]
-    cursor = asked(request, (int, int))
+    cursor = read_cursor(request, (int, int))
     with reading(request.account.pk) as of:
         search = RegistrationSearch(of, text)
         action = search.action()
@@ -65,8 +65,8 @@ def find(request: AccountRequest) -> HttpResponse:
         kept_text=kept_text,
         heading=_heading(search.text, len(rows.rows), whole=whole),
         hits=[_row(found) for found in rows.rows],
-        pager=Pager.of(request, rows, ""),
-        looked=LookingEnd.of(request, rows, cursor),
+        pager=Pager.from_page(request, rows, ""),
+        looked=LookingEnd.from_page(request, rows, cursor),
         start_href=address(request, at=None) if cursor else "",
     )
 

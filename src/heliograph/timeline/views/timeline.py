@@ -29,7 +29,7 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.moments import from_micros
 from heliograph.timeline.timeline import PARTS, Decision, Entry, Show, Timeline, TimelineCounts, TimelineDelivery
 from heliograph.timeline.views.why import answer
-from heliograph.web.cursor import Pager, asked
+from heliograph.web.cursor import Pager, read_cursor
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form
 from heliograph.web.list_filters import EnumFilter, IdFilter, ListFilters
@@ -63,7 +63,7 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
     """Every change, every decision, every attempt."""
     filters = TimelineFilters(request)
     ask = filters.cleaned_data
-    cursor = asked(request, PARTS)
+    cursor = read_cursor(request, PARTS)
     with reading(request.account.pk) as of:
         found = Timeline.of(of, event, code, flow=ask["flow"], show=ask["show"])
         if found is None:
@@ -98,7 +98,7 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         changes=changes,
         why=told,
         filters=filters,
-        pager=Pager.of(request, rows, ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)}),
+        pager=Pager.from_page(request, rows, ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)}),
         **context,
     )
 

@@ -28,7 +28,7 @@ from heliograph.setup.views.frame import check
 from heliograph.store.moments import from_micros
 from heliograph.timeline.flow_decisions import FlowDecisions, LatestDecision
 from heliograph.timeline.stopped_alike import JUDGED, AlikeChange, StoppedAlike, judge_again, stopped_alike
-from heliograph.web.cursor import Pager, asked
+from heliograph.web.cursor import Pager, read_cursor
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -77,7 +77,7 @@ def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
     """The others that stopped for the same reason in the last seven days; posted, those that wait are judged again."""
     if request.method == "POST":
         check(request, Role.PLANNER)
-    cursor = asked(request, PARTS)
+    cursor = read_cursor(request, PARTS)
     with reading(request.account.pk) as of:
         recorded = _recorded(of, change)
         both = why_both(of, recorded, flow, lambda found: found)
@@ -105,7 +105,7 @@ def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
         judged=intcomma(JUDGED) if found.more else "",
         why_href=reverse("why", args=(change, flow)),
         others_href=reverse("why-others", args=(change, flow)),
-        pager=Pager.of(request, rows, ngettext("%(n)d change", "%(n)d changes", len(shown)) % {"n": len(shown)}),
+        pager=Pager.from_page(request, rows, ngettext("%(n)d change", "%(n)d changes", len(shown)) % {"n": len(shown)}),
         **context,
     )
 
@@ -113,7 +113,7 @@ def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
 @require_safe
 def decisions(request: AccountRequest, flow: int) -> HttpResponse:
     """What a flow decided of the latest changes, by the rules of then."""
-    cursor = asked(request, PARTS)
+    cursor = read_cursor(request, PARTS)
     with reading(request.account.pk) as of:
         known = of.config.flows.get(flow)
         if known is None:
@@ -128,7 +128,7 @@ def decisions(request: AccountRequest, flow: int) -> HttpResponse:
         flow={"id": flow, "name": known.name or _("Without a name")},
         rows=shown,
         kept_text=kept_text,
-        pager=Pager.of(request, rows, ngettext("%(n)d change", "%(n)d changes", len(shown)) % {"n": len(shown)}),
+        pager=Pager.from_page(request, rows, ngettext("%(n)d change", "%(n)d changes", len(shown)) % {"n": len(shown)}),
     )
 
 

@@ -49,11 +49,11 @@ def status(text: object, tone: str = "", sign: str = "", href: str = "") -> Safe
     waits in a queue but something lacks or wants a look. href: makes it a link to the records.
     """
     name = sign or _SIGNS.get(tone, "")
-    drawn = icon(name) if name else _NOTHING
+    symbol = icon(name) if name else _NOTHING
     look = f"status {tone}" if tone else "status"
     if href:
-        return format_html('<a href="{}" class="{}">{}{}</a>', href, look, drawn, text)
-    return format_html('<span class="{}">{}{}</span>', look, drawn, text)
+        return format_html('<a href="{}" class="{}">{}{}</a>', href, look, symbol, text)
+    return format_html('<span class="{}">{}{}</span>', look, symbol, text)
 
 
 @register.simple_tag
