@@ -57,7 +57,7 @@ def test_the_demo_shows_everything_and_ends_at_once(demo: Process, tmp_path: Pat
         expect(page.get_by_role("main").locator("ol > li").filter(has_text=said)).not_to_have_count(0)
     page.goto(f"{url}/signal/retry/")
     expect(page.get_by_role("main").get_by_role("row")).not_to_have_count(0)
-    expect(page.get_by_text(re.compile(r"\d+ items?: \d+ Retry, "))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d+ items?: \d+ Retry( \(\d+ waits? for a tag\))?, "))).to_be_visible()
 
     os.kill(demo.pid, signal.SIGINT)
     assert demo.wait(PATIENCE) == 0
