@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -61,6 +62,26 @@ def _names(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
                 yield name, node
             case ast.alias(asname=str(name)):
                 yield name, node
+
+
+def test_trees_and_chains_in_docstrings_are_indented_blocks() -> None:
+    """A table, a tree or a chain of arrows that is wrapped like a sentence cannot be read any more."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    wrong = [
+        f"{module.path}: {paragraph.splitlines()[0][:80]}"
+        for module in source.modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, documented)
+        for paragraph in re.split(r"\n\s*\n", ast.get_docstring(node) or "")
+        if _is_melted(paragraph)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _is_melted(paragraph: str) -> bool:
+    """True if text stands before a branch of a tree, or if two arrows stand in a sentence."""
+    sentences = "\n".join(line for line in paragraph.splitlines() if not line.startswith("    "))
+    return bool(re.search(r"\S.*[├└]", paragraph)) or len(re.findall(r"->|→", sentences)) > 1
 
 
 def test_strings_that_people_read_go_through_gettext() -> None:

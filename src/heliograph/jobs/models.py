@@ -14,8 +14,11 @@ from django_scopes import ScopedManager
 class JobState(models.TextChoices):
     """The state of a job.
 
-    queued -> running -> done | failed; running <-> paused; running -> cancelling -> cancelled. Failed and paused jobs continue from their
-    cursor when they are resumed.
+        queued -> running -> done | failed
+                  running <-> paused
+                  running -> cancelling -> cancelled
+
+    A failed or paused job continues from its cursor when it is resumed.
     """
 
     QUEUED = "queued", _("Waiting")

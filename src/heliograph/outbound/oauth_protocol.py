@@ -1,6 +1,6 @@
 """OAuth2 (C4): requests to an authority, and the meaning of its answers. oauthlib implements the protocol; the sender sends.
 
-TokenExchange(...).start() → sender → done(Tokens | Denied), on the sender's thread
+    TokenExchange(...).start() → sender → done(TokenResponse | Denied), on the sender's thread
 
 Tokens are returned, never stored here. Requests for them pass the same guard as all others. oauthlib insists on https in the URLs it gets,
 but the guard decides for which networks plain http is enough; so where oauthlib only looks at the query it gets a placeholder URL.

@@ -1,7 +1,12 @@
 """Sends requests: libcurl's multi interface on its own thread (C6, D9).
 
-start() from any thread -> inbox -> parse URL, headers -> addresses (resolver's threads) -> guard -> libcurl -> done(result), on the
-sender's thread
+    start()           from any thread
+    inbox
+    URL and headers   parsed on the sender's thread, like everything below but the look-up
+    addresses         looked up on the resolver's threads
+    guard             refuses addresses that the account may not reach
+    libcurl
+    done(result)
 
 `done` must be quick and must not raise: an exception in it ends the sender, which calls `on_crash`, because a half-alive sender would be
 worse. Callers limit the requests of a connection; here each request waits only for its own target.

@@ -1,7 +1,9 @@
 """Why a set-up cannot be saved.
 
-SetupError ├── Invalid a value is wrong; by field, for forms ├── InUse something uses it; who does (P12) └── NotThere the account has no
-such thing
+SetupError
+├── Invalid     a value is wrong; the problems are given by field, for forms
+├── InUse       something uses it; its users are listed (P12)
+└── NotThere    the account has no such thing
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Save & Test, and Send a sample (guide: Setting up a Connection; C3).
 
-name → connect → TLS → (access token) → the test URL, or a sample, or nothing → what it means
+    name → connect → TLS → (access token) → the test URL, or a sample, or nothing → what it means
 
 Saving happens elsewhere and first, whatever the result of the test. No transaction is open while something is sent.
 """

@@ -1,6 +1,6 @@
 """The result of testing a connection (guide: Save & Test; C3): five steps with their durations, and what is wrong in one word.
 
-name → connect → TLS → credentials → answer
+    name → connect → TLS → credentials → answer
 
     tested     the target has answered a request with our credentials
     reached    there is a connection, but nothing was sent: the credentials were not tried

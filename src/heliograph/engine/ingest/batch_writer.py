@@ -1,6 +1,6 @@
 """The batch writer records documents from many senders in few transactions (ARCHITECTURE.md, rule 8; I3, O7).
 
-submit() from any thread → bounded queue → one thread: takes what has arrived, resolves it, records it, commits → done()
+    submit(), from any thread → bounded queue → one thread: take what has arrived, resolve, record, commit → done()
 
 Batches are small when idle and large under load: while one commits, the next gathers. Senders that waited for their answers send again at
 about the same time, so after a batch of many the next one waits for as many, but no longer than GATHER. Few documents that arrive one by one

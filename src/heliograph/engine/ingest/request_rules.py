@@ -1,6 +1,6 @@
 """The rules for requests to /ingest, for both doors: the fast one and the pages' port (I2, I3).
 
-head → sender → kind and size → body → documents → the batch writer → answers
+    head → sender → kind and size → body → documents → the batch writer → answers
 
 No I/O here: a door reads and writes, these rules decide.
 """

@@ -1,6 +1,6 @@
 """The worker's settling thread: writes outcomes as attempts, states and figures, in batches (docs/design/queue.md, section 5).
 
-finished lanes → configuration (for Config failures) → fence → lanes → actions → rules → rows → commit → free memory and journal cells
+    finished lanes → configuration (for Config failures) → fence → lanes → actions → rules → rows → commit → free memory and journal cells
 
 While one batch commits, the next one gathers, so batches are small when idle and large under load. An outcome under a lost epoch is
 discarded, but the fact that its request may have been sent is stored.

@@ -28,7 +28,7 @@ _RELATION: Final = re.compile(rb"<(?:\w{1,20}:)?Relationship\s[^<>]{0,2000}>")
 
 
 def cell_errors(path: Path, index: int) -> dict[int, dict[int, str]]:
-    """Row -> column (both from 1) -> the error, for the sheet at this index. Empty for a structure other than Excel's."""
+    """The errors in the cells of the sheet at this index, by row, then by column (both from 1). Empty for a structure other than Excel's."""
     found: dict[int, dict[int, str]] = {}
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
