@@ -34,8 +34,8 @@ app = typer.Typer(
 )
 
 
-def _say_version(wanted: bool) -> None:
-    if wanted:
+def _say_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"heliograph {__version__}")
         raise typer.Exit
 

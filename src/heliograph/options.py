@@ -469,33 +469,33 @@ class Options(BaseSettings):
         """The reasons to refuse a production start, one sentence each; empty with `dev`."""
         if self.dev:
             return ()
-        found = []
+        reasons = []
         base = urlsplit(self.base_url)
         loopback = is_loopback(base.hostname or "")
         if base.scheme == "http" and not loopback:
-            found.append(
+            reasons.append(
                 f"{PREFIX}BASE_URL is {self.base_url}: passwords would be sent unencrypted."
                 " Put a TLS proxy in front and give its https:// address."
             )
         if loopback:
-            found += [
+            reasons += [
                 f"{name} is {bind}, open to other machines, but {PREFIX}BASE_URL is a loopback address. Set the address that people use."
                 for name, bind in self._open_binds()
             ]
-        return tuple(found)
+        return tuple(reasons)
 
     def doubtful(self) -> tuple[str, ...]:
         """What a production start warns about but accepts, one sentence each; empty with `dev`."""
         if self.dev:
             return ()
-        said = {
+        warnings = {
             "INGEST_BIND": "tokens travel in the clear to whoever does not come by a proxy with TLS. Keep it off the public network.",
             "OPERATIONS_BIND": "it tells names and states of processes, and how much is sent, to whoever reaches it. Keep it off the public network.",
         }
         return tuple(
-            f"{name} is {bind}, open to other machines: {said[name.removeprefix(PREFIX)]}"
+            f"{name} is {bind}, open to other machines: {warnings[name.removeprefix(PREFIX)]}"
             for name, bind in self._open_binds()
-            if name.removeprefix(PREFIX) in said
+            if name.removeprefix(PREFIX) in warnings
         )
 
     def _open_binds(self) -> list[tuple[str, str]]:

@@ -95,13 +95,13 @@ def telling(options: Options) -> Callable[[], object]:
     ring = ringer()
     if options.on_sqlite:
         return ring
-    tell = Teller(options.database_url)
+    notify = Teller(options.database_url)
 
-    def both() -> None:
+    def wake_workers() -> None:
         ring()
-        tell()
+        notify()
 
-    return both
+    return wake_workers
 
 
 def listening(options: Options) -> Callable[[Callable[[], object]], object]:

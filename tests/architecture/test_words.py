@@ -18,13 +18,15 @@ DIALECT = {
 CLEAN = {
     *("domain", "store", "recording", "outbound", "engine"),
     *("stage", "bench", "verify", "demo"),
+    *("setup", "administration", "accounts", "web", "jobs", "guide", "commands", "options", "wiring", "__main__"),
 }
 """Packages without such names. One that has lost its last is added here, and none is taken out."""
 COLUMNS = {
     "heliograph.store.models.queue": {"said"},
     "heliograph.domain.connection.connection": {"shown"},
+    "heliograph.setup.names": {"of"},
 }
-"""Names that a stored row or a template reads."""
+"""Names that a stored row, a migration or a template reads."""
 SHOWN = {"label", "help_text", "verbose_name", "verbose_name_plural", "empty_label"}
 MESSAGES = {"debug", "info", "success", "warning", "error", "add_message"}
 # Commands print English on the terminal; domain and store talk to programs.

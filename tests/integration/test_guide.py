@@ -13,7 +13,7 @@ from tests.databases import DatabaseFacts
 
 from heliograph.guide.chapters import read
 from heliograph.guide.markdown import Addresses, rendered
-from heliograph.guide.search import found
+from heliograph.guide.search import find_hits
 
 CONTENTS = """# The guide
 
@@ -53,18 +53,18 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_the_search_finds_words_of_every_script(folder: Path, question: str, sections: list[str]) -> None:
-    assert [hit.section.title for hit in found(read(folder, folder), question)] == sections
+    assert [hit.section.title for hit in find_hits(read(folder, folder), question)] == sections
 
 
 def test_an_excerpt_shows_the_hit_as_it_is_written(folder: Path) -> None:
-    (hit,) = found(read(folder, folder), "strasse")
+    (hit,) = find_hits(read(folder, folder), "strasse")
     assert [words for words, is_hit in hit.excerpt if is_hit] == ["Straße"]
     assert "".join(words for words, _ in hit.excerpt) == "Äpfel der Straße."
 
 
 def test_what_the_heading_says_comes_first(folder: Path) -> None:
     (folder / "next.md").write_text("# Rest\n\nOf it.", "utf-8")
-    assert [hit.section.title for hit in found(read(folder, folder), "rest")] == ["Rest", "Überblick"]
+    assert [hit.section.title for hit in find_hits(read(folder, folder), "rest")] == ["Rest", "Überblick"]
 
 
 def test_anchors_and_links_are_written_for_the_page(folder: Path) -> None:

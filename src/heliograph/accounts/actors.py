@@ -21,18 +21,20 @@ class Actors:
     tokens: dict[int, str]
 
     @classmethod
-    def of(cls, account: Account, marks: Iterable[str]) -> Self:
+    def from_marks(cls, account: Account, marks: Iterable[str]) -> Self:
         """Looks the names up, in at most three queries. A removed user keeps the name stored in the audit."""
-        wanted: dict[str, set[int]] = {"user": set(), "token": set()}
+        ids_by_kind: dict[str, set[int]] = {"user": set(), "token": set()}
         for mark in marks:
             kind, _colon, id = mark.partition(":")
-            if kind in wanted and id.isascii() and id.isdecimal() and len(id) < 19:
-                wanted[kind].add(int(id))
-        users = dict(User.objects.filter(pk__in=wanted["user"], account=account).values_list("pk", "name")) if wanted["user"] else {}
-        if gone := wanted["user"] - users.keys():
+            if kind in ids_by_kind and id.isascii() and id.isdecimal() and len(id) < 19:
+                ids_by_kind[kind].add(int(id))
+        users = (
+            dict(User.objects.filter(pk__in=ids_by_kind["user"], account=account).values_list("pk", "name")) if ids_by_kind["user"] else {}
+        )
+        if gone := ids_by_kind["user"] - users.keys():
             entries = AuditEntry.objects.filter(kind="user", object_id__in=gone).order_by("id")
             users |= dict(entries.values_list("object_id", "name"))
-        tokens = dict(ApiToken.objects.filter(pk__in=wanted["token"]).values_list("pk", "name")) if wanted["token"] else {}
+        tokens = dict(ApiToken.objects.filter(pk__in=ids_by_kind["token"]).values_list("pk", "name")) if ids_by_kind["token"] else {}
         return cls(users, tokens)
 
     def name(self, mark: str) -> str:

@@ -97,8 +97,8 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         """False if an Administrator requires it, according to the database (A6)."""
-        kept = authenticator.type == Authenticator.Type.TOTP
-        return not (kept and User.objects.select_related("account").get(pk=authenticator.user_id).needs_second_factor)
+        is_app = authenticator.type == Authenticator.Type.TOTP
+        return not (is_app and User.objects.select_related("account").get(pk=authenticator.user_id).needs_second_factor)
 
     def encrypt(self, text: str) -> str:
         return sealed(text)

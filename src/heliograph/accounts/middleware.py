@@ -142,10 +142,10 @@ def _with_what_waited(request: HttpRequest, *, shows_again: bool) -> HttpRespons
     if request.method == "POST" and kept_form.NAME in request.POST:
         do = request.POST.get("do")
         again = shows_again and do == "show"
-        found = kept_form.take(request, request.POST[kept_form.NAME], again=again)
-        if found is None or do == "forget":
+        waiting_form = kept_form.take(request, request.POST[kept_form.NAME], again=again)
+        if waiting_form is None or do == "forget":
             return redirect(request.get_full_path())
         if again:
             messages.info(request, _("This is what you wrote when your session ended. Look it over and save it."))
-        cast("Any", request).POST = found
+        cast("Any", request).POST = waiting_form
     return None

@@ -38,10 +38,10 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
         """The user with a verified address, unless another person of the provider already signs in as that user."""
-        found: tuple[User, str] | None = super().authenticate_by_email(sociallogin)
-        if found and SocialAccount.objects.filter(user=found[0]).exists():
+        user_and_address: tuple[User, str] | None = super().authenticate_by_email(sociallogin)
+        if user_and_address and SocialAccount.objects.filter(user=user_and_address[0]).exists():
             return None
-        return found
+        return user_and_address
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Stops unknown people: there is no sign-up and nothing to connect."""

@@ -71,7 +71,7 @@ def create_user(facts: PersonFacts, password: str | None, *, by: str) -> User:
     row.set_password(password)
     with transaction.atomic():
         _save(row)
-        _note(row, Deed.CREATED, by, after=_shown(row))
+        _note(row, Deed.CREATED, by, after=_audit_values(row))
     return row
 
 
@@ -83,7 +83,7 @@ def invite(facts: PersonFacts, *, by: str) -> tuple[User, NewLink]:
     with transaction.atomic():
         _save(row)
         link = make_link(Purpose.INVITATION, row, by=by)
-        _note(row, Deed.INVITED, by, after=_shown(row))
+        _note(row, Deed.INVITED, by, after=_audit_values(row))
     return row, link
 
 
@@ -129,7 +129,7 @@ def follow(purpose: Purpose, token: str, password: str, name: str | None = None)
 def change_user(account: Account, id: int, facts: PersonFacts, *, by: str) -> User:
     """Saves name, e-mail, role, and whether a second factor is required. Raises NoSuchPerson, PersonRefused, LastAdministrator."""
     with _locked_user(account, id) as row:
-        before, email = _shown(row), row.email
+        before, email = _audit_values(row), row.email
         if facts.role != Role.ADMINISTRATOR:
             _check_administrator_remains(row)
         row.name, row.email, row.role = facts.name.strip(), facts.email.strip().lower(), facts.role
@@ -138,7 +138,7 @@ def change_user(account: Account, id: int, facts: PersonFacts, *, by: str) -> Us
         if row.email != email:
             EmailAddress.objects.filter(user=row).delete()
             SocialAccount.objects.filter(user=row).delete()  # at the provider, the new address belongs to another person
-        _note(row, Deed.CHANGED, by, before, _shown(row))
+        _note(row, Deed.CHANGED, by, before, _audit_values(row))
     return row
 
 
@@ -146,13 +146,13 @@ def take_role(row: User, role: Role, *, by: str) -> None:
     """Sets the role given by an identity provider's groups. Raises LastAdministrator."""
     if row.account is None or row.role == role:
         return
-    with _locked_user(row.account, row.pk) as held:
+    with _locked_user(row.account, row.pk) as locked_row:
         if role != Role.ADMINISTRATOR:
-            _check_administrator_remains(held)
-        before = _shown(held)
-        held.role = row.role = role
-        held.save(update_fields=["role"])
-        _note(held, Deed.CHANGED, by, before, _shown(held))
+            _check_administrator_remains(locked_row)
+        before = _audit_values(locked_row)
+        locked_row.role = row.role = role
+        locked_row.save(update_fields=["role"])
+        _note(locked_row, Deed.CHANGED, by, before, _audit_values(locked_row))
 
 
 def rename(row: User, name: str) -> None:
@@ -161,10 +161,10 @@ def rename(row: User, name: str) -> None:
         row = User.objects.select_for_update(of=("self",)).get(pk=row.pk)  # the page's instance of the signed-in user stays unchanged
         if row.account_id is not None:
             save_order.check(of_django(connection), row.account_id)
-        before = _shown(row)
+        before = _audit_values(row)
         row.name = name.strip()
         _save(row)
-        _note(row, Deed.CHANGED, by_user(row), before, _shown(row))
+        _note(row, Deed.CHANGED, by_user(row), before, _audit_values(row))
 
 
 def switch(account: Account, id: int, on: bool, *, by: str) -> User:
@@ -203,7 +203,7 @@ def remove(account: Account, id: int, *, by: str) -> User:
     with _locked_user(account, id) as row:
         _check_administrator_remains(row)
         end_sessions(UserSession.objects.filter(user=row))
-        _note(row, Deed.DELETED, by, before=_shown(row))
+        _note(row, Deed.DELETED, by, before=_audit_values(row))
         row.delete()
     return row
 
@@ -315,7 +315,7 @@ def _check_administrator_remains(row: User) -> None:
         raise LastAdministrator
 
 
-def _shown(row: User) -> dict[str, Any]:
+def _audit_values(row: User) -> dict[str, Any]:
     return {"email": row.email, "name": row.name, "role": row.role, "second_factor_required": row.second_factor_required}
 
 

@@ -41,8 +41,8 @@ class SharedCache(BaseCache):
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
         with connection.cursor() as cursor:
             cursor.execute("SELECT value FROM remembered WHERE key = %s AND until > %s", [self._key(key, version), _now()])
-            found = cursor.fetchone()
-        return default if found is None else json.loads(found[0])
+            row = cursor.fetchone()
+        return default if row is None else json.loads(row[0])
 
     def set(self, key: str, value: Any, timeout: Timeout = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         self._write(key, value, timeout, version, only_if_over=False)

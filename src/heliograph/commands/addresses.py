@@ -31,10 +31,10 @@ def check_address(
 
         policy = page_sender.policy(find_account(account).pk)
     checked = check_url(url, policy)
-    said = f"{'Allowed' if checked.allowed else 'Not allowed'}: {checked.reason}"
+    message = f"{'Allowed' if checked.allowed else 'Not allowed'}: {checked.reason}"
     if checked.addresses:
-        said += f"\nAddresses: {', '.join(checked.addresses)}"
-    answer(as_json, {"allowed": checked.allowed, "addresses": list(checked.addresses), "reason": checked.reason}, said)
+        message += f"\nAddresses: {', '.join(checked.addresses)}"
+    answer(as_json, {"allowed": checked.allowed, "addresses": list(checked.addresses), "reason": checked.reason}, message)
     if not checked.allowed:
         raise typer.Exit(1)
 
@@ -53,12 +53,12 @@ def allow_network(
     from heliograph.connections.services.networks import allow_networks  # noqa: PLC0415
     from heliograph.setup.services.save import saving  # noqa: PLC0415
 
-    of = find_account(account)
-    allowed = list(of.allowed_networks or [])
+    account_row = find_account(account)
+    allowed = list(account_row.allowed_networks or [])
     given = [network.strip() for network in networks or []]
     if given:
-        wanted = [network for network in allowed if network not in given] if remove else [*allowed, *given]
-        with saving(of.pk, by=BY, whole_account=True) as s:
-            allowed = allow_networks(s, wanted)
-    said = "\n".join(allowed) if allowed else "Only public addresses, and what all accounts may reach."
-    answer(as_json, {"account": of.code, "networks": allowed}, said)
+        new_networks = [network for network in allowed if network not in given] if remove else [*allowed, *given]
+        with saving(account_row.pk, by=BY, whole_account=True) as s:
+            allowed = allow_networks(s, new_networks)
+    message = "\n".join(allowed) if allowed else "Only public addresses, and what all accounts may reach."
+    answer(as_json, {"account": account_row.code, "networks": allowed}, message)

@@ -45,9 +45,9 @@ def run_test(
     from heliograph.connections.services.save_and_test import try_connection  # noqa: PLC0415
     from heliograph.domain.connection.diagnosis import DiagnosisVerdict  # noqa: PLC0415
 
-    of = find_account(account)
-    id = find_connection(of, name)
-    report = try_connection(of.pk, id, sample=sample)
+    account_row = find_account(account)
+    id = find_connection(account_row, name)
+    report = try_connection(account_row.pk, id, sample=sample)
     summary, remedy = words.summary(report), words.remedy(report)
     lines = [
         f"{number}. {words.step_name(each.step)}: {words.mark_name(each.mark)}"
@@ -90,10 +90,10 @@ def sign_connection(
     from heliograph.connections.services import signing_secrets  # noqa: PLC0415
     from heliograph.setup.services.save import saving  # noqa: PLC0415
 
-    of = find_account(account)
-    id = find_connection(of, name)
+    account_row = find_account(account)
+    id = find_connection(account_row, name)
     secret = None
-    with saving(of.pk, by=BY, whole_account=True) as s:
+    with saving(account_row.pk, by=BY, whole_account=True) as s:
         match change:
             case Signing.NEW | Signing.ANOTHER:
                 try:
@@ -107,8 +107,8 @@ def sign_connection(
                 signing_secrets.finish(s, id)
             case Signing.STOP:
                 signing_secrets.stop(s, id)
-    said = f"{secret}\nThis is shown once. Enter it at the target." if secret else "Saved."
-    answer(as_json, {"connection": id, "name": name, **({"secret": secret} if secret else {})}, said)
+    message = f"{secret}\nThis is shown once. Enter it at the target." if secret else "Saved."
+    answer(as_json, {"connection": id, "name": name, **({"secret": secret} if secret else {})}, message)
 
 
 def find_connection(account: Account, name: str) -> int:
@@ -120,10 +120,10 @@ def find_connection(account: Account, name: str) -> int:
 
     with scope(account=account.pk):
         rows = Connection.objects.filter(deleted_at=None)
-        found = rows.filter(folded_name=folded(name)).first()
-        if found is None:
+        connection = rows.filter(folded_name=folded(name)).first()
+        if connection is None:
             known = list(rows.values_list("name", flat=True)[:20])
             raise CommandError(
                 f"There is no connection {name!r} in {account.code}." + (f" Connections: {', '.join(known)}." if known else "")
             )
-        return int(found.pk)
+        return int(connection.pk)

@@ -21,12 +21,12 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
 
     Changes nothing. Exit code 0: all is well; 1: something has to be fixed.
     """
-    found = list(_examined())
+    checks = list(_examined())
     if as_json:
-        typer.echo(json.dumps({"ok": all(c.ok for c in found), "checks": [asdict(c) for c in found]}))
+        typer.echo(json.dumps({"ok": all(c.ok for c in checks), "checks": [asdict(c) for c in checks]}))
     else:
-        _print(found)
-    if not all(c.ok for c in found):
+        _print(checks)
+    if not all(c.ok for c in checks):
         raise typer.Exit(1)
 
 
@@ -46,8 +46,8 @@ def _examined() -> Iterator[Check]:
         " ".join(unsafe) or "The settings are valid.",
         "A production start refuses this: change it first." if unsafe else "",
     )
-    for said in options.doubtful():
-        yield health.Check("addresses", True, said)
+    for warning in options.doubtful():
+        yield health.Check("addresses", True, warning)
     yield health.folder_is_writable(options.data)
     if options.on_sqlite:
         yield health.folder_is_local(options.data)
@@ -86,16 +86,16 @@ def _of_database(options: Options) -> Iterator[Check]:
     yield health.clocks_agree(db)
 
 
-def _print(found: list[Check]) -> None:
+def _print(checks: list[Check]) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     console = Console()
-    for check in found:
+    for check in checks:
         word, style = ("well", "green") if check.ok and not check.cure else ("note", "yellow") if check.ok else ("WRONG", "bold red")
         console.print(f"[{style}]{word:>5}[/{style}]  [bold]{check.name}[/bold]: {check.sentence}", highlight=False, soft_wrap=True)
         if check.cure:
             console.print(f"       {check.cure}", highlight=False, soft_wrap=True)
-    wrong = sum(not c.ok for c in found)
+    wrong = sum(not c.ok for c in checks)
     console.print("\nAll is well." if not wrong else f"\n{wrong} to fix.", highlight=False)
 
 

@@ -83,19 +83,19 @@ def import_(
     if write_plan and not dry_run:
         raise typer.BadParameter("--write-plan needs --dry-run")
     account_id = _account(account)
-    said = preparation.FileSettings(encoding, separator, sheet, event, read_given(columns) if columns else None)
-    found = preparation.draft(file, account_id, said)
+    file_settings = preparation.FileSettings(encoding, separator, sheet, event, read_given(columns) if columns else None)
+    upload = preparation.draft(file, account_id, file_settings)
     choice, ask = _choice(create or [], plan)
     wishes = preparation.Wishes(dry_run=dry_run, quiet=without_sending, choice=choice, ask=ask)
-    parameters = preparation.parameters(found, wishes)
+    parameters = preparation.parameters(upload, wishes)
     console = console_of(as_json)
-    say_file(console, found)
+    say_file(console, upload)
     job = _run(console, account_id, parameters, anew=anew)
     place = _put_report(job, report or file.with_name(f"{file.name}.refused.csv"))
     if write_plan:
         _write_plan(write_plan, job)
     if as_json:
-        typer.echo(json.dumps(json_of(job, found, place), ensure_ascii=False))
+        typer.echo(json.dumps(json_of(job, upload, place), ensure_ascii=False))
     else:
         say_end(console, job, file, place, account)
     raise typer.Exit(_exit_code(job))
@@ -114,13 +114,13 @@ def _start() -> None:
 def _account(code: str) -> int:
     from heliograph.accounts.models import Account  # noqa: PLC0415
 
-    found = Account.objects.filter(code=code).values_list("pk", flat=True).first()
-    if found is None:
+    account_id = Account.objects.filter(code=code).values_list("pk", flat=True).first()
+    if account_id is None:
         known = ", ".join(Account.objects.order_by("code").values_list("code", flat=True)[:20])
         raise ImportCommandError(
             f"There is no account {code}. " + (f"Accounts: {known}." if known else "Create one: heliograph createaccount CODE")
         )
-    return int(found)
+    return int(account_id)
 
 
 def _choice(create: Sequence[str], plan: Path | None) -> tuple[SetupChoice, bool]:
@@ -243,13 +243,13 @@ def _exit_code(job: Job) -> int:
 
 def _put_report(job: Job, place: Path) -> Path | None:
     """Copies the report to its destination; if that fails, it stays in the data folder."""
-    kept = job.result.get("report")
-    if not kept:
+    stored_report = job.result.get("report")
+    if not stored_report:
         return None
     try:
-        shutil.copyfile(kept, place)
+        shutil.copyfile(stored_report, place)
     except OSError:
-        return Path(kept)
+        return Path(stored_report)
     return place
 
 

@@ -24,16 +24,17 @@ def console_of(as_json: bool) -> Console:
     return Console(stderr=as_json, highlight=False, soft_wrap=True, width=None if stream.isatty() else 160)
 
 
-def say_file(console: Console, found: UploadDraft) -> None:
+def say_file(console: Console, upload: UploadDraft) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
     console.print(
-        f"[bold]{escape(found.path.name)}[/bold]: {escape(found.form.words)}" + (f", {len(found.names)} columns" if found.columns else "")
+        f"[bold]{escape(upload.path.name)}[/bold]: {escape(upload.form.words)}"
+        + (f", {len(upload.names)} columns" if upload.columns else "")
     )
-    for column in found.doubts:
+    for column in upload.doubts:
         where = f" goes to {column.target}." if column.target else ""
         console.print(f"  {escape(column.name)}{escape(where)} {escape(column.doubt)}", style="yellow")
-    plain = [c.name for c in found.left_out if not c.doubt]
+    plain = [c.name for c in upload.left_out if not c.doubt]
     if plain:
         console.print(f"  Ignored columns, which match nothing here: {escape(', '.join(plain[:_SHOWN]))}", style="yellow")
 
@@ -141,15 +142,15 @@ def _say_counts(console: Console, job: Job) -> None:
         console.print(reasons)
 
 
-def json_of(job: Job, found: UploadDraft, place: Path | None) -> dict[str, Any]:
+def json_of(job: Job, upload: UploadDraft, place: Path | None) -> dict[str, Any]:
     from heliograph.registrations.imports import columns as columns_module  # noqa: PLC0415
 
     return {
         "job": job.pk,
         "state": str(job.state),
         "error": job.error,
-        "format": found.form.as_json(),
-        "columns": columns_module.as_json(found.columns),
+        "format": upload.form.as_json(),
+        "columns": columns_module.as_json(upload.columns),
         "counts": job.counts,
         "result": job.result,
         "report": str(place) if place else None,

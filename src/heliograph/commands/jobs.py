@@ -46,19 +46,19 @@ def list_(
             rows = rows.filter(account__code=account)
         if not every:
             rows = rows.exclude(state__in=ENDED)
-        found = list(rows[:limit])
+        jobs = list(rows[:limit])
     if as_json:
-        typer.echo(json.dumps([_facts(job) for job in found], ensure_ascii=False))
+        typer.echo(json.dumps([_facts(job) for job in jobs], ensure_ascii=False))
         return
     from rich.console import Console  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    if not found:
+    if not jobs:
         typer.echo("There are no jobs." if every else "No job is open. --all includes those that have ended.")
         return
     table = Table("Job", "Account", "Kind", "State", "Progress", "What", box=None)
-    for job in found:
+    for job in jobs:
         name = escape(str(job.parameters.get("name", "")))
         table.add_row(str(job.pk), job.account.code, _kind(job), str(job.state), _progress(job), name)
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
@@ -82,7 +82,7 @@ def pause(job: Id, as_json: Json = False) -> None:
 
 def resume(
     job: Id,
-    here: Annotated[bool, typer.Option("--here", help="Run it in this terminal. Default: `heliograph serve` runs it.")] = False,
+    in_terminal: Annotated[bool, typer.Option("--here", help="Run it in this terminal. Default: `heliograph serve` runs it.")] = False,
     as_json: Json = False,
 ) -> None:
     """Resume a paused or failed job where it stopped."""
@@ -90,7 +90,7 @@ def resume(
     from heliograph.jobs import control  # noqa: PLC0415
 
     row = control.resume(job)
-    if here:
+    if in_terminal:
         from heliograph.jobs.runner import Runner  # noqa: PLC0415
         from heliograph.wiring import job_kinds  # noqa: PLC0415
 
@@ -137,11 +137,11 @@ def _kind(job: Job) -> str:
 def _progress(job: Job) -> str:
     if job.result.get("stopped"):
         return f"{int(job.result.get('rows', 0)):,} rows read, none stored"
-    of = f" of {job.total:,}" if job.total is not None else ""
+    total_text = f" of {job.total:,}" if job.total is not None else ""
     left = job.time_left
     if job.parameters.get("dry_run"):
-        return f"{job.done:,}{of} rows checked, none stored" + (f", about {_words(left.total_seconds())} left" if left else "")
-    return f"{job.done:,}{of} rows" + (f", about {_words(left.total_seconds())} left" if left else "")
+        return f"{job.done:,}{total_text} rows checked, none stored" + (f", about {_words(left.total_seconds())} left" if left else "")
+    return f"{job.done:,}{total_text} rows" + (f", about {_words(left.total_seconds())} left" if left else "")
 
 
 def _words(seconds: float) -> str:

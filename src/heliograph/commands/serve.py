@@ -35,9 +35,9 @@ def register(app: typer.Typer) -> None:
     app.command()(web)
     app.command()(worker)
     process = typer.Typer(help="The processes that serve, web and worker keep running.")
-    process.command("engine")(_engine)
-    process.command("pages")(_pages)
-    process.command("edge")(_edge)
+    process.command("engine")(_engine_process)
+    process.command("pages")(_pages_process)
+    process.command("edge")(_edge_process)
     app.add_typer(process, name="process", hidden=True)
 
 
@@ -89,8 +89,8 @@ def _checked(*, first_start: bool) -> Options:
     if (options.data / DEMO_MARK).exists() and not options.demo_targets:
         raise StartError(f"{options.data} contains the data of `heliograph demo`. Set {PREFIX}DATA to another folder.")
     ready(first_start=first_start, django=False)
-    for said in options.doubtful():
-        log.warning("suspicious_setting", said=said)
+    for warning in options.doubtful():
+        log.warning("suspicious_setting", said=warning)
     if options.on_sqlite:
         from heliograph.store.health import folder_is_local  # noqa: PLC0415
 
@@ -184,12 +184,12 @@ def _recover(options: Options) -> None:
         recover(db, flight_folder(options))
 
 
-def _supervise(options: Options, children: list[Child], said: str) -> None:
+def _supervise(options: Options, children: list[Child], message: str) -> None:
     from heliograph.engine.supervisor.supervisor import Supervisor  # noqa: PLC0415
     from heliograph.store.gate import Holder, WriteGate  # noqa: PLC0415
 
     holder: Callable[[], Holder | None] | None = (lambda: WriteGate.holding(options.sqlite_file)) if options.on_sqlite else None
-    supervisor = Supervisor(children, on_ready=lambda: typer.echo(said), holder=holder)
+    supervisor = Supervisor(children, on_ready=lambda: typer.echo(message), holder=holder)
     with _operations(options, supervisor):
         status = supervisor.run()
     if status:
@@ -215,27 +215,27 @@ def _operations(options: Options, supervisor: Supervisor) -> Iterator[None]:
             pages = PagesProbe(*host_and_port(options.bind))
             stack.enter_context(operations_port(*address, supervisor.states, options.hosts, metrics.exposition, processes, pages.answers))
         except OSError as error:
-            said = f"{options.operations_bind} cannot be opened for /health and /metrics: {error.strerror}. Set {PREFIX}OPERATIONS_BIND to another port."
+            reason = f"{options.operations_bind} cannot be opened for /health and /metrics: {error.strerror}. Set {PREFIX}OPERATIONS_BIND to another port."
             if "operations_bind" in options.model_fields_set:
-                raise StartError(said) from None
-            log.warning("no_operations_port", reason=said)
+                raise StartError(reason) from None
+            log.warning("no_operations_port", reason=reason)
         yield
 
 
 # ---- the processes ---------------------------------------------------------------------------------------------------------
 
 
-def _engine() -> None:
+def _engine_process() -> None:
     """Deliveries."""
     _or_fatal(_run_engine)
 
 
-def _pages() -> None:
+def _pages_process() -> None:
     """Pages, /ingest and jobs."""
     _or_fatal(_run_pages)
 
 
-def _edge() -> None:
+def _edge_process() -> None:
     """The fast door for /ingest."""
     _or_fatal(_run_edge)
 

@@ -106,9 +106,9 @@ def retry_intervals(
     from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals  # noqa: PLC0415
     from heliograph.setup.services.save import saving  # noqa: PLC0415
 
-    of = find_account(account)
-    with saving(of.pk, by=BY, whole_account=True) as s:
-        policy = s.source.account(of.pk).retry
+    account_row = find_account(account)
+    with saving(account_row.pk, by=BY, whole_account=True) as s:
+        policy = s.source.account(account_row.pk).retry
         typed = {FIELDS[c]: minutes_of(policy.intervals[c]) for c in SEVERITY}
         for each in change or []:
             if not each.strip():
@@ -124,9 +124,13 @@ def retry_intervals(
         try:
             policy = save_intervals(s, typed) if change else policy
         except Invalid as error:
-            raise CommandError(" ".join(f"{name}: {' '.join(said)}" for name, said in error.fields.items())) from None
-    found = {c.value: minutes_of(policy.intervals[c]) for c in SEVERITY}
-    answer(as_json, {"account": of.code, "minutes": found}, "\n".join(f"{name}: {minutes} minutes" for name, minutes in found.items()))
+            raise CommandError(" ".join(f"{name}: {' '.join(sentences)}" for name, sentences in error.fields.items())) from None
+    minutes_by_category = {c.value: minutes_of(policy.intervals[c]) for c in SEVERITY}
+    answer(
+        as_json,
+        {"account": account_row.code, "minutes": minutes_by_category},
+        "\n".join(f"{name}: {minutes} minutes" for name, minutes in minutes_by_category.items()),
+    )
 
 
 def createuser(
@@ -145,15 +149,15 @@ def createuser(
     from heliograph.accounts.models import Role  # noqa: PLC0415
     from heliograph.accounts.people import PersonFacts, create_user, new_password  # noqa: PLC0415
 
-    of = find_account(account) if account else None
+    account_row = find_account(account) if account else None
     password = new_password() if generate else _password(password_file)
-    user = create_user(PersonFacts(email, name or email.partition("@")[0], Role[role.name], of), password, by=BY)
-    facts = {"id": user.pk, "email": user.email, "account": of.code if of else None, "role": user.role}
-    said = f"Created the user {user.email}."
+    user = create_user(PersonFacts(email, name or email.partition("@")[0], Role[role.name], account_row), password, by=BY)
+    facts = {"id": user.pk, "email": user.email, "account": account_row.code if account_row else None, "role": user.role}
+    message = f"Created the user {user.email}."
     if generate:
         facts["password"] = password
-        said += f"\nPassword (shown only once): {password}"
-    answer(as_json, facts, said)
+        message += f"\nPassword (shown only once): {password}"
+    answer(as_json, facts, message)
 
 
 def createtoken(
@@ -166,12 +170,12 @@ def createtoken(
     ready_for_data()
     from heliograph.accounts.tokens import create_token  # noqa: PLC0415
 
-    of = find_account(account)
+    account_row = find_account(account)
     expires = datetime.now(UTC) + timedelta(days=days) if days else None
-    made = create_token(of.pk, name, by=BY, expires=expires)
+    made = create_token(account_row.pk, name, by=BY, expires=expires)
     facts = {
         "id": made.row.pk,
-        "account": of.code,
+        "account": account_row.code,
         "name": made.row.name,
         "scopes": made.row.scopes,
         "expires": expires.isoformat() if expires else None,
@@ -202,8 +206,8 @@ def resetpassword(email: Annotated[str, typer.Argument(help="E-mail address of t
         link = link_for(email, by=BY)
     except NoSuchPerson:
         raise CommandError(f"No user {email} may sign in.") from None
-    said = f"{link.address}\nValid until {link.expires:%Y-%m-%d %H:%M} UTC, and only once."
-    answer(as_json, {"link": link.address, "expires": link.expires.isoformat()}, said)
+    message = f"{link.address}\nValid until {link.expires:%Y-%m-%d %H:%M} UTC, and only once."
+    answer(as_json, {"link": link.address, "expires": link.expires.isoformat()}, message)
 
 
 def removesecondfactor(email: Annotated[str, typer.Argument(help="E-mail address of the user.")], as_json: Json = False) -> None:
@@ -223,13 +227,13 @@ def find_account(code: str) -> Account:
     """The account of this code. Raises CommandError, which lists the existing ones."""
     from heliograph.accounts.models import Account  # noqa: PLC0415
 
-    found = Account.objects.filter(code=code).first()
-    if found is None:
+    row = Account.objects.filter(code=code).first()
+    if row is None:
         known = list(Account.objects.order_by("code").values_list("code", flat=True)[:20])
         raise CommandError(
             f"There is no account {code}. " + (f"Accounts: {', '.join(known)}." if known else "Create one: heliograph createaccount CODE")
         )
-    return found
+    return row
 
 
 def _password(file: Path | None) -> str:
@@ -245,10 +249,10 @@ def _password(file: Path | None) -> str:
         return lines[0]
     if not sys.stdin.isatty():
         raise CommandError("There is no terminal to ask for a password. Use --password-file FILE or --generate.")
-    found: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    return found
+    password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
 
 
-def answer(as_json: bool, facts: dict[str, Any], said: str) -> None:
+def answer(as_json: bool, facts: dict[str, Any], message: str) -> None:
     """Prints the facts as JSON, or the sentence."""
-    typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else said)
+    typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else message)

@@ -29,11 +29,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
     from heliograph.wiring import read_status_once  # noqa: PLC0415
 
     database = read_status_once(options)
-    found = InstallationStatus(_ask_processes(*host_and_port(options.operations_bind), options.installation), database)
+    installation_status = InstallationStatus(_ask_processes(*host_and_port(options.operations_bind), options.installation), database)
     if as_json:
-        typer.echo(json.dumps(found.as_json()))
+        typer.echo(json.dumps(installation_status.as_json()))
     else:
-        _print(found, database, options)
+        _print(installation_status, database, options)
     if not database.is_working:
         raise typer.Exit(3)
 
@@ -42,31 +42,31 @@ def _ask_processes(host: str, port: int, installation: str) -> ProcessFigures | 
     """What the processes behind an operations port say; None if nothing answers there, or another installation."""
     from heliograph.engine.supervisor.installation_status import STATUS, ProcessFigures  # noqa: PLC0415
 
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- it is bound to all, and asked at one
-    connection = http.client.HTTPConnection(here, port, timeout=_PATIENCE)
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- it is bound to all, and asked at one
+    connection = http.client.HTTPConnection(address, port, timeout=_PATIENCE)
     try:
         connection.request("GET", STATUS)
         answer = connection.getresponse()
-        found = ProcessFigures.from_port(json.loads(answer.read())) if answer.status == http.client.OK else None
+        figures = ProcessFigures.from_port(json.loads(answer.read())) if answer.status == http.client.OK else None
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
         connection.close()
-    return found if found and found.installation == installation else None
+    return figures if figures and figures.installation == installation else None
 
 
-def _print(found: InstallationStatus, database: ServerStatus, options: Options) -> None:
+def _print(installation_status: InstallationStatus, database: ServerStatus, options: Options) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column()
-    table.add_row("Version", found.version)
-    if found.processes is None:
+    table.add_row("Version", installation_status.version)
+    if installation_status.processes is None:
         table.add_row("Processes", f"none of this data folder answers at {options.operations_bind}")
     else:
-        _add_processes(table, found.processes)
+        _add_processes(table, installation_status.processes)
     _add_queue(table, database)
     _add_workers(table, database)
     table.add_row("Jobs", ", ".join(f"{n:,} {state}" for state, n in database.jobs.items() if n) or "none")
@@ -90,8 +90,8 @@ def _add_processes(table: Table, processes: ProcessFigures) -> None:
     table.add_row("Batches", ", ".join(filter(None, batches)) or "none")
 
 
-def _of_batches(sizes: ObservedSizes, of: str) -> str:
-    return f"{sizes.count:,} with {sizes.mean:.1f} {of} each" if sizes.mean is not None else ""
+def _of_batches(sizes: ObservedSizes, things: str) -> str:
+    return f"{sizes.count:,} with {sizes.mean:.1f} {things} each" if sizes.mean is not None else ""
 
 
 def _add_queue(table: Table, s: ServerStatus) -> None:
@@ -106,9 +106,9 @@ def _add_queue(table: Table, s: ServerStatus) -> None:
 def _add_workers(table: Table, s: ServerStatus) -> None:
     """What each worker says, on whichever machine it runs."""
     for w in s.workers:
-        said = w.report
-        text = f"process {said.get('pid', '?')}: {said.get('slots', 0)} slots, {said.get('under_way', 0)} requests in flight"
-        table.add_row("Worker", f"{text}, {said.get('delivered', 0):,} delivered, {said.get('failed', 0):,} failed")
+        report = w.report
+        text = f"process {report.get('pid', '?')}: {report.get('slots', 0)} slots, {report.get('under_way', 0)} requests in flight"
+        table.add_row("Worker", f"{text}, {report.get('delivered', 0):,} delivered, {report.get('failed', 0):,} failed")
     if not s.workers:
         table.add_row("Worker", "[red]none is running: start `heliograph serve` or `heliograph worker`[/red]")
 

@@ -69,13 +69,13 @@ def anchor_of(title: str) -> str:
 
 def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
     """Sets the headings' ids, and collects the text under each."""
-    found: list[Section] = []
+    sections: list[Section] = []
     anchor, heading, level, texts = "", title, 1, list[str]()
     taken: set[str] = set()
     after_heading = False
     for n, token in enumerate(tokens):
         if token.type == "heading_open":
-            found.append(Section(anchor, heading, level, " ".join(texts)))
+            sections.append(Section(anchor, heading, level, " ".join(texts)))
             heading, level, texts = _plain(tokens[n + 1]), int(token.tag[1]), []
             anchor = _free(anchor_of(heading), taken)
             token.attrSet("id", anchor)
@@ -85,8 +85,8 @@ def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
         elif token.type in {"fence", "code_block"}:
             texts.append(" ".join(token.content.split()))
         after_heading = token.type == "heading_open"
-    found.append(Section(anchor, heading, level, " ".join(texts)))
-    return tuple(found)
+    sections.append(Section(anchor, heading, level, " ".join(texts)))
+    return tuple(sections)
 
 
 def _free(anchor: str, taken: set[str]) -> str:

@@ -24,7 +24,7 @@ class Hit:
     excerpt: tuple[tuple[str, bool], ...]
 
 
-def found(guide: Guide, question: str) -> list[Hit]:
+def find_hits(guide: Guide, question: str) -> list[Hit]:
     """The sections with every word of the query: first those with the words in their heading, then the rest; both in reading order."""
     words = folded(question[:LONGEST]).split()
     if not words:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.roles import AccountRequest
 from heliograph.guide.chapters import guide
 from heliograph.guide.markdown import GuidePage
-from heliograph.guide.search import LONGEST, found
+from heliograph.guide.search import LONGEST, find_hits
 from heliograph.web.list_filters import ListFilters, SearchFilter
 from heliograph.web.pages import page
 
@@ -32,18 +32,20 @@ class GuideFilters(ListFilters):
 def contents(request: AccountRequest) -> HttpResponse:
     """What the guide has, or what of it answers a question."""
     filters = GuideFilters(request)
-    hits = found(guide(), filters.cleaned_data["q"])
+    hits = find_hits(guide(), filters.cleaned_data["q"])
     return _page(request, "guide/contents.html", "", filters=filters, hits=hits, body=_html(guide().contents))
 
 
 @require_safe
 def chapter(request: AccountRequest, chapter: str) -> HttpResponse:
     """One chapter. Raises Http404."""
-    shown = guide().chapters.get(chapter)
-    if shown is None:
+    current_chapter = guide().chapters.get(chapter)
+    if current_chapter is None:
         raise Http404
     before, after = guide().beside(chapter)
-    return _page(request, "guide/chapter.html", chapter, chapter=shown, body=_html(shown.text), before=before, after=after)
+    return _page(
+        request, "guide/chapter.html", chapter, chapter=current_chapter, body=_html(current_chapter.text), before=before, after=after
+    )
 
 
 def _html(text: GuidePage) -> str:
@@ -51,5 +53,5 @@ def _html(text: GuidePage) -> str:
     return mark_safe(text.html)  # noqa: S308
 
 
-def _page(request: AccountRequest, template: str, here: str, **context: Any) -> HttpResponse:
-    return page(request, template, section="help", here=here, groups=guide().groups, **context)
+def _page(request: AccountRequest, template: str, entry: str, **context: Any) -> HttpResponse:
+    return page(request, template, section="help", here=entry, groups=guide().groups, **context)

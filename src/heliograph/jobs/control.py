@@ -161,10 +161,10 @@ def release(job: int) -> Job:
 def find(job: int, account: int | None = None) -> Job:
     """The job's current row. account: only if it is this account's. Raises UnknownJob."""
     with scopes_disabled():
-        found = Job.objects.filter(pk=job, **({} if account is None else {"account_id": account})).first()
-    if found is None:
+        row = Job.objects.filter(pk=job, **({} if account is None else {"account_id": account})).first()
+    if row is None:
         raise UnknownJob(f"There is no job {job}.")
-    return found
+    return row
 
 
 def pause(job: int, account: int | None = None) -> Job:
@@ -214,10 +214,10 @@ def forget(job: int) -> Job:
 
 def _locked(job: int, account: int | None) -> Job:
     with scopes_disabled():
-        found = Job.objects.select_for_update().filter(pk=job, **({} if account is None else {"account_id": account})).first()
-    if found is None:
+        row = Job.objects.select_for_update().filter(pk=job, **({} if account is None else {"account_id": account})).first()
+    if row is None:
         raise UnknownJob(f"There is no job {job}.")
-    return found
+    return row
 
 
 def _saved(row: Job, state: JobState) -> Job:

@@ -70,7 +70,7 @@ class JobPage:
     """The job was started in Signal, so its page stands there."""
 
 
-def context(job: Job, shown: JobPage, poll: str, *, may_act: bool, pausable: bool = False) -> dict[str, Any]:
+def context(job: Job, job_page: JobPage, poll: str, *, may_act: bool, pausable: bool = False) -> dict[str, Any]:
     """The context of components/job.html. pausable: people may pause it, not only stop it."""
     going = job.state in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
     ended = job.is_over
@@ -78,29 +78,29 @@ def context(job: Job, shown: JobPage, poll: str, *, may_act: bool, pausable: boo
     if going:
         total = max(int(job.total or 0), 1)
         progress = {
-            "label": shown.label,
+            "label": job_page.label,
             "text": how_far(job),
             "done": min(100, job.done * 100 // total) if job.total else 0,
             "note": _("You can leave this page; it goes on, also after a restart."),
             "poll": poll,
         }
     return {
-        "heading": shown.heading,
-        "lead": _lead(job, shown.lead),
-        "crumbs": shown.crumbs,
-        "steps": shown.steps,
-        "at": len(shown.steps) - 1 if going else len(shown.steps),
+        "heading": job_page.heading,
+        "lead": _lead(job, job_page.lead),
+        "crumbs": job_page.crumbs,
+        "steps": job_page.steps,
+        "at": len(job_page.steps) - 1 if going else len(job_page.steps),
         "progress": progress,
         "failed": (job.error or _("The job stopped.")) if job.state == JobState.FAILED else "",
-        "sums_title": (_("What would happen") if shown.is_dry else _("What happened")) if ended else _("So far"),
-        "sums": shown.sums if job.state != JobState.QUEUED else [],
-        "refused": shown.refused,
+        "sums_title": (_("What would happen") if job_page.is_dry else _("What happened")) if ended else _("So far"),
+        "sums": job_page.sums if job.state != JobState.QUEUED else [],
+        "refused": job_page.refused,
         "stop": may_act and not ended and job.state != JobState.CANCELLING,
         "pause": pausable and may_act and job.state in (JobState.QUEUED, JobState.RUNNING),
         "paused": job.state == JobState.PAUSED,
         "again": may_act and job.state in (JobState.FAILED, JobState.PAUSED),
-        "links": shown.links if ended else [],
-        "note": shown.note if ended else shown.stop_note,
+        "links": job_page.links if ended else [],
+        "note": job_page.note if ended else job_page.stop_note,
     }
 
 
@@ -135,9 +135,9 @@ def progress_text(done: int, total: int | None, left: timedelta | None) -> str:
         return text
     seconds = max(1, round(left.total_seconds()))
     minutes = round(seconds / 60)
-    said = (
+    time_left = (
         ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
         if seconds >= 60
         else ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
     )
-    return _("%(done)s, about %(time)s left") % {"done": text, "time": said}
+    return _("%(done)s, about %(time)s left") % {"done": text, "time": time_left}

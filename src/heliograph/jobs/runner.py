@@ -374,8 +374,8 @@ class Runner:
 
     def _own(self, row: Job) -> Job | None:
         with scopes_disabled():
-            found: Job | None = Job.objects.select_for_update().filter(pk=row.pk, owner=self.me).first()
-        return found
+            own_row: Job | None = Job.objects.select_for_update().filter(pk=row.pk, owner=self.me).first()
+        return own_row
 
     def _released(self, fresh: Job) -> Job:
         fresh.owner = ""

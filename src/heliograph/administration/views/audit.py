@@ -117,12 +117,12 @@ def audit(request: AccountRequest) -> HttpResponse:
     filters = AuditFilters(request)
     who = filters.cleaned_data["who"]
     whole = may(request.user, Role.ADMINISTRATOR)
-    found = _matching(filters.cleaned_data["q"], who, filters.cleaned_data["kind"], whole=whole)
-    rows = keyset(found, "id", "id", read_cursor(request, (int, int)))
+    matching_entries = _matching(filters.cleaned_data["q"], who, filters.cleaned_data["kind"], whole=whole)
+    rows = keyset(matching_entries, "id", "id", read_cursor(request, (int, int)))
     entries = list(rows.rows)
-    total = found.order_by()[: MOST + 1].count()
+    total = matching_entries.order_by()[: MOST + 1].count()
     people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
-    actors = Actors.of(request.account, [*(row.by for row in entries), who])
+    actors = Actors.from_marks(request.account, [*(row.by for row in entries), who])
     names = _names(request, entries)
     jobs = set(Job.objects.filter(pk__in=[row.object_id for row in entries if row.kind in FILES]).values_list("pk", flat=True))
     known = {**{f"user:{each.pk}": each.name for each in people}, "command": _("The operator")}
@@ -146,22 +146,22 @@ def audit(request: AccountRequest) -> HttpResponse:
 
 def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
     """whole: searches all fields of connections, not only their names, and shows refused access, which names network addresses."""
-    found: QuerySet[AuditEntry] = AuditEntry.objects.all() if whole else AuditEntry.objects.exclude(what=Deed.REFUSED)
+    matching_entries: QuerySet[AuditEntry] = AuditEntry.objects.all() if whole else AuditEntry.objects.exclude(what=Deed.REFUSED)
     if who:
-        found = found.filter(by=who[:60])
+        matching_entries = matching_entries.filter(by=who[:60])
     if kind in KINDS:
-        found = found.filter(kind__in=KINDS[kind][1]).exclude(what__in=(Deed.SIGNED_IN, Deed.REFUSED))
+        matching_entries = matching_entries.filter(kind__in=KINDS[kind][1]).exclude(what__in=(Deed.SIGNED_IN, Deed.REFUSED))
     elif kind == SIGN_INS:
-        found = found.filter(what=Deed.SIGNED_IN)
+        matching_entries = matching_entries.filter(what=Deed.SIGNED_IN)
     elif kind == REFUSALS:
-        found = found.filter(what=Deed.REFUSED)
+        matching_entries = matching_entries.filter(what=Deed.REFUSED)
     for word in q.split()[:8]:
-        found = found.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
+        matching_entries = matching_entries.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
         # For non-ASCII letters, JSON on PostgreSQL contains the letters themselves, and on SQLite \u.... escapes.
         escaped = json.dumps(word)[1:-1]
         within = Q(was__icontains=word) | Q(became__icontains=word) | Q(was__icontains=escaped) | Q(became__icontains=escaped)
-        found = found.filter(Q(name__icontains=word) | (within if whole else within & ~Q(kind="connection")))
-    return found
+        matching_entries = matching_entries.filter(Q(name__icontains=word) | (within if whole else within & ~Q(kind="connection")))
+    return matching_entries
 
 
 def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[int], *, whole: bool) -> dict[str, Any]:
@@ -194,14 +194,14 @@ def _object_address(row: AuditEntry, jobs: Collection[int]) -> str:
 def _names(request: AccountRequest, entries: Sequence[AuditEntry]) -> dict[int, AuditNames]:
     """What ids were called when each entry was written; those of today for what had no name then. By the entry's id."""
     db, account = reading(), request.account.pk
-    today = AuditNames.of(account_config(request, db), _tags(entries))
-    config, found, then = Committed(db, ConfigCache()), dict[int, AuditNames](), dict[int, AuditNames]()
+    today = AuditNames.from_config(account_config(request, db), _tags(entries))
+    config, names_by_entry, then = Committed(db, ConfigCache()), dict[int, AuditNames](), dict[int, AuditNames]()
     for row in entries:
         version = configuration.version_at(db, account, to_micros(row.at))
         if version and version not in then and len(then) < MOST_LOOKED_UP:
-            then[version] = AuditNames.of(config.account(account, version)).over(today)
-        found[row.pk] = then.get(version, today)
-    return found
+            then[version] = AuditNames.from_config(config.account(account, version)).over(today)
+        names_by_entry[row.pk] = then.get(version, today)
+    return names_by_entry
 
 
 def _tags(entries: Iterable[AuditEntry]) -> dict[int, str]:

@@ -66,7 +66,7 @@ class AuditNames:
     sources: Mapping[str, str]
 
     @classmethod
-    def of(cls, config: AccountConfig, tags: Mapping[int, str] | None = None) -> Self:
+    def from_config(cls, config: AccountConfig, tags: Mapping[int, str] | None = None) -> Self:
         """The names in force in a configuration. tags: labels of further tags."""
         profile_fields, event_fields = config.profile_fields.values(), config.event_fields.values()
         custom = {field.id: field.label for field in (*profile_fields, *event_fields)}
@@ -100,16 +100,16 @@ class AuditNames:
 
     def lines(self, kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[AuditLine]:
         """The fields of an entry that have a value. kind: of the object."""
-        found = []
+        lines = []
         for key in dict.fromkeys([*before, *after]):
             if key == EDITION:
-                found.append(AuditLine(_("A secret"), "", _("replaced")))
+                lines.append(AuditLine(_("A secret"), "", _("replaced")))
                 continue
             was, became = _differing(before.get(key), after.get(key))
             line = AuditLine(words(key), self.text(key, was, kind), self.text(key, became, kind))
             if line.before or line.after:
-                found.append(line)
-        return found
+                lines.append(line)
+        return lines
 
     def text(self, key: str, value: Any, kind: str = "") -> str:
         """A value as text, "" for nothing."""
@@ -175,8 +175,8 @@ class AuditNames:
                 for id, each in value.items()
                 if each not in _NOTHING
             )
-        said: Sequence[tuple[str, Any]] = [(n, v) for n, v in value.items() if n != "id" and v not in _NOTHING and v is not False]
-        return ", ".join(words(n) if v is True else f"{words(n)}: {self._text(n, v, '')}" for n, v in said)
+        fields: Sequence[tuple[str, Any]] = [(n, v) for n, v in value.items() if n != "id" and v not in _NOTHING and v is not False]
+        return ", ".join(words(n) if v is True else f"{words(n)}: {self._text(n, v, '')}" for n, v in fields)
 
     def _tag(self, id: object) -> str:
         """A tag that is named by its id as text."""

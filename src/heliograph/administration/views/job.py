@@ -53,10 +53,10 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
     if asks_for_part(request) and row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING):
         return HttpResponseClientRefresh()
     described = PAGES[row.kind](row)
-    shown = context(row, described, request.path, may_act=may(request.user, Role.PLANNER))
+    progress_context = context(row, described, request.path, may_act=may(request.user, Role.PLANNER))
     if described.in_signal:
-        return page(request, "job.html", frame="metrics.html", here="insights", **shown)
-    return page(request, "job.html", frame="platform.html", section="registrations", here="registrations", **shown)
+        return page(request, "job.html", frame="metrics.html", here="insights", **progress_context)
+    return page(request, "job.html", frame="platform.html", section="registrations", here="registrations", **progress_context)
 
 
 def _again(request: AccountRequest) -> bool:

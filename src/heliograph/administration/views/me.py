@@ -93,23 +93,23 @@ class ChangePasswordView(PasswordChangeView):  # type: ignore[misc]
 def end_session(request: AccountRequest) -> HttpResponse:
     """Ends one of the user's own sessions, or all but this one."""
     form = EndSessionForm(request.POST)
-    wanted = form.cleaned_data["session"] if form.is_valid() else ""
+    chosen = form.cleaned_data["session"] if form.is_valid() else ""
     others = UserSession.objects.filter(user=request.user).exclude(session_key=request.session.session_key)
-    if wanted != "others":
-        others = others.filter(pk=int(wanted)) if wanted.isdecimal() and len(wanted) < 19 else others.none()
+    if chosen != "others":
+        others = others.filter(pk=int(chosen)) if chosen.isdecimal() and len(chosen) < 19 else others.none()
         if not others:
             raise Http404
     end_sessions(others)
-    say(request, _("Signed out there.") if wanted != "others" else _("Signed out everywhere else."))
+    say(request, _("Signed out there.") if chosen != "others" else _("Signed out everywhere else."))
     return HttpResponseRedirect(reverse("me"))
 
 
 def _second_factor(request: AccountRequest) -> dict[str, Any]:
     rows = {row.type: row for row in Authenticator.objects.filter(user=request.user)}
     codes = rows.get(Authenticator.Type.RECOVERY_CODES)
-    found = rows.get(Authenticator.Type.TOTP)
+    authenticator = rows.get(Authenticator.Type.TOTP)
     return {
-        "since": found.created_at if found else None,
+        "since": authenticator.created_at if authenticator else None,
         "left": count_codes(codes) if codes else 0,
         "required": request.user.needs_second_factor,
     }

@@ -61,9 +61,9 @@ def retention(request: AccountRequest) -> HttpResponse:
     form.say("content", help=_usual(most.content), placeholder=str(most.content))
     form.say("rows", help=_usual(most.rows), placeholder=str(most.rows))
     terms = service.terms_of(row)
-    with account_reading(row.pk) as of:
-        told, found, now = announcement(of.db, row.pk), _survey(of, terms), of.db.now()
-        days = removal_days(of.db, row.pk, DAYS_SHOWN)
+    with account_reading(row.pk) as reader:
+        notice, removal, now = announcement(reader.db, row.pk), _survey(reader, terms), reader.db.now()
+        days = removal_days(reader.db, row.pk, DAYS_SHOWN)
     return settings_page(
         request,
         "administration/retention.html",
@@ -73,13 +73,13 @@ def retention(request: AccountRequest) -> HttpResponse:
         fields=form.draw_fields(),
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[(_("Content"), _days(terms.content)), (_("Records"), _days(terms.rows))],
-        next=_counts(found.removed),
-        more=found.more,
-        oldest=from_micros(found.oldest) if found.oldest is not None else None,
-        waiting=found.waiting,
-        untagged=found.untagged,
-        when=_when(told, terms, now) if found.removed else "",
-        may_begin=bool(found.removed) and not _has_begun(told, terms, now),
+        next=_counts(removal.removed),
+        more=removal.more,
+        oldest=from_micros(removal.oldest) if removal.oldest is not None else None,
+        waiting=removal.waiting,
+        untagged=removal.untagged,
+        when=_when(notice, terms, now) if removal.removed else "",
+        may_begin=bool(removal.removed) and not _has_begun(notice, terms, now),
         days=[(from_micros(day.at), _counts(day.removed)) for day in days],
         names=[name for name, _n in _counts(Removed())],
     )
@@ -96,13 +96,13 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
         return None
     terms, seen = service.installation_terms().shortened(content, rows), False
     if terms.removes_more_than(before):
-        with account_reading(request.account.pk) as of:
-            found = _survey(of, terms)
+        with account_reading(request.account.pk) as reader:
+            removal = _survey(reader, terms)
         typed = [(name, form.data.get(name, "")) for name in form.fields]
-        asked = _question(request, _("Keep less, and remove what is older?"), terms, found, typed)
-        if found.removed and not is_agreed(request, asked):
-            return _asked(request, asked)
-        seen = bool(found.removed)
+        confirmation = _question(request, _("Keep less, and remove what is older?"), terms, removal, typed)
+        if removal.removed and not is_agreed(request, confirmation):
+            return _confirmation_page(request, confirmation)
+        seen = bool(removal.removed)
     with saving(request.account.pk, by=by(request), whole_account=True) as s:
         service.save_terms(s, content, rows, seen=seen)
     say(request, _("The terms are saved."))
@@ -110,37 +110,37 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
 
 
 def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
-    with account_reading(request.account.pk) as of:
-        found = _survey(of, terms)
-    if not found.removed:
+    with account_reading(request.account.pk) as reader:
+        removal = _survey(reader, terms)
+    if not removal.removed:
         say(request, _("Nothing is older than its term."))
         return HttpResponseRedirect(request.path)
-    asked = _question(request, _("Remove it now?"), terms, found, [("begin", "1")])
-    if not is_agreed(request, asked):
-        return _asked(request, asked)
+    confirmation = _question(request, _("Remove it now?"), terms, removal, [("begin", "1")])
+    if not is_agreed(request, confirmation):
+        return _confirmation_page(request, confirmation)
     with acting(request.account.pk):
         service.begin_removal(request.account.pk, by=by(request))
     say(request, _("The removal begins within the hour."))
     return HttpResponseRedirect(request.path)
 
 
-def _asked(request: AccountRequest, asked: dict[str, Any]) -> HttpResponse:
-    return settings_page(request, "confirmation.html", entry="retention", status=status_of(asked), **asked)
+def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any]) -> HttpResponse:
+    return settings_page(request, "confirmation.html", entry="retention", status=status_of(confirmation), **confirmation)
 
 
-def _question(request: AccountRequest, heading: str, terms: Terms, found: Survey, hidden: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _question(request: AccountRequest, heading: str, terms: Terms, removal: Survey, hidden: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """What is removed is counted as of now; the terms are promised."""
-    least = _("At least so much goes, the oldest of %(when)s:") if found.more else _("This goes, the oldest of %(when)s:")
-    items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(found.removed)]
-    when = minute(from_micros(found.oldest)) if found.oldest is not None else ""
+    least = _("At least so much goes, the oldest of %(when)s:") if removal.more else _("This goes, the oldest of %(when)s:")
+    items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(removal.removed)]
+    when = minute(from_micros(removal.oldest)) if removal.oldest is not None else ""
     notes: list[str] = [_("Figures stay. What waits in the Retry Queue stays until it has ended.")]
-    if found.untagged:
+    if removal.untagged:
         text = ngettext(
             "%(n)s of the older changes waits for a tag: it can no longer be sent then.",
             "%(n)s of the older changes wait for a tag: they can no longer be sent then.",
-            found.untagged,
+            removal.untagged,
         )
-        notes.append(Moving(text % {"n": intcomma(found.untagged)}))
+        notes.append(Moving(text % {"n": intcomma(removal.untagged)}))
     return question(
         heading,
         lead=_(
@@ -149,7 +149,7 @@ def _question(request: AccountRequest, heading: str, terms: Terms, found: Survey
         % {"content": _days(terms.content), "rows": _days(terms.rows)},
         notes=notes,
         crumbs=[(_("Retention"), request.path)],
-        breaks=[Breaks(Moving(least % {"when": when}), items=items)] if found.removed else [],
+        breaks=[Breaks(Moving(least % {"when": when}), items=items)] if removal.removed else [],
         hidden=list(hidden),
         button=_("Remove it"),
         button_class="danger",
@@ -158,23 +158,23 @@ def _question(request: AccountRequest, heading: str, terms: Terms, found: Survey
     )
 
 
-def _survey(of: AccountReader, terms: Terms) -> Survey:
-    return survey(of.db, of.account, terms.cuts(of.db.now()))
+def _survey(reader: AccountReader, terms: Terms) -> Survey:
+    return survey(reader.db, reader.account, terms.cuts(reader.db.now()))
 
 
-def _has_begun(told: Announcement | None, terms: Terms, now: int) -> bool:
-    return told is not None and told.covers(terms) and told.begins <= now
+def _has_begun(notice: Announcement | None, terms: Terms, now: int) -> bool:
+    return notice is not None and notice.covers(terms) and notice.begins <= now
 
 
-def _when(told: Announcement | None, terms: Terms, now: int) -> str:
+def _when(notice: Announcement | None, terms: Terms, now: int) -> str:
     """When the removal of what is old begins."""
-    if told is None or not told.covers(terms):
+    if notice is None or not notice.covers(terms):
         return _("The removal is announced within the hour and begins %(days)s days later, or when an Administrator starts it.") % {
             "days": GRACE
         }
-    if told.begins <= now:
+    if notice.begins <= now:
         return _("The removal runs every hour, in small steps.")
-    return _("The removal begins on %(when)s, or when an Administrator starts it.") % {"when": minute(from_micros(told.begins))}
+    return _("The removal begins on %(when)s, or when an Administrator starts it.") % {"when": minute(from_micros(notice.begins))}
 
 
 def _counts(removed: Removed) -> list[tuple[str, int]]:

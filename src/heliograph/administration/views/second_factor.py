@@ -53,8 +53,8 @@ class Authenticate(AuthenticateView):  # type: ignore[misc]
     def form_valid(self, form: Any) -> HttpResponse:
         user = self.stage.login.user
         response: HttpResponse = super().form_valid(form)
-        asked = TrustForm(self.request.POST)
-        if asked.is_valid() and asked.cleaned_data["trust"]:
+        trust_form = TrustForm(self.request.POST)
+        if trust_form.is_valid() and trust_form.cleaned_data["trust"]:
             trust_browser(self.request, user, response)
         return response
 
@@ -75,9 +75,9 @@ class Activate(ActivateTOTPView):  # type: ignore[misc]
     """Shows a key for the authenticator app, and asks for its first code."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        found = super().get_context_data(**kwargs)
-        secret = found["form"].secret
-        return {**found, "key": " ".join(secret[n : n + 4] for n in range(0, len(secret), 4)), "due": self.request.user.second_factor_due}
+        context = super().get_context_data(**kwargs)
+        secret = context["form"].secret
+        return {**context, "key": " ".join(secret[n : n + 4] for n in range(0, len(secret), 4)), "due": self.request.user.second_factor_due}
 
     def get_success_url(self) -> str:
         return reverse("mfa_view_recovery_codes") if self.did_generate_recovery_codes else reverse("me")
@@ -142,10 +142,10 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     """The recovery codes, the first time; then how many are left."""
     user = request.user
     assert isinstance(user, User)
-    shown = show_once(user.pk)
-    if shown is None:
+    codes_and_left = show_once(user.pk)
+    if codes_and_left is None:
         raise Http404
-    codes, left = shown
+    codes, left = codes_and_left
     return page(request, "mfa/recovery_codes/index.html", codes=codes, left=left)
 
 

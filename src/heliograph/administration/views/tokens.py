@@ -60,7 +60,7 @@ class TokenForm(Form):
 def tokens(request: AccountRequest) -> HttpResponse:
     """Lists tokens that are not revoked."""
     rows = list(ApiToken.objects.filter(revoked=None)[:SHOWN])
-    actors = Actors.of(request.account, [row.created_by for row in rows])
+    actors = Actors.from_marks(request.account, [row.created_by for row in rows])
     now = timezone.now()
     return settings_page(
         request,
@@ -95,7 +95,7 @@ def add(request: AccountRequest) -> HttpResponse:
     if form.is_valid():
         name, lasts = form.cleaned_data["name"], ENDS[form.cleaned_data["ends"]][1]
         try:
-            return _shown(
+            return _secret_page(
                 request, create_token(request.account.pk, name, by=by(request), expires=timezone.now() + lasts if lasts else None)
             )
         except TokenRefused as error:
@@ -140,7 +140,7 @@ def _revoke(request: AccountRequest, row: ApiToken | None) -> HttpResponse:
         if row.last_used
         else Breaks(_("It was never used"))
     )
-    asked = question(
+    confirmation = question(
         _("Revoke the token “%(name)s”?") % {"name": row.name},
         lead=_("Requests with it are refused, within 2 seconds everywhere. This cannot be undone."),
         crumbs=[(_("API tokens"), reverse("api-tokens"))],
@@ -150,14 +150,14 @@ def _revoke(request: AccountRequest, row: ApiToken | None) -> HttpResponse:
         cancel=_("Keep it"),
         cancel_href=reverse("api-tokens"),
     )
-    if is_agreed(request, asked):
+    if is_agreed(request, confirmation):
         revoke_token(request.account.pk, row.pk, by=by(request))
         say(request, _("“%(name)s” is revoked.") % {"name": row.name})
         return HttpResponseRedirect(reverse("api-tokens"))
-    return settings_page(request, "confirmation.html", entry="users", status=status_of(asked), **asked)
+    return settings_page(request, "confirmation.html", entry="users", status=status_of(confirmation), **confirmation)
 
 
-def _shown(request: AccountRequest, made: NewToken) -> HttpResponse:
+def _secret_page(request: AccountRequest, made: NewToken) -> HttpResponse:
     row = made.row
     return settings_page(
         request,

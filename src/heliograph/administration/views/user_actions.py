@@ -92,14 +92,14 @@ def act(request: AccountRequest, id: int, act: str) -> HttpResponse:
     if known is None:
         raise Http404
     words, last = {"name": row.name}, False
-    asked = question(
+    confirmation = question(
         str(known.heading) % words,
         lead=str(known.lead),
         thing=_facts(row),
         button=str(known.button),
         button_class="danger" if known.danger else "primary",
     )
-    if is_agreed(request, asked):
+    if is_agreed(request, confirmation):
         try:
             known.do(request.account, id, by=by(request))
         except LastAdministrator:
@@ -109,8 +109,8 @@ def act(request: AccountRequest, id: int, act: str) -> HttpResponse:
             return HttpResponseRedirect("/" if row.pk == request.user.pk else reverse("users"))
     if last:
         why = Breaks(_("It is the only Administrator"), _("Make somebody else one first."), "wait")
-        return _asked(request, asked | {"breaks": [why], "button": ""}, status=409)
-    return _asked(request, asked)
+        return _confirmation_page(request, confirmation | {"breaks": [why], "button": ""}, status=409)
+    return _confirmation_page(request, confirmation)
 
 
 def _link(request: AccountRequest, row: User) -> HttpResponse:
@@ -122,11 +122,11 @@ def _link(request: AccountRequest, row: User) -> HttpResponse:
         if row.invited
         else _("It is good for one day and for one use. The password that they have goes on until they choose another.")
     )
-    asked = question(heading % {"name": row.name}, lead=lead, thing=_facts(row), button=_("Make the link"))
-    if is_agreed(request, asked):
+    confirmation = question(heading % {"name": row.name}, lead=lead, thing=_facts(row), button=_("Make the link"))
+    if is_agreed(request, confirmation):
         response: HttpResponse = users.link(request, row.pk)
         return response
-    return _asked(request, asked)
+    return _confirmation_page(request, confirmation)
 
 
 def _facts(row: User) -> tuple[object, ...]:
@@ -134,6 +134,6 @@ def _facts(row: User) -> tuple[object, ...]:
     return row.pk, row.email, row.role, row.is_active, row.invited
 
 
-def _asked(request: AccountRequest, asked: dict[str, Any], *, status: int = 0) -> HttpResponse:
-    context = asked | {"crumbs": [(_("Users"), reverse("users"))], "cancel_href": reverse("users")}
-    return settings_page(request, "confirmation.html", entry="users", status=status or status_of(asked), **context)
+def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any], *, status: int = 0) -> HttpResponse:
+    context = confirmation | {"crumbs": [(_("Users"), reverse("users"))], "cancel_href": reverse("users")}
+    return settings_page(request, "confirmation.html", entry="users", status=status or status_of(confirmation), **context)

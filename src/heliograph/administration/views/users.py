@@ -111,7 +111,7 @@ def add(request: AccountRequest) -> HttpResponse:
         except PersonRefused as error:
             _refuse(request, form, error)
         else:
-            return _shown(request, user, link)
+            return _link_page(request, user, link)
     return settings_page(
         request,
         "setup/form.html",
@@ -180,7 +180,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
 def link(request: AccountRequest, id: int) -> HttpResponse:
     """Creates another link, which invalidates the previous one."""
     row, made = new_link(request.account, id, by=by(request))
-    return _shown(request, row, made)
+    return _link_page(request, row, made)
 
 
 def person(request: AccountRequest, id: int) -> User:
@@ -191,11 +191,11 @@ def person(request: AccountRequest, id: int) -> User:
     return row
 
 
-def _shown(request: AccountRequest, row: User, made: NewLink) -> HttpResponse:
+def _link_page(request: AccountRequest, row: User, made: NewLink) -> HttpResponse:
     """Shows the link, once; and mails it if the operator has set mail up."""
     invited = made.row.purpose == Purpose.INVITATION
     mailed = _mailed(request, row, made)
-    told = {
+    mail_text = {
         True: _("It was also mailed to %(email)s."),
         False: _("It could not be mailed to %(email)s: give it to them yourself."),
         None: _("Give it to %(email)s yourself: no mail server is set up."),
@@ -207,7 +207,7 @@ def _shown(request: AccountRequest, row: User, made: NewLink) -> HttpResponse:
         crumbs=[(_("Users"), reverse("users"))],
         heading=_("Invitation for %(name)s") % {"name": row.name} if invited else _("New password for %(name)s") % {"name": row.name},
         lead=_("Good for one use, until %(until)s.") % {"until": minute(made.expires)},
-        told={"title": _("Copy it now: it is shown once"), "text": told},
+        told={"title": _("Copy it now: it is shown once"), "text": mail_text},
         label=_("Link"),
         secret=made.address,
         note="",
@@ -241,22 +241,24 @@ def _mailed(request: AccountRequest, row: User, made: NewLink) -> bool | None:
 
 def _refuse(request: AccountRequest, form: PersonForm, error: PersonRefused) -> None:
     """Adds what was refused to the form's errors; who already has the address is said only about the own account."""
-    found = dict(error.fields)
-    owner = User.objects.filter(email=form.cleaned_data["email"].lower()).first() if "email" in found else None
+    errors = dict(error.fields)
+    owner = User.objects.filter(email=form.cleaned_data["email"].lower()).first() if "email" in errors else None
     if owner is not None:
-        mine = owner.account_id == request.account.pk
-        found["email"] = [_("%(name)s has this address already.") % {"name": owner.name} if mine else _("This address cannot be used.")]
-    form.refuse(PersonRefused(found))
+        is_of_this_account = owner.account_id == request.account.pk
+        errors["email"] = [
+            _("%(name)s has this address already.") % {"name": owner.name} if is_of_this_account else _("This address cannot be used.")
+        ]
+    form.refuse(PersonRefused(errors))
 
 
 def _second_factor(row: User) -> str:
     """ "" if there is none, else since when, and how many recovery codes are left."""
-    found = {each.type: each for each in Authenticator.objects.filter(user=row)}
-    if Authenticator.Type.TOTP not in found:
+    authenticators = {each.type: each for each in Authenticator.objects.filter(user=row)}
+    if Authenticator.Type.TOTP not in authenticators:
         return ""
-    codes = found.get(Authenticator.Type.RECOVERY_CODES)
+    codes = authenticators.get(Authenticator.Type.RECOVERY_CODES)
     words = {
-        "since": minute(found[Authenticator.Type.TOTP].created_at),
+        "since": minute(authenticators[Authenticator.Type.TOTP].created_at),
         "left": len(codes.wrap().get_unused_codes()) if codes else 0,
         "all": 10,
     }
