@@ -290,6 +290,33 @@ def test_D6_a_cure_is_credited_only_to_a_save_that_can_have_cured_the_cause(
     assert ("It has passed, or somebody submitted them." in shown) is not is_credited
 
 
+@pytest.mark.parametrize("is_mended_by_a_save", [False, True])
+def test_D6_a_save_that_brought_a_cause_is_not_credited_with_its_cure(
+    story: Story, receiver: Receiver, client: Client, is_mended_by_a_save: bool
+) -> None:
+    """R1 was made, and failed for another reason, before the save."""
+    story.signs_in(client, Role.PLANNER, name="Ada")
+    receiver.answer("/crm", Answer(503))
+    receiver.answer("/new", Answer(422))
+    crm = story.connection("CRM", "/crm")
+    story.flow("Leads", [story.to(crm)])
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "queued")
+        story.change_connection(crm, "/new")
+        story.submit(story.action("R1")["key"])
+        story.wait_for(lambda: "422" in story.action("R1")["message"])
+        receiver.answer("/new", Answer(200))
+        receiver.answer("/newer", Answer(200))
+        if is_mended_by_a_save:
+            story.change_connection(crm, "/newer")
+        story.submit(story.action("R1")["key"])
+        story.until("R1", "success")
+    shown = text_of(client.get(RETRY).content)
+    assert "1 sent" in shown
+    assert ("Connection Setup was saved" in shown) is is_mended_by_a_save
+
+
 # --- what is not offered (D8, P12)
 
 

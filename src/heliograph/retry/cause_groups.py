@@ -254,11 +254,16 @@ class CauseGroups:
         return [replace(group, refusal=answers.get(group.newest or 0, UNKNOWN_REFUSAL)) for group in groups]
 
     def _fix(self, group: CauseGroup, ended: int) -> SavedFix | None:
-        """The last save that can have cured it, if that was while its items waited. A save that changed nothing on which the cause depends is not credited."""
+        """The last save that can have cured it, if that was while its items waited. A save that changed nothing on which the cause depends is not
+        credited, nor one with which it failed still, as the one that brought it."""
         kind, entity = ("flow", group.flow) if group.cause in CURED_BY_FLOW else ("connection", group.connection)
         if entity is None:
             return None
+        last = last_failures(self.reading, [group.newest] if kind == "connection" and group.newest is not None else []).get(group.newest or 0)
+        failed_with = last.version if last is not None and last.connection == entity else 0
         for saved in configuration.versions_saved(self.reading.db, self.reading.account, kind, entity, group.since, ended):
+            if saved.number <= failed_with:
+                return None
             if saved.before is not None and (
                 flow_cures(saved.before, saved.body, group.cause)
                 if kind == "flow"

@@ -141,11 +141,13 @@ def past_body(db: Database, account: int, kind: str, entity: int, number: int) -
 
 @dataclass(frozen=True, slots=True)
 class SavedVersion:
-    """A version of something of an account's configuration: when it was saved (microseconds), by whom, and what stands in it and in the one before.
+    """A version of something of an account's configuration: its number, when it was saved (microseconds), by whom, and what stands in it and in the
+    one before.
 
     before: None for the first version, and where the one before is not kept
     """
 
+    number: int
     at: int
     by: str
     body: Mapping[str, Any]
@@ -155,12 +157,15 @@ class SavedVersion:
 def versions_saved(db: Database, account: int, kind: str, entity: int, since: int, until: int) -> list[SavedVersion]:
     """What was saved of something in [since, until] (microseconds), the newest first; the newest MOST_SAVED at most."""
     rows = db.all(
-        "SELECT at, by, body FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :entity AND at <= :until"
+        "SELECT number, at, by, body FROM config_history"
+        " WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :entity AND at <= :until"
         f" ORDER BY number DESC LIMIT {MOST_SAVED + 1}",
         {"scope": ACCOUNT, "account": account, "kind": kind, "entity": entity, "until": until},
     )
-    bodies = [json.loads(body) for _at, _by, body in rows] + [None]
-    return [SavedVersion(int(at), str(by), bodies[n], bodies[n + 1]) for n, (at, by, _body) in enumerate(rows) if at >= since]
+    bodies = [json.loads(body) for _number, _at, _by, body in rows] + [None]
+    return [
+        SavedVersion(int(number), int(at), str(by), bodies[n], bodies[n + 1]) for n, (number, at, by, _body) in enumerate(rows) if at >= since
+    ]
 
 
 def save(
