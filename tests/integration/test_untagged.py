@@ -82,6 +82,13 @@ def test_F7_X2_one_number_says_what_waits_for_a_tag_on_every_page(waiting: Story
     assert "5 wait for a tag" in " ".join(panel[: panel.index("<main")].split())
 
 
+def test_P1_a_viewer_reads_who_can_give_what_waits_its_tag(waiting: Story, client: Client) -> None:
+    waiting.signs_in(client, Role.VIEWER)
+    summary = summary_of(client)
+    assert "A Planner or an Administrator can give it one; then they are judged at once." in summary
+    assert "Give it one" not in summary
+
+
 def test_F7_what_waits_for_a_tag_is_never_listed_among_failures(waiting: Story, client: Client) -> None:
     waiting.signs_in(client, Role.ADMINISTRATOR)
     for url in ("/signal/metrics/feed/?result=failure", "/signal/retry/?status=Failed", "/signal/retry/?status=waiting"):

@@ -259,7 +259,9 @@ class CauseGroups:
         kind, entity = ("flow", group.flow) if group.cause in CURED_BY_FLOW else ("connection", group.connection)
         if entity is None:
             return None
-        last = last_failures(self.reading, [group.newest] if kind == "connection" and group.newest is not None else []).get(group.newest or 0)
+        last = last_failures(self.reading, [group.newest] if kind == "connection" and group.newest is not None else []).get(
+            group.newest or 0
+        )
         failed_with = last.version if last is not None and last.connection == entity else 0
         for saved in configuration.versions_saved(self.reading.db, self.reading.account, kind, entity, group.since, ended):
             if saved.number <= failed_with:
