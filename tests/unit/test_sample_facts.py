@@ -11,6 +11,7 @@ from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.sample import SampleFacts, sample_mapping, trace_of_sample
 from heliograph.domain.mapping.mapping import DateFormat, Mapping, MappingRow, SourceValue
 from heliograph.domain.mapping.rendering import Rendered, render
+from heliograph.domain.mapping.row import Otherwise, ValueMap, ValueType
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles", "UTC", "Europe/Berlin"])
@@ -31,6 +32,25 @@ def test_C3_a_sample_has_the_accounts_own_code() -> None:
         "SAMPLE-EVENT",
         "SAMPLE-1",
     )
+
+
+@pytest.mark.parametrize("source", ["answer.7", "profile.custom.7", "event.custom.7", "previous.answer.7", "previous.profile.custom.7"])
+@pytest.mark.parametrize(
+    ("type", "date_format", "values"),
+    [
+        *((each, None, None) for each in ValueType),
+        (ValueType.TEXT, DateFormat.DATE, None),
+        (ValueType.TEXT, None, ValueMap((("L", "Large"),), Otherwise.ERROR)),
+        (ValueType.NUMBER, None, ValueMap((("L", "3"),), Otherwise.ERROR)),
+    ],
+)
+def test_C3_M7_an_invented_answer_suits_the_row_that_sends_it(
+    source: str, type: ValueType, date_format: DateFormat | None, values: ValueMap | None
+) -> None:
+    mapping = Mapping("Lead", rows=(MappingRow("answer", (SourceValue(source, values, date_format),), type),))
+    rendered = render(mapping, SampleFacts(datetime(2026, 11, 29, tzinfo=UTC), "UTC", "ACME", mapping), timezone=UTC)
+    assert isinstance(rendered, Rendered)
+    assert rendered.tree()["answer"] not in (None, "", [])
 
 
 @pytest.mark.parametrize(

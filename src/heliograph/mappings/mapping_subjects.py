@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from heliograph.domain.connection.sample import SampleFacts
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.rendering import FactSource as AnyFacts
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.facts import ChangeFacts
@@ -117,9 +118,9 @@ class Subjects:
         lacks = self.subject is Subject.SESSION and change.session is None
         return Tried(facts, ZoneInfo(facts.timezone), match, tuple(found[1:]), lacks)
 
-    def made_up(self, now: datetime) -> Tried:
-        """Invented data."""
-        return Tried(SampleFacts(now, self.config.timezone, self.config.code), ZoneInfo(self.config.timezone))
+    def made_up(self, now: datetime, mapping: FieldMapping | None = None) -> Tried:
+        """Invented data. mapping: that it suits."""
+        return Tried(SampleFacts(now, self.config.timezone, self.config.code, mapping), ZoneInfo(self.config.timezone))
 
     def _last_change(self, match: Match) -> Change:
         """Its newest change with stored content; otherwise a change with the current state and nothing before it (X6)."""

@@ -214,7 +214,7 @@ class _Trial:
 
     def _request(self, bearer: str | None) -> Request | tuple[ValueProblem, ...]:
         now = datetime.now(UTC)
-        facts, zone = SampleFacts(now, self.about.timezone, self.about.code), ZoneInfo(self.about.timezone)
+        facts, zone = SampleFacts(now, self.about.timezone, self.about.code, self.about.mapping), ZoneInfo(self.about.timezone)
         if not self.about.sample:
             made = ask_test_url(self.about.prepared, self.about.secrets.get(Secret.TEST_PATH, "/"), facts, bearer=bearer, zone=zone)
             return made if isinstance(made, Request) else (made,)

@@ -14,6 +14,7 @@ from heliograph.domain.connection.target_url import parse_rest
 from heliograph.domain.mapping.mapping import FixedText, MappingRow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.rendering import ValueProblem
+from heliograph.domain.mapping.row import ValueType
 from heliograph.domain.setup.fields import (
     EVENT_FIELDS,
     PROFILE_FIELDS,
@@ -46,9 +47,11 @@ _LABELS: Final = {"registration": REGISTRATION_FIELDS, "event": EVENT_FIELDS, "s
 class SampleFacts:
     """Gives every source field a plausible value that is recognizable as a sample."""
 
-    def __init__(self, now: datetime, timezone: str, account: str) -> None:
-        """now: an instant. timezone: its name, for the current date and for the event. account: the code of the account."""
+    def __init__(self, now: datetime, timezone: str, account: str, mapping: FieldMapping | None = None) -> None:
+        """now: an instant. timezone: its name, for the current date and for the event. account: the code of the account. mapping: that the values
+        of answers and custom fields suit."""
         self._now, self._timezone, self._account = now, timezone, account
+        self._suiting = _suiting(mapping, now) if mapping is not None else {}
 
     def value(self, source: str, /) -> Value:
         """A sample value. Raises FieldError for an invalid key."""
@@ -68,7 +71,24 @@ class SampleFacts:
             return self._timezone
         if name == "code":
             return self._account if area == "account" else _CODES.get(area, "SAMPLE")
-        return f"Sample {_LABELS.get(area, {}).get(name, 'answer')}"
+        label = _LABELS.get(area, {}).get(name)
+        return f"Sample {label}" if label else self._suiting.get(source, "Sample answer")
+
+
+def _suiting(mapping: FieldMapping, now: datetime) -> dict[str, Value]:
+    """Values of source fields that their rows can send: of its type, a day for a date format, one that a strict value map has."""
+    found: dict[str, Value] = {}
+    for row in mapping.rows:
+        for part in row.sources:
+            if part.value_map is not None and part.value_map.entries:
+                found.setdefault(part.key, part.value_map.entries[0][0])
+            elif part.date_format is not None:
+                found.setdefault(part.key, now)
+            elif row.type is ValueType.BOOLEAN:
+                found.setdefault(part.key, True)
+            elif row.type in (ValueType.NUMBER, ValueType.NUMBERS):
+                found.setdefault(part.key, 1)
+    return found
 
 
 SAMPLE_TEXT: Final = "This is a sample from Heliograph."

@@ -84,7 +84,7 @@ class Editor:
         flow = self.uses[0][0].name if self.uses else ""
         asked = bool(self.editing.key or self.editing.search)
         found = None if self.editing.made_up else subjects.tried(self.editing.key, self.editing.search, self.now, flow_name=flow)
-        return (found or subjects.made_up(self.now)), found is None and asked and not self.editing.made_up
+        return (found or subjects.made_up(self.now, self.checked.mapping)), found is None and asked and not self.editing.made_up
 
     def _usual(self) -> str:
         """The format in which the connection that uses it sends it."""
