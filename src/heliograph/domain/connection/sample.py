@@ -77,18 +77,18 @@ class SampleFacts:
 
 def _suiting(mapping: FieldMapping, now: datetime) -> dict[str, Value]:
     """Values of source fields that their rows can send: of its type, a day for a date format, one that a strict value map has."""
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for row in mapping.rows:
         for part in row.sources:
             if part.value_map is not None and part.value_map.entries:
-                found.setdefault(part.key, part.value_map.entries[0][0])
+                values.setdefault(part.key, part.value_map.entries[0][0])
             elif part.date_format is not None:
-                found.setdefault(part.key, now)
+                values.setdefault(part.key, now)
             elif row.type is ValueType.BOOLEAN:
-                found.setdefault(part.key, True)
+                values.setdefault(part.key, True)
             elif row.type in (ValueType.NUMBER, ValueType.NUMBERS):
-                found.setdefault(part.key, 1)
-    return found
+                values.setdefault(part.key, 1)
+    return values
 
 
 SAMPLE_TEXT: Final = "This is a sample from Heliograph."
