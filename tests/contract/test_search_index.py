@@ -73,7 +73,7 @@ def agree(db: Database) -> None:
         expected = looked_through(db, words)
         assert AccountReader(db, 5).registrations_with(words) == expected, words
         found = Registrations.__new__(Registrations)
-        found.db, found.account, found.looked = db, 5, None
+        found.db, found.account, found.scan_limit = db, 5, None
         wanted = RegistrationFilter(text=words)
         assert [id for _modified, id in found.places(wanted, None, 10).rows] == expected, words
         assert found.count(wanted) == ListCount(len(expected)), words
@@ -113,10 +113,10 @@ def test_P8_a_number_says_whether_all_were_looked_at(db: Database, monkeypatch: 
     """Of a common word: more than the index names one by one."""
     monkeypatch.setattr("heliograph.registrations.list.NAMED", 1)
     found = Registrations.__new__(Registrations)
-    found.db, found.account, found.looked = db, 5, 1
+    found.db, found.account, found.scan_limit = db, 5, 1
     assert len(looked_through(db, "guest")) == 4
     assert found.count(RegistrationFilter(text="guest")) == ListCount(2, is_more=True)
-    found.looked = 4
+    found.scan_limit = 4
     assert found.count(RegistrationFilter(text="guest")) == ListCount(4)
 
 
@@ -124,7 +124,7 @@ def test_P8_a_number_says_whether_all_were_looked_at(db: Database, monkeypatch: 
 def test_P8_X5_a_list_that_looked_far_goes_on_to_its_end(db: Database, monkeypatch: pytest.MonkeyPatch, looked: int) -> None:
     monkeypatch.setattr("heliograph.registrations.list.NAMED", 0)
     found = Registrations.__new__(Registrations)
-    found.db, found.account, found.looked = db, 5, looked
+    found.db, found.account, found.scan_limit = db, 5, looked
     parts = 0
     for words in WORDS:
         met: list[int] = []

@@ -266,10 +266,10 @@ def test_a_job_goes_on_where_it_stood_and_can_be_stopped(database: DatabaseFacts
     with planned(database) as site:
         for n in range(5):
             site.record(f"R-{n}")
-        wish = bulk_change.Wish("Paid", wanted=RegistrationFilter(event=site.acme.event))
+        wish = bulk_change.Wish("Paid", filters=RegistrationFilter(event=site.acme.event))
         with site.store.transaction():
             now = site.store.now()
-        parameters = {"status": "Paid", "picked": [], "wanted": wish.wanted.as_json(), "asked": now, "total": 5, "by": "user:1"}
+        parameters = {"status": "Paid", "picked": [], "wanted": wish.filters.as_json(), "asked": now, "total": 5, "by": "user:1"}
         job = control.create(bulk_change.KIND, site.pk, parameters, by="user:1")
         ((third,),) = site.store.all("SELECT id FROM registration WHERE code = 'R-2'")
         with inside(site.acme):

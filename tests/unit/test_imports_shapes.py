@@ -183,7 +183,7 @@ def test_I4_the_report_of_flat_objects_keeps_what_was_not_said_apart_from_what_i
         for n in range(40)
     ]
     _, columns, rows = read(lines(tmp_path / "f.ndjson", {"Code": "A", **dict.fromkeys(names[1:], "x")}, *found))
-    refused = [RefusedRow.of(row, [RowProblem("Code", "", "Is wrong.")]) for row in rows[1:]]
+    refused = [RefusedRow.from_row(row, [RowProblem("Code", "", "Is wrong.")]) for row in rows[1:]]
     write_report(tmp_path / "r.csv", columns, refused, sparse=True)
     _, again, back = read(tmp_path / "r.csv")
     at = [again.index(name) for name in names]

@@ -15,7 +15,7 @@ from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.record import record
-from heliograph.registrations.list import Found, RegistrationFilter, Registrations, Together
+from heliograph.registrations.list import RegistrationFilter, RegistrationRow, Registrations, StatusCount
 from heliograph.setup import affected_flows
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
@@ -36,11 +36,11 @@ def kind() -> JobKind:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which registrations get the status: selected ones, as (event, code), or all that match the filter `wanted`."""
+    """Which registrations get the status: selected ones, as (event, code), or all that match the filter `filters`."""
 
     status: str
     picked: tuple[tuple[str, str], ...] = ()
-    wanted: RegistrationFilter = field(default_factory=RegistrationFilter)
+    filters: RegistrationFilter = field(default_factory=RegistrationFilter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +66,21 @@ class BulkPreview:
 
 def preview(db: Database, account: int, wish: Wish) -> BulkPreview:
     """Counts the consequences as of now."""
-    found = Registrations(db, account)
-    picked = [Together(row.event, row.status, 1) for row in found.picked(wish.picked)]
-    groups = picked if wish.picked else found.together(wish.wanted)
-    events = {event: found.source.event(event) for event in {group.event for group in groups}}
+    registrations = Registrations(db, account)
+    picked = [StatusCount(row.event, row.status, 1) for row in registrations.picked(wish.picked)]
+    groups = picked if wish.picked else registrations.count_by_status(wish.filters)
+    events = {event: registrations.source.event(event) for event in {group.event for group in groups}}
     lacking: Counter[str] = Counter()
     already = 0
     for group in groups:
         event = events[group.event]
-        if not any(s.name == wish.status for s in (*found.config.statuses.values(), *event.statuses.values())):
-            lacking[event.code] += group.n
+        if not any(s.name == wish.status for s in (*registrations.config.statuses.values(), *event.statuses.values())):
+            lacking[event.code] += group.count
         elif group.status == wish.status:
-            already += group.n
+            already += group.count
     able = [event for event in events.values() if event.code not in lacking]
-    flows = affected_flows.on_status(able, wish.status, found.config)
-    return BulkPreview(sum(group.n for group in groups), already, len(events), sorted(lacking.items()), flows)
+    flows = affected_flows.on_status(able, wish.status, registrations.config)
+    return BulkPreview(sum(group.count for group in groups), already, len(events), sorted(lacking.items()), flows)
 
 
 def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job:
@@ -88,7 +88,7 @@ def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job
     parameters = {
         "status": wish.status,
         "picked": [list(pair) for pair in wish.picked],
-        "wanted": wish.wanted.as_json(),
+        "wanted": wish.filters.as_json(),
         "asked": db.now(),
         "total": total,
         "by": by,
@@ -101,58 +101,58 @@ class SettingStatus:
 
     def __init__(self, job: Job) -> None:
         self._account: int = job.account_id
-        self._p: Mapping[str, Any] = job.parameters
-        self._picked = [(str(event), str(code)) for event, code in self._p["picked"]]
-        self._wanted = RegistrationFilter.from_json(self._p["wanted"])
+        self._parameters: Mapping[str, Any] = job.parameters
+        self._picked = [(str(event), str(code)) for event, code in self._parameters["picked"]]
+        self._filters = RegistrationFilter.from_json(self._parameters["wanted"])
         self._last = int(job.cursor.get("last", 0))
         self._done = int(job.done)
         self._counts = Counter({name: int(n) for name, n in job.counts.items()})
         self._refused: list[dict[str, str]] = list(job.result.get("refused", ()))
 
-    def read(self) -> list[Found]:
+    def read(self) -> list[RegistrationRow]:
         """Reads the next registrations."""
-        found = Registrations(of_django(connections["default"]), self._account)
+        registrations = Registrations(of_django(connections["default"]), self._account)
         if self._picked:
-            return found.picked(self._picked[self._last : self._last + CHUNK])
-        return found.walk(self._wanted, self._last, CHUNK)
+            return registrations.picked(self._picked[self._last : self._last + CHUNK])
+        return registrations.walk(self._filters, self._last, CHUNK)
 
-    def write(self, db: Database, chunk: list[Found]) -> ChunkResult:
+    def write(self, db: Database, chunk: list[RegistrationRow]) -> ChunkResult:
         """Records the change of each registration."""
-        status, asked = str(self._p["status"]), int(self._p["asked"])
+        status, asked_at = str(self._parameters["status"]), int(self._parameters["asked"])
         todo = []
         for row in chunk:
             if row.status == status:
                 self._counts["already"] += 1
-            elif row.status_modified > asked:
+            elif row.status_modified > asked_at:
                 self._refuse(row, LATER)
             else:
                 todo.append(row)
         items = [
             RecordItem(
                 self._account,
-                {"event": r.event_code, "code": r.code, "status": status},
-                str(self._p["by"]),
+                {"event": row.event_code, "code": row.code, "status": status},
+                str(self._parameters["by"]),
                 by_hand=True,
-                expected=r.version,
+                expected=row.version,
             )
-            for r in todo
+            for row in todo
         ]
         for row, answer in zip(todo, record(db, items, Committed(db)) if items else [], strict=True):
             self._count(row, answer)
         self._done += len(chunk)
         ended = self._ends(chunk)
         cursor = {"last": self._last}
-        total = max(int(self._p["total"]), self._done)
+        total = max(int(self._parameters["total"]), self._done)
         return ChunkResult(cursor, self._done, total, dict(self._counts), {"refused": self._refused}, phase=SETTING, finished=ended)
 
-    def _ends(self, chunk: list[Found]) -> bool:
+    def _ends(self, chunk: list[RegistrationRow]) -> bool:
         if self._picked:
             self._last += CHUNK
             return self._last >= len(self._picked)
         self._last = chunk[-1].id if chunk else self._last
         return len(chunk) < CHUNK
 
-    def _count(self, row: Found, answer: ItemAnswer) -> None:
+    def _count(self, row: RegistrationRow, answer: ItemAnswer) -> None:
         if answer.outcome is ItemOutcome.UPDATED:
             self._counts["changed"] += 1
         elif answer.outcome is ItemOutcome.REFUSED:
@@ -162,7 +162,7 @@ class SettingStatus:
         else:
             self._counts["already"] += 1
 
-    def _refuse(self, row: Found, reason: str) -> None:
+    def _refuse(self, row: RegistrationRow, reason: str) -> None:
         self._counts["refused"] += 1
         if len(self._refused) < MOST_REFUSED:
             self._refused.append({"event": row.event_code, "code": row.code, "status": row.status, "reason": reason})

@@ -65,13 +65,13 @@ def opened(db: Database, account: int, event: str, code: str) -> Opened | None:
     )
     if not rows or not rows[0][3]:
         return None
-    id, found, version, state, event_id, last = rows[0]
+    id, stored_code, version, state, event_id, last = rows[0]
     sessions = db.all(
         "SELECT session_id, status_id FROM session_registration WHERE account_id = :account AND registration_id = :id",
         {"account": account, "id": id},
     )
     source = Committed(db)
-    return Opened(id, found, version, read_state(state), dict(sessions), source.account(account), source.event(event_id), last)
+    return Opened(id, stored_code, version, read_state(state), dict(sessions), source.account(account), source.event(event_id), last)
 
 
 def blank(db: Database, account: int, event: str) -> Opened | None:
@@ -94,34 +94,34 @@ def free_code(db: Database, account: int, event: str) -> str:
             return code
 
 
-def values_of(o: Opened) -> FormValues:
+def values_of(registration: Opened) -> FormValues:
     """The values that a form of the registration shows."""
-    state = o.state
-    status, kind = o.account.status(state.status, o.event), o.event.types.get(state.attendee_type or 0)
-    out: FormValues = {
+    state = registration.state
+    status, kind = registration.account.status(state.status, registration.event), registration.event.types.get(state.attendee_type or 0)
+    shown_values: FormValues = {
         "status": one(status.name if status else ""),
         "attendee_type": one(kind.name if kind else ""),
         "active": (YES,) if state.active else (),
         "order_code": one(state.order_code),
-        "properties": tuple(sorted(name for id, name in property_names(o).items() if id in state.properties)),
+        "properties": tuple(sorted(name for id, name in property_names(registration).items() if id in state.properties)),
     }
-    out |= {f"profile.{name}": one(state.profile.get(name, "")) for name in PROFILE_FIELDS}
-    out |= {f"custom.{id}": in_order(field, state.custom.get(id, ())) for id, field in o.account.profile_fields.items()}
-    out |= {f"answer.{id}": in_order(field, state.answers.get(id, ())) for id, field in o.event.questions.items()}
-    for id in o.event.sessions:
-        of_session = o.account.session_statuses.get(o.sessions.get(id, 0))
-        out[f"session.{id}"] = one(of_session.name if of_session else "")
-    return {name: tuple(plain(value) for value in values) for name, values in out.items()}
+    shown_values |= {f"profile.{name}": one(state.profile.get(name, "")) for name in PROFILE_FIELDS}
+    shown_values |= {f"custom.{id}": in_order(field, state.custom.get(id, ())) for id, field in registration.account.profile_fields.items()}
+    shown_values |= {f"answer.{id}": in_order(field, state.answers.get(id, ())) for id, field in registration.event.questions.items()}
+    for id in registration.event.sessions:
+        of_session = registration.account.session_statuses.get(registration.sessions.get(id, 0))
+        shown_values[f"session.{id}"] = one(of_session.name if of_session else "")
+    return {name: tuple(plain(value) for value in values) for name, values in shown_values.items()}
 
 
-def property_names(o: Opened) -> dict[int, str]:
+def property_names(registration: Opened) -> dict[int, str]:
     """Standard and custom properties by id."""
-    return {int(id): name for id, name in STANDARD_PROPERTY_NAMES.items()} | {p.id: p.name for p in o.event.properties.values()}
+    return {int(id): name for id, name in STANDARD_PROPERTY_NAMES.items()} | {p.id: p.name for p in registration.event.properties.values()}
 
 
-def document_of(o: Opened, changes: FormValues, then: FormValues) -> dict[str, object]:
+def document_of(registration: Opened, changes: FormValues, then: FormValues) -> dict[str, object]:
     """The document (I2) that records only these changes."""
-    document: dict[str, object] = {"event": o.event.code, "code": o.code}
+    document: dict[str, object] = {"event": registration.event.code, "code": registration.code}
     profile: dict[str, object] = {}
     custom: dict[str, object] = {}
     answers: dict[str, object] = {}
@@ -137,11 +137,11 @@ def document_of(o: Opened, changes: FormValues, then: FormValues) -> dict[str, o
         elif area == "profile":
             profile[rest] = values[0] if values else None
         elif area == "custom":
-            custom[o.account.profile_fields[int(rest)].code] = list(values) or None
+            custom[registration.account.profile_fields[int(rest)].code] = list(values) or None
         elif area == "answer":
-            answers[o.event.questions[int(rest)].code] = list(values) or None
+            answers[registration.event.questions[int(rest)].code] = list(values) or None
         elif area == "session" and values:
-            sessions.append({"code": o.event.sessions[int(rest)].code, "status": values[0]})
+            sessions.append({"code": registration.event.sessions[int(rest)].code, "status": values[0]})
     if custom:
         profile["custom"] = custom
     parts: dict[str, object] = {"profile": profile, "answers": answers, "sessions": sessions}
@@ -154,14 +154,14 @@ def save(db: Database, account: int, document: Mapping[str, object], *, by: str,
     return record(db, [item], Committed(db))[0]
 
 
-def field_of(problem: DocumentProblem, o: Opened) -> str:
+def field_of(problem: DocumentProblem, registration: Opened) -> str:
     """The form field to which a refused document's problem belongs."""
     area, _, rest = problem.field.partition(".")
     if area == "profile" and rest.startswith("custom."):
         code = rest.removeprefix("custom.")
-        return next((f"custom.{f.id}" for f in o.account.profile_fields.values() if f.code == code), "")
+        return next((f"custom.{f.id}" for f in registration.account.profile_fields.values() if f.code == code), "")
     if area == "answers":
-        return next((f"answer.{f.id}" for f in o.event.questions.values() if f.code == rest), "")
+        return next((f"answer.{f.id}" for f in registration.event.questions.values() if f.code == rest), "")
     if area.startswith("sessions"):
         return ""
     return "properties" if area == "properties" else problem.field

@@ -68,9 +68,9 @@ class RegistrationFilter:
         return {"text": self.text, "event": self.event, "status": self.status, "type": self.type, "kind": self.kind.value}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> RegistrationFilter:
+    def from_json(cls, stored: Mapping[str, Any]) -> RegistrationFilter:
         """Reads what `as_json` returned."""
-        return cls(found["text"], found["event"], found["status"], found["type"], ListScope(found["kind"]))
+        return cls(stored["text"], stored["event"], stored["status"], stored["type"], ListScope(stored["kind"]))
 
     @property
     def narrows(self) -> bool:
@@ -98,16 +98,16 @@ class ListedRegistration:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class StatusCount:
     """The number of registrations of one event with one status."""
 
     event: int
     status: str
-    n: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RegistrationRow:
     """One registration of a walk over many. status_modified: microseconds."""
 
     id: int
@@ -125,7 +125,7 @@ class Registrations:
 
     db: Database
     account: int
-    looked: int | None = None
+    scan_limit: int | None = None
 
     def __post_init__(self) -> None:
         self.source = Committed(self.db)
@@ -148,29 +148,29 @@ class Registrations:
             self._known |= self.source.events(unknown)
 
     def page(
-        self, wanted: RegistrationFilter, sort: RegistrationSort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False
+        self, filters: RegistrationFilter, sort: RegistrationSort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False
     ) -> ListPage[ListedRegistration]:
         """One page of the list. whole: with the states."""
-        where, params = self.conditions(wanted)
-        is_walk = wanted.narrows and sort is RegistrationSort.MODIFIED and "few" not in params
-        if wanted.narrows and sort is not RegistrationSort.MODIFIED and self.db.vendor == "sqlite" and "few" not in params:
+        where, params = self.conditions(filters)
+        is_walk = filters.narrows and sort is RegistrationSort.MODIFIED and "few" not in params
+        if filters.narrows and sort is not RegistrationSort.MODIFIED and self.db.vendor == "sqlite" and "few" not in params:
             # Only the index by `modified` covers the filters: sorted by code or name, every row would be read until enough of them match.
             where = [where[0], f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
 
         def fetch(at: Cursor | None, limit: int) -> WalkedRows[ListedRegistration]:
-            edge = self._edge(at) if is_walk else None
-            return _up_to(edge, at, limit, self._fetch(*_within(where, params, edge, at), sort, at, limit, whole=whole))
+            scan_end = self._scan_end(at) if is_walk else None
+            return _up_to(scan_end, at, limit, self._fetch(*_within(where, params, scan_end, at), sort, at, limit, whole=whole))
 
         def key(row: ListedRegistration) -> Key:
             return (row.micros if sort is RegistrationSort.MODIFIED else row.code if sort is RegistrationSort.CODE else row.name, row.id)
 
         return walked(fetch, key, cursor, size=size)
 
-    def places(self, wanted: RegistrationFilter, cursor: Cursor | None, limit: int) -> WalkedRows[tuple[int, int]]:
+    def places(self, filters: RegistrationFilter, cursor: Cursor | None, limit: int) -> WalkedRows[tuple[int, int]]:
         """When registrations were modified, and their ids, from the cursor on: read from the covering index alone."""
-        where, params = self.conditions(wanted)
-        edge = None if "few" in params else self._edge(cursor)
-        where, params = _within(where, params, edge, cursor)
+        where, params = self.conditions(filters)
+        scan_end = None if "few" in params else self._scan_end(cursor)
+        where, params = _within(where, params, scan_end, cursor)
         back = cursor is not None and cursor.back
         if cursor is not None:
             where.append(f"(r.modified, r.id) {'>' if back else '<'} (:one, :two)")
@@ -180,7 +180,7 @@ class Registrations:
             f"SELECT r.modified, r.id FROM registration r WHERE {' AND '.join(where)} ORDER BY r.modified {way}, r.id {way} LIMIT {int(limit)}",
             params,
         )
-        return _up_to(edge, cursor, limit, [(modified, id) for modified, id in rows])
+        return _up_to(scan_end, cursor, limit, [(modified, id) for modified, id in rows])
 
     def some(self, ids: Sequence[int]) -> list[ListedRegistration]:
         """Registrations of the account by their ids, with their states, those modified last first."""
@@ -188,17 +188,17 @@ class Registrations:
         given: dict[str, object] = {"account": self.account, "ids": list(ids)}
         return self._fetch(where, given, RegistrationSort.MODIFIED, None, len(ids), whole=True) if ids else []
 
-    def count(self, wanted: RegistrationFilter) -> ListCount:
+    def count(self, filters: RegistrationFilter) -> ListCount:
         """How many there are, at most MOST, and of at most LOOKED that were modified last."""
-        where, params = self.conditions(wanted)
-        edge = None if "few" in params or not wanted.narrows else self._edge(None)
-        where, params = _within(where, params, edge, None)
-        ((n,),) = self.db.all(
+        where, params = self.conditions(filters)
+        scan_end = None if "few" in params or not filters.narrows else self._scan_end(None)
+        where, params = _within(where, params, scan_end, None)
+        ((count,),) = self.db.all(
             f"SELECT count(*) FROM (SELECT 1 FROM registration r WHERE {' AND '.join(where)} LIMIT {MOST + 1}) found", params
         )
-        return ListCount(min(int(n), MOST), is_more=n > MOST or edge is not None)
+        return ListCount(min(int(count), MOST), is_more=count > MOST or scan_end is not None)
 
-    def _edge(self, cursor: Cursor | None) -> int | None:
+    def _scan_end(self, cursor: Cursor | None) -> int | None:
         """The modification (microseconds) of the last one that is looked at for a page or a number, None for all."""
         back, place, given = cursor is not None and cursor.back, "", {"account": self.account}
         if cursor is not None:
@@ -207,36 +207,36 @@ class Registrations:
         way = "ASC" if back else "DESC"
         rows = self.db.all(
             f"SELECT modified FROM registration WHERE account_id = :account{place} ORDER BY modified {way}, id {way} LIMIT 1"
-            f" OFFSET {self.looked or LOOKED[self.db.vendor]}",
+            f" OFFSET {self.scan_limit or LOOKED[self.db.vendor]}",
             given,
         )
         return int(rows[0][0]) if rows else None
 
-    def together(self, wanted: RegistrationFilter) -> list[Together]:
+    def count_by_status(self, filters: RegistrationFilter) -> list[StatusCount]:
         """The number of registrations per event and status."""
-        where, params = self.conditions(wanted)
+        where, params = self.conditions(filters)
         rows = self.db.all(
             f"SELECT r.event_id, r.status_id, count(*) FROM registration r WHERE {' AND '.join(where)} GROUP BY r.event_id, r.status_id",
             params,
         )
         self._know(event for event, _, _ in rows)
-        return [Together(event, self._status(status, event), int(n)) for event, status, n in rows]
+        return [StatusCount(event, self._status(status, event), int(n)) for event, status, n in rows]
 
-    def walk(self, wanted: RegistrationFilter, after: int, limit: int) -> list[Found]:
+    def walk(self, filters: RegistrationFilter, after: int, limit: int) -> list[RegistrationRow]:
         """The next registrations by id, after the given one."""
-        where, params = self.conditions(wanted)
+        where, params = self.conditions(filters)
         # Walk all ids in order and skip other accounts: otherwise the account's rows would be sorted for each chunk.
-        return self._found([f"+{where[0].removeprefix('+')}", *where[1:], "r.id > :after"], params | {"after": after}, limit)
+        return self._read_rows([f"+{where[0].removeprefix('+')}", *where[1:], "r.id > :after"], params | {"after": after}, limit)
 
-    def picked(self, picked: Sequence[tuple[str, str]]) -> list[Found]:
+    def picked(self, picked: Sequence[tuple[str, str]]) -> list[RegistrationRow]:
         """Registrations by their events' and their own codes; missing ones are omitted."""
         codes, events = {code for _, code in picked}, {event for event, _ in picked}
         where = ["r.account_id = :account", "r.version > 0", self.db.member("r.code", "codes"), self.db.member("e.code", "events")]
         given = {"account": self.account, "codes": sorted(codes), "events": sorted(events)}
-        found = {(row.event_code, row.code): row for row in self._found(where, given, len(codes) * len(events) or 1)}
-        return [found[pair] for pair in dict.fromkeys(picked) if pair in found]
+        rows = {(row.event_code, row.code): row for row in self._read_rows(where, given, len(codes) * len(events) or 1)}
+        return [rows[pair] for pair in dict.fromkeys(picked) if pair in rows]
 
-    def _found(self, where: Sequence[str], params: Mapping[str, object], limit: int) -> list[Found]:
+    def _read_rows(self, where: Sequence[str], params: Mapping[str, object], limit: int) -> list[RegistrationRow]:
         rows = self.db.all(
             "SELECT r.id, r.event_id, e.code, r.code, r.version, r.status_id, r.state FROM registration r JOIN event e ON e.id = r.event_id"
             f" WHERE {' AND '.join(where)} ORDER BY r.id LIMIT {int(limit)}",
@@ -244,13 +244,13 @@ class Registrations:
         )
         self._know(row[1] for row in rows)
         return [
-            Found(id, event, event_code, code, version, self._status(status, event), to_micros(read_state(state).status_modified))
+            RegistrationRow(id, event, event_code, code, version, self._status(status, event), to_micros(read_state(state).status_modified))
             for id, event, event_code, code, version, status, state in rows
         ]
 
     def _status(self, status: int, event: int) -> str:
-        found = self.config.status(status, self._known[event])
-        return found.name if found else ""
+        status_config = self.config.status(status, self._known[event])
+        return status_config.name if status_config else ""
 
     def statuses(self) -> list[str]:
         """Names of statuses, standard ones first."""
@@ -267,38 +267,38 @@ class Registrations:
         )
         return [name for (name,) in rows]
 
-    def conditions(self, wanted: RegistrationFilter) -> tuple[list[str], dict[str, object]]:
+    def conditions(self, filters: RegistrationFilter) -> tuple[list[str], dict[str, object]]:
         """The conditions on a registration `r`, the account's first, and their parameters."""
         # A row without a version is just being created.
-        where, params = ["r.account_id = :account", "r.version > 0"], {"account": self.account}
-        found: dict[str, object] = dict(params)
-        words = folded(wanted.text).split()
+        where = ["r.account_id = :account", "r.version > 0"]
+        params: dict[str, object] = {"account": self.account}
+        words = folded(filters.text).split()
         if words and (few := few_with(self.db, self.account, words, NAMED)) is not None:
             where = [f"+{where[0]}", *where[1:], self.db.member("r.id", "few")]
-            found["few"] = few
-        for i, word in enumerate(words):
-            where.append(f"r.search LIKE :w{i} ESCAPE '!'")
-            found[f"w{i}"] = f"%{word.replace('!', '!!').replace('%', '!%').replace('_', '!_')}%"
-        if wanted.event is not None:
+            params["few"] = few
+        for number, word in enumerate(words):
+            where.append(f"r.search LIKE :w{number} ESCAPE '!'")
+            params[f"w{number}"] = f"%{word.replace('!', '!!').replace('%', '!%').replace('_', '!_')}%"
+        if filters.event is not None:
             where.append("r.event_id = :event")
-            found["event"] = wanted.event
-        if wanted.status:
+            params["event"] = filters.event
+        if filters.status:
             custom = "r.status_id IN (SELECT id FROM registration_status WHERE account_id = :account AND event_id > 0 AND name = :status)"
             where.append(f"({self.db.member('r.status_id', 'statuses')} OR {custom})")
-            found["statuses"] = [s.id for s in self.config.statuses.values() if s.name == wanted.status] or [0]
-            found["status"] = wanted.status
-        if wanted.type:
+            params["statuses"] = [s.id for s in self.config.statuses.values() if s.name == filters.status] or [0]
+            params["status"] = filters.status
+        if filters.type:
             where.append("r.attendee_type_id IN (SELECT id FROM attendee_type WHERE account_id = :account AND name = :type)")
-            found["type"] = wanted.type
-        if wanted.kind is ListScope.INACTIVE:
+            params["type"] = filters.type
+        if filters.kind is ListScope.INACTIVE:
             where.append("NOT r.is_active")
-        elif wanted.kind is not ListScope.ALL:
+        elif filters.kind is not ListScope.ALL:
             # Live and Test as flows treat them (F3): everything in a Testing event is Test.
             testing = self.db.member("status_id", "testing")
             member = f"r.event_id IN (SELECT id FROM event WHERE account_id = :account AND {testing})"
-            where.append(f"(r.is_test OR {member})" if wanted.kind is ListScope.TEST else f"NOT r.is_test AND NOT ({member})")
-            found["testing"] = [id for id in self.config.event_statuses if self.config.is_test_event(id)] or [0]
-        return where, found
+            where.append(f"(r.is_test OR {member})" if filters.kind is ListScope.TEST else f"NOT r.is_test AND NOT ({member})")
+            params["testing"] = [id for id in self.config.event_statuses if self.config.is_test_event(id)] or [0]
+        return where, params
 
     def _fetch(
         self, where: list[str], params: dict[str, object], sort: RegistrationSort, cursor: Cursor | None, limit: int, *, whole: bool
@@ -337,15 +337,15 @@ class Registrations:
         event = self._known[event_id]
         whole = read_state(state) if state else None
         named = STANDARD_PROPERTY_NAMES | {p.id: p.name for p in event.properties.values()}
-        found, known = self.config.status(status, event), event.types.get(kind or 0)
+        status_config, type_config = self.config.status(status, event), event.types.get(kind or 0)
         return ListedRegistration(
             id,
             code,
             name,
             organization,
             event.code,
-            found.name if found else "",
-            known.name if known else "",
+            status_config.name if status_config else "",
+            type_config.name if type_config else "",
             bool(test) or self.config.is_test_event(event.state.status),
             bool(active),
             from_micros(at),
@@ -356,16 +356,16 @@ class Registrations:
 
 
 def _within(
-    where: Sequence[str], params: Mapping[str, object], edge: int | None, cursor: Cursor | None
+    where: Sequence[str], params: Mapping[str, object], scan_end: int | None, cursor: Cursor | None
 ) -> tuple[list[str], dict[str, object]]:
     """The conditions with the edge up to which registrations are looked at."""
-    if edge is None:
+    if scan_end is None:
         return list(where), dict(params)
-    return [*where, f"r.modified {'<=' if cursor is not None and cursor.back else '>='} :edge"], {**params, "edge": edge}
+    return [*where, f"r.modified {'<=' if cursor is not None and cursor.back else '>='} :scan_end"], {**params, "scan_end": scan_end}
 
 
-def _up_to[Row](edge: int | None, cursor: Cursor | None, limit: int, rows: Sequence[Row]) -> WalkedRows[Row]:
+def _up_to[Row](scan_end: int | None, cursor: Cursor | None, limit: int, rows: Sequence[Row]) -> WalkedRows[Row]:
     """Rows up to an edge, from where the next page goes on."""
-    if edge is None or len(rows) == limit:
+    if scan_end is None or len(rows) == limit:
         return WalkedRows(rows)
-    return WalkedRows(rows, (edge, 2**62 if cursor is not None and cursor.back else 0))
+    return WalkedRows(rows, (scan_end, 2**62 if cursor is not None and cursor.back else 0))

@@ -29,21 +29,21 @@ _RELATION: Final = re.compile(rb"<(?:\w{1,20}:)?Relationship\s[^<>]{0,2000}>")
 
 def cell_errors(path: Path, index: int) -> dict[int, dict[int, str]]:
     """The errors in the cells of the sheet at this index, by row, then by column (both from 1). Empty for a structure other than Excel's."""
-    found: dict[int, dict[int, str]] = {}
+    errors: dict[int, dict[int, str]] = {}
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             part = _part(archive, index)
             if part is None:
-                return found
+                return errors
             left = _MOST
             for column, row, text in _cells(archive, part):
-                found.setdefault(row, {})[column] = text
+                errors.setdefault(row, {})[column] = text
                 left -= 1
                 if not left:
                     break
     except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError):
-        return found  # the reader reports what is wrong with it
-    return found
+        return errors  # the reader reports what is wrong with it
+    return errors
 
 
 def _part(archive: zipfile.ZipFile, index: int) -> str | None:

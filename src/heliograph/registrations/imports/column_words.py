@@ -125,6 +125,6 @@ def plain(name: str) -> str:
 
 def standard_targets() -> dict[str, str]:
     """Plain name of a column -> target."""
-    found = {plain(name): target for target, names in _NAMES.items() for name in names.split(",")}
+    targets = {plain(name): target for target, names in _NAMES.items() for name in names.split(",")}
     # the document's own names: "profile.email", "properties.Complete"
-    return found | {plain(target): target for target in _NAMES}
+    return targets | {plain(target): target for target in _NAMES}

@@ -24,7 +24,7 @@ from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.column_words import NO, YES, plain, standard_targets
 from heliograph.registrations.imports.errors import ImportFileError, RowProblem
 from heliograph.registrations.imports.report import REPORT_COLUMNS
-from heliograph.registrations.imports.rows import FileRow, shown
+from heliograph.registrations.imports.rows import FileRow, clip_value
 from heliograph.registrations.imports.values import DATE_EXAMPLES, DateOrder, DateSigns, day, flag, moment, parts, zone
 
 _PLAIN: Final = ("event", "code", "modified", "status", "attendee_type", "active", "order_code")
@@ -78,9 +78,9 @@ def read_given(path: Path) -> Given:
     except (OSError, UnicodeDecodeError) as error:
         raise ColumnsError(f"{path} cannot be read: {error}.") from None
     try:
-        found = json.loads(text)
-        body = Body(found)
-        columns = found.get("columns", {})
+        mapping = json.loads(text)
+        body = Body(mapping)
+        columns = mapping.get("columns", {})
         if not isinstance(columns, dict):
             raise BodyError("columns", "expected an object: name of the column -> target")
         return Given(
@@ -127,20 +127,20 @@ class Known:
 
     def names(self) -> dict[str, str]:
         """Plain name -> target, for custom fields, questions, properties and sessions."""
-        found: dict[str, str] = {}
+        targets: dict[str, str] = {}
         for event in self.events:
             for session in event.sessions.values():
-                found |= {plain(n): f"sessions.{session.code}" for n in (session.name, session.code)}
+                targets |= {plain(n): f"sessions.{session.code}" for n in (session.name, session.code)}
             for flagged in event.properties.values():
-                found |= {plain(n): f"properties.{flagged.name}" for n in (flagged.code, flagged.name)}
+                targets |= {plain(n): f"properties.{flagged.name}" for n in (flagged.code, flagged.name)}
         for label in STANDARD_PROPERTY_NAMES.values():
-            found[plain(label)] = f"properties.{label}"
+            targets[plain(label)] = f"properties.{label}"
         for field in self.account.profile_fields.values():
-            found |= {plain(n): f"profile.custom.{field.code}" for n in (field.label, field.code)}
+            targets |= {plain(n): f"profile.custom.{field.code}" for n in (field.label, field.code)}
         for question in self.questions():
-            found |= {plain(n): f"answers.{question.code}" for n in (question.label, question.code)}
-        found.pop("", None)
-        return found
+            targets |= {plain(n): f"answers.{question.code}" for n in (question.label, question.code)}
+        targets.pop("", None)
+        return targets
 
 
 def guess(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
@@ -153,18 +153,18 @@ def guess(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, g
 
 def guesses(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
     """A column for each name, whether or not they make documents together. Raises ColumnsError for a given name without a column."""
-    said = given or Given({})
-    unknown = [name for name in said.columns if name not in names]
+    mapping = given or Given({})
+    unknown = [name for name in mapping.columns if name not in names]
     if unknown:
         raise ColumnsError(f"The file has no column {', '.join(map(repr, unknown))}. Its columns are {_listed(names)}.")
     standard, own = standard_targets(), known.names()
-    taken = {c.target: c.name for c in said.columns.values() if c.target}
+    taken = {c.target: c.name for c in mapping.columns.values() if c.target}
     columns = []
-    for i, name in enumerate(names):
-        cells = [row[i] for row in sample if i < len(row)]
-        if name in said.columns:
-            column = said.columns[name]
-        elif said.only or name in REPORT_COLUMNS:
+    for index, name in enumerate(names):
+        cells = [row[index] for row in sample if index < len(row)]
+        if name in mapping.columns:
+            column = mapping.columns[name]
+        elif mapping.only or name in REPORT_COLUMNS:
             column = Column(name)
         else:
             column = _guessed(name, cells, standard, own)
@@ -265,9 +265,9 @@ def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
     alone = {*different, *options}
     for separator in _SPLITS:
         cut = [cell for cell in different if separator in cell]
-        found = [part.strip() for cell in cut for part in cell.split(separator) if part.strip()]
-        pieces = set(found)
-        if pieces and (len(pieces & alone) * 2 >= len(pieces) or (separator == "|" and _are_lists(cut, found, different))):
+        answers = [part.strip() for cell in cut for part in cell.split(separator) if part.strip()]
+        pieces = set(answers)
+        if pieces and (len(pieces & alone) * 2 >= len(pieces) or (separator == "|" and _are_lists(cut, answers, different))):
             return separator
     return ""
 
@@ -296,23 +296,25 @@ class Mapper:
         self._zone = zone(known.account.timezone)
         options: dict[str, set[str]] = {}
         dates: set[str] = set()
-        for q in known.questions():
-            options.setdefault(plain(q.code), set()).update(q.options)
-            if q.type == QuestionType.DATE:
-                dates.add(plain(q.code))
+        for question in known.questions():
+            options.setdefault(plain(question.code), set()).update(question.options)
+            if question.type == QuestionType.DATE:
+                dates.add(plain(question.code))
         custom = {f"custom.{f.code}" for f in known.account.profile_fields.values() if f.type == QuestionType.DATE}
         self._dated = [
-            (i, c.name)
-            for i, c in enumerate(columns)
-            for area, _, key in [c.target.partition(".")]
-            if c.target in ("modified", "event.start", "event.end") or (area == "answers" and plain(key) in dates) or key in custom
+            (index, column.name)
+            for index, column in enumerate(columns)
+            for area, _, key in [column.target.partition(".")]
+            if column.target in ("modified", "event.start", "event.end") or (area == "answers" and plain(key) in dates) or key in custom
         ]
         self._readers: list[tuple[int, Column, Callable[[str], object]]] = [
-            (i, c, self._reader(c, options, dates, custom)) for i, c in enumerate(columns) if c.target and not c.target.startswith("event.")
+            (index, column, self._reader(column, options, dates, custom))
+            for index, column in enumerate(columns)
+            if column.target and not column.target.startswith("event.")
         ]
-        self._facts = [(i, c) for i, c in enumerate(columns) if c.target.startswith("event.")]
-        self._by_target = {c.target: c.name for c in columns if c.target}
-        self._modified = next((c for c in columns if c.target == "modified"), None)
+        self._facts = [(index, column) for index, column in enumerate(columns) if column.target.startswith("event.")]
+        self._by_target = {column.target: column.name for column in columns if column.target}
+        self._modified = next((column for column in columns if column.target == "modified"), None)
         if "event" not in self._by_target and not event:
             raise ColumnsError("No column names the event; say which event the rows belong to, or which column names it.")
 
@@ -321,14 +323,14 @@ class Mapper:
         document: dict[str, Any] = {"event": self._event} if self._event else {}
         problems: list[RowProblem] = []
         cells, absent, lists = row.cells, row.absent, row.lists
-        for i, column, read in self._readers:
-            if i in absent:
+        for index, column, read in self._readers:
+            if index in absent:
                 continue
-            cell = cells[i]
-            if i in lists and column.target.startswith(_SEVERAL):
-                _put(document, column.target, list(lists[i]) or None)
-            elif i in lists:
-                problems.append(RowProblem(column.name, shown(cell), "Takes one value, not a list."))
+            cell = cells[index]
+            if index in lists and column.target.startswith(_SEVERAL):
+                _put(document, column.target, list(lists[index]) or None)
+            elif index in lists:
+                problems.append(RowProblem(column.name, clip_value(cell), "Takes one value, not a list."))
             else:
                 _put(document, column.target, read(cell) if cell.strip() else None)
         event = document.get("event") or self._event
@@ -364,7 +366,7 @@ class Mapper:
         if area == "sessions":
             return _session_status
         if (area == "answers" and plain(key) in dates) or key in custom:
-            return lambda cell: found.isoformat() if (found := day(cell, column.date)) else cell
+            return lambda cell: parsed_day.isoformat() if (parsed_day := day(cell, column.date)) else cell
         if column.split:
             known = options.get(plain(key), set())
             return lambda cell: parts(cell, column.split, known)

@@ -48,33 +48,33 @@ class ComparedItem:
 
 def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[ComparedItem]:
     """The result for each prepared item, by stored data and current flows."""
-    wanted: dict[int, list[str]] = defaultdict(list)
+    codes_by_event: dict[int, list[str]] = defaultdict(list)
     for item in items:
         if item.prepared is not None:
-            wanted[item.prepared.event].append(item.prepared.code)
+            codes_by_event[item.prepared.event].append(item.prepared.code)
     stored: dict[tuple[int, str], Registration] = {}
     sessions: dict[tuple[int, int], int] = {}
     with scope(account=account):
-        for event, codes in wanted.items():
+        for event, codes in codes_by_event.items():
             for row in Registration.objects.using("read").filter(event_id=event, code__in=codes):
                 stored[event, row.code] = row
         if any(item.prepared and item.prepared.upsert and item.prepared.upsert.sessions for item in items):
             ids = [row.id for row in stored.values()]
-            for s in SessionRegistration.objects.using("read").filter(registration_id__in=ids):
-                sessions[s.registration_id, s.session_id] = s.status_id
-    new_status = next(s.id for s in known.account.statuses.values() if s.name == NEW)
+            for session_row in SessionRegistration.objects.using("read").filter(registration_id__in=ids):
+                sessions[session_row.registration_id, session_row.session_id] = session_row.status_id
+    new_status = next(status.id for status in known.account.statuses.values() if status.name == NEW)
     events = {event.id: event for event in known.events}
     return [_one(item, stored, sessions, known, events, new_status) for item in items]
 
 
 def events_act(codes: Sequence[str], known: Known) -> list[int]:
     """The ids of the flows that would act on these events as they are made, one for each event."""
-    found: list[int] = []
+    flow_ids: list[int] = []
     for event in known.events:
         if event.code in codes:
             change = Change(0, SubjectKind.EVENT, event.id, 1, Facet.EVENT_CREATED, _LONG_AGO, "", event_state=event.state, before={})
-            found += _acts([change], known, event)
-    return found
+            flow_ids += _acts([change], known, event)
+    return flow_ids
 
 
 def _one(
@@ -85,17 +85,18 @@ def _one(
     events: dict[int, EventConfig],
     new_status: int,
 ) -> ComparedItem:
-    p = item.prepared
-    assert p is not None
-    assert p.upsert is not None
-    row, event = stored.get((p.event, p.code)), events[p.event]
-    if row is not None and p.upsert.modified is not None and row.sent_modified is not None and p.upsert.modified < row.sent_modified:
+    prepared = item.prepared
+    assert prepared is not None
+    upsert = prepared.upsert
+    assert upsert is not None
+    row, event = stored.get((prepared.event, prepared.code)), events[prepared.event]
+    if row is not None and upsert.modified is not None and row.sent_modified is not None and upsert.modified < row.sent_modified:
         return ComparedItem(ItemOutcome.STALE)
     state = read_state(row.state) if row is not None else None
     marks_test = known.account.is_test_event(event.state.status)
-    after, before = applied(state, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=marks_test)
-    had = {session: sessions.get((row.id, session)) if row is not None else None for session in p.upsert.sessions}
-    differing = {session: (had[session], status) for session, status in p.upsert.sessions.items() if had[session] != status}
+    after, before = applied(state, prepared.code, upsert, _LONG_AGO, new_status=new_status, marks_test=marks_test)
+    had = {session: sessions.get((row.id, session)) if row is not None else None for session in upsert.sessions}
+    differing = {session: (had[session], status) for session, status in upsert.sessions.items() if had[session] != status}
     facets = registration_facets(created=state is None, before=before) if state is None or before else None
     problem = too_much(write_state(after) if facets is not None or row is None else row.state, len(differing), changed=facets is not None)
     if problem is not None:
@@ -105,7 +106,10 @@ def _one(
         return ComparedItem(ItemOutcome.UNCHANGED)
     outcome = ItemOutcome.CREATED if state is None else ItemOutcome.UPDATED
     return ComparedItem(
-        outcome, cleared(state, p.upsert) if state is not None else 0, sum(each.is_judged for each in changes), _acts(changes, known, event)
+        outcome,
+        cleared(state, upsert) if state is not None else 0,
+        sum(each.is_judged for each in changes),
+        _acts(changes, known, event),
     )
 
 
@@ -127,8 +131,8 @@ def _acts(changes: Iterable[Change], known: Known, event: EventConfig) -> tuple[
 
 def cleared(state: RegistrationState, upsert: Upsert) -> int:
     """How many stored values an upsert clears."""
-    n = sum(1 for key, text in upsert.profile.items() if not text and state.profile.get(key))
-    n += sum(1 for key, values in upsert.custom.items() if not values and state.custom.get(key))
-    n += sum(1 for key, values in upsert.answers.items() if not values and state.answers.get(key))
-    n += upsert.attendee_type is None and state.attendee_type is not None
-    return n + (upsert.order_code is not KEEP and not upsert.order_code and bool(state.order_code))
+    count = sum(1 for key, text in upsert.profile.items() if not text and state.profile.get(key))
+    count += sum(1 for key, values in upsert.custom.items() if not values and state.custom.get(key))
+    count += sum(1 for key, values in upsert.answers.items() if not values and state.answers.get(key))
+    count += upsert.attendee_type is None and state.attendee_type is not None
+    return count + (upsert.order_code is not KEEP and not upsert.order_code and bool(state.order_code))

@@ -96,13 +96,13 @@ class FlatRows:
         cells = [""] * len(self.names)
         lists: dict[int, list[str]] = {}
         for name, value in values.items():
-            i = self._index[name]
-            cells[i] = value if isinstance(value, str) else "\n".join(value)
+            index = self._index[name]
+            cells[index] = value if isinstance(value, str) else "\n".join(value)
             if not isinstance(value, str):
-                lists[i] = value
-            if len(cells[i]) > MAX_CELL:
+                lists[index] = value
+            if len(cells[index]) > MAX_CELL:
                 return unusable(row.line, row.cells, f"A value is longer than {MAX_CELL:,} characters.", (), name)
-        return FileRow(row.line, cells, absent=frozenset(i for name, i in self._index.items() if name not in values), lists=lists)
+        return FileRow(row.line, cells, absent=frozenset(index for name, index in self._index.items() if name not in values), lists=lists)
 
 
 class NotFlat(Exception):
@@ -119,37 +119,37 @@ def columns_of(rows: Iterable[FileRow]) -> tuple[str, ...]:
     first = list(itertools.islice(lines, _LOOKED_AT))
     if 2 * sum(flat := [is_flat for text in first if (is_flat := _is_flat(text)) is not None]) <= len(flat):
         return ()
-    found: dict[str, None] = {}
+    columns: dict[str, None] = {}
     for text in itertools.chain(first, lines):
         try:
-            found.update(dict.fromkeys(flat_values(text)))
+            columns.update(dict.fromkeys(flat_values(text)))
         except NotFlat:
             continue
-        if len(found) > MAX_COLUMNS:
+        if len(columns) > MAX_COLUMNS:
             raise ImportFileError(
                 f"The lines of this file name more than {MAX_COLUMNS:,} columns altogether; at most so many are possible."
             )
-    return tuple(found)
+    return tuple(columns)
 
 
 def _is_flat(text: str) -> bool | None:
     """Whether a line can only be a row (True), only a document (False), or either."""
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         return None
-    if any(isinstance(found.get(area), dict) for area in _AREAS) or isinstance(found.get("sessions"), list):
+    if any(isinstance(document.get(area), dict) for area in _AREAS) or isinstance(document.get("sessions"), list):
         return False
-    return True if any(name not in KNOWN for name in found) else None
+    return True if any(name not in KNOWN for name in document) else None
 
 
 def flat_values(text: str) -> dict[str, Value]:
     """The values of a line by column, as they are written: 12.50 stays "12.50", and null is empty. Raises NotFlat."""
     try:
         read_document(text.encode("utf-8", "surrogatepass"))  # its limits, and names that are there twice
-        found = json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_constant)
+        document = json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_constant)
     except NoDocument as error:
         raise NotFlat(str(error), accepted=('{"event": "…", "code": "…"}',)) from None
     except DocumentRefused as refused:
@@ -157,7 +157,7 @@ def flat_values(text: str) -> dict[str, Value]:
         reason = f"{problem.field} {problem.reason}".strip()
         raise NotFlat(reason[:1].upper() + reason[1:], problem.field) from None
     values: dict[str, Value] = {}
-    for name, value in _paths(found):
+    for name, value in _paths(document):
         if name in values:
             raise NotFlat("This column occurs twice in the line. Remove one of them.", name)
         values[name] = _value(name, value)
@@ -168,9 +168,9 @@ def _no_constant(text: str) -> str:
     raise NotFlat(f"{text} is not a JSON value.")
 
 
-def _paths(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _paths(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Column and value of each member; those of a document's areas by their paths."""
-    for name, value in found.items():
+    for name, value in document.items():
         if name in _AREAS and isinstance(value, dict):
             for key, inner in value.items():
                 if name == "profile" and key == "custom" and isinstance(inner, dict):

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 from charset_normalizer import from_bytes
 
 from heliograph.registrations.imports.errors import ImportFileError
-from heliograph.registrations.imports.rows import shown
+from heliograph.registrations.imports.rows import clip_value
 
 BLOCK = 1 << 18
 
@@ -106,12 +106,12 @@ def detect(file: BinaryIO) -> tuple[str, int]:
 def checked(name: str) -> str:
     """One of OFFERED, in any usual spelling. Raises ImportFileError for any other."""
     try:
-        found = codecs.lookup(name).name if _NAME.fullmatch(name) else ""
+        codec_name = codecs.lookup(name).name if _NAME.fullmatch(name) else ""
     except LookupError:
-        found = ""
-    plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(found, found)
+        codec_name = ""
+    plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(codec_name, codec_name)
     if plain not in OFFERED:
-        raise ImportFileError(f"{shown(name, 40)!r} is not a supported encoding; give one such as utf-8, windows-1252 or shift_jis.")
+        raise ImportFileError(f"{clip_value(name, 40)!r} is not a supported encoding; give one such as utf-8, windows-1252 or shift_jis.")
     return plain
 
 

@@ -21,7 +21,7 @@ MOST_LENGTH: Final = 300
 MOST_ALTOGETHER: Final = 100_000  # names of all lists together
 
 
-class Room:
+class NameBudget:
     """How many more names a census may contain."""
 
     def __init__(self, left: int = MOST_ALTOGETHER) -> None:
@@ -41,15 +41,15 @@ class Uses:
     names: Counter[str] = field(default_factory=Counter)
     full: bool = False
 
-    def add(self, name: str, room: Room) -> None:
+    def add(self, name: str, budget: NameBudget) -> None:
         """Counts one use."""
         if name in self.names:
             self.names[name] += 1
-        elif len(self.names) >= MOST_NAMES or len(name) > MOST_LENGTH or room.left <= 0:
+        elif len(self.names) >= MOST_NAMES or len(name) > MOST_LENGTH or budget.left <= 0:
             self.full = True
         else:
             self.names[name] = 1
-            room.left -= 1
+            budget.left -= 1
 
 
 @dataclass(slots=True)
@@ -64,16 +64,16 @@ class EventCensus:
     answered: Counter[str] = field(default_factory=Counter)
     several: set[str] = field(default_factory=set)  # questions with several answers in one row
 
-    def use(self, kind: str, name: object, room: Room) -> None:
+    def use(self, kind: str, name: object, budget: NameBudget) -> None:
         """Counts a name of a list, compared like codes: NFC, trimmed."""
         if isinstance(name, str) and (clean := code_of(name)):
-            self.lists.setdefault(kind, Uses()).add(clean, room)
+            self.lists.setdefault(kind, Uses()).add(clean, budget)
 
-    def note_facts(self, facts: Mapping[str, str], room: Room) -> None:
+    def note_facts(self, facts: Mapping[str, str], budget: NameBudget) -> None:
         """Counts what a row says about the event itself."""
         for name, text in facts.items():
             self.facts.setdefault(name, text[:MOST_LENGTH])
-            self.use(FACT + name, text, room)
+            self.use(FACT + name, text, budget)
 
     def values_of_fact(self, name: str) -> Counter[str]:
         """What the rows say about a fact of the event, and how many do; spellings that differ in case count as the most usual one."""
@@ -89,9 +89,9 @@ class EventCensus:
         """The event's facts as most rows have them."""
         return {name: next((text for text, _ in self.values_of_fact(name).most_common(1)), first) for name, first in self.facts.items()}
 
-    def answer(self, question: str, value: object, room: Room) -> None:
+    def answer(self, question: str, value: object, budget: NameBudget) -> None:
         """Counts one row's answers to a question."""
-        if not question or (question not in self.answers and (room.left <= 0 or len(question) > MOST_LENGTH)):
+        if not question or (question not in self.answers and (budget.left <= 0 or len(question) > MOST_LENGTH)):
             return
         given = value if isinstance(value, (list, tuple)) else [value]
         texts = [code_of(str(v)) for v in given if v not in (None, "")]
@@ -102,7 +102,7 @@ class EventCensus:
             self.several.add(question)
         uses = self.answers.setdefault(question, Uses())
         for text in dict.fromkeys(texts):
-            uses.add(text, room)
+            uses.add(text, budget)
 
 
 class Census:
@@ -114,7 +114,7 @@ class Census:
         self.rows = 0
         self.more_events = False
         self.dates: dict[str, DateSigns] = {}  # by column
-        self._room = Room()
+        self._budget = NameBudget()
 
     def add_dates(self, cells: Iterable[tuple[str, str]]) -> None:
         """Notes how a row's dates are written: (column, cell)."""
@@ -125,7 +125,7 @@ class Census:
     def add(self, document: Mapping[str, Any], facts: Mapping[str, str]) -> None:
         """Counts a row's document."""
         self.rows += 1
-        room = self._room
+        budget = self._budget
         code = code_of(document["event"]) if isinstance(document.get("event"), str) else ""
         if not code:
             return
@@ -136,18 +136,18 @@ class Census:
                 return
             event = self.events[code] = EventCensus()
         event.rows += 1
-        event.note_facts(facts, room)
-        event.use(STATUS, document.get("status"), room)
-        event.use(TYPE, document.get("attendee_type"), room)
+        event.note_facts(facts, budget)
+        event.use(STATUS, document.get("status"), budget)
+        event.use(TYPE, document.get("attendee_type"), budget)
         for row in _rows(document.get("sessions")):
-            event.use(SESSION, row.get("code"), room)
+            event.use(SESSION, row.get("code"), budget)
         for name, value in _items(document.get("properties")):
             if value not in (None, ""):
-                event.use(PROPERTY, name, room)
+                event.use(PROPERTY, name, budget)
         for name, value in _items(document.get("answers")):
-            event.answer(code_of(name), value, room)
+            event.answer(code_of(name), value, budget)
         for name, value in _items(_get(document.get("profile"), "custom")):
-            self.custom.answer(code_of(name), value, room)
+            self.custom.answer(code_of(name), value, budget)
 
     def property_names(self) -> list[str]:
         """Every name of a property that was counted."""
@@ -166,15 +166,15 @@ class Census:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Census:
+    def from_json(cls, stored: Mapping[str, Any]) -> Census:
         """Reads what `as_json` returned."""
         census = cls()
-        census.rows, census.more_events = found["rows"], found["more_events"]
-        census.dates = {column: DateSigns(**signs) for column, signs in found.get("dates", {}).items()}
-        census.custom = _event_from(found["custom"])
-        census.events = {code: _event_from(event) for code, event in found["events"].items()}
-        held = [census.custom, *census.events.values()]
-        census._room = Room(MOST_ALTOGETHER - sum(len(u.names) for e in held for u in (*e.lists.values(), *e.answers.values())))
+        census.rows, census.more_events = stored["rows"], stored["more_events"]
+        census.dates = {column: DateSigns(**signs) for column, signs in stored.get("dates", {}).items()}
+        census.custom = _event_from(stored["custom"])
+        census.events = {code: _event_from(event) for code, event in stored["events"].items()}
+        censuses = [census.custom, *census.events.values()]
+        census._budget = NameBudget(MOST_ALTOGETHER - sum(len(u.names) for e in censuses for u in (*e.lists.values(), *e.answers.values())))
         return census
 
 
@@ -189,14 +189,14 @@ def _event_json(event: EventCensus) -> dict[str, Any]:
     }
 
 
-def _event_from(found: Mapping[str, Any]) -> EventCensus:
+def _event_from(stored: Mapping[str, Any]) -> EventCensus:
     return EventCensus(
-        found["rows"],
-        dict(found["facts"]),
-        {k: Uses(Counter(names), full) for k, (names, full) in found["lists"].items()},
-        {k: Uses(Counter(names), full) for k, (names, full) in found["answers"].items()},
-        Counter(found["answered"]),
-        set(found["several"]),
+        stored["rows"],
+        dict(stored["facts"]),
+        {k: Uses(Counter(names), full) for k, (names, full) in stored["lists"].items()},
+        {k: Uses(Counter(names), full) for k, (names, full) in stored["answers"].items()},
+        Counter(stored["answered"]),
+        set(stored["several"]),
     )
 
 

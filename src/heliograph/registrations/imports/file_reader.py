@@ -18,7 +18,7 @@ from heliograph.registrations.imports import encodings
 from heliograph.registrations.imports.document_rows import DocumentRows, FlatRows, columns_of
 from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable
 from heliograph.registrations.imports.report import REPORT_COLUMNS, Restored
-from heliograph.registrations.imports.rows import MAX_CELL, FileRows, shown
+from heliograph.registrations.imports.rows import MAX_CELL, FileRows, clip_value
 from heliograph.registrations.imports.table_rows import TableRows, said_separator
 from heliograph.registrations.imports.text_lines import NUL, FileLine, FileLines
 from heliograph.registrations.imports.workbook import WorkbookRows
@@ -50,9 +50,9 @@ class Format:
         return asdict(self) | {"columns": list(self.columns)}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Format:
+    def from_json(cls, stored: Mapping[str, Any]) -> Format:
         """What `as_json` gave."""
-        return cls(**{**found, "columns": tuple(found.get("columns", ()))})
+        return cls(**{**stored, "columns": tuple(stored.get("columns", ()))})
 
     @property
     def is_documents(self) -> bool:
@@ -101,18 +101,18 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
         else:
             file.seek(0)
             name, mark = encodings.detect(file)
-        found = Format(CSV, name, mark)
-        sample = _sample(file, found)
+        form = Format(CSV, name, mark)
+        sample = _sample(file, form)
         if not sample:
             raise NoTable(f"{path.name} contains only empty lines.")
-        _refuse_binary(path, file, found, sample)
+        _refuse_binary(path, file, form, sample)
         first = sample[0].text.lstrip()
         if first.startswith("{"):
-            return replace(found, kind=NDJSON, columns=columns_of(_documents(file, found))), None
+            return replace(form, kind=NDJSON, columns=columns_of(_documents(file, form))), None
         if first.startswith("[") and path.suffix.casefold() != ".csv":
             raise NoTable(f"{path.name} is one JSON list. Give one JSON object per line (NDJSON), or a table.")
-        found = replace(found, separator=_separator(separator) if separator else _guess_separator(sample))
-        return replace(found, head=_table(path, file, found).head), None
+        form = replace(form, separator=_separator(separator) if separator else _guess_separator(sample))
+        return replace(form, head=_table(path, file, form).head), None
 
 
 def open_rows(path: Path, form: Format, cursor: Mapping[str, int] | None = None) -> FileRows:
@@ -160,13 +160,13 @@ def _opened(path: Path) -> BinaryIO:
 
 def _sample(file: BinaryIO, form: Format) -> list[FileLine]:
     lines = FileLines(file, form.encoding, form.mark)
-    found: list[FileLine] = []
+    sample: list[FileLine] = []
     size = 0
-    while size < MAX_CELL and len(found) < _SAMPLE_ROWS * 3 and (line := lines.take()) is not None:
+    while size < MAX_CELL and len(sample) < _SAMPLE_ROWS * 3 and (line := lines.take()) is not None:
         size += len(line.text)
         if line.text.strip():
-            found.append(line)
-    return found
+            sample.append(line)
+    return sample
 
 
 def _refuse_binary(path: Path, file: BinaryIO, form: Format, sample: Sequence[FileLine]) -> None:
@@ -181,20 +181,20 @@ def _refuse_binary(path: Path, file: BinaryIO, form: Format, sample: Sequence[Fi
 def _separator(text: str) -> str:
     named = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}.get(text.casefold(), text)
     if len(named) != 1 or named in '"\r\n\0' or named.isalnum():
-        raise ImportFileError(f"{shown(text, 20)!r} is not a separator; give comma, semicolon, tab, pipe or a single character.")
+        raise ImportFileError(f"{clip_value(text, 20)!r} is not a separator; give comma, semicolon, tab, pipe or a single character.")
     return named
 
 
 def _guess_separator(sample: Sequence[FileLine]) -> str:
     """The separator that cuts most rows into equally many cells, and into the more of them. Titles may stand above the table."""
-    said = said_separator(sample[0].text)
-    if said:
-        return said
+    stated_separator = said_separator(sample[0].text)
+    if stated_separator:
+        return stated_separator
     texts = [line.text for line in sample if len(line.text) < MAX_CELL]
 
     def fit(separator: str) -> tuple[bool, float, int]:
         widths = _widths(texts, separator)[:_SAMPLE_ROWS] or [0]
-        usual, rows = max(Counter(widths).items(), key=lambda found: (found[1], found[0]))
+        usual, rows = max(Counter(widths).items(), key=lambda width_and_rows: (width_and_rows[1], width_and_rows[0]))
         return usual > 1 and 2 * rows >= len(widths), round(rows / len(widths), 1), usual
 
     best = max(SEPARATORS, key=fit)
@@ -204,7 +204,7 @@ def _guess_separator(sample: Sequence[FileLine]) -> str:
 def _widths(texts: Sequence[str], separator: str) -> list[int]:
     """Cells of each row, as far as rows can be read: an unclosed quote makes one field of everything after it, which the csv module
     refuses."""
-    found: list[int] = []
+    widths: list[int] = []
     with contextlib.suppress(csv.Error):
-        found.extend(len(cells) for cells in csv.reader(texts, delimiter=separator))
-    return found
+        widths.extend(len(cells) for cells in csv.reader(texts, delimiter=separator))
+    return widths

@@ -23,9 +23,9 @@ def head_index(rows: Sequence[Sequence[str]]) -> int:
     """
     known = standard_targets()
     filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
-    for i, row in enumerate(rows[: MOST_TITLES + 1]):
+    for index, row in enumerate(rows[: MOST_TITLES + 1]):
         targets = [known[word] for cell in row if (word := plain(cell)) in known]
-        below = filled[i + 1 :]
-        if "code" in targets or len(targets) >= _ENOUGH or 2 * sum(n > filled[i] for n in below) <= len(below):
-            return i
+        below = filled[index + 1 :]
+        if "code" in targets or len(targets) >= _ENOUGH or 2 * sum(n > filled[index] for n in below) <= len(below):
+            return index
     return 0

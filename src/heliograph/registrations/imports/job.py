@@ -89,13 +89,13 @@ class ImportRun:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._p: Mapping[str, Any] = job.parameters
+        self._parameters: Mapping[str, Any] = job.parameters
         if not preparation.is_here(job):
             raise JobError(
-                f"{self._p['file']} is missing or has changed since the import began. Put it back and resume the job, or import it again."
+                f"{self._parameters['file']} is missing or has changed since the import began. Put it back and resume the job, or import it again."
             )
-        self._form = Format.from_json(self._p["form"])
-        self._columns = from_json(self._p["columns"])
+        self._form = Format.from_json(self._parameters["form"])
+        self._columns = from_json(self._parameters["columns"])
         self._counts = Counter(job.counts)
         self._acts: Counter[str] = Counter(job.cursor.get("acts") or {})
         self._judged = int(job.cursor.get("judged", 0))
@@ -128,12 +128,12 @@ class ImportRun:
             place, codes = cursor["place"], self._census.events
         db = of_django(connections["default"])
         self._known = preparation.load_known(db, Committed(db), self._job.account_id, codes)
-        if self._phase == "record" and self._p["dry_run"]:
+        if self._phase == "record" and self._parameters["dry_run"]:
             self._known = setup_creation.imagine(self._known, self._chosen(), self._order)
         self._events = {e.code: e for e in self._known.events}
         self._properties = PropertyNames(self._known.events, self._census.property_names())
-        self._mapper = None if self._form.is_documents else Mapper(self._columns, self._known, self._p["event"])
-        self._rows = open_rows(Path(self._p["file"]), self._form, place)
+        self._mapper = None if self._form.is_documents else Mapper(self._columns, self._known, self._parameters["event"])
+        self._rows = open_rows(Path(self._parameters["file"]), self._form, place)
         self._iterator: Iterator[FileRow] = iter(self._rows)
 
     def close(self) -> None:
@@ -177,9 +177,9 @@ class ImportRun:
     def _scan(self) -> Scanned:
         assert self._rows is not None
         codes = []
-        n = 0
+        row_count = 0
         for row in itertools.islice(self._iterator, SCAN_CHUNK):
-            n += 1
+            row_count += 1
             if row.problem is not None:
                 continue
             document = self._document(row)[0]
@@ -191,7 +191,7 @@ class ImportRun:
             event, code = (code_of(v) if isinstance(v, str) else "" for v in (document.get("event"), document.get("code")))
             if event and code:
                 codes.append((event, code, row.line, row.number))
-        self._scanned += n
+        self._scanned += row_count
         state = {
             "rows": self._scanned,
             "blank": self._blank + self._rows.blank,
@@ -199,7 +199,7 @@ class ImportRun:
             "census": self._census.as_json(),
         }
         self._notes.note_scan(codes, state)
-        return Scanned(ended=n < SCAN_CHUNK)
+        return Scanned(ended=row_count < SCAN_CHUNK)
 
     def _estimate(self) -> int | None:
         """The estimated number of rows, from the position in the file."""
@@ -207,7 +207,7 @@ class ImportRun:
         if self._rows.total is not None:
             return self._rows.total
         offset = self._rows.cursor["offset"]
-        return round(self._scanned * max(self._p["size"] / offset, 1)) if offset else None
+        return round(self._scanned * max(self._parameters["size"] / offset, 1)) if offset else None
 
     # --- decide
 
@@ -218,7 +218,7 @@ class ImportRun:
     def _chosen(self) -> list[Any]:
         known = self._known
         lacks = [lack for lack in lacking(self._census, known) if setup_creation.possible(lack)]
-        return SetupChoice.from_json(self._p["choice"]).of(lacks)
+        return SetupChoice.from_json(self._parameters["choice"]).select_lacks(lacks)
 
     def _decide(self) -> ChunkResult:
         """The first reading has ended: reports what is missing, and creates or simulates it, or stops the import to ask."""
@@ -226,8 +226,8 @@ class ImportRun:
         db = of_django(connections["default"])
         self._known = preparation.load_known(db, Committed(db), self._job.account_id, self._census.events)
         lacks = [lack for lack in lacking(self._census, self._known) if setup_creation.possible(lack)]
-        choice = SetupChoice.from_json(self._p["choice"])
-        chosen = choice.of(lacks)
+        choice = SetupChoice.from_json(self._parameters["choice"])
+        chosen = choice.select_lacks(lacks)
         picked = {(x.kind, x.event, x.parent, x.name) for x in chosen}
         self._result |= {
             "rows": self._scanned,
@@ -237,13 +237,13 @@ class ImportRun:
             "more_events": self._census.more_events,
         }
         counts = {"rows": self._scanned}
-        if self._p["ask"] and lacks and choice.is_empty and not self._p["dry_run"]:
+        if self._parameters["ask"] and lacks and choice.is_empty and not self._parameters["dry_run"]:
             self._finished = True
             return ChunkResult(
                 {"phase": "asked"}, 0, self._scanned, counts, self._result | {"stopped": "lacks"}, phase=SCANNING, finished=True
             )
-        if not self._p["dry_run"]:
-            by, quiet = f"import:{self._job.pk}", bool(self._p["quiet"])
+        if not self._parameters["dry_run"]:
+            by, quiet = f"import:{self._job.pk}", bool(self._parameters["quiet"])
             self._result["created"] = setup_creation.create(
                 self._job.account_id, chosen, self._known, by=by, quiet=quiet, order=self._order
             )
@@ -253,16 +253,16 @@ class ImportRun:
             self._acts.update(str(flow) for flow in comparison.events_act(made, imagined))
             self._judged += len(made)
         self._turned, self._counts = True, Counter(counts)
-        return ChunkResult(_BEGINNING | self._told, 0, self._scanned, counts, self._result, phase=self._recording)
+        return ChunkResult(_BEGINNING | self._flow_counts, 0, self._scanned, counts, self._result, phase=self._recording)
 
     @property
-    def _told(self) -> dict[str, Any]:
+    def _flow_counts(self) -> dict[str, Any]:
         """What a dry run tells of flows: how many changes they would judge, and on how many of these each would act."""
         return {"judged": self._judged, "acts": dict(self._acts)}
 
     @property
     def _recording(self) -> str:
-        return CHECKING if self._p["dry_run"] else RECORDING
+        return CHECKING if self._parameters["dry_run"] else RECORDING
 
     # --- record
 
@@ -280,8 +280,8 @@ class ImportRun:
             return None, [RowProblem("", row.cells[0][:100], str(error), ('{"event": "…", "code": "…"}',))]
         except DocumentRefused as refused:
             return None, [self._unaddressed(p) for p in refused.problems]
-        if self._p["event"]:
-            document.setdefault("event", self._p["event"])
+        if self._parameters["event"]:
+            document.setdefault("event", self._parameters["event"])
         return document, []
 
     def _prepare(self) -> Ready:
@@ -290,16 +290,16 @@ class ImportRun:
         before = self._notes.used_before(rows[0].line, rows[-1].line) if rows else {}
         for row in rows:
             if row.problem is not None:
-                ready.refused.append(RefusedRow.of(row, [row.problem]))
+                ready.refused.append(RefusedRow.from_row(row, [row.problem]))
                 continue
             item, problems = self._item(row)
             if row.line in before:
                 problems.append(used_before(self._name("code"), item.document.get("code") if item else "", *before[row.line]))
             if problems or item is None:
-                ready.refused.append(RefusedRow.of(row, problems))
+                ready.refused.append(RefusedRow.from_row(row, problems))
             else:
                 ready.items.append((row, item))
-        if self._p["dry_run"]:
+        if self._parameters["dry_run"]:
             ready.compared = comparison.compare(self._job.account_id, [item for _, item in ready.items], self._known)
         return ready
 
@@ -307,7 +307,7 @@ class ImportRun:
         document, problems = self._document(row)
         if document is None:
             return None, problems
-        item = RecordItem(self._job.account_id, document, by=f"import:{self._job.pk}", quiet=bool(self._p["quiet"]))
+        item = RecordItem(self._job.account_id, document, by=f"import:{self._job.pk}", quiet=bool(self._parameters["quiet"]))
         try:
             event_code, code = address(document)
         except DocumentRefused as refused:
@@ -339,22 +339,22 @@ class ImportRun:
         assert self._rows is not None
         counts = Counter(self._counts)
         refused = list(ready.refused)
-        if self._p["dry_run"]:
-            counts.update(str(found.outcome) for found in ready.compared if found.outcome is not ItemOutcome.REFUSED)
+        if self._parameters["dry_run"]:
+            counts.update(str(compared.outcome) for compared in ready.compared if compared.outcome is not ItemOutcome.REFUSED)
             refused += [
-                RefusedRow.of(row, [of_problem(found.problem, self._name, self._known.account, None)])
-                for (row, _), found in zip(ready.items, ready.compared, strict=True)
-                if found.problem is not None
+                RefusedRow.from_row(row, [of_problem(compared.problem, self._name, self._known.account, None)])
+                for (row, _), compared in zip(ready.items, ready.compared, strict=True)
+                if compared.problem is not None
             ]
-            counts["cleared"] += sum(found.cleared for found in ready.compared)
-            counts["rows_cleared"] += sum(1 for found in ready.compared if found.cleared)
-            self._acts.update(str(flow) for found in ready.compared for flow in found.acts)
-            self._judged += sum(found.changes for found in ready.compared)
+            counts["cleared"] += sum(compared.cleared for compared in ready.compared)
+            counts["rows_cleared"] += sum(1 for compared in ready.compared if compared.cleared)
+            self._acts.update(str(flow) for compared in ready.compared for flow in compared.acts)
+            self._judged += sum(compared.changes for compared in ready.compared)
         else:
             answers = record_chunk(db, [item for _, item in ready.items])
             for (row, _), answer in zip(ready.items, answers, strict=True):
                 if answer.outcome is ItemOutcome.REFUSED:
-                    refused.append(RefusedRow.of(row, self._problems(answer)))
+                    refused.append(RefusedRow.from_row(row, self._problems(answer)))
                 else:
                     counts[str(answer.outcome)] += 1
         counts["refused"] += len(refused)
@@ -367,7 +367,7 @@ class ImportRun:
             result = self._reported(counts)
             self._finished = True
         self._counts, self._last = counts, last
-        cursor = {"phase": "record", "place": self._rows.cursor, "last": last} | self._told
+        cursor = {"phase": "record", "place": self._rows.cursor, "last": last} | self._flow_counts
         return ChunkResult(cursor, counts["done"], self._scanned_rows, dict(counts), result, phase=self._recording, finished=ready.ended)
 
     @property
@@ -382,7 +382,7 @@ class ImportRun:
 
     def _reported(self, counts: Mapping[str, int]) -> dict[str, Any]:
         path = folder_of(self._job.pk) / "refused.csv"
-        summary = write_report(path, self._p["names"], self._notes.refused(), sparse=bool(self._form.columns))
+        summary = write_report(path, self._parameters["names"], self._notes.refused(), sparse=bool(self._form.columns))
         if not counts["refused"]:
             path.unlink()
-        return self._result | self._told | {"refused": summary.as_json(), "report": str(path) if counts["refused"] else ""}
+        return self._result | self._flow_counts | {"refused": summary.as_json(), "report": str(path) if counts["refused"] else ""}

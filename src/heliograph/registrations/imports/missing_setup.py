@@ -84,22 +84,22 @@ class Lack:
         return {**asdict(self), "facts": dict(self.facts), "tags": list(self.tags)}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Lack:
+    def from_json(cls, stored: Mapping[str, Any]) -> Lack:
         """Reads what `as_json` returned."""
-        return cls(**{**found, "tags": tuple(found.get("tags", ()))})
+        return cls(**{**stored, "tags": tuple(stored.get("tags", ()))})
 
 
 def lacking(census: Census, known: Known) -> list[Lack]:
     """What is missing, by kind and event, the most needed first."""
     by_code = {e.code: e for e in known.events}
     likeness = Likeness()
-    found: list[Lack] = []
+    lacks: list[Lack] = []
     doubtful_events = set()
     for code, event in census.events.items():
         if code not in by_code:
             facts, doubt = event.usual_facts, _event_doubt(code, event, census, by_code, likeness)
             lack = Lack(EVENTS, code, facts.get("name", code), event.rows, doubt=doubt, facts=facts)
-            found.append(lack)
+            lacks.append(lack)
             if lack.doubt:
                 doubtful_events.add(code)
     sound = {code: event for code, event in census.events.items() if code not in doubtful_events}
@@ -108,11 +108,11 @@ def lacking(census: Census, known: Known) -> list[Lack]:
         rows_with = _rows_with(sound, part)
         for code, event in sound.items():
             have = _names(kind, known.account, by_code.get(code))
-            found += _missing(kind, code, event.lists.get(part, Uses()), have, event.rows, whole, rows_with, likeness)
-    found += _questions(sound, by_code, likeness)
-    found += _fields(census.custom, known.account, likeness)
+            lacks += _missing(kind, code, event.lists.get(part, Uses()), have, event.rows, whole, rows_with, likeness)
+    lacks += _questions(sound, by_code, likeness)
+    lacks += _fields(census.custom, known.account, likeness)
     order = {kind: i for i, kind in enumerate(KINDS)}
-    return sorted(found, key=lambda lack: (order[lack.kind], bool(lack.doubt), lack.event, -lack.rows, natural_order(lack.name), lack.name))
+    return sorted(lacks, key=lambda lack: (order[lack.kind], bool(lack.doubt), lack.event, -lack.rows, natural_order(lack.name), lack.name))
 
 
 def _names(kind: str, account: AccountConfig, event: EventConfig | None) -> set[str]:
@@ -139,15 +139,15 @@ def _folded(rows: Iterable[Status | Named | Session]) -> set[str]:
 def _missing(
     kind: str, event: str, uses: Uses, have: set[str], rows: int, whole: Uses, rows_with: Mapping[str, int], likeness: Likeness
 ) -> list[Lack]:
-    out = []
-    for name, n in uses.names.items():
+    lacks = []
+    for name, count in uses.names.items():
         if name.casefold() in have:
             continue
-        doubt = _doubt(name, n, uses.names, rows, have, likeness)
+        doubt = _doubt(name, count, uses.names, rows, have, likeness)
         doubt = doubt or _doubt(name, whole.names[name], whole.names, rows_with.get(name, 0), have, likeness)
         facts = {"class": status_class(name).value} if kind == STATUSES else {}
-        out.append(Lack(kind, event, name, n, doubt=doubt, facts=facts))
-    return out
+        lacks.append(Lack(kind, event, name, count, doubt=doubt, facts=facts))
+    return lacks
 
 
 def _together(lists: Iterable[Uses]) -> Uses:
@@ -160,29 +160,29 @@ def _together(lists: Iterable[Uses]) -> Uses:
 
 def _rows_with(events: Mapping[str, EventCensus], part: str) -> dict[str, int]:
     """Name -> rows of the events in which it occurs."""
-    found: Counter[str] = Counter()
+    row_counts: Counter[str] = Counter()
     for event in events.values():
         for name in event.lists.get(part, Uses()).names:
-            found[name] += event.rows
-    return found
+            row_counts[name] += event.rows
+    return row_counts
 
 
 # --- doubt
 
 
-def _doubt(name: str, n: int, all_names: Mapping[str, int], rows: int, have: Collection[str], likeness: Likeness) -> str:
+def _doubt(name: str, own_count: int, all_names: Mapping[str, int], rows: int, have: Collection[str], likeness: Likeness) -> str:
     """Why a name looks like a slip beside the others of its list and those that are there (have, folded), "" if it does not."""
     others = [count for other, count in all_names.items() if other != name]
     usual = statistics.median(others) if others else 0
-    alike = likeness.most_alike(name, [o for o, count in all_names.items() if o != name and count >= 5 * n])
-    if alike and 3 * n < usual:
-        return f"{n:,} of {rows:,} rows; it looks like {alike}"
-    if n < _FEW and name.casefold() not in have and (known := likeness.most_alike(name, have)):
-        return f"{n:,} of {rows:,} rows; it looks like {known}, which is there already"
-    if not others or (n * _RARE >= rows) or (n * _RARER >= usual):
+    alike = likeness.most_alike(name, [o for o, count in all_names.items() if o != name and count >= 5 * own_count])
+    if alike and 3 * own_count < usual:
+        return f"{own_count:,} of {rows:,} rows; it looks like {alike}"
+    if own_count < _FEW and name.casefold() not in have and (known := likeness.most_alike(name, have)):
+        return f"{own_count:,} of {rows:,} rows; it looks like {known}, which is there already"
+    if not others or (own_count * _RARE >= rows) or (own_count * _RARER >= usual):
         return ""
     close = likeness.most_alike(name, have)
-    return f"only {n:,} of {rows:,} rows" + (f"; it looks like {close}" if close else "")
+    return f"only {own_count:,} of {rows:,} rows" + (f"; it looks like {close}" if close else "")
 
 
 class Likeness:
@@ -208,8 +208,8 @@ class Likeness:
                 continue
             self.left -= len(folded) * len(other)
             matcher = SequenceMatcher(None, folded, other.casefold(), autojunk=False)
-            if matcher.real_quick_ratio() >= ratio and matcher.quick_ratio() >= ratio and (r := matcher.ratio()) >= ratio:
-                best, ratio = other, r
+            if matcher.real_quick_ratio() >= ratio and matcher.quick_ratio() >= ratio and (similarity := matcher.ratio()) >= ratio:
+                best, ratio = other, similarity
         return best
 
 
@@ -243,37 +243,37 @@ def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[s
 
 
 def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfig], likeness: Likeness) -> list[Lack]:
-    found = []
-    asked: dict[str, dict[str, EventCensus]] = {}
+    lacks = []
+    events_by_question: dict[str, dict[str, EventCensus]] = {}
     for code, event in events.items():
         for question in event.answers:
-            asked.setdefault(question, {})[code] = event
-    for question, of in asked.items():
-        uses = _together(e.answers[question] for e in of.values())
-        answered = sum(e.answered[question] for e in of.values())
-        several = any(question in e.several for e in of.values())
-        there = [has.options for code in of if (has := _question(known.get(code), question))]
+            events_by_question.setdefault(question, {})[code] = event
+    for question, asking_events in events_by_question.items():
+        uses = _together(e.answers[question] for e in asking_events.values())
+        answered = sum(e.answered[question] for e in asking_events.values())
+        several = any(question in e.several for e in asking_events.values())
+        there = [has.options for code in asking_events if (has := _question(known.get(code), question))]
         have = {code_of(option).casefold() for options in there for option in options}
         doubts = _option_doubts(uses.names, answered, have, likeness)
         type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], answered, several=several)
-        for code, event in of.items():
+        for code, event in asking_events.items():
             if not event.answered[question]:
                 continue
             has = _question(known.get(code), question)
             if has is None:
                 facts = {"type": type_, "options": options}
-                found.append(Lack(QUESTIONS, code, question, event.answered[question], facts=facts))
+                lacks.append(Lack(QUESTIONS, code, question, event.answered[question], facts=facts))
             if has is None and not options:
                 continue
-            mine = {code_of(o).casefold() for o in (has.options if has else options)}
+            known_options = {code_of(o).casefold() for o in (has.options if has else options)}
             if has is not None and not has.options:
                 continue
-            found += [
+            lacks += [
                 Lack(OPTIONS, code, name, n, parent=question, doubt=doubts[name])
                 for name, n in event.answers[question].names.items()
-                if name.casefold() not in mine
+                if name.casefold() not in known_options
             ]
-    return found
+    return lacks
 
 
 def _option_doubts(names: Mapping[str, int], answered: int, have: Collection[str], likeness: Likeness) -> dict[str, str]:
@@ -282,10 +282,10 @@ def _option_doubts(names: Mapping[str, int], answered: int, have: Collection[str
     others = names.keys() - contradictions
     is_yes_or_no = bool(contradictions) and bool(others) and all(flag(name) in (True, False) for name in others)
     return {
-        name: f"{n:,} of {answered:,} rows; it holds both Yes and No"
+        name: f"{count:,} of {answered:,} rows; it holds both Yes and No"
         if is_yes_or_no and name in contradictions
-        else _doubt(name, n, names, answered, have, likeness)
-        for name, n in names.items()
+        else _doubt(name, count, names, answered, have, likeness)
+        for name, count in names.items()
     }
 
 
@@ -299,23 +299,23 @@ def _field(rows: Iterable[Field], name: str) -> Field | None:
 
 
 def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> list[Lack]:
-    found = []
+    lacks = []
     for name, uses in census.answers.items():
         has = _field(account.profile_fields.values(), name)
         have = {code_of(option).casefold() for option in has.options} if has else set()
         doubts = _option_doubts(uses.names, census.answered[name], have, likeness)
         if has is None:
             type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], census.answered[name], several=name in census.several)
-            found.append(Lack(FIELDS, "", name, census.answered[name], facts={"type": type_, "options": options}))
+            lacks.append(Lack(FIELDS, "", name, census.answered[name], facts={"type": type_, "options": options}))
             if not options:
                 continue
         elif not has.options:
             continue
         else:
             options = list(has.options)
-        mine = {code_of(o).casefold() for o in options}
-        found += [Lack(OPTIONS, "", n, c, parent=name, doubt=doubts[n]) for n, c in uses.names.items() if n.casefold() not in mine]
-    return found
+        known_options = {code_of(o).casefold() for o in options}
+        lacks += [Lack(OPTIONS, "", n, c, parent=name, doubt=doubts[n]) for n, c in uses.names.items() if n.casefold() not in known_options]
+    return lacks
 
 
 def status_class(name: str) -> StatusClass:
@@ -346,11 +346,13 @@ class SetupChoice:
         """True if nothing was chosen."""
         return not (self.everything or self.kinds or self.names or self.plan)
 
-    def of(self, lacks: Sequence[Lack]) -> list[Lack]:
+    def select_lacks(self, lacks: Sequence[Lack]) -> list[Lack]:
         """Which of these to create. Things in an event that neither exists nor is chosen are omitted."""
         if self.plan is not None:
-            wanted = {_key(lack): lack for lack in self.plan}
-            chosen = [replace(lack, facts=wanted[_key(lack)].facts, tags=wanted[_key(lack)].tags) for lack in lacks if _key(lack) in wanted]
+            planned = {_key(lack): lack for lack in self.plan}
+            chosen = [
+                replace(lack, facts=planned[_key(lack)].facts, tags=planned[_key(lack)].tags) for lack in lacks if _key(lack) in planned
+            ]
         else:
             chosen = [lack for lack in lacks if self._has(lack)]
         missing = {lack.event for lack in lacks if lack.kind == EVENTS} - {lack.event for lack in chosen if lack.kind == EVENTS}
@@ -373,15 +375,15 @@ class SetupChoice:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> SetupChoice:
+    def from_json(cls, stored: Mapping[str, Any]) -> SetupChoice:
         """Reads what `as_json` returned."""
-        plan = found.get("plan")
+        plan = stored.get("plan")
         return cls(
-            bool(found.get("everything")),
-            frozenset(found.get("kinds", ())),
-            frozenset((k, n) for k, n in found.get("names", ())),
+            bool(stored.get("everything")),
+            frozenset(stored.get("kinds", ())),
+            frozenset((k, n) for k, n in stored.get("names", ())),
             None if plan is None else tuple(Lack.from_json(lack) for lack in plan),
-            bool(found.get("in_events")),
+            bool(stored.get("in_events")),
         )
 
 

@@ -73,11 +73,11 @@ class Wishes:
     ask: bool = False
 
 
-def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
+def draft(path: Path, account: int, settings: FileSettings) -> UploadDraft:
     """Looks at a file. Raises ImportFileError."""
     path = path.absolute()
-    form = look(path, encoding=said.encoding, separator=said.separator, sheet=said.sheet)
-    event = said.event or (said.columns.event if said.columns else "")
+    form = look(path, encoding=settings.encoding, separator=settings.separator, sheet=settings.sheet)
+    event = settings.event or (settings.columns.event if settings.columns else "")
     rows = open_rows(path, form)
     try:
         sample = [row.cells for row in itertools.islice(rows, SAMPLE) if row.problem is None]
@@ -88,9 +88,9 @@ def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
         return UploadDraft(path, form, names, (), event, sample)
     db = of_django(connections["default"])
     known = load_known(db, Committed(db), account)
-    found = guess(names, sample, known, said.columns)
-    Mapper(found, known, event)  # raises for columns that cannot make a document
-    return UploadDraft(path, form, names, found, event, sample)
+    columns = guess(names, sample, known, settings.columns)
+    Mapper(columns, known, event)  # raises for columns that cannot make a document
+    return UploadDraft(path, form, names, columns, event, sample)
 
 
 def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable[str] | None = None) -> Known:
@@ -105,19 +105,19 @@ def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable
     return Known(source.account(account), [source.event(id) for id in ids])
 
 
-def parameters(found: UploadDraft, wishes: Wishes) -> dict[str, Any]:
+def parameters(upload: UploadDraft, wishes: Wishes) -> dict[str, Any]:
     """What the job's row keeps."""
-    stat = found.path.stat()
+    stat = upload.path.stat()
     return {
-        "file": str(found.path),
-        "name": found.path.name,
+        "file": str(upload.path),
+        "name": upload.path.name,
         "size": stat.st_size,
         "mtime_ns": stat.st_mtime_ns,
-        "digest": digest(found.path),
-        "form": found.form.as_json(),
-        "names": list(found.names),
-        "columns": columns_module.as_json(found.columns),
-        "event": found.event,
+        "digest": digest(upload.path),
+        "form": upload.form.as_json(),
+        "names": list(upload.names),
+        "columns": columns_module.as_json(upload.columns),
+        "event": upload.event,
         "dry_run": wishes.dry_run,
         "quiet": wishes.quiet,
         "choice": wishes.choice.as_json(),
@@ -125,34 +125,34 @@ def parameters(found: UploadDraft, wishes: Wishes) -> dict[str, Any]:
     }
 
 
-def start(account: int, found: dict[str, Any], *, by: str, owner: str = "") -> Job:
+def start(account: int, job_parameters: dict[str, Any], *, by: str, owner: str = "") -> Job:
     """Makes the job."""
-    return control.create(KIND, account, found, by=by, owner=owner)
+    return control.create(KIND, account, job_parameters, by=by, owner=owner)
 
 
 _SAME: Final = ("digest", "form", "event", "dry_run", "quiet", "choice")
 _SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was guessed: what the import itself has created is known by its name
 
 
-def unfinished(account: int, found: dict[str, Any]) -> list[Job]:
+def unfinished(account: int, job_parameters: dict[str, Any]) -> list[Job]:
     """Jobs with the same file and options that have not ended, the newest first. A command that is started again goes on with the first."""
     rows = Job.objects.filter(
         account_id=account, kind=KIND, state__in=(JobState.RUNNING, JobState.QUEUED, JobState.PAUSED, JobState.FAILED)
     ).order_by("-id")[:50]
-    return [job for job in rows if _does_the_same(job.parameters, found)]
+    return [job for job in rows if _does_the_same(job.parameters, job_parameters)]
 
 
-def follow(job: Job, found: dict[str, Any]) -> None:
+def follow(job: Job, job_parameters: dict[str, Any]) -> None:
     """Lets a job read its file where it lies now: it has the same bytes, and may have been moved or touched."""
-    job.parameters |= {name: found[name] for name in ("file", "size", "mtime_ns")}
+    job.parameters |= {name: job_parameters[name] for name in ("file", "size", "mtime_ns")}
     job.save(update_fields=["parameters"])
 
 
-def _does_the_same(job: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
-    def columns(of: Mapping[str, Any]) -> list[list[Any]]:
-        return [[column.get(name) for name in _SAME_COLUMN] for column in of.get("columns", ())]
+def _does_the_same(existing: Mapping[str, Any], requested: Mapping[str, Any]) -> bool:
+    def columns(parameters: Mapping[str, Any]) -> list[list[Any]]:
+        return [[column.get(name) for name in _SAME_COLUMN] for column in parameters.get("columns", ())]
 
-    return all(job.get(name) == found[name] for name in _SAME) and columns(job) == columns(found)
+    return all(existing.get(name) == requested[name] for name in _SAME) and columns(existing) == columns(requested)
 
 
 def digest(path: Path) -> str:

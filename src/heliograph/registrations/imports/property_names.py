@@ -41,17 +41,17 @@ class PropertyNames:
             return
         event = document.get("event")
         code = code_of(event) if isinstance(event, str) else ""
-        found: dict[str, Any] = {}
+        properties: dict[str, Any] = {}
         for name, value in given.items():
             settled = self._settled(str(name), code)
-            found[name if settled in found or (settled != name and settled in given) else settled] = value
-        document["properties"] = found
+            properties[name if settled in properties or (settled != name and settled in given) else settled] = value
+        document["properties"] = properties
 
     def _settled(self, name: str, event: str) -> str:
         word = plain(name) if len(name) <= NAME_LENGTH else ""
         if not word or code_of(name).casefold() in self._exact.get(event, ()):
             return name
-        found = self._own.get(event, {}).get(word) or self._all.get(word)
-        if found is None and len(self._all) < _MOST:
+        usual_name = self._own.get(event, {}).get(word) or self._all.get(word)
+        if usual_name is None and len(self._all) < _MOST:
             self._all[word] = name
-        return found or name
+        return usual_name or name

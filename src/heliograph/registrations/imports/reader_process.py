@@ -45,12 +45,12 @@ class Beginning:
 def read_beginning(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "", beat: Callable[[], None]) -> Beginning:
     """Reads the beginning of a file in a separate process. beat: called meanwhile every BEAT seconds. Raises ImportFileError."""
     wish = {"do": "begin", "path": str(path), "encoding": encoding, "separator": separator, "sheet": sheet}
-    said = _read(wish, beat)
-    if said is None:
+    reply = _read(wish, beat)
+    if reply is None:
         raise _unreadable(path)
-    if "refused" in said:
-        raise NoTable(said["refused"])
-    return Beginning(said["form"], said["names"], said["sample"])
+    if "refused" in reply:
+        raise NoTable(reply["refused"])
+    return Beginning(reply["form"], reply["names"], reply["sample"])
 
 
 def stand_apart() -> None:
@@ -110,5 +110,5 @@ def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] |
         if process.wait():
             return None
         answer.seek(0)
-        said: dict[str, Any] = json.load(answer)
-        return said
+        reply: dict[str, Any] = json.load(answer)
+        return reply

@@ -69,8 +69,8 @@ def reserved(account: int, reading: UploadReading) -> Iterator[Callable[[], None
 
 def running(account: int) -> UploadReading | None:
     """The account's upload that is currently being read."""
-    found: Mapping[str, Any] | None = cache.get(f"upload-reading:account:{account}")
-    return None if found is None else UploadReading(found["upload"], found["name"], found["by"])
+    entry: Mapping[str, Any] | None = cache.get(f"upload-reading:account:{account}")
+    return None if entry is None else UploadReading(entry["upload"], entry["name"], entry["by"])
 
 
 def places() -> int:
@@ -78,8 +78,8 @@ def places() -> int:
     return max(1, int(settings.HELIOGRAPH.page_threads) // 4)
 
 
-def _renew(held: Iterable[_Place]) -> None:
-    for place in held:
+def _renew(places: Iterable[_Place]) -> None:
+    for place in places:
         place.renew()
 
 
@@ -104,5 +104,5 @@ class _Place:
             cache.delete(self.key)
 
     def _is_ours(self) -> bool:
-        found = cache.get(self.key)
-        return found is not None and found["token"] == self.token
+        entry = cache.get(self.key)
+        return entry is not None and entry["token"] == self.token

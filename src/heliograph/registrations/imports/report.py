@@ -84,7 +84,7 @@ class RefusedRow:
     absent: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, row: FileRow, problems: Iterable[RowProblem]) -> RefusedRow:
+    def from_row(cls, row: FileRow, problems: Iterable[RowProblem]) -> RefusedRow:
         """A row of the file with what is wrong with it."""
         cells = [_LIST_SIGN.join(row.lists[i]) if i in row.lists else cell for i, cell in enumerate(row.cells)] if row.lists else row.cells
         return cls(row.line, tuple(problems), cells, row.number, row.absent)
@@ -112,13 +112,19 @@ class Summary:
     def add(self, row: RefusedRow) -> None:
         """Counts a row by its problems."""
         self.rows += 1
-        for p in row.problems:
-            key = (p.column, _kind_of(p))
+        for problem in row.problems:
+            key = (problem.column, _kind_of(problem))
             self.groups[key] += 1
-            shown = self.first.setdefault(key, [])
-            if len(shown) < _EXAMPLES:
-                shown.append(
-                    {"line": row.line, "row": row.row or row.line, "value": p.value, "reason": p.reason, "accepted": list(p.accepted)}
+            examples = self.first.setdefault(key, [])
+            if len(examples) < _EXAMPLES:
+                examples.append(
+                    {
+                        "line": row.line,
+                        "row": row.row or row.line,
+                        "value": problem.value,
+                        "reason": problem.reason,
+                        "accepted": list(problem.accepted),
+                    }
                 )
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -137,17 +143,17 @@ def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow], *
     summary = Summary()
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8-sig", newline="", errors="replace") as file:
-        out = csv.writer(file)
-        out.writerow([*(REPORT_COLUMNS if sparse else REPORT_COLUMNS[:-1]), *map(without_formula, names)])
+        writer = csv.writer(file)
+        writer.writerow([*(REPORT_COLUMNS if sparse else REPORT_COLUMNS[:-1]), *map(without_formula, names)])
         for row in rows:
             summary.add(row)
             without = [json.dumps([names[i] for i in sorted(row.absent)], ensure_ascii=False)] if sparse else []
-            out.writerow([row.line, row.row or row.line, *map(without_formula, (*_told(row.problems), *without, *row.cells))])
+            writer.writerow([row.line, row.row or row.line, *map(without_formula, (*_problem_cells(row.problems), *without, *row.cells))])
     part.replace(path)
     return summary
 
 
-def _told(problems: Sequence[RowProblem]) -> list[str]:
+def _problem_cells(problems: Sequence[RowProblem]) -> list[str]:
     """Field, value, reason and accepted values; several problems are listed one below the other in the cell."""
     columns = zip(*((p.column, p.value, p.reason, p.accepted_text) for p in problems), strict=True)
     return ["\n".join(values) for values in columns]

@@ -38,7 +38,7 @@ class FileRow:
 def unusable(line: int, cells: Sequence[str], reason: str, accepted: tuple[str, ...] = (), column: str = "", row: int = 0) -> FileRow:
     """A row that is refused as it stands."""
     text = next((cell for cell in cells if cell), "")
-    return FileRow(line, cells, RowProblem(column, shown(text), reason, accepted), row)
+    return FileRow(line, cells, RowProblem(column, clip_value(text), reason, accepted), row)
 
 
 def place(line: int, row: int) -> str:
@@ -46,7 +46,7 @@ def place(line: int, row: int) -> str:
     return f"{line:,}" if row in (0, line) else f"{line:,} (row {row:,})"
 
 
-def shown(text: str, longest: int = 100) -> str:
+def clip_value(text: str, longest: int = 100) -> str:
     """A value for messages."""
     clean = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}").rstrip("\r\n")
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
@@ -56,8 +56,8 @@ def unique_names(cells: Sequence[str]) -> list[str]:
     """Names of columns, trimmed; the second of a name becomes "name (2)", one without a name "column 3"."""
     seen: Counter[str] = Counter()
     names = []
-    for i, cell in enumerate(cells, 1):
-        name = " ".join(cell.split()) or f"column {i}"
+    for number, cell in enumerate(cells, 1):
+        name = " ".join(cell.split()) or f"column {number}"
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return names

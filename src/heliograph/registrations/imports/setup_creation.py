@@ -133,9 +133,9 @@ def _imagined(event: EventConfig, lack: Lack, id: int, tags: tuple[int, ...]) ->
 
 def _with_options(fields: dict[int, Field], options: Iterable[Lack]) -> dict[int, Field]:
     for lack in options:
-        for id, f in fields.items():
-            if _is_named(lack.parent, f.code, f.label):
-                fields[id] = replace(f, options=(*f.options, lack.name))
+        for id, field in fields.items():
+            if _is_named(lack.parent, field.code, field.label):
+                fields[id] = replace(field, options=(*field.options, lack.name))
     return fields
 
 
@@ -154,59 +154,68 @@ def create(account: int, chosen: Sequence[Lack], known: Known, *, by: str, quiet
     ids = {e.code: e.id for e in known.events}
     touched = {ids[x.event] for x in chosen if x.event in ids}
     whole = any(x.kind in (EVENTS, FIELDS) or not x.event for x in chosen)
-    said = []
-    with saving(account, by=by, events=touched, whole_account=whole) as s:
+    created = []
+    with saving(account, by=by, events=touched, whole_account=whole) as transaction:
         tags = {tag.name.casefold(): tag for tag in Tag.objects.all()}
         for lack in sorted(chosen, key=lambda x: (x.kind == OPTIONS, x.kind != EVENTS)):
             try:
-                _create_one(s, lack, ids, known.account, _tag_ids(lack, tags), quiet=quiet, order=order)
+                _create_one(transaction, lack, ids, known.account, _tag_ids(lack, tags), quiet=quiet, order=order)
             except (SetupError, Invalid) as error:
                 raise CannotCreate(f"The {WORDS[lack.kind]} {lack.name!r} cannot be created: {error}") from error
-            said.append(f"{lack.words} {lack.name}" + (f" ({lack.event})" if lack.event and lack.kind != EVENTS else ""))
-    return said
+            created.append(f"{lack.words} {lack.name}" + (f" ({lack.event})" if lack.event and lack.kind != EVENTS else ""))
+    return created
 
 
 def _tag_ids(lack: Lack, tags: Mapping[str, Tag]) -> tuple[int, ...]:
-    found = []
+    tag_ids = []
     for name in lack.tags:
         tag = tags.get(name.casefold())
         if tag is None:
             raise CannotCreate(f"There is no tag {name!r} for {WORDS[lack.kind]} {lack.name!r}.")
-        found.append(int(tag.pk))
-    if found and lack.kind not in TAG_KINDS:
+        tag_ids.append(int(tag.pk))
+    if tag_ids and lack.kind not in TAG_KINDS:
         raise CannotCreate(f"A {WORDS[lack.kind]} carries no tags.")
-    return tuple(found)
+    return tuple(tag_ids)
 
 
 def _create_one(
-    s: SetupTransaction, lack: Lack, ids: dict[str, int], account: AccountConfig, tags: tuple[int, ...], *, quiet: bool, order: DateOrder
+    transaction: SetupTransaction,
+    lack: Lack,
+    ids: dict[str, int],
+    account: AccountConfig,
+    tags: tuple[int, ...],
+    *,
+    quiet: bool,
+    order: DateOrder,
 ) -> None:
     name, facts = lack.name, lack.facts
     if lack.kind == EVENTS:
-        ids[lack.event] = save_event(s, event_state(lack.event, facts, account, order, tags), quiet=quiet)
+        ids[lack.event] = save_event(transaction, event_state(lack.event, facts, account, order, tags), quiet=quiet)
         return
     if lack.kind == FIELDS:
         code = code_for(name, FIELD_CODE_LENGTH, CustomField.objects.filter(kind="profile").values_list("code", flat=True))
-        save_field(s, FieldFacts("profile", code, name, str(facts["type"]), tuple(facts["options"])))
+        save_field(transaction, FieldFacts("profile", code, name, str(facts["type"]), tuple(facts["options"])))
         return
     if lack.kind == OPTIONS:
-        _add_option(s, lack, ids)
+        _add_option(transaction, lack, ids)
         return
     event = ids[lack.event]
     if lack.kind == STATUSES:
         code = code_for(name, CODE_LENGTH, _codes(RegistrationStatus, event))
-        event_setup.save_status(s, event, event_setup.StatusFacts(code, name, StatusClass(facts["class"]), tags))
+        event_setup.save_status(transaction, event, event_setup.StatusFacts(code, name, StatusClass(facts["class"]), tags))
     elif lack.kind == TYPES:
-        event_setup.save_type(s, event, event_setup.TypeFacts(code_for(name, CODE_LENGTH, _codes(AttendeeType, event)), name, tags))
+        event_setup.save_type(
+            transaction, event, event_setup.TypeFacts(code_for(name, CODE_LENGTH, _codes(AttendeeType, event)), name, tags)
+        )
     elif lack.kind == PROPERTIES:
         code = code_for(name, CODE_LENGTH, _codes(RegistrationProperty, event))
-        event_setup.save_property(s, event, event_setup.PropertyFacts(code, name, tags))
+        event_setup.save_property(transaction, event, event_setup.PropertyFacts(code, name, tags))
     elif lack.kind == SESSIONS:
-        event_setup.save_session(s, event, event_setup.SessionFacts(code_for(name, CODE_LENGTH, _codes(SessionRow, event)), name))
+        event_setup.save_session(transaction, event, event_setup.SessionFacts(code_for(name, CODE_LENGTH, _codes(SessionRow, event)), name))
     else:
         code = code_for(name, FIELD_CODE_LENGTH, _codes(Question, event))
         facts_ = event_setup.QuestionFacts(code, name, str(facts["type"]), tuple(facts["options"]), tags[0] if tags else None)
-        event_setup.save_question(s, event, facts_)
+        event_setup.save_question(transaction, event, facts_)
 
 
 def _codes(model: Any, event: int) -> list[str]:
@@ -217,13 +226,15 @@ def _codes(model: Any, event: int) -> list[str]:
     return taken
 
 
-def _add_option(s: SetupTransaction, lack: Lack, ids: Mapping[str, int]) -> None:
+def _add_option(transaction: SetupTransaction, lack: Lack, ids: Mapping[str, int]) -> None:
     if lack.event:
-        rows = [q for q in Question.objects.filter(event=ids[lack.event]) if _is_named(lack.parent, q.code, q.label)]
-        for q in rows:
-            facts = event_setup.QuestionFacts(q.code, q.label, q.type, (*q.options, lack.name), q.tag_id)
-            event_setup.save_question(s, ids[lack.event], facts, q.pk)
+        rows = [
+            question for question in Question.objects.filter(event=ids[lack.event]) if _is_named(lack.parent, question.code, question.label)
+        ]
+        for question in rows:
+            facts = event_setup.QuestionFacts(question.code, question.label, question.type, (*question.options, lack.name), question.tag_id)
+            event_setup.save_question(transaction, ids[lack.event], facts, question.pk)
         return
-    for f in CustomField.objects.filter(kind="profile"):
-        if _is_named(lack.parent, f.code, f.label):
-            save_field(s, FieldFacts("profile", f.code, f.label, f.type, (*f.options, lack.name)), f.pk)
+    for field in CustomField.objects.filter(kind="profile"):
+        if _is_named(lack.parent, field.code, field.label):
+            save_field(transaction, FieldFacts("profile", field.code, field.label, field.type, (*field.options, lack.name)), field.pk)

@@ -180,10 +180,10 @@ ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def _csv_reason(said: str) -> str:
+def _csv_reason(message: str) -> str:
     """The standard library's message in our words."""
-    if "field larger" in said:
+    if "field larger" in message:
         return LONG_CELL
-    if "unexpected end" in said:
+    if "unexpected end" in message:
         return _OPEN_QUOTE
-    return _INNER_QUOTE if "expected after" in said else f"The line cannot be read: {said}."
+    return _INNER_QUOTE if "expected after" in message else f"The line cannot be read: {message}."

@@ -72,8 +72,8 @@ class Narrowed:
             self._rest = text.encode("utf-8", "surrogatepass")
             if not block:
                 break
-        out, self._rest = self._rest[:size], self._rest[size:]
-        return out
+        chunk, self._rest = self._rest[:size], self._rest[size:]
+        return chunk
 
 
 # Why a line cannot be used.

@@ -113,12 +113,12 @@ def find(account: int, id: str) -> Upload:
     if not _ID.fullmatch(id):
         raise NoUpload
     try:
-        found = Upload(**json.loads((_folder(account, id) / "upload.json").read_text("utf-8")))
+        upload = Upload(**json.loads((_folder(account, id) / "upload.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         raise NoUpload from None
-    if not found.path.is_file():
+    if not upload.path.is_file():
         raise NoUpload
-    return found
+    return upload
 
 
 def save(upload: Upload) -> None:
@@ -133,9 +133,9 @@ def read_otherwise(upload: Upload, *, encoding: str, separator: str, sheet_name:
     """Reads the file with a person's settings; chosen columns are dropped. Raises ImportFileError, ReadingBusy."""
     with reserved(upload.account, UploadReading(upload.id, upload.name, upload.by)) as beat:
         beginning = read_beginning(upload.path, encoding=encoding, separator=separator, sheet=sheet_name, beat=beat)
-        found = replace(_begin(upload, beginning), columns=None, checked=None)
-    save(found)
-    return found
+        updated = replace(_begin(upload, beginning), columns=None, checked=None)
+    save(updated)
+    return updated
 
 
 def sheet(upload: Upload) -> Sheet:
@@ -162,30 +162,30 @@ def _begin(upload: Upload, beginning: Beginning) -> Upload:
 def _beginning(upload: Upload) -> Beginning:
     """The stored beginning; read again if a process was killed before it was stored."""
     try:
-        kept = Beginning(**json.loads((_folder(upload.account, upload.id) / "beginning.json").read_text("utf-8")))
+        stored = Beginning(**json.loads((_folder(upload.account, upload.id) / "beginning.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):
-        kept = None
-    if kept is not None and kept.form == upload.form:
-        return kept
+        stored = None
+    if stored is not None and stored.form == upload.form:
+        return stored
     with reserved(upload.account, UploadReading(upload.id, upload.name, upload.by)) as beat:
         form = Format.from_json(upload.form or {})
-        said = {"encoding": form.encoding, "separator": form.separator, "sheet": form.sheet} if upload.form else {}
-        found = read_beginning(upload.path, **said, beat=beat)
-        save(_begin(upload, found))
-    return found
+        settings = {"encoding": form.encoding, "separator": form.separator, "sheet": form.sheet} if upload.form else {}
+        beginning = read_beginning(upload.path, **settings, beat=beat)
+        save(_begin(upload, beginning))
+    return beginning
 
 
-def choose(upload: Upload, found: Sheet, targets: Sequence[str]) -> Upload:
+def choose(upload: Upload, sheet: Sheet, targets: Sequence[str]) -> Upload:
     """Stores the target of each column, in order. How dates and lists are read stays as guessed. Raises ColumnsError."""
     given = {}
-    for column, target in zip(found.columns, targets, strict=True):
+    for column, target in zip(sheet.columns, targets, strict=True):
         if target == column.target:
             given[column.name] = replace(column, why="given", doubt="")
         elif target:  # its dates and lists are guessed again for the new target
             given[column.name] = Column(column.name, columns_module.checked_target(target), why="name")
-    columns = guesses(found.names, found.sample, found.known, columns_module.Given(given, only=True))
+    columns = guesses(sheet.names, sheet.sample, sheet.known, columns_module.Given(given, only=True))
     check_together(columns)
-    Mapper(columns, found.known, upload.event)
+    Mapper(columns, sheet.known, upload.event)
     chosen = replace(upload, columns=columns_module.as_json(columns), checked=None)
     save(chosen)
     return chosen
@@ -198,7 +198,7 @@ def creatable(lack: Lack, *, administers: bool) -> bool:
 
 def check(upload: Upload, choice: SetupChoice) -> Upload:
     """Starts a dry run, replacing one of the same upload. Raises ReadingBusy while one of another upload of the account is running."""
-    wanted = _parameters(upload, Wishes(dry_run=True, choice=choice))
+    parameters = _parameters(upload, Wishes(dry_run=True, choice=choice))
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=upload.account)  # if two start at once, the second one finds the first
         for job in _dry_runs(upload.account):
@@ -206,7 +206,7 @@ def check(upload: Upload, choice: SetupChoice) -> Upload:
                 raise ReadingBusy(UploadReading(str(job.parameters.get("upload", "")), str(job.parameters["name"]), job.created_by, job.pk))
             with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
                 control.cancel(job.pk, upload.account)
-        begun = start(upload.account, wanted, by=upload.by)
+        begun = start(upload.account, parameters, by=upload.by)
     checked = replace(upload, checked=begun.pk)
     save(checked)
     return checked
@@ -260,12 +260,13 @@ def forget_old(account: int) -> None:
         return
     with scope(account=account):
         needed = {
-            str(p.get("upload", "")) for p in Job.objects.filter(kind=KIND).exclude(state__in=ENDED).values_list("parameters", flat=True)
+            str(parameters.get("upload", ""))
+            for parameters in Job.objects.filter(kind=KIND).exclude(state__in=ENDED).values_list("parameters", flat=True)
         }
-    kept = 0
+    total_bytes = 0
     for touched, size, upload in sorted(_sizes(folder), reverse=True):
-        kept += size
-        if upload.name not in needed and (touched < time.time() - KEPT or kept > MOST_KEPT):
+        total_bytes += size
+        if upload.name not in needed and (touched < time.time() - KEPT or total_bytes > MOST_KEPT):
             shutil.rmtree(upload, ignore_errors=True)
 
 
@@ -294,8 +295,8 @@ def _before(account: int, names: Sequence[str]) -> list[Column] | None:
     """The columns in the newest import of a file with the same columns."""
     with scope(account=account):
         jobs = list(Job.objects.filter(kind=KIND).order_by("-pk").values_list("parameters", flat=True)[:_REMEMBERED])
-    found = next((p["columns"] for p in jobs if p["names"] == list(names) and not p["dry_run"]), None)
-    return columns_module.from_json(found) if found else None
+    columns = next((p["columns"] for p in jobs if p["names"] == list(names) and not p["dry_run"]), None)
+    return columns_module.from_json(columns) if columns else None
 
 
 def _forget(upload: Upload) -> None:
@@ -314,7 +315,9 @@ def _safe(name: str) -> str:
     """The file's name without anything that could lead elsewhere or is not allowed in a name. Its extension tells the type, and it is shown
     in messages."""
     plain = "".join(
-        c for c in unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2] if c.isprintable() and c not in '<>:"|?*'
+        sign
+        for sign in unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+        if sign.isprintable() and sign not in '<>:"|?*'
     )
     stem, dot, suffix = plain.strip(" .").rpartition(".")
     stem, suffix = (stem, suffix) if dot else (suffix, "")

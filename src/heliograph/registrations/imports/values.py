@@ -55,14 +55,14 @@ def moment(text: str, order: DateOrder, zone: tzinfo) -> datetime | None:
     """The instant in a cell; without an offset it is local to `zone`. None if it is not an instant."""
     clean = text.strip()
     try:
-        found = datetime.fromisoformat(clean)
+        instant = datetime.fromisoformat(clean)
     except ValueError:
         parsed = _written(clean, order)
         if parsed is None:
             return None
-        found = parsed
+        instant = parsed
     try:
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError:
         return None
 
@@ -73,8 +73,8 @@ def day(text: str, order: DateOrder) -> date | None:
     try:
         return datetime.fromisoformat(clean).date()
     except ValueError:
-        found = _written(clean, order)
-        return found.date() if found else None
+        written = _written(clean, order)
+        return written.date() if written else None
 
 
 @dataclass(slots=True)

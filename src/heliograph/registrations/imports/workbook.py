@@ -20,7 +20,7 @@ from heliograph.registrations.imports.cell_errors import cell_errors
 from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable, RowProblem
 from heliograph.registrations.imports.headings import LOOKED_AT, head_index
 from heliograph.registrations.imports.reader_process import check_readable
-from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, shown, unique_names, unusable
+from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, clip_value, unique_names, unusable
 from heliograph.registrations.imports.sheet_extent import MOST_CELLS, reaches_too_far
 
 MAX_UNPACKED: Final = 400_000_000  # bytes of all parts together
@@ -43,16 +43,16 @@ class WorkbookRows:
         check_size(path)
         check_readable(path, sheet)
         try:
-            self._book, found = opened(path, sheet)
+            self._book, worksheet = opened(path, sheet)
         except UNREADABLE as error:
             raise NoTable(f"{path.name} cannot be read as a workbook: {error}.") from None
-        self.sheet = found.name
+        self.sheet = worksheet.name
         self._errors = cell_errors(path, self._book.sheet_names.index(self.sheet))
-        self.total: int | None = found.total_height
+        self.total: int | None = worksheet.total_height
         self.blank = 0
         self.line = 0
         first: list[tuple[int, list[str]]] = []
-        for number, values in enumerate(found.iter_rows(), _EXCEL_FIRST_ROW):
+        for number, values in enumerate(worksheet.iter_rows(), _EXCEL_FIRST_ROW):
             if cells := _trimmed([text_of(v) for v in values]):
                 first.append((number, cells))
             if len(first) == LOOKED_AT:
@@ -61,7 +61,7 @@ class WorkbookRows:
             raise NoTable(f"The sheet {self.sheet!r} of {path.name} is empty.")
         self.head, names = first[head_index([cells for _, cells in first])]
         self.names, self.line = unique_names(names), self.head
-        self._rows = enumerate(found.iter_rows(), _EXCEL_FIRST_ROW)  # again: rows below the head were looked at, too
+        self._rows = enumerate(worksheet.iter_rows(), _EXCEL_FIRST_ROW)  # again: rows below the head were looked at, too
         if len(self.names) > MAX_COLUMNS:
             raise ImportFileError(f"{path.name} has {len(self.names):,} columns; at most {MAX_COLUMNS} are possible.")
         self._from = max((cursor or {}).get("line", 0), self.line)
@@ -113,15 +113,15 @@ class WorkbookRows:
         self._book.close()
 
 
-def opened(path: Path, wanted: str) -> tuple[CalamineWorkbook, CalamineSheet]:
+def opened(path: Path, sheet_name: str) -> tuple[CalamineWorkbook, CalamineSheet]:
     """The workbook and its sheet, read whole. Raises UNREADABLE, ImportFileError; a hostile file may crash the process (reader_process.py)."""
     book = CalamineWorkbook.from_path(path)
-    found = _sheet(book, wanted)
-    if len(found.name) > LONGEST_SHEET:
+    worksheet = _sheet(book, sheet_name)
+    if len(worksheet.name) > LONGEST_SHEET:
         raise ImportFileError(
-            f"The sheet {shown(found.name, 40)!r} of {path.name} has a name of {len(found.name):,} characters; rename it."
+            f"The sheet {clip_value(worksheet.name, 40)!r} of {path.name} has a name of {len(worksheet.name):,} characters; rename it."
         )
-    return book, found
+    return book, worksheet
 
 
 def text_of(value: object) -> str:
@@ -145,13 +145,13 @@ def _trimmed(cells: list[str]) -> list[str]:
     return cells
 
 
-def _sheet(book: CalamineWorkbook, wanted: str) -> CalamineSheet:
+def _sheet(book: CalamineWorkbook, sheet_name: str) -> CalamineSheet:
     """The sheet with this name, or the first visible one that is a table."""
-    if wanted:
-        if wanted not in book.sheet_names:
-            there = ", ".join(shown(name, 40) for name in book.sheet_names[:5])
-            raise ImportFileError(f"There is no sheet {shown(wanted, 40)!r}; there are {there}.")
-        return book.get_sheet_by_name(wanted)
+    if sheet_name:
+        if sheet_name not in book.sheet_names:
+            there = ", ".join(clip_value(name, 40) for name in book.sheet_names[:5])
+            raise ImportFileError(f"There is no sheet {clip_value(sheet_name, 40)!r}; there are {there}.")
+        return book.get_sheet_by_name(sheet_name)
     visible = python_calamine.SheetVisibleEnum.Visible
     sheets = [s.name for s in book.sheets_metadata if s.visible == visible and s.typ == python_calamine.SheetTypeEnum.WorkSheet]
     for name in sheets:

@@ -55,66 +55,69 @@ def set_status(request: AccountRequest) -> HttpResponse:
         return HttpResponseRedirect(back)
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
-        found = bulk_change.preview(reading(), request.account.pk, wish)
-    asked = question(
-        Moving(ngettext("Set %(n)s registration to %(status)s?", "Set %(n)s registrations to %(status)s?", found.total) % {"n": f"{found.total:,}", "status": wish.status}),
+        preview = bulk_change.preview(reading(), request.account.pk, wish)
+    confirmation = question(
+        Moving(ngettext("Set %(n)s registration to %(status)s?", "Set %(n)s registrations to %(status)s?", preview.total) % {"n": f"{preview.total:,}", "status": wish.status}),
         crumbs=[(_("Registrations"), back)],
         lead=_("Each change is one change of its registration, judged by flows as if it were made by hand."),
-        breaks=_breaks(found, wish, config),
+        breaks=_breaks(preview, wish, config),
         thing=wish.status,
-        button=Moving(_("Set %(n)s to %(status)s") % {"n": f"{found.changes:,}", "status": wish.status}) if found.changes else "",
+        button=Moving(_("Set %(n)s to %(status)s") % {"n": f"{preview.changes:,}", "status": wish.status}) if preview.changes else "",
         cancel_href=back,
     )  # fmt: skip
-    if is_agreed(request, asked):
+    if is_agreed(request, confirmation):
         with acting(request.account.pk) as db:
-            job = bulk_change.start(db, request.account.pk, wish, found.total, by=by(request))
+            job = bulk_change.start(db, request.account.pk, wish, preview.total, by=by(request))
         return HttpResponseRedirect(reverse("job", args=(job.pk,)))
-    return page(request, "confirmation.html", section="registrations", here="registrations", status=status_of(asked), **asked)
+    return page(request, "confirmation.html", section="registrations", here="registrations", status=status_of(confirmation), **confirmation)
 
 
 def _wish(request: AccountRequest, form: Mapping[str, Any]) -> Wish:
     if form["of"] == ALL:
-        return Wish(form["to"], wanted=RegistrationFilters(request).wanted)
+        return Wish(form["to"], filters=RegistrationFilters(request).registration_filter)
     pairs = (value.partition(" ") for value in form["code"][: bulk_change.MOST_PICKED])
     return Wish(form["to"], tuple(dict.fromkeys((event, code) for event, _space, code in pairs if event and code)))
 
 
-def _breaks(found: BulkPreview, wish: Wish, config: AccountConfig) -> list[Breaks]:
-    change = ngettext("%(n)s registration changes", "%(n)s registrations change", found.changes) % {"n": f"{found.changes:,}"}
-    same = ngettext("%(n)s is %(status)s already", "%(n)s are %(status)s already", found.already) % {
-        "n": f"{found.already:,}",
+def _breaks(preview: BulkPreview, wish: Wish, config: AccountConfig) -> list[Breaks]:
+    change = ngettext("%(n)s registration changes", "%(n)s registrations change", preview.changes) % {"n": f"{preview.changes:,}"}
+    already = ngettext("%(n)s is %(status)s already", "%(n)s are %(status)s already", preview.already) % {
+        "n": f"{preview.already:,}",
         "status": wish.status,
     }
-    out = [
+    breaks = [
         Breaks(
-            Moving(f"{change}, {same}" if found.already else change), Moving(_("For those nothing is recorded.")) if found.already else ""
+            Moving(f"{change}, {already}" if preview.already else change),
+            Moving(_("For those nothing is recorded.")) if preview.already else "",
         )
     ]
-    if found.lacking:
+    if preview.lacking:
         title = ngettext(
-            "%(n)s cannot have it: its event has no such status", "%(n)s cannot have it: their events have no such status", found.lacks
+            "%(n)s cannot have it: its event has no such status", "%(n)s cannot have it: their events have no such status", preview.lacks
         )
-        items = [LinkedThing(code, reverse("custom-statuses", args=(code,)), Moving(f"{n:,}")) for code, n in found.lacking]
-        out.append(Breaks(Moving(title % {"n": f"{found.lacks:,}"}), tone="wait", items=shortened(items)))
-    if found.flows:
+        items = [LinkedThing(code, reverse("custom-statuses", args=(code,)), Moving(f"{n:,}")) for code, n in preview.lacking]
+        breaks.append(Breaks(Moving(title % {"n": f"{preview.lacks:,}"}), tone="wait", items=shortened(items)))
+    if preview.flows:
         names = sentence.SentenceNames.from_config(config)
-        title = ngettext("%(n)d Live flow may act on this", "%(n)d Live flows may act on this", len(found.flows)) % {"n": len(found.flows)}
-        flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in found.flows]
-        out.append(Breaks(title, flows=flows))
+        title = ngettext("%(n)d Live flow may act on this", "%(n)d Live flows may act on this", len(preview.flows)) % {
+            "n": len(preview.flows)
+        }
+        flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in preview.flows]
+        breaks.append(Breaks(title, flows=flows))
     else:
-        out.append(Breaks(_("No Live flow acts on this")))
-    return out
+        breaks.append(Breaks(_("No Live flow acts on this")))
+    return breaks
 
 
 def job_page(job: Job) -> JobPage:
     """The contents of the job's page."""
     counts, status = job.counts, str(job.parameters["status"])
     refused = [row for row in job.result.get("refused", ()) if isinstance(row, dict)]
-    n = int(counts.get("refused", 0))
+    refused_count = int(counts.get("refused", 0))
     sums = [
         Sum(_("Changed"), int(counts.get("changed", 0))),
         Sum(_("%(status)s already") % {"status": status}, int(counts.get("already", 0)), _("Nothing recorded")),
-        Sum(_("Refused"), n, href="#refused" if n else "", tone="failed" if n else ""),
+        Sum(_("Refused"), refused_count, href="#refused" if refused_count else "", tone="failed" if refused_count else ""),
     ]
     gone = int(job.parameters["total"]) - int(job.done)
     if job.is_over and gone > 0:
@@ -126,13 +129,13 @@ def job_page(job: Job) -> JobPage:
         crumbs=[(_("Registrations"), reverse("registrations"))],
         label=_("Setting status"),
         sums=sums,
-        refused=_refused(refused, n) if n and job.is_over else None,
+        refused=_refused(refused, refused_count) if refused_count and job.is_over else None,
         links=[(_("Back to Registrations"), reverse("registrations"), "primary")],
         stop_note=_("What is done stays done."),
     )
 
 
-def _refused(rows: list[dict[str, Any]], n: int) -> RefusedRows:
+def _refused(rows: list[dict[str, Any]], count: int) -> RefusedRows:
     reasons = {
         bulk_change.LATER: _("Somebody gave it another status after you had asked for this"),
         bulk_change.MEANWHILE: _("Somebody saved it in that very moment"),
@@ -146,6 +149,6 @@ def _refused(rows: list[dict[str, Any]], n: int) -> RefusedRows:
         ]
         for row in rows
     ]
-    title = ngettext("%(n)s was refused", "%(n)s were refused", n) % {"n": f"{n:,}"}
-    text = _("The first %(n)s of them:") % {"n": f"{len(rows):,}"} if n > len(rows) else ""
+    title = ngettext("%(n)s was refused", "%(n)s were refused", count) % {"n": f"{count:,}"}
+    text = _("The first %(n)s of them:") % {"n": f"{len(rows):,}"} if count > len(rows) else ""
     return RefusedRows(title, text, heads, table)

@@ -19,7 +19,7 @@ from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProper
 from heliograph.recording.items import ItemAnswer
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
-from heliograph.registrations.views.problems import said
+from heliograph.registrations.views.problems import problem_sentence
 from heliograph.setup.coverage import watched
 from heliograph.setup.form_values import FormValues, Texts, plain
 from heliograph.setup.views.answer_fields import AUTOCOMPLETE, question_field
@@ -54,19 +54,19 @@ class RegistrationForm(Form):
     values: what the form shows, by field: stored values, overwritten by typed ones.
     """
 
-    def __init__(self, o: Opened, data: QueryDict | None = None, **given: Any) -> None:
+    def __init__(self, registration: Opened, data: QueryDict | None = None, **given: Any) -> None:
         super().__init__(data, **given)
-        self.o, self.stored = o, draft.values_of(o)
+        self.registration, self.stored = registration, draft.values_of(registration)
         self.values = dict(self.stored)
         for name, draw in self._drawings().items():
-            self.fields[name] = TextsField(label_of(name, o), draw)
+            self.fields[name] = TextsField(label_of(name, registration), draw)
 
     def typed(self, names: Iterable[str]) -> FormValues:
         """The values typed into these fields; fields that this registration lacks are omitted."""
-        found = {name: self.cleaned_data[name] for name in names if isinstance(self.fields.get(name), TextsField)}
-        if "properties" in found:
-            found["properties"] = tuple(sorted(found["properties"]))
-        return found
+        typed_values = {name: self.cleaned_data[name] for name in names if isinstance(self.fields.get(name), TextsField)}
+        if "properties" in typed_values:
+            typed_values["properties"] = tuple(sorted(typed_values["properties"]))
+        return typed_values
 
     def draw_field(self, name: str) -> FormField:
         """One field with its value. A field that was created after the form was opened shows what is stored."""
@@ -77,11 +77,11 @@ class RegistrationForm(Form):
 
     def refuse_answer(self, answer: ItemAnswer) -> None:
         """Adds recording's errors."""
-        for name, text in {draft.field_of(p, self.o): said(p.reason, p.allowed) for p in answer.problems}.items():
+        for name, text in {draft.field_of(p, self.registration): problem_sentence(p.reason, p.allowed) for p in answer.problems}.items():
             if name in self.fields:
                 self.add_error(name, text)
             else:
-                self.add_error(None, f"{label_of(name, self.o)}: {text}" if name else text)
+                self.add_error(None, f"{label_of(name, self.registration)}: {text}" if name else text)
 
     def draw_callout(self) -> dict[str, Any] | None:
         """The errors field by field, because not all fields are visible."""
@@ -96,48 +96,48 @@ class RegistrationForm(Form):
 
     def sections(self) -> dict[str, Any]:
         """The sections in registrations/registration.html."""
-        o = self.o
+        registration = self.registration
         more = [self.draw_field(f"profile.{name}") for name in PROFILE_FIELDS if name not in FIRST]
         return {
             "profile": [
                 *_paired([self.draw_field(f"profile.{name}") for name in FIRST]),
-                *_paired([self.draw_field(f"custom.{id}") for id in o.account.profile_fields]),
+                *_paired([self.draw_field(f"custom.{id}") for id in registration.account.profile_fields]),
             ],
             "profile_more": _paired(more),
             "more_open": any(field.error for field in more),
             "status_fields": [Pair((self.draw_field("status"), self.draw_field("attendee_type"))), self.draw_field("order_code")],
             "properties": self._properties(),
-            "answers": _paired([self.draw_field(f"answer.{id}") for id in o.event.questions]),
+            "answers": _paired([self.draw_field(f"answer.{id}") for id in registration.event.questions]),
             "sessions": [
                 {
-                    "id": f"session.{s.id}",
-                    "code": s.code,
-                    "name": s.name,
-                    "when": short_moment(s.start),
-                    "value": _first(self.values[f"session.{s.id}"]),
+                    "id": f"session.{session.id}",
+                    "code": session.code,
+                    "name": session.name,
+                    "when": short_moment(session.start),
+                    "value": _first(self.values[f"session.{session.id}"]),
                 }
-                for s in o.event.sessions.values()
+                for session in registration.event.sessions.values()
             ],
-            "session_statuses": [Choice(s.name, s.name) for s in o.account.session_statuses.values()],
+            "session_statuses": [Choice(session.name, session.name) for session in registration.account.session_statuses.values()],
         }
 
     def _drawings(self) -> dict[str, Callable[[Texts, str], FormField]]:
-        o = self.o
-        questions = {f"custom.{f.id}": f for f in o.account.profile_fields.values()}
-        questions |= {f"answer.{f.id}": f for f in o.event.questions.values()}
+        registration = self.registration
+        questions = {f"custom.{f.id}": f for f in registration.account.profile_fields.values()}
+        questions |= {f"answer.{f.id}": f for f in registration.event.questions.values()}
         return {
-            "status": partial(_status, o),
-            "attendee_type": partial(_attendee_type, o),
+            "status": partial(_status, registration),
+            "attendee_type": partial(_attendee_type, registration),
             "order_code": partial(_line, "order_code", _("Order code")),
             "properties": _standard_properties,
             **{f"profile.{name}": partial(_profile, name) for name in PROFILE_FIELDS},
             **{name: partial(_question, name, question) for name, question in questions.items()},
-            **{f"session.{s.id}": partial(_line, f"session.{s.id}", s.code) for s in o.event.sessions.values()},
+            **{f"session.{s.id}": partial(_line, f"session.{s.id}", s.code) for s in registration.event.sessions.values()},
         }
 
     def _properties(self) -> list[FormField]:
         """The standard ones and the event's: two fields that are posted under the same name."""
-        on, custom = self.values["properties"], [p.name for p in self.o.event.properties.values()]
+        on, custom = self.values["properties"], [p.name for p in self.registration.event.properties.values()]
         standard = self.draw_field("properties")
         if not custom:
             return [standard]
@@ -171,10 +171,12 @@ def _question(name: str, question: Field, values: Texts, error: str) -> FormFiel
     return question_field(name, question, {name: values}, {name: error})
 
 
-def _status(o: Opened, values: Texts, error: str) -> FormField:
-    known = {s.name: s for s in (*o.account.statuses.values(), *o.event.statuses.values())}
+def _status(registration: Opened, values: Texts, error: str) -> FormField:
+    known = {s.name: s for s in (*registration.account.statuses.values(), *registration.event.statuses.values())}
     value = _first(values)
-    tags = [o.account.tags[t].label for t in sorted(known[value].tags) if t in o.account.tags] if value in known else []
+    tags = (
+        [registration.account.tags[t].label for t in sorted(known[value].tags) if t in registration.account.tags] if value in known else []
+    )
     return FormField(
         kind="select",
         id="status",
@@ -183,14 +185,14 @@ def _status(o: Opened, values: Texts, error: str) -> FormField:
         options=[Choice(s, s) for s in dict.fromkeys([*known, *values[:1]])],
         help=_("Tagged %(tags)s.") % {"tags": ", ".join(tags)} if tags else "",
         todo=""
-        if tags or value not in known or not watched(TagKind.REGISTRATION_STATUS, o.account).is_watched
+        if tags or value not in known or not watched(TagKind.REGISTRATION_STATUS, registration.account).is_watched
         else _("It carries no tag: a flow decides by status, and the change waits for a tag in Retry."),
         error=error,
     )
 
 
-def _attendee_type(o: Opened, values: Texts, error: str) -> FormField:
-    kinds = [k.name for k in o.event.types.values()]
+def _attendee_type(registration: Opened, values: Texts, error: str) -> FormField:
+    kinds = [k.name for k in registration.event.types.values()]
     return FormField(
         kind="select",
         id="attendee_type",
@@ -217,23 +219,23 @@ def _standard_properties(values: Texts, error: str) -> FormField:
 
 def _paired(fields: Sequence[FormField]) -> list[FormField | Pair]:
     """Puts two short fields side by side."""
-    out: list[FormField | Pair] = []
+    rows: list[FormField | Pair] = []
     short: list[FormField] = []
     for field in fields:
         if field.kind in ("textarea", "checks"):
-            out += _pairs(short)
-            out.append(field)
+            rows += _pairs(short)
+            rows.append(field)
             short = []
         else:
             short.append(field)
-    return [*out, *_pairs(short)]
+    return [*rows, *_pairs(short)]
 
 
 def _pairs(fields: Sequence[FormField]) -> list[FormField | Pair]:
     return [Pair((pair[0], pair[1])) if len(pair) == 2 else pair[0] for pair in batched(fields, 2)]
 
 
-def label_of(name: str, o: Opened) -> str:
+def label_of(name: str, registration: Opened) -> str:
     """A field's label by its name."""
     area, _dot, rest = name.partition(".")
     known = {
@@ -248,29 +250,32 @@ def label_of(name: str, o: Opened) -> str:
     if area == "profile":
         return _(PROFILE_FIELDS[rest]) if rest in PROFILE_FIELDS else rest
     if area == "session":
-        session = o.event.sessions.get(read_id(rest) or 0)
+        session = registration.event.sessions.get(read_id(rest) or 0)
         return session.code if session else rest
-    fields = o.account.profile_fields if area == "custom" else o.event.questions
-    found = fields.get(read_id(rest) or 0)
-    return found.label if found else name
+    fields = registration.account.profile_fields if area == "custom" else registration.event.questions
+    question = fields.get(read_id(rest) or 0)
+    return question.label if question else name
 
 
-def shown(values: Texts) -> str:
+def join_values(values: Texts) -> str:
     """Values as text."""
     return ", ".join(values)
 
 
-def blocks_of(o: Opened, values: FormValues) -> list[tuple[str, list[tuple[str, str]]]]:
+def blocks_of(registration: Opened, values: FormValues) -> list[tuple[str, list[tuple[str, str]]]]:
     """All non-empty fields as text, for users who may only read."""
 
     def filled(names: Sequence[str]) -> list[tuple[str, str]]:
-        return [(label_of(name, o), shown(values[name])) for name in names if values.get(name)]
+        return [(label_of(name, registration), join_values(values[name])) for name in names if values.get(name)]
 
     blocks = [
-        (_("Profile"), filled([*(f"profile.{n}" for n in PROFILE_FIELDS), *(f"custom.{id}" for id in o.account.profile_fields)])),
+        (
+            _("Profile"),
+            filled([*(f"profile.{n}" for n in PROFILE_FIELDS), *(f"custom.{id}" for id in registration.account.profile_fields)]),
+        ),
         (_("Status"), filled(["status", "attendee_type", "order_code"])),
-        (_("Properties"), [(_("Set"), shown(values["properties"]) or _("none"))]),
-        (_("Answers"), filled([f"answer.{id}" for id in o.event.questions])),
-        (_("Sessions"), filled([f"session.{id}" for id in o.event.sessions])),
+        (_("Properties"), [(_("Set"), join_values(values["properties"]) or _("none"))]),
+        (_("Answers"), filled([f"answer.{id}" for id in registration.event.questions])),
+        (_("Sessions"), filled([f"session.{id}" for id in registration.event.sessions])),
     ]
     return [(title, facts) for title, facts in blocks if facts]

@@ -83,11 +83,13 @@ class ReadingForm(Form):
     sheet = TextLine(gettext_lazy("Sheet"), autocomplete="off")
 
     @classmethod
-    def of(cls, form: Format) -> list[FormField | Pair]:
+    def fields_of(cls, form: Format) -> list[FormField | Pair]:
         """The settings available for a file in this format."""
-        shown = cls(initial={"encoding": form.encoding, "separator": POSTED.get(form.separator, form.separator), "sheet": form.sheet})
+        reading_form = cls(
+            initial={"encoding": form.encoding, "separator": POSTED.get(form.separator, form.separator), "sheet": form.sheet}
+        )
         names = {XLSX: ("sheet",), NDJSON: ("encoding",), CSV: ("encoding", "separator")}.get(form.kind, ("encoding",))
-        return shown.draw_fields(*names)
+        return reading_form.draw_fields(*names)
 
 
 class DryRunForm(Form):
@@ -129,17 +131,17 @@ class DryRunForms:
     config: AccountConfig
 
     @classmethod
-    def of(cls, lacks: Sequence[Lack], job: Job, config: AccountConfig, data: QueryDict | None) -> DryRunForms:
+    def build(cls, lacks: Sequence[Lack], job: Job, config: AccountConfig, data: QueryDict | None) -> DryRunForms:
         """With the choices of the last dry run, and guesses for the rest."""
         kinds = {lack.kind for lack in lacks}
         tags = {kind: TagChoices(config.tags, carried) for kind, carried in TAG_KINDS.items() if kind in kinds}
         plan = {_key(lack): lack for lack in reversed(Chosen.from_json(job.parameters["choice"]).plan or ())}
 
-        def row(n: int, lack: Lack) -> LackForm:
+        def row(number: int, lack: Lack) -> LackForm:
             planned = plan.get(_key(lack), lack)
             ids = [id for name in planned.tags for id, tag in config.tags.items() if tag.name == name]
             text = tags[lack.kind].text(ids) if lack.kind in tags else ""
-            return LackForm(lack, data, prefix=str(n), initial={"tags": text, "class": str(planned.facts.get("class", ""))})
+            return LackForm(lack, data, prefix=str(number), initial={"tags": text, "class": str(planned.facts.get("class", ""))})
 
         return cls(DryRunForm(data), [row(n, lack) for n, lack in enumerate(lacks[:SHOWN])], tags, config)
 
@@ -151,9 +153,9 @@ class DryRunForms:
     def choice(self, lacks: Sequence[Lack], *, administers: bool) -> Chosen:
         """The checked things, with their classes and tags. An invalid tag becomes an error of its row."""
         ticked, plan = set(self.form.cleaned_data["create"]), []
-        for n, lack in enumerate(lacks):
-            row = self.rows[n] if n < SHOWN else None
-            if (str(n) not in ticked if row else bool(lack.doubt)) or not creatable(lack, administers=administers):
+        for number, lack in enumerate(lacks):
+            row = self.rows[number] if number < SHOWN else None
+            if (str(number) not in ticked if row else bool(lack.doubt)) or not creatable(lack, administers=administers):
                 continue
             given = row.cleaned_data if row and row.is_valid() else {}
             facts = dict(lack.facts)
@@ -174,7 +176,7 @@ def same_choice(lacks: Sequence[Lack], one: Chosen, other: Chosen) -> bool:
     """Whether both create the same, with the same classes and tags."""
 
     def created(choice: Chosen) -> list[dict[str, Any]]:
-        return [lack.as_json() for lack in choice.of(lacks)]
+        return [lack.as_json() for lack in choice.select_lacks(lacks)]
 
     return created(one) == created(other)
 

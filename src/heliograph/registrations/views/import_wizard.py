@@ -48,12 +48,12 @@ def _page(request: AccountRequest, template: str, *, status: int = 200, **contex
 def _events(request: AccountRequest) -> Callable[[], list[Choice]]:
     """The account's events as choices."""
 
-    def found() -> list[Choice]:
+    def read_choices() -> list[Choice]:
         with transaction.atomic(using="read"):
             rows = reading().all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC", {"account": request.account.pk})
         return [Choice(code, code) for (code,) in rows]
 
-    return found
+    return read_choices
 
 
 # --- upload
@@ -63,7 +63,7 @@ def _events(request: AccountRequest) -> Callable[[], list[Choice]]:
 @needs(Role.PLANNER)
 def upload(request: AccountRequest) -> HttpResponse:
     """Uploads a file; no registrations are stored yet."""
-    told = None
+    notice = None
     form = UploadForm(_events(request), request.POST, request.FILES) if request.method == "POST" else UploadForm(_events(request))
     if form.is_valid():
         file, event = form.cleaned_data["file"], form.cleaned_data["event"]
@@ -71,27 +71,27 @@ def upload(request: AccountRequest) -> HttpResponse:
             form.add_error("file", _("Choose a file."))
         else:
             try:
-                kept = uploads.keep(request.account.pk, file.name or "file", file.chunks(), event=event, by=by(request))
+                new_upload = uploads.keep(request.account.pk, file.name or "file", file.chunks(), event=event, by=by(request))
             except ReadingBusy as busy:
-                told = _busy(busy)
+                notice = _busy(busy)
             except ImportFileError as refusal:
                 form.add_error("file", _(str(refusal)))
             else:
-                return HttpResponseRedirect(reverse("import-columns", args=(kept.id,)))
-    return _upload_page(request, form, told)
+                return HttpResponseRedirect(reverse("import-columns", args=(new_upload.id,)))
+    return _upload_page(request, form, notice)
 
 
-def _upload_page(request: AccountRequest, form: UploadForm, told: dict[str, Any] | None) -> HttpResponse:
+def _upload_page(request: AccountRequest, form: UploadForm, notice: dict[str, Any] | None) -> HttpResponse:
     jobs_before = list(Job.objects.filter(kind=KIND).exclude(parameters__dry_run=True).order_by("-pk")[:BEFORE])
     ids = {int(job.created_by[5:]) for job in jobs_before if job.created_by.startswith("user:") and job.created_by[5:].isdecimal()}
     names = {f"user:{user.pk}": user.name or user.email for user in User.objects.filter(pk__in=ids, account=request.account)}
     return _page(
         request,
         "registrations/import_upload.html",
-        status=409 if told else form.status,
+        status=409 if notice else form.status,
         steps=words.steps_of("", 1),
         error=" ".join(str(error) for error in form["file"].errors),
-        told=told,
+        told=notice,
         fields=form.draw_fields("event"),
         before=[_before(job, names) for job in jobs_before],
     )
@@ -111,14 +111,14 @@ def _before(job: Job, names: Mapping[str, str]) -> dict[str, Any]:
 
 def _busy(busy: ReadingBusy) -> dict[str, Any]:
     """Says that another file must finish first, with a link to it."""
-    told: dict[str, Any] = {"tone": "wait", "title": _("Not begun: another file is being read"), "text": _(str(busy)), "items": []}
+    notice: dict[str, Any] = {"tone": "wait", "title": _("Not begun: another file is being read"), "text": _(str(busy)), "items": []}
     if busy.reading is not None:
         place = reverse("job", args=(busy.reading.job,)) if busy.reading.job else reverse("import-columns", args=(busy.reading.upload,))
-        told |= {"link": _("Go to %(name)s") % {"name": busy.reading.name}, "href": place}
-    return told
+        notice |= {"link": _("Go to %(name)s") % {"name": busy.reading.name}, "href": place}
+    return notice
 
 
-def _found(request: AccountRequest, id: str) -> Upload:
+def _get_upload(request: AccountRequest, id: str) -> Upload:
     try:
         return uploads.find(request.account.pk, id)
     except uploads.NoUpload:
@@ -132,48 +132,50 @@ def _found(request: AccountRequest, id: str) -> Upload:
 @needs(Role.PLANNER)
 def columns(request: AccountRequest, upload: str) -> HttpResponse:
     """The target of each column; the settings for reading the file can be changed too."""
-    found = _found(request, upload)
-    told = None
+    file_upload = _get_upload(request, upload)
+    notice = None
     reading_form = ReadingForm(request.POST if request.method == "POST" else None)
     reads_again = reading_form.is_valid() and reading_form.cleaned_data["do"] == READ
     if reads_again:
         given = reading_form.cleaned_data
         try:
-            uploads.read_otherwise(found, encoding=given["encoding"], separator=given["separator"], sheet_name=given["sheet"])
+            uploads.read_otherwise(file_upload, encoding=given["encoding"], separator=given["separator"], sheet_name=given["sheet"])
         except ReadingBusy as busy:
-            told = _busy(busy)
+            notice = _busy(busy)
         except ImportFileError as error:
-            told = {"tone": "failed", "title": _("It cannot be read like this"), "text": _(str(error)), "items": []}
+            notice = {"tone": "failed", "title": _("It cannot be read like this"), "text": _(str(error)), "items": []}
         else:
             return HttpResponseRedirect(request.path)
     try:
-        sheet = uploads.sheet(found)
+        sheet = uploads.sheet(file_upload)
     except ReadingBusy as busy:
-        return _being_read(request, found, busy)
+        return _being_read(request, file_upload, busy)
     except ImportFileError as error:
         say(request, _(str(error)))
         return HttpResponseRedirect(reverse("import"))
     data = request.POST if request.method == "POST" and not reads_again else None
-    form = ColumnsForm(sheet, _events(request), data, initial={"event": found.event})
+    form = ColumnsForm(sheet, _events(request), data, initial={"event": file_upload.event})
     if form.is_valid():
         try:
-            chosen = uploads.choose(replace(found, event=form.cleaned_data["event"]), sheet, form.targets)
+            chosen = uploads.choose(replace(file_upload, event=form.cleaned_data["event"]), sheet, form.targets)
             uploads.check(chosen, _first_choice(request))
         except ReadingBusy as busy:
-            told = _busy(busy)
+            notice = _busy(busy)
         except ImportFileError as error:
-            told = {"tone": "failed", "title": _("These columns do not do"), "text": _(str(error)), "items": []}
+            notice = {"tone": "failed", "title": _("These columns do not do"), "text": _(str(error)), "items": []}
         else:
             return HttpResponseRedirect(reverse("import-dry-run", args=(upload,)))
-    return _columns(request, found, sheet, form, told)
+    return _columns(request, file_upload, sheet, form, notice)
 
 
-def _being_read(request: AccountRequest, found: Upload, busy: ReadingBusy) -> HttpResponse:
+def _being_read(request: AccountRequest, file_upload: Upload, busy: ReadingBusy) -> HttpResponse:
     """Shown in place of the columns while an upload is being read; refreshes itself."""
-    mine = busy.reading is not None and busy.reading.upload == found.id
-    title, text = (_("It is being read"), _("This page looks again by itself.")) if mine else (_("It waits to be read"), _(str(busy)))
-    told = {"tone": "wait", "title": title, "text": text, "items": [], "link": _("Look again"), "href": request.path}
-    response = _upload_page(request, UploadForm(_events(request), initial={"event": found.event}), told)
+    is_this_upload = busy.reading is not None and busy.reading.upload == file_upload.id
+    title, text = (
+        (_("It is being read"), _("This page looks again by itself.")) if is_this_upload else (_("It waits to be read"), _(str(busy)))
+    )
+    notice = {"tone": "wait", "title": title, "text": text, "items": [], "link": _("Look again"), "href": request.path}
+    response = _upload_page(request, UploadForm(_events(request), initial={"event": file_upload.event}), notice)
     response["Refresh"] = "3"
     return response
 
@@ -183,17 +185,17 @@ def _first_choice(request: AccountRequest) -> SetupChoice:
     return SetupChoice(everything=True, in_events=not may(request.user, Role.ADMINISTRATOR))
 
 
-def _columns(request: AccountRequest, found: Upload, sheet: Sheet, form: ColumnsForm, told: dict[str, Any] | None) -> HttpResponse:
+def _columns(request: AccountRequest, file_upload: Upload, sheet: Sheet, form: ColumnsForm, notice: dict[str, Any] | None) -> HttpResponse:
     groups = words.targets_of(sheet.known)
     known = {choice.value for _group, choices in groups for choice in choices}
     rows = []
-    for n, column in enumerate(sheet.columns, start=1):
-        target = form[f"c-{n}"].value() or ""
+    for number, column in enumerate(sheet.columns, start=1):
+        target = form[f"c-{number}"].value() or ""
         rows.append(
             {
-                "id": f"c-{n}",
+                "id": f"c-{number}",
                 "name": column.name,
-                "samples": [row[n - 1][:80] if n - 1 < len(row) else "" for row in sheet.sample[:SAMPLES]],
+                "samples": [row[number - 1][:80] if number - 1 < len(row) else "" for row in sheet.sample[:SAMPLES]],
                 "target": target,
                 "own": Choice(target, target.partition(".")[2] or target) if target and target not in known else None,
                 "fresh": words.fresh(column.name),
@@ -203,12 +205,12 @@ def _columns(request: AccountRequest, found: Upload, sheet: Sheet, form: Columns
             }
         )
     unsure = [row for row in rows if row["unsure"]]
-    if told is None and unsure:
+    if notice is None and unsure:
         title = ngettext("%(n)d of %(of)d columns wants a look", "%(n)d of %(of)d columns want a look", len(unsure)) % {
             "n": len(unsure),
             "of": len(rows),
         }
-        told = {
+        notice = {
             "tone": "wait",
             "title": title,
             "text": "",
@@ -219,15 +221,19 @@ def _columns(request: AccountRequest, found: Upload, sheet: Sheet, form: Columns
     return _page(
         request,
         "registrations/import_columns.html",
-        status=409 if told and told["tone"] == "wait" and request.method == "POST" else 422 if told and told["tone"] == "failed" else 200,
-        steps=words.steps_of(found.id, 2),
-        file=found.name,
+        status=409
+        if notice and notice["tone"] == "wait" and request.method == "POST"
+        else 422
+        if notice and notice["tone"] == "failed"
+        else 200,
+        steps=words.steps_of(file_upload.id, 2),
+        file=file_upload.name,
         read=sheet.form.words,
-        told=told,
+        told=notice,
         fields=form.draw_fields("event"),
         columns=rows,
         targets=groups,
-        reading=ReadingForm.of(sheet.form),
+        reading=ReadingForm.fields_of(sheet.form),
     )
 
 
@@ -238,10 +244,10 @@ def _columns(request: AccountRequest, found: Upload, sheet: Sheet, form: Columns
 @needs(Role.PLANNER)
 def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
     """Shows the progress of the dry run; then what the import would do, and what to create with it."""
-    found = _found(request, upload)
-    if found.checked is None:
+    file_upload = _get_upload(request, upload)
+    if file_upload.checked is None:
         return HttpResponseRedirect(reverse("import-columns", args=(upload,)))
-    job = control.find(found.checked, request.account.pk)
+    job = control.find(file_upload.checked, request.account.pk)
     if job.state != JobState.DONE:
         if request.method == "POST":
             return HttpResponseRedirect(reverse("job", args=(job.pk,)))
@@ -253,75 +259,75 @@ def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
     lacks = [Lack.from_json({k: v for k, v in row.items() if k != "created"}) for row in job.result.get("lacks", ())]
     administers = may(request.user, Role.ADMINISTRATOR)
     data = request.POST if request.method == "POST" else None
-    forms = DryRunForms.of(lacks, job, config, data)
+    forms = DryRunForms.build(lacks, job, config, data)
     if not forms.form.is_valid():
-        return _dry(request, found, job, config, lacks, forms)
+        return _dry(request, file_upload, job, config, lacks, forms)
     choice = forms.choice(lacks, administers=administers)
     if forms.form.begins and forms.form.sends is None:
         forms.form.add_error("quiet", _("Choose whether flows act on it, or it is recorded without sending."))
     if forms.refused:
-        return _dry(request, found, job, config, lacks, forms)
+        return _dry(request, file_upload, job, config, lacks, forms)
     tried = same_choice(lacks, choice, SetupChoice.from_json(job.parameters["choice"]))
     if forms.form.begins and tried:
-        started = uploads.import_(found, choice, quiet=not forms.form.sends, by=by(request))
+        started = uploads.import_(file_upload, choice, quiet=not forms.form.sends, by=by(request))
         return HttpResponseRedirect(reverse("job", args=(started.pk,)))
     try:
-        uploads.check(found, choice)
+        uploads.check(file_upload, choice)
     except ReadingBusy as busy:
-        return _dry(request, found, job, config, lacks, forms, told=_busy(busy))
+        return _dry(request, file_upload, job, config, lacks, forms, notice=_busy(busy))
     if forms.form.begins:
         say(request, _("Not begun: you changed what is created, so it is tried again with that. Look at the new numbers, and import then."))
     return HttpResponseRedirect(request.path)
 
 
 def _progress(request: AccountRequest, job: Job) -> HttpResponse:
-    shown = job_page.context(job, words.job_page(job), request.path, may_act=False)
+    context = job_page.context(job, words.job_page(job), request.path, may_act=False)
     return page(
         request,
         "job.html",
         frame="platform.html",
         section="registrations",
         here="registrations",
-        **shown | {"at": 3, "again": False, "stop": False},
+        **context | {"at": 3, "again": False, "stop": False},
     )
 
 
 def _dry(
     request: AccountRequest,
-    found: Upload,
+    file_upload: Upload,
     job: Job,
     config: AccountConfig,
     lacks: list[Lack],
     forms: DryRunForms,
-    told: dict[str, Any] | None = None,
+    notice: dict[str, Any] | None = None,
 ) -> HttpResponse:
     counts = job.counts
     good = sum(int(counts.get(name, 0)) for name in ("created", "updated", "unchanged", "stale"))
     refused = words.refused_of(job)
-    n = int(counts.get("refused", 0))
+    refused_count = int(counts.get("refused", 0))
     more = max(0, len(lacks) - SHOWN) + int(job.result.get("lacks_more", 0))
     note = (
         _("No row is refused, and nothing is missing.")
-        if not n and not lacks
-        else _("%(rows)s less the %(n)s refused.") % {"rows": f"{good + n:,}", "n": f"{n:,}"}
-        if n
+        if not refused_count and not lacks
+        else _("%(rows)s less the %(n)s refused.") % {"rows": f"{good + refused_count:,}", "n": f"{refused_count:,}"}
+        if refused_count
         else ""
     )
-    status = 422 if forms.refused else 409 if told else 200
+    status = 422 if forms.refused else 409 if notice else 200
     unsaid = " ".join(str(error) for error in forms.form["quiet"].errors)
     if forms.refused:
         title = _("Not begun: it is open what is sent") if unsaid else _("Not begun: a tag is not known")
-        told = {"tone": "failed", "title": title, "text": _("What you chose is still here."), "items": []}
+        notice = {"tone": "failed", "title": title, "text": _("What you chose is still here."), "items": []}
     acting = words.acting_of(job, config)
     return _page(
         request,
         "registrations/import_dry_run.html",
         status=status,
-        steps=words.steps_of(found.id, 3),
-        file=found.name,
-        told=told,
+        steps=words.steps_of(file_upload.id, 3),
+        file=file_upload.name,
+        told=notice,
         sums=words.sums_of(job),
-        lacks=[_lack(request, n, lack, job, forms) for n, lack in enumerate(lacks[:SHOWN])],
+        lacks=[_lack(request, number, lack, job, forms) for number, lack in enumerate(lacks[:SHOWN])],
         datalists=[(f"tags-of-{kind}", choices.options) for kind, choices in forms.tags.items()],
         lacks_more=_("%(n)s more things are lacking; those not in doubt are created too.") % {"n": f"{more:,}"} if more else "",
         refused=refused,
@@ -333,12 +339,12 @@ def _dry(
         button=ngettext("Import %(n)s row", "Import %(n)s rows", good) % {"n": f"{good:,}"},
         nothing=not good and not lacks,
         note=note,
-        back=reverse("import-columns", args=(found.id,)),
+        back=reverse("import-columns", args=(file_upload.id,)),
     )  # fmt: skip
 
 
-def _lack(request: AccountRequest, n: int, lack: Lack, job: Job, forms: DryRunForms) -> dict[str, Any]:
-    row = forms.rows[n]
+def _lack(request: AccountRequest, number: int, lack: Lack, job: Job, forms: DryRunForms) -> dict[str, Any]:
+    row = forms.rows[number]
     closed = (
         ""
         if uploads.creatable(lack, administers=may(request.user, Role.ADMINISTRATOR))
@@ -351,13 +357,13 @@ def _lack(request: AccountRequest, n: int, lack: Lack, job: Job, forms: DryRunFo
         _(lack.words) if not lack.facts.get("type") else _("%(thing)s, %(type)s") % {"thing": _(lack.words), "type": lack.facts["type"]}
     )
     return {
-        "n": n,
-        "id": f"tags-{n}",
+        "n": number,
+        "id": f"tags-{number}",
         "name": lack.event if lack.kind == "events" else lack.name,
         "event": "" if lack.kind == "events" else lack.event,
         "becomes": becomes[:1].upper() + becomes[1:],
         "rows": f"{lack.rows:,}",
-        "on": str(n) in ticked if ticked is not None else bool(job.result["lacks"][n].get("created")),
+        "on": str(number) in ticked if ticked is not None else bool(job.result["lacks"][number].get("created")),
         "doubt": _(lack.doubt) if lack.doubt else "",
         "classes": row.draw_field("class").options,
         "cls": row["class"].value(),

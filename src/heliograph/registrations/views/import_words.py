@@ -130,40 +130,42 @@ def acts_of(job: Job, config: AccountConfig) -> str:
     named = ", ".join(_("%(flow)s on %(n)s") % {"flow": name, "n": f"{n:,}"} for n, name in acting[:MOST_NAMED])
     more = len(acting) - MOST_NAMED
     named += ngettext(" and %(n)d more", " and %(n)d more", more) % {"n": more} if more > 0 else ""
-    told = ngettext("By the rules of today %(n)d flow acts: %(named)s.", "By the rules of today %(n)d flows act: %(named)s.", len(acting))
-    return f"{judged} {told % {'n': len(acting), 'named': named}}"
+    acting_text = ngettext(
+        "By the rules of today %(n)d flow acts: %(named)s.", "By the rules of today %(n)d flows act: %(named)s.", len(acting)
+    )
+    return f"{judged} {acting_text % {'n': len(acting), 'named': named}}"
 
 
 def refused_of(job: Job) -> RefusedRows | None:
     """The refused rows by reason; None if there are none."""
-    n = int(job.counts.get("refused", 0))
+    refused_count = int(job.counts.get("refused", 0))
     groups: Sequence[Mapping[str, Any]] = job.result.get("refused") or ()
-    if not n or not groups:
+    if not refused_count or not groups:
         return None
     dry = bool(job.parameters["dry_run"])
     heads = [_("Field"), _("Lines"), _("First lines"), _("Reason"), _("Would be accepted")]
     rows = [_group(group, heads) for group in groups]
     if dry:
-        title = ngettext("%(n)s row would be refused", "%(n)s rows would be refused", n)
+        title = ngettext("%(n)s row would be refused", "%(n)s rows would be refused", refused_count)
         text = _(
             "The others are not held up by them. The file has these lines as they are, with their reasons: correct them and import that file alone, now or later."
         )
     else:
-        title = ngettext("%(n)s line was refused", "%(n)s lines were refused", n)
+        title = ngettext("%(n)s line was refused", "%(n)s lines were refused", refused_count)
         text = _("The file has them as they were, with the reason and what would be accepted. Correct them and import that file.")
     return RefusedRows(
-        title % {"n": f"{n:,}"}, text, heads, rows, reverse("job-refused", args=(job.pk,)) if job.result.get("report") else ""
+        title % {"n": f"{refused_count:,}"}, text, heads, rows, reverse("job-refused", args=(job.pk,)) if job.result.get("report") else ""
     )
 
 
 def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
     first = list(group["first"])
-    shown = "; ".join(f"{_place(x)}: {x['value']}" if x["value"] else _place(x) for x in first[:3])
+    first_lines = "; ".join(f"{_place(x)}: {x['value']}" if x["value"] else _place(x) for x in first[:3])
     accepted = list(dict.fromkeys(text for x in first for text in x["accepted"]))
     return [
         RefusedCell(heads[0], group["field"] or _("The whole line")),
         RefusedCell(heads[1], f"{group['rows']:,}"),
-        RefusedCell(heads[2], shown),
+        RefusedCell(heads[2], first_lines),
         RefusedCell(heads[3], _(first[0]["reason"]) if first else _(group["reason"])),
         RefusedCell(heads[4], ", ".join(accepted[:12]) + (" …" if len(accepted) > 12 else "")),
     ]
@@ -178,7 +180,7 @@ def _place(example: Mapping[str, Any]) -> str:
 def job_page(job: Job) -> JobPage:
     """The page of a running or ended import."""
     created = [str(text) for text in job.result.get("created", ())]
-    said = _("Recorded without sending.") if job.parameters["quiet"] else ""
+    quiet_note = _("Recorded without sending.") if job.parameters["quiet"] else ""
     dry = bool(job.parameters["dry_run"])
     again = str(job.parameters.get("upload", ""))
     links = [(_("See the registrations"), reverse("registrations"), "primary"), (_("Import another file"), reverse("import"), "")]
@@ -186,7 +188,7 @@ def job_page(job: Job) -> JobPage:
         links = [(_("Go on"), reverse("import-dry-run", args=(again,)), "primary")]
     return JobPage(
         heading=_("Import"),
-        lead=f"{job.parameters['name']}. {said}".strip(),
+        lead=f"{job.parameters['name']}. {quiet_note}".strip(),
         crumbs=crumbs(),
         label=_("Checking") if dry else _("Reading") if job.phase == "scanning" else _("Importing"),
         sums=sums_of(job) if job.phase != "scanning" else [],

@@ -23,7 +23,7 @@ from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.recording.items import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
-from heliograph.registrations.views.problems import said
+from heliograph.registrations.views.problems import problem_sentence
 from heliograph.setup.services.save import acting
 from heliograph.setup.usage import Use
 from heliograph.setup.views.frame import by, reading
@@ -51,48 +51,52 @@ def is_active(request: AccountRequest, event: str, code: str) -> HttpResponse:
     """Asks, then records the change. The confirmation contains the new value, so a second click does not revert it."""
     form = IsActiveForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and form.cleaned_data["to"]:
-        return _save(request, event, code, wanted=form.cleaned_data["to"] == ACTIVE)
+        return _save(request, event, code, active=form.cleaned_data["to"] == ACTIVE)
     with transaction.atomic(using="read"):
-        o = _opened(reading(), request, event, code)
-        return _asks(request, _question(o))
+        registration = _opened(reading(), request, event, code)
+        return _asks(request, _question(registration))
 
 
-def _asks(request: AccountRequest, asked: dict[str, Any]) -> HttpResponse:
-    return page(request, "confirmation.html", section="registrations", here="registrations", status=status_of(asked), **asked)
+def _asks(request: AccountRequest, confirmation: dict[str, Any]) -> HttpResponse:
+    return page(request, "confirmation.html", section="registrations", here="registrations", status=status_of(confirmation), **confirmation)
 
 
 def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Opened:
-    found = draft.opened(db, request.account.pk, event, code)
-    if found is None:
+    registration = draft.opened(db, request.account.pk, event, code)
+    if registration is None:
         raise Http404
-    return found
+    return registration
 
 
-def _save(request: AccountRequest, event: str, code: str, *, wanted: bool) -> HttpResponse:
+def _save(request: AccountRequest, event: str, code: str, *, active: bool) -> HttpResponse:
     with acting(request.account.pk) as db:
-        o = _opened(db, request, event, code)
-        asked = _question(o)
-        if o.state.active == wanted:
-            say(request, _("Is Active was set already.") if wanted else _("Is Active was cleared already."))
-        elif not is_agreed(request, asked):
-            return _asks(request, asked)
+        registration = _opened(db, request, event, code)
+        confirmation = _question(registration)
+        if registration.state.active == active:
+            say(request, _("Is Active was set already.") if active else _("Is Active was cleared already."))
+        elif not is_agreed(request, confirmation):
+            return _asks(request, confirmation)
         else:
-            document = {"event": o.event.code, "code": o.code, "active": wanted}
-            answer = draft.save(db, request.account.pk, document, by=by(request), expected=o.version)
+            document = {"event": registration.event.code, "code": registration.code, "active": active}
+            answer = draft.save(db, request.account.pk, document, by=by(request), expected=registration.version)
             if answer.outcome is ItemOutcome.CONFLICT:  # recorded by somebody else since it was opened: asked about anew
                 raise SavedSince
             if answer.outcome is ItemOutcome.REFUSED:
-                say(request, " ".join(said(p.reason, p.allowed) for p in answer.problems))
+                say(request, " ".join(problem_sentence(p.reason, p.allowed) for p in answer.problems))
             else:
-                done = _("Is Active is set.") if wanted else _("Is Active is cleared.")
-                say(request, done, link=_("Timeline"), href=reverse("timeline", args=(o.event.code, o.code)))
+                done = _("Is Active is set.") if active else _("Is Active is cleared.")
+                say(request, done, link=_("Timeline"), href=reverse("timeline", args=(registration.event.code, registration.code)))
     return HttpResponseRedirect(reverse("registration", args=(event, code)))
 
 
-def _question(o: Opened) -> dict[str, Any]:
-    name, listed, clears = o.name or o.code, reverse("registrations"), o.state.active
-    takes = [decision.flow for decision in decide(_change(o), o.account, o.event) if decision.verdict is FlowVerdict.TRIGGERED]
-    names = sentence.SentenceNames.from_config(o.account)
+def _question(registration: Opened) -> dict[str, Any]:
+    name, listed, clears = registration.name or registration.code, reverse("registrations"), registration.state.active
+    takes = [
+        decision.flow
+        for decision in decide(_change(registration), registration.account, registration.event)
+        if decision.verdict is FlowVerdict.TRIGGERED
+    ]
+    names = sentence.SentenceNames.from_config(registration.account)
     flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in takes]
     if clears:
         title = _("One last change, updated, is made of it")
@@ -108,26 +112,26 @@ def _question(o: Opened) -> dict[str, Any]:
     return question(
         (_("Clear Is Active of %(name)s?") if clears else _("Set Is Active of %(name)s?")) % {"name": name},
         lead=_("This is how a registration is deleted: it is kept, and its history with it.") if clears else "",
-        crumbs=[(_("Registrations"), listed), (o.event.code, f"{listed}?{urlencode({'event': o.event.id})}")],
+        crumbs=[(_("Registrations"), listed), (registration.event.code, f"{listed}?{urlencode({'event': registration.event.id})}")],
         breaks=[Breaks(title, f"{acts} {later}", flows=flows)],
         hidden=[("to", INACTIVE if clears else ACTIVE)],
         button=_("Clear Is Active") if clears else _("Set Is Active"),
         button_class="danger" if clears else "primary",
-        cancel_href=reverse("registration", args=(o.event.code, o.code)),
+        cancel_href=reverse("registration", args=(registration.event.code, registration.code)),
     )
 
 
-def _change(o: Opened) -> Change:
+def _change(registration: Opened) -> Change:
     """The change that would be recorded."""
-    state = replace(o.state, active=not o.state.active)
+    state = replace(registration.state, active=not registration.state.active)
     return Change(
         0,
         SubjectKind.REGISTRATION,
-        o.id,
-        o.version + 1,
+        registration.id,
+        registration.version + 1,
         Facet.UPDATED,
-        o.state.modified,
+        registration.state.modified,
         "",
         registration=state,
-        before={"active": o.state.active},
+        before={"active": registration.state.active},
     )

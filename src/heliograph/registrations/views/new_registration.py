@@ -68,7 +68,7 @@ class NewRegistrationForm(RegistrationForm):
     def draw_field(self, name: str) -> FormField:
         """The event is the one whose fields are shown, whatever was posted."""
         field = super().draw_field(name)
-        return replace(field, value=self.o.event.code) if name == "event" else field
+        return replace(field, value=self.registration.event.code) if name == "event" else field
 
     def clean(self) -> None:
         """Requires a code for saving, but not for switching to another event."""
@@ -84,8 +84,8 @@ def add(request: AccountRequest) -> HttpResponse:
     """Its form. Status, types, properties and questions are those of the event: they follow it at once, or by a button where no script runs."""
     data = posted(request)
     event_form = EventChoiceForm(request.GET if data is None else data)
-    asked = event_form.cleaned_data if event_form.is_valid() else {"event": "", "look": ""}
-    event = asked["event"]
+    choice = event_form.cleaned_data if event_form.is_valid() else {"event": "", "look": ""}
+    event = choice["event"]
     with transaction.atomic(using="read"):
         db = reading()
         codes = [
@@ -94,7 +94,7 @@ def add(request: AccountRequest) -> HttpResponse:
         ]
         chosen = event if event in codes else (codes[0] if codes else "")
         blank = draft.blank(db, request.account.pk, chosen) if chosen else None
-        if data is not None and chosen and asked["look"] == MAKE_CODE:
+        if data is not None and chosen and choice["look"] == MAKE_CODE:
             data = data.copy()
             data["code"] = draft.free_code(db, request.account.pk, chosen)
     if blank is None:
@@ -109,13 +109,13 @@ def add(request: AccountRequest) -> HttpResponse:
         if not form.errors:
             say(request, _("The registration is there."), link=_("Timeline"), href=reverse("timeline", args=(chosen, code)))
             return HttpResponseRedirect(reverse("registration", args=(chosen, code)))
-    return _shown(request, form)
+    return _render(request, form)
 
 
 def _save(request: AccountRequest, db: Database, form: NewRegistrationForm, code: str) -> None:
     """Records it; refusals become form errors."""
     values = form.values
-    document = draft.document_of(form.o, form_values.changed(form.stored, values), form.stored) | {"code": code}
+    document = draft.document_of(form.registration, form_values.changed(form.stored, values), form.stored) | {"code": code}
     if values["status"]:
         document["status"] = values["status"][0]
     answer = draft.save(db, request.account.pk, document, by=by(request), expected=0)
@@ -125,8 +125,8 @@ def _save(request: AccountRequest, db: Database, form: NewRegistrationForm, code
         form.refuse_answer(answer)
 
 
-def _shown(request: AccountRequest, form: NewRegistrationForm) -> HttpResponse:
-    event = form.o.event.code
+def _render(request: AccountRequest, form: NewRegistrationForm) -> HttpResponse:
+    event = form.registration.event.code
     form.say("event", help=_("Status, types, properties and questions below are those of %(event)s.") % {"event": event})
     return page(
         request,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 
 
-def said(reason: str, allowed: Sequence[str]) -> str:
+def problem_sentence(reason: str, allowed: Sequence[str]) -> str:
     """The reason as a sentence, with the accepted values."""
     text = _(reason)
     text = text[:1].upper() + text[1:]

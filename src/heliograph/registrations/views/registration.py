@@ -19,7 +19,7 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.recording.items import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
-from heliograph.registrations.views.form import RegistrationForm, blocks_of, label_of, shown
+from heliograph.registrations.views.form import RegistrationForm, blocks_of, join_values, label_of
 from heliograph.setup import form_values
 from heliograph.setup.form_values import FormValues
 from heliograph.store.database import Database
@@ -46,10 +46,10 @@ class ChangeForm(RegistrationForm):
 
     opened = Hidden(longest=LONGEST_OPENED, strip=False)
 
-    def __init__(self, o: Opened, data: QueryDict | None = None) -> None:
-        super().__init__(o, data)
+    def __init__(self, registration: Opened, data: QueryDict | None = None) -> None:
+        super().__init__(registration, data)
         self.then: FormValues = {}
-        self.mine: FormValues = {}
+        self.own_changes: FormValues = {}
         for name in self.stored if data is not None else ():
             self.fields[f"pick-{name}"] = Select(options=[Choice(THEIRS, ""), Choice(MINE, "")])
 
@@ -59,7 +59,7 @@ class ChangeForm(RegistrationForm):
         now = self.typed(self.then)
         self.values |= now
         changed = form_values.changed(self.then, now)
-        self.mine = {name: values for name, values in changed.items() if self.cleaned_data[f"pick-{name}"] != THEIRS}
+        self.own_changes = {name: values for name, values in changed.items() if self.cleaned_data[f"pick-{name}"] != THEIRS}
 
 
 @shows_again
@@ -69,8 +69,8 @@ def registration(request: AccountRequest, event: str, code: str) -> HttpResponse
     if request.method != "POST":
         with transaction.atomic(using="read"):
             db = of_django(connections["read"])
-            o = _opened(db, request, event, code)
-            return _show(request, db, o, ChangeForm(o))
+            opened = _opened(db, request, event, code)
+            return _show(request, db, opened, ChangeForm(opened))
     if not may(request.user, Role.PLANNER):
         raise PermissionDenied(_("A Planner or an Administrator can change registrations."))
     for _again in range(TRIES):
@@ -82,100 +82,112 @@ def registration(request: AccountRequest, event: str, code: str) -> HttpResponse
 
 
 def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Opened:
-    found = draft.opened(db, request.account.pk, event, code)
-    if found is None:
+    registration = draft.opened(db, request.account.pk, event, code)
+    if registration is None:
         raise Http404
-    return found
+    return registration
 
 
 def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpResponse | None:
     """Saves the changes; None if someone else saved at the same moment."""
-    o = _opened(db, request, event, code)
-    form = ChangeForm(o, request.POST)
+    registration = _opened(db, request, event, code)
+    form = ChangeForm(registration, request.POST)
     if not form.is_valid():
-        return _show(request, db, o, form)
-    then, stored, mine = form.then, form.stored, form.mine
-    if not mine:
+        return _show(request, db, registration, form)
+    then, stored, own_changes = form.then, form.stored, form.own_changes
+    if not own_changes:
         say(request, _("Nothing was changed, so nothing was recorded."))
         return HttpResponseRedirect(request.path)
-    differing = form_values.differences(then, stored, then | mine)
+    differing = form_values.differences(then, stored, then | own_changes)
     if any(d.by_both for d in differing):
-        return _conflict(request, db, o, mine, differing)
-    document = draft.document_of(o, mine, then if then.get("properties") == stored["properties"] else stored)
-    answer = draft.save(db, request.account.pk, document, by=f"user:{request.user.pk}", expected=o.version)
+        return _conflict(request, db, registration, own_changes, differing)
+    document = draft.document_of(registration, own_changes, then if then.get("properties") == stored["properties"] else stored)
+    answer = draft.save(db, request.account.pk, document, by=f"user:{request.user.pk}", expected=registration.version)
     if answer.outcome is ItemOutcome.CONFLICT:
         return None
     if answer.outcome is ItemOutcome.REFUSED:
         form.refuse_answer(answer)
-        return _show(request, db, o, form)
+        return _show(request, db, registration, form)
     if answer.changes:
-        say(request, _("Saved as one change."), link=_("Timeline"), href=reverse("timeline", args=(o.event.code, o.code)))
+        say(
+            request,
+            _("Saved as one change."),
+            link=_("Timeline"),
+            href=reverse("timeline", args=(registration.event.code, registration.code)),
+        )
     else:
         say(request, _("Nothing was changed, so nothing was recorded."))
     return HttpResponseRedirect(request.path)
 
 
-def _show(request: AccountRequest, db: Database, o: Opened, form: ChangeForm) -> HttpResponse:
+def _show(request: AccountRequest, db: Database, registration: Opened, form: ChangeForm) -> HttpResponse:
     readonly = not may(request.user, Role.PLANNER)
-    told = form.draw_callout()
-    if told is None and not o.state.active:
-        told = {
+    notice = form.draw_callout()
+    if notice is None and not registration.state.active:
+        notice = {
             "tone": "",
             "title": _("This registration is not active"),
             "text": _("What is saved now is recorded and judged by no flow until Is Active is set again."),
             "items": [],  # otherwise a template would call the dictionary's own items() for a missing key
         }
         if not readonly:
-            told |= {"link": _("Set Is Active"), "href": reverse("registration-active", args=(o.event.code, o.code))}
+            notice |= {
+                "link": _("Set Is Active"),
+                "href": reverse("registration-active", args=(registration.event.code, registration.code)),
+            }
     return page(
         request,
         "registrations/registration.html",
         section="registrations",
         here="registrations",
         status=form.status,
-        **_head(o),
-        state=_state(o),
-        version=o.version,
+        **_head(registration),
+        state=_state(registration),
+        version=registration.version,
         opened=form_values.written(form.then or form.stored),
-        told=told,
+        told=notice,
         identity=[],
         form=None if readonly else form.sections(),
         readonly=readonly,
-        menu=[] if readonly else _menu(request, o),
-        blocks=blocks_of(o, form.stored) if readonly else [],
-        record=_record(db, request, o),
+        menu=[] if readonly else _menu(request, registration),
+        blocks=blocks_of(registration, form.stored) if readonly else [],
+        record=_record(db, request, registration),
         timeline=request.account.signal_enabled,
     )
 
 
-def _head(o: Opened) -> dict[str, Any]:
+def _head(registration: Opened) -> dict[str, Any]:
     listed = reverse("registrations")
     return {
-        "code": o.code,
-        "event": o.event.code,
-        "name": o.name,
-        "crumbs": [(_("Registrations"), listed), (o.event.code, f"{listed}?{urlencode({'event': o.event.id})}")],
+        "code": registration.code,
+        "event": registration.event.code,
+        "name": registration.name,
+        "crumbs": [(_("Registrations"), listed), (registration.event.code, f"{listed}?{urlencode({'event': registration.event.id})}")],
     }
 
 
-def _menu(request: AccountRequest, o: Opened) -> list[tuple[str, str]]:
-    words = _("Clear Is Active") if o.state.active else _("Set Is Active")
-    found = [(words, reverse("registration-active", args=(o.event.code, o.code)))]
-    return [(_("Timeline"), reverse("timeline", args=(o.event.code, o.code))), *found] if request.account.signal_enabled else found
+def _menu(request: AccountRequest, registration: Opened) -> list[tuple[str, str]]:
+    words = _("Clear Is Active") if registration.state.active else _("Set Is Active")
+    links = [(words, reverse("registration-active", args=(registration.event.code, registration.code)))]
+    return (
+        [(_("Timeline"), reverse("timeline", args=(registration.event.code, registration.code))), *links]
+        if request.account.signal_enabled
+        else links
+    )
 
 
-def _state(o: Opened) -> str:
-    if not o.state.active:
+def _state(registration: Opened) -> str:
+    if not registration.state.active:
         return _("Not active")
-    status = o.account.status(o.state.status, o.event)
-    mode = _("Test registration") if o.is_test else _("Live registration")
+    status = registration.account.status(registration.state.status, registration.event)
+    mode = _("Test registration") if registration.is_test else _("Live registration")
     return f"{status.name}, {mode}" if status else mode
 
 
-def _record(db: Database, request: AccountRequest, o: Opened) -> list[tuple[str, str]]:
-    rows = db.all("SELECT c.by FROM change c WHERE c.id = :id", {"id": o.last_change}) if o.last_change else []
+def _record(db: Database, request: AccountRequest, registration: Opened) -> list[tuple[str, str]]:
+    rows = db.all("SELECT c.by FROM change c WHERE c.id = :id", {"id": registration.last_change}) if registration.last_change else []
     by = _who(rows[0][0], request) if rows else ""
-    state = o.state
+    state = registration.state
     facts = [
         (_("Order code"), state.order_code),
         (_("Created"), moment(state.created)),
@@ -198,47 +210,47 @@ def _who(mark: str, request: AccountRequest) -> str:
 
 
 def _conflict(
-    request: AccountRequest, db: Database, o: Opened, mine: FormValues, differing: Sequence[form_values.EditConflict]
+    request: AccountRequest, db: Database, registration: Opened, own_changes: FormValues, differing: Sequence[form_values.EditConflict]
 ) -> HttpResponse:
     """Shows both values of each field for the person to choose from; nothing is stored yet."""
-    rows = db.all("SELECT c.by, c.at FROM change c WHERE c.id = :id", {"id": o.last_change}) if o.last_change else []
+    rows = db.all("SELECT c.by, c.at FROM change c WHERE c.id = :id", {"id": registration.last_change}) if registration.last_change else []
     who, at = (_who(rows[0][0], request), from_micros(rows[0][1])) if rows else (_("Somebody"), None)
     their = _("%(who)s, %(time)s") % {"who": who, "time": clock_minute(at)} if at else who
-    stored = draft.values_of(o)
+    stored = draft.values_of(registration)
     return page(
         request,
         "registrations/conflict.html",
         section="registrations",
         here="registrations",
         status=409,
-        **_head(o),
-        version=o.version,
-        opened=form_values.written({name: stored[name] for name in mine}),
+        **_head(registration),
+        version=registration.version,
+        opened=form_values.written({name: stored[name] for name in own_changes}),
         title=_("%(who)s saved this meanwhile") % {"who": who},
         text=_("%(who)s saved at %(time)s. Nothing of yours is stored yet, and nothing is lost. Choose where you differ.")
         % {"who": who, "time": clock_minute(at)},
         their=their,
         both=[
             {
-                "id": d.name,
-                "field": label_of(d.name, o),
-                "was": shown(d.was),
-                "theirs": shown(d.theirs),
-                "mine": shown(d.posted),
+                "id": conflict.name,
+                "field": label_of(conflict.name, registration),
+                "was": join_values(conflict.was),
+                "theirs": join_values(conflict.theirs),
+                "mine": join_values(conflict.posted),
                 "pick": "",
             }
-            for d in differing
-            if d.by_both
+            for conflict in differing
+            if conflict.by_both
         ],
         one=[
             {
-                "field": label_of(d.name, o),
-                "was": shown(d.was),
-                "now": shown(d.posted if d.theirs == d.was else d.theirs),
-                "by": _("You") if d.theirs == d.was else their,
+                "field": label_of(conflict.name, registration),
+                "was": join_values(conflict.was),
+                "now": join_values(conflict.posted if conflict.theirs == conflict.was else conflict.theirs),
+                "by": _("You") if conflict.theirs == conflict.was else their,
             }
-            for d in differing
-            if not d.by_both
+            for conflict in differing
+            if not conflict.by_both
         ],
-        mine=[(name, value) for name, values in mine.items() for value in values],
+        mine=[(name, value) for name, values in own_changes.items() for value in values],
     )

@@ -57,10 +57,10 @@ class RegistrationFilters(ListFilters):
     column = ColumnsFilter(COLUMNS, USUAL)
 
     @property
-    def wanted(self) -> RegistrationFilter:
+    def registration_filter(self) -> RegistrationFilter:
         """As the list's query takes it."""
-        of = self.cleaned_data
-        return RegistrationFilter(of["q"], of["event"], of["status_name"], of["type"], of["scope"])
+        values = self.cleaned_data
+        return RegistrationFilter(values["q"], values["event"], values["status_name"], values["type"], values["scope"])
 
     @property
     def no_match_text(self) -> str:
@@ -85,21 +85,21 @@ def registrations_of_event(request: AccountRequest, event: str) -> HttpResponse:
 def registrations(request: AccountRequest) -> HttpResponse:
     """Registrations of all events: searched, filtered, sorted."""
     filters = RegistrationFilters(request)
-    wanted, sort, columns = filters.wanted, filters.cleaned_data["sort"], filters.cleaned_data["column"]
+    registration_filter, sort, columns = filters.registration_filter, filters.cleaned_data["sort"], filters.cleaned_data["column"]
     cursor = read_cursor(request, sort.parts)
     with transaction.atomic(using="read"):
-        found = Registrations(of_django(connections["read"]), request.account.pk)
-        rows = found.page(wanted, sort, cursor, whole=not set(columns) <= set(USUAL))
+        listing = Registrations(of_django(connections["read"]), request.account.pk)
+        rows = listing.page(registration_filter, sort, cursor, whole=not set(columns) <= set(USUAL))
         # If the first page contains everything, its length is the count; rare words then need not be searched for twice.
         count = (
             ListCount(len(rows.rows))
             if cursor is None and not (rows.older or rows.further)
-            else found.count(wanted).at_least(len(rows.rows))
+            else listing.count(registration_filter).at_least(len(rows.rows))
         )
-        statuses = found.statuses()
-        filters.offer("event", found.events())
+        statuses = listing.statuses()
+        filters.offer("event", listing.events())
         filters.offer("status_name", zip(statuses, statuses, strict=True))
-        filters.offer("type", ((name, name) for name in found.types()))
+        filters.offer("type", ((name, name) for name in listing.types()))
         none = not rows.rows and not filters.narrows and cursor is None
         has_flows = not none or bool(account_config(request, of_django(connections["read"])).flows)
     return page(
@@ -118,7 +118,9 @@ def registrations(request: AccountRequest) -> HttpResponse:
         first_steps=not has_flows and request.account.signal_enabled,
         filters=filters,
         result=_counted(count),
-        note=_("Accents and capitals do not count: zoe finds Zoë. A name is found in the script it is written in.") if wanted.text else "",
+        note=_("Accents and capitals do not count: zoe finds Zoë. A name is found in the script it is written in.")
+        if registration_filter.text
+        else "",
         sorted=sort.value or "modified",
         sorts={
             "code": address(request, sort="code", at=None),
@@ -128,7 +130,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
         sorted_text=_("%(order)s. Times in %(zone)s.") % {"order": _order(sort), "zone": request.account.timezone},
         looked=LookingEnd.from_page(request, rows, cursor),
         start_href=address(request, at=None) if cursor else "",
-        pager=Pager.from_page(request, rows, _shown(len(rows.rows), count), by_time=False),
+        pager=Pager.from_page(request, rows, _page_count_text(len(rows.rows), count), by_time=False),
     )
 
 
@@ -138,18 +140,22 @@ def _order(sort: RegistrationSort) -> str:
 
 
 def _counted(count: ListCount) -> str:
-    n = count.n
-    if count.is_more and not n:
+    number = count.n
+    if count.is_more and not number:
         return _("none found yet")
     if count.is_more:
-        return (_("more than %(n)s registrations") if n >= MOST else _("at least %(n)s registrations")) % {"n": f"{n:,}"}
-    return ngettext("%(shown)s registration", "%(shown)s registrations", n) % {"shown": f"{n:,}"}
+        return (_("more than %(n)s registrations") if number >= MOST else _("at least %(n)s registrations")) % {"n": f"{number:,}"}
+    return ngettext("%(shown)s registration", "%(shown)s registrations", number) % {"shown": f"{number:,}"}
 
 
-def _shown(here: int, count: ListCount) -> str:
+def _page_count_text(rows_on_page: int, count: ListCount) -> str:
     """How many of them are on this page."""
-    said = _counted(count)
-    return _("%(here)s of %(all)s") % {"here": f"{here:,}", "all": said} if here < count.n or count.is_more else said
+    total_text = _counted(count)
+    return (
+        _("%(here)s of %(all)s") % {"here": f"{rows_on_page:,}", "all": total_text}
+        if rows_on_page < count.n or count.is_more
+        else total_text
+    )
 
 
 def _row(row: ListedRegistration, columns: Sequence[str]) -> dict[str, Any]:
