@@ -122,9 +122,9 @@ def _say_counts(console: Console, job: Job) -> None:
     table.add_column()
     table.add_column(justify="right")
     for name, words in _WORDS:
-        n = job.counts.get(name, 0)
-        if n or name in ("created", "updated", "refused"):
-            table.add_row(words, f"{n:,}")
+        count = job.counts.get(name, 0)
+        if count or name in ("created", "updated", "refused"):
+            table.add_row(words, f"{count:,}")
     table.add_row("Rows in the file", f"{job.counts.get('rows', 0):,}", style="bold")
     console.print(table)
     if dry and job.counts.get("cleared"):

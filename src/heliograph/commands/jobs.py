@@ -157,8 +157,8 @@ def _say(job: Job, as_json: bool) -> None:
     name = job.parameters.get("name")
     typer.echo(f"Job {job.pk}: {_kind(job)}{f' of {name}' if name else ''} for {job.account.code}, {job.state}")
     typer.echo(_progress(job) + (f" ({job.phase})" if job.phase else ""))
-    for what, n in job.counts.items():
-        typer.echo(f"  {what}: {n:,}")
+    for what, count in job.counts.items():
+        typer.echo(f"  {what}: {count:,}")
     if job.error:
         typer.echo(job.error)
     if job.result.get("report"):

@@ -105,8 +105,8 @@ def _add_queue(table: Table, s: ServerStatus) -> None:
 
 def _add_workers(table: Table, s: ServerStatus) -> None:
     """What each worker says, on whichever machine it runs."""
-    for w in s.workers:
-        report = w.report
+    for worker in s.workers:
+        report = worker.report
         text = f"process {report.get('pid', '?')}: {report.get('slots', 0)} slots, {report.get('under_way', 0)} requests in flight"
         table.add_row("Worker", f"{text}, {report.get('delivered', 0):,} delivered, {report.get('failed', 0):,} failed")
     if not s.workers:

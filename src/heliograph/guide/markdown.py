@@ -73,10 +73,10 @@ def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
     anchor, heading, level, texts = "", title, 1, list[str]()
     taken: set[str] = set()
     after_heading = False
-    for n, token in enumerate(tokens):
+    for number, token in enumerate(tokens):
         if token.type == "heading_open":
             sections.append(Section(anchor, heading, level, " ".join(texts)))
-            heading, level, texts = _plain(tokens[n + 1]), int(token.tag[1]), []
+            heading, level, texts = _plain(tokens[number + 1]), int(token.tag[1]), []
             anchor = _free(anchor_of(heading), taken)
             token.attrSet("id", anchor)
             after_heading = True
@@ -91,9 +91,9 @@ def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
 
 def _free(anchor: str, taken: set[str]) -> str:
     """Numbers a second heading with the same words."""
-    free, n = anchor, 1
+    free, number = anchor, 1
     while free in taken:
-        free, n = f"{anchor}-{n}", n + 1
+        free, number = f"{anchor}-{number}", number + 1
     taken.add(free)
     return free
 

@@ -22,7 +22,7 @@ def running(config: AccountConfig, facets: Facet) -> list[Flow]:
 
 
 def live_flows(event: EventConfig, state: EventState, config: AccountConfig) -> tuple[list[Flow], list[Flow]]:
-    """Live flows of registrations that accept those of the event in `state`, and those whose filters exclude it."""
+    """Live flows for registrations: those that would take the registrations of the event in `state`, and those whose filters exclude it."""
     takes: list[Flow] = []
     leaves: list[Flow] = []
     for flow in running(config, Facet.CREATED | Facet.UPDATED | Facet.STATUS_CHANGED | Facet.SESSION_STATUS_CHANGED):
@@ -50,7 +50,10 @@ def on_status(events: Iterable[EventConfig], status: str, config: AccountConfig)
 
 
 def may_take(flow: Flow, event: EventConfig, config: AccountConfig) -> bool:
-    """Whether the flow may take changes of the event's registrations: a Live flow none of an event in Planning or Testing, and none that filters leave out."""
+    """True if the flow may take changes of the event's registrations.
+
+    A Live flow takes none of an event in Planning or Testing. No flow takes one of an event that its filters exclude.
+    """
     return not (flow.mode is Mode.LIVE and config.is_test_event(event.state.status)) and _passes(flow, event, event.state, config)
 
 

@@ -48,17 +48,20 @@ _COUNTED: Final = 10_000  # the most Retry items that are checked for what they 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """An object without a tag. event: its id, None for the account's own; where: the event's code or "". suggested: a tag; others: in how
-    many other events this name has it, 0 if only the tag's name matches. waits: number of Retry items that wait for it."""
+    """An object without a tag."""
 
     kind: TagKind
     id: int
     name: str
     event: int | None
+    """Id of its event; None for an object of the account."""
     where: str
+    """Code of its event, or ""."""
     suggested: Tag | None
     others: int
+    """In how many other events this name has the suggested tag; 0 if only the tag's name matches."""
     waits: int
+    """Number of Retry items that wait for its tag."""
 
     @property
     def key(self) -> str:

@@ -33,7 +33,7 @@ class Invalid(SetupError):
 
 
 class InUse(SetupError):
-    """Something uses it, so it cannot be deleted (P12). uses: who."""
+    """The object is in use, so it cannot be deleted (P12). uses: what uses it."""
 
     def __init__(self, name: str, uses: Sequence[Use]) -> None:
         self.uses = tuple(uses)

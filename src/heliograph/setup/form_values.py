@@ -45,12 +45,15 @@ def changed(then: FormValues, now: FormValues) -> FormValues:
 
 @dataclass(frozen=True, slots=True)
 class EditConflict:
-    """A field that two people had open. was: when the form was opened; theirs: as stored now; posted: by this person."""
+    """A field that two people had open."""
 
     name: str
     was: Texts
+    """Its value when the form was opened."""
     theirs: Texts
+    """As stored now."""
     posted: Texts
+    """As this person posted it."""
 
     @property
     def by_both(self) -> bool:

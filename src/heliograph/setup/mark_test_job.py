@@ -46,11 +46,11 @@ def leaves_test(config: AccountConfig, event: EventConfig, status: int) -> bool:
 
 def unmarked(db: Database, account: int, event: int) -> int:
     """Counts the event's registrations that are not Test yet."""
-    ((n,),) = db.all(
+    ((count,),) = db.all(
         "SELECT count(*) FROM registration WHERE account_id = :account AND event_id = :event AND version > 0 AND NOT is_test",
         {"account": account, "event": event},
     )
-    return int(n)
+    return int(count)
 
 
 def start(account: int, event: int, status: int, *, by: str) -> Job:

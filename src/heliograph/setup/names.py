@@ -39,8 +39,8 @@ def code_for(name: str, longest: int, taken: Iterable[str]) -> str:
     base = re.sub(r"[^\w]+", "-", name).strip("-_")[:longest].strip("-_") or "X"
     if base.casefold() not in used:
         return base
-    for n in itertools.count(2):
-        code = f"{base[: longest - len(str(n)) - 1]}-{n}"
+    for number in itertools.count(2):
+        code = f"{base[: longest - len(str(number)) - 1]}-{number}"
         if code.casefold() not in used:
             return code
     raise AssertionError("unreachable")

@@ -36,8 +36,11 @@ class AsksFirst(SetupError):
 
 
 class LosesValues(SetupError):
-    """Flows filter by values that would be gone (P12). Nothing was saved; ask, then save with `confirmed=True`. values: which; effects: what becomes of
-    the flows."""
+    """Flows filter by values that would be deleted (P12). Nothing was saved; ask, then save with `confirmed=True`.
+
+    values: the values that would be deleted.
+    effects: how each flow would change.
+    """
 
     def __init__(self, values: Sequence[str], effects: Sequence[Effect]) -> None:
         self.values, self.effects = tuple(values), tuple(effects)
@@ -45,8 +48,11 @@ class LosesValues(SetupError):
 
 
 class WidensFirst(SetupError):
-    """A flow would take more live changes than now: it goes Live, or loses the last tag of a list or a filter (F2). Nothing was saved; ask, then save
-    with `confirmed=True`. goes_live: from Test."""
+    """Saving would make the flow act on more live changes: it goes from Test to Live, or a list or filter that narrowed it becomes empty (F2).
+
+    Nothing was saved; ask, then save with `confirmed=True`.
+    goes_live: it goes from Test to Live.
+    """
 
     def __init__(self, *, goes_live: bool) -> None:
         self.goes_live = goes_live
@@ -54,7 +60,11 @@ class WidensFirst(SetupError):
 
 
 class SavedMeanwhile(SetupError):
-    """Someone else saved it since it was opened. Nothing was saved; show both, then save with the newer number. number: of the version in force; by: who made it."""
+    """Somebody else saved it since it was opened. Nothing was saved; show what each changed, then save with the newer number.
+
+    number: of the version in force.
+    by: the actor who made that version.
+    """
 
     def __init__(self, number: int, by: str = "") -> None:
         self.number = number

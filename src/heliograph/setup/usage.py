@@ -27,14 +27,16 @@ class Thing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Something that uses a thing. kind: flow, mapping, event, registrations ...; count: how many, where there can be many; where: code of
-    its event."""
+    """Something that uses a thing."""
 
     kind: str
+    """flow, mapping, event, registrations ..."""
     id: int
     name: str
     count: int = 1
+    """How many, where there can be many."""
     where: str = ""
+    """Code of its event."""
 
     def __str__(self) -> str:
         if self.kind == "registrations":
@@ -44,13 +46,15 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What happens to a flow or mapping when a tag is removed. after: the flow's sentence afterwards, () for a mapping; stops: the flow
-    becomes incomplete; refused: it names the tag in a place where removing it would change its meaning, so the deletion is refused."""
+    """What happens to a flow or mapping when a tag or a value is removed."""
 
     use: Use
     after: Sequence[SentencePart] = ()
+    """The flow's sentence afterwards; () for a mapping."""
     stops: bool = False
+    """The flow becomes incomplete."""
     refused: bool = False
+    """It names the tag where removing it would change its meaning, so the deletion is refused."""
 
 
 @dataclass(frozen=True, slots=True)

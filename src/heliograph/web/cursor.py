@@ -70,14 +70,16 @@ def _out_of_range(part: int | str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ListPage[Row]:
-    """One page of a list. newer, older: cursors of the neighbouring pages, "" at the ends. scan_end: where looking for further rows was broken off,
-    because few match, None where it was not; further: the cursor that goes on there."""
+    """One page of a list."""
 
     rows: Sequence[Row]
     newer: str = ""
     older: str = ""
+    """Cursors of the neighbouring pages, "" at the ends."""
     scan_end: Key | None = None
+    """Where the search for further rows was stopped, because few match; None if it was not."""
     further: str = ""
+    """The cursor that continues at `scan_end`."""
 
     def with_rows[Other](self, rows: Sequence[Other]) -> ListPage[Other]:
         """The same page of what its rows stand for."""
@@ -86,10 +88,11 @@ class ListPage[Row]:
 
 @dataclass(frozen=True, slots=True)
 class WalkedRows[Row]:
-    """Rows from a cursor on, nearest first. scan_end: where looking was broken off; None where the list ends, or where all that were wanted are found."""
+    """Rows from a cursor on, nearest first."""
 
     rows: Sequence[Row]
     scan_end: Key | None = None
+    """Where the search was stopped; None if the list ends there, or if there are as many rows as were asked for."""
 
 
 def pages[Row](
@@ -105,7 +108,7 @@ def pages[Row](
 def walked[Row](
     fetch: Callable[[Cursor | None, int], WalkedRows[Row]], key: Callable[[Row], Key], cursor: Cursor | None, *, size: int = ROWS
 ) -> ListPage[Row]:
-    """The same of a list in which few rows may match: `fetch` may break off before it has so many."""
+    """One page of a list in which few rows may match. `fetch` may stop before it has `limit` rows, and then says where (`scan_end`)."""
     walked_rows = fetch(cursor, size + 1)
     more, rows, back = len(walked_rows.rows) > size, list(walked_rows.rows[:size]), cursor is not None and cursor.back
     scan_end = None if more else walked_rows.scan_end
@@ -169,7 +172,7 @@ class Pager:
 
     @classmethod
     def from_page(cls, request: HttpRequest, page: ListPage[Any], text: str, *, by_time: bool = True) -> Self:
-        """Of a page by its cursors."""
+        """The foot of this page of a list."""
         newer, older = (address(request, at=cursor) if cursor else "" for cursor in (page.newer, page.older))
         return cls(text, newer, older, by_time)
 
@@ -192,7 +195,7 @@ class LookingEnd:
     def from_page(
         cls, request: HttpRequest, page: ListPage[Any], cursor: Cursor | None, *, ascends: bool = False, **changed: Any
     ) -> Self | None:
-        """Of a page that is sorted by time, None if it was looked through to its end. ascends: the list begins with the oldest."""
+        """For a page that is sorted by time; None if the list was searched to its end. ascends: the list begins with the oldest."""
         if page.scan_end is None:
             return None
         back = cursor is not None and cursor.back

@@ -163,6 +163,6 @@ def not_saved(items: Sequence[str] = ()) -> dict[str, Any]:
     return {"tone": "failed", "title": _("Not saved"), "text": _("What you wrote is still here."), "items": list(items)}
 
 
-def refused_count(n: int) -> str:
+def refused_count(count: int) -> str:
     """ "2 fields were refused; nothing was saved"."""
-    return ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
+    return ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", count) % {"n": count}

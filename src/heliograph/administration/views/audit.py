@@ -144,7 +144,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     )
 
 
-def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
+def _matching(words: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
     """whole: searches all fields of connections, not only their names, and shows refused access, which names network addresses."""
     matching_entries: QuerySet[AuditEntry] = AuditEntry.objects.all() if whole else AuditEntry.objects.exclude(what=Deed.REFUSED)
     if who:
@@ -155,7 +155,7 @@ def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntr
         matching_entries = matching_entries.filter(what=Deed.SIGNED_IN)
     elif kind == REFUSALS:
         matching_entries = matching_entries.filter(what=Deed.REFUSED)
-    for word in q.split()[:8]:
+    for word in words.split()[:8]:
         matching_entries = matching_entries.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
         # For non-ASCII letters, JSON on PostgreSQL contains the letters themselves, and on SQLite \u.... escapes.
         escaped = json.dumps(word)[1:-1]
@@ -183,7 +183,7 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, jobs: Collection[
 
 
 def _object_address(row: AuditEntry, jobs: Collection[int]) -> str:
-    """Where the thing is, "" if it has no page, or if its job is gone. jobs: those that are there."""
+    """The URL of the object's page; "" if it has none, or if its job no longer exists. jobs: ids of existing jobs."""
     if row.kind == "flow":
         return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
     if row.kind in FILES:
@@ -192,7 +192,7 @@ def _object_address(row: AuditEntry, jobs: Collection[int]) -> str:
 
 
 def _names(request: AccountRequest, entries: Sequence[AuditEntry]) -> dict[int, AuditNames]:
-    """What ids were called when each entry was written; those of today for what had no name then. By the entry's id."""
+    """The names of ids when each entry was written, by the entry's id. Ids without a name at that time have today's."""
     db, account = reading(), request.account.pk
     today = AuditNames.from_config(account_config(request, db), _tags(entries))
     config, names_by_entry, then = Committed(db, ConfigCache()), dict[int, AuditNames](), dict[int, AuditNames]()

@@ -57,7 +57,7 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class AuditNames:
-    """What ids are called: by the configuration of that time, and what that does not know as today."""
+    """The names of ids in the configuration of that time, and today's for ids that it does not know."""
 
     tags: Mapping[int, str]
     names: SentenceNames
@@ -83,7 +83,7 @@ class AuditNames:
         return cls({**(tags or {}), **names.tags}, names, events, custom, sources)
 
     def over(self, today: AuditNames) -> AuditNames:
-        """These names; those of today for what has none here."""
+        """These names, completed by today's."""
         names = SentenceNames(
             tags={},
             fields={**today.names.fields, **self.names.fields},

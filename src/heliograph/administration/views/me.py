@@ -32,7 +32,7 @@ SHOWN = 50
 
 
 class NameForm(SharedForm):
-    """What one says of oneself."""
+    """The user's own name."""
 
     name = TextLine(gettext_lazy("Name"), required=True, autocomplete="name")
 

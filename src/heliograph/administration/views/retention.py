@@ -187,9 +187,9 @@ def _counts(removed: Removed) -> list[tuple[str, int]]:
     ]
 
 
-def _days(n: int) -> str:
-    return ngettext("%(n)s day", "%(n)s days", n) % {"n": intcomma(n)}
+def _days(days: int) -> str:
+    return ngettext("%(n)s day", "%(n)s days", days) % {"n": intcomma(days)}
 
 
-def _usual(n: int) -> str:
-    return _("At most %(n)s, as this installation keeps it; leave it empty for that.") % {"n": intcomma(n)}
+def _usual(days: int) -> str:
+    return _("At most %(n)s, as this installation keeps it; leave it empty for that.") % {"n": intcomma(days)}

@@ -36,7 +36,7 @@ class TrustForm(Form):
 
 
 def _note_too_many(request: HttpRequest, form: Any, user: User | None = None) -> None:
-    """Notes a code that was not looked at, since there were too many before it. user: who has given their password."""
+    """Notes a code that was not checked, because too many were tried before it. user: the one who has given the password."""
     if form.has_error("code", "too_many_login_attempts"):
         note_refusal(request, Reason.TOO_MANY_TRIES, user)
 

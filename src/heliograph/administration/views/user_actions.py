@@ -130,7 +130,7 @@ def _link(request: AccountRequest, row: User) -> HttpResponse:
 
 
 def _facts(row: User) -> tuple[object, ...]:
-    """What a question about a user is about: whoever answers it means the person with this address, role and access."""
+    """The facts about a user that a confirmation promises: agreeing to it means the person with this address, role and access."""
     return row.pk, row.email, row.role, row.is_active, row.invited
 
 

@@ -55,7 +55,7 @@ OFFERED: Final = {
 
 
 class PersonForm(SharedForm):
-    """What an Administrator says of somebody."""
+    """A user's name, e-mail, role and second factor."""
 
     pairs = (("name", "email"),)
 

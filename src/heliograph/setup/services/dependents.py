@@ -1,6 +1,6 @@
-"""What uses the set-up from above (P12), and what must be told when tags change.
+"""Flows, mappings and connections that use the set-up (P12), and that are notified when tags change.
 
-Flows use the set-up: they register here, so that the set-up can query and notify them without importing them.
+They register here, so that the set-up can query and notify them without importing them.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Dependents(Protocol):
         """Removes a tag that is being deleted from every rule; never widens one (P12)."""
 
     def value_effects(self, account: int, field: str, lost: Sequence[str]) -> Sequence[Effect]:
-        """What it would do to those that filter by a field's values that some of them go. field: as filters call it ("event.custom.7")."""
+        """How the flows that filter by these values would change if the values were deleted. field: as filters call it ("event.custom.7")."""
 
     def values_gone(self, s: SetupTransaction, field: str, lost: Sequence[str]) -> None:
-        """Takes values that are gone out of every filter; never widens a rule (P12)."""
+        """Removes deleted values from every filter; never widens a rule (P12)."""
 
     def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
         """Replaces one tag by another everywhere."""
@@ -46,7 +46,7 @@ class Dependents(Protocol):
         """Stores which flows are now complete (F2), by id."""
 
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
-        """Makes due what waits for these tags (D7)."""
+        """Makes the runs due that wait for a tag on one of these objects (D7)."""
 
 
 _dependents: list[Dependents] = []
@@ -78,7 +78,7 @@ def tag_effects(account: int, old: int, new: int | None) -> list[Effect]:
 
 
 def values_gone(s: SetupTransaction, field: str, lost: Sequence[str], *, confirmed: bool) -> None:
-    """Values that a filter can name are being removed. Raises LosesValues where one does, unless confirmed."""
+    """Removes deleted values from the filters of flows. Raises LosesValues, unless confirmed, if a filter names one of them."""
     if not lost:
         return
     effects = [effect for dependents in _dependents for effect in dependents.value_effects(s.account, field, lost)]

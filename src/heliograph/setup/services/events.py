@@ -42,10 +42,11 @@ class MarksFirst(SetupError):
 
 
 def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *, quiet: bool = False, confirmed: bool = False) -> int:
-    """Creates (id None) or saves an event with its tags and custom answers, and records the change; its id.
+    """Creates (id None) or saves an event with its tags and custom answers, and records the change. Returns its id.
 
-    quiet: recorded without being judged; confirmed: also where flows filter by the code or name that it loses. Raises Invalid, NotThere, MarksFirst,
-    LosesValues.
+    quiet: the change is recorded, and no flow judges it.
+    confirmed: saves even if flows filter by the code or the name that the event loses.
+    Raises Invalid, NotThere, MarksFirst, LosesValues.
     """
     if id is not None:
         s.needs_event(id)
@@ -85,7 +86,7 @@ def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *,
 
 
 def _loses(s: SetupTransaction, before: EventState, after: EventState, *, confirmed: bool) -> None:
-    """Asks flows that name the code or the name that no event has any more (P12)."""
+    """Removes the old code, and a name that no event has any more, from the filters of flows. Raises LosesValues unless confirmed (P12)."""
     if plain(before.code) != plain(after.code):
         dependents.values_gone(s, "event.code", [before.code], confirmed=confirmed)
     if plain(before.name) != plain(after.name) and not any(
@@ -120,8 +121,10 @@ def _copy_setup(s: SetupTransaction, original: EventConfig, new: int) -> None:
         event_setup.save_status(s, new, event_setup.StatusFacts(row.code, row.name, row.cls or StatusClass.PENDING, tuple(row.tags)))
     for kind in original.types.values():
         event_setup.save_type(s, new, event_setup.TypeFacts(kind.code, kind.name, tuple(kind.tags)))
-    for q in original.questions.values():
-        event_setup.save_question(s, new, event_setup.QuestionFacts(q.code, q.label, q.type, q.options, q.tag))
+    for question in original.questions.values():
+        event_setup.save_question(
+            s, new, event_setup.QuestionFacts(question.code, question.label, question.type, question.options, question.tag)
+        )
     for flag in original.properties.values():
         event_setup.save_property(s, new, event_setup.PropertyFacts(flag.code, flag.name, tuple(flag.tags)))
     for session in original.sessions.values():

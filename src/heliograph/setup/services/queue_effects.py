@@ -28,7 +28,7 @@ _TAGGED_IN: Final[Mapping[TagKind, tuple[StatePart, StateField]]] = {
     TagKind.EVENT_STATUS: ("event", "status"),
     TagKind.REGISTRATION_PROPERTY: ("registration", "properties"),
 }
-"""Where the state after a change names what can be tagged."""
+"""The part and the field of a change's state that name the tagged object."""
 
 
 def flow_saved(s: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
@@ -39,19 +39,22 @@ def flow_saved(s: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
 
 
 def flows_run_again(s: SetupTransaction, flows: Iterable[int]) -> None:
-    """Flows that rested are active and complete now: what waits for a tag in them is judged again."""
+    """Flows became active and complete: their runs that wait for a tag are judged again."""
     for flow in flows:
         stuck_runs.note_flow_saved(s.db, s.account, flow)
 
 
 def signal_enabled(db: Database, account: int) -> None:
-    """Signal was switched on for the account: what waits for a tag in its flows is judged again."""
+    """Signal was switched on for the account: the runs of its flows that wait for a tag are judged again."""
     stuck_runs.note_flow_saved(db, account, None)
 
 
 def connection_saved(s: SetupTransaction, connection: int, *, moved: bool = False, elsewhere: bool = False) -> None:
-    """A connection was saved: its credentials, or what its flows lacked. moved: it is reached in another way than before, so failures to reach it say
-    nothing any more; elsewhere: at another address."""
+    """A connection was saved: reschedules the items whose cause this may cure, such as wrong credentials.
+
+    moved: requests reach it in another way than before, so earlier failures to reach it mean nothing any more.
+    elsewhere: it has another address.
+    """
     causes = CURED_BY_CONNECTION | CURED_BY_ADDRESS if moved else CURED_BY_CONNECTION
     pending_items.reschedule_connection(s.db, s.account, connection, causes, pending_items.does_of(s.db, s.account))
     if moved:

@@ -17,7 +17,7 @@ from heliograph.store.django_database import of_django
 
 
 def installation_terms() -> Terms:
-    """Those of the operator's settings; no account keeps anything longer."""
+    """The terms of the operator's settings. No account keeps anything longer."""
     terms: Terms = settings.HELIOGRAPH.retention
     return terms
 
@@ -46,8 +46,8 @@ def typed_terms(content: str, rows: str) -> tuple[int | None, int | None]:
 def save_terms(s: SetupTransaction, content: int | None, rows: int | None, *, seen: bool) -> Terms:
     """Saves the account's terms in days; None = the installation's.
 
-    seen: an Administrator has seen what these terms remove now, so that it may begin. Where they remove nothing, there was nothing to see: what
-    passes them later is announced (O4).
+    seen: an Administrator has confirmed what these terms remove now, so the removal may begin. If they remove nothing yet, there was nothing to
+    confirm, and what grows older later is announced first (O4).
     """
     s.needs_account()
     row = Account.objects.get(pk=s.account)
@@ -64,7 +64,7 @@ def save_terms(s: SetupTransaction, content: int | None, rows: int | None, *, se
 
 
 def begin_removal(account: int, *, by: str) -> None:
-    """Lets the removal begin with the next round, before its announced time. Whoever asks for it has seen what goes."""
+    """Lets the removal begin with the next retention round, before its announced time. The page has shown what is removed."""
     with transaction.atomic():
         db = of_django(connection)
         row = Account.objects.select_for_update().get(pk=account)

@@ -1,6 +1,6 @@
 """The account's own retry intervals (D5): when the worker tries again what failed, by the category of the cause.
 
-They hold for every failure from the save on; what waits already keeps the time that it was given.
+They apply to every failure after the save. An item that already waits keeps its time.
 """
 
 from __future__ import annotations

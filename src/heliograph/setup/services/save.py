@@ -52,7 +52,7 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
 
 @contextmanager
 def acting(account: int) -> Iterator[Database]:
-    """Opens a transaction that acts on what the account's set-up says and saves none of it. The set-up stays as it is until the end.
+    """Opens a transaction that reads the account's set-up and changes none of it. Nobody else changes the set-up until its end.
 
     Raises SavedSince if another save came after this request had begun.
     """

@@ -53,8 +53,8 @@ def carried() -> dict[int, dict[TagKind, int]]:
     counts: dict[int, dict[TagKind, int]] = {}
     through: list[tuple[TagKind, Any]] = [(kind, tables[1]) for kind, tables in TABLES.items()]
     for kind, model in [*through, (TagKind.EVENT, EventTag), (TagKind.QUESTION, Question)]:
-        for tag, n in model.objects.exclude(tag=None).order_by().values_list("tag_id").annotate(n=Count("pk")):
-            counts.setdefault(tag, {})[kind] = n
+        for tag, count in model.objects.exclude(tag=None).order_by().values_list("tag_id").annotate(n=Count("pk")):
+            counts.setdefault(tag, {})[kind] = count
     return counts
 
 
@@ -81,8 +81,8 @@ def left_untagged(id: int) -> dict[TagKind, list[Use]]:
 def delete_tag(s: SetupTransaction, id: int) -> None:
     """Deletes a tag and removes it from everything (P12).
 
-    Flows lose it from their lists and filters; one that loses its last one, or that it kept something out of, makes its flow incomplete. A tag that a
-    mapping names is not deletable. Events are recorded, but judged by no flow. Raises InUse, NotThere.
+    It is removed from the lists and filters of flows. A flow becomes incomplete if a list or filter loses its last tag, or X    out of it. A tag that a mapping names cannot be deleted. The changes of its events are recorded, and no flow judges them.
+    Raises InUse, NotThere.
     """
     s.needs_account()
     row = _row(id)

@@ -21,7 +21,10 @@ from heliograph.store.database import Database
 
 @dataclass(slots=True)
 class SetupTransaction:
-    """A running transaction. At its end it writes the set-up of `events`, and of the account if that was changed, which takes `whole_account`."""
+    """A running transaction of the set-up.
+
+    At its end `saving` writes a version for each event in `events`, and one for the account if `is_account_changed`, which needs `whole_account`.
+    """
 
     db: Database
     account: int
@@ -32,11 +35,11 @@ class SetupTransaction:
     is_account_changed: bool = False
 
     def needs_signal(self) -> None:
-        """Declares that something else of the account is being changed than its own set-up: a flow, mapping or connection. It is locked for that."""
+        """Declares that a flow, mapping or connection of the account is being changed. The account must be locked exclusively for that."""
         assert self.whole_account, "saving(..., whole_account=True) is needed to change what belongs to the account"
 
     def needs_account(self) -> None:
-        """Declares that the account's own set-up is being changed: all that `account_bodies` reads."""
+        """Declares that the account's own set-up is being changed, which is all that `account_bodies` reads."""
         self.needs_signal()
         self.is_account_changed = True
 

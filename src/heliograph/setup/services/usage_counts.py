@@ -53,17 +53,17 @@ def in_event(db: Database, account: int, event: int, thing: Thing) -> dict[int, 
             where,
         )
     else:
-        ((n,),) = db.all(
+        ((registrations,),) = db.all(
             f"SELECT count(*) FROM (SELECT 1 FROM registration WHERE account_id = :account AND event_id = :event LIMIT {MOST_READ + 1}) found",
             where,
         )
-        if n > MOST_READ:
+        if registrations > MOST_READ:
             return None
         rows = db.all(
             f"SELECT found.id, count(*) FROM (SELECT {_each(db, thing)} WHERE r.account_id = :account AND r.event_id = :event) found GROUP BY found.id",
             where,
         )
-    return {int(id): int(n) for id, n in rows}
+    return {int(id): int(registrations) for id, registrations in rows}
 
 
 def _each(db: Database, thing: Thing) -> str:

@@ -43,7 +43,7 @@ class Version:
 
     @property
     def restored(self) -> int | None:
-        """The number of the version that was made the newest again by it; None for any other."""
+        """The number of the version that this one restored; None if it restored none."""
         number = self.body.get(RESTORED)
         return number if isinstance(number, int) else None
 
@@ -61,7 +61,11 @@ def write(s: SetupTransaction, row: Configured) -> None:
 def history(
     db: Database, account: int, kind: str, id: int, *, below: int | None = None, above: int | None = None, most: int | None = None
 ) -> list[Version]:
-    """Versions of a flow, mapping or connection, the newest first. below, above: numbers; most: so many, counted from that side, with `above` upwards."""
+    """Versions of a flow, mapping or connection, the newest first.
+
+    below, above: only versions with a number below or above this one.
+    most: at most so many, counted from the newest down, or with `above` from the oldest up.
+    """
     narrows = {"below": " AND number < :below", "above": " AND number > :above"}
     given = {name: value for name, value in (("below", below), ("above", above)) if value is not None}
     rows = db.all(
@@ -100,10 +104,11 @@ def number_of(db: Database, account: int, kind: str, id: int) -> int:
 
 @contextmanager
 def watching_flows(s: SetupTransaction, *, confirmed: bool, at: str = "") -> Iterator[AccountConfig]:
-    """Saves within it may make running flows incomplete: then it asks first (F2). Afterwards the rows say which flows are complete.
+    """Wraps saves that may make running flows incomplete, and stores at the end which flows are complete (F2). Yields the configuration before.
 
-    Gives the configuration before. Raises AsksFirst, which rolls everything back, unless confirmed, and Invalid, at a field, where a mapping and a
-    connection would no longer go together.
+    Raises AsksFirst, unless confirmed, if a running flow would stop.
+    Raises Invalid, at the field `at`, if a mapping and a connection would no longer go together.
+    Either rolls everything back.
     """
     s.needs_signal()
     s.write_account()  # what this transaction created before: a tag that the flow names

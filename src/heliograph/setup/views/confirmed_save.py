@@ -13,10 +13,11 @@ type SaveQuestion = AsksFirst | LosesValues | WidensFirst
 
 
 def save_confirmed[Saved](request: HttpRequest, save: Callable[[bool], Saved], thing: object = None) -> Saved:
-    """Saves; where the save asks first, only if the post answers exactly what it asks now. Raises AsksFirst, LosesValues, WidensFirst.
+    """Saves. If the save asks first, it is repeated as confirmed only if the post agrees to exactly what it asks now.
 
-    save: opens a transaction of its own; its argument: what it asks about is confirmed.
-    thing: what the page says beside that, for `promise_of_save`.
+    save: opens a transaction of its own. Its argument is True if what it asks about is confirmed.
+    thing: what the page says beside the question, for `promise_of_save`.
+    Raises AsksFirst, LosesValues, WidensFirst.
     """
     try:
         return save(False)

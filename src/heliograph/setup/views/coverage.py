@@ -116,10 +116,10 @@ def uncovered(total: int) -> str:
 
 def _matching_gaps(coverage: Coverage, kind: TagKind | None, event: str) -> dict[TagKind, list[Gap]]:
     gaps_by_kind = {}
-    for k, gaps in coverage.gaps.items():
+    for gap_kind, gaps in coverage.gaps.items():
         rows = [gap for gap in gaps if not event or gap.where == event or (event == ACCOUNT and gap.event is None)]
-        if rows and kind in (None, k):
-            gaps_by_kind[k] = rows
+        if rows and kind in (None, gap_kind):
+            gaps_by_kind[gap_kind] = rows
     return gaps_by_kind
 
 
@@ -134,14 +134,14 @@ def _group(kind: TagKind, gaps: Sequence[Gap], coverage: Coverage, *, administer
 
 def _why(kind: TagKind, watchers: WatchedKinds) -> str:
     if watchers.mappings:
-        n = len(watchers.mappings)
+        count = len(watchers.mappings)
         return ngettext(
-            "%(n)d mapping reads answers by their tags: %(names)s.", "%(n)d mappings read answers by their tags: %(names)s.", n
-        ) % {"n": n, "names": _names(watchers.mappings)}
+            "%(n)d mapping reads answers by their tags: %(names)s.", "%(n)d mappings read answers by their tags: %(names)s.", count
+        ) % {"n": count, "names": _names(watchers.mappings)}
     if watchers.flows:
-        n = len(watchers.flows)
-        return ngettext("%(n)d flow decides by them: %(names)s.", "%(n)d flows decide by them: %(names)s.", n) % {
-            "n": n,
+        count = len(watchers.flows)
+        return ngettext("%(n)d flow decides by them: %(names)s.", "%(n)d flows decide by them: %(names)s.", count) % {
+            "n": count,
             "names": _names(watchers.flows),
         }
     if kind is TagKind.REGISTRATION_PROPERTY:
@@ -197,18 +197,18 @@ def _href(gap: Gap) -> str:
 
 
 def _done(applied: Applied, *, chosen: bool) -> dict[str, Any]:
-    n, left = applied.tagged, applied.left
-    title = ngettext("%(n)d row got its tag", "%(n)d rows got their tag", n) % {"n": n}
-    if not n and not left:
+    tagged, left = applied.tagged, applied.left
+    title = ngettext("%(n)d row got its tag", "%(n)d rows got their tag", tagged) % {"n": tagged}
+    if not tagged and not left:
         return {"tone": "wait", "title": _("No row was ticked"), "text": "", "items": []}
-    text = _("What waited for them is judged again now.") if n else ""
+    text = _("What waited for them is judged again now.") if tagged else ""
     items = [
         _("%(name)s, %(where)s: %(why)s") % {"name": gap.name, "where": gap.where or _("The account"), "why": _stayed(gap, chosen=chosen)}
         for gap in left[:NAMED]
     ]
     if len(left) > NAMED:
         items.append(_("and %(n)s more") % {"n": len(left) - NAMED})
-    link = {"link": _("See them in Retry"), "href": reverse("retry")} if n else {}
+    link = {"link": _("See them in Retry"), "href": reverse("retry")} if tagged else {}
     return {"tone": "wait" if left else "", "title": title, "text": text, "items": items, **link}
 
 

@@ -47,7 +47,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     with transaction.atomic(using="read"):
         db = reading()
         current_event, config = event_config(request, db, event), account_config(request, db)
-        n = mark_test_job.unmarked(db, request.account.pk, current_event.id)
+        unmarked = mark_test_job.unmarked(db, request.account.pk, current_event.id)
     place = reverse("event-details", args=(event,))
     form = LeaveTestingForm(posted(request))
     if form.is_valid() and form.cleaned_data["again"]:
@@ -61,9 +61,11 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     confirmation = question(
         _("Take %(code)s from %(now)s to %(to)s?") % {"code": current_event.code, "now": now, "to": to.name},
         crumbs=[(current_event.code, place)],
-        breaks=_leaving(current_event, config, n, now, to),
+        breaks=_leaving(current_event, config, unmarked, now, to),
         hidden=[("to", str(to.id))],
-        button=Moving(_("Mark %(n)s as Test, then go %(to)s") % {"n": f"{n:,}", "to": to.name}) if n else _("Go %(to)s") % {"to": to.name},
+        button=Moving(_("Mark %(n)s as Test, then go %(to)s") % {"n": f"{unmarked:,}", "to": to.name})
+        if unmarked
+        else _("Go %(to)s") % {"to": to.name},
         cancel=_("Stay in %(now)s") % {"now": now},
         cancel_href=place,
     )
@@ -83,13 +85,15 @@ def _resume(request: AccountRequest, event: EventConfig) -> None:
             control.resume(job.pk, request.account.pk)
 
 
-def _leaving(event: EventConfig, config: AccountConfig, n: int, now: str, status: Status) -> list[Breaks]:
+def _leaving(event: EventConfig, config: AccountConfig, unmarked: int, now: str, status: Status) -> list[Breaks]:
     listed, to = f"{reverse('registrations')}?event={event.id}", status.name
     marked = ngettext(
-        "1. The %(n)s registration that is not Test is marked Test", "1. The %(n)s registrations that are not Test are marked Test", n
+        "1. The %(n)s registration that is not Test is marked Test",
+        "1. The %(n)s registrations that are not Test are marked Test",
+        unmarked,
     )
     first = Breaks(
-        Moving(marked % {"n": f"{n:,}"}),
+        Moving(marked % {"n": f"{unmarked:,}"}),
         _(
             "Quietly: it shows in each timeline, and no flow judges it. Some of them are real? Clear their Test property by hand afterwards."
         ),
@@ -100,7 +104,7 @@ def _leaving(event: EventConfig, config: AccountConfig, n: int, now: str, status
         _("Registrations made from then on are live. The switch itself is one change of the event."),
     )
     consequences = [
-        first if n else Breaks(_("1. No registration has to be marked Test"), _("All that are there are Test already.")),
+        first if unmarked else Breaks(_("1. No registration has to be marked Test"), _("All that are there are Test already.")),
         second,
     ]
     return [*consequences, *_flows_after(event, config, status.id), Breaks(_("Going back is not undoing"), _("Back in %(now)s, and out of it again, would mark Test whoever registered meanwhile.") % {"now": now}, "wait")]  # fmt: skip

@@ -32,13 +32,13 @@ from heliograph.web.forms import posted, pressed
 from heliograph.web.toasts import say
 
 ADD, ENTER = "add", "enter"
-"""Buttons of the list: Add, and the Enter key, which adds if somebody has begun to, and else saves the tags, as any other does."""
+"""Buttons of the list. The Enter key adds a row if something is typed into the fields of a new one; otherwise it saves the tags."""
 
 
 @shows_again
 @require_http_methods(["GET", "HEAD", "POST"])
 def listed(request: AccountRequest, event: str, url_name: str) -> HttpResponse:
-    """The list with its tags, and the fields that add one. Both stand in one form: what one button does not save stays as it was typed."""
+    """The list with its tags, and the fields that add a row. They are one form, so that what one button does not save stays as it was typed."""
     kind, do, data = KINDS[url_name], pressed(request), posted(request)
     current_event, config = _read(request, event)
     choices = _choices(kind, config)
@@ -88,7 +88,7 @@ def _choices(kind: SetupKind, config: AccountConfig) -> TagChoices:
 
 
 def _untagged(kind: SetupKind, config: AccountConfig) -> str:
-    """What is said of a thing without a tag; "" where nothing depends on its tags."""
+    """The text in a row without a tag; "" if nothing depends on the tags of this kind."""
     return str(kind.untagged) if kind.tag_kind and watched(kind.tag_kind, config).is_watched else ""
 
 
@@ -121,7 +121,7 @@ def _tagged(request: AccountRequest, kind: SetupKind, event: EventConfig, rows: 
 
 
 def _saved(request: AccountRequest, kind: SetupKind, event: EventConfig, form: KindForm, id: int | None = None) -> bool:
-    """Saves a form, or adds what was refused to it. Raises Http404."""
+    """Saves a form, or adds the service's errors to it. Raises Http404."""
     if not form.is_valid():
         return False
     try:

@@ -53,7 +53,7 @@ class TagRow(RowForm):
         return tags
 
     def clean(self) -> dict[str, Any]:
-        """Refuses once what somebody else changed as well (P14); the page then shows theirs as seen."""
+        """Refuses, once, tags that somebody else has changed too (P14). The page then shows the stored ones as seen, so saving again replaces them."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if "tags" not in cleaned or self.add_prefix("was") not in self.data:
             return cleaned

@@ -187,27 +187,27 @@ def _row(tag: Tag, carried: Mapping[TagKind, int], users: Sequence[Use]) -> dict
     }
 
 
-def counted(kind: TagKind, n: int) -> str:
+def counted(kind: TagKind, count: int) -> str:
     """ "11 statuses"."""
     words = {
-        TagKind.REGISTRATION_STATUS: ngettext("%(n)s status", "%(n)s statuses", n),
-        TagKind.REGISTRATION_PROPERTY: ngettext("%(n)s property", "%(n)s properties", n),
-        TagKind.ATTENDEE_TYPE: ngettext("%(n)s attendee type", "%(n)s attendee types", n),
-        TagKind.EVENT: ngettext("%(n)s event", "%(n)s events", n),
-        TagKind.QUESTION: ngettext("%(n)s question", "%(n)s questions", n),
-        TagKind.SESSION_STATUS: ngettext("%(n)s session status", "%(n)s session statuses", n),
-        TagKind.EVENT_STATUS: ngettext("%(n)s event status", "%(n)s event statuses", n),
+        TagKind.REGISTRATION_STATUS: ngettext("%(n)s status", "%(n)s statuses", count),
+        TagKind.REGISTRATION_PROPERTY: ngettext("%(n)s property", "%(n)s properties", count),
+        TagKind.ATTENDEE_TYPE: ngettext("%(n)s attendee type", "%(n)s attendee types", count),
+        TagKind.EVENT: ngettext("%(n)s event", "%(n)s events", count),
+        TagKind.QUESTION: ngettext("%(n)s question", "%(n)s questions", count),
+        TagKind.SESSION_STATUS: ngettext("%(n)s session status", "%(n)s session statuses", count),
+        TagKind.EVENT_STATUS: ngettext("%(n)s event status", "%(n)s event statuses", count),
     }
-    return words[kind] % {"n": f"{n:,}"}
+    return words[kind] % {"n": f"{count:,}"}
 
 
-def _counted_use(kind: str, n: int) -> str:
+def _counted_use(kind: str, count: int) -> str:
     words = {
-        "flow": ngettext("%(n)s flow", "%(n)s flows", n),
-        "mapping": ngettext("%(n)s mapping", "%(n)s mappings", n),
-        "connection": ngettext("%(n)s connection", "%(n)s connections", n),
+        "flow": ngettext("%(n)s flow", "%(n)s flows", count),
+        "mapping": ngettext("%(n)s mapping", "%(n)s mappings", count),
+        "connection": ngettext("%(n)s connection", "%(n)s connections", count),
     }
-    return words[kind] % {"n": n}
+    return words[kind] % {"n": count}
 
 
 # --- one tag
@@ -221,7 +221,7 @@ def _row_of(id: int) -> Tag:
 
 
 def _facts(row: Tag) -> tuple[object, ...]:
-    """A tag as a question is about it."""
+    """The facts about a tag that a confirmation promises."""
     return row.pk, row.name, row.label, frozenset(row.kinds)
 
 

@@ -41,12 +41,12 @@ def href_of(use: Use) -> str:
 
 
 def then(effects: Iterable[Effect]) -> list[FlowThen]:
-    """Flows as they would read."""
+    """The sentences of the flows after the change."""
     return [FlowThen(e.use.name or _("Without a name"), e.after, href_of(e.use)) for e in effects]
 
 
 def losses(effects: Sequence[Effect]) -> list[Breaks]:
-    """What becomes of flows that lose what they name."""
+    """How flows change that lose a tag or a value: which stop, and which act on less."""
     consequences = []
     stops, less = [e for e in effects if e.stops], [e for e in effects if e.after and not e.stops]
     if stops:
@@ -59,7 +59,7 @@ def losses(effects: Sequence[Effect]) -> list[Breaks]:
 
 
 def losing(request: HttpRequest, error: LosesValues, **more: Any) -> dict[str, Any]:
-    """The question before values go that flows filter by (P12), with all that was typed."""
+    """The question before values are deleted by which flows filter (P12). Everything that was typed is posted along."""
     values = "”, “".join(error.values[:5])
     data = request.POST
     confirmation = question(

@@ -75,17 +75,18 @@ class ListedConsequence:
 
 @dataclass(frozen=True, slots=True)
 class RestoreQuestion:
-    """The consequences of restoring a version.
-
-    sentences: what happens; lists: what is omitted, and what is missing afterwards; rule: a flow as its sentence.
-    stops: it already says that running flows stop; widens: that the flow takes more.
-    """
+    """The consequences of restoring a version."""
 
     sentences: Sequence[str]
+    """What happens."""
     lists: Sequence[ListedConsequence] = ()
+    """What is omitted, and what is missing afterwards."""
     rule: Sequence[SentencePart] = ()
+    """A flow as its sentence."""
     stops: bool = False
+    """The question already says that running flows stop."""
     widens: str = ""
+    """The sentence that the flow takes more; "" if it does not."""
 
     def promise(self, restored: Version, newest: Version) -> str:
         """What is confirmed by restoring a version while another one is the newest (P15)."""
@@ -94,22 +95,25 @@ class RestoreQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """A thing with versions. kind: as in `services.versions`; entry: the panel's entry; crumbs: end with the thing itself.
-
-    differences: of an older and a newer body; question: the consequences of restoring a version; restore: makes a version the newest, and
-    returns sentences to show; note: below the heading of the differences.
-    """
+    """A flow, mapping or connection with its versions."""
 
     kind: str
+    """As in `services.versions`."""
     id: int
     name: str
     entry: str
+    """Its entry in the panel."""
     crumbs: Sequence[tuple[str, str]]
+    """They end with the thing itself."""
     href: str
     differences: Callable[[Mapping[str, object], Mapping[str, object]], Sequence[Difference]]
+    """The differences of an older and a newer body."""
     question: Callable[[Version], RestoreQuestion]
+    """The consequences of restoring a version."""
     restore: Callable[[SetupTransaction, Version, bool], Sequence[str]]
+    """Makes a version the newest, and returns sentences to show. The flag: what it asks about is confirmed."""
     note: str = ""
+    """Stands below the heading of the differences."""
 
 
 class RestoreForm(Form):
@@ -122,14 +126,17 @@ class RestoreForm(Form):
 
 @dataclass(frozen=True, slots=True)
 class ComparedVersions:
-    """What the page shows. at: the version that was chosen; other: what it is compared with; newest; page: of the list, with `before`: the version
-    before each, by number."""
+    """The versions that the page shows."""
 
     at: Version
+    """The chosen one."""
     other: Version | None
+    """The one that it is compared with."""
     newest: Version
     page: ListPage[Version]
+    """One page of the list."""
     before: Mapping[int, Version]
+    """The version before each of the list, by its number."""
 
     @property
     def sides(self) -> tuple[Version, Version] | None:
@@ -253,8 +260,8 @@ class RestoreRefusal:
 
 
 def _counted(differences: Sequence[Difference]) -> str:
-    n = len(differences)
-    return ngettext("%(n)s difference.", "%(n)s differences.", n) % {"n": n}
+    count = len(differences)
+    return ngettext("%(n)s difference.", "%(n)s differences.", count) % {"n": count}
 
 
 def _summary(versioned: Versioned, before: Version | None, made: Version) -> str:
