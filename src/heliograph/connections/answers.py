@@ -1,4 +1,4 @@
-"""Response rules from a target's answers: proposed from a logged answer, and tried on it before they are saved (C7)."""
+"""Proposes a response rule from a logged answer of the target, and tries a rule on an answer before it is saved (C7)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
 
 OFFERED: Final = 100
-"""Answers that are offered at once, the newest."""
+"""Most answers that are offered at once: the newest."""
 SEARCHED: Final = 5_000
-"""Answers of a connection that are searched for a registration, the newest."""
+"""Most answers of a connection that are searched for a registration: the newest."""
 BEGINNING: Final = 40
-"""Characters of an answer that tell it from others in a list."""
+"""Characters from the beginning of an answer, by which a list distinguishes it from the others."""
 
 
 class NoAnswer(HeliographError):
@@ -35,45 +35,54 @@ class NoAnswer(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A stored answer: secrets masked, and only the beginning of a long body (cut). connection: the one it came over."""
+    """A stored answer, with its secrets masked."""
 
     reply: TargetReply
     connection: int
+    """The id of the connection over which it came."""
     cut: bool
+    """Whether only the beginning of its body was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedAnswer:
-    """An answer that a rule can be tried on. at: microseconds; code, name: of the registration, "" for an event or for who was erased."""
+    """An answer on which a rule can be tried: that of an action's nth attempt."""
 
     action: int
     n: int
     at: int
+    """The time of the attempt, in microseconds."""
     status: int
     code: str
+    """The registration's code; "" if the subject is an event or was erased."""
     name: str
+    """The name of the registration's person; "" likewise."""
     beginning: str
+    """The first BEGINNING characters of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """What a rule makes of an answer. clause: which decides, counted from 0; None: the status alone. retry_after: seconds.
-
-    delivered None: that cannot be told, since only the beginning of the answer was kept. absent: conditions, by number of their clause, that look
-    where this answer has nothing.
-    """
+    """A rule's decision about an answer."""
 
     delivered: bool | None
+    """None: undecidable, because only the beginning of the answer was stored and the rule reads the rest."""
     clause: int | None
+    """The number of the clause that decides, from 0. None: no clause matches, so the status decides."""
     lead: Lead | None = None
     category: Category | None = None
     message: str = ""
     retry_after: int = 0
+    """Seconds."""
     absent: Sequence[tuple[int, Condition]] = ()
+    """The conditions whose path or header this answer lacks, each with the number of its clause."""
 
 
 def offered(db: Database, account: int, connection: int, text: str = "") -> list[OfferedAnswer]:
-    """The newest answers of a connection whose content is kept. text: of the registration's code or name."""
+    """The newest answers of a connection whose content is stored.
+
+    text: words of the registration's code or name; "" for all
+    """
     words = folded(text).split()
     where = "".join(f" AND r.search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
     rows = db.all(
@@ -85,8 +94,10 @@ def offered(db: Database, account: int, connection: int, text: str = "") -> list
         {"account": account, "connection": connection} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)},
     )
     return [
-        OfferedAnswer(action, n, at, status, code or "", name or "", " ".join(exchange("", kept).response_body[:400].split())[:BEGINNING])
-        for action, n, at, status, code, name, kept in rows
+        OfferedAnswer(
+            action, n, at, status, code or "", name or "", " ".join(exchange("", response).response_body[:400].split())[:BEGINNING]
+        )
+        for action, n, at, status, code, name, response in rows
     ]
 
 
@@ -105,25 +116,25 @@ def logged(db: Database, account: int, action: int, n: int) -> Logged:
     return Logged(reply, rows[0][0], reply.cut)
 
 
-def _reply(kept: str) -> TargetReply | None:
-    """A stored answer as rules see it; None if nothing came back."""
-    answer = exchange("", kept)
+def _reply(response: str) -> TargetReply | None:
+    """A stored response as rules read it; None if nothing came back."""
+    answer = exchange("", response)
     if answer.status is None:
         return None
-    body = answer.response_body.encode("utf-8", "replace")  # it was read in the charset that its headers declare, and is kept as text
+    body = answer.response_body.encode("utf-8", "replace")  # it was decoded by the charset of its headers before it was stored as text
     return TargetReply(answer.status, answer.response_headers, body, cut=answer.truncated, charset=UTF_8)
 
 
 def proposed(db: Database, account: int, action: int, n: int, then: Then) -> tuple[int, list[dict[str, object]]]:
-    """(connection, the body of a rule) by which this answer, and others like it, mean `then`. Raises NoAnswer."""
-    found = logged(db, account, action, n)
-    return found.connection, [clause.to_body() for clause in propose(found.reply, then)]
+    """The answer's connection, and the body of a rule under which this answer and similar ones count as `then`. Raises NoAnswer."""
+    answer = logged(db, account, action, n)
+    return answer.connection, [clause.to_body() for clause in propose(answer.reply, then)]
 
 
 def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object]) -> RuleVerdict:
     """The result of this rule, saved or not, for a logged answer. Raises NoAnswer, and Invalid for an invalid rule."""
-    found, read = logged(db, account, action, n), checked(rule)
-    reply = found.reply
+    answer, read = logged(db, account, action, n), checked(rule)
+    reply = answer.reply
     match, outcome = match_of(read, reply), classify_reply(read, reply, db.now())
     absent = [(i, each) for i, clause in enumerate(read) for each in clause.conditions if each.finds(reply) is False]
     if match.open:
@@ -142,24 +153,23 @@ def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedCondition:
-    """A condition that looked where no kept answer had anything.
-
-    clause: the number of its clause, from 0. answers: how many answers were kept whole enough to tell, 0 for none. json: how many of these
-    were JSON.
-    """
+    """A condition whose path or header occurs in no stored answer."""
 
     clause: int
+    """The number of its clause, from 0."""
     condition: Condition
     answers: int
+    """The number of answers that were stored completely enough to decide that; it can be 0."""
     json: int
+    """How many of these answers were JSON."""
 
 
 def unmatched_conditions(
     db: Database, account: int, connection: int, rule: Rule, tried_on: TargetReply | None = None
 ) -> list[UnmatchedCondition]:
-    """The conditions whose path or header occurs in none of the newest answers of a connection, of those that are kept: at most OFFERED.
+    """The conditions whose path or header occurs in none of the newest stored answers of a connection. It reads at most OFFERED answers.
 
-    tried_on: an answer that the rule was tried on, which is looked at as well.
+    tried_on: the answer on which the rule was tried; it is read as well
     """
     if not any(each.name for clause in rule for each in clause.conditions):
         return []
@@ -169,7 +179,7 @@ def unmatched_conditions(
         " JOIN attempt_content c ON c.action_id = t.action_id AND c.n = t.n WHERE c.account_id = :account",
         {"account": account, "connection": connection},
     )
-    replies = [reply for (kept,) in rows if (reply := _reply(kept)) is not None] + ([tried_on] if tried_on else [])
+    replies = [reply for (response,) in rows if (reply := _reply(response)) is not None] + ([tried_on] if tried_on else [])
     unmatched = []
     for number, clause in enumerate(rule):
         for condition in clause.conditions:

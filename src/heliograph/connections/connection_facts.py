@@ -1,4 +1,4 @@
-"""A connection as rows of name and text, for comparing versions (F10). They contain no secret, path or query (C5)."""
+"""A connection's settings as names and texts, for comparing versions (F10). They contain no secret, path or query (C5)."""
 
 from __future__ import annotations
 
@@ -40,51 +40,53 @@ CLIENT_AUTHS: Final[Mapping[ClientAuth, Promise]] = {
 }
 
 
-def facts(of: Connection, *, whole: bool) -> dict[str, str]:
-    """The settings, by their names in the form; empty ones are omitted. whole: includes what only its form shows, to Administrators: the
-    names it signs in with, and values of headers."""
-    found = {
-        _("Connection Name"): of.name,
-        _("Authentication Type"): connection_words.kind(of),
-        _("URL"): of.shown,
-        _("Content Type"): of.content_type.value,
-        _("Request Method"): of.method.value,
-        _("Test Connection URL"): masked(of.test_origin) if of.test_origin else "",
-        _("Is this a primary connection"): _("Yes") if of.primary else "",
-        **(_signs_in(of) if whole else {}),
-        _("At most per minute"): _number(of.rate),
-        _("At once"): _number(of.parallel),
-        _("Seconds to connect"): _number(of.connect_timeout),
-        _("Seconds for the whole request"): _number(of.total_timeout),
-        _("How much of an answer is read"): _("%(n)s KiB") % {"n": f"{of.answer_cap:,}"} if of.answer_cap else "",
-        _("Retries"): _("Patient: after 2, 22 and 48 hours") if of.patient else "",
-        _("Fixed headers"): "; ".join(f"{name}: {_value(name, value)}" if whole else name for name, value in of.headers),
-        _("Certificate Authorities"): _("Of its own") if of.authorities else "",
-        _("Response rule"): "; ".join(rule_words.sentences(of.rule)),
-        _("Stored secrets"): ", ".join(str(SECRETS[name]) for name in SECRETS if name in of.secrets),
+def facts(connection: Connection, *, whole: bool) -> dict[str, str]:
+    """The settings, by their names in the form. Empty ones are omitted.
+
+    whole: adds what only Administrators see, in the form: user names, client ids, token URLs, and the values of headers
+    """
+    texts = {
+        _("Connection Name"): connection.name,
+        _("Authentication Type"): connection_words.kind(connection),
+        _("URL"): connection.shown,
+        _("Content Type"): connection.content_type.value,
+        _("Request Method"): connection.method.value,
+        _("Test Connection URL"): masked(connection.test_origin) if connection.test_origin else "",
+        _("Is this a primary connection"): _("Yes") if connection.primary else "",
+        **(_signs_in(connection) if whole else {}),
+        _("At most per minute"): _number(connection.rate),
+        _("At once"): _number(connection.parallel),
+        _("Seconds to connect"): _number(connection.connect_timeout),
+        _("Seconds for the whole request"): _number(connection.total_timeout),
+        _("How much of an answer is read"): _("%(n)s KiB") % {"n": f"{connection.answer_cap:,}"} if connection.answer_cap else "",
+        _("Retries"): _("Patient: after 2, 22 and 48 hours") if connection.patient else "",
+        _("Fixed headers"): "; ".join(f"{name}: {_value(name, value)}" if whole else name for name, value in connection.headers),
+        _("Certificate Authorities"): _("Of its own") if connection.authorities else "",
+        _("Response rule"): "; ".join(rule_words.sentences(connection.rule)),
+        _("Stored secrets"): ", ".join(str(SECRETS[name]) for name in SECRETS if name in connection.secrets),
     }
-    return {name: text for name, text in found.items() if text}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _value(name: str, value: str) -> str:
     return _("a secret") if is_secret_name(name) else value
 
 
-def _signs_in(of: Connection) -> dict[str, str]:
-    """The names that it signs in with."""
-    if of.auth is Auth.BASIC:
-        return {_("User Name"): of.user_name}
-    if of.auth is Auth.KEY:
-        return {_("Where it goes"): str(KEY_PLACES[of.key_place]), _("Name of the header or parameter"): of.key_name}
-    if of.auth is not Auth.OAUTH2:
+def _signs_in(connection: Connection) -> dict[str, str]:
+    """The settings of its Authentication Type that are not secret."""
+    if connection.auth is Auth.BASIC:
+        return {_("User Name"): connection.user_name}
+    if connection.auth is Auth.KEY:
+        return {_("Where it goes"): str(KEY_PLACES[connection.key_place]), _("Name of the header or parameter"): connection.key_name}
+    if connection.auth is not Auth.OAUTH2:
         return {}
     return {
-        _("Client Id"): of.client_id,
-        _("Authorization URL"): without_query(of.authorization_url) if of.authorization_url else "",
-        _("Access Token URL"): without_query(of.access_token_url) if of.access_token_url else "",
-        _("Refresh Token URL"): without_query(of.refresh_token_url) if of.refresh_token_url else "",
-        _("Scope"): of.scope,
-        _("How Client Id and Client Secret are sent"): str(CLIENT_AUTHS[of.client_auth]),
+        _("Client Id"): connection.client_id,
+        _("Authorization URL"): without_query(connection.authorization_url) if connection.authorization_url else "",
+        _("Access Token URL"): without_query(connection.access_token_url) if connection.access_token_url else "",
+        _("Refresh Token URL"): without_query(connection.refresh_token_url) if connection.refresh_token_url else "",
+        _("Scope"): connection.scope,
+        _("How Client Id and Client Secret are sent"): str(CLIENT_AUTHS[connection.client_auth]),
     }
 
 

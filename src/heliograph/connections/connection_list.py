@@ -24,30 +24,34 @@ from heliograph.store.database import Database
 from heliograph.store.registrations import folded
 
 COUNTED = 50_000
-"""Most Retry items counted for the list, over all connections."""
+"""Most items of the Retry Queue that are counted for the list, over all connections: the newest."""
 REMEMBERED = 500
-"""Audit entries searched for who paused a connection."""
+"""Audit entries that are searched for the user who paused a connection."""
 MOST_HELD = 10_000
-"""Most held records of a paused connection that are counted."""
+"""Most held actions of a paused connection that are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionListFilter:
-    """The filters. text: in its name, its host or the flows that use it."""
+    """The filters of the Connection List."""
 
     text: str = ""
+    """Words of the connection's name, its host, or the names of the flows that use it."""
     auth: Auth | None = None
     health: Health | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LastAttempt:
-    """The last attempt over a connection. at, took: microseconds; category: of its failure."""
+    """The last attempt over a connection."""
 
     at: int
+    """When it began, in microseconds."""
     took: int
+    """Microseconds."""
     state: ActionState
     category: Category | None
+    """Of its failure."""
     status: int | None
     message: str
 
@@ -57,7 +61,7 @@ class LastAttempt:
 
     @property
     def left(self) -> bool:
-        """True if it says something about the target: a record that did not fit the mapping was never sent."""
+        """Whether a request left. An attempt that failed validation sent nothing, so it says nothing about the target."""
         return self.state is not ActionState.VALIDATION
 
     @property
@@ -68,21 +72,25 @@ class LastAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Why, by whom and since when (microseconds; 0 where nobody has: a 410) a connection is paused; held: actions that are due, at most MOST_HELD + 1."""
+    """The pause of a connection."""
 
     why: str
     by: str
+    """Who paused it; "" if a 410 of the target did."""
     at: int
-    held: int
+    """Since when, in microseconds; 0 if a 410 paused it."""
+    held_count: int
+    """The actions that are due and held; counted up to MOST_HELD + 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryCounts:
-    """A connection's items in Retry. tried: those, waiting or failed, that failed over it."""
+    """A connection's items in the Retry Queue."""
 
     waiting: int = 0
     failed: int = 0
     tried: int = 0
+    """The items, waiting or failed, that failed after they had been sent over it."""
 
     def __add__(self, other: RetryCounts) -> RetryCounts:
         return RetryCounts(self.waiting + other.waiting, self.failed + other.failed, self.tried + other.tried)
@@ -90,7 +98,7 @@ class RetryCounts:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
-    """One connection. tested: when (microseconds), and the result; flows: (id, name); waiting, failed: its Retry items."""
+    """A connection in the list, with its health and everything that explains it."""
 
     id: int
     connection: Connection
@@ -98,15 +106,19 @@ class ConnectionRow:
     state: StoredConnectionState
     attempt: LastAttempt | None
     tested: tuple[int, DiagnosisReport] | None
+    """When it was last tested (microseconds), and the result."""
     flows: Sequence[tuple[int, str]]
+    """The id and name of each flow that uses it."""
     waiting: int
+    """Its items in the Retry Queue that wait."""
     failed: int
+    """Its items in the Retry Queue that failed."""
     pause: Pause | None
     access: oauth.ShownAccess | None
 
     @property
     def is_test_stale(self) -> bool:
-        """Whether the last test failed, and a delivery has succeeded, or somebody has connected, since."""
+        """Whether the last test failed, but since then a delivery succeeded or somebody connected."""
         if self.tested is None or self.tested[1].verdict is not DiagnosisVerdict.FAILED:
             return False
         delivered = self.attempt.at if self.attempt is not None and self.attempt.delivered else 0
@@ -115,7 +127,7 @@ class ConnectionRow:
 
 @dataclass
 class ConnectionList:
-    """The connections of one account. The number of statements does not depend on how many there are."""
+    """Reads the connections of one account. The number of SQL statements does not depend on the number of connections."""
 
     db: Database
     account: int
@@ -123,13 +135,13 @@ class ConnectionList:
     def __post_init__(self) -> None:
         self.config: AccountConfig = Committed(self.db).account(self.account)
 
-    def rows(self, wanted: ConnectionListFilter) -> list[ConnectionRow]:
+    def rows(self, filters: ConnectionListFilter) -> list[ConnectionRow]:
         """The matching connections, by name."""
-        found = [row for row in self._rows() if self._matches(row, wanted)]
-        return sorted(found, key=lambda row: (natural_order(row.connection.name), row.id))
+        matching_rows = [row for row in self._rows() if self._matches(row, filters)]
+        return sorted(matching_rows, key=lambda row: (natural_order(row.connection.name), row.id))
 
     def row(self, id: int) -> ConnectionRow | None:
-        """One connection."""
+        """One connection; None if the account has no such connection."""
         return next((row for row in self._rows(id) if row.id == id), None)
 
     def _rows(self, only: int | None = None) -> list[ConnectionRow]:
@@ -139,8 +151,8 @@ class ConnectionList:
         paused = [id for id in ids if states.get(id, (StoredConnectionState(), ""))[0].paused]
         pauses = self._paused_by(paused)
         now = self.db.now()
-        held = connection_states.held_actions(self.db, paused, now, MOST_HELD + 1)
-        out = []
+        held_counts = connection_states.held_actions(self.db, paused, now, MOST_HELD + 1)
+        rows = []
         for id in ids:
             connection = self.config.connections[id]
             state, why = states.get(id, (StoredConnectionState(), ""))
@@ -148,8 +160,8 @@ class ConnectionList:
             of_retry = counts.get(id, RetryCounts())
             health = health_of(self._facts(connection, state, attempts.get(id), tests.get(id), about, of_retry), now)
             by, at = pauses.get(id, ("", 0))
-            pause = Pause(why, by, at, held.get(id, 0)) if state.paused else None
-            out.append(
+            pause = Pause(why, by, at, held_counts.get(id, 0)) if state.paused else None
+            rows.append(
                 ConnectionRow(
                     id,
                     connection,
@@ -164,7 +176,7 @@ class ConnectionList:
                     about,
                 )
             )
-        return out
+        return rows
 
     @staticmethod
     def _facts(
@@ -189,11 +201,11 @@ class ConnectionList:
         )
 
     @staticmethod
-    def _matches(row: ConnectionRow, wanted: ConnectionListFilter) -> bool:
-        if wanted.auth not in (None, row.connection.auth) or wanted.health not in (None, row.health):
+    def _matches(row: ConnectionRow, filters: ConnectionListFilter) -> bool:
+        if filters.auth not in (None, row.connection.auth) or filters.health not in (None, row.health):
             return False
         text = folded(" ".join([row.connection.name, row.connection.shown, *(name for _, name in row.flows)]))
-        return all(word in text for word in folded(wanted.text).split())
+        return all(word in text for word in folded(filters.text).split())
 
     def _states(self) -> dict[int, tuple[StoredConnectionState, str]]:
         rows = self.db.all(
@@ -202,8 +214,8 @@ class ConnectionList:
             {"account": self.account},
         )
         return {
-            id: (StoredConnectionState(bool(paused), held or 0, failures, rate, until or 0), why)
-            for id, paused, held, failures, rate, until, why in rows
+            id: (StoredConnectionState(bool(paused), held_until or 0, failures, rate, until or 0), why)
+            for id, paused, held_until, failures, rate, until, why in rows
         }
 
     def _attempts(self, only: int | None) -> dict[int, LastAttempt]:
@@ -228,11 +240,11 @@ class ConnectionList:
             f" ORDER BY id DESC LIMIT {COUNTED}) i JOIN lane l ON l.id = i.lane_id GROUP BY l.connection_id, i.queue",
             {"account": self.account, "done": QueueStatus.DONE.code},
         )
-        found: dict[int, RetryCounts] = {}
+        counts: dict[int, RetryCounts] = {}
         for id, queue, n, n_tried in rows:
             is_failed = QueueStatus.of_code(queue) is QueueStatus.FAILED
-            found[id] = found.get(id, RetryCounts()) + RetryCounts(0 if is_failed else n, n if is_failed else 0, int(n_tried))
-        return found
+            counts[id] = counts.get(id, RetryCounts()) + RetryCounts(0 if is_failed else n, n if is_failed else 0, int(n_tried))
+        return counts
 
     def _flows(self) -> dict[int, list[tuple[int, str]]]:
         used: dict[int, dict[int, str]] = {}
@@ -243,7 +255,7 @@ class ConnectionList:
         return {id: list(flows.items()) for id, flows in used.items()}
 
     def _paused_by(self, paused: Sequence[int]) -> Mapping[int, tuple[str, int]]:
-        """Who paused these connections, and when; none for a 410."""
+        """Who paused each of these connections, and when. A connection that a 410 paused is missing from the result."""
         if not paused:
             return {}
         rows = self.db.all(
@@ -251,8 +263,8 @@ class ConnectionList:
             f" AND {self.db.member('object_id', 'paused')} ORDER BY id DESC LIMIT {REMEMBERED}",
             {"account": self.account, "paused": list(paused)},
         )
-        found: dict[int, tuple[str, int]] = {}
+        pauses: dict[int, tuple[str, int]] = {}
         for id, by, at, after in rows:
-            if id not in found and (json.loads(after or "null") or {}).get("paused") is True:
-                found[id] = by, at
-        return found
+            if id not in pauses and (json.loads(after or "null") or {}).get("paused") is True:
+                pauses[id] = by, at
+        return pauses

@@ -65,7 +65,7 @@ _LACKS: Final[Mapping[str, Promise]] = {
 
 
 def headline(row: ConnectionRow) -> str:
-    """Its state in two or three words: the same on every page that names it."""
+    """The connection's state in two or three words; every page that shows the state uses these."""
     if row.health is Health.RELEASED:
         return _("Being released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
     if row.health is Health.RESTS:
@@ -74,7 +74,7 @@ def headline(row: ConnectionRow) -> str:
 
 
 def note(row: ConnectionRow) -> str:
-    """What is wrong and how to fix it; "" if nothing is wrong."""
+    """What is wrong with the connection and how to fix it; "" if nothing is wrong."""
     match row.health:
         case Health.RELEASED:
             return _("What was held goes out at this rate, in its order; then the connection is open as before.")
@@ -106,22 +106,22 @@ def lacking(connection: Connection) -> list[str]:
 
 
 def paused(pause: Pause) -> str:
-    """Why nothing is sent."""
-    said = _("It holds what would be sent, in its order, and loses nothing.")
-    return f"{pause.why.rstrip('.')}. {said}" if pause.why else said
+    """Why a paused connection sends nothing, and what becomes of the actions that it holds."""
+    consequence = _("It holds what would be sent, in its order, and loses nothing.")
+    return f"{pause.why.rstrip('.')}. {consequence}" if pause.why else consequence
 
 
-def held(pause: Pause) -> str:
-    """ "3 held"; "" if nothing is held."""
-    if not pause.held:
+def held_text(pause: Pause) -> str:
+    """How many actions a paused connection holds, such as "3 held"; "" for none."""
+    if not pause.held_count:
         return ""
-    if pause.held > MOST_HELD:
+    if pause.held_count > MOST_HELD:
         return _("more than %(n)s held") % {"n": f"{MOST_HELD:,}"}
-    return ngettext("%(n)s held", "%(n)s held", pause.held) % {"n": f"{pause.held:,}"}
+    return ngettext("%(n)s held", "%(n)s held", pause.held_count) % {"n": f"{pause.held_count:,}"}
 
 
 def kind(connection: Connection) -> str:
-    """Its Authentication Type, with the Grant Type."""
+    """The connection's Authentication Type; for OAuth2 with the Grant Type."""
     return f"{_(connection.auth.value)}, {_(connection.grant.value)}" if connection.auth is Auth.OAUTH2 else _(connection.auth.value)
 
 
@@ -146,7 +146,7 @@ def test(row: ConnectionRow) -> str:
 
 
 def result(report: DiagnosisReport) -> str:
-    """How a test went, short."""
+    """The result of a test in a few words."""
     if report.verdict is DiagnosisVerdict.TESTED:
         return _("passed")
     if report.verdict is DiagnosisVerdict.REACHED:

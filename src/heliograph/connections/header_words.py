@@ -1,4 +1,4 @@
-"""The warning about header values that servers read in different ways; fixed headers and header mappings show it."""
+"""The warning about header values that servers read in different ways. The forms of fixed headers and of header mappings show it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from django.utils.translation import gettext as _
 
 
 def doubtful(names: Sequence[str]) -> str:
-    """A warning on headers, by their names, whose values go beyond ASCII."""
-    said = _(
+    """The warning about headers whose values contain characters beyond ASCII.
+
+    names: those of the headers
+    """
+    warning = _(
         "%(names)s: it has letters beyond ASCII. They are sent as UTF-8, and many applications read headers otherwise, or refuse them."
     )
-    return said % {"names": ", ".join(names)}
+    return warning % {"names": ", ".join(names)}

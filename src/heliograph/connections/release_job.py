@@ -1,7 +1,8 @@
 """The job that releases what a paused connection held, at a chosen rate (C8; ARCHITECTURE.md, rule 6).
 
-The worker keeps the rate, like every limit. The job renews a permission of a few seconds, counts, and opens the connection once nothing is
-held any more. If it is killed, paused or cancelled, the connection pauses again; resumed, it continues counting where it was.
+The worker keeps the rate, like every limit. Each second the job renews a permission to send that lasts LEAVE, and counts the requests. Once
+nothing is held any more, it opens the connection. If the job is killed, paused or cancelled, the permission runs out and the connection pauses
+again. A resumed job continues counting where it was.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from heliograph.store.django_database import of_django
 
 KIND = "release"
 EVERY = 1.0
-"""Seconds between two turns."""
+"""Seconds between two chunks of the job."""
 LEAVE = 5_000_000
-"""Microseconds for which the worker may continue without hearing from the job."""
+"""Microseconds for which the worker may send without a renewal by the job."""
 SETTLED = 30_000_000
-"""Microseconds after which every attempt that began has its row: twice the longest timeout's lease."""
+"""Microseconds after which every attempt that began has its row."""
 COUNTING = 0.02
-"""Share of the time that counting held lanes may take."""
+"""The share of the job's time that counting held actions may take."""
 
 
 def kind() -> JobKind:
@@ -35,7 +36,13 @@ def kind() -> JobKind:
 
 
 class Releasing:
-    """One run of a release. cursor: since (when it began), counted and counted_to (attempts up to an instant), held (actions, when last counted)."""
+    """One run of a release. The job's cursor holds:
+
+    since         when the release began, in microseconds
+    counted       the attempts since then, up to counted_to
+    counted_to    the instant up to which attempts are counted, in microseconds
+    held          the actions that were held when they were last counted
+    """
 
     def __init__(self, job: Job) -> None:
         self._account, self._connection = job.account_id, int(job.parameters["connection"])
@@ -45,7 +52,8 @@ class Releasing:
         self._count_again = 0.0
 
     def read(self) -> tuple[int, int]:
-        """(requests since the release began, actions still held): outside of the writing transaction, since it may look at many rows."""
+        """The requests since the release began, and the actions still held. It is called outside of the writing transaction, because it may read
+        many rows."""
         if not self._first:
             self._waited.wait(EVERY)
         self._first = False
@@ -64,17 +72,17 @@ class Releasing:
         return done, cursor["held"]
 
     def write(self, db: Database, chunk: tuple[int, int]) -> ChunkResult:
-        """Renews the permission, or ends the release."""
-        done, held = chunk
+        """Renews the permission to send, or ends the release if nothing is held or somebody else changed the connection's state."""
+        done, held_actions = chunk
         state, why = connection_states.state_of(db, self._account, self._connection)
         if not state.paused or state.release_rate is None:  # resumed, paused anew, or stopped by a 410
-            return ChunkResult(self._cursor, done, done + held, result={"paused": state.paused, "why": why}, finished=True)
+            return ChunkResult(self._cursor, done, done + held_actions, result={"paused": state.paused, "why": why}, finished=True)
         if not connection_states.is_anything_due(db, self._connection, db.now()):
             connection_states.resume(db, self._account, self._connection)
             done = self._sent(db, db.now())  # the last ones may have been settled since they were counted
             return ChunkResult(self._cursor, done, done, result={"paused": False, "why": ""}, finished=True)
         connection_states.renew(db, self._account, self._connection, db.now() + LEAVE)
-        return ChunkResult(self._cursor, done, done + held)
+        return ChunkResult(self._cursor, done, done + held_actions)
 
     def _sent(self, db: Database, now: int) -> int:
         """Requests since the release began."""

@@ -25,25 +25,27 @@ HOWS: Final[Mapping[str, tuple[How, bool]]] = {
     "is filled": (How.FILLED, False),
     "is empty": (How.FILLED, True),
 }
-_OF_HOW: Final = {found: name for name, found in HOWS.items()}
+_OF_HOW: Final = {how: name for name, how in HOWS.items()}
 LONGEST: Final = 12_000
 READ_CLAUSES, READ_CONDITIONS = 3 * MAX_CLAUSES, 3 * MAX_CONDITIONS
-"""More than a rule may have: what is too much is shown again and refused, not dropped."""
+"""Clauses and conditions that are read from a post: more than a rule may have, so that a rule that is too long is refused and shown again
+instead of cut."""
 
 
 @dataclass(slots=True)
 class Looks:
-    """A condition as typed. values: one a line."""
+    """A condition as it was typed."""
 
     place: str = ReplyPlace.STATUS.value
     name: str = ""
     how: str = "is"
     values: str = ""
+    """One a line."""
 
 
 @dataclass(slots=True)
 class Says:
-    """A clause as typed."""
+    """A clause as it was typed."""
 
     conditions: list[Looks] = field(default_factory=lambda: [Looks()])
     then: str = Then.FAILED.value
@@ -56,8 +58,8 @@ class Says:
 
 
 def of_body(rule: Sequence[Any]) -> list[Says]:
-    """The form of a rule's body that was read or proposed before. A name in it that looks like JSONPath or JSON Pointer is quoted, so that saving
-    the form does not change what it means."""
+    """The clauses of a stored or proposed rule's body, for the form. A plain path that looks like JSONPath or JSON Pointer is quoted, because
+    saving the form would otherwise change its meaning."""
     return [
         Says(
             [_looks(each) for each in clause["if"]],
@@ -83,7 +85,7 @@ def _looks(body: Mapping[str, Any]) -> Looks:
 
 def to_body(clauses: Sequence[Says]) -> list[dict[str, object]]:
     """The rule's body, to be validated by `connections.answers.checked`."""
-    out: list[dict[str, object]] = []
+    bodies: list[dict[str, object]] = []
     for clause in clauses:
         body: dict[str, object] = {"if": [_condition(each) for each in clause.conditions], "then": clause.then}
         if clause.then == Then.DELIVERED.value:
@@ -95,8 +97,8 @@ def to_body(clauses: Sequence[Says]) -> list[dict[str, object]]:
                 body["retry_after"] = _number(clause.retry_after.strip())
             if clause.renew:
                 body["renew"] = True
-        out.append(body)
-    return out
+        bodies.append(body)
+    return bodies
 
 
 def _number(text: str) -> object:
@@ -144,7 +146,10 @@ def read(post: Mapping[str, str]) -> list[Says]:
 
 
 def changed(clauses: list[Says], do: str) -> bool:
-    """Performs one of the form's own buttons: "add", "up 1", "down 1", "drop 1", "more 1", "less 1 0". Returns whether it was one."""
+    """Changes the clauses as a button of the form says. Returns False if `do` is no such button.
+
+    do: "add"; "up 1", "down 1", "drop 1", "more 1" (a condition) with the number of a clause; "less 1 0" with that of a condition, too
+    """
     what, *numbers = do.split()
     if not all(number.isascii() and number.isdigit() and len(number) < 3 for number in numbers):
         return False

@@ -1,4 +1,7 @@
-"""What waits for a connection in Retry, and what a save of it or a new sign-in would do about that (D7): counted, never promised."""
+"""The items of the Retry Queue that wait for a connection, and what saving the connection or a new sign-in would do to them (D7).
+
+The figures are counts at that moment, not promises.
+"""
 
 from __future__ import annotations
 
@@ -17,27 +20,25 @@ from heliograph.domain.flow.sending import stop_of
 from heliograph.store.database import Database
 
 MOST: Final = 10_000
-"""Items of a connection that are counted."""
+"""Most items of a connection that are counted: the newest."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingItems:
-    """A connection's items in Retry, by what a save of it would do.
-
-    due: made due at once, and nothing else keeps them
-    kept: made due at once, but their flow is off, in its other mode, or incomplete
-    used_up: Failed; nothing but a submit sends them
-    is_paused: the connection is paused, so that nothing is sent before it is released
-    """
+    """A connection's items in the Retry Queue, counted by what saving the connection would do to them."""
 
     due: int = 0
-    kept: int = 0
+    """Items that saving makes due at once, and that nothing else holds."""
+    waiting_for_flow: int = 0
+    """Items that saving makes due at once, but whose flow is off, in its other mode, or incomplete."""
     used_up: int = 0
+    """Items that are Failed: only a submit sends them."""
     is_paused: bool = False
+    """Whether the connection is paused, so that nothing is sent before it is released."""
 
 
 def waiting_items(db: Database, config: AccountConfig, connection: int) -> WaitingItems:
-    """What waits for a connection; of very much, the newest MOST."""
+    """Counts the items that wait for a connection: the newest MOST."""
     causes = ", ".join(f"'{cause.value}'" for cause in sorted(CURED_BY_CONNECTION))
     rows = db.all(
         "SELECT i.queue, i.flow_id, i.destination_id, i.mode, i.curable, count(*) FROM (SELECT a.queue, a.flow_id, a.destination_id, a.mode,"
@@ -46,7 +47,7 @@ def waiting_items(db: Database, config: AccountConfig, connection: int) -> Waiti
         f" AND l.connection_id = :connection ORDER BY a.id DESC LIMIT {MOST}) i GROUP BY i.queue, i.flow_id, i.destination_id, i.mode, i.curable",
         {"account": config.id, "connection": connection, "done": QueueStatus.DONE.code},
     )
-    due = kept = used_up = 0
+    due = waiting_for_flow = used_up = 0
     for queue, flow, destination, mode, curable, n in rows:
         stop = stop_of(config, flow, destination, Mode.LIVE if mode == 1 else Mode.TEST)
         if queue == QueueStatus.FAILED.code:
@@ -54,16 +55,16 @@ def waiting_items(db: Database, config: AccountConfig, connection: int) -> Waiti
         elif curable and stop in (None, Cause.CONNECTION_GONE):
             due += n
         elif curable:
-            kept += n
+            waiting_for_flow += n
     ((paused,),) = db.all(
         "SELECT count(*) FROM connection_state WHERE account_id = :account AND connection_id = :connection AND paused AND release_rate IS NULL",
         {"account": config.id, "connection": connection},
     )
-    return WaitingItems(due, kept, used_up, bool(paused))
+    return WaitingItems(due, waiting_for_flow, used_up, bool(paused))
 
 
 def once_connected(items: WaitingItems) -> str:
-    """What becomes of what waits once somebody has connected again."""
+    """The sentences that say what happens to waiting items as soon as somebody connects again."""
     due = ngettext(
         "%(n)s action waits for it in Retry, and is due as soon as you have connected again.",
         "%(n)s actions wait for it in Retry, and are due as soon as you have connected again.",
@@ -73,7 +74,7 @@ def once_connected(items: WaitingItems) -> str:
 
 
 def now_connected(items: WaitingItems) -> str:
-    """What has become of what waited, now that somebody has connected."""
+    """The sentences that say what happened to items that were waiting when somebody connected."""
     due = ngettext("%(n)s action that waited for it is due now.", "%(n)s actions that waited for it are due now.", items.due) % {
         "n": f"{items.due:,}"
     }
@@ -81,15 +82,15 @@ def now_connected(items: WaitingItems) -> str:
 
 
 def _sentences(items: WaitingItems, due: str, nothing: str) -> str:
-    sentences = [due if items.due else "" if items.kept or items.used_up else nothing]
-    if items.kept:
+    sentences = [due if items.due else "" if items.waiting_for_flow or items.used_up else nothing]
+    if items.waiting_for_flow:
         sentences.append(
             ngettext(
                 "%(n)s waits for its flow, which is off, incomplete or in its other mode.",
                 "%(n)s wait for their flow, which is off, incomplete or in its other mode.",
-                items.kept,
+                items.waiting_for_flow,
             )
-            % {"n": f"{items.kept:,}"}
+            % {"n": f"{items.waiting_for_flow:,}"}
         )
     if items.used_up:
         sentences.append(

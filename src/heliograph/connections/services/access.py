@@ -1,8 +1,8 @@
 """Gets an access token for a page or command that tests an OAuth2 connection (C3, C4).
 
 A test requests a fresh token, so that it checks the current settings rather than those of an hour ago. The worker and other processes may
-request one at the same moment: one of them claims the row, requests and stores; the others use its result. No transaction is open
-meanwhile.
+request one at the same moment: one of them claims the row, requests the token and stores it; the others use that token. No transaction is
+open during the request.
 """
 
 from __future__ import annotations
@@ -47,17 +47,18 @@ LONGEST_WAIT: Final = 45.0
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A connection that needs a token. route: that of its requests."""
+    """A connection that needs a token."""
 
     account: int
     id: int
     connection: Connection
     secrets: Mapping[str, str]
     route: Route
+    """That of the connection's requests; `token_route` derives that of the token requests from it."""
     sender: Sender
 
     def fresh_token(self) -> str | Denied:
-        """A new token, which is also stored for the worker; or why there is none."""
+        """Gets a new token, which is also stored for the worker. Returns Denied with the reason if there is none."""
         who, until = f"test-{uuid4()}"[:40], time.monotonic() + LONGEST_WAIT
         unwanted: int | None = None
         while time.monotonic() < until:
@@ -69,37 +70,40 @@ class Asker:
                 case Usable(token=token):
                     return token
                 case Closed(why=why):
-                    held = stand(self.connection, access, now)
-                    if isinstance(held, Usable) and not access.lost:  # valid until its end, even if it cannot be renewed
-                        return held.token
+                    standing = stand(self.connection, access, now)
+                    if isinstance(standing, Usable) and not access.lost:  # valid until its end, even if it cannot be renewed
+                        return standing.token
                     return Denied(oauth_refused(why), lost=True)
                 case RenewalUnderWay():
                     time.sleep(LOOK_AGAIN)
                 case Needed(by=by):
-                    found = self._ask(access, by, who)
-                    if found is not None:
-                        return found
+                    new_token = self._ask(access, by, who)
+                    if new_token is not None:
+                        return new_token
         return Denied(oauth_refused(f"Another process has been asking {self.connection.authority} for too long. Test again."))
 
     def _ask(self, access: Access, by: Ask, who: str) -> str | Denied | None:
-        """Requests a token. None: another process was quicker."""
+        """Requests a token and stores it. Returns None if another process was quicker."""
         with transaction.atomic():
             if not oauth.claim(of_django(database), self.account, self.id, access.generation, who):
                 return None
             asked_at = of_django(database).now()
-        found = self.exchange(access, by)
+        response = self.exchange(access, by)
         with transaction.atomic():
             db = of_django(database)
-            if isinstance(found, Denied):
-                oauth.fail(db, self.account, self.id, found.refused.message, lost=found.lost, who=who)
-                return found
+            if isinstance(response, Denied):
+                oauth.fail(db, self.account, self.id, response.refused.message, lost=response.lost, who=who)
+                return response
             bond = self.connection.bond
-            kept = oauth.keep(db, vault(), self.account, self.id, found, bond, before=access, asked_at=asked_at, who=who)
-        return found.access_token if kept else None
+            is_stored = oauth.keep(db, vault(), self.account, self.id, response, bond, before=access, asked_at=asked_at, who=who)
+        return response.access_token if is_stored else None
 
     def exchange(self, access: Access, by: Ask) -> TokenResponse | Denied:
-        """Requests a token from the authority, regardless of what is stored, and stores nothing. Blocks until the answer. access: for what
-        is known about the authority."""
+        """Requests a token from the authority even if a valid one is stored. Stores nothing, and blocks until the answer.
+
+        access: says how the authority takes the client's credentials
+        by: the grant
+        """
         came: queue.SimpleQueue[TokenResponse | Denied] = queue.SimpleQueue()
         secret = self.secrets.get(Secret.CLIENT_SECRET, "")
         try:

@@ -35,37 +35,38 @@ from heliograph.store.secrets import SecretPlace, load_secrets, remove_secrets, 
 
 OWNER = "connection"
 REPLACED = "replaced"
-"""In an entry of the audit: the secrets that were replaced or removed, by field."""
+"""The key under which an audit entry lists the fields of the secrets that were replaced or removed."""
 _OF_TOKENS = frozenset(rules.TOKEN_QUERIES.values())
 _OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFacts:
-    """A connection as a form provides it.
-
-    fields: those of the connection's body, without origins and secrets; for headers whose names mark them as credentials the newly typed
-    values, SEALED or "" = unchanged. url, test_url: complete, None = unchanged. secrets: the newly typed ones, "" or absent = unchanged.
-    forget: secrets to delete.
-    """
+    """A connection as a form provides it."""
 
     fields: Mapping[str, object] = field(repr=False)
+    """Those of the connection's body, without origins and secrets. A header that is a credential by its name has its newly typed value;
+    SEALED or "" leaves it unchanged."""
     url: str | None = None
+    """Complete; None leaves it unchanged."""
     test_url: str | None = None
+    """Complete; None leaves it unchanged."""
     secrets: Mapping[Secret, str] = field(default_factory=dict, repr=False)
+    """The newly typed ones; "" or absent leaves a secret unchanged."""
     forget: frozenset[Secret] = frozenset()
+    """The secrets to delete."""
 
 
 class SecretsAgain(Invalid):
-    """The host changed: the secrets were meant for the old one and must be entered again (C5). names: of the secrets; headers: of the
-    encrypted headers."""
+    """The host changed: the secrets were meant for the old one and must be entered again (C5)."""
 
     def __init__(self, names: frozenset[Secret], headers: Sequence[str] = ()) -> None:
+        """names: those of the secrets; headers: the names of the encrypted headers."""
         self.names = names
-        found: dict[str, list[str]] = {name.value: ["The host changed, so this has to be entered again."] for name in sorted(names)}
+        errors: dict[str, list[str]] = {name.value: ["The host changed, so this has to be entered again."] for name in sorted(names)}
         if headers:
-            found["headers"] = [f"The host changed, so this has to be entered again: {', '.join(headers)}."]
-        super().__init__(found)
+            errors["headers"] = [f"The host changed, so this has to be entered again: {', '.join(headers)}."]
+        super().__init__(errors)
 
 
 def save_connection(
@@ -78,15 +79,19 @@ def save_connection(
     restored: int | None = None,
     signing: str = "",
 ) -> Connection:
-    """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks. The sender
-    judges the address itself once more: without TLS it goes only to what was allowed. restored: the version that is made the newest again by it.
-    signing: what was done with its signing secrets, for the audit.
+    """Saves a connection with its secrets.
+
+    confirmed: the user confirmed what saving does to flows
+    http: whether a URL without TLS is valid; by default if the operator allowed networks. The sender checks each address again, and sends
+        without TLS only to allowed networks
+    restored: the number of the past version that this save makes the newest
+    signing: what was done with the signing secrets, for the audit
 
     Raises Invalid (SecretsAgain), NotThere, AsksFirst.
     """
     s.needs_signal()
     row = Connection(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else connection_row(id)
-    shown = dict(row.body)
+    body_before = dict(row.body)
     stored = {} if id is None else load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
     before = rules.Connection.from_body(row.body) if id is not None else None
     entered = {name: value for name, value in facts.secrets.items() if value}
@@ -95,13 +100,13 @@ def save_connection(
     try:
         entered = {name: check_secret(name, value) for name, value in entered.items()}
         _check_certificates(entered, facts)
-        kept = (
+        remaining = (
             (before.secrets if before else frozenset()) - facts.forget - ({Secret.TEST_PATH} if not origins["test_origin"] else frozenset())
         )
-        kept -= frozenset(secret for name, secret in rules.TOKEN_QUERIES.items() if "?" not in token_urls[name])
-        have = kept | frozenset(entered)
+        remaining -= frozenset(secret for name, secret in rules.TOKEN_QUERIES.items() if "?" not in token_urls[name])
+        have = remaining | frozenset(entered)
         asks_otherwise = any(entered.get(name, stored.get(name) if name in have else None) != stored.get(name) for name in _OF_TOKENS)
-        connected = before.connected if before and not asks_otherwise else ""  # else only services.oauth changes it
+        connected = before.connected if before and not asks_otherwise else ""  # only services.oauth sets it
         body = {**facts.fields, **token_urls, **origins, "connected": connected, "secrets": sorted(have)}
         after = rules.Connection.from_body(body)
         typed = _typed_headers(facts)
@@ -112,7 +117,7 @@ def save_connection(
     except header_rules.NotSealed as error:
         raise Invalid({"headers": [f"Type the value: none is stored for {', '.join(error.names)}."]}) from None
     if before is not None and after.asks_secrets_again(before):
-        again = frozenset(kept - frozenset(entered) - frozenset(_OF_URLS))
+        again = frozenset(remaining - frozenset(entered) - frozenset(_OF_URLS))
         headers_again = [name for name, text in typed.items() if text in ("", header_rules.SEALED)]
         if again or headers_again:
             raise SecretsAgain(again, headers_again)
@@ -122,18 +127,19 @@ def save_connection(
         row.save()
         replaced = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond or asks_otherwise):
-            oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
-        row.body |= _extra_body(shown, replaced, entered) | ({} if restored is None else {RESTORED: restored})
+            oauth.forget(s.db, s.account, row.pk)  # tokens are valid only for the settings under which they were given
+        row.body |= _extra_body(body_before, replaced, entered) | ({} if restored is None else {RESTORED: restored})
         write(s, row)
     moved = before is not None and (after.reach != before.reach or Secret.CLIENT_CERTIFICATE in entered)
     elsewhere = before is not None and after.origin != before.origin
     queue_effects.connection_saved(s, row.pk, moved=moved, elsewhere=elsewhere)
-    _note(s, row, None if before is None else shown, replaced, signing)
+    _note(s, row, None if before is None else body_before, replaced, signing)
     return row
 
 
 def _note(s: SetupTransaction, row: Connection, before: Mapping[str, Any] | None, replaced: Sequence[str], signing: str) -> None:
-    """The audit says which secrets were replaced or removed, and what was done with its signing secrets; never an edition."""
+    """Writes the audit entry: it names the secrets that were replaced or removed, and says what was done with the signing secrets. It omits
+    the edition."""
     was, now = ({name: value for name, value in (body or {}).items() if name not in ("edition", RENEWED)} for body in (before, row.body))
     if before is None:
         s.note(Deed.CREATED, "connection", row, None, now)
@@ -143,16 +149,20 @@ def _note(s: SetupTransaction, row: Connection, before: Mapping[str, Any] | None
 
 
 def restorable(now: rules.Connection, version: Version) -> rules.Connection:
-    """A past version as it would replace the current one: with the current URLs and secrets, because old ones are not stored (C5). Raises
-    ConnectionSetupError if it is no longer valid."""
+    """The connection that restoring a past version would save: with the current URLs and secrets, because old ones are not stored (C5).
+
+    Raises ConnectionSetupError if the version is no longer valid.
+    """
     then = rules.Connection.from_body(version.body)
-    kept = now.secrets - _other_credentials(then.auth)
-    return replace(then, origin=now.origin, test_origin=now.test_origin, connected=now.connected, secrets=kept)
+    current_secrets = now.secrets - _other_credentials(then.auth)
+    return replace(then, origin=now.origin, test_origin=now.test_origin, connected=now.connected, secrets=current_secrets)
 
 
 def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Connection:
-    """Makes a past version the newest (F10), with the current URLs and secrets. Raises NotThere, AsksFirst, and Invalid if its secrets
-    would be sent to another host, or its name is taken by now."""
+    """Makes a past version the newest (F10), with the current URLs and secrets.
+
+    Raises NotThere, AsksFirst, and Invalid if the secrets would be sent to another host, or the name is taken by now.
+    """
     now = rules.Connection.from_body(connection_row(id).body)
     try:
         then = restorable(now, version(s.db, s.account, "connection", id, number))
@@ -173,15 +183,17 @@ def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: 
 
 
 def _other_credentials(auth: rules.Auth) -> frozenset[Secret]:
-    """Credentials of other Authentication Types."""
+    """The credentials of the other Authentication Types."""
     return frozenset(secret for kind, secret in rules.CREDENTIAL.items() if kind is not auth)
 
 
 def save_rule(s: SetupTransaction, id: int, rule: Sequence[object], *, opened: int | None = None) -> Connection:
-    """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once.
+    """Saves a connection with another response rule (C7); all else stays. Actions that failed because of the set-up become due at once.
 
-    rule: its body; JSONPath and JSON Pointer become plain paths. opened: the version whose rule was being edited. Raises Invalid, NotThere,
-    SavedMeanwhile (another rule was saved since).
+    rule: its body; JSONPath and JSON Pointer become plain paths
+    opened: the version whose rule was being edited
+
+    Raises Invalid, NotThere, and SavedMeanwhile if another rule was saved since `opened`.
     """
     plain = [clause.to_body() for clause in checked(rule)]
     row = connection_row(id)
@@ -193,7 +205,12 @@ def save_rule(s: SetupTransaction, id: int, rule: Sequence[object], *, opened: i
 
 
 def _take_token_urls(facts: ConnectionFacts, entered: dict[Secret, str], stored: Mapping[str, str]) -> dict[str, str]:
-    """The OAuth2 URLs, with hosts as they are sent; new queries are added to the secrets. stored: the secrets of today. Raises Invalid."""
+    """The OAuth2 URLs without their queries, with hosts in ASCII. Adds newly typed queries to the entered secrets.
+
+    stored: the secrets of today, by field
+
+    Raises Invalid.
+    """
     urls: dict[str, str] = {}
     for name, secret in rules.TOKEN_QUERIES.items():
         typed = facts.fields.get(name)
@@ -219,13 +236,13 @@ def _take_token_urls(facts: ConnectionFacts, entered: dict[Secret, str], stored:
 
 
 def may_be_plain(account: int) -> bool:
-    """True if URLs without TLS may be entered: if the operator allowed networks (C6)."""
+    """Whether URLs without TLS may be entered: the operator must have allowed networks (C6)."""
     policy = page_sender.policy(account)
     return bool(policy.networks or policy.endpoints)
 
 
 def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered: dict[Secret, str], *, http: bool) -> dict[str, str]:
-    """The origins of both URLs; path and query are added to the secrets. Raises Invalid."""
+    """The origins of both URLs. Adds their paths and queries to the entered secrets. Raises Invalid."""
     origins = {"origin": before.origin if before else "", "test_origin": before.test_origin if before else ""}
     for secret, name, url in ((Secret.PATH, "url", facts.url), (Secret.TEST_PATH, "test_url", facts.test_url)):
         if url is None:
@@ -245,7 +262,7 @@ def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered:
 
 
 def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -> None:
-    """Raises ConnectionSetupError for certificates that TLS could not use."""
+    """Raises ConnectionSetupError if TLS could not use one of the certificates."""
     authorities = facts.fields.get("authorities")
     for name, text, check_it in (
         ("authorities", authorities if isinstance(authorities, str) else "", check_authorities),
@@ -259,11 +276,11 @@ def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -
 
 
 def _check_length(connection: rules.Connection, secrets: Mapping[str, str]) -> None:
-    """Raises ConnectionSetupError for a URL whose own texts, with the key in its query, are longer than any request may have."""
+    """Raises ConnectionSetupError if the URL is longer than any request may have, even with empty source fields. A key in the query counts."""
     try:
         rest = "".join(parse_rest(secrets.get(Secret.PATH, "")).texts)
     except AddressError:
-        return  # which is refused by itself
+        return  # the domain refuses it
     key = ""
     if connection.auth is rules.Auth.KEY and connection.key_place is rules.KeyPlace.QUERY:
         key = "?" + urlencode({connection.key_name: secrets.get(Secret.KEY, "")}, quote_via=quote, safe="")
@@ -272,7 +289,10 @@ def _check_length(connection: rules.Connection, secrets: Mapping[str, str]) -> N
 
 
 def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
-    """The values typed for encrypted headers, by name; SEALED or "" = unchanged. Raises ConnectionSetupError, which never repeats a value."""
+    """The values typed for encrypted headers, by name; SEALED or "" leaves a value unchanged.
+
+    Raises ConnectionSetupError, which never repeats a value.
+    """
     typed: dict[str, str] = {}
     given = facts.fields.get("headers")
     for name, value in given if isinstance(given, (list, tuple)) else ():
@@ -290,25 +310,33 @@ def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
 
 
 def _header_texts(stored: Mapping[str, str]) -> dict[str, str]:
-    """The texts of headers among a connection's stored secrets, by field."""
+    """Those of a connection's stored secrets that are texts of headers, by field."""
     return {name: text for name, text in stored.items() if name not in set(Secret)}
 
 
 def _keep_secrets(
-    s: SetupTransaction, row: Connection, stored: Mapping[str, str], wanted: Mapping[str, str], have: frozenset[str]
+    s: SetupTransaction, row: Connection, stored: Mapping[str, str], secrets: Mapping[str, str], have: frozenset[str]
 ) -> list[str]:
-    """Stores what was entered and removes what is not needed; the fields that differ from before. stored: what there was; have: all that is to be
-    there, by field."""
+    """Stores the entered secrets and removes those that are not needed. Returns the fields whose secret was replaced or removed.
+
+    stored: the secrets before, by field
+    secrets: the entered ones, by field
+    have: the fields that have a secret afterwards
+    """
     remove_secrets(s.db, s.account, OWNER, row.pk, keep=have)
-    different = {str(name): value for name, value in wanted.items() if stored.get(name) != value}
+    different = {str(name): value for name, value in secrets.items() if stored.get(name) != value}
     for name, value in different.items():
         save_secret(s.db, vault(), SecretPlace(s.account, OWNER, row.pk, name), value)
     return sorted({*different, *(set(stored) - have)})
 
 
 def _extra_body(old: Mapping[str, Any], replaced: Sequence[str], entered: Mapping[Secret, str]) -> dict[str, object]:
-    """The parts of the body that the domain does not read: a counter that makes new secrets a new version (D7), which ones the last of these replaced,
-    and the fields in the URL."""
+    """The parts of the body that the domain does not read:
+
+    edition    rises with each change of secrets, so that new secrets make a new version (D7)
+    renewed    the secrets that the last such change replaced
+    chips      the source fields in the URL
+    """
     chips = sorted(set(parse_rest(entered[Secret.PATH]).chips)) if Secret.PATH in entered else old.get("chips", [])
     renewed = list(replaced) or old.get(RENEWED, [])
     counter = {"edition": int(old.get("edition", 0)) + bool(replaced)} | ({RENEWED: renewed} if renewed else {})
@@ -316,7 +344,7 @@ def _extra_body(old: Mapping[str, Any], replaced: Sequence[str], entered: Mappin
 
 
 def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
-    """(URL, test URL), complete: only for an Administrator's form (C5). Raises NotThere."""
+    """The complete URL and Test Connection URL. They contain secrets: only an Administrator's form may show them (C5). Raises NotThere."""
     row = connection_row(id)
     secrets = load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
     body = rules.Connection.from_body(row.body)
@@ -324,17 +352,19 @@ def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
 
 
 def copy_connection(s: SetupTransaction, id: int, name: str) -> Connection:
-    """Copies a connection with its secrets under a new name. OAuth2 access by sign-in is not copied: someone must connect the copy. Raises
-    Invalid, NotThere."""
+    """Copies a connection with its secrets under a new name. OAuth2 access by sign-in is not copied: somebody must connect the copy.
+
+    Raises Invalid, NotThere.
+    """
     s.needs_signal()
-    of = connection_row(id)
+    original = connection_row(id)
     stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
-    body = rules.Connection.from_body(of.body)
+    body = rules.Connection.from_body(original.body)
     url, test_url = connection_url(s.db, s.account, id)
     secrets = {secret: stored[secret.value] for secret in body.secrets - frozenset(_OF_URLS) if secret.value in stored}
     headers = [[header, stored.get(header_rules.sealed_field(header), value)] for header, value in body.headers]
     return save_connection(
-        s, ConnectionFacts({**of.body, "name": name, "headers": headers}, url=url, test_url=test_url, secrets=secrets), http=True
+        s, ConnectionFacts({**original.body, "name": name, "headers": headers}, url=url, test_url=test_url, secrets=secrets), http=True
     )
 
 

@@ -1,4 +1,4 @@
-"""The networks that the operator opens to one account beyond public addresses (C6). Only for commands: no account can extend this itself."""
+"""The networks beyond public addresses that the operator opens to one account (C6). Only commands call it: no account can open networks itself."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from heliograph.store.queue import pending_items
 
 
 def allow_networks(s: SetupTransaction, networks: Sequence[str]) -> list[str]:
-    """Replaces the account's list of networks, addresses, and address:port pairs. What was blocked becomes due at once (D7). Raises
-    Invalid."""
+    """Replaces the account's list of networks, addresses, and address:port pairs. Actions whose address was blocked become due at once (D7).
+
+    Raises Invalid.
+    """
     s.needs_account()
-    wanted = list(dict.fromkeys(network.strip() for network in networks if network.strip()))
+    allowed = list(dict.fromkeys(network.strip() for network in networks if network.strip()))
     try:
-        Policy.parse(wanted)
+        Policy.parse(allowed)
     except GuardError as error:
         raise Invalid({"allowed_networks": [str(error)]}) from None
     row = Account.objects.get(pk=s.account)
     before = {"allowed_networks": row.allowed_networks or []}
-    row.allowed_networks = wanted or None
+    row.allowed_networks = allowed or None
     row.save(update_fields=["allowed_networks"])
     pending_items.reschedule_account(s.db, s.account, frozenset({Cause.BLOCKED}), pending_items.does_of(s.db, s.account))
-    s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": wanted})
-    return wanted
+    s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": allowed})
+    return allowed

@@ -1,8 +1,8 @@
 """Connects OAuth2 connections by the grant Authorization Code (C4).
 
-    begin    → the authority's sign-in page, and what to keep in the session until the return
-    finish   ← the return: its code is exchanged for tokens
-    access   the state of a connection's access
+    begin    starts a sign-in: the URL of the authority's page, and the pending sign-in for the session
+    finish   ends it when the browser returns: exchanges the code for tokens
+    access   reads the state of a connection's access
 
 No transaction is open while an authority responds. `services.access` gets a token for a test.
 """
@@ -25,7 +25,7 @@ from heliograph.accounts.audit import Deed
 from heliograph.connections import page_sender
 from heliograph.connections.services.access import Asker
 from heliograph.connections.services.connections import OWNER, connection_row
-from heliograph.connections.services.test_limiter import NoRoom, room
+from heliograph.connections.services.test_limiter import NoRoom, limited_wait
 from heliograph.connections.vault import vault
 from heliograph.connections.waiting_items import WaitingItems, waiting_items
 from heliograph.domain.connection.connection import Auth, Connection
@@ -47,7 +47,7 @@ from heliograph.store.secrets import SecretError, SecretPlace, load_secrets
 log = structlog.get_logger(__name__)
 
 SIGN_IN_FOR: Final = 15 * 60 * SECOND
-"""How long the sign-in at the authority may take."""
+"""Microseconds that the sign-in at the authority may take."""
 STATE_BYTES: Final = 32
 
 
@@ -57,16 +57,20 @@ class NotConnected(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A started sign-in. url: where the browser goes; state: what will come back; pending: encrypted, for the session."""
+    """A started sign-in."""
 
     url: str = field(repr=False)
+    """The authority's page, to which the browser goes."""
     authority: str
+    """Its host."""
     state: str = field(repr=False)
+    """The random text that comes back with the return."""
     pending: str = field(repr=False)
+    """What `finish` needs, encrypted for the session."""
 
 
 def redirect_url() -> str:
-    """The URL to which authorities redirect: from HELIOGRAPH_BASE_URL, whatever Host a request has."""
+    """The URL to which authorities redirect. It follows from HELIOGRAPH_BASE_URL alone, never from a request's Host header."""
     return f"{settings.HELIOGRAPH.base_url}{reverse('oauth-return')}"
 
 
@@ -88,14 +92,19 @@ def begin(account: int, id: int) -> Begun:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A sign-in that succeeded. holder: whose access it is, "" if the authority does not say; items: what waited for it in Retry."""
+    """A sign-in that succeeded."""
 
     holder: str
+    """Whose access it is; "" if the authority does not say."""
     items: WaitingItems
+    """The items of the Retry Queue that waited for it."""
 
 
 def finish(account: int, id: int, pending: str, query: str, *, by: str) -> Connected:
-    """Connects: exchanges the code of a return for tokens, and makes what waited for it due. pending: from `begin`, in the same session.
+    """Exchanges the code of a return for tokens, and makes the actions due that waited for the connection.
+
+    pending: from `begin`, in the same session
+    query: that of the return URL
 
     Raises NotConnected, NotThere.
     """
@@ -116,21 +125,21 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> Conne
         raise NotConnected(_refusal(client.connection, refused)) from None
     ask = ByCode(code, begun["verifier"], redirect_url())
     try:
-        with room(account):
-            found = client.exchange(oauth.read_access(db, vault(), account, id), ask)
+        with limited_wait(account):
+            response = client.exchange(oauth.read_access(db, vault(), account, id), ask)
     except NoRoom:
         raise NotConnected(_("Other tests or sign-ins are under way. Wait until they have ended, and press Connect again.")) from None
-    if isinstance(found, Denied):
-        log.warning("connect_denied", connection=id, category=found.refused.category.value)
-        raise NotConnected(found.refused.message)
-    items = _keep(client, found, asked_at, by)
+    if isinstance(response, Denied):
+        log.warning("connect_denied", connection=id, category=response.refused.category.value)
+        raise NotConnected(response.refused.message)
+    items = _keep(client, response, asked_at, by)
     log.info("connected", connection=id)
-    return Connected(found.holder, items)
+    return Connected(response.holder, items)
 
 
 def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> WaitingItems:
-    """Stores the tokens, and a version of the connection that is connected: flows can use it, and what failed for lack of it is due. Returns what
-    waited for it."""
+    """Stores the tokens and a new version of the connection that counts as connected, so that flows can use it. Actions that failed for lack of
+    access become due. Returns the items that waited for it."""
     with saving(client.account, by=by, whole_account=True) as s:
         row = connection_row(client.id)
         before = dict(row.body)
@@ -149,7 +158,7 @@ def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> Waiti
 
 @dataclass(frozen=True, slots=True)
 class ConnectionAccess:
-    """A connection's access for pages. about: what is stored, None if nothing is."""
+    """A connection's access, for pages."""
 
     name: str
     authority: str
@@ -157,10 +166,14 @@ class ConnectionAccess:
     lacks: tuple[str, ...]
     state: AccessState
     about: oauth.ShownAccess | None
+    """What is stored; None if nothing is."""
 
 
 def state_of(facts: Connection, about: oauth.ShownAccess | None) -> AccessState:
-    """The state of a connection's access. about: what is stored; tokens given under other settings do not count."""
+    """The state of a connection's access. Tokens that were given under other settings do not count.
+
+    about: what is stored about its tokens
+    """
     usable = about is not None and about.bond == facts.bond and (facts.connected == facts.bond or not facts.needs_connecting)
     return AccessState.NOT_YET if about is None or not usable else AccessState.LOST if about.lost else AccessState.CONNECTED
 
@@ -180,7 +193,7 @@ def access(db: Database, account: int, id: int) -> ConnectionAccess:
 
 
 def asker(account: int, id: int) -> Asker:
-    """What it takes to request a connection's tokens. Raises NotThere."""
+    """The Asker that requests a connection's tokens. Raises NotThere."""
     with scope(account=account):
         facts = Connection.from_body(connection_row(id).body)
     stored = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})
@@ -203,8 +216,8 @@ def _refusal(facts: Connection, refused: SignInRefused) -> str:
         }
     if not refused.error:
         return _("%(who)s sent you back without a code. Press Connect again.") % {"who": who}
-    said = refused.description or refused.error
+    reason = refused.description or refused.error
     return _("%(who)s refused the sign-in: %(said)s. Check the OAuth2 settings with its administrator.") % {
         "who": who,
-        "said": said.rstrip("."),
+        "said": reason.rstrip("."),
     }

@@ -1,7 +1,8 @@
 """Pauses a connection, resumes it, or releases what was held at a chosen rate (C8).
 
-A paused connection is not read at all, so that holding 900,000 actions costs nothing and uses no tries. A release is a job: it renews a
-short permission every second; without that the connection pauses again. So pausing or cancelling the job holds the rest.
+The worker does not read the lanes of a paused connection at all, so holding 900,000 actions costs nothing and uses no tries. A release is a
+job that renews a permission of a few seconds every second; without it the connection pauses again. So pausing or cancelling the job holds the
+remaining actions.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from heliograph.store.django_database import of_django
 
 WHY_LENGTH = 200
 FASTEST = 1_000_000
-"""Requests a minute; the same limit as for a connection's own rate."""
+"""Requests a minute; a connection's own rate has the same limit."""
 
 
 class NotPaused(HeliographError):
@@ -31,7 +32,10 @@ class NotPaused(HeliographError):
 
 
 def pause(s: SetupTransaction, id: int, why: str) -> None:
-    """Pauses a connection, even during a release; its actions keep their order. why: shown on pages. Raises NotThere."""
+    """Pauses a connection, even during a release; its actions keep their order. Raises NotThere.
+
+    why: shown on pages; cut to WHY_LENGTH characters
+    """
     row = connection_row(id)
     before = _audited_state(s, id)
     connection_states.pause(s.db, s.account, id, why[:WHY_LENGTH])
@@ -39,11 +43,11 @@ def pause(s: SetupTransaction, id: int, why: str) -> None:
 
 
 def resume(s: SetupTransaction, id: int) -> None:
-    """Resumes a paused connection, including one paused by a 410; what it refused because of the set-up is due at once (D7).
+    """Resumes a paused connection, also one that a 410 paused. Actions that failed because of the set-up become due at once (D7).
 
     A Retry-After that is still running remains in force, because the target asked for it. A running release ends. Raises NotThere.
     """
-    s.needs_signal()  # locks: an attempt that ends meanwhile settles before the fix, or sees it
+    s.needs_signal()  # locks: an attempt that ends at the same time settles before the fix, or sees it
     row = connection_row(id)
     before = _audited_state(s, id)
     queue_effects.connection_saved(s, id)  # lanes before the connection's state, in the same order as settling
@@ -52,10 +56,13 @@ def resume(s: SetupTransaction, id: int) -> None:
 
 
 def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
-    """Releases what a paused connection holds, in order, at `per_minute` requests a minute. Returns the new job, or the one already
-    running.
+    """Releases the actions that a paused connection holds, in order. Returns the new job, or the one that is already running.
 
-    When nothing is held any more, the connection is open as before. What it refused because of the set-up is due at once, as after any fix.
+    When nothing is held any more, the connection is open as before. Actions that failed because of the set-up become due at once, as after any
+    fix.
+
+    per_minute: requests a minute, 1 to FASTEST
+
     Raises NotThere, NotPaused, Invalid.
     """
     s.needs_signal()
@@ -82,14 +89,14 @@ def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
 
 
 def state(account: int, id: int) -> tuple[connection_states.StoredConnectionState, str]:
-    """A connection's state, and why it is paused: for pages."""
+    """A connection's state, and why it is paused ("" if it is not), for pages."""
     with transaction.atomic(using="read"):
         return connection_states.state_of(of_django(databases["read"]), account, id, lock=False)
 
 
 def _audited_state(s: SetupTransaction, id: int) -> dict[str, object]:
-    """The state for the audit. Reads without a lock: settling locks lanes before a connection's state, and a following fix would lock in
-    the opposite order."""
-    found, why = connection_states.state_of(s.db, s.account, id, lock=False)
-    said: dict[str, object] = {"paused": found.paused, "why": why}
-    return said | ({"released at": found.release_rate} if found.release_rate is not None else {})
+    """The connection's state for the audit. It is read without a lock: settling locks lanes before a connection's state, and a fix in the same
+    transaction would lock them in the opposite order."""
+    stored, why = connection_states.state_of(s.db, s.account, id, lock=False)
+    audit_body: dict[str, object] = {"paused": stored.paused, "why": why}
+    return audit_body | ({"released at": stored.release_rate} if stored.release_rate is not None else {})

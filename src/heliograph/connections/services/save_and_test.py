@@ -1,8 +1,9 @@
 """Save & Test, and Send a sample (guide: Setting up a Connection; C3).
 
-    name → connect → TLS → (access token) → the test URL, or a sample, or nothing → what it means
+    name → connect → TLS → (access token) → the test URL, or a sample, or nothing → finding
 
-Saving happens elsewhere and first, whatever the result of the test. No transaction is open while something is sent.
+The connection is saved before the test, by `services.connections`, and stays saved whatever the result. No transaction is open while
+something is sent.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from django_scopes import scope
 from heliograph.connections import page_sender
 from heliograph.connections.services.access import Asker
 from heliograph.connections.services.connections import OWNER, connection_row
-from heliograph.connections.services.test_limiter import NoRoom, room
+from heliograph.connections.services.test_limiter import NoRoom, limited_wait
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import diagnosis
 from heliograph.domain.connection.connection import Auth, Connection, ContentType
@@ -60,9 +61,9 @@ SHOWN = 600
 
 
 LONGEST_DETAIL: Final = 2_000
-"""Characters of a detail: a sentence of a guard, or those of a mapping about its fields."""
+"""Characters of a detail: the sentence of a guard, or the problems of a mapping's fields."""
 MOST_BYTES: Final = 4
-"""For one character, in most charsets."""
+"""Bytes of one character, in most charsets."""
 
 
 class TooManyTests(SetupError):
@@ -75,12 +76,14 @@ def try_connection(
     *,
     sample: bool = False,
     sender: Sender | None = None,
-    told: Callable[[Sequence[Stepped], DiagnosisStep], None] | None = None,
+    report_progress: Callable[[Sequence[Stepped], DiagnosisStep], None] | None = None,
 ) -> DiagnosisReport:
-    """Tests a saved connection and stores the report. sample: sends one real request with sample values instead of calling the test URL.
-    told: called with the finished steps and the next one, as they happen.
+    """Tests a saved connection and stores the report. Takes as long as the connection's timeouts allow.
 
-    Raises NotThere, TooManyTests, and HeliographError if its secrets cannot be read. Takes as long as the connection's timeouts allow.
+    sample: sends one real request with sample values instead of calling the test URL
+    report_progress: called with the finished steps and the next one, whenever a step begins
+
+    Raises NotThere, TooManyTests, and HeliographError if the connection's secrets cannot be read.
     """
     with transaction.atomic(), scope(account=account):
         connection = Connection.from_body(connection_row(id).body)
@@ -90,8 +93,8 @@ def try_connection(
         if not connection_tests.may_test(of_django(database), account, id):
             raise TooManyTests(TooManyTests.__doc__ or "")
     try:
-        with room(account):
-            report = _Trial(about, sender or page_sender.sender(), told).run()
+        with limited_wait(account):
+            report = _Trial(about, sender or page_sender.sender(), report_progress).run()
     except NoRoom as error:
         raise TooManyTests(str(error)) from None
     with transaction.atomic():  # its row exists since the test was counted
@@ -100,19 +103,19 @@ def try_connection(
 
 
 def last_reports(db: Database, account: int) -> dict[int, tuple[int, DiagnosisReport]]:
-    """The last report of each of the account's connections, and when it was made (microseconds)."""
-    found = {}
+    """The last report of each of the account's connections, with its time in microseconds."""
+    reports = {}
     for connection, (at, body) in connection_tests.last(db, account).items():
         try:
-            found[connection] = at, DiagnosisReport.from_body(body)
+            reports[connection] = at, DiagnosisReport.from_body(body)
         except (HeliographError, KeyError, ValueError, TypeError):
-            continue  # from another release
-    return found
+            continue  # another release wrote it
+    return reports
 
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """The connection to test."""
+    """The connection to test, and everything that the test needs of it."""
 
     account: int
     id: int
@@ -123,9 +126,9 @@ class _About:
     sample: bool
     mapping: FieldMapping
     timezone: str
-    """The account's, by its name."""
+    """The name of the account's time zone."""
     code: str
-    """The account's."""
+    """The account's code."""
 
 
 def _incomplete(connection: Connection, *, sample: bool) -> DiagnosisReport:
@@ -143,7 +146,8 @@ def _read(account: int, id: int, connection: Connection, *, sample: bool) -> _Ab
 
 
 def _mapping(config: AccountConfig, id: int) -> FieldMapping:
-    """The payload mapping of the first destination that uses the connection: a strict target accepts nothing else."""
+    """The payload mapping of the first destination that uses the connection, because a strict target accepts nothing else. Otherwise the
+    mapping of the sample."""
     destinations = (each for flow in config.flows.values() for each in flow.destinations if each.connection == id)
     for each in sorted(destinations, key=lambda each: each.id):
         if each.payload_mapping is not None and each.payload_mapping in config.mappings:
@@ -157,14 +161,14 @@ class _Trial:
 
     about: _About
     sender: Sender
-    told: Callable[[Sequence[Stepped], DiagnosisStep], None] | None = None
+    report_progress: Callable[[Sequence[Stepped], DiagnosisStep], None] | None = None
     steps: dict[DiagnosisStep, Stepped] = field(default_factory=dict)
     masks: Masks = field(init=False, repr=False)
     """The masks of everything that was sent so far."""
     trace: str = ""
-    """By which the sample is found in the target."""
+    """A text of the sample by which its record can be found in the target."""
     url: str = field(default="", repr=False)
-    """Of the last request."""
+    """The URL of the last request."""
 
     def __post_init__(self) -> None:
         self.masks = masks_of(self.about.secrets.values(), credentials=self.about.prepared.credentials)
@@ -173,7 +177,7 @@ class _Trial:
         connection = self.about.connection
         asks = self.about.sample or bool(connection.test_origin)
         bearer = None
-        self._tell(DiagnosisStep.NAME)
+        self._report_progress(DiagnosisStep.NAME)
         if not asks or connection.auth is Auth.OAUTH2:
             only = Request("GET", f"{self._origin}/", (), None)
             reached = ask(self.sender, only, _connecting(self.about.route))
@@ -181,7 +185,7 @@ class _Trial:
                 return self._unanswered(reached)
             self._connected(reached)
         if connection.auth is Auth.OAUTH2:
-            self._tell(DiagnosisStep.CREDENTIALS)
+            self._report_progress(DiagnosisStep.CREDENTIALS)
             began = monotonic()
             about = self.about
             token = Asker(about.account, about.id, connection, about.secrets, about.route, self.sender).fresh_token()
@@ -191,7 +195,7 @@ class _Trial:
             bearer = token
             self.masks = self.masks.also(secrets=[token])
             self._mark(DiagnosisStep.CREDENTIALS, StepMark.DONE, monotonic() - began)
-            self._tell(DiagnosisStep.ANSWER)
+            self._report_progress(DiagnosisStep.ANSWER)
         if not asks:
             if connection.auth is Auth.OPEN:
                 self._mark(DiagnosisStep.CREDENTIALS, StepMark.NOT_NEEDED)
@@ -203,9 +207,9 @@ class _Trial:
         result = ask(self.sender, request, self.about.route)
         return self._answered(result) if isinstance(result, Response) else self._unanswered(result)
 
-    def _tell(self, step: DiagnosisStep) -> None:
-        if self.told is not None:
-            self.told(tuple(self.steps.values()), step)
+    def _report_progress(self, step: DiagnosisStep) -> None:
+        if self.report_progress is not None:
+            self.report_progress(tuple(self.steps.values()), step)
 
     @property
     def _origin(self) -> str:
@@ -235,7 +239,7 @@ class _Trial:
         step, finding = diagnosis.failed(result.cause, left=result.left, connected=timings.connect > 0, secure=secure, verify=result.verify)
         spent = {DiagnosisStep.NAME: timings.name, DiagnosisStep.CONNECT: timings.connect, DiagnosisStep.TLS: timings.tls}
         for before in list(DiagnosisStep)[: list(DiagnosisStep).index(step)]:
-            if before is DiagnosisStep.CREDENTIALS:  # nothing has been said about the credentials
+            if before is DiagnosisStep.CREDENTIALS:  # the target has not said anything about the credentials
                 self.steps.setdefault(before, Stepped(before, StepMark.NOT_TRIED))
             else:
                 self._mark(before, StepMark.DONE if before is not DiagnosisStep.TLS or secure else StepMark.NOT_NEEDED, spent.get(before))
@@ -277,7 +281,8 @@ class _Trial:
         )
 
     def _ruled(self, response: Response) -> Delivered | Refused | None:
-        """What the connection's response rule makes of a sample's answer; None where it leaves that to the status, and for a test URL, which it is not about."""
+        """The decision of the connection's response rule about the answer to a sample. None if no clause matches, so that the status decides, and
+        for the test URL, to which the rule does not apply."""
         reply = self._reply(response)
         rule = self.about.connection.rule if self.about.sample else ()
         return None if match_of(rule, reply) == RuleMatch(None) else classify_reply(rule, reply, time_ns() // 1_000)
@@ -354,7 +359,10 @@ class _Trial:
         return "" if 200 <= response.status < 400 else _plain(self.masks.shortened(own_words(self._reply(response)), SHOWN))
 
     def _field_asked(self, *, answered: bool) -> TestedField:
-        """Which field holds the address of the step that was last. answered: the target itself answered, not who gives access to it."""
+        """The field with the URL that the last step called.
+
+        answered: the target itself answered, not the authority that gives access to it
+        """
         credentials = self.steps.get(DiagnosisStep.CREDENTIALS)
         no_token = credentials is not None and credentials.mark is StepMark.FAILED and not answered
         if self.about.connection.auth is Auth.OAUTH2 and no_token:
@@ -363,7 +371,7 @@ class _Trial:
 
 
 def _plain(text: str) -> str:
-    """The text without what databases refuse."""
+    """The text without null characters, which databases refuse."""
     return text.replace("\0", "\ufffd")
 
 
@@ -381,7 +389,7 @@ def _connecting(route: Route) -> Route:
 
 
 def _host(url: str, location: str) -> str:
-    """The host to which a redirect leads from a URL; "" if it cannot be read. Its path may be a secret, or anything."""
+    """The host to which a redirect leads from a URL; "" if it cannot be read. The path is left out, because it may contain a secret."""
     try:
         return str(read_target(urljoin(url, location))) if location else ""
     except (InvalidTarget, ValueError):

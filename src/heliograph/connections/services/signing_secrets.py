@@ -1,10 +1,10 @@
 """Signs the requests of a connection (C7), and changes the secret while the target keeps checking.
 
-rotate    a new secret; requests are signed with it and with the one that the target knows
-finish    the target knows the new one: the one before signs no more
-stop      no signature
+    rotate    makes a new secret; requests are signed with it and with the secret that the target knows
+    finish    the target knows the new secret: the previous one no longer signs
+    stop      requests are not signed any more
 
-Until it is finished, the secret that the target knows signs every request, however many new ones are made.
+Until `finish`, the secret that the target knows signs every request, however many new secrets are made.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROTATES = "a new secret was made; the one before signs as well until it is finis
 ANOTHER = "another new secret was made in the place of the unfinished one; the one before signs as well"
 FINISHED = "finished: the newest secret alone"
 STOPPED = "requests are not signed any more"
-"""What the audit says was done."""
+"""The audit's texts for what was done."""
 
 
 class RotationOpen(HeliographError):
@@ -32,16 +32,20 @@ class RotationOpen(HeliographError):
 
 
 def rotate(s: SetupTransaction, id: int, *, again: bool = False) -> str:
-    """Signs with a new secret from now on, and gives it: it is shown this once, to be entered at the target. again: also in the place of a new one
-    that is not finished. Raises NotThere, RotationOpen."""
+    """Signs with a new secret from now on. Returns the secret; the page shows it this once, so that somebody enters it at the target.
+
+    again: replaces a new secret that is not finished
+
+    Raises NotThere, RotationOpen.
+    """
     stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
     rotating = Secret.SIGNING_BEFORE in stored
     if rotating and not again:
         raise RotationOpen
     new = signing_secret(secrets.token_bytes(KEY_BYTES))
     known = {Secret.SIGNING_BEFORE: stored[Secret.SIGNING]} if Secret.SIGNING in stored and not rotating else {}
-    said = ANOTHER if rotating else ROTATES if known else SIGNS
-    _save(s, id, {Secret.SIGNING: new} | known, said)
+    audit_text = ANOTHER if rotating else ROTATES if known else SIGNS
+    _save(s, id, {Secret.SIGNING: new} | known, audit_text)
     return new
 
 
@@ -56,9 +60,9 @@ def stop(s: SetupTransaction, id: int) -> None:
 
 
 def edition(id: int) -> int:
-    """The number of what is stored in secret now: a form that was shown before another secret was made has an older one. Raises NotThere."""
+    """The edition of the connection's secrets. A form that was opened before the last change of secrets has an older one. Raises NotThere."""
     return int(connection_row(id).body.get("edition", 0))
 
 
-def _save(s: SetupTransaction, id: int, entered: dict[Secret, str], said: str, *, forget: frozenset[Secret] = frozenset()) -> None:
-    save_connection(s, ConnectionFacts(connection_row(id).body, secrets=entered, forget=forget), id, confirmed=True, signing=said)
+def _save(s: SetupTransaction, id: int, entered: dict[Secret, str], audit_text: str, *, forget: frozenset[Secret] = frozenset()) -> None:
+    save_connection(s, ConnectionFacts(connection_row(id).body, secrets=entered, forget=forget), id, confirmed=True, signing=audit_text)

@@ -1,4 +1,4 @@
-"""Limits how many page threads may block on outbound calls (C3, C4), so that the other pages keep working."""
+"""Limits how many page threads wait for outbound calls at once (C3, C4), so that the other pages keep working."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heliograph.domain.errors import HeliographError
 
 MOST_AT_ONCE = 4
 MOST_OF_ACCOUNT = 2
-"""In this process; pages have 8 threads by default."""
+"""Threads of this process that may wait at once: for all accounts, and for one account. Pages have 8 threads by default."""
 _under_way: Counter[int] = Counter()
 _lock = threading.Lock()
 
@@ -21,8 +21,8 @@ class NoRoom(HeliographError):
 
 
 @contextmanager
-def room(account: int) -> Iterator[None]:
-    """Encloses a page thread's wait for a target or an authority. Raises NoRoom."""
+def limited_wait(account: int) -> Iterator[None]:
+    """A context around a page thread's wait for a target or an authority. Raises NoRoom if too many threads wait already."""
     with _lock:
         if sum(_under_way.values()) >= MOST_AT_ONCE or _under_way[account] >= MOST_OF_ACCOUNT:
             raise NoRoom

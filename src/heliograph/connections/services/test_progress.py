@@ -1,6 +1,6 @@
-"""A test that a page watches: it runs on its own thread and stores its progress, so that any process can show it (C3).
+"""Runs a test of a connection on its own thread, and stores its progress so that any process can show it (C3).
 
-A quick test ends before the page is rendered; a slow one (a target or authority that does not answer) is shown step by step.
+A quick test ends before the page is rendered. A slow one, whose target or authority does not answer, is shown step by step.
 """
 
 from __future__ import annotations
@@ -23,55 +23,58 @@ from heliograph.store.django_database import of_django
 PATIENCE: Final = 4.0
 """Seconds that a page waits for the result before it shows the progress."""
 LONGEST: Final = 120_000_000
-"""Microseconds after which an unfinished test must have died with its process."""
+"""Microseconds after which an unfinished test counts as dead: its process must have ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A running test. since: microseconds; steps: those that are done; at: the next one."""
+    """A running test."""
 
     since: int
+    """When it began, in microseconds."""
     steps: tuple[Stepped, ...]
+    """The finished steps."""
     at: DiagnosisStep
+    """The step that is running."""
 
 
 def begin(account: int, id: int, *, sample: bool = False) -> DiagnosisReport | None:
-    """Starts a test and waits a little for its result; None while it runs. Raises as `try_connection` does."""
+    """Starts a test and waits PATIENCE for its result. Returns None if it still runs. Raises what `try_connection` raises."""
     came: queue.SimpleQueue[DiagnosisReport | Exception] = queue.SimpleQueue()
     threading.Thread(target=_run, args=(account, id, sample, came), name=f"test of connection {id}", daemon=True).start()
     try:
-        found = came.get(timeout=PATIENCE)
+        result = came.get(timeout=PATIENCE)
     except queue.Empty:
         return None
-    if isinstance(found, Exception):
-        raise found
-    return found
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _run(account: int, id: int, sample: bool, came: queue.SimpleQueue[DiagnosisReport | Exception]) -> None:
-    """Runs the test on its thread."""
+    """Runs the test on its own thread, and puts the report or the exception into `came`."""
     since = of_django(database).now()
 
-    def told(steps: Sequence[Stepped], at: DiagnosisStep) -> None:
+    def store_progress(steps: Sequence[Stepped], at: DiagnosisStep) -> None:
         body = {"since": since, "at": at.value, "steps": [[each.step.value, each.mark.value, each.seconds] for each in steps]}
         with transaction.atomic():
             connection_tests.keep(of_django(database), account, id, {"under_way": body})
 
-    found: DiagnosisReport | Exception
+    result: DiagnosisReport | Exception
     try:
-        found = try_connection(account, id, sample=sample, told=told)
+        result = try_connection(account, id, sample=sample, report_progress=store_progress)
     except Exception as error:  # noqa: BLE001 - the page's thread raises it
-        found = error
+        result = error
     try:
         connections.close_all()  # the thread ends, so its connections are no longer used
     finally:
-        came.put(found)
+        came.put(result)
 
 
 def under_way(db: Database, account: int, id: int) -> UnderWay | None:
     """The connection's running test, if any."""
-    _at, found = connection_tests.last(db, account).get(id, (0, {}))
-    body = found.get("under_way")
+    _at, stored_body = connection_tests.last(db, account).get(id, (0, {}))
+    body = stored_body.get("under_way")
     if not isinstance(body, dict) or db.now() - int(body["since"]) > LONGEST:
         return None
     steps = tuple(Stepped(DiagnosisStep(step), StepMark(mark), seconds) for step, mark, seconds in body["steps"])

@@ -48,9 +48,10 @@ class PauseForm(Form):
 
 
 class ReleaseForm(Form):
-    """How a paused connection continues. do: the button, "rate", "hold" or "" for at once."""
+    """How a paused connection continues."""
 
     do = Hidden()
+    """The button: "rate", "hold" (pause again), or "" for everything at once."""
     rate = TextLine(
         gettext_lazy("Requests a minute"),
         extra="short",
@@ -60,7 +61,7 @@ class ReleaseForm(Form):
 
     @property
     def number(self) -> int:
-        """The rate; 0 where it is no number."""
+        """The rate; 0 if it is not a number."""
         return read_number(self.cleaned_data["rate"]) or 0
 
 
@@ -71,11 +72,14 @@ class CopyConnectionForm(Form):
 
 
 class SigningForm(Form):
-    """do: the button, "new", "finish" or "stop"; seen: the edition of the secrets that the page showed; confirmed: the question was answered."""
+    """The buttons of the page on signing."""
 
     do = Hidden()
+    """The button: "new", "finish" or "stop"."""
     seen = Hidden()
+    """The edition of the secrets that the page showed."""
     confirmed = Hidden()
+    """Not empty once the question was answered with yes."""
 
 
 def _saving(request: AccountRequest) -> Any:
@@ -83,7 +87,7 @@ def _saving(request: AccountRequest) -> Any:
 
 
 def _question(row: ConnectionRow, heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
-    """A question about a connection."""
+    """The confirmation page's context for an operation on a connection."""
     href = reverse("connection", args=(row.id,))
     usual: QuestionParts = {
         "frame": "signal.html",
@@ -94,15 +98,20 @@ def _question(row: ConnectionRow, heading: str, **parts: Unpack[QuestionParts]) 
     return question(heading, **usual | parts)
 
 
-def _asks(request: AccountRequest, asked: dict[str, Any], form: Form | None = None) -> HttpResponse:
-    """The page of a question, with the fields of a form."""
+def _asks(request: AccountRequest, confirmation: dict[str, Any], form: Form | None = None) -> HttpResponse:
+    """The confirmation page, with the fields of a form."""
     if form is not None:
-        asked["fields"] = form.draw_fields()
-    return page(request, "confirmation.html", here="connections", status=max(form.status if form else 200, status_of(asked)), **asked)
+        confirmation["fields"] = form.draw_fields()
+    return page(
+        request, "confirmation.html", here="connections", status=max(form.status if form else 200, status_of(confirmation)), **confirmation
+    )
 
 
 def _used_by(flows: Iterable[tuple[int, str]]) -> list[Breaks]:
-    """The flows that use it: (id, name); nothing where none does."""
+    """The list of the flows that use a connection; empty if there are none.
+
+    flows: the id and name of each
+    """
     items = [LinkedThing(name or _("Without a name"), flow_href(id)) for id, name in flows]
     return [Breaks(_("Used by"), items=items)] if items else []
 
@@ -115,7 +124,7 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
     row = found_row(request, connection)
     form = PauseForm(request.POST if request.method == "POST" else None)
     form.say("why", help=_("At most %(n)d characters, for whoever finds it paused.") % {"n": WHY_LENGTH})
-    asked = _question(
+    confirmation = _question(
         row,
         _("Pause %(name)s?") % {"name": row.connection.name},
         lead=_(
@@ -127,8 +136,8 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
         button_class="danger",
         cancel=_("Leave it on"),
     )
-    if not (form.is_valid() and is_agreed(request, asked)):
-        return _asks(request, asked, form)
+    if not (form.is_valid() and is_agreed(request, confirmation)):
+        return _asks(request, confirmation, form)
     with _saving(request) as s:
         holding.pause(s, connection, form.cleaned_data["why"])
     say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
@@ -136,7 +145,7 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
 
 
 def _paused_by(row: ConnectionRow) -> tuple[object, ...]:
-    """Who paused it, when and why; () where nobody has."""
+    """Who paused it, when and why; () if it is not paused."""
     return (row.pause.by, row.pause.at, row.pause.why) if row.pause else ()
 
 
@@ -145,7 +154,7 @@ def _paused_by(row: ConnectionRow) -> tuple[object, ...]:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def release(request: AccountRequest, connection: int) -> HttpResponse:
-    """Resumes a paused connection: at once, or what was held at a chosen rate, by a job whose progress this page shows."""
+    """Resumes a paused connection at once, or releases its actions at a chosen rate by a job whose progress this page shows."""
     row = found_row(request, connection)
     form = ReleaseForm(request.POST if request.method == "POST" else None, initial={"rate": row.connection.rate or USUAL_RATE})
     promise = promise_of(row.connection.name, _paused_by(row), frozenset(row.flows))
@@ -181,7 +190,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
 
 
 def _released(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> bool:
-    """Does what the pressed button says, unless the rate is invalid."""
+    """Performs the operation of the pressed button. Returns False, with the error in the form, if the rate is invalid."""
     try:
         with _saving(request) as s:
             match form.cleaned_data["do"]:
@@ -200,7 +209,7 @@ def _released(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) ->
 
 
 def _released_text(row: ConnectionRow) -> str:
-    """What a release at once has done: a rest that the target asked for goes on."""
+    """The message after a release at once. A rest that the target asked for goes on, so the message says until when."""
     named = {"name": row.connection.name}
     if row.state.held_until > time_ns() // 1_000:
         rests = {"time": soon(from_micros(row.state.held_until))}
@@ -220,8 +229,8 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
     notes = [_("Its URL, settings and credentials are taken along. No flow uses it until you choose it in one.")]
     if row.connection.needs_connecting:
         notes.append(_("The sign-in is not copied: press Connect in the copy."))
-    asked = _question(row, _("Copy %(name)s") % {"name": row.connection.name}, notes=notes, button=_("Copy it"))
-    if form.is_valid() and is_agreed(request, asked):
+    confirmation = _question(row, _("Copy %(name)s") % {"name": row.connection.name}, notes=notes, button=_("Copy it"))
+    if form.is_valid() and is_agreed(request, confirmation):
         try:
             with _saving(request) as s:
                 made = services.copy_connection(s, connection, form.cleaned_data["name"])
@@ -230,19 +239,19 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
         else:
             say(request, _("“%(name)s” is there, with the same settings and credentials.") % {"name": made.name})
             return redirect("connection", made.pk)
-    return _asks(request, asked, form)
+    return _asks(request, confirmation, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def delete(request: AccountRequest, connection: int) -> HttpResponse:
-    """Deletes a connection that no flow uses; otherwise shows which ones do (P12)."""
+    """Deletes a connection that no flow uses; otherwise lists the flows that use it (P12)."""
     row = found_row(request, connection)
     uses = services.users(request.account.pk, connection)
     if uses:
         n = len(uses)
-        asked = _question(
+        confirmation = _question(
             row,
             _("“%(name)s” is in use") % {"name": row.connection.name},
             lead=ngettext(
@@ -255,7 +264,7 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
             cancel=_("Back"),
         )
     else:
-        asked = _question(
+        confirmation = _question(
             row,
             _("Delete %(name)s?") % {"name": row.connection.name},
             lead=_("Its settings and credentials are deleted. What was sent over it stays in Metrics, under its name."),
@@ -263,8 +272,8 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
             button_class="danger",
             cancel=_("Keep it"),
         )
-    if not is_agreed(request, asked):
-        return _asks(request, asked)
+    if not is_agreed(request, confirmation):
+        return _asks(request, confirmation)
     with _saving(request) as s:
         services.delete_connection(s, connection)
     say(request, _("“%(name)s” is deleted, with its credentials.") % {"name": row.connection.name})
@@ -275,15 +284,19 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def sign(request: AccountRequest, connection: int) -> HttpResponse:
-    """Signing requests (Standard Webhooks): a new secret is shown once, in the answer to the post that made it. What takes a secret away asks first, and
-    a post that is sent again does nothing again."""
+    """Signing requests (Standard Webhooks). A new secret is shown once, in the response to the post that made it.
+
+    An operation that deletes or replaces a secret asks first. A post that is sent a second time does nothing, because its edition is outdated.
+    """
     row = found_row(request, connection)
-    secret, question, told = "", None, ""
+    secret, question, conflict = "", None, ""
     form = SigningForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         do, rotating = form.cleaned_data["do"], Secret.SIGNING_BEFORE in row.connection.secrets
         if form.cleaned_data["seen"] != str(signing_secrets.edition(connection)):
-            told = _("Nothing was done: the secrets have changed since this page was shown. A new secret is shown once, when it is made.")
+            conflict = _(
+                "Nothing was done: the secrets have changed since this page was shown. A new secret is shown once, when it is made."
+            )
         elif not form.cleaned_data["confirmed"] and (do in ("finish", "stop") or (do == "new" and rotating)):
             question = {"do": do} | _signing_question(do, rotating=rotating)
         else:
@@ -295,19 +308,19 @@ def sign(request: AccountRequest, connection: int) -> HttpResponse:
         request,
         "connections/signing.html",
         here="connections",
-        status=409 if told else 200,
+        status=409 if conflict else 200,
         connection={"id": row.id, "name": row.connection.name},
         secret=secret,
         signed=row.connection.is_signed,
         rotating=Secret.SIGNING_BEFORE in row.connection.secrets,
         seen=signing_secrets.edition(connection),
         question=question,
-        told=told,
+        conflict=conflict,
     )
 
 
 def _sign(request: AccountRequest, connection: int, do: str) -> str:
-    """Does what the button says; the new secret where one was made."""
+    """Performs the operation of the button. Returns the new secret, or "" if none was made."""
     with _saving(request) as s:
         match do:
             case "new":
@@ -322,7 +335,7 @@ def _sign(request: AccountRequest, connection: int, do: str) -> str:
 
 
 def _signing_question(do: str, *, rotating: bool) -> dict[str, str]:
-    """What is asked before a secret is taken away: title, text, and the words of the button."""
+    """The question before a secret is deleted or replaced: title, text, and the label of the button."""
     match do:
         case "finish":
             return {

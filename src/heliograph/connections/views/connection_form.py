@@ -75,14 +75,15 @@ ASK: Final[Mapping[str, Sequence[Promise]]] = {
         gettext_lazy("The URL to send to, the Content Type, and a sample JSON of one record, for the mapping"),
     ),
 }
-"""What to ask the target's administrator, by what was chosen."""
+"""What to ask the target's administrator, by Authentication Type; for OAuth2 by Grant Type."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressNote:
-    """What the page says about the address in the URL. tone: failed if nothing could be sent to it, else wait."""
+    """What the page says about the address in the URL."""
 
     tone: str
+    """"failed" if nothing can be sent to the address, else "wait"."""
     text: str
 
 
@@ -92,7 +93,7 @@ _number = partial(_line, optional=True, inputmode="numeric")
 
 
 class HeaderLines(TextLines):
-    """Headers, one a line, Name: value. Encrypted values are never on a page."""
+    """Headers, one a line, Name: value. A page never contains the encrypted values: SEALED stands for them."""
 
     def value_shown(self, value: Any) -> str:
         return "\n".join(_header_line(line) for line in str(value or "").splitlines())
@@ -104,13 +105,13 @@ def _header_line(line: str) -> str:
 
 
 class SecretLines(SecretLine):
-    """A secret of several lines."""
+    """A field for a secret of several lines."""
 
     kind: ClassVar[WidgetKind] = "textarea"
 
 
 class ConnectionForm(UrlForm, SharedForm):
-    """What a connection is."""
+    """The settings of a connection."""
 
     one_time_boxes = frozenset({"forget_certificate", "forget_signing"})
 
@@ -245,30 +246,32 @@ class ConnectionForm(UrlForm, SharedForm):
         sub=gettext_lazy("The signing secret was made for the host before. Sign anew once this is saved."),
     )
 
-    def __init__(self, kept: frozenset[Secret], *args: Any, edition: int = 0, **given: Any) -> None:
-        """kept: the secrets that are stored already; they are never shown. edition: of them, as the connection's body counts it."""
+    def __init__(self, stored_secrets: frozenset[Secret], *args: Any, edition: int = 0, **given: Any) -> None:
+        """stored_secrets: the names of the secrets that are stored already; they are never shown
+        edition: the number of the last change of the secrets, from the connection's body
+        """
         super().__init__(*args, **given)
-        self.kept, self.edition = kept, edition
+        self.stored_secrets, self.edition = stored_secrets, edition
         self.say("connect_timeout", help=_("1 to %(n)d.") % {"n": rules.LONGEST_CONNECT})
         self.say("total_timeout", help=_("1 to %(n)d.") % {"n": rules.LONGEST_TOTAL})
         self.say("answer_cap", help=_("KiB, 1 to %(n)s.") % {"n": f"{rules.LARGEST_ANSWER:,}"})
-        self._say_of_secrets(_("Stored; type to replace"), (secret.value for secret in kept))
+        self._say_of_secrets(_("Stored; type to replace"), (secret.value for secret in stored_secrets))
 
     @property
     def shown_now(self) -> dict[str, Texts]:
-        """Also which edition of the secrets there is: they themselves are never shown."""
+        """Adds the edition of the secrets, which are never shown themselves."""
         return super().shown_now | {"edition": (str(self.edition),)}
 
     def clean(self) -> dict[str, Any]:
-        """Says also that somebody else entered secrets, where some were entered here."""
-        found = super().clean()
+        """Adds an error if this form enters secrets and somebody else has changed secrets since it was opened."""
+        cleaned = super().clean()
         seen = shown_then(self.data.get("opened", "")).get("edition", (str(self.edition),))
-        if self.is_shared and seen != (str(self.edition),) and self._changes_secrets(found):
-            said = _(
+        if self.is_shared and seen != (str(self.edition),) and self._changes_secrets(cleaned):
+            conflict = _(
                 "Somebody changed secrets, or the path of a URL, while you had this open. Save again to replace the secrets with yours."
             )
-            self.add_error(None, said)
-        return found
+            self.add_error(None, conflict)
+        return cleaned
 
     def _changes_secrets(self, given: Mapping[str, Any]) -> bool:
         if any(given.get(name) for name, field in self.fields.items() if isinstance(field, SecretLine) or name in self.one_time_boxes):
@@ -277,20 +280,20 @@ class ConnectionForm(UrlForm, SharedForm):
         return any(header_rules.is_secret_name(name.strip()) and value.strip() != header_rules.SEALED for name, _colon, value in lines)
 
     def say_typed(self, names: Iterable[str]) -> None:
-        """Marks secrets that have already been typed."""
+        """Marks the fields of secrets that were typed into the form before it was refused."""
         self._say_of_secrets(_("Typed just now; type to replace"), names)
 
-    def _say_of_secrets(self, said: str, names: Iterable[str]) -> None:
+    def _say_of_secrets(self, hint: str, names: Iterable[str]) -> None:
         for name in names:
             if name == _CERTIFICATE:
-                self.say(name, help=f"{said}. {_CERTIFICATE_HELP}")
+                self.say(name, help=f"{hint}. {_CERTIFICATE_HELP}")
             elif name in CREDENTIAL.values():
-                self.say(name, placeholder=said)
+                self.say(name, placeholder=hint)
 
     def address_note(self, policy: Policy) -> AddressNote | None:
-        """What there is to say about the address in the URL: that it is blocked, or that nothing protects what is sent. Looks up no name.
+        """The note on the address in the URL: that it is blocked, or that it has no TLS. None if there is nothing to say. No name is looked up.
 
-        policy: what the operator allowed the account.
+        policy: the networks that the operator allowed the account
         """
         url = str(self["url"].value() or "").strip()
         if "url" in self.errors:  # its error says why it cannot be used
@@ -308,7 +311,10 @@ class ConnectionForm(UrlForm, SharedForm):
         )
 
     def sections(self, groups: Groups) -> dict[str, Any]:
-        """The fields by the section in which the template shows them. groups: the fields that a URL may contain."""
+        """The fields, by the section in which the template shows them.
+
+        groups: the source fields that a URL may contain
+        """
         self.say("url", groups=groups)
         self.say("test_url", groups=groups)
         headers = (line.partition(":") for line in str(self["headers"].value() or "").splitlines())
@@ -316,7 +322,7 @@ class ConnectionForm(UrlForm, SharedForm):
         if doubtful:
             self.say("headers", todo=header_words.doubtful(doubtful))
         folded = list(_FOLDED)
-        if Secret.CLIENT_CERTIFICATE in self.kept:
+        if Secret.CLIENT_CERTIFICATE in self.stored_secrets:
             folded.append("forget_certificate")
         if "forget_signing" in self.errors:
             folded.append("forget_signing")
@@ -336,5 +342,6 @@ class ConnectionForm(UrlForm, SharedForm):
             "primary": bool(self["primary"].value()),
             "limits": self.draw_fields(*folded),
             "limits_open": bool(doubtful) or any(name in self.errors for name in folded),
-            "limits_filled": Secret.CLIENT_CERTIFICATE in self.kept or any(self[name].value() for name in _FOLDED if name != _CERTIFICATE),
+            "limits_filled": Secret.CLIENT_CERTIFICATE in self.stored_secrets
+            or any(self[name].value() for name in _FOLDED if name != _CERTIFICATE),
         }

@@ -86,12 +86,12 @@ def _refuse(_request: AccountRequest) -> HttpResponse:
 
 
 def _form_of(request: AccountRequest, row: ConnectionRow) -> ConnectionForm:
-    """The form of a stored connection, with what was posted."""
+    """The form of a stored connection, with the posted values, if any."""
     with transaction.atomic(using="read"):
         url, test_url = connection_url(of_django(connections["read"]), request.account.pk, row.id)
         edition = int(connection_row(row.id).body.get("edition", 0))
-    shown = connection_values.initial_of(row.connection, url, test_url)
-    return ConnectionForm(row.connection.secrets, posted(request), stored=shown, edition=edition)
+    initial = connection_values.initial_of(row.connection, url, test_url)
+    return ConnectionForm(row.connection.secrets, posted(request), stored=initial, edition=edition)
 
 
 def _post(request: AccountRequest, row: ConnectionRow | None, to_flow: ReturnToFlow) -> HttpResponse:
@@ -111,13 +111,17 @@ def _post(request: AccountRequest, row: ConnectionRow | None, to_flow: ReturnToF
             if saved is not None:
                 typed_secrets.forget(request)
                 return access_views.connect(request, saved) if do == "connect" else _tested(request, saved, to_flow)
-    kept = {name: text for name, text in typed.items() if text and name not in form.errors}  # a secret that was itself refused is not kept
-    form.say_typed(kept)
-    return _form(request, row, form, to_flow, waiting=typed_secrets.keep(request, waits, kept), stops=stops)
+    # A secret that was itself refused is not kept.
+    unsaved_secrets = {name: text for name, text in typed.items() if text and name not in form.errors}
+    form.say_typed(unsaved_secrets)
+    return _form(request, row, form, to_flow, waiting=typed_secrets.keep(request, waits, unsaved_secrets), stops=stops)
 
 
 def _saved(request: AccountRequest, row: ConnectionRow | None, form: ConnectionForm, typed: Mapping[str, str]) -> int | None:
-    """The connection's id, None if it was refused. typed: the secrets. Raises AsksFirst."""
+    """Saves the connection and returns its id; None, with the errors in the form, if it was refused. Raises AsksFirst.
+
+    typed: the typed secrets, by field
+    """
     rule = row.connection.to_body().get("rule", []) if row else []
     facts = connection_values.facts_of(form, rule if isinstance(rule, list) else [], typed)
 
@@ -133,7 +137,7 @@ def _saved(request: AccountRequest, row: ConnectionRow | None, form: ConnectionF
 
 
 def _tested(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bool = False) -> HttpResponse:
-    """Tests the saved connection and redirects to where the result is shown: the connection, or the flow that waits for it."""
+    """Tests the saved connection and redirects to its page, or back to the flow for which it was made, if the test passed."""
     try:
         report = test_progress.begin(request.account.pk, id, sample=sample)
     except TooManyTests as error:
@@ -154,14 +158,18 @@ def _form(
     waiting: str = "",
     stops: AsksFirst | None = None,
 ) -> HttpResponse:
-    """The page of the form. waiting: the name under which typed secrets are kept; stops: flows that would stop, to be confirmed."""
+    """The page of the form.
+
+    waiting: the name under which the typed secrets are stored in the session
+    stops: the flows that would stop; the user has to confirm that
+    """
     refused = form.refused
-    shown: dict[str, Any] = {
+    context: dict[str, Any] = {
         "is_new": row is None,
         "form": form.sections(url_fields(request)) | {"waiting": waiting},
         "asks": [(kind, sentences) for kind, sentences in connection_form.ASK.items()],
         "refused": refused_count(sum(name in form.fields for name in form.errors)) if refused else "",
-        "rest": [str(said) for said in form.non_field_errors()],
+        "rest": [str(error) for error in form.non_field_errors()],
         "stops": [stop.name or _("Without a name") for stop in stops.stops] if stops else [],
         "promise": promise_of_save(stops) if stops else "",
         "changed": stops is not None and has_changed(request, promise_of_save(stops)),
@@ -179,22 +187,22 @@ def _form(
         "callout": None,
     }
     if row is not None:
-        shown |= _about(request, row)
-        complete = row.health is not Health.INCOMPLETE  # a test from before settings were missing says nothing about it
-        shown["going"] = None if refused or stops else going(request, row.id)
-        shown["result"] = result_of(row) if complete and not refused and not stops else None
-        shown["going_href"] = to_flow.address(reverse("connection", args=(row.id,)))
-        shown["incomplete"] = "" if complete else shown["standing"]["note"]
-    return page(request, SETUP, here="connections", status=409 if stops else form.status, **shown)
+        context |= _about(request, row)
+        complete = row.health is not Health.INCOMPLETE  # the last test is older than the lack, so it is not shown
+        context["going"] = None if refused or stops else going(request, row.id)
+        context["result"] = result_of(row) if complete and not refused and not stops else None
+        context["going_href"] = to_flow.address(reverse("connection", args=(row.id,)))
+        context["incomplete"] = "" if complete else context["standing"]["note"]
+    return page(request, SETUP, here="connections", status=409 if stops else form.status, **context)
 
 
 def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
-    """What a stored connection's page says of it, whoever reads it."""
+    """The part of a stored connection's page that is the same for Administrators and for everybody else."""
     people = names_of_users(request.account.pk, [row.pause.by] if row.pause else [])
     facts = row.connection
-    with reading(request.account.pk) as of:
-        unmatched = unmatched_conditions(of.db, of.account, row.id, facts.rule)
-    shown: dict[str, Any] = {
+    with reading(request.account.pk) as reader:
+        unmatched = unmatched_conditions(reader.db, reader.account, row.id, facts.rule)
+    context: dict[str, Any] = {
         "id": row.id,
         "name": facts.name,
         "standing": standing(row, people),
@@ -208,7 +216,7 @@ def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
     }
     if facts.needs_connecting:
         state = oauth.state_of(facts, row.access)
-        shown["access"] = {
+        context["access"] = {
             "state": state.name.lower(),
             "holder": row.access.holder if row.access else "",
             "since": from_micros(row.access.connected_at) if row.access and row.access.connected_at else None,
@@ -217,20 +225,20 @@ def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
             "href": reverse("connection-access", args=(row.id,)),
             "waits": _waits(request, row) if state is AccessState.LOST else "",
         }
-    return shown
+    return context
 
 
 def _waits(request: AccountRequest, row: ConnectionRow) -> str:
-    """What waits for a new sign-in."""
+    """The sentences about the items that wait for a new sign-in."""
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
         return once_connected(waiting_items(db, Committed(db).account(request.account.pk), row.id))
 
 
 def _read(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
-    """A connection in words, without secrets, path, and values of headers."""
+    """The description of a connection: without secrets, the URL's path, and the values of headers."""
     facts = row.connection
-    said = [
+    labelled_texts = [
         (_("Target"), _("Webhook")),
         (_("Authentication Type"), connection_words.kind(facts)),
         (_("URL"), facts.shown),
@@ -247,14 +255,14 @@ def _read(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
     ]
     return {
         **_about(request, row),
-        "facts": said,
+        "facts": labelled_texts,
         "result": result_of(row),
         "readonly": WHO[Role.ADMINISTRATOR],
     }
 
 
 def result_of(row: ConnectionRow) -> dict[str, Any] | None:
-    """The last test as the page shows it, step by step; None where there was none, or where it has failed and the target has answered since."""
+    """The last test as the page shows it, step by step. None if there was none, or if it failed and the connection has worked since."""
     if row.tested is None or row.is_test_stale:
         return None
     at, report = row.tested
@@ -284,21 +292,21 @@ def result_of(row: ConnectionRow) -> dict[str, Any] | None:
 def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
     """The progress of a running test; None if there is none."""
     with transaction.atomic(using="read"):
-        found = test_progress.under_way(of_django(connections["read"]), request.account.pk, id)
-    if found is None:
+        progress = test_progress.under_way(of_django(connections["read"]), request.account.pk, id)
+    if progress is None:
         return None
-    done = {each.step: each for each in found.steps}
+    done = {each.step: each for each in progress.steps}
     steps = []
     for step in DiagnosisStep:
-        state, said = ("wait", _("under way")) if step is found.at else ("unread", _("not tried yet"))
+        state, state_text = ("wait", _("under way")) if step is progress.at else ("unread", _("not tried yet"))
         if step in done:
-            state, said = "passed", _took(done[step].seconds) or diagnosis_words.mark_name(done[step].mark)
-        steps.append({"name": diagnosis_words.step_name(step), "state": state, "detail": "", "is": said})
-    return {"when": moment(from_micros(found.since)), "steps": steps}
+            state, state_text = "passed", _took(done[step].seconds) or diagnosis_words.mark_name(done[step].mark)
+        steps.append({"name": diagnosis_words.step_name(step), "state": state, "detail": "", "is": state_text})
+    return {"when": moment(from_micros(progress.since)), "steps": steps}
 
 
 def _has_passed(request: AccountRequest, row: ConnectionRow) -> bool:
-    """True if the test that a page watches has succeeded."""
+    """Whether the last test has ended and did not fail."""
     return going(request, row.id) is None and row.tested is not None and row.tested[1].verdict is not DiagnosisVerdict.FAILED
 
 

@@ -40,13 +40,17 @@ _FIELD_OF: Final[Mapping[str, str]] = {
 def initial_of(connection: Connection, url: str, test_url: str) -> dict[str, object]:
     """The form's initial values for a stored connection."""
     body = connection.to_body()
-    found: dict[str, object] = {name: body[name] for name in ConnectionForm.base_fields if name in body}
+    values: dict[str, object] = {name: body[name] for name in ConnectionForm.base_fields if name in body}
     headers = "\n".join(f"{name}: {value}" for name, value in connection.headers)
-    return found | {"url": url, "test_url": test_url, "headers": headers, "patient": "1" if body.get("patient") else ""}
+    return values | {"url": url, "test_url": test_url, "headers": headers, "patient": "1" if body.get("patient") else ""}
 
 
 def secrets_of(form: ConnectionForm, before: Mapping[str, str]) -> dict[str, str]:
-    """The secrets typed into the form, now or before: by the names of its fields, and encrypted fixed headers by theirs."""
+    """The secrets that were typed into the form, now or before it was refused: by field, and those of encrypted fixed headers by the header's
+    field.
+
+    before: those typed before
+    """
     now = {name.value: form.posted.get(name, "") for name in (*CREDENTIAL.values(), Secret.CLIENT_CERTIFICATE)}
     for name, value in _headers(form.posted.get("headers", "")):
         if header_rules.is_secret_name(name):
@@ -55,7 +59,11 @@ def secrets_of(form: ConnectionForm, before: Mapping[str, str]) -> dict[str, str
 
 
 def facts_of(form: ConnectionForm, rule: Sequence[object], typed: Mapping[str, str]) -> ConnectionFacts:
-    """The data to save from a valid form. rule: as stored; typed: its secrets (`secrets_of`)."""
+    """The data to save from a valid form.
+
+    rule: the stored response rule
+    typed: the typed secrets, from `secrets_of`
+    """
     given = form.cleaned_data
     auth = member_of(Auth, given["auth"], Auth.OPEN)
     fields: dict[str, object] = {name: given[name] for name in ("name", "content_type", "method", "primary", "authorities", *OF_TYPE[auth])}
@@ -69,8 +77,8 @@ def facts_of(form: ConnectionForm, rule: Sequence[object], typed: Mapping[str, s
         fields["key_name"] = ""
     fields["headers"] = [[name, typed.get(header_rules.sealed_field(name), "") or value] for name, value in _headers(given["headers"])]
     fields |= {name: _number(given[name]) for name in NUMBERS}
-    wanted = [Secret.CLIENT_CERTIFICATE, *([CREDENTIAL[auth]] if auth in CREDENTIAL else [])]
-    secrets = {secret: typed[secret.value] for secret in wanted}
+    secrets_of_type = [Secret.CLIENT_CERTIFICATE, *([CREDENTIAL[auth]] if auth in CREDENTIAL else [])]
+    secrets = {secret: typed[secret.value] for secret in secrets_of_type}
     forget = {secret for kind, secret in CREDENTIAL.items() if kind is not auth}
     forget |= {Secret.CLIENT_CERTIFICATE} if given["forget_certificate"] and not secrets[Secret.CLIENT_CERTIFICATE] else set()
     forget |= {Secret.SIGNING, Secret.SIGNING_BEFORE} if given["forget_signing"] else set()
@@ -78,7 +86,7 @@ def facts_of(form: ConnectionForm, rule: Sequence[object], typed: Mapping[str, s
 
 
 def _number(text: str) -> object:
-    """A number where it is one; what is none is refused by the connection itself."""
+    """The number; the text itself if it is not a number, so that the domain refuses it; None if it is blank."""
     number = read_number(text)
     return number if number is not None else text or None
 
@@ -90,7 +98,7 @@ def _headers(text: str) -> list[list[str]]:
 
 
 def names_of(error: Invalid) -> dict[str, str]:
-    """The form's field for each one that the service names."""
-    found = {where: re.split(r"[.\[]", where, maxsplit=1)[0] for where in error.fields}
-    names = {where: _FIELD_OF.get(name, name) for where, name in found.items()}
-    return {"": "name"} if list(names) == [""] else names  # the only rule about the whole connection is that its name is unique
+    """The form's field for each field that the service's error names."""
+    fields = {where: re.split(r"[.\[]", where, maxsplit=1)[0] for where in error.fields}
+    names = {where: _FIELD_OF.get(name, name) for where, name in fields.items()}
+    return {"": "name"} if list(names) == [""] else names  # the one error about the whole connection is that its name is taken

@@ -39,8 +39,8 @@ def connection_versions(request: AccountRequest, connection: int) -> HttpRespons
     def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:
         saved = restore_connection(s, connection, version.number, confirmed=sure)
         lacks = connection_words.lacking(Connection.from_body(saved.body))
-        told = [_("Its URLs and secrets are those it had before that.")]
-        return [*told, _("Missing: %(fields)s.") % {"fields": ", ".join(lacks)}] if lacks else told
+        notes = [_("Its URLs and secrets are those it had before that.")]
+        return [*notes, _("Missing: %(fields)s.") % {"fields": ", ".join(lacks)}] if lacks else notes
 
     return versions_page(
         request,
@@ -60,20 +60,20 @@ def connection_versions(request: AccountRequest, connection: int) -> HttpRespons
 
 
 def _question(row: ConnectionRow, version: Version) -> RestoreQuestion:
-    said = [_("URL, Test Connection URL and every secret stay as they are now: old ones are not kept.")]
+    consequences = [_("URL, Test Connection URL and every secret stay as they are now: old ones are not kept.")]
     names = list(dict.fromkeys(name or _("Without a name") for _id, name in row.flows))
     if names:
         text = ngettext(
             "The flow that uses it sends by it at once: %(flows)s.", "The flows that use it send by it at once: %(flows)s.", len(names)
         )
-        said.append(text % {"flows": ", ".join(names)})
+        consequences.append(text % {"flows": ", ".join(names)})
     else:
-        said.append(_("No flow uses this connection yet."))
+        consequences.append(_("No flow uses this connection yet."))
     try:
         lacks = connection_words.lacking(restorable(row.connection, version))
     except ConnectionSetupError:  # written by an older release and no longer valid; restoring says why
         lacks = []
-    return RestoreQuestion(said, [ListedConsequence(_("The connection is incomplete by it. It lacks:"), lacks)] if lacks else ())
+    return RestoreQuestion(consequences, [ListedConsequence(_("The connection is incomplete by it. It lacks:"), lacks)] if lacks else ())
 
 
 def _differences(old_body: Mapping[str, object], new_body: Mapping[str, object], *, whole: bool) -> list[Difference]:
@@ -81,8 +81,10 @@ def _differences(old_body: Mapping[str, object], new_body: Mapping[str, object],
         old, new = (facts(Connection.from_body(body), whole=whole) for body in (old_body, new_body))
     except ConnectionSetupError:  # written by an older release and no longer valid
         return []
-    found = [worded(name, old.get(name, ""), new.get(name, "")) for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name)]
+    differences = [
+        worded(name, old.get(name, ""), new.get(name, "")) for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name)
+    ]
     if old_body.get("edition", 0) != new_body.get("edition", 0):
         masked = Side(text=BULLETS)
-        found.append(Difference(_("A secret, or the path of a URL"), _("Changed"), masked, masked))
-    return found
+        differences.append(Difference(_("A secret, or the path of a URL"), _("Changed"), masked, masked))
+    return differences

@@ -31,7 +31,7 @@ from heliograph.web.templatetags.moments import short_moment
 
 
 class ConnectionListFilters(ListFilters):
-    """What the Connection List shows of all connections."""
+    """The filters of the Connection List."""
 
     no_match = gettext_lazy("No connection matches")
     no_match_text = gettext_lazy("No connection is like this.")
@@ -42,20 +42,20 @@ class ConnectionListFilters(ListFilters):
     health = EnumFilter(gettext_lazy("Health"), words.HEALTH, words.HEALTH.__getitem__, every=gettext_lazy("Any health"))
 
     @property
-    def wanted(self) -> ConnectionListFilter:
-        """As the list takes it."""
-        of = self.cleaned_data
-        return ConnectionListFilter(of["q"], of["type"], of["health"])
+    def list_filter(self) -> ConnectionListFilter:
+        """The filters as `ConnectionList` takes them."""
+        cleaned = self.cleaned_data
+        return ConnectionListFilter(cleaned["q"], cleaned["type"], cleaned["health"])
 
 
 @require_safe
 def connection_list(request: AccountRequest) -> HttpResponse:
-    """Where flows send their data, and how that goes."""
+    """The Connection List: the connections of the account with their health."""
     filters = ConnectionListFilters(request)
     with transaction.atomic(using="read"):
-        found = ConnectionList(of_django(connections["read"]), request.account.pk)
-        rows = found.rows(filters.wanted)
-    total = len(found.config.connections)
+        all_connections = ConnectionList(of_django(connections["read"]), request.account.pk)
+        rows = all_connections.rows(filters.list_filter)
+    total = len(all_connections.config.connections)
     people = names_of_users(request.account.pk, [row.pause.by for row in rows if row.pause])
     can = may(request.user, Role.ADMINISTRATOR)
     return page(
@@ -105,7 +105,7 @@ def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
         "paused": _paused_by(row, people),
         "release": reverse("connection-release", args=(row.id,)) if row.pause else "",
         "releasing": row.state.release_rate is not None,
-        "held": words.held(row.pause) if row.pause else "",
+        "held": words.held_text(row.pause) if row.pause else "",
         "waits": ngettext("%(n)s waiting", "%(n)s waiting", row.waiting) % {"n": f"{row.waiting:,}"} if row.waiting else "",
         "waits_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'waiting'})}",
         "failed": ngettext("%(n)s failed", "%(n)s failed", row.failed) % {"n": f"{row.failed:,}"} if row.failed else "",
@@ -122,7 +122,7 @@ def _paused_by(row: ConnectionRow, people: Mapping[str, str]) -> str:
 
 
 def menu(row: ConnectionRow) -> list[tuple[str, str]]:
-    """What an Administrator can do with a connection besides editing it."""
+    """The menu of a connection, for Administrators: the label and URL of each operation."""
     id = row.id
     pause = (
         (_("Release"), reverse("connection-release", args=(id,))) if row.pause else (_("Pause"), reverse("connection-pause", args=(id,)))

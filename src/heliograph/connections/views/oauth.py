@@ -1,7 +1,7 @@
 """Connect, the return, and the state of a connection's access (C4).
 
-What a sign-in at an authority leaves in the session is encrypted, found by a digest of the state, and used once. The return URL is ours
-(`services.oauth.redirect_url`), and the next redirect removes the returned values from the browser's URL.
+A pending sign-in is stored in the session: encrypted, under a digest of its state, and used once. The authority returns to our own URL
+(`services.oauth.redirect_url`). The next redirect removes the code from the browser's URL.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
     """The state of the access, and Connect."""
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
-        shown = oauth.access(db, request.account.pk, connection)
+        access = oauth.access(db, request.account.pk, connection)
         items = waiting_items(db, Committed(db).account(request.account.pk), connection)
     outcome = request.session.get(OUTCOME)
     problem = ""
     if isinstance(outcome, list) and outcome[:1] == [connection]:
         problem = str(outcome[1])
         del request.session[OUTCOME]
-    about = shown.about
+    about = access.about
     return page(
         request,
         "connections/access.html",
         here="connections",
-        connection={"id": connection, "name": shown.name},
-        authority=shown.authority,
-        state=shown.state.name.lower(),
-        can_connect=shown.needs_connecting and not shown.lacks and may(request.user, Role.ADMINISTRATOR),
-        by_itself=not shown.needs_connecting and not shown.lacks,
-        lacks=bool(shown.lacks),
+        connection={"id": connection, "name": access.name},
+        authority=access.authority,
+        state=access.state.name.lower(),
+        can_connect=access.needs_connecting and not access.lacks and may(request.user, Role.ADMINISTRATOR),
+        by_itself=not access.needs_connecting and not access.lacks,
+        lacks=bool(access.lacks),
         problem=problem,
         redirect_url=oauth.redirect_url(),
         holder=about.holder if about else "",
@@ -74,8 +74,8 @@ def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def connect(request: AccountRequest, connection: int) -> HttpResponse:
-    """Starts the sign-in: a page that says where it leads, and goes there. (A redirect would not work: our policy blocks forms that lead
-    elsewhere.)"""
+    """Starts the sign-in with a page that names the authority and goes there by itself. A redirect would not work, because our content security
+    policy blocks forms that lead to other hosts."""
     try:
         begun = oauth.begin(request.account.pk, connection)
     except NotConnected as error:
@@ -89,18 +89,18 @@ def connect(request: AccountRequest, connection: int) -> HttpResponse:
     return response
 
 
-@login_not_required  # otherwise the code would be passed on in the sign-in page's URL
+@login_not_required  # a redirect to our sign-in page would pass the code on in its URL
 @require_safe
 @never_cache
 def oauth_return(request: AccountRequest) -> HttpResponse:
-    """Where authorities redirect to. The user must be the same as at the start: same session, still an Administrator."""
+    """The URL to which authorities redirect. The session must be that of the start, and its user still an Administrator."""
     pending = request.session.get(PENDING, {})
-    found = pending.pop(_digest(request.GET.get("state", "")), None)
-    if found is None or not may(request.user, Role.ADMINISTRATOR):
+    sign_in = pending.pop(_digest(request.GET.get("state", "")), None)
+    if sign_in is None or not may(request.user, Role.ADMINISTRATOR):
         return page(request, "connections/oauth_unknown.html", status=400, here="connections")
-    request.session[PENDING] = pending  # used once, whatever the result
+    request.session[PENDING] = pending  # a sign-in is used once, even if it fails
     request.session.save()
-    connection, sealed = int(found[0]), str(found[1])
+    connection, sealed = int(sign_in[0]), str(sign_in[1])
     query = request.META.get("QUERY_STRING", "")[:LONGEST_QUERY]
     try:
         connected = oauth.finish(request.account.pk, connection, sealed, query, by=f"user:{request.user.pk}")
@@ -112,7 +112,7 @@ def oauth_return(request: AccountRequest) -> HttpResponse:
 
 
 def _failed(request: AccountRequest, connection: int, error: NotConnected) -> HttpResponse:
-    """The next page says why: a redirect, so that no code stays in the browser's URL."""
+    """Redirects to the page on access, which says why. A redirect, so that no code stays in the browser's URL."""
     request.session[OUTCOME] = [connection, str(error)]
     return HttpResponseRedirect(reverse("connection-access", args=[connection]))
 

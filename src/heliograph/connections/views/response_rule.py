@@ -41,19 +41,22 @@ from heliograph.web.templatetags.moments import short_moment
 from heliograph.web.toasts import say
 
 FIND, TRY = "find", "try"
-"""Buttons that save nothing: other answers are offered, or the rule is tried on one."""
+"""The buttons that save nothing: FIND offers other answers, TRY tries the rule on the chosen answer."""
 SHOWN = 4_000
 """Characters of an answer that the page shows."""
 
 
 class RuleForm(Form):
-    """do: the button; answer: the one that the rule is tried on; person: whose answers are offered; opened: the version of the connection that is
-    being edited. Clauses come and go by buttons, so `rule_form` reads and moves them."""
+    """The form's fixed fields. The number of clauses changes with its buttons, so `rule_form` reads and moves them."""
 
     do = Hidden()
+    """The button."""
     answer = Hidden()
+    """The answer on which the rule is tried: the action's id and the number of the attempt, such as "12.1"."""
     opened = Hidden()
+    """The version of the connection that is being edited."""
     person = Hidden(longest=200)
+    """The registration whose answers are offered: its code, or words of the name."""
 
     @property
     def clauses(self) -> list[Says]:
@@ -70,48 +73,48 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     form = RuleForm(request.POST if request.method == "POST" else None)
     answer = form.posted.get("answer", "") or request.GET.get("answer", "")
     person = form.posted.get("person", "")
-    with reading(request.account.pk) as of:
-        found = of.config.connections.get(connection)
-        if found is None:
+    with reading(request.account.pk) as reader:
+        stored_connection = reader.config.connections.get(connection)
+        if stored_connection is None:
             raise Http404
-        offered = answers.offered(of.db, of.account, connection, person)
-        chosen = _chosen(answer, of, connection)
-        opened = read_id(form.posted.get("opened", "")) or number_of(of.db, of.account, "connection", connection)
+        offered = answers.offered(reader.db, reader.account, connection, person)
+        chosen = _chosen(answer, reader, connection)
+        opened = read_id(form.posted.get("opened", "")) or number_of(reader.db, reader.account, "connection", connection)
     errors: dict[str, str] = {}
     others: list[str] = []
     asks: list[UnmatchedCondition] = []
-    clauses = form.clauses if form.is_bound else rule_form.of_body([c.to_body() for c in found.rule])
+    clauses = form.clauses if form.is_bound else rule_form.of_body([c.to_body() for c in stored_connection.rule])
     do = form.posted["do"] or "save" if form.is_bound else ""
-    said: RuleVerdict | None = None
+    verdict: RuleVerdict | None = None
     if do in (Then.DELIVERED.value, Then.FAILED.value):
-        with reading(request.account.pk) as of:
+        with reading(request.account.pk) as reader:
             if chosen is not None:
-                _connection, proposed = answers.proposed(of.db, of.account, *chosen[0], Then(do))
+                _connection, proposed = answers.proposed(reader.db, reader.account, *chosen[0], Then(do))
                 clauses = rule_form.of_body(proposed) + clauses
     elif do and do != FIND and not rule_form.changed(clauses, do) and not _too_many(clauses):
         try:
             rule = answers.checked(rule_form.to_body(clauses))
             if do != TRY:
-                with reading(request.account.pk) as of:
+                with reading(request.account.pk) as reader:
                     tried_on = chosen[1].reply if chosen else None
-                    unmatched = answers.unmatched_conditions(of.db, of.account, connection, rule, tried_on)
+                    unmatched = answers.unmatched_conditions(reader.db, reader.account, connection, rule, tried_on)
                 asks = [each for each in unmatched if each.answers]
                 if not asks or agrees(request, _promise_of(asks)):
                     return _saved(request, connection, rule, opened)
         except Invalid as error:
             errors, others = _errors(error)
         except SavedMeanwhile as error:
-            with reading(request.account.pk) as of:
-                found = of.config.connections.get(connection, found)
-            opened, others = error.number, [_theirs(request, error), *rule_words.sentences(found.rule)]
+            with reading(request.account.pk) as reader:
+                stored_connection = reader.config.connections.get(connection, stored_connection)
+            opened, others = error.number, [_theirs(request, error), *rule_words.sentences(stored_connection.rule)]
     rest = _too_many(clauses) or others
     if chosen is not None and not errors and not rest:
-        with reading(request.account.pk) as of:
-            said = _tried(of, chosen[0], clauses)
+        with reading(request.account.pk) as reader:
+            verdict = _tried(reader, chosen[0], clauses)
     return _page(
         request,
         connection,
-        found,
+        stored_connection,
         clauses,
         errors,
         rest,
@@ -119,7 +122,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
         offered=offered,
         person=person,
         chosen=chosen,
-        said=said,
+        verdict=verdict,
         opened=opened,
     )
 
@@ -133,38 +136,39 @@ def _saved(request: AccountRequest, connection: int, rule: Rule, opened: int) ->
 
 
 def _promise_of(asks: Sequence[UnmatchedCondition]) -> str:
-    """What Save promises after it has asked (P15): which conditions look where nothing is. How many answers were looked at moves by itself."""
+    """The promise of Save after it has asked (P15): the conditions whose path or header no answer has. The number of answers is left out: it grows
+    by itself."""
     return promise_of([(each.clause, each.condition) for each in asks])
 
 
 def _theirs(request: AccountRequest, error: SavedMeanwhile) -> str:
     who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
-    said = _("%(who)s saved another rule while you had it open, as follows. Save again to replace it with yours.")
-    return said % {"who": who}
+    message = _("%(who)s saved another rule while you had it open, as follows. Save again to replace it with yours.")
+    return message % {"who": who}
 
 
 def _too_many(clauses: Sequence[Says]) -> list[str]:
-    """That the form holds more than a rule may have."""
-    found = []
+    """The errors if the form has more clauses or conditions than a rule may have."""
+    problems = []
     if len(clauses) > MAX_CLAUSES:
-        found.append(_("A rule has at most %(most)d clauses, and these are %(n)d.") % {"most": MAX_CLAUSES, "n": len(clauses)})
+        problems.append(_("A rule has at most %(most)d clauses, and these are %(n)d.") % {"most": MAX_CLAUSES, "n": len(clauses)})
     for i, clause in enumerate(clauses, 1):
         if len(clause.conditions) > MAX_CONDITIONS:
             facts = {"most": MAX_CONDITIONS, "i": i, "n": len(clause.conditions)}
-            found.append(_("A clause has at most %(most)d conditions, and clause %(i)d has %(n)d.") % facts)
-    return found
+            problems.append(_("A clause has at most %(most)d conditions, and clause %(i)d has %(n)d.") % facts)
+    return problems
 
 
-def _tried(of: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -> RuleVerdict | None:
-    """The rule's result for an answer; None while the form does not contain a valid rule."""
+def _tried(reader: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -> RuleVerdict | None:
+    """The rule's decision about an answer; None if the form does not contain a valid rule, or the answer is no longer stored."""
     try:
-        return answers.tried(of.db, of.account, *which, rule_form.to_body(clauses))
+        return answers.tried(reader.db, reader.account, *which, rule_form.to_body(clauses))
     except (Invalid, NoAnswer):
         return None
 
 
 def _offered(each: OfferedAnswer) -> Choice:
-    """An answer as the select names it: when, about whom, with which status, and how it begins."""
+    """An answer as an option of the select: its time, registration, status and beginning."""
     parts = [
         short_moment(from_micros(each.at)),
         " ".join(words.isolated(text) for text in (each.code, each.name) if text),
@@ -174,30 +178,30 @@ def _offered(each: OfferedAnswer) -> Choice:
     return Choice(f"{each.action}.{each.n}", " · ".join(part for part in parts if part))
 
 
-def _chosen(text: str, of: AccountReader, connection: int) -> tuple[tuple[int, int], Logged] | None:
-    """The requested answer, if it belongs to this connection."""
-    found = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,6})", text, re.ASCII)
-    if found is None:
+def _chosen(text: str, reader: AccountReader, connection: int) -> tuple[tuple[int, int], Logged] | None:
+    """The answer that the text names ("12.1": action and attempt), with these two numbers; None if it does not belong to this connection."""
+    match = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,6})", text, re.ASCII)
+    if match is None:
         return None
-    which = int(found[1]), int(found[2])
+    which = int(match[1]), int(match[2])
     try:
-        logged = answers.logged(of.db, of.account, *which)
+        logged = answers.logged(reader.db, reader.account, *which)
     except NoAnswer:
         return None
     return (which, logged) if logged.connection == connection else None
 
 
 def _errors(error: Invalid) -> tuple[dict[str, str], list[str]]:
-    """Sentences by form field ("c0.0.values"), and those that belong to no field."""
+    """The sentences of an error by form field, such as "c0.0.values", and those that belong to no field."""
     fields: dict[str, str] = {}
     rest = []
     for where, sentences in error.fields.items():
         text = " ".join(_(sentence) for sentence in sentences)
-        found = re.match(r"rule\[(\d+)\](?:\.if\[(\d+)\])?(?:\.(\w+))?", where)
-        if found is None:
+        match = re.match(r"rule\[(\d+)\](?:\.if\[(\d+)\])?(?:\.(\w+))?", where)
+        if match is None:
             rest.append(text)
             continue
-        clause, condition, name = found[1], found[2], found[3] or ""
+        clause, condition, name = match[1], match[2], match[3] or ""
         if condition is not None:
             fields[f"c{clause}.{condition}.{name if name == 'name' else 'values'}"] = text
         else:
@@ -217,7 +221,7 @@ def _page(
     offered: Sequence[OfferedAnswer],
     person: str,
     chosen: tuple[tuple[int, int], Logged] | None,
-    said: RuleVerdict | None,
+    verdict: RuleVerdict | None,
     opened: int,
 ) -> HttpResponse:
     key = f"{chosen[0][0]}.{chosen[0][1]}" if chosen else ""
@@ -250,9 +254,9 @@ def _page(
         ),
         searched=bool(person),
         answer=_answer(chosen[1]) if chosen else None,
-        said=_said(said) if said else "",
-        said_tone="" if said is None else "success" if said.delivered else "failed" if said.delivered is False else "wait",
-        absent=_absent(said, chosen[1]) if said and chosen else [],
+        verdict=_verdict_text(verdict) if verdict else "",
+        verdict_tone="" if verdict is None else "success" if verdict.delivered else "failed" if verdict.delivered is False else "wait",
+        absent=_absent(verdict, chosen[1]) if verdict and chosen else [],
         today=rule_words.sentences(connection.rule),
     )
 
@@ -266,26 +270,29 @@ def _answer(logged: Logged) -> dict[str, Any]:
     }
 
 
-def _said(said: RuleVerdict) -> str:
-    """What the rule, as it stands in the form, makes of the answer."""
-    if said.delivered is None:
+def _verdict_text(verdict: RuleVerdict) -> str:
+    """The sentence that says how the rule in the form decides about the answer."""
+    if verdict.delivered is None:
         return _("No verdict: only the beginning of this answer was kept, and the rule looks at the rest.")
-    by = _("by its status, no clause fits") if said.clause is None else _("by clause %(n)d") % {"n": said.clause + 1}
-    if said.delivered:
+    by = _("by its status, no clause fits") if verdict.clause is None else _("by clause %(n)d") % {"n": verdict.clause + 1}
+    if verdict.delivered:
         return _("Delivered, %(by)s.") % {"by": by}
-    return _("Failed, %(by)s: %(why)s") % {"by": by, "why": said.message}
+    return _("Failed, %(by)s: %(why)s") % {"by": by, "why": verdict.message}
 
 
-def _absent(said: RuleVerdict, logged: Logged) -> list[str]:
-    """What looks where this answer has nothing: often a path with a typing mistake."""
+def _absent(verdict: RuleVerdict, logged: Logged) -> list[str]:
+    """The sentences about conditions whose path or header this answer lacks, often because of a typing mistake."""
     is_json = logged.reply.json is not ABSENT
-    return [rule_words.nothing_at(clause + 1, each, is_json=is_json) for clause, each in said.absent]
+    return [rule_words.nothing_at(clause + 1, each, is_json=is_json) for clause, each in verdict.absent]
 
 
 def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[str, Any]:
-    """The fields of one clause. n counts from 1 for people."""
+    """The fields of one clause.
 
-    def of(name: str, **more: Any) -> FormField:
+    i: its number, from 0; the page also shows n, from 1
+    """
+
+    def clause_field(name: str, **more: Any) -> FormField:
         return _field(i, name, errors, **more)
 
     failed = clause.then != Then.DELIVERED.value
@@ -295,14 +302,14 @@ def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[
         "first": i == 0,
         "last": i == last,
         "conditions": [_condition(i, j, looks, errors, alone=len(clause.conditions) == 1) for j, looks in enumerate(clause.conditions)],
-        "then": of(
+        "then": clause_field(
             "then",
             kind="select",
             label=_("Then the answer counts as"),
             value=clause.then,
             options=[Choice(Then.FAILED.value, _("failed")), Choice(Then.DELIVERED.value, _("delivered"))],
         ),
-        "lead": of(
+        "lead": clause_field(
             "lead",
             kind="select",
             label=_("Of what is delivered"),
@@ -325,11 +332,11 @@ def _field(i: int, name: str, errors: dict[str, str], **more: Any) -> FormField:
 def _failed(i: int, clause: Says, errors: dict[str, str]) -> list[FormField | Pair]:
     """The fields for an answer that counts as failed."""
 
-    def of(name: str, **more: Any) -> FormField:
+    def clause_field(name: str, **more: Any) -> FormField:
         return _field(i, name, errors, **more)
 
     return [
-        of(
+        clause_field(
             "category",
             kind="select",
             label=_("Category"),
@@ -339,13 +346,13 @@ def _failed(i: int, clause: Says, errors: dict[str, str]) -> list[FormField | Pa
         ),
         Pair(
             (
-                of("says", label=_("What the item says"), value=clause.says, optional=True),
-                of("shows", label=_("The reason stands in"), value=clause.shows, optional=True, placeholder="errors[0].message"),
+                clause_field("says", label=_("What the item says"), value=clause.says, optional=True),
+                clause_field("shows", label=_("The reason stands in"), value=clause.shows, optional=True, placeholder="errors[0].message"),
             )
         ),
         Pair(
             (
-                of(
+                clause_field(
                     "retry_after",
                     label=_("The connection rests"),
                     value=clause.retry_after,

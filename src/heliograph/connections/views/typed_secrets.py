@@ -1,7 +1,7 @@
-"""Secrets typed into a form that was refused: nobody has to type them again, and no page ever contains one (C5).
+"""Stores the secrets that were typed into a refused form, so that nobody has to type them again and no page ever contains one (C5).
 
-They are kept in the session, encrypted for the account, the user and the form, for a quarter of an hour or until the form is saved. The
-page contains only a random name for them. Signing out ends the session and deletes them.
+The session stores them for 15 minutes or until the form is saved, encrypted for the account, the user and the form. The page contains only a
+random name for them. Signing out ends the session and deletes them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,23 @@ from heliograph.web.forms import Form
 
 MINUTES: Final = 15
 MOST: Final = 4
-"""Forms per session whose secrets are kept: one for each tab. The oldest are dropped first."""
+"""Most forms of a session whose secrets are stored; each tab of the browser can have one. The oldest are dropped first."""
 _KEY: Final = "typed-secrets"
 
 
 class WaitingForm(Form):
-    """typed: the hidden field with the name."""
+    """The hidden field of a refused form."""
 
     typed = Hidden()
+    """The name under which the session stores the typed secrets."""
 
 
 def keep(request: AccountRequest, form: str, secrets: Mapping[str, str]) -> str:
-    """Keeps what was typed. Returns the name to send back with the form, "" if nothing was typed. form: which form, with the id of what it
-    edits."""
+    """Stores the typed secrets. Returns their name for the form's hidden field; "" if nothing was typed.
+
+    form: the kind of form, with the id of the connection that it edits
+    secrets: the typed texts, by field
+    """
     forget(request)
     typed = {name: text for name, text in secrets.items() if text}
     if not typed:
@@ -41,31 +45,34 @@ def keep(request: AccountRequest, form: str, secrets: Mapping[str, str]) -> str:
     name = token_urlsafe(16)
     sealed = vault().seal(_place(request, form), json.dumps(typed)).decode("ascii")
     others = _alive(request)
-    kept = dict(list(others.items())[-(MOST - 1) :]) | {name: {"until": _now() + 60 * MINUTES, "sealed": sealed}}
-    request.session[_KEY] = kept
+    entries = dict(list(others.items())[-(MOST - 1) :]) | {name: {"until": _now() + 60 * MINUTES, "sealed": sealed}}
+    request.session[_KEY] = entries
     return name
 
 
 def recall(request: AccountRequest, form: str) -> dict[str, str]:
-    """What was typed into this form before, by field; empty if it belongs to another form, is too old, or is encrypted with a key that no
-    longer exists."""
-    found = _alive(request).get(_posted(request))
-    if found is None:
+    """The secrets that were typed into this form before, by field. Empty if they belong to another form, are too old, or are encrypted with a key
+    that no longer exists."""
+    entry = _alive(request).get(_posted(request))
+    if entry is None:
         return {}
     try:
-        return dict(json.loads(vault().open(_place(request, form), found["sealed"].encode("ascii"))))
+        return dict(json.loads(vault().open(_place(request, form), entry["sealed"].encode("ascii"))))
     except SecretError:
         return {}
 
 
 def forget(request: AccountRequest, name: str = "") -> None:
-    """Deletes kept secrets once the form is saved, or they are kept under another name. name: if it is not the posted one."""
+    """Deletes the stored secrets of the posted form, because it is saved or they get another name.
+
+    name: deletes those under this name, too
+    """
     if _KEY not in request.session:
         return
     gone = {_posted(request), name}
-    kept = {each: found for each, found in _alive(request).items() if each not in gone}
-    if kept:
-        request.session[_KEY] = kept
+    entries = {each: entry for each, entry in _alive(request).items() if each not in gone}
+    if entries:
+        request.session[_KEY] = entries
     else:
         del request.session[_KEY]
 
