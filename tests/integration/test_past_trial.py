@@ -65,7 +65,7 @@ def test_F9_a_rule_tried_on_the_past_does_the_same_once_it_is_saved(story: Story
     if to:
         edited = replace(edited, destinations=tuple(replace(d, id=stored.destinations[0].id) for d in to))
     trial = tried(story, edited)
-    assert trial.looked == len(changes_of(story, "A"))
+    assert trial.changes_tried == len(changes_of(story, "A"))
     assert trial.sends == len(sent_of(story, id, "A")), "today's rule sends what it has sent"
     assert {row.id for row in trial.rows if row.verdict in (PastVerdict.BOTH, PastVerdict.LOST)} == set(sent_of(story, id, "A"))
     assert story.flow_facts(id) == stored, "nothing is saved"
@@ -113,9 +113,9 @@ def test_F9_a_new_flow_and_one_that_is_off_are_tried_as_if_they_were_on(story: S
     story.record("A-2", status="Cancelled")
     story.set_active(id, active=False)
     off = tried(story, replace(story.flow_facts(id), statuses=(story.tags["Cancelled"],)))
-    assert (off.looked, off.would_send, off.sends, off.count(PastVerdict.GAINED), off.count(PastVerdict.LOST)) == (2, 1, 1, 1, 1)
+    assert (off.changes_tried, off.would_send, off.sends, off.count(PastVerdict.GAINED), off.count(PastVerdict.LOST)) == (2, 1, 1, 1, 1)
     new = tried(story, replace(story.flow_facts(id), id=0))
-    assert (new.looked, new.would_send, new.sends, new.in_force) == (2, 1, 0, False)
+    assert (new.changes_tried, new.would_send, new.sends, new.in_force) == (2, 1, 0, False)
 
 
 def test_F9_the_last_thousand_changes_are_tried_in_a_moment(story: Story) -> None:
@@ -127,5 +127,5 @@ def test_F9_the_last_thousand_changes_are_tried_in_a_moment(story: Story) -> Non
     begun = time.process_time()
     trial = tried(story, replace(story.flow_facts(id), filters=(FilterRow("profile.email", Op.STARTS_WITH, ("1",)),)))
     took = time.process_time() - begun
-    assert (trial.looked, trial.sends, trial.would_send) == (MOST, MOST, 110)
+    assert (trial.changes_tried, trial.sends, trial.would_send) == (MOST, MOST, 110)
     assert took < 5.0, took

@@ -1,4 +1,4 @@
-"""How the set-up below queries and notifies the flows (`setup.usage`)."""
+"""Tells the set-up which flows, mappings and connections use a thing, and changes them when the thing changes (`setup.usage`)."""
 
 from __future__ import annotations
 
@@ -36,10 +36,13 @@ from heliograph.store.django_database import of_django
 
 
 class Flows:
-    """The flows as `setup.services.dependents.Dependents`."""
+    """Implements `setup.services.dependents.Dependents` for the flows, and for the mappings and connections that they use."""
 
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
-        """Flows, mappings and connections that name a tag or a custom field; flows that use a connection or a mapping."""
+        """The flows, mappings and connections that name a tag or a custom field, or the flows that use a connection or a mapping.
+
+        kind: of a tag, only the uses as this kind of object's tag
+        """
         if thing is Thing.TAG:
             return [*_flows_naming(id, kind), *_mappings_naming(id, kind), *_urls_naming(id, of_tag=True, kind=kind)]
         if thing is Thing.CUSTOM_FIELD:
@@ -55,8 +58,8 @@ class Flows:
         return []
 
     def tag_users(self, account: int) -> dict[int, list[Use]]:
-        """Flows, mappings and connections by the tags they name."""
-        found: dict[int, dict[tuple[str, int], Use]] = {}
+        """The flows, mappings and connections that name each tag, by tag."""
+        uses_by_tag: dict[int, dict[tuple[str, int], Use]] = {}
         named = FlowTag.objects.filter(flow__deleted_at=None).select_related("flow").order_by("flow_id")
         rows = [(n.tag_id, Use("flow", n.flow_id, n.flow.name)) for n in named]
         mapped = MappingTag.objects.filter(mapping__deleted_at=None).select_related("mapping").order_by("mapping_id")
@@ -65,11 +68,14 @@ class Flows:
             keys = (parse_source(key) for key in row.body.get("chips", ()))
             rows += [(key.id, Use("connection", row.pk, row.name)) for key in keys if key.tag_kind is not None and key.id is not None]
         for tag, use in rows:
-            found.setdefault(tag, {})[use.kind, use.id] = use
-        return {tag: list(uses.values()) for tag, uses in found.items()}
+            uses_by_tag.setdefault(tag, {})[use.kind, use.id] = use
+        return {tag: list(uses.values()) for tag, uses in uses_by_tag.items()}
 
     def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
-        """The flows with their new sentences, and the mappings and URLs that name the tag."""
+        """The effects of replacing a tag: the flows with their new sentences, and the mappings and URLs that name the tag.
+
+        new: the tag that replaces the old one; None if the old one is deleted
+        """
         config = Committed(of_django(connection)).account(account)
         names = sentence.SentenceNames.from_config(config)
         effects = []
@@ -85,8 +91,11 @@ class Flows:
         return [*effects, *(Effect(use, refused=new is None) for use in others)]
 
     def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
-        """Takes it out of the flows' lists and filters. Raises InUse where a mapping names it, or a filter asks for the answers that carry it:
-        without it that would say something else."""
+        """Removes a deleted tag from the flows' lists and filters.
+
+        Raises InUse if a mapping names the tag, or a filter compares the answers to its questions: without the tag they would mean something
+        else.
+        """
         uses: list[Use] = [*_mappings_naming(tag), *_urls_naming(tag, of_tag=True), *_flows_asking_answers(tag)]
         if uses:
             raise InUse(Tag.objects.get(pk=tag).label, uses)
@@ -94,36 +103,39 @@ class Flows:
             save_flow(s, without_tag_anywhere(_facts(row), tag), row.pk, confirmed=True)
 
     def value_effects(self, account: int, field: str, lost: Sequence[str]) -> Sequence[Effect]:
-        """Flows whose filters name a value that goes, as they would read afterwards."""
+        """The flows whose filters name one of the lost values, with the sentences that they would have afterwards."""
         config = Committed(of_django(connection)).account(account)
         names = sentence.SentenceNames.from_config(config)
         return [_effect(row, before, after, config, names) for row, before, after in _flows_losing(field, lost)]
 
     def values_gone(self, s: SetupTransaction, field: str, lost: Sequence[str]) -> None:
-        """Takes the values out of the flows' filters; what would become wider by it becomes incomplete."""
+        """Removes the lost values from the flows' filters. A flow that would take more changes without them becomes incomplete instead."""
         for row, _before, after in _flows_losing(field, lost):
             save_flow(s, after, row.pk, confirmed=True)
 
     def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
         """Replaces one tag by another in flows and mappings."""
-        s.write_account()  # the other tag has got the kinds of this one
+        s.write_account()  # the new tag has the kinds of the old one by now
         for mapping in StoredMapping.objects.filter(names_tags__tag=old, deleted_at=None).distinct():
             save_mapping(s, _with_tag_replaced(FieldMapping.from_body(mapping.body), old, new), mapping.pk, confirmed=True)
         for row in _flow_rows(old):
             save_flow(s, with_tag_replaced(_facts(row), old, new), row.pk, confirmed=True)
 
     def flow_name(self, account: int, flow: int) -> str | None:
-        """A flow's name."""
+        """The flow's name; None if there is no such flow."""
         return Flow.objects.filter(pk=flow, account=account, deleted_at=None).values_list("name", flat=True).first()
 
     def flows_completed(self, complete: Mapping[int, bool]) -> None:
-        """Updates the rows that differ."""
+        """Updates `is_complete` of the flows for which it differs.
+
+        complete: whether a flow is complete now, by id
+        """
         for is_complete_now in (True, False):
-            ids = [id for id, found in complete.items() if found is is_complete_now]
+            ids = [id for id, is_flow_complete in complete.items() if is_flow_complete is is_complete_now]
             Flow.objects.filter(pk__in=ids, is_complete=not is_complete_now).update(is_complete=is_complete_now)
 
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
-        """Reconsiders what waited for these tags."""
+        """Makes the stuck runs due again that waited for these objects' tags."""
         queue_effects.objects_tagged(db, account, objects)
 
 
@@ -133,14 +145,14 @@ def _effect(row: Flow, before: FlowFacts, after: FlowFacts, config: AccountConfi
 
 
 def _flows_losing(field: str, lost: Sequence[str]) -> list[tuple[Flow, FlowFacts, FlowFacts]]:
-    """Flows that name one of these values in a filter: the row, and the flow before and after."""
-    found = []
+    """The flows that name one of the lost values in a filter: the row, and the flow before and after."""
+    losing_flows = []
     for row in Flow.objects.filter(deleted_at=None).order_by("pk"):
         before = _facts(row)
         after = without_values(before, field, lost)
         if after != before:
-            found.append((row, before, after))
-    return found
+            losing_flows.append((row, before, after))
+    return losing_flows
 
 
 def _facts(row: Flow) -> FlowFacts:
@@ -152,7 +164,7 @@ def _flow_rows(tag: int) -> list[Flow]:
 
 
 def _flows_sending(destinations: Q) -> list[Use]:
-    """The flows of destinations that are in use."""
+    """The flows that have one of these destinations."""
     used = Destination.objects.filter(destinations, removed_at=None, flow__deleted_at=None).select_related("flow").order_by("flow_id")
     return list({d.flow_id: Use("flow", d.flow_id, d.flow.name) for d in used}.values())
 
@@ -163,7 +175,7 @@ def _flows_naming(tag: int, kind: TagKind | None = None) -> list[Use]:
 
 
 def _flows_asking_answers(tag: int) -> list[Use]:
-    """Flows that filter by the answers to questions with this tag."""
+    """The flows that filter by the answers to questions with this tag."""
     named = FlowTag.objects.filter(tag=tag, place=ANSWERS, flow__deleted_at=None).select_related("flow").order_by("flow_id")
     return [Use("flow", n.flow_id, n.flow.name) for n in named]
 
@@ -179,15 +191,15 @@ def _uses_as(body: Any, tag: int, kind: TagKind) -> bool:
 
 
 def _urls_naming(id: int, *, of_tag: bool, kind: TagKind | None = None) -> list[Use]:
-    """Connections whose URL contains a chip of this tag or custom field."""
-    found = []
+    """The connections whose URL contains a chip of this tag or custom field."""
+    uses = []
     for row in Connection.objects.filter(deleted_at=None):
         for key in map(parse_source, row.body.get("chips", ())):
             as_kind = key.tag_kind
             if key.id == id and of_tag == (as_kind is not None) and kind in (None, as_kind):
-                found.append(Use("connection", row.pk, row.name))
+                uses.append(Use("connection", row.pk, row.name))
                 break
-    return found
+    return uses
 
 
 def _with_tag_replaced(mapping: FieldMapping, old: int, new: int) -> FieldMapping:

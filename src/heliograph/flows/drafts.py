@@ -1,6 +1,6 @@
-"""A flow as its form contains it: read from a post, changed by the form's buttons, not saved yet.
+"""A flow in the editor: read from a post and changed by the form's buttons, but not saved.
 
-Nothing that was typed is lost: what cannot be parsed stays as typed, with an error.
+Nothing typed is lost: a text that cannot be parsed stays in the form as it was typed, with an error.
 """
 
 from __future__ import annotations
@@ -25,50 +25,59 @@ from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.forms import member_of
 
 LONGEST = 20_000
-"""Characters of one chip input that are parsed."""
+"""Most characters of one chip input that are parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowDraft:
-    """A flow being edited. New destinations have negative ids. errors: sentences by form field; typed: refused chip inputs as typed;
-    opened: the version being edited, None for a new flow."""
+    """A flow that is being edited."""
 
     flow: Flow
+    """New destinations have negative ids."""
     opened: int | None = None
+    """The version that is being edited; None for a new flow."""
     errors: Mapping[str, str] = field(default_factory=dict)
+    """Sentences, by form field."""
     typed: Mapping[str, str] = field(default_factory=dict)
+    """The texts of refused chip inputs, by form field."""
 
     @property
     def to_save(self) -> Flow:
-        """The flow for the service."""
+        """The flow for `save_flow`, in which new destinations have the id 0."""
         return replace(self.flow, destinations=tuple(replace(d, id=max(0, d.id)) for d in self.flow.destinations))
 
     def refused(self, errors: Mapping[str, Iterable[str]]) -> FlowDraft:
-        """The draft with the service's errors, by form field."""
-        found = {_field(name): " ".join(_(sentence) for sentence in said) for name, said in errors.items()}
-        return replace(self, errors={**self.errors, **found})
+        """The draft with the service's errors added, by form field."""
+        texts = {_field(name): " ".join(_(sentence) for sentence in sentences) for name, sentences in errors.items()}
+        return replace(self, errors={**self.errors, **texts})
 
 
 def new() -> FlowDraft:
-    """ADD A FLOW: Active and Test (F2)."""
+    """A new flow: Active and Test (F2)."""
     return FlowDraft(Flow(0))
 
 
 def subject_of(flow: Flow) -> Subject:
-    """What the flow is about; a registration until it watches something."""
+    """The kind of subject that the flow watches; a registration if no watch is chosen."""
     return Subject(SUBJECT_OF_WATCH[flow.watch]) if flow.watch else Subject.REGISTRATION
 
 
 def tag_choices(config: AccountConfig, name: str) -> TagChoices:
-    """The tags offered by a list of "Activate for": those for its kind of object."""
+    """The tags that a list of "Activate for" offers: those made for its kind of object.
+
+    name: that of the list
+    """
     return TagChoices(config.tags, KIND_OF_PLACE[name], standard=True)
 
 
 def read(form: QueryDict, base: FlowDraft, config: AccountConfig, values: FilterValues) -> FlowDraft:
-    """The posted draft. base: the stored flow, or a new one."""
+    """The posted draft.
+
+    base: the stored flow, or a new one
+    """
     errors: dict[str, str] = {}
     typed: dict[str, str] = {}
-    found: dict[str, Any] = {
+    parts: dict[str, Any] = {
         "name": form.get("name", "")[:LONGEST],
         "mode": Mode.LIVE if "live" in form else Mode.TEST,
         "watch": member_of(Watch, form.get("watch"), None),
@@ -77,12 +86,12 @@ def read(form: QueryDict, base: FlowDraft, config: AccountConfig, values: Filter
         text = form.get(name, "")[:LONGEST]
         tags = tag_choices(config, name).read(text)
         before = getattr(base.flow, name)
-        found[name] = before if set(tags.ids) == set(before) else tags.ids  # the order of the chips does not matter
+        parts[name] = before if set(tags.ids) == set(before) else tags.ids  # the order of the chips does not matter
         if tags.error:
             errors[name], typed[name] = tags.error, text
     on_purpose = set(form.getlist("on-purpose"))
-    found["emptied"] = tuple(n for n in LISTS if n in form.getlist("emptied") and n not in on_purpose and not found[n])
-    flow = replace(base.flow, **found)
+    parts["emptied"] = tuple(n for n in LISTS if n in form.getlist("emptied") and n not in on_purpose and not parts[n])
+    flow = replace(base.flow, **parts)
     flow = replace(flow, filters=_filters(form, base.flow, values, errors, typed), destinations=_destinations(form, config, errors))
     opened = read_id(form.get("opened", ""))
     return FlowDraft(flow, base.opened if base.opened is None else opened or base.opened, errors, typed)
@@ -98,23 +107,23 @@ def _filters(form: QueryDict, stored: Flow, values: FilterValues, errors: dict[s
         was = member_of(Op, form.get(f"f{n}-op-was"), op)
         parts = {part: form.get(f"f{n}-{part}", "")[:LONGEST].strip() for part in ("values", "last")}
         text = "; ".join(part for part in parts.values() if part)
-        if op.bounds and op.bounds != was.bounds:  # what stood there was typed for another rule
+        if op.bounds and op.bounds != was.bounds:  # the values were typed for another number of bounds
             text = "; ".join([word for word in text.split(";") if not values.read(key, op, word, ()).error][: op.bounds])
-        kept = [value for row in stored.filters if row.field == key for value in row.values]
-        found = values.read(key, op, text, kept)
+        stored_values = [value for row in stored.filters if row.field == key for value in row.values]
+        chips = values.read(key, op, text, stored_values)
         at = len(rows)
-        if found.error and op.takes_values and form.get(f"f{n}-was", key) == key:
-            errors[f"f{at}-values"], typed[f"f{at}-values"] = found.error, text
+        if chips.error and op.takes_values and form.get(f"f{n}-was", key) == key:
+            errors[f"f{at}-values"], typed[f"f{at}-values"] = chips.error, text
             if op.bounds:
                 typed |= {f"f{at}-{part}": word for part, word in parts.items()}
-        rows.append(FilterRow(key, op, found.values if form.get(f"f{n}-was", key) == key else ()))  # another field: its values are others
+        rows.append(FilterRow(key, op, chips.values if form.get(f"f{n}-was", key) == key else ()))  # values of another field do not fit
     return tuple(rows)
 
 
 def _destinations(form: QueryDict, config: AccountConfig, errors: dict[str, str]) -> tuple[Destination, ...]:
-    found: list[Destination] = []
+    destinations: list[Destination] = []
     for n in form.getlist("destination")[:MOST_DESTINATIONS]:
-        at, given = len(found), {name: form.get(f"d{n}-{name}", "") for name in ("id", "connection", "payload", "header")}
+        at, given = len(destinations), {name: form.get(f"d{n}-{name}", "") for name in ("id", "connection", "payload", "header")}
         ids = {name: read_id(text) for name, text in given.items()}
         lost: dict[str, Container[object]] = {
             "connection": config.connections,
@@ -125,7 +134,7 @@ def _destinations(form: QueryDict, config: AccountConfig, errors: dict[str, str]
             if given[name] and ids[name] not in known:
                 errors[f"d{at}-{name}"] = _("What was chosen here is gone. Choose another one.")
                 ids[name] = None
-        found.append(
+        destinations.append(
             Destination(
                 ids["id"] or -(at + 1),
                 name=form.get(f"d{n}-name", "")[:LONGEST],
@@ -137,11 +146,11 @@ def _destinations(form: QueryDict, config: AccountConfig, errors: dict[str, str]
                 does=Does.ADDS if form.get(f"d{n}-does") == Does.ADDS.value else Does.UPDATES,
             )
         )
-    return tuple(found)
+    return tuple(destinations)
 
 
 def pressed(draft: FlowDraft, form: QueryDict) -> FlowDraft | None:
-    """The draft after a button that only changes the form; None for any other button."""
+    """The draft after the pressed button, if the button only changes the form; None for any other button."""
     flow = draft.flow
     added, removed_row, removed = form.get("add", ""), read_id(form.get("remove-filter", "")), read_id(form.get("remove-destination", ""))
     if added == "filter":
@@ -161,26 +170,34 @@ def _all_but[T](rows: tuple[T, ...], at: int) -> tuple[T, ...]:
 
 
 def _without(draft: FlowDraft, letter: str, at: int, **parts: Any) -> FlowDraft:
-    """Removes one row, with the errors of the rows after it."""
+    """The draft without one row. The errors and typed texts of the rows after it move up with them.
 
-    def moved(said: Mapping[str, str]) -> dict[str, str]:
-        out = {}
-        for name, text in said.items():
+    letter: "f" for a filter row, "d" for a destination
+    at: the row's number, from 0
+    parts: the flow's fields without the row
+    """
+
+    def moved(texts: Mapping[str, str]) -> dict[str, str]:
+        moved_texts = {}
+        for name, text in texts.items():
             number, dash, rest = name[1:].partition("-")
             if name[:1] == letter and dash and number.isdecimal():
                 if int(number) == at:
                     continue
                 name = f"{letter}{int(number) - (int(number) > at)}-{rest}"  # noqa: PLW2901
-            out[name] = text
-        return out
+            moved_texts[name] = text
+        return moved_texts
 
     return replace(draft, flow=replace(draft.flow, **parts), errors=moved(draft.errors), typed=moved(draft.typed))
 
 
 def with_chosen(draft: FlowDraft, config: AccountConfig, at: int | None, part: str, id: int, *, does: Does | None = None) -> FlowDraft:
-    """Sets a connection or mapping created for the draft (part: connection, payload or header) in a destination.
+    """The draft with a connection or mapping that was just created for it.
 
-    at: which one. does: what a request over that connection does, if known.
+    at: the number of the destination, from 0; None for the first that lacks the part
+    part: connection, payload or header
+    id: that of the connection or mapping
+    does: what a request over that connection does, if known
     """
     flow = draft.flow
     if not flow.destinations:
@@ -198,12 +215,12 @@ def with_chosen(draft: FlowDraft, config: AccountConfig, at: int | None, part: s
 
 
 def hidden_lists(flow: Flow) -> list[str]:
-    """Lists that this watch does not offer: kept in the form, so that they return with another watch; none of them is saved."""
+    """The lists that this watch does not offer. The form keeps them, so that they return with another watch, but they are not saved."""
     return [name for name in LISTS if flow.watch is None or name not in OFFERED[flow.watch]]
 
 
 def _field(name: str) -> str:
-    """The form field for a service's error."""
+    """The form field for a field of a service's error."""
     head, bracket, rest = name.partition("[")
     number = rest.partition("]")[0]
     if bracket and number.isdecimal():

@@ -1,4 +1,4 @@
-"""The choices in a row of Flow Filters: only what the account has (guide: Flow Filters; F6)."""
+"""The fields and values that a row of Flow Filters offers: only those that the account has (guide: Flow Filters; F6)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from heliograph.setup.views.tag_chips import SEPARATOR, TagChoices
 from heliograph.store.database import Database
 
 MOST_EVENTS = 500
-"""The newest events, whose codes and names a list offers; older ones can be typed."""
+"""Events whose codes and names a list offers: the newest. Older ones can be typed."""
 CLOSED = frozenset({"event.code", "event.name", "event.status"})
 """Standard fields with a fixed set of values."""
 OF_EVENTS = ("code", "name", "timezone", "location")
@@ -30,7 +30,7 @@ OF_EVENTS = ("code", "name", "timezone", "location")
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was posted by a chip input."""
+    """The values of a posted chip input, and the error if one of them is refused."""
 
     values: tuple[str, ...]
     error: str = ""
@@ -38,29 +38,32 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """The values of one row. labels: by value, in the list's order. closed: no other values are possible. whole: the list is complete."""
+    """The values that a filter row offers."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
+    """By value, in the order of the list."""
     closed: bool = False
+    """Whether no other values are possible."""
     whole: bool = True
+    """Whether the list contains all of the account's values."""
 
     @property
     def free(self) -> bool:
-        """True if a page may accept other values; the server decides."""
+        """Whether the page accepts values that are not in the list; the server decides about them."""
         return not (self.closed and self.whole)
 
     def text(self, values: Iterable[str]) -> str:
-        """The value of a chip input with these values."""
-        return SEPARATOR.join(self.labels.get(value, shown(value)) for value in values)
+        """The text of a chip input with these values."""
+        return SEPARATOR.join(self.labels.get(value, chip_text(value)) for value in values)
 
 
-def shown(value: str) -> str:
-    """A value as a chip, without the semicolon, which separates chips."""
+def chip_text(value: str) -> str:
+    """The value as a chip: without semicolons, because they separate chips."""
     return value.replace(";", ",")
 
 
 class FilterValues:
-    """The fields and values of an account's filters. Events are queried once, and only if a row needs them."""
+    """The fields and values of an account's filters. Events are read once, and only if a row needs them."""
 
     def __init__(self, db: Database, account: int, config: AccountConfig) -> None:
         self._db, self._account, self._config = db, account, config
@@ -70,7 +73,7 @@ class FilterValues:
         }
 
     def fields(self, subject: Subject) -> tuple[FilterField, ...]:
-        """What a flow about `subject` can filter by."""
+        """The fields by which a flow about `subject` can filter."""
         tags = (tag for tag in self._config.tags.values() if TagKind.QUESTION in tag.kinds)
         return filter_fields(
             subject,
@@ -80,42 +83,45 @@ class FilterValues:
         )
 
     def field(self, key: str) -> FilterField | None:
-        """A field by its key; None for one that no flow of the account can filter by."""
+        """The field with this key; None if no flow of the account can filter by it."""
         return next((f for f in self.fields(Subject.SESSION) if f.key == key), None)
 
     def ops(self, key: str) -> list[Op]:
-        """How a field can be compared, in the order of the list."""
+        """The comparisons that fit a field, in the order of the list."""
         field = self.field(key)
         return [op for op in Op if field is None or op.fits(field.shape)]
 
     def offered(self, key: str, op: Op) -> Offered:
-        """The values of a field."""
+        """The values that a row with this field and comparison offers."""
         if key in self._tags:
             return Offered({str(id): text for id, text in self._tags[key].label_by_id.items()}, closed=True)
-        found = self.field(key)
-        if found is None:
+        field = self.field(key)
+        if field is None:
             return Offered()
         exact = op in (Op.IS_ANY_OF, Op.IS_NONE_OF)
-        if found.options:
-            return Offered({value: shown(label) for value, label in found.options}, closed=exact)
+        if field.options:
+            return Offered({value: chip_text(label) for value, label in field.options}, closed=exact)
         if key == "event.status":
-            return Offered(_same(status.name for status in self._config.event_statuses.values()), closed=exact)
+            return Offered(_texts_by_value(status.name for status in self._config.event_statuses.values()), closed=exact)
         area, _dot, name = key.partition(".")
         if area == "answer" and exact:
             with scope(account=self._account):
-                return Offered(_same(value_options(key, self._config)))
+                return Offered(_texts_by_value(value_options(key, self._config)))
         if area == "event" and name in OF_EVENTS:
             values = dict.fromkeys(event[OF_EVENTS.index(name)] for event in self._events if event[OF_EVENTS.index(name)])
-            return Offered(_same(values), closed=exact and key in CLOSED, whole=len(self._events) < MOST_EVENTS)
+            return Offered(_texts_by_value(values), closed=exact and key in CLOSED, whole=len(self._events) < MOST_EVENTS)
         return Offered()
 
-    def read(self, key: str, op: Op, text: str, kept: Sequence[str]) -> Read:
-        """The values that were typed, by their labels. kept: what the flow has in this field already; it may stay."""
+    def read(self, key: str, op: Op, text: str, stored_values: Sequence[str]) -> Read:
+        """The values of a typed text, in which they stand with their labels.
+
+        stored_values: the stored flow's values of this field; they may stay even if they are no longer offered
+        """
         if op.bounds:
             return _bounds(op, [word.strip() for word in text.split(";") if word.strip()])
         offered = self.offered(key, op)
         known = {folded(label): value for value, label in offered.labels.items()} | {folded(value): value for value in offered.labels}
-        known |= {folded(shown(value)): value for value in kept if value not in offered.labels}
+        known |= {folded(chip_text(value)): value for value in stored_values if value not in offered.labels}
         words = [word.strip() for word in text.split(";") if word.strip()]
         if offered.closed and not offered.whole:
             known |= self._older(key, [word for word in words if folded(word) not in known])
@@ -129,15 +135,15 @@ class FilterValues:
         return Read(values, _("There is no “%(value)s” to choose. There are: %(values)s.") % {"value": unknown[0][:100], "values": some})
 
     def _older(self, key: str, words: Sequence[str]) -> dict[str, str]:
-        """Events for which the list has no room, by code or name as typed."""
+        """The typed codes or names of events that are too old for the list, by folded text."""
         column = {"event.code": "code", "event.name": "name"}.get(key)
         if column is None or not words:
             return {}
-        compared = "lower(code)" if column == "code" else column  # as no two codes differ, and as filters compare
-        wanted = [word.lower() for word in words] if column == "code" else list(words)
+        compared = "lower(code)" if column == "code" else column  # no two codes differ in case alone, and filters ignore it
+        compared_words = [word.lower() for word in words] if column == "code" else list(words)
         rows = self._db.all(
             f"SELECT {column} FROM event WHERE account_id = :account AND {self._db.member(compared, 'words')}",
-            {"account": self._account, "words": [word for word in wanted if "\0" not in word]},
+            {"account": self._account, "words": [word for word in compared_words if "\0" not in word]},
         )
         return {folded(value): value for (value,) in rows}
 
@@ -151,16 +157,16 @@ class FilterValues:
 
 
 def _bounds(op: Op, words: Sequence[str]) -> Read:
-    """The day or number that is compared with; two of "is between"."""
+    """The day or number with which the field is compared; two of them for "is between"."""
     values = tuple(usual_day(word) if word[4:5] == "-" else usual_number(word) for word in words)
     wrong = [value for value in values if bounds_of(op, (value,) * op.bounds) is None]
     if wrong:
-        said = _("“%(value)s” cannot be compared: days are written as 2027-01-31, numbers as 12.5.")
-        return Read(values, said % {"value": wrong[0][:100]})
+        problem = _("“%(value)s” cannot be compared: days are written as 2027-01-31, numbers as 12.5.")
+        return Read(values, problem % {"value": wrong[0][:100]})
     if len(values) == op.bounds and bounds_of(op, values) is None:
         return Read(values, _("A day and a number cannot be compared."))
     return Read(values)
 
 
-def _same(values: Iterable[str]) -> dict[str, str]:
-    return {value: shown(value) for value in values}
+def _texts_by_value(values: Iterable[str]) -> dict[str, str]:
+    return {value: chip_text(value) for value in values}

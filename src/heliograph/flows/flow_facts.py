@@ -1,4 +1,4 @@
-"""A flow as rows of name and text: for read-only pages, and for comparing versions (F10)."""
+"""A flow as labelled texts, for read-only pages and for comparing versions (F10)."""
 
 from __future__ import annotations
 
@@ -36,16 +36,17 @@ OPS = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One statement about a flow. key: the same in every version."""
+    """One setting of a flow as a text."""
 
     key: str
+    """The same in every version of the flow."""
     label: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class FlowDifference:
-    """A statement that differs between two versions; "" if a version lacks it."""
+    """A setting that differs between two versions. The text of a version that lacks it is ""."""
 
     label: str
     before: str
@@ -53,7 +54,8 @@ class FlowDifference:
 
 
 def names_of(config: AccountConfig, flows: Iterable[Flow]) -> sentence.SentenceNames:
-    """The current names of the ids in these flows; deleted connections and mappings keep their last name. In the account's scope."""
+    """The current names of everything that these flows name by id. Deleted connections and mappings have their last name. Needs the account's
+    scope."""
     names = sentence.SentenceNames.from_config(config)
     destinations = [d for flow in flows for d in flow.destinations]
     connections = {d.connection for d in destinations} - config.connections.keys() - {None}
@@ -69,20 +71,20 @@ def names_of(config: AccountConfig, flows: Iterable[Flow]) -> sentence.SentenceN
     )
 
 
-def _gone(model: type[Connection | StoredMapping], ids: Iterable[int | None], said: str) -> dict[int, str]:
-    return {pk: said % {"name": name} for pk, name in model.objects.filter(pk__in=list(ids)).values_list("pk", "name")}
+def _gone(model: type[Connection | StoredMapping], ids: Iterable[int | None], template: str) -> dict[int, str]:
+    return {pk: template % {"name": name} for pk, name in model.objects.filter(pk__in=list(ids)).values_list("pk", "name")}
 
 
 def facts(flow: Flow, names: sentence.SentenceNames) -> list[Fact]:
-    """Everything the flow says, in the order of its page; empty parts are omitted."""
-    found = [
+    """The settings of a flow, in the order of its page. Empty ones are omitted."""
+    rows = [
         Fact("name", _("Name"), flow.name),
         Fact("mode", _("Live or Test"), _("Live") if flow.mode is Mode.LIVE else _("Test")),
         Fact("active", _("Active"), _("On") if flow.active else _("Off")),
         Fact("watch", _("Watch"), _(flow.watch.value) if flow.watch else ""),
     ]
-    found += [Fact(name, list_name(name), _or(_tag(tag, names.tags) for tag in getattr(flow, name))) for name in LISTS]
-    found += [Fact(f"filter {n}", _("Filter %(n)d") % {"n": n + 1}, filter_text(row, names)) for n, row in enumerate(flow.filters)]
+    rows += [Fact(name, list_name(name), _or(_tag(tag, names.tags) for tag in getattr(flow, name))) for name in LISTS]
+    rows += [Fact(f"filter {n}", _("Filter %(n)d") % {"n": n + 1}, filter_text(row, names)) for n, row in enumerate(flow.filters)]
     for d in flow.destinations:
         head = d.name or _("Destination without a name")
         parts = (
@@ -92,8 +94,8 @@ def facts(flow: Flow, names: sentence.SentenceNames) -> list[Fact]:
             ("header", _("Http Header mapping"), _named(d.header_mapping, names.mappings)),
             ("does", _("What a request does"), str(DOES[d.does])),
         )
-        found += [Fact(f"destination {d.id} {key}", f"{head}: {label}", text) for key, label, text in parts]
-    return [fact for fact in found if fact.text]
+        rows += [Fact(f"destination {d.id} {key}", f"{head}: {label}", text) for key, label, text in parts]
+    return [fact for fact in rows if fact.text]
 
 
 def filter_text(row: FilterRow, names: sentence.SentenceNames) -> str:
@@ -112,13 +114,13 @@ def filter_text(row: FilterRow, names: sentence.SentenceNames) -> str:
 
 
 def field_name(key: str, names: sentence.SentenceNames) -> str:
-    """A filter's field by its name on pages."""
+    """The name of a filter's field on pages."""
     label = names.fields.get(key, key)
     return label if is_named_by_account(key) else _(label)
 
 
 def differences(before: list[Fact], after: list[Fact]) -> list[FlowDifference]:
-    """The differences of two versions, in the order of the page."""
+    """The settings that differ between two versions, in the order of the page."""
     was, now = {fact.key: fact for fact in before}, {fact.key: fact for fact in after}
     keys = dict.fromkeys([*now, *was])
     rows = [(key, was.get(key), now.get(key)) for key in keys]

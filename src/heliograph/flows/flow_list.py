@@ -1,4 +1,4 @@
-"""The Flow List (guide: The Flow List; F1): every flow as a sentence, with what it is missing and the results of its actions."""
+"""The Flow List (guide: The Flow List; F1): each flow as a sentence, with what it lacks and the figures of its actions."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from heliograph.store.database import Database
 from heliograph.store.registrations import folded
 
 COUNTED = 50_000
-"""Most actions counted for the list, over all flows."""
+"""Most actions, and most stuck runs, that are counted for the list over all flows."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowListFilter:
-    """The filters. text: in its name or its sentence (tags, events, connections)."""
+    """The filters of the Flow List."""
 
     text: str = ""
+    """Words of the flow's name or sentence, such as tags, events and connections."""
     connection: int | None = None
     mode: Mode | None = None
     complete: bool | None = None
@@ -34,23 +35,29 @@ class FlowListFilter:
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:
-    """One flow. Instants are microseconds. queued: actions and decisions that are tried again; untagged: runs that wait for a tag;
-    failed, validation: of the last 24 hours."""
+    """A flow in the list."""
 
     flow: Flow
     missing: tuple[Missing, ...]
     last: int | None
+    """When its last run was, in microseconds."""
     changed: int
+    """When its newest version was saved, in microseconds."""
     by: str
+    """Who saved that version."""
     queued: int = 0
+    """Its actions and runs that are tried again."""
     failed: int = 0
+    """Its actions that failed in the last 24 hours."""
     validation: int = 0
+    """Its actions that ended as a validation error in the last 24 hours."""
     untagged: int = 0
+    """Its runs that wait for a tag."""
 
 
 @dataclass
 class FlowList:
-    """The flows of one account."""
+    """Reads the flows of one account."""
 
     db: Database
     account: int
@@ -58,28 +65,28 @@ class FlowList:
     def __post_init__(self) -> None:
         self.config: AccountConfig = Committed(self.db).account(self.account)
 
-    def flows(self, wanted: FlowListFilter) -> list[Flow]:
+    def flows(self, filters: FlowListFilter) -> list[Flow]:
         """The matching flows, by name."""
         names = sentence.SentenceNames.from_config(self.config)
-        found = [flow for flow in self.config.flows.values() if self._matches(flow, wanted, names)]
-        return sorted(found, key=lambda flow: (natural_order(flow.name), flow.id))
+        matching_flows = [flow for flow in self.config.flows.values() if self._matches(flow, filters, names)]
+        return sorted(matching_flows, key=lambda flow: (natural_order(flow.name), flow.id))
 
     def rows(self, flows: Sequence[Flow]) -> list[FlowRow]:
-        """The rows of these flows, which are only those of one page."""
+        """The rows of the given flows, which are those of one page."""
         ids = [flow.id for flow in flows]
         facts, counts = self._facts(ids), self._counts(ids)
-        out = []
+        rows = []
         for flow in flows:
             last, changed, by = facts.get(flow.id, (None, 0, ""))
-            out.append(FlowRow(flow, missing(flow, self.config), last, changed, by, *counts.get(flow.id, (0, 0, 0, 0))))
-        return out
+            rows.append(FlowRow(flow, missing(flow, self.config), last, changed, by, *counts.get(flow.id, (0, 0, 0, 0))))
+        return rows
 
     def connections(self) -> Mapping[int, ConnectionRow]:
         """The account's connections with their health, by id."""
         return {row.id: row for row in ConnectionList(self.db, self.account).rows(ConnectionListFilter())}
 
     def undelivered(self, flow: int) -> int:
-        """Counts a flow's undelivered actions: they wait while it is off."""
+        """Counts a flow's undelivered actions, which wait while it is off; at most 10,001."""
         ((n,),) = self.db.all(
             "SELECT count(*) FROM (SELECT 1 FROM action WHERE account_id = :account AND flow_id = :flow AND state IN (1, 2) LIMIT 10001) found",
             {"account": self.account, "flow": flow},
@@ -87,7 +94,7 @@ class FlowList:
         return int(n)
 
     def untagged(self, flow: int) -> int:
-        """Changes that wait in Retry for a tag, to be judged by the flow again (F7)."""
+        """Counts the flow's runs that wait for a tag in the Retry Queue (F7); at most 10,001."""
         ((n,),) = self.db.all(
             "SELECT count(*) FROM (SELECT 1 FROM stuck_run WHERE account_id = :account AND flow_id = :flow AND queue = 1"
             " AND cause = :cause LIMIT 10001) found",
@@ -95,20 +102,20 @@ class FlowList:
         )
         return int(n)
 
-    def _matches(self, flow: Flow, wanted: FlowListFilter, names: sentence.SentenceNames) -> bool:
-        if wanted.mode is not None and flow.mode is not wanted.mode:
+    def _matches(self, flow: Flow, filters: FlowListFilter, names: sentence.SentenceNames) -> bool:
+        if filters.mode is not None and flow.mode is not filters.mode:
             return False
-        if wanted.connection is not None and wanted.connection not in {d.connection for d in flow.destinations}:
+        if filters.connection is not None and filters.connection not in {d.connection for d in flow.destinations}:
             return False
-        if wanted.complete is not None and (not missing(flow, self.config)) is not wanted.complete:
+        if filters.complete is not None and (not missing(flow, self.config)) is not filters.complete:
             return False
-        if not wanted.text:
+        if not filters.text:
             return True
         text = folded(f"{flow.name} {sentence.plain(sentence.parts(flow, names))}")
-        return all(word in text for word in folded(wanted.text).split())
+        return all(word in text for word in folded(filters.text).split())
 
     def _facts(self, flows: Iterable[int]) -> dict[int, tuple[int | None, int, str]]:
-        """Last activity, and when and by whom the newest version was saved, by flow."""
+        """By flow: its last run, and when and by whom its newest version was saved."""
         rows = self.db.all(
             "SELECT h.entity_id, h.at, h.by, (SELECT max(r.at) FROM run r WHERE r.flow_id = h.entity_id) FROM config_history h"
             " WHERE h.account_id = :account AND h.scope = 1 AND h.scope_id = :account AND h.kind = 'flow' AND h.until IS NULL"
@@ -118,7 +125,7 @@ class FlowList:
         return {id: (last, at, by) for id, at, by, last in rows}
 
     def _counts(self, flows: Iterable[int]) -> dict[int, tuple[int, int, int, int]]:
-        """Queued, failed, validation and untagged, by flow."""
+        """By flow: the figures queued, failed, validation and untagged of its row."""
         params = {"account": self.account, "flows": list(flows), "since": self.db.now() - DAY}
         rows = self.db.all(
             "SELECT flow_id, state, count(*) FROM (SELECT flow_id, state FROM action WHERE +account_id = :account"
@@ -126,15 +133,15 @@ class FlowList:
             " GROUP BY flow_id, state",
             params,
         )
-        out: dict[int, list[int]] = {}
+        counts: dict[int, list[int]] = {}
         place = {ActionState.QUEUED: 0, ActionState.FAILED: 1, ActionState.VALIDATION: 2}
         for flow, state, n in rows:
-            out.setdefault(flow, [0, 0, 0, 0])[place[ActionState(state)]] = n
+            counts.setdefault(flow, [0, 0, 0, 0])[place[ActionState(state)]] = n
         stuck = self.db.all(
             "SELECT flow_id, cause, count(*) FROM (SELECT flow_id, cause FROM stuck_run WHERE account_id = :account AND queue IN (1, 2)"
             f" AND {self.db.member('flow_id', 'flows')} LIMIT {COUNTED}) found GROUP BY flow_id, cause",
             {"account": self.account, "flows": params["flows"]},
         )
         for flow, cause, n in stuck:
-            out.setdefault(flow, [0, 0, 0, 0])[0 if cause == Cause.EXCEPTION else 3] += n
-        return {flow: (queued, failed, validation, untagged) for flow, (queued, failed, validation, untagged) in out.items()}
+            counts.setdefault(flow, [0, 0, 0, 0])[0 if cause == Cause.EXCEPTION else 3] += n
+        return {flow: (queued, failed, validation, untagged) for flow, (queued, failed, validation, untagged) in counts.items()}

@@ -1,4 +1,4 @@
-"""Tests a flow before it is activated: what it would do with one change, and with those of last week (F5, F9). Nothing is sent or written."""
+"""Tries a flow before it is activated: on one change, and on those of the last week (F5, F9). Nothing is sent or written."""
 
 from __future__ import annotations
 
@@ -21,41 +21,49 @@ from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_chan
 
 DAYS = 7
 LOOKED_AT = 20_000
-"""Changes of the last days whose facets are read, newest first."""
+"""Most changes of the last DAYS whose facets are read: the newest."""
 JUDGED = 2_000
-"""Most changes that are decided: the newest that the flow watches for."""
+"""Most changes that the flow decides: the newest that it watches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a flow would do with a change. running: the gates as if it were active and complete; active: that gate's actual answer."""
+    """What a flow would do with a change."""
 
     change: Change
     event: EventConfig
     running: Explanation
+    """The gates as if the flow were active and complete."""
     active: GateResult
+    """The actual result of the gate "active"."""
     previews: Sequence[tuple[Destination, RequestPreview]]
 
     @property
     def triggers(self) -> bool:
-        """True if the change would actually be sent."""
+        """Whether the flow, as it is, would send the change."""
         return self.active.passed and self.running.verdict is FlowVerdict.TRIGGERED
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many of the last days' changes a flow would have accepted. judged: how many were decided; more: there are others."""
+    """How many of the changes of the last DAYS a flow would have taken."""
 
     taken: int = 0
     untagged: int = 0
+    """Changes that it could not decide, because a tag is missing."""
     judged: int = 0
+    """Changes that it decided."""
     gone: int = 0
+    """Changes whose content is no longer stored."""
     more: bool = False
+    """Whether there are older changes that were not read."""
 
 
 def subject_change(reading: AccountReader, flow: Flow, subject: int) -> tuple[int, Change | None, int] | None:
-    """The latest change of a registration (or event) that the flow watches for, else its latest: (id, change or None if its content is
-    gone, event)."""
+    """The latest change of a registration (or event) that the flow watches; if there is none, its latest change.
+
+    Returns the change's id, the change (None if its content is no longer stored), and the event's id.
+    """
     facets = int(flow.watch.facets) if flow.watch else 0
     if subject_of(flow) is Subject.EVENT:
         where, order = "c.subject_id = :subject AND c.kind = :kind", "c.version"
@@ -77,44 +85,48 @@ def subject_change(reading: AccountReader, flow: Flow, subject: int) -> tuple[in
 
 
 def try_change(reading: AccountReader, flow: Flow, change: Change, event: EventConfig, *, now: datetime) -> Trial:
-    """Every gate of the flow, saved or not, for a change by current configuration; and the request for each destination.
+    """Decides a change by the flow, saved or not, and the current configuration, and builds the request for each destination.
 
-    A change that was recorded without evaluation is tested like any other.
+    A change that was recorded without evaluation is tried like any other.
     """
     change = replace(change, quiet=False)
     config = replace(reading.config, flows={**reading.config.flows, flow.id: flow})
     running = explain(flow, change, config, event, as_if_running=True)
-    asked = explain(flow, change, config, event).gates
-    active = next((gate for gate in asked if gate.name is GateName.ACTIVE), None) or _active(flow, change, config, event)
-    found = [(d, preview(reading.db, config, event, change, flow, d, now=now)) for d in flow.destinations]
-    return Trial(change, event, running, active, found)
+    gates = explain(flow, change, config, event).gates
+    active = next((gate for gate in gates if gate.name is GateName.ACTIVE), None) or _active(flow, change, config, event)
+    previews = [(d, preview(reading.db, config, event, change, flow, d, now=now)) for d in flow.destinations]
+    return Trial(change, event, running, active, previews)
 
 
 def _active(flow: Flow, change: Change, config: AccountConfig, event: EventConfig) -> GateResult:
-    """The answer of this gate even if an earlier one said no: computed with a change that every flow watches for."""
+    """The result of the gate "active" even if an earlier gate stops the change. It is computed with facets that the flow watches."""
     seen = replace(change, facets=flow.watch.facets if flow.watch else Facet(0))
-    found = explain(flow, seen, config, event).gates
+    gates = explain(flow, seen, config, event).gates
     return next(
-        (gate for gate in found if gate.name is GateName.ACTIVE), GateResult(GateName.ACTIVE, passed=False, expected=("active", "complete"))
+        (gate for gate in gates if gate.name is GateName.ACTIVE), GateResult(GateName.ACTIVE, passed=False, expected=("active", "complete"))
     )
 
 
 def has_rule(flow: Flow, config: AccountConfig) -> bool:
-    """True if the flow says what it accepts: its watch, its required lists, the values of its filters. Without them it would seem to accept
-    everything."""
+    """Whether the flow's watch, required lists and filter values are filled in. Without them it would seem to take every change."""
     return not {FlowLack.WATCH, FlowLack.LIST, FlowLack.FILTER_VALUES} & {m.lack for m in missing(flow, config)}
 
 
 @dataclass(frozen=True, slots=True)
 class CountedChanges:
-    """Changes that a flow watches for, newest first, each with its event; None for what is no longer kept. more: there are others."""
+    """Changes that a flow watches."""
 
     changes: Sequence[tuple[Change | None, EventConfig | None]]
+    """Newest first, each with its event. None if the content, or the event, no longer exists."""
     more: bool
+    """Whether there are older ones."""
 
 
 def changes_since(reading: AccountReader, flow: Flow, since: int) -> CountedChanges:
-    """At most JUDGED changes that the flow watches for, since an instant in microseconds."""
+    """The newest JUDGED changes that the flow watches.
+
+    since: an instant in microseconds
+    """
     if flow.watch is None:
         return CountedChanges((), more=False)
     rows = reading.db.all(
@@ -130,7 +142,7 @@ def changes_since(reading: AccountReader, flow: Flow, since: int) -> CountedChan
 
 
 def count_taken(reading: AccountReader, flow: Flow) -> Counted:
-    """How many changes of the last seven days the flow would have accepted, by current rules and tags."""
+    """Counts the changes of the last DAYS that the flow would have taken, by current rules and tags."""
     if flow.watch is None:
         return Counted()
     counted = changes_since(reading, flow, reading.db.now() - DAYS * DAY)
@@ -140,7 +152,7 @@ def count_taken(reading: AccountReader, flow: Flow) -> Counted:
         if change is None or event is None:
             gone += 1
             continue
-        found = explain(flow, change, config, event, as_if_running=True)
-        taken += found.verdict is FlowVerdict.TRIGGERED
-        untagged += found.reason is not None and found.reason.is_untagged
+        explanation = explain(flow, change, config, event, as_if_running=True)
+        taken += explanation.verdict is FlowVerdict.TRIGGERED
+        untagged += explanation.reason is not None and explanation.reason.is_untagged
     return Counted(taken, untagged, len(counted.changes) - gone, gone, counted.more)

@@ -21,7 +21,7 @@ FLOW_NAME_LENGTH = 200
 
 
 class Flow(Configured):
-    """What is watched, when it activates, and where it is sent (guide: Setting Up Flows). `body`: domain.flow.flow.Flow.to_body."""
+    """A flow (guide: Setting Up Flows). `body` is its domain.flow.flow.Flow.to_body."""
 
     configured_as = "flow"
 
@@ -44,8 +44,8 @@ class Flow(Configured):
 
 
 class Destination(models.Model):
-    """Where a flow sends (guide: Flow Destination; F8). Its id is part of the ordering key (D2), so the row stays when the destination is
-    removed."""
+    """A destination of a flow (guide: Flow Destination; F8). Its id is part of the ordering key (D2), so the row stays when the destination is
+    removed from the flow."""
 
     account = account_key()
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="destinations")

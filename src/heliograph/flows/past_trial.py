@@ -1,5 +1,7 @@
-"""Tries the rule of a flow that is being edited on the past: what it would have sent of the last changes, and what the rule in force sends
-(F9). Both by the tags, mappings and connections of today, as if the flow were on. Nothing is sent or written."""
+"""Tries the rule of a flow that is being edited on past changes, beside the rule in force (F9).
+
+Both rules decide by the tags, mappings and connections of today, as if the flow were on. Nothing is sent or written.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,11 @@ from heliograph.recording.contents import CHANGE_COLUMNS, read_change
 from heliograph.store.database import Row
 
 MOST: Final = 1_000
-"""Changes that both rules are tried on: the newest that either watches for."""
+"""Most changes on which both rules are tried: the newest that either of them watches."""
 
 
 class PastVerdict(StrEnum):
-    """Which rule sends a change."""
+    """Which of the two rules sends a change: the edited one gains or loses it."""
 
     BOTH = "both"
     GAINED = "gained"
@@ -36,26 +38,30 @@ class PastVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PastChange:
-    """A change that a rule sends. at: microseconds; problems: why it would end as a validation error, by the edited rule."""
+    """A change that at least one of the rules sends."""
 
     id: int
     at: int
+    """When it was recorded, in microseconds."""
     change: Change
     event: EventConfig
     registration: int | None
     verdict: PastVerdict
     problems: tuple[str, ...] = ()
+    """Why it would end as a validation error by the edited rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastTrial:
-    """The result. looked: how many changes were tried; gone: how many of them have no content any more; rows: those that a rule sends, newest
-    first; in_force: whether the flow has a rule that sends today."""
+    """The result of both rules for the past changes."""
 
-    looked: int = 0
+    changes_tried: int = 0
     gone: int = 0
+    """How many of these changes have no stored content any more."""
     rows: Sequence[PastChange] = field(default=())
+    """The changes that a rule sends, newest first."""
     in_force: bool = False
+    """Whether the stored flow has a rule."""
 
     def count(self, *verdicts: PastVerdict) -> int:
         """How many changes have one of these verdicts."""
@@ -63,34 +69,34 @@ class PastTrial:
 
     @property
     def would_send(self) -> int:
-        """How many the edited rule would send, with those that would fail."""
+        """How many changes the edited rule would send, including those that would fail."""
         return self.count(PastVerdict.BOTH, PastVerdict.GAINED)
 
     @property
     def sends(self) -> int:
-        """How many the rule in force sends."""
+        """How many changes the rule in force sends."""
         return self.count(PastVerdict.BOTH, PastVerdict.LOST)
 
     @property
     def failing(self) -> list[PastChange]:
-        """Those that would end as a validation error."""
+        """The changes that would end as a validation error."""
         return [row for row in self.rows if row.problems]
 
     @property
     def notable(self) -> list[PastChange]:
-        """Those that only one of the rules sends, or that would fail."""
+        """The changes that only one of the rules sends, or that would fail."""
         return [row for row in self.rows if row.problems or row.verdict is not PastVerdict.BOTH]
 
 
 def try_on_past(reading: AccountReader, flow: Flow, *, now: datetime) -> PastTrial:
-    """Tries a flow, saved or not, beside the stored one of its id."""
+    """Tries a flow, saved or not, beside the stored flow with its id."""
     config = reading.config
     edited = replace(config, flows={**config.flows, flow.id: flow})
     stored = config.flows.get(flow.id)
     stored = stored if stored is not None and has_rule(stored, config) else None
-    rows = _newest(reading, sum({int(f) for of in (flow, stored) if of and of.watch for f in of.watch.facets}))
+    rows = _newest(reading, sum({int(f) for rule in (flow, stored) if rule and rule.watch for f in rule.watch.facets}))
     events = reading.events({row[11] for row in rows})
-    targets = [found for d in flow.destinations if isinstance(found := sendable(reading.db, edited, d), Sendable)]
+    targets = [target for d in flow.destinations if isinstance(target := sendable(reading.db, edited, d), Sendable)]
     tried, gone = [], 0
     for row in rows:
         change, event = read_change(row), events.get(row[11])
@@ -119,13 +125,13 @@ def _takes(flow: Flow, change: Change, config: AccountConfig, event: EventConfig
 def _problems(
     targets: Sequence[Sendable], flow: Flow, change: Change, config: AccountConfig, event: EventConfig, now: datetime
 ) -> tuple[str, ...]:
-    """The validation errors at all destinations; each once."""
-    found = (target.request(flow, change, config, event, now=now) for target in targets)
-    return tuple(dict.fromkeys(str(problem) for each in found if isinstance(each, InvalidValues) for problem in each.problems))
+    """The validation errors at all destinations, without repetitions."""
+    requests = (target.request(flow, change, config, event, now=now) for target in targets)
+    return tuple(dict.fromkeys(str(problem) for each in requests if isinstance(each, InvalidValues) for problem in each.problems))
 
 
 def _newest(reading: AccountReader, facets: int) -> list[Row]:
-    """The newest changes with one of the facets that flows may judge."""
+    """The newest changes that have one of the facets and were recorded with evaluation."""
     return reading.db.all(
         f"SELECT {CHANGE_COLUMNS}, c.registration_id"
         f" FROM (SELECT * FROM change WHERE account_id = :account ORDER BY at DESC, id DESC LIMIT {LOOKED_AT}) c"

@@ -1,4 +1,4 @@
-"""A test registration that suits a flow: marked Test, with a value in every field, recorded without evaluation (P9: it sends nothing)."""
+"""Records a test registration that fits a flow: marked Test, with a value in every field, without evaluation (P9: it sends nothing)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _ANSWERS = {QuestionType.NUMBER: "1", QuestionType.DATE: "2026-01-31"}
 
 
 def make(account: int, flow: Flow, event: EventConfig, code: str, *, by: str, now: datetime) -> int | tuple[DocumentProblem, ...]:
-    """Records it and returns its id, or why it was refused. The same code again is the same registration."""
+    """Records a test registration. Returns its id, or the problems if it was refused. A second call with the same code updates the same
+    registration."""
     with transaction.atomic():
         db = of_django(connection)
         source = Committed(db)
@@ -37,13 +38,13 @@ def make(account: int, flow: Flow, event: EventConfig, code: str, *, by: str, no
 
 
 def suiting(flow: Flow, config: AccountConfig, event: EventConfig, code: str, *, now: datetime) -> dict[str, object]:
-    """Its document (I2), with what the flow activates for and filters by, as far as the event has it."""
+    """The document of the test registration (I2), with the tags and values for which the flow activates, as far as the event has them."""
     facts = SampleFacts(now, event.state.timezone, config.code)
     profile: dict[str, object] = {name: facts.value(f"profile.{name}") for name in PROFILE_FIELDS}
     answers: dict[str, object] = {q.code: _answer(q) for q in event.questions.values()}
     custom: dict[str, object] = {f.code: _answer(f) for f in config.profile_fields.values()}
-    wanted = {row.field: value for row in flow.filters if (value := _met(row))}
-    for key, value in wanted.items():
+    filter_values = {row.field: value for row in flow.filters if (value := _met(row))}
+    for key, value in filter_values.items():
         area, _dot, name = key.partition(".")
         if area == "profile" and name in PROFILE_FIELDS:
             profile[name] = value
@@ -58,7 +59,7 @@ def suiting(flow: Flow, config: AccountConfig, event: EventConfig, code: str, *,
         "code": code,
         "profile": {**profile, **({"custom": custom} if custom else {})},
         "answers": answers,
-        "order_code": wanted.get("registration.order_code", ""),
+        "order_code": filter_values.get("registration.order_code", ""),
         "properties": {STANDARD_PROPERTY_NAMES[StandardProperty.TEST]: True, **_properties(flow, event)},
     }
     status = _tagged([*event.statuses.values(), *config.statuses.values()], flow.statuses)
@@ -76,7 +77,7 @@ def suiting(flow: Flow, config: AccountConfig, event: EventConfig, code: str, *,
 
 
 def _met(row: FilterRow) -> str:
-    """A value with which the row is met; "" where any will do or none is known."""
+    """A value that meets the filter row; "" if the row needs none, or none is known."""
     if row.op.bounds:
         bounds = bounds_of(row.op, row.values)
         if bounds is None:
@@ -92,18 +93,18 @@ def _typed(field: Field, value: str) -> object:
 
 
 def _tagged(statuses: Iterable[Status], tags: Iterable[int]) -> Status | None:
-    wanted = set(tags)
-    return next((status for status in statuses if status.tags & wanted), None)
+    tag_set = set(tags)
+    return next((status for status in statuses if status.tags & tag_set), None)
 
 
 def _properties(flow: Flow, event: EventConfig) -> dict[str, bool]:
-    """The first property with one of the flow's tags."""
+    """The first property that has one of the flow's tags."""
     for tag in flow.properties:
         if tag < 0:
             return {STANDARD_PROPERTY_NAMES[StandardProperty(tag)]: True}
-        found = next((p for p in event.properties.values() if tag in p.tags), None)
-        if found is not None:
-            return {found.code: True}
+        tagged_property = next((p for p in event.properties.values() if tag in p.tags), None)
+        if tagged_property is not None:
+            return {tagged_property.code: True}
     return {}
 
 

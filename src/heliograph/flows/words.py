@@ -1,4 +1,4 @@
-"""What a flow is missing, and what is wrong with a connection, in words."""
+"""The words for what a flow lacks, and for what is wrong with its connections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heliograph.domain.flow.sentence import ConnectionTrouble, PartState
 
 
 def list_name(name: str) -> str:
-    """The guide's name of a list of "Activate for"."""
+    """The name of a list of "Activate for", as in the guide."""
     return {
         STATUSES: _("Registration Statuses"),
         PROPERTIES: _("Registration Properties"),
@@ -25,7 +25,7 @@ def list_name(name: str) -> str:
 
 
 def lacking(missing: Missing, flow: Flow) -> str:
-    """One thing that a flow is missing, as a short sentence."""
+    """One thing that a flow lacks, as a short sentence."""
     destination = next((d.name for d in flow.destinations if str(d.id) == missing.place), "")
     named = {"name": destination or _("without a name")}
     match missing.lack:
@@ -51,25 +51,25 @@ def lacking(missing: Missing, flow: Flow) -> str:
             return _("The payload mapping of “%(name)s” does not fit what the flow watches") % named
         case FlowLack.HEADER_MAPPING:
             gone = any(str(d.id) == missing.place and d.header_mapping == GONE for d in flow.destinations)
-            said = _("The header mapping of “%(name)s” is gone") if gone else _("The header mapping of “%(name)s” does not fit")
-            return said % named
+            text = _("The header mapping of “%(name)s” is gone") if gone else _("The header mapping of “%(name)s” does not fit")
+            return text % named
         case FlowLack.CLASH:
             return _("The mappings of “%(name)s” do not go with its connection") % named
 
 
 def troubles_of(rows: Mapping[int, ConnectionRow]) -> dict[int, ConnectionTrouble]:
-    """Why connections are currently sending nothing, shown after their names ("paused"), by id; of those that do, nothing."""
+    """Why connections send nothing at present, as words for after their names ("paused"), by id. Connections that send are omitted."""
     return {id: ConnectionTrouble(PartState.WAITS, state_in_words(row)) for id, row in rows.items() if row.health in SENDS_NOTHING}
 
 
 def offered_as(row: ConnectionRow) -> str:
-    """A connection in a list to choose from: its name, and its state where what is due over it waits: "CRM (not connected yet)"."""
+    """The name of a connection in a select. If it sends nothing at present, its state follows: "CRM (not connected yet)"."""
     if row.health not in SENDS_NOTHING:
         return row.connection.name
     return _("%(name)s (%(state)s)") % {"name": row.connection.name, "state": state_in_words(row)}
 
 
 def state_in_words(row: ConnectionRow) -> str:
-    """A connection's state within a sentence: "not connected yet"."""
+    """A connection's state as a part of a sentence: "not connected yet"."""
     text = connection_words.headline(row)
     return text[:1].lower() + text[1:]

@@ -24,7 +24,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import RESTORED, Version, version, watching_flows, write
 
 RULES = ("mode", "active", "watch", "statuses", "properties", "session_statuses", "event_statuses", "filters", "emptied")
-"""The parts that decide whether a change triggers: if one changes, untagged runs are reconsidered."""
+"""The fields of a flow that decide whether a change triggers. If one of them changes, runs that wait for a tag are decided again."""
 
 
 def save_flow(
@@ -36,12 +36,15 @@ def save_flow(
     opened: int | None = None,
     restored: int | None = None,
 ) -> Flow:
-    """Saves a flow, complete or not (F2). `flow.id` and `flow.number` are not looked at; destinations that are new have the id 0.
+    """Saves a flow, complete or not (F2).
 
-    confirmed: also where it stops by it, or takes more live changes. opened: the version that was being edited; where a newer one says anything else than that it was
-    switched on or off, nothing is saved. With it, `flow.active` is not looked at either: the toggle is not the form's.
-    restored: the version that is made the newest again by it. Raises Invalid, NotThere, AsksFirst, WidensFirst,
-    SavedMeanwhile.
+    flow: `flow.id` and `flow.number` are ignored; new destinations have the id 0
+    confirmed: saves even if the flow stops, or takes more live changes than before
+    opened: the version that was being edited. If a newer one differs in more than the toggle, nothing is saved. With it, `flow.active` is
+        ignored, too, because the form does not contain the toggle
+    restored: the number of the past version that this save makes the newest
+
+    Raises Invalid, NotThere, AsksFirst, WidensFirst, SavedMeanwhile.
     """
     s.needs_signal()
     row = Flow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else flow_row(id)
@@ -49,7 +52,7 @@ def save_flow(
         if opened != row.number and _without_toggle(version(s.db, s.account, "flow", id, opened).body) != _without_toggle(row.body):
             raise SavedMeanwhile(row.number)
         flow = replace(flow, active=bool(row.body["active"]))
-    shown = None if id is None else dict(row.body)
+    body_before = None if id is None else dict(row.body)
     before = None if id is None else FlowFacts.from_body(row.pk, row.number, row.body)
     with watching_flows(s, confirmed=confirmed, at="destinations") as config:
         flow = checked(flow, config)
@@ -70,7 +73,7 @@ def save_flow(
     queue_effects.flow_saved(
         s, row.pk, rules_changed=before is not None and any(getattr(before, name) != getattr(flow, name) for name in RULES)
     )
-    s.note(_deed(shown, row.body), "flow", row, shown, row.body)
+    s.note(_operation(body_before, row.body), "flow", row, body_before, row.body)
     return row
 
 
@@ -78,7 +81,7 @@ def _without_toggle(body: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in body.items() if key not in ("active", RESTORED)}
 
 
-def _deed(before: Mapping[str, object] | None, after: Mapping[str, object]) -> Deed:
+def _operation(before: Mapping[str, object] | None, after: Mapping[str, object]) -> Deed:
     if before is None:
         return Deed.CREATED
     if {key for key in after if before.get(key) != after[key]} == {"active"}:
@@ -87,14 +90,17 @@ def _deed(before: Mapping[str, object] | None, after: Mapping[str, object]) -> D
 
 
 def set_active(s: SetupTransaction, id: int, active: bool) -> Flow:
-    """The toggle of the Flow List (F1). Raises NotThere."""
+    """Switches a flow on or off, as the toggle of the Flow List does (F1). Raises NotThere."""
     row = flow_row(id)
     flow = replace(FlowFacts.from_body(row.pk, row.number, row.body), active=active)
-    return save_flow(s, flow, id, confirmed=True)  # switching off stops it on purpose; it does not become incomplete
+    return save_flow(s, flow, id, confirmed=True)  # no question: switching off is on purpose, and does not make the flow incomplete
 
 
 def copy_flow(s: SetupTransaction, id: int, *, name: str) -> Flow:
-    """Copies a flow (F1), switched off and in Test: two active ones would send everything twice. Raises NotThere, Invalid."""
+    """Copies a flow (F1). The copy is switched off and in Test, because two active flows would send everything twice.
+
+    Raises NotThere, Invalid.
+    """
     row = flow_row(id)
     flow = FlowFacts.from_body(row.pk, row.number, row.body)
     destinations = tuple(replace(d, id=0) for d in flow.destinations)
@@ -102,21 +108,23 @@ def copy_flow(s: SetupTransaction, id: int, *, name: str) -> Flow:
 
 
 def restore_flow(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Flow:
-    """Makes a past version the newest (F10), without what no longer exists (`restorable` says what). Whether it is on is not restored.
-    Raises NotThere, Invalid, AsksFirst."""
+    """Makes a past version the newest (F10), without the things that no longer exist; `restorable` lists them. The toggle stays as it is.
+
+    Raises NotThere, Invalid, AsksFirst.
+    """
     row = flow_row(id)
-    found = restorable(id, version(s.db, s.account, "flow", id, number), s.source.account(s.account))
-    return save_flow(s, replace(found.flow, active=row.is_active), id, confirmed=confirmed, restored=number)
+    restorable_flow = restorable(id, version(s.db, s.account, "flow", id, number), s.source.account(s.account))
+    return save_flow(s, replace(restorable_flow.flow, active=row.is_active), id, confirmed=confirmed, restored=number)
 
 
 def restorable(id: int, version: Version, config: AccountConfig) -> RestorableFlow:
-    """A past version as it would be saved now: destinations removed since then return as new ones."""
+    """The flow that restoring a past version would save. Destinations that were removed since then return as new ones."""
     present = Destination.objects.filter(flow=id, removed_at=None).values_list("pk", flat=True)
     return restoring.restorable(FlowFacts.from_body(id, version.number, version.body), present, config)
 
 
 def delete_flow(s: SetupTransaction, id: int) -> None:
-    """Deletes a flow (P12): its undelivered actions fail, its figures stay. Raises NotThere."""
+    """Deletes a flow (P12). Its undelivered actions fail; its figures stay. Raises NotThere."""
     s.needs_signal()
     row = flow_row(id)
     row.deleted_at, row.is_active = timezone.now(), False
@@ -129,7 +137,7 @@ def delete_flow(s: SetupTransaction, id: int) -> None:
 
 
 def lacks(flow: FlowFacts, config: AccountConfig) -> tuple[Missing, ...]:
-    """What the flow is missing (F2), saved or not."""
+    """The things that a flow, saved or not, lacks (F2)."""
     return missing(flow, config)
 
 
@@ -142,18 +150,18 @@ def flow_row(id: int) -> Flow:
 
 
 class _Destinations:
-    """The result of saving a flow's destinations."""
+    """The result of saving a flow's destinations: those it has, and the ids of the removed ones."""
 
     def __init__(self, present: tuple[DestinationFacts, ...], gone: Iterable[int]) -> None:
         self.present = present
         self.gone = sorted(gone)
 
 
-def _write_destinations(s: SetupTransaction, row: Flow, wanted: tuple[DestinationFacts, ...]) -> _Destinations:
+def _write_destinations(s: SetupTransaction, row: Flow, destinations: tuple[DestinationFacts, ...]) -> _Destinations:
     """Gives new destinations their ids and marks removed ones. Raises Invalid for the id of another flow's destination."""
     known = {d.pk: d for d in Destination.objects.filter(flow=row, removed_at=None)}
     present: list[DestinationFacts] = []
-    for position, facts in enumerate(wanted):
+    for position, facts in enumerate(destinations):
         if facts.id and facts.id not in known:
             raise Invalid({"destinations": [f"There is no destination {facts.id} in this flow."]})
         stored = known.get(facts.id) or Destination(account_id=s.account, flow=row)

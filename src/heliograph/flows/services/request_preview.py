@@ -1,4 +1,4 @@
-"""The exact request for a destination and a change, with secrets masked; nothing is sent (C5, M7)."""
+"""Builds the exact request for a destination and a change, with its secrets masked. Nothing is sent (C5, M7)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from heliograph.store.database import Database
 from heliograph.store.secrets import load_secrets
 
 AS_SENT = MASK
-"""Replaces what is only known when sending: the action's id, an access token, a signature."""
+"""Stands for the parts that only sending determines: the action's id, an access token, a signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestPreview:
-    """A request as everyone may see it; or its validation errors; or a sentence that says why there is none yet."""
+    """A request with its secrets masked; or its validation errors; or a sentence that says why there is none yet."""
 
     method: str = ""
     url: str = ""
@@ -55,7 +55,7 @@ class Sendable:
 
 
 def sendable(db: Database, config: AccountConfig, destination: Destination) -> Sendable | str:
-    """A destination by current configuration; or a sentence that says why it sends nothing yet."""
+    """The destination as the current configuration sends to it; or a sentence that says why it cannot send yet."""
     connection = config.connections.get(destination.connection or 0)
     payload = config.mappings.get(destination.payload_mapping or 0)
     if connection is None or payload is None:
@@ -72,7 +72,7 @@ def sendable(db: Database, config: AccountConfig, destination: Destination) -> S
 
 @dataclass(frozen=True, slots=True)
 class BuiltPreview:
-    """A request that was built to be looked at, with its masks. It contains secrets: never log or store it."""
+    """A request that was built for a preview, with its masks. It contains secrets: never log or store it."""
 
     request: Request = field(repr=False)
     masks: Masks = field(repr=False)
@@ -80,44 +80,44 @@ class BuiltPreview:
 
 
 class RequestPreviewer:
-    """Builds requests by one configuration; each destination is prepared once."""
+    """Builds requests by one configuration, and prepares each destination once."""
 
     def __init__(self, db: Database, config: AccountConfig) -> None:
         self._db, self._config = db, config
-        self._found: dict[tuple[int | None, ...], Sendable | str] = {}
+        self._targets: dict[tuple[int | None, ...], Sendable | str] = {}
 
     def built(
         self, event: EventConfig, change: Change, flow: Flow, destination: Destination, *, now: datetime
     ) -> BuiltPreview | RequestPreview:
-        """The request to this destination for a change's own facts (D7); or what there is to say instead."""
-        found = self._sendable(destination)
-        if isinstance(found, str):
-            return RequestPreview(why=found)
-        request = found.request(flow, change, self._config, event, now=now)
+        """The request to this destination with the change's own facts (D7); or a RequestPreview that says why there is none."""
+        target = self._sendable(destination)
+        if isinstance(target, str):
+            return RequestPreview(why=target)
+        request = target.request(flow, change, self._config, event, now=now)
         if isinstance(request, InvalidValues):
             return RequestPreview(problems=tuple(str(p) for p in request.problems))
-        masks = masks_of(found.secrets.values(), request, credentials=found.prepared.credentials)
-        return BuiltPreview(request, masks, found.prepared.connection)
+        masks = masks_of(target.secrets.values(), request, credentials=target.prepared.credentials)
+        return BuiltPreview(request, masks, target.prepared.connection)
 
     def _sendable(self, destination: Destination) -> Sendable | str:
         key = (destination.connection, destination.payload_mapping, destination.header_mapping)
-        if key not in self._found:
-            self._found[key] = sendable(self._db, self._config, destination)
-        return self._found[key]
+        if key not in self._targets:
+            self._targets[key] = sendable(self._db, self._config, destination)
+        return self._targets[key]
 
 
 def preview(
     db: Database, config: AccountConfig, event: EventConfig, change: Change, flow: Flow, destination: Destination, *, now: datetime
 ) -> RequestPreview:
-    """The request to this destination, as everyone may see it."""
-    found = RequestPreviewer(db, config).built(event, change, flow, destination, now=now)
-    if isinstance(found, RequestPreview):
-        return found
-    request, masks = found.request, found.masks
+    """The request to this destination, with its secrets masked."""
+    built_preview = RequestPreviewer(db, config).built(event, change, flow, destination, now=now)
+    if isinstance(built_preview, RequestPreview):
+        return built_preview
+    request, masks = built_preview.request, built_preview.masks
     sent = [(name, masks.blotted(value)) for name, value in request.shown_headers]
-    if found.connection.auth is Auth.OAUTH2:
+    if built_preview.connection.auth is Auth.OAUTH2:
         sent.append(("Authorization", AS_SENT))
-    if found.connection.is_signed:
+    if built_preview.connection.is_signed:
         sent += [("webhook-timestamp", AS_SENT), ("webhook-signature", AS_SENT)]
-    shown = (request.body or b"").decode("utf-8", "replace")
-    return RequestPreview(request.method, request.shown_url, tuple(sent), masks.blotted(shown))
+    body_text = (request.body or b"").decode("utf-8", "replace")
+    return RequestPreview(request.method, request.shown_url, tuple(sent), masks.blotted(body_text))

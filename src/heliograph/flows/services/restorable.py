@@ -1,6 +1,6 @@
-"""A past version of a flow as it can be saved now: without what no longer exists, which is reported (F10, P12).
+"""A past version of a flow as it can be saved now, and the things that it names but that no longer exist (F10, P12).
 
-Leaving something out never widens the rule: a list or filter row that loses its last value, a row whose field is gone, and a destination
+Leaving these out never widens the rule: a list or filter row that loses its last value, a row whose field is gone, and a destination
 that loses a part make the flow incomplete (F2) until someone chooses a replacement.
 """
 
@@ -29,24 +29,29 @@ class MissingPart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A thing that no longer exists. key: its id, or a custom field's key. of: the list's name, the filter row (its index, from 0) or the
-    destination's name."""
+    """A thing that a version names and that no longer exists."""
 
     part: MissingPart
     key: int | str
-    of: str
+    """Its id, or a custom field's key."""
+    place: str
+    """Where the version names it: the name of the list, the filter row (its number, from 0) or the name of the destination."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestorableFlow:
-    """A version as it would be saved now, and what it would lose."""
+    """A version as it would be saved now, and the things that are left out of it."""
 
     flow: Flow
     gone: tuple[Gone, ...] = ()
 
 
 def restorable(flow: Flow, present: Iterable[int], config: AccountConfig) -> RestorableFlow:
-    """flow: a past version; present: its destinations that still exist. The others return as new ones."""
+    """A past version as it would be saved now.
+
+    flow: the past version
+    present: the ids of its destinations that still exist; the others return as new ones
+    """
     gone = [Gone(MissingPart.TAG, tag, name) for name in LISTS for tag in getattr(flow, name) if not _is_there(tag, name, config)]
     for lost in gone:
         flow = _without(flow, lost)
@@ -57,28 +62,28 @@ def restorable(flow: Flow, present: Iterable[int], config: AccountConfig) -> Res
 
 
 def _without(flow: Flow, lost: Gone) -> Flow:
-    """Removes the tag from the one list where it no longer fits."""
+    """The flow without a tag in the one list for which the tag is no longer made. Other lists keep it."""
     taken = without_tag(flow, int(lost.key))
-    kept = {name: getattr(flow, name) for name in LISTS if name != lost.of}
-    emptied = tuple(name for name in taken.emptied if name == lost.of or name in flow.emptied)
-    return replace(taken, **kept, emptied=emptied)
+    other_lists = {name: getattr(flow, name) for name in LISTS if name != lost.place}
+    emptied = tuple(name for name in taken.emptied if name == lost.place or name in flow.emptied)
+    return replace(taken, **other_lists, emptied=emptied)
 
 
 def _is_there(tag: int, place: str, config: AccountConfig) -> bool:
     return tag in config.tags and KIND_OF_PLACE[place] in config.tags[tag].kinds
 
 
-def _filter(row: FilterRow, of: str, config: AccountConfig, gone: list[Gone]) -> FilterRow:
+def _filter(row: FilterRow, place: str, config: AccountConfig, gone: list[Gone]) -> FilterRow:
     key = parse_filter(row.field)
     if isinstance(key, SourceKey):
         known = config.event_fields if key.group is FieldGroup.EVENT_CUSTOM else config.profile_fields
         if key.id is None or (_is_there(key.id, ANSWERS, config) if key.tag_kind else key.id in known):
             return row
-        gone.append(Gone(MissingPart.TAG, key.id, of) if key.tag_kind else Gone(MissingPart.FIELD, row.field, of))
-        return FilterRow("event.code", Op.IS_ANY_OF)  # as a row that was just added: without values it keeps the flow from running
+        gone.append(Gone(MissingPart.TAG, key.id, place) if key.tag_kind else Gone(MissingPart.FIELD, row.field, place))
+        return FilterRow("event.code", Op.IS_ANY_OF)  # like a row that was just added: without values it makes the flow incomplete
     lost = [value for value in row.values if not _is_there(int(value), key, config)]
-    gone += [Gone(MissingPart.TAG, int(value), of) for value in lost]
-    if lost and row.op is Op.IS_NONE_OF:  # it would let in what it kept out
+    gone += [Gone(MissingPart.TAG, int(value), place) for value in lost]
+    if lost and row.op is Op.IS_NONE_OF:  # without the value it would let in what it kept out
         return replace(row, values=())
     return replace(row, values=tuple(value for value in row.values if value not in lost))
 

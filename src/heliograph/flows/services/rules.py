@@ -1,4 +1,4 @@
-"""What a flow may name: checked before it is saved, and read back for "where used" (F4-F8)."""
+"""Checks what a flow names before it is saved, lists it for "where used", and removes what is deleted (F4-F8, P12)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ VALUE_LENGTH = 1_000
 INTEGRATION, ACTION = "Webhooks", "Webhook"
 
 ANSWERS = "answer.tag"
-"""The place of a tag whose answers a filter row compares: it is named by the row's field, never by its values."""
+"""The place of a question tag whose answers a filter row compares. The row's field names the tag, not its values."""
 
 KIND_OF_PLACE: Mapping[str, TagKind] = {
     STATUSES: TagKind.REGISTRATION_STATUS,
@@ -61,7 +61,7 @@ def checked(flow: Flow, config: AccountConfig) -> Flow:
         for tag in getattr(flow, name):
             _check_tag(tag, KIND_OF_PLACE[name], name, config)
         flow = _with(flow, **{name: tuple(dict.fromkeys(getattr(flow, name)))})
-    if flow.watch is not None:  # a list that this watch does not offer is dropped: otherwise it would return unnoticed with another watch
+    if flow.watch is not None:  # a list that this watch does not offer is dropped, because it would return unnoticed with another watch
         offered = OFFERED[flow.watch]
         flow = _with(flow, **{name: () for name in LISTS if name not in offered}, emptied=tuple(n for n in flow.emptied if n in offered))
     if len(flow.filters) > MOST_FILTERS:
@@ -78,7 +78,7 @@ def checked(flow: Flow, config: AccountConfig) -> Flow:
 
 
 def _with(flow: Flow, **parts: Any) -> Flow:
-    """The flow with other lists, named at runtime."""
+    """The flow with other fields, whose names are known at runtime only."""
     return replace(flow, **parts)
 
 
@@ -110,7 +110,7 @@ def _filter(row: FilterRow, where: str, subject: Subject | None, config: Account
 
 
 def _bounds(row: FilterRow, where: str) -> tuple[str, ...]:
-    """The values of a comparison; one that lacks some is incomplete (F2). Raises Invalid for what is neither a day nor a number."""
+    """The values of a comparison; too few make the flow incomplete (F2). Raises Invalid for a value that is neither a day nor a number."""
     values = tuple(value.strip() for value in row.values if value.strip())
     if len(values) > row.op.bounds:
         raise Invalid({where: [f"“{row.op.value}” compares with {'two values' if row.op.bounds > 1 else 'one value'}."]})
@@ -148,15 +148,16 @@ def _text(text: str, where: str, longest: int) -> str:
 
 
 def named_tags(flow: Flow) -> set[tuple[str, int]]:
-    """(place, tag) of every tag with a row that the flow names. A place is the name of a list or the field of a filter."""
-    found = {(name, tag) for name in LISTS for tag in getattr(flow, name)}
-    found |= {(row.field, int(value)) for row in flow.filters if row.field in KIND_OF_PLACE for value in row.values}
-    found |= {(ANSWERS, key.id) for key in _keys(flow) if key.tag_kind is not None and key.id is not None}
-    return {(place, tag) for place, tag in found if tag > 0}
+    """The place and id of each tag that the flow names, without standard tags, which have no row. A place is the name of a list, the field of a
+    filter, or ANSWERS."""
+    places_and_tags = {(name, tag) for name in LISTS for tag in getattr(flow, name)}
+    places_and_tags |= {(row.field, int(value)) for row in flow.filters if row.field in KIND_OF_PLACE for value in row.values}
+    places_and_tags |= {(ANSWERS, key.id) for key in _keys(flow) if key.tag_kind is not None and key.id is not None}
+    return {(place, tag) for place, tag in places_and_tags if tag > 0}
 
 
 def named_fields(flow: Flow) -> set[int]:
-    """The custom fields that the flow filters by."""
+    """The custom fields by which the flow filters."""
     return {key.id for key in _keys(flow) if key.tag_kind is None and key.id is not None}
 
 
@@ -165,7 +166,7 @@ def _keys(flow: Flow) -> list[SourceKey]:
 
 
 def without_tag(flow: Flow, tag: int) -> Flow:
-    """The flow without a tag in its lists; a list that lost its last one makes it incomplete (P12)."""
+    """The flow without a tag in its lists. A list that loses its last tag makes the flow incomplete (P12)."""
     emptied = set(flow.emptied)
     for name in LISTS:
         before = getattr(flow, name)
@@ -178,8 +179,8 @@ def without_tag(flow: Flow, tag: int) -> Flow:
 
 
 def is_wider(before: Flow, after: Flow) -> bool:
-    """Whether a flow that is on takes live changes after a save that no rule of it took before: it goes Live, or as a Live one loses the last tag of a
-    list, or all filters of a field."""
+    """Whether saving makes an active flow take more live changes: it goes from Test to Live, or a Live flow loses the last tag of a list or all
+    filters of a field."""
     if after.mode is not Mode.LIVE or not after.active:
         return False
     if before.mode is not Mode.LIVE:
@@ -189,24 +190,24 @@ def is_wider(before: Flow, after: Flow) -> bool:
 
 
 def without_values(flow: Flow, field: str, lost: Iterable[str]) -> Flow:
-    """The flow after values of a filter's field are gone: options, codes, tags by their ids (P12).
+    """The flow after values of a filter's field are deleted: options, codes, or tags by their ids (P12).
 
-    "Is any of" goes on with what is left. "Is none of" would let in what it kept out, so it loses all its values and the flow stops.
-    Patterns (contains, starts with) name no value.
+    "Is any of" keeps its other values. "Is none of" would let in what it kept out, so it loses all its values and the flow stops. Patterns
+    (contains, starts with) name no value.
     """
     gone = set(map(plain, lost))
     return replace(flow, filters=tuple(_without_values(row, gone) if row.field == field else row for row in flow.filters))
 
 
 def _without_values(row: FilterRow, gone: Container[str]) -> FilterRow:
-    kept = tuple(value for value in row.values if plain(value) not in gone)
-    if row.op not in (Op.IS_ANY_OF, Op.IS_NONE_OF) or kept == row.values:
+    remaining_values = tuple(value for value in row.values if plain(value) not in gone)
+    if row.op not in (Op.IS_ANY_OF, Op.IS_NONE_OF) or remaining_values == row.values:
         return row
-    return replace(row, values=kept if row.op is Op.IS_ANY_OF else ())
+    return replace(row, values=remaining_values if row.op is Op.IS_ANY_OF else ())
 
 
 def without_tag_anywhere(flow: Flow, tag: int) -> Flow:
-    """The flow after a tag is deleted: in its lists and in its filters alike."""
+    """The flow after a tag is deleted: without it in lists and filters."""
     for field in (EVENT_TAGS, ATTENDEE_TYPE_TAGS):
         flow = without_values(flow, field, [str(tag)])
     return without_tag(flow, tag)

@@ -1,4 +1,4 @@
-"""The flow editor (guide: Configuring a Flow; F2-F8): the form, its buttons, and the way to connections and mappings and back."""
+"""The flow editor (guide: Configuring a Flow; F2-F8): the form, its buttons, and the links to connections and mappings and back."""
 
 from __future__ import annotations
 
@@ -57,25 +57,23 @@ from heliograph.web.pages import page
 
 EDITOR = "flows/editor.html"
 EDITING = "flow-editing"
-"""Session key: the destination and flow for which a connection or mapping is being created."""
+"""The session key of the flow and destination for which a connection or mapping is being created."""
 PARTS = ("connection", "payload", "header")
 
 
 class EditorForm(Form):
-    """What is posted besides the flow itself. over: the version to overwrite; new, edit, preview: a destination's button, with its part and
-    number.
-
-    `drafts` parses the flow: buttons add, remove and move its rows, and their values are read according to their fields.
-    """
+    """The posted fields besides the flow itself. `drafts` reads the flow, because buttons add, remove and move its rows."""
 
     over = Hidden()
+    """The version to overwrite."""
     new = Hidden()
+    """A destination's button: its part and the destination's number, such as "payload-0". So are edit and preview."""
     edit = Hidden()
     preview = Hidden()
 
     @property
     def flow(self) -> QueryDict:
-        """The data for `drafts`."""
+        """The posted data, for `drafts`."""
         assert isinstance(self.data, QueryDict)
         return self.data
 
@@ -98,18 +96,18 @@ def flow(request: AccountRequest, flow: int) -> HttpResponse:
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
     draft = stored_draft(config, flow)
-    told = None
+    message = None
     if may(request.user, Role.ADMINISTRATOR):
-        draft, told = _with_created(request, draft, config)
-    return draw(request, draft, told=told)
+        draft, message = _with_created(request, draft, config)
+    return draw(request, draft, message=message)
 
 
 def stored_draft(config: AccountConfig, id: int) -> FlowDraft:
-    """The stored flow. Raises Http404."""
-    found = config.flows.get(id)
-    if found is None:
+    """The stored flow as a draft. Raises Http404."""
+    stored_flow = config.flows.get(id)
+    if stored_flow is None:
         raise Http404
-    return FlowDraft(found, found.number)
+    return FlowDraft(stored_flow, stored_flow.number)
 
 
 def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: int | None) -> FlowDraft:
@@ -154,11 +152,14 @@ def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
 
 
 def _say_saved(request: AccountRequest, before: Flow | None, row: StoredFlow) -> None:
-    """Says that it is saved; and if the last days' changes would have been decided otherwise, offers to replay them."""
+    """Says that the flow is saved. If it would have decided changes of the last days otherwise, offers to replay them.
+
+    before: the flow before the save; None if it is new
+    """
     offer = None
     if before is not None:
-        with of_account(request.account.pk) as of:
-            offer = decided_otherwise(of, before, of.config.flows[row.pk])
+        with of_account(request.account.pk) as reader:
+            offer = decided_otherwise(reader, before, reader.config.flows[row.pk])
     say_with_offer(request, _saved(complete=row.is_complete, active=row.is_active), row.pk, offer, saved=True)
 
 
@@ -169,12 +170,15 @@ def _saved(*, complete: bool, active: bool) -> str:
 
 
 def _refused(request: AccountRequest, draft: FlowDraft) -> HttpResponse:
-    told = refused(len(draft.errors), refused_items(draft.errors))
-    return draw(request, draft, status=422, told=told)
+    message = refused(len(draft.errors), refused_items(draft.errors))
+    return draw(request, draft, status=422, message=message)
 
 
 def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpResponse:
-    """Someone else saved the flow while it was being edited: shows their changes beside what was typed here."""
+    """The page if somebody else saved the flow while it was being edited: their changes, and the form as it was typed.
+
+    number: the version that they saved
+    """
     id = draft.flow.id
     with transaction.atomic(using="read"), scope(account=request.account.pk):
         config = account_config(request, reading())
@@ -195,7 +199,7 @@ def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpRes
 
 
 def _next_address(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft) -> str:
-    """Where a destination's button leads after saving; "" for Save."""
+    """The URL to which a destination's button leads after saving; "" for Save."""
     for button in ("new", "edit", "preview"):
         part, _dash, number = form.posted[button].partition("-")
         at = read_id(number)
@@ -203,21 +207,21 @@ def _next_address(request: AccountRequest, form: EditorForm, id: int, draft: Flo
             continue
         destination = draft.flow.destinations[at]
         request.session[EDITING] = {"flow": id, "at": at, "part": part}
-        asked: dict[str, object] = {"for": id}
+        query: dict[str, object] = {"for": id}
         if button == "new" and part == "connection":
-            return f"{reverse('connection-new')}?{urlencode(asked)}"
+            return f"{reverse('connection-new')}?{urlencode(query)}"
         if button == "new":
-            asked |= {"connection": destination.connection or "", "action": destination.action, "kind": part}
-            asked["subject"] = drafts.subject_of(draft.flow).value
-            return f"{reverse('mapping-new')}?{urlencode(asked)}"
+            query |= {"connection": destination.connection or "", "action": destination.action, "kind": part}
+            query["subject"] = drafts.subject_of(draft.flow).value
+            return f"{reverse('mapping-new')}?{urlencode(query)}"
         mapping = destination.payload_mapping if part == "payload" else destination.header_mapping
         if mapping is not None and part != "connection":
-            return f"{reverse('mapping', args=(mapping,))}?{urlencode(asked)}{'#preview' if button == 'preview' else ''}"
+            return f"{reverse('mapping', args=(mapping,))}?{urlencode(query)}{'#preview' if button == 'preview' else ''}"
     return ""
 
 
 def _with_created(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -> tuple[FlowDraft, dict[str, Any] | None]:
-    """The draft with what was just created for it, and a message. A preset creates a connection and a mapping at once."""
+    """The draft with the connection and mapping that were just created for it, and a message; a preset creates both at once."""
     connection, mapping = (read_id(request.GET.get(name, "")) or 0 for name in ("connection", "mapping"))
     remembered = request.session.get(EDITING) or {}
     at = remembered.get("at") if remembered.get("flow") == draft.flow.id else None
@@ -237,9 +241,10 @@ def _with_created(request: AccountRequest, draft: FlowDraft, config: AccountConf
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The header above the form. changed: microseconds."""
+    """When and by whom the newest version was saved, for the header above the form."""
 
     changed: int
+    """In microseconds; 0 for a new flow."""
     by: str
 
 
@@ -257,17 +262,22 @@ def draw(
     draft: FlowDraft,
     *,
     status: int = 200,
-    told: dict[str, Any] | None = None,
+    message: dict[str, Any] | None = None,
     conflict: dict[str, Any] | None = None,
     panel: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    """The page with a draft, saved or not. panel: the result of its test."""
+    """The page of a draft, saved or not.
+
+    message: for the callout above the form
+    conflict: the changes of somebody who saved the flow since it was opened
+    panel: the result of a test
+    """
     edits = may(request.user, Role.ADMINISTRATOR)
     with transaction.atomic(using="read"):
         db = reading()
         config = account_config(request, db)
-        found = FlowList(db, request.account.pk)
-        rows = found.connections()
+        flow_list = FlowList(db, request.account.pk)
+        rows = flow_list.connections()
         troubles = words.troubles_of(rows)
         names = sentence.SentenceNames.from_config(config, troubles)
         flow, lacks = draft.flow, missing(draft.flow, config)
@@ -297,11 +307,14 @@ def draw(
             "test_url": reverse("flow-test", args=(flow.id,)) if stored else reverse("flow-new-test"),
             "panel": panel_of(request, db, flow) | (panel or {}),
         }
-    return page(request, EDITOR, here="flows", status=status, told=told, conflict=conflict, edits=edits, **context)
+    return page(request, EDITOR, here="flows", status=status, told=message, conflict=conflict, edits=edits, **context)
 
 
 def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
-    """Actions on a flow besides opening it: (text, URL)."""
+    """The menu of a flow: the label and URL of each operation.
+
+    edits: whether the user may change the flow
+    """
     entries = [
         (_("Replay"), replay_address(id)),
         (_("Why, or why not"), reverse("flow-decisions", args=(id,))),
@@ -313,7 +326,8 @@ def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
 
 
 def _alerts(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[dict[str, str]]:
-    """Connections of the flow that are currently sending nothing. What makes the flow incomplete stands in the list of what it lacks."""
+    """The warnings about connections of the flow that send nothing at present. Those that make the flow incomplete are left out, because the
+    list of what it lacks names them."""
     chosen = dict.fromkeys(d.connection for d in flow.destinations if d.connection is not None)
     return [
         {
@@ -331,11 +345,11 @@ def _alerts(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[dict[str, str
 
 
 def _joined(db: Database, flow: Flow, config: AccountConfig) -> list[dict[str, str]]:
-    """Tags whose answers the flow's mappings would join, since several questions of an event carry them (M8)."""
+    """The warnings about tags whose answers the flow's mappings join, because several questions of an event carry the tag (M8)."""
     mappings = [config.mappings.get(id or 0) for d in flow.destinations for id in (d.payload_mapping, d.header_mapping)]
     tags = answer_tags(sorted({key for mapping in mappings if mapping for key in mapping.sources})).values()
     with scope(account=config.id):
-        found = joined_answers(tags, taken_by([flow], config, Committed(db)))
+        joined_by_tag = joined_answers(tags, taken_by([flow], config, Committed(db)))
     return [
         {
             "title": _("Several questions share the tag %(tag)s") % {"tag": config.tags[tag].label if tag in config.tags else ""},
@@ -345,12 +359,12 @@ def _joined(db: Database, flow: Flow, config: AccountConfig) -> list[dict[str, s
             "href": reverse("questions", args=(joined.event,)),
             "icon": "",
         }
-        for tag, joined in sorted(found.items())
+        for tag, joined in sorted(joined_by_tag.items())
     ]
 
 
 def panel_of(request: AccountRequest, db: Database, flow: Flow) -> dict[str, Any]:
-    """The test panel before anything was tested."""
+    """The context of the test panel before anything was tested."""
     of_event = drafts.subject_of(flow).value == "event"
     events = db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 50", {"account": request.account.pk})
     return {

@@ -1,6 +1,6 @@
-"""What the flow editor asks before it saves: whether a running flow may stop (F2), and whether a flow may take more live changes.
+"""The confirmation pages of the flow editor: before a running flow stops (F2), and before a flow takes more live changes.
 
-Everything that was typed goes along, so that an answer saves it and "Go on editing" shows it again.
+The pages contain the whole form as hidden fields, so that the confirmation saves it and "Go on editing" shows it again.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ from heliograph.web.pages import page
 
 
 def promised_of(draft: FlowDraft, config: AccountConfig) -> object:
-    """What both pages say beside what the save asks: the flow's name, and its sentence. How much it would have taken moves by itself."""
+    """The part of both pages' promise that the save does not know: the flow's name and sentence. The figures are left out, because they change
+    by themselves."""
     return draft.flow.name, sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _)
 
 
 def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
-    """Saved like this, a running flow is incomplete and stops: shows what it would lack, and what is not delivered yet."""
+    """Asks before a running flow becomes incomplete and stops. The page says what the flow would lack, and what is not delivered yet."""
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
         waiting = FlowList(reading(), request.account.pk).undelivered(draft.flow.id)
@@ -44,7 +45,7 @@ def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, er
         "%(n)s actions of it are not delivered yet. They wait in Retry.",
         waiting,
     )
-    asked = question(
+    confirmation = question(
         _("Stop %(name)s?") % {"name": draft.flow.name or _("Without a name")},
         frame="signal.html",
         lead=_("The flow is running. Saved like this it is incomplete."),
@@ -58,16 +59,16 @@ def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, er
         cancel=_("Go on editing"),
         cancel_posts="look",
     )
-    return _asks(request, asked)
+    return _asks(request, confirmation)
 
 
 def wider_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, error: WidensFirst) -> HttpResponse:
-    """Saved like this, a flow takes more live changes: shows how many it would have taken of last week's."""
+    """Asks before a flow takes more live changes. The page says how many of last week's changes it would have taken."""
     flow = replace(draft.to_save, id=draft.flow.id)
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
-    with reading_account(request.account.pk) as of:
-        now, then = (count_taken(of, each) for each in (of.config.flows[flow.id], flow))
+    with reading_account(request.account.pk) as reader:
+        now, then = (count_taken(reader, each) for each in (reader.config.flows[flow.id], flow))
     taken = ngettext(
         "It would have taken %(shown)s of last week’s %(judged)s changes that it watches.",
         "It would have taken %(shown)s of last week’s %(judged)s changes that it watches.",
@@ -78,7 +79,7 @@ def wider_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, e
     if then.more:
         taken += " " + _("Only the newest were looked at.")
     name = {"name": draft.flow.name or _("Without a name")}
-    asked = question(
+    confirmation = question(
         (_("Take %(name)s Live?") if error.goes_live else _("Let %(name)s take more?")) % name,
         frame="signal.html",
         lead=_("From now on it takes what happens to real registrations, and sends it.")
@@ -93,9 +94,9 @@ def wider_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, e
         cancel=_("Go on editing"),
         cancel_posts="look",
     )
-    return _asks(request, asked)
+    return _asks(request, confirmation)
 
 
-def _asks(request: AccountRequest, asked: dict[str, Any]) -> HttpResponse:
-    asked["changed"] = has_changed(request, asked["promise"])
-    return page(request, "confirmation.html", here="flows", status=status_of(asked), **asked)
+def _asks(request: AccountRequest, confirmation: dict[str, Any]) -> HttpResponse:
+    confirmation["changed"] = has_changed(request, confirmation["promise"])
+    return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)

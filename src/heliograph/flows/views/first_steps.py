@@ -1,4 +1,4 @@
-"""Setting Signal up in four steps (guide: The four steps; N3): the first page of an account without a flow; Help links here too."""
+"""Setting Signal up in four steps (guide: The four steps; N3). It is the first page of an account without a flow, and Help links to it."""
 
 from __future__ import annotations
 
@@ -24,22 +24,25 @@ from heliograph.web.pages import page
 
 NEW: Final = "New"
 LISTED: Final = 5
-"""Untagged objects listed; Tag coverage has them all."""
+"""Most lines about untagged objects; the page Tag coverage has them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstStep:
-    """One of the four steps. state: what is done, in words. todo: what is missing. on: the words and URL of its link."""
+    """One of the four steps."""
 
     n: int
     name: str
     where: str
+    """The page on which it is done."""
     text: str
     done: bool
     state: str
+    """What is done, in words."""
     link: str
     href: str
     todo: list[str] = field(default_factory=list)
+    """What is missing."""
     next: bool = False
 
 
@@ -53,7 +56,7 @@ def signal(request: AccountRequest) -> HttpResponse:
 
 @require_safe
 def first(request: AccountRequest) -> HttpResponse:
-    """The two questions, and the four steps with what is done."""
+    """The page of the four steps, with what is done of each."""
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
         config, gaps = Committed(db).account(request.account.pk), coverage(db, request.account.pk)
@@ -115,8 +118,8 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
     ]
 
 
-def _applied(tagged: int, of: int, *, covered: bool) -> str:
-    words = {"n": tagged, "all": of}
+def _applied(tagged: int, total: int, *, covered: bool) -> str:
+    words = {"n": tagged, "all": total}
     return _("Done: %(n)d of %(all)d statuses tagged") % words if covered else _("Begun: %(n)d of %(all)d statuses tagged") % words
 
 
@@ -128,21 +131,21 @@ def _connections(names: list[str]) -> str:
 
 
 def _missing(config: AccountConfig, gaps: Coverage) -> list[str]:
-    """Untagged objects: New first, then the account's statuses, then by event."""
-    bare = [status.name for status in config.statuses.values() if not status.tags]
-    found = [_("New carries no tag")] if NEW in bare else []
-    rest = len(bare) - len(found)
+    """The lines about untagged statuses: New first, then the account's others, then those of each event."""
+    untagged = [status.name for status in config.statuses.values() if not status.tags]
+    sentences = [_("New carries no tag")] if NEW in untagged else []
+    rest = len(untagged) - len(sentences)
     if rest:
-        found.append(
+        sentences.append(
             ngettext("%(n)d more registration status carries no tag", "%(n)d more registration statuses carry no tag", rest) % {"n": rest}
         )
     by_event: dict[str, int] = {}
     for gap in gaps.gaps.get(TagKind.REGISTRATION_STATUS, ()):
         if gap.where:
             by_event[gap.where] = by_event.get(gap.where, 0) + 1
-    found += [
+    sentences += [
         ngettext("%(event)s: %(n)d custom status carries no tag", "%(event)s: %(n)d custom statuses carry no tag", n)
         % {"event": event, "n": n}
         for event, n in sorted(by_event.items(), key=lambda pair: natural_order(pair[0]))
     ]
-    return found[:LISTED]
+    return sentences[:LISTED]

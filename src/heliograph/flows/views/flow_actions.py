@@ -38,13 +38,13 @@ def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
     """The flow, and its context for a confirmation page. Raises Http404."""
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
-        found = config.flows.get(id)
-        if found is None:
+        flow = config.flows.get(id)
+        if flow is None:
             raise Http404
-        name = found.name or _("Without a name")
-        return found, {
+        name = flow.name or _("Without a name")
+        return flow, {
             "name": name,
-            "sentence": sentence.parts(found, sentence.SentenceNames.from_config(config), _),
+            "sentence": sentence.parts(flow, sentence.SentenceNames.from_config(config), _),
             "href": reverse("flow", args=(id,)),
         }
 
@@ -53,39 +53,39 @@ def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def copy(request: AccountRequest, flow: int) -> HttpResponse:
-    """Asks for the copy's name, then creates it and opens it."""
-    found, shown = _known(request, flow)
-    usual = _("Copy of %(name)s") % {"name": found.name} if found.name else ""
+    """Asks for the name of the copy, creates the copy and opens it."""
+    original, flow_context = _known(request, flow)
+    usual = _("Copy of %(name)s") % {"name": original.name} if original.name else ""
     form = CopyFlowForm(request.POST if request.method == "POST" else None, initial={"name": usual})
-    asked = _question(
-        shown,
-        _("Copy %(name)s") % {"name": shown["name"]},
+    confirmation = _question(
+        flow_context,
+        _("Copy %(name)s") % {"name": flow_context["name"]},
         lead=_("The copy has the same source, filters and destinations. It is switched off and in Test, since two active ones would send everything twice."),
         fields=form.draw_fields(),
-        thing=found.number,
+        thing=original.number,
         button=_("Copy"),
     )  # fmt: skip
-    if form.is_valid() and is_agreed(request, asked):
+    if form.is_valid() and is_agreed(request, confirmation):
         try:
             with saving(request.account.pk, by=by(request), whole_account=True) as s:
                 row = copy_flow(s, flow, name=form.cleaned_data["name"])
         except Invalid as error:
             form.refuse(error, names=dict.fromkeys(error.fields, "name"))
-            asked["fields"] = form.draw_fields()
+            confirmation["fields"] = form.draw_fields()
         else:
             say(request, _("The copy is off and in Test: look it over, then switch it on."))
             return HttpResponseRedirect(reverse("flow", args=(row.pk,)))
-    return page(request, "confirmation.html", here="flows", status=max(form.status, status_of(asked)), **asked)
+    return page(request, "confirmation.html", here="flows", status=max(form.status, status_of(confirmation)), **confirmation)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def delete(request: AccountRequest, flow: int) -> HttpResponse:
-    """Says what happens to undelivered actions, then deletes (P12)."""
-    found, shown = _known(request, flow)
+    """Deletes a flow, after a confirmation page that says what happens to its undelivered actions (P12)."""
+    stored_flow, flow_context = _known(request, flow)
     with transaction.atomic(using="read"):
-        found_list = FlowList(reading(), request.account.pk)
-        waiting, untagged = found_list.undelivered(flow), found_list.untagged(flow)
+        flow_list = FlowList(reading(), request.account.pk)
+        waiting, untagged = flow_list.undelivered(flow), flow_list.untagged(flow)
     notes = [_("It takes no further change. What it sent, and its figures, stay.")]
     if waiting:
         text = ngettext(
@@ -101,26 +101,26 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
             untagged,
         )
         notes.append(Moving(text % {"n": _("more than 10,000") if untagged > 10_000 else f"{untagged:,}"}))
-    if found.mode is Mode.LIVE and found.active:
+    if stored_flow.mode is Mode.LIVE and stored_flow.active:
         notes.append(_("It is Live and on."))
-    asked = _question(
-        shown,
-        _("Delete %(name)s?") % {"name": shown["name"]},
+    confirmation = _question(
+        flow_context,
+        _("Delete %(name)s?") % {"name": flow_context["name"]},
         notes=notes,
-        thing=found.number,
+        thing=stored_flow.number,
         button=_("Delete the flow"),
         button_class="danger",
         cancel=_("Keep it"),
     )
-    if not is_agreed(request, asked):
-        return page(request, "confirmation.html", here="flows", status=status_of(asked), **asked)
+    if not is_agreed(request, confirmation):
+        return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)
     with saving(request.account.pk, by=by(request), whole_account=True) as s:
         delete_flow(s, flow)
-    say(request, _("“%(name)s” is deleted.") % {"name": shown["name"]})
+    say(request, _("“%(name)s” is deleted.") % {"name": flow_context["name"]})
     return HttpResponseRedirect(reverse("flow-list"))
 
 
 def _question(flow: dict[str, Any], heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
-    """A question about a flow."""
+    """The confirmation page's context for an operation on a flow."""
     usual: QuestionParts = {"frame": "signal.html", "sentence": flow["sentence"], "cancel_href": flow["href"]}
     return question(heading, **usual | parts)

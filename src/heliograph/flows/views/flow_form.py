@@ -1,4 +1,4 @@
-"""The form of the flow editor, as flows/editor.html shows it."""
+"""The context of the flow editor's form, for flows/editor.html."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def _name_todo(lacks: Sequence[Missing], draft: FlowDraft) -> str:
 
 
 def _list(name: str, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
-    """One list of "Activate for": a chip input; emptied: its last tag was deleted, and someone must decide how to continue."""
+    """One list of "Activate for": its chip input. If the list's last tag was deleted, somebody has to fill it, or say that it is empty on
+    purpose."""
     flow = draft.flow
     assert flow.watch is not None
     choices, needed, emptied = tag_choices(config, name), name in REQUIRED[flow.watch], name in flow.emptied
@@ -75,13 +76,13 @@ def _list(name: str, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Mi
         todo = _("Still missing: at least one tag, because this flow watches for %(watch)s.") % {"watch": _(flow.watch.value)}
         if not needed:
             todo = _("Its last tag was deleted. Choose another one, or say that it is empty on purpose.")
-    said = (
+    help_text = (
         _("If filled, one of these must be set as well.")
         if name == PROPERTIES
         else _("Any of these tags. A status that carries no tag at all goes to Retry and is judged again there.")
     )
     if not choices.label_by_id:
-        said = _("No tag is made for these yet. An Administrator makes one in Account Settings, under Tags.")
+        help_text = _("No tag is made for these yet. An Administrator makes one in Account Settings, under Tags.")
     return {
         "field": FormField(
             kind="chips",
@@ -90,7 +91,7 @@ def _list(name: str, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Mi
             value=_split(draft.typed.get(name, "")) or choices.labels(getattr(flow, name)),
             options=choices.options,
             optional=not needed,
-            help=said,
+            help=help_text,
             todo=todo,
             follows=True,
             error=draft.errors.get(name, ""),
@@ -102,11 +103,11 @@ def _list(name: str, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Mi
 
 
 def _field_groups(flow: Flow, values: FilterValues) -> list[tuple[str, list[Choice]]]:
-    """The fields of a filter row, by the guide's filter types."""
+    """The fields that a filter row offers, by the filter types of the guide."""
     offered = values.fields(subject_of(flow))
     return [
-        (_(group), [Choice(f.key, f.label if is_named_by_account(f.key) else _(f.label)) for f in found])
-        for group, found in groupby(offered, key=lambda f: f.group)
+        (_(group), [Choice(f.key, f.label if is_named_by_account(f.key) else _(f.label)) for f in fields])
+        for group, fields in groupby(offered, key=lambda f: f.group)
     ]
 
 
@@ -124,7 +125,7 @@ def _filter(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lack
 
 
 def _chips(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lacks: Sequence[Missing]) -> FormField:
-    """Any number of values."""
+    """The chip input for any number of values."""
     id, offered = f"f{n}-values", values.offered(row.field, row.op)
     return FormField(
         kind="chips",
@@ -142,16 +143,16 @@ def _chips(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lacks
 
 
 def _bounds(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lacks: Sequence[Missing]) -> list[FormField]:
-    """The day or number that is compared with, or both of "is between"."""
+    """The input for the day or number with which the field is compared; two of them for "is between"."""
     field = values.field(row.field)
     days = field is not None and field.shape in (Shape.DATE, Shape.INSTANT)
     labels = [_("From, row %(n)d"), _("To, row %(n)d")] if row.op.bounds > 1 else [_("Value, row %(n)d")]
     todo = _("Still missing: two values.") if row.op.bounds > 1 else _("Still missing: a value.")
     lacking = Missing(FlowLack.FILTER_VALUES, str(n)) in lacks
-    found = []
+    fields = []
     for at, label in enumerate(labels):
         id = f"f{n}-{'last' if at else 'values'}"
-        found.append(
+        fields.append(
             FormField(
                 kind="date" if days else "text",
                 id=id,
@@ -163,17 +164,17 @@ def _bounds(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lack
                 error=draft.errors.get(id, ""),
             )
         )
-    return found
+    return fields
 
 
 def _destination(
     n: int, d: Destination, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing], rows: Mapping[int, ConnectionRow]
 ) -> dict[str, Any]:
-    of = {m.lack for m in lacks if m.place == str(d.id)}
+    destination_lacks = {m.lack for m in lacks if m.place == str(d.id)}
     errors = draft.errors
 
     def todo(lack: FlowLack, text: str) -> str:
-        return text if lack in of and draft.opened is not None else ""
+        return text if lack in destination_lacks and draft.opened is not None else ""
 
     ordered = sorted(rows.values(), key=lambda row: (natural_order(row.connection.name), row.id))
     named = [Choice(str(row.id), words.offered_as(row), on=row.id == d.connection) for row in ordered]
@@ -220,15 +221,19 @@ def _destination(
             follows=True,
         ),
         "does": [Choice(does.value, text, on=does is d.does, sub=DOES_WHAT[does]) for does, text in DOES.items()],
-        "payload": _mapping(n, "payload", d.payload_mapping, draft, config, of),
-        "header": _mapping(n, "header", d.header_mapping, draft, config, of),
+        "payload": _mapping(n, "payload", d.payload_mapping, draft, config, destination_lacks),
+        "header": _mapping(n, "header", d.header_mapping, draft, config, destination_lacks),
         "payload_id": d.payload_mapping,
         "header_id": d.header_mapping,
     }
 
 
-def _mapping(n: int, kind: str, chosen: int | None, draft: FlowDraft, config: AccountConfig, of: set[FlowLack]) -> FormField:
-    """The mappings of one kind that fit the flow's watch; the chosen one even if it does not."""
+def _mapping(n: int, kind: str, chosen: int | None, draft: FlowDraft, config: AccountConfig, destination_lacks: set[FlowLack]) -> FormField:
+    """The select with the mappings of one kind that fit the flow's watch. The chosen mapping is included even if it does not fit.
+
+    kind: payload or header
+    destination_lacks: what the destination lacks
+    """
     subject = SUBJECT_OF_WATCH[draft.flow.watch] if draft.flow.watch else None
     offered = [
         (id, m.name)
@@ -239,9 +244,9 @@ def _mapping(n: int, kind: str, chosen: int | None, draft: FlowDraft, config: Ac
     todo = _("The one that was here was deleted. Choose another one, or none.") if gone else ""
     if gone:
         offered.append((GONE, _("(deleted)")))
-    elif kind == "payload" and FlowLack.PAYLOAD_MAPPING in of and draft.opened is not None:
+    elif kind == "payload" and FlowLack.PAYLOAD_MAPPING in destination_lacks and draft.opened is not None:
         todo = _("Still missing: a payload mapping.")
-    elif FlowLack.FITTING_MAPPING in of if kind == "payload" else FlowLack.HEADER_MAPPING in of:
+    elif FlowLack.FITTING_MAPPING in destination_lacks if kind == "payload" else FlowLack.HEADER_MAPPING in destination_lacks:
         todo = _("This mapping does not fit what the flow watches. Choose another one.")
     return FormField(
         kind="select",
@@ -258,22 +263,22 @@ def _mapping(n: int, kind: str, chosen: int | None, draft: FlowDraft, config: Ac
 
 
 def refused_items(errors: Mapping[str, str]) -> list[str]:
-    """The errors, for the callout above the form."""
+    """The errors as lines for the callout above the form."""
     names = {
         "name": _("Name"),
         "filters": _("Filters"),
         "destinations": _("Destination"),
         **{name: words.list_name(name) for name in LISTS},
     }
-    out = []
+    items = []
     for key, text in errors.items():
         number = key[1:].partition("-")[0]
         if number.isdecimal():
             label = _("Filter %(n)d") if key.startswith("f") else _("Destination %(n)d")
-            out.append(f"{label % {'n': int(number) + 1}}: {text}")
+            items.append(f"{label % {'n': int(number) + 1}}: {text}")
         else:
-            out.append(f"{names[key]}: {text}" if key in names else text)
-    return out
+            items.append(f"{names[key]}: {text}" if key in names else text)
+    return items
 
 
 def _split(text: str) -> list[str]:

@@ -1,5 +1,4 @@
-"""The test beside the flow editor, and Send this one now. The editor's page belongs to the flows; the contents of its panel are computed
-here."""
+"""The test panel beside the flow editor, and the page of Send this one now. `editor` draws the page; this module computes the panel."""
 
 from __future__ import annotations
 
@@ -35,7 +34,7 @@ from heliograph.flows.flow_test import DAYS, Counted, Trial, count_taken, has_ru
 from heliograph.flows.past_trial import try_on_past
 from heliograph.flows.services.request_preview import RequestPreview
 from heliograph.flows.views import editor
-from heliograph.flows.views.past_words import past_shown
+from heliograph.flows.views.past_words import past_context
 from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.setup.services.save import acting
 from heliograph.setup.views.frame import by, check
@@ -50,148 +49,163 @@ from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
 
 CHOICES = 8
-"""Registrations offered if several match."""
+"""Most registrations that are offered if several match."""
 NO_RULE = gettext_lazy("What the flow takes is not said yet: fill in its source and the values of its filters.")
 ACTIVE = 1
-"""The row of the gate "Active and complete"."""
+"""The index of the gate "Active and complete" among the gates."""
 
 
 class PanelForm(Form):
-    """The panel's fields: try-text, the search, and try-event, for creating a registration. Buttons: make (with its code), pick (one of
-    several), count, past and try. picked: the one that is shown."""
+    """The fields and buttons of the panel."""
 
     try_text = Hidden(longest=LONGEST_TEXT)
+    """The search for a registration, or the code of an event."""
     try_event = Hidden()
+    """The event in which a test registration is created."""
     make = Hidden()
+    """The button that creates a test registration, with its code."""
     pick = Hidden()
+    """The button that chooses one of several registrations, with its id."""
     picked = Hidden()
+    """The registration that the panel shows."""
     count = Hidden()
+    """The button that counts last week's changes."""
     past = Hidden()
+    """The button that tries the rule on past changes."""
     try_ = Hidden()
+    """The button that tests the flow with what was searched."""
 
     def add_prefix(self, field_name: str) -> str:
-        """Uses the panel's field names."""
+        """The names of the fields in the page: try_text is try-text."""
         return field_name.rstrip("_").replace("_", "-")
 
 
 @require_POST
 def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
-    """Tests the flow as it is on the page, saved or not. The page requests this again whenever its form changes."""
+    """Tests the flow as it is in the form, saved or not. The page requests the panel again whenever its form changes."""
     edits = may(request.user, Role.ADMINISTRATOR)
     if flow is None:
         check(request, Role.ADMINISTRATOR)
-    with reading(request.account.pk) as of:
-        draft = editor.draft_of(request, of.config, of.db, flow) if edits else editor.stored_draft(of.config, flow or 0)
-    asked = PanelForm(request.POST).posted
-    made = _made(request, draft, asked["make"][:100], asked["try_event"]) if asked["make"] else None
-    with reading(request.account.pk) as of:
-        panel = _panel(request, of, draft, asked, made)
+    with reading(request.account.pk) as reader:
+        draft = editor.draft_of(request, reader.config, reader.db, flow) if edits else editor.stored_draft(reader.config, flow or 0)
+    posted = PanelForm(request.POST).posted
+    made = _made(request, draft, posted["make"][:100], posted["try_event"]) if posted["make"] else None
+    with reading(request.account.pk) as reader:
+        panel = _panel(request, reader, draft, posted, made)
     return editor.draw(request, draft, panel=panel)
 
 
 def _made(request: AccountRequest, draft: FlowDraft, code: str, event: str) -> int | str:
-    """Creates the requested test registration. Returns its id, or why there is none."""
+    """Creates a test registration. Returns its id, or the sentence that says why there is none."""
     check(request, Role.PLANNER)
-    with reading(request.account.pk) as of:
-        rows = of.db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": of.account, "code": event})
-        found = of.source.event(rows[0][0]) if rows else None
-    if found is None:
+    with reading(request.account.pk) as reader:
+        rows = reader.db.all(
+            "SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": reader.account, "code": event}
+        )
+        event_config = reader.source.event(rows[0][0]) if rows else None
+    if event_config is None:
         return _("There is no such event any more. Choose another one.")
-    answer = trial_registration.make(request.account.pk, draft.flow, found, code, by=by(request), now=timezone.now())
+    answer = trial_registration.make(request.account.pk, draft.flow, event_config, code, by=by(request), now=timezone.now())
     if isinstance(answer, int):
         return answer
     return _("No test registration was made: %(why)s") % {"why": " ".join(f"{p.field}: {p.reason}" for p in answer[:3])}
 
 
 def _panel(
-    request: AccountRequest, of: AccountReader, draft: FlowDraft, asked: Mapping[str, str], made: int | str | None
+    request: AccountRequest, reader: AccountReader, draft: FlowDraft, posted: Mapping[str, str], made: int | str | None
 ) -> dict[str, Any]:
-    """The contents of the panel. asked: PanelForm."""
-    flow, text = draft.flow, asked["try_text"][:200]
-    panel: dict[str, Any] = {"text": text, "event": asked["try_event"], "made": made is not None}
-    if asked["count"]:
+    """The context of the panel.
+
+    posted: the fields of PanelForm
+    made: the id of the created test registration; the sentence that says why there is none; None if none was requested
+    """
+    flow, text = draft.flow, posted["try_text"][:200]
+    panel: dict[str, Any] = {"text": text, "event": posted["try_event"], "made": made is not None}
+    if posted["count"]:
         return panel | {
-            "picked": asked["picked"],
-            "count": _count_said(count_taken(of, flow)) if has_rule(flow, of.config) else str(NO_RULE),
+            "picked": posted["picked"],
+            "count": _count_text(count_taken(reader, flow)) if has_rule(flow, reader.config) else str(NO_RULE),
         }
-    if asked["past"]:
-        ready = has_rule(flow, of.config)
-        past = past_shown(try_on_past(of, flow, now=timezone.now()), of, flow) if ready else None
-        return panel | {"picked": asked["picked"], "past": past, "problem": "" if ready else str(NO_RULE)}
+    if posted["past"]:
+        ready = has_rule(flow, reader.config)
+        past = past_context(try_on_past(reader, flow, now=timezone.now()), reader, flow) if ready else None
+        return panel | {"picked": posted["picked"], "past": past, "problem": "" if ready else str(NO_RULE)}
     if isinstance(made, str):
         return panel | {"problem": made}
-    if not any(asked[button] for button in ("try_", "pick", "make")) and not read_id(asked["picked"]):
-        return panel  # the form has changed, and nothing has been tested yet
+    if not any(posted[button] for button in ("try_", "pick", "make")) and not read_id(posted["picked"]):
+        return panel  # the form changed before anything was tested
     if subject_of(flow) is Subject.EVENT:
-        rows = of.db.all(
+        rows = reader.db.all(
             "SELECT id, code FROM event WHERE account_id = :account AND code = :code",
-            {"account": of.account, "code": text.upper()},
-        ) or of.db.all(
+            {"account": reader.account, "code": text.upper()},
+        ) or reader.db.all(
             "SELECT id, code FROM event WHERE account_id = :account AND code = :code",
-            {"account": of.account, "code": text},
+            {"account": reader.account, "code": text},
         )
-        return panel | (_tried(request, of, draft, rows[0][0], rows[0][1]) if rows else {"problem": _("There is no event of this code.")})
-    picked = made or read_id(asked["pick"]) or (read_id(asked["picked"]) if _same(of, asked["picked"], text) else None)
+        return panel | (
+            _tried(request, reader, draft, rows[0][0], rows[0][1]) if rows else {"problem": _("There is no event of this code.")}
+        )
+    picked = made or read_id(posted["pick"]) or (read_id(posted["picked"]) if _is_text_of(reader, posted["picked"], text) else None)
     if picked is None:
-        rows = _found(of, text)
+        rows = _matching_registrations(reader, text)
         if len(rows) != 1:
             problem = _("No registration has this code or name.") if text else _("Type the code or the name of a registration.")
             return panel | ({"choices": rows} if rows else {"problem": problem})
         picked = int(rows[0][0])
-    label = _label(of, picked)
-    return panel | (_tried(request, of, draft, picked, label) if label else {"problem": _("This registration is not there any more.")})
+    label = _label(reader, picked)
+    return panel | (_tried(request, reader, draft, picked, label) if label else {"problem": _("This registration is not there any more.")})
 
 
-def _found(of: AccountReader, text: str) -> list[tuple[str, str]]:
-    """Registrations that match; where their code was typed, no others."""
+def _matching_registrations(reader: AccountReader, text: str) -> list[tuple[str, str]]:
+    """The id and label of registrations that match the text; only those with this code, if there are any."""
     if not text:
         return []
-    exact = ids_of_code(of.db, of.account, text)[:CHOICES]
+    exact = ids_of_code(reader.db, reader.account, text)[:CHOICES]
     if exact:
-        rows = of.db.all(
+        rows = reader.db.all(
             "SELECT r.id, r.code, r.name, e.code FROM registration r JOIN event e ON e.id = r.event_id"
-            f" WHERE r.account_id = :account AND {of.db.member('r.id', 'ids')} ORDER BY r.modified DESC, r.id DESC",
-            {"account": of.account, "ids": exact},
+            f" WHERE r.account_id = :account AND {reader.db.member('r.id', 'ids')} ORDER BY r.modified DESC, r.id DESC",
+            {"account": reader.account, "ids": exact},
         )
         return [(str(id), f"{code} {name}, {event}") for id, code, name, event in rows]
-    registrations, found, further = Registrations(of.db, of.account), list[ListedRegistration](), None
-    while len(found) < CHOICES:
-        page = registrations.page(RegistrationFilter(text=text), RegistrationSort.MODIFIED, further, size=CHOICES - len(found))
-        found += page.rows
+    registrations, listed, further = Registrations(reader.db, reader.account), list[ListedRegistration](), None
+    while len(listed) < CHOICES:
+        page = registrations.page(RegistrationFilter(text=text), RegistrationSort.MODIFIED, further, size=CHOICES - len(listed))
+        listed += page.rows
         further = Cursor.read(page.further, parts=RegistrationSort.MODIFIED.parts)
         if further is None:
             break
-    return [(str(row.id), f"{row.code} {row.name}, {row.event}") for row in found]
+    return [(str(row.id), f"{row.code} {row.name}, {row.event}") for row in listed]
 
 
-def _label(of: AccountReader, id: int) -> str:
-    found = of.people([id]).get(id)
-    return f"{found.code} {found.name}".strip() if found else ""
+def _label(reader: AccountReader, id: int) -> str:
+    person = reader.people([id]).get(id)
+    return f"{person.code} {person.name}".strip() if person else ""
 
 
-def _same(of: AccountReader, picked: str, text: str) -> bool:
-    """True if the text is still the one that the page wrote for the picked registration."""
+def _is_text_of(reader: AccountReader, picked: str, text: str) -> bool:
+    """Whether the text is still the label that the page wrote for the picked registration."""
     id = read_id(picked)
-    return id is not None and _label(of, id) == text
+    return id is not None and _label(reader, id) == text
 
 
-def _tried(request: AccountRequest, of: AccountReader, draft: FlowDraft, subject: int, label: str) -> dict[str, Any]:
+def _tried(request: AccountRequest, reader: AccountReader, draft: FlowDraft, subject: int, label: str) -> dict[str, Any]:
     flow = draft.flow
-    found = subject_change(of, flow, subject)
+    latest = subject_change(reader, flow, subject)
     head = {"text": label, "picked": str(subject)}
-    if found is None:
+    if latest is None:
         return head | {"problem": _("Nothing of it has been recorded yet.")}
-    id, change, event_id = found
+    id, change, event_id = latest
     if change is None:
         return head | {"problem": _("The content of its last change is no longer kept. Save it once, then test again.")}
-    trial = try_change(of, flow, change, of.source.event(event_id), now=timezone.now())
-    return head | {"trial": _shown(request, of, draft, trial, id)}
+    trial = try_change(reader, flow, change, reader.source.event(event_id), now=timezone.now())
+    return head | {"trial": _trial_context(request, reader, draft, trial, id)}
 
 
-def _shown(request: AccountRequest, of: AccountReader, draft: FlowDraft, trial: Trial, change: int) -> dict[str, Any]:
-    """The result, gate by gate, and the requests."""
+def _trial_context(request: AccountRequest, reader: AccountReader, draft: FlowDraft, trial: Trial, change: int) -> dict[str, Any]:
+    """The context of a trial's result: the gates and the requests."""
     flow = draft.flow
-    config = replace(of.config, flows={**of.config.flows, flow.id: flow})
+    config = replace(reader.config, flows={**reader.config.flows, flow.id: flow})
     why = told(trial.running, config)
     gates = list(why.gates)
     off = not flow.active
@@ -206,21 +220,21 @@ def _shown(request: AccountRequest, of: AccountReader, draft: FlowDraft, trial: 
             gates[-1] = GateRow(gates[-1].name, "wait")
     if not has_rule(flow, config):
         answer = str(NO_RULE)
-    href, not_now = _sending(request, draft, of.config.flows.get(flow.id), trial, change)
+    href, not_now = _sending(request, draft, reader.config.flows.get(flow.id), trial, change)
     return {
         "change": _("Its change of %(when)s: %(what)s.")
-        % {"when": moment(trial.change.at), "what": words.happened(trial.change, of.config, trial.event)},
+        % {"when": moment(trial.change.at), "what": words.happened(trial.change, reader.config, trial.event)},
         "sentence": why.sentence,
         "answer": answer,
         "gates": gates,
-        "requests": [_request(d, p, of) for d, p in trial.previews],
+        "requests": [_request(d, p, reader) for d, p in trial.previews],
         "send_href": href,
         "send_not": not_now,
     }
 
 
 def _sending(request: AccountRequest, draft: FlowDraft, stored: Flow | None, trial: Trial, change: int) -> tuple[str, str]:
-    """The URL of Send this one now, or why it is not offered."""
+    """The URL of Send this one now; and, if it is not offered, the sentence that says why."""
     if trial.running.verdict is not FlowVerdict.TRIGGERED or not may(request.user, Role.PLANNER):
         return "", ""
     if stored is None or draft.to_save.to_body() != stored.to_body():
@@ -230,28 +244,28 @@ def _sending(request: AccountRequest, draft: FlowDraft, stored: Flow | None, tri
     return reverse("flow-send", args=(stored.id, change)), ""
 
 
-def _request(destination: Destination, found: RequestPreview, of: AccountReader) -> dict[str, Any]:
-    connection = of.config.connections.get(destination.connection or 0)
+def _request(destination: Destination, preview: RequestPreview, reader: AccountReader) -> dict[str, Any]:
+    connection = reader.config.connections.get(destination.connection or 0)
     return {
         "connection": connection.name if connection else destination.name or _("a destination without a name"),
-        "line": f"{found.method} {found.url}" if found.method else "",
-        "headers": "\n".join(f"{name}: {value}" for name, value in found.headers),
-        "json": _json_rows(found.body),
-        "body": _laid_out(found.body),
-        "problems": found.problems,
-        "why": _(found.why) if found.why else "",
+        "line": f"{preview.method} {preview.url}" if preview.method else "",
+        "headers": "\n".join(f"{name}: {value}" for name, value in preview.headers),
+        "json": _json_rows(preview.body),
+        "body": _laid_out(preview.body),
+        "problems": preview.problems,
+        "why": _(preview.why) if preview.why else "",
     }
 
 
 def _json_rows(body: str) -> list[tuple[str, str]] | None:
     """The keys of a flat JSON object with their values as JSON; None for anything else."""
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except ValueError:
         return None
-    if not isinstance(found, dict) or any(isinstance(value, (dict, list)) for value in found.values()):
+    if not isinstance(document, dict) or any(isinstance(value, (dict, list)) for value in document.values()):
         return None
-    return [(key, json.dumps(value, ensure_ascii=False)) for key, value in found.items()]
+    return [(key, json.dumps(value, ensure_ascii=False)) for key, value in document.items()]
 
 
 def _laid_out(body: str) -> str:
@@ -261,49 +275,49 @@ def _laid_out(body: str) -> str:
         return body
 
 
-def _count_said(counted: Counted) -> str:
-    """How many of last week's changes it would have accepted, in words."""
+def _count_text(counted: Counted) -> str:
+    """The sentences that say how many of last week's changes the flow would have taken."""
     if not counted.judged:
         return _("In the last %(days)d days nothing was recorded that it watches for.") % {"days": DAYS}
-    said = ngettext(
+    text = ngettext(
         "It would have taken %(taken)s of the %(n)s change of the last %(days)d days that it watches for.",
         "It would have taken %(taken)s of the %(n)s changes of the last %(days)d days that it watches for.",
         counted.judged,
     ) % {"taken": f"{counted.taken:,}", "n": f"{counted.judged:,}", "days": DAYS}
     if counted.more:
-        said = _("Of the newest %(n)s changes of the last %(days)d days that it watches for, it would have taken %(taken)s. Older ones were not counted.") % {
+        text = _("Of the newest %(n)s changes of the last %(days)d days that it watches for, it would have taken %(taken)s. Older ones were not counted.") % {
             "taken": f"{counted.taken:,}",
             "n": f"{counted.judged:,}",
             "days": DAYS,
         }  # fmt: skip
     if counted.untagged:
-        said += " " + ngettext("%(n)s more lacks a tag.", "%(n)s more lack a tag.", counted.untagged) % {"n": f"{counted.untagged:,}"}
+        text += " " + ngettext("%(n)s more lacks a tag.", "%(n)s more lack a tag.", counted.untagged) % {"n": f"{counted.untagged:,}"}
     if counted.gone:
-        said += " " + ngettext("The content of %(n)s is no longer kept.", "The content of %(n)s is no longer kept.", counted.gone) % {
+        text += " " + ngettext("The content of %(n)s is no longer kept.", "The content of %(n)s is no longer kept.", counted.gone) % {
             "n": f"{counted.gone:,}"
         }
-    return said
+    return text
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
-    """Shows the target and what would be sent, asks, and sends it."""
+    """Sends one change over a flow now, after a page that shows the targets and the requests."""
     account = request.account.pk
-    with reading(account) as of:
-        draft = editor.stored_draft(of.config, flow)
-        found = of.changes([change]).get(change) if change < 1 << 63 else None
-        if found is None or found[0] is None:
+    with reading(account) as reader:
+        draft = editor.stored_draft(reader.config, flow)
+        stored_change = reader.changes([change]).get(change) if change < 1 << 63 else None
+        if stored_change is None or stored_change[0] is None:
             raise Http404
-        trial = try_change(of, draft.flow, found[0], of.source.event(found[1][1]), now=timezone.now())
-        who = _who(of, change, trial)
+        trial = try_change(reader, draft.flow, stored_change[0], reader.source.event(stored_change[1][1]), now=timezone.now())
+        who = _who(reader, change, trial)
         targets = [
-            {"name": c.name, "host": c.shown, "request": _request(d, p, of)}
+            {"name": c.name, "host": c.shown, "request": _request(d, p, reader)}
             for d, p in trial.previews
-            if (c := of.config.connections.get(d.connection or 0)) is not None
+            if (c := reader.config.connections.get(d.connection or 0)) is not None
         ]
-        parts = sentence.parts(draft.flow, sentence.SentenceNames.from_config(of.config), _)
-        promise = promise_of(parts, trial.triggers, _promised(draft.flow, of.config))
+        parts = sentence.parts(draft.flow, sentence.SentenceNames.from_config(reader.config), _)
+        promise = promise_of(parts, trial.triggers, _promised(draft.flow, reader.config))
     if trial.triggers and agrees(request, promise):
         try:
             with acting(account):
@@ -311,8 +325,8 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
         except NothingToSync as error:
             say(request, _("Nothing was sent.") + " " + _(str(error)))
         else:
-            with reading(account) as of:
-                text = on_their_way(connections, of.connection_names(connections), connection_holds(of))
+            with reading(account) as reader:
+                text = on_their_way(connections, reader.connection_names(connections), connection_holds(reader))
             say(request, text, link=_("Watch them"), href=_feed(draft.flow))
         return HttpResponseRedirect(reverse("flow", args=(flow,)))
     return page(
@@ -321,7 +335,7 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
         here="flows",
         flow={"id": flow, "name": draft.flow.name, "sentence": parts},
         who=who,
-        what=words.happened(trial.change, of.config, trial.event),
+        what=words.happened(trial.change, reader.config, trial.event),
         at=from_micros(int(trial.change.at.timestamp() * 1_000_000)),
         targets=targets,
         ready=trial.triggers,
@@ -332,7 +346,8 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
 
 
 def _promised(flow: Flow, config: AccountConfig) -> object:
-    """The versions by which a request of each destination is made. What it says of the registration is as it was then."""
+    """The versions of the flow, connections and mappings that determine the requests. The registration's facts are those of the change, so they
+    cannot differ."""
     numbers = config.numbers
     return flow.number, [
         (
@@ -348,8 +363,8 @@ def _feed(flow: Flow) -> str:
     return reverse("feed") + ("?mode=test" if flow.mode.value == "Test" else "")
 
 
-def _who(of: AccountReader, change: int, trial: Trial) -> str:
-    ((registration,),) = of.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
+def _who(reader: AccountReader, change: int, trial: Trial) -> str:
+    ((registration,),) = reader.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
     if registration is None:
         return trial.event.code
-    return _label(of, registration) or trial.event.code
+    return _label(reader, registration) or trial.event.code

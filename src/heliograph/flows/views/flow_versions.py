@@ -49,26 +49,26 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
 
     def question(version: Version) -> RestoreQuestion:
         with transaction.atomic(using="read"), scope(account=request.account.pk):
-            found = restorable(flow, version, config)
-        lacks = [words.lacking(each, found.flow) for each in missing(found.flow, config)]
+            restorable_flow = restorable(flow, version, config)
+        lacks = [words.lacking(each, restorable_flow.flow) for each in missing(restorable_flow.flow, config)]
         stops = bool(lacks) and row.is_active and row.is_complete
         lists = []
-        if found.gone:
-            lists.append(ListedConsequence(_("It names what is gone. This is left out:"), said_of(found.gone, names)))
+        if restorable_flow.gone:
+            lists.append(ListedConsequence(_("It names what is gone. This is left out:"), gone_texts(restorable_flow.gone, names)))
         if lacks:
             lists.append(
                 ListedConsequence(
                     _("The flow stops by it, since it lacks:") if stops else _("The flow is incomplete by it. It lacks:"), lacks
                 )
             )
-        said = _("Changes are judged by it at once. Whether the flow is on stays as it is.")
-        return RestoreQuestion([said], lists, sentence.parts(found.flow, names, _), stops=stops)
+        note = _("Changes are judged by it at once. Whether the flow is on stays as it is.")
+        return RestoreQuestion([note], lists, sentence.parts(restorable_flow.flow, names, _), stops=stops)
 
     def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:
         gone = restorable(flow, version, config).gone
         saved = restore_flow(s, flow, version.number, confirmed=sure)
-        told = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(said_of(gone, names))}] if gone else []
-        return told if saved.is_complete else [*told, _("The flow is incomplete. It takes changes once nothing is missing.")]
+        notes = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(gone_texts(gone, names))}] if gone else []
+        return notes if saved.is_complete else [*notes, _("The flow is incomplete. It takes changes once nothing is missing.")]
 
     return versions_page(
         request,
@@ -86,24 +86,24 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
     )
 
 
-def said_of(gone: Sequence[Gone], names: sentence.SentenceNames) -> list[str]:
-    """The missing things that a version names, and where, in words."""
-    return list(dict.fromkeys(_said(each, names) for each in gone))
+def gone_texts(gone: Sequence[Gone], names: sentence.SentenceNames) -> list[str]:
+    """The things that a version names and that no longer exist, with the place where it names each, in words."""
+    return list(dict.fromkeys(_gone_text(each, names) for each in gone))
 
 
-def _said(gone: Gone, names: sentence.SentenceNames) -> str:
-    if gone.part is MissingPart.TAG and gone.of in LISTS:
-        return _("%(list)s: the tag %(name)s") % {"list": words.list_name(gone.of), "name": _name(names.tags, gone)}
+def _gone_text(gone: Gone, names: sentence.SentenceNames) -> str:
+    if gone.part is MissingPart.TAG and gone.place in LISTS:
+        return _("%(list)s: the tag %(name)s") % {"list": words.list_name(gone.place), "name": _name(names.tags, gone)}
     if gone.part is MissingPart.TAG:
-        return _("Filter %(n)d: the tag %(name)s") % {"n": int(gone.of) + 1, "name": _name(names.tags, gone)}
+        return _("Filter %(n)d: the tag %(name)s") % {"n": int(gone.place) + 1, "name": _name(names.tags, gone)}
     if gone.part is MissingPart.FIELD:
-        return _("Filter %(n)d: the field %(name)s") % {"n": int(gone.of) + 1, "name": field_name(str(gone.key), names)}
-    of = {"of": gone.of or _("without a name")}
+        return _("Filter %(n)d: the field %(name)s") % {"n": int(gone.place) + 1, "name": field_name(str(gone.key), names)}
+    named = {"of": gone.place or _("without a name")}
     if gone.part is MissingPart.CONNECTION:
-        return _("Destination “%(of)s”: the connection %(name)s") % {**of, "name": _name(names.connections, gone)}
+        return _("Destination “%(of)s”: the connection %(name)s") % {**named, "name": _name(names.connections, gone)}
     if gone.part is MissingPart.PAYLOAD_MAPPING:
-        return _("Destination “%(of)s”: the payload mapping %(name)s") % {**of, "name": _name(names.mappings, gone)}
-    return _("Destination “%(of)s”: the header mapping %(name)s") % {**of, "name": _name(names.mappings, gone)}
+        return _("Destination “%(of)s”: the payload mapping %(name)s") % {**named, "name": _name(names.mappings, gone)}
+    return _("Destination “%(of)s”: the header mapping %(name)s") % {**named, "name": _name(names.mappings, gone)}
 
 
 def _name(names: Mapping[int, str], gone: Gone) -> str:
@@ -111,8 +111,8 @@ def _name(names: Mapping[int, str], gone: Gone) -> str:
 
 
 def _names(db: Database, config: AccountConfig, id: int) -> sentence.SentenceNames:
-    """The names of ids in all versions of the flow. Deleted tags and custom fields have the name they had when a version was saved with
-    them."""
+    """The names of everything that the versions of the flow name by id. A deleted tag or custom field has the name that it had when a version
+    was saved with it."""
     versions = history(db, config.id, "flow", id)
     flows = [Flow.from_body(id, v.number, v.body) for v in versions]
     names = names_of(config, flows)
@@ -130,5 +130,5 @@ def _names(db: Database, config: AccountConfig, id: int) -> sentence.SentenceNam
 
 
 def _differences(id: int, old: Mapping[str, object], new: Mapping[str, object], names: sentence.SentenceNames) -> list[Difference]:
-    found = differences(*(facts(Flow.from_body(id, 0, body), names) for body in (old, new)))
-    return [worded(each.label, each.before, each.after) for each in found]
+    flow_differences = differences(*(facts(Flow.from_body(id, 0, body), names) for body in (old, new)))
+    return [worded(each.label, each.before, each.after) for each in flow_differences]

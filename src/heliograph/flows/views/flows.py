@@ -44,7 +44,7 @@ MODES = {Mode.LIVE: gettext_lazy("Live"), Mode.TEST: gettext_lazy("Test")}
 
 
 class FlowListFilters(ListFilters):
-    """What the Flow List shows of all flows."""
+    """The filters of the Flow List."""
 
     no_match = gettext_lazy("No flow matches")
     show_all = gettext_lazy("Show all flows")
@@ -60,10 +60,12 @@ class FlowListFilters(ListFilters):
     )
 
     @property
-    def wanted(self) -> FlowListFilter:
-        """As the list takes it."""
-        of = self.cleaned_data
-        return FlowListFilter(of["q"], of["connection"], of["mode"], {COMPLETE: True, INCOMPLETE: False}.get(of["state"]))
+    def list_filter(self) -> FlowListFilter:
+        """The filters as `FlowList` takes them."""
+        cleaned = self.cleaned_data
+        return FlowListFilter(
+            cleaned["q"], cleaned["connection"], cleaned["mode"], {COMPLETE: True, INCOMPLETE: False}.get(cleaned["state"])
+        )
 
     @property
     def no_match_text(self) -> str:
@@ -73,31 +75,33 @@ class FlowListFilters(ListFilters):
 
 
 class ToggleForm(Form):
-    """active: "on" switches it on, anything else off; back: the page with the toggle."""
+    """The toggle of a flow."""
 
     active = Hidden()
+    """"on" switches the flow on, anything else off."""
     back = Hidden()
+    """The page with the toggle: "flow", or the number of the list's page."""
 
     def clean_back(self) -> str:
-        """ "flow", the page number of the list, or ""."""
+        """The page with the toggle; "" for anything invalid."""
         back = str(self.cleaned_data["back"])
         return back if back == "flow" or read_id(back) else ""
 
 
 @require_safe
 def flow_list(request: AccountRequest) -> HttpResponse:
-    """Every flow as one sentence."""
+    """The Flow List: each flow as a sentence."""
     filters = FlowListFilters(request)
     with transaction.atomic(using="read"):
-        found = FlowList(of_django(connections["read"]), request.account.pk)
-        flows = found.flows(filters.wanted)
+        all_flows = FlowList(of_django(connections["read"]), request.account.pk)
+        flows = all_flows.flows(filters.list_filter)
         last = max(1, -(-len(flows) // ROWS))
         at = min(max(1, read_id(request.GET.get("page", "")) or 1), last)
-        rows = found.rows(flows[(at - 1) * ROWS : at * ROWS])
-        troubles = words.troubles_of(found.connections())
-    total = len(found.config.flows)
-    filters.offer("connection", connection_choices(found.config))
-    names = sentence.SentenceNames.from_config(found.config, troubles)
+        rows = all_flows.rows(flows[(at - 1) * ROWS : at * ROWS])
+        troubles = words.troubles_of(all_flows.connections())
+    total = len(all_flows.config.flows)
+    filters.offer("connection", connection_choices(all_flows.config))
+    names = sentence.SentenceNames.from_config(all_flows.config, troubles)
     people = names_of_users(request.account.pk, [row.by for row in rows])
     return page(
         request,
@@ -122,27 +126,27 @@ def flow_list(request: AccountRequest) -> HttpResponse:
 @require_POST
 @needs(Role.ADMINISTRATOR)
 def toggle(request: AccountRequest, flow: int) -> HttpResponse:
-    """Switches a flow on or off. Switching a Live flow off asks first (F1)."""
+    """Switches a flow on or off. It asks before it switches a Live flow off (F1)."""
     pressed = ToggleForm(request.POST).posted
     active, back = pressed["active"] == "on", pressed["back"]
     account = request.account.pk
     if not active:
         with transaction.atomic(using="read"):
-            found = FlowList(of_django(connections["read"]), account)
-            known = found.config.flows.get(flow)
+            all_flows = FlowList(of_django(connections["read"]), account)
+            known = all_flows.config.flows.get(flow)
             if known is None:
                 raise Http404
             if known.mode is Mode.LIVE and known.active:
-                parts = sentence.parts(known, sentence.SentenceNames.from_config(found.config), _)
-                asked = _off_question(known, parts, found.undelivered(flow), back)
-                if not is_agreed(request, asked):
-                    return page(request, "confirmation.html", here="flows", status=status_of(asked), **asked)
+                parts = sentence.parts(known, sentence.SentenceNames.from_config(all_flows.config), _)
+                confirmation = _off_question(known, parts, all_flows.undelivered(flow), back)
+                if not is_agreed(request, confirmation):
+                    return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)
     with saving(account, by=f"user:{request.user.pk}", whole_account=True) as s:
         row = set_active(s, flow, active)
-    said = (_("“%(name)s” is on.") if active else _("“%(name)s” is off.")) % {"name": row.name}
-    with of_account(account) as of:
-        offer = passed_while_off(of, flow) if active else None
-    say_with_offer(request, said, flow, offer)
+    message = (_("“%(name)s” is on.") if active else _("“%(name)s” is off.")) % {"name": row.name}
+    with of_account(account) as reader:
+        offer = passed_while_off(reader, flow) if active else None
+    say_with_offer(request, message, flow, offer)
     return HttpResponseRedirect(_back(back, flow))
 
 
@@ -168,7 +172,7 @@ def _off_question(flow: Flow, parts: Sequence[sentence.SentencePart], waiting: i
 
 
 def _back(back: str, flow: int) -> str:
-    """The page with the toggle."""
+    """The URL of the page with the toggle."""
     if back == "flow":
         return reverse("flow", args=(flow,))
     return f"{reverse('flow-list')}{f'?page={back}' if back else ''}#flow-{flow}"

@@ -1,4 +1,4 @@
-"""What is said with an offer to replay (F1, Y1): one sentence and a link, on the page that comes next."""
+"""The message with an offer to replay (F1, Y1): one sentence and a link, on the next page."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from heliograph.flows.replay_offers import ReplayOffer
 from heliograph.web.toasts import say
 
 
-def say_with_offer(request: HttpRequest, said: str, flow: int, offer: ReplayOffer | None, *, saved: bool = False) -> None:
-    """Says what was done; and where a replay is worth it, links to it with flow and range filled in. saved: by a saved rule."""
+def say_with_offer(request: HttpRequest, message: str, flow: int, offer: ReplayOffer | None, *, saved: bool = False) -> None:
+    """Shows a message; with an offer, also how many changes it concerns and a link to the replay with flow and range filled in.
+
+    message: what was done
+    saved: the offer follows from a saved rule, not from switching the flow on
+    """
     if offer is None:
-        say(request, said)
+        say(request, message)
         return
     href = replay_address(flow, offer.since, offer.until)
     if not offer.n:
-        say(request, f"{said} {_('What it sent before stays as it was sent.')}", link=_("Replay it"), href=href)
+        say(request, f"{message} {_('What it sent before stays as it was sent.')}", link=_("Replay it"), href=href)
         return
     if saved:
         text = ngettext(
@@ -29,4 +33,4 @@ def say_with_offer(request: HttpRequest, said: str, flow: int, offer: ReplayOffe
     else:
         text = ngettext("%(n)s change passed meanwhile.", "%(n)s changes passed meanwhile.", offer.n)
     n = _("More than %(n)s") % {"n": f"{offer.n:,}"} if offer.more else f"{offer.n:,}"
-    say(request, f"{said} {text % {'n': n}}", link=ngettext("Replay it", "Replay them", offer.n), href=href)
+    say(request, f"{message} {text % {'n': n}}", link=ngettext("Replay it", "Replay them", offer.n), href=href)

@@ -1,4 +1,4 @@
-"""What a rule would have sent of the past, in words (flows/past.html)."""
+"""The words for a trial on past changes (flows/past.html)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,26 @@ from heliograph.flows.past_trial import PastChange, PastTrial, PastVerdict
 from heliograph.store.moments import from_micros
 
 SHOWN: Final = 5
-"""Rows at first; the others are unfolded."""
+"""Rows that are visible at first; the others are collapsed."""
 MOST_SHOWN: Final = 200
-"""Rows altogether, newest first."""
+"""Most rows altogether: the newest."""
 
 
-def past_shown(trial: PastTrial, of: AccountReader, flow: Flow) -> dict[str, Any]:
-    """The panel's part: answer, notes, shares (word, number), fails, fails_say, rows, more rows, and how many there are."""
-    if not trial.looked:
+def past_context(trial: PastTrial, reader: AccountReader, flow: Flow) -> dict[str, Any]:
+    """The context of flows/past.html:
+
+    answer       how many changes each rule sends
+    notes        what restricts the answer
+    shares       (word, number) for each verdict
+    fails        how many changes would fail
+    fails_say    their most frequent problems
+    rows, more   the changes that differ or would fail: those visible at first, and the collapsed ones
+    all          how many there are
+    cut          whether there are more than are shown
+    """
+    if not trial.changes_tried:
         return {"answer": _("Nothing was recorded yet that it watches for.")}
-    rows = _rows(trial.notable[:MOST_SHOWN], of, flow)
+    rows = _rows(trial.notable[:MOST_SHOWN], reader, flow)
     n, failing = len(trial.notable), trial.failing
     return {
         "answer": _answer(trial),
@@ -42,12 +52,12 @@ def past_shown(trial: PastTrial, of: AccountReader, flow: Flow) -> dict[str, Any
 
 
 def _answer(trial: PastTrial) -> str:
-    """Both numbers, in one or two sentences."""
-    facts = {"looked": intcomma(trial.looked), "would": intcomma(trial.would_send), "sends": intcomma(trial.sends)}
+    """How many changes the edited rule would send, and how many today's rule sends."""
+    facts = {"looked": intcomma(trial.changes_tried), "would": intcomma(trial.would_send), "sends": intcomma(trial.sends)}
     first = ngettext(
         "Of the last %(looked)s change that it watches for, this rule would send %(would)s.",
         "Of the last %(looked)s changes that it watches for, this rule would send %(would)s.",
-        trial.looked,
+        trial.changes_tried,
     )
     if not trial.in_force:
         return first % facts
@@ -69,7 +79,7 @@ def _notes(trial: PastTrial, *, off: bool) -> list[str]:
 
 
 def _shares(trial: PastTrial) -> list[tuple[str, str]]:
-    """How many each rule sends, apart."""
+    """How many changes both rules send, and how many only one of them; empty if no rule is in force."""
     if not trial.in_force:
         return []
     shares = (
@@ -80,26 +90,26 @@ def _shares(trial: PastTrial) -> list[tuple[str, str]]:
     return [(word, intcomma(n)) for word, n in shares]
 
 
-def _rows(rows: list[PastChange], of: AccountReader, flow: Flow) -> list[dict[str, Any]]:
-    people = of.people(row.registration for row in rows)
-    stored = flow.id in of.config.flows
-    out = []
+def _rows(rows: list[PastChange], reader: AccountReader, flow: Flow) -> list[dict[str, Any]]:
+    people = reader.people(row.registration for row in rows)
+    stored = flow.id in reader.config.flows
+    context_rows = []
     for row in rows:
         person = people.get(row.registration) if row.registration is not None else None
         timeline = reverse("timeline", args=(row.event.code, person.code)) if person else ""
         tone, word = _verdict(row, new=not stored)
-        out.append(
+        context_rows.append(
             {
                 "who": (person.name or person.code) if person else row.event.state.name,
                 "href": reverse("why", args=(row.id, flow.id)) if stored else timeline,
-                "what": words.happened(row.change, of.config, row.event),
+                "what": words.happened(row.change, reader.config, row.event),
                 "at": from_micros(row.at),
                 "tone": tone,
                 "word": word,
                 "problem": "; ".join(row.problems),
             }
         )
-    return out
+    return context_rows
 
 
 def _verdict(row: PastChange, *, new: bool) -> words.Toned:
