@@ -1,6 +1,6 @@
-"""A mapping while someone edits it: it may be invalid, and nothing that was typed is lost (M1, M2).
+"""A mapping that is being edited: it may be invalid, and nothing typed is lost (M1, M2).
 
-A draft contains texts as they were typed. `checked` builds a mapping from the valid rows, and puts a sentence at each invalid one.
+A draft contains texts as they were typed. `checked` builds a mapping of the valid rows, and puts a sentence at each invalid row.
 """
 
 from __future__ import annotations
@@ -29,34 +29,37 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.setup.source_fields import any_key
 
 MOST_REFUSED = 50
-"""Most rows with errors at a time; the rest is checked once these are fixed."""
+"""Most rows that get errors at a time. The other rows are checked once these are fixed."""
 
 
 @dataclass(slots=True)
 class DraftRow:
-    """One row. target: its name; for a nested row the last step of its path, with the other steps in `under`. entry: a nested row that is
-    itself an entry of a list.
-
-    line: its chips as text (domain.mapping.chips). kept: the chips that the text was made of, for what stands behind them. errors: sentences by field.
-    tidy: on in a row that has no typed text between two fields yet. was: its number in the page that was posted, so that script finds the row again in which somebody went on typing meanwhile.
-    """
+    """A row of a mapping that is being edited."""
 
     target: str = ""
+    """Its name; in a nested row the last step of its path."""
     under: Path = ()
+    """The other steps of a nested row's path."""
     entry: int | None = None
+    """The number of the list entry, from 0, if the nested row is itself an entry of a list."""
     nested: bool = False
     type: ValueType = ValueType.TEXT
     required: bool = False
     trim: bool = False
     case: Case | None = None
     tidy: bool = True
+    """Whether typed text beside an empty field is left out. On in a row that has no typed text between two fields yet."""
     line: str = ""
-    kept: tuple[RowPart, ...] = ()
+    """Its chips as text (domain.mapping.chips)."""
+    parts_before: tuple[RowPart, ...] = ()
+    """The chips from which the text was made: the chips of the changed text take their settings from these."""
     errors: dict[str, str] = field(default_factory=dict)
+    """Sentences, by field."""
     was: int | None = None
+    """Its number in the posted page, by which script finds the row in which somebody is typing."""
 
     @classmethod
-    def of(cls, row: MappingRow) -> DraftRow:
+    def from_row(cls, row: MappingRow) -> DraftRow:
         """The draft of a valid row."""
         last = row.path[-1]
         return cls(
@@ -70,35 +73,35 @@ class DraftRow:
             case=row.case,
             tidy=row.tidy or not row.has_joint,
             line=write_line(row.parts),
-            kept=row.parts,
+            parts_before=row.parts,
         )
 
     @property
     def path(self) -> Path:
-        """The path of its value."""
+        """The path of its value in the payload."""
         return (*self.under, self.target if self.entry is None else self.entry)
 
     @property
     def whole_target(self) -> str:
-        """The target as stored in a mapping."""
+        """The target as the mapping stores it: of a nested row, the written path."""
         return format_path(self.path) if self.nested else self.target
 
     def chips(self) -> tuple[RowPart, ...] | None:
-        """Its chips, including those of fields that the account lacks; None if the text cannot be parsed."""
+        """Its chips, also those of fields that the account does not have; None if the text cannot be parsed."""
         try:
-            return read_line(self.line, key_of=any_key, earlier_parts=self.kept)
+            return read_line(self.line, key_of=any_key, earlier_parts=self.parts_before)
         except LineError:
             return None
 
     def put(self, parts: Iterable[RowPart]) -> None:
         """Replaces its chips."""
-        self.kept = tuple(parts)
-        self.line = write_line(self.kept)
+        self.parts_before = tuple(parts)
+        self.line = write_line(self.parts_before)
 
     def row(self, key_of: Callable[[str], str]) -> MappingRow:
         """The validated row. Raises MappingError."""
         try:
-            parts = read_line(self.line, key_of=key_of, earlier_parts=self.kept)
+            parts = read_line(self.line, key_of=key_of, earlier_parts=self.parts_before)
         except LineError as error:
             raise MappingError(None, "source", str(error)) from None
         if any(len(part.text) > MAX_TEXT for part in parts if isinstance(part, FixedText)):
@@ -111,30 +114,31 @@ class DraftRow:
 
 @dataclass(slots=True)
 class Checked:
-    """The result of checking a draft. mapping: of the valid rows; places: their indexes in the draft, from 0; errors: how many things are
-    invalid."""
+    """The result of checking a draft."""
 
     mapping: FieldMapping
+    """The mapping of the valid rows."""
     places: tuple[int, ...]
+    """The indexes of the valid rows in the draft, from 0."""
     errors: int
+    """The number of errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleProposal:
-    """What a sample would add to a draft.
-
-    new: its rows. known: rows that are there already, and stay as they are. losses: what of the sample is not taken over.
-    """
+    """The rows that a sample would add to a draft."""
 
     new: tuple[MappingRow, ...] = ()
+    """The rows to add."""
     known: tuple[MappingRow, ...] = ()
+    """The rows that the draft has already; they stay as they are."""
     losses: tuple[SampleLoss, ...] = ()
+    """The parts of the sample that cannot become rows."""
 
 
 @dataclass(slots=True)
 class MappingDraft:
-    """A mapping being edited. number: the version it started from, 0 for a new mapping. errors: sentences by field, about the whole
-    mapping."""
+    """A mapping that is being edited."""
 
     name: str = ""
     kind: MappingKind = MappingKind.PAYLOAD
@@ -142,19 +146,21 @@ class MappingDraft:
     empty: EmptyPolicy = EmptyPolicy.KEY
     rows: list[DraftRow] = field(default_factory=list)
     number: int = 0
+    """The version from which editing started; 0 for a new mapping."""
     errors: dict[str, str] = field(default_factory=dict)
+    """Sentences about the whole mapping, by field."""
 
     @classmethod
-    def of(cls, mapping: FieldMapping, number: int = 0) -> MappingDraft:
-        """The draft of an existing mapping."""
-        return cls(mapping.name, mapping.kind, mapping.subject, mapping.empty, [DraftRow.of(row) for row in mapping.rows], number)
+    def from_mapping(cls, mapping: FieldMapping, number: int = 0) -> MappingDraft:
+        """The draft of a stored mapping."""
+        return cls(mapping.name, mapping.kind, mapping.subject, mapping.empty, [DraftRow.from_row(row) for row in mapping.rows], number)
 
     def seals(self, row: DraftRow) -> bool:
-        """True if the typed text of a row is stored encrypted (`Mapping.seals`)."""
+        """Whether the typed text of a row is stored encrypted (`Mapping.seals`)."""
         return self.kind is MappingKind.HEADER and is_secret_name(row.target)
 
     def seal(self) -> dict[str, str]:
-        """Replaces texts typed into encrypted rows by SEALED, and returns them by field of the vault."""
+        """Replaces the texts that were typed into encrypted rows by SEALED. Returns them, by field of the vault."""
         typed: dict[str, str] = {}
         for row in self.rows:
             parts = row.chips() if self.seals(row) else None
@@ -165,7 +171,10 @@ class MappingDraft:
         return typed
 
     def checked(self, key_of: Callable[[str], str]) -> Checked:
-        """Checks every row; adds sentences to `errors`, here and in the rows. key_of: as for `read_line`."""
+        """Checks every row, and puts sentences into `errors` of the draft and of the rows.
+
+        key_of: the source key of a field's name, as for `read_line`
+        """
         self.errors = {name: text for name, text in self.errors.items() if name not in ("name", "rows")}
         good: list[tuple[int, MappingRow]] = []
         for place, draft in enumerate(self.rows):
@@ -184,7 +193,7 @@ class MappingDraft:
         return Checked(mapping, tuple(place for place, _ in good), wrong)
 
     def _fitting(self, name: str, good: list[tuple[int, MappingRow]]) -> FieldMapping:
-        """The mapping of the rows that fit together; of two conflicting rows, the later one is removed from `good`."""
+        """The mapping of the rows that fit together. Of two conflicting rows the later one is removed from `good`."""
         for _try in range(MOST_REFUSED):
             try:
                 return FieldMapping(name, self.kind, self.subject, self.empty, tuple(row for _, row in good))
@@ -198,7 +207,7 @@ class MappingDraft:
         return FieldMapping(name, self.kind, self.subject, self.empty)
 
     def add(self, name: str, *, nested: bool, type: ValueType) -> int:
-        """Adds a row. Returns its index. Raises MappingError for an invalid name, with the sentence for its input."""
+        """Adds a row and returns its index. Raises MappingError for an invalid name."""
         new = MappingRow(name, type=type, nested=nested)
         others = [
             MappingRow(row.whole_target, type=row.type, nested=row.nested)
@@ -212,61 +221,77 @@ class MappingDraft:
             except MappingError as error:
                 if error.row is None or error.row > len(others):
                     raise MappingError(None, "target", error.reason) from None
-                others.pop(error.row - 1)  # it was invalid before, and has its own error
-        self.rows.append(DraftRow.of(new))
+                others.pop(error.row - 1)  # it was invalid before, and its own error says so
+        self.rows.append(DraftRow.from_row(new))
         return len(self.rows) - 1
 
     def add_inside(self, under: Path) -> int:
-        """Adds a row without a name inside an object. Returns its index."""
+        """Adds a row without a name to an object, and returns its index.
+
+        under: the path of the object
+        """
         place = 1 + max(i for i, row in enumerate(self.rows) if row.nested and row.path[: len(under)] == under)
         self.rows.insert(place, DraftRow(under=under, nested=True))
         return place
 
-    def add_entry(self, of: Path) -> int:
-        """Adds an entry to a list, with the fields of the previous one. Returns the index of its first row."""
-        inside = [(i, row) for i, row in enumerate(self.rows) if row.nested and row.path[: len(of)] == of and len(row.path) > len(of)]
-        last = max(step for _, row in inside if isinstance(step := row.path[len(of)], int))
+    def add_entry(self, list_path: Path) -> int:
+        """Adds an entry to a list, with the fields of the last entry. Returns the index of its first row."""
+        inside = [
+            (i, row)
+            for i, row in enumerate(self.rows)
+            if row.nested and row.path[: len(list_path)] == list_path and len(row.path) > len(list_path)
+        ]
+        last = max(step for _, row in inside if isinstance(step := row.path[len(list_path)], int))
         place = 1 + max(i for i, _ in inside)
         new = [
-            DraftRow.of(MappingRow(format_path((*of, last + 1, *row.path[len(of) + 1 :])), type=row.type, nested=True))
+            DraftRow.from_row(MappingRow(format_path((*list_path, last + 1, *row.path[len(list_path) + 1 :])), type=row.type, nested=True))
             for _, row in inside
-            if row.path[len(of)] == last
+            if row.path[len(list_path)] == last
         ]
         self.rows[place:place] = new
         return place
 
     def rename(self, names: Mapping[Path, str]) -> None:
-        """Renames objects and lists. names: by their current paths."""
+        """Renames objects and lists.
+
+        names: the new names, by current path
+        """
         for row in self.rows if names else ():
             if row.nested:
                 row.under = renamed(row.under, names)
 
     def move(self, place: int, by: int) -> int:
-        """Moves a row up (-1) or down (1). Returns its new index."""
+        """Moves a row up (-1) or down (1), and returns its new index."""
         to = min(max(place + by, 0), len(self.rows) - 1)
         self.rows.insert(to, self.rows.pop(place))
         return to
 
     def sample(self, text: str, *, values: bool = False) -> SampleProposal:
-        """What a sample would add. values: with its values as typed text. Raises MappingError."""
+        """The rows that a sample would add. Raises MappingError.
+
+        values: the rows get the sample's values as typed text
+        """
         there = [MappingRow(row.whole_target, nested=row.nested) for row in self.rows if row.target or row.entry is not None]
         sample = rows_from_sample(text, values=values)
         return SampleProposal(*new_rows(there, sample.rows), sample.losses)
 
     def take(self, rows: Sequence[MappingRow]) -> None:
-        """Adds rows of a sample. Raises MappingError if there are too many."""
+        """Adds rows of a sample. Raises MappingError if the mapping would have too many."""
         if len(self.rows) + len(rows) > MAX_ROWS:
             raise MappingError(None, "sample", f"at most {MAX_ROWS} rows are possible")
-        self.rows += [DraftRow.of(row) for row in rows]
+        self.rows += [DraftRow.from_row(row) for row in rows]
 
 
 def renamed(path: Path, names: Mapping[Path, str]) -> Path:
-    """A path with new names for some of the objects and lists that it leads through."""
+    """The path with the new names of objects and lists.
+
+    names: the new names, by current path
+    """
     return tuple(names.get(path[: depth + 1], step) for depth, step in enumerate(path))
 
 
 def read_path(text: str) -> Path | None:
-    """Parses a path from the posted page; None if it is empty or invalid."""
+    """The path of a posted text; None if it is empty or invalid."""
     try:
         return parse_path(text) if text else None
     except PathError:

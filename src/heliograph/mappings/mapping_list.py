@@ -19,16 +19,17 @@ from heliograph.store.registrations import folded
 
 @dataclass(frozen=True, slots=True)
 class MappingListFilter:
-    """The filters. text: in its name, its target fields, or the flows that use it."""
+    """The filters of the list of mappings."""
 
     text: str = ""
+    """Words of the mapping's name, its target fields, or the names of the flows that use it."""
     kind: MappingKind | None = None
     subject: Subject | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ListedMapping:
-    """One mapping. joined: labels of its tags that several questions of one event have (M8)."""
+    """A mapping in the list."""
 
     id: int
     mapping: FieldMapping
@@ -36,10 +37,11 @@ class ListedMapping:
     changed: datetime
     by: str
     joined: Sequence[str] = ()
+    """The labels of its tags that several questions of one event carry, so that their answers are joined (M8)."""
 
 
-def listed(config: AccountConfig, wanted: MappingListFilter) -> list[ListedMapping]:
-    """The matching mappings, by name. Inside the account's scope; two queries, however many there are."""
+def listed(config: AccountConfig, filters: MappingListFilter) -> list[ListedMapping]:
+    """The matching mappings, by name. Needs the account's scope. It makes two queries, however many mappings there are."""
     stamps = {
         pk: (changed, by) for pk, changed, by in StoredMapping.objects.filter(deleted_at=None).values_list("pk", "changed", "changed_by")
     }
@@ -51,13 +53,13 @@ def listed(config: AccountConfig, wanted: MappingListFilter) -> list[ListedMappi
                     users.setdefault(used, {})[flow.id] = flow
     tags = {id: set(warnings.answer_tags(m.sources).values()) for id, m in config.mappings.items()}
     joined = warnings.joined_answers({tag for each in tags.values() for tag in each})
-    words = folded(wanted.text).split()
+    words = folded(filters.text).split()
     rows = []
     for id, mapping in config.mappings.items():
         if id not in stamps:
             continue
         flows = list(users.get(id, {}).values())
-        if wanted.kind not in (None, mapping.kind) or wanted.subject not in (None, mapping.subject):
+        if filters.kind not in (None, mapping.kind) or filters.subject not in (None, mapping.subject):
             continue
         text = folded(" ".join((mapping.name, *(row.target for row in mapping.rows), *(flow.name for flow in flows))))
         if all(word in text for word in words):

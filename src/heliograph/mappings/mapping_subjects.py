@@ -1,4 +1,4 @@
-"""The data with which a mapping is tried: a registration, a session registration or an event of the account, found by search (M7)."""
+"""Finds the data with which a mapping is tried: a registration, a session registration or an event of the account (M7)."""
 
 from __future__ import annotations
 
@@ -19,30 +19,34 @@ from heliograph.store.database import Database
 from heliograph.store.registrations import folded, ids_of_code
 
 SHOWN = 7
-"""Matches of a search: the first is used, the others are offered beside it."""
+"""Most matches of a search: the first one is used, the others are offered beside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A match of a search. key: identifies it; name: of the person, or of the event, "" for none."""
+    """A registration or event that matches a search."""
 
     id: int
     code: str
     name: str
+    """The name of the person or of the event; "" if there is none."""
     event: int
     key: str
+    """Identifies it in the page: "EVENT CODE" for a registration, the code for an event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a mapping is tried with. match None: made-up data. name: for sentences; lacks: it has no session registration, so those fields
-    are empty."""
+    """The data with which a mapping is tried."""
 
     facts: AnyFacts
     zone: tzinfo
     match: Match | None = None
+    """None for made-up data."""
     others: tuple[Match, ...] = field(default=())
+    """The other matches of the search."""
     lacks: bool = False
+    """Whether the registration has no session registration, so that session fields are empty."""
 
 
 @dataclass
@@ -55,7 +59,7 @@ class Subjects:
     subject: Subject
 
     def search(self, text: str) -> list[Match]:
-        """Those that have all of these words, the last changed first; before them the one whose code was typed."""
+        """The registrations or events with all of these words, the last changed first. Those whose code is the text stand before them."""
         words = folded(text.replace("\0", " ")).split()[:8]
         if self.subject is Subject.EVENT:
             code = text.replace("\0", " ").strip()
@@ -68,15 +72,15 @@ class Subjects:
             like[f"w{i}"] = _within(word)
         if self.subject is Subject.SESSION:
             where.append("EXISTS (SELECT 1 FROM session_registration s WHERE s.registration_id = r.id)")
-        found = self._registrations(where, like)
+        matches = self._registrations(where, like)
         coded = ids_of_code(self.db, self.account, text)
         if not coded:
-            return found
+            return matches
         where, params = [*where, self.db.member("r.id", "ids")], {**like, "ids": coded}
-        return _first(self._registrations(where, params), found)
+        return _first(self._registrations(where, params), matches)
 
     def named(self, key: str) -> Match | None:
-        """The one with this key, if the account has it."""
+        """The registration or event with this key; None if the account does not have it."""
         event, _, code = key.partition(" ")
         if "\0" in key:
             return None
@@ -106,33 +110,40 @@ class Subjects:
         return [Match(id, code, name, id, code) for id, code, name in rows]
 
     def tried(self, key: str, text: str, now: datetime, *, flow_name: str = "") -> Tried | None:
-        """What to try with: the one with `key`, else the first match of the search; None if there is none. flow_name: for Flow Name."""
+        """The data of the match with `key`, or else of the first match of the search; None if there is no match.
+
+        text: the search
+        flow_name: the value of the source field Flow Name
+        """
         match = self.named(key) if key else None
-        found = [] if match else self.search(text)
+        matches = [] if match else self.search(text)
         if match is None:
-            if not found:
+            if not matches:
                 return None
-            match = found[0]
+            match = matches[0]
         change = self._last_change(match)
         facts = ChangeFacts(change, self.config, Committed(self.db).event(match.event), flow_name=flow_name, now=now)
         lacks = self.subject is Subject.SESSION and change.session is None
-        return Tried(facts, ZoneInfo(facts.timezone), match, tuple(found[1:]), lacks)
+        return Tried(facts, ZoneInfo(facts.timezone), match, tuple(matches[1:]), lacks)
 
     def made_up(self, now: datetime, mapping: FieldMapping | None = None) -> Tried:
-        """Invented data. mapping: that it suits."""
+        """Made-up data.
+
+        mapping: the mapping to whose types the values are suited
+        """
         return Tried(SampleFacts(now, self.config.timezone, self.config.code, mapping), ZoneInfo(self.config.timezone))
 
     def _last_change(self, match: Match) -> Change:
-        """Its newest change with stored content; otherwise a change with the current state and nothing before it (X6)."""
+        """The newest change of a match if its content is stored; otherwise a change with the current state and no old values (X6)."""
         kind = {Subject.REGISTRATION: 1, Subject.SESSION: 2, Subject.EVENT: 3}[self.subject]
         about = "c.subject_id = :id ORDER BY c.version" if self.subject is Subject.EVENT else "c.registration_id = :id ORDER BY c.id"
         rows = self.db.all(
             f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND c.kind = :kind AND {about} DESC LIMIT 1",
             {"account": self.account, "id": match.id, "kind": kind},
         )
-        found = read_change(rows[0]) if rows else None
-        if found is not None:
-            return found
+        change = read_change(rows[0]) if rows else None
+        if change is not None:
+            return change
         now = datetime.fromtimestamp(0, ZoneInfo("UTC"))
         if self.subject is Subject.EVENT:
             event = Committed(self.db).event(match.event)
@@ -142,9 +153,9 @@ class Subjects:
         return Change(0, SubjectKind.REGISTRATION, match.id, 0, Facet.UPDATED, registration.modified, "", registration=registration)
 
 
-def _first(exact: list[Match], found: list[Match]) -> list[Match]:
-    """The exact ones before those that were found otherwise."""
-    return list({match.id: match for match in (*exact, *found)}.values())[:SHOWN]
+def _first(exact: list[Match], others: list[Match]) -> list[Match]:
+    """The exact matches before the others, without repetitions; at most SHOWN."""
+    return list({match.id: match for match in (*exact, *others)}.values())[:SHOWN]
 
 
 def _within(word: str) -> str:

@@ -19,71 +19,73 @@ PERSONAL = frozenset({FieldGroup.PROFILE, FieldGroup.PROFILE_CUSTOM, FieldGroup.
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """An event in which several questions have the same tag, so their answers are joined. questions: their labels, in question order."""
+    """An event in which several questions carry the same tag, so that their answers are joined."""
 
     event: str
+    """Its code."""
     questions: tuple[str, ...]
+    """The labels of the questions, in their order."""
 
 
 MOST_ASKED = 100
-"""Events of which it is asked whether they are taken, the newest."""
+"""Most events for which `takes` is called: the newest."""
 
 
 def joined_answers(tags: Iterable[int], takes: Callable[[int], bool] | None = None) -> dict[int, Joined]:
-    """By tag, the newest event in which its answers would be joined. takes: whether an event, by id, is taken at all; None = all are.
+    """By tag, the newest event in which the answers to its questions would be joined. Needs the account's scope.
 
-    Inside the account's scope.
+    takes: whether any flow takes changes in an event, by the event's id; None for all events
     """
-    wanted = sorted(set(tags))
-    if not wanted:
+    tag_ids = sorted(set(tags))
+    if not tag_ids:
         return {}
-    found: dict[tuple[int, int, str], list[str]] = {}
-    rows = Question.objects.filter(tag__in=wanted).order_by("-event_id", "position", "pk")
+    labels_by_event: dict[tuple[int, int, str], list[str]] = {}
+    rows = Question.objects.filter(tag__in=tag_ids).order_by("-event_id", "position", "pk")
     for tag, event, code, label in rows.values_list("tag_id", "event_id", "event__code", "label"):
-        found.setdefault((tag, event, code), []).append(label)
+        labels_by_event.setdefault((tag, event, code), []).append(label)
     joined: dict[int, Joined] = {}
-    asked: dict[int, bool] = {}
-    for (tag, event, code), labels in found.items():
+    taken: dict[int, bool] = {}
+    for (tag, event, code), labels in labels_by_event.items():
         if len(labels) < 2 or tag in joined:
             continue
-        if takes is not None and event not in asked:
-            if len(asked) == MOST_ASKED:
+        if takes is not None and event not in taken:
+            if len(taken) == MOST_ASKED:
                 break
-            asked[event] = takes(event)
-        if asked.get(event, True):
+            taken[event] = takes(event)
+        if taken.get(event, True):
             joined[tag] = Joined(code, tuple(labels))
     return joined
 
 
 def taken_by(flows: Sequence[Flow], config: AccountConfig, source: Committed) -> Callable[[int], bool]:
-    """Whether any of these flows may take changes in an event, by its id."""
+    """A function that says whether any of these flows may take changes in an event, by the event's id."""
     return lambda event: any(may_take(flow, source.event(event), config) for flow in flows)
 
 
 def answer_tags(keys: Iterable[str]) -> dict[str, int]:
-    """The tags of those source fields that read answers or questions."""
-    found = {key: parse_source(key) for key in keys}
-    return {key: each.id for key, each in found.items() if each.id is not None and each.name in ("answer", "question")}
+    """The tags of the source fields that read answers or questions, by source key."""
+    parsed_keys = {key: parse_source(key) for key in keys}
+    return {key: each.id for key, each in parsed_keys.items() if each.id is not None and each.name in ("answer", "question")}
 
 
 def is_personal(key: str) -> bool:
-    """True if the field contains personal data."""
+    """Whether a source field contains personal data."""
     return parse_source(key).group in PERSONAL
 
 
 def used_by(config: AccountConfig, mapping: int) -> list[tuple[Flow, Destination]]:
-    """The flows that use a mapping, by name, each with the destination that does (M1)."""
-    found = [
+    """The flows that use a mapping, by name, each with the destination that uses it (M1)."""
+    uses = [
         (flow, destination)
         for flow in config.flows.values()
         for destination in flow.destinations
         if mapping in (destination.payload_mapping, destination.header_mapping)
     ]
-    return sorted(found, key=lambda pair: (natural_order(pair[0].name), pair[0].id, pair[1].id))
+    return sorted(uses, key=lambda pair: (natural_order(pair[0].name), pair[0].id, pair[1].id))
 
 
 def in_address(config: AccountConfig, uses: Iterable[tuple[Flow, Destination]], mapping: int) -> list[str]:
-    """Names of the connections that send this mapping in the query of a URL, which servers on the way may log."""
+    """The names of the connections that send the mapping in the query of a URL, which servers on the way may log."""
     names = []
     for _, destination in uses:
         connection = config.connections.get(destination.connection or 0)

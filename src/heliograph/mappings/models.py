@@ -16,7 +16,7 @@ from heliograph.setup.names import FoldedField, storable
 
 
 class Mapping(Configured):
-    """How target fields are filled (guide: Mappings)."""
+    """A mapping: how target fields are filled (guide: Mappings). `body` is its domain.mapping.mapping.Mapping.to_body."""
 
     configured_as = "mapping"
 

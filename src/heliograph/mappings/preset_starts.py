@@ -12,11 +12,11 @@ from heliograph.domain.setup.fields import Subject
 
 
 def starts(kind: MappingKind, subject: Subject) -> dict[str, tuple[str, FieldMapping]]:
-    """Starting points for a mapping of this kind and subject: (the application's name, its mapping) by the preset's key."""
-    found: dict[str, tuple[str, FieldMapping]] = {}
+    """The starting points for a mapping of this kind and subject: the application's name and mapping, by the preset's key."""
+    starting_points: dict[str, tuple[str, FieldMapping]] = {}
     for each in presets():
         for body in each.start():
             mapping = FieldMapping.from_body({"name": _("%(connection)s mapping") % {"connection": each.name}, **body})
             if mapping.rows and mapping.kind is kind and fits(mapping.subject.value, subject.value):
-                found.setdefault(each.key, (each.name, mapping))
-    return found
+                starting_points.setdefault(each.key, (each.name, mapping))
+    return starting_points

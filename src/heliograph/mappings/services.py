@@ -44,8 +44,13 @@ def save_mapping(
     waiting: Mapping[str, str] | None = None,
     restored: int | None = None,
 ) -> StoredMapping:
-    """Saves a mapping. based_on: the number of the version that it was made of, where a newer one must not be overwritten. waiting: texts to be kept
-    sealed that were typed before, by field: SEALED stands for them in the mapping, or for those that are stored. restored: the version that is made the newest again by it.
+    """Saves a mapping.
+
+    confirmed: the user confirmed what saving does to flows
+    based_on: the version from which editing started; a newer one is not overwritten
+    waiting: the texts, by field of the vault, that were typed before and are to be stored encrypted. In the mapping SEALED stands for them, or
+        for stored texts
+    restored: the number of the past version that this save makes the newest
 
     Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
     """
@@ -53,7 +58,7 @@ def save_mapping(
     row = StoredMapping(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else mapping_row(id)
     if based_on is not None and row.number != based_on:
         raise SavedMeanwhile(row.number, row.changed_by)
-    shown = None if id is None else dict(row.body)
+    body_before = None if id is None else dict(row.body)
     mapping = replace(mapping, name=mapping.name.strip())
     stored = {} if id is None else sealed_texts(s.db, s.account, id)
     try:
@@ -63,7 +68,7 @@ def save_mapping(
     with watching_flows(s, confirmed=confirmed, at="rows") as config:
         tags, fields = _named(mapping, config)
         row.name, row.kind, row.subject, row.body = mapping.name, mapping.kind.value, mapping.subject.value, mapping.to_body()
-        edition = int((shown or {}).get("edition", 0)) + (texts != stored)  # another text is another version (D7)
+        edition = int((body_before or {}).get("edition", 0)) + (texts != stored)  # a changed encrypted text makes a new version (D7)
         row.body |= ({"edition": edition} if edition else {}) | ({} if restored is None else {RESTORED: restored})
         check(row)
         row.save()
@@ -74,12 +79,12 @@ def save_mapping(
         MappingField.objects.bulk_create(MappingField(account_id=s.account, mapping=row, field_id=field) for field in sorted(fields))
         write(s, row)
     queue_effects.mapping_saved(s, row.pk)
-    s.note(Deed.CREATED if shown is None else Deed.CHANGED, "mapping", row, shown, row.body)
+    s.note(Deed.CREATED if body_before is None else Deed.CHANGED, "mapping", row, body_before, row.body)
     return row
 
 
 def sealed_texts(db: Database, account: int, id: int) -> dict[str, str]:
-    """A mapping's encrypted texts, by field."""
+    """The encrypted texts of a mapping, by field of the vault."""
     return load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
 
 
@@ -93,7 +98,7 @@ def _keep_texts(s: SetupTransaction, row: StoredMapping, stored: Mapping[str, st
 
 
 def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[int]]:
-    """The (tags, custom fields) that it names. Raises Invalid for those that the account does not have."""
+    """The tags and the custom fields that a mapping names. Raises Invalid if the account does not have one of them."""
     tags: set[int] = set()
     fields: set[int] = set()
     for source in sorted(mapping.sources):
@@ -101,14 +106,14 @@ def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[
         if key.id is None or key.id < 0:
             continue
         if not is_there(key, config):
-            said = _("There is no custom field %(id)s.") if key.tag_kind is None else _("There is no tag %(id)s for this.")
-            raise Invalid({"rows": [said % {"id": key.id}]})
+            problem = _("There is no custom field %(id)s.") if key.tag_kind is None else _("There is no tag %(id)s for this.")
+            raise Invalid({"rows": [problem % {"id": key.id}]})
         (fields if key.tag_kind is None else tags).add(key.id)
     return tags, fields
 
 
 def copy_mapping(s: SetupTransaction, id: int) -> StoredMapping:
-    """Copies a mapping with its encrypted texts; no flow uses the copy. Raises NotThere."""
+    """Copies a mapping with its encrypted texts. No flow uses the copy. Raises NotThere."""
     mapping = FieldMapping.from_body(mapping_row(id).body)
     taken = {name.casefold() for name in StoredMapping.objects.filter(deleted_at=None).values_list("name", flat=True)}
     base = _("Copy of %(name)s") % {"name": mapping.name[: MAX_NAME - 30]}
@@ -118,18 +123,24 @@ def copy_mapping(s: SetupTransaction, id: int) -> StoredMapping:
 
 
 def restore_mapping(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> RestorableMapping:
-    """Makes a past version the newest (F10), without fields that no longer exist, with the current encrypted texts (C5). Raises NotThere,
-    AsksFirst, and Invalid if its name is taken by now."""
+    """Makes a past version the newest (F10), without fields that no longer exist, and with the current encrypted texts (C5).
+
+    Raises NotThere, AsksFirst, and Invalid if its name is taken by now.
+    """
     mapping_row(id)
     stored = sealed_texts(s.db, s.account, id)
-    found = restorable(version(s.db, s.account, "mapping", id, number), s.source.account(s.account), stored)
-    save_mapping(s, found.mapping, id, confirmed=confirmed, restored=number)
-    return found
+    restorable_mapping = restorable(version(s.db, s.account, "mapping", id, number), s.source.account(s.account), stored)
+    save_mapping(s, restorable_mapping.mapping, id, confirmed=confirmed, restored=number)
+    return restorable_mapping
 
 
 def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -> RestorableMapping:
-    """A past version as it would be saved now. sealed: the fields with currently stored encrypted texts. Raises Invalid for one from an
-    older release that is no longer valid."""
+    """A past version as it would be saved now.
+
+    sealed: the fields of the vault for which an encrypted text is stored
+
+    Raises Invalid if an older release wrote the version and it is no longer valid.
+    """
     try:
         return restoring.restorable(FieldMapping.from_body(version.body), config, sealed)
     except MappingError as error:
@@ -152,7 +163,7 @@ def delete_mapping(s: SetupTransaction, id: int) -> None:
 
 
 def mapping_uses(account: int, id: int) -> list[Use]:
-    """The flows that use a mapping (M1: editing names the other flows it changes)."""
+    """The flows that use a mapping; the editor names them (M1)."""
     return uses_above(account, Thing.MAPPING, id)
 
 

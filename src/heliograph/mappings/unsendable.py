@@ -1,4 +1,4 @@
-"""Why the whole of what a mapping gives cannot be sent, although each value can: by the rules of the worker (M7, M9, C2)."""
+"""Decides, by the rules of the worker, whether the request of a mapping can be sent as a whole when each value can (M7, M9, C2)."""
 
 from __future__ import annotations
 
@@ -26,18 +26,21 @@ _ANY_ID: Final = f"msg_{0:026}"
 
 @dataclass(frozen=True, slots=True)
 class UnsendableRequest:
-    """A connection over which nothing could be sent, 0 for none in particular; and the first reason."""
+    """A connection over which the request could not be sent."""
 
     connection: int
+    """Its id; 0 if no connection could carry the request."""
     problem: ValueProblem
+    """The first reason."""
 
 
 def unsendable_requests(
     db: Database, config: AccountConfig, connections: Iterable[int], rendered: Rendered, kind: MappingKind, tried: Tried, *, as_query: bool
 ) -> list[UnsendableRequest]:
-    """Over which of these connections the request could not be sent; if there is no such connection, whether any could carry it.
+    """The connections over which the request could not be sent. If there are none, an entry for 0 if no connection could carry it.
 
-    rendered: values that can each be sent. as_query: the page shows them as the query of a GET.
+    rendered: the mapping's values, each of which can be sent
+    as_query: the page shows them as the query of a GET
     """
     unsendable = []
     for id in sorted(set(connections) & config.connections.keys())[:MOST_CONNECTIONS]:
@@ -57,7 +60,7 @@ def unsendable_requests(
 
 
 def _problem_over(db: Database, config: AccountConfig, id: int, rendered: Rendered, kind: MappingKind, tried: Tried) -> ValueProblem | None:
-    """The first problem of the request over a connection; None also for a connection that is not complete, which says so itself."""
+    """The first problem of the request over a connection; None if there is none, and for an incomplete connection, whose page says so."""
     secrets = load_secrets(db, vault(), config.id, OWNER, [id]).get(id, {})
     try:
         prepared = prepare(config.connections[id], secrets)

@@ -1,4 +1,4 @@
-"""The values that a source field can have, where they are given: what a value map offers, and misses (M4)."""
+"""The values that a source field can have, if the set-up determines them. A value map offers them, and warns of those without a row (M4)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from heliograph.setup.models import AttendeeType, Question, RegistrationStatus
 
 FLAGS = ("Yes", "No")
 MOST = 1_000
-"""Values of one field that are offered."""
+"""Most values of one field that are offered."""
 
 
 def value_options(key: str, config: AccountConfig) -> tuple[str, ...]:
-    """The values that a source can have, in the order of the set-up; none where any text is possible. Inside the account's scope."""
+    """The values that a source can have, in the order of the set-up; empty if any text is possible. Needs the account's scope."""
     try:
         parsed = parse_source(key.removeprefix("previous."))
     except FieldError:
@@ -49,7 +49,7 @@ def value_options(key: str, config: AccountConfig) -> tuple[str, ...]:
 
 
 def unlisted(source: SourceValue, options: Iterable[str]) -> list[str]:
-    """The options that a source's value map has no row for; none without a map."""
+    """The options for which the source's value map has no row; empty if it has no map."""
     if source.value_map is None or not source.value_map.entries:
         return []
     listed = {old.strip().casefold() for old, _new in source.value_map.entries}

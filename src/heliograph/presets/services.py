@@ -1,4 +1,4 @@
-"""Creates connections and mappings from presets (B3). The results are ordinary and can be edited afterwards."""
+"""Creates connections and mappings from presets (B3). The created rows are ordinary ones and can be edited afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 
 @dataclass(frozen=True, slots=True)
 class MadeFromPreset:
-    """The connection and mappings created from a preset."""
+    """The connection and the mappings that were created from a preset."""
 
     preset: Preset
     connection: Connection
@@ -31,11 +31,11 @@ class MadeFromPreset:
 
 
 def preset(key: str) -> Preset:
-    """One preset. Raises NotThere."""
-    found = next((each for each in presets() if each.key == key), None)
-    if found is None:
+    """The preset with this key. Raises NotThere."""
+    matching_preset = next((each for each in presets() if each.key == key), None)
+    if matching_preset is None:
         raise NotThere(f"There is no preset {key!r}.")
-    return found
+    return matching_preset
 
 
 def suggested_name(account: int, chosen: Preset) -> str:
@@ -47,10 +47,12 @@ def suggested_name(account: int, chosen: Preset) -> str:
 
 
 def make(s: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool | None = None) -> MadeFromPreset:
-    """Creates a connection and its mappings. values: by name of the blank; absent = its default. http: allows URLs without TLS; default: if
-    the operator allowed networks.
+    """Creates a connection and its mappings.
 
-    Raises NotThere, and Invalid with sentences by name of the blank.
+    values: the texts by the name of the blank; an absent one has its default
+    http: whether URLs without TLS are valid; by default if the operator allowed networks
+
+    Raises NotThere, and Invalid with sentences by the name of the blank.
     """
     chosen = preset(key)
     if http is None:
@@ -76,7 +78,7 @@ def make(s: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool
 
 def _blank_of(chosen: Preset, field: str) -> str:
     """The blank to which an error of the connection belongs."""
-    if field in ("name", ""):  # a taken name is an error of the whole form
+    if field in ("name", ""):  # the one error about the whole connection is that its name is taken
         return "name"
     for secret, text in {**chosen.connection.get("secrets", {}), **_conditional(chosen)}.items():
         if secret == field:

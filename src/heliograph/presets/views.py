@@ -1,5 +1,4 @@
-"""Add A Connection from a preset (B3): its blanks, what to ask the application's administrator, and the new connection with its first
-mapping."""
+"""Add A Connection from a preset (B3): its blanks, what to ask the application's administrator, and the new connection and its first mapping."""
 
 from __future__ import annotations
 
@@ -48,11 +47,11 @@ class PresetForm(UrlForm):
 
     @property
     def secrets(self) -> list[str]:
-        """Names of the blanks that take a secret."""
+        """The names of the blanks that take a secret."""
         return [blank.name for blank in self.preset.blanks if blank.kind is BlankKind.SECRET]
 
     def say_waiting(self, name: str) -> None:
-        """Marks a secret that has already been typed."""
+        """Marks the field of a secret that was typed into the form before it was refused."""
         self.say(name, required=False, placeholder=_("Typed just now; type to replace"))
 
 
@@ -103,7 +102,10 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
 
 
 def _page(request: AccountRequest, form: PresetForm, to_flow: ReturnToFlow, waiting: str = "") -> HttpResponse:
-    """waiting: the name under which typed secrets are kept."""
+    """The page of the form.
+
+    waiting: the name under which the session stores the typed secrets
+    """
     chosen = form.preset
     urls = [blank.name for blank in chosen.blanks if blank.takes_fields]
     groups = url_fields(request) if urls else []
@@ -119,27 +121,27 @@ def _page(request: AccountRequest, form: PresetForm, to_flow: ReturnToFlow, wait
         typed=waiting,
         fields=form.draw_fields(),
         refused=refused_count(len(form.errors)) if form.refused else "",
-        rest=[str(said) for said in form.non_field_errors()],
+        rest=[str(error) for error in form.non_field_errors()],
         start=to_flow.address(reverse("connection-new")),
         cancel=to_flow.back(reverse("connection-list")),
     )
 
 
 def _made(request: AccountRequest, made: MadeFromPreset, to_flow: ReturnToFlow) -> HttpResponse:
-    """Tests the new connection and redirects: to the connection, or back to the waiting flow."""
+    """Tests the new connection and redirects to it, or back to the flow for which it was made, if the test passed."""
     id = made.connection.pk
     report: DiagnosisReport | None = None
     try:
         report = test_progress.begin(request.account.pk, id)
     except TooManyTests as error:
-        said = _(str(error))
+        test_text = _(str(error))
     else:
-        said = diagnosis_words.summary(report) if report is not None else _("It is being tested.")
+        test_text = diagnosis_words.summary(report) if report is not None else _("It is being tested.")
     names = ", ".join(mapping.name for mapping in made.mappings)
     say(
         request,
         _("“%(connection)s” is there, with the mapping “%(mapping)s”. %(test)s")
-        % {"connection": made.connection.name, "mapping": names, "test": said},
+        % {"connection": made.connection.name, "mapping": names, "test": test_text},
     )
     to_flow = replace(to_flow, mapping=next((mapping.pk for mapping in made.mappings), None))
     if to_flow.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:

@@ -1,4 +1,4 @@
-"""The list of source fields in the mapping editor, each with its value of the chosen person."""
+"""The list of source fields in the mapping editor, each with the chosen person's value."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from heliograph.setup.source_fields import SourceFields
 
 @dataclass(frozen=True, slots=True)
 class FieldShown:
-    """One entry of the field list; value: what the chosen person has."""
+    """An entry of the field list."""
 
     key: str
     label: str
     value: str
+    """The chosen person's value, shortened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +32,25 @@ class FieldList:
 
 
 def group_name(group: FieldGroup) -> str:
-    """The guide's name of a group of fields."""
+    """The name of a group of fields, as in the guide."""
     return _(group)
 
 
 def field_list(fields: SourceFields, facts: FactSource, zone: tzinfo) -> FieldList:
-    """Every field with its value of the chosen person."""
+    """Every field with the chosen person's value."""
     return FieldList(
         tuple(
-            (group_name(group), tuple(FieldShown(f.key, f.label, shortened(text_of(facts.value(f.key), zone), 120)) for f in found))
-            for group, found in fields.groups.items()
+            (group_name(group), tuple(FieldShown(f.key, f.label, shortened(text_of(facts.value(f.key), zone), 120)) for f in group_fields))
+            for group, group_fields in fields.groups.items()
         )
     )
 
 
-def as_json(found: FieldList) -> list[Mapping[str, object]]:
-    """The entry as JSON, for the page's script."""
-    return [{"name": name, "fields": [[f.key, f.label, f.value] for f in fields]} for name, fields in found.groups]
+def as_json(listed: FieldList) -> list[Mapping[str, object]]:
+    """The list as JSON, for the page's script."""
+    return [{"name": name, "fields": [[f.key, f.label, f.value] for f in fields]} for name, fields in listed.groups]
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of at most so many characters; an ellipsis says that there is more."""
+    """The text, cut to at most `most` characters; an ellipsis marks a cut."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,4 +1,7 @@
-"""A previewed request as tokens for components/setup_body.html: key, str, lit, p(unctuation) and hole, for values that cannot be sent (M7)."""
+"""A previewed request as tokens for components/setup_body.html (M7).
+
+The kinds of tokens are key, str, lit (number, true, false, null), p (punctuation), and hole: a value that cannot be sent.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,12 @@ JSON, FORM, QUERY, HEADERS = "json", "form", "query", "headers"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a line: c is its kind, t its text."""
+    """A piece of a line."""
 
     c: str
+    """Its kind: key, str, lit, p or hole."""
     t: str
+    """Its text."""
 
 
 type TokenLine = list[Token]
@@ -42,8 +47,8 @@ def written(rendered: Rendered, how: str) -> list[TokenLine]:
     lines: list[TokenLine] = []
     for number, (name, value) in enumerate(rendered.pairs()):
         glue = ("" if how == FORM else "?") if number == 0 else "&"
-        shown = Token("hole", _(value)) if isinstance(value, Hole) else Token("str", escape(value))
-        lines.append([Token("p", glue), Token("key", escape(name)), Token("p", "="), shown])
+        value_token = Token("hole", _(value)) if isinstance(value, Hole) else Token("str", escape(value))
+        lines.append([Token("p", glue), Token("key", escape(name)), Token("p", "="), value_token])
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The mapping editor and its read-only page: everything that their templates show of a mapping being edited (guide: Mappings; M1-M9)."""
+"""The context of the mapping editor and of its read-only page (guide: Mappings; M1-M9)."""
 
 from __future__ import annotations
 
@@ -38,28 +38,30 @@ from heliograph.store.database import Database
 from heliograph.web.shown_fields import Choice
 
 MOST_NAMED = 12
-"""Options without a row of the value map that are named."""
+"""Most options without a row of the value map that are named."""
 MOST_LOSSES = 20
-"""Places of a sample that are named because not all of them is taken over."""
+"""Most places of a sample that are named because they cannot become rows completely."""
 MOST_OF_PATH = 80
-"""Characters of such a place."""
+"""Most characters of such a place."""
 
 
 @dataclass
 class Editor:
-    """One rendering of a mapping. id: of the stored one, 0 for a new one. strict: errors were refused rather than only pointed out."""
+    """One rendering of a mapping that is being edited."""
 
     db: Database
     account: int
     config: AccountConfig
     editing: Editing
     id: int
+    """That of the stored mapping; 0 for a new one."""
     now: datetime
     strict: bool = False
+    """Whether errors are shown as refused, because somebody tried to save, rather than as still to do."""
     fields: SourceFields = field(init=False)
     checked: Checked = field(init=False)
     tried: Tried = field(init=False)
-    found: MappingPreview = field(init=False)
+    mapping_preview: MappingPreview = field(init=False)
     unsendable: list[UnsendableRequest] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,10 +70,10 @@ class Editor:
         self.checked = draft.checked(self.fields.key_of)
         self.uses = warnings.used_by(self.config, self.id) if self.id else []
         self.tried, self.nobody = self._subject()
-        self.found = preview(self.checked.mapping, self.tried.facts, timezone=self.tried.zone)
+        self.mapping_preview = preview(self.checked.mapping, self.tried.facts, timezone=self.tried.zone)
         possible = ways(draft.kind)
-        if self.editing.shown not in possible:
-            self.editing.shown = self._usual() if self._usual() in possible else possible[0]
+        if self.editing.preview_format not in possible:
+            self.editing.preview_format = self._usual() if self._usual() in possible else possible[0]
         self.unsendable = self._unsendable()
 
     @property
@@ -79,15 +81,15 @@ class Editor:
         return self.editing.draft
 
     def _subject(self) -> tuple[Tried, bool]:
-        """The registration it is tried with, and whether a search found nothing."""
+        """The data with which the mapping is tried, and whether a search had no match."""
         subjects = Subjects(self.db, self.account, self.config, self.draft.subject)
         flow = self.uses[0][0].name if self.uses else ""
-        asked = bool(self.editing.key or self.editing.search)
-        found = None if self.editing.made_up else subjects.tried(self.editing.key, self.editing.search, self.now, flow_name=flow)
-        return (found or subjects.made_up(self.now, self.checked.mapping)), found is None and asked and not self.editing.made_up
+        has_query = bool(self.editing.key or self.editing.search)
+        tried = None if self.editing.made_up else subjects.tried(self.editing.key, self.editing.search, self.now, flow_name=flow)
+        return (tried or subjects.made_up(self.now, self.checked.mapping)), tried is None and has_query and not self.editing.made_up
 
     def _usual(self) -> str:
-        """The format in which the connection that uses it sends it."""
+        """The format in which the first connection that uses the mapping sends it."""
         for _flow, destination in self.uses:
             connection = self.config.connections.get(destination.connection or 0)
             if connection is not None:
@@ -95,27 +97,27 @@ class Editor:
         return JSON
 
     def _unsendable(self) -> list[UnsendableRequest]:
-        """Over which connections the preview could not be sent as a whole; [] while a value in it has a problem of its own."""
-        if self.found.problems:
+        """The connections over which the previewed request could not be sent as a whole. Empty if a single value has a problem."""
+        if self.mapping_preview.problems:
             return []
         used = {destination.connection for _flow, destination in self.uses if destination.connection}
-        kind, as_query = self.draft.kind, self.editing.shown == QUERY
-        return unsendable_requests(self.db, self.config, used, self.found.rendered, kind, self.tried, as_query=as_query)
+        kind, as_query = self.draft.kind, self.editing.preview_format == QUERY
+        return unsendable_requests(self.db, self.config, used, self.mapping_preview.rendered, kind, self.tried, as_query=as_query)
 
     def unsendable_words(self) -> list[tuple[str, str, str]]:
-        """What cannot be sent as a whole: a name with a link, and why."""
+        """For each connection over which the request could not be sent: its name, a link, and the reason."""
         words = []
         for each in self.unsendable:
             connection = self.config.connections.get(each.connection)
-            name = connection.name if connection else TABS[self.editing.shown]()
-            href = reverse("connection", args=(each.connection,)) if connection else f"#show-{self.editing.shown}"
+            name = connection.name if connection else TABS[self.editing.preview_format]()
+            href = reverse("connection", args=(each.connection,)) if connection else f"#show-{self.editing.preview_format}"
             words.append((name, href, f"{_(each.problem.target)} {_(each.problem.reason)}"))
         return words
 
     def context(self) -> dict[str, Any]:
         """The context of the templates."""
         draft, editing = self.draft, self.editing
-        shown = self._rows()
+        shown_rows = self._rows()
         return {
             "here": "mappings",
             "id": self.id,
@@ -133,8 +135,8 @@ class Editor:
             "empty": _policy(draft.kind, draft.empty).value,
             "empty_words": empty_name(draft.empty, draft.kind),
             "empties": [Choice(e.value, empty_name(e, draft.kind)) for e in EmptyPolicy if _policy(draft.kind, e) is e],
-            "rows": rows.displayed(shown),
-            "row_count": len(shown),
+            "rows": rows.displayed(shown_rows),
+            "row_count": len(shown_rows),
             "uses": [{"id": flow.id, "name": flow.name or _("Without a name"), "href": flow_href(flow.id)} for flow in self._flows()],
             "new_name": editing.new_name,
             "new_error": _(editing.new_error) if editing.new_error else "",
@@ -145,20 +147,23 @@ class Editor:
             "focus": editing.focus,
             "address_warning": self._in_address(),
             "starts": []
-            if self.id or shown
+            if self.id or shown_rows
             else [Choice(key, name) for key, (name, _mapping) in starts(draft.kind, draft.subject).items()],
-            **self.preview_context(shown),
+            **self.preview_context(shown_rows),
         }
 
-    def preview_context(self, shown: list[RowShown] | None = None) -> dict[str, Any]:
-        """The context of the preview alone, with each row's result."""
-        shown = self._rows() if shown is None else shown
-        told = [row for row in shown if row.told]
+    def preview_context(self, shown_rows: list[RowShown] | None = None) -> dict[str, Any]:
+        """The context of the preview, with each row's result.
+
+        shown_rows: the rows, if they are built already
+        """
+        shown_rows = self._rows() if shown_rows is None else shown_rows
+        invalid_rows = [row for row in shown_rows if row.validation_error]
         unsendable = self.unsendable_words()
-        n = len(told) + len(unsendable)
+        n = len(invalid_rows) + len(unsendable)
         whom = self.whom
         return {
-            "shown_rows": shown,
+            "shown_rows": shown_rows,
             "whom": whom,
             "is_made_up": self.tried.match is None,
             "key": self.tried.match.key if self.tried.match else "",
@@ -168,7 +173,7 @@ class Editor:
             "nobody": self.nobody,
             "lacks": self.tried.lacks,
             "others": self.tried.others if self.editing.search and not self.editing.key else (),
-            "problems": [(row.label, f"#row-{row.n}", row.problem) for row in told] + unsendable,
+            "problems": [(row.label, f"#row-{row.n}", row.problem) for row in invalid_rows] + unsendable,
             "problems_title": ngettext(
                 "%(n)s validation error: nothing would be sent for %(whom)s",
                 "%(n)s validation errors: nothing would be sent for %(whom)s",
@@ -176,17 +181,17 @@ class Editor:
             )
             % {"n": n, "whom": whom},
             "problems_short": ngettext("%(n)s validation error", "%(n)s validation errors", n) % {"n": n},
-            "shown": self.editing.shown,
-            "tabs": [(how, TABS[how](), how == self.editing.shown) for how in ways(self.draft.kind)],
+            "shown": self.editing.preview_format,
+            "tabs": [(how, TABS[how](), how == self.editing.preview_format) for how in ways(self.draft.kind)],
             "body": self._body(),
-            "body_label": TABS[self.editing.shown](),
+            "body_label": TABS[self.editing.preview_format](),
             "body_note": self._note(),
             "field_data": as_json(field_list(self.fields, self.tried.facts, self.tried.zone)),
         }
 
     @property
     def whom(self) -> str:
-        """A sentence about the registration it is tried with."""
+        """The name of the registration or event with which the mapping is tried, for sentences."""
         match = self.tried.match
         return (match.name or match.code) if match else _("made-up data")
 
@@ -194,17 +199,17 @@ class Editor:
         return list({flow.id: flow for flow, _ in self.uses}.values())
 
     def _body(self) -> list[TokenLine]:
-        lines = written(self.found.rendered, self.editing.shown)
+        lines = written(self.mapping_preview.rendered, self.editing.preview_format)
         return lines or [[]]
 
     def _note(self) -> str:
         notes = []
-        if self.draft.kind is MappingKind.PAYLOAD and self.editing.shown in (FORM, QUERY):
+        if self.draft.kind is MappingKind.PAYLOAD and self.editing.preview_format in (FORM, QUERY):
             if any(row.nested for row in self.checked.mapping.rows):
                 notes.append(_("A nested field is sent as a[b]."))
             if any(row.type.is_list for row in self.checked.mapping.rows):
                 notes.append(_("A list is sent as repeated keys."))
-        if self.editing.shown == HEADERS:
+        if self.editing.preview_format == HEADERS:
             notes.append(_("The connection adds its own headers."))
         if self.uses and "flow.name" in self.checked.mapping.sources:
             notes.append(_("Flow Name is shown as in %(flow)s.") % {"flow": self.uses[0][0].name})
@@ -213,16 +218,16 @@ class Editor:
         return " ".join(notes)
 
     def _in_address(self) -> str:
-        """A warning about personal fields in the query of a GET."""
+        """The warning about personal data in the query of a GET; "" if there is none."""
         if self.draft.kind is not MappingKind.PAYLOAD or not any(warnings.is_personal(key) for key in self.checked.mapping.sources):
             return ""
         names = warnings.in_address(self.config, self.uses, self.id)
         if not names:
             return ""
-        said = _(
+        warning = _(
             "%(connection)s uses GET: these fields go into the address, and servers on the way write addresses into their logs. POST keeps them out of it."
         )
-        return said % {"connection": ", ".join(names)}
+        return warning % {"connection": ", ".join(names)}
 
     # --- rows
 
@@ -233,81 +238,83 @@ class Editor:
         flows = self._flows()
         taken = warnings.taken_by(flows, self.config, Committed(self.db)) if flows else None
         joined = warnings.joined_answers(tags.values(), taken)
-        out = []
+        shown_rows = []
         for n, row in enumerate(draft.rows):
             parts = row.chips()
             chips = None if parts is None else tuple(
                 rows.chip(part, self.fields, open=editing.panel == (n, i), sealed=draft.seals(row)) for i, part in enumerate(parts)
             )  # fmt: skip
-            shown = RowShown(n, row, 0, row.target, chips, rows.types(row.type))
+            shown_row = RowShown(n, row, 0, row.target, chips, rows.types(row.type))
             if row.entry is not None:
-                shown.name = _("Entry %(n)s") % {"n": row.entry + 1}
-            self._mark_errors(shown, place_of.get(n))
+                shown_row.name = _("Entry %(n)s") % {"n": row.entry + 1}
+            self._mark_errors(shown_row, place_of.get(n))
             if draft.seals(row):
-                shown.warns.append(self._credential(row.target))
+                shown_row.warns.append(self._credential(row.target))
             for part in parts or ():
                 tag = tags.get(getattr(part, "key", ""))
                 if tag in joined:
-                    shown.warns.append(self._joined(tag, joined.pop(tag)))  # once: what is sent of it elsewhere is no other news
+                    shown_row.warns.append(self._joined(tag, joined.pop(tag)))  # only the first chip with the tag gets the warning
             if editing.panel is not None and editing.panel[0] == n:
-                shown.panel = self._panel(row, editing.panel)
+                shown_row.panel = self._panel(row, editing.panel)
             if editing.fields == n:
-                shown.fields = field_list(self.fields, self.tried.facts, self.tried.zone)
-            out.append(shown)
-        return out
+                shown_row.fields = field_list(self.fields, self.tried.facts, self.tried.zone)
+            shown_rows.append(shown_row)
+        return shown_rows
 
     def _panel(self, row: DraftRow, at: tuple[int, int]) -> Panel | None:
-        """What is behind a chip, with the values that its field can have."""
-        found = rows.panel(row, at, self.fields, self.tried.facts, self.tried.zone, self.editing.map_rows)
-        part = (row.chips() or ())[at[1]] if found else None
-        if found is None or not isinstance(part, SourceValue):
-            return found
+        """The panel of a chip, with the values that its field can have."""
+        panel = rows.panel(row, at, self.fields, self.tried.facts, self.tried.zone, self.editing.map_rows)
+        part = (row.chips() or ())[at[1]] if panel else None
+        if panel is None or not isinstance(part, SourceValue):
+            return panel
         with scope(account=self.account):
             options = value_options(part.key, self.config)
         missed = unlisted(part, options)
-        said = _("Without a row: %(values)s.") % {"values": ", ".join(missed[:MOST_NAMED]) + (" …" if len(missed) > MOST_NAMED else "")}
-        return replace(found, options=options, unlisted=said if missed else "")
+        unlisted_text = _("Without a row: %(values)s.") % {
+            "values": ", ".join(missed[:MOST_NAMED]) + (" …" if len(missed) > MOST_NAMED else "")
+        }
+        return replace(panel, options=options, unlisted=unlisted_text if missed else "")
 
     def _credential(self, name: str) -> tuple[str, str, str]:
-        """A warning that this belongs in the connection, with a link."""
-        said = _("%(name)s is a credential by its name. Better keep it in the connection, which sends it to its own host only. ")
+        """The warning that a credential belongs in the connection, with a link and its text."""
+        advice = _("%(name)s is a credential by its name. Better keep it in the connection, which sends it to its own host only. ")
         more = _("What is typed here is kept encrypted once it is saved, and never shown again.")
         used = [destination.connection for _flow, destination in self.uses if destination.connection in self.config.connections]
         href = reverse("connection", args=(used[0],)) if used else reverse("connection-list")
-        return f"{(said % {'name': name}).strip()} {more}", href, _("Connection Setup")
+        return f"{(advice % {'name': name}).strip()} {more}", href, _("Connection Setup")
 
-    def _joined(self, tag: int, found: warnings.Joined) -> tuple[str, str, str]:
+    def _joined(self, tag: int, joined: warnings.Joined) -> tuple[str, str, str]:
         text = _("In %(event)s %(n)s questions carry the tag %(tag)s: %(questions)s. Their answers are joined with “; ”.") % {
-            "event": found.event,
-            "n": len(found.questions),
+            "event": joined.event,
+            "n": len(joined.questions),
             "tag": self.config.tags[tag].label if tag in self.config.tags else "",
-            "questions": ", ".join(f"“{label}”" for label in found.questions[:4]),
+            "questions": ", ".join(f"“{label}”" for label in joined.questions[:4]),
         }
-        return text, reverse("questions", args=(found.event,)), _("Questions")
+        return text, reverse("questions", args=(joined.event,)), _("Questions")
 
-    def _mark_errors(self, shown: RowShown, number: int | None) -> None:
-        errors = " ".join(f"{text[:1].upper()}{text[1:]}." for text in (_(text) for text in shown.draft.errors.values()))
+    def _mark_errors(self, shown_row: RowShown, number: int | None) -> None:
+        errors = " ".join(f"{text[:1].upper()}{text[1:]}." for text in (_(text) for text in shown_row.draft.errors.values()))
         if errors and self.strict:
-            shown.refused = errors
+            shown_row.refused = errors
         elif errors:
-            shown.todo = errors
-        elif number is not None and number in self.found.problems:
-            self._invalid(shown, self.found.problems[number])
-        elif number is not None and shown.chips:
-            value = self.found.values[number]
+            shown_row.todo = errors
+        elif number is not None and number in self.mapping_preview.problems:
+            self._invalid(shown_row, self.mapping_preview.problems[number])
+        elif number is not None and shown_row.chips:
+            value = self.mapping_preview.values[number]
             nothing = value is None and self.draft.kind is MappingKind.HEADER  # there is no null in a header
-            shown.result = rows.said("" if nothing else value, left_out=number in self.found.left_out)
+            shown_row.result = rows.result_text("" if nothing else value, left_out=number in self.mapping_preview.left_out)
             if self.draft.kind is MappingKind.HEADER and isinstance(value, str) and headers.is_doubtful(value):
-                shown.warns.append((header_words.doubtful([shown.draft.target]), "", ""))
-        if number is not None and not shown.chips and not errors:
-            shown.todo = _("No source yet: it is always empty")
+                shown_row.warns.append((header_words.doubtful([shown_row.draft.target]), "", ""))
+        if number is not None and not shown_row.chips and not errors:
+            shown_row.todo = _("No source yet: it is always empty")
 
-    def _invalid(self, shown: RowShown, problem: ValueProblem) -> None:
-        shown.told = rows.problem_said(problem)
-        shown.problem = f"“{problem.value}” {_(problem.reason)}" if problem.value else _(problem.reason)
+    def _invalid(self, shown_row: RowShown, problem: ValueProblem) -> None:
+        shown_row.validation_error = rows.problem_text(problem)
+        shown_row.problem = f"“{problem.value}” {_(problem.reason)}" if problem.value else _(problem.reason)
 
     def _sample(self) -> Mapping[str, Any] | None:
-        """The box for a sample, with the rows that it would add."""
+        """The context of the sample's box, with the rows that the sample would add; None if the box is closed."""
         text = self.editing.sample
         if text is None:
             return None
@@ -352,17 +359,17 @@ def flow_href(id: int) -> str:
 
 
 def kind_name(kind: MappingKind) -> str:
-    """The guide's name of the kind."""
+    """The name of a kind of mappings, as in the guide."""
     return {MappingKind.PAYLOAD: _("Payload"), MappingKind.HEADER: _("Http Header")}[kind]
 
 
 def subject_name(subject: Subject) -> str:
-    """The subject of a mapping, in words."""
+    """The subject of a mapping in words."""
     return {Subject.REGISTRATION: _("Registrations"), Subject.SESSION: _("Sessions"), Subject.EVENT: _("Events")}[subject]
 
 
 def empty_name(empty: EmptyPolicy, kind: MappingKind = MappingKind.PAYLOAD) -> str:
-    """What is sent for an empty optional field (M6)."""
+    """The words for what is sent for an empty optional field (M6)."""
     if kind is MappingKind.HEADER:
         return _("Leave the header out") if empty is EmptyPolicy.LEAVE_OUT else _("Send it without a value")
     return {
@@ -373,7 +380,7 @@ def empty_name(empty: EmptyPolicy, kind: MappingKind = MappingKind.PAYLOAD) -> s
 
 
 def _policy(kind: MappingKind, empty: EmptyPolicy) -> EmptyPolicy:
-    """The effective policy: a header cannot be null, so null and an empty text are the same there."""
+    """The policy as it works for the kind: a header cannot be null, so its policy "null" means an empty text."""
     return EmptyPolicy.KEY if kind is MappingKind.HEADER and empty is EmptyPolicy.NULL else empty
 
 

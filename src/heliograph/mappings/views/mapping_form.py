@@ -1,7 +1,7 @@
-"""The form of a mapping: how a post is read, and what each button does to the draft (guide: Mappings).
+"""The form of a mapping: reads a post, and changes the draft as a button says (guide: Mappings).
 
 Every button except Save only changes the page: it is posted as `do`, and the page returns with everything that was typed. Script posts the
-same buttons without leaving the page. Rows are numbered from 0 in their order.
+same buttons and replaces a part of the page. Rows are numbered from 0 in their order.
 """
 
 from __future__ import annotations
@@ -40,40 +40,50 @@ from heliograph.mappings.preset_starts import starts
 from heliograph.web.forms import member_of
 
 LONGEST = 100_000
-"""Characters of a line that are parsed; the request's own limit applies first."""
+"""Most characters of a row's line that are parsed; the limit of the request applies first."""
 
 
 @dataclass(slots=True)
 class Editing:
-    """The state of the page. panel: (row, chip) with the open panel; fields: the row with the open field list; focus: id of the element to
-    focus.
-
-    renamed: objects and lists that were given another name, by the path that they had in the page.
-    waiting: the name under which texts wait that are kept sealed (`typed_secrets`). key, search, made_up: whom it is tried with. sample: pasted text, None while its box is closed; keep_values: its values become typed text. map_rows: of the open value map, to be filled.
-    """
+    """The state of the page."""
 
     draft: MappingDraft
     panel: tuple[int, int] | None = None
+    """The row and the chip whose panel is open."""
     fields: int | None = None
+    """The row whose field list is open."""
     focus: str = ""
-    shown: str = ""
+    """The id of the element that gets the focus."""
+    preview_format: str = ""
+    """The format of the preview: json, form, query or headers."""
     key: str = ""
+    """The registration or event that was chosen to try the mapping with (`Match.key`)."""
     search: str = ""
+    """The text by which that is searched if none was chosen."""
     made_up: bool = False
+    """Whether the mapping is tried with made-up data instead."""
     sample: str | None = None
+    """The pasted sample; None if its box is closed."""
     sample_error: str = ""
     keep_values: bool = False
+    """Whether the values of the sample become typed text."""
     new_name: str = ""
     new_type: ValueType = ValueType.TEXT
     new_nested: bool = False
     new_error: str = ""
     map_rows: int = 1
+    """The empty rows at the end of the open value map."""
     renamed: Mapping[Path, str] = field(default_factory=dict)
+    """The new names of objects and lists, by the path that they had in the page."""
     waiting: str = ""
+    """The name under which the session stores typed texts that the mapping encrypts (`typed_secrets`)."""
 
 
 def read(post: QueryDict, draft: MappingDraft) -> Editing:
-    """Reads a post. draft: the stored one: what a form cannot change (kind and subject of a mapping in use) stays."""
+    """Reads a post into the draft.
+
+    draft: the stored mapping; its kind and subject stay, because the form of a stored mapping cannot change them
+    """
     draft.name = post.get("name", "").replace("\0", "")[:1000]
     draft.empty = member_of(EmptyPolicy, post.get("empty"), EmptyPolicy.KEY)
     draft.number = read_number(post.get("number", "")) or 0
@@ -83,7 +93,7 @@ def read(post: QueryDict, draft: MappingDraft) -> Editing:
     editing = Editing(
         draft,
         panel=_pair(post.get("panel", "")),
-        shown=post.get("shown", ""),
+        preview_format=post.get("shown", ""),
         key=post.get("key", "")[:300],
         search=post.get("person", "")[:200],
         made_up=post.get("made-up") == "1",
@@ -116,36 +126,36 @@ def _row(post: QueryDict, n: int) -> DraftRow:
         tidy=f"tidy-{n}" in post,
         case=member_of(Case, case, None),
         line=line,
-        kept=_kept(post.get(f"kept-{n}", "")),
+        parts_before=_chips_of_page(post.get(f"kept-{n}", "")),
         was=n,
     )
 
 
 def _renamed(post: QueryDict) -> dict[Path, str]:
-    """New names of objects and lists by path; an emptied one keeps its name."""
-    found = {}
+    """The new names of objects and lists, by path. An object whose name was emptied keeps it."""
+    names = {}
     for written, typed in zip(post.getlist("object")[:MAX_ROWS], post.getlist("object-name"), strict=False):
         path, name = read_path(written), typed.replace("\0", "").strip()[:1000]
         if path and isinstance(path[-1], str) and name and name != path[-1]:
-            found[path] = name
-    return found
+            names[path] = name
+    return names
 
 
-def _kept(text: str) -> tuple[RowPart, ...]:
-    """The chips of the posted page (RowShown.kept); none if they cannot be read."""
+def _chips_of_page(text: str) -> tuple[RowPart, ...]:
+    """The chips of a row in the posted page (`RowShown.chip_bodies`); empty if they cannot be read."""
     try:
-        found = json.loads(text) if text else []
-        return tuple(read_part(Body(item)) for item in found[:MAX_PARTS]) if isinstance(found, list) else ()
+        bodies = json.loads(text) if text else []
+        return tuple(read_part(Body(item)) for item in bodies[:MAX_PARTS]) if isinstance(bodies, list) else ()
     except (ValueError, BodyError, RecursionError):
         return ()
 
 
 def _object(text: str) -> dict[str, object]:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _pair(text: str) -> tuple[int, int] | None:
@@ -155,7 +165,7 @@ def _pair(text: str) -> tuple[int, int] | None:
 
 
 def _read_panel(post: QueryDict, editing: Editing) -> None:
-    """Applies the open panel to its chip. Settings that the panel does not show stay unchanged."""
+    """Stores the settings of the open panel in its chip. Settings that the panel does not show stay unchanged."""
     assert editing.panel is not None
     n, chip = editing.panel
     row = editing.draft.rows[n] if n < len(editing.draft.rows) else None
@@ -181,7 +191,7 @@ def _behind(post: QueryDict, part: SourceValue) -> SourceValue:
         part = replace(part, value_map=given if entries or otherwise is not Otherwise.KEEP else None)
     if "date" in post:
         date = post.get("date", "")
-        if part.date_format is not None or date != DateFormat.ISO:  # which a date is sent as anyway
+        if part.date_format is not None or date != DateFormat.ISO:  # without a format a date is sent as ISO
             part = replace(part, date_format=member_of(DateFormat, date, None))
         pattern = post.get("date-pattern", "").replace("\0", "")[:1000]
         part = replace(part, date_pattern=pattern if part.date_format is DateFormat.PATTERN else "")
@@ -194,11 +204,14 @@ def _behind(post: QueryDict, part: SourceValue) -> SourceValue:
     return part
 
 
-# --- what the buttons do
+# --- the buttons
 
 
 def act(editing: Editing, do: str, post: QueryDict) -> None:
-    """Performs a button's action: a verb, and after a colon its object."""
+    """Changes the state as a button says.
+
+    do: the value of the button: a verb, and after a colon its object
+    """
     verb, _, about = do.partition(":")
     if verb in _SIMPLE:
         _SIMPLE[verb](editing, about)
@@ -235,7 +248,7 @@ def _more_of_map(editing: Editing, _about: str) -> None:
 
 
 def _show(editing: Editing, about: str) -> None:
-    editing.shown, editing.focus = about, f"show-{about}"
+    editing.preview_format, editing.focus = about, f"show-{about}"
 
 
 def _try_with(editing: Editing, about: str) -> None:
@@ -276,8 +289,8 @@ def _unmap(editing: Editing, about: str) -> None:
     part = parts[editing.panel[1]]
     if isinstance(part, SourceValue) and part.value_map is not None:
         entries = tuple(pair for i, pair in enumerate(part.value_map.entries) if i != entry)
-        kept = replace(part.value_map, entries=entries)
-        parts[editing.panel[1]] = replace(part, value_map=kept if entries or kept.otherwise is not Otherwise.KEEP else None)
+        value_map = replace(part.value_map, entries=entries)
+        parts[editing.panel[1]] = replace(part, value_map=value_map if entries or value_map.otherwise is not Otherwise.KEEP else None)
         row.put(parts)
     editing.focus = "map-new"
 
@@ -311,8 +324,8 @@ def _add(editing: Editing, _about: str) -> None:
 
 
 def _add_nested(editing: Editing, verb: str, about: str) -> None:
-    asked = read_path(about)
-    path = renamed(asked, editing.renamed) if asked else None
+    posted_path = read_path(about)
+    path = renamed(posted_path, editing.renamed) if posted_path else None
     there = [row for row in editing.draft.rows if path and row.nested and row.path[: len(path)] == path and len(row.path) > len(path)]
     if not path or not there or len(editing.draft.rows) >= MAX_ROWS:
         return
@@ -323,16 +336,19 @@ def _add_nested(editing: Editing, verb: str, about: str) -> None:
 
 
 def _take(editing: Editing, post: QueryDict, *, proposed: bool) -> None:
-    """Adds rows of the sample. proposed: with the fields that their names propose, which the page has shown."""
+    """Adds the chosen rows of the sample.
+
+    proposed: the rows get the source fields that the page proposed by their names
+    """
     try:
         new = editing.draft.sample(editing.sample or "", values=editing.keep_values).new
         chosen = post.getlist("row")
-        if post.get("looked") != mark_of(editing.sample):  # first show the rows, so that the person can choose which to add
+        if post.get("looked") != mark_of(editing.sample):  # the page has to show the rows of this sample first, so that they can be chosen
             editing.focus = "take"
             return
         keys = dict(_proposed(post)) if proposed else {}
-        wanted = [row for row in new if row.target in chosen]
-        editing.draft.take([replace(row, parts=(SourceValue(keys[row.target]),)) if row.target in keys else row for row in wanted])
+        chosen_rows = [row for row in new if row.target in chosen]
+        editing.draft.take([replace(row, parts=(SourceValue(keys[row.target]),)) if row.target in keys else row for row in chosen_rows])
     except MappingError as error:
         editing.sample_error, editing.focus = error.reason, "sample"
     else:
@@ -340,26 +356,30 @@ def _take(editing: Editing, post: QueryDict, *, proposed: bool) -> None:
 
 
 def _proposed(post: QueryDict) -> Iterator[tuple[str, str]]:
-    """Target and source key of the proposals that the page has shown. A key is written without a space; whether it is one is checked with the row."""
-    for shown in post.getlist("proposed")[:MAX_ROWS]:
-        key, space, target = shown.partition(" ")
+    """The target and source key of each proposal of the page. A key contains no space. Whether the account has the field is checked with the
+    row."""
+    for proposal in post.getlist("proposed")[:MAX_ROWS]:
+        key, space, target = proposal.partition(" ")
         if space and len(key) <= 100:
             yield target, key
 
 
 def _start(editing: Editing, key: str) -> None:
-    """Adds the rows of an application's mapping, if there are none yet."""
+    """Adds the rows of a preset's mapping, if the draft has none yet.
+
+    key: that of the preset
+    """
     draft = editing.draft
     _name, mapping = starts(draft.kind, draft.subject).get(key, ("", None))
     if mapping is None or draft.rows:
         return
-    draft.rows, draft.empty = MappingDraft.of(mapping).rows, mapping.empty
+    draft.rows, draft.empty = MappingDraft.from_mapping(mapping).rows, mapping.empty
     draft.name = draft.name if draft.name.strip() else mapping.name
     editing.focus = "name"
 
 
 def mark_of(sample: str | None) -> str:
-    """Identifies a pasted sample."""
+    """A digest that identifies a pasted sample."""
     return hashlib.sha256((sample or "").encode("utf-8", "replace")).hexdigest()[:16]
 
 

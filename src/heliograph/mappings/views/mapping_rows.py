@@ -1,4 +1,4 @@
-"""The rows of the mapping editor, for its templates: headings of nested fields, chips, each row's result, and a chip's panel."""
+"""The rows of the mapping editor for its templates: the headings of nested fields, the chips, each row's result, and the panel of a chip."""
 
 from __future__ import annotations
 
@@ -36,33 +36,39 @@ from heliograph.setup.source_fields import SourceFields
 from heliograph.web.shown_fields import Choice
 
 DEEPEST = 3
-"""Deepest indentation; deeper steps are shown at this level."""
+"""The deepest indentation; deeper rows have the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChipPiece:
-    """A piece of a chip's text: a word, or spaces as middle dots."""
+    """A piece of a chip's text: a word, or a run of spaces and line breaks."""
 
     word: str
     dots: str = ""
+    """A middle dot for each space, an arrow for each line break."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A chip. data: the part's body, for script; mods: its settings, in words; gone: the account has no such field."""
+    """A chip of a row."""
 
     text: str
     typed: bool
-    shown: tuple[ChipPiece, ...]
+    """Whether it is typed text, not a source field."""
+    pieces: tuple[ChipPiece, ...]
     mods: tuple[str, ...] = ()
+    """Its settings, in words."""
     open: bool = False
+    """Whether its panel is open."""
     gone: bool = False
+    """Whether the account no longer has the field."""
     data: str = ""
+    """The part's body as JSON, for script."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """An object, a list or a list entry, above its rows. do: the action of its button, and its label."""
+    """The heading of an object, a list or a list entry, above its rows."""
 
     id: str
     name: str
@@ -70,16 +76,17 @@ class Heading:
     count: str
     depth: int
     do: str = ""
+    """The value of its button."""
     button: str = ""
+    """The label of its button."""
     path: str = ""
-    """The written path, if its name can be changed: a list entry has none."""
+    """The written path; "" for a list entry, which has no name to change."""
     is_heading: bool = True
 
 
 @dataclass(slots=True)
 class RowShown:
-    """One row. told: its validation error for the chosen person, problem: the same, shortened; refused: why it cannot be saved; todo, warn:
-    amber."""
+    """A row of the editor."""
 
     n: int
     draft: DraftRow
@@ -88,11 +95,17 @@ class RowShown:
     chips: tuple[Chip, ...] | None
     types: list[Choice]
     result: str = ""
-    told: str = ""
+    """Its result for the chosen person, in words."""
+    validation_error: str = ""
+    """Its validation error for the chosen person, as a sentence."""
     problem: str = ""
+    """The validation error, shortened."""
     refused: str = ""
+    """Why it cannot be saved."""
     todo: str = ""
+    """What it still lacks."""
     warns: list[tuple[str, str, str]] = field(default_factory=list)
+    """Its warnings: the text, and the URL and label of a link."""
     panel: Panel | None = None
     fields: FieldList | None = None
     is_heading: bool = False
@@ -104,23 +117,23 @@ class RowShown:
 
     @property
     def at(self) -> str:
-        """Its path, for its hidden field."""
-        found: dict[str, object] = {}
+        """Its place among nested fields as JSON, for its hidden field."""
+        place: dict[str, object] = {}
         if self.draft.nested:
-            found = {"nested": True, "under": format_path(self.draft.under) if self.draft.under else ""}
+            place = {"nested": True, "under": format_path(self.draft.under) if self.draft.under else ""}
         if self.draft.entry is not None:
-            found["entry"] = self.draft.entry
-        return json.dumps(found, ensure_ascii=False)
+            place["entry"] = self.draft.entry
+        return json.dumps(place, ensure_ascii=False)
 
     @property
-    def kept(self) -> str:
-        """Its chips with their settings, for its hidden field."""
+    def chip_bodies(self) -> str:
+        """Its chips with their settings as JSON, for its hidden field."""
         parts = self.draft.chips()
-        return json.dumps([part_body(part) for part in (self.draft.kept if parts is None else parts)], ensure_ascii=False)
+        return json.dumps([part_body(part) for part in (self.draft.parts_before if parts is None else parts)], ensure_ascii=False)
 
     @property
     def cases(self) -> list[Choice]:
-        """Unchanged, and the three cases."""
+        """The choices of its letter case: as it is, and the three cases."""
         return [
             Choice("", _("As it is"), self.draft.case is None),
             *(Choice(case.value, _(case), case is self.draft.case) for case in Case),
@@ -128,7 +141,7 @@ class RowShown:
 
     @property
     def traits(self) -> str:
-        """ "Required", and the type unless it is text, in words; "" for neither."""
+        """In words, whether it is required, and its type unless that is text; "" for neither."""
         typed = self.draft.type is not ValueType.TEXT
         return ", ".join(x for x in (_("Required") if self.draft.required else "", type_name(self.draft.type) if typed else "") if x)
 
@@ -147,7 +160,7 @@ class RowShown:
 
 
 def type_name(type: ValueType) -> str:
-    """A target field's type in words."""
+    """The type of a target field in words."""
     return {
         ValueType.TEXT: _("Text"),
         ValueType.NUMBER: _("Number"),
@@ -158,12 +171,16 @@ def type_name(type: ValueType) -> str:
 
 
 def types(chosen: ValueType) -> list[Choice]:
-    """The types as choices."""
+    """The types of target fields as choices."""
     return [Choice(each.value, type_name(each), each is chosen) for each in ValueType]
 
 
 def chip(part: RowPart, fields: SourceFields, *, open: bool = False, sealed: bool = False) -> Chip:
-    """A chip as rendered. sealed: its text is stored encrypted."""
+    """The chip of a part.
+
+    open: its panel is open
+    sealed: typed text is stored encrypted, so it is not shown
+    """
     data = json.dumps(part_body(part), ensure_ascii=False)
     if sealed and isinstance(part, FixedText):
         return Chip(_("a secret"), True, (ChipPiece(_("a secret")),), open=open, data=json.dumps({"text": SEALED}, ensure_ascii=False))
@@ -174,7 +191,7 @@ def chip(part: RowPart, fields: SourceFields, *, open: bool = False, sealed: boo
 
 
 def _dotted(text: str) -> Iterator[ChipPiece]:
-    """Splits off runs of spaces as middle dots, and line breaks as arrows."""
+    """Splits a text into words and runs of spaces and line breaks."""
     run = ""
     for letter in text:
         if run and (letter in " \n") != (run[-1] in " \n"):
@@ -209,19 +226,19 @@ def _mods(source: SourceValue) -> tuple[str, ...]:
 
 
 def displayed(rows: Sequence[RowShown]) -> list[RowShown | Heading]:
-    """The rows with the headings of the objects and lists they are nested in."""
-    out: list[RowShown | Heading] = []
+    """The rows, with the headings of the objects and lists that contain them."""
+    items: list[RowShown | Heading] = []
     above: Path = ()
     for row in rows:
         under = row.draft.under if row.draft.nested else ()
-        same = 0
-        while same < min(len(under), len(above)) and under[same] == above[same]:
-            same += 1
-        out += [_heading(under[: depth + 1], row, rows) for depth in range(same, len(under))]
+        shared_depth = 0
+        while shared_depth < min(len(under), len(above)) and under[shared_depth] == above[shared_depth]:
+            shared_depth += 1
+        items += [_heading(under[: depth + 1], row, rows) for depth in range(shared_depth, len(under))]
         above = under
         row.depth = min(len(under), DEEPEST)
-        out.append(row)
-    return out
+        items.append(row)
+    return items
 
 
 def _heading(path: Path, row: RowShown, rows: Sequence[RowShown]) -> Heading:
@@ -241,8 +258,8 @@ def _heading(path: Path, row: RowShown, rows: Sequence[RowShown]) -> Heading:
     return Heading(f"in-{row.n}-{depth}", name, kind, count, min(depth, DEEPEST), do, button, "" if isinstance(last, int) else written)
 
 
-def said(value: Json, *, left_out: bool) -> str:
-    """A row's result, in words."""
+def result_text(value: Json, *, left_out: bool) -> str:
+    """The result of a row in words."""
     if left_out:
         return _("Left out")
     if value is None:
@@ -256,8 +273,8 @@ def said(value: Json, *, left_out: bool) -> str:
     return text or _("Empty")
 
 
-def problem_said(problem: ValueProblem) -> str:
-    """A row's validation error for the chosen person."""
+def problem_text(problem: ValueProblem) -> str:
+    """The validation error of a row as a sentence."""
     reason = _(problem.reason)
     what = f"“{problem.value}” {reason}" if problem.value else reason[:1].upper() + reason[1:]
     return _("%(what)s. A validation error: not sent, not retried.") % {"what": what}
@@ -268,8 +285,7 @@ def problem_said(problem: ValueProblem) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A chip's panel. out: what becomes of the chosen person's value; "" of none. entries: of the value map, with whether it fits this value; more: empty ones;
-    options: the values that the field can have; unlisted: a sentence that names those without an entry."""
+    """The panel of a chip."""
 
     row: int
     chip: int
@@ -277,15 +293,21 @@ class Panel:
     group: str
     text: str | None = None
     value: str = ""
-    out: str = ""
+    """The chosen person's value."""
+    result: str = ""
+    """What is sent for that value; "" if there is no value."""
     dates: tuple[Choice, ...] = ()
     date_select: tuple[Choice, ...] = ()
     date: str = ""
     date_pattern: str = ""
     entries: tuple[tuple[str, str, bool], ...] = ()
+    """The rows of the value map: old value, new value, and whether the row applies to the chosen person's value."""
     options: tuple[str, ...] = ()
+    """The values that the field can have."""
     unlisted: str = ""
+    """A sentence that names the options without a row in the value map."""
     more: tuple[int, ...] = ()
+    """One entry for each empty row at the end of the value map."""
     map_shown: bool = False
     otherwise: tuple[Choice, ...] = ()
     otherwise_text: str = ""
@@ -296,7 +318,11 @@ class Panel:
 
 
 def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactSource, zone: tzinfo, more: int) -> Panel | None:
-    """The panel of one of a row's chips."""
+    """The panel of a chip; None if the row has no such chip.
+
+    at: the numbers of the row and the chip
+    more: the empty rows at the end of the value map
+    """
     parts = row.chips() or ()
     n, place = at
     if place >= len(parts):
@@ -317,7 +343,7 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
         fields.label(part.key),
         group_name(known.group) if known else _("Not in your account any more"),
         value=now or _("empty"),
-        out=_becomes(part, row, facts, zone) if now or part.if_empty else "",
+        result=_becomes(part, row, facts, zone) if now or part.if_empty else "",
         dates=_dates(part, value, zone) if is_date else (),
         date_select=_date_names(part) if not is_date and _may_be_date(part.key) else (),
         date=chosen,
@@ -341,10 +367,12 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
 def _becomes(part: SourceValue, row: DraftRow, facts: FactSource, zone: tzinfo) -> str:
     try:
         alone = FieldMapping("?", rows=(MappingRow("x", (part,), trim=row.trim, case=row.case),))
-    except MappingError as error:  # what is behind it is not right yet; the row says so when it is saved
+    except MappingError as error:  # a setting of the chip is invalid; saving refuses the row with the reason
         return _(error.reason)
-    found = preview(alone, facts, timezone=zone)
-    return _(found.problems[0].reason) if 0 in found.problems else said(found.values[0], left_out=False)
+    mapping_preview = preview(alone, facts, timezone=zone)
+    return (
+        _(mapping_preview.problems[0].reason) if 0 in mapping_preview.problems else result_text(mapping_preview.values[0], left_out=False)
+    )
 
 
 def _may_be_date(key: str) -> bool:
@@ -359,14 +387,14 @@ def _may_be_date(key: str) -> bool:
 
 
 def _dates(part: SourceValue, value: object, zone: tzinfo) -> tuple[Choice, ...]:
-    shown = []
+    choices = []
     for how in DateFormat:
         try:
             sub = formatted(value, how, zone, part.date_pattern) if value else ""  # type: ignore[arg-type]
         except Unfit:
             sub = ""
-        shown.append(Choice(how.value, _(how), how is (part.date_format or DateFormat.ISO), sub))
-    return tuple(shown)
+        choices.append(Choice(how.value, _(how), how is (part.date_format or DateFormat.ISO), sub))
+    return tuple(choices)
 
 
 def _date_names(part: SourceValue) -> tuple[Choice, ...]:

@@ -1,4 +1,4 @@
-"""The versions of a mapping (F10): rows compared by their targets, with each row's result for the most recently changed registration."""
+"""The versions of a mapping (F10). Rows are compared by their targets, with each row's result for the most recently changed registration."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from heliograph.store.django_database import of_django
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
-    """The versions of a mapping, with each row's result for the most recently changed registration."""
+    """Every version with its author and time, what one of them changed, and what restoring it would change."""
     row = mapping_row(id)
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
@@ -61,20 +61,22 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
 
     def question(version: Version) -> RestoreQuestion:
         try:
-            found = restorable(version, config, sealed)
+            restorable_mapping = restorable(version, config, sealed)
         except Invalid:  # restoring says why
-            found = None
-        return _question(found, fields, [flow.name or _("Without a name") for flow, _destination in warnings.used_by(config, id)])
+            restorable_mapping = None
+        return _question(
+            restorable_mapping, fields, [flow.name or _("Without a name") for flow, _destination in warnings.used_by(config, id)]
+        )
 
     def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:
-        found = restore_mapping(s, id, version.number, confirmed=sure)
-        told = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(_said_of(found, fields))}] if found.gone else []
-        if found.stops:
-            told.append(
+        restored = restore_mapping(s, id, version.number, confirmed=sure)
+        notes = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(_gone_texts(restored, fields))}] if restored.gone else []
+        if restored.stops:
+            notes.append(
                 _("Required and without a source: %(targets)s. Nothing is sent by it until that is mended.")
-                % {"targets": ", ".join(found.stops)}
+                % {"targets": ", ".join(restored.stops)}
             )
-        return told
+        return notes
 
     return versions_page(
         request,
@@ -93,44 +95,50 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
     )
 
 
-def _question(found: RestorableMapping | None, fields: SourceFields, flows: list[str]) -> RestoreQuestion:
-    """The consequences of restoring. flows: names of those that use the mapping."""
+def _question(restorable_mapping: RestorableMapping | None, fields: SourceFields, flows: list[str]) -> RestoreQuestion:
+    """The question before a version is restored, with the consequences.
+
+    restorable_mapping: the version as it would be saved; None if it is no longer valid
+    flows: the names of the flows that use the mapping
+    """
     lists = []
-    if found is not None and found.gone:
-        lists.append(ListedConsequence(_("It names what is gone. This is left out:"), _said_of(found, fields)))
-    if found is not None and found.stops:
-        lists.append(ListedConsequence(_("Required, and without a source by it. Nothing is sent until you give them one:"), found.stops))
+    if restorable_mapping is not None and restorable_mapping.gone:
+        lists.append(ListedConsequence(_("It names what is gone. This is left out:"), _gone_texts(restorable_mapping, fields)))
+    if restorable_mapping is not None and restorable_mapping.stops:
+        lists.append(
+            ListedConsequence(_("Required, and without a source by it. Nothing is sent until you give them one:"), restorable_mapping.stops)
+        )
     names = list(dict.fromkeys(flows))
     if not names:
         return RestoreQuestion([_("No flow uses this mapping yet.")], lists)
-    said = ngettext(
+    consequence = ngettext(
         "The flow that uses this mapping sends by it at once: %(flows)s.",
         "The flows that use this mapping send by it at once: %(flows)s.",
         len(names),
     )
-    return RestoreQuestion([said % {"flows": ", ".join(names)}, _("Actions that wait in Retry are rendered by it, too.")], lists)
+    return RestoreQuestion([consequence % {"flows": ", ".join(names)}, _("Actions that wait in Retry are rendered by it, too.")], lists)
 
 
-def _said_of(found: RestorableMapping, fields: SourceFields) -> list[str]:
-    """The missing fields that a version names, and where, in words."""
-    return [_said(each, fields) for each in found.gone]
+def _gone_texts(restorable_mapping: RestorableMapping, fields: SourceFields) -> list[str]:
+    """The things that a version names and that no longer exist, with the row that names each, in words."""
+    return [_gone_text(each, fields) for each in restorable_mapping.gone]
 
 
-def _said(gone: GonePart, fields: SourceFields) -> str:
+def _gone_text(gone: GonePart, fields: SourceFields) -> str:
     if not gone.key:
         return _("%(target)s: the secret that stood there, which is not kept any more. The row has no source then") % {
             "target": gone.target
         }
-    said = {"target": gone.target, "name": fields.label(gone.key), "text": gone.text}
+    named = {"target": gone.target, "name": fields.label(gone.key), "text": gone.text}
     if gone.text:
-        return _("%(target)s: the field %(name)s, and with it the text “%(text)s”. The row has no source then") % said
+        return _("%(target)s: the field %(name)s, and with it the text “%(text)s”. The row has no source then") % named
     if gone.alone:
-        return _("%(target)s: the field %(name)s. The row has no source then") % said
-    return _("%(target)s: the field %(name)s") % said
+        return _("%(target)s: the field %(name)s. The row has no source then") % named
+    return _("%(target)s: the field %(name)s") % named
 
 
 def _fields(db: Database, config: AccountConfig, id: int, subject: Subject) -> SourceFields:
-    """The account's source fields. Deleted ones have the name they had when a version of the mapping was saved with them."""
+    """The account's source fields. A deleted field has the name that it had when a version of the mapping was saved with it."""
     fields = SourceFields.from_config(config, subject)
     gone: dict[str, str] = {}
     looked_up = 0
@@ -149,16 +157,16 @@ def _fields(db: Database, config: AccountConfig, id: int, subject: Subject) -> S
 def _mapping_differences(
     old_body: Mapping[str, object], new_body: Mapping[str, object], fields: SourceFields, tried: Tried
 ) -> list[Difference]:
-    """Rows by their targets; rows that are equal on both sides are omitted."""
+    """The differences between two versions. Rows are compared by their targets; equal rows are omitted."""
     try:
         old, new = FieldMapping.from_body(old_body), FieldMapping.from_body(new_body)
     except MappingError:  # from an older release, and no longer valid
         return []
-    found = []
+    differences = []
     if old.name != new.name:
-        found.append(Difference(_("Mapping name"), _("Changed"), Side(text=old.name), Side(text=new.name)))
+        differences.append(Difference(_("Mapping name"), _("Changed"), Side(text=old.name), Side(text=new.name)))
     if old.empty is not new.empty:
-        found.append(
+        differences.append(
             Difference(
                 _("If an optional field is empty"),
                 _("Changed"),
@@ -171,11 +179,11 @@ def _mapping_differences(
     for n, row in enumerate(new.rows):
         known = before.pop(row.path, None)
         if known is None:
-            found.append(Difference(row.target, _("Added"), _nothing(), _side(row, fields, gives[1], n)))
+            differences.append(Difference(row.target, _("Added"), _nothing(), _side(row, fields, gives[1], n)))
         elif known[1] != row:
-            found.append(_changed(known[1], row, fields, (gives[0], known[0]), (gives[1], n)))
-    found += [Difference(row.target, _("Removed"), _side(row, fields, gives[0], n), _nothing()) for n, row in before.values()]
-    return found
+            differences.append(_changed(known[1], row, fields, (gives[0], known[0]), (gives[1], n)))
+    differences += [Difference(row.target, _("Removed"), _side(row, fields, gives[0], n), _nothing()) for n, row in before.values()]
+    return differences
 
 
 def _nothing() -> Side:
@@ -202,8 +210,8 @@ def _side(row: MappingRow, fields: SourceFields, gives: MappingPreview, n: int) 
 
 def _result(gives: MappingPreview, n: int) -> str:
     if n in gives.problems:
-        return rows.problem_said(gives.problems[n])
-    return rows.said(gives.values[n], left_out=n in gives.left_out)
+        return rows.problem_text(gives.problems[n])
+    return rows.result_text(gives.values[n], left_out=n in gives.left_out)
 
 
 def _words(row: MappingRow) -> str:

@@ -53,7 +53,7 @@ EDITOR, READER = "mappings/mapping.html", "mappings/read.html"
 
 
 class MappingListFilters(ListFilters):
-    """What the list shows of all mappings."""
+    """The filters of the list of mappings."""
 
     no_match_text = gettext_lazy("No mapping is like this. Change the search or the filters.")
     show_all = gettext_lazy("Show all mappings")
@@ -63,28 +63,28 @@ class MappingListFilters(ListFilters):
     subject = EnumFilter(gettext_lazy("What it is for"), Subject, subject_name, every=gettext_lazy("For anything"))
 
     @property
-    def wanted(self) -> MappingListFilter:
-        """As the list takes it."""
-        of = self.cleaned_data
-        return MappingListFilter(of["q"], of["kind"], of["subject"])
+    def list_filter(self) -> MappingListFilter:
+        """The filters as `listed` takes them."""
+        cleaned = self.cleaned_data
+        return MappingListFilter(cleaned["q"], cleaned["kind"], cleaned["subject"])
 
 
 @require_safe
 def mapping_list(request: AccountRequest) -> HttpResponse:
-    """Every mapping: where it is used, what it is, who changed it last."""
+    """The list of mappings: each with its kind, the flows that use it, and who changed it last."""
     filters = MappingListFilters(request)
     with transaction.atomic(using="read"):
         config = Committed(of_django(connections["read"])).account(request.account.pk)
-        found = listed(config, filters.wanted)
+        rows = listed(config, filters.list_filter)
     total = len(config.mappings)
-    people = names_of_users(request.account.pk, [row.by for row in found])
+    people = names_of_users(request.account.pk, [row.by for row in rows])
     return page(
         request,
         "mappings/list.html",
         here="mappings",
-        mappings=[_listed(row, people, editable=may(request.user, Role.ADMINISTRATOR)) for row in found],
+        mappings=[_listed(row, people, editable=may(request.user, Role.ADMINISTRATOR)) for row in rows],
         result=ngettext("%(shown)s of %(all)s mapping", "%(shown)s of %(all)s mappings", total)
-        % {"shown": f"{len(found):,}", "all": f"{total:,}"},
+        % {"shown": f"{len(rows):,}", "all": f"{total:,}"},
         none=not total,
         filters=filters,
     )
@@ -125,10 +125,10 @@ def mapping(request: AccountRequest, id: int) -> HttpResponse:
     row = _row(id)
     stored = FieldMapping.from_body(row.body)
     if request.method == "POST":
-        return _posted(request, MappingDraft.of(stored, row.number), row)
-    editing = Editing(MappingDraft.of(stored, row.number), **_asked(request))
+        return _posted(request, MappingDraft.from_mapping(stored, row.number), row)
+    editing = Editing(MappingDraft.from_mapping(stored, row.number), **_preview_choice(request))
     template = EDITOR if may(request.user, Role.ADMINISTRATOR) else READER
-    return _shown(request, editing, row, template)
+    return _page(request, editing, row, template)
 
 
 @judges_texts("sample")
@@ -136,7 +136,7 @@ def mapping(request: AccountRequest, id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def mapping_new(request: AccountRequest) -> HttpResponse:
-    """A new mapping, also for a flow (`for`: the flow that is being edited, to which it returns)."""
+    """A new mapping. With `for`, it is made for the flow that is being edited, and saving returns to that flow."""
     _back(request)  # raises Http404 for another account's flow
     ask = request.POST or request.GET
     draft = MappingDraft(
@@ -145,17 +145,17 @@ def mapping_new(request: AccountRequest) -> HttpResponse:
     )
     if request.method == "POST":
         return _posted(request, draft, None)
-    return _shown(request, Editing(draft, **_asked(request)), None, EDITOR)
+    return _page(request, Editing(draft, **_preview_choice(request)), None, EDITOR)
 
 
-def _asked(request: AccountRequest) -> dict[str, Any]:
-    """The registration in a link to try it with, and the format of the preview."""
+def _preview_choice(request: AccountRequest) -> dict[str, Any]:
+    """The fields of `Editing` that a link sets: the data to try the mapping with, and the format of the preview."""
     ask = request.GET
     return {
         "key": ask.get("key", "")[:300],
         "search": ask.get("person", "")[:200],
         "made_up": ask.get("made-up") == "1",
-        "shown": ask.get("shown", ""),
+        "preview_format": ask.get("shown", ""),
     }
 
 
@@ -166,21 +166,24 @@ def _posted(request: AccountRequest, draft: MappingDraft, row: StoredMapping | N
     form = f"mapping {row.pk if row else 'new'}"
     waiting = typed_secrets.recall(request, form)
     if do == "enter":  # the Enter key, somewhere in the form
-        typed, shown = request.POST.get("person", ""), request.POST.get("person-was", "")
-        do = "add" if editing.new_name.strip() else "search" if typed.strip() != shown.strip() else "save"
+        typed, person_before = request.POST.get("person", ""), request.POST.get("person-was", "")
+        do = "add" if editing.new_name.strip() else "search" if typed.strip() != person_before.strip() else "save"
     if do not in ("save", "preview"):
         act(editing, do, request.POST)
     waiting |= draft.seal()
-    if do == "preview" and asks_for_part(request):  # the form stays on the page, with what was typed
-        return _shown(request, editing, row, EDITOR, part="preview")
+    if do == "preview" and asks_for_part(request):  # only the preview is replaced, so nothing typed is lost
+        return _page(request, editing, row, EDITOR, part="preview")
     editing.waiting = typed_secrets.keep(request, form, waiting)
     if do == "save":
         return _save(request, editing, row, waiting)
-    return _shown(request, editing, row, EDITOR, part="editor" if asks_for_part(request) else "")
+    return _page(request, editing, row, EDITOR, part="editor" if asks_for_part(request) else "")
 
 
 def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, waiting: Mapping[str, str]) -> HttpResponse:
-    """waiting: typed texts to be stored encrypted, by field of the vault."""
+    """Saves the mapping, and redirects to it or to the flow for which it was made.
+
+    waiting: the typed texts that the mapping encrypts, by field of the vault
+    """
     draft = editing.draft
     with transaction.atomic(using="read"):
         editor = _editor(request, editing, row, strict=True)
@@ -212,24 +215,28 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
 
 
 def _say_saved(request: AccountRequest, saved: StoredMapping, row: StoredMapping | None, editor: Editor) -> None:
-    """Says that it is saved; what cannot be sent of it; and if it now gives something else than what flows have sent lately, offers to replay them."""
-    said = _("The mapping %(name)s is saved.") % {"name": saved.name}
+    """Says that the mapping is saved, and whether its request cannot be sent. If its rows changed and flows have delivered by it lately, offers to
+    replay those.
+
+    saved, row: the mapping after and before the save; row is None for a new one
+    """
+    message = _("The mapping %(name)s is saved.") % {"name": saved.name}
     for name, _href, why in editor.unsendable_words()[:1]:
-        said += " " + _("But nothing would be sent for %(whom)s: %(name)s: %(why)s.") % {"whom": editor.whom, "name": name, "why": why}
+        message += " " + _("But nothing would be sent for %(whom)s: %(name)s: %(why)s.") % {"whom": editor.whom, "name": name, "why": why}
     flows: set[int] = set()
     if row is not None and row.body.get("rows") != saved.body.get("rows"):
-        with of_account(request.account.pk) as of:
+        with of_account(request.account.pk) as reader:
             using = [
                 flow.id
-                for flow in of.config.flows.values()
+                for flow in reader.config.flows.values()
                 if flow.active and any(saved.pk in (d.payload_mapping, d.header_mapping) for d in flow.destinations)
             ]
-            flows = delivered_lately(of.db, of.account, using, of.db.now()) if using else set()
+            flows = delivered_lately(reader.db, reader.account, using, reader.db.now()) if using else set()
     if not flows:
-        say(request, said)
+        say(request, message)
         return
     href = replay_address(min(flows)) if len(flows) == 1 else reverse("replay")
-    say(request, f"{said} {_('What was sent before stays as it was sent.')}", link=_("Replay it"), href=href)
+    say(request, f"{message} {_('What was sent before stays as it was sent.')}", link=_("Replay it"), href=href)
 
 
 def _meanwhile(request: AccountRequest, error: SavedMeanwhile) -> dict[str, Any]:
@@ -246,7 +253,7 @@ def _editor(request: AccountRequest, editing: Editing, row: StoredMapping | None
     return Editor(db, request.account.pk, config, editing, row.pk if row else 0, timezone.now(), strict)
 
 
-def _shown(request: AccountRequest, editing: Editing, row: StoredMapping | None, template: str, *, part: str = "") -> HttpResponse:
+def _page(request: AccountRequest, editing: Editing, row: StoredMapping | None, template: str, *, part: str = "") -> HttpResponse:
     with transaction.atomic(using="read"):
         editor = _editor(request, editing, row)
         return _answer(request, editor, row, template, part=part)
@@ -286,13 +293,13 @@ def _row(id: int) -> StoredMapping:
 
 
 def _flow_of(request: AccountRequest) -> int | None:
-    """The flow that is being edited. Raises Http404 for one that the account does not have."""
-    asked = request.GET.get("for", "")
-    if not asked:
+    """The flow for which the mapping is made; None for none. Raises Http404 if the account does not have the flow."""
+    flow_text = request.GET.get("for", "")
+    if not flow_text:
         return None
     with transaction.atomic(using="read"):
         flows = _config(request).flows
-    flow = read_id(asked)
+    flow = read_id(flow_text)
     if flow not in flows:
         raise Http404
     return flow
@@ -303,7 +310,7 @@ def _config(request: AccountRequest) -> AccountConfig:
 
 
 def _subject_of_flow(request: AccountRequest) -> Subject:
-    """The subject that the flow watches, so that the mapping fits it."""
+    """The subject that the flow watches, so that the mapping fits the flow."""
     flow = _flow_of(request)
     if flow is None:
         return Subject.REGISTRATION
@@ -327,16 +334,16 @@ def _back(request: AccountRequest, **more: int) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
-    """Asks, and copies a mapping."""
+    """Copies a mapping, after a confirmation page."""
     row = _row(id)
-    asked = _question(
+    confirmation = _question(
         row,
         _("Copy %(name)s?") % {"name": row.name},
         lead=_("The copy has the same rows under another name. No flow uses it until you choose it there."),
         button=_("Copy it"),
     )
-    if not is_agreed(request, asked):
-        return page(request, "confirmation.html", here="mappings", status=status_of(asked), **asked)
+    if not is_agreed(request, confirmation):
+        return page(request, "confirmation.html", here="mappings", status=status_of(confirmation), **confirmation)
     with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
         made = copy_mapping(s, id)
     say(request, _("%(name)s is there. No flow uses it yet.") % {"name": made.name})
@@ -346,11 +353,11 @@ def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
-    """Asks, and deletes a mapping that no flow uses (P12)."""
+    """Deletes a mapping that no flow uses, after a confirmation page; otherwise lists the flows that use it (P12)."""
     row = _row(id)
     uses = [LinkedThing(use.name or _("Without a name"), flow_href(use.id)) for use in mapping_uses(request.account.pk, id)]
     if uses:
-        asked = _question(
+        confirmation = _question(
             row,
             _("%(name)s cannot be deleted yet") % {"name": row.name},
             lead=_("These flows send by it. Choose another mapping in them first."),
@@ -358,7 +365,7 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
             cancel=_("Back to the mapping"),
         )
     else:
-        asked = _question(
+        confirmation = _question(
             row,
             _("Delete %(name)s?") % {"name": row.name},
             lead=_("No flow uses it. What was sent by it keeps its versions in the timelines."),
@@ -366,8 +373,8 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
             button_class="danger",
             cancel=_("Keep it"),
         )
-    if not is_agreed(request, asked):
-        return page(request, "confirmation.html", here="mappings", status=status_of(asked), **asked)
+    if not is_agreed(request, confirmation):
+        return page(request, "confirmation.html", here="mappings", status=status_of(confirmation), **confirmation)
     with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
         delete_mapping(s, id)
     say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})
@@ -375,6 +382,6 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
 
 
 def _question(row: StoredMapping, heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
-    """A question about a mapping."""
+    """The confirmation page's context for an operation on a mapping."""
     usual: QuestionParts = {"frame": "signal.html", "cancel_href": reverse("mapping", args=(row.pk,)), "thing": row.number}
     return question(heading, **usual | parts)
