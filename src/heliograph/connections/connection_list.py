@@ -66,7 +66,7 @@ class LastAttempt:
 
     @property
     def unanswered(self) -> bool:
-        """True if the target was not reached, or gave no answer. A 429 or 503 is one."""
+        """Whether the target was not reached, or sent no answer. A 429 or 503 is an answer."""
         return self.category is Category.CONNECTION and self.status is None
 
 

@@ -24,7 +24,7 @@ from heliograph.connections.services import connections as services
 from heliograph.connections.services import pause as holding
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.pause import FASTEST, WHY_LENGTH, NotPaused
-from heliograph.connections.views.connections import flow_href, found_row, redirect, standing
+from heliograph.connections.views.connections import flow_href, get_row, redirect, standing
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
@@ -121,7 +121,7 @@ def _used_by(flows: Iterable[tuple[int, str]]) -> list[Breaks]:
 @never_cache
 def pause(request: AccountRequest, connection: int) -> HttpResponse:
     """Pauses the connection."""
-    row = found_row(request, connection)
+    row = get_row(request, connection)
     form = PauseForm(request.POST if request.method == "POST" else None)
     form.say("why", help=_("At most %(n)d characters, for whoever finds it paused.") % {"n": WHY_LENGTH})
     confirmation = _question(
@@ -155,7 +155,7 @@ def _paused_by(row: ConnectionRow) -> tuple[object, ...]:
 @never_cache
 def release(request: AccountRequest, connection: int) -> HttpResponse:
     """Resumes a paused connection at once, or releases its actions at a chosen rate by a job whose progress this page shows."""
-    row = found_row(request, connection)
+    row = get_row(request, connection)
     form = ReleaseForm(request.POST if request.method == "POST" else None, initial={"rate": row.connection.rate or USUAL_RATE})
     promise = promise_of(row.connection.name, _paused_by(row), frozenset(row.flows))
     if form.is_valid() and agrees(request, promise) and _released(request, row, form):
@@ -223,7 +223,7 @@ def _released_text(row: ConnectionRow) -> str:
 @never_cache
 def copy(request: AccountRequest, connection: int) -> HttpResponse:
     """Copies a connection."""
-    row = found_row(request, connection)
+    row = get_row(request, connection)
     usual = _("%(name)s (copy)") % {"name": row.connection.name}
     form = CopyConnectionForm(request.POST if request.method == "POST" else None, initial={"name": usual})
     notes = [_("Its URL, settings and credentials are taken along. No flow uses it until you choose it in one.")]
@@ -247,7 +247,7 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
 @never_cache
 def delete(request: AccountRequest, connection: int) -> HttpResponse:
     """Deletes a connection that no flow uses; otherwise lists the flows that use it (P12)."""
-    row = found_row(request, connection)
+    row = get_row(request, connection)
     uses = services.users(request.account.pk, connection)
     if uses:
         n = len(uses)
@@ -288,7 +288,7 @@ def sign(request: AccountRequest, connection: int) -> HttpResponse:
 
     An operation that deletes or replaces a secret asks first. A post that is sent a second time does nothing, because its edition is outdated.
     """
-    row = found_row(request, connection)
+    row = get_row(request, connection)
     secret, question, conflict = "", None, ""
     form = SigningForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -303,7 +303,7 @@ def sign(request: AccountRequest, connection: int) -> HttpResponse:
             secret = _sign(request, connection, do)
             if not secret:
                 return redirect("connection-signing", connection)
-        row = found_row(request, connection)
+        row = get_row(request, connection)
     return page(
         request,
         "connections/signing.html",

@@ -26,7 +26,7 @@ from heliograph.connections.services.save_and_test import TooManyTests
 from heliograph.connections.views import connection_form, connection_values, typed_secrets
 from heliograph.connections.views import oauth as access_views
 from heliograph.connections.views.connection_form import ConnectionForm
-from heliograph.connections.views.connections import flow_href, found_row, menu, standing
+from heliograph.connections.views.connections import flow_href, get_row, menu, standing
 from heliograph.connections.views.url_form import url_fields
 from heliograph.connections.waiting_items import once_connected, waiting_items
 from heliograph.deliveries.database import reading
@@ -67,7 +67,7 @@ def new_webhook(request: AccountRequest) -> HttpResponse:
 @never_cache
 def connection(request: AccountRequest, connection: int) -> HttpResponse:
     """A stored connection: its form for an Administrator, and a description for everyone else."""
-    row = found_row(request, connection)
+    row = get_row(request, connection)
     to_flow = ReturnToFlow.from_request(request)
     if asks_for_part(request) and to_flow.flow is not None and _has_passed(request, row):
         return HttpResponseClientRedirect(to_flow.back("", connection=connection))

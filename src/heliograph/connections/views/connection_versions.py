@@ -18,7 +18,7 @@ from heliograph.connections import connection_words
 from heliograph.connections.connection_facts import facts
 from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.services.connections import restorable, restore_connection
-from heliograph.connections.views.connections import found_row
+from heliograph.connections.views.connections import get_row
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.setup.services.transaction import SetupTransaction
@@ -33,7 +33,7 @@ BULLETS: Final = "••••"
 @never_cache
 def connection_versions(request: AccountRequest, connection: int) -> HttpResponse:
     """Every version with its author and time, and what one of them changed."""
-    row = found_row(request, connection)
+    row = get_row(request, connection)
     name, href, whole = row.connection.name, reverse("connection", args=(connection,)), may(request.user, Role.ADMINISTRATOR)
 
     def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:

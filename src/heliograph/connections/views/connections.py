@@ -168,7 +168,7 @@ def connection_new(request: AccountRequest) -> HttpResponse:
     )
 
 
-def found_row(request: AccountRequest, id: int) -> ConnectionRow:
+def get_row(request: AccountRequest, id: int) -> ConnectionRow:
     """One connection of the account with its health. Raises Http404."""
     with transaction.atomic(using="read"):
         row = ConnectionList(of_django(connections["read"]), request.account.pk).row(id)
