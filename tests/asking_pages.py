@@ -363,7 +363,7 @@ PAGES: dict[str, Asking] = {
         lambda site: count_actions(site) > 1,
     ),
     "a flow is saved and stops": Asking(
-        "flows.views.editor._posted",
+        "flows.views.editor._handle_post",
         flow_url,
         lambda site: save_tag_label(site, "Registered", "Booked"),
         "Booked",
@@ -404,7 +404,7 @@ PAGES: dict[str, Asking] = {
         lambda site: not count_named(Connection, site, "Sales CRM", "Idle"),
     ),
     "a connection is saved and flows stop": Asking(
-        "connections.views.connection_setup._saved",
+        "connections.views.connection_setup._save",
         connection_url,
         adds_live_flow,
         "Badges",

@@ -19,6 +19,7 @@ CLEAN = {
     *("domain", "store", "recording", "outbound", "engine"),
     *("stage", "bench", "verify", "demo"),
     *("connections", "flows", "mappings", "presets"),
+    *("setup", "administration", "accounts", "web", "jobs", "guide", "commands", "options", "wiring", "__main__"),
 }
 """Packages without such names. One that has lost its last is added here, and none is taken out."""
 COLUMNS = {

@@ -163,7 +163,7 @@ def test_C5_A1_a_reason_loses_credentials_before_it_is_cut(story: Story, receive
     report = save_and_test.try_connection(story.account, id, sample=True)
     assert report.detail.startswith(f"It said: {'x' * before}")
     (action,) = story.actions("R1")
-    said = answers.tried(story.db, story.account, action["id"], 1, [SHOWS])
+    said = answers.try_rule(story.db, story.account, action["id"], 1, [SHOWS])
     places: dict[str, Any] = {f"table {name}": content for name, content in everything(story.db).items()}
     places |= {"report": json.dumps(report.to_body()), "tried": said.message}
     needles = {text[:6] for text in received(receiver.requests) if not text.startswith(("/", "ada:", "Basic "))} | {SIGNING[6:14]}

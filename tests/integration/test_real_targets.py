@@ -128,9 +128,9 @@ def test_C7_webhooks_200_that_means_no_is_made_a_failure_from_its_logged_answer(
     with story.worker():
         story.record("R1", status="Attended", first="Zoë")
         story.until("R1", "success")  # according to the status
-        connection, rule = answers.proposed(story.db, story.account, story.action("R1")["id"], 1, Then.FAILED)
+        connection, rule = answers.propose_rule(story.db, story.account, story.action("R1")["id"], 1, Then.FAILED)
         assert connection == crm
-        assert not answers.tried(story.db, story.account, story.action("R1")["id"], 1, rule).delivered
+        assert not answers.try_rule(story.db, story.account, story.action("R1")["id"], 1, rule).delivered
         with story.saving() as s:
             save_rule(s, crm, rule)
         story.record("R2", status="Attended", first="Ada")

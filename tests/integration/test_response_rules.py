@@ -124,19 +124,19 @@ def test_C7_from_a_logged_answer_to_a_rule_that_was_tried_before_it_was_saved(st
         story.record("R1", status="Attended")
         story.until("R1", "success")  # so it seems
         action = story.action("R1")["id"]
-        connection, rule = answers.proposed(story.db, story.account, action, 1, Then.FAILED)
+        connection, rule = answers.propose_rule(story.db, story.account, action, 1, Then.FAILED)
         assert connection == crm
-        said = answers.tried(story.db, story.account, action, 1, rule)
+        said = answers.try_rule(story.db, story.account, action, 1, rule)
         assert (said.delivered, said.clause, said.category) == (False, 0, "General")
         assert said.message.endswith("Hook rules were not satisfied.")
-        assert answers.tried(story.db, story.account, action, 1, []).delivered
+        assert answers.try_rule(story.db, story.account, action, 1, []).delivered
         with pytest.raises(Invalid) as wrong:
-            answers.tried(story.db, story.account, action, 1, [{"if": [], "then": "failed"}])
+            answers.try_rule(story.db, story.account, action, 1, [{"if": [], "then": "failed"}])
         assert list(wrong.value.fields) == ["rule[0].if"]
         with pytest.raises(answers.NoAnswer):
-            answers.tried(story.db, story.account + 1, action, 1, rule)  # another account's
+            answers.try_rule(story.db, story.account + 1, action, 1, rule)  # another account's
         with pytest.raises(answers.NoAnswer):
-            answers.tried(story.db, story.account, action, 2, rule)
+            answers.try_rule(story.db, story.account, action, 2, rule)
         with story.saving() as s:
             connection_services.save_rule(s, crm, rule)
             assert s.source.account(story.account).numbers["connection", crm] == 2
@@ -272,7 +272,7 @@ def test_C7_a_stored_rule_that_can_never_match_is_pointed_out_and_keeps_its_mean
 def test_C7_only_the_newest_answers_of_the_connection_are_looked_at(story: Story) -> None:
     crm = answered(story, *({"old": 1} for _ in range(3)))
     other = story.connection("Other", "/other")
-    rule = answers.checked([{"if": [{"in": "json", "name": "new", "is": ["1"]}], "then": "failed"}])
+    rule = answers.parse_rule([{"if": [{"in": "json", "name": "new", "is": ["1"]}], "then": "failed"}])
     (unmatched,) = answers.unmatched_conditions(story.db, story.account, crm, rule)
     assert (unmatched.clause, unmatched.answers, unmatched.json) == (0, 3, 3)
     assert [each.answers for each in answers.unmatched_conditions(story.db, story.account, other, rule)] == [0]

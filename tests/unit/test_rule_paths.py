@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.connections.answers import checked
+from heliograph.connections.answers import parse_rule
 from heliograph.connections.rule_form import of_body
 from heliograph.connections.rule_paths import ForeignPath, plain_path, plain_rule, quoted_path
 from heliograph.domain.connection.response_rule import Condition, first_match, read_rule
@@ -48,7 +48,7 @@ def failed_at(path: str, value: str) -> dict[str, Any]:
 )
 def test_C7_JSONPath_and_JSON_Pointer_are_read(path: str, plain: str, value: str) -> None:
     assert plain_path(path) == plain
-    rule = checked([failed_at(path, value)])
+    rule = parse_rule([failed_at(path, value)])
     assert first_match(rule, TargetReply(200, (), json.dumps(ANSWER).encode())) == 0
     assert rule[0].conditions[0].name == rule[0].shows == plain
 
@@ -80,7 +80,7 @@ def test_C7_JSONPath_and_JSON_Pointer_are_read(path: str, plain: str, value: str
 def test_C7_a_path_to_no_one_place_is_refused_by_name_with_what_to_write(path: str, advice: str) -> None:
     for rule in ([failed_at(path, "1")], [{"if": [{"in": "status", "is": ["200"]}], "then": "failed", "shows": path}]):
         with pytest.raises(Invalid) as refused:
-            checked(rule)
+            parse_rule(rule)
         ((place, (sentence,)),) = refused.value.fields.items()
         assert place in ("rule[0].if[0].name", "rule[0].shows")
         assert advice in sentence
@@ -92,7 +92,7 @@ def test_C7_what_is_stored_keeps_its_meaning_and_its_form_says_the_same() -> Non
     shown = [quoted_path(clause.conditions[0].name) for clause in before]
     assert shown == ['["$"].success', '["/errors/0"]', '["$"]', '["$"].a[0]', '["#/a"].b', "$schema", "success"]
     assert [each.conditions[0].name for each in of_body([clause.to_body() for clause in before])] == shown
-    again = checked([failed_at(path, "1") for path in shown])
+    again = parse_rule([failed_at(path, "1") for path in shown])
     assert [each.conditions[0].path for each in again] == [each.conditions[0].path for each in before]
 
 
@@ -122,5 +122,5 @@ def test_C7_what_is_no_rule_is_left_for_its_reader() -> None:
 
 
 def test_C7_a_translated_path_is_the_plain_path_itself() -> None:
-    (clause,) = checked([failed_at("$.errors[0].code", "7")])
+    (clause,) = parse_rule([failed_at("$.errors[0].code", "7")])
     assert clause.conditions[0] == Condition.from_body({"in": "json", "name": "errors[0].code", "is": ["7"]}, "if")

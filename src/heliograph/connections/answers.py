@@ -78,7 +78,7 @@ class RuleVerdict:
     """The conditions whose path or header this answer lacks, each with the number of its clause."""
 
 
-def offered(db: Database, account: int, connection: int, text: str = "") -> list[OfferedAnswer]:
+def newest_answers(db: Database, account: int, connection: int, text: str = "") -> list[OfferedAnswer]:
     """The newest answers of a connection whose content is stored.
 
     text: words of the registration's code or name; "" for all
@@ -101,7 +101,7 @@ def offered(db: Database, account: int, connection: int, text: str = "") -> list
     ]
 
 
-def logged(db: Database, account: int, action: int, n: int) -> Logged:
+def read_logged(db: Database, account: int, action: int, n: int) -> Logged:
     """The answer of an action's nth attempt. Raises NoAnswer."""
     rows = db.all(
         "SELECT t.connection_id, c.response FROM attempt t JOIN attempt_content c ON c.action_id = t.action_id AND c.n = t.n"
@@ -125,15 +125,15 @@ def _reply(response: str) -> TargetReply | None:
     return TargetReply(answer.status, answer.response_headers, body, cut=answer.truncated, charset=UTF_8)
 
 
-def proposed(db: Database, account: int, action: int, n: int, then: Then) -> tuple[int, list[dict[str, object]]]:
+def propose_rule(db: Database, account: int, action: int, n: int, then: Then) -> tuple[int, list[dict[str, object]]]:
     """The answer's connection, and the body of a rule under which this answer and similar ones count as `then`. Raises NoAnswer."""
-    answer = logged(db, account, action, n)
+    answer = read_logged(db, account, action, n)
     return answer.connection, [clause.to_body() for clause in propose(answer.reply, then)]
 
 
-def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object]) -> RuleVerdict:
+def try_rule(db: Database, account: int, action: int, n: int, rule: Sequence[object]) -> RuleVerdict:
     """The result of this rule, saved or not, for a logged answer. Raises NoAnswer, and Invalid for an invalid rule."""
-    answer, read = logged(db, account, action, n), checked(rule)
+    answer, read = read_logged(db, account, action, n), parse_rule(rule)
     reply = answer.reply
     match, outcome = match_of(read, reply), classify_reply(read, reply, db.now())
     absent = [(i, each) for i, clause in enumerate(read) for each in clause.conditions if each.finds(reply) is False]
@@ -190,7 +190,7 @@ def unmatched_conditions(
     return unmatched
 
 
-def checked(rule: Sequence[object]) -> Rule:
+def parse_rule(rule: Sequence[object]) -> Rule:
     """Parses a rule's body, in which JSONPath and JSON Pointer become plain paths. Raises Invalid, with the place."""
     try:
         return read_rule(Body({"rule": plain_rule(rule)}))

@@ -223,7 +223,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
 
 
 def step_name(step: DiagnosisStep) -> str:
-    """The name of a step."""
+    """The name of a step of the test."""
     return str(_STEPS[step])
 
 
@@ -233,7 +233,7 @@ def mark_name(mark: StepMark) -> str:
 
 
 def summary(report: DiagnosisReport) -> str:
-    """The test in one sentence."""
+    """The result of the test in one sentence."""
     named = {"target": report.target}
     match report.verdict:
         case DiagnosisVerdict.TESTED if report.sample:
@@ -252,13 +252,13 @@ def summary(report: DiagnosisReport) -> str:
 
 
 def wrong(report: DiagnosisReport) -> str:
-    """What is wrong, the target's own words first; "" if nothing is."""
+    """What is wrong, with the target's own words first; "" if nothing is wrong."""
     sentence = _filled(report, 0)
     return _("The target says: “%(says)s”. %(sentence)s") % {"says": report.says, "sentence": sentence} if report.says else sentence
 
 
 def field_of(report: DiagnosisReport) -> str:
-    """Which field of Connection Setup holds the address that failed; "" where nothing did."""
+    """The sentence that names the field of Connection Setup with the URL that failed; "" if none failed."""
     if report.field is None or report.verdict is not DiagnosisVerdict.FAILED or report.finding in _NO_FIELD:
         return ""
     return _("Its address stands in the field “%(field)s”.") % {"field": _FIELDS[report.field]}
@@ -355,13 +355,16 @@ _BY_SIGN_IN: Final[Mapping[Finding, Mapping[SignIn, tuple[Promise, Promise]]]] =
         ),
     },
 }
-"""What is wrong and what mends it, where the way in which the connection proves who sends makes a difference."""
+"""What is wrong and what mends it, for findings whose remedy depends on how the connection proves its identity."""
 _MOVED: Final = gettext_lazy("The target says that the address has moved. Look there for the new one, and enter it as the URL.")
 """Where nothing is known of the new address."""
 
 
 def remedy_of(finding: Finding, sign_in: SignIn | None) -> str:
-    """What most likely mends a refusal, as a test would say it. sign_in: how the connection proved who sends, None where that is not known."""
+    """The most likely remedy for a refusal, in the words of a test.
+
+    sign_in: how the connection proves its identity; None if that is unknown
+    """
     return str(_MOVED if finding is Finding.MOVED else _sentences(finding, sign_in)[1])
 
 

@@ -1,4 +1,4 @@
-"""What a request does at its target, in words (F8)."""
+"""The words for what a request does at its target (F8)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from heliograph.setup.names import NAME_LENGTH, FoldedField, storable
 
 
 class Connection(Configured):
-    """Where and how requests go (guide: Setting up a Connection). The URL's path and query and all credentials are in `store.models.connections.Secret`."""
+    """A connection: where and how requests go (guide: Setting up a Connection). The path and query of its URL, and all credentials, are in
+    `store.models.connections.Secret`."""
 
     configured_as = "connection"
 

@@ -24,7 +24,7 @@ _senders: list[Sender] = []
 
 
 def sender() -> Sender:
-    """The sender of this process, created on first use, and again if it has died."""
+    """The sender of this process. It is created on first use, and created again if it has died."""
     with _lock:
         while _senders and not _senders[0].alive:
             _senders.pop()
@@ -43,7 +43,7 @@ def _died(error: BaseException) -> None:
 
 
 def policy(account: int | None) -> Policy:
-    """What the operator allowed all accounts, and the given one, beyond public addresses (C6)."""
+    """The networks beyond public addresses that the operator allows to all accounts and to the given one (C6)."""
     everyone: Policy = settings.HELIOGRAPH.everyones_policy
     if account is None:
         return everyone

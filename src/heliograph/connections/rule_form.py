@@ -84,7 +84,7 @@ def _looks(body: Mapping[str, Any]) -> Looks:
 
 
 def to_body(clauses: Sequence[Says]) -> list[dict[str, object]]:
-    """The rule's body, to be validated by `connections.answers.checked`."""
+    """The rule's body, to be validated by `connections.answers.parse_rule`."""
     bodies: list[dict[str, object]] = []
     for clause in clauses:
         body: dict[str, object] = {"if": [_condition(each) for each in clause.conditions], "then": clause.then}

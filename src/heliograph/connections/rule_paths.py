@@ -42,7 +42,7 @@ def is_foreign(text: str) -> bool:
 
 
 def plain_path(text: str) -> str:
-    """The plain path that leads where this one does; what is a plain path already stays as it is. Raises ForeignPath with what to write instead."""
+    """The plain path that leads to the same value. A plain path stays as it is. Raises ForeignPath, which says what to write instead."""
     if len(text) > MAX_LENGTH or not is_foreign(text):
         return text
     steps = _pointer_steps(text) if _POINTER.match(text) else _json_path_steps(text)
@@ -52,7 +52,7 @@ def plain_path(text: str) -> str:
 
 
 def quoted_path(path: str) -> str:
-    """A plain path that nobody takes for JSONPath or JSON Pointer: `["$"].success` for the member “success” of a member named “$”."""
+    """The plain path, quoted if it looks like JSONPath or JSON Pointer: `["$"].success` for the member “success” of a member named “$”."""
     if not is_foreign(path):
         return path
     first, *others = parse_path(path, in_list=True)
@@ -60,7 +60,7 @@ def quoted_path(path: str) -> str:
 
 
 def _pointer_steps(text: str) -> list[PathStep]:
-    """The steps of a JSON Pointer. Digits are an entry of a list, since a plain path names one or the other."""
+    """The steps of a JSON Pointer. Digits mean the entry of a list, because a plain path distinguishes entries from names."""
     if text.startswith("#"):
         raise ForeignPath("", f"“{text}” begins with the # of an address: write the path alone, as in /result/0/status")
     if re.search("~(?![01])", text):
@@ -112,7 +112,7 @@ def _entry(text: str, index: int) -> int:
 
 
 def plain_rule(rule: Sequence[object]) -> list[object]:
-    """The body of a rule with plain paths. What is no rule stays as it is, for the reader of rules to refuse. Raises ForeignPath with the place."""
+    """The body of a rule with plain paths. Anything else stays as it is, because `read_rule` refuses it. Raises ForeignPath, with the place."""
     return [_plain_clause(clause, f"rule[{i}]") if isinstance(clause, Mapping) else clause for i, clause in enumerate(rule)]
 
 

@@ -16,7 +16,7 @@ from heliograph.domain.mapping.paths import parse_path
 
 
 def sentences(rule: Rule) -> list[str]:
-    """One sentence per clause, in order: the first that matches decides."""
+    """One sentence for each clause, in order: the first clause that matches decides."""
     return [sentence(clause) for clause in rule]
 
 
@@ -46,7 +46,7 @@ def condition(each: Condition) -> str:
 
 
 def place(each: Condition) -> str:
-    """Where a condition looks."""
+    """The part of the answer that a condition reads."""
     match each.place:
         case ReplyPlace.STATUS:
             return _("the status")
@@ -59,7 +59,11 @@ def place(each: Condition) -> str:
 
 
 def nothing_at(number: int, each: Condition, *, is_json: bool) -> str:
-    """That a condition looks where an answer has nothing. number: of its clause, from 1; is_json: whether the answer can be read as JSON."""
+    """The sentence that an answer lacks what a condition reads.
+
+    number: that of its clause, from 1
+    is_json: whether the answer is JSON
+    """
     named = {"n": number, "name": each.name}
     if each.place is ReplyPlace.HEADER:
         return _("Clause %(n)d: this answer has no header %(name)s.") % named
@@ -69,7 +73,7 @@ def nothing_at(number: int, each: Condition, *, is_json: bool) -> str:
 
 
 def nowhere(each: UnmatchedCondition) -> str:
-    """That a condition looked where none of the newest answers had anything."""
+    """The sentence that none of the newest answers has what a condition reads."""
     name, answers = each.condition.name, each.json or each.answers
     named = {"n": each.clause + 1, "name": name, "answers": f"{answers:,}"}
     if each.condition.place is ReplyPlace.HEADER:
@@ -101,7 +105,10 @@ def nowhere(each: UnmatchedCondition) -> str:
 
 
 def taken_by_its_name(number: int, path: str) -> str:
-    """That a stored path that looks like JSONPath or JSON Pointer is the name of a field. number: of its clause, from 1."""
+    """The sentence that a stored path that looks like JSONPath or JSON Pointer counts as the name of a field.
+
+    number: that of its clause, from 1
+    """
     try:
         meant = plain_path(path)
     except ForeignPath:

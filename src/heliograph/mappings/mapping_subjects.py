@@ -69,7 +69,7 @@ class Subjects:
         like: dict[str, object] = {"account": self.account}
         for i, word in enumerate(words):
             where.append(f"r.search LIKE :w{i} ESCAPE '!'")
-            like[f"w{i}"] = _within(word)
+            like[f"w{i}"] = _like_pattern(word)
         if self.subject is Subject.SESSION:
             where.append("EXISTS (SELECT 1 FROM session_registration s WHERE s.registration_id = r.id)")
         matches = self._registrations(where, like)
@@ -105,7 +105,7 @@ class Subjects:
             given["code"] = code
         for i, word in enumerate(words):
             where.append(f"(lower(code) LIKE :w{i} ESCAPE '!' OR lower(name) LIKE :w{i} ESCAPE '!')")
-            given[f"w{i}"] = _within(word)
+            given[f"w{i}"] = _like_pattern(word)
         rows = self.db.all(f"SELECT id, code, name FROM event WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT {SHOWN}", given)
         return [Match(id, code, name, id, code) for id, code, name in rows]
 
@@ -158,5 +158,5 @@ def _first(exact: list[Match], others: list[Match]) -> list[Match]:
     return list({match.id: match for match in (*exact, *others)}.values())[:SHOWN]
 
 
-def _within(word: str) -> str:
+def _like_pattern(word: str) -> str:
     return f"%{word.replace('!', '!!').replace('%', '!%').replace('_', '!_')}%"

@@ -94,7 +94,7 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
             form.refuse(error)
         else:
             typed_secrets.forget(request)
-            return _made(request, made, replace(to_flow, does=chosen.does))
+            return _test_and_redirect(request, made, replace(to_flow, does=chosen.does))
     good = {name: secret for name, secret in secrets.items() if secret and name not in form.errors}
     for name in good:
         form.say_waiting(name)
@@ -127,7 +127,7 @@ def _page(request: AccountRequest, form: PresetForm, to_flow: ReturnToFlow, wait
     )
 
 
-def _made(request: AccountRequest, made: MadeFromPreset, to_flow: ReturnToFlow) -> HttpResponse:
+def _test_and_redirect(request: AccountRequest, made: MadeFromPreset, to_flow: ReturnToFlow) -> HttpResponse:
     """Tests the new connection and redirects to it, or back to the flow for which it was made, if the test passed."""
     id = made.connection.pk
     report: DiagnosisReport | None = None

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
 from heliograph.connections import page_sender
-from heliograph.connections.answers import checked
+from heliograph.connections.answers import parse_rule
 from heliograph.connections.models import Connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import connection as rules
@@ -195,7 +195,7 @@ def save_rule(s: SetupTransaction, id: int, rule: Sequence[object], *, opened: i
 
     Raises Invalid, NotThere, and SavedMeanwhile if another rule was saved since `opened`.
     """
-    plain = [clause.to_body() for clause in checked(rule)]
+    plain = [clause.to_body() for clause in parse_rule(rule)]
     row = connection_row(id)
     if opened is not None and opened != row.number:
         then, now = version(s.db, s.account, "connection", id, opened).body.get("rule", []), row.body.get("rule", [])

@@ -98,7 +98,7 @@ def _question(row: ConnectionRow, heading: str, **parts: Unpack[QuestionParts]) 
     return question(heading, **usual | parts)
 
 
-def _asks(request: AccountRequest, confirmation: dict[str, Any], form: Form | None = None) -> HttpResponse:
+def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any], form: Form | None = None) -> HttpResponse:
     """The confirmation page, with the fields of a form."""
     if form is not None:
         confirmation["fields"] = form.draw_fields()
@@ -137,7 +137,7 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
         cancel=_("Leave it on"),
     )
     if not (form.is_valid() and is_agreed(request, confirmation)):
-        return _asks(request, confirmation, form)
+        return _confirmation_page(request, confirmation, form)
     with _saving(request) as s:
         holding.pause(s, connection, form.cleaned_data["why"])
     say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
@@ -158,7 +158,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
     row = get_row(request, connection)
     form = ReleaseForm(request.POST if request.method == "POST" else None, initial={"rate": row.connection.rate or USUAL_RATE})
     promise = promise_of(row.connection.name, _paused_by(row), frozenset(row.flows))
-    if form.is_valid() and agrees(request, promise) and _released(request, row, form):
+    if form.is_valid() and agrees(request, promise) and _release(request, row, form):
         return redirect("connection-release" if form.cleaned_data["do"] == "rate" else "connection", connection)
     job = Job.objects.filter(kind=release_job.KIND, account=request.account, parameters__connection=connection).order_by("-pk").first()
     going = job is not None and job.state not in ENDED and row.pause is not None and row.state.release_rate is not None
@@ -189,7 +189,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
     )
 
 
-def _released(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> bool:
+def _release(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> bool:
     """Performs the operation of the pressed button. Returns False, with the error in the form, if the rate is invalid."""
     try:
         with _saving(request) as s:
@@ -239,7 +239,7 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
         else:
             say(request, _("“%(name)s” is there, with the same settings and credentials.") % {"name": made.name})
             return redirect("connection", made.pk)
-    return _asks(request, confirmation, form)
+    return _confirmation_page(request, confirmation, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -273,7 +273,7 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
             cancel=_("Keep it"),
         )
     if not is_agreed(request, confirmation):
-        return _asks(request, confirmation)
+        return _confirmation_page(request, confirmation)
     with _saving(request) as s:
         services.delete_connection(s, connection)
     say(request, _("“%(name)s” is deleted, with its credentials.") % {"name": row.connection.name})

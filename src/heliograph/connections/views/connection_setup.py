@@ -58,7 +58,7 @@ def new_webhook(request: AccountRequest) -> HttpResponse:
     """The form of a connection to any webhook."""
     to_flow = ReturnToFlow.from_request(request)
     if request.method != "POST":
-        return _form(request, None, ConnectionForm(frozenset()), to_flow)
+        return _form_page(request, None, ConnectionForm(frozenset()), to_flow)
     return _post(request, None, to_flow)
 
 
@@ -74,10 +74,10 @@ def connection(request: AccountRequest, connection: int) -> HttpResponse:
     if not may(request.user, Role.ADMINISTRATOR):
         if request.method == "POST":
             return _refuse(request)
-        return page(request, "connections/read.html", here="connections", **_read(request, row))
+        return page(request, "connections/read.html", here="connections", **_read_only_context(request, row))
     if request.method == "POST":
         return _post(request, row, to_flow)
-    return _form(request, row, _form_of(request, row), to_flow)
+    return _form_page(request, row, _form_of(request, row), to_flow)
 
 
 @needs(Role.ADMINISTRATOR)
@@ -98,26 +98,26 @@ def _post(request: AccountRequest, row: ConnectionRow | None, to_flow: ReturnToF
     form = _form_of(request, row) if row else ConnectionForm(frozenset(), request.POST)
     do = form.posted["do"]
     if do == "sample" and row is not None and AGAIN not in form.data:
-        return _tested(request, row.id, to_flow, sample=True)
+        return _test(request, row.id, to_flow, sample=True)
     waits = f"connection {row.id if row else 'new'}"
     typed = connection_values.secrets_of(form, typed_secrets.recall(request, waits))
     stops: AsksFirst | None = None
     if not form.insert() and form.is_valid():
         try:
-            saved = _saved(request, row, form, typed)
+            saved = _save(request, row, form, typed)
         except AsksFirst as error:
             stops = error
         else:
             if saved is not None:
                 typed_secrets.forget(request)
-                return access_views.connect(request, saved) if do == "connect" else _tested(request, saved, to_flow)
+                return access_views.connect(request, saved) if do == "connect" else _test(request, saved, to_flow)
     # A secret that was itself refused is not kept.
     unsaved_secrets = {name: text for name, text in typed.items() if text and name not in form.errors}
     form.say_typed(unsaved_secrets)
-    return _form(request, row, form, to_flow, waiting=typed_secrets.keep(request, waits, unsaved_secrets), stops=stops)
+    return _form_page(request, row, form, to_flow, waiting=typed_secrets.keep(request, waits, unsaved_secrets), stops=stops)
 
 
-def _saved(request: AccountRequest, row: ConnectionRow | None, form: ConnectionForm, typed: Mapping[str, str]) -> int | None:
+def _save(request: AccountRequest, row: ConnectionRow | None, form: ConnectionForm, typed: Mapping[str, str]) -> int | None:
     """Saves the connection and returns its id; None, with the errors in the form, if it was refused. Raises AsksFirst.
 
     typed: the typed secrets, by field
@@ -136,7 +136,7 @@ def _saved(request: AccountRequest, row: ConnectionRow | None, form: ConnectionF
         return None
 
 
-def _tested(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bool = False) -> HttpResponse:
+def _test(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: bool = False) -> HttpResponse:
     """Tests the saved connection and redirects to its page, or back to the flow for which it was made, if the test passed."""
     try:
         report = test_progress.begin(request.account.pk, id, sample=sample)
@@ -149,7 +149,7 @@ def _tested(request: AccountRequest, id: int, to_flow: ReturnToFlow, *, sample: 
     return HttpResponseRedirect(f"{to_flow.address(reverse('connection', args=(id,)))}#test")
 
 
-def _form(
+def _form_page(
     request: AccountRequest,
     row: ConnectionRow | None,
     form: ConnectionForm,
@@ -187,7 +187,7 @@ def _form(
         "callout": None,
     }
     if row is not None:
-        context |= _about(request, row)
+        context |= _shared_context(request, row)
         complete = row.health is not Health.INCOMPLETE  # the last test is older than the lack, so it is not shown
         context["going"] = None if refused or stops else going(request, row.id)
         context["result"] = result_of(row) if complete and not refused and not stops else None
@@ -196,7 +196,7 @@ def _form(
     return page(request, SETUP, here="connections", status=409 if stops else form.status, **context)
 
 
-def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
+def _shared_context(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
     """The part of a stored connection's page that is the same for Administrators and for everybody else."""
     people = names_of_users(request.account.pk, [row.pause.by] if row.pause else [])
     facts = row.connection
@@ -223,19 +223,19 @@ def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
             "failure": row.access.failure if row.access else "",
             "failed": from_micros(row.access.failed_at) if row.access and row.access.failed_at else None,
             "href": reverse("connection-access", args=(row.id,)),
-            "waits": _waits(request, row) if state is AccessState.LOST else "",
+            "waits": _waiting_text(request, row) if state is AccessState.LOST else "",
         }
     return context
 
 
-def _waits(request: AccountRequest, row: ConnectionRow) -> str:
+def _waiting_text(request: AccountRequest, row: ConnectionRow) -> str:
     """The sentences about the items that wait for a new sign-in."""
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
         return once_connected(waiting_items(db, Committed(db).account(request.account.pk), row.id))
 
 
-def _read(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
+def _read_only_context(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
     """The description of a connection: without secrets, the URL's path, and the values of headers."""
     facts = row.connection
     labelled_texts = [
@@ -254,7 +254,7 @@ def _read(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
         (_("Last attempt"), connection_words.attempt(row.attempt)),
     ]
     return {
-        **_about(request, row),
+        **_shared_context(request, row),
         "facts": labelled_texts,
         "result": result_of(row),
         "readonly": WHO[Role.ADMINISTRATOR],

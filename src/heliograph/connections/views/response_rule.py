@@ -77,8 +77,8 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
         stored_connection = reader.config.connections.get(connection)
         if stored_connection is None:
             raise Http404
-        offered = answers.offered(reader.db, reader.account, connection, person)
-        chosen = _chosen(answer, reader, connection)
+        offered = answers.newest_answers(reader.db, reader.account, connection, person)
+        chosen = _read_answer(answer, reader, connection)
         opened = read_id(form.posted.get("opened", "")) or number_of(reader.db, reader.account, "connection", connection)
     errors: dict[str, str] = {}
     others: list[str] = []
@@ -89,28 +89,28 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     if do in (Then.DELIVERED.value, Then.FAILED.value):
         with reading(request.account.pk) as reader:
             if chosen is not None:
-                _connection, proposed = answers.proposed(reader.db, reader.account, *chosen[0], Then(do))
+                _connection, proposed = answers.propose_rule(reader.db, reader.account, *chosen[0], Then(do))
                 clauses = rule_form.of_body(proposed) + clauses
     elif do and do != FIND and not rule_form.changed(clauses, do) and not _too_many(clauses):
         try:
-            rule = answers.checked(rule_form.to_body(clauses))
+            rule = answers.parse_rule(rule_form.to_body(clauses))
             if do != TRY:
                 with reading(request.account.pk) as reader:
                     tried_on = chosen[1].reply if chosen else None
                     unmatched = answers.unmatched_conditions(reader.db, reader.account, connection, rule, tried_on)
                 asks = [each for each in unmatched if each.answers]
                 if not asks or agrees(request, _promise_of(asks)):
-                    return _saved(request, connection, rule, opened)
+                    return _save(request, connection, rule, opened)
         except Invalid as error:
             errors, others = _errors(error)
         except SavedMeanwhile as error:
             with reading(request.account.pk) as reader:
                 stored_connection = reader.config.connections.get(connection, stored_connection)
-            opened, others = error.number, [_theirs(request, error), *rule_words.sentences(stored_connection.rule)]
+            opened, others = error.number, [_conflict_text(request, error), *rule_words.sentences(stored_connection.rule)]
     rest = _too_many(clauses) or others
     if chosen is not None and not errors and not rest:
         with reading(request.account.pk) as reader:
-            verdict = _tried(reader, chosen[0], clauses)
+            verdict = _try_rule(reader, chosen[0], clauses)
     return _page(
         request,
         connection,
@@ -127,7 +127,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     )
 
 
-def _saved(request: AccountRequest, connection: int, rule: Rule, opened: int) -> HttpResponse:
+def _save(request: AccountRequest, connection: int, rule: Rule, opened: int) -> HttpResponse:
     """Saves the rule and returns to the connection. Raises Invalid, NotThere, SavedMeanwhile."""
     with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
         save_rule(s, connection, [clause.to_body() for clause in rule], opened=opened)
@@ -141,7 +141,7 @@ def _promise_of(asks: Sequence[UnmatchedCondition]) -> str:
     return promise_of([(each.clause, each.condition) for each in asks])
 
 
-def _theirs(request: AccountRequest, error: SavedMeanwhile) -> str:
+def _conflict_text(request: AccountRequest, error: SavedMeanwhile) -> str:
     who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
     message = _("%(who)s saved another rule while you had it open, as follows. Save again to replace it with yours.")
     return message % {"who": who}
@@ -159,15 +159,15 @@ def _too_many(clauses: Sequence[Says]) -> list[str]:
     return problems
 
 
-def _tried(reader: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -> RuleVerdict | None:
+def _try_rule(reader: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -> RuleVerdict | None:
     """The rule's decision about an answer; None if the form does not contain a valid rule, or the answer is no longer stored."""
     try:
-        return answers.tried(reader.db, reader.account, *which, rule_form.to_body(clauses))
+        return answers.try_rule(reader.db, reader.account, *which, rule_form.to_body(clauses))
     except (Invalid, NoAnswer):
         return None
 
 
-def _offered(each: OfferedAnswer) -> Choice:
+def _answer_choice(each: OfferedAnswer) -> Choice:
     """An answer as an option of the select: its time, registration, status and beginning."""
     parts = [
         short_moment(from_micros(each.at)),
@@ -178,14 +178,14 @@ def _offered(each: OfferedAnswer) -> Choice:
     return Choice(f"{each.action}.{each.n}", " · ".join(part for part in parts if part))
 
 
-def _chosen(text: str, reader: AccountReader, connection: int) -> tuple[tuple[int, int], Logged] | None:
+def _read_answer(text: str, reader: AccountReader, connection: int) -> tuple[tuple[int, int], Logged] | None:
     """The answer that the text names ("12.1": action and attempt), with these two numbers; None if it does not belong to this connection."""
     match = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,6})", text, re.ASCII)
     if match is None:
         return None
     which = int(match[1]), int(match[2])
     try:
-        logged = answers.logged(reader.db, reader.account, *which)
+        logged = answers.read_logged(reader.db, reader.account, *which)
     except NoAnswer:
         return None
     return (which, logged) if logged.connection == connection else None
@@ -225,7 +225,7 @@ def _page(
     opened: int,
 ) -> HttpResponse:
     key = f"{chosen[0][0]}.{chosen[0][1]}" if chosen else ""
-    options = [_offered(each) for each in offered]
+    options = [_answer_choice(each) for each in offered]
     if key and key not in {each.value for each in options}:
         options.append(Choice(key, _("The answer that you came from")))
     return page(
@@ -256,7 +256,7 @@ def _page(
         answer=_answer(chosen[1]) if chosen else None,
         verdict=_verdict_text(verdict) if verdict else "",
         verdict_tone="" if verdict is None else "success" if verdict.delivered else "failed" if verdict.delivered is False else "wait",
-        absent=_absent(verdict, chosen[1]) if verdict and chosen else [],
+        absent=_absent_texts(verdict, chosen[1]) if verdict and chosen else [],
         today=rule_words.sentences(connection.rule),
     )
 
@@ -280,7 +280,7 @@ def _verdict_text(verdict: RuleVerdict) -> str:
     return _("Failed, %(by)s: %(why)s") % {"by": by, "why": verdict.message}
 
 
-def _absent(verdict: RuleVerdict, logged: Logged) -> list[str]:
+def _absent_texts(verdict: RuleVerdict, logged: Logged) -> list[str]:
     """The sentences about conditions whose path or header this answer lacks, often because of a typing mistake."""
     is_json = logged.reply.json is not ABSENT
     return [rule_words.nothing_at(clause + 1, each, is_json=is_json) for clause, each in verdict.absent]

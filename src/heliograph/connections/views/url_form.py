@@ -22,12 +22,12 @@ type Groups = Sequence[tuple[str, Sequence[Choice]]]
 
 
 class UrlForm(Form):
-    """do: the pressed button; "insert:url" is the one of the field named url."""
+    """A form with URLs in which source fields can be inserted by a button, so without script, too."""
 
     do = Hidden()
 
     def insert(self) -> bool:
-        """Appends the chosen field to the URL whose button was pressed: the way without script. Returns whether one was."""
+        """Appends the chosen source field to the URL whose button was pressed. Returns False if none of these buttons was pressed."""
         do = self.posted["do"]
         name = do.removeprefix("insert:")
         if name == do:

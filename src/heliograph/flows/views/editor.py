@@ -83,7 +83,7 @@ class EditorForm(Form):
 @needs(Role.ADMINISTRATOR)
 def add(request: AccountRequest) -> HttpResponse:
     """ADD A FLOW."""
-    return _posted(request, None) if request.method == "POST" else draw(request, drafts.new())
+    return _handle_post(request, None) if request.method == "POST" else draw(request, drafts.new())
 
 
 @shows_again
@@ -92,7 +92,7 @@ def flow(request: AccountRequest, flow: int) -> HttpResponse:
     """One flow: its form for an Administrator, a description for everyone else."""
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
-        return _posted(request, flow)
+        return _handle_post(request, flow)
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
     draft = stored_draft(config, flow)
@@ -116,7 +116,7 @@ def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: i
     return drafts.read(EditorForm(request.POST).flow, base, config, FilterValues(db, request.account.pk, config))
 
 
-def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
+def _handle_post(request: AccountRequest, id: int | None) -> HttpResponse:
     with transaction.atomic(using="read"):
         db = reading()
         config = account_config(request, db)
@@ -126,7 +126,7 @@ def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
     if changed is not None:
         return draw(request, changed)
     if draft.errors:
-        return _refused(request, draft)
+        return _refused_page(request, draft)
     opened = read_id(form.posted["over"]) or draft.opened
     before = None if id is None else config.flows.get(id)
 
@@ -137,13 +137,13 @@ def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
     try:
         row = save_confirmed(request, save, promised_of(draft, config))
     except Invalid as error:
-        return _refused(request, draft.refused(error.fields))
+        return _refused_page(request, draft.refused(error.fields))
     except AsksFirst as error:
         return stop_question(request, form.flow, draft, error)
     except WidensFirst as error:
         return wider_question(request, form.flow, draft, error)
     except SavedMeanwhile as error:
-        return _conflict(request, draft, error.number)
+        return _conflict_page(request, draft, error.number)
     onward = _next_address(request, form, row.pk, draft)
     if onward:
         return HttpResponseRedirect(onward)
@@ -160,21 +160,21 @@ def _say_saved(request: AccountRequest, before: Flow | None, row: StoredFlow) ->
     if before is not None:
         with of_account(request.account.pk) as reader:
             offer = decided_otherwise(reader, before, reader.config.flows[row.pk])
-    say_with_offer(request, _saved(complete=row.is_complete, active=row.is_active), row.pk, offer, saved=True)
+    say_with_offer(request, _saved_text(complete=row.is_complete, active=row.is_active), row.pk, offer, saved=True)
 
 
-def _saved(*, complete: bool, active: bool) -> str:
+def _saved_text(*, complete: bool, active: bool) -> str:
     if not active:
         return _("Saved. It takes changes once it is switched on.")
     return _("Saved. It takes changes from now on.") if complete else _("Saved incomplete. It takes changes once nothing is missing.")
 
 
-def _refused(request: AccountRequest, draft: FlowDraft) -> HttpResponse:
+def _refused_page(request: AccountRequest, draft: FlowDraft) -> HttpResponse:
     message = refused(len(draft.errors), refused_items(draft.errors))
     return draw(request, draft, status=422, message=message)
 
 
-def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpResponse:
+def _conflict_page(request: AccountRequest, draft: FlowDraft, number: int) -> HttpResponse:
     """The page if somebody else saved the flow while it was being edited: their changes, and the form as it was typed.
 
     number: the version that they saved
@@ -296,7 +296,7 @@ def draw(
                 "untouched": stored is None and flow == drafts.new().flow,
                 "by": names_of_users(request.account.pk, [head.by]).get(head.by, ""),
                 "changed": from_micros(head.changed) if head.changed else None,
-                "alerts": _alerts(flow, rows) + _joined(db, flow, config),
+                "alerts": _alerts(flow, rows) + _joined_warnings(db, flow, config),
                 "unsaved": stored is not None and draft.to_save.to_body() != stored.to_body(),
             },
             "menu": flow_menu(flow.id, edits=edits) if stored else [],
@@ -344,7 +344,7 @@ def _alerts(flow: Flow, rows: Mapping[int, ConnectionRow]) -> list[dict[str, str
     ]
 
 
-def _joined(db: Database, flow: Flow, config: AccountConfig) -> list[dict[str, str]]:
+def _joined_warnings(db: Database, flow: Flow, config: AccountConfig) -> list[dict[str, str]]:
     """The warnings about tags whose answers the flow's mappings join, because several questions of an event carry the tag (M8)."""
     mappings = [config.mappings.get(id or 0) for d in flow.destinations for id in (d.payload_mapping, d.header_mapping)]
     tags = answer_tags(sorted({key for mapping in mappings if mapping for key in mapping.sources})).values()

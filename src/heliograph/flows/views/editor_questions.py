@@ -59,7 +59,7 @@ def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, er
         cancel=_("Go on editing"),
         cancel_posts="look",
     )
-    return _asks(request, confirmation)
+    return _confirmation_page(request, confirmation)
 
 
 def wider_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, error: WidensFirst) -> HttpResponse:
@@ -94,9 +94,9 @@ def wider_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, e
         cancel=_("Go on editing"),
         cancel_posts="look",
     )
-    return _asks(request, confirmation)
+    return _confirmation_page(request, confirmation)
 
 
-def _asks(request: AccountRequest, confirmation: dict[str, Any]) -> HttpResponse:
+def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any]) -> HttpResponse:
     confirmation["changed"] = has_changed(request, confirmation["promise"])
     return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)

@@ -90,10 +90,10 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
             _("Registration Statuses, and in each event"),
             _("An untagged status stops a flow. At least New must carry a tag: each registration passes through it."),
             covered,
-            _applied(tagged, len(config.statuses), covered=covered) if tagged else begun,
+            _applied_text(tagged, len(config.statuses), covered=covered) if tagged else begun,
             _("Apply tags"),
             reverse("tag-coverage") if tags else reverse("registration-statuses"),
-            _missing(config, gaps) if tags else [],
+            _untagged_lines(config, gaps) if tags else [],
         ),
         FirstStep(
             3,
@@ -101,7 +101,7 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
             _("Connections"),
             _("Where a flow sends its data."),
             bool(names),
-            _connections(names) if names else begun,
+            _connections_text(names) if names else begun,
             _("Open Connection List") if names or not administers else _("Add A Connection"),
             reverse("connection-list" if names or not administers else "connection-new"),
         ),
@@ -118,19 +118,19 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
     ]
 
 
-def _applied(tagged: int, total: int, *, covered: bool) -> str:
+def _applied_text(tagged: int, total: int, *, covered: bool) -> str:
     words = {"n": tagged, "all": total}
     return _("Done: %(n)d of %(all)d statuses tagged") % words if covered else _("Begun: %(n)d of %(all)d statuses tagged") % words
 
 
-def _connections(names: list[str]) -> str:
+def _connections_text(names: list[str]) -> str:
     first = min(names, key=natural_order)
     if len(names) == 1:
         return _("Done: %(name)s") % {"name": first}
     return ngettext("Done: %(name)s and %(n)d more", "Done: %(name)s and %(n)d more", len(names) - 1) % {"name": first, "n": len(names) - 1}
 
 
-def _missing(config: AccountConfig, gaps: Coverage) -> list[str]:
+def _untagged_lines(config: AccountConfig, gaps: Coverage) -> list[str]:
     """The lines about untagged statuses: New first, then the account's others, then those of each event."""
     untagged = [status.name for status in config.statuses.values() if not status.tags]
     sentences = [_("New carries no tag")] if NEW in untagged else []

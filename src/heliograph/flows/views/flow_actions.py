@@ -34,7 +34,7 @@ class CopyFlowForm(Form):
     name = TextLine(gettext_lazy("Name of the copy"))
 
 
-def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
+def _flow_and_context(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
     """The flow, and its context for a confirmation page. Raises Http404."""
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
@@ -54,7 +54,7 @@ def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
 @needs(Role.ADMINISTRATOR)
 def copy(request: AccountRequest, flow: int) -> HttpResponse:
     """Asks for the name of the copy, creates the copy and opens it."""
-    original, flow_context = _known(request, flow)
+    original, flow_context = _flow_and_context(request, flow)
     usual = _("Copy of %(name)s") % {"name": original.name} if original.name else ""
     form = CopyFlowForm(request.POST if request.method == "POST" else None, initial={"name": usual})
     confirmation = _question(
@@ -82,7 +82,7 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 def delete(request: AccountRequest, flow: int) -> HttpResponse:
     """Deletes a flow, after a confirmation page that says what happens to its undelivered actions (P12)."""
-    stored_flow, flow_context = _known(request, flow)
+    stored_flow, flow_context = _flow_and_context(request, flow)
     with transaction.atomic(using="read"):
         flow_list = FlowList(reading(), request.account.pk)
         waiting, untagged = flow_list.undelivered(flow), flow_list.untagged(flow)

@@ -89,13 +89,13 @@ def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
     with reading(request.account.pk) as reader:
         draft = editor.draft_of(request, reader.config, reader.db, flow) if edits else editor.stored_draft(reader.config, flow or 0)
     posted = PanelForm(request.POST).posted
-    made = _made(request, draft, posted["make"][:100], posted["try_event"]) if posted["make"] else None
+    made = _make_registration(request, draft, posted["make"][:100], posted["try_event"]) if posted["make"] else None
     with reading(request.account.pk) as reader:
         panel = _panel(request, reader, draft, posted, made)
     return editor.draw(request, draft, panel=panel)
 
 
-def _made(request: AccountRequest, draft: FlowDraft, code: str, event: str) -> int | str:
+def _make_registration(request: AccountRequest, draft: FlowDraft, code: str, event: str) -> int | str:
     """Creates a test registration. Returns its id, or the sentence that says why there is none."""
     check(request, Role.PLANNER)
     with reading(request.account.pk) as reader:
@@ -143,7 +143,7 @@ def _panel(
             {"account": reader.account, "code": text},
         )
         return panel | (
-            _tried(request, reader, draft, rows[0][0], rows[0][1]) if rows else {"problem": _("There is no event of this code.")}
+            _try_subject(request, reader, draft, rows[0][0], rows[0][1]) if rows else {"problem": _("There is no event of this code.")}
         )
     picked = made or read_id(posted["pick"]) or (read_id(posted["picked"]) if _is_text_of(reader, posted["picked"], text) else None)
     if picked is None:
@@ -153,7 +153,9 @@ def _panel(
             return panel | ({"choices": rows} if rows else {"problem": problem})
         picked = int(rows[0][0])
     label = _label(reader, picked)
-    return panel | (_tried(request, reader, draft, picked, label) if label else {"problem": _("This registration is not there any more.")})
+    return panel | (
+        _try_subject(request, reader, draft, picked, label) if label else {"problem": _("This registration is not there any more.")}
+    )
 
 
 def _matching_registrations(reader: AccountReader, text: str) -> list[tuple[str, str]]:
@@ -189,7 +191,7 @@ def _is_text_of(reader: AccountReader, picked: str, text: str) -> bool:
     return id is not None and _label(reader, id) == text
 
 
-def _tried(request: AccountRequest, reader: AccountReader, draft: FlowDraft, subject: int, label: str) -> dict[str, Any]:
+def _try_subject(request: AccountRequest, reader: AccountReader, draft: FlowDraft, subject: int, label: str) -> dict[str, Any]:
     flow = draft.flow
     latest = subject_change(reader, flow, subject)
     head = {"text": label, "picked": str(subject)}
@@ -251,7 +253,7 @@ def _request(destination: Destination, preview: RequestPreview, reader: AccountR
         "line": f"{preview.method} {preview.url}" if preview.method else "",
         "headers": "\n".join(f"{name}: {value}" for name, value in preview.headers),
         "json": _json_rows(preview.body),
-        "body": _laid_out(preview.body),
+        "body": _indented(preview.body),
         "problems": preview.problems,
         "why": _(preview.why) if preview.why else "",
     }
@@ -268,7 +270,7 @@ def _json_rows(body: str) -> list[tuple[str, str]] | None:
     return [(key, json.dumps(value, ensure_ascii=False)) for key, value in document.items()]
 
 
-def _laid_out(body: str) -> str:
+def _indented(body: str) -> str:
     try:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except ValueError:
@@ -317,7 +319,7 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
             if (c := reader.config.connections.get(d.connection or 0)) is not None
         ]
         parts = sentence.parts(draft.flow, sentence.SentenceNames.from_config(reader.config), _)
-        promise = promise_of(parts, trial.triggers, _promised(draft.flow, reader.config))
+        promise = promise_of(parts, trial.triggers, _versions_to_send(draft.flow, reader.config))
     if trial.triggers and agrees(request, promise):
         try:
             with acting(account):
@@ -345,7 +347,7 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
     )
 
 
-def _promised(flow: Flow, config: AccountConfig) -> object:
+def _versions_to_send(flow: Flow, config: AccountConfig) -> object:
     """The versions of the flow, connections and mappings that determine the requests. The registration's facts are those of the change, so they
     cannot differ."""
     numbers = config.numbers

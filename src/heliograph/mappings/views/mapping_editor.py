@@ -73,7 +73,7 @@ class Editor:
         self.mapping_preview = preview(self.checked.mapping, self.tried.facts, timezone=self.tried.zone)
         possible = ways(draft.kind)
         if self.editing.preview_format not in possible:
-            self.editing.preview_format = self._usual() if self._usual() in possible else possible[0]
+            self.editing.preview_format = self._usual_format() if self._usual_format() in possible else possible[0]
         self.unsendable = self._unsendable()
 
     @property
@@ -88,7 +88,7 @@ class Editor:
         tried = None if self.editing.made_up else subjects.tried(self.editing.key, self.editing.search, self.now, flow_name=flow)
         return (tried or subjects.made_up(self.now, self.checked.mapping)), tried is None and has_query and not self.editing.made_up
 
-    def _usual(self) -> str:
+    def _usual_format(self) -> str:
         """The format in which the first connection that uses the mapping sends it."""
         for _flow, destination in self.uses:
             connection = self.config.connections.get(destination.connection or 0)
@@ -145,7 +145,7 @@ class Editor:
             "sample": self._sample(),
             "panel_at": f"{editing.panel[0]}.{editing.panel[1]}" if editing.panel else "",
             "focus": editing.focus,
-            "address_warning": self._in_address(),
+            "address_warning": self._address_warning(),
             "starts": []
             if self.id or shown_rows
             else [Choice(key, name) for key, (name, _mapping) in starts(draft.kind, draft.subject).items()],
@@ -185,7 +185,7 @@ class Editor:
             "tabs": [(how, TABS[how](), how == self.editing.preview_format) for how in ways(self.draft.kind)],
             "body": self._body(),
             "body_label": TABS[self.editing.preview_format](),
-            "body_note": self._note(),
+            "body_note": self._preview_note(),
             "field_data": as_json(field_list(self.fields, self.tried.facts, self.tried.zone)),
         }
 
@@ -202,7 +202,7 @@ class Editor:
         lines = written(self.mapping_preview.rendered, self.editing.preview_format)
         return lines or [[]]
 
-    def _note(self) -> str:
+    def _preview_note(self) -> str:
         notes = []
         if self.draft.kind is MappingKind.PAYLOAD and self.editing.preview_format in (FORM, QUERY):
             if any(row.nested for row in self.checked.mapping.rows):
@@ -217,7 +217,7 @@ class Editor:
             notes.append(_("%(whom)s has no session registration, so session fields are empty.") % {"whom": self.whom})
         return " ".join(notes)
 
-    def _in_address(self) -> str:
+    def _address_warning(self) -> str:
         """The warning about personal data in the query of a GET; "" if there is none."""
         if self.draft.kind is not MappingKind.PAYLOAD or not any(warnings.is_personal(key) for key in self.checked.mapping.sources):
             return ""
@@ -249,11 +249,11 @@ class Editor:
                 shown_row.name = _("Entry %(n)s") % {"n": row.entry + 1}
             self._mark_errors(shown_row, place_of.get(n))
             if draft.seals(row):
-                shown_row.warns.append(self._credential(row.target))
+                shown_row.warns.append(self._credential_warning(row.target))
             for part in parts or ():
                 tag = tags.get(getattr(part, "key", ""))
                 if tag in joined:
-                    shown_row.warns.append(self._joined(tag, joined.pop(tag)))  # only the first chip with the tag gets the warning
+                    shown_row.warns.append(self._joined_warning(tag, joined.pop(tag)))  # only the first chip with the tag gets the warning
             if editing.panel is not None and editing.panel[0] == n:
                 shown_row.panel = self._panel(row, editing.panel)
             if editing.fields == n:
@@ -275,7 +275,7 @@ class Editor:
         }
         return replace(panel, options=options, unlisted=unlisted_text if missed else "")
 
-    def _credential(self, name: str) -> tuple[str, str, str]:
+    def _credential_warning(self, name: str) -> tuple[str, str, str]:
         """The warning that a credential belongs in the connection, with a link and its text."""
         advice = _("%(name)s is a credential by its name. Better keep it in the connection, which sends it to its own host only. ")
         more = _("What is typed here is kept encrypted once it is saved, and never shown again.")
@@ -283,7 +283,7 @@ class Editor:
         href = reverse("connection", args=(used[0],)) if used else reverse("connection-list")
         return f"{(advice % {'name': name}).strip()} {more}", href, _("Connection Setup")
 
-    def _joined(self, tag: int, joined: warnings.Joined) -> tuple[str, str, str]:
+    def _joined_warning(self, tag: int, joined: warnings.Joined) -> tuple[str, str, str]:
         text = _("In %(event)s %(n)s questions carry the tag %(tag)s: %(questions)s. Their answers are joined with “; ”.") % {
             "event": joined.event,
             "n": len(joined.questions),
@@ -299,7 +299,7 @@ class Editor:
         elif errors:
             shown_row.todo = errors
         elif number is not None and number in self.mapping_preview.problems:
-            self._invalid(shown_row, self.mapping_preview.problems[number])
+            self._mark_invalid(shown_row, self.mapping_preview.problems[number])
         elif number is not None and shown_row.chips:
             value = self.mapping_preview.values[number]
             nothing = value is None and self.draft.kind is MappingKind.HEADER  # there is no null in a header
@@ -309,7 +309,7 @@ class Editor:
         if number is not None and not shown_row.chips and not errors:
             shown_row.todo = _("No source yet: it is always empty")
 
-    def _invalid(self, shown_row: RowShown, problem: ValueProblem) -> None:
+    def _mark_invalid(self, shown_row: RowShown, problem: ValueProblem) -> None:
         shown_row.validation_error = rows.problem_text(problem)
         shown_row.problem = f"“{problem.value}” {_(problem.reason)}" if problem.value else _(problem.reason)
 

@@ -88,7 +88,7 @@ def read(post: QueryDict, draft: MappingDraft) -> Editing:
     draft.empty = member_of(EmptyPolicy, post.get("empty"), EmptyPolicy.KEY)
     draft.number = read_number(post.get("number", "")) or 0
     draft.rows = [_row(post, n) for n in range(MAX_ROWS + 1) if f"at-{n}" in post]
-    names = _renamed(post)
+    names = _read_new_names(post)
     draft.rename(names)
     editing = Editing(
         draft,
@@ -131,7 +131,7 @@ def _row(post: QueryDict, n: int) -> DraftRow:
     )
 
 
-def _renamed(post: QueryDict) -> dict[Path, str]:
+def _read_new_names(post: QueryDict) -> dict[Path, str]:
     """The new names of objects and lists, by path. An object whose name was emptied keeps it."""
     names = {}
     for written, typed in zip(post.getlist("object")[:MAX_ROWS], post.getlist("object-name"), strict=False):
@@ -178,11 +178,11 @@ def _read_panel(post: QueryDict, editing: Editing) -> None:
         if "text" in post:
             parts[chip] = FixedText(post.get("text", "").replace("\r\n", "\n").replace("\0", ""))
     else:
-        parts[chip] = _behind(post, part)
+        parts[chip] = _read_settings(post, part)
     row.put(parts)
 
 
-def _behind(post: QueryDict, part: SourceValue) -> SourceValue:
+def _read_settings(post: QueryDict, part: SourceValue) -> SourceValue:
     if "otherwise" in post:
         pairs = zip(post.getlist("map-from"), post.getlist("map-to"), strict=False)
         entries = tuple((old, new) for old, new in pairs if old or new)[:MAX_VALUE_MAP]

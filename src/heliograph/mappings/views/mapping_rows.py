@@ -343,7 +343,7 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
         fields.label(part.key),
         group_name(known.group) if known else _("Not in your account any more"),
         value=now or _("empty"),
-        result=_becomes(part, row, facts, zone) if now or part.if_empty else "",
+        result=_result_of(part, row, facts, zone) if now or part.if_empty else "",
         dates=_dates(part, value, zone) if is_date else (),
         date_select=_date_names(part) if not is_date and _may_be_date(part.key) else (),
         date=chosen,
@@ -364,7 +364,7 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
     )
 
 
-def _becomes(part: SourceValue, row: DraftRow, facts: FactSource, zone: tzinfo) -> str:
+def _result_of(part: SourceValue, row: DraftRow, facts: FactSource, zone: tzinfo) -> str:
     try:
         alone = FieldMapping("?", rows=(MappingRow("x", (part,), trim=row.trim, case=row.case),))
     except MappingError as error:  # a setting of the chip is invalid; saving refuses the row with the reason

@@ -82,7 +82,7 @@ def mapping_list(request: AccountRequest) -> HttpResponse:
         request,
         "mappings/list.html",
         here="mappings",
-        mappings=[_listed(row, people, editable=may(request.user, Role.ADMINISTRATOR)) for row in rows],
+        mappings=[_list_context(row, people, editable=may(request.user, Role.ADMINISTRATOR)) for row in rows],
         result=ngettext("%(shown)s of %(all)s mapping", "%(shown)s of %(all)s mappings", total)
         % {"shown": f"{len(rows):,}", "all": f"{total:,}"},
         none=not total,
@@ -90,7 +90,7 @@ def mapping_list(request: AccountRequest) -> HttpResponse:
     )
 
 
-def _listed(row: ListedMapping, people: Mapping[str, str], *, editable: bool) -> dict[str, Any]:
+def _list_context(row: ListedMapping, people: Mapping[str, str], *, editable: bool) -> dict[str, Any]:
     targets = [each.target for each in row.mapping.rows]
     fields = ngettext("%(n)s field", "%(n)s fields", len(targets)) % {"n": len(targets)}
     href = reverse("mapping", args=(row.id,))
@@ -125,7 +125,7 @@ def mapping(request: AccountRequest, id: int) -> HttpResponse:
     row = _row(id)
     stored = FieldMapping.from_body(row.body)
     if request.method == "POST":
-        return _posted(request, MappingDraft.from_mapping(stored, row.number), row)
+        return _handle_post(request, MappingDraft.from_mapping(stored, row.number), row)
     editing = Editing(MappingDraft.from_mapping(stored, row.number), **_preview_choice(request))
     template = EDITOR if may(request.user, Role.ADMINISTRATOR) else READER
     return _page(request, editing, row, template)
@@ -144,7 +144,7 @@ def mapping_new(request: AccountRequest) -> HttpResponse:
         subject=member_of(Subject, ask.get("subject"), None) or _subject_of_flow(request),
     )
     if request.method == "POST":
-        return _posted(request, draft, None)
+        return _handle_post(request, draft, None)
     return _page(request, Editing(draft, **_preview_choice(request)), None, EDITOR)
 
 
@@ -160,7 +160,7 @@ def _preview_choice(request: AccountRequest) -> dict[str, Any]:
 
 
 @needs(Role.ADMINISTRATOR)
-def _posted(request: AccountRequest, draft: MappingDraft, row: StoredMapping | None) -> HttpResponse:
+def _handle_post(request: AccountRequest, draft: MappingDraft, row: StoredMapping | None) -> HttpResponse:
     do = "show" if AGAIN in request.POST else request.POST.get("do", "save")
     editing = read(request.POST, draft)
     form = f"mapping {row.pk if row else 'new'}"
@@ -188,7 +188,7 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
     with transaction.atomic(using="read"):
         editor = _editor(request, editing, row, strict=True)
     if editor.checked.errors:
-        return _answer(request, editor, row, EDITOR, status=422)
+        return _editor_page(request, editor, row, EDITOR, status=422)
     based_on = draft.number if row is not None else None
 
     def save(confirmed: bool) -> StoredMapping:
@@ -201,14 +201,16 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
     except Invalid as error:
         for name, sentences in error.fields.items():
             draft.errors["name" if name in ("name", "") else name] = " ".join(_(sentence) for sentence in sentences)
-        return _answer(request, editor, row, EDITOR, status=422)
+        return _editor_page(request, editor, row, EDITOR, status=422)
     except SavedMeanwhile as error:
         draft.number = error.number  # saving after this question replaces that version
-        return _answer(request, editor, row, EDITOR, status=409, meanwhile=_meanwhile(request, error))
+        return _editor_page(request, editor, row, EDITOR, status=409, meanwhile=_conflict_context(request, error))
     except AsksFirst as error:
         promise = promise_of_save(error)
         stops = [stop.name or _("Without a name") for stop in error.stops]
-        return _answer(request, editor, row, EDITOR, status=409, stops=stops, promise=promise, asks_again=has_changed(request, promise))
+        return _editor_page(
+            request, editor, row, EDITOR, status=409, stops=stops, promise=promise, asks_again=has_changed(request, promise)
+        )
     typed_secrets.forget(request, editing.waiting)
     _say_saved(request, saved, row, editor)
     return HttpResponseRedirect(_back(request, mapping=saved.pk) or reverse("mapping", args=(saved.pk,)))
@@ -239,7 +241,7 @@ def _say_saved(request: AccountRequest, saved: StoredMapping, row: StoredMapping
     say(request, f"{message} {_('What was sent before stays as it was sent.')}", link=_("Replay it"), href=href)
 
 
-def _meanwhile(request: AccountRequest, error: SavedMeanwhile) -> dict[str, Any]:
+def _conflict_context(request: AccountRequest, error: SavedMeanwhile) -> dict[str, Any]:
     by = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
     return {
         "title": _("%(by)s saved version %(number)s while you were writing") % {"by": by, "number": error.number},
@@ -256,10 +258,10 @@ def _editor(request: AccountRequest, editing: Editing, row: StoredMapping | None
 def _page(request: AccountRequest, editing: Editing, row: StoredMapping | None, template: str, *, part: str = "") -> HttpResponse:
     with transaction.atomic(using="read"):
         editor = _editor(request, editing, row)
-        return _answer(request, editor, row, template, part=part)
+        return _editor_page(request, editor, row, template, part=part)
 
 
-def _answer(
+def _editor_page(
     request: AccountRequest, editor: Editor, row: StoredMapping | None, template: str, *, part: str = "", status: int = 200, **more: Any
 ) -> HttpResponse:
     context = editor.context() | {
