@@ -485,7 +485,7 @@ class Options(BaseSettings):
         return tuple(reasons)
 
     def doubtful(self) -> tuple[str, ...]:
-        """What a production start warns about but accepts, one sentence each; empty with `dev`."""
+        """Warnings of a production start, which goes on nevertheless, one sentence each; empty with `dev`."""
         if self.dev:
             return ()
         warnings = {

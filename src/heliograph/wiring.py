@@ -160,8 +160,8 @@ def paced_kinds() -> JobKinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """What runs on threads of the pages' process until it stops, by name: folding, retention, jobs, and the deletion of old uploads,
-    exports and downloads."""
+    """The work on threads of the pages' process, by name: folding, retention, jobs, and the deletion of old uploads, exports and downloads.
+    Each runs until its event is set."""
     from heliograph.insights import record_export  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import uploads  # noqa: PLC0415

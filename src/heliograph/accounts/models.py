@@ -205,7 +205,7 @@ class ApiToken(models.Model):
 
 
 class Remembered(models.Model):
-    """What page processes share for a while (`shared_cache`): JSON by key."""
+    """A value that page processes share for a while (`shared_cache`), as JSON."""
 
     key = models.CharField(primary_key=True, max_length=255)
     value = models.TextField()
@@ -219,8 +219,8 @@ class Remembered(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what to which object, written in the same transaction. Never changed afterwards, but for the counts of refusals
-    (`store.access_refusals`)."""
+    """One entry of the audit: who did what to which object. It is written in the transaction of the operation, and never changed afterwards,
+    except for the counts of refusals (`store.access_refusals`)."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     at = MicrosField(_("at"))

@@ -210,10 +210,10 @@ def remove(account: Account, id: int, *, by: str) -> User:
 
 @dataclass(frozen=True, slots=True)
 class SignInRules:
-    """What an account asks of all its users.
+    """The sign-in rules of an account, for all its users.
 
-    second_factor: everybody has to have one.
-    idle_minutes: without use, after which a session ends; None: as long as the operator allows.
+    second_factor: every user must have one.
+    idle_minutes: a session ends after so many minutes without use; None: as long as the operator allows.
     """
 
     second_factor: bool = False
@@ -221,7 +221,7 @@ class SignInRules:
 
 
 def save_sign_in_rules(account: Account, rules: SignInRules, *, by: str) -> None:
-    """Saves what the account asks of all its users; it holds from their next request on."""
+    """Saves the account's sign-in rules. They apply from each user's next request."""
     with transaction.atomic():
         row = Account.objects.select_for_update().get(pk=account.pk)
         db = of_django(connection)

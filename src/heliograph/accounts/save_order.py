@@ -16,7 +16,7 @@ from heliograph.store import configuration
 from heliograph.store.database import Database
 
 TRIES: Final = 5
-"""A request that met another save this often in a row fails."""
+"""A request fails after so many attempts in a row that met another save."""
 
 _seen: ContextVar[int | None] = ContextVar("saves_seen", default=None)
 
@@ -27,7 +27,7 @@ class SavedSince(Exception):
 
 @contextmanager
 def judged_from(db: Database, account: int) -> Iterator[None]:
-    """Within it, saves of this account are refused where another one came first."""
+    """Within this context a save of the account raises SavedSince if another one came first."""
     token = _seen.set(configuration.count_of_saves(db, account))
     try:
         yield

@@ -1,4 +1,4 @@
-"""What page processes share on PostgreSQL: wrong passwords and used codes (Django's cache, in a table).
+"""The cache that page processes share on PostgreSQL, in a table: wrong passwords and used codes.
 
 On SQLite there is one page process, whose memory is enough, so nothing is stored. Django's own database cache unpickles its values, so
 whoever could write to the database could run code in our processes. This one stores JSON.

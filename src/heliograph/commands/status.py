@@ -39,7 +39,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
 
 
 def _ask_processes(host: str, port: int, installation: str) -> ProcessFigures | None:
-    """What the processes behind an operations port say; None if nothing answers there, or another installation."""
+    """The figures of the processes behind an operations port; None if nothing answers there, or another installation does."""
     from heliograph.engine.supervisor.installation_status import STATUS, ProcessFigures  # noqa: PLC0415
 
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- it is bound to all, and asked at one
@@ -104,7 +104,7 @@ def _add_queue(table: Table, s: ServerStatus) -> None:
 
 
 def _add_workers(table: Table, s: ServerStatus) -> None:
-    """What each worker says, on whichever machine it runs."""
+    """The report of each worker, on whichever machine it runs."""
     for worker in s.workers:
         report = worker.report
         text = f"process {report.get('pid', '?')}: {report.get('slots', 0)} slots, {report.get('under_way', 0)} requests in flight"

@@ -30,7 +30,7 @@ class GuideFilters(ListFilters):
 
 @require_safe
 def contents(request: AccountRequest) -> HttpResponse:
-    """What the guide has, or what of it answers a question."""
+    """The guide's contents, and the sections that match the search."""
     filters = GuideFilters(request)
     hits = find_hits(guide(), filters.cleaned_data["q"])
     return _page(request, "guide/contents.html", "", filters=filters, hits=hits, body=_html(guide().contents))

@@ -1,4 +1,4 @@
-"""What a page does when an account has too many jobs: it says so where the person came from, and nothing is begun."""
+"""The answer when an account has too many jobs: nothing is begun, and the page that the person came from says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a thread has waited for a processor, by Linux's own account: whether others want it too."""
+"""How long a thread has waited for a processor, as Linux counts it: it tells whether others want the processors too."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Final, Self
 
 BUSY: Final = 0.15
-"""Waiting for a processor, as a share of the time on one, from which others count as wanting it. Alone on a machine it is near nothing."""
+"""From this ratio of time waiting for a processor to time on one, others count as wanting the processors. On an idle machine it is near 0."""
 _ACCOUNT: Final = Path("/proc/thread-self/schedstat")
 
 
 @dataclass(frozen=True, slots=True)
 class CpuTime:
-    """Of the calling thread, in seconds since it began. ran: on a processor; waited: ready to run, while others ran."""
+    """The CPU time of a thread, in seconds since it began."""
 
     ran: float
+    """On a processor."""
     waited: float
+    """Ready to run, while others ran."""
 
     @classmethod
     def now(cls) -> Self:
-        """All zero where the system has no such account: nobody counts as waiting there."""
+        """The calling thread's; zeros where the system does not count it, so that nobody counts as waiting there."""
         try:
             ran, waited, _turns = _ACCOUNT.read_bytes().split()
         except (OSError, ValueError):

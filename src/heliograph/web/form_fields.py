@@ -17,7 +17,7 @@ LONGEST_LINE = 1_000
 LONGEST_TEXT = 100_000
 """Characters of a multi-line text, unless the field has its own limit."""
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-"""Of a day that a form takes."""
+"""The first and the last year of a day that a form accepts."""
 MOST_CHOSEN = 5_000
 """Most checked boxes of one list that a form accepts."""
 

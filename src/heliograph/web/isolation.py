@@ -68,7 +68,7 @@ def _of_sentences(translate: Callable[..., str]) -> Callable[..., str]:
 
 
 def _of_sentences_kept(translate: Callable[[str], str]) -> Callable[[str], str]:
-    """As `_of_sentences`, looked up once by language: a page has hundreds, and Django looks in the catalogue of each app."""
+    """As `_of_sentences`, but each sentence is looked up once by language: a page has hundreds, and Django looks in the catalogue of each app."""
     sentences = _of_sentences(translate)
 
     @lru_cache(_KEPT)

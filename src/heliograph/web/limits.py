@@ -52,8 +52,8 @@ EVERY: Final = 1.0
 SHARE: Final = 0.1
 BURST: Final = 0.2
 LONGEST_REST: Final = 0.25
-"""While others want the processors, a connection may take BURST seconds of CPU at once, and SHARE of a processor after that: it rests after an
-answer, at most LONGEST_REST seconds. So who asks for page after page on one connection leaves the rest to deliveries."""
+"""While others want the processors, one connection may use BURST seconds of CPU at once, and then SHARE of a processor: after an answer it is not
+read for at most LONGEST_REST seconds. So a client that requests page after page on one connection leaves the processors to deliveries."""
 
 
 class TooSlow(BadRequest):  # type: ignore[misc]
@@ -233,8 +233,11 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 
 
 class PageTask(WSGITask):  # type: ignore[misc]
-    """Answers a request; then its connection rests, if others want the processors. Who sends documents does not: they are what all else gives
-    way to. In the task, since the next request of the connection begins, and the loop wakes, right after it."""
+    """Answers a request, and charges its CPU time to the connection, which may have to rest then (`BoundedChannel.charge`).
+
+    Documents are not charged, because all other requests give way to them. The task charges, and not the channel, because the connection's next
+    request begins right after the task.
+    """
 
     def service(self) -> None:
         began = CpuTime.now()
@@ -267,7 +270,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             self.will_close = True
 
     def sharer(self) -> str:
-        """Who shares the threads with others: the client of the request that is next."""
+        """The client of the next request: its share of the threads is limited (`ThreadShares`)."""
         headers = getattr(self.requests[0], "headers", {}) if self.requests else {}
         return str(self.adj.clients.sharer(str(self.addr[0]), str(headers.get("X_FORWARDED_FOR", ""))))
 
@@ -288,7 +291,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         return sent
 
     def parser_class(self, adj: Any) -> BoundedParser:
-        """What waitress reads a request with; it knows who has connected."""
+        """The parser of one request; it knows the peer's address."""
         return BoundedParser(adj, str(self.addr[0]))
 
     def received(self, data: bytes) -> bool:
@@ -367,7 +370,7 @@ def next_end_of_rest(server: Any, longest: float) -> float:
 
 
 class SlowOnes:
-    """Looks from time to time for slow requests, slow readers, and clients for whom too much waits."""
+    """Ends slow requests, slow readers, and connections of clients for whom too many bytes wait."""
 
     def __init__(self, server: Any) -> None:
         self._server, self._next = server, 0.0

@@ -10,9 +10,9 @@
     rows = [tag for tag in tags if filters.cleaned_data["kind"] in (None, tag.kind)]
     page(request, "setup/tags.html", filters=filters, rows=rows)
 
-An address may hold anything: what a filter cannot read counts as not given, and what it reads is bounded. Whether the list has it is the
-list's business: an id that nobody has finds nothing. A day or a time that is none is different, because people type them: the filter refuses it
-(`ListFilters.refused`), keeps it in its field, and the list shows no row as if it had been asked for.
+An address may hold anything. A value that a filter cannot read counts as not given, and what it reads is bounded. An unknown id matches no row.
+An impossible day or time is different, because people type them: the filter refuses it (`ListFilters.refused`), its field keeps the text, and
+the list shows no row.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ MOST_UNREAD: Final = 256 * 1024 * 1024
 
 
 def unread_bytes(channel: Any) -> int:
-    """What waits for the reader of a connection and has no file of its own, as an export has."""
+    """Bytes that wait for the reader of a connection, without those that have a file of their own, as an export has."""
     with channel.outbuf_lock:
         return sum(len(buffer) for buffer in channel.outbufs if not isinstance(buffer, ReadOnlyFileBasedBuffer))
 
