@@ -82,6 +82,20 @@ def test_F7_X2_one_number_says_what_waits_for_a_tag_on_every_page(waiting: Story
     assert "5 wait for a tag" in " ".join(panel[: panel.index("<main")].split())
 
 
+def test_D7_what_is_judged_again_is_not_said_to_be_on_its_way_while_a_pause_keeps_it(story: Story, client: Client) -> None:
+    story.signs_in(client, Role.PLANNER)
+    crm = story.connection("CRM", "/crm")
+    story.flow("First", [story.to(crm)], statuses=["Registered"])
+    with story.worker():
+        story.record("R1", status="New", first="Eva")
+        story.pause(crm)
+        story.tag_status("New", "Registered")
+        story.wait_for(lambda: [item["queue"] for item in story.stuck()] == ["Done"])
+    queue = text_of(client.get("/signal/retry/").content)
+    assert "1 not delivered yet" in queue
+    assert "on its way" not in queue
+
+
 def test_P1_a_viewer_reads_who_can_give_what_waits_its_tag(waiting: Story, client: Client) -> None:
     waiting.signs_in(client, Role.VIEWER)
     summary = summary_of(client)

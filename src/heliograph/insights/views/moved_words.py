@@ -47,7 +47,7 @@ def _superseded(n: int) -> str:
 
 
 def _pending(n: int) -> str:
-    return ngettext("%(n)s is on its way", "%(n)s are on their way", n)
+    return ngettext("%(n)s is not sent yet", "%(n)s are not sent yet", n)
 
 
 _WENT: Final = {

@@ -103,7 +103,7 @@ def became(healing: Healing) -> str:
         (healing.superseded, ngettext("%(n)s superseded", "%(n)s superseded", healing.superseded)),
         (healing.not_selected, ngettext("%(n)s not selected", "%(n)s not selected", healing.not_selected)),
         (healing.failed, ngettext("%(n)s failed", "%(n)s failed", healing.failed)),
-        (healing.under_way, ngettext("%(n)s on its way", "%(n)s on their way", healing.under_way)),
+        (healing.under_way, ngettext("%(n)s not delivered yet", "%(n)s not delivered yet", healing.under_way)),
     ]
     return ", ".join(text % {"n": many(n)} for n, text in parts if n)
 
