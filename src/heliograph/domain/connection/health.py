@@ -48,6 +48,8 @@ SENDS_NOTHING: Final = frozenset({Health.PAUSED, Health.RELEASED, Health.INCOMPL
 """States in which what is due waits."""
 UNUSABLE: Final = frozenset({Health.INCOMPLETE, Health.NOT_YET})
 """States in which no flow can use it (F2)."""
+_TARGET_NOT_ASKED: Final = frozenset({Finding.DATA, Finding.OURSELVES})
+"""Findings of tests that say nothing of the target: no request could be made, or Heliograph was stopping."""
 _SILENT: Final = (Finding.NO_SUCH_NAME, Finding.REFUSED, Finding.UNREACHABLE, Finding.PROXY, Finding.SLOW, Finding.CLOSED)
 
 
@@ -98,14 +100,15 @@ def health_of(facts: HealthFacts, now: int) -> Health:
     if facts.held_until > now:
         return Health.RESTS
     attempted = facts.attempt.at if facts.attempt else 0
-    tested = facts.tested[0] if facts.tested else 0
+    test = facts.tested if facts.tested is not None and facts.tested[1].finding not in _TARGET_NOT_ASKED else None
+    tested = test[0] if test is not None else 0
     if facts.attempt is not None and attempted >= max(tested, facts.connected_at):
         if facts.attempt.delivered:
             return Health.MIXED if facts.has_failures else Health.ANSWERS
         return Health.SILENT if facts.attempt.unanswered else Health.REFUSES
     if facts.connected_at and facts.connected_at >= tested:
         return Health.CONNECTED
-    return _of_test(facts.tested[1], has_failures=facts.has_failures) if facts.tested is not None else Health.UNTRIED
+    return _of_test(test[1], has_failures=facts.has_failures) if test is not None else Health.UNTRIED
 
 
 def _of_test(report: DiagnosisReport, *, has_failures: bool) -> Health:
