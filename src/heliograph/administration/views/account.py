@@ -24,7 +24,7 @@ from heliograph.web.toasts import say
 
 
 class AccountForm(SharedForm):
-    """What the account says of itself."""
+    """The account's own settings."""
 
     pairs = (("name", "code"),)
 

@@ -92,7 +92,7 @@ FILES: Final = {"record list": "job", "failed rows": "retry-download-ready"}
 
 
 class AuditFilters(ListFilters):
-    """What the list shows of all entries. who: somebody's mark ("user:7")."""
+    """The filters of the list of entries. who: an actor's mark ("user:7")."""
 
     no_match = gettext_lazy("No entry matches")
     no_match_text = gettext_lazy("Try another word, or take a filter away.")

@@ -129,7 +129,7 @@ def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any]) ->
 
 
 def _question(request: AccountRequest, heading: str, terms: Terms, removal: Survey, hidden: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """What is removed is counted as of now; the terms are promised."""
+    """The confirmation. The terms are promised; the counts are of now and may move."""
     least = _("At least so much goes, the oldest of %(when)s:") if removal.more else _("This goes, the oldest of %(when)s:")
     items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(removal.removed)]
     when = minute(from_micros(removal.oldest)) if removal.oldest is not None else ""

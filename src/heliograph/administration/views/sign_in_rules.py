@@ -29,7 +29,7 @@ SHORTEST: Final = 5
 
 
 class SignInForm(SharedForm):
-    """Whether everybody has to have a second factor, and when a session ends."""
+    """The sign-in rules: whether every user must have a second factor, and when a session ends."""
 
     second = Choices(gettext_lazy("Second factor"), options=[Choice("1", gettext_lazy("Required of everybody"))])
     idle = TextLine(gettext_lazy("Sign out after, in minutes without use"), inputmode="numeric", autocomplete="off")

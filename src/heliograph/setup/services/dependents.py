@@ -19,13 +19,13 @@ class Dependents(Protocol):
     """Users of the set-up. Called inside the saver's transaction, which locks the account exclusively, except for `uses` and `tagged`."""
 
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
-        """What uses the thing. kind: for a tag, only uses of it on objects of this kind."""
+        """The uses of the thing. kind: for a tag, only its uses on objects of this kind."""
 
     def tag_users(self, account: int) -> Mapping[int, Sequence[Use]]:
-        """What names each tag of the account; tags without uses are omitted."""
+        """The uses of each tag of the account, by the tag; tags without uses are omitted."""
 
     def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
-        """What a deletion (new None), or a merge into another tag, would do to the uses of either."""
+        """How the uses of either tag would change if `old` were merged into `new`, or deleted (new None)."""
 
     def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
         """Removes a tag that is being deleted from every rule; never widens one (P12)."""
@@ -64,7 +64,7 @@ def uses_above(account: int, thing: Thing, id: int, kind: TagKind | None = None)
 
 
 def tag_users(account: int) -> dict[int, list[Use]]:
-    """What names each tag of the account."""
+    """The uses of each tag of the account, by the tag."""
     uses_by_tag: dict[int, list[Use]] = {}
     for dependents in _dependents:
         for tag, uses in dependents.tag_users(account).items():
@@ -73,7 +73,7 @@ def tag_users(account: int) -> dict[int, list[Use]]:
 
 
 def tag_effects(account: int, old: int, new: int | None) -> list[Effect]:
-    """What deleting or merging a tag would do to its uses."""
+    """How the uses of a tag would change if it were deleted or merged."""
     return [effect for dependents in _dependents for effect in dependents.tag_effects(account, old, new)]
 
 

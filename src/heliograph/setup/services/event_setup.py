@@ -124,7 +124,7 @@ def save_session(s: SetupTransaction, event: int, facts: SessionFacts, id: int |
 
 
 def uses_of(account: int, event: int, thing: Thing, id: int) -> list[Use]:
-    """What uses a thing of the event: its registrations, and whatever has registered as a dependent (P12)."""
+    """The uses of a thing of the event: by registrations, and by all registered dependents (P12)."""
     return [*usage_counts.uses_in_event(of_django(connection), account, event, thing, id), *dependents.uses_above(account, thing, id)]
 
 

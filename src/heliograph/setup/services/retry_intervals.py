@@ -60,7 +60,7 @@ def _read(text: str) -> Intervals | None:
 
 
 def _audit_values(intervals: Mapping[str, list[float]] | None) -> dict[str, str]:
-    """What the audit says: minutes by category."""
+    """The values of an audit entry: minutes by category."""
     waits = {c: STANDARD[c] if intervals is None else _from_seconds(intervals[c.value]) for c in SEVERITY}
     return {f"retry {c.value} (minutes)": minutes_of(waits[c]) for c in SEVERITY}
 

@@ -33,7 +33,7 @@ def _types() -> list[Choice]:
 
 
 class AnswerableForm(SharedForm):
-    """What is asked, and what can be answered. options: one a line."""
+    """A question or a custom field. options: one a line."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("label", "code"),)
 

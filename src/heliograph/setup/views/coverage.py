@@ -44,7 +44,7 @@ class CoverageForm(Form):
 
 
 class CoverageFilters(ListFilters):
-    """What the page shows of all that is untagged. event: its code, or ACCOUNT."""
+    """The filters of the page. event: an event's code, or ACCOUNT."""
 
     kind = EnumFilter(gettext_lazy("Object"), TagKind, every=gettext_lazy("All objects"), param="object")
     event = Filter(gettext_lazy("Event"), every=gettext_lazy("The account and all events"))

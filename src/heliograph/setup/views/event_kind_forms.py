@@ -19,7 +19,7 @@ from heliograph.web.shown_fields import Choice
 
 
 class KindForm(SharedForm):
-    """What all of them have. tagged: its field of tags, "" for none."""
+    """The base of these forms. tagged: the name of its field of tags, "" for none."""
 
     tagged: ClassVar[str] = ""
 

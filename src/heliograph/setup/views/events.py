@@ -45,7 +45,7 @@ from heliograph.web.toasts import say
 
 
 class EventFilters(ListFilters):
-    """What the list shows of all events."""
+    """The filters of the list of events."""
 
     no_match = gettext_lazy("No event matches")
     no_match_text = gettext_lazy("No code or name has these words in it, or no event has this status.")

@@ -73,11 +73,11 @@ class TagRow(RowForm):
 
     @property
     def changed(self) -> bool:
-        """Whether it was posted with other tags than it showed."""
+        """True if other tags were posted than the form showed."""
         return self.is_valid() and set(self.chosen) != self._read_tags(self.cleaned_data["was"])
 
     def text(self) -> str:
-        """What stands in the field."""
+        """The text in the field."""
         return str(self.initial["tags"] if self.left_alone else self["tags"].value() or "")
 
     def sentence(self) -> str:
@@ -150,7 +150,7 @@ class TagRows:
 
 
 def is_begun(form: Form) -> bool:
-    """Whether somebody has typed into the form that adds a row. Lists and boxes have a value from the beginning."""
+    """True if something is typed into the form that adds a row. Lists and boxes do not count: they have a value from the beginning."""
     for name, field in form.fields.items():
         if isinstance(field, TextLine) and not isinstance(field, Hidden):
             typed = str(form[name].value() or "").strip()

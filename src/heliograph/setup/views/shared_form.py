@@ -121,7 +121,7 @@ def _texts(field: Any, value: Any) -> Texts:
 
 
 def _put(data: QueryDict, key: str, field: Any, texts: Texts) -> None:
-    """What the field would post for these values."""
+    """Puts into the data what the field would post for these values."""
     if isinstance(field, (Box, Choices)):
         data.setlist(key, list(texts))
         if not texts:

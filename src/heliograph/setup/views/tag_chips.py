@@ -23,7 +23,7 @@ SEPARATOR = "; "
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What was posted by a chip input. ids: the tags, in order; error: why it cannot be saved, "" if it can."""
+    """The text of a chip input, as read. ids: the tags, in order; error: why it cannot be saved, "" if it can."""
 
     ids: tuple[int, ...]
     error: str = ""

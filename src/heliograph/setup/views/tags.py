@@ -96,7 +96,7 @@ class MergeForm(Form):
 
 
 class TagFilters(ListFilters):
-    """What the list shows of all tags."""
+    """The filters of the list of tags."""
 
     no_match = gettext_lazy("No tag matches")
     no_match_text = gettext_lazy("Try another word, or another object.")

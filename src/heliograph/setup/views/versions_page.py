@@ -89,7 +89,7 @@ class RestoreQuestion:
     """The sentence that the flow takes more; "" if it does not."""
 
     def promise(self, restored: Version, newest: Version) -> str:
-        """What is confirmed by restoring a version while another one is the newest (P15)."""
+        """The promise of restoring a version while another one is the newest (P15)."""
         return promise_of(self, restored.number, newest.number)
 
 
