@@ -350,7 +350,7 @@ def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: E
     assert CauseGroups(queue.reading).healings(explaining.now()) == {}
     found, reached = queue.walk(QueueWanted(), "action", 0, queue.end().action, 100)
     assert len(found) == 100
-    assert reached == found[-1].of.id
+    assert reached == found[-1].row.id
 
 
 # --- Insights, the timeline and search

@@ -252,7 +252,7 @@ def test_D8_the_queue_is_narrowed(database: DatabaseFacts, client: Client, query
 def test_D8_a_narrowed_queue_that_looked_far_says_so_and_goes_on(
     database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry_page, "RetryQueue", partial(RetryQueue, looked=1))
+    monkeypatch.setattr(retry_page, "RetryQueue", partial(RetryQueue, scan_limit=1))
     with signal_account.site(database) as site:
         signal_account.fill(site)
         site.signs_in(client)
@@ -263,7 +263,7 @@ def test_D8_a_narrowed_queue_that_looked_far_says_so_and_goes_on(
         assert "There are no more." in seen[-1]
         first = text_of(client.get("/signal/retry/?q=s26-5").content)
         assert "none found yet of 4 items" in first
-        monkeypatch.setattr(retry_jobs, "RetryQueue", partial(RetryQueue, looked=1))
+        monkeypatch.setattr(retry_jobs, "RetryQueue", partial(RetryQueue, scan_limit=1))
         assert "Download all failed rows that match" in text_of(client.get("/signal/retry/download/?q=s26-5").content)
 
 

@@ -1,4 +1,4 @@
-"""The Retry Queue by cause: what waits for which reason, and what became of a cause that was cured (D6, D7)."""
+"""The Retry Queue by cause: which items wait for which reason, and how the items of a cured cause ended (D6, D7)."""
 
 from __future__ import annotations
 
@@ -28,50 +28,50 @@ from heliograph.store import configuration
 from heliograph.store.database import Row
 
 GROUPED_RUNS: Final = 1_000
-"""The newest runs of a status that are grouped: what lacks a tag is in no column."""
+"""The newest runs of a status that are grouped. The number is bounded because no column says what has no tag, so each run is read."""
 SHOWN_GROUPS: Final = 12
 HEALED_FOR: Final = 15 * MINUTE
-"""Microseconds for which a cured cause says what became of it."""
+"""Microseconds for which a cured cause stays on the page, with how its items ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """Items of one cause. People and flows are counted apart.
-
-    connection: the one that its items' last attempts went over, or wait for before the first
-    answered: the status of their answers
-    lacks: what has no tag, of runs
-    n: how many, of the newest MOST of each status
-    flow, destination: None where there are several; flow_name: of the only flow
-    next: when the first of them is due (microseconds), None for what is not tried by time
-    since: when the oldest was made (microseconds)
-    newest: the newest action
-    is_more: of runs, that there may be more than were looked at
-    prospect: what becomes of its items when their time comes, as far as all of them have it in common
-    refusal: what the target answered to its newest item
-    """
+    """The items of one cause. Registrations and flows are counted, too, because a registration may have several items."""
 
     key: str
     cause: Cause | None
     category: Category | None
     connection: int | None
+    """The connection that the last attempts of its items went over; before the first attempt, the one that they wait for."""
     connection_name: str
     answered: int | None
+    """The HTTP status of the target's answers."""
     lacks: Untagged
+    """What has no tag, of a group of runs."""
     event: str
     message: str
     n: int
+    """The number of items, among the newest MOST of each status."""
     people: int
     flows: int
     flow: int | None
+    """The flow; None if there are several."""
     destination: int | None
+    """The destination; None if there are several."""
     next: int | None
+    """When the first of its items is due (microseconds); None if none is tried by time."""
     since: int
+    """When its oldest item was made (microseconds)."""
     flow_name: str = ""
+    """The name of the only flow; "" if there are several."""
     newest: int | None = None
+    """The newest action."""
     is_more: bool = False
+    """True for a group of runs that may have more items than were read."""
     prospect: Prospect = NO_PROSPECT
+    """What happens to its items when they are due, as far as it is equal for all of them."""
     refusal: Refusal = UNKNOWN_REFUSAL
+    """What the target answered to its newest item."""
 
     @property
     def failure(self) -> Failure:
@@ -81,31 +81,32 @@ class CauseGroup:
 
 @dataclass(frozen=True, slots=True)
 class SavedFix:
-    """What was saved while items of a cause waited: kind "connection" or "flow", when (microseconds), and by whom."""
+    """A save of a connection or flow while items of a cause waited."""
 
     kind: str
+    """ "connection" or "flow"."""
     at: int
+    """Microseconds."""
     by: str
+    """The user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Healing:
-    """What became of the items of a cause within the last HEALED_FOR.
-
-    failed: of runs that were decided again, those of which something failed
-    under_way: of runs that were decided again, those that are not delivered yet
-    since: when the first of them ended (microseconds)
-    fix: the save that cured the cause; None if it passed by itself, or if a person submitted the items
-    """
+    """How the items of a cause ended within the last HEALED_FOR microseconds: the number of items by their end."""
 
     group: CauseGroup
     sent: int = 0
     superseded: int = 0
     not_selected: int = 0
     failed: int = 0
+    """Runs that were decided again and have a failed action."""
     under_way: int = 0
+    """Runs that were decided again and have an action that is not delivered yet."""
     since: int = 0
+    """When the first item ended (microseconds)."""
     fix: SavedFix | None = None
+    """The save that cured the cause; None if the cause passed by itself, or if a person submitted the items."""
 
     @property
     def n(self) -> int:
@@ -121,7 +122,7 @@ _KEYS: Final = (
     f"q.cause, CASE WHEN {_OF_FLOW} THEN 0 ELSE {BLAMED} END AS place, CASE WHEN {_OF_FLOW} THEN q.flow_id ELSE 0 END AS whose,"
     f" CASE WHEN q.cause IN ({_listed({*CAUSES, *CURED_BY_FLOW})}) THEN '' ELSE q.message END AS text"
 )
-"""What makes actions one group, as `group_key` says it: but for the answer, which the text contains."""
+"""The columns that make actions one group, in agreement with `group_key`. The HTTP status is not among them, because the text contains it."""
 _FACTS: Final = (
     "q.state, q.category, q.registration_id, q.flow_id, q.destination_id, l.connection_id, q.due_at, q.created, q.ended, q.id, q.mode"
 )
@@ -156,10 +157,11 @@ class _Sums(NamedTuple):
 
 @dataclass
 class CauseGroups:
-    """The groups of one account. grouped: the newest runs of a status that are looked at."""
+    """Reads the groups of one account."""
 
     reading: AccountReader
     grouped: int = GROUPED_RUNS
+    """How many runs of a status are read, newest first."""
 
     def groups(self, statuses: Sequence[QueueStatus]) -> list[CauseGroup]:
         """Items of these statuses by cause, the largest groups first."""
@@ -173,11 +175,11 @@ class CauseGroups:
             f"SELECT {_SUMS} FROM ({' UNION ALL '.join(each)}) items GROUP BY cause, place, whose, text ORDER BY count(*) DESC LIMIT {SHOWN_GROUPS}",
             params,
         )
-        found = self._named(rows) + self._of_runs(RetryQueue(self.reading).newest_runs(statuses, self.grouped))
-        return self._with_words(sorted(found, key=lambda group: (-group.n, group.key))[:SHOWN_GROUPS])
+        groups = self._named(rows) + self._of_runs(RetryQueue(self.reading).newest_runs(statuses, self.grouped))
+        return self._with_words(sorted(groups, key=lambda group: (-group.n, group.key))[:SHOWN_GROUPS])
 
     def healings(self, now: int) -> dict[str, Healing]:
-        """What became of causes within the last HEALED_FOR, by the key of their group. now: microseconds."""
+        """How the items of causes ended within the last HEALED_FOR, by the key of their group. now: microseconds."""
         since = now - HEALED_FOR
         rows = self.reading.db.all(
             f"SELECT {_SUMS}, sum(CASE WHEN state = {int(ActionState.SUPERSEDED)} THEN 1 ELSE 0 END), min(ended), max(ended)"
@@ -232,7 +234,7 @@ class CauseGroups:
         return groups
 
     def _prospect(self, sums: _Sums, holds: Mapping[int, ConnectionHold]) -> Prospect:
-        """What becomes of a group's items when their time comes, as far as all of them have it in common."""
+        """What happens to a group's items when they are due, as far as it is equal for all of them."""
         config, stop = self.reading.config, None
         to = destination_of(config, sums.flow, sums.destination) if sums.destinations == 1 else None
         connection = to.connection if to else sums.connection if sums.connection == sums.last_connection else None
@@ -248,14 +250,18 @@ class CauseGroups:
         return Prospect(stop, connection, known.name if known else "", holds.get(connection or 0))
 
     def _with_words(self, groups: list[CauseGroup]) -> list[CauseGroup]:
-        """The groups with what their targets answered."""
+        """The groups, completed with the target's own words about their newest item."""
         newest = [group.newest for group in groups if group.cause is Cause.ANSWER and group.newest is not None]
         answers = refusals(self.reading, last_failures(self.reading, newest))
         return [replace(group, refusal=answers.get(group.newest or 0, UNKNOWN_REFUSAL)) for group in groups]
 
     def _fix(self, group: CauseGroup, ended: int) -> SavedFix | None:
-        """The last save that can have cured it, if that was while its items waited. A save that changed nothing on which the cause depends is not
-        credited, nor one with which it failed still, as the one that brought it."""
+        """The last save that can have cured a group's cause while its items waited: one that changed a setting on which the cause depends.
+
+        The save of the version with which the newest item failed is not credited, nor an older one: the failure came after it.
+
+        ended: when the last item ended (microseconds)
+        """
         kind, entity = ("flow", group.flow) if group.cause in CURED_BY_FLOW else ("connection", group.connection)
         if entity is None:
             return None
@@ -284,38 +290,38 @@ class CauseGroups:
         ends = self._ends({run.change for run in done if run.cause is not Cause.NOT_SELECTED})
         healings = []
         for group, runs in self._alike(done):
-            became = Counter(RunEnd.NOT_SELECTED if run.cause is Cause.NOT_SELECTED else _end_of(ends, run) for run in runs)
+            ends_of_runs = Counter(RunEnd.NOT_SELECTED if run.cause is Cause.NOT_SELECTED else _end_of(ends, run) for run in runs)
             healings.append(
                 Healing(
                     group,
-                    sent=became[RunEnd.SENT],
-                    superseded=became[RunEnd.SUPERSEDED],
-                    not_selected=became[RunEnd.NOT_SELECTED],
-                    failed=became[RunEnd.FAILED],
-                    under_way=became[RunEnd.UNDER_WAY],
+                    sent=ends_of_runs[RunEnd.SENT],
+                    superseded=ends_of_runs[RunEnd.SUPERSEDED],
+                    not_selected=ends_of_runs[RunEnd.NOT_SELECTED],
+                    failed=ends_of_runs[RunEnd.FAILED],
+                    under_way=ends_of_runs[RunEnd.UNDER_WAY],
                     since=min(run.ended or since for run in runs),
                 )
             )
         return healings
 
     def _alike(self, runs: Sequence[StuckItem]) -> list[tuple[CauseGroup, list[StuckItem]]]:
-        """Runs by what makes them one group. Their people are only counted, so nothing is read of them."""
+        """Runs, grouped by `run_key`. The names of their registrations are not read, because a group only counts them."""
         read = Counter(run.queue for run in runs)
         lacks = ItemNames(self.reading).lacks(runs)
         events, flows = self.reading.events({run.event for run in runs}), self.reading.flow_names({run.flow for run in runs})
-        found: dict[str, list[StuckItem]] = {}
+        runs_by_key: dict[str, list[StuckItem]] = {}
         for run in runs:
-            found.setdefault(run_key(run, lacks.get(run.id, NOTHING_UNTAGGED)), []).append(run)
-        out = []
-        for key, alike in found.items():
+            runs_by_key.setdefault(run_key(run, lacks.get(run.id, NOTHING_UNTAGGED)), []).append(run)
+        groups = []
+        for key, alike in runs_by_key.items():
             first, event = alike[0], events.get(alike[0].event)
             group = _group_of_runs(key, alike, lacks.get(first.id, NOTHING_UNTAGGED), event.code if event else "")
             name, is_more = flows.get(group.flow, "") if group.flow else "", any(read[run.queue] == self.grouped for run in alike)
-            out.append((replace(group, flow_name=name, is_more=is_more), alike))
-        return out
+            groups.append((replace(group, flow_name=name, is_more=is_more), alike))
+        return groups
 
     def _ends(self, changes: set[int]) -> dict[tuple[int, int], set[ActionState]]:
-        """The states of everything that a flow made of a change, by (change, flow)."""
+        """The states of all actions that a flow made of a change, by (change, flow)."""
         if not changes:
             return {}
         rows = self.reading.db.all(
@@ -330,7 +336,7 @@ class CauseGroups:
 
 
 class RunEnd(StrEnum):
-    """What became of a run that was decided again."""
+    """How a run ended that was decided again."""
 
     SENT = "sent"
     SUPERSEDED = "superseded"
@@ -340,7 +346,7 @@ class RunEnd(StrEnum):
 
 
 def _end_of(ends: Mapping[tuple[int, int], set[ActionState]], run: StuckItem) -> RunEnd:
-    """The end of a run that triggered: of several actions, the least that became of one."""
+    """The end of a run that triggered. Of several actions, an open one counts first, then a failed one, then a superseded one."""
     states = ends.get((run.change, run.flow), set())
     if not states or any(state.is_open for state in states):
         return RunEnd.UNDER_WAY
@@ -349,12 +355,8 @@ def _end_of(ends: Mapping[tuple[int, int], set[ActionState]], run: StuckItem) ->
     return RunEnd.SUPERSEDED if ActionState.SUPERSEDED in states else RunEnd.SENT
 
 
-def _only[T](found: set[T]) -> T | None:
-    return next(iter(found)) if len(found) == 1 else None
-
-
 def _group_of_runs(key: str, runs: Sequence[StuckItem], lacks: Untagged, event: str) -> CauseGroup:
-    first = runs[0]
+    first, flows = runs[0], {run.flow for run in runs}
     due = [run.due for run in runs if run.due is not None and run.queue in OPEN]
     return CauseGroup(
         key=key,
@@ -368,8 +370,8 @@ def _group_of_runs(key: str, runs: Sequence[StuckItem], lacks: Untagged, event: 
         message=first.message,
         n=len(runs),
         people=len({run.registration for run in runs}),
-        flows=len({run.flow for run in runs}),
-        flow=_only({run.flow for run in runs}),
+        flows=len(flows),
+        flow=first.flow if len(flows) == 1 else None,
         destination=None,
         next=min(due) if due else None,
         since=min(run.created for run in runs),

@@ -1,5 +1,7 @@
-"""What cures a failure, in words (D6, D7). The Retry Queue says the same of an answer as Save & Test and Send a sample do, and promises nothing that
-the flow and the connection of today do not hold."""
+"""What cures a failure, in words (D6, D7).
+
+The words for an answer are those of Save & Test and of Send a sample. They promise nothing that today's flow and connection do not allow.
+"""
 
 from __future__ import annotations
 
@@ -37,25 +39,23 @@ _OF_SETUP: Final = frozenset(
         Finding.MOVED,
     }
 )
-"""The target did not accept who sends, or where to, or how."""
+"""Findings about the connection: the target refused the sign-in, the URL or the kind of request."""
 _OF_MAPPING: Final = frozenset({Finding.NOT_UNDERSTOOD, Finding.TOO_LARGE})
-"""The target did not accept what is sent: another try of the same would be refused again."""
+"""Findings about the body. Another try of the same body would be refused again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failure, as far as its cure depends on it.
-
-    status: of the answer, None if there was none
-    refusal: what the target answered, and how the connection proved who sends
-    connection: the one that the attempt went over, None if nothing was tried, or several differ
-    """
+    """The facts of a failure on which its cure depends."""
 
     cause: Cause | None
     category: Category | None = None
     status: int | None = None
+    """The HTTP status of the answer; None if there was no answer."""
     refusal: Refusal = UNKNOWN_REFUSAL
+    """What the target answered, and how the connection signs in."""
     connection: int | None = None
+    """The connection that the attempt went over; None if nothing was tried, or if several failures differ in it."""
 
     @property
     def finding(self) -> Finding | None:
@@ -81,7 +81,10 @@ class Failure:
 
 
 def cure_of(failure: Failure, *, prospect: Prospect = NO_PROSPECT, used_up: bool = False) -> str:
-    """What cures a failure, in one to three sentences; "" where nothing is to be said. used_up: it is sent again only by hand."""
+    """What cures a failure, in one to three sentences; "" if nothing is known.
+
+    used_up: True if it has no automatic retries left, so that it is sent again only by hand
+    """
     if failure.cause in (Cause.DISCARDED, Cause.REPLAY_CANCELLED) and not prospect.is_over:
         return ""
     if failure.cause in _FINAL or prospect.is_over:
@@ -120,7 +123,7 @@ def _cure(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
 
 
 def _once_saved(failure: Failure, prospect: Prospect, *, used_up: bool) -> str:
-    """What becomes of the items of a failure once Connection Setup was saved."""
+    """What happens to the items of a failure once Connection Setup is saved."""
     if used_up:
         return _("Then submit them again.")
     if not failure.is_due_once_cured:

@@ -1,6 +1,6 @@
 """Download failed rows: the items of a filter as CSV with the target's words, made by a job and kept for a day (D8, P10).
 
-The rows are kept with the job, not the filter: exactly these can be submitted again, whatever has moved since.
+The rows themselves are stored with the job, so that exactly these items can be submitted, even if the filter matches others by then.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ COLUMNS: Final = (
 UNASKED: Final = ("request_body",)
 """Columns that are left out unless somebody asks for them."""
 KEPT: Final = timedelta(days=1)
+"""The time for which the rows of a download are stored."""
 LONGEST_ANSWER: Final = 2_000
 """Characters of an answer in a cell."""
 _CHUNK: Final = 200
@@ -74,46 +75,54 @@ def kind() -> JobKind:
 
 
 def start(
-    reading: AccountReader, wanted: RetryFilter, columns: Sequence[str], *, exact: bool, by: str, name: str = "", filter_words: str = ""
+    reading: AccountReader,
+    retry_filter: RetryFilter,
+    columns: Sequence[str],
+    *,
+    exact: bool,
+    by: str,
+    name: str = "",
+    filter_words: str = "",
 ) -> Job:
-    """Creates the job for all items that match as of now. exact: each cell as it is stored; else no cell is a formula for a spreadsheet.
+    """Creates the job for all items that match now.
 
-    name, filter_words: for the audit, which is kept for good; so they name nobody.
+    exact: True for cells as they are stored; False for cells in which a spreadsheet reads no formula
+    name, filter_words: the audit's name and words for the download. The audit is kept for good, so they name no person.
     """
     queue = RetryQueue(reading)
-    end, total = queue.end(), queue.count(wanted, most=None).n
+    end, total = queue.end(), queue.count(retry_filter, most=None).n
     chosen = [name for name in COLUMNS if name in columns] or [name for name in COLUMNS if name not in UNASKED]
-    parameters = {"wanted": wanted.as_json(), "upto": [end.action, end.run], "columns": chosen, "exact": exact, "total": total}
+    parameters = {"wanted": retry_filter.as_json(), "upto": [end.action, end.run], "columns": chosen, "exact": exact, "total": total}
     with transaction.atomic(), scope(account=reading.account):
         job = control.create(KIND, reading.account, parameters, by=by, total=total, rows=total)
-        said = {"rows": total, "filter": filter_words, "columns": [name.replace("_", " ") for name in chosen]}
-        note(reading.db, reading.account, by=by, what=Deed.DOWNLOADED, kind="failed rows", id=job.pk, name=name, after=said)
+        audit_facts = {"rows": total, "filter": filter_words, "columns": [name.replace("_", " ") for name in chosen]}
+        note(reading.db, reading.account, by=by, what=Deed.DOWNLOADED, kind="failed rows", id=job.pk, name=name, after=audit_facts)
     return job
 
 
 class Downloading:
-    """One run of the job. cursor: the table of the queue that is walked, the id reached there, and the rows so far."""
+    """One run of the job. Its cursor is the table that is walked and the last id that was read there."""
 
     def __init__(self, job: Job) -> None:
         self._job: int = job.pk
         self._account: int = job.account_id
-        self._p: Mapping[str, Any] = job.parameters
-        self._wanted = RetryFilter.from_json(self._p["wanted"])
+        self._parameters: Mapping[str, Any] = job.parameters
+        self._filter = RetryFilter.from_json(self._parameters["wanted"])
         self._table, self._after = int(job.cursor.get("table", 0)), int(job.cursor.get("after", 0))
         self._done = int(job.done)
 
     def read(self) -> tuple[list[tuple[RetryItem, list[str]]], int | None]:
-        """The next items with their cells, and the id that was reached."""
+        """The next items with their cells, and the last id that was read; None at the end of the table."""
         reading = AccountReader(of_django(connections["default"]), self._account)
-        upto = int(self._p["upto"][self._table])
-        items, reached = RetryQueue(reading).walk(self._wanted, TABLES[self._table], self._after, upto, _CHUNK)
+        upto = int(self._parameters["upto"][self._table])
+        items, reached = RetryQueue(reading).walk(self._filter, TABLES[self._table], self._after, upto, _CHUNK)
         return list(zip(items, cells_of(reading, items), strict=True)), reached
 
     def write(self, db: Database, chunk: tuple[list[tuple[RetryItem, list[str]]], int | None]) -> ChunkResult:
-        """Keeps the rows."""
+        """Stores the rows of a chunk."""
         rows, reached = chunk
         made = [
-            DownloadedRow(job_id=self._job, n=self._done + i, item=item.key, registration_id=item.of.registration, cells=json.dumps(cells))
+            DownloadedRow(job_id=self._job, n=self._done + i, item=item.key, registration_id=item.row.registration, cells=json.dumps(cells))
             for i, (item, cells) in enumerate(rows, start=1)
         ]
         with scopes_disabled():
@@ -122,7 +131,7 @@ class Downloading:
         self._table, self._after = (self._table, reached) if reached is not None else (self._table + 1, 0)
         cursor = {"table": self._table, "after": self._after}
         finished = self._table == len(TABLES)
-        return ChunkResult(cursor, self._done, max(int(self._p["total"]), self._done), finished=finished, rows=len(rows))
+        return ChunkResult(cursor, self._done, max(int(self._parameters["total"]), self._done), finished=finished, rows=len(rows))
 
     def close(self) -> None:
         """Does nothing: nothing is open."""
@@ -132,18 +141,18 @@ class Downloading:
 
 
 def cells_of(reading: AccountReader, items: Sequence[RetryItem]) -> list[list[str]]:
-    """The cells of items, in the order of COLUMNS: exact, as they are stored."""
+    """The cells of items as they are stored, in the order of COLUMNS."""
     actions = [item.action.id for item in items if item.action]
     attempts = attempts_of(reading.db, reading.account, actions)
-    kept = exchanges(reading.db, reading.account, actions)
-    changes = reading.changes(item.of.change for item in items)
-    out = []
+    exchange_of_attempt = exchanges(reading.db, reading.account, actions)
+    changes = reading.changes(item.row.change for item in items)
+    rows = []
     for item in items:
         tried = attempts.get(item.action.id, []) if item.action else []
-        last = next((kept[a.action, a.n] for a in reversed(tried) if (a.action, a.n) in kept), None)
-        found = _cells(item, changes.get(item.of.change, (None, ()))[0], tried, last)
-        out.append([found[name] for name in COLUMNS])
-    return out
+        last = next((exchange_of_attempt[a.action, a.n] for a in reversed(tried) if (a.action, a.n) in exchange_of_attempt), None)
+        cell_of_column = _cells(item, changes.get(item.row.change, (None, ()))[0], tried, last)
+        rows.append([cell_of_column[name] for name in COLUMNS])
+    return rows
 
 
 def _cells(item: RetryItem, change: Change | None, tried: Sequence[Attempt], last: Exchange | None) -> dict[str, str]:
@@ -157,15 +166,15 @@ def _cells(item: RetryItem, change: Change | None, tried: Sequence[Attempt], las
         "flow": item.flow,
         "connection": item.connection,
         "status": item.queue.value,
-        "category": item.of.category.value if item.of.category else "",
-        "reason": words.cause_of(item.of.cause, item.connection, item.of.message),
+        "category": item.row.category.value if item.row.category else "",
+        "reason": words.cause_of(item.row.cause, item.connection, item.row.message),
         "http_status": str(answered or ""),
         "target_said": said_by_target(last),
         "answer": last.response_body[:LONGEST_ANSWER] if last else "",
-        "retries": str(max(action.tries - 1, 0) if action else item.of.tries),
+        "retries": str(max(action.tries - 1, 0) if action else item.row.tries),
         "first_tried": _utc(tried[0].at) if tried else "",
         "last_tried": _utc(tried[-1].at) if tried else "",
-        "next_try": _utc(item.of.due) if item.of.due else "",
+        "next_try": _utc(item.row.due) if item.row.due else "",
         "webhook_id": action.uid if action else "",
         "request_body": last.request_body if last else "",
     }
@@ -179,7 +188,7 @@ def _utc(at: int) -> str:
 
 
 def keys_after(db: Database, job: int, n: int, limit: int) -> list[tuple[int, str]]:
-    """The next rows of a download, by place: (n, key of the item)."""
+    """The next rows of a download after row n: (number of the row, key of its item)."""
     rows = db.all(
         "SELECT n, item FROM retry_download_row WHERE job_id = :job AND n > :n ORDER BY n LIMIT :limit",
         {"job": job, "n": n, "limit": limit},
@@ -188,7 +197,7 @@ def keys_after(db: Database, job: int, n: int, limit: int) -> list[tuple[int, st
 
 
 def still_failed(db: Database, account: int, job: int) -> int:
-    """How many rows of a download could be submitted now: they are not Done and not gone."""
+    """How many items of a download can still be submitted: those that are neither Done nor deleted."""
     ((n,),) = db.all(
         "SELECT (SELECT count(*) FROM retry_download_row d JOIN action a ON d.item = 'a' || a.id WHERE d.job_id = :job AND a.account_id = :account"
         " AND a.queue IN (1, 2, 3)) + (SELECT count(*) FROM retry_download_row d JOIN stuck_run j ON d.item = 'r' || j.id WHERE d.job_id = :job"
@@ -199,14 +208,14 @@ def still_failed(db: Database, account: int, job: int) -> int:
 
 
 def first_rows(db: Database, job: Job, limit: int) -> list[list[str]]:
-    """The first rows of a finished download, with its columns."""
+    """The first rows of a finished download, as cells of its columns."""
     at = [COLUMNS.index(name) for name in job.parameters["columns"]]
     rows = db.all("SELECT cells FROM retry_download_row WHERE job_id = :job ORDER BY n LIMIT :limit", {"job": job.pk, "limit": limit})
     return [[cells[i] for i in at] for cells in (json.loads(text) for (text,) in rows)]
 
 
 def file_lines(db: Database, job: Job) -> Iterator[bytes]:
-    """The file, as it is sent: UTF-8; for spreadsheets with a byte order mark and without formulas."""
+    """The lines of the file in UTF-8. A file for spreadsheets has a byte order mark, and no cell is a formula."""
     exact: bool = job.parameters["exact"]
     columns: list[str] = job.parameters["columns"]
     at = [COLUMNS.index(name) for name in columns]
@@ -225,18 +234,18 @@ def file_lines(db: Database, job: Job) -> Iterator[bytes]:
 
 
 def _line(cells: Sequence[str], *, exact: bool) -> bytes:
-    out = StringIO()
-    csv.writer(out).writerow(cells if exact else map(without_formula, cells))
-    return out.getvalue().encode("utf-8", "replace")
+    csv_text = StringIO()
+    csv.writer(csv_text).writerow(cells if exact else map(without_formula, cells))
+    return csv_text.getvalue().encode("utf-8", "replace")
 
 
 def is_kept(job: Job) -> bool:
-    """True while the rows of a download are there."""
+    """True while the rows of a download are stored."""
     return job.created > control.now() - KEPT
 
 
 def forget_old() -> int:
-    """Deletes the rows of downloads older than KEPT, of all accounts; how many."""
+    """Deletes the rows of all downloads older than KEPT, of all accounts. Returns the number of rows."""
     with scopes_disabled():
         old = Job.objects.filter(kind=KIND, created__lt=control.now() - KEPT)
         for job in old.exclude(state__in=ENDED):
@@ -249,7 +258,7 @@ def forget_old() -> int:
 
 
 def care(stop: threading.Event) -> None:
-    """Does that once an hour until it is stopped."""
+    """Deletes old downloads once an hour, until it is stopped."""
     while not stop.is_set():
         try:
             forget_old()

@@ -28,7 +28,7 @@ _FLOW = (Cause.FLOW_INACTIVE, Cause.FLOW_INCOMPLETE, Cause.FLOW_MODE, Cause.FLOW
 
 @dataclass(frozen=True, slots=True)
 class FixLink:
-    """A link to a fix: its words, "" if there is no such page, and its URL."""
+    """A link to the page that fixes a failure. Text and URL are "" if there is no such page."""
 
     text: str = ""
     href: str = ""
@@ -36,16 +36,18 @@ class FixLink:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A failure and where it happened. flow and destination: ids; None if the items of a cause differ in it."""
+    """A failure and where it happened."""
 
     failure: Failure
     flow: int | None = None
+    """The flow's id; None if the items of a cause have several."""
     destination: int | None = None
+    """The destination's id; None if the items of a cause have several."""
     prospect: Prospect = NO_PROSPECT
 
 
 def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> FixLink:
-    """The page that fixes it, among those that this user may change."""
+    """The link to the page that fixes a failure, if this user may change it there."""
     failure, prospect, cause = trouble.failure, trouble.prospect, trouble.failure.cause
     if cause is Cause.UNTAGGED:
         return FixLink(_("Tag it"), reverse("tag-coverage")) if may(user, Role.PLANNER) else FixLink()
@@ -77,7 +79,7 @@ _PLACES = {GateName.WATCH: "#source", GateName.ACTIVE: "", GateName.MODE: "", Ga
 
 
 def with_places(why: Why, config: AccountConfig, user: User) -> Why:
-    """The same, with the place of each gate where it is changed (F9), for who may change it."""
+    """The decision, with a link from each gate to the place where it is edited (F9). A user who may not edit flows gets it unchanged."""
     if why.flow.id not in config.flows or not may(user, Role.ADMINISTRATOR):
         return why
     flow = reverse("flow", args=(why.flow.id,))
@@ -86,7 +88,10 @@ def with_places(why: Why, config: AccountConfig, user: User) -> Why:
 
 
 def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
-    """The same, with a link in the gate that stopped the change (F9). A Viewer, or a deleted flow, gets none."""
+    """The decision, with a link in the gate that stopped the change to the page that cures it (F9).
+
+    There is no link for a Viewer, nor for a flow that was deleted.
+    """
     place = FixLink()
     if why.curable:
         place = cured_at(Trouble(Failure(Cause.UNTAGGED)), config, user)
@@ -98,9 +103,9 @@ def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
 
 
 def _mapping(trouble: Trouble, config: AccountConfig) -> FixLink | None:
-    """The mapping that built what was refused."""
-    found = destination_of(config, trouble.flow or 0, trouble.destination or 0)
-    mapping = config.mappings.get(found.payload_mapping or 0) if found else None
-    if found is None or mapping is None:
+    """The link to the mapping that built the refused request; None if it is gone."""
+    destination = destination_of(config, trouble.flow or 0, trouble.destination or 0)
+    mapping = config.mappings.get(destination.payload_mapping or 0) if destination else None
+    if destination is None or mapping is None:
         return None
-    return FixLink(_("Edit %(mapping)s") % {"mapping": mapping.name}, reverse("mapping", args=(found.payload_mapping,)))
+    return FixLink(_("Edit %(mapping)s") % {"mapping": mapping.name}, reverse("mapping", args=(destination.payload_mapping,)))

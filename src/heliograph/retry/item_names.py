@@ -20,7 +20,7 @@ from heliograph.retry.retry_items import NOTHING_UNTAGGED, RetryItem, StuckItem,
 
 @dataclass
 class ItemNames:
-    """Reads the names of one account's items, a fixed number of statements for any number of them."""
+    """Reads the names of one account's items. The number of statements does not depend on the number of items."""
 
     reading: AccountReader
 
@@ -35,7 +35,7 @@ class ItemNames:
         connections = reading.connection_names({failures[a.id].connection if a.id in failures else a.connection for a in actions})
         known = prospects(reading, actions)
         lacks = self.lacks([row for row in rows if isinstance(row, StuckItem)])
-        out = []
+        items = []
         for row in rows:
             event = events.get(row.event)
             item = RetryItem(
@@ -55,15 +55,15 @@ class ItemNames:
                 )
             else:
                 item = replace(item, run=row, lacks=lacks.get(row.id, NOTHING_UNTAGGED), prospect=prospect_of_run(reading.config, row.flow))
-            out.append(item)
-        return out
+            items.append(item)
+        return items
 
     def lacks(self, runs: Sequence[StuckItem]) -> dict[int, Untagged]:
-        """What has no tag, by run: a status or property. For a run that is Done: what had none when it was first judged."""
+        """The status or property that has no tag, by run. For a run that is Done: the one that had none when it was first judged."""
         source = self.reading.source
         changes = self.reading.changes(run.change for run in runs)
         events = self.reading.events([run.event for run in runs])
-        out = {}
+        lacks = {}
         for run in runs:
             change, (_account, _event, account_version, event_version) = changes.get(run.change, (None, (0, 0, 0, 0)))
             event, config = events.get(run.event), self.reading.config
@@ -72,8 +72,8 @@ class ItemNames:
             if run.queue is QueueStatus.DONE:
                 config = source.account(self.reading.account, account_version or None)
                 event = source.event(run.event, event_version or None)
-            out[run.id] = untagged(change, config, event)
-        return out
+            lacks[run.id] = untagged(change, config, event)
+        return lacks
 
 
 def untagged(change: Change, config: AccountConfig, event: EventConfig) -> Untagged:

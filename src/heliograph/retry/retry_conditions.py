@@ -1,4 +1,4 @@
-"""The conditions of SQL for a filter of the Retry Queue: the same for its list, for numbers, and for jobs over all that match."""
+"""The SQL conditions of a filter of the Retry Queue. Lists, counts and jobs share them, so that they select the same items."""
 
 from __future__ import annotations
 
@@ -13,49 +13,56 @@ from heliograph.store.registrations import folded
 type QueueTable = Literal["action", "stuck_run"]
 
 SOURCES: dict[QueueTable, str] = {"action": "action q JOIN lane l ON l.id = q.lane_id", "stuck_run": "stuck_run q"}
-"""What is selected from; both are called q, and an action's lane l."""
+"""The FROM clause of each table of the queue. The table has the alias q, the lane of an action the alias l."""
 LAST_FAILURE: Final = f"t.action_id = q.id AND t.n = q.sent - CASE WHEN q.state = {int(ActionState.SUCCESS)} THEN 1 ELSE 0 END"
-"""The join to an action's last failed attempt, t: a delivered one's attempt before."""
+"""The join of an action with its last failed attempt, t. Of a delivered action that is the attempt before its last."""
 _TRIED: Final = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
 BLAMED: Final = f"CASE WHEN q.cause IN ({_TRIED}) THEN coalesce((SELECT t.connection_id FROM attempt t WHERE {LAST_FAILURE}), l.connection_id) ELSE l.connection_id END"
-"""The connection that an action's last failed attempt went over, which is not the one that its flow has by now; before one, that of its lane."""
+"""The connection that an action's last failed attempt went over; without one, the connection of its lane. The flow may have another one by now."""
 
 
-def conditions(account: int, wanted: RetryFilter, table: QueueTable, status: QueueStatus) -> tuple[str, dict[str, object]]:
-    """WHERE and its parameters, for the items of one status. A group of runs needs a second look: what lacks a tag is in no column."""
+def conditions(account: int, retry_filter: RetryFilter, table: QueueTable, status: QueueStatus) -> tuple[str, dict[str, object]]:
+    """The WHERE clause for the items of one status, and its parameters.
+
+    For a group of runs the clause selects too much, because no column says what has no tag: compare `group_key` of each item.
+    """
     where = ["q.account_id = :account", "q.queue = :queue"]
     params: dict[str, object] = {"account": account, "queue": status.code}
     if table == "action":
         where.append("q.queue > 0")  # the index of the queue has only these
-    of = {"category": wanted.category.code if wanted.category else None, "flow_id": wanted.flow, "event_id": wanted.event}
-    for column, value in of.items():
+    value_of_column = {
+        "category": retry_filter.category.code if retry_filter.category else None,
+        "flow_id": retry_filter.flow,
+        "event_id": retry_filter.event,
+    }
+    for column, value in value_of_column.items():
         if value is not None:
             where.append(f"q.{column} = :{column}")
             params[column] = value
-    if wanted.connection is not None:
+    if retry_filter.connection is not None:
         where.append("l.connection_id = :connection" if table == "action" else "1 = 0")
-        params |= {"connection": wanted.connection} if table == "action" else {}
-    if wanted.ended_since is not None:
+        params |= {"connection": retry_filter.connection} if table == "action" else {}
+    if retry_filter.ended_since is not None:
         where.append("q.ended >= :ended_since")
-        params["ended_since"] = wanted.ended_since
-    if wanted.untagged is not None and table == "stuck_run":
-        # The index of what is due has few of those that wait for a tag.
-        if wanted.untagged:
+        params["ended_since"] = retry_filter.ended_since
+    if retry_filter.untagged is not None and table == "stuck_run":
+        # The index of due runs contains few that wait for a tag.
+        if retry_filter.untagged:
             where.append(f"q.cause = '{Cause.UNTAGGED.value}'")
         elif status in OPEN:
             where.append(f"q.queue < 3 AND q.due_at >= 0 AND q.cause <> '{Cause.UNTAGGED.value}'")
-    elif wanted.untagged:
+    elif retry_filter.untagged:
         where.append("1 = 0")
-    if wanted.cause:
-        _of_group(wanted.cause, table, where, params)
-    if words := folded(wanted.text).split():
-        _with_text(wanted.text, words, where, params)
+    if retry_filter.cause:
+        _of_group(retry_filter.cause, table, where, params)
+    if words := folded(retry_filter.text).split():
+        _with_text(retry_filter.text, words, where, params)
     return " AND ".join(where), params
 
 
 def _of_group(key: str, table: QueueTable, where: list[str], params: dict[str, object]) -> None:
     parts = parts_of(key)
-    if table == "stuck_run" and parts.cause == Cause.UNTAGGED.value:  # what was not selected once it had a tag belongs to it, too
+    if table == "stuck_run" and parts.cause == Cause.UNTAGGED.value:  # with runs that were not selected once they had the tag
         where.append("q.cause IN (:cause, :decided)")
         params["decided"] = Cause.NOT_SELECTED.value
     else:
@@ -78,7 +85,7 @@ def _of_group(key: str, table: QueueTable, where: list[str], params: dict[str, o
 
 
 def _with_text(text: str, words: list[str], where: list[str], params: dict[str, object]) -> None:
-    """Every word in the registration's code or name, or the whole text in the reason."""
+    """Adds the condition that each word is in the registration's code or name, or the whole text in the reason."""
     known = " AND ".join(f"r.search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
     where.append(
         f"(EXISTS (SELECT 1 FROM registration r WHERE r.id = q.registration_id AND {known}) OR lower(q.message) LIKE :text ESCAPE '!')"

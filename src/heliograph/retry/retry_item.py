@@ -21,12 +21,11 @@ from heliograph.web.list_count import ListCount
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """An item with everything known about it. change None: its content is no longer stored (X6). alike: number of items with the same
-    cause, including itself. then: the mappings of its last attempt, None if not known; today: the request that today's mapping would make of
-    it, None where its flow or destination is gone, or nothing was sent yet."""
+    """An item with everything that its page shows."""
 
     item: RetryItem
     change: Change | None
+    """The change; None if its content is no longer stored (X6)."""
     event: EventConfig | None
     at: int
     by: str
@@ -35,13 +34,17 @@ class Details:
     attempts: Sequence[Attempt]
     exchanges: Mapping[int, Exchange]
     alike: ListCount
+    """The number of items with this cause, including the item itself."""
     cause: str
+    """The key of the item's group."""
     then: MappedThen | None = None
+    """The mappings of its last attempt; None if they are not known."""
     today: RequestPreview | None = None
+    """The request that today's mapping would make; None if its flow or destination is gone, or if nothing was sent yet."""
 
     @property
     def last_sent(self) -> Exchange | None:
-        """The newest attempt whose request is kept."""
+        """The newest exchange whose request is stored."""
         return next((self.exchanges[n] for n in sorted(self.exchanges, reverse=True) if self.exchanges[n].sent), None)
 
 
@@ -51,39 +54,39 @@ def details(reading: AccountReader, key: str) -> Details | None:
     item = queue.find(key)
     if item is None:
         return None
-    of = item.of
-    change, _ = reading.changes([of.change]).get(of.change, (None, (0, 0, 0, 0)))
+    row = item.row
+    change, _ = reading.changes([row.change]).get(row.change, (None, (0, 0, 0, 0)))
     rows = reading.db.all(
         "SELECT c.at, c.by, c.account_version, c.event_version, r.flow_number FROM change c"
         " LEFT JOIN run r ON r.change_id = c.id AND +r.flow_id = :flow WHERE c.account_id = :account AND c.id = :change",
-        {"account": reading.account, "change": of.change, "flow": of.flow},
+        {"account": reading.account, "change": row.change, "flow": row.flow},
     )
     at, by, account_version, event_version, number = rows[0] if rows else (0, "", 0, 0, None)
-    event = reading.events([of.event]).get(of.event)
-    attempts = attempts_of(reading.db, reading.account, [of.id]).get(of.id, []) if item.action else []
-    kept = exchanges(reading.db, reading.account, [of.id]) if item.action else {}
+    event = reading.events([row.event]).get(row.event)
+    attempts = attempts_of(reading.db, reading.account, [row.id]).get(row.id, []) if item.action else []
+    exchange_of_attempt = exchanges(reading.db, reading.account, [row.id]) if item.action else {}
     group = group_key(item)
-    sent = item.action is not None and any(found.sent for found in kept.values())
+    sent = item.action is not None and any(exchange.sent for exchange in exchange_of_attempt.values())
     return Details(
         item=item,
         change=change,
         event=event,
         at=at,
         by=by,
-        why=why(reading, change, of.flow, account_version, of.event, event_version) if change and rows else None,
+        why=why(reading, change, row.flow, account_version, row.event, event_version) if change and rows else None,
         flow_number=number or 0,
         attempts=attempts,
-        exchanges={n: found for (_, n), found in kept.items()},
+        exchanges={number: exchange for (_, number), exchange in exchange_of_attempt.items()},
         alike=queue.count(RetryFilter(statuses=SUBMITTABLE, cause=group)),
         cause=group,
-        then=mapped_then(reading.db, reading.account, of.id) if sent else None,
+        then=mapped_then(reading.db, reading.account, row.id) if sent else None,
         today=_today(reading, item, change, event) if sent else None,
     )
 
 
 def _today(reading: AccountReader, item: RetryItem, change: Change | None, event: EventConfig | None) -> RequestPreview | None:
-    """What today's mapping would make of an action's change (D8)."""
-    flow = reading.config.flows.get(item.of.flow)
+    """The request that today's mapping would make of an action's change (D8)."""
+    flow = reading.config.flows.get(item.row.flow)
     action = item.action
     destination = next((d for d in flow.destinations if action and d.id == action.destination), None) if flow else None
     if flow is None or destination is None or change is None or event is None:

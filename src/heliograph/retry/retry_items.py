@@ -18,15 +18,15 @@ from heliograph.domain.ids import read_id
 from heliograph.domain.setup.tags import TagKind
 
 OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
-LOOKED: Final = 50_000
-LOOKED_BESIDE: Final = 10_000
-"""The same where each item's registration is looked up too."""
+SCAN_LIMIT: Final = 50_000
+"""Items that are read for one page or one count of a narrowed list, because few of them may match."""
+SCAN_LIMIT_FOR_TEXT: Final = 10_000
+"""The limit for a search by text, which also reads the registration of each item."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryFilter:
-    """The filters. statuses: () = all. text: in a registration or a reason. cause: the key of a group. ended_since: only what is Done, since that
-    instant (microseconds)."""
+    """Which items of the queue are selected. Fields that are left empty select all items."""
 
     statuses: tuple[QueueStatus, ...] = ()
     category: Category | None = None
@@ -34,20 +34,23 @@ class RetryFilter:
     event: int | None = None
     connection: int | None = None
     text: str = ""
+    """Words in the code or name of a registration, or a text in the reason."""
     cause: str = ""
+    """The key of a group, see `group_key`."""
     ended_since: int | None = None
+    """Only items that ended at this instant (microseconds) or later."""
     untagged: bool | None = None
-    """True: only what waits for a tag; False: without it; None: both."""
+    """True: only items that wait for a tag; False: only the others; None: all."""
 
     @property
-    def looked(self) -> int | None:
-        """How many items are looked at for a page or a number, because few of them may match; None where nothing narrows it but the status."""
+    def scan_limit(self) -> int | None:
+        """How many items are read for a page or a count; None (no limit) if the filter names at most statuses, for which an index serves."""
         if self.text:
-            return LOOKED_BESIDE
-        return LOOKED if self.cause or any((self.category, self.flow, self.event, self.connection)) else None
+            return SCAN_LIMIT_FOR_TEXT
+        return SCAN_LIMIT if self.cause or any((self.category, self.flow, self.event, self.connection)) else None
 
     def as_json(self) -> dict[str, Any]:
-        """For a job's parameters."""
+        """The filter as a job stores it in its parameters."""
         return {
             "statuses": [status.value for status in self.statuses],
             "category": self.category.value if self.category else None,
@@ -60,23 +63,23 @@ class RetryFilter:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> RetryFilter:
-        """From what `as_json` wrote."""
+    def from_json(cls, stored: Mapping[str, Any]) -> RetryFilter:
+        """The filter that `as_json` stored."""
         return cls(
-            statuses=tuple(QueueStatus(value) for value in found["statuses"]),
-            category=Category(found["category"]) if found["category"] else None,
-            flow=found["flow"],
-            event=found["event"],
-            connection=found["connection"],
-            text=found["text"],
-            cause=found["cause"],
-            untagged=found.get("untagged"),
+            statuses=tuple(QueueStatus(value) for value in stored["statuses"]),
+            category=Category(stored["category"]) if stored["category"] else None,
+            flow=stored["flow"],
+            event=stored["event"],
+            connection=stored["connection"],
+            text=stored["text"],
+            cause=stored["cause"],
+            untagged=stored.get("untagged"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class StuckItem:
-    """A run that waits for a tag, or that is judged again (F7). due: None: not by time; 0: submitted by hand."""
+    """A stuck run: one that waits for a tag, or that is judged again (F7)."""
 
     id: int
     change: int
@@ -89,6 +92,7 @@ class StuckItem:
     cause: Cause
     tries: int
     due: int | None
+    """When it is judged again (microseconds); None if no time is set; 0 if it was submitted by hand."""
     message: str
     created: int
     ended: int | None = None
@@ -96,14 +100,14 @@ class StuckItem:
 
 @dataclass(frozen=True, slots=True)
 class Untagged:
-    """What has no tag: a status of a registration, a session or an event, or a property of a registration. kind None: that is not known."""
+    """The status (of a registration, a session or an event) or the property (of a registration) that has no tag. kind is None if it is not known."""
 
     kind: TagKind | None
     name: str
 
     @property
     def key(self) -> str:
-        """Its part of a group's key: a session's status is not one of a registration with the same name."""
+        """Its part of a group's key. It names the kind, because a session status and a registration status may have the same name."""
         return f"{self.kind.value}:{self.name}" if self.kind else ""
 
 
@@ -112,12 +116,7 @@ NOTHING_UNTAGGED = Untagged(None, "")
 
 @dataclass(frozen=True, slots=True)
 class RetryItem:
-    """One item. Exactly one of action and run is set.
-
-    connection: the name of the one that its last attempt went over; before the first, of the one that it waits for
-    failure: its last failed attempt, None before that, and where its flow keeps it from beginning
-    lacks: what has no tag
-    """
+    """One item of the Retry Queue, with its names. Exactly one of action and run is set."""
 
     action: Action | None
     run: StuckItem | None
@@ -125,69 +124,80 @@ class RetryItem:
     event: str
     flow: str
     connection: str = ""
+    """The name of the connection that its last attempt went over; before the first attempt, of the one that it waits for."""
     failure: LastFailure | None = None
+    """Its last failed attempt; None if there is none, or if its flow keeps it from beginning."""
     lacks: Untagged = NOTHING_UNTAGGED
+    """What has no tag, of a run."""
     prospect: Prospect = NO_PROSPECT
 
     @property
     def key(self) -> str:
-        """Its name in URLs: a12 for an action, r34 for a run."""
+        """Its key in URLs: a12 for an action, r34 for a run."""
         return f"a{self.action.id}" if self.action else f"r{self.run.id}" if self.run else ""
 
     @property
-    def of(self) -> Action | StuckItem:
-        """The action or the run."""
-        found = self.action or self.run
-        assert found is not None
-        return found
+    def row(self) -> Action | StuckItem:
+        """The item's row in the database: the action or the run."""
+        row = self.action or self.run
+        assert row is not None
+        return row
 
     @property
     def answered(self) -> int | None:
-        """The status of the answer that it waits or failed for."""
+        """The HTTP status of its last failed attempt; None if nothing was answered."""
         return self.failure.status if self.failure else None
 
     @property
     def blamed(self) -> int | None:
-        """The connection that its last failed attempt went over; before that, the one that it waits for."""
+        """The connection that its last failed attempt went over; without one, the connection that it waits for."""
         return self.failure.connection if self.failure else self.action.connection if self.action else None
 
     @property
     def is_queued(self) -> bool:
         """Whether it is, or was, in the Retry Queue. An action whose first attempt was delivered, or is still to come, never was."""
-        return self.of.queue is not None
+        return self.row.queue is not None
 
     @property
     def is_submittable(self) -> bool:
         """Whether it can be submitted: something is left to send, and its flow and destination are there (D8)."""
-        return not self.prospect.is_over and is_submittable(self.of.queue, self.of.cause)
+        return not self.prospect.is_over and is_submittable(self.row.queue, self.row.cause)
 
     @property
     def queue(self) -> QueueStatus:
-        """Its status; Done for what never was in the queue."""
-        return self.of.queue or QueueStatus.DONE
+        """Its status; Done for an action that never was in the queue."""
+        return self.row.queue or QueueStatus.DONE
 
 
 def group_key(item: RetryItem) -> str:
-    """The key of an item's group. Of an action: cause, the connection that answered, its answer, and its message where the cause has no words of its own; or cause and
-    flow, where the flow has to be mended. Of a run: cause, event, and what lacks a tag."""
+    """The key of an item's group. Items with equal keys have one cause, and one fix cures them.
+
+        an action whose flow has to be mended:  CAUSE~fFLOW~~
+        any other action:                       CAUSE~CONNECTION~HTTP STATUS~MESSAGE
+        a run:                                  CAUSE~~EVENT~KIND:NAME of what has no tag
+
+    The message is in the key only if the cause has no words of its own.
+    """
     if item.action is not None:
-        a = item.action
-        if a.cause in CURED_BY_FLOW:  # whatever it would have been sent to
-            return f"{a.cause.value}~f{a.flow}~~"
-        return f"{a.cause.value if a.cause else ''}~{item.blamed}~{item.answered or ''}~{'' if a.cause in CAUSES else a.message}"
+        action = item.action
+        if action.cause in CURED_BY_FLOW:
+            return f"{action.cause.value}~f{action.flow}~~"
+        message = "" if action.cause in CAUSES else action.message
+        return f"{action.cause.value if action.cause else ''}~{item.blamed}~{item.answered or ''}~{message}"
     assert item.run is not None
     return run_key(item.run, item.lacks)
 
 
 def run_key(run: StuckItem, lacks: Untagged) -> str:
-    """The key of a run's group. lacks: what lacks a tag."""
-    cause = Cause.UNTAGGED if run.cause is Cause.NOT_SELECTED else run.cause  # that is how it was cured
+    """The key of a run's group. lacks: what has no tag."""
+    # A run that was not selected once it had its tag still belongs to the group of that tag.
+    cause = Cause.UNTAGGED if run.cause is Cause.NOT_SELECTED else run.cause
     return f"{cause.value}~~{run.event}~{lacks.key}"
 
 
 @dataclass(frozen=True, slots=True)
 class GroupParts:
-    """What a group's key says: nothing, where it says nothing of it. event: of a run's."""
+    """The parts of a group's key; None or "" for what the key does not contain."""
 
     cause: str
     connection: int | None
@@ -197,16 +207,17 @@ class GroupParts:
 
     @property
     def event(self) -> int:
+        """The event, if it is a group of runs: it stands where a group of actions has the HTTP status."""
         return self.answered or 0
 
     @property
     def is_of_runs(self) -> bool:
-        """Whether it is a group of runs, not of actions: these have a connection or a flow."""
+        """Whether it is a group of runs. A group of actions has a connection or a flow."""
         return self.connection is None and self.flow is None
 
 
 def parts_of(key: str) -> GroupParts:
-    """A group's key, taken apart."""
+    """The parts of a group's key."""
     cause, _, rest = key.partition("~")
     place, _, rest = rest.partition("~")
     answered, _, message = rest.partition("~")

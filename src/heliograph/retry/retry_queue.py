@@ -1,7 +1,7 @@
 """The Retry Queue as pages show it (guide: The Retry Queue; D6-D8): failed actions, and runs that could not be decided.
 
-Open items come first, then failed ones, then solved ones; within each, newest first (in a narrowed list, of those that are looked at at once).
-Two tables form one list: a cursor contains the position in each.
+Open items come first, then failed ones, then solved ones. Within each status the newest come first; in a narrowed list, the newest of each
+stretch that is read at once. Two tables form one list, so a cursor contains the position in each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PARTS = (int, int, int)
 MOST = 10_000
 """Counts stop here: "more than 10,000"."""
 SUBMITTABLE: Final = (*OPEN, QueueStatus.FAILED)
-"""What can be submitted: not what is Done."""
+"""The statuses whose items can be submitted: all but Done."""
 TABLES: Final[tuple[QueueTable, ...]] = ("action", "stuck_run")
 _AT_ONCE: Final = 500
 _ALL: Final = 1 << 40
@@ -39,7 +39,7 @@ _RUN = "q.id, q.change_id, q.flow_id, q.registration_id, q.event_id, q.mode, q.q
 
 @dataclass(frozen=True, slots=True)
 class QueueEnd:
-    """The newest action and run at an instant: what came later is not part of what was asked for then."""
+    """The newest action and run at an instant. A job over all matching items stops there, so that later items are not part of it."""
 
     action: int
     run: int
@@ -47,11 +47,14 @@ class QueueEnd:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Items of a status that are looked at. looked: how many; down_to: the last id of each table, 0 for no bound; is_broken_off: there are more."""
+    """The items of a status that are read at once."""
 
-    looked: int
+    n: int
+    """How many they are."""
     down_to: Mapping[QueueTable, int]
+    """The last id of each table; 0 for no bound."""
     is_broken_off: bool
+    """True if there may be more items behind the stretch."""
 
 
 _NOT_BOUNDED: Final = _Stretch(0, {"action": 0, "stuck_run": 0}, is_broken_off=False)
@@ -59,12 +62,13 @@ _NOT_BOUNDED: Final = _Stretch(0, {"action": 0, "stuck_run": 0}, is_broken_off=F
 
 @dataclass
 class RetryQueue:
-    """The queue of one account. looked: how many items are looked at for a page or a count, if not as many as the filter says."""
+    """The queue of one account."""
 
     reading: AccountReader
-    looked: int | None = None
+    scan_limit: int | None = None
+    """How many items are read for a page or a count of a narrowed list; None: as many as the filter demands."""
     _known: dict[tuple[object, ...], int] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was counted already: the numbers of a page are sums of the same parts."""
+    """Counts that were made already, because the numbers of a page are sums of the same parts."""
 
     @property
     def names(self) -> ItemNames:
@@ -72,35 +76,43 @@ class RetryQueue:
 
     # --- the list
 
-    def page(self, wanted: RetryFilter, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[RetryItem]:
-        """One page, starting at the cursor; the only way back is to the start. Looking is broken off where few items match."""
+    def page(self, retry_filter: RetryFilter, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[RetryItem]:
+        """One page, starting at the cursor. It has no page before it, only the start.
+
+        If few items match, reading is broken off at the scan limit, and the page says where it goes on.
+        """
         status, action, run = cursor.key if cursor else (0, 0, 0)
-        found: list[Action | StuckItem] = []
-        looked, edge = self._looked(wanted), None
+        page_rows: list[Action | StuckItem] = []
+        scan_left, further = self._scan_limit(retry_filter), None
         for queue in QueueStatus:
-            if queue.code < int(status) or (wanted.statuses and queue not in wanted.statuses) or len(found) > size or edge:
+            if (
+                queue.code < int(status)
+                or (retry_filter.statuses and queue not in retry_filter.statuses)
+                or len(page_rows) > size
+                or further
+            ):
                 continue
-            if looked is not None and looked <= 0:
-                edge = (queue.code, 0, 0)
+            if scan_left is not None and scan_left <= 0:
+                further = (queue.code, 0, 0)
                 continue
-            same, room = queue.code == int(status), size + 1 - len(found)
-            before: dict[QueueTable, int] = {"action": int(action) if same else 0, "stuck_run": int(run) if same else 0}
-            stretch = _NOT_BOUNDED if looked is None else self._stretch(queue, before, looked)
-            both: list[Action | StuckItem] = []
+            has_cursor, rows_left = queue.code == int(status), size + 1 - len(page_rows)
+            before: dict[QueueTable, int] = {"action": int(action) if has_cursor else 0, "stuck_run": int(run) if has_cursor else 0}
+            stretch = _NOT_BOUNDED if scan_left is None else self._stretch(queue, before, scan_left)
+            newest: list[Action | StuckItem] = []
             for table in TABLES:
-                both += self._newest(table, wanted, queue, room, before=before[table], down_to=stretch.down_to[table])
-            found += sorted(both, key=attrgetter("created"), reverse=True)[:room]
-            looked = None if looked is None else looked - stretch.looked
+                newest += self._newest(table, retry_filter, queue, rows_left, before=before[table], down_to=stretch.down_to[table])
+            page_rows += sorted(newest, key=attrgetter("created"), reverse=True)[:rows_left]
+            scan_left = None if scan_left is None else scan_left - stretch.n
             if stretch.is_broken_off:
-                edge = (queue.code, stretch.down_to["action"], stretch.down_to["stuck_run"])
-        rows, more = found[:size], len(found) > size
+                further = (queue.code, stretch.down_to["action"], stretch.down_to["stuck_run"])
+        rows, more = page_rows[:size], len(page_rows) > size
         older = str(Cursor(self._reached(rows, cursor))) if more else ""
         items = self.names.items(rows)
-        shown = [item for item in items if not wanted.cause or group_key(item) == wanted.cause]
-        return ListPage(shown, "", older, *((edge, str(Cursor(edge))) if edge and not more else ()))
+        matching_items = [item for item in items if not retry_filter.cause or group_key(item) == retry_filter.cause]
+        return ListPage(matching_items, "", older, *((further, str(Cursor(further))) if further and not more else ()))
 
     def find(self, key: str) -> RetryItem | None:
-        """One item, or any other action, by its key; None for what is none, or none of this account."""
+        """An item, or any other action, by its key; None if the account has none of this key."""
         kind, id = key[:1], read_id(key[1:])
         if kind not in ("a", "r") or id is None:
             return None
@@ -115,7 +127,7 @@ class RetryQueue:
         return None if row is None else self.names.items([row])[0]
 
     def of_keys(self, keys: Sequence[str]) -> list[RetryItem]:
-        """Those of these items that are actions of the account."""
+        """The actions of the account that have these keys. Keys of runs are left out."""
         ids = [id for key in keys if key[:1] == "a" and (id := read_id(key[1:])) is not None]
         if not ids:
             return []
@@ -128,17 +140,17 @@ class RetryQueue:
     @staticmethod
     def _reached(rows: Sequence[Action | StuckItem], cursor: Cursor | None) -> tuple[int, int, int]:
         status = rows[-1].queue.code if rows[-1].queue else 0
-        same = cursor is not None and cursor.key[0] == status
-        action, run = (int(cursor.key[1]), int(cursor.key[2])) if same and cursor else (0, 0)
+        is_in_same_status = cursor is not None and cursor.key[0] == status
+        action, run = (int(cursor.key[1]), int(cursor.key[2])) if is_in_same_status and cursor else (0, 0)
         for row in rows:
             if row.queue and row.queue.code == status:
                 action, run = (row.id, run) if isinstance(row, Action) else (action, row.id)
         return status, action, run
 
     def _newest(
-        self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, limit: int, *, before: int = 0, down_to: int = 0
+        self, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, limit: int, *, before: int = 0, down_to: int = 0
     ) -> list[Action | StuckItem]:
-        where, params = conditions(self.reading.account, wanted, table, status)
+        where, params = conditions(self.reading.account, retry_filter, table, status)
         if before:
             where, params = f"{where} AND q.id < :before", params | {"before": before}
         if down_to:
@@ -153,7 +165,7 @@ class RetryQueue:
     # --- all that match
 
     def end(self) -> QueueEnd:
-        """The newest items as of now."""
+        """The newest action and run of the account."""
         ((action, run),) = self.reading.db.all(
             "SELECT (SELECT max(id) FROM action WHERE account_id = :account AND queue > 0), (SELECT max(id) FROM stuck_run WHERE account_id = :account)",
             {"account": self.reading.account},
@@ -161,78 +173,87 @@ class RetryQueue:
         return QueueEnd(action or 0, run or 0)
 
     def walk(
-        self, wanted: RetryFilter, table: QueueTable, after: int, upto: int, limit: int = _AT_ONCE
+        self, retry_filter: RetryFilter, table: QueueTable, after: int, upto: int, limit: int = _AT_ONCE
     ) -> tuple[list[RetryItem], int | None]:
-        """The next items that match, by id, and the id that was reached; None at the end.
+        """The next items of a table that match, and the last id that was read; None at the end.
 
-        By id and not by status, so that each is met once, whatever becomes of it meanwhile.
+        The order is by id and not by status, so that an item that changes its status during the walk is read once.
+
+        after: the walk begins behind this id
+        upto: the last id
         """
-        found: list[Action | StuckItem] = []
-        for status in wanted.statuses or tuple(QueueStatus):
-            where, params = conditions(self.reading.account, wanted, table, status)
+        candidates: list[Action | StuckItem] = []
+        for status in retry_filter.statuses or tuple(QueueStatus):
+            where, params = conditions(self.reading.account, retry_filter, table, status)
             where = f"{where} AND q.id > :after AND q.id <= :upto ORDER BY q.id LIMIT {int(limit)}"
-            found += self._rows(table, where, params | {"after": after, "upto": upto})
-        rows = sorted(found, key=attrgetter("id"))[:limit]
-        items = [item for item in self.names.items(rows) if not wanted.cause or group_key(item) == wanted.cause]
+            candidates += self._rows(table, where, params | {"after": after, "upto": upto})
+        rows = sorted(candidates, key=attrgetter("id"))[:limit]
+        items = [item for item in self.names.items(rows) if not retry_filter.cause or group_key(item) == retry_filter.cause]
         return items, rows[-1].id if len(rows) == limit else None
 
-    def all_of(self, wanted: RetryFilter, limit: int = MOST) -> Iterator[RetryItem]:
-        """Up to `limit` items that match, by id: actions, then runs."""
+    def all_of(self, retry_filter: RetryFilter, limit: int = MOST) -> Iterator[RetryItem]:
+        """Up to `limit` items that match: actions by id, then runs by id."""
         end, met = self.end(), 0
         for table, upto in zip(TABLES, (end.action, end.run), strict=True):
             after: int | None = 0
             while after is not None and met < limit:
-                items, after = self.walk(wanted, table, after, upto, min(_AT_ONCE, limit - met))
+                items, after = self.walk(retry_filter, table, after, upto, min(_AT_ONCE, limit - met))
                 met += len(items)
                 yield from items
 
-    def count(self, wanted: RetryFilter, *, most: int | None = MOST) -> ListCount:
-        """How many items match. most: where counting stops; None: all of them, however many."""
+    def count(self, retry_filter: RetryFilter, *, most: int | None = MOST) -> ListCount:
+        """How many items match.
+
+        most: counting stops there; None counts all of them
+        """
         limit, total = (_ALL if most is None else most + 1), 0
-        looked, is_more = self._looked(wanted) if most is not None else None, False
-        for status in wanted.statuses or tuple(QueueStatus):
-            if looked is not None and looked <= 0:
+        scan_left, is_more = self._scan_limit(retry_filter) if most is not None else None, False
+        for status in retry_filter.statuses or tuple(QueueStatus):
+            if scan_left is not None and scan_left <= 0:
                 is_more = True
                 break
-            stretch = _NOT_BOUNDED if looked is None else self._stretch(status, {"action": 0, "stuck_run": 0}, looked)
-            for table in ("action",) if wanted.cause else TABLES:
-                total += self._counted(table, wanted, status, stretch.down_to[table], limit)
-            looked = None if looked is None else looked - stretch.looked
+            stretch = _NOT_BOUNDED if scan_left is None else self._stretch(status, {"action": 0, "stuck_run": 0}, scan_left)
+            for table in ("action",) if retry_filter.cause else TABLES:
+                total += self._counted(table, retry_filter, status, stretch.down_to[table], limit)
+            scan_left = None if scan_left is None else scan_left - stretch.n
             is_more = is_more or stretch.is_broken_off
-        if wanted.cause and not total and parts_of(wanted.cause).is_of_runs:  # what lacks a tag is in no column
-            total, is_more = sum(1 for _item in self.all_of(wanted, limit)), False
+        if retry_filter.cause and not total and parts_of(retry_filter.cause).is_of_runs:  # no column says what has no tag
+            total, is_more = sum(1 for _item in self.all_of(retry_filter, limit)), False
         return ListCount(limit - 1, is_more=True) if total >= limit else ListCount(total, is_more)
 
-    def _counted(self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:
-        of = (table, replace(wanted, statuses=()), status, down_to, limit)
-        if of not in self._known:
-            self._known[of] = self._count(table, wanted, status, down_to, limit)
-        return self._known[of]
+    def _counted(self, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:
+        key = (table, replace(retry_filter, statuses=()), status, down_to, limit)
+        if key not in self._known:
+            self._known[key] = self._count(table, retry_filter, status, down_to, limit)
+        return self._known[key]
 
-    def _count(self, table: QueueTable, wanted: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:
-        where, params = conditions(self.reading.account, wanted, table, status)
+    def _count(self, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:
+        where, params = conditions(self.reading.account, retry_filter, table, status)
         if down_to:
             where, params = f"{where} AND q.id >= :down_to", params | {"down_to": down_to}
-        source = SOURCES[table] if "l." in where else f"{table} q"  # counting reads the index alone, if the connection is not asked for
+        source = SOURCES[table] if "l." in where else f"{table} q"  # without a condition on the connection, the index alone is read
         ((n,),) = self.reading.db.all(f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {where} LIMIT {int(limit)}) found", params)
         return int(n)
 
-    def _looked(self, wanted: RetryFilter) -> int | None:
-        return wanted.looked if wanted.looked is None or self.looked is None else self.looked
+    def _scan_limit(self, retry_filter: RetryFilter) -> int | None:
+        return retry_filter.scan_limit if retry_filter.scan_limit is None or self.scan_limit is None else self.scan_limit
 
-    def _stretch(self, status: QueueStatus, before: Mapping[QueueTable, int], looked: int) -> _Stretch:
-        """How far the next `looked` actions and runs of a status reach."""
+    def _stretch(self, status: QueueStatus, before: Mapping[QueueTable, int], limit: int) -> _Stretch:
+        """The next `limit` actions and `limit` runs of a status.
+
+        before: the stretch begins below this id of each table; 0 for the newest
+        """
         met, down_to, is_broken_off = 0, dict(_NOT_BOUNDED.down_to), False
         for table in TABLES:
             among = "q.account_id = :account AND q.queue = :queue" + (" AND q.queue > 0" if table == "action" else "")
             among += " AND q.id < :before" if before[table] else ""
             ((n, last),) = self.reading.db.all(
-                f"SELECT count(*), min(id) FROM (SELECT q.id FROM {table} q WHERE {among} ORDER BY q.id DESC LIMIT {int(looked)}) newest",
+                f"SELECT count(*), min(id) FROM (SELECT q.id FROM {table} q WHERE {among} ORDER BY q.id DESC LIMIT {int(limit)}) newest",
                 {"account": self.reading.account, "queue": status.code, "before": before[table]},
             )
             met += n
-            down_to[table] = int(last) if n == looked else 1  # no further one is to be read, where all were met
-            is_broken_off = is_broken_off or n == looked
+            down_to[table] = int(last) if n == limit else 1  # all were read: no id is below 1
+            is_broken_off = is_broken_off or n == limit
         return _Stretch(met, down_to, is_broken_off)
 
     def counts(self) -> dict[QueueStatus, ListCount]:
@@ -245,7 +266,7 @@ class RetryQueue:
         return [run for status in statuses for run in self._runs(each, {"queue": status.code}, limit)]
 
     def done_runs(self, since: int, limit: int) -> list[StuckItem]:
-        """The runs that were judged again since then, the newest first. since: microseconds."""
+        """The runs that were judged again since an instant (microseconds), the last judged first."""
         return self._runs("q.account_id = :account AND q.queue = 4 AND q.ended >= :since ORDER BY q.ended DESC", {"since": since}, limit)
 
     def _runs(self, where: str, params: dict[str, object], limit: int) -> list[StuckItem]:

@@ -1,4 +1,4 @@
-"""Sending an item again, as it was or with today's mapping, and what differs between the two (D8)."""
+"""Sending an item again, as it was or with today's mapping, and how the two requests differ (D8)."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ SHOWN = 300
 """Characters of a value in the comparison."""
 
 
-def again_section(found: Details, of: AccountReader) -> dict[str, Any] | None:
-    """What retry/again.html shows; None for what cannot be sent again, or was never sent."""
-    action, last = found.item.action, found.last_sent
+def again_section(details: Details, reader: AccountReader) -> dict[str, Any] | None:
+    """The context of retry/again.html; None for an item that cannot be sent again, or was never sent."""
+    action, last = details.item.action, details.last_sent
     if action is None or last is None:
         return None
     delivered = action.state is ActionState.SUCCESS
-    waits = found.item.is_submittable
+    waits = details.item.is_submittable
     if not delivered and not waits:
         return None
-    differs = differences(last, found.today) if found.today else []
+    differs = differences(last, details.today) if details.today else []
     return {
         "delivered": delivered,
         "differs": differs,
-        "note": _note(found.today, differs),
-        "today": _mapping_today(found, of),
-        "was": _("Mapping version %(n)s, which it was sent with last") % {"n": found.then.payload_number} if found.then else "",
+        "note": _note(details.today, differs),
+        "today": _mapping_today(details, reader),
+        "was": _("Mapping version %(n)s, which it was sent with last") % {"n": details.then.payload_number} if details.then else "",
     }
 
 
@@ -48,19 +48,22 @@ def _note(today: RequestPreview | None, differs: list[tuple[str, str, str]]) -> 
     return ngettext("%(n)d field differs", "%(n)d fields differ", len(differs)) % {"n": len(differs)}
 
 
-def _mapping_today(found: Details, of: AccountReader) -> str:
-    flow = of.config.flows.get(found.item.of.flow)
-    action = found.item.action
+def _mapping_today(details: Details, reader: AccountReader) -> str:
+    flow = reader.config.flows.get(details.item.row.flow)
+    action = details.item.action
     destination = next((d for d in flow.destinations if action and d.id == action.destination), None) if flow else None
     mapping = destination.payload_mapping if destination else None
-    known = of.config.mappings.get(mapping or 0)
+    known = reader.config.mappings.get(mapping or 0)
     if known is None or mapping is None:
         return ""
-    return _("%(mapping)s, version %(n)s") % {"mapping": known.name, "n": of.config.numbers.get(("mapping", mapping), 0)}
+    return _("%(mapping)s, version %(n)s") % {"mapping": known.name, "n": reader.config.numbers.get(("mapping", mapping), 0)}
 
 
 def differences(last: Exchange, today: RequestPreview) -> list[tuple[str, str, str]]:
-    """(field, as it was, with today's mapping) where they differ; the whole body where it is not a flat JSON object. "" is absent."""
+    """The fields in which the two requests differ: (field, value as it was, value with today's mapping).
+
+    A value is "" if the request has no such field. If a body is not a flat JSON object, the bodies are compared as one field.
+    """
     if today.problems or today.why:
         return []
     then, now = last.json_rows(), Exchange(request_body=today.body).json_rows()

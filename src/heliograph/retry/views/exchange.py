@@ -16,9 +16,9 @@ from heliograph.retry.retry_item import Details
 from heliograph.store.moments import from_micros
 
 
-def request_shown(found: Details) -> dict[str, Any] | None:
-    """The request of the last attempt that sent one."""
-    sent = [(n, found.exchanges[n]) for n in sorted(found.exchanges) if found.exchanges[n].sent]
+def last_request(details: Details) -> dict[str, Any] | None:
+    """The request of the last attempt that sent one, for retry/item.html; None if nothing was sent."""
+    sent = [(n, details.exchanges[n]) for n in sorted(details.exchanges) if details.exchanges[n].sent]
     if not sent:
         return None
     n, last = sent[-1]
@@ -33,20 +33,20 @@ def request_shown(found: Details) -> dict[str, Any] | None:
     }
 
 
-def _rule_href(found: Details, attempt: Attempt, of: AccountReader) -> str:
-    """Where a response rule is created from this answer (C7); "" if its connection is gone."""
-    if found.item.action is None or attempt.connection not in of.config.connections:
+def _rule_href(details: Details, attempt: Attempt, reader: AccountReader) -> str:
+    """The URL of the page that creates a response rule from this answer (C7); "" if its connection is gone."""
+    if details.item.action is None or attempt.connection not in reader.config.connections:
         return ""
-    return f"{reverse('connection-rule', args=(attempt.connection,))}?answer={found.item.action.id}.{attempt.n}"
+    return f"{reverse('connection-rule', args=(attempt.connection,))}?answer={details.item.action.id}.{attempt.n}"
 
 
-def attempt_rows(found: Details, of: AccountReader) -> list[dict[str, Any]]:
+def attempt_rows(details: Details, reader: AccountReader) -> list[dict[str, Any]]:
     """The attempts, newest first; the newest is expanded."""
-    names = of.connection_names({attempt.connection for attempt in found.attempts})
+    names = reader.connection_names({attempt.connection for attempt in details.attempts})
     rows, retries = [], 0
-    for attempt in found.attempts:
+    for attempt in details.attempts:
         retries += attempt.kind is AttemptKind.AUTO
-        exchange = found.exchanges.get(attempt.n, Exchange())
+        exchange = details.exchanges.get(attempt.n, Exchange())
         tone, state = words.attempt_state(attempt.state)
         timing, total = _timing(exchange)
         rows.append(
@@ -62,8 +62,8 @@ def attempt_rows(found: Details, of: AccountReader) -> list[dict[str, Any]]:
                 "headers": _lines(exchange.response_headers),
                 "body": exchange.response_body,
                 "note": attempt.message if attempt.status is None else _("The rest was not kept.") if exchange.truncated else "",
-                "rule": _rule_href(found, attempt, of) if attempt.status and exchange.sent else "",
-                "versions": _versions(found, attempt.versions, names.get(attempt.connection, "")),
+                "rule": _rule_href(details, attempt, reader) if attempt.status and exchange.sent else "",
+                "versions": _versions(details, attempt.versions, names.get(attempt.connection, "")),
             }
         )
     if rows:
@@ -72,7 +72,10 @@ def attempt_rows(found: Details, of: AccountReader) -> list[dict[str, Any]]:
 
 
 def _timing(exchange: Exchange) -> tuple[list[tuple[str, int, int]], int]:
-    """The steps that took time, each with its start, and their sum, in milliseconds. A step without an answer at its end was waiting."""
+    """The steps of an exchange that took time, as (label, start, duration), and their sum, all in milliseconds.
+
+    If there was no answer, the last step is called "Waited".
+    """
     rest = _("Answer") if exchange.status is not None else _("Waited")
     steps = {
         "name": _("Name found"),
@@ -82,22 +85,22 @@ def _timing(exchange: Exchange) -> tuple[list[tuple[str, int, int]], int]:
         "body": _("Body"),
         "rest": rest,
     }
-    out, start = [], 0
+    steps_with_time, start = [], 0
     for name, label in steps.items():
         took = exchange.timings.get(name, 0)
         if took or (name in ("first", "body") and name in exchange.timings):
-            out.append((label, start, took))
+            steps_with_time.append((label, start, took))
             start += took
-    return (out, start) if start else ([], 0)
+    return (steps_with_time, start) if start else ([], 0)
 
 
-def _versions(found: Details, versions: str, connection: str) -> str:
+def _versions(details: Details, versions: str, connection: str) -> str:
     """The versions used by an attempt: flow, connection, payload mapping (F10)."""
     parts = versions.replace(",", " ").split()
     if len(parts) < 2:
         return ""
     facts = {
-        "flow": found.item.flow,
+        "flow": details.item.flow,
         "flow_number": parts[0],
         "connection": connection,
         "connection_number": parts[1],

@@ -27,7 +27,7 @@ from heliograph.web.templatetags.moments import clock, soon
 
 
 def many(count: int | ListCount) -> str:
-    """A number that stops at MOST, or says that not all were looked at."""
+    """A number in words: "more than 10,000" from MOST on, "at least 12" if counting was broken off."""
     n, is_more = (count.n, count.is_more) if isinstance(count, ListCount) else (count, count > MOST)
     if is_more and not n:
         return _("none found yet")
@@ -43,12 +43,12 @@ def download_words(count: ListCount) -> str:
     return ngettext("Download %(n)s failed row", "Download %(n)s failed rows", count.n) % {"n": many(count)}
 
 
-def group_row(group: CauseGroup, of: AccountReader, user: User, *, open: bool, healing: Healing | None = None) -> dict[str, Any]:
-    """A cause for retry/groups.html. healing: what has become of others of it by now."""
+def group_row(group: CauseGroup, reader: AccountReader, user: User, *, open: bool, healing: Healing | None = None) -> dict[str, Any]:
+    """A cause for retry/groups.html. healing: how other items of this cause ended by now."""
     cure = cure_of(group.failure, prospect=group.prospect, used_up=not open)
     if open and group.next and may_go(group.prospect):
         cure = f"{cure} {words.next_try(group.next)}.".strip()
-    fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), of.config, user)
+    fix = cured_at(Trouble(group.failure, group.flow, group.destination, group.prospect), reader.config, user)
     again = group.cause is Cause.UNTAGGED
     status = QueueStatus.FAILED.value if not open else UNTAGGED if again else WAITING
     one, all_n = (_("Judge it again"), _("Judge all %(n)s again")) if again else (_("Submit it"), _("Submit all %(n)s"))
@@ -77,7 +77,7 @@ def group_row(group: CauseGroup, of: AccountReader, user: User, *, open: bool, h
 
 
 def healed_row(healing: Healing, names: dict[str, str]) -> dict[str, Any]:
-    """The closing line of a cause that is cured."""
+    """A cured cause for retry/groups.html."""
     return {
         "cause": _title(healing.group),
         "since": "",
@@ -140,7 +140,7 @@ def _number(group: CauseGroup) -> str:
 
 
 def _of_flow(text: str, group: CauseGroup) -> str:
-    """A number with the flow whose it is, where that is one: "3 actions of Badges"."""
+    """A number of items with the name of their flow, if they have only one: "3 actions of Badges"."""
     return _("%(n)s of %(flow)s") % {"n": text, "flow": words.isolated(group.flow_name)} if group.flow_name else text
 
 
@@ -149,6 +149,6 @@ def _query(group: CauseGroup, status: str) -> str:
 
 
 def _done_href(healing: Healing) -> str:
-    """The list of exactly those items of a cause that the line counts."""
+    """The URL of the list of exactly the items that a healing counts."""
     facts: dict[str, str | int] = {"cause": healing.group.key, "status": QueueStatus.DONE.value, "since": healing.since}
     return f"{reverse('retry')}?{urlencode(facts)}#items"

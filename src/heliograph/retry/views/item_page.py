@@ -1,4 +1,4 @@
-"""The page of one item of the Retry Queue (D8): what stands on it."""
+"""The contents of the page of one item of the Retry Queue (D8)."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.retry_item import Details
 from heliograph.retry.retry_items import OPEN, RetryItem
 from heliograph.retry.views.again import again_section
-from heliograph.retry.views.exchange import attempt_rows, request_shown
+from heliograph.retry.views.exchange import attempt_rows, last_request
 from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.item_words import is_of_other_mode, tries, why
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon_to_the_second
 
 
-def item_page(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
-    """An item for the template."""
-    item, config = found.item, of.config
-    names = names_of_users(of.account, [found.by])
-    action, event = item.action, found.event
+def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, Any]:
+    """An item for retry/item.html."""
+    item, config = details.item, reader.config
+    names = names_of_users(reader.account, [details.by])
+    action, event = item.action, details.event
     tone, status = words.state_of(action.state) if action and not item.is_queued else (words.TONES[item.queue], _(item.queue.value))
-    facts = [(_("Status"), status), (_("Category"), _(item.of.category.value) if item.of.category else "")]
-    if action or item.of.cause is Cause.EXCEPTION:
+    facts = [(_("Status"), status), (_("Category"), _(item.row.category.value) if item.row.category else "")]
+    if action or item.row.cause is Cause.EXCEPTION:
         facts.append((_("Retries"), _("%(n)d of %(all)d") % {"n": tries(item), "all": AUTOMATIC_RETRIES}))
-    if item.of.due and item.queue in OPEN and may_go(item.prospect):
-        facts.append((_("Next try"), soon_to_the_second(from_micros(item.of.due))))
+    if item.row.due and item.queue in OPEN and may_go(item.prospect):
+        facts.append((_("Next try"), soon_to_the_second(from_micros(item.row.due))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
-    facts.append((_("Made in"), _(Mode.LIVE.value) if item.of.mode == mode_code(Mode.LIVE) else _(Mode.TEST.value)))
+    facts.append((_("Made in"), _(Mode.LIVE.value) if item.row.mode == mode_code(Mode.LIVE) else _(Mode.TEST.value)))
     if action:
         to = destination_of(config, action.flow, action.destination)
         facts += [(_("Connection"), item.connection)]
@@ -57,7 +57,7 @@ def item_page(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
         if words.origin_of(action):
             facts.append((_("Made by"), words.origin_of(action)))
     person = item.person
-    shown = request_shown(found)
+    request = last_request(details)
     return {
         "id": item.key,
         "code": person.code if person else item.event,
@@ -71,42 +71,38 @@ def item_page(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
         "other_mode": is_of_other_mode(item),
         "summary": _summary(item),
         "timeline": reverse("timeline", args=(item.event, person.code)) if person and item.event else "",
-        "call": _call(item, of, user),
-        "changed_at": from_micros(found.at) if found.at else None,
-        "changed_by": words.saved_by(found.by, names) if found.by else "",
-        "changed": words.diff(found.change, config, event) if found.change and event else [],
+        "call": _call(item, reader, user),
+        "changed_at": from_micros(details.at) if details.at else None,
+        "changed_by": words.saved_by(details.by, names) if details.by else "",
+        "changed": words.diff(details.change, config, event) if details.change and event else [],
         "flow": item.flow,
-        "flow_version": found.flow_number,
-        "sentence": found.why.sentence if found.why else [],
-        "answer": found.why.answer if found.why else "",
-        "gates": found.why.gates if found.why and not action else [],
-        "request": shown,
-        "gone": _gone(found, of) if found.change is None or (found.attempts and not found.exchanges) else "",
-        "change_gone": _gone(found, of) if found.change is None else "",
-        "again": again_section(found, of),
-        "attempts": attempt_rows(found, of),
-        "attempts_note": ngettext("%(n)d made", "%(n)d made", len(found.attempts)) % {"n": len(found.attempts)},
+        "flow_version": details.flow_number,
+        "sentence": details.why.sentence if details.why else [],
+        "answer": details.why.answer if details.why else "",
+        "gates": details.why.gates if details.why and not action else [],
+        "request": request,
+        "gone": _gone(details, reader) if details.change is None or (details.attempts and not details.exchanges) else "",
+        "change_gone": _gone(details, reader) if details.change is None else "",
+        "again": again_section(details, reader),
+        "attempts": attempt_rows(details, reader),
+        "attempts_note": ngettext("%(n)d made", "%(n)d made", len(details.attempts)) % {"n": len(details.attempts)},
         "facts": [(name, text) for name, text in facts if text],
-        "others": ngettext("All %(n)s of this cause", "All %(n)s of this cause", found.alike.n) % {"n": many(found.alike)}
-        if found.alike.n > 1 and item.queue is not QueueStatus.DONE
+        "others": ngettext("All %(n)s of this cause", "All %(n)s of this cause", details.alike.n) % {"n": many(details.alike)}
+        if details.alike.n > 1 and item.queue is not QueueStatus.DONE
         else "",
-        "others_href": f"{reverse('retry')}?{_others(found)}#items",
+        "others_href": f"{reverse('retry')}?{urlencode({'cause': details.cause})}#items",
     }
 
 
-def _gone(found: Details, of: AccountReader) -> str:
-    """When its content was removed (X6)."""
-    action = found.item.action
-    at = found.at or (action.created if action else 0)
-    return removed_content(of, at, (action.ended or 0) if action else 0) or _("Its content is no longer kept.")
-
-
-def _others(found: Details) -> str:
-    return urlencode({"cause": found.cause})
+def _gone(details: Details, reader: AccountReader) -> str:
+    """The words that say when an item's content was removed (X6)."""
+    action = details.item.action
+    at = details.at or (action.created if action else 0)
+    return removed_content(reader, at, (action.ended or 0) if action else 0) or _("Its content is no longer kept.")
 
 
 def _summary(item: RetryItem) -> str:
-    due = item.of.due
+    due = item.row.due
     if item.queue in OPEN and item.run is not None and due is None:
         return _("It waits for a tag. Submitted, it is judged again, which is no retry.")
     if item.queue in OPEN:
@@ -118,22 +114,22 @@ def _summary(item: RetryItem) -> str:
     return why(item)
 
 
-def _call(item: RetryItem, of: AccountReader, user: User) -> dict[str, str]:
-    """What stands on top of an item: what is wrong, and what cures it."""
+def _call(item: RetryItem, reader: AccountReader, user: User) -> dict[str, str]:
+    """The call-out at the top of an item: what is wrong, and what cures it."""
     tone = {QueueStatus.FAILED: "failed", QueueStatus.DONE: ""}.get(item.queue, "wait" if item.run else "failed")
-    action, refusal = item.action, _refusal(item, of)
+    action, refusal = item.action, _refusal(item, reader)
     title = why(item, refusal.says).rstrip(".")
     if item.queue is QueueStatus.DONE:
         return {"tone": tone, "title": title, "text": "", "link": "", "href": ""}
-    failure = Failure(item.of.cause, item.of.category, item.answered, refusal, item.blamed)
-    trouble = Trouble(failure, item.of.flow, action.destination if action else None, item.prospect)
-    fix = cured_at(trouble, of.config, user)
+    failure = Failure(item.row.cause, item.row.category, item.answered, refusal, item.blamed)
+    trouble = Trouble(failure, item.row.flow, action.destination if action else None, item.prospect)
+    fix = cured_at(trouble, reader.config, user)
     cure = cure_of(failure, prospect=item.prospect, used_up=item.queue is QueueStatus.FAILED)
     return {"tone": tone, "title": title, "text": cure, "link": fix.text, "href": fix.href}
 
 
-def _refusal(item: RetryItem, of: AccountReader) -> Refusal:
-    """What the target answered to its last failed attempt."""
+def _refusal(item: RetryItem, reader: AccountReader) -> Refusal:
+    """What the target answered to an item's last failed attempt."""
     if item.action is None or item.failure is None:
         return UNKNOWN_REFUSAL
-    return refusals(of, {item.action.id: item.failure}).get(item.action.id, UNKNOWN_REFUSAL)
+    return refusals(reader, {item.action.id: item.failure}).get(item.action.id, UNKNOWN_REFUSAL)

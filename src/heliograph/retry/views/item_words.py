@@ -15,12 +15,12 @@ from heliograph.retry.retry_items import OPEN, RetryItem, Untagged
 
 
 def is_of_other_mode(item: RetryItem) -> bool:
-    """Whether it may be discarded: it waits, and was made in its flow's other mode."""
+    """Whether an item may be discarded: it waits, and was made in the other mode of its flow (Live or Test)."""
     return item.action is not None and item.action.cause is Cause.FLOW_MODE and item.queue in OPEN
 
 
-def why(item: RetryItem, said: str = "") -> str:
-    """What is wrong with it. said: the target's own words."""
+def why(item: RetryItem, target_words: str = "") -> str:
+    """What is wrong with an item. target_words: the reason that the target gave."""
     if item.run is not None:
         if item.run.cause is Cause.NOT_SELECTED:
             return _("Tagged by now, but not for this flow.")
@@ -42,7 +42,7 @@ def why(item: RetryItem, said: str = "") -> str:
     if item.queue is QueueStatus.DONE:
         return _("Delivered by a retry.")
     if action.cause is Cause.ANSWER and item.answered is not None:
-        return words.refusal(item.connection, item.answered, said)
+        return words.refusal(item.connection, item.answered, target_words)
     return words.cause_of(action.cause, item.connection, action.message)
 
 
@@ -61,5 +61,5 @@ def thing_named(untagged: Untagged) -> str:
 
 
 def tries(item: RetryItem) -> int:
-    """Automatic retries made; of a run, how often its decision was tried again."""
-    return max(item.action.tries - 1, 0) if item.action else item.of.tries
+    """How often an item was retried automatically; of a run, how often it was decided again."""
+    return max(item.action.tries - 1, 0) if item.action else item.row.tries

@@ -29,34 +29,34 @@ from heliograph.retry.views.item_page import item_page
 from heliograph.retry.views.item_words import is_of_other_mode, tries, why
 from heliograph.retry.views.retry_filters import RetryFilters
 from heliograph.store.moments import from_micros
-from heliograph.web.cursor import ListPage, Pager, address, read_cursor
+from heliograph.web.cursor import Pager, address, read_cursor
 from heliograph.web.list_count import ListCount
 from heliograph.web.pages import asks_for_part, live, page
 
 
 @require_safe
 def queue(request: AccountRequest) -> HttpResponse:
-    """What waits, by cause, and every item. The causes refresh themselves, so that a cured one is seen to heal."""
+    """The causes of the queue, and the list of its items. The causes refresh themselves, so that a user who cured one sees its items go."""
     filters = RetryFilters(request)
-    cursor, wanted = read_cursor(request, PARTS), filters.wanted
+    cursor, retry_filter = read_cursor(request, PARTS), filters.retry_filter
     whole = cursor is None and not filters.narrows
-    with reading(request.account.pk) as of:
-        causes = _causes(of, request.user) if whole else {}
-        shown = {} if whole and asks_for_part(request) else _list(request, of, filters, wanted)
-    context = {"here": "retry", "whole": whole, **causes, **shown}
+    with reading(request.account.pk) as reader:
+        causes = _causes(reader, request.user) if whole else {}
+        list_context = {} if whole and asks_for_part(request) else _list(request, reader, filters, retry_filter)
+    context = {"here": "retry", "whole": whole, **causes, **list_context}
     return live(request, "retry/retry.html", part="causes", **context) if whole else page(request, "retry/retry.html", **context)
 
 
-def _causes(of: AccountReader, user: User) -> dict[str, Any]:
-    """The causes of the whole queue, and what became of those that were cured."""
-    groups = CauseGroups(of)
-    waiting, failed, healings = groups.groups(OPEN), groups.groups((QueueStatus.FAILED,)), groups.healings(of.db.now())
-    counts = RetryQueue(of).counts()
+def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
+    """The context of the causes: those of waiting and failed items, and those that were cured lately."""
+    groups = CauseGroups(reader)
+    waiting, failed, healings = groups.groups(OPEN), groups.groups((QueueStatus.FAILED,)), groups.healings(reader.db.now())
+    counts = RetryQueue(reader).counts()
     open_keys = {group.key for group in waiting}
     healed = [healing for key, healing in healings.items() if key not in open_keys and healing.n]
-    names = names_of_users(of.account, [healing.fix.by for healing in healed if healing.fix])
-    retried = RetryQueue(of).count(RetryFilter(OPEN, untagged=False))
-    untagged = RetryQueue(of).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
+    names = names_of_users(reader.account, [healing.fix.by for healing in healed if healing.fix])
+    retried = RetryQueue(reader).count(RetryFilter(OPEN, untagged=False))
+    untagged = RetryQueue(reader).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
     parts = [ngettext("%(n)s waits for a retry", "%(n)s wait for a retry", retried.n) % {"n": many(retried)}] if not retried.is_none else []
     parts += [words.waits_for_tag(untagged.n, many(untagged))] if not untagged.is_none else []
     text = _("%(waiting)s, for %(causes)s") % {
@@ -67,8 +67,8 @@ def _causes(of: AccountReader, user: User) -> dict[str, Any]:
     n_failed = counts[QueueStatus.FAILED]
     return {
         "healed": [healed_row(healing, names) for healing in healed],
-        "groups": [group_row(group, of, user, open=True, healing=healings.get(group.key)) for group in waiting],
-        "failed_groups": [group_row(group, of, user, open=False) for group in failed],
+        "groups": [group_row(group, reader, user, open=True, healing=healings.get(group.key)) for group in waiting],
+        "failed_groups": [group_row(group, reader, user, open=False) for group in failed],
         "groups_text": (f"{text}; {cured}" if healed else text) if waiting else cured if healed else _("Nothing waits"),
         "failed_text": _("%(failed)s, for %(causes)s")
         % {
@@ -79,18 +79,18 @@ def _causes(of: AccountReader, user: User) -> dict[str, Any]:
     }
 
 
-def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wanted: RetryFilter) -> dict[str, Any]:
-    cursor, found = read_cursor(request, PARTS), RetryQueue(of)
-    rows, counts = found.page(wanted, cursor), found.counts()
-    filters.offer_of(of)
-    again = submittable(wanted)
-    matching = found.count(again) if again else ListCount()
-    failed = found.count(file_rows) if (file_rows := downloadable(wanted)) else ListCount()
-    everything = found.count(wanted).at_least(len(rows.rows)) if filters.narrows else ListCount()
-    tally = _tally(counts, found.count(RetryFilter((QueueStatus.RETRY,), untagged=True)))
+def _list(request: AccountRequest, reader: AccountReader, filters: RetryFilters, retry_filter: RetryFilter) -> dict[str, Any]:
+    cursor, retry_queue = read_cursor(request, PARTS), RetryQueue(reader)
+    rows, counts = retry_queue.page(retry_filter, cursor), retry_queue.counts()
+    filters.offer_of(reader)
+    again = submittable(retry_filter)
+    matching = retry_queue.count(again) if again else ListCount()
+    failed = retry_queue.count(file_rows) if (file_rows := downloadable(retry_filter)) else ListCount()
+    everything = retry_queue.count(retry_filter).at_least(len(rows.rows)) if filters.narrows else ListCount()
+    tally = _tally(counts, retry_queue.count(RetryFilter((QueueStatus.RETRY,), untagged=True)))
     return {
         "filters": filters,
-        "kept_text": "" if rows.older or rows.further else removed_records(of),
+        "kept_text": "" if rows.older or rows.further else removed_records(reader),
         "tally": _("%(n)s of %(tally)s") % {"n": many(everything), "tally": tally} if filters.narrows else tally,
         "other_mode": any(map(is_of_other_mode, rows.rows)),
         "calm": not any(count.n for count in counts.values()),
@@ -99,7 +99,7 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
         "all_match": _all_match(matching),
         "download": "" if failed.is_none else download_words(failed),
         "download_href": filters.address(reverse("retry-download")),
-        "looked": _looked(rows, request),
+        "looked": {"href": address(request, at=rows.further)} if rows.further else None,
         "start_href": address(request, at=None) if cursor else "",
         "pager": Pager(
             _("The waiting ones first. Times in %(zone)s.") % {"zone": timezone.get_current_timezone_name()},
@@ -109,13 +109,8 @@ def _list(request: AccountRequest, of: AccountReader, filters: RetryFilters, wan
     }
 
 
-def _looked(rows: ListPage[RetryItem], request: AccountRequest) -> dict[str, str] | None:
-    """Where looking for further items goes on, if it was broken off."""
-    return {"href": address(request, at=rows.further)} if rows.further else None
-
-
 def _all_match(count: ListCount) -> str:
-    """The words of the box that stands for all that match, not only the ticked ones; "" for one or none."""
+    """The label of the checkbox that selects all matching items, also those of other pages; "" for at most one item."""
     if count.is_more:
         return _("All that match")
     return ngettext("All %(n)s that match", "All %(n)s that match", count.n) % {"n": many(count)} if count.n > 1 else ""
@@ -124,12 +119,12 @@ def _all_match(count: ListCount) -> str:
 @require_safe
 def item(request: AccountRequest, item: str) -> HttpResponse:
     """The page of one item."""
-    with reading(request.account.pk) as of:
-        found = details(of, item)
-        if found is None:
+    with reading(request.account.pk) as reader:
+        item_details = details(reader, item)
+        if item_details is None:
             raise Http404
-        shown = item_page(found, of, request.user)
-    return page(request, "retry/item.html", here="retry", item=shown)
+        view_model = item_page(item_details, reader, request.user)
+    return page(request, "retry/item.html", here="retry", item=view_model)
 
 
 def _tally(counts: dict[QueueStatus, ListCount], untagged: ListCount) -> str:
@@ -142,7 +137,7 @@ def _tally(counts: dict[QueueStatus, ListCount], untagged: ListCount) -> str:
 
 
 def _row(item: RetryItem) -> dict[str, Any]:
-    of = item.of
+    row = item.row
     return {
         "id": item.key,
         "code": item.person.code if item.person else item.event,
@@ -151,10 +146,10 @@ def _row(item: RetryItem) -> dict[str, Any]:
         "flow": item.flow,
         "status": _(item.queue.value),
         "tone": words.TONES[item.queue],
-        "category": _(of.category.value) if of.category else "",
+        "category": _(row.category.value) if row.category else "",
         "why": why(item).rstrip("."),
         "tries": tries(item),
-        "next": from_micros(of.due) if of.due and item.queue in OPEN and may_go(item.prospect) else None,
+        "next": from_micros(row.due) if row.due and item.queue in OPEN and may_go(item.prospect) else None,
         "href": reverse("retry-item", args=(item.key,)),
         "may_submit": item.is_submittable,
     }

@@ -1,4 +1,4 @@
-"""The filters of the Retry Queue (guide: Filtering the Queue), and what they say in words."""
+"""The filters of the Retry Queue (guide: Filtering the Queue), as a form and in words."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from heliograph.web.list_filters import ChoiceFilter, EnumFilter, Filter, IdFilt
 from heliograph.web.shown_fields import Choice
 
 WAITING = "waiting"
-"""The choice that means Retry and Error, without what waits for a tag."""
+"""The choice of the statuses Retry and Error, without items that wait for a tag."""
 UNTAGGED = "untagged"
-"""The choice that means what waits for a tag."""
+"""The choice of items that wait for a tag."""
 LONGEST_CAUSE = 700
 """Characters of a group's key."""
 CATEGORIES = (Category.GENERAL, Category.SYSTEM, Category.CONFIG, Category.SOURCE_API, Category.CONNECTION)
@@ -32,7 +32,7 @@ def _states() -> list[Choice]:
 
 
 class RetryFilters(FiltersByEvent):
-    """What the list shows of the whole queue. cause: a group's, by its link."""
+    """The filters of the list. `cause` and `since` come with links only."""
 
     no_match = gettext_lazy("No item matches")
     no_match_text = gettext_lazy("No item of the Retry Queue is like this.")
@@ -50,51 +50,57 @@ class RetryFilters(FiltersByEvent):
     event_code = EventCodeFilter()
     cause = Filter(place="link", longest=LONGEST_CAUSE)
     since = IdFilter(place="link")
-    """Microseconds: only what is Done since then."""
+    """Only items that ended at this instant (microseconds) or later."""
 
     @property
-    def wanted(self) -> RetryFilter:
-        """As the queue takes it."""
-        of = self.cleaned_data
+    def retry_filter(self) -> RetryFilter:
+        """The chosen filters, as RetryQueue takes them."""
+        values = self.cleaned_data
         return RetryFilter(
             statuses=OPEN
-            if of["state"] == WAITING
+            if values["state"] == WAITING
             else (QueueStatus.RETRY,)
-            if of["state"] == UNTAGGED
-            else tuple(s for s in QueueStatus if s.value == of["state"]),
-            category=of["category"],
-            flow=of["flow"],
+            if values["state"] == UNTAGGED
+            else tuple(s for s in QueueStatus if s.value == values["state"]),
+            category=values["category"],
+            flow=values["flow"],
             event=self.event_id,
-            connection=of["connection"],
-            text=of["q"],
-            cause=of["cause"],
-            ended_since=of["since"],
-            untagged={WAITING: False, UNTAGGED: True}.get(of["state"]),
+            connection=values["connection"],
+            text=values["q"],
+            cause=values["cause"],
+            ended_since=values["since"],
+            untagged={WAITING: False, UNTAGGED: True}.get(values["state"]),
         )
 
     def offer_of(self, reading: AccountReader) -> None:
-        """Offers what the account has."""
+        """Fills the choices of connections and flows with those of the account."""
         self.offer("connection", connection_choices(reading.config))
         self.offer("flow", flow_choices(reading.config))
 
 
-def filter_words(wanted: RetryFilter, reading: AccountReader, *, names_text: bool = True) -> str:
-    """A filter in words: "Status Failed, category General, all flows and events". names_text: with the text that was searched for."""
-    searched = _("“%(text)s” in registration or reason") % {"text": wanted.text} if names_text else _("a text in registration or reason")
-    events = reading.events([wanted.event]) if wanted.event else {}
-    event = events.get(wanted.event or 0)
-    statuses = [_(status.value) for status in wanted.statuses]
-    waits = _("Waits for a tag") if wanted.untagged else _("Waits for a retry") if wanted.statuses == OPEN else ""
+def filter_words(retry_filter: RetryFilter, reading: AccountReader, *, names_text: bool = True) -> str:
+    """A filter in words: "Status Failed, category General, all flows and events".
+
+    names_text: whether the searched text is quoted. It may be a person's name, which the audit must not keep.
+    """
+    searched = (
+        _("“%(text)s” in registration or reason") % {"text": retry_filter.text} if names_text else _("a text in registration or reason")
+    )
+    events = reading.events([retry_filter.event]) if retry_filter.event else {}
+    event = events.get(retry_filter.event or 0)
+    statuses = [_(status.value) for status in retry_filter.statuses]
+    waits = _("Waits for a tag") if retry_filter.untagged else _("Waits for a retry") if retry_filter.statuses == OPEN else ""
     parts = [
         waits or (_("Status %(status)s") % {"status": _(" or ").join(statuses)} if statuses else ""),
-        _("category %(category)s") % {"category": _(wanted.category.value)} if wanted.category else "",
-        _("flow %(flow)s") % {"flow": reading.flow_names([wanted.flow]).get(wanted.flow, "")} if wanted.flow else "",
-        _("event %(event)s") % {"event": event.code if event else ""} if wanted.event else "",
-        _("connection %(connection)s") % {"connection": reading.connection_names([wanted.connection]).get(wanted.connection, "")}
-        if wanted.connection
+        _("category %(category)s") % {"category": _(retry_filter.category.value)} if retry_filter.category else "",
+        _("flow %(flow)s") % {"flow": reading.flow_names([retry_filter.flow]).get(retry_filter.flow, "")} if retry_filter.flow else "",
+        _("event %(event)s") % {"event": event.code if event else ""} if retry_filter.event else "",
+        _("connection %(connection)s")
+        % {"connection": reading.connection_names([retry_filter.connection]).get(retry_filter.connection, "")}
+        if retry_filter.connection
         else "",
-        searched if wanted.text else "",
-        _("one cause") if wanted.cause else "",
-        _("all flows and events") if not (wanted.flow or wanted.event or wanted.cause) else "",
+        searched if retry_filter.text else "",
+        _("one cause") if retry_filter.cause else "",
+        _("all flows and events") if not (retry_filter.flow or retry_filter.event or retry_filter.cause) else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""Long work on the Retry Queue: the page of a job, and the pages of a download (P10)."""
+"""Jobs of the Retry Queue: the page of a job over many items, and the pages of a download (P10)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from heliograph.web.toasts import say
 
 SHEETS, PROGRAMS = "sheets", "programs"
 SHOWN: Final = 5
-"""Rows of a finished file that its page shows."""
+"""The number of a finished file's rows on its page."""
 GOING: Final = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
 NAMES: Final = {
     "registration": gettext_lazy("Registration"),
@@ -67,14 +67,14 @@ FEW: Final = ("registration", "name", "connection", "reason", "target_said")
 """The columns of the first rows on the page."""
 
 
-class JobDeedForm(Form):
-    """The pressed button."""
+class JobOperationForm(Form):
+    """The button that was pressed on a job's page: pause, again (resume) or stop (cancel)."""
 
     do = TextLine()
 
 
 class DownloadForm(Form):
-    """Whom the file is for, and its columns."""
+    """The kind of file and its columns."""
 
     made_for = Radios(
         gettext_lazy("Made for"),
@@ -98,9 +98,9 @@ def _job(request: AccountRequest, id: int, kind: str) -> Job:
 
 
 def _act(request: AccountRequest, job: Job) -> None:
-    """Pauses, resumes or cancels, as was pressed."""
-    deed = JobDeedForm(request.POST).posted.get("do")
-    does = {"pause": control.pause, "again": control.resume, "stop": control.cancel}.get(str(deed))
+    """Pauses, resumes or cancels a job, by the pressed button."""
+    operation = JobOperationForm(request.POST).posted.get("do")
+    does = {"pause": control.pause, "again": control.resume, "stop": control.cancel}.get(str(operation))
     try:
         if does is not None:
             does(job.pk, request.account.pk)
@@ -113,7 +113,7 @@ def _act(request: AccountRequest, job: Job) -> None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def job(request: AccountRequest, id: int) -> HttpResponse:
-    """The progress of a submit or discard of many items; it refreshes itself."""
+    """The progress of a job that submits or discards many items. The page refreshes itself."""
     row = _job(request, id, submit_job.KIND)
     if request.method == "POST":
         check(request, Role.PLANNER)
@@ -121,8 +121,8 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
         return HttpResponseRedirect(request.path)
     if asks_for_part(request) and row.state not in GOING:
         return HttpResponseClientRefresh()
-    shown = context(row, _job_page(request, row), request.path, may_act=may(request.user, Role.PLANNER), pausable=True)
-    return page(request, "job.html", frame="signal.html", here="retry", **shown)
+    job_context = context(row, _job_page(request, row), request.path, may_act=may(request.user, Role.PLANNER), pausable=True)
+    return page(request, "job.html", frame="signal.html", here="retry", **job_context)
 
 
 def _job_page(request: AccountRequest, row: Job) -> JobPage:
@@ -131,7 +131,7 @@ def _job_page(request: AccountRequest, row: Job) -> JobPage:
     reasons = sorted(row.result.get("reasons", {}).items(), key=lambda pair: -pair[1])
     done = _("Discarded: they are Failed, and are not sent") if discards else _("At the front of their connection’s queue")
     sums = [Sum(done, int(counts.get("done", 0)))]
-    sums += [Sum(_("Left out"), int(n), _(said)) for said, n in reasons]
+    sums += [Sum(_("Left out"), int(n), _(reason)) for reason, n in reasons]
     if discards and counts.get("left"):
         sums.append(Sum(_("Left out"), int(counts["left"]), _("It did not wait any more")))
     gone = total - int(row.done)
@@ -153,8 +153,8 @@ def _job_page(request: AccountRequest, row: Job) -> JobPage:
 def _lead(request: AccountRequest, row: Job) -> str:
     if row.parameters["wanted"] is None:
         return _("Exactly the rows of a download.")
-    with reading(request.account.pk) as of:
-        return filter_words(RetryFilter.from_json(row.parameters["wanted"]), of) + "."
+    with reading(request.account.pk) as reader:
+        return filter_words(RetryFilter.from_json(row.parameters["wanted"]), reader) + "."
 
 
 # --- a download
@@ -163,29 +163,29 @@ def _lead(request: AccountRequest, row: Job) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def new_download(request: AccountRequest) -> HttpResponse:
-    """Asks for the kind of file and its columns, and begins it."""
+    """The form for the kind of file and its columns; it starts the download."""
     filters = RetryFilters(request)
-    wanted = downloadable(filters.wanted)
+    retry_filter = downloadable(filters.retry_filter)
     back = filters.address(reverse("retry"))
-    with reading(request.account.pk) as of:
-        n = RetryQueue(of).count(wanted) if wanted else ListCount()
-        text = filter_words(wanted, of) if wanted else ""
-        if wanted is None or n.is_none:
+    with reading(request.account.pk) as reader:
+        n = RetryQueue(reader).count(retry_filter) if retry_filter else ListCount()
+        text = filter_words(retry_filter, reader) if retry_filter else ""
+        if retry_filter is None or n.is_none:
             say(request, _("Nothing that has failed is like this."))
             return HttpResponseRedirect(back)
         if request.method == "POST":
-            said = DownloadForm(request.POST).posted
+            posted = DownloadForm(request.POST).posted
             with transaction.atomic():
                 downloads.forget_old()
-                exact = said.get("made_for") == PROGRAMS
+                exact = posted.get("made_for") == PROGRAMS
                 begun = downloads.start(
-                    of,
-                    wanted,
-                    said.get("column", ()),
+                    reader,
+                    retry_filter,
+                    posted.get("column", ()),
                     exact=exact,
                     by=by(request),
                     name=_("Retry"),
-                    filter_words=filter_words(wanted, of, names_text=False),
+                    filter_words=filter_words(retry_filter, reader, names_text=False),
                 )
             return HttpResponseRedirect(reverse("retry-download-ready", args=(begun.pk,)))
     usual = [name for name in NAMES if name not in downloads.UNASKED]
@@ -204,18 +204,18 @@ def new_download(request: AccountRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def download(request: AccountRequest, id: int) -> HttpResponse:
-    """A download: its progress, then the file, and what can be done with exactly its rows."""
+    """The progress of a download; then the file, with a button that submits exactly its rows."""
     row = _job(request, id, downloads.KIND)
     if request.method == "POST":
         _act(request, row)
         return HttpResponseRedirect(request.path)
     if asks_for_part(request) and row.state not in GOING:
         return HttpResponseClientRefresh()
-    with reading(request.account.pk) as of:
-        text = filter_words(RetryFilter.from_json(row.parameters["wanted"]), of)
+    with reading(request.account.pk) as reader:
+        text = filter_words(RetryFilter.from_json(row.parameters["wanted"]), reader)
     if row.state != JobState.DONE:
-        shown = context(row, _download_page(row, text), request.path, may_act=True, pausable=True)
-        return page(request, "job.html", frame="signal.html", here="retry", **shown)
+        job_context = context(row, _download_page(row, text), request.path, may_act=True, pausable=True)
+        return page(request, "job.html", frame="signal.html", here="retry", **job_context)
     return page(request, "retry/download_ready.html", here="retry", **_ready(request, row, text))
 
 
@@ -231,9 +231,9 @@ def _download_page(row: Job, text: str) -> JobPage:
 
 
 def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
-    kept, n = downloads.is_kept(row), int(row.done)
+    is_kept, n = downloads.is_kept(row), int(row.done)
     db = of_django(connection)
-    still = downloads.still_failed(db, request.account.pk, row.pk) if kept else 0
+    still = downloads.still_failed(db, request.account.pk, row.pk) if is_kept else 0
     columns = [name for name in FEW if name in row.parameters["columns"]] or list(row.parameters["columns"][:5])
     at = [row.parameters["columns"].index(name) for name in columns]
     who = names_of_users(request.account.pk, [row.created_by]).get(row.created_by, "")
@@ -246,17 +246,17 @@ def _ready(request: AccountRequest, row: Job, text: str) -> dict[str, Any]:
             (_("Made for"), _("Programs") if row.parameters["exact"] else _("Spreadsheets")),
         ],
         "file": _file_name(row),
-        "file_href": reverse("retry-download-file", args=(row.pk,)) if kept else "",
+        "file_href": reverse("retry-download-file", args=(row.pk,)) if is_kept else "",
         "kept": _("Kept until %(time)s.") % {"time": short_moment(row.created + downloads.KEPT)}
-        if kept
+        if is_kept
         else _("The file is no longer kept: it was for a day."),
         "again": ngettext("Submit this one to Retry Queue", "Submit these %(n)s to Retry Queue", still) % {"n": f"{still:,}"}
         if still
         else "",
-        "again_note": _still_text(still, n) if kept else "",
+        "again_note": _still_text(still, n) if is_kept else "",
         "again_href": reverse("retry-download-again", args=(row.pk,)),
         "heads": [NAMES[name] for name in columns],
-        "rows": [[cells[i] for i in at] for cells in downloads.first_rows(db, row, SHOWN)] if kept else [],
+        "rows": [[cells[i] for i in at] for cells in downloads.first_rows(db, row, SHOWN)] if is_kept else [],
     }
 
 
@@ -290,7 +290,7 @@ def download_file(request: AccountRequest, id: int) -> HttpResponseBase:
 @require_POST
 @needs(Role.PLANNER)
 def submit_download(request: AccountRequest, id: int) -> HttpResponse:
-    """Send exactly these again: submits the rows of a download, whatever the filter would find now."""
+    """Submits exactly the items of a download, even if the filter would match others by now."""
     row = _job(request, id, downloads.KIND)
     if row.state != JobState.DONE or not downloads.is_kept(row):
         raise Http404
