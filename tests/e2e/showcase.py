@@ -204,7 +204,7 @@ def _busy(store: Database) -> SignalAccount:
 
     from heliograph.deliveries.choices import MOST
     from heliograph.domain.delivery.outcomes import Delivered
-    from heliograph.insights.feed import LOOKED
+    from heliograph.insights.feed import SCANS_PER_PAGE
     from heliograph.insights.feed_lines import SCAN
 
     made = signal_account.made(store, name="Very Busy")
@@ -217,7 +217,7 @@ def _busy(store: Database) -> SignalAccount:
             f"INSERT INTO action (id, change_id, created, ended, {copied})"
             " WITH RECURSIVE n(i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
             f" SELECT 1000000000000 + i, 1000000000000 + i, created + i * 150000, ended + i * 150000, {copied} FROM n CROSS JOIN action WHERE id = :id",
-            {"id": first, "many": LOOKED * SCAN + 5_000},
+            {"id": first, "many": SCANS_PER_PAGE * SCAN + 5_000},
         )
         store.run(
             "INSERT INTO event (id, account_id, code, name, status_id, timezone, location, custom, version, created, modified)"

@@ -106,7 +106,7 @@ def test_X3_a_list_is_narrowed_by_connection_and_says_how_many_of_all(database: 
 def test_X3_a_narrowed_list_that_looked_far_says_how_far_and_goes_on(
     database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch, order: str, said: str
 ) -> None:
-    monkeypatch.setattr(records_page, "Records", partial(Records, looked=1))
+    monkeypatch.setattr(records_page, "Records", partial(Records, scan_limit=1))
     with signal_account.site(database) as site:
         signal_account.fill(site)
         site.signs_in(client)

@@ -82,9 +82,9 @@ def of_kind(seeded: Seeded, kind: RecordKind) -> Iterator[RecordFilter]:
 def test_X3_a_list_has_the_same_records_however_far_a_page_looks(seeded: Seeded) -> None:
     for wanted in filters(seeded):
         for sort in (RecordSort.NEWEST, RecordSort.OLDEST):
-            (whole,) = pages_of(Records(seeded.reading, wanted, sort, looked=ALL), ALL)
+            (whole,) = pages_of(Records(seeded.reading, wanted, sort, scan_limit=ALL), ALL)
             assert whole.scan_end is None
-            parts = pages_of(Records(seeded.reading, wanted, sort, looked=FEW), 7)
+            parts = pages_of(Records(seeded.reading, wanted, sort, scan_limit=FEW), 7)
             expected = [row.id for row in whole.rows]
             assert [row.id for part in parts for row in part.rows] == expected, (wanted, sort)
             assert all(len(part.rows) == 7 or part.scan_end for part in parts[:-1])
@@ -92,8 +92,8 @@ def test_X3_a_list_has_the_same_records_however_far_a_page_looks(seeded: Seeded)
 
 def test_X3_an_export_and_the_way_back_meet_each_record_too(seeded: Seeded) -> None:
     for wanted in filters(seeded):
-        few = Records(seeded.reading, wanted, looked=FEW)
-        expected = [row.id for row in Records(seeded.reading, wanted, looked=ALL).page(None, size=ALL).rows]
+        few = Records(seeded.reading, wanted, scan_limit=FEW)
+        expected = [row.id for row in Records(seeded.reading, wanted, scan_limit=ALL).page(None, size=ALL).rows]
         exported, cursor, going = [], None, True
         while going:
             rows, cursor = few.walk(cursor, 7)
@@ -116,7 +116,7 @@ def test_X3_how_far_another_accounts_records_reach_is_not_shown(db: Database, se
     for kind in RecordKind:
         if has_connection(kind):
             for connection in other.reading.config.connections:
-                page = Records(seeded.reading, replace(whole, kind=kind, connection=connection), looked=1).page(None)
+                page = Records(seeded.reading, replace(whole, kind=kind, connection=connection), scan_limit=1).page(None)
                 assert (page.rows, page.scan_end) == ([], None)
     for flow in other.reading.config.flows:
         feed = Feed(seeded.reading, FeedFilter(flow=flow), scan=1).page(None)
@@ -126,12 +126,12 @@ def test_X3_how_far_another_accounts_records_reach_is_not_shown(db: Database, se
 def test_X3_a_count_says_whether_all_were_looked_at(seeded: Seeded) -> None:
     broken_off = set()
     for wanted in filters(seeded):
-        every, few = Records(seeded.reading, wanted, looked=ALL), Records(seeded.reading, wanted, looked=FEW).count(ALL)
+        every, few = Records(seeded.reading, wanted, scan_limit=ALL), Records(seeded.reading, wanted, scan_limit=FEW).count(ALL)
         exact = RecordCount(len(every.page(None, size=ALL).rows))
         assert every.count(ALL) == exact, wanted
         assert every.count(ALL, kept_since=0) == exact, wanted
-        assert few == exact or (few.edge is not None and few.n <= exact.n), wanted
-        if few.edge is not None:
+        assert few == exact or (few.broken_off_at is not None and few.n <= exact.n), wanted
+        if few.broken_off_at is not None:
             broken_off.add(wanted.kind)
         if exact.n and wanted.kind is not RecordKind.FLOWS:
             assert every.count(exact.n - 1) == RecordCount(exact.n - 1, is_more=True)

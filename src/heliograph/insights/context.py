@@ -1,4 +1,7 @@
-"""What Signal's band and panel show on every page: how many wait, how many are being sent, the pages of Metrics. Read only if a template uses it."""
+"""The context of Signal's band and panel, which are on every page: numbers of waiting and unsent items, and the pages of Metrics.
+
+Each value is read only if a template uses it.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +21,20 @@ from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
 
 LATELY = 10 * MINUTE
-"""Actions that are older and have not been tried are held up, not on their way."""
-LOOKED_AT = 5_000
-"""Only this many of the newest actions are checked for unsent ones: ten minutes can contain a million."""
+"""An untried action counts as being sent for this time (microseconds). An older one is held up."""
+SCANNED_ACTIONS = 5_000
+"""Only so many of the newest actions are checked for untried ones, because ten minutes can contain a million."""
 MOST_SENDING = 1_000
 
 
 def counts(request: HttpRequest) -> dict[str, Any]:
-    """What every page of Signal shows in its panel.
+    """The context processor of Signal's pages.
 
-    retry_waiting, retry_untagged, retry_failed: items of the Retry Queue that are tried again, that wait for a tag, and that only a person can
-    send again; MOST + 1 stands for more.
-    sending: actions made lately whose first attempt has not ended and whose connection is not held, at most MOST_SENDING.
-    integrations: those that have a page in Metrics.
+    retry_waiting: items of the Retry Queue that are tried again by themselves; MOST + 1 stands for more
+    retry_untagged: items that wait for a tag; MOST + 1 stands for more
+    retry_failed: items that are sent again only if somebody submits them; MOST + 1 stands for more
+    sending: actions of the last ten minutes whose first attempt has not ended and whose connection is not held, at most MOST_SENDING
+    integrations: the integrations that have a page in Metrics
     """
     account = getattr(request, "account", None)
     if account is None:
@@ -58,7 +62,10 @@ _FAILED: Final = (
 
 
 def _items(account: int, *among: str) -> int:
-    """How many rows are among these, at most MOST + 1. among: tables with conditions, each with an index that has little else."""
+    """The sum of the rows of some tables, at most MOST + 1.
+
+    among: tables with conditions; each has an index that contains few other rows
+    """
     limit = MOST + 1
     parts = [f"(SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) q{number})" for number, rows in enumerate(among)]
     ((n,),) = of_django(connections[READ]).all(f"SELECT {' + '.join(parts)}", {"account": account})
@@ -66,13 +73,13 @@ def _items(account: int, *among: str) -> int:
 
 
 def _sending(account: int) -> int:
-    """A pause, or the rest that a target asked for, holds what waits for a connection: none of that is being sent."""
-    db, held = of_django(connections[READ]), connection_states.HELD
+    """The number of actions that are being sent. Actions of a connection that is paused or rests are not."""
+    db, held_condition = of_django(connections[READ]), connection_states.HELD
     now = db.now()
     rows = db.all(
         "SELECT count(*) FROM (SELECT state, lane_id FROM action WHERE account_id = :account AND created > :since ORDER BY created DESC, id DESC"
-        f" LIMIT {LOOKED_AT}) newest JOIN lane l ON l.id = newest.lane_id WHERE newest.state = 1"
-        f" AND NOT EXISTS (SELECT 1 FROM connection_state s WHERE s.connection_id = l.connection_id AND {held})",
+        f" LIMIT {SCANNED_ACTIONS}) newest JOIN lane l ON l.id = newest.lane_id WHERE newest.state = 1"
+        f" AND NOT EXISTS (SELECT 1 FROM connection_state s WHERE s.connection_id = l.connection_id AND {held_condition})",
         {"account": account, "since": now - LATELY, "now": now},
     )
     return min(int(rows[0][0]), MOST_SENDING)

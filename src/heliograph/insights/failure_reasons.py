@@ -1,4 +1,4 @@
-"""Why actions of a period failed, and what cures it: the list beside Processing Status (guide: Account Insights)."""
+"""The reasons for which actions of a period failed, and their cures: the list beside Processing Status (guide: Account Insights)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from heliograph.retry.fix_links import Trouble, cured_at
 GROUPED: Final = 2_000
 """How many failed actions are read, newest first."""
 SHOWN: Final = 12
+"""How many reasons the page shows."""
 
 _KINDS: Final = {
     ActionState.QUEUED: ("wait", RecordKind.QUEUED),
@@ -37,15 +38,20 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FailureReason:
-    """Actions that failed alike. tone, state: of the tag `status`; fix: words of a link to the page that cures it, "" for none."""
+    """Actions of a period that failed for one reason."""
 
     n: int
+    """The number of actions."""
     tone: str
+    """The tone of the component `status`."""
     state: str
+    """The words of the component `status`."""
     cause: str
     cure: str
     href: str
+    """The URL of the list of these actions."""
     fix: str = ""
+    """The text of the link to the page that fixes them; "" if there is none."""
     fix_href: str = ""
 
 
@@ -57,7 +63,10 @@ def failure_reasons(
     records_at: Callable[[RecordKind, int, int], str],
     replays: ReplayShare = ReplayShare.ALL,
 ) -> tuple[list[FailureReason], bool]:
-    """The reasons, the most frequent first, and whether these are all. records_at: the address of a kind's records that failed like an action, and how many."""
+    """The reasons, the most frequent first, and whether they are all.
+
+    records_at: gives the URL of a list; takes its kind, an action with the reason, and the number of actions
+    """
     share = f" AND {condition}" if (condition := replays.condition("+a.origin")) else ""
     rows = reading.db.all(
         f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
@@ -74,7 +83,7 @@ def failure_reasons(
     answers, known = refusals(reading, failures), prospects(reading, newest)
     blamed = {action.id: failures[action.id].connection if action.id in failures else action.connection for action in newest}
     connections = reading.connection_names(blamed.values())
-    found = []
+    reasons = []
     for actions in largest:
         action = actions[0]
         last, prospect = attempts[action.id][-1] if action.id in attempts else None, known[action.id]
@@ -82,7 +91,7 @@ def failure_reasons(
         tone, kind = _KINDS[action.state]
         failure = Failure(action.cause, action.category, status, answers.get(action.id, UNKNOWN_REFUSAL), blamed[action.id])
         fix = cured_at(Trouble(failure, action.flow, action.destination, prospect), reading.config, user)
-        found.append(
+        reasons.append(
             FailureReason(
                 n=len(actions),
                 tone=tone,
@@ -96,4 +105,4 @@ def failure_reasons(
                 fix_href=fix.href,
             )
         )
-    return found, len(groups) <= SHOWN and len(rows) <= GROUPED
+    return reasons, len(groups) <= SHOWN and len(rows) <= GROUPED

@@ -1,7 +1,7 @@
-"""The Activity Feed (guide: Activity Feed; X4): each change that flows acted on, newest first, with what became of it at each destination.
+"""The Activity Feed (guide: Activity Feed; X4): each change that flows acted on, newest first, with its outcome at each destination.
 
-A *line* is an action, or a run without one: waiting for a tag, or not triggered. A change stands once, where its newest line is, so that a
-replay or a manual send brings it to the top. Nothing is counted, and a page reads a bounded number of rows whatever the account's size.
+A *line* is an action, or a run without one: waiting for a tag, or not triggered. A change is listed once, at the place of its newest line, so a
+replay or a manual send brings it to the top. Nothing is counted, and a page reads a bounded number of rows in an account of any size.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, WalkedRows, walke
 PARTS = (int, int, int)
 """The types of a cursor: instant, 1 for an action or 0 for a run, id."""
 SECOND: Final = 1_000_000
-LOOKED: Final = 4
-"""How many times SCAN rows are looked at for one page."""
+SCANS_PER_PAGE: Final = 4
+"""For one page at most so many times SCAN rows are read."""
 SLICE: Final = 10 * SECOND
+"""The length of the period of which a sample is shown (microseconds)."""
 SETTLED: Final = 2 * SECOND
-"""A slice is shown this long after its end: by then what began in it has been committed."""
+"""A slice is shown so long after its end (microseconds), when the transactions that began in it have been committed."""
 READABLE: Final = 50
-"""The most changes of a slice that are shown one by one."""
+"""If a slice has more changes, a sample is shown."""
 SAMPLED: Final = 20
+"""The number of changes in a sample."""
 MOST_IN_SLICE: Final = 20_000
+"""The counting of a slice's changes stops here."""
 
 
 def jumped_to(moment: int) -> Cursor:
-    """Where a page begins whose newest change is of this moment, or of before."""
+    """The cursor of a page whose newest change is not newer than this moment (microseconds)."""
     return Cursor((moment, ACTION, 2**62))
 
 
 @dataclass(frozen=True, slots=True)
 class FlowOutcome:
-    """What became of a change in one flow: an action with its last attempt, or the reason why there is none.
-
-    connection: its name, "" without an action. queue, due: of a run that is judged again; due in microseconds.
-    """
+    """The outcome of a change in one flow: an action with its last attempt, or the reason why there is no action."""
 
     id: int
     flow: str
@@ -54,11 +54,14 @@ class FlowOutcome:
     action: Action | None = None
     attempt: Attempt | None = None
     connection: str = ""
+    """The name of the action's connection."""
     reason: Reason | None = None
     queue: QueueStatus | None = None
+    """The status in the Retry Queue of a run without an action."""
     due: int | None = None
+    """When such a run is judged again (microseconds)."""
     prospect: Prospect = NO_PROSPECT
-    """What becomes of an action when its time comes."""
+    """What happens to the action when it is due."""
 
     @property
     def is_open_or_failed(self) -> bool:
@@ -68,86 +71,95 @@ class FlowOutcome:
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
-    """One change. at: microseconds, of its newest line. change: None where its content is no longer kept."""
+    """One change of the feed."""
 
     key: Key
+    """The key of its newest line."""
     change_id: int
     change: Change | None
+    """None if its content is no longer stored."""
     event: EventConfig | None
     person: RowPerson | None
     outcomes: Sequence[FlowOutcome]
 
     @property
     def at(self) -> int:
+        """The instant of its newest line (microseconds)."""
         return int(self.key[0])
 
 
 @dataclass(frozen=True, slots=True)
 class FeedSample:
-    """Some of the changes of [since, until), evenly spread, where more came than can be read. total: how many there were; is_all: else there were
-    more than could be counted. older: the cursor of what was before."""
+    """Some of the changes of [since, until), evenly spread, because more came than a person can read."""
 
     rows: Sequence[FeedRow]
     total: int
+    """The number of all changes of the period."""
     is_all: bool
+    """False if there were more than `total`, too many to be counted."""
     since: int
+    """Microseconds."""
     until: int
+    """Microseconds."""
     older: str
+    """The cursor of the page of changes before the period."""
 
 
 @dataclass
 class Feed:
-    """The feed of one account. until: microseconds; nothing that began later is read, so that a paused feed stands still."""
+    """The feed of one account."""
 
     reading: AccountReader
-    wanted: FeedFilter
+    feed_filter: FeedFilter
     until: int | None = None
+    """Microseconds. Lines that began later are not read, so that a paused feed does not move."""
     scan: int = SCAN
+    """The number of rows that are read at once."""
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[FeedRow]:
-        """One page of it. Looking is broken off where few lines match."""
+        """One page of the feed. Reading is broken off if few lines match."""
         lines = self._lines()
-        found = walked(lambda at, limit: self._changes(lines, at, limit), attrgetter("key"), cursor, size=size)
-        return found.with_rows(self._rows(found.rows))
+        walked_lines = walked(lambda at, limit: self._changes(lines, at, limit), attrgetter("key"), cursor, size=size)
+        return walked_lines.with_rows(self._rows(walked_lines.rows))
 
     def sample(self, now: int) -> FeedSample | None:
-        """What the live page shows instead while more comes than can be read: a part of the last whole slice. None where all can be shown."""
+        """A sample of the last whole slice, for the live page; None if the slice has few enough changes that all can be shown."""
         until = (now - SETTLED) // SLICE * SLICE
-        found = self._lines().between(until - SLICE, until, MOST_IN_SLICE)
-        if len(found) <= READABLE:
+        lines = self._lines().between(until - SLICE, until, MOST_IN_SLICE)
+        if len(lines) <= READABLE:
             return None
-        chosen = [found[i * len(found) // SAMPLED] for i in range(SAMPLED)]
+        chosen = [lines[i * len(lines) // SAMPLED] for i in range(SAMPLED)]
         before = str(Cursor((until - SLICE, RUN, 0)))
-        return FeedSample(self._rows(chosen), len(found), len(found) < MOST_IN_SLICE, until - SLICE, until, before)
+        return FeedSample(self._rows(chosen), len(lines), len(lines) < MOST_IN_SLICE, until - SLICE, until, before)
 
     def newer_than(self, moment: int, limit: int = 100) -> int:
-        """How many changes came, or moved up, after `moment`, at most `limit`: what a paused page says."""
-        lines = FeedLines(self.reading, self.wanted, scan=self.scan)
+        """How many changes came or moved up after a moment, at most `limit`. A paused page shows the number."""
+        lines = FeedLines(self.reading, self.feed_filter, scan=self.scan)
         return len(self._changes(lines, Cursor(jumped_to(moment).key, back=True), limit).rows)
 
     def _lines(self) -> FeedLines:
-        return FeedLines(self.reading, self.wanted, self.until, self.scan)
+        return FeedLines(self.reading, self.feed_filter, self.until, self.scan)
 
     def _changes(self, lines: FeedLines, cursor: Cursor | None, limit: int) -> WalkedRows[Line]:
-        """Changes from the cursor on, in its direction, each by its newest line."""
+        """The changes behind the cursor, in its direction, each as its newest line."""
         if lines.are_none:
             return WalkedRows([])
         back = cursor is not None and cursor.back
-        found: list[Line] = []
-        looked = 0
-        while len(found) < limit:
+        newest_lines: list[Line] = []
+        scanned = 0
+        while len(newest_lines) < limit:
             stretch = lines.stretch(cursor)
             newest = lines.newest_of({line.change for line in stretch.lines})
-            found += [line for line in stretch.lines if newest[line.change] == line.key]
-            looked += stretch.looked
-            if stretch.edge is None:
+            newest_lines += [line for line in stretch.lines if newest[line.change] == line.key]
+            scanned += stretch.scanned
+            if stretch.known_to is None:
                 break
-            if looked >= LOOKED * self.scan:
-                return WalkedRows(found[:limit], stretch.edge)
-            cursor = Cursor(stretch.edge, back=back)
-        return WalkedRows(found[:limit])
+            if scanned >= SCANS_PER_PAGE * self.scan:
+                return WalkedRows(newest_lines[:limit], stretch.known_to)
+            cursor = Cursor(stretch.known_to, back=back)
+        return WalkedRows(newest_lines[:limit])
 
-    # --- what became of them
+    # --- outcomes
 
     def _rows(self, lines: Sequence[Line]) -> list[FeedRow]:
         reading = self.reading
@@ -169,11 +181,14 @@ class Feed:
         ]
 
     def _outcomes(self, changes: Sequence[int]) -> dict[int, list[FlowOutcome]]:
-        """What became of changes in all flows of the mode, in the order in which it began; runs that were not triggered only if asked for."""
+        """The outcomes of changes in all flows of the mode, by change: actions in their order, then runs without an action.
+
+        Runs that were not triggered are left out, unless the filter includes them.
+        """
         if not changes:
             return {}
         reading, db = self.reading, self.reading.db
-        given = {"account": reading.account, "mode": mode_code(self.wanted.mode), "changes": sorted(changes)}
+        given = {"account": reading.account, "mode": mode_code(self.feed_filter.mode), "changes": sorted(changes)}
         actions = [
             action_of(row)
             for row in db.all(
@@ -192,12 +207,12 @@ class Feed:
         connections = reading.connection_names(
             [action.connection for action in actions] + [tries[-1].connection for tries in attempts.values()]
         )
-        found: dict[int, list[FlowOutcome]] = {}
+        outcomes: dict[int, list[FlowOutcome]] = {}
         prospects_of = prospects(reading, actions) if any(action.state.is_open for action in actions) else {}
         for action in actions:
             last = attempts[action.id][-1] if action.id in attempts else None
             name = (connections.get(last.connection) if last else None) or connections.get(action.connection, "")
-            found.setdefault(action.change, []).append(
+            outcomes.setdefault(action.change, []).append(
                 FlowOutcome(
                     action.id,
                     flows.get(action.flow, ""),
@@ -217,6 +232,6 @@ class Feed:
                 queue=QueueStatus.of_code(queue or 0),
                 due=due if queue in (1, 2) else None,
             )
-            if outcome.is_open_or_failed or self.wanted.shows_not_triggered:
-                found.setdefault(change, []).append(outcome)
-        return found
+            if outcome.is_open_or_failed or self.feed_filter.shows_not_triggered:
+                outcomes.setdefault(change, []).append(outcome)
+        return outcomes

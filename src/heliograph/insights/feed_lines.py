@@ -1,8 +1,8 @@
-"""The lines of the Activity Feed, and how they are found without reading an account's whole past (X4).
+"""The lines of the Activity Feed, read without an account's whole past (X4).
 
-A *line* is an action, or a run without one. Each filter goes by the index in which least has to be looked at: failures, Test flows, one flow's
-actions and what waits have their own. What no index knows (an event, a connection) is met on the way back in time, SCAN rows at once: a
-stretch then ends where looking ended, and the next one goes on there.
+A *line* is an action, or a run without one. Each filter uses the index with the fewest other rows: failures, Test flows, one flow's actions and
+waiting runs have their own. For a filter without an index (an event, a connection) at most SCAN rows are read back in time; the stretch ends
+there, and the next one continues.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from heliograph.store.database import Database
 from heliograph.web.cursor import Cursor, Key
 
 LINES: Final = 100
-"""Lines that are read at once: a change has one for each of its flows' destinations."""
+"""The number of lines that are read at once. A change has a line for each destination of its flows."""
 SCAN: Final = 10_000
-"""Rows that are looked at in one stretch at most."""
+"""The number of rows that are read for one stretch, at most."""
 ACTION, RUN = 1, 0
-"""The kinds of lines in a key: at the same instant actions stand above runs."""
+"""The kinds of lines in a key. Of lines of one instant, actions are above runs."""
 
 
 class FeedResult(StrEnum):
-    """What the feed can be narrowed to; or widened, to what flows took and did not act on."""
+    """The results by which the feed is filtered. NOT_TRIGGERED adds the changes on which flows did not act."""
 
     ALL = ""
     SUCCESS = "success"
@@ -41,14 +41,16 @@ class FeedResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FeedFilter:
-    """The filters. between: [from, before) in microseconds. text: part of a registration's code or name."""
+    """The filters of the feed."""
 
     mode: Mode = Mode.LIVE
     result: FeedResult = FeedResult.ALL
     text: str = ""
+    """A part of a registration's code or name."""
     event: int | None = None
     flow: int | None = None
     between: tuple[int, int] | None = None
+    """[from, before), in microseconds."""
     connection: int | None = None
     replays: ReplayShare = ReplayShare.ALL
 
@@ -59,9 +61,10 @@ class FeedFilter:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. key: its place in the feed: instant, kind, id."""
+    """One line of the feed."""
 
     key: Key
+    """Its place in the feed: instant, kind, id."""
     change: int
     event: int
     registration: int | None
@@ -69,34 +72,40 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Lines beside a position, nearest first. edge: up to where all of them are known, None for the end of the feed. looked: about how many rows
-    were looked at."""
+    """The lines next to a position in the feed, nearest first."""
 
     lines: Sequence[Line]
-    edge: Key | None
-    looked: int
+    known_to: Key | None
+    """All lines up to this key have been read; None for the end of the feed."""
+    scanned: int
+    """About how many rows were read."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineSource:
-    """One table of lines.
-
-    base: the table that is walked, by its index; joined: what hangs on it; columns: id, instant, change, event, registration. places: conditions
-    that an index follows, several for several walks at once; when: bounds of the instant; where: all other conditions. is_sparse: lines on the
-    way may not match. whole: the conditions without an index, for lines of known changes. is_walk: the index has the order of time.
-    """
+    """One table of lines."""
 
     kind: int
+    """ACTION or RUN."""
     base: str
+    """The table that is walked along its index."""
     joined: str
+    """The JOIN clause, or ""."""
     columns: Sequence[str]
+    """The columns of id, instant, change, event and registration."""
     places: Sequence[str]
+    """Conditions that an index serves. If they are several, each is a walk of its own, and the walks are merged."""
     when: Sequence[str]
+    """The bounds of the instant."""
     where: Sequence[str]
+    """All other conditions."""
     whole: Sequence[str]
+    """All conditions for lines of known changes, where no index is walked."""
     params: Mapping[str, object]
     is_sparse: bool
+    """True if rows of the walk may not match, so that the walk needs an end."""
     is_walk: bool = True
+    """True if the index is in the order of time."""
 
     @property
     def id(self) -> str:
@@ -107,7 +116,11 @@ class LineSource:
         return self.columns[1]
 
     def read(self, db: Database, cursor: Cursor | None, bound: Key | None, scan: int) -> Stretch:
-        """The lines next to a cursor, in its direction. bound: none beyond it is wanted."""
+        """The lines next to a cursor, in its direction.
+
+        bound: lines beyond this key are not read
+        scan: the number of rows that are read, at most
+        """
         back = cursor is not None and cursor.back
         params, place = dict(self.params), [*self.when, *self._beside(cursor)]
         if cursor is not None:
@@ -116,7 +129,7 @@ class LineSource:
             place.append(f"{self.at} {'<=' if back else '>='} :bound")
             params["bound"] = bound[0]
         if not place:
-            place.append(f"{self.at} >= 0")  # SQLite would rather sort than walk an index of which it is asked no part
+            place.append(f"{self.at} >= 0")  # without a bound, SQLite sorts instead of walking the index
         floor = self._floor(db, place, params, scan, back=back) if self.is_walk and self.is_sparse else None
         if floor is not None:
             place.append(f"({self.at}, {self.id}) {'<=' if back else '>='} (:floor_at, :floor_id)")
@@ -135,7 +148,7 @@ class LineSource:
         return [self._line(*row) for row in rows]
 
     def between(self, db: Database, since: int, until: int, most: int) -> list[Line]:
-        """The lines of [since, until), newest first, at most so many."""
+        """The lines of [since, until), newest first, at most `most`."""
         place = [*self.when, f"{self.at} >= :begin", f"{self.at} < :end"]
         return self._lines(db, place, {**self.params, "begin": since, "end": until}, most, back=False)
 
@@ -150,61 +163,63 @@ class LineSource:
         return Line((at, self.kind, id), change, event, registration)
 
     def _beside(self, cursor: Cursor | None) -> list[str]:
-        """The conditions that start at the cursor."""
+        """The condition that a walk starts behind the cursor."""
         if cursor is None:
             return []
         side = ">" if cursor.back else "<"
         if cursor.key[1] == self.kind:
             return [f"({self.at}, {self.id}) {side} (:beside_at, :beside_id)"]
-        # The other kind's rows at the same instant: above a run come actions, below an action come runs.
+        # The cursor is a line of the other kind. Of one instant, actions are above runs.
         touches = (self.kind == ACTION) == cursor.back
         return [f"{self.at} {side}{'=' if touches else ''} :beside_at"]
 
     def _floor(self, db: Database, place: Sequence[str], params: Mapping[str, object], scan: int, *, back: bool) -> tuple[int, int] | None:
-        """Where looking ends: the last of `scan` entries of the index; None if there are fewer."""
-        found = []
+        """The end of the walk: instant and id of the index's entry number `scan`; None if there are fewer entries."""
+        floors = []
         for each in self.places:
             order = f"ORDER BY {self.at} {_way(back)}, {self.id} {_way(back)} LIMIT 1 OFFSET {scan - 1}"
-            found += db.all(f"SELECT {self.at}, {self.id} FROM {self.base} WHERE {_and(each, *place)} {order}", params)
-        if not found:
+            floors += db.all(f"SELECT {self.at}, {self.id} FROM {self.base} WHERE {_and(each, *place)} {order}", params)
+        if not floors:
             return None
-        at, id = min(found) if back else max(found)
+        at, id = min(floors) if back else max(floors)
         return int(at), int(id)
 
 
 @dataclass
 class FeedLines:
-    """The lines of one account's feed. until: microseconds, none that began later. scan: rows of one stretch."""
+    """The lines of one account's feed."""
 
     reading: AccountReader
-    wanted: FeedFilter
+    feed_filter: FeedFilter
     until: int | None = None
+    """Microseconds. Lines that began later are not read."""
     scan: int = SCAN
+    """The number of rows that are read for one stretch."""
 
     def __post_init__(self) -> None:
-        self._match = self.reading.match(self.wanted.text)
+        self._match = self.reading.match(self.feed_filter.text)
         self._sources = [source for source in (self._actions(), self._runs()) if source is not None]
 
     @property
     def are_none(self) -> bool:
-        """Whether the text is in no registration, or the flow is not the account's."""
-        return (self._match is not None and self._match.ids == []) or self.reading.is_of_another("flow", self.wanted.flow)
+        """Whether there are no lines, because no registration contains the text or the flow is another account's."""
+        return (self._match is not None and self._match.ids == []) or self.reading.is_of_another("flow", self.feed_filter.flow)
 
     def stretch(self, cursor: Cursor | None) -> Stretch:
-        """The next lines from a cursor on, in its direction."""
+        """The next lines behind a cursor, in its direction."""
         back = cursor is not None and cursor.back
-        found: list[Line] = []
-        edge: Key | None = None
-        looked = 0
+        lines: list[Line] = []
+        known_to: Key | None = None
+        scanned = 0
         for source in self._sources:
-            part = source.read(self.reading.db, cursor, edge, self.scan)
-            found += part.lines
-            looked += part.looked
-            if part.edge is not None and (edge is None or (part.edge < edge if back else part.edge > edge)):
-                edge = part.edge
-        if edge is not None:
-            found = [line for line in found if (line.key <= edge if back else line.key >= edge)]
-        return Stretch(sorted(found, key=lambda line: line.key, reverse=not back), edge, looked)
+            part = source.read(self.reading.db, cursor, known_to, self.scan)
+            lines += part.lines
+            scanned += part.scanned
+            if part.known_to is not None and (known_to is None or (part.known_to < known_to if back else part.known_to > known_to)):
+                known_to = part.known_to
+        if known_to is not None:
+            lines = [line for line in lines if (line.key <= known_to if back else line.key >= known_to)]
+        return Stretch(sorted(lines, key=lambda line: line.key, reverse=not back), known_to, scanned)
 
     def newest_of(self, changes: Collection[int]) -> dict[int, Key]:
         """The key of each change's newest line."""
@@ -213,31 +228,34 @@ class FeedLines:
         return _newest(line for source in self._sources for line in source.of_changes(self.reading.db, changes))
 
     def between(self, since: int, until: int, most: int) -> list[Line]:
-        """The changes of [since, until), newest first, each by its newest line there; of at most `most` lines of each kind."""
+        """The changes of [since, until), newest first, each as its newest line in that period.
+
+        most: the number of lines that are read of each kind
+        """
         lines = [line for source in self._sources for line in source.between(self.reading.db, since, until, most)]
         newest = _newest(lines)
         return sorted((line for line in lines if newest[line.change] == line.key), key=lambda line: line.key, reverse=True)
 
     def _actions(self) -> LineSource:
-        wanted, mode, states = self.wanted, mode_code(self.wanted.mode), _STATES[self.wanted.result]
+        feed_filter, mode, states = self.feed_filter, mode_code(self.feed_filter.mode), _STATES[self.feed_filter.result]
         narrow = self._narrow("a", "a")
-        if wanted.connection is not None:
+        if feed_filter.connection is not None:
             narrow["connection"] = "EXISTS (SELECT 1 FROM lane l WHERE l.id = a.lane_id AND l.connection_id = :connection)"
-        if share := wanted.replays.condition("a.origin"):
+        if share := feed_filter.replays.condition("a.origin"):
             narrow["replays"] = share
         if states:
             narrow["state"] = f"a.state IN ({_listed(states)})"
         known = {"account"}
-        if wanted.flow is not None:
+        if feed_filter.flow is not None:
             # A state at a time, because the index has a flow's actions by state and mode, and then by time.
             places = [f"a.flow_id = :flow AND a.state = {int(state)} AND a.mode = {mode}" for state in states or ActionState]
             known = {"flow", "state", "mode"}
-        elif wanted.result in (FeedResult.FAILURE, FeedResult.VALIDATION):
+        elif feed_filter.result in (FeedResult.FAILURE, FeedResult.VALIDATION):
             places = [f"a.account_id = :account AND a.mode = {mode} AND a.state IN ({_listed(_STATES[FeedResult.FAILURE])})"]
-            known = {"account", "mode"} | ({"state"} if wanted.result is FeedResult.FAILURE else set())
-        elif wanted.replays is ReplayShare.ONLY:
-            places, known = [f"a.account_id = :account AND {wanted.replays.condition('a.origin')}"], {"account", "replays"}
-        elif wanted.mode is Mode.TEST:
+            known = {"account", "mode"} | ({"state"} if feed_filter.result is FeedResult.FAILURE else set())
+        elif feed_filter.replays is ReplayShare.ONLY:
+            places, known = [f"a.account_id = :account AND {feed_filter.replays.condition('a.origin')}"], {"account", "replays"}
+        elif feed_filter.mode is Mode.TEST:
             places, known = [f"a.account_id = :account AND a.mode = {mode}"], {"account", "mode"}
         else:
             places = ["a.account_id = :account"]
@@ -245,16 +263,16 @@ class FeedLines:
         return self._source(ACTION, "action a", "", columns, places, known, narrow)
 
     def _runs(self) -> LineSource | None:
-        """Runs without an action: what waits for a tag or failed; or, if asked for, all that was not triggered."""
-        wanted, mode = self.wanted, mode_code(self.wanted.mode)
+        """Runs without an action: those that wait for a tag or failed, or all that were not triggered if the filter includes them."""
+        feed_filter, mode = self.feed_filter, mode_code(self.feed_filter.mode)
         if (
-            wanted.result in (FeedResult.SUCCESS, FeedResult.VALIDATION)
-            or wanted.connection is not None
-            or wanted.replays is ReplayShare.ONLY
+            feed_filter.result in (FeedResult.SUCCESS, FeedResult.VALIDATION)
+            or feed_filter.connection is not None
+            or feed_filter.replays is ReplayShare.ONLY
         ):
             return None
         known = {"account", "mode", "open"}
-        if wanted.shows_not_triggered:
+        if feed_filter.shows_not_triggered:
             columns = ("r.id", "r.at", "r.change_id", "c.event_id", "c.registration_id")
             places, narrow = (
                 [f"r.account_id = :account AND r.mode = {mode} AND r.decision = 1"],
@@ -263,33 +281,37 @@ class FeedLines:
             return self._source(RUN, "run r", "JOIN change c ON c.id = r.change_id", columns, places, known, narrow)
         columns = ("j.id", "j.created", "j.change_id", "j.event_id", "j.registration_id")
         places, narrow = [f"j.account_id = :account AND j.mode = {mode} AND j.queue < 4"], self._narrow("j", "j") | {"open": "j.queue < 4"}
-        if wanted.result is FeedResult.FAILURE:  # what waits for a tag has not failed
+        if feed_filter.result is FeedResult.FAILURE:  # a run that waits for a tag has not failed
             narrow["raised"] = f"j.cause = '{Cause.EXCEPTION.value}'"
         return self._source(RUN, "stuck_run j", "", columns, places, known, narrow)
 
-    def _narrow(self, alias: str, of: str) -> dict[str, str]:
-        """What every line must be, by name. of: the table with its event and registration."""
-        wanted = self.wanted
-        found = {"account": f"{alias}.account_id = :account", "mode": f"{alias}.mode = {mode_code(wanted.mode)}"}
-        if wanted.flow is not None:
-            found["flow"] = f"{alias}.flow_id = :flow"
-        if wanted.event is not None:
-            found["event"] = f"{of}.event_id = :event"
+    def _narrow(self, alias: str, subject_alias: str) -> dict[str, str]:
+        """The conditions for every line, by name.
+
+        alias: the table with account, mode and flow
+        subject_alias: the table with event and registration
+        """
+        feed_filter = self.feed_filter
+        conditions = {"account": f"{alias}.account_id = :account", "mode": f"{alias}.mode = {mode_code(feed_filter.mode)}"}
+        if feed_filter.flow is not None:
+            conditions["flow"] = f"{alias}.flow_id = :flow"
+        if feed_filter.event is not None:
+            conditions["event"] = f"{subject_alias}.event_id = :event"
         if self._match is not None:
-            found["text"] = self._match.condition(self.reading.db, f"{of}.registration_id")
-        return found
+            conditions["text"] = self._match.condition(self.reading.db, f"{subject_alias}.registration_id")
+        return conditions
 
     def _source(
         self, kind: int, base: str, joined: str, columns: Sequence[str], places: Sequence[str], known: set[str], narrow: dict[str, str]
     ) -> LineSource:
-        """known: what the places say already."""
+        """known: the names of the conditions that the places contain already."""
         is_walk = self._match is None or self._match.ids is None
-        if not is_walk:  # of few registrations all lines are read, and sorted
+        if not is_walk:  # if few registrations match, all their lines are read and sorted
             assert self._match is not None
             few = self._match.condition(self.reading.db, "registration_id")
             places, known = [f"{columns[2]} IN (SELECT id FROM change WHERE {few})"], {"text"}
-        since, before = self.wanted.between or (0, 0)
-        when = [f"{columns[1]} >= :from", f"{columns[1]} < :before"] if self.wanted.between else []
+        since, before = self.feed_filter.between or (0, 0)
+        when = [f"{columns[1]} >= :from", f"{columns[1]} < :before"] if self.feed_filter.between else []
         when += [f"{columns[1]} <= :until"] if self.until is not None else []
         return LineSource(
             kind=kind,
@@ -302,9 +324,9 @@ class FeedLines:
             whole=[_apart(name, each) for name, each in narrow.items() if name != "text"],
             params={
                 "account": self.reading.account,
-                "flow": self.wanted.flow,
-                "event": self.wanted.event,
-                "connection": self.wanted.connection,
+                "flow": self.feed_filter.flow,
+                "event": self.feed_filter.event,
+                "connection": self.feed_filter.connection,
                 "from": since,
                 "before": before,
                 "until": self.until,
@@ -322,23 +344,23 @@ _STATES: Final[Mapping[FeedResult, tuple[ActionState, ...]]] = {
     FeedResult.VALIDATION: (ActionState.VALIDATION,),
     FeedResult.NOT_TRIGGERED: (),
 }
-"""States of actions that are asked for; () = all."""
+"""The states of the actions that a result includes; () for all."""
 
 
 def _newest(lines: Iterable[Line]) -> dict[int, Key]:
-    found: dict[int, Key] = {}
+    newest: dict[int, Key] = {}
     for line in lines:
-        found[line.change] = max(found.get(line.change, line.key), line.key)
-    return found
+        newest[line.change] = max(newest.get(line.change, line.key), line.key)
+    return newest
 
 
 def _apart(name: str, condition: str) -> str:
-    """A condition that no index is to follow: SQLite estimates ten rows per account, and would read all of them."""
+    """A condition with a sign before it, so that SQLite uses no index for it. SQLite expects ten rows per account, and would read all of them."""
     return f"+{condition}" if name in ("account", "mode", "flow", "open") else condition
 
 
 def _merged(parts: Sequence[str], limit: int, *, back: bool) -> str:
-    """Several walks as one."""
+    """The SQL of several walks, merged in the order of time."""
     together = " UNION ALL ".join(f"SELECT * FROM ({part}) w{i}" for i, part in enumerate(parts))
     return f"SELECT * FROM ({together}) u ORDER BY 2 {_way(back)}, 1 {_way(back)} LIMIT {limit}"
 

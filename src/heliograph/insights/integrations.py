@@ -15,17 +15,22 @@ from heliograph.flows.services.rules import INTEGRATION
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """code: of its figures; name: as destinations carry it; segment: in addresses; heading, about: of its page."""
+    """An integration, by which destinations deliver."""
 
     code: int
+    """Its number in the figures."""
     name: str
+    """Its name, as destinations store it."""
     segment: str
+    """Its part of a URL."""
     heading: str | Promise
+    """The heading of its page."""
     about: str | Promise
+    """The introduction of its page."""
 
     @property
     def key(self) -> str:
-        """Of its entry in the panel."""
+        """The key of its entry in the panel."""
         return f"posts-{self.segment}"
 
 
@@ -41,12 +46,12 @@ INTEGRATIONS: Final = (
 
 
 def integration_of(segment: str) -> Integration | None:
-    """The integration of an address."""
+    """The integration with this part of a URL; None if there is none."""
     return next((each for each in INTEGRATIONS if each.segment == segment), None)
 
 
 def integrations_by_destination(config: AccountConfig) -> dict[int, Integration]:
-    """By which integration each destination of the account's flows delivers."""
+    """The integration of each destination of the account's flows, by the destination's id."""
     known = {each.name: each for each in INTEGRATIONS}
     return {
         destination.id: known[destination.integration or INTEGRATION]
@@ -57,6 +62,6 @@ def integrations_by_destination(config: AccountConfig) -> dict[int, Integration]
 
 
 def integrations_of(config: AccountConfig) -> list[Integration]:
-    """Those that the account's flows deliver by; a destination that was saved without one delivers by webhook."""
+    """The integrations of the account's flows. A destination that was saved without one delivers by webhook."""
     used = {destination.integration or INTEGRATION for flow in config.flows.values() for destination in flow.destinations}
     return [each for each in INTEGRATIONS if each.name in used]

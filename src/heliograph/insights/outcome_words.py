@@ -1,4 +1,4 @@
-"""What became of a change in one flow, as the feed shows it: a chip, and a sentence where something waits or failed."""
+"""The outcome of a change in one flow, as the feed shows it: a chip, and a sentence if something waits or failed."""
 
 from __future__ import annotations
 
@@ -27,21 +27,24 @@ from heliograph.web.templatetags.moments import soon
 
 @dataclass(frozen=True, slots=True)
 class OutcomeChip:
-    """A chip of components/outcome.html. name: where it went, or the flow; answer: what came of it, in a word or two; word: its state, for
-    those who do not see the icon; icon: "" for the flash of what is on its way."""
+    """A chip of components/outcome.html."""
 
     name: str
+    """The connection that it went over; without one, the flow."""
     answer: str
+    """The outcome in a word or two, such as the HTTP status."""
     word: str
+    """The state, for readers who do not see the icon."""
     flow: str
     href: str
     tone: str = ""
     icon: str = ""
+    """ "" for the flash of an action on its way."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeNote:
-    """A sentence below the chips, with the page that cures what it says, "" for none."""
+    """A sentence below the chips, with a link to the page that cures the failure; link and URL are "" if there is none."""
 
     text: str
     link: str = ""
@@ -53,7 +56,7 @@ _WAITS: Final = gettext_lazy("will be retried")
 
 
 def chip_of(outcome: FlowOutcome, why: str) -> OutcomeChip:
-    """The chip. why: the address of the page that explains the decision."""
+    """The chip of an outcome. why: the URL of the page that explains the decision."""
     if outcome.action is None:
         return _chip_of_run(outcome, why)
     chip = _chip_of_action(outcome, outcome.action)
@@ -97,20 +100,20 @@ def _chip_of_run(outcome: FlowOutcome, why: str) -> OutcomeChip:
     return OutcomeChip(**where, answer=answer, word=word, tone="wait", icon="clock", href=item)
 
 
-def notes_of(row: FeedRow, of: AccountReader, user: User) -> list[OutcomeNote]:
-    """A sentence, with its cure, for each outcome that waits, failed or was not sent; equal sentences are shown once."""
-    found = [note for outcome in row.outcomes if (note := _note_of(outcome, row, of, user)) is not None]
-    return list(dict.fromkeys(found))
+def notes_of(row: FeedRow, reader: AccountReader, user: User) -> list[OutcomeNote]:
+    """A sentence, with its cure, for each outcome that waits, failed or was not sent. Equal sentences are listed once."""
+    notes = [note for outcome in row.outcomes if (note := _note_of(outcome, row, reader, user)) is not None]
+    return list(dict.fromkeys(notes))
 
 
-def _note_of(outcome: FlowOutcome, row: FeedRow, of: AccountReader, user: User) -> OutcomeNote | None:
+def _note_of(outcome: FlowOutcome, row: FeedRow, reader: AccountReader, user: User) -> OutcomeNote | None:
     action = outcome.action
     if action is None:
-        sentence, _state = not_triggered(outcome.reason, outcome.queue, row.change, of.config, row.event, outcome.flow_id)
+        sentence, _state = not_triggered(outcome.reason, outcome.queue, row.change, reader.config, row.event, outcome.flow_id)
         if not outcome.is_open_or_failed:
             return OutcomeNote(sentence) if len(row.outcomes) == 1 else None
         cause = Cause.UNTAGGED if outcome.reason is not None and outcome.reason.is_untagged else Cause.EXCEPTION
-        fix = cured_at(Trouble(Failure(cause), flow=outcome.flow_id), of.config, user)
+        fix = cured_at(Trouble(Failure(cause), flow=outcome.flow_id), reader.config, user)
         return OutcomeNote(sentence, fix.text, fix.href)
     keeps = hindrance(outcome.prospect)
     if action.state is ActionState.PENDING and keeps:
@@ -121,6 +124,6 @@ def _note_of(outcome: FlowOutcome, row: FeedRow, of: AccountReader, user: User) 
     failure = Failure(
         action.cause, action.category, status, connection=outcome.attempt.connection if outcome.attempt else action.connection
     )
-    trouble = Trouble(failure, action.flow, action.destination, prospect_of(of.config, action, {}))
-    fix = cured_at(trouble, of.config, user)
+    trouble = Trouble(failure, action.flow, action.destination, prospect_of(reader.config, action, {}))
+    fix = cured_at(trouble, reader.config, user)
     return OutcomeNote(words.did(action, outcome.attempt, outcome.connection), fix.text, fix.href)

@@ -1,7 +1,7 @@
 """The period that Insights shows (guide: Account Insights; X1, X3): a rolling one, a number of days, or a range of whole days.
 
-Periods have whole minutes. A rolling one ends with the minute that runs now; a link to records carries its absolute ends, so that a reload
-shows the same. Instants are microseconds.
+Periods have whole minutes. A rolling one ends with the current minute. A link to records contains the absolute ends of the period, so that a
+reload shows the same records. Instants are microseconds.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * 60
 """Minutes of a day on which the clocks are not changed."""
 MOST_DAYS: Final = 400
-"""Older rows are deleted (X6)."""
+"""The longest period, in days. Older rows are deleted (X6)."""
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-"""Of a day that can be asked for."""
+"""The years in which a range of days can lie."""
 PARAMETERS: Final = {"since": "ends", "until": "ends", "from": "range", "to": "range", "days": "days", "period": "rolling"}
-"""Parts of an address that ask for a period, and for which kind."""
+"""The parameters of a URL that ask for a period, each with the kind of period."""
 MOST_COLUMNS: Final = 31
 """The most columns of a chart over days."""
 
@@ -69,17 +69,20 @@ _MINUTES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A period with the edges of its charts' columns, its two ends among them.
-
-    rolling: which one it is; days: of a typed number, 0 for none; first, last: of a range of whole days. fixed: its ends stand in the address.
-    """
+    """A period, with the columns of its charts."""
 
     edges: tuple[int, ...]
+    """The instants at which columns begin and end, including the two ends of the period."""
     rolling: Rolling | None = None
+    """The rolling period that it is; else None."""
     days: int = 0
+    """The number of days that was typed; else 0."""
     first: datetime.date | None = None
+    """The first of a range of whole days; else None."""
     last: datetime.date | None = None
+    """The last of a range of whole days; else None."""
     fixed: bool = False
+    """True if the URL contains the two ends."""
 
     @property
     def since(self) -> int:
@@ -92,19 +95,19 @@ class Window:
 
     @property
     def step(self) -> int:
-        """The width of the columns, in microseconds: of the widest, since the first and the last may be shorter."""
+        """The width of the widest column, in microseconds. The first and the last may be shorter."""
         return max(after - before for before, after in pairwise(self.edges))
 
     @property
     def unit(self) -> int:
         """The largest number of minutes that divides the width of every column but the first and the last."""
-        return math.gcd(*((edge - self.edges[1]) // MINUTE for edge in self.edges[1:-1])) or 60
+        return math.gcd(*((end - self.edges[1]) // MINUTE for end in self.edges[1:-1])) or 60
 
 
 class WrongPeriod(HeliographError):
-    """An address asks for a period that there is not. The message says why, translated.
+    """A URL asks for a period that does not exist. The message says why, translated.
 
-    parameter: the part of the address to correct: "days", "from", "to", "period" or "since".
+    parameter: the parameter of the URL to correct: "days", "from", "to", "period" or "since"
     """
 
     def __init__(self, parameter: str, message: str) -> None:
@@ -113,9 +116,14 @@ class WrongPeriod(HeliographError):
 
 
 def window_of(query: Mapping[str, str], now: int, zone: ZoneInfo) -> Window:
-    """The period that an address asks for: since and until (minutes of the epoch), from and to (days), days, or period; one day if it names none.
+    """The period that a URL asks for; the last day if it names none.
 
-    Raises WrongPeriod for what is no period, and for two periods at a time: no other one is shown in its place.
+        since, until   the ends, in minutes since 1970
+        from, to       the first and the last of a range of days
+        days           a number of days until now
+        period         a rolling period, such as "4h"
+
+    Raises WrongPeriod if there is no such period, or if the URL names two. No other period is shown in its place.
     """
     typed = {name: text for name in PARAMETERS if (text := query.get(name, "").strip())}
     if len({PARAMETERS[name] for name in typed}) > 1:
@@ -142,7 +150,7 @@ def rolling_window(rolling: Rolling, now: int) -> Window:
 
 
 def whole_days(first: datetime.date, last: datetime.date, zone: ZoneInfo) -> Window:
-    """From the beginning of one day to the end of another, by the clocks of a time zone: a day may have 23 or 25 hours."""
+    """The window from the beginning of one day to the end of another, in a time zone. A day may have 23 or 25 hours."""
     last = min(last, first + datetime.timedelta(days=MOST_DAYS - 1))
     count = (last - first).days + 1
     if count <= 2:
@@ -193,8 +201,10 @@ _LAST_MINUTE: Final = 4_102_444_800 // 60
 
 
 def _edges(since: int, until: int, step: int) -> tuple[int, ...]:
-    """The edges of the columns. Those of an hour or more begin with a whole hour, whose figures are read at once; the first and the last may be
-    shorter."""
+    """The edges of the columns.
+
+    Columns of an hour or more begin with a whole hour, whose figures are read at once. So the first and the last may be shorter.
+    """
     if step < 60:
         return (*range(since, until, step * MINUTE), until)
     first = since // HOUR * HOUR + HOUR

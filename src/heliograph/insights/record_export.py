@@ -1,7 +1,7 @@
 """The job "export-records": a list of records as CSV (X3).
 
-There are two kinds of CSV. In the one for spreadsheets no cell can begin a formula, and times are the account's; the exact one has every text as
-it is, and times in UTC. Files lie below the data folder, in a folder of their account, for a week.
+There are two kinds of CSV. In the one for spreadsheets no cell can begin a formula, and times are in the account's time zone. The exact one
+contains each text as it is stored, and times in UTC. Files are kept for a week, below the data folder in a folder of their account.
 """
 
 from __future__ import annotations
@@ -73,18 +73,21 @@ def kind() -> JobKind:
 
 def start(
     account: int,
-    wanted: RecordFilter,
+    record_filter: RecordFilter,
     sort: RecordSort,
     form: CsvForm,
-    shown: Mapping[str, str],
+    list_facts: Mapping[str, str],
     total: int,
     *,
     by: str,
     is_exact: bool = True,
     filter_words: Sequence[str] = (),
 ) -> Job:
-    """Starts the export of a list. shown: "name" and "back" of the list, "zone" and "language" of who asked; is_exact: else there are at least
-    `total`; filter_words: for the audit.
+    """Starts the export of a list.
+
+    list_facts: "name" and "back" (the URL) of the list, "kept" (its note on retention), "zone" and "language" of the user
+    is_exact: False if there may be more records than `total`
+    filter_words: the filter in words, for the audit
 
     Raises TooManyExports.
     """
@@ -92,58 +95,75 @@ def start(
         waiting = Job.objects.filter(kind=KIND).exclude(state__in=[*ENDED, JobState.FAILED]).count()
     if waiting >= MOST_OPEN:
         raise TooManyExports(_("%(n)d exports of this account are not done yet. Wait for one of them.") % {"n": waiting})
-    parameters = {"wanted": wanted.as_json(), "sort": sort.value, "form": form.value, "total": total, "by": by, **shown}
+    parameters = {"wanted": record_filter.as_json(), "sort": sort.value, "form": form.value, "total": total, "by": by, **list_facts}
     with transaction.atomic(), scope(account=account):
         job = control.create(KIND, account, parameters, by=by, rows=total)
         records = total if is_exact else _("at least %(n)s") % {"n": f"{total:,}"}
-        said = {"records": records, "filter": list(filter_words), "CSV": form.value}
-        audit.note(of_django(connection), account, by=by, what=Deed.EXPORTED, kind="record list", id=job.pk, name=shown["name"], after=said)
+        audit_facts = {"records": records, "filter": list(filter_words), "CSV": form.value}
+        audit.note(
+            of_django(connection),
+            account,
+            by=by,
+            what=Deed.EXPORTED,
+            kind="record list",
+            id=job.pk,
+            name=list_facts["name"],
+            after=audit_facts,
+        )
     return job
 
 
 def file_of(job: Job) -> Path:
-    """Where the export is written. The account is part of the path."""
+    """The path of an export's file. The account is part of it."""
     return _root() / str(int(job.account_id)) / f"{int(job.pk)}.csv"
 
 
 def is_here(job: Job) -> bool:
-    """Whether this machine has what was written so far."""
+    """Whether this machine has the file of an export that was begun."""
     return not job.cursor or file_of(job).is_file()
 
 
 @dataclass(frozen=True, slots=True)
 class ExportChunk:
-    """Lines of the file. after: the cursor behind them, "" at the end."""
+    """Some lines of the file."""
 
     text: str
     rows: int
+    """The number of records in it."""
     after: str
+    """The cursor of the next chunk; "" at the end."""
 
 
 class RecordExport:
-    """One run of the job. Its cursor: the record to go on after, and the bytes written so far."""
+    """One run of the job. Its cursor contains the cursor of the next record and the number of bytes written so far."""
 
     def __init__(self, job: Job) -> None:
-        self._job, self._p = job, job.parameters
-        self._wanted, self._sort = RecordFilter.from_json(self._p["wanted"]), RecordSort(self._p["sort"])
-        self._form, self._zone = CsvForm(self._p["form"]), ZoneInfo(str(self._p["zone"]))
+        self._job, self._parameters = job, job.parameters
+        self._filter, self._sort = RecordFilter.from_json(self._parameters["wanted"]), RecordSort(self._parameters["sort"])
+        self._form, self._zone = CsvForm(self._parameters["form"]), ZoneInfo(str(self._parameters["zone"]))
         self._after, self._bytes, self._done = str(job.cursor.get("after", "")), int(job.cursor.get("bytes", 0)), int(job.done)
 
     def read(self) -> ExportChunk:
         """Reads the next records, as lines."""
-        subject = self._wanted.kind.subject
-        with translation.override(str(self._p["language"])), timezone.override(self._zone), reading(self._job.account_id) as of:
-            records, after = Records(of, self._wanted, self._sort).walk(Cursor.read(self._after, parts=PARTS), CHUNK)
+        subject = self._filter.kind.subject
+        with (
+            translation.override(str(self._parameters["language"])),
+            timezone.override(self._zone),
+            reading(self._job.account_id) as reader,
+        ):
+            records, after = Records(reader, self._filter, self._sort).walk(Cursor.read(self._after, parts=PARTS), CHUNK)
             lines: list[Sequence[object]] = [] if self._bytes else [[*_head(subject), *self._id_names(subject)]]
-            ids = self._ids(of, records, subject)
-            lines += [[*self._cells(row_of(record, subject, of), subject), *ids[record.id]] for record in records]
-        out = io.StringIO()
-        csv.writer(out).writerows([self._cell(cell) for cell in line] for line in lines)
-        mark = "\ufeff" if self._form is CsvForm.SPREADSHEETS and not self._bytes else ""  # or spreadsheets take it for another encoding
-        return ExportChunk(mark + out.getvalue(), len(records), str(after) if after else "")
+            ids = self._ids(reader, records, subject)
+            lines += [[*self._cells(row_of(record, subject, reader), subject), *ids[record.id]] for record in records]
+        csv_text = io.StringIO()
+        csv.writer(csv_text).writerows([self._cell(cell) for cell in line] for line in lines)
+        mark = (
+            "\ufeff" if self._form is CsvForm.SPREADSHEETS and not self._bytes else ""
+        )  # without it, spreadsheets assume another encoding than UTF-8
+        return ExportChunk(mark + csv_text.getvalue(), len(records), str(after) if after else "")
 
     def write(self, db: Database, chunk: ExportChunk) -> ChunkResult:
-        """Writes them behind what is there. What a run that was killed wrote after its last cursor is overwritten."""
+        """Appends the lines of a chunk. If a run was killed, the bytes that it wrote after its last cursor are overwritten."""
         path, content = file_of(self._job), chunk.text.encode()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with path.open("r+b" if self._bytes else "wb") as file:
@@ -153,7 +173,7 @@ class RecordExport:
             file.flush()
             os.fsync(file.fileno())
         self._after, self._bytes, self._done = chunk.after, self._bytes + len(content), self._done + chunk.rows
-        total = max(int(self._p["total"]), self._done) if chunk.after else self._done
+        total = max(int(self._parameters["total"]), self._done) if chunk.after else self._done
         cursor = {"after": self._after, "bytes": self._bytes}
         counts = {"rows": self._done, "bytes": self._bytes}
         return ChunkResult(cursor, self._done, total, counts, phase=EXPORTING, finished=not chunk.after, rows=chunk.rows)
@@ -162,19 +182,19 @@ class RecordExport:
         """Does nothing: the file is closed after each chunk."""
 
     def _id_names(self, subject: RowKind) -> Sequence[str]:
-        """The heads of the columns by which another program finds a record again."""
+        """The heads of the columns by which another program identifies a record."""
         if self._form is not CsvForm.EXACT or subject is RowKind.FLOW:
             return ()
         return (_("Change ID"),) if subject in NO_ACTION else (_("Change ID"), "webhook-id")
 
-    def _ids(self, of: AccountReader, records: Sequence[Record], subject: RowKind) -> Mapping[int, Sequence[object]]:
-        """The cells of these columns, by the record's id. A run without an action has no webhook-id."""
+    def _ids(self, reader: AccountReader, records: Sequence[Record], subject: RowKind) -> Mapping[int, Sequence[object]]:
+        """The cells of the columns of `_id_names`, by the record's id. A run without an action has no webhook-id."""
         if not self._id_names(subject):
             return {record.id: () for record in records}
         if subject in NO_ACTION:
             return {record.id: (record.change_id,) for record in records}
         actions = sorted({record.action_id for record in records if record.action_id})
-        uids = of.webhook_ids(actions)
+        uids = reader.webhook_ids(actions)
         return {record.id: (record.change_id, uids.get(record.action_id, "")) for record in records}
 
     def _cell(self, value: object) -> str:
@@ -189,13 +209,13 @@ class RecordExport:
             when = at.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
         if subject is RowKind.FLOW:
             return [row["flow"], when, row["changes"]]
-        found = [when, row["code"], row["who"], row["event"], row["what"]]
+        cells = [when, row["code"], row["who"], row["event"], row["what"]]
         if subject is RowKind.REGISTRATION:
-            return [*found, row["changes"]]
+            return [*cells, row["changes"]]
         if subject is RowKind.CHANGE:
-            return found
+            return cells
         return [
-            *found,
+            *cells,
             row["flow"],
             row["connection"],
             row["state"],
@@ -209,7 +229,7 @@ class RecordExport:
 def _head(subject: RowKind) -> Sequence[str]:
     if subject is RowKind.FLOW:
         return [_("Flow"), _("Latest change"), _("Changes")]
-    found = [
+    heads = [
         _("Latest change") if subject is RowKind.REGISTRATION else _("When"),
         _("Registration"),
         _("Name"),
@@ -217,14 +237,14 @@ def _head(subject: RowKind) -> Sequence[str]:
         _("What changed"),
     ]
     if subject is RowKind.REGISTRATION:
-        return [*found, _("Changes")]
+        return [*heads, _("Changes")]
     if subject is RowKind.CHANGE:
-        return found
-    return [*found, _("Flow"), _("Connection"), _("Result"), _("Why"), _("HTTP status"), _("Replay"), _("Integration")]
+        return heads
+    return [*heads, _("Flow"), _("Connection"), _("Result"), _("Why"), _("HTTP status"), _("Replay"), _("Integration")]
 
 
 def forget_old() -> int:
-    """Removes the files of exports that were not written to for a week; returns how many."""
+    """Removes the files of exports that were not written to for a week. Returns their number."""
     removed = 0
     for path in _root().glob("*/*.csv"):
         with contextlib.suppress(FileNotFoundError):
@@ -235,7 +255,7 @@ def forget_old() -> int:
 
 
 def care(stop: threading.Event) -> None:
-    """Does the same once an hour until it is stopped."""
+    """Removes old files once an hour, until it is stopped."""
     while not stop.is_set():
         try:
             forget_old()

@@ -1,4 +1,4 @@
-"""The kinds of lists of records, one for each figure of Insights that links to its records, and what a list can be asked for (X3)."""
+"""The kinds of lists of records, one for each figure of Insights that links to its records; their filters and orders (X3)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RecordKind(StrEnum):
 
 
 class RowKind(StrEnum):
-    """What a row of a list can be."""
+    """The kinds of rows that a list can have."""
 
     CHANGE = "change"
     REGISTRATION = "registration"
@@ -88,12 +88,12 @@ STATES_OF: Final = {
     RecordKind.PENDING: (ActionState.PENDING,),
     RecordKind.IN_RETRY_QUEUE: (ActionState.QUEUED,),
 }
-"""The states of the actions of a list: they leave it when their state changes."""
+"""The states of the actions of a list. An action leaves the list when its state changes."""
 KIND_OF_STATE: Final = {states[0]: kind for kind, states in STATES_OF.items() if len(states) == 1 and kind is not RecordKind.IN_RETRY_QUEUE}
 
 
 class Outcome(StrEnum):
-    """What became of a record: the filter of a list."""
+    """The outcomes of records by which a list can be filtered."""
 
     SUCCESS = "success"
     WAITING = "waiting"
@@ -105,7 +105,7 @@ class Outcome(StrEnum):
 
     @property
     def state(self) -> ActionState | None:
-        """The state of an action; None where there is no action."""
+        """The state of an action with this outcome; None if the outcome has no action."""
         return _STATE_OF.get(self)
 
 
@@ -121,7 +121,7 @@ _ENDS: Final = (Outcome.SUCCESS, Outcome.WAITING, Outcome.FAILED, Outcome.VALIDA
 
 
 def outcomes_of(kind: RecordKind) -> tuple[Outcome, ...]:
-    """The outcomes by which a list can be filtered; none where all of its records have the same."""
+    """The outcomes by which a list can be filtered; () if all of its records have one outcome."""
     match kind.subject:
         case RowKind.CHANGE | RowKind.REGISTRATION:
             return () if kind is RecordKind.RECORDED else tuple(Outcome)
@@ -137,7 +137,7 @@ def outcomes_of(kind: RecordKind) -> tuple[Outcome, ...]:
 
 
 def has_replays(kind: RecordKind) -> bool:
-    """Whether some of a list's records can be of replays: a replay makes actions and attempts, no changes and no decisions."""
+    """Whether a list can contain records of replays. A replay makes actions and attempts, but no changes and no decisions."""
     return kind.subject in (RowKind.ACTION, RowKind.ATTEMPT, RowKind.ITEM)
 
 
@@ -147,7 +147,7 @@ class RecordSort(StrEnum):
     NEWEST = ""
     OLDEST = "oldest"
     MOST_CHANGES = "changes"
-    """Of registrations and flows: those with most changes first."""
+    """For lists of registrations and flows: those with most changes first."""
 
 
 def sorts_of(kind: RecordKind) -> tuple[RecordSort, ...]:
@@ -157,49 +157,55 @@ def sorts_of(kind: RecordKind) -> tuple[RecordSort, ...]:
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which records are wanted. since, until: microseconds; facet: of RECORDED; category: that a retry was made for; text: of a code or name.
-
-    replays: whether the figure itself counts them. alike: an action, only those that failed like it. was, seen: only those that left the list `was` after the moment `seen`.
-    """
+    """Which records a list contains. Jobs store it by the names of its fields (`as_json`)."""
 
     kind: RecordKind
     since: int
+    """Microseconds."""
     until: int
+    """Microseconds, exclusive."""
     mode: Mode = Mode.LIVE
     text: str = ""
+    """A part of a registration's code or name."""
     event: int | None = None
     flow: int | None = None
     connection: int | None = None
     facet: Facet | None = None
+    """The facet of recorded changes (RECORDED)."""
     category: Category | None = None
+    """The category of the failure that a retry was made for (RETRIES)."""
     alike: int | None = None
+    """An action: only actions that failed like it."""
     outcome: Outcome | None = None
     was: RecordKind | None = None
+    """Only records that left the list of this kind after `seen`."""
     seen: int | None = None
+    """Microseconds."""
     replays: ReplayShare = ReplayShare.ALL
+    """Which replays the figure counts."""
 
     @property
     def whole(self) -> Self:
-        """The same without what a person has narrowed it by: all that the figure counts."""
+        """The filter without the parts by which a person narrowed it: all records that the figure counts."""
         return replace(self, text="", event=None, flow=None, outcome=None, connection=self.connection if self._is_of_connection else None)
 
     @property
     def is_whole(self) -> bool:
-        """Whether it lists all that the figure counts."""
+        """Whether it selects all records that the figure counts."""
         return self == self.whole and self.alike is None and self.was is None
 
     @property
     def _is_of_connection(self) -> bool:
-        """Whether the figure itself belongs to a connection."""
+        """Whether the figure itself is one of a connection, so that the connection is no narrowing."""
         return self.kind is RecordKind.ATTEMPTS
 
     def as_json(self) -> dict[str, Any]:
-        """For the parameters of a job."""
+        """The filter as a job stores it in its parameters."""
         return {name: getattr(value, "value", value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> Self:
-        """The filter of a job's parameters."""
+        """The filter that `as_json` stored."""
         return cls(
             **given
             | {

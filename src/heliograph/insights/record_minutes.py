@@ -1,7 +1,7 @@
-"""The minutes in which the records of a list lie, as the figures tell them: so that few among very many are found without looking at all.
+"""The minutes that contain records of a list, read from the figures, so that few records among very many are found without reading all rows.
 
-Figures are exact by minute (docs/design/figures.md). Where a list has no filter but what figures know, the next page's records lie in the
-nearest minutes that count some.
+Figures are exact by minute (docs/design/figures.md). If the figures know everything by which a list is filtered, the records of the next page are
+in the nearest minutes whose figure is not 0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from heliograph.insights.replay_share import ReplayShare
 
 HOUR: Final = 60
 _DENSE: Final = 2
-"""Hours: if they hold a page, a walk finds it as soon."""
+"""If so many hours contain the records of a page, a walk through time is as fast, and the minutes are not read."""
 _MEASURES: Final = {
     RecordKind.QUEUED: Measure.QUEUED,
     RecordKind.FAILED: Measure.FAILED,
@@ -36,35 +36,46 @@ _MEASURES: Final = {
     RecordKind.ABANDONED: Measure.ABANDONED,
     RecordKind.VALIDATION_ERRORS: Measure.VALIDATION_ERRORS,
 }
-"""What counts the records of a list, each in the minute by which it is sorted."""
+"""The measure that counts the records of a list, in the minute by which the list sorts them."""
 
 
 @dataclass
 class RecordMinutes:
-    """Where the records of a filter lie."""
+    """The minutes that contain records of one filter."""
 
     reading: AccountReader
-    wanted: RecordFilter
+    record_filter: RecordFilter
 
     @property
     def are_known(self) -> bool:
-        """Whether figures count exactly what the filter wants."""
-        wanted = self.wanted
-        if not are_whole_minutes(wanted):
+        """Whether a figure counts exactly the records of the filter."""
+        record_filter = self.record_filter
+        if not are_whole_minutes(record_filter):
             return False
-        if wanted.kind not in _MEASURES or (wanted.kind is RecordKind.RECORDED) is not (wanted.facet is not None):
+        if record_filter.kind not in _MEASURES or (record_filter.kind is RecordKind.RECORDED) is not (record_filter.facet is not None):
             return False
-        if wanted.kind is RecordKind.RECORDED and wanted.flow is not None:
+        if record_filter.kind is RecordKind.RECORDED and record_filter.flow is not None:
             return False
         # A retry after a check that sent nothing counts under the check's category, which no attempt has: so no category here.
-        narrowed = (wanted.event, wanted.connection, wanted.category, wanted.alike, wanted.outcome, wanted.was)
-        return not wanted.text and not any(each is not None for each in narrowed)
+        narrowed = (
+            record_filter.event,
+            record_filter.connection,
+            record_filter.category,
+            record_filter.alike,
+            record_filter.outcome,
+            record_filter.was,
+        )
+        return not record_filter.text and not any(each is not None for each in narrowed)
 
     def nearest(self, at: int | None, records: int, *, ascends: bool) -> list[int] | None:
-        """The minutes (microseconds) with the next so many records from a moment on, nearest first; None where a walk through time is as good."""
+        """The minutes (microseconds) that contain the next records, nearest first; None if a walk through time is as fast.
+
+        at: the instant of the cursor (microseconds); None for the start of the list
+        records: how many records are needed
+        """
         if not self.are_known:
             return None
-        since, until = self.wanted.since // MINUTE, self.wanted.until // MINUTE
+        since, until = self.record_filter.since // MINUTE, self.record_filter.until // MINUTE
         if at is not None:
             since, until = (max(since, at // MINUTE), until) if ascends else (since, min(until, at // MINUTE + 1))
         unfolded = Counter[int]()
@@ -86,8 +97,8 @@ class RecordMinutes:
         return [minute * MINUTE for minute in _chosen(minutes, records, ascends=ascends)]
 
     def count(self) -> int:
-        """How many records there are: whole hours, and minutes where the period cuts one."""
-        since, until = self.wanted.since // MINUTE, self.wanted.until // MINUTE
+        """The number of records: the sum of whole hours, and of the minutes of hours that the period cuts."""
+        since, until = self.record_filter.since // MINUTE, self.record_filter.until // MINUTE
         first, last = -(-since // HOUR), until // HOUR
         parts = [("figure_delta", "minute", since, until)]
         if first < last:
@@ -101,42 +112,42 @@ class RecordMinutes:
         return sum(n for part in parts if part[2] < part[3] for _unit, n in self._counted(*part))
 
     def _counted(self, table: str, unit: str, first: int, last: int) -> Iterable[tuple[int, int]]:
-        wanted = self.wanted
-        recorded = int(_MEASURES[wanted.kind])
+        record_filter = self.record_filter
+        recorded = int(_MEASURES[record_filter.kind])
         replayed = recorded + REPLAYED
         conditions = [
             f"account_id = :account AND mode = :mode AND {unit} >= :first AND {unit} < :last AND measure IN (:measure, :replayed)"
         ]
-        conditions += ["flow_id = :flow"] if wanted.flow is not None else []
-        conditions += ["category = :facet"] if wanted.facet is not None else []
+        conditions += ["flow_id = :flow"] if record_filter.flow is not None else []
+        conditions += ["category = :facet"] if record_filter.facet is not None else []
         rows = self.reading.db.all(
             f"SELECT {unit}, SUM(n) FROM {table} WHERE {' AND '.join(conditions)} GROUP BY {unit}",
             {
                 "account": self.reading.account,
-                "mode": mode_code(wanted.mode),
+                "mode": mode_code(record_filter.mode),
                 "first": first,
                 "last": last,
-                "measure": replayed if wanted.replays is ReplayShare.ONLY else recorded,
-                "replayed": recorded if wanted.replays is ReplayShare.WITHOUT else replayed,
-                "flow": wanted.flow,
-                "facet": int(wanted.facet or 0),
+                "measure": replayed if record_filter.replays is ReplayShare.ONLY else recorded,
+                "replayed": recorded if record_filter.replays is ReplayShare.WITHOUT else replayed,
+                "flow": record_filter.flow,
+                "facet": int(record_filter.facet or 0),
             },
         )
         return [(int(at), int(n)) for at, n in rows]  # a sum of PostgreSQL is a Decimal
 
 
-def are_whole_minutes(wanted: RecordFilter) -> bool:
-    """Whether figures, which go by the minute, can tell anything of the period."""
-    return not (wanted.since % MINUTE or wanted.until % MINUTE) and wanted.since < wanted.until
+def are_whole_minutes(record_filter: RecordFilter) -> bool:
+    """Whether the period has whole minutes, as figures need it."""
+    return not (record_filter.since % MINUTE or record_filter.until % MINUTE) and record_filter.since < record_filter.until
 
 
 def _chosen(counts: Counter[int], records: int, *, ascends: bool) -> list[int]:
-    """The nearest units that hold so many. The first may lie partly behind, so its own do not count."""
-    found: list[int] = []
+    """The nearest units that contain so many records. Those of the first unit do not count, because the cursor may be in the middle of it."""
+    units: list[int] = []
     met = 0
     for unit in sorted((unit for unit, n in counts.items() if n > 0), reverse=not ascends):
-        if found and met >= records:
+        if units and met >= records:
             break
-        met += counts[unit] if found else 0
-        found.append(unit)
-    return found
+        met += counts[unit] if units else 0
+        units.append(unit)
+    return units

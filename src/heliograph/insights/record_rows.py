@@ -17,7 +17,7 @@ from heliograph.insights.records import Record
 from heliograph.store.moments import from_micros
 
 
-def row_of(record: Record, subject: RowKind, of: AccountReader) -> dict[str, Any]:
+def row_of(record: Record, subject: RowKind, reader: AccountReader) -> dict[str, Any]:
     """A record as insights/records.html shows it, and as it is exported."""
     event, person = record.event.code if record.event else "", record.person
     timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
@@ -28,13 +28,13 @@ def row_of(record: Record, subject: RowKind, of: AccountReader) -> dict[str, Any
         "code": person.code if person else event,
         "event": event,
         "href": timeline,
-        "what": words.sentence_of(record.change, of.config, record.event),
+        "what": words.sentence_of(record.change, reader.config, record.event),
         "flow": record.flow,
         "connection": record.connection,
         "tone": tone,
         "state": state,
         "why": _why(record, timeline),
-        "said": _said(record, of),
+        "said": _reason_words(record, reader),
         "status": record.status,
         "changes": record.changes,
         "is_replay": record.is_replay,
@@ -43,7 +43,7 @@ def row_of(record: Record, subject: RowKind, of: AccountReader) -> dict[str, Any
 
 
 def _why(record: Record, timeline: str) -> str:
-    """Where the flow's decision is explained (F9): on the timeline, or, for an event and who was erased, on a page of its own."""
+    """The URL that explains the flow's decision (F9): the timeline; for an event or an erased person, a page of its own."""
     if not record.flow_id or record.change is None:
         return ""
     if not timeline:
@@ -57,10 +57,10 @@ def _state(record: Record, subject: RowKind) -> words.Toned:
     return words.attempt_state(record.state) if subject is RowKind.ATTEMPT else words.state_of(record.state)
 
 
-def _said(record: Record, of: AccountReader) -> str:
-    """Why, where something did not go out."""
+def _reason_words(record: Record, reader: AccountReader) -> str:
+    """The reason why a record was not sent, in words; "" if it was."""
     if record.reason is not None:
-        return not_triggered(record.reason, None, record.change, of.config, record.event, record.flow_id)[0]
+        return not_triggered(record.reason, None, record.change, reader.config, record.event, record.flow_id)[0]
     if record.state in (ActionState.QUEUED, ActionState.FAILED):
         answered = words.answered(record.status) if record.status else ""
         return words.cause_of(record.cause, record.blamed, record.message or answered) if record.message or answered else ""

@@ -15,37 +15,45 @@ from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, R
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.database import Database
 
-LOOKED: Final = 100_000
-"""Rows that are looked at for a page in which few match."""
-LOOKED_BESIDE: Final = 15_000
-"""The same where each is looked up elsewhere too: its registration's name, or whether there is a newer change."""
+SCAN_LIMIT: Final = 100_000
+"""The number of rows that are read for a page, at most. It matters if few match."""
+SCAN_LIMIT_WITH_LOOKUP: Final = 15_000
+"""The limit if each row needs a look-up in another table: its registration's name, or whether there is a newer change."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordSource:
-    """Where rows of a list are. at, id: what they are sorted by; group: how rows become records, "" for one each; whole: the condition before
-    rows of the same registration are told apart; counted: the tables that counting needs; wanted: what it is the source of.
-
-    walk: the table and the condition of the index that is walked through time, "" where all rows are read and sorted; looked: how many of its rows
-    are looked at for a page.
-    """
+    """The tables and conditions of a list's rows."""
 
     tables: str
+    """The FROM clause."""
     where: str
+    """The WHERE clause."""
     whole: str
+    """The WHERE clause without "newest change per registration"."""
     group: str
+    """The GROUP BY clause; "" if each row is a record."""
     at: str
+    """The column by which the list is sorted."""
     id: str
+    """The column of the id, by which rows of one instant are sorted."""
     columns: str
     params: dict[str, object]
     counted: str
-    wanted: RecordFilter
+    """The FROM clause for counting, which needs fewer tables."""
+    record_filter: RecordFilter
+    """The filter that it is the source of."""
     walk: str
-    looked: int
+    """Table and condition of the index that is walked through time; "" if all rows are read and sorted."""
+    scan_limit: int
+    """The number of rows that are read for a page, at most."""
 
-    def edge(self, db: Database, beside: tuple[int, int] | None, looked: int, *, ascends: bool) -> int | None:
-        """The instant (microseconds) at which looking for a page ends, after so many rows; None for the end of the period. beside: the instant and the
-        id of the row at which the page begins, None for the list's start."""
+    def scan_end(self, db: Database, beside: tuple[int, int] | None, scan_limit: int, *, ascends: bool) -> int | None:
+        """The instant (microseconds) at which reading for a page ends; None for the end of the period.
+
+        beside: instant and id of the row behind which the page begins; None for the start of the list
+        scan_limit: the number of rows to read
+        """
         if not self.walk:
             return None
         way = "ASC" if ascends else "DESC"
@@ -53,39 +61,39 @@ class RecordSource:
         params = self.params | {"beside_at": at, "beside_id": id}
         place = ""
         if beside is not None:
-            params |= {"since": max(at, self.wanted.since)} if ascends else {"until": min(at + 1, self.wanted.until)}
+            params |= {"since": max(at, self.record_filter.since)} if ascends else {"until": min(at + 1, self.record_filter.until)}
             place = f" AND (+{self.at}, {self.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
         rows = db.all(
             f"SELECT {self.at} FROM {self.walk} AND {self.at} >= :since AND {self.at} < :until{place} ORDER BY {self.at} {way}, {self.id} {way}"
-            f" LIMIT 1 OFFSET {int(looked)}",
+            f" LIMIT 1 OFFSET {int(scan_limit)}",
             params,
         )
         return int(rows[0][0]) if rows else None
 
-    def between(self, beside: int | None, edge: int | None, *, ascends: bool) -> Self:
-        """The same from one instant on and with no row beyond another: an index follows one bound at each end, the first that it finds."""
-        first, last = (beside, edge) if ascends else (edge, beside)
+    def between(self, beside: int | None, scan_end: int | None, *, ascends: bool) -> Self:
+        """A copy that is bounded to [beside, scan_end]. The bounds replace the old ones, because the planner uses only the first bound at each end."""
+        first, last = (beside, scan_end) if ascends else (scan_end, beside)
         where, params = self.where, self.params
-        # Only the bounds of the walk: a newer change of a registration may lie beyond.
+        # Only the first bounds are replaced, those of the walk: a newer change of a registration may be outside of them.
         if first is not None:
-            where, params = where.replace(":since", ":first", 1), params | {"first": max(first, self.wanted.since)}
+            where, params = where.replace(":since", ":first", 1), params | {"first": max(first, self.record_filter.since)}
         if last is not None:
-            where, params = where.replace(":until", ":last", 1), params | {"last": min(last + 1, self.wanted.until)}
+            where, params = where.replace(":until", ":last", 1), params | {"last": min(last + 1, self.record_filter.until)}
         return replace(self, where=where, params=params)
 
 
-def sources_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = False) -> list[RecordSource]:
-    """The sources whose rows together are the records that a filter wants: each is walked by an index of its own."""
-    if reading.is_of_another("connection", wanted.connection):
-        return []  # of another account: not even how far its records reach is to be seen
-    kinds: tuple[RecordKind, ...] = _PARTS.get(wanted.kind, (wanted.kind,))
+def sources_of(reading: AccountReader, record_filter: RecordFilter, *, grouped: bool = False) -> list[RecordSource]:
+    """The sources of a filter's records. If they are several, each is walked along an index of its own."""
+    if reading.is_of_another("connection", record_filter.connection):
+        return []  # another account's: a scan would reveal how many records it has
+    kinds: tuple[RecordKind, ...] = _PARTS.get(record_filter.kind, (record_filter.kind,))
     if len(kinds) == 1:
-        return [source_of(reading, wanted, grouped=grouped)]
-    if wanted.outcome is not None:
-        kinds = tuple(kind for kind in kinds if _OUTCOMES[kind] is wanted.outcome)
-    if wanted.connection is not None or wanted.replays is ReplayShare.ONLY:  # a run that waits has no action yet
+        return [source_of(reading, record_filter, grouped=grouped)]
+    if record_filter.outcome is not None:
+        kinds = tuple(kind for kind in kinds if _OUTCOMES[kind] is record_filter.outcome)
+    if record_filter.connection is not None or record_filter.replays is ReplayShare.ONLY:  # a run that waits has no action yet
         kinds = tuple(kind for kind in kinds if not kind.is_stuck)
-    return [source_of(reading, replace(wanted, kind=kind, outcome=None), grouped=grouped) for kind in kinds]
+    return [source_of(reading, replace(record_filter, kind=kind, outcome=None), grouped=grouped) for kind in kinds]
 
 
 _PARTS: Final = {
@@ -101,44 +109,47 @@ _OUTCOMES: Final = {
 }
 
 
-def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = False) -> RecordSource:
-    """The source of the records that a filter wants. grouped: registrations as groups of their changes, not each by its newest one."""
-    shape, mode = _shape_of(wanted), mode_code(wanted.mode)
+def source_of(reading: AccountReader, record_filter: RecordFilter, *, grouped: bool = False) -> RecordSource:
+    """The source of a filter's records.
+
+    grouped: True if a registration's record is made by grouping its changes; False if it is its newest change
+    """
+    shape, mode = _shape_of(record_filter), mode_code(record_filter.mode)
     mode_of = "a" if shape.subject is RowKind.ATTEMPT else shape.alias
-    # The mode stands there as a number: an index of Test flows alone is then found.
+    # The mode is a literal, because a partial index (of Test flows) is used only for a literal.
     where = [f"{shape.alias}.account_id = :account", f"{mode_of}.mode = {mode}", f"{shape.at} >= :since", f"{shape.at} < :until"]
-    where += [condition for condition in (_CONDITIONS.get(wanted.kind), _narrowed_state(wanted)) if condition]
+    where += [condition for condition in (_CONDITIONS.get(record_filter.kind), _narrowed_state(record_filter)) if condition]
     params: dict[str, object] = {
         "account": reading.account,
         "mode": mode,
-        "since": wanted.since,
-        "until": wanted.until,
+        "since": record_filter.since,
+        "until": record_filter.until,
         "general": Category.GENERAL.code,
-        "category": wanted.category.code if wanted.category else 0,
-        "event": wanted.event,
-        "flow": wanted.flow,
-        "connection": wanted.connection,
-        "alike": wanted.alike,
-        "seen": wanted.seen,
+        "category": record_filter.category.code if record_filter.category else 0,
+        "event": record_filter.event,
+        "flow": record_filter.flow,
+        "connection": record_filter.connection,
+        "alike": record_filter.alike,
+        "seen": record_filter.seen,
     }
-    if wanted.facet is not None:
-        where.append(f"(c.facets & {int(wanted.facet)}) <> 0")
-    if wanted.category is not None:
+    if record_filter.facet is not None:
+        where.append(f"(c.facets & {int(record_filter.facet)}) <> 0")
+    if record_filter.category is not None:
         where.append(f"COALESCE(({_RETRIED_FOR}), :general) = :category")
-    if wanted.event is not None:
+    if record_filter.event is not None:
         where.append(f"{shape.event} = :event")
-    if wanted.flow is not None:
+    if record_filter.flow is not None:
         where.append(shape.of_flow)
-    if wanted.connection is not None and shape.of_connection:
+    if record_filter.connection is not None and shape.of_connection:
         where.append(shape.of_connection)
-    if has_replays(wanted.kind) and (share := wanted.replays.condition("a.origin")):
+    if has_replays(record_filter.kind) and (share := record_filter.replays.condition("a.origin")):
         where.append(share)
-    if wanted.alike is not None and shape.subject is RowKind.ACTION:
+    if record_filter.alike is not None and shape.subject is RowKind.ACTION:
         where.append(_ALIKE)
-    if wanted.was is not None and wanted.seen is not None:
-        where.append(moved_from(wanted.was, shape.subject))
-    if (match := reading.match(wanted.text)) is not None:
-        if match.ids is not None:  # of few registrations all records are read, and sorted
+    if record_filter.was is not None and record_filter.seen is not None:
+        where.append(moved_from(record_filter.was, shape.subject))
+    if (match := reading.match(record_filter.text)) is not None:
+        if match.ids is not None:  # if few registrations match, all their records are read and sorted
             where[0] = f"+{where[0]}"
         if match.ids is not None and shape.change:
             where.append(f"{shape.change} IN (SELECT id FROM change WHERE {match.condition(reading.db, 'registration_id')})")
@@ -148,52 +159,52 @@ def source_of(reading: AccountReader, wanted: RecordFilter, *, grouped: bool = F
     whole = " AND ".join(where)
     one = shape.subject is RowKind.REGISTRATION and not grouped
     if one:
-        # A registration stands where its newest change is; so a page ends the walk through time, and no group is made of millions of changes.
-        # Without the account, which all of its changes share: with it, SQLite would look through the whole period for each.
+        # A registration is listed at its newest change. So a walk through time ends with the page, and millions of changes need not be grouped.
+        # The condition leaves the account out, which all its changes share: with it, SQLite would read the whole period for each.
         newer = " AND ".join(_of_another(condition) for condition in where[1:])
         where.append(f"NOT EXISTS (SELECT 1 FROM change d WHERE d.registration_id = c.registration_id AND d.id > c.id AND {newer})")
     group = "" if one else {RowKind.REGISTRATION: " GROUP BY c.registration_id", RowKind.FLOW: " GROUP BY r.flow_id"}.get(shape.subject, "")
     at, id, columns = _COLUMNS[RowKind.CHANGE if one else shape.subject]
-    if wanted.kind.is_stuck:
+    if record_filter.kind.is_stuck:
         at, id = "j.created", "j.id"
     counted = shape.tables if "l." in whole else shape.tables.replace(_LANE, "")
     is_walk = not group and not (match is not None and match.ids is not None)
-    walk = f"{' '.join(shape.tables.split()[:2])} WHERE {_of_index(wanted, shape)}" if is_walk else ""
-    looked = LOOKED_BESIDE if one or match is not None else LOOKED
-    return RecordSource(shape.tables, " AND ".join(where), whole, group, at, id, columns, params, counted, wanted, walk, looked)
+    walk = f"{' '.join(shape.tables.split()[:2])} WHERE {_of_index(record_filter, shape)}" if is_walk else ""
+    scan_limit = SCAN_LIMIT_WITH_LOOKUP if one or match is not None else SCAN_LIMIT
+    return RecordSource(shape.tables, " AND ".join(where), whole, group, at, id, columns, params, counted, record_filter, walk, scan_limit)
 
 
-def _of_index(wanted: RecordFilter, shape: _Shape) -> str:
-    """The condition of the index in the order of time that has all records of a list, and as little else as possible."""
-    alias, mode = shape.alias, mode_code(wanted.mode)
+def _of_index(record_filter: RecordFilter, shape: _Shape) -> str:
+    """The condition of an index in the order of time that contains all records of a list, and as few others as possible."""
+    alias, mode = shape.alias, mode_code(record_filter.mode)
     account, in_mode = f"{alias}.account_id = :account", f"{alias}.mode = {mode}"
-    of_tests = f"{account} AND {in_mode}" if wanted.mode is Mode.TEST else account
+    of_tests = f"{account} AND {in_mode}" if record_filter.mode is Mode.TEST else account
     match shape.subject:
-        case RowKind.RUN if wanted.kind.is_stuck:
+        case RowKind.RUN if record_filter.kind.is_stuck:
             return f"{account} AND {in_mode} AND j.queue < 4"
         case RowKind.RUN:
             return f"{account} AND {in_mode} AND r.decision = 1"
-        case RowKind.ATTEMPT if wanted.connection is not None:
+        case RowKind.ATTEMPT if record_filter.connection is not None:
             return "t.connection_id = :connection"
         case RowKind.ATTEMPT:
-            return f"{account} AND {_NOT_FIRST}" if wanted.kind is not RecordKind.ATTEMPTS else account
-        case RowKind.ACTION if _AMONG_FAILED in _CONDITIONS.get(wanted.kind, ""):
+            return f"{account} AND {_NOT_FIRST}" if record_filter.kind is not RecordKind.ATTEMPTS else account
+        case RowKind.ACTION if _AMONG_FAILED in _CONDITIONS.get(record_filter.kind, ""):
             return f"{account} AND {in_mode} AND {_AMONG_FAILED}"
-        case RowKind.ACTION if wanted.kind in (RecordKind.LEADS_CREATED, RecordKind.LEADS_UPDATED):
+        case RowKind.ACTION if record_filter.kind in (RecordKind.LEADS_CREATED, RecordKind.LEADS_UPDATED):
             return f"{account} AND a.lead > 0"
-        case RowKind.ACTION if wanted.replays is ReplayShare.ONLY:
-            return f"{account} AND {wanted.replays.condition('a.origin')}"
+        case RowKind.ACTION if record_filter.replays is ReplayShare.ONLY:
+            return f"{account} AND {record_filter.replays.condition('a.origin')}"
         case _:
             return of_tests
 
 
 def has_connection(kind: RecordKind) -> bool:
-    """Whether a list can be filtered by a connection: what was not triggered has none."""
+    """Whether a list can be filtered by connection. Runs that were not triggered have none."""
     return kind.subject not in (RowKind.RUN, RowKind.FLOW) and kind is not RecordKind.RECORDED
 
 
 def moved_from(kind: RecordKind, subject: RowKind) -> str:
-    """SQL: the record had left the list of this kind since the moment :seen."""
+    """The SQL condition that a record has left the list of this kind since :seen."""
     if subject is RowKind.CHANGE:
         return "EXISTS (SELECT 1 FROM stuck_run j WHERE j.change_id = c.id AND j.ended >= :seen)"
     states = _listed(STATES_OF[kind])
@@ -204,41 +215,48 @@ def moved_from(kind: RecordKind, subject: RowKind) -> str:
 
 
 def arrived_in(kind: RecordKind) -> str:
-    """SQL: the action has come into the list of this kind since the moment :seen."""
+    """The SQL condition that an action has joined the list of this kind since :seen."""
     states = _listed(STATES_OF[kind])
     return f"a.state IN ({states}) AND (a.created >= :seen OR COALESCE(({_STATE_THEN}), {int(ActionState.PENDING)}) NOT IN ({states}))"
 
 
 _STATE_THEN: Final = "SELECT s.state FROM attempt s WHERE s.action_id = a.id AND s.at < :seen ORDER BY s.n DESC LIMIT 1"
-"""The state that the last attempt before the moment left the action in."""
+"""The state of the action after its last attempt before :seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How a subject is found. alias: of the table with the account; event, registration: columns; of_flow, of_connection: conditions. change: the
-    column with an index by which the records of a registration are found, "" where the registration itself has one."""
+    """The tables, columns and conditions of one kind of rows."""
 
     subject: RowKind
     alias: str
+    """The alias of the table with the account."""
     at: str
+    """The column of the instant."""
     tables: str
+    """The FROM clause."""
     event: str
+    """The column of the event."""
     registration: str
+    """The column of the registration."""
     of_flow: str
+    """The condition on the flow."""
     of_connection: str = ""
+    """The condition on the connection; "" if rows have none."""
     change: str = ""
+    """The indexed column of the change, for rows of few registrations; "" if the registration's column has an index."""
 
 
-def _shape_of(wanted: RecordFilter) -> _Shape:
-    if wanted.kind.is_stuck:
+def _shape_of(record_filter: RecordFilter) -> _Shape:
+    if record_filter.kind.is_stuck:
         tables = "stuck_run j CROSS JOIN run r CROSS JOIN change c"
         return _Shape(RowKind.RUN, "j", "j.created", tables, "j.event_id", "j.registration_id", "j.flow_id = :flow", change="j.change_id")
-    return _SHAPES[wanted.kind.subject](wanted)
+    return _SHAPES[record_filter.kind.subject](record_filter)
 
 
 def _of_change(subject: RowKind) -> Callable[[RecordFilter], _Shape]:
-    # Aliases that no other condition has: the condition is written anew for a newer change of the registration.
-    return lambda _wanted: _Shape(
+    # The aliases x and y are in no other condition, because these conditions are repeated for a newer change of the registration.
+    return lambda _record_filter: _Shape(
         subject,
         "c",
         "c.at",
@@ -251,12 +269,12 @@ def _of_change(subject: RowKind) -> Callable[[RecordFilter], _Shape]:
 
 
 def _of_run(subject: RowKind) -> Callable[[RecordFilter], _Shape]:
-    return lambda _wanted: _Shape(
+    return lambda _record_filter: _Shape(
         subject, "r", "r.at", "run r JOIN change c ON c.id = r.change_id", "c.event_id", "c.registration_id", "r.flow_id = :flow"
     )
 
 
-def _of_action(_wanted: RecordFilter) -> _Shape:
+def _of_action(_record_filter: RecordFilter) -> _Shape:
     return _Shape(
         RowKind.ACTION,
         "a",
@@ -270,7 +288,7 @@ def _of_action(_wanted: RecordFilter) -> _Shape:
     )
 
 
-def _of_attempt(_wanted: RecordFilter) -> _Shape:
+def _of_attempt(_record_filter: RecordFilter) -> _Shape:
     tables = "attempt t JOIN action a ON a.id = t.action_id"
     return _Shape(
         RowKind.ATTEMPT,
@@ -295,12 +313,12 @@ _SHAPES: Final[Mapping[RowKind, Callable[[RecordFilter], _Shape]]] = {
 }
 
 
-def _narrowed_state(wanted: RecordFilter) -> str:
-    """The condition of an outcome."""
-    if wanted.outcome is None:
+def _narrowed_state(record_filter: RecordFilter) -> str:
+    """The condition of the filter's outcome; "" if there is none."""
+    if record_filter.outcome is None:
         return ""
-    state = wanted.outcome.state
-    match wanted.kind.subject:
+    state = record_filter.outcome.state
+    match record_filter.kind.subject:
         case RowKind.CHANGE | RowKind.REGISTRATION if state is None:
             return "EXISTS (SELECT 1 FROM run z WHERE z.change_id = c.id AND z.decision = 1)"
         case RowKind.CHANGE | RowKind.REGISTRATION:
@@ -314,7 +332,7 @@ def _narrowed_state(wanted: RecordFilter) -> str:
 
 
 def _of_another(condition: str) -> str:
-    """A condition on a change, said of another one."""
+    """A condition on the change c, as a condition on the change d."""
     return condition.replace("c.", "d.")
 
 
@@ -323,7 +341,7 @@ def _listed(states: tuple[ActionState, ...]) -> str:
 
 
 _LANE: Final = " JOIN lane l ON l.id = a.lane_id"
-# What is rare has an index of its own, which is found where its condition stands in the statement as it was declared.
+# Rare rows have partial indexes. The planner uses one only if the statement contains the condition as the index declares it.
 _AMONG_FAILED: Final = "a.state IN (2, 11, 12)"
 _NOT_FIRST: Final = "(t.kind > 1 OR t.state IN (11, 12))"
 _STUCK: Final = "j.queue < 4 AND j.queue IN (1, 2) AND r.id = j.run_id AND c.id = j.change_id"
@@ -393,4 +411,4 @@ _COLUMNS: Final = {
         ),
     ),
 }
-"""By subject: what it is sorted by, its id, and the columns of a row."""
+"""By kind of row: the column by which it is sorted, its id, and all its columns."""

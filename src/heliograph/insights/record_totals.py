@@ -1,4 +1,4 @@
-"""How many records a list has, and had: the figure behind it, and what has moved since its link was made (X2, X3)."""
+"""The number of records of a list: the figure behind it, and how many records have left or joined it since its link was made (X2, X3)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heliograph.insights.record_sources import arrived_in, moved_from
 from heliograph.insights.replay_share import ReplayShare
 
 MOST_SINCE: Final = 20_000
-"""After more attempts than this nobody looks for what has moved where; only the number is said."""
+"""If more attempts were made since the link, only the number of moved records is computed, not the lists where they are now."""
 
 _TILES: Final[dict[RecordKind, Callable[[PeriodFigures], int]]] = {
     RecordKind.CHANGES: lambda figures: figures.sums.changes,
@@ -43,80 +43,97 @@ _TILES: Final[dict[RecordKind, Callable[[PeriodFigures], int]]] = {
 }
 
 
-def figure_of(reading: AccountReader, wanted: RecordFilter, integration: int | None = None) -> int | None:
-    """The figure that the whole list stands for; None where no figure counts it: a part, or changes of every facet."""
-    if wanted.replays is ReplayShare.ONLY:
-        both = [figure_of(reading, replace(wanted, replays=share), integration) for share in (ReplayShare.ALL, ReplayShare.WITHOUT)]
-        return both[0] - both[1] if both[0] is not None and both[1] is not None else None
-    if not wanted.is_whole or (wanted.kind is RecordKind.RECORDED and wanted.facet is None):
+def figure_of(reading: AccountReader, record_filter: RecordFilter, integration: int | None = None) -> int | None:
+    """The figure that counts a whole list; None if no figure does, as for a part of a list or for changes of every facet."""
+    if record_filter.replays is ReplayShare.ONLY:
+        with_replays, without_replays = (
+            figure_of(reading, replace(record_filter, replays=share), integration) for share in (ReplayShare.ALL, ReplayShare.WITHOUT)
+        )
+        return None if with_replays is None or without_replays is None else with_replays - without_replays
+    if not record_filter.is_whole or (record_filter.kind is RecordKind.RECORDED and record_filter.facet is None):
         return None
-    figures = PeriodFigures(reading, fixed_window(wanted.since, wanted.until), wanted.mode, integration, wanted.replays is ReplayShare.ALL)
-    if wanted.facet is not None:
-        return sum(figures.by_column(Measure.RECORDED, category=wanted.facet.value))
-    if wanted.category is not None:
-        return figures.retried_by_category()[wanted.category]
-    if wanted.connection is not None:
-        return sum(figures.by_column(Measure.ATTEMPTS_OK, Measure.ATTEMPTS_FAILED, connection=wanted.connection))
-    return _TILES[wanted.kind](figures)
+    figures = PeriodFigures(
+        reading,
+        fixed_window(record_filter.since, record_filter.until),
+        record_filter.mode,
+        integration,
+        record_filter.replays is ReplayShare.ALL,
+    )
+    if record_filter.facet is not None:
+        return sum(figures.by_column(Measure.RECORDED, category=record_filter.facet.value))
+    if record_filter.category is not None:
+        return figures.retried_by_category()[record_filter.category]
+    if record_filter.connection is not None:
+        return sum(figures.by_column(Measure.ATTEMPTS_OK, Measure.ATTEMPTS_FAILED, connection=record_filter.connection))
+    return _TILES[record_filter.kind](figures)
 
 
 @dataclass(frozen=True, slots=True)
 class MovedRecords:
-    """What has happened to a list since its number was shown. left: records that are not in it any more; went: the lists where they are now, with how
-    many; submitted: those that wait again; judged: changes that were judged again; arrived: records that have come."""
+    """How many records have left or joined a list since its number was shown."""
 
     left: int = 0
+    """Records that are not in the list any more."""
     went: Sequence[tuple[RecordKind, int]] = ()
+    """The lists that contain them now, each with their number."""
     submitted: int = 0
+    """Those that left because somebody submitted them, so that they wait again."""
     judged: int = 0
+    """Those that left because their change was judged again."""
     arrived: int = 0
+    """Records that have joined the list."""
 
     @property
     def is_nothing(self) -> bool:
         return not (self.left or self.arrived)
 
 
-def moved_since(reading: AccountReader, wanted: RecordFilter, shown: int, seen: int, now: int) -> MovedRecords:
-    """What has moved. shown: the number of the link, made at the moment `seen`; now: the present number of the same list."""
-    if wanted.kind not in _MOVES:
-        return MovedRecords(arrived=max(now - shown, 0))
+def moved_since(reading: AccountReader, record_filter: RecordFilter, linked_number: int, seen: int, now: int) -> MovedRecords:
+    """How many records have left or joined a list.
+
+    linked_number: the number that the list's link showed
+    seen: when the link was made (microseconds)
+    now: the number of the same list at present
+    """
+    if record_filter.kind not in _MOVES:
+        return MovedRecords(arrived=max(now - linked_number, 0))
     db = reading.db
     params: dict[str, object] = {
         "account": reading.account,
-        "mode": mode_code(wanted.mode),
-        "since": wanted.since,
-        "until": wanted.until,
+        "mode": mode_code(record_filter.mode),
+        "since": record_filter.since,
+        "until": record_filter.until,
         "seen": seen,
-        "alike": wanted.alike,
+        "alike": record_filter.alike,
     }
-    judged = _judged(reading, wanted.kind, params) if wanted.replays is not ReplayShare.ONLY else 0
-    if wanted.kind not in STATES_OF:
-        left = max(judged, shown - now)
-        return MovedRecords(left, judged=judged, arrived=max(now - shown + left, 0))
+    judged = _judged(reading, record_filter.kind, params) if record_filter.replays is not ReplayShare.ONLY else 0
+    if record_filter.kind not in STATES_OF:
+        left = max(judged, linked_number - now)
+        return MovedRecords(left, judged=judged, arrived=max(now - linked_number + left, 0))
     ((many,),) = db.all(
         f"SELECT count(*) FROM (SELECT 1 FROM attempt WHERE account_id = :account AND at >= :seen LIMIT {MOST_SINCE + 1}) since", params
     )
-    if many > MOST_SINCE or wanted.alike is not None:
-        return MovedRecords(max(shown - now, 0), arrived=max(now - shown, 0))
-    share = wanted.replays.condition("+a.origin")
+    if many > MOST_SINCE or record_filter.alike is not None:
+        return MovedRecords(max(linked_number - now, 0), arrived=max(now - linked_number, 0))
+    share = record_filter.replays.condition("+a.origin")
     there = "+a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
     there += f" AND {share}" if share else ""
     rows = db.all(
-        f"SELECT a.state, count(*) FROM action a WHERE a.id IN ({_TOUCHED}) AND {there} AND {_moved(wanted.kind)} GROUP BY a.state ORDER BY a.state",
+        f"SELECT a.state, count(*) FROM action a WHERE a.id IN ({_TOUCHED}) AND {there} AND {_moved(record_filter.kind)} GROUP BY a.state ORDER BY a.state",
         params,
     )
     ((arrived,),) = db.all(
-        f"SELECT count(*) FROM action a WHERE a.id IN ({_TOUCHED} UNION {_MADE}) AND {there} AND {arrived_in(wanted.kind)}", params
+        f"SELECT count(*) FROM action a WHERE a.id IN ({_TOUCHED} UNION {_MADE}) AND {there} AND {arrived_in(record_filter.kind)}", params
     )
     went = [(KIND_OF_STATE[ActionState(state)], int(n)) for state, n in rows]
     known = sum(n for _kind, n in went) + judged
-    left = max(shown - (now - int(arrived)), known)
-    can_be_submitted = {ActionState.FAILED, ActionState.VALIDATION} & set(STATES_OF[wanted.kind])
-    return MovedRecords(left, went, left - known if can_be_submitted else 0, judged, max(now - shown + left, 0))
+    left = max(linked_number - (now - int(arrived)), known)
+    can_be_submitted = {ActionState.FAILED, ActionState.VALIDATION} & set(STATES_OF[record_filter.kind])
+    return MovedRecords(left, went, left - known if can_be_submitted else 0, judged, max(now - linked_number + left, 0))
 
 
 def _judged(reading: AccountReader, kind: RecordKind, params: dict[str, object]) -> int:
-    """Runs that left the list because they were judged again, or given up."""
+    """The number of runs that left a list because they were judged again or given up."""
     if kind not in (RecordKind.UNTAGGED, RecordKind.UNDECIDED, RecordKind.NOT_TRIGGERED, RecordKind.IN_RETRY_QUEUE):
         return 0
     triggered = " AND EXISTS (SELECT 1 FROM run r WHERE r.id = j.run_id AND r.decision = 2)" if kind is RecordKind.NOT_TRIGGERED else ""
@@ -134,10 +151,10 @@ def _moved(kind: RecordKind) -> str:
 
 
 _MOVES: Final = {*STATES_OF, RecordKind.UNTAGGED, RecordKind.UNDECIDED, RecordKind.NOT_TRIGGERED}
-"""Lists whose records can leave them."""
+"""The kinds of lists whose records can leave them."""
 _TOUCHED: Final = (
     "SELECT action_id FROM attempt WHERE account_id = :account AND at >= :seen"
     " UNION SELECT id FROM action WHERE account_id = :account AND ended IS NOT NULL AND ended >= :seen"
 )
-"""Actions to which something has happened."""
+"""The ids of actions that had an attempt or ended since :seen."""
 _MADE: Final = "SELECT id FROM action WHERE account_id = :account AND created >= :seen AND created < :until"

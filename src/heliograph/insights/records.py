@@ -1,7 +1,7 @@
 """The records behind a number of Insights (guide: Account Insights; X3): exactly those that the figure counts.
 
-Each kind says by which moment its records belong to a period, as `domain.figures` has it: a change and a run by the decision, an action by its
-creation, an attempt by itself. States are those of now.
+A record belongs to a period by one instant, as in `domain.figures`: a change and a run by the decision, an action by its creation, an attempt by
+its own time. States are the present ones.
 """
 
 from __future__ import annotations
@@ -28,21 +28,22 @@ from heliograph.insights.record_sources import RecordSource, source_of, sources_
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, WalkedRows, walked
 
 PARTS = (int, int)
-"""A cursor of a list: what it is sorted by, and the record's id."""
+"""The parts of a list's cursor: the value by which the list is sorted, and the record's id."""
 MOST_COUNTED: Final = 10_000
 """A count stops here: "more than 10,000"."""
 MOST_NARROWED: Final = 500
-"""And here where a person has narrowed the list, and no figure counts what is left."""
+"""A count stops here if a person has narrowed the list, so that no figure counts it."""
 _LAST: Final = 2**62
-"""After every id of an instant."""
+"""An id greater than all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row. at: microseconds; changes: how many, of a registration or flow. What a kind does not have is None."""
+    """One record of a list. Fields that its kind does not have are empty."""
 
     id: int
     at: int
+    """Microseconds."""
     change_id: int
     change: Change | None
     event: EventConfig | None
@@ -51,7 +52,7 @@ class Record:
     flow_id: int = 0
     connection: str = ""
     blamed: str = ""
-    """The connection that its last failed attempt went over; the flow may have another by now."""
+    """The name of the connection that its last failed attempt went over. The flow may have another one by now."""
     state: ActionState | None = None
     reason: Reason | None = None
     cause: Cause | None = None
@@ -59,6 +60,7 @@ class Record:
     status: int | None = None
     action_id: int = 0
     changes: int = 0
+    """The number of changes in the period, of a registration or flow."""
     is_replay: bool = False
     integration: Integration | None = None
 
@@ -67,7 +69,7 @@ type _Row = tuple[int, int, int, int, int | None, int, int, int, str, str, str, 
 
 
 def _failed_action(row: _Row) -> int:
-    """The id of a row's action, if that has failed or waits for a retry since an attempt failed; else 0, which no action has."""
+    """The id of a row's action, if the action has failed or waits because of a failed attempt; else 0, which no action has."""
     state, cause, action = row[7], row[9], row[12]
     is_failed = state in (ActionState.QUEUED, ActionState.FAILED) and bool(cause) and was_tried(Cause(cause))
     return action if is_failed else 0
@@ -75,19 +77,20 @@ def _failed_action(row: _Row) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RecordCount:
-    """How many records a list has. is_more: there are more than so many; edge: the instant (microseconds) at which counting was broken off, because
-    few match, None where it was not."""
+    """The number of records of a list."""
 
     n: int
     is_more: bool = False
-    edge: int | None = None
+    """True if there are more than `n`."""
+    broken_off_at: int | None = None
+    """The instant (microseconds) at which counting was broken off, because few rows match; None if it was not."""
 
     @property
     def is_exact(self) -> bool:
-        return not self.is_more and self.edge is None
+        return not self.is_more and self.broken_off_at is None
 
     def at_least(self, n: int) -> RecordCount:
-        """The same where a page shows more than were counted before counting was broken off."""
+        """The count, raised to the number of records on a page, which may be more than were counted before counting was broken off."""
         return self if self.is_exact else replace(self, n=max(self.n, n))
 
 
@@ -96,79 +99,88 @@ class Records:
     """The records of one account."""
 
     reading: AccountReader
-    wanted: RecordFilter
+    record_filter: RecordFilter
     sort: RecordSort = RecordSort.NEWEST
     known: int | None = None
-    """How many there are, where the figures tell: looking for the next one ends after the last."""
-    looked: int | None = None
-    """How many rows are looked at for a page, if not as many as the source says."""
+    """The number of records, if it is known from figures. Reading stops after so many."""
+    scan_limit: int | None = None
+    """The number of rows that are read for a page, at most; None for the limit of the source."""
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[Record]:
-        """One page. Looking is broken off where few records match."""
-        found = walked(self._nearest, self._key_of, cursor, size=size)
-        return found.with_rows(self._records(found.rows))
+        """One page. Reading is broken off if few records match."""
+        walked_rows = walked(self._nearest, self._key_of, cursor, size=size)
+        return walked_rows.with_rows(self._records(walked_rows.rows))
 
     def walk(self, cursor: Cursor | None, limit: int) -> tuple[list[Record], Cursor | None]:
-        """The next records from a cursor on, and the cursor that goes on, None at the end: for an export of all."""
-        found = self._next(cursor, limit)
-        if len(found.rows) == limit:
-            return self._records(found.rows), Cursor(self._key_of(found.rows[-1]))
-        return self._records(found.rows), None if found.scan_end is None else Cursor(found.scan_end)
+        """The next records behind a cursor, for an export, and the cursor of those that follow; None at the end."""
+        walked_rows = self._next(cursor, limit)
+        if len(walked_rows.rows) == limit:
+            return self._records(walked_rows.rows), Cursor(self._key_of(walked_rows.rows[-1]))
+        return self._records(walked_rows.rows), None if walked_rows.scan_end is None else Cursor(walked_rows.scan_end)
 
     @property
     def most(self) -> int:
-        """Where a count stops."""
-        return MOST_COUNTED if self.wanted == self.wanted.whole else MOST_NARROWED
+        """The number at which a count stops."""
+        return MOST_COUNTED if self.record_filter == self.record_filter.whole else MOST_NARROWED
 
     def count(self, most: int | None = None, *, kept_since: int | None = None) -> RecordCount:
-        """How many there are. most: where to stop, if elsewhere; kept_since: the instant from which on figures and records agree, because none was removed."""
+        """The number of records.
+
+        most: the number at which counting stops; None for the usual one
+        kept_since: the instant (microseconds) since which no records were removed, so that figures and records agree
+        """
         most = self.most if most is None else most
         if self.known is not None:
             return RecordCount(self.known)
         if self._are_flows_alone:
             return RecordCount(len(self._flows_beside(None, MOST_COUNTED)))
-        minutes = RecordMinutes(self.reading, self.wanted)
-        if minutes.are_known and kept_since is not None and self.wanted.since >= kept_since:
+        minutes = RecordMinutes(self.reading, self.record_filter)
+        if minutes.are_known and kept_since is not None and self.record_filter.since >= kept_since:
             return RecordCount(minutes.count())
         ascends, total = self._ascends(None), 0
         sources = self._sources()
-        edge = self._edge(sources, None)
+        scan_end = self._scan_end(sources, None)
         for source in sources:
-            within = source.between(None, edge, ascends=ascends)
+            within = source.between(None, scan_end, ascends=ascends)
             inner = f"SELECT 1 FROM {within.counted} WHERE {within.where}{within.group} LIMIT {most + 1 - total}"
             ((n,),) = self.reading.db.all(f"SELECT count(*) FROM ({inner}) found", within.params)
             total += int(n)
-        return RecordCount(most, is_more=True) if total > most else RecordCount(total, edge=edge)
+        return RecordCount(most, is_more=True) if total > most else RecordCount(total, broken_off_at=scan_end)
 
     @property
     def _are_flows_alone(self) -> bool:
-        """Whether figures know all that is asked about flows."""
-        wanted = self.wanted
-        return wanted.kind is RecordKind.FLOWS and wanted.event is None and not wanted.text and are_whole_minutes(wanted)
+        """Whether it is a list of active flows that the figures alone can give."""
+        record_filter = self.record_filter
+        return (
+            record_filter.kind is RecordKind.FLOWS
+            and record_filter.event is None
+            and not record_filter.text
+            and are_whole_minutes(record_filter)
+        )
 
     def _sources(self) -> list[RecordSource]:
-        return sources_of(self.reading, self.wanted, grouped=self.sort is RecordSort.MOST_CHANGES)
+        return sources_of(self.reading, self.record_filter, grouped=self.sort is RecordSort.MOST_CHANGES)
 
     def _key_of(self, row: _Row) -> Key:
         return (row[13] if self.sort is RecordSort.MOST_CHANGES else row[1]), row[0]
 
     def _nearest(self, cursor: Cursor | None, limit: int) -> WalkedRows[_Row]:
-        """The rows of a page, found by the figures where they are few among many."""
+        """The rows of a page. Rows that are few among many are read from the minutes that the figures name."""
         if self.sort is RecordSort.MOST_CHANGES or self._are_flows_alone:
             return self._next(cursor, limit)
         limit = min(limit, self.known) if self.known is not None and cursor is None else limit
-        found: list[_Row] = []
+        near_rows: list[_Row] = []
         further: list[RecordSource] = []
         for source in self._sources():
             at = None if cursor is None else int(cursor.key[0])
-            minutes = RecordMinutes(self.reading, source.wanted).nearest(at, limit, ascends=self._ascends(cursor))
+            minutes = RecordMinutes(self.reading, source.record_filter).nearest(at, limit, ascends=self._ascends(cursor))
             rows = self._rows(source, cursor, limit, minutes) if minutes else []
-            # Fewer than a page: the last ones, or records that retention has removed from those minutes (X6).
+            # If they are fewer than a page, they are the last ones, or retention has removed records of these minutes (X6).
             if len(rows) == limit or minutes == []:
-                found += rows
+                near_rows += rows
             else:
                 further.append(source)
-        return self._read_on(further, cursor, limit, found)
+        return self._read_on(further, cursor, limit, near_rows)
 
     def _next(self, cursor: Cursor | None, limit: int) -> WalkedRows[_Row]:
         if self._are_flows_alone:
@@ -177,23 +189,26 @@ class Records:
         return self._read_on(self._sources(), cursor, limit, []) if limit else WalkedRows([])
 
     def _read_on(self, sources: Sequence[RecordSource], cursor: Cursor | None, limit: int, beside: Sequence[_Row]) -> WalkedRows[_Row]:
-        """Rows of sources that are walked through time, with those found elsewhere; no farther than the first of the walks goes."""
-        edge, ascends = self._edge(sources, cursor), self._ascends(cursor)
-        rows = [row for row in beside if edge is None or (row[1] <= edge if ascends else row[1] >= edge)]
+        """The rows of a page from sources that are walked through time. It goes only as far as each of the walks does.
+
+        beside: rows of other sources, which are merged in
+        """
+        scan_end, ascends = self._scan_end(sources, cursor), self._ascends(cursor)
+        rows = [row for row in beside if scan_end is None or (row[1] <= scan_end if ascends else row[1] >= scan_end)]
         at = None if cursor is None else int(cursor.key[0])
         for source in sources:
-            rows += self._rows(source if source.group else source.between(at, edge, ascends=ascends), cursor, limit)
-        found = self._together(rows, cursor, limit)
-        return WalkedRows(found, None if edge is None or len(found) == limit else (edge, _LAST if ascends else 0))
+            rows += self._rows(source if source.group else source.between(at, scan_end, ascends=ascends), cursor, limit)
+        page_rows = self._together(rows, cursor, limit)
+        return WalkedRows(page_rows, None if scan_end is None or len(page_rows) == limit else (scan_end, _LAST if ascends else 0))
 
-    def _edge(self, sources: Sequence[RecordSource], cursor: Cursor | None) -> int | None:
-        """The instant at which looking ends, None for the end of the period."""
-        db, ascends, edges = self.reading.db, self._ascends(cursor), []
+    def _scan_end(self, sources: Sequence[RecordSource], cursor: Cursor | None) -> int | None:
+        """The instant (microseconds) at which reading ends; None for the end of the period."""
+        db, ascends, ends = self.reading.db, self._ascends(cursor), []
         for source in sources:
             own = self._in_source(source, cursor)
             beside = None if own is None else (int(own.key[0]), int(own.key[1]))
-            edges.append(source.edge(db, beside, self.looked or source.looked // len(sources), ascends=ascends))
-        return (min if ascends else max)((edge for edge in edges if edge is not None), default=None)
+            ends.append(source.scan_end(db, beside, self.scan_limit or source.scan_limit // len(sources), ascends=ascends))
+        return (min if ascends else max)((end for end in ends if end is not None), default=None)
 
     def _together(self, rows: list[_Row], cursor: Cursor | None, limit: int) -> Sequence[_Row]:
         return sorted(rows, key=self._key_of, reverse=not self._ascends(cursor))[:limit]
@@ -203,40 +218,43 @@ class Records:
         return back is not (self.sort is RecordSort.OLDEST)
 
     def _rows(self, source: RecordSource, cursor: Cursor | None, limit: int, minutes: list[int] | None = None) -> list[_Row]:
-        """Rows of one source from the cursor on, with ids that are apart from those of other sources. minutes: only those of these."""
-        is_run = int(source.wanted.kind.is_stuck)
+        """The rows of one source behind the cursor. Their ids are changed so that no other source has them.
+
+        minutes: only rows of these minutes; None for all
+        """
+        is_run = int(source.record_filter.kind.is_stuck)
         rows = self._read(source, self._in_source(source, cursor), limit, minutes)
         return [(row[0] * 2 + is_run, *row[1:]) for row in rows] if self._has_runs_too else rows
 
     def _in_source(self, source: RecordSource, cursor: Cursor | None) -> Cursor | None:
-        """A place in the list as one in a source, whose rows have ids of their own."""
+        """The cursor of a source, whose rows have other ids than those of the list."""
         if cursor is None or not self._has_runs_too:
             return cursor
-        is_run = int(source.wanted.kind.is_stuck)
+        is_run = int(source.record_filter.kind.is_stuck)
         return Cursor((cursor.key[0], (int(cursor.key[1]) - is_run + (not self._ascends(cursor))) // 2), back=cursor.back)
 
     @property
     def _has_runs_too(self) -> bool:
-        """Whether its rows are of two tables, which may have equal ids."""
-        return self.wanted.kind is RecordKind.IN_RETRY_QUEUE
+        """Whether the list has rows of two tables, which may have equal ids."""
+        return self.record_filter.kind is RecordKind.IN_RETRY_QUEUE
 
     def _flows(self) -> list[_Row]:
-        """The active flows: counted by the figures, each with its newest run."""
-        wanted, db = self.wanted, self.reading.db
-        counts = PeriodFigures(self.reading, fixed_window(wanted.since, wanted.until), wanted.mode).runs_by_flow()
+        """The active flows, each with its newest run. The figures count their changes."""
+        record_filter, db = self.record_filter, self.reading.db
+        counts = PeriodFigures(self.reading, fixed_window(record_filter.since, record_filter.until), record_filter.mode).runs_by_flow()
         ids = {"sqlite": "(SELECT value AS id FROM json_each(:flows)) f", "postgresql": "unnest(:flows::bigint[]) f(id)"}[db.vendor]
         newest = (
-            f"SELECT n.id FROM run n WHERE n.flow_id = f.id AND +n.account_id = :account AND n.mode = {mode_code(wanted.mode)}"
+            f"SELECT n.id FROM run n WHERE n.flow_id = f.id AND +n.account_id = :account AND n.mode = {mode_code(record_filter.mode)}"
             " AND n.at >= :since AND n.at < :until ORDER BY n.at DESC LIMIT 1"
         )
         rows = db.all(
             f"SELECT r.flow_id, r.at, r.change_id FROM {ids} CROSS JOIN run r WHERE r.id = ({newest})",
-            {"account": self.reading.account, "since": wanted.since, "until": wanted.until, "flows": sorted(counts)},
+            {"account": self.reading.account, "since": record_filter.since, "until": record_filter.until, "flows": sorted(counts)},
         )
         return [(flow, at, change, 0, None, flow, 0, 0, "", "", "", None, 0, counts[flow], 0, 0) for flow, at, change in rows]
 
     def _flows_beside(self, cursor: Cursor | None, limit: int) -> list[_Row]:
-        rows = [row for row in self._flows() if self.wanted.flow in (None, row[0])]
+        rows = [row for row in self._flows() if self.record_filter.flow in (None, row[0])]
         if cursor is not None:
             beside, ascends = (cursor.key[0], cursor.key[1]), self._ascends(cursor)
             rows = [row for row in rows if (self._key_of(row) > beside if ascends else self._key_of(row) < beside)]
@@ -245,7 +263,7 @@ class Records:
     def _within(
         self, source: RecordSource, where: str, params: dict[str, object], minutes: list[int]
     ) -> tuple[str, str, dict[str, object]]:
-        """The tables and the condition for some minutes alone, read one after the other."""
+        """Tables, condition and parameters that read only some minutes, one after the other."""
         each = {"sqlite": "(SELECT value AS began FROM json_each(:minutes)) m", "postgresql": "unnest(:minutes::bigint[]) m(began)"}
         within = where.replace(
             f"{source.at} >= :since AND {source.at} < :until", f"{source.at} >= m.began AND {source.at} < m.began + {MINUTE}"
@@ -259,7 +277,7 @@ class Records:
         where, having, params = source.where, "", source.params
         if cursor is not None:
             params = params | {"beside_at": cursor.key[0], "beside_id": cursor.key[1]}
-            # A sign, because other conditions bound the time already: an index follows one bound at each end.
+            # The sign keeps the planner from this bound. The time is bounded already, and only the first bound at each end is used.
             place = f"({'' if source.group else '+'}{at}, {source.id}) {'>' if ascends else '<'} (:beside_at, :beside_id)"
             where, having = (where, f" HAVING {place}") if source.group else (f"{where} AND {place}", "")
         way = "ASC" if ascends else "DESC"
@@ -273,13 +291,13 @@ class Records:
         )
 
     def _changes_of(self, rows: Sequence[_Row]) -> dict[int, int]:
-        """How many changes each registration of a page had in the period."""
+        """The number of changes of each registration of a page in the period."""
         ids = [row[4] for row in rows]
-        if self.wanted.kind.subject is not RowKind.REGISTRATION or not ids:
+        if self.record_filter.kind.subject is not RowKind.REGISTRATION or not ids:
             return {}
-        source = source_of(self.reading, self.wanted, grouped=True)
-        mine = self.reading.db.member("c.registration_id", "ids")
-        sql = f"SELECT c.registration_id, count(*) FROM {source.tables} WHERE +{source.whole.removeprefix('+')} AND {mine}"
+        source = source_of(self.reading, self.record_filter, grouped=True)
+        of_registrations = self.reading.db.member("c.registration_id", "ids")
+        sql = f"SELECT c.registration_id, count(*) FROM {source.tables} WHERE +{source.whole.removeprefix('+')} AND {of_registrations}"
         return dict(self.reading.db.all(f"{sql} GROUP BY c.registration_id", {**source.params, "ids": ids}))
 
     def _records(self, rows: Sequence[_Row]) -> list[Record]:
@@ -288,7 +306,7 @@ class Records:
         events = reading.events([row[3] for row in rows])
         people = reading.people(row[4] for row in rows)
         flows = reading.flow_names([row[5] for row in rows if row[5]])
-        failures = {} if self.wanted.kind.subject is RowKind.ATTEMPT else last_failures(reading, map(_failed_action, rows))
+        failures = {} if self.record_filter.kind.subject is RowKind.ATTEMPT else last_failures(reading, map(_failed_action, rows))
         connections = reading.connection_names({row[6] for row in rows if row[6]} | {each.connection for each in failures.values()})
         counts = self._changes_of(rows)
         integrations = integrations_by_destination(reading.config)

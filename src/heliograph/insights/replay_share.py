@@ -8,14 +8,14 @@ from heliograph.domain.delivery.action import Origin
 
 
 class ReplayShare(StrEnum):
-    """Which actions and attempts are wanted. What was recorded and judged is the same in each: a replay sends, it changes nothing."""
+    """Which actions and attempts are counted. Changes and decisions are counted in each case, because a replay makes none."""
 
     ALL = ""
     WITHOUT = "without"
     ONLY = "only"
 
     def condition(self, origin: str) -> str:
-        """SQL on the column of an action's origin, "" for all. Of replays alone it stands as an index has it (`action_of_replays`)."""
+        """The SQL condition on the column of an action's origin; "" for all. That of ONLY is declared by the index `action_of_replays`."""
         return {ReplayShare.WITHOUT: f"{origin} <> {int(Origin.REPLAY)}", ReplayShare.ONLY: f"{origin} = {int(Origin.REPLAY)}"}.get(
             self, ""
         )

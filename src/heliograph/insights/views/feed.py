@@ -62,12 +62,14 @@ class FeedFilters(FiltersByEvent):
     date = DayFilter(gettext_lazy("Date"))
 
     @property
-    def wanted(self) -> FeedFilter:
+    def feed_filter(self) -> FeedFilter:
         """As the feed takes it."""
-        of = self.cleaned_data
-        between = _whole_day(of["date"]) if of["date"] else None
-        mode = Mode.TEST if of["mode"] == TEST else Mode.LIVE
-        return FeedFilter(mode, of["result"], of["q"], self.event_id, of["flow"], between, of["connection"], of["replays"])
+        values = self.cleaned_data
+        between = _whole_day(values["date"]) if values["date"] else None
+        mode = Mode.TEST if values["mode"] == TEST else Mode.LIVE
+        return FeedFilter(
+            mode, values["result"], values["q"], self.event_id, values["flow"], between, values["connection"], values["replays"]
+        )
 
     @property
     def no_match_text(self) -> str:
@@ -81,8 +83,8 @@ class FeedFilters(FiltersByEvent):
 @require_safe
 def feed_of_event(request: AccountRequest, event: str) -> HttpResponse:
     """Leads from the beginning of a timeline's address to the feed of its event. Raises Http404 for a code that no event has."""
-    with reading(request.account.pk) as of:
-        id = event_of_code(of, event)
+    with reading(request.account.pk) as reader:
+        id = event_of_code(reader, event)
     if not id:
         raise Http404
     return HttpResponseRedirect(f"{reverse('feed')}?{urlencode({'event': id})}")
@@ -92,23 +94,25 @@ def feed_of_event(request: AccountRequest, event: str) -> HttpResponse:
 def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
     """Newest first, live on its first page; paused, it stands still at a moment."""
     if request.GET.get("paused") == NOW:  # the page has gone on since it was loaded, and its link with it
-        with reading(request.account.pk) as of:
-            return HttpResponseRedirect(address(request, paused=of.db.now(), at=None, jump=None))
-    filters, frame = FeedFilters(request), Frame.of(request, integration, has_period=False)
-    wanted, paused, jump = filters.wanted, filters.cleaned_data["paused"], filters.cleaned_data["jump"]
+        with reading(request.account.pk) as reader:
+            return HttpResponseRedirect(address(request, paused=reader.db.now(), at=None, jump=None))
+    filters, frame = FeedFilters(request), Frame.from_request(request, integration, has_period=False)
+    feed_filter, paused, jump = filters.feed_filter, filters.cleaned_data["paused"], filters.cleaned_data["jump"]
     cursor = read_cursor(request, PARTS) or (jumped_to(to_micros(jump) + MINUTE - 1) if jump else None)
     follows = cursor is None and paused is None and not filters.refused
-    with reading(request.account.pk) as of:
-        found = Feed(of, wanted, until=paused)
-        sample = found.sample(of.db.now()) if follows else None
-        rows: ListPage[FeedRow] | FeedSample = ListPage([]) if filters.refused else sample or found.page(cursor)
-        changes = [_row(row, of, request.user) for row in rows.rows]
-        filters.offer("flow", flow_choices(of.config))
-        filters.offer("connection", connection_choices(of.config))
-        held = found.newer_than(paused) if paused is not None else 0
+    with reading(request.account.pk) as reader:
+        activity_feed = Feed(reader, feed_filter, until=paused)
+        sample = activity_feed.sample(reader.db.now()) if follows else None
+        rows: ListPage[FeedRow] | FeedSample = ListPage([]) if filters.refused else sample or activity_feed.page(cursor)
+        changes = [_row(row, reader, request.user) for row in rows.rows]
+        filters.offer("flow", flow_choices(reader.config))
+        filters.offer("connection", connection_choices(reader.config))
+        newer_changes = activity_feed.newer_than(paused) if paused is not None else 0
         ends_here = not (rows.older or (isinstance(rows, ListPage) and rows.further))
         kept_text = (
-            removed_records(of, wanted.between[0] if wanted.between else 0) if (wanted.between or ends_here) and not filters.refused else ""
+            removed_records(reader, feed_filter.between[0] if feed_filter.between else 0)
+            if (feed_filter.between or ends_here) and not filters.refused
+            else ""
         )
     return live(
         request,
@@ -119,13 +123,13 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         about=frame.context("feed")["about"],
         changes=changes,
         modes=[
-            (_("Live Flows"), address(request, mode=None, at=None, paused=None), wanted.mode is Mode.LIVE),
-            (_("Test Flows"), address(request, mode=TEST, at=None, paused=None), wanted.mode is Mode.TEST),
+            (_("Live Flows"), address(request, mode=None, at=None, paused=None), feed_filter.mode is Mode.LIVE),
+            (_("Test Flows"), address(request, mode=TEST, at=None, paused=None), feed_filter.mode is Mode.TEST),
         ],
         tabs=frame.context("feed")["tabs"],
         filters=filters,
-        hides=not wanted.shows_not_triggered,
-        toggle_href=address(request, result=None if wanted.shows_not_triggered else FeedResult.NOT_TRIGGERED.value, at=None),
+        hides=not feed_filter.shows_not_triggered,
+        toggle_href=address(request, result=None if feed_filter.shows_not_triggered else FeedResult.NOT_TRIGGERED.value, at=None),
         pager=_pager(request, rows, len(changes)),
         sampled=_sampled(request, sample) if sample else None,
         start_href=address(request, at=None, jump=None) if request.GET.get("at") else "",
@@ -133,7 +137,7 @@ def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
         kept_text=kept_text,
         follows=follows,
         paused=from_micros(paused) if paused is not None else None,
-        held=held,
+        held=newer_changes,
         pause_href=address(request, paused=NOW),
         go_on_href=address(request, paused=None, at=None, jump=None),
         jump=jump,
@@ -172,7 +176,7 @@ def _whole_day(day: datetime.date) -> tuple[int, int]:
     return to_micros(begins), to_micros(ends)
 
 
-def _row(row: FeedRow, of: AccountReader, user: User) -> dict[str, Any]:
+def _row(row: FeedRow, reader: AccountReader, user: User) -> dict[str, Any]:
     """A change as its template wants it."""
     event = row.event.code if row.event else ""
     person = row.person
@@ -184,9 +188,9 @@ def _row(row: FeedRow, of: AccountReader, user: User) -> dict[str, Any]:
         "code": person.code if person else "",
         "event": event,
         "href": timeline,
-        "what": words.sentence_of(row.change, of.config, row.event),
+        "what": words.sentence_of(row.change, reader.config, row.event),
         "outcomes": [chip_of(outcome, _why(timeline, row, outcome)) for outcome in row.outcomes],
-        "notes": notes_of(row, of, user),
+        "notes": notes_of(row, reader, user),
     }
 
 

@@ -10,24 +10,24 @@ from heliograph.insights.views.insights import FACETS
 from heliograph.insights.views.records import OUTCOMES, REPLAYS
 
 
-def filter_words(wanted: RecordFilter, of: AccountReader) -> list[str]:
+def filter_words(record_filter: RecordFilter, reader: AccountReader) -> list[str]:
     """What narrows the list, apart from its period and mode.
 
     A text that was searched for is only said to be there: it may name a person, and the audit is kept for good.
     """
-    event = of.events([wanted.event]).get(wanted.event) if wanted.event else None
-    flow = of.flow_names([wanted.flow]).get(wanted.flow, "") if wanted.flow else ""
-    connection = of.connection_names([wanted.connection]).get(wanted.connection, "") if wanted.connection else ""
+    event = reader.events([record_filter.event]).get(record_filter.event) if record_filter.event else None
+    flow = reader.flow_names([record_filter.flow]).get(record_filter.flow, "") if record_filter.flow else ""
+    connection = reader.connection_names([record_filter.connection]).get(record_filter.connection, "") if record_filter.connection else ""
     parts = [
         _("event %(event)s") % {"event": event.code} if event else "",
         _("flow %(flow)s") % {"flow": flow} if flow else "",
         _("connection %(connection)s") % {"connection": connection} if connection else "",
-        str(FACETS[wanted.facet]) if wanted.facet else "",
-        _("category %(category)s") % {"category": _(wanted.category.value)} if wanted.category else "",
-        str(OUTCOMES[wanted.outcome]) if wanted.outcome else "",
-        str(REPLAYS[wanted.replays]) if wanted.replays in REPLAYS else "",
-        _("one cause") if wanted.alike else "",
-        _("those that have moved since") if wanted.was else "",
-        _("a code or name") if wanted.text else "",
+        str(FACETS[record_filter.facet]) if record_filter.facet else "",
+        _("category %(category)s") % {"category": _(record_filter.category.value)} if record_filter.category else "",
+        str(OUTCOMES[record_filter.outcome]) if record_filter.outcome else "",
+        str(REPLAYS[record_filter.replays]) if record_filter.replays in REPLAYS else "",
+        _("one cause") if record_filter.alike else "",
+        _("those that have moved since") if record_filter.was else "",
+        _("a code or name") if record_filter.text else "",
     ]
     return [part for part in parts if part]

@@ -50,13 +50,13 @@ class Frame:
     wrong: WrongPeriod | None = None
 
     @classmethod
-    def of(cls, request: AccountRequest, integration: str = "", *, has_period: bool = True) -> Frame:
+    def from_request(cls, request: AccountRequest, integration: str = "", *, has_period: bool = True) -> Frame:
         """The frame that the request's address asks for. integration: its segment there. has_period: false for a tab without one.
 
         Raises Http404 for an integration that is not known.
         """
-        found = integration_of(integration)
-        if integration and found is None:
+        known_integration = integration_of(integration)
+        if integration and known_integration is None:
             raise Http404
         mode = Mode.TEST if request.GET.get("mode") == "test" else Mode.LIVE
         wrong = None
@@ -64,10 +64,13 @@ class Frame:
             window = window_of(request.GET.dict() if has_period else {}, to_micros(timezone.now()), ZoneInfo(request.account.timezone))
         except WrongPeriod as error:
             wrong, window = error, rolling_window(Rolling.DAY, to_micros(timezone.now()))
-        with reading(request.account.pk) as of:
-            kept_since, removed_at = records_kept_since(of.db, of.account), records_removed_at(of.db, of.account, window.since)
+        with reading(request.account.pk) as reader:
+            kept_since, removed_at = (
+                records_kept_since(reader.db, reader.account),
+                records_removed_at(reader.db, reader.account, window.since),
+            )
         replays = ReplayShare.WITHOUT if request.GET.get("replays") == ReplayShare.WITHOUT.value else ReplayShare.ALL
-        return cls(request, window, mode, found, kept_since=kept_since, removed_at=removed_at, replays=replays, wrong=wrong)
+        return cls(request, window, mode, known_integration, kept_since=kept_since, removed_at=removed_at, replays=replays, wrong=wrong)
 
     def refusal(self, tab: str = "") -> HttpResponse | None:
         """The page that says why the period of the address is none, with what was typed; None if it is one. tab: of Insights, "" for a list."""
@@ -146,15 +149,17 @@ class Frame:
             else _("All events, registrations and flows of the account, over every integration."),
             "tab": tab,
             "modes": [
-                (_("Live Flows"), self._here(mode=None), self.mode is Mode.LIVE),
-                (_("Test Flows"), self._here(mode="test"), self.mode is Mode.TEST),
+                (_("Live Flows"), self._page_url(mode=None), self.mode is Mode.LIVE),
+                (_("Test Flows"), self._page_url(mode="test"), self.mode is Mode.TEST),
             ],
             "tabs": [
                 (_("Summary"), self.tab("summary") + self._query(), tab == "summary"),
                 (_("Troubleshooting"), self.tab("troubleshooting") + self._query(), tab == "troubleshooting"),
                 (_("Activity Feed"), self.tab("feed") + ("?mode=test" if self.mode is Mode.TEST else ""), tab == "feed"),
             ],
-            "periods": [(_PERIODS[each](), self._here(period=each.value), window.rolling is each and not self.wrong) for each in Rolling],
+            "periods": [
+                (_PERIODS[each](), self._page_url(period=each.value), window.rolling is each and not self.wrong) for each in Rolling
+            ],
             "feed_href": self.tab("feed"),
             "period_text": "" if self.wrong else self.period_text,
             "kept_text": "" if self.wrong else self.kept_text,
@@ -166,7 +171,7 @@ class Frame:
                 for name, value in (("mode", "test" if self.mode is Mode.TEST else ""), ("replays", self.replays.value))
                 if value
             ],
-            "now_href": self._here(period=Rolling.DAY.value) if window.fixed else "",
+            "now_href": self._page_url(period=Rolling.DAY.value) if window.fixed else "",
         }
 
     def _typed(self) -> dict[str, str]:
@@ -186,12 +191,16 @@ class Frame:
             return {
                 "replays_text": _("Replays are left out."),
                 "replays_link": _("Count them in"),
-                "replays_href": self._here(replays=None),
+                "replays_href": self._page_url(replays=None),
             }
         if not replayed:
             return {}
         text = ngettext("%(n)s of the actions was a replay.", "%(n)s of the actions were replays.", replayed) % {"n": intcomma(replayed)}
-        return {"replays_text": text, "replays_link": _("Leave them out"), "replays_href": self._here(replays=ReplayShare.WITHOUT.value)}
+        return {
+            "replays_text": text,
+            "replays_link": _("Leave them out"),
+            "replays_href": self._page_url(replays=ReplayShare.WITHOUT.value),
+        }
 
     @property
     def period_text(self) -> str:
@@ -235,17 +244,17 @@ class Frame:
 
     def _query(self, **changed: str | None) -> str:
         """The query of this page's period and mode, with changes."""
-        kept = {
+        current = {
             name: value
             for name in ("period", "days", "from", "to", "since", "until", "mode", "replays")
             if (value := self.request.GET.get(name))
         }
         if "period" in changed:
-            kept = {name: value for name, value in kept.items() if name in ("mode", "replays")}
-        query = {name: value for name, value in (kept | changed).items() if value}
+            current = {name: value for name, value in current.items() if name in ("mode", "replays")}
+        query = {name: value for name, value in (current | changed).items() if value}
         return f"?{urlencode(query)}" if query else ""
 
-    def _here(self, **changed: str | None) -> str:
+    def _page_url(self, **changed: str | None) -> str:
         return self.request.path + self._query(**changed)
 
 

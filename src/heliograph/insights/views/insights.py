@@ -73,17 +73,17 @@ class ChartTable:
 @require_safe
 def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
     """The Summary tab."""
-    frame = Frame.of(request, integration)
+    frame = Frame.from_request(request, integration)
     if refusal := frame.refusal("summary"):
         return refusal
-    with reading(request.account.pk, snapshot=True) as of:
-        frame = replace(frame, seen=of.db.now())
-        figures = PeriodFigures(of, frame.window, frame.mode, frame.code, frame.counts_replays)
+    with reading(request.account.pk, snapshot=True) as reader:
+        frame = replace(frame, seen=reader.db.now())
+        figures = PeriodFigures(reader, frame.window, frame.mode, frame.code, frame.counts_replays)
         tiles = figures.tiles
         activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
-        reports_leads = any(counts_leads(connection.rule) for connection in of.config.connections.values())
+        reports_leads = any(counts_leads(connection.rule) for connection in reader.config.connections.values())
         reasons, all_reasons = failure_reasons(
-            of, frame.window, frame.mode, request.user, lambda kind, action, n: frame.number_at(kind, n, alike=action), frame.replays
+            reader, frame.window, frame.mode, request.user, lambda kind, action, n: frame.number_at(kind, n, alike=action), frame.replays
         )
     success, failures = tiles.pie
     return page(
@@ -120,16 +120,16 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
 @require_safe
 def troubleshooting(request: AccountRequest, integration: str = "") -> HttpResponse:
     """The Troubleshooting tab."""
-    frame = Frame.of(request, integration)
+    frame = Frame.from_request(request, integration)
     if refusal := frame.refusal("troubleshooting"):
         return refusal
-    with reading(request.account.pk, snapshot=True) as of:
-        frame = replace(frame, seen=of.db.now())
-        figures = PeriodFigures(of, frame.window, frame.mode, frame.code, frame.counts_replays)
+    with reading(request.account.pk, snapshot=True) as reader:
+        frame = replace(frame, seen=reader.db.now())
+        figures = PeriodFigures(reader, frame.window, frame.mode, frame.code, frame.counts_replays)
         tiles = figures.tiles
         retries = figures.by_column(Measure.RETRIED)
         categories = figures.retried_by_category()
-        connections, connections_table = _connections(figures, of, frame)
+        connections, connections_table = _connections(figures, reader, frame)
     calm = not (tiles.in_retry_queue or tiles.retried or tiles.abandoned or tiles.validation_errors)
     buckets = frame.buckets(RecordKind.RETRIES)
     return page(
@@ -160,7 +160,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
 
 def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list[Tile]:
     at = frame.number_at
-    found = [
+    summary_tiles = [
         Tile(_("Changes Processed"), tiles.changes, at(RecordKind.CHANGES, tiles.changes), _("judged by at least one flow")),
         Tile(_("Unique Registrations"), tiles.unique, at(RecordKind.REGISTRATIONS, tiles.unique), _("each counted once")),
         Tile(_("Actions Triggered"), tiles.triggered, at(RecordKind.TRIGGERED, tiles.triggered), _("retries do not add")),
@@ -170,17 +170,19 @@ def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list
         if tiles.not_judged:
             parts.append(_("%(n)s not judged") % {"n": intcomma(tiles.not_judged)})
         sub = ", ".join(parts)
-        found.append(Tile(_("Actions Not Triggered"), tiles.not_triggered, at(RecordKind.NOT_TRIGGERED, tiles.not_triggered), sub))
-    found.append(Tile(_("Active Flows"), tiles.active_flows, at(RecordKind.FLOWS, tiles.active_flows), _("judged a change in this period")))
+        summary_tiles.append(Tile(_("Actions Not Triggered"), tiles.not_triggered, at(RecordKind.NOT_TRIGGERED, tiles.not_triggered), sub))
+    summary_tiles.append(
+        Tile(_("Active Flows"), tiles.active_flows, at(RecordKind.FLOWS, tiles.active_flows), _("judged a change in this period"))
+    )
     for name, value, kind in (
         (_("Leads Created"), tiles.leads_created, RecordKind.LEADS_CREATED),
         (_("Leads Updated"), tiles.leads_updated, RecordKind.LEADS_UPDATED),
     ):
         if reports_leads:
-            found.append(Tile(name, value, at(kind, value), _("as your CRM reports in its answers")))
+            summary_tiles.append(Tile(name, value, at(kind, value), _("as your CRM reports in its answers")))
         else:
-            found.append(Tile(name, NOT_REPORTED, sub=_("no response rule says which answers of a CRM mean it")))
-    return found
+            summary_tiles.append(Tile(name, NOT_REPORTED, sub=_("no response rule says which answers of a CRM mean it")))
+    return summary_tiles
 
 
 def _trouble_tiles(tiles: Figures, frame: Frame) -> list[Tile]:
@@ -235,9 +237,9 @@ def _activity(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> list[Plot
     for facet, values in activity.items():
         name = str(FACETS[facet])
         buckets = frame.buckets(RecordKind.RECORDED, facet=facet.value)
-        drawn = plot(buckets, [Series("ink", values, _changes)], title=name, height=56, top=top, steps=2)
+        chart = plot(buckets, [Series("ink", values, _changes)], title=name, height=56, top=top, steps=2)
         sub = _("also created or updated") if facet is Facet.STATUS_CHANGED else ""
-        rows.append(PlotRow(name, sum(values), frame.records_at(RecordKind.RECORDED, facet=facet.value), drawn, sub))
+        rows.append(PlotRow(name, sum(values), frame.records_at(RecordKind.RECORDED, facet=facet.value), chart, sub))
     return rows
 
 
@@ -257,17 +259,17 @@ def _activity_table(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> Cha
     )
 
 
-def _connections(figures: PeriodFigures, of: AccountReader, frame: Frame) -> tuple[list[PlotRow], ChartTable]:
+def _connections(figures: PeriodFigures, reader: AccountReader, frame: Frame) -> tuple[list[PlotRow], ChartTable]:
     """Connection Activity: attempts over each connection, the busiest first; and as a table."""
-    found = figures.connections()
-    names = of.connection_names(found)
-    top = max((ok + bad for each in found.values() for ok, bad in zip(each.delivered, each.failed, strict=True)), default=0)
+    figures_of = figures.connections()
+    names = reader.connection_names(figures_of)
+    top = max((ok + bad for each in figures_of.values() for ok, bad in zip(each.delivered, each.failed, strict=True)), default=0)
     rows, cells = [], []
-    for id, each in sorted(found.items(), key=lambda item: -sum(item[1].delivered) - sum(item[1].failed)):
+    for id, each in sorted(figures_of.items(), key=lambda item: -sum(item[1].delivered) - sum(item[1].failed)):
         name = names.get(id, "")
         series = [Series("ink", each.delivered, _delivered), Series("failed", each.failed, _failed)]
         buckets = frame.buckets(RecordKind.ATTEMPTS, connection=id)
-        drawn = plot(buckets, series, title=name, height=56, top=top, steps=2)
+        chart = plot(buckets, series, title=name, height=56, top=top, steps=2)
         sub = ngettext(
             "%(failed)s failed, %(errors)s validation error", "%(failed)s failed, %(errors)s validation errors", each.validation
         ) % {
@@ -275,7 +277,7 @@ def _connections(figures: PeriodFigures, of: AccountReader, frame: Frame) -> tup
             "errors": intcomma(each.validation),
         }
         attempts = [ok + bad for ok, bad in zip(each.delivered, each.failed, strict=True)]
-        rows.append(PlotRow(name, sum(attempts), frame.records_at(RecordKind.ATTEMPTS, connection=id), drawn, sub))
+        rows.append(PlotRow(name, sum(attempts), frame.records_at(RecordKind.ATTEMPTS, connection=id), chart, sub))
         cells.append([(n, bucket.href) for n, bucket in zip(attempts, buckets, strict=True)])
     words = [bucket.words for bucket in frame.buckets(RecordKind.ATTEMPTS)]
     table = ChartTable(

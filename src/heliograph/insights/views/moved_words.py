@@ -60,12 +60,17 @@ _WENT: Final = {
 }
 
 
-def moved_words(moved: MovedRecords, wanted: RecordFilter, frame: Frame, shown: int, seen: int) -> MovedWords:
+def moved_words(moved: MovedRecords, record_filter: RecordFilter, frame: Frame, linked_number: int, seen: int) -> MovedWords:
     """The words. shown, seen: of the link."""
 
     def there(kind: RecordKind) -> str:
-        query = {"since": wanted.since // MINUTE, "until": wanted.until // MINUTE, "was": wanted.kind.value, "seen": seen}
-        query |= {"mode": "test"} if wanted.mode is Mode.TEST else {}
+        query = {
+            "since": record_filter.since // MINUTE,
+            "until": record_filter.until // MINUTE,
+            "was": record_filter.kind.value,
+            "seen": seen,
+        }
+        query |= {"mode": "test"} if record_filter.mode is Mode.TEST else {}
         query |= {"integration": frame.integration.segment} if frame.integration else {}
         return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
 
@@ -79,5 +84,5 @@ def moved_words(moved: MovedRecords, wanted: RecordFilter, frame: Frame, shown: 
     text = ngettext("%(n)s of these %(shown)s has moved since", "%(n)s of these %(shown)s have moved since", moved.left)
     arrived = ngettext("%(n)s has come since.", "%(n)s have come since.", moved.arrived) % {"n": intcomma(moved.arrived)}
     return MovedWords(
-        text % {"n": intcomma(moved.left), "shown": intcomma(shown)} if moved.left else "", parts, arrived if moved.arrived else ""
+        text % {"n": intcomma(moved.left), "shown": intcomma(linked_number)} if moved.left else "", parts, arrived if moved.arrived else ""
     )

@@ -43,18 +43,18 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
     known = member_of(RecordKind, kind, None)
     if known is None:
         raise Http404
-    frame, filters = Frame.of(request, request.GET.get("integration", "")), RecordFilters(request, known)
+    frame, filters = Frame.from_request(request, request.GET.get("integration", "")), RecordFilters(request, known)
     if refusal := frame.refusal():
         return refusal
-    wanted, given = filters.wanted(frame), ExportForm(request.POST)
+    record_filter, given = filters.record_filter(frame), ExportForm(request.POST)
     form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
-    with reading(request.account.pk, snapshot=True) as of:
-        count = Records(of, wanted).count(MOST_COUNTED, kept_since=frame.kept_since)
-        figure = None if count.is_exact else figure_of(of, wanted, frame.code)
+    with reading(request.account.pk, snapshot=True) as reader:
+        count = Records(reader, record_filter).count(MOST_COUNTED, kept_since=frame.kept_since)
+        figure = None if count.is_exact else figure_of(reader, record_filter, frame.code)
         total, is_exact = (count.n, count.is_exact) if figure is None else (figure, True)
-        narrowed = filter_words(wanted, of)
+        narrowed = filter_words(record_filter, reader)
     back = filters.address(reverse("records", args=(known.value,)))
-    shown = {
+    list_facts = {
         "name": str(HEADINGS[known]),
         "back": back,
         "zone": timezone.get_current_timezone_name(),
@@ -64,10 +64,10 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
     try:
         job = record_export.start(
             request.account.pk,
-            wanted,
+            record_filter,
             filters.order,
             form,
-            shown,
+            list_facts,
             total,
             by=by(request),
             is_exact=is_exact,

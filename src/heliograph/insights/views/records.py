@@ -123,33 +123,33 @@ class RecordFilters(FiltersByEvent):
         if not has_connection(kind):
             del self.fields["connection"]
 
-    def wanted(self, frame: Frame) -> RecordFilter:
+    def record_filter(self, frame: Frame) -> RecordFilter:
         """The same as `Records` takes it."""
-        of = self.cleaned_data
-        outcome, was = of["outcome"], of["was"]
+        values = self.cleaned_data
+        outcome, was = values["outcome"], values["was"]
         return RecordFilter(
             self.kind,
             frame.window.since,
             frame.window.until,
             frame.mode,
-            of["q"],
+            values["q"],
             self.event_id,
-            of["flow"],
-            of["connection"] if has_connection(self.kind) else None,
-            of["facet"] if self.kind is RecordKind.RECORDED else None,
-            of["category"] if self.kind is RecordKind.RETRIES else None,
-            of["alike"],
+            values["flow"],
+            values["connection"] if has_connection(self.kind) else None,
+            values["facet"] if self.kind is RecordKind.RECORDED else None,
+            values["category"] if self.kind is RecordKind.RETRIES else None,
+            values["alike"],
             outcome if outcome in outcomes_of(self.kind) else None,
             was if was in STATES_OF or self.kind.subject is RowKind.CHANGE else None,
-            of["seen"],
-            of["replays"] if has_replays(self.kind) else ReplayShare.ALL,
+            values["seen"],
+            values["replays"] if has_replays(self.kind) else ReplayShare.ALL,
         )
 
     @property
     def order(self) -> RecordSort:
         """The order that the list can have."""
-        found: RecordSort = self.cleaned_data["sort"]
-        return found if found in sorts_of(self.kind) else RecordSort.NEWEST
+        chosen_order: RecordSort = self.cleaned_data["sort"]
+        return chosen_order if chosen_order in sorts_of(self.kind) else RecordSort.NEWEST
 
     @property
     def number(self) -> int | None:
@@ -164,34 +164,36 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     known = member_of(RecordKind, kind, None)
     if known is None:
         raise Http404
-    frame, filters = Frame.of(request, request.GET.get("integration", "")), RecordFilters(request, known)
+    frame, filters = Frame.from_request(request, request.GET.get("integration", "")), RecordFilters(request, known)
     if refusal := frame.refusal():
         return refusal
-    wanted, cursor = filters.wanted(frame), read_cursor(request, PARTS)
-    with reading(request.account.pk, snapshot=True) as of:
-        whole = figure_of(of, wanted.whole, frame.code) if wanted.alike is None and wanted.was is None else None
+    record_filter, cursor = filters.record_filter(frame), read_cursor(request, PARTS)
+    with reading(request.account.pk, snapshot=True) as reader:
+        whole = figure_of(reader, record_filter.whole, frame.code) if record_filter.alike is None and record_filter.was is None else None
         everything = whole
-        if whole is not None and wanted.replays is not ReplayShare.ALL:
-            everything = figure_of(of, replace(wanted.whole, replays=ReplayShare.ALL), frame.code)
+        if whole is not None and record_filter.replays is not ReplayShare.ALL:
+            everything = figure_of(reader, replace(record_filter.whole, replays=ReplayShare.ALL), frame.code)
         can_be_sorted = known.subject is not RowKind.REGISTRATION or (whole or 0) <= MOST_REGISTRATIONS_SORTED
         order = filters.order if can_be_sorted or filters.order is not RecordSort.MOST_CHANGES else RecordSort.NEWEST
-        listed = Records(of, wanted, order)
+        listed = Records(reader, record_filter, order)
         count = _count(listed, whole, frame)
         rows = replace(listed, known=count.n if count.is_exact else None).page(cursor)
         count = count.at_least(len(rows.rows))
-        shown = [row_of(row, known.subject, of) for row in rows.rows]
-        filters.offer("flow", flow_choices(of.config))
+        row_models = [row_of(row, known.subject, reader) for row in rows.rows]
+        filters.offer("flow", flow_choices(reader.config))
         if has_connection(known):
-            filters.offer("connection", connection_choices(of.config))
-        integrations = integrations_of(of.config)
-        connection = of.connection_names([wanted.connection]).get(wanted.connection, "") if wanted.connection else ""
-        moved = _moved(of, filters, wanted, count)
+            filters.offer("connection", connection_choices(reader.config))
+        integrations = integrations_of(reader.config)
+        connection = (
+            reader.connection_names([record_filter.connection]).get(record_filter.connection, "") if record_filter.connection else ""
+        )
+        moved = _moved(reader, filters, record_filter, count)
     return page(
         request,
         "insights/records.html",
         here=frame.key,
         heading=HEADINGS[known],
-        of_what=", ".join(text for text in (connection, wanted.category.value if wanted.category else "") if text),
+        of_what=", ".join(text for text in (connection, record_filter.category.value if record_filter.category else "") if text),
         total=_number(count),
         result=_("%(n)s of %(whole)s") % {"n": _number(count), "whole": intcomma(everything)}
         if filters.narrows and everything is not None
@@ -200,7 +202,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         period_text=frame.period_text,
         kept_text=frame.kept_text,
         mode_text=frame.mode_text,
-        rows=shown,
+        rows=row_models,
         filters=filters,
         sorts=[
             (SORTS[sort], address(request, sort=sort.value, at=None), sort is order)
@@ -208,10 +210,10 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
             if can_be_sorted or sort is not RecordSort.MOST_CHANGES
         ],
         sort_note="" if can_be_sorted else _("Choose a shorter period to see those with most changes first."),
-        moved=moved_words(moved, wanted, frame, filters.number or 0, filters.cleaned_data["seen"] or 0) if moved else None,
+        moved=moved_words(moved, record_filter, frame, filters.number or 0, filters.cleaned_data["seen"] or 0) if moved else None,
         shows_integration=len(integrations) > 1,
         export_href=filters.address(reverse("records-export", args=(known.value,)))
-        if may(request.user, Role.PLANNER) and (shown or rows.further)
+        if may(request.user, Role.PLANNER) and (row_models or rows.further)
         else "",
         back_text=frame.heading,
         insights_href=frame.back(),
@@ -223,25 +225,25 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
 
 def _count(listed: Records, whole: int | None, frame: Frame) -> RecordCount:
     """How many records a list has. whole: the figure behind it, None where there is none."""
-    if listed.wanted.is_whole and whole is not None and frame.window.since >= frame.kept_since:
+    if listed.record_filter.is_whole and whole is not None and frame.window.since >= frame.kept_since:
         return RecordCount(whole)  # exactly these, in the same snapshot, as long as retention has removed none of them
     count = listed.count(kept_since=frame.kept_since)
-    return RecordCount(whole) if listed.wanted.is_whole and whole is not None and not count.is_exact else count
+    return RecordCount(whole) if listed.record_filter.is_whole and whole is not None and not count.is_exact else count
 
 
-def _moved(of: AccountReader, filters: RecordFilters, wanted: RecordFilter, count: RecordCount) -> MovedRecords | None:
+def _moved(reader: AccountReader, filters: RecordFilters, record_filter: RecordFilter, count: RecordCount) -> MovedRecords | None:
     """What has moved since the list's link was made; None where nothing has, or where the link carries no number."""
     number, seen = filters.number, filters.cleaned_data["seen"]
-    is_as_linked = wanted.was is None and wanted == replace(wanted.whole, alike=wanted.alike)
+    is_as_linked = record_filter.was is None and record_filter == replace(record_filter.whole, alike=record_filter.alike)
     if number is None or not seen or not count.is_exact or not is_as_linked:
         return None
-    moved = moved_since(of, wanted, number, seen, count.n)
+    moved = moved_since(reader, record_filter, number, seen, count.n)
     return None if moved.is_nothing else moved
 
 
 def _number(count: RecordCount) -> str:
     if count.is_more:
         return _("more than %(n)s") % {"n": intcomma(count.n)}
-    if count.edge is not None:
+    if count.broken_off_at is not None:
         return _("at least %(n)s") % {"n": intcomma(count.n)} if count.n else _("none found yet")
     return intcomma(count.n)
