@@ -15,7 +15,7 @@ KINDS = {kind.code: kind for kind in AttemptKind}
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action. Instants are microseconds; due None = at once or never; connection: the one it is or was sent over."""
+    """One action. Instants are microseconds."""
 
     id: int
     uid: str
@@ -26,12 +26,14 @@ class Action:
     event: int
     flow: int
     connection: int
+    """The connection of its lane."""
     destination: int
     mode: int
     state: ActionState
     queue: QueueStatus | None
     origin: Origin
     due: int | None
+    """When it is tried next; None for at once or never."""
     tries: int
     looks: int
     sent: int
@@ -82,40 +84,45 @@ def action_of(row: Row) -> Action:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt. took: microseconds; status: of the response, None if there was none; state: the action's afterwards; versions: those
-    used."""
+    """One attempt of an action."""
 
     action: int
     n: int
+    """Its number among the attempts of the action."""
     kind: AttemptKind
     at: int
+    """Microseconds."""
     took: int
+    """Microseconds."""
     state: ActionState
+    """The state of the action after the attempt."""
     category: Category | None
     status: int | None
+    """The HTTP status; None if there was no response."""
     message: str
     connection: int
     versions: str
+    """The numbers of the versions of flow, connection and mappings that it used."""
 
     @property
     def succeeded(self) -> bool:
-        """True if the target accepted it."""
+        """True if the target accepted the request."""
         return self.state is ActionState.SUCCESS
 
 
 def attempts_of(db: Database, account: int, actions: Iterable[int]) -> dict[int, list[Attempt]]:
     """The attempts of actions, by action, in order."""
-    wanted = sorted(set(actions))
-    out: dict[int, list[Attempt]] = {}
-    if not wanted:
-        return out
+    ids = sorted(set(actions))
+    attempts_by_action: dict[int, list[Attempt]] = {}
+    if not ids:
+        return attempts_by_action
     rows = db.all(
         "SELECT action_id, n, kind, at, took, state, category, status, message, connection_id, versions FROM attempt"
         f" WHERE +account_id = :account AND {db.member('action_id', 'ids')} ORDER BY action_id, n",
-        {"account": account, "ids": wanted},
+        {"account": account, "ids": ids},
     )
     for action, n, kind, at, took, state, category, status, message, connection, versions in rows:
-        out.setdefault(action, []).append(
+        attempts_by_action.setdefault(action, []).append(
             Attempt(action, n, KINDS[kind], at, took, ActionState(state), Category.of_code(category), status, message, connection, versions)
         )
-    return out
+    return attempts_by_action

@@ -1,4 +1,4 @@
-"""By which mappings an action was sent last: what "As it was" means (D8)."""
+"""The mappings of an action's last attempt, with which "As it was" sends it again (D8)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from heliograph.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class MappedThen:
-    """The mappings of the last attempt of an action. version: of the account's configuration in which they were in force together."""
+    """The mappings of the last attempt of an action."""
 
     version: int
+    """The version of the account's configuration that contains all of them."""
     destination: Destination
+    """The destination as it was then."""
     payload_number: int
+    """The number of the payload mapping's version."""
 
 
 def mapped_then(db: Database, account: int, action: int) -> MappedThen | None:
-    """The mappings that the last attempt used; None if it had none, or if its versions are not kept.
+    """The mappings that the last attempt used; None if it used none, or if their versions are not kept.
 
-    An attempt names its versions by number (F10). They were in force together, so they all are in the version that saved the last of them.
+    An attempt names its versions by number (F10). They were in force together, so the configuration's version that saved the last of them
+    contains all of them.
     """
     rows = db.all(
         "SELECT a.flow_id, a.destination_id, t.versions FROM attempt t JOIN action a ON a.id = t.action_id"
@@ -40,10 +44,10 @@ def mapped_then(db: Database, account: int, action: int) -> MappedThen | None:
     destination = next((d for d in flow.destinations if d.id == destination_id), None)
     if destination is None or destination.payload_mapping is None:
         return None
-    wanted = [(destination.payload_mapping, versions[2])]
-    wanted += [(destination.header_mapping, versions[3])] if destination.header_mapping is not None else []
-    mappings = [configuration.past_body(db, account, "mapping", id, number) for id, number in wanted]
-    kept = [since for found in mappings if found is not None for since in [found[0]]]
-    if len(kept) < len(wanted):
+    mapping_numbers = [(destination.payload_mapping, versions[2])]
+    mapping_numbers += [(destination.header_mapping, versions[3])] if destination.header_mapping is not None else []
+    mappings = [configuration.past_body(db, account, "mapping", id, number) for id, number in mapping_numbers]
+    saved_at = [mapping[0] for mapping in mappings if mapping is not None]
+    if len(saved_at) < len(mapping_numbers):
         return None
-    return MappedThen(max([past_flow[0], *kept]), destination, versions[2])
+    return MappedThen(max([past_flow[0], *saved_at]), destination, versions[2])

@@ -1,4 +1,4 @@
-"""What the filters of Signal's lists offer, and the filter by event that they share."""
+"""The choices of the filters of Signal's lists, and the filter by event that these lists share."""
 
 from __future__ import annotations
 
@@ -11,53 +11,58 @@ from heliograph.domain.natural_order import natural_order
 from heliograph.web.list_filters import ListFilters, TextFilter
 
 MOST = 200
-"""The newest events, which a list offers."""
+"""The number of events that a list offers, the newest."""
 
 
 class EventCodeFilter(TextFilter):
-    """The code of an event, where not all of them can be offered."""
+    """A field for the code of an event, in accounts with too many events to offer all of them."""
 
     def __init__(self) -> None:
         super().__init__(gettext_lazy("Code of another event"), param="event-code")
 
 
 class FiltersByEvent(ListFilters):
-    """Filters with `event`, the newest events to choose from, and `event_code`: where an account has more of them, a code is typed."""
+    """Filters with the fields `event`, a choice of the newest events, and `event_code`, for the code of an older one.
+
+    `event_code` is there only in an account with more than MOST events.
+    """
 
     def __init__(self, request: AccountRequest) -> None:
         super().__init__(request)
-        with reading(request.account.pk) as of:
-            found = _newest_events(of, MOST + 1)
-            code = self.cleaned_data["event_code"] if len(found) > MOST else ""
-            self._typed = event_of_code(of, code) if code else None
-        if len(found) <= MOST:
+        with reading(request.account.pk) as reader:
+            events = _newest_events(reader, MOST + 1)
+            code = self.cleaned_data["event_code"] if len(events) > MOST else ""
+            self._typed = event_of_code(reader, code) if code else None
+        if len(events) <= MOST:
             del self.fields["event_code"]
-        self.offer("event", sorted(found[:MOST], key=lambda event: natural_order(str(event[1]))))
+        self.offer("event", sorted(events[:MOST], key=lambda event: natural_order(str(event[1]))))
 
     @property
     def event_id(self) -> int | None:
-        """The event that is wanted: by its code, if one was typed; 0, which none has, for a code that none has."""
+        """The chosen event, or the event of the typed code; 0 if no event has that code; None for all events."""
         chosen: int | None = self.cleaned_data["event"]
         return chosen if self._typed is None else self._typed
 
 
-def event_of_code(of: AccountReader, code: str) -> int:
-    """The event with this code, capitals first as typed; 0 for none."""
-    rows = of.db.all(
+def event_of_code(reader: AccountReader, code: str) -> int:
+    """The id of the event with this code; 0 if there is none. An event with exactly these capitals is preferred."""
+    rows = reader.db.all(
         "SELECT id FROM event WHERE account_id = :account AND lower(code) = lower(:code)"
         " ORDER BY CASE WHEN code = :code THEN 0 ELSE 1 END, id DESC LIMIT 1",
-        {"account": of.account, "code": code},
+        {"account": reader.account, "code": code},
     )
     return int(rows[0][0]) if rows else 0
 
 
-def event_choices(of: AccountReader) -> list[tuple[int, str]]:
+def event_choices(reader: AccountReader) -> list[tuple[int, str]]:
     """Id and code of the account's newest events, by code."""
-    return sorted(_newest_events(of, MOST), key=lambda event: natural_order(event[1]))
+    return sorted(_newest_events(reader, MOST), key=lambda event: natural_order(event[1]))
 
 
-def _newest_events(of: AccountReader, most: int) -> list[tuple[int, str]]:
-    rows = of.db.all(f"SELECT id, code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {most}", {"account": of.account})
+def _newest_events(reader: AccountReader, most: int) -> list[tuple[int, str]]:
+    rows = reader.db.all(
+        f"SELECT id, code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {most}", {"account": reader.account}
+    )
     return [(int(id), str(code)) for id, code in rows]
 
 

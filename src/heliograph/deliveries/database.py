@@ -1,4 +1,4 @@
-"""How the services of Insights read: one short transaction on the read-only connection, with names for the ids in rows."""
+"""The reader of Signal's services: a short transaction on the read-only connection, and the names of what rows refer to."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from heliograph.store.registrations import folded
 from heliograph.store.search_index import are_many_with, few_with
 
 READ = "read"
-FOUND: Final = 200
-"""A search for registrations takes this many, those modified last."""
+MOST_MATCHES: Final = 200
+"""A search for registrations returns so many at most, those modified last."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowPerson:
-    """The registration a row is about: its code, and its current name ("" for none)."""
+    """The registration of a row: its code, and its current name ("" if it has none)."""
 
     code: str
     name: str
@@ -36,27 +36,28 @@ class RowPerson:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationMatch:
-    """The registrations whose code or name contains every word of a text. ids: these, None where they are too many to be named one by one."""
+    """The registrations whose code or name contains every word of a text."""
 
     words: tuple[str, ...]
     ids: list[int] | None
+    """The ids of the registrations; None if they are too many to be listed."""
 
     def condition(self, db: Database, column: str) -> str:
-        """SQL: the column, a registration's id, is one of them."""
+        """The SQL condition that a column is the id of one of them."""
         if self.ids is not None:
             return db.member(column, "registrations")
-        found = " AND ".join(f"s.search LIKE :w{i} ESCAPE '!'" for i in range(len(self.words)))
-        return f"EXISTS (SELECT 1 FROM registration s WHERE s.id = {column} AND {found})"
+        each_word = " AND ".join(f"s.search LIKE :w{i} ESCAPE '!'" for i in range(len(self.words)))
+        return f"EXISTS (SELECT 1 FROM registration s WHERE s.id = {column} AND {each_word})"
 
     @property
     def params(self) -> dict[str, object]:
-        """The values of the condition."""
+        """The parameters of the condition."""
         return {"registrations": self.ids} if self.ids is not None else _patterns(self.words)
 
 
 @dataclass
 class AccountReader:
-    """One account, read through one connection. Names are current; deleted things keep their last one."""
+    """Reads one account through one database connection. Names are the current ones, or the last ones of deleted things."""
 
     db: Database
     account: int
@@ -77,12 +78,12 @@ class AccountReader:
 
     def people(self, ids: Iterable[int | None]) -> dict[int, RowPerson]:
         """Registrations by id. Erased ones are absent."""
-        wanted = sorted({id for id in ids if id is not None})
-        rows = self._rows("SELECT id, code, name FROM registration", wanted)
+        known_ids = sorted({id for id in ids if id is not None})
+        rows = self._rows("SELECT id, code, name FROM registration", known_ids)
         return {id: RowPerson(code, name) for id, code, name in rows}
 
     def registrations_with(self, text: str) -> list[int] | None:
-        """Ids of the registrations whose code or name contains every word of a text, at most FOUND; None for a text without words."""
+        """Ids of the registrations whose code or name contains every word of a text, at most MOST_MATCHES; None for a text without words."""
         words = folded(text).split()
         if not words:
             return None
@@ -90,7 +91,7 @@ class AccountReader:
         few = few_with(self.db, self.account, words)
         among = "account_id = :account" if few is None else f"+account_id = :account AND {self.db.member('id', 'few')}"
         rows = self.db.all(
-            f"SELECT id FROM registration WHERE {among} AND {where} ORDER BY modified DESC LIMIT {FOUND}",
+            f"SELECT id FROM registration WHERE {among} AND {where} ORDER BY modified DESC LIMIT {MOST_MATCHES}",
             {"account": self.account, "few": few or []} | _patterns(words),
         )
         return [id for (id,) in rows]
@@ -105,8 +106,8 @@ class AccountReader:
         words = tuple(folded(text).split())
         if words and are_many_with(self.db, self.account, words):
             return RegistrationMatch(words, None)
-        found = self.registrations_with(text)
-        return None if found is None else RegistrationMatch(words, found if len(found) < FOUND else None)
+        matching_ids = self.registrations_with(text)
+        return None if matching_ids is None else RegistrationMatch(words, matching_ids if len(matching_ids) < MOST_MATCHES else None)
 
     def flow_names(self, ids: Iterable[int]) -> dict[int, str]:
         """Names of flows by id, including deleted ones."""
@@ -123,8 +124,8 @@ class AccountReader:
 
     def changes(self, ids: Iterable[int]) -> dict[int, tuple[Change | None, tuple[int, int, int, int]]]:
         """Changes of this account by id, with (account, event, account version, event version); None if their content is gone (X6)."""
-        found = read_changes(self.db, sorted(set(ids)))
-        return {id: (change, of) for id, (change, of) in found.items() if of[0] == self.account}
+        contents = read_changes(self.db, sorted(set(ids)))
+        return {id: (change, place) for id, (change, place) in contents.items() if place[0] == self.account}
 
     def webhook_ids(self, actions: Iterable[int]) -> dict[int, str]:
         """The webhook-ids of actions of this account, by their ids."""
@@ -148,9 +149,12 @@ def _patterns(words: Iterable[str]) -> dict[str, object]:
 
 @contextmanager
 def reading(account: int, *, snapshot: bool = False) -> Iterator[AccountReader]:
-    """A short transaction on the reading connection. snapshot: all its statements see one moment, so that numbers agree with each other."""
+    """A short transaction on the read-only connection.
+
+    snapshot: True if all its statements read the same state of the database, so that numbers agree with each other
+    """
     with transaction.atomic(using=READ):
         db = of_django(connections[READ])
-        if snapshot and db.vendor == "postgresql":  # on SQLite a transaction is one by itself
+        if snapshot and db.vendor == "postgresql":  # on SQLite each transaction is a snapshot
             db.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield AccountReader(db, account)

@@ -18,7 +18,7 @@ SHOWN_BODY = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One attempt's request and response; empty if nothing was sent, or if the content is no longer stored. timings: milliseconds by step."""
+    """The request and response of one attempt. Its fields are empty if nothing was sent, or if the content is no longer stored."""
 
     method: str = ""
     url: str = ""
@@ -30,8 +30,9 @@ class Exchange:
     truncated: bool = False
     address: str = ""
     request_cut: bool = False
-    """The rest of the request's body was not kept."""
+    """True if the end of the request's body was not stored."""
     timings: Mapping[str, int] = field(default_factory=dict)
+    """Milliseconds by step."""
 
     @property
     def sent(self) -> bool:
@@ -41,12 +42,12 @@ class Exchange:
     def json_rows(self) -> list[tuple[str, str]] | None:
         """The keys of a flat JSON object with their values as JSON; None for anything else."""
         try:
-            found = json.loads(self.request_body)
+            body = json.loads(self.request_body)
         except (ValueError, RecursionError):
             return None
-        if not isinstance(found, dict) or any(isinstance(value, (dict, list)) for value in found.values()):
+        if not isinstance(body, dict) or any(isinstance(value, (dict, list)) for value in body.values()):
             return None
-        return [(key, json.dumps(value, ensure_ascii=False)) for key, value in found.items()]
+        return [(key, json.dumps(value, ensure_ascii=False)) for key, value in body.items()]
 
     def pretty_body(self) -> str:
         """The request's body, with JSON indented."""
@@ -56,8 +57,11 @@ class Exchange:
             return self.request_body[:SHOWN_BODY]
 
     def curl(self) -> str:
-        """A shell command that sends the same request. Each masked secret is a variable, $SECRET_PATH or $SECRET_AUTHORIZATION: whoever runs it
-        sets them in a shell. -g: brackets in the URL are no pattern."""
+        """A shell command that sends the same request.
+
+        Each masked secret is a shell variable, such as $SECRET_PATH or $SECRET_AUTHORIZATION, which the user sets before. With -g, curl does not
+        take brackets in the URL for a pattern.
+        """
         parts = [f"curl -g --path-as-is -X {shlex.quote(self.method)} {_with_variable(self.url, 'PATH')}"]
         parts += [
             f"-H {_with_variable(f'{name}: {value}' if value else f'{name};', name)}"  # curl would drop a header without a value
@@ -69,7 +73,7 @@ class Exchange:
 
 
 def _with_variable(text: str, name: str) -> str:
-    """A text as one word for a shell, with a variable in place of what is masked."""
+    """A text as one word of a shell command, with a variable in place of each mask."""
     variable = "SECRET_" + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
     plain = [shlex.quote(part) if part else "" for part in text.split(MASK)]
     return f'"${variable}"'.join(plain)
@@ -77,40 +81,40 @@ def _with_variable(text: str, name: str) -> str:
 
 def exchanges(db: Database, account: int, actions: Iterable[int]) -> dict[tuple[int, int], Exchange]:
     """The stored exchanges of attempts, by (action, n)."""
-    wanted = sorted(set(actions))
-    if not wanted:
+    ids = sorted(set(actions))
+    if not ids:
         return {}
     rows = db.all(
         f"SELECT action_id, n, request, response FROM attempt_content WHERE +account_id = :account AND {db.member('action_id', 'ids')}",
-        {"account": account, "ids": wanted},
+        {"account": account, "ids": ids},
     )
     return {(action, n): exchange(request, response) for action, n, request, response in rows}
 
 
 def exchange(request: str, response: str) -> Exchange:
-    """Parses an exchange from its two JSON texts, defensively: missing or unexpected parts are left empty."""
-    asked, answered = _object(request), _object(response)
+    """The exchange of two stored JSON texts. Missing or unexpected parts are left empty."""
+    request_parts, answered = _object(request), _object(response)
     return Exchange(
-        method=_text(asked.get("method")),
-        url=_text(asked.get("url")),
-        request_headers=_headers(asked.get("headers")),
-        request_body=_text(asked.get("body")),
+        method=_text(request_parts.get("method")),
+        url=_text(request_parts.get("url")),
+        request_headers=_headers(request_parts.get("headers")),
+        request_body=_text(request_parts.get("body")),
         status=answered["status"] if isinstance(answered.get("status"), int) else None,
         response_headers=_headers(answered.get("headers")),
         response_body=_text(answered.get("body"))[:SHOWN_BODY],
         truncated=bool(answered.get("cut")) or len(_text(answered.get("body"))) > SHOWN_BODY,
         address=_text(answered.get("address")),
-        request_cut=bool(asked.get("cut")),
+        request_cut=bool(request_parts.get("cut")),
         timings=_timings(answered.get("timings")),
     )
 
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text) if text else {}
+        parsed = json.loads(text) if text else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def _text(value: object) -> str:
@@ -126,11 +130,14 @@ def _headers(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def _timings(value: object) -> dict[str, int]:
-    """Durations of the steps, in milliseconds; sums add up. Measured are seconds: name, connect and tls are steps; first, the answer's first
-    byte, and total count from the start. Without an answer, or where no first byte was measured, the rest is one step."""
+    """The durations of the steps in milliseconds, which add up to the total.
+
+    The stored values are seconds. "name", "connect" and "tls" are durations; "first" (the first byte of the answer) and "total" count from the
+    start of the request. Without a first byte, all time after the connection is one step, "rest".
+    """
     if not isinstance(value, dict):
         return {}
-    seconds = {name: float(found) for name, found in value.items() if isinstance(found, (int, float)) and not isinstance(found, bool)}
+    seconds = {name: float(time) for name, time in value.items() if isinstance(time, (int, float)) and not isinstance(time, bool)}
     steps = {name: max(0.0, seconds.get(name, 0.0)) for name in ("name", "connect", "tls")}
     first, total = seconds.get("first", 0.0), seconds.get("total", 0.0)
     if first:
@@ -138,4 +145,4 @@ def _timings(value: object) -> dict[str, int]:
         steps["body"] = max(0.0, total - first)
     else:
         steps["rest"] = max(0.0, total - sum(steps.values()))
-    return {name: round(found * 1000) for name, found in steps.items()}
+    return {name: round(time * 1000) for name, time in steps.items()}

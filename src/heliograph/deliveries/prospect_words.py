@@ -1,4 +1,4 @@
-"""What keeps an action from being sent, in words. Every page that would promise a delivery asks this first (D7)."""
+"""What keeps an action from being sent, in words. No page promises a delivery without asking for it (D7)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STOPS: Final = {
 
 
 def hindrance(prospect: Prospect) -> str:
-    """What keeps it from being sent as its flow and its connection are today; "" where nothing does."""
+    """What keeps an item from being sent, with its flow and connection as they are today; "" if nothing does."""
     if prospect.stop in _STOPS:
         return str(_STOPS[prospect.stop])
     if prospect.hold is not None:
@@ -34,7 +34,7 @@ def hindrance(prospect: Prospect) -> str:
 
 
 def may_go(prospect: Prospect) -> bool:
-    """True if an item is tried, or looked at, when its time comes: no pause holds it, and its flow can send it."""
+    """True if an item is tried when it is due: its connection is not paused, and its flow can send it."""
     return prospect.stop is None and (prospect.hold is None or prospect.hold.hold is not Hold.PAUSED)
 
 
@@ -55,15 +55,18 @@ def _hold(prospect: Prospect) -> str:
 
 
 def on_their_way(connections: Sequence[int], names: Mapping[int, str], holds: Mapping[int, ConnectionHold]) -> str:
-    """That actions were just made for these connections, one each, and what keeps them from being sent."""
-    n, shown = len(connections), ", ".join(dict.fromkeys(names.get(connection, "") for connection in connections))
-    held = [
+    """The message after new actions were made: how many, for which connections, and what keeps them from being sent.
+
+    connections: the connection of each action
+    """
+    n, connection_names = len(connections), ", ".join(dict.fromkeys(names.get(connection, "") for connection in connections))
+    held_up = [
         Prospect(None, connection, names.get(connection, ""), holds[connection])
         for connection in dict.fromkeys(connections)
         if connection in holds
     ]
-    facts = {"n": n, "connections": shown}
-    if not held:
+    facts = {"n": n, "connections": connection_names}
+    if not held_up:
         return ngettext("%(n)d action is on its way, to %(connections)s.", "%(n)d actions are on their way, to %(connections)s.", n) % facts
     made = ngettext("%(n)d action is made, for %(connections)s.", "%(n)d actions are made, for %(connections)s.", n) % facts
-    return " ".join([made, *(hindrance(prospect) for prospect in held)])
+    return " ".join([made, *(hindrance(prospect) for prospect in held_up)])

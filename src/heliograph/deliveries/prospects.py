@@ -1,6 +1,6 @@
-"""What keeps items of the Retry Queue from being sent when their time comes, as their flows and connections are today (D5, D7, F3, C8).
+"""The prospects of items of the Retry Queue: what keeps them from being sent when they are due (D5, D7, F3, C8).
 
-No page promises that an item is sent without asking this.
+A prospect is judged by the flow and connection as they are today. No page promises a delivery without it.
 """
 
 from __future__ import annotations
@@ -19,43 +19,42 @@ from heliograph.domain.flow.sending import GONE, destination_of, stop_of
 
 
 class Hold(StrEnum):
-    """Why a connection sends nothing just now, though it could be used."""
+    """The reasons why a usable connection sends nothing at present, or only some actions."""
 
     PAUSED = "paused"
     RELEASED = "released"
-    """What it held goes out at a rate."""
+    """The actions that waited during a pause are sent at a chosen rate."""
     RESTS = "rests"
-    """The target asked for a rest, until an instant."""
+    """The target asked not to be sent anything until an instant."""
     SILENT = "silent"
-    """The target could not be reached the last times: single requests probe it."""
+    """The target could not be reached the last times, so single requests probe it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionHold:
-    """Why a connection sends nothing just now. until: microseconds, of a rest."""
+    """The reason why a connection sends nothing at present."""
 
     hold: Hold
     until: int = 0
+    """The end of a rest (microseconds)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """What becomes of an item when its time comes.
-
-    stop: why its flow does not send it today; None where it does
-    connection: the one that its flow sends over today, None where there is none
-    name: of that connection
-    hold: why that connection sends nothing just now; None where it does
-    """
+    """What would happen to an item if it were due now."""
 
     stop: Cause | None = None
+    """The reason why its flow does not send it; None if it does."""
     connection: int | None = None
+    """The connection that its flow uses today; None if it has none."""
     name: str = ""
+    """The name of that connection."""
     hold: ConnectionHold | None = None
+    """The reason why that connection sends nothing; None if it sends."""
 
     @property
     def is_over(self) -> bool:
-        """True if its flow or destination is gone: it can never be sent."""
+        """True if the item can never be sent, because its flow or destination is gone."""
         return self.stop in GONE
 
 
@@ -63,13 +62,13 @@ NO_PROSPECT = Prospect()
 
 
 def prospects(reading: AccountReader, actions: Iterable[Action]) -> dict[int, Prospect]:
-    """What becomes of these actions when their time comes. One statement for all of them."""
+    """The prospects of actions, by action. They are read in one statement."""
     holds = connection_holds(reading)
     return {action.id: prospect_of(reading.config, action, holds) for action in actions}
 
 
 def prospect_of(config: AccountConfig, action: Action, holds: Mapping[int, ConnectionHold]) -> Prospect:
-    """What becomes of an action when its time comes. holds: the connections that send nothing just now."""
+    """The prospect of an action. holds: the connections that send nothing at present."""
     to = destination_of(config, action.flow, action.destination)
     connection = to.connection if to else None
     known = config.connections.get(connection or 0)
@@ -79,24 +78,24 @@ def prospect_of(config: AccountConfig, action: Action, holds: Mapping[int, Conne
 
 
 def prospect_of_run(config: AccountConfig, flow: int) -> Prospect:
-    """What becomes of a run that waits to be judged: nothing, where its flow is gone."""
+    """The prospect of a run that waits to be judged. It is over if the flow is gone."""
     return NO_PROSPECT if flow in config.flows else Prospect(Cause.FLOW_DELETED)
 
 
 def connection_holds(reading: AccountReader) -> Mapping[int, ConnectionHold]:
-    """The account's connections that send nothing just now."""
+    """The account's connections that send nothing at present, with the reason."""
     now = reading.db.now()
     rows = reading.db.all(
         "SELECT connection_id, paused, release_rate, held_until FROM connection_state WHERE account_id = :account"
         " AND (paused OR held_until > :now OR failures >= :silent)",
         {"account": reading.account, "now": now, "silent": FAILURES_TO_TRIP},
     )
-    found = {}
+    holds = {}
     for connection, paused, rate, until in rows:
         if paused:
-            found[connection] = ConnectionHold(Hold.PAUSED if rate is None else Hold.RELEASED)
+            holds[connection] = ConnectionHold(Hold.PAUSED if rate is None else Hold.RELEASED)
         elif (until or 0) > now:
-            found[connection] = ConnectionHold(Hold.RESTS, until)
+            holds[connection] = ConnectionHold(Hold.RESTS, until)
         else:
-            found[connection] = ConnectionHold(Hold.SILENT)
-    return found
+            holds[connection] = ConnectionHold(Hold.SILENT)
+    return holds

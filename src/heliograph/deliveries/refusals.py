@@ -1,6 +1,6 @@
-"""The last refusal of an action: what the target answered, and over which connection, as that was set up then.
+"""The last refusal of an action: what the target answered, and the connection as it was set up then.
 
-A flow may send over another connection by now, and the connection may have other credentials: neither has refused anything.
+The flow may use another connection by now, and the connection may have other credentials. Neither of these was refused.
 """
 
 from __future__ import annotations
@@ -21,32 +21,28 @@ from heliograph.store import configuration
 
 @dataclass(frozen=True, slots=True)
 class LastFailure:
-    """The last attempt of an action that was no success.
-
-    n: its number among the action's attempts
-    status: of the answer, None if there was none
-    connection: the one that it went over
-    version: of that connection, 0 where it is not known
-    """
+    """The last failed attempt of an action."""
 
     n: int
+    """Its number among the attempts of the action."""
     status: int | None
+    """The HTTP status; None if there was no answer."""
     connection: int
+    """The connection that it went over."""
     version: int
+    """The number of that connection's version; 0 if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a target answered.
-
-    says: its own short word for it, such as no_service; "" where it has none
-    error: the code of RFC 6749 or RFC 6750 that it states, "" for none
-    sign_in: how the connection proved who sends then, None where that is not known
-    """
+    """The reason that a target gave for its refusal."""
 
     says: str = ""
+    """The target's own short word, such as no_service; "" if it gave none."""
     error: str = ""
+    """The error code of RFC 6749 or RFC 6750; "" if it stated none."""
     sign_in: SignIn | None = None
+    """How the connection signed in then; None if that is not known."""
 
 
 UNKNOWN_REFUSAL = Refusal()
@@ -66,7 +62,7 @@ def last_failures(reading: AccountReader, actions: Iterable[int]) -> dict[int, L
 
 
 def refusals(reading: AccountReader, failures: dict[int, LastFailure]) -> dict[int, Refusal]:
-    """What the targets answered in these attempts, by action. One statement for the answers, and one for each version of a connection."""
+    """The refusals of failed attempts, by action. It takes one statement for the answers, and one for each version of a connection."""
     answers = exchanges(reading.db, reading.account, failures)
     sign_ins = {
         (each.connection, each.version): _sign_in(reading, each.connection, each.version)
@@ -84,13 +80,13 @@ def refusals(reading: AccountReader, failures: dict[int, LastFailure]) -> dict[i
 
 
 def said_by_target(exchange: Exchange | None) -> str:
-    """The target's own short word for it, such as no_service; "" where it has none, or its answer is not kept."""
+    """The target's own short word for its refusal, such as no_service; "" if it gave none, or if the answer is not stored."""
     reply = _reply(exchange)
     return own_words(reply) if reply else ""
 
 
 def error_of(exchange: Exchange | None) -> str:
-    """The error code of RFC 6749 or RFC 6750 that an answer states, "" for none."""
+    """The error code of RFC 6749 or RFC 6750 that an answer states; "" if it states none."""
     reply = _reply(exchange)
     return stated_error(reply) if reply else ""
 
@@ -103,7 +99,7 @@ def _reply(exchange: Exchange | None) -> TargetReply | None:
 
 
 def _sign_in(reading: AccountReader, connection: int, version: int) -> SignIn | None:
-    """How a version of a connection proves who sends."""
+    """How a version of a connection signs in; None if the version is not known."""
     past = configuration.past_body(reading.db, reading.account, "connection", connection, version) if version else None
     try:
         return Connection.from_body(past[1]).sign_in if past else None
@@ -112,6 +108,6 @@ def _sign_in(reading: AccountReader, connection: int, version: int) -> SignIn | 
 
 
 def _connection_version(versions: str) -> int:
-    """The connection's version among those of flow, connection and mappings that an attempt names; 0 without it."""
+    """The number of the connection's version, which an attempt stores between those of flow and mappings; 0 if it is missing."""
     numbers = versions.replace(",", " ").split()
     return int(numbers[1]) if len(numbers) > 1 and numbers[1].isdecimal() else 0

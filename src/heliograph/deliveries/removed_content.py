@@ -1,4 +1,4 @@
-"""What pages say where content or whole records are no longer stored (X6)."""
+"""The sentences about content and records that are no longer stored (X6)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ from heliograph.store.retention import content_removed_at, records_kept_since, r
 from heliograph.web.templatetags.moments import day, minute
 
 
-def removed_content(of: AccountReader, at: int, ended: int = 0) -> str:
-    """When the content of a change or an attempt of that moment was removed, as a sentence; "" if no removal has reached it. ended: until when
-    something of it waited. Microseconds."""
-    removed = content_removed_at(of.db, of.account, at, ended)
+def removed_content(reader: AccountReader, at: int, ended: int = 0) -> str:
+    """The sentence that says when the content of a change or an attempt was removed; "" if it was not.
+
+    at: its instant (microseconds)
+    ended: the instant until which an action of it waited (microseconds)
+    """
+    removed = content_removed_at(reader.db, reader.account, at, ended)
     return _("Content removed on %(day)s.") % {"day": day(from_micros(removed))} if removed is not None else ""
 
 
-def removed_records(of: AccountReader, since: int = 0) -> str:
-    """Until when records were kept, as a sentence for a list that would reach back to a moment; "" if none of that time was removed.
+def removed_records(reader: AccountReader, since: int = 0) -> str:
+    """The sentence that says until when records were kept, for a list that reaches back to an instant; "" if no records of it were removed.
 
-    since: microseconds; 0 for a list of everything that ever happened.
+    since: that instant (microseconds); 0 for a list without a beginning
     """
-    removed = records_removed_at(of.db, of.account, since)
+    removed = records_removed_at(reader.db, reader.account, since)
     if removed is None:
         return ""
     return _("Details kept until %(day)s. What happened before %(since)s can no longer be listed.") % {
         "day": day(from_micros(removed)),
-        "since": minute(from_micros(records_kept_since(of.db, of.account))),
+        "since": minute(from_micros(records_kept_since(reader.db, reader.account))),
     }

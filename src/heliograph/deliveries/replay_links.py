@@ -1,4 +1,4 @@
-"""Links to Replay with its form filled in, and whether there is anything to replay (Y1)."""
+"""Links to Replay with a filled form, and the flows that have something to replay (Y1)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
 
 LATELY: Final = 7 * DAY
-_LOOKED_AT: Final = 5_000
-"""Deliveries of the last days that are looked at, newest first."""
+_MOST_READ: Final = 5_000
+"""The number of deliveries that are read, newest first."""
 
 
 def replay_address(flow: int, since: int | None = None, until: int | None = None) -> str:
-    """Replay with this flow chosen, and the days of these two instants (microseconds) in the account's timezone."""
-    asked: dict[str, str | int] = {"flow": flow}
+    """The URL of Replay with a flow and the days of two instants (microseconds), in the account's time zone."""
+    query: dict[str, str | int] = {"flow": flow}
     if since is not None:
-        asked["from"] = _day(since)
+        query["from"] = _day(since)
     if until is not None:
-        asked["to"] = _day(until)
-    return f"{reverse('replay')}?{urlencode(asked)}"
+        query["to"] = _day(until)
+    return f"{reverse('replay')}?{urlencode(query)}"
 
 
 def _day(at: int) -> str:
@@ -33,10 +33,10 @@ def _day(at: int) -> str:
 
 
 def delivered_lately(db: Database, account: int, flows: Collection[int], now: int) -> set[int]:
-    """Those of the flows that delivered something in the last seven days."""
+    """The flows among `flows` that delivered something in the last seven days."""
     rows = db.all(
         "SELECT DISTINCT flow_id FROM (SELECT flow_id FROM action WHERE account_id = :account AND ended > :since AND state = 10"
-        f" ORDER BY ended DESC LIMIT {_LOOKED_AT}) a WHERE {db.member('flow_id', 'flows')}",
+        f" ORDER BY ended DESC LIMIT {_MOST_READ}) a WHERE {db.member('flow_id', 'flows')}",
         {"account": account, "since": now - LATELY, "flows": sorted(flows)},
     )
     return {id for (id,) in rows}

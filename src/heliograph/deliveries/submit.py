@@ -1,5 +1,7 @@
-"""Submit to Retry Queue, sync now and Send this one now: what people can do about deliveries (D8, X5). The same calls for pages and
-commands."""
+"""The operations on deliveries: Submit to Retry Queue, discard, sync now, Send this one now and resend (D8, X5).
+
+Pages and commands call the same functions.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ from heliograph.store.queue.enqueue import Order, enqueue, orders_for
 from heliograph.store.queue.figures import put_deltas
 
 AT_ONCE = 500
-"""Most items submitted by one call; larger groups are submitted in several."""
+"""The number of items that one call submits, at most. Larger groups take several calls."""
 
 
 THEN_GONE = "The mapping that it was sent with is not known, or no longer kept: send it with today's mapping."
@@ -41,39 +43,46 @@ class NothingToSync(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The result. done: items at the front; refused: a sentence by item key."""
+    """The result of a submit, by the keys of the items."""
 
     done: tuple[str, ...]
+    """Items that are at the front of their connections' queues now."""
     refused: dict[str, str]
+    """The reason for each item that was not submitted, as a sentence."""
 
 
 def submit(account: int, keys: Sequence[str], *, as_it_was: bool = False) -> Submitted:
-    """Puts items (a12, r34) at the front of their connections' queues, in one transaction. Keys that are not the account's items are
-    refused. as_it_was: that try uses the mappings of the item's last attempt (D8)."""
+    """Puts items at the front of their connections' queues, in one transaction. Keys that are no items of the account are refused.
+
+    keys: such as a12 for an action and r34 for a run
+    as_it_was: True if the next try uses the mappings of the item's last attempt (D8)
+    """
     with transaction.atomic():
         return submit_in(of_django(connection), account, keys, as_it_was=as_it_was)
 
 
 def submit_in(db: Database, account: int, keys: Sequence[str], *, as_it_was: bool = False) -> Submitted:
-    """The same in the caller's transaction, for a job's chunk."""
+    """Submits items in the caller's transaction, for a job's chunk (see `submit`)."""
     actions, runs = _numbers(keys, "a"), _numbers(keys, "r")
     config = Committed(db).account(account)
     does = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
     gone = _gone(db, account, actions, runs, config)
     actions = [id for id in actions if f"a{id}" not in gone]
     runs = [id for id in runs if f"r{id}" not in gone]
-    then = {id: found.version for id in actions if (found := mapped_then(db, account, id))} if as_it_was else {}
+    then = {id: mapped.version for id in actions if (mapped := mapped_then(db, account, id))} if as_it_was else {}
     gone |= {f"a{id}": THEN_GONE for id in actions if id not in then} if as_it_was else {}
-    # Runs before lanes, in the same order as when they are reconsidered.
-    said = gone | {f"r{id}": text for id, text in stuck_runs.submit_runs(db, account, runs).items()}
+    # Runs are locked before lanes, the order in which they are locked when runs are judged again.
+    outcome_by_key = gone | {f"r{id}": text for id, text in stuck_runs.submit_runs(db, account, runs).items()}
     chosen = [id for id in actions if f"a{id}" not in gone]
     answers = submissions.submit(db, account, chosen, lambda id: does.get(id, Does.UPDATES), as_of=then)
-    said |= {f"a{id}": text for id, text in answers.items()}
-    return Submitted(tuple(key for key, text in said.items() if not text), {key: text for key, text in said.items() if text})
+    outcome_by_key |= {f"a{id}": text for id, text in answers.items()}
+    return Submitted(
+        tuple(key for key, text in outcome_by_key.items() if not text), {key: text for key, text in outcome_by_key.items() if text}
+    )
 
 
 def _gone(db: Database, account: int, actions: Sequence[int], runs: Sequence[int], config: AccountConfig) -> dict[str, str]:
-    """Why those of these items that their flow or destination has left behind are not submitted, by key (P12)."""
+    """The items whose flow or destination is gone: the reason why they are not submitted, by key (P12)."""
     places = db.all(
         f"SELECT id, flow_id, destination_id FROM action WHERE +account_id = :account AND {db.member('id', 'ids')}",
         {"account": account, "ids": list(actions)},
@@ -87,27 +96,32 @@ def _gone(db: Database, account: int, actions: Sequence[int], runs: Sequence[int
 
 
 def discard(account: int, keys: Sequence[str]) -> int:
-    """Ends items that wait since they were made in their flow's other mode, Live or Test (F3); how many. Others stay as they are."""
+    """Ends items that wait because they were made in the other mode of their flow, Live or Test (F3). Other items are left as they are.
+
+    Returns the number of items that were ended.
+    """
     with transaction.atomic():
         return discard_in(of_django(connection), account, keys)
 
 
 def discard_in(db: Database, account: int, keys: Sequence[str]) -> int:
-    """The same in the caller's transaction, for a job's chunk."""
+    """Discards items in the caller's transaction, for a job's chunk (see `discard`)."""
     return pending_items.discard(db, account, _numbers(keys, "a"), pending_items.does_of(db, account))
 
 
 def _numbers(keys: Sequence[str], kind: str) -> list[int]:
-    found = [key[1:] for key in keys if key[:1] == kind]
-    return sorted({id for number in found if (id := read_id(number)) is not None})[:AT_ONCE]
+    numbers = [key[1:] for key in keys if key[:1] == kind]
+    return sorted({id for number in numbers if (id := read_id(number)) is not None})[:AT_ONCE]
 
 
 def sync_now(account: int, registration: int, flow: int | None = None) -> list[int]:
     """Sends a registration's current state to every destination whose flow accepts it. Returns the connections, one per action.
 
-    flow: only through this one.
+    It creates new actions, each of which repeats the last one sent to its destination (D1).
 
-    Creates new actions, each of which repeats the last one sent there (D1). Raises NothingToSync with a sentence.
+    flow: only the destinations of this flow; None for all flows
+
+    Raises NothingToSync with a sentence.
     """
     with transaction.atomic():
         db = of_django(connection)
@@ -143,29 +157,29 @@ def _latest(db: Database, account: int, registration: int) -> tuple[Change, int]
 
 
 def send_now(account: int, flow: int, change: int) -> list[int]:
-    """Sends one change through one flow, by hand: to all its destinations. Returns the connections.
+    """Sends one change through one flow, by hand, to all its destinations. Returns the connections.
 
-    Creates new actions, as for sync now: with the usual first attempt, retries and order. The flow must be active and complete, and must
-    accept the change; a change that was recorded without evaluation is treated like any other. Raises NothingToSync with a sentence.
+    It creates new actions with the usual first attempt, retries and order. The flow must be active and complete, and must accept the change. A
+    change that was recorded without evaluation is treated like any other. Raises NothingToSync with a sentence.
     """
     with transaction.atomic():
         db = of_django(connection)
         configuration.lock_shared(db, [account])
-        found = read_changes(db, [change]).get(change)
-        if found is None or found[1][0] != account:
+        recorded = read_changes(db, [change]).get(change)
+        if recorded is None or recorded[1][0] != account:
             raise NothingToSync("There is no such change.")
-        if found[0] is None:
+        if recorded[0] is None:
             raise NothingToSync("The content of this change is no longer kept.")
         source = Committed(db)
-        config, event = source.account(account), source.event(found[1][1])
-        asked = replace(found[0], quiet=False)
+        config, event = source.account(account), source.event(recorded[1][1])
+        change_to_judge = replace(recorded[0], quiet=False)
         known = config.flows.get(flow)
-        mode = mode_of(asked, config, event)
-        decision = decide_flow(known, asked, config, event, mode=mode) if known else None
+        mode = mode_of(change_to_judge, config, event)
+        decision = decide_flow(known, change_to_judge, config, event, mode=mode) if known else None
         if known is None or decision is None or decision.verdict is not FlowVerdict.TRIGGERED:
             raise NothingToSync("The flow does not take it any more: look at its test again.")
-        registration = None if asked.kind is SubjectKind.EVENT else _registration(db, change)
-        orders = _orders_of(db, known, asked, config, event, registration, mode)
+        registration = None if change_to_judge.kind is SubjectKind.EVENT else _registration(db, change)
+        orders = _orders_of(db, known, change_to_judge, config, event, registration, mode)
         deltas: list[Delta] = []
         enqueue(db, orders, db.now(), deltas)
         put_deltas(db, deltas)
@@ -175,8 +189,11 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
 def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
     """Sends a delivered action a second time, as a new action that repeats it (D1), to the same destination. Returns its connection.
 
-    as_it_was: with the mappings of its last attempt, else with today's (D8). The worker looks whether the flow may send it now, as for any
-    other. Raises NothingToSync with a sentence.
+    The worker checks whether the flow may send it now, as for any other action.
+
+    as_it_was: True to use the mappings of its last attempt, False to use today's (D8)
+
+    Raises NothingToSync with a sentence.
     """
     with transaction.atomic():
         db = of_django(connection)
@@ -221,19 +238,19 @@ def resend(account: int, action: int, *, as_it_was: bool = False) -> int:
 
 
 def _registration(db: Database, change: int) -> int | None:
-    ((found,),) = db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
-    registration: int | None = found
+    registration: int | None
+    ((registration,),) = db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
     return registration
 
 
 def _orders(db: Database, change: Change, config: AccountConfig, event: EventConfig, registration: int, only: int | None) -> list[Order]:
-    asked = replace(change, facets=Facet.CREATED | Facet.UPDATED | Facet.STATUS_CHANGED, quiet=False)
-    mode = mode_of(asked, config, event)
+    change_to_judge = replace(change, facets=Facet.CREATED | Facet.UPDATED | Facet.STATUS_CHANGED, quiet=False)
+    mode = mode_of(change_to_judge, config, event)
     orders = []
     for flow in config.flows.values():
         if only not in (None, flow.id):
             continue
-        decision = decide_flow(flow, asked, config, event, mode=mode)
+        decision = decide_flow(flow, change_to_judge, config, event, mode=mode)
         if decision is not None and decision.verdict is FlowVerdict.TRIGGERED:
             orders += _orders_of(db, flow, change, config, event, registration, mode)
     return orders

@@ -1,4 +1,4 @@
-"""Why, or why not (F9): the gates of a flow for one change, according to the configuration in force when it was recorded."""
+"""Why, or why not (F9): the gates of a flow for one change, by the configuration in force when the change was recorded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.deliveries.database import AccountReader
-from heliograph.deliveries.words import Toned, isolated, shown
+from heliograph.deliveries.words import Toned, isolated, value_text
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
@@ -35,51 +35,59 @@ _UNASKED = {GateName.FILTERS: gettext_lazy("The flow has no filters."), GateName
 
 @dataclass(frozen=True, slots=True)
 class GateRow:
-    """One gate for components/gates.html. state: passed, stopped, wait, unread. note: shown in place of the wanted and actual values.
-
-    gate: the GateName, "" for sending; place: where it is changed; today: the same gate by the rules of today, where those differ.
-    """
+    """One gate for components/gates.html."""
 
     name: str
     state: str
-    wanted: str = ""
+    """ "passed", "stopped", "wait" or "unread"."""
+    condition: str = ""
+    """What the gate demands, in words."""
     actual: str = ""
+    """What the change had, in words."""
     fix: str = ""
     fix_href: str = ""
     note: str = ""
+    """The text of a gate without a condition."""
     gate: str = ""
+    """The GateName; "" for sending."""
     place: str = ""
+    """The URL where the gate is edited."""
     today: Sequence[GateRow] = ()
+    """The gate by today's rules, if they differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The flow's sentence with marked chips, the answer in one sentence, and the gates.
-
-    stopped: the gate that stopped the change, None = none; curable: it stopped for lack of a tag.
-    """
+    """The explanation of a flow's decision, in words."""
 
     sentence: Sequence[sentence.SentencePart]
+    """The flow's sentence, with the chips marked by their gates."""
     answer: str
+    """The decision in one sentence."""
     gates: Sequence[GateRow]
     flow: Flow
     verdict: FlowVerdict
     stopped: GateName | None = None
+    """The gate that stopped the change; None if none did."""
     curable: bool = False
+    """True if a tag would cure it."""
 
 
 def why(reading: AccountReader, change: Change, flow_id: int, account_version: int, event_id: int, event_version: int) -> Why | None:
-    """Why a flow accepted a change or did not, by the configuration of these versions (0: the current one); None if the flow did not exist
-    yet."""
+    """Why a flow took a change or did not; None if the flow did not exist yet.
+
+    account_version: the version of the account's configuration; 0 for the current one
+    event_version: the version of the event's configuration; 0 for the current one
+    """
     account = reading.source.account(reading.account, account_version or None)
     event = reading.source.event(event_id, event_version or None)
     flow = account.flows.get(flow_id)
     if flow is None or event.account != reading.account:
         return None
-    return told(explain(flow, change, account, event), account)
+    return why_of(explain(flow, change, account, event), account)
 
 
-def told(explanation: Explanation, account: AccountConfig) -> Why:
+def why_of(explanation: Explanation, account: AccountConfig) -> Why:
     """An explanation in words."""
     flow, stopped = explanation.flow, explanation.stopped_at
     parts = sentence.parts(flow, sentence.SentenceNames.from_config(account), _)
@@ -93,20 +101,20 @@ def told(explanation: Explanation, account: AccountConfig) -> Why:
     marked = sentence.marked(parts, sentence.SentenceGate(stopped.name.value) if stopped else None, answers)
     rows: list[GateRow] = []
     for name in GateName:
-        asked = [_row(gate, flow, account) for gate in explanation.gates if gate.name is name]
+        gate_rows = [_row(gate, flow, account) for gate in explanation.gates if gate.name is name]
         reached = stopped is None or list(GateName).index(name) < list(GateName).index(stopped.name)
         note = str(_UNASKED.get(name, "")) if reached else ""
-        rows += asked or [GateRow(_name(name), "passed" if reached else "unread", note=note, gate=name.value)]
+        rows += gate_rows or [GateRow(_name(name), "passed" if reached else "unread", note=note, gate=name.value)]
     rows.append(GateRow(_("Send"), "passed" if explanation.verdict is FlowVerdict.TRIGGERED else "unread"))
     return Why(marked, answer(explanation, account), rows, flow, explanation.verdict, stopped.name if stopped else None, curable)
 
 
 def answer(explanation: Explanation, account: AccountConfig) -> str:
-    """The outcome in one sentence."""
+    """The decision in one sentence."""
     flow, stopped = explanation.flow, explanation.stopped_at
     if explanation.verdict is FlowVerdict.TRIGGERED:
-        found = [account.connections.get(d.connection or 0) for d in flow.destinations]
-        names = [isolated(connection.name) for connection in found if connection]
+        connections = [account.connections.get(d.connection or 0) for d in flow.destinations]
+        names = [isolated(connection.name) for connection in connections if connection]
         return ngettext("Triggered: one request to %(connections)s.", "Triggered: one request each to %(connections)s.", len(names)) % {
             "connections": ", ".join(names)
         }
@@ -120,7 +128,7 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
     actual = _tags_or_words(stopped, flow, account) if stopped else ""
     if explanation.verdict is FlowVerdict.NOT_TRIGGERED:
         if stopped is not None and stopped.place == PROPERTIES:
-            return _("Not triggered: no property is set that this flow asks for (%(tags)s).") % {"tags": _wanted(stopped, flow, account)}
+            return _("Not triggered: no property is set that this flow asks for (%(tags)s).") % {"tags": _condition(stopped, flow, account)}
         return _("Not triggered: tagged %(tags)s, which this flow does not act on.") % {"tags": actual or _("nothing")}
     if stopped is None:
         return _("Filtered.")
@@ -142,7 +150,7 @@ def not_triggered(
     event: EventConfig | None,
     flow: int,
 ) -> tuple[str, Toned]:
-    """Why a run has no action, in one sentence, and its state. What a flow does not act on is said by its rule of today."""
+    """Why a run has no action, in one sentence, and its state. If the change was not selected, today's lists of the flow are named."""
     state: Toned = ("quiet", _("Not triggered"))
     if queue in (QueueStatus.RETRY, QueueStatus.ERROR):
         state = ("wait", _("Waits for a tag") if reason is not None and reason.is_untagged else _("Will be retried"))
@@ -165,7 +173,7 @@ def not_triggered(
 
 
 def _unmet(flow: Flow | None, change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
-    """Which list of the flow the change does not meet; "" where it would meet them today, or that is not known any more."""
+    """The list of the flow that the change does not meet, as a sentence; "" if it would meet today's lists, or if this is no longer known."""
     if flow is None or change is None or event is None:
         return ""
     explanation = explain(flow, change, account, event, as_if_running=True)
@@ -173,13 +181,13 @@ def _unmet(flow: Flow | None, change: Change | None, account: AccountConfig, eve
     if explanation.reason is not Reason.NOT_SELECTED or stopped is None:
         return ""
     if stopped.place == PROPERTIES:
-        return _("No property is set that this flow asks for: %(tags)s.") % {"tags": _wanted(stopped, flow, account)}
+        return _("No property is set that this flow asks for: %(tags)s.") % {"tags": _condition(stopped, flow, account)}
     status = _status_in(stopped.place, change, account, event)
     return _("This flow does not act on %(status)s.") % {"status": isolated(status)} if status else ""
 
 
 def _status_in(list_name: str, change: Change, account: AccountConfig, event: EventConfig) -> str:
-    """The name of the status that a list goes by; "" where it is not known any more."""
+    """The name of the status that a list checks; "" if it is no longer known."""
     if list_name == SESSION_STATUSES:
         known = account.session_statuses.get(change.session.status) if change.session else None
     elif list_name == EVENT_STATUSES:
@@ -209,12 +217,12 @@ def _row(gate: GateResult, flow: Flow, account: AccountConfig) -> GateRow:
     name = _name(gate.name)
     if gate.name is GateName.ACTIVATION and gate.place in LISTS:
         name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.place]}
-    wanted = _wanted(gate, flow, account)
+    condition = _condition(gate, flow, account)
     actual = _tags_or_words(gate, flow, account) or _empty_gate_text(gate)
-    return GateRow(name, _part_state(gate).value, wanted, actual, gate=gate.name.value)
+    return GateRow(name, _part_state(gate).value, condition, actual, gate=gate.name.value)
 
 
-def _wanted(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
+def _condition(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
     if gate.name is GateName.ACTIVE:
         return _("On, nothing missing")
     if gate.name is GateName.ACTIVATION:
@@ -228,7 +236,7 @@ def _wanted(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
 
 
 def _field(key: str, account: AccountConfig) -> str:
-    """A filter's field as pages call it."""
+    """The name of a filter's field, as pages show it."""
     label = sentence.SentenceNames.from_config(account).fields.get(key, key)
     return label if is_named_by_account(key) else _(label)
 
@@ -243,7 +251,7 @@ def _tags_or_words(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
         return _("Off") if gate.place == "inactive" else ", ".join(gate.actual)
     if gate.name is GateName.WATCH:
         return ", ".join(word.replace("_", " ") for word in gate.actual)
-    return shown(gate.actual)
+    return value_text(gate.actual)
 
 
 def _empty_gate_text(gate: GateResult) -> str:
@@ -251,5 +259,5 @@ def _empty_gate_text(gate: GateResult) -> str:
 
 
 def _label(tag: str, account: AccountConfig) -> str:
-    found = account.tags.get(int(tag)) if tag.lstrip("-").isdecimal() else None
-    return found.label if found else _("a tag that is gone")
+    known_tag = account.tags.get(int(tag)) if tag.lstrip("-").isdecimal() else None
+    return known_tag.label if known_tag else _("a tag that is gone")

@@ -1,4 +1,4 @@
-"""Why, or why not, by the rules of then and of today side by side (F9)."""
+"""Why, or why not, by the rules at the time of the change and by those of today, side by side (F9)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from heliograph.deliveries.database import AccountReader
-from heliograph.deliveries.why import GateRow, Why, told
+from heliograph.deliveries.why import GateRow, Why, why_of
 from heliograph.domain.flow.then_and_today import Rules, StopReason, ThenAndToday, stop_reason, then_and_today
 from heliograph.domain.registration.change import Change
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """A change with what was in force when it was recorded."""
+    """A change with the versions of the configuration that were in force when it was recorded."""
 
     change: Change
     event: int
@@ -23,60 +23,63 @@ class RecordedChange:
 
 @dataclass(frozen=True, slots=True)
 class WhyBoth:
-    """Both answers. then, today: None where the flow was not there. gates: of then (of today, where there was no flow then), with today's where
-    they differ. reason: why it stopped then."""
+    """The explanations of then and of today."""
 
     then: Why | None
+    """None if the flow did not exist when the change was recorded."""
     today: Why | None
+    """None if the flow was deleted."""
     differs: bool
     gates: Sequence[GateRow]
+    """The gates of then, with those of today where they differ; the gates of today if there was no flow then."""
     reason: StopReason | None
+    """The reason why the change stopped then."""
 
     @property
-    def shown(self) -> Why:
-        """The answer that the sentence of the flow is marked with."""
-        found = self.then or self.today
-        assert found is not None
-        return found
+    def then_or_today(self) -> Why:
+        """The explanation of then, or of today if there was no flow then. It marks the sentence of the flow."""
+        answer = self.then or self.today
+        assert answer is not None
+        return answer
 
 
 def rules_of(reading: AccountReader, recorded: RecordedChange) -> Rules:
-    """What was in force when the change was recorded."""
+    """The rules that were in force when the change was recorded."""
     return Rules(
         reading.source.account(reading.account, recorded.account_version), reading.source.event(recorded.event, recorded.event_version)
     )
 
 
 def why_both(reading: AccountReader, recorded: RecordedChange, flow: int, cured: Callable[[Why], Why]) -> WhyBoth | None:
-    """Why a flow accepted a change or did not, then and today; None for a flow that was there neither then nor today.
+    """Why a flow took a change or did not, then and today; None if there is no such flow, neither then nor today.
 
-    cured: adds the links of a gate to the pages where it is changed.
+    cured: adds to the gates the links to the pages where they are edited
     """
     then = rules_of(reading, recorded)
     today = Rules(reading.config, reading.source.event(recorded.event))
-    both = then_and_today(recorded.change, flow, then, today)
-    if both.then is None and both.today is None:
+    explanations = then_and_today(recorded.change, flow, then, today)
+    if explanations.then is None and explanations.today is None:
         return None
-    of_then = told(both.then, then.account) if both.then else None
-    of_today = cured(told(both.today, today.account)) if both.today else None
-    reason = stop_reason(both.then, recorded.change, then.event) if both.then else None
-    return WhyBoth(of_then, of_today, both.differs, _side_by_side(both, of_then, of_today), reason)
+    of_then = why_of(explanations.then, then.account) if explanations.then else None
+    of_today = cured(why_of(explanations.today, today.account)) if explanations.today else None
+    reason = stop_reason(explanations.then, recorded.change, then.event) if explanations.then else None
+    return WhyBoth(of_then, of_today, explanations.differs, _side_by_side(explanations, of_then, of_today), reason)
 
 
-def _side_by_side(both: ThenAndToday, then: Why | None, today: Why | None) -> list[GateRow]:
-    """The gates of then, each with those of today where something differs."""
+def _side_by_side(explanations: ThenAndToday, then: Why | None, today: Why | None) -> list[GateRow]:
+    """The gates of then, each with that of today if they differ."""
     if then is None or today is None:
         return list((then or today).gates) if then or today else []  # type: ignore[union-attr]
-    out: list[GateRow] = []
+    rows: list[GateRow] = []
     for gate in dict.fromkeys(row.gate for row in (*then.gates, *today.gates)):
         was, now = ([row for row in why.gates if row.gate == gate] for why in (then, today))
-        if not both.differs or [_plain(row) for row in was] == [_plain(row) for row in now]:
-            out += now
+        if not explanations.differs or [_plain(row) for row in was] == [_plain(row) for row in now]:
+            rows += now
         else:
             *firsts, last = was
-            out += [replace(row, place=now[0].place) for row in firsts]
-            out.append(replace(last, place=now[0].place, today=now))
-    return out
+            rows += [replace(row, place=now[0].place) for row in firsts]
+            rows.append(replace(last, place=now[0].place, today=now))
+    return rows
 
 
 def _plain(row: GateRow) -> GateRow:

@@ -70,7 +70,7 @@ def happened(change: Change | None, account: AccountConfig, event: EventConfig |
 
 
 def sentence_of(change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
-    """The same as a title: "Status became Cancelled"."""
+    """A change as a title: "Status became Cancelled"."""
     text = happened(change, account, event)
     return text[:1].upper() + text[1:]
 
@@ -89,7 +89,7 @@ def with_tags(name: str, tags: Iterable[int], account: AccountConfig) -> str:
 
 
 def diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tuple[str, str, str]]:
-    """The differences: (field, before, after), "" for empty. For a creation, everything it contained."""
+    """The differences of a change: (field, before, after), "" for empty. For a creation, all fields that it contained."""
     if change.kind is SubjectKind.SESSION_REGISTRATION and change.session:
         session = event.sessions.get(change.session.session)
         old = change.before.get("session_status")
@@ -137,24 +137,24 @@ def _value(field: str, state: object, account: AccountConfig, event: EventConfig
         status = account.status(state.status, event)  # type: ignore[attr-defined]
         return with_tags(status.name, status.tags, account) if status else ""
     if area == "attendee_type":
-        found = event.types.get(state.attendee_type or 0)  # type: ignore[attr-defined]
-        return found.name if found else ""
+        attendee_type = event.types.get(state.attendee_type or 0)  # type: ignore[attr-defined]
+        return attendee_type.name if attendee_type else ""
     if area == "property":
         return _("Yes") if int(name) in state.properties else _("No")  # type: ignore[attr-defined]
     if area == "active":
         return _("Yes") if state.active else _("No")  # type: ignore[attr-defined]
     if not dot:
-        return shown(getattr(state, area, ""))
+        return value_text(getattr(state, area, ""))
     values = {"profile": "profile", "custom": "custom", "answer": "answers"}[area]
     known = getattr(state, values)
-    return shown(known.get(name if area == "profile" else int(name), ""))
+    return value_text(known.get(name if area == "profile" else int(name), ""))
 
 
 def _event_diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tuple[str, str, str]]:
     state = change.event_state
     if state is None:
         return []
-    out = []
+    rows = []
     for field, was in change.before.items():
         area, dot, id = field.partition(".")
         now = state.custom.get(int(id), ()) if dot else getattr(state, area)
@@ -162,8 +162,8 @@ def _event_diff(change: Change, account: AccountConfig, event: EventConfig) -> l
             was, now = (_event_status(int(str(v)), account) for v in (was, now))  # noqa: PLW2901
         if area == "tags":
             was, now = (", ".join(account.tags[t].label for t in v if t in account.tags) for v in (was, now))  # type: ignore[union-attr] # noqa: PLW2901
-        out.append((field_name(field, account, event), shown(was), shown(now)))
-    return out
+        rows.append((field_name(field, account, event), value_text(was), value_text(now)))
+    return rows
 
 
 def _event_status(id: int, account: AccountConfig) -> str:
@@ -171,7 +171,7 @@ def _event_status(id: int, account: AccountConfig) -> str:
     return with_tags(status.name, status.tags, account) if status else _("one that is gone")
 
 
-def shown(value: object) -> str:
+def value_text(value: object) -> str:
     """A value as text."""
     if value is None:
         return ""
@@ -203,7 +203,7 @@ def saved_by(mark: str, names: dict[str, str]) -> str:
 
 
 def did(action: Action, attempt: Attempt | None, connection: str, hindrance: str = "") -> str:
-    """The result of an action, in one sentence. hindrance: what keeps one that is still to be sent (`prospect_words.hindrance`)."""
+    """The result of an action, in one sentence. hindrance: what keeps an unsent action from being sent (`prospect_words.hindrance`)."""
     where = {"connection": isolated(connection)}
     if action.state is ActionState.SUPERSEDED:
         return _("Not needed any more: a newer change was sent first.")
@@ -254,14 +254,17 @@ CAUSES = {
 }
 
 
-def refusal(connection: str, status: int, said: str = "") -> str:
-    """That a target refused: "CRM answered 404 Not Found: no_service.". said: its own words."""
-    facts = {"connection": isolated(connection), "status": answered(status), "said": isolated(said)}
-    return _("%(connection)s answered %(status)s: %(said)s.") % facts if said else _("%(connection)s answered %(status)s.") % facts
+def refusal(connection: str, status: int, target_words: str = "") -> str:
+    """A target's refusal as a sentence: "CRM answered 404 Not Found: no_service."
+
+    target_words: the target's own words, see `refusals.Refusal`
+    """
+    facts = {"connection": isolated(connection), "status": answered(status), "said": isolated(target_words)}
+    return _("%(connection)s answered %(status)s: %(said)s.") % facts if target_words else _("%(connection)s answered %(status)s.") % facts
 
 
 def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
-    """A cause in one sentence; message: what was stored with it, for a cause without words of its own."""
+    """A cause in one sentence. message: the stored message, which stands for a cause without words of its own."""
     words = CAUSES.get(cause) if cause else None
     if words is None:
         return f"{message.rstrip('.')}." if message else _("It failed.")
@@ -286,7 +289,7 @@ def state_of(state: ActionState) -> Toned:
 
 
 def attempt_state(state: ActionState) -> Toned:
-    """The result of one attempt, by the state it led to: what will be retried has failed."""
+    """The result of one attempt, by the state of the action after it. An attempt that will be retried has failed."""
     match state:
         case ActionState.SUCCESS:
             return "success", _("Delivered")
@@ -297,7 +300,7 @@ def attempt_state(state: ActionState) -> Toned:
 
 
 def attempt_name(attempt: Attempt, number: int) -> str:
-    """Which attempt it was; number: of the automatic retries so far."""
+    """The name of an attempt. number: the automatic retries so far."""
     match attempt.kind:
         case AttemptKind.FIRST:
             return _("First attempt")
@@ -318,7 +321,7 @@ def waits_for_tag(n: int, text: str = "") -> str:
 
 
 def next_try(due: int | None) -> str:
-    """When it is tried again: "Next try 14:33:07"."""
+    """The time of the next try: "Next try 14:33:07". due: microseconds, 0 if it was submitted by hand, None if there is none."""
     if due is None:
         return ""
     if due <= 0:
@@ -335,5 +338,5 @@ def answered(status: int) -> str:
 
 
 def milliseconds(micros: int) -> int:
-    """Rounded, at least 1."""
+    """Microseconds as milliseconds, rounded, at least 1."""
     return max(1, round(micros / 1000))

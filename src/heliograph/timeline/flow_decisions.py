@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.deliveries.database import AccountReader
-from heliograph.deliveries.why import told
+from heliograph.deliveries.why import why_of
 from heliograph.deliveries.why_both import RecordedChange, rules_of
 from heliograph.domain.flow.decision import FlowVerdict, explain
 from heliograph.domain.registration.change import Change
@@ -65,4 +65,4 @@ class FlowDecisions:
         if known is None:
             return LatestDecision(row[0], row[5], change, row[11], row[14])
         found = explain(known, change, rules.account, rules.event)
-        return LatestDecision(row[0], row[5], change, row[11], row[14], found.verdict, told(found, rules.account).answer)
+        return LatestDecision(row[0], row[5], change, row[11], row[14], found.verdict, why_of(found, rules.account).answer)

@@ -21,7 +21,7 @@ from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.prospect_words import on_their_way
 from heliograph.deliveries.prospects import connection_holds
 from heliograph.deliveries.submit import NothingToSync, send_now
-from heliograph.deliveries.why import GateRow, told
+from heliograph.deliveries.why import GateRow, why_of
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict
@@ -208,7 +208,7 @@ def _trial_context(request: AccountRequest, reader: AccountReader, draft: FlowDr
     """The context of a trial's result: the gates and the requests."""
     flow = draft.flow
     config = replace(reader.config, flows={**reader.config.flows, flow.id: flow})
-    why = told(trial.running, config)
+    why = why_of(trial.running, config)
     gates = list(why.gates)
     off = not flow.active
     actual = _("On, complete") if trial.active.passed else _("Off") if off else _("incomplete")

@@ -48,7 +48,7 @@ def _cured(why: Why, config: AccountConfig, user: User) -> Why:
 
 def _shown(both: WhyBoth, recorded: RecordedChange, flow: int) -> dict[str, Any]:
     return {
-        "sentence": both.shown.sentence,
+        "sentence": both.then_or_today.sentence,
         "then": both.then.answer if both.then else "",
         "today": both.today.answer if both.today else "",
         "differs": both.differs,
