@@ -20,6 +20,7 @@ CLEAN = {
     *("stage", "bench", "verify", "demo"),
     *("connections", "flows", "mappings", "presets"),
     *("setup", "administration", "accounts", "web", "jobs", "guide", "commands", "options", "wiring", "__main__"),
+    *("retry", "insights", "deliveries", "replay"),
 }
 """Packages without such names. One that has lost its last is added here, and none is taken out."""
 COLUMNS = {

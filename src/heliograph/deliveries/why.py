@@ -40,7 +40,7 @@ class GateRow:
     name: str
     state: str
     """ "passed", "stopped", "wait" or "unread"."""
-    condition: str = ""
+    expected: str = ""
     """What the gate demands, in words."""
     actual: str = ""
     """What the change had, in words."""
@@ -128,7 +128,7 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
     actual = _tags_or_words(stopped, flow, account) if stopped else ""
     if explanation.verdict is FlowVerdict.NOT_TRIGGERED:
         if stopped is not None and stopped.place == PROPERTIES:
-            return _("Not triggered: no property is set that this flow asks for (%(tags)s).") % {"tags": _condition(stopped, flow, account)}
+            return _("Not triggered: no property is set that this flow asks for (%(tags)s).") % {"tags": _expected(stopped, flow, account)}
         return _("Not triggered: tagged %(tags)s, which this flow does not act on.") % {"tags": actual or _("nothing")}
     if stopped is None:
         return _("Filtered.")
@@ -181,7 +181,7 @@ def _unmet(flow: Flow | None, change: Change | None, account: AccountConfig, eve
     if explanation.reason is not Reason.NOT_SELECTED or stopped is None:
         return ""
     if stopped.place == PROPERTIES:
-        return _("No property is set that this flow asks for: %(tags)s.") % {"tags": _condition(stopped, flow, account)}
+        return _("No property is set that this flow asks for: %(tags)s.") % {"tags": _expected(stopped, flow, account)}
     status = _status_in(stopped.place, change, account, event)
     return _("This flow does not act on %(status)s.") % {"status": isolated(status)} if status else ""
 
@@ -217,12 +217,12 @@ def _row(gate: GateResult, flow: Flow, account: AccountConfig) -> GateRow:
     name = _name(gate.name)
     if gate.name is GateName.ACTIVATION and gate.place in LISTS:
         name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.place]}
-    condition = _condition(gate, flow, account)
+    expected = _expected(gate, flow, account)
     actual = _tags_or_words(gate, flow, account) or _empty_gate_text(gate)
-    return GateRow(name, _part_state(gate).value, condition, actual, gate=gate.name.value)
+    return GateRow(name, _part_state(gate).value, expected, actual, gate=gate.name.value)
 
 
-def _condition(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
+def _expected(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
     if gate.name is GateName.ACTIVE:
         return _("On, nothing missing")
     if gate.name is GateName.ACTIVATION:

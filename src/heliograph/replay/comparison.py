@@ -1,4 +1,4 @@
-"""What each change would do at a destination, and how that differs from what was last accepted there (Y1)."""
+"""The request that each change would make at a destination, compared with the last request that was accepted there (Y1)."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ COLUMNS = f"{CHANGE_COLUMNS}, c.registration_id"
 
 @dataclass(frozen=True, slots=True)
 class CandidateChange:
-    """A change that may be replayed. change: None if its content is no longer stored (X6)."""
+    """A change that may be replayed."""
 
     candidate: Candidate
     change: Change | None
+    """None if its content is no longer stored (X6)."""
     event: int
     registration: int | None
 
     @classmethod
-    def of(cls, row: Row) -> CandidateChange:
-        """From a row of COLUMNS."""
+    def from_row(cls, row: Row) -> CandidateChange:
+        """The change of a row of COLUMNS."""
         change = read_change(row)
         candidate = Candidate(change=row[0], subject=row[2], version=row[3], at=row[5])
         return cls(candidate, None if change is None else replace(change, quiet=False), row[11], row[14])
@@ -45,18 +46,21 @@ class CandidateChange:
 
 @dataclass(frozen=True, slots=True)
 class ComparedLine:
-    """A line of the dry run, and what it comes from. was, would: None where there is nothing, or its content is gone."""
+    """A line of the dry run, with the facts that its verdict is based on."""
 
-    of: CandidateChange
+    candidate_change: CandidateChange
     row: ReplayRow
     explanation: Explanation | None = None
     was: SentRequest | None = None
+    """The last accepted request; None if there is none, or if its content is gone."""
     would: SentRequest | None = None
+    """The request that the change would make; None if it would make none."""
     last: Delivery | None = None
+    """The delivery of the last accepted request."""
 
 
 class Comparison:
-    """Compares by one configuration. flow: as it is today, treated as if it were on."""
+    """Compares changes by one configuration. The flow is taken as it is today, as if it were on."""
 
     def __init__(self, db: Database, account: int, flow: Flow) -> None:
         self.reading = AccountReader(db, account)
@@ -65,35 +69,38 @@ class Comparison:
         self._now = datetime.now(UTC)
 
     def compare(self, changes: Sequence[CandidateChange], destination: Destination) -> list[ComparedLine]:
-        """What each of these changes would do at a destination."""
+        """The line of each of these changes at a destination, in their order."""
         subjects = {each.candidate.subject for each in changes}
         db, account = self.reading.db, self.reading.account
         lanes = replays.lane_versions(db, destination.id, subjects)
         delivered = replays.deliveries(db, account, destination.id, subjects)
         last = {each.candidate.change: _last(each.candidate, destination.does, delivered) for each in changes}
-        kept = replays.kept_requests(db, account, {found.action for found in last.values() if found is not None})
+        stored_requests = replays.kept_requests(db, account, {delivery.action for delivery in last.values() if delivery is not None})
         events = self.reading.events({each.event for each in changes})
-        return [self._compared(each, destination, events.get(each.event), lanes, last[each.candidate.change], kept) for each in changes]
+        return [
+            self._compared(each, destination, events.get(each.event), lanes, last[each.candidate.change], stored_requests)
+            for each in changes
+        ]
 
     def _compared(
         self,
-        of: CandidateChange,
+        candidate_change: CandidateChange,
         destination: Destination,
         event: EventConfig | None,
         lanes: Mapping[int, LaneVersions],
         last: Delivery | None,
-        kept: Mapping[int, str],
+        stored_requests: Mapping[int, str],
     ) -> ComparedLine:
         explanation = None
         would: SentRequest | ReplayProblem | None = None
-        if of.change is not None and event is not None:
-            explanation = explain(self.flow, of.change, self.reading.config, event, as_if_running=True)
+        if candidate_change.change is not None and event is not None:
+            explanation = explain(self.flow, candidate_change.change, self.reading.config, event, as_if_running=True)
             if explanation.verdict is FlowVerdict.TRIGGERED:
-                would = self._would(of.change, event, destination)
-        was = sent_request(kept[last.action]) if last is not None and last.action in kept else None
-        lane = lanes.get(of.candidate.subject, LaneVersions())
+                would = self._would(candidate_change.change, event, destination)
+        was = sent_request(stored_requests[last.action]) if last is not None and last.action in stored_requests else None
+        lane = lanes.get(candidate_change.candidate.subject, LaneVersions())
         row = replay_verdict(
-            of.candidate,
+            candidate_change.candidate,
             does=destination.does,
             takes=explanation is None or explanation.verdict is FlowVerdict.TRIGGERED,
             rendered=ReplayRequest(would.digest) if isinstance(would, SentRequest) else would,
@@ -101,30 +108,30 @@ class Comparison:
             begun_version=lane.begun,
             newest_open=lane.open,
         )
-        return ComparedLine(of, row, explanation, was, would if isinstance(would, SentRequest) else None, last)
+        return ComparedLine(candidate_change, row, explanation, was, would if isinstance(would, SentRequest) else None, last)
 
     def _would(self, change: Change, event: EventConfig, destination: Destination) -> SentRequest | ReplayProblem:
-        found = self._previews.built(event, change, self.flow, destination, now=self._now)
-        if isinstance(found, RequestPreview):
-            return ReplayProblem("; ".join(found.problems) or found.why)
-        return SentRequest.from_stored(kept_request(found.request, found.masks))
+        built = self._previews.built(event, change, self.flow, destination, now=self._now)
+        if isinstance(built, RequestPreview):
+            return ReplayProblem("; ".join(built.problems) or built.why)
+        return SentRequest.from_stored(kept_request(built.request, built.masks))
 
 
-def sent_request(kept: str) -> SentRequest | None:
-    """A request as it was kept; None if it cannot be read."""
+def sent_request(stored: str) -> SentRequest | None:
+    """The request of a stored JSON text; None if it cannot be read."""
     try:
-        found: Any = json.loads(kept)
+        parts: Any = json.loads(stored)
     except (ValueError, RecursionError):
         return None
-    return SentRequest.from_stored(found) if isinstance(found, dict) else None
+    return SentRequest.from_stored(parts) if isinstance(parts, dict) else None
 
 
 def _last(candidate: Candidate, does: Does, delivered: Mapping[int, list[Delivery]]) -> Delivery | None:
-    """The delivery to compare with: at a destination that adds, that of the same change if there is one, else the subject's newest."""
-    found = delivered.get(candidate.subject, [])
+    """The delivery to compare with: the subject's newest. At a destination that adds, a delivery of this very change is preferred."""
+    deliveries = delivered.get(candidate.subject, [])
     if does is Does.ADDS:
-        found = [each for each in found if each.version == candidate.version] or found
-    return found[-1] if found else None
+        deliveries = [each for each in deliveries if each.version == candidate.version] or deliveries
+    return deliveries[-1] if deliveries else None
 
 
 def changes_of(db: Database, account: int, ids: Collection[int]) -> dict[int, CandidateChange]:
@@ -134,15 +141,15 @@ def changes_of(db: Database, account: int, ids: Collection[int]) -> dict[int, Ca
         f" WHERE {db.member('c.id', 'ids')} AND +c.account_id = :account",
         {"ids": sorted(ids), "account": account},
     )
-    return {row[0]: CandidateChange.of(row) for row in rows}
+    return {row[0]: CandidateChange.from_row(row) for row in rows}
 
 
 def destinations_of(flow: Flow) -> list[Destination]:
-    """The destinations that have somewhere to send to."""
+    """The destinations of a flow that have a connection."""
     return [destination for destination in flow.destinations if destination.connection is not None]
 
 
 def by_destination(flow: Flow, ids: Iterable[int]) -> dict[int, Destination]:
-    """These of the flow's destinations, by id; removed ones are missing."""
-    wanted = set(ids)
-    return {destination.id: destination for destination in destinations_of(flow) if destination.id in wanted}
+    """The flow's destinations with these ids, by id. Removed ones are left out."""
+    chosen_ids = set(ids)
+    return {destination.id: destination for destination in destinations_of(flow) if destination.id in chosen_ids}

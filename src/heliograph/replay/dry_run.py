@@ -25,7 +25,7 @@ KIND: Final = "replay-check"
 CHUNK: Final = 500
 CHECKING: Final = "checking"
 PROBLEMS: Final = 3
-"""The commonest problems that the result names."""
+"""The number of problems that the result names, the most frequent ones."""
 FLOW_GONE: Final = "The flow has been deleted."
 NOTHING_WATCHED: Final = "The flow does not say what it watches for."
 
@@ -37,18 +37,24 @@ def kind() -> JobKind:
 
 @dataclass(slots=True)
 class CheckedChunk:
-    """What a chunk of changes adds. gone: ids of lines that others replace; counts: by verdict, what is added less what goes."""
+    """The lines that a chunk of changes adds and removes."""
 
     last: tuple[int, int] | None
-    looked_at: int
+    """Instant and id of the last change that was read; None if none was left."""
+    read_changes: int
+    """The number of changes that were read."""
     total: int
+    """The number of changes of the whole dry run."""
     lines: list[tuple[int, ComparedLine]] = field(default_factory=list)
+    """The new lines, each with the id of its destination."""
     gone: list[int] = field(default_factory=list)
+    """The ids of stored lines that new ones replace."""
     counts: Counter[str] = field(default_factory=Counter)
+    """By verdict: the number of new lines less that of replaced ones."""
 
 
 class DryRun:
-    """One run of the job. Its cursor: time and id of the last change that was looked at."""
+    """One run of the job. Its cursor is the instant and id of the last change that was read."""
 
     def __init__(self, job: Job) -> None:
         self._account = job.account_id
@@ -77,7 +83,7 @@ class DryRun:
             " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at ORDER BY c.at DESC, c.id DESC",
             params,
         )
-        changes = [CandidateChange.of(row) for row in rows]
+        changes = [CandidateChange.from_row(row) for row in rows]
         last = (changes[-1].candidate.at, changes[-1].candidate.change) if changes else None
         chunk = CheckedChunk(last, len(changes), int(self._total))
         for destination in destinations_of(flow):
@@ -85,22 +91,22 @@ class DryRun:
         return chunk
 
     def _check(self, db: Database, changes: Sequence[CandidateChange], destination: Destination, chunk: CheckedChunk) -> None:
-        """Adds the lines of one destination. Of each subject the line that stands for it, unless every change is wanted."""
+        """Adds the lines of one destination: one line for each change, or one for each subject if only its latest matching change is sent."""
         every = takes_every(destination.does, every=self._selection.every)
         subjects = {each.candidate.subject for each in changes}
         stored = {} if every else stored_lines(db, self._replay.pk, destination.id, subjects)
-        held = {subject: row for subject, (_, row) in stored.items()}
-        # Newest first, so nearly always a subject's first change stands for it: the others are not compared.
-        open_ = [each for each in changes if every or not _stands(held.get(each.candidate.subject), each.candidate)]
-        found: dict[int, ComparedLine] = {}  # by change where every one is wanted, else by subject
+        row_of_subject = {subject: row for subject, (_, row) in stored.items()}
+        # Changes come newest first, so a subject's first one nearly always decides its line. Changes that cannot replace it are not compared.
+        open_ = [each for each in changes if every or not _stands(row_of_subject.get(each.candidate.subject), each.candidate)]
+        new_lines: dict[int, ComparedLine] = {}  # by change if each has a line, else by subject
         for compared in self._comparison.compare(open_, destination):
             subject = compared.row.candidate.subject
             if every:
-                found[compared.row.candidate.change] = compared
-            elif subject not in held or compared.row.beats(held[subject]):
-                held[subject] = compared.row
-                found[subject] = compared
-        for key, compared in found.items():
+                new_lines[compared.row.candidate.change] = compared
+            elif subject not in row_of_subject or compared.row.beats(row_of_subject[subject]):
+                row_of_subject[subject] = compared.row
+                new_lines[subject] = compared
+        for key, compared in new_lines.items():
             chunk.lines.append((destination.id, compared))
             chunk.counts[compared.row.verdict.value] += 1
             if not every and key in stored:
@@ -109,15 +115,15 @@ class DryRun:
                 chunk.counts[before.verdict.value] -= 1
 
     def write(self, db: Database, chunk: CheckedChunk) -> ChunkResult:
-        """Stores the lines."""
+        """Stores the lines of a chunk."""
         if not self._cursor:
             db.run("UPDATE replay SET config_version = :version WHERE id = :id", {"version": self._version, "id": self._replay.pk})
         if chunk.gone:
             db.run(f"DELETE FROM replay_line WHERE {db.member('id', 'ids')}", {"ids": chunk.gone})
         store_lines(db, self._account, self._replay.pk, chunk.lines)
         self._counts.update(chunk.counts)
-        self._done += chunk.looked_at
-        ended = chunk.looked_at < CHUNK
+        self._done += chunk.read_changes
+        ended = chunk.read_changes < CHUNK
         if chunk.last is not None:
             self._cursor = {"at": chunk.last[0], "id": chunk.last[1]}
         return ChunkResult(
@@ -132,12 +138,12 @@ class DryRun:
         )
 
     def _result(self, db: Database) -> dict[str, object]:
-        of = {"replay": self._replay.pk}
-        ((subjects,),) = db.all("SELECT count(DISTINCT subject_id) FROM replay_line WHERE replay_id = :replay", of)
+        params = {"replay": self._replay.pk}
+        ((subjects,),) = db.all("SELECT count(DISTINCT subject_id) FROM replay_line WHERE replay_id = :replay", params)
         problems = db.all(
             "SELECT problem, count(*) FROM replay_line WHERE replay_id = :replay AND verdict = :fails AND problem <> ''"
             f" GROUP BY problem ORDER BY count(*) DESC, problem LIMIT {PROBLEMS}",
-            of | {"fails": ReplayVerdict.WOULD_FAIL.code},
+            params | {"fails": ReplayVerdict.WOULD_FAIL.code},
         )
         return {"subjects": subjects, "problems": [[text, n] for text, n in problems]}
 
@@ -145,20 +151,24 @@ class DryRun:
         """Does nothing: no files are open."""
 
 
-def _stands(held: ReplayRow | None, candidate: Candidate) -> bool:
-    """True if nothing that this change could be would take the place of the line held."""
-    return held is not None and held.verdict is not ReplayVerdict.FILTERED and held.candidate.version > candidate.version
+def _stands(standing_row: ReplayRow | None, candidate: Candidate) -> bool:
+    """True if a subject's line stands whatever the verdict on this change would be."""
+    return (
+        standing_row is not None
+        and standing_row.verdict is not ReplayVerdict.FILTERED
+        and standing_row.candidate.version > candidate.version
+    )
 
 
 def replay_of(job: Job) -> Replay:
     """The replay that a job works on."""
     with scopes_disabled():
-        found: Replay = Replay.objects.get(pk=job.parameters["replay"], account=job.account_id)
-    return found
+        replay: Replay = Replay.objects.get(pk=job.parameters["replay"], account=job.account_id)
+    return replay
 
 
 def flow_to_replay(flows: Mapping[int, Flow], id: int) -> Flow:
-    """The flow as it is today. Raises JobError."""
+    """The flow as it is today. Raises JobError if it was deleted or watches for nothing."""
     flow = flows.get(id)
     if flow is None:
         raise JobError(FLOW_GONE)
@@ -168,7 +178,7 @@ def flow_to_replay(flows: Mapping[int, Flow], id: int) -> Flow:
 
 
 def stored_lines(db: Database, replay: int, destination: int, subjects: set[int]) -> dict[int, tuple[int, ReplayRow]]:
-    """The lines that stand for these subjects so far, with their ids."""
+    """The stored lines of these subjects at a destination, by subject: (id, row)."""
     rows = db.all(
         "SELECT id, subject_id, change_id, version, at, verdict FROM replay_line"
         f" WHERE replay_id = :replay AND destination_id = :destination AND {db.member('subject_id', 'subjects')}",
@@ -181,7 +191,7 @@ def stored_lines(db: Database, replay: int, destination: int, subjects: set[int]
 
 
 def store_lines(db: Database, account: int, replay: int, lines: Sequence[tuple[int, ComparedLine]]) -> None:
-    """Writes lines: (destination, what it would do)."""
+    """Stores lines: (id of the destination, line)."""
     db.many(
         "INSERT INTO replay_line (account_id, replay_id, destination_id, subject_id, registration_id, event_id, change_id, version, at, verdict, note, problem)"
         " VALUES (:account, :replay, :destination, :subject, :registration, :event, :change, :version, :at, :verdict, :note, :problem)",
@@ -191,8 +201,8 @@ def store_lines(db: Database, account: int, replay: int, lines: Sequence[tuple[i
                 "replay": replay,
                 "destination": destination,
                 "subject": compared.row.candidate.subject,
-                "registration": compared.of.registration,
-                "event": compared.of.event,
+                "registration": compared.candidate_change.registration,
+                "event": compared.candidate_change.event,
                 "change": compared.row.candidate.change,
                 "version": compared.row.candidate.version,
                 "at": compared.row.candidate.at,

@@ -1,4 +1,4 @@
-"""The lines of a dry run for its page: registration, and field by field what was last accepted against what would be sent."""
+"""The lines of a dry run for its page: the registration, and field by field the last accepted request against the next one."""
 
 from __future__ import annotations
 
@@ -18,55 +18,63 @@ from heliograph.web.cursor import Cursor, ListPage, pages
 
 PARTS: tuple[type[int | str], ...] = (int,)
 SHOWN_FIELDS = 12
-"""Fields of a line that are shown; the rest is counted."""
+"""The number of fields that a line shows. The others are counted."""
 LONGEST_VALUE = 200
+"""Characters of a value; the rest is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
 class DryRunLine:
-    """One line. code: of the registration, or of the event; destination: its name, where the flow has several. fields: what differs, or what
-    would be sent for the first time; more: how many further ones. last: when it was last accepted, microseconds. why: in a sentence."""
+    """One line of a dry run."""
 
     id: int
     code: str
+    """The code of the registration, or of the event."""
     event: str
     is_event: bool
     who: str
     destination: str
+    """The name of the destination; "" if the flow has only one."""
     fields: Sequence[FieldChange]
+    """The fields that differ, or that would be sent for the first time."""
     more: int
+    """The number of fields that are not shown."""
     last: int | None
+    """When a request was last accepted (microseconds)."""
     why: str
+    """The reason of the verdict, as a sentence."""
 
 
-def dry_run_page(of: AccountReader, replay: int, flow: Flow | None, verdict: ReplayVerdict, cursor: Cursor | None) -> ListPage[DryRunLine]:
-    """A page of the lines of a verdict, compared as of now. flow: None if it was deleted."""
+def dry_run_page(
+    reader: AccountReader, replay: int, flow: Flow | None, verdict: ReplayVerdict, cursor: Cursor | None
+) -> ListPage[DryRunLine]:
+    """A page of a verdict's lines, compared anew. flow: None if it was deleted."""
 
     def fetch(at: Cursor | None, limit: int) -> Sequence[tuple[int, ...]]:
         side, order = (("<", "DESC") if at.back else (">", "ASC")) if at else (">", "ASC")
-        return of.db.all(
+        return reader.db.all(
             "SELECT id, destination_id, change_id, registration_id, event_id, note FROM replay_line"
             f" WHERE replay_id = :replay AND verdict = :verdict AND +account_id = :account AND id {side} :at ORDER BY id {order} LIMIT :limit",
-            {"replay": replay, "verdict": verdict.code, "account": of.account, "at": at.key[0] if at else 0, "limit": limit},
+            {"replay": replay, "verdict": verdict.code, "account": reader.account, "at": at.key[0] if at else 0, "limit": limit},
         )
 
-    found = pages(fetch, lambda row: (row[0],), cursor)
-    return found.with_rows(_lines(of, flow, found.rows))
+    listed = pages(fetch, lambda row: (row[0],), cursor)
+    return listed.with_rows(_lines(reader, flow, listed.rows))
 
 
-def _lines(of: AccountReader, flow: Flow | None, rows: Sequence[tuple[int, ...]]) -> list[DryRunLine]:
-    people = of.people(row[3] for row in rows)
-    events = of.events({row[4] for row in rows})
-    compared = _compared(of, flow, rows) if flow is not None else {}
+def _lines(reader: AccountReader, flow: Flow | None, rows: Sequence[tuple[int, ...]]) -> list[DryRunLine]:
+    people = reader.people(row[3] for row in rows)
+    events = reader.events({row[4] for row in rows})
+    compared = _compared(reader, flow, rows) if flow is not None else {}
     several = flow is not None and len(flow.destinations) > 1
     names = {d.id: d.name for d in flow.destinations} if flow else {}
-    out = []
+    lines = []
     for id, destination, _change, registration, event, note in rows:
         person = people.get(registration) if registration else None
         code = events[event].code if event in events else ""
         line = compared.get(id)
         fields = _fields(line) if line else []
-        out.append(
+        lines.append(
             DryRunLine(
                 id=id,
                 code=person.code if person else code,
@@ -77,22 +85,22 @@ def _lines(of: AccountReader, flow: Flow | None, rows: Sequence[tuple[int, ...]]
                 fields=[_short(each) for each in fields[:SHOWN_FIELDS]],
                 more=max(0, len(fields) - SHOWN_FIELDS),
                 last=line.last.ended if line and line.last else None,
-                why=_why(of, line, str(note)),
+                why=_why(reader, line, str(note)),
             )
         )
-    return out
+    return lines
 
 
-def _compared(of: AccountReader, flow: Flow, rows: Sequence[tuple[int, ...]]) -> dict[int, ComparedLine]:
-    """Each line compared as of now, by its id."""
-    changes = changes_of(of.db, of.account, {row[2] for row in rows})
-    comparison = Comparison(of.db, of.account, flow)
-    found: dict[int, ComparedLine] = {}
+def _compared(reader: AccountReader, flow: Flow, rows: Sequence[tuple[int, ...]]) -> dict[int, ComparedLine]:
+    """The lines, compared anew, by their id."""
+    changes = changes_of(reader.db, reader.account, {row[2] for row in rows})
+    comparison = Comparison(reader.db, reader.account, flow)
+    line_of_row: dict[int, ComparedLine] = {}
     for id, destination in by_destination(flow, (row[1] for row in rows)).items():
-        mine = [row for row in rows if row[1] == id and row[2] in changes]
-        for row, line in zip(mine, comparison.compare([changes[row[2]] for row in mine], destination), strict=True):
-            found[row[0]] = line
-    return found
+        destination_rows = [row for row in rows if row[1] == id and row[2] in changes]
+        for row, line in zip(destination_rows, comparison.compare([changes[row[2]] for row in destination_rows], destination), strict=True):
+            line_of_row[row[0]] = line
+    return line_of_row
 
 
 def _fields(line: ComparedLine) -> list[FieldChange]:
@@ -109,11 +117,11 @@ def _cut(text: str | None) -> str | None:
     return text if text is None or len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
-def _why(of: AccountReader, line: ComparedLine | None, note: str) -> str:
+def _why(reader: AccountReader, line: ComparedLine | None, note: str) -> str:
     if note:
         return str(NOTES[ReplayNote(note)])
     if line is None:
         return ""
     if line.row.verdict is ReplayVerdict.FILTERED and line.explanation is not None:
-        return answer(line.explanation, of.config)
+        return answer(line.explanation, reader.config)
     return _(line.row.why) if line.row.verdict is ReplayVerdict.WOULD_FAIL and line.row.why else ""

@@ -1,4 +1,4 @@
-"""Replays and the lines of their dry runs (Y1). They name changes and hold nothing of their content (X6)."""
+"""Replays and the lines of their dry runs (Y1). They name changes and contain nothing of their content (X6)."""
 
 from __future__ import annotations
 
@@ -16,26 +16,30 @@ PROBLEM_LENGTH = 200
 
 
 class Replay(models.Model):
-    """A replay: its dry run, and what is sent of it. Both are jobs; `stopped` is set once somebody cancelled it, and nothing is sent from then on.
-
-    selection: replay.selection.Selection; choice: replay.selection.ReplayChoice. config_version: the account's, when the dry run began.
-    """
+    """A replay: the job of its dry run, and the job that sends the chosen lines."""
 
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
     flow_id = models.BigIntegerField()
     flow_name = models.CharField(max_length=200, blank=True)
     selection = models.JSONField(default=dict)
+    """A replay.selection.Selection."""
     choice = models.JSONField(default=dict)
+    """A replay.selection.ReplayChoice; empty until it is started."""
     reason = models.CharField(max_length=REASON_LENGTH, blank=True)
-    rate = models.IntegerField(null=True)  # actions a minute
+    rate = models.IntegerField(null=True)
+    """Actions a minute."""
     config_version = models.BigIntegerField(default=0)
+    """The version of the account's configuration by which the dry run compares."""
     check_job = models.BigIntegerField(null=True)
+    """The job of the dry run."""
     send_job = models.BigIntegerField(null=True)
+    """The job that sends; None until it is started."""
     by = models.CharField(max_length=60)
     created = MicrosField()
     started = MicrosField(null=True)
     started_by = models.CharField(max_length=60, default="", blank=True)
     stopped = MicrosField(null=True)
+    """When somebody cancelled it. Nothing is sent from then on."""
     stopped_by = models.CharField(max_length=60, default="", blank=True)
 
     objects: ClassVar = ScopedManager(account="account")
@@ -54,7 +58,7 @@ class Replay(models.Model):
 
 
 class ReplayLine(models.Model):
-    """One change at one destination. left_out: why it was chosen and not sent: 1 filtered by then, 2 its content was gone, 0 neither."""
+    """A line of a dry run: one change at one destination."""
 
     id = models.BigAutoField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -66,11 +70,13 @@ class ReplayLine(models.Model):
     change_id = models.BigIntegerField()
     version = models.BigIntegerField()
     at = MicrosField()
-    verdict = models.SmallIntegerField()  # domain.delivery.replay.ReplayVerdict
+    verdict = models.SmallIntegerField()
+    """The code of a domain.delivery.replay.ReplayVerdict."""
     note = models.CharField(max_length=20, db_default="")
     problem = models.CharField(max_length=PROBLEM_LENGTH, db_default="")
     action_id = models.BigIntegerField(null=True)
     left_out = models.SmallIntegerField(db_default=0)
+    """Why a chosen line was not sent: 1 its change was filtered by then, 2 its content was gone; 0 for all other lines."""
 
     objects: ClassVar = ScopedManager(account="account_id")
 

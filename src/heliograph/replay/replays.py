@@ -1,4 +1,4 @@
-"""Creates, starts, pauses, resumes and cancels replays (guide: Replaying a Flow; Y1). The same calls for pages and commands."""
+"""Creates, starts, pauses, resumes and cancels replays (guide: Replaying a Flow; Y1). Pages and commands call the same functions."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ from heliograph.store.queue import replays as queue
 from heliograph.store.queue.pending_items import does_of
 
 FASTEST: Final = 30_000
-"""Actions a minute."""
+"""The highest rate, in actions a minute."""
 USUAL_RATE: Final = 600
+"""The rate that the form proposes, in actions a minute."""
 WITHDRAWN: Final = 500
-"""Actions that are withdrawn per transaction."""
+"""The number of actions that one transaction withdraws."""
 
 
 class NotNow(HeliographError):
-    """The replay's state does not allow that."""
+    """The operation is not possible in the present stage of the replay. The message says why."""
 
 
 class Stage(StrEnum):
-    """Where a replay is."""
+    """The stages of a replay."""
 
     CHECKING = "checking"
     CHECK_STOPPED = "check stopped"
@@ -50,7 +51,7 @@ class Stage(StrEnum):
     SENDING = "sending"
     PAUSED = "paused"
     FAILED = "failed"
-    """It stopped by itself, and goes on once its error is cured."""
+    """It stopped because of an error, and can be resumed once that is cured."""
     CANCELLED = "cancelled"
     DONE = "done"
 
@@ -65,7 +66,7 @@ class ReplayState:
 
     @property
     def stage(self) -> Stage:
-        """Where it is."""
+        """The stage of the replay, by the states of its jobs."""
         if self.send is None:
             if self.check.state == JobState.DONE:
                 return Stage.CHECKED
@@ -77,7 +78,7 @@ class ReplayState:
 
     @property
     def verdicts(self) -> Mapping[ReplayVerdict, int]:
-        """How many lines of each verdict."""
+        """The number of lines of each verdict."""
         return {verdict: int(self.check.counts.get(verdict.value, 0)) for verdict in ReplayVerdict}
 
 
@@ -92,47 +93,56 @@ _STAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SentCounts:
-    """What became of the chosen lines.
-
-    failed: without those that were never tried.
-    not_sent: that a cancelled replay never added, or withdrew before their first attempt.
-    """
+    """The numbers of the chosen lines, by their result so far."""
 
     chosen: int
+    """All chosen lines."""
     success: int
     superseded: int
     queued: int
     failed: int
+    """Lines whose action failed after at least one try."""
     validation: int
     filtered: int
+    """Lines that were left out, because the flow filtered their change by then."""
     gone: int
+    """Lines that were left out, because the content of their change was gone."""
     not_sent: int
+    """Lines that a cancelled replay never added, or withdrew before their first attempt."""
 
     @property
     def ended(self) -> int:
-        """Those with a result of their own; a withdrawn one has none."""
+        """The number of lines with a result of their own. A withdrawn line has none."""
         return self.success + self.superseded + self.queued + self.failed + self.validation + self.filtered + self.gone
 
     @property
     def pending(self) -> int:
-        """The rest: not sent yet, or their first attempt has not ended."""
+        """The number of all other lines: they are not sent yet, or their first attempt has not ended."""
         return max(0, self.chosen - self.ended - self.not_sent)
 
 
 def create(account: int, flow: int, selection: Selection, *, by: str) -> Replay:
-    """Begins the dry run of a replay; a flow has one at a time. Raises NotThere, Invalid, and TooMuchWork for an account with too many jobs."""
+    """Creates a replay and begins its dry run. A flow has one dry run at a time.
+
+    Raises NotThere or Invalid; TooMuchWork if the account has too many jobs.
+    """
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
-        found = Committed(db).account(account).flows.get(flow)
-        if found is None:
+        flow_config = Committed(db).account(account).flows.get(flow)
+        if flow_config is None:
             raise NotThere(f"There is no flow {flow}.")
-        if found.watch is None or not found.destinations:
+        if flow_config.watch is None or not flow_config.destinations:
             raise Invalid({"flow": ["Something is missing in this flow: it does not yet say what it watches for, or where it sends."]})
         control.lock_account(account)
         if _check_goes_on(account, flow):
             raise Invalid({"flow": ["A dry run of this flow has not ended. Wait for it, or open it under Earlier replays and stop it."]})
         row: Replay = Replay.objects.create(  # type: ignore[misc]  # the field takes instants
-            account_id=account, flow_id=flow, flow_name=found.name, selection=selection.as_json(), by=by[:60], created=from_micros(db.now())
+            account_id=account,
+            flow_id=flow,
+            flow_name=flow_config.name,
+            selection=selection.as_json(),
+            by=by[:60],
+            created=from_micros(db.now()),
         )
         row.check_job = control.create(dry_run.KIND, account, {"replay": row.pk}, by=by, rows=0).pk
         row.save(update_fields=["check_job"])
@@ -150,7 +160,12 @@ def find(account: int, id: int) -> ReplayState:
 
 
 def start(account: int, id: int, choice: ReplayChoice, rate: int | None, reason: str, *, by: str) -> Replay:
-    """Begins to send what was chosen. rate: actions a minute. Raises NotThere, NotNow, Invalid."""
+    """Begins to send the chosen lines of a dry run.
+
+    rate: actions a minute; None if it could not be read, which is refused
+
+    Raises NotThere, NotNow or Invalid.
+    """
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
         row = _locked(account, id)
@@ -174,13 +189,13 @@ def start(account: int, id: int, choice: ReplayChoice, rate: int | None, reason:
         row.started, row.started_by = from_micros(db.now()), by[:60]
         row.send_job = control.create(send_job.KIND, account, {"replay": row.pk, "total": total}, by=by, is_paced=True).pk
         row.save()
-        said = {"reason": row.reason, "actions": total, "a minute": rate, "replay": row.pk}
-        audit.note(db, account, by=by, what=Deed.REPLAYED, kind="flow", id=row.flow_id, name=row.flow_name, after=said)
+        audit_facts = {"reason": row.reason, "actions": total, "a minute": rate, "replay": row.pk}
+        audit.note(db, account, by=by, what=Deed.REPLAYED, kind="flow", id=row.flow_id, name=row.flow_name, after=audit_facts)
     return row
 
 
 def pause(account: int, id: int) -> None:
-    """Adds nothing more until it is resumed; what was added goes out. Raises NotThere, NotNow."""
+    """Pauses a replay: no actions are added until it is resumed, but those already added are sent. Raises NotThere or NotNow."""
     with transaction.atomic():
         row = _locked(account, id)
         try:
@@ -190,7 +205,7 @@ def pause(account: int, id: int) -> None:
 
 
 def resume(account: int, id: int) -> None:
-    """Goes on after a pause or an error. Raises NotThere, NotNow."""
+    """Resumes a replay after a pause or an error. Raises NotThere or NotNow."""
     with transaction.atomic():
         row = _locked(account, id)
         if row.stopped is not None:
@@ -202,7 +217,7 @@ def resume(account: int, id: int) -> None:
 
 
 def cancel(account: int, id: int, *, by: str) -> None:
-    """Cancels a replay: from now on nothing of it starts, and what it added and is not delivered ends as Failed. Raises NotThere, NotNow."""
+    """Cancels a replay: it adds nothing more, and those of its actions that are not delivered yet end as Failed. Raises NotThere or NotNow."""
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
         row = _locked(account, id)
@@ -220,7 +235,7 @@ def cancel(account: int, id: int, *, by: str) -> None:
 
 
 def stop_check(account: int, id: int) -> None:
-    """Stops a dry run. Raises NotThere, NotNow."""
+    """Stops a dry run. Raises NotThere or NotNow."""
     state = find(account, id)
     try:
         control.cancel(state.check.pk, account)
@@ -229,7 +244,7 @@ def stop_check(account: int, id: int) -> None:
 
 
 def chosen_lines(db: Database, replay: int, choice: ReplayChoice) -> int:
-    """How many lines a choice takes."""
+    """The number of lines that a choice sends."""
     sendable = ReplayChoice(frozenset(verdict for verdict in choice.verdicts if verdict.is_sent), choice.lines)
     where, params = sendable.conditions(db)
     ((n,),) = db.all(f"SELECT count(*) FROM replay_line WHERE replay_id = :replay AND {where}", params | {"replay": replay})
@@ -237,18 +252,19 @@ def chosen_lines(db: Database, replay: int, choice: ReplayChoice) -> int:
 
 
 def sent_counts(db: Database, state: ReplayState) -> SentCounts:
-    """What became of the chosen lines so far."""
-    of = {"replay": state.replay.pk}
+    """The results of the chosen lines so far."""
+    params = {"replay": state.replay.pk}
     rows = db.all(
-        "SELECT a.state, count(*) FROM replay_line l JOIN action a ON a.id = l.action_id WHERE l.replay_id = :replay GROUP BY a.state", of
+        "SELECT a.state, count(*) FROM replay_line l JOIN action a ON a.id = l.action_id WHERE l.replay_id = :replay GROUP BY a.state",
+        params,
     )
     states = {ActionState(code): int(n) for code, n in rows}
     withdrawn: int = db.all(
         "SELECT count(*) FROM replay_line l JOIN action a ON a.id = l.action_id WHERE l.replay_id = :replay AND a.state = :failed AND a.cause = :cause AND a.tries = 0",
-        of | {"failed": ActionState.FAILED, "cause": Cause.REPLAY_CANCELLED},
+        params | {"failed": ActionState.FAILED, "cause": Cause.REPLAY_CANCELLED},
     )[0][0]
     left: dict[int, int] = dict(
-        db.all("SELECT left_out, count(*) FROM replay_line WHERE replay_id = :replay AND left_out > 0 GROUP BY left_out", of)
+        db.all("SELECT left_out, count(*) FROM replay_line WHERE replay_id = :replay AND left_out > 0 GROUP BY left_out", params)
     )
     chosen = int(state.send.parameters["total"]) if state.send else 0
     known = sum(states.values()) + sum(left.values())
@@ -303,7 +319,7 @@ def _send_job(row: Replay) -> int:
 
 
 def _withdraw_some(account: int, row: Replay) -> int:
-    """Ends some of the actions that are not delivered, in a transaction of its own; how many."""
+    """Ends some of a replay's undelivered actions in a transaction of its own. Returns their number."""
     with transaction.atomic():
         db = of_django(connection)
         rows = db.all(

@@ -1,4 +1,4 @@
-"""Which changes a replay looks at, and which of them are sent."""
+"""The changes of a dry run, and the lines of it that are sent."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from heliograph.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A range, an event, and filters of registrations. since, until: microseconds, the end exclusive; None: without a beginning.
-
-    every: every matching change of a subject rather than the latest. quiet: also what was recorded without being judged (P9).
-    """
+    """The changes of a dry run: a period, an event, and a filter of registrations."""
 
     until: int
+    """The end of the period, exclusive (microseconds)."""
     since: int | None = None
+    """The beginning of the period (microseconds); None if it has none."""
     event: int | None = None
     registrations: RegistrationFilter = field(default_factory=RegistrationFilter)
     every: bool = False
+    """True for every matching change of a subject, False for the latest one."""
     quiet: bool = False
+    """True to include changes that were recorded without being judged (P9)."""
 
     def as_json(self) -> dict[str, object]:
-        """For the replay's row."""
+        """The selection as the replay's row stores it."""
         return {
             "until": self.until,
             "since": self.since,
@@ -38,19 +39,19 @@ class Selection:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """Reads what `as_json` returned."""
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The selection that `as_json` stored."""
         return cls(
-            found["until"],
-            found["since"],
-            found["event"],
-            RegistrationFilter.from_json(found["registrations"]),
-            bool(found["every"]),
-            bool(found["quiet"]),
+            stored["until"],
+            stored["since"],
+            stored["event"],
+            RegistrationFilter.from_json(stored["registrations"]),
+            bool(stored["every"]),
+            bool(stored["quiet"]),
         )
 
     def conditions(self, db: Database, account: int, facets: Facet) -> tuple[str, dict[str, object]]:
-        """SQL on `change c`, and its parameters. facets: those that the flow watches for."""
+        """The SQL condition on `change c`, and its parameters. facets: the facets that the flow watches for."""
         where = ["c.account_id = :account", "c.at < :until", "(c.facets & :facets) <> 0"]
         params: dict[str, object] = {"account": account, "until": self.until, "facets": int(facets)}
         if self.since is not None:
@@ -62,31 +63,33 @@ class Selection:
         if not self.quiet:
             where.append("NOT c.quiet")
         if self.registrations.narrows:
-            of, given = Registrations(db, account).conditions(self.registrations)
-            where.append(f"c.registration_id IN (SELECT r.id FROM registration r WHERE {' AND '.join(of)})")
+            narrowed, given = Registrations(db, account).conditions(self.registrations)
+            where.append(f"c.registration_id IN (SELECT r.id FROM registration r WHERE {' AND '.join(narrowed)})")
             params = given | params
         return " AND ".join(where), params
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayChoice:
-    """What is sent of a dry run: all lines of some verdicts, or only these of them."""
+    """The lines of a dry run that are sent."""
 
     verdicts: frozenset[ReplayVerdict]
+    """Lines of these verdicts."""
     lines: tuple[int, ...] = ()
+    """If it is not empty, only those with these ids."""
 
     def as_json(self) -> dict[str, object]:
-        """For the replay's row."""
+        """The choice as the replay's row stores it."""
         return {"verdicts": sorted(verdict.value for verdict in self.verdicts), "lines": list(self.lines)}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """Reads what `as_json` returned; {}: nothing is chosen yet."""
-        verdicts = frozenset(ReplayVerdict(value) for value in found.get("verdicts", ()))
-        return cls(verdicts, tuple(int(id) for id in found.get("lines", ())))
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The choice that `as_json` stored; an empty one for {}."""
+        verdicts = frozenset(ReplayVerdict(value) for value in stored.get("verdicts", ()))
+        return cls(verdicts, tuple(int(id) for id in stored.get("lines", ())))
 
     def conditions(self, db: Database) -> tuple[str, dict[str, object]]:
-        """SQL on `replay_line`, and its parameters."""
+        """The SQL condition on `replay_line`, and its parameters."""
         where = db.member("verdict", "verdicts")
         params: dict[str, object] = {"verdicts": sorted(verdict.code for verdict in self.verdicts) or [0]}
         if self.lines:

@@ -1,8 +1,8 @@
-"""The job "replay": sends what was chosen of a dry run (Y1; docs/design/queue.md, section 12).
+"""The job "replay": sends the chosen lines of a dry run (Y1; docs/design/queue.md, section 12).
 
-It keeps a bounded number of actions of rank 30 whose first attempt has not ended, and adds no more than the rate allows. Actions, the lines
-that name them and the cursor are stored in one transaction, so a kill repeats nothing. A cancelled replay is marked under the lock that every
-chunk takes first: after that none adds anything.
+It adds actions of rank 30, no more than the rate allows, and only a bounded number whose first attempt has not ended. Actions, the lines that
+name them and the cursor are stored in one transaction, so that a killed process repeats nothing. A cancel marks the replay under the lock that
+every chunk takes first, so that no later chunk adds anything.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ from heliograph.store.queue.figures import put_deltas
 
 KIND: Final = "replay"
 EVERY: Final = 0.1
-"""Seconds between two turns: so few are added at once that a change that comes meanwhile hardly waits for them."""
+"""Seconds between two turns. They are short, so that a turn adds few actions and a live change hardly waits for them."""
 AHEAD: Final = 2.0
-"""Seconds of the rate that may be outstanding: what a pause of the replay still lets go."""
+"""Actions for so many seconds of the rate may be outstanding. They are sent even if the replay is paused."""
 MOST_OUTSTANDING: Final = 500
+"""The number of outstanding actions, at any rate."""
 SENDING: Final = "sending"
 FLOW_OFF: Final = "The flow is switched off. Switch it on, then go on."
 FLOW_INCOMPLETE: Final = "Something is missing in the flow. Complete it, then go on."
@@ -55,7 +56,7 @@ def kind() -> JobKind:
 
 
 def most_outstanding(per_minute: int) -> int:
-    """How many replayed actions may wait for the end of their first attempt."""
+    """The number of replayed actions that may be outstanding: their first attempt has not ended."""
     return max(1, min(MOST_OUTSTANDING, math.ceil(per_minute / 60 * AHEAD)))
 
 
@@ -73,15 +74,17 @@ class ChosenLine:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn adds. exhausted: there is no further line."""
+    """The lines of one turn."""
 
     lines: Sequence[ChosenLine]
     changes: Mapping[int, CandidateChange]
+    """The changes of the lines, by id."""
     exhausted: bool
+    """True if no line follows."""
 
 
 class Sending:
-    """One run of the job. Its cursor: time and id of the last line, and whether it was the last of all."""
+    """One run of the job. Its cursor contains the instant and id of the last line, the number of lines so far, and whether no line follows."""
 
     def __init__(self, job: Job) -> None:
         self._account = job.account_id
@@ -95,19 +98,19 @@ class Sending:
         self._waited = threading.Event()  # never set: used only to wait
 
     def read(self) -> Turn:
-        """Waits for the next turn, and reads as many lines as may be added."""
+        """Waits for the next turn, and reads as many lines as the rate and the outstanding actions allow."""
         self._waited.wait(EVERY)
         now = time.monotonic()
         most = most_outstanding(self._rate)
         self._allowed = min(self._allowed + self._rate / 60 * (now - self._counted), float(most))
         self._counted = now
         db = of_django(connections["default"])
-        room = min(int(self._allowed), most - replays.outstanding(db, self._account, self._replay.flow_id))
-        if room <= 0 or self._cursor["exhausted"]:
+        allowance = min(int(self._allowed), most - replays.outstanding(db, self._account, self._replay.flow_id))
+        if allowance <= 0 or self._cursor["exhausted"]:
             return Turn((), {}, exhausted=bool(self._cursor["exhausted"]))
-        lines = self._lines(db, room)
+        lines = self._lines(db, allowance)
         changes = changes_of(db, self._account, {line.change for line in lines})
-        return Turn(lines, changes, exhausted=len(lines) < room)
+        return Turn(lines, changes, exhausted=len(lines) < allowance)
 
     def _lines(self, db: Database, limit: int) -> list[ChosenLine]:
         where, params = self._choice.conditions(db)
@@ -119,7 +122,7 @@ class Sending:
         return [ChosenLine(*row) for row in rows]
 
     def write(self, db: Database, chunk: Turn) -> ChunkResult:
-        """Adds the actions, unless the replay was cancelled."""
+        """Adds the actions of a turn, unless the replay was cancelled."""
         ((stopped,),) = db.all(f"SELECT stopped FROM replay WHERE id = :id{db.for_update}", {"id": self._replay.pk})
         if stopped is None and chunk.lines:
             self._add(db, chunk)
@@ -144,9 +147,13 @@ class Sending:
         orders: list[tuple[ChosenLine, Order]] = []
         left_out: list[dict[str, int]] = []
         for line in chunk.lines:
-            found = chunk.changes.get(line.change)
-            why = GONE if found is None or found.change is None else FILTERED
-            order = self._order(line, found, flow, config, events, known) if why == FILTERED and found is not None else None
+            candidate_change = chunk.changes.get(line.change)
+            why = GONE if candidate_change is None or candidate_change.change is None else FILTERED
+            order = (
+                self._order(line, candidate_change, flow, config, events, known)
+                if why == FILTERED and candidate_change is not None
+                else None
+            )
             if order is None:
                 left_out.append({"id": line.id, "why": why})
             else:
@@ -159,14 +166,14 @@ class Sending:
     def _order(
         self,
         line: ChosenLine,
-        found: CandidateChange,
+        candidate_change: CandidateChange,
         flow: Flow,
         config: AccountConfig,
         events: Mapping[int, Any],
         known: Mapping[int, Any],
     ) -> Order | None:
-        """The action for a line; None if the flow's rules of now leave it out."""
-        change, event, destination = found.change, events.get(found.event), known.get(line.destination)
+        """The order for a line's action; None if today's rules of the flow filter its change."""
+        change, event, destination = candidate_change.change, events.get(candidate_change.event), known.get(line.destination)
         if change is None or event is None or destination is None:
             return None
         mode = mode_of(change, config, event)
@@ -178,12 +185,12 @@ class Sending:
             change=line.change,
             run=None,
             registration=line.registration,
-            event=found.event,
+            event=candidate_change.event,
             flow=flow.id,
             destination=destination.id,
             connection=destination.connection,
             subject=line.subject,
-            version=found.candidate.version,
+            version=candidate_change.candidate.version,
             mode=mode_code(mode),
             origin=Origin.REPLAY,
             rank=Rank.REPLAY,
@@ -209,7 +216,7 @@ class Sending:
 
 
 def _with_repeated(db: Database, account: int, orders: Sequence[Order]) -> list[Order]:
-    """The orders, each with the action of its subject that it repeats there (D1)."""
+    """The orders, each with the newest action of its subject at its destination, which it repeats (D1)."""
     repeated: dict[tuple[int, int], int] = {}
     for destination in {order.destination for order in orders}:
         subjects = {order.subject for order in orders if order.destination == destination}

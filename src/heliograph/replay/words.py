@@ -1,4 +1,4 @@
-"""A replay in words: what was selected, what its verdicts mean, where it is."""
+"""A replay in words: its selection, its verdicts and its stage."""
 
 from __future__ import annotations
 
@@ -53,17 +53,20 @@ STAGES: Final = {
 
 
 def selected(selection: Selection, event: str) -> str:
-    """ "1 Oct 2026 to 11 Oct 2026, SUMMIT-26, each latest matching change". event: the code of the selected one, "" for all."""
+    """A selection in words: "1 Oct 2026 to 11 Oct 2026, SUMMIT-26, every matching change".
+
+    event: the code of the selected event; "" for all events
+    """
     last = timezone.localtime(from_micros(selection.until - 1)).date()
     if selection.since is None:
         days = _("until %(day)s") % {"day": _day(last)}
     else:
         first = timezone.localtime(from_micros(selection.since)).date()
         days = _day(first) if first == last else _("%(since)s to %(until)s") % {"since": _day(first), "until": _day(last)}
-    of = selection.registrations
+    registrations = selection.registrations
     parts = [days, event or _("all events")]
-    parts += [_("“%(text)s”") % {"text": of.text}] if of.text else []
-    parts += [of.status] if of.status else []
+    parts += [_("“%(text)s”") % {"text": registrations.text}] if registrations.text else []
+    parts += [registrations.status] if registrations.status else []
     parts += [_("every matching change")] if selection.every else []
     parts += [_("also what was recorded without sending")] if selection.quiet else []
     return ", ".join(parts)

@@ -49,7 +49,7 @@ LIVE_STAGES = (Stage.CHECKING, Stage.SENDING)
 
 
 class ReplayForm(Form):
-    """Which changes are looked at."""
+    """The flow and the changes of a dry run."""
 
     pairs = (("since", "until"),)
 
@@ -84,17 +84,17 @@ class ReplayForm(Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Dates or an event: nobody replays everything by mistake."""
-        of = dict(super().clean() or self.cleaned_data)
-        since, until = of.get("since"), of.get("until")
+        """Demands dates or an event, so that nobody replays everything by mistake."""
+        values = dict(super().clean() or self.cleaned_data)
+        since, until = values.get("since"), values.get("until")
         if since and until and until < since:
             self.add_error("until", ENDS_BEFORE)
-        if not (since or until or of.get("event")) and not self.errors:
+        if not (since or until or values.get("event")) and not self.errors:
             self.add_error("since", _("Give dates, an event, or both."))
-        return of
+        return values
 
     def refuse_linked_days(self) -> None:
-        """Refuses days that came with a link and are none, as if they had been posted."""
+        """Refuses unreadable days of a link, as if they had been posted."""
         days: dict[str, datetime.date | None] = {}
         for name in ("since", "until"):
             try:
@@ -105,57 +105,63 @@ class ReplayForm(Form):
             self.errors["until"] = self.error_class([str(ENDS_BEFORE)])
 
     def selection(self, now: int) -> Selection:
-        """What was chosen. now: microseconds."""
-        of = self.cleaned_data
+        """The chosen selection. now: microseconds."""
+        values = self.cleaned_data
         zone = timezone.get_current_timezone()
-        since: datetime.date | None = of["since"]
-        until: datetime.date | None = of["until"]
+        since: datetime.date | None = values["since"]
+        until: datetime.date | None = values["until"]
         return Selection(
             until=min(now, whole_days(until, until, zone).until) if until else now,
             since=whole_days(since, since, zone).since if since else None,
-            event=read_id(of["event"]),
-            registrations=RegistrationFilter(text=of["q"], status=of["has_status"]),
-            every=of["which"] == EVERY,
-            quiet=of["quiet"],
+            event=read_id(values["event"]),
+            registrations=RegistrationFilter(text=values["q"], status=values["has_status"]),
+            every=values["which"] == EVERY,
+            quiet=values["quiet"],
         )
 
 
 class SendForm(Form):
-    """What is sent of a dry run. send: verdicts; row: lines; do: "rows" where only the ticked lines are sent."""
+    """The lines of a dry run that are sent, and how fast."""
 
     do = Hidden()
+    """ "rows" if only the ticked lines are sent."""
     send = Choices("", options=[Choice(verdict.value, "") for verdict in ReplayVerdict if verdict.is_sent])
+    """The chosen verdicts."""
     row = Ticks()
+    """The ids of the ticked lines."""
     rate = TextLine(gettext_lazy("At most, per minute"), inputmode="numeric", extra="short", initial=USUAL_RATE)
     reason = TextLine(gettext_lazy("Why"), longest=REASON_LENGTH, required=True, help=gettext_lazy("It stands in the audit."))
 
     @property
     def choice(self) -> ReplayChoice:
-        """What was chosen."""
-        of = self.cleaned_data
-        if of["do"] == SEND_ROWS:
-            lines = tuple(id for text in of["row"] if (id := read_id(text)) is not None)
+        """The chosen verdicts and lines."""
+        values = self.cleaned_data
+        if values["do"] == SEND_ROWS:
+            lines = tuple(id for text in values["row"] if (id := read_id(text)) is not None)
             return ReplayChoice(frozenset(verdict for verdict in ReplayVerdict if verdict.is_sent) if lines else frozenset(), lines)
-        return ReplayChoice(frozenset(found for text in of["send"] if (found := member_of(ReplayVerdict, text, None)) is not None))
+        return ReplayChoice(frozenset(known for text in values["send"] if (known := member_of(ReplayVerdict, text, None)) is not None))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def choose(request: AccountRequest) -> HttpResponse:
-    """Which flow, range and event; and the replays so far. The address may fill the form: flow, from, to, event, every."""
+    """The form of a new replay, and the earlier replays.
+
+    A link may fill the form, with the parameters flow, from, to, event and every.
+    """
     if request.method == "POST":
         check(request, Role.PLANNER)
-    with reading(request.account.pk) as of:
+    with reading(request.account.pk) as reader:
         form = ReplayForm(posted(request), initial=_asked_for(request))
-        form.say("flow", options=[Choice(str(id), name or _("Without a name")) for id, name in flow_choices(of.config)])
-        form.say("event", options=[Choice(str(id), code) for id, code in event_choices(of)])
-        form.say("has_status", options=[Choice(name, name) for name in dict.fromkeys(Registrations(of.db, of.account).statuses())])
+        form.say("flow", options=[Choice(str(id), name or _("Without a name")) for id, name in flow_choices(reader.config)])
+        form.say("event", options=[Choice(str(id), code) for id, code in event_choices(reader)])
+        form.say("has_status", options=[Choice(name, name) for name in dict.fromkeys(Registrations(reader.db, reader.account).statuses())])
         form.say("until", help=_("Whole days (%(zone)s).") % {"zone": timezone.get_current_timezone_name()})
         if not form.is_bound:
             form.refuse_linked_days()
-        now = of.db.now()
-        past, pager = _past(request, of)
-        none = not of.config.flows
+        now = reader.db.now()
+        past, pager = _past(request, reader)
+        none = not reader.config.flows
     if form.is_valid():
         try:
             made = replays.create(request.account.pk, read_id(form.cleaned_data["flow"]) or 0, form.selection(now), by=by(request))
@@ -178,43 +184,43 @@ def choose(request: AccountRequest) -> HttpResponse:
 
 
 def _asked_for(request: AccountRequest) -> dict[str, Any]:
-    """The form's values in an address: links to Replay fill it."""
-    found: dict[str, Any] = {name: request.GET.get(name, "") for name in ("flow", "event")}
-    found |= {field: request.GET.get(name, "") for field, name in (("since", "from"), ("until", "to"))}
-    return found | {"which": EVERY if request.GET.get("every") else LATEST}
+    """The initial values of the form, from the parameters of a link."""
+    initial: dict[str, Any] = {name: request.GET.get(name, "") for name in ("flow", "event")}
+    initial |= {field: request.GET.get(name, "") for field, name in (("since", "from"), ("until", "to"))}
+    return initial | {"which": EVERY if request.GET.get("every") else LATEST}
 
 
-def _past(request: AccountRequest, of: AccountReader) -> tuple[list[dict[str, Any]], Pager]:
-    with scope(account=of.account):
-        found = keyset(Replay.objects.filter(account=of.account), "created", "id", read_cursor(request, (int, int)))
-        rows = list(found.rows)
-    states = [replays.find(of.account, row.pk) for row in rows]
-    events = of.events({id for row in rows if (id := row.selection.get("event")) is not None})
-    people = names_of_users(of.account, [mark for row in rows for mark in (row.by, row.started_by, row.stopped_by)])
-    return [_past_row(of, state, events, people) for state in states], Pager.from_page(request, found, "")
+def _past(request: AccountRequest, reader: AccountReader) -> tuple[list[dict[str, Any]], Pager]:
+    with scope(account=reader.account):
+        listed = keyset(Replay.objects.filter(account=reader.account), "created", "id", read_cursor(request, (int, int)))
+        rows = list(listed.rows)
+    states = [replays.find(reader.account, row.pk) for row in rows]
+    events = reader.events({id for row in rows if (id := row.selection.get("event")) is not None})
+    people = names_of_users(reader.account, [mark for row in rows for mark in (row.by, row.started_by, row.stopped_by)])
+    return [_past_row(reader, state, events, people) for state in states], Pager.from_page(request, listed, "")
 
 
-def _sent(of: AccountReader, state: ReplayState) -> int | None:
-    """How many were sent, or are to be; None before the start. What a cancel withdrew was not sent."""
+def _sent(reader: AccountReader, state: ReplayState) -> int | None:
+    """How many actions were sent, or are still to be sent; None before the start. Actions that a cancel withdrew do not count."""
     if state.send is None:
         return None
     if state.stage is Stage.CANCELLED:
-        counts = replays.sent_counts(of.db, state)
+        counts = replays.sent_counts(reader.db, state)
         return counts.chosen - counts.not_sent - counts.filtered - counts.gone
     return int(state.send.counts.get("sent", 0))
 
 
-def _past_row(of: AccountReader, state: ReplayState, events: Any, people: dict[str, str]) -> dict[str, Any]:
+def _past_row(reader: AccountReader, state: ReplayState, events: Any, people: dict[str, str]) -> dict[str, Any]:
     row = state.replay
     event = events.get(row.selection.get("event"))
-    flow = of.config.flows.get(row.flow_id)
+    flow = reader.config.flows.get(row.flow_id)
     return {
         "href": reverse("replay-run", args=(row.pk,)),
         "at": row.started or row.created,
         "flow": (flow.name if flow else row.flow_name) or _("Without a name"),
         "range": selected(Selection.from_json(row.selection), event.code if event else ""),
         "by": people.get(row.started_by or row.by, ""),
-        "sent": _sent(of, state),
+        "sent": _sent(reader, state),
         "state": STAGES[state.stage],
     }
 
@@ -222,32 +228,32 @@ def _past_row(of: AccountReader, state: ReplayState, events: Any, people: dict[s
 @require_safe
 @never_cache
 def run(request: AccountRequest, replay: int) -> HttpResponse:
-    """A replay: the progress of its dry run, what it would do, or how far it is."""
-    return _shown(request, _found(request, replay))
+    """The page of a replay: the progress of its dry run, the lines of the dry run, or the progress of sending."""
+    return _render(request, _state_of(request, replay))
 
 
-def _shown(request: AccountRequest, state: ReplayState, form: SendForm | None = None) -> HttpResponse:
+def _render(request: AccountRequest, state: ReplayState, form: SendForm | None = None) -> HttpResponse:
     if asks_for_part(request) and state.stage not in LIVE_STAGES:
         return HttpResponseClientRefresh()
-    with reading(request.account.pk) as of:
-        shown = replay_page(request, of, state)
+    with reading(request.account.pk) as reader:
+        context = replay_page(request, reader, state)
     form = form or SendForm(None)
-    asks_again = has_changed(request, shown["promise"])
+    asks_again = has_changed(request, context["promise"])
     return page(
         request,
         "replay/run.html",
         here="replay",
         status=409 if asks_again else form.status,
         asks_again=asks_again,
-        told=_told(form),
+        told=_refusal(form),
         chosen=form["send"].value() if form.is_bound else [ReplayVerdict.NEW.value, ReplayVerdict.DIFFERENT.value],
         ticked=form["row"].value() if form.is_bound else [],
         fields=form.draw_fields("rate", "reason"),
-        **shown,
+        **context,
     )
 
 
-def _told(form: SendForm) -> dict[str, Any] | None:
+def _refusal(form: SendForm) -> dict[str, Any] | None:
     if not form.refused:
         return None
     return {
@@ -258,7 +264,7 @@ def _told(form: SendForm) -> dict[str, Any] | None:
     }
 
 
-def _found(request: AccountRequest, replay: int) -> ReplayState:
+def _state_of(request: AccountRequest, replay: int) -> ReplayState:
     return replays.find(request.account.pk, replay)
 
 
@@ -266,30 +272,30 @@ def _found(request: AccountRequest, replay: int) -> ReplayState:
 @needs(Role.PLANNER)
 @never_cache
 def send(request: AccountRequest, replay: int) -> HttpResponse:
-    """Begins to send what was chosen."""
-    state = _found(request, replay)
+    """Begins to send the chosen lines, if the promise of the page still holds."""
+    state = _state_of(request, replay)
     form = SendForm(request.POST)
-    with reading(request.account.pk) as of_account:
-        promise = send_promise(of_account, state)
+    with reading(request.account.pk) as reader:
+        promise = send_promise(reader, state)
     if form.is_valid() and agrees(request, promise):
-        of = form.cleaned_data
+        values = form.cleaned_data
         try:
             with acting(request.account.pk):
-                replays.start(request.account.pk, replay, form.choice, read_number(of["rate"]), of["reason"], by=by(request))
+                replays.start(request.account.pk, replay, form.choice, read_number(values["rate"]), values["reason"], by=by(request))
         except Invalid as error:
             form.refuse(error)
         except NotNow as error:
             form.add_error(None, _(str(error)))
         else:
             return HttpResponseRedirect(reverse("replay-run", args=(replay,)))
-    return _shown(request, state, form)
+    return _render(request, state, form)
 
 
 @require_POST
 @needs(Role.PLANNER)
 def act(request: AccountRequest, replay: int) -> HttpResponse:
-    """Pauses, goes on, cancels; or stops the dry run."""
-    _found(request, replay)
+    """Pauses, resumes or cancels a replay, or stops its dry run."""
+    _state_of(request, replay)
     account = request.account.pk
     try:
         match pressed(request):

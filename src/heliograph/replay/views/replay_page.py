@@ -32,18 +32,18 @@ _FIRST = (
     *(ReplayVerdict.DIFFERENT, ReplayVerdict.NEW, ReplayVerdict.WOULD_FAIL),
     *(ReplayVerdict.SUPERSEDED, ReplayVerdict.FILTERED, ReplayVerdict.SAME),
 )
-"""Which verdict's lines are shown first: what a person wants to look at before sending."""
+"""The first of these verdicts that has lines is shown first, because a person wants to check these lines before sending."""
 
 
-def replay_page(request: AccountRequest, of: AccountReader, state: ReplayState) -> dict[str, Any]:
-    """What the page shows of a replay."""
+def replay_page(request: AccountRequest, reader: AccountReader, state: ReplayState) -> dict[str, Any]:
+    """The context of a replay's page."""
     row, stage = state.replay, state.stage
-    flow = of.config.flows.get(row.flow_id)
+    flow = reader.config.flows.get(row.flow_id)
     selection = Selection.from_json(row.selection)
-    events = of.events({selection.event} if selection.event is not None else ())
-    event = next((found.code for found in events.values()), "")
-    people = names_of_users(of.account, [row.by, row.started_by, row.stopped_by])
-    shown: dict[str, Any] = {
+    events = reader.events({selection.event} if selection.event is not None else ())
+    event = next((config.code for config in events.values()), "")
+    people = names_of_users(reader.account, [row.by, row.started_by, row.stopped_by])
+    context: dict[str, Any] = {
         "replay": row,
         "stage": stage.value,
         "live": stage in (Stage.CHECKING, Stage.SENDING),
@@ -51,36 +51,42 @@ def replay_page(request: AccountRequest, of: AccountReader, state: ReplayState) 
         "about": ", ".join(
             part for part in ((flow.name if flow else row.flow_name) or _("Without a name"), selected(selection, event)) if part
         ),
-        "sentence": sentence.parts(flow, sentence.SentenceNames.from_config(of.config), _) if flow else [],
+        "sentence": sentence.parts(flow, sentence.SentenceNames.from_config(reader.config), _) if flow else [],
         "by": people.get(row.started_by or row.by, ""),
         "at": row.started or row.created,
         "reason": row.reason,
-        "changed": _is_outdated(of, state),
-        "promise": send_promise(of, state),
+        "changed": _is_outdated(reader, state),
+        "promise": send_promise(reader, state),
         "gone": flow is None,
         "again": _again(row.flow_id, selection),
     }
     if stage in (Stage.CHECKING, Stage.CHECK_STOPPED):
-        return shown | {"progress": _check_progress(state), "error": _(state.check.error) if state.check.error else ""}
+        return context | {"progress": _check_progress(state), "error": _(state.check.error) if state.check.error else ""}
     if stage is Stage.CHECKED:
-        return shown | _dry_run(request, of, state, flow)
-    return shown | _sending(of, state, people)
+        return context | _dry_run(request, reader, state, flow)
+    return context | _sending(reader, state, people)
 
 
-def send_promise(of: AccountReader, state: ReplayState) -> str:
-    """What sending promises (P15): the flow as it is now, with its destinations, and whether the set-up was saved since the dry run. The dry run itself
-    stays as it is."""
-    flow = of.config.flows.get(state.replay.flow_id)
+def send_promise(reader: AccountReader, state: ReplayState) -> str:
+    """The promise of the button that sends (P15): the flow as it is now, with its connections, and whether the set-up was saved since the dry run.
+
+    The lines of the dry run are not part of it, because they do not change.
+    """
+    flow = reader.config.flows.get(state.replay.flow_id)
     connections = (
-        [of.config.connections[id].name for d in flow.destinations if (id := d.connection) is not None and id in of.config.connections]
+        [
+            reader.config.connections[id].name
+            for d in flow.destinations
+            if (id := d.connection) is not None and id in reader.config.connections
+        ]
         if flow
         else []
     )
-    return promise_of(state.replay.pk, flow and flow.number, connections, _is_outdated(of, state))
+    return promise_of(state.replay.pk, flow and flow.number, connections, _is_outdated(reader, state))
 
 
-def _is_outdated(of: AccountReader, state: ReplayState) -> bool:
-    return state.stage is Stage.CHECKED and state.replay.config_version not in (0, of.config.version)
+def _is_outdated(reader: AccountReader, state: ReplayState) -> bool:
+    return state.stage is Stage.CHECKED and state.replay.config_version not in (0, reader.config.version)
 
 
 def _heading(stage: Stage) -> str:
@@ -94,7 +100,7 @@ def _heading(stage: Stage) -> str:
 
 
 def _again(flow: int, selection: Selection) -> str:
-    """The form with the same flow and event."""
+    """The URL of the form with the replay's flow and event filled in."""
     event = f"&event={selection.event}" if selection.event is not None else ""
     return f"{reverse('replay')}?flow={flow}{event}"
 
@@ -108,16 +114,16 @@ def _check_progress(state: ReplayState) -> dict[str, Any]:
     }
 
 
-def _dry_run(request: HttpRequest, of: AccountReader, state: ReplayState, flow: Flow | None) -> dict[str, Any]:
+def _dry_run(request: HttpRequest, reader: AccountReader, state: ReplayState, flow: Flow | None) -> dict[str, Any]:
     numbers = state.verdicts
     usual = next((verdict for verdict in _FIRST if numbers[verdict]), ReplayVerdict.NEW)
     verdict = member_of(ReplayVerdict, request.GET.get("show"), usual)
-    lines = dry_run_page(of, state.replay.pk, flow, verdict, read_cursor(request, PARTS))
+    lines = dry_run_page(reader, state.replay.pk, flow, verdict, read_cursor(request, PARTS))
     subjects = int(state.check.result.get("subjects", 0))
     return {
         "total": ngettext("%(n)s record matches", "%(n)s records match", subjects) % {"n": f"{subjects:,}"},
         "none": not sum(numbers.values()),
-        "compared": _compared_with(of, flow),
+        "compared": _compared_with(reader, flow),
         "verdicts": [_verdict(each, numbers, state) for each in VERDICTS],
         "sendable": sum(n for each, n in numbers.items() if each.is_sent),
         "show": verdict.value,
@@ -144,9 +150,9 @@ def _verdict(verdict: ReplayVerdict, numbers: Mapping[ReplayVerdict, int], state
     }
 
 
-def _compared_with(of: AccountReader, flow: Flow | None) -> str:
-    """The connections that are compared with, by name."""
-    connections = [of.config.connections.get(d.connection or 0) for d in flow.destinations] if flow else []
+def _compared_with(reader: AccountReader, flow: Flow | None) -> str:
+    """The names of the flow's connections, with whose last deliveries the dry run compares."""
+    connections = [reader.config.connections.get(d.connection or 0) for d in flow.destinations] if flow else []
     return ", ".join(dict.fromkeys(connection.name for connection in connections if connection))
 
 
@@ -164,21 +170,21 @@ def _line(line: DryRunLine) -> dict[str, Any]:
     }
 
 
-def _sending(of: AccountReader, state: ReplayState, people: dict[str, str]) -> dict[str, Any]:
-    found = replays.sent_counts(of.db, state)
+def _sending(reader: AccountReader, state: ReplayState, people: dict[str, str]) -> dict[str, Any]:
+    counts = replays.sent_counts(reader.db, state)
     row, send = state.replay, state.send
     assert send is not None
-    words = {"n": f"{found.ended:,}", "of": f"{found.chosen:,}", "unsent": f"{found.not_sent:,}"}
+    words = {"n": f"{counts.ended:,}", "of": f"{counts.chosen:,}", "unsent": f"{counts.not_sent:,}"}
     return {
         "progress": {
             "label": _progress_label(state, people),
-            "text": (_("%(n)s of %(of)s; %(unsent)s not sent") if found.not_sent else _("%(n)s of %(of)s")) % words,
-            "done": min(100, found.ended * 100 // max(found.chosen, 1)),
+            "text": (_("%(n)s of %(of)s; %(unsent)s not sent") if counts.not_sent else _("%(n)s of %(of)s")) % words,
+            "done": min(100, counts.ended * 100 // max(counts.chosen, 1)),
         },
         "error": _(send.error) if state.stage is Stage.FAILED and send.error else "",
-        "tiles": _tiles(found, row.flow_id),
-        "sum": _sum(found),
-        "waits": found.queued,
+        "tiles": _tiles(counts, row.flow_id),
+        "sum": _sum(counts),
+        "waits": counts.queued,
         "retry_href": f"{reverse('retry')}?flow={row.flow_id}&status=waiting",
         "feed_href": f"{reverse('feed')}?flow={row.flow_id}",
     }
@@ -193,46 +199,46 @@ def _progress_label(state: ReplayState, people: dict[str, str]) -> str:
     return _heading(state.stage)
 
 
-def _tiles(found: SentCounts, flow: int) -> list[dict[str, Any]]:
+def _tiles(counts: SentCounts, flow: int) -> list[dict[str, Any]]:
     tiles = [
-        {"name": _("Success"), "value": found.success, "href": "", "sub": "", "tone": ""},
+        {"name": _("Success"), "value": counts.success, "href": "", "sub": "", "tone": ""},
         {
             "name": _("Superseded"),
-            "value": found.superseded,
+            "value": counts.superseded,
             "href": "",
-            "sub": _("newer data was sent") if found.superseded else "",
+            "sub": _("newer data was sent") if counts.superseded else "",
             "tone": "",
         },
         {
             "name": _("In Retry Queue"),
-            "value": found.queued,
-            "href": f"{reverse('retry')}?flow={flow}&status=waiting" if found.queued else "",
+            "value": counts.queued,
+            "href": f"{reverse('retry')}?flow={flow}&status=waiting" if counts.queued else "",
             "sub": "",
-            "tone": "wait" if found.queued else "",
+            "tone": "wait" if counts.queued else "",
         },
-        {"name": _("Pending"), "value": found.pending, "href": "", "sub": "", "tone": ""},
+        {"name": _("Pending"), "value": counts.pending, "href": "", "sub": "", "tone": ""},
     ]
-    if found.not_sent:
+    if counts.not_sent:
         tiles.append(
-            {"name": _("Not sent"), "value": found.not_sent, "href": "", "sub": _("the replay was cancelled first"), "tone": "quiet"}
+            {"name": _("Not sent"), "value": counts.not_sent, "href": "", "sub": _("the replay was cancelled first"), "tone": "quiet"}
         )
-    if found.failed + found.validation:
-        href = f"{reverse('retry')}?flow={flow}&status=Failed" if found.failed else ""
-        tiles.append({"name": _("Failed"), "value": found.failed + found.validation, "href": href, "sub": "", "tone": "failed"})
+    if counts.failed + counts.validation:
+        href = f"{reverse('retry')}?flow={flow}&status=Failed" if counts.failed else ""
+        tiles.append({"name": _("Failed"), "value": counts.failed + counts.validation, "href": href, "sub": "", "tone": "failed"})
     return tiles
 
 
-def _sum(found: SentCounts) -> str:
-    """The equation of what was chosen (X2)."""
+def _sum(counts: SentCounts) -> str:
+    """The equation of the chosen lines and their results (X2)."""
     parts = [
-        (found.success, _("%(n)s success")),
-        (found.superseded, _("%(n)s superseded")),
-        (found.queued, _("%(n)s queued")),
-        (found.failed, _("%(n)s failed")),
-        (found.validation, _("%(n)s validation")),
-        (found.pending, _("%(n)s pending")),
+        (counts.success, _("%(n)s success")),
+        (counts.superseded, _("%(n)s superseded")),
+        (counts.queued, _("%(n)s queued")),
+        (counts.failed, _("%(n)s failed")),
+        (counts.validation, _("%(n)s validation")),
+        (counts.pending, _("%(n)s pending")),
     ]
-    parts += [(found.filtered, _("%(n)s filtered by now"))] if found.filtered else []
-    parts += [(found.gone, _("%(n)s whose content is gone"))] if found.gone else []
-    parts += [(found.not_sent, _("%(n)s not sent"))] if found.not_sent else []
-    return _("%(n)s chosen = %(parts)s") % {"n": f"{found.chosen:,}", "parts": " + ".join(text % {"n": f"{n:,}"} for n, text in parts)}
+    parts += [(counts.filtered, _("%(n)s filtered by now"))] if counts.filtered else []
+    parts += [(counts.gone, _("%(n)s whose content is gone"))] if counts.gone else []
+    parts += [(counts.not_sent, _("%(n)s not sent"))] if counts.not_sent else []
+    return _("%(n)s chosen = %(parts)s") % {"n": f"{counts.chosen:,}", "parts": " + ".join(text % {"n": f"{n:,}"} for n, text in parts)}
