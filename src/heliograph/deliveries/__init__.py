@@ -1,1 +1,1 @@
-"""What happened, and what can be done about it: actions, attempts, why / why not, Submit to Retry Queue."""
+"""Actions and attempts, why or why not, and the operations on deliveries, such as Submit to Retry Queue."""

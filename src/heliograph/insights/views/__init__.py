@@ -1,1 +1,1 @@
-"""The page of the Activity Feed: thin over the service beside it."""
+"""The pages of Metrics."""

@@ -35,9 +35,9 @@ from heliograph.web.pages import live
 from heliograph.web.shown_fields import Choice
 
 NOW = "now"
-"""What the link of Pause asks for: the moment of the click."""
+"""The value of the parameter `paused` in the link of Pause: the moment of the click."""
 TEST = "test"
-"""The mode of Test flows, as addresses write it."""
+"""The value of the parameter `mode` for Test flows."""
 RESULTS = {
     FeedResult.SUCCESS: gettext_lazy("Success"),
     FeedResult.FAILURE: gettext_lazy("Failure"),
@@ -47,7 +47,7 @@ RESULTS = {
 
 
 class FeedFilters(FiltersByEvent):
-    """What the feed shows of everything that the flows of one mode did."""
+    """The filters of the feed."""
 
     q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
     mode = ChoiceFilter(options=[Choice(TEST, "")], place="view")
@@ -63,7 +63,7 @@ class FeedFilters(FiltersByEvent):
 
     @property
     def feed_filter(self) -> FeedFilter:
-        """As the feed takes it."""
+        """The chosen filters, as Feed takes them."""
         values = self.cleaned_data
         between = _whole_day(values["date"]) if values["date"] else None
         mode = Mode.TEST if values["mode"] == TEST else Mode.LIVE
@@ -82,7 +82,7 @@ class FeedFilters(FiltersByEvent):
 
 @require_safe
 def feed_of_event(request: AccountRequest, event: str) -> HttpResponse:
-    """Leads from the beginning of a timeline's address to the feed of its event. Raises Http404 for a code that no event has."""
+    """Redirects from the first part of a timeline's URL, the event's code, to the feed of that event. Raises Http404 if there is no such event."""
     with reading(request.account.pk) as reader:
         id = event_of_code(reader, event)
     if not id:
@@ -92,8 +92,8 @@ def feed_of_event(request: AccountRequest, event: str) -> HttpResponse:
 
 @require_safe
 def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
-    """Newest first, live on its first page; paused, it stands still at a moment."""
-    if request.GET.get("paused") == NOW:  # the page has gone on since it was loaded, and its link with it
+    """The feed, newest first. Its first page refreshes itself, unless the feed is paused at an instant."""
+    if request.GET.get("paused") == NOW:  # the page has refreshed itself since it was loaded
         with reading(request.account.pk) as reader:
             return HttpResponseRedirect(address(request, paused=reader.db.now(), at=None, jump=None))
     filters, frame = FeedFilters(request), Frame.from_request(request, integration, has_period=False)
@@ -157,7 +157,7 @@ def _pager(request: AccountRequest, rows: ListPage[FeedRow] | FeedSample, n: int
 
 
 def _sampled(request: AccountRequest, sample: FeedSample) -> dict[str, Any]:
-    """What the sentence above a sample says, and where all of it is."""
+    """The context of the sentence above a sample, with the URL of the paused feed that has all its changes."""
     total = intcomma(sample.total) if sample.is_all else _("more than %(n)s") % {"n": intcomma(sample.total)}
     return {
         "n": len(sample.rows),
@@ -169,7 +169,7 @@ def _sampled(request: AccountRequest, sample: FeedSample) -> dict[str, Any]:
 
 
 def _whole_day(day: datetime.date) -> tuple[int, int]:
-    """From the beginning to the end of a day, in the account's time zone."""
+    """The beginning and the end of a day in the account's time zone (microseconds)."""
     zone = timezone.get_current_timezone()
     begins = datetime.datetime.combine(day, datetime.time(), zone)
     ends = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), zone)
@@ -177,7 +177,7 @@ def _whole_day(day: datetime.date) -> tuple[int, int]:
 
 
 def _row(row: FeedRow, reader: AccountReader, user: User) -> dict[str, Any]:
-    """A change as its template wants it."""
+    """A change for insights/feed.html."""
     event = row.event.code if row.event else ""
     person = row.person
     timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
@@ -195,7 +195,7 @@ def _row(row: FeedRow, reader: AccountReader, user: User) -> dict[str, Any]:
 
 
 def _why(timeline: str, row: FeedRow, outcome: FlowOutcome) -> str:
-    """Where the flow's decision is explained (F9): on the timeline, or, for an event and who was erased, on a page of its own."""
+    """The URL that explains the flow's decision (F9): the timeline; for an event or an erased person, a page of its own."""
     if not timeline:
         return reverse("why", args=(row.change_id, outcome.flow_id)) if row.change else ""
     return f"{timeline}?{urlencode({'why-change': row.change_id, 'why-flow': outcome.flow_id})}#why"

@@ -11,9 +11,9 @@ from heliograph.insights.views.records import OUTCOMES, REPLAYS
 
 
 def filter_words(record_filter: RecordFilter, reader: AccountReader) -> list[str]:
-    """What narrows the list, apart from its period and mode.
+    """The parts of a filter in words, apart from its period and mode.
 
-    A text that was searched for is only said to be there: it may name a person, and the audit is kept for good.
+    A searched text is mentioned but not quoted, because it may name a person, and the audit is kept for good.
     """
     event = reader.events([record_filter.event]).get(record_filter.event) if record_filter.event else None
     flow = reader.flow_names([record_filter.flow]).get(record_filter.flow, "") if record_filter.flow else ""

@@ -1,4 +1,4 @@
-"""What the tabs of Insights share: the integration, the mode, the period, the tabs and the addresses of records (X1, X3)."""
+"""The frame that the tabs of Insights share: integration, mode, period, tabs, and the URLs of records (X1, X3)."""
 
 from __future__ import annotations
 
@@ -32,28 +32,31 @@ from heliograph.web.templatetags.moments import day, minute
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A tab of Insights with its mode and period.
-
-    integration: None for Account Insights, which spans all. seen: microseconds, when its numbers were read; their links carry it, so that a list can
-    say what has moved since. kept_since: older records are removed; removed_at: when those of the period's beginning were. wrong: the address asks
-    for a period that there is not; nothing is shown in its place (`refusal`).
-    """
+    """A tab of Insights with its mode and period."""
 
     request: AccountRequest
     window: Window
     mode: Mode
     integration: Integration | None = None
+    """None for Account Insights, which counts all integrations."""
     seen: int = 0
+    """When its numbers were read (microseconds). Links to records carry it, so that a list can say how many have moved since."""
     kept_since: int = 0
+    """Older records are removed (microseconds)."""
     removed_at: int | None = None
+    """When the records of the beginning of the period were removed (microseconds); None if they are kept."""
     replays: ReplayShare = ReplayShare.ALL
     wrong: WrongPeriod | None = None
+    """The error, if the URL asks for a period that does not exist. No other period is shown in its place (`refusal`)."""
 
     @classmethod
     def from_request(cls, request: AccountRequest, integration: str = "", *, has_period: bool = True) -> Frame:
-        """The frame that the request's address asks for. integration: its segment there. has_period: false for a tab without one.
+        """The frame that the URL of a request asks for.
 
-        Raises Http404 for an integration that is not known.
+        integration: the integration's part of the URL; "" for Account Insights
+        has_period: False for a tab without a period
+
+        Raises Http404 for an unknown integration.
         """
         known_integration = integration_of(integration)
         if integration and known_integration is None:
@@ -73,19 +76,22 @@ class Frame:
         return cls(request, window, mode, known_integration, kept_since=kept_since, removed_at=removed_at, replays=replays, wrong=wrong)
 
     def refusal(self, tab: str = "") -> HttpResponse | None:
-        """The page that says why the period of the address is none, with what was typed; None if it is one. tab: of Insights, "" for a list."""
+        """The page that says what is wrong with the period, with the typed values; None if nothing is.
+
+        tab: the tab of Insights; "" for a list of records
+        """
         if self.wrong is None:
             return None
         return page(self.request, "insights/wrong_period.html", status=422, sentence=str(self.wrong), **self.context(tab))
 
     @property
     def code(self) -> int | None:
-        """The integration's, as the figures have it."""
+        """The number of the integration in the figures; None for all."""
         return self.integration.code if self.integration else None
 
     @property
     def heading(self) -> str:
-        """The name of the page, in the panel and above lists."""
+        """The heading of the page, which is also its name in the panel."""
         return str(self.integration.heading) if self.integration else _("Account Insights")
 
     @property
@@ -94,30 +100,34 @@ class Frame:
 
     @property
     def mode_text(self) -> str:
-        """Whose flows are shown."""
+        """The mode in words."""
         return _("Test Flows") if self.mode is Mode.TEST else _("Live Flows")
 
     @property
     def key(self) -> str:
-        """Of the panel's entry."""
+        """The key of the page's entry in the panel."""
         return self.integration.key if self.integration else "insights"
 
     def tab(self, name: str) -> str:
-        """The address of a tab: "summary", "troubleshooting" or "feed"."""
+        """The URL of a tab. name: "summary", "troubleshooting" or "feed"."""
         if self.integration:
             return reverse({"summary": "posts"}.get(name, f"posts-{name}"), args=(self.integration.segment,))
         return reverse({"summary": "insights"}.get(name, name))
 
     def back(self) -> str:
-        """The address of the Summary, in the same mode and of its usual period."""
+        """The URL of the Summary in this mode, for its default period."""
         return self.tab("summary") + ("?mode=test" if self.mode is Mode.TEST else "")
 
     def number_at(self, kind: RecordKind, n: int, *, alike: int | None = None) -> str:
-        """The list of exactly the records of a number, which it carries."""
+        """The URL of the list of exactly the records that a number counts. It contains the number."""
         return self.records_at(kind, alike=alike, n=str(n), seen=self.seen)
 
     def records_at(self, kind: RecordKind, since: int | None = None, until: int | None = None, **narrowed: object) -> str:
-        """The list of exactly the records of a number, with its absolute ends; since, until: of one column of a chart. "" once they are removed."""
+        """The URL of the list of exactly the records that a number counts, with the absolute ends of the period; "" if they are removed.
+
+        since, until: the ends of one column of a chart (microseconds); None for those of the whole period
+        narrowed: further parameters of the URL
+        """
         if (since if since is not None else self.window.since) < self.kept_since:
             return ""
         query = {
@@ -131,7 +141,7 @@ class Frame:
         return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
 
     def buckets(self, kind: RecordKind, **narrowed: object) -> list[Bucket]:
-        """The columns of a chart, each with the address of its records."""
+        """The columns of a chart, each with the URL of its records."""
         edges = self.window.edges
         return [
             Bucket(self._label(since), self._stretch(since, until), self.records_at(kind, since, until, **narrowed))
@@ -175,7 +185,7 @@ class Frame:
         }
 
     def _typed(self) -> dict[str, str]:
-        """What the fields of another period hold: that period, or what was typed in place of one."""
+        """The values of the fields for another period: the present period, or the typed values if they are no period."""
         if self.wrong is not None:
             return {field: self.request.GET.get(name, "")[:40] for field, name in (("days", "days"), ("first", "from"), ("last", "to"))}
         window = self.window
@@ -186,7 +196,10 @@ class Frame:
         }
 
     def replays_context(self, replayed: int) -> dict[str, Any]:
-        """What the head says of replays, and the way to count them in or leave them out. replayed: how many actions of the period are replays."""
+        """The context of the sentence about replays in the head, with the link that counts them in or leaves them out.
+
+        replayed: how many actions of the period are replays
+        """
         if self.replays is ReplayShare.WITHOUT:
             return {
                 "replays_text": _("Replays are left out."),
@@ -216,7 +229,7 @@ class Frame:
 
     @property
     def kept_text(self) -> str:
-        """Why numbers of this period lead nowhere (X6); "" if its records are kept."""
+        """The sentence that says why numbers of this period have no links (X6); "" if its records are kept."""
         if self.removed_at is None:
             return ""
         return _("Details kept until %(day)s. What is older than %(since)s is counted, but can no longer be listed.") % {
@@ -243,7 +256,7 @@ class Frame:
         return timezone.localtime(from_micros(at))
 
     def _query(self, **changed: str | None) -> str:
-        """The query of this page's period and mode, with changes."""
+        """The query string of this page's period and mode, with changed parameters. None removes a parameter."""
         current = {
             name: value
             for name in ("period", "days", "from", "to", "since", "until", "mode", "replays")

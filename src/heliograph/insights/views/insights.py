@@ -40,7 +40,7 @@ NOT_REPORTED = "-"
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number and the address of its records; href is "" if it has none."""
+    """A number with the URL of its records, which is "" if it has none."""
 
     name: str
     value: int | str
@@ -51,7 +51,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class PlotRow:
-    """One of several charts on one scale."""
+    """One of several charts with a common scale."""
 
     name: str
     value: int
@@ -62,7 +62,7 @@ class PlotRow:
 
 @dataclass(frozen=True, slots=True)
 class ChartTable:
-    """A chart as a table: a row for each column that is not empty. cells: (number, address of its records)."""
+    """A chart as a table, with a row for each column of the chart that is not empty. A cell is (number, URL of its records)."""
 
     caption: str
     head: Sequence[str]
@@ -260,7 +260,7 @@ def _activity_table(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> Cha
 
 
 def _connections(figures: PeriodFigures, reader: AccountReader, frame: Frame) -> tuple[list[PlotRow], ChartTable]:
-    """Connection Activity: attempts over each connection, the busiest first; and as a table."""
+    """The charts of Connection Activity, one for each connection, the busiest first; and their table."""
     figures_of = figures.connections()
     names = reader.connection_names(figures_of)
     top = max((ok + bad for each in figures_of.values() for ok, bad in zip(each.delivered, each.failed, strict=True)), default=0)

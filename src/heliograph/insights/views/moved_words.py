@@ -1,4 +1,4 @@
-"""What a list of records says about those that have moved since its link was made (X3)."""
+"""The words of a list about records that have left or joined it since its link was made (X3)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from heliograph.insights.views.frame import Frame
 
 @dataclass(frozen=True, slots=True)
 class MovedWords:
-    """text: of how many; parts: (words, address of where they are, "" for none); arrived: words, "" for none."""
+    """The words about records that have moved."""
 
     text: str
+    """How many records have left the list; "" for none."""
     parts: list[tuple[str, str]]
+    """Where they are now: (words, URL of that list)."""
     arrived: str
+    """How many records have joined the list; "" for none."""
 
 
 def _waits(n: int) -> str:
@@ -61,7 +64,11 @@ _WENT: Final = {
 
 
 def moved_words(moved: MovedRecords, record_filter: RecordFilter, frame: Frame, linked_number: int, seen: int) -> MovedWords:
-    """The words. shown, seen: of the link."""
+    """The words about moved records.
+
+    linked_number: the number that the list's link showed
+    seen: when the link was made (microseconds)
+    """
 
     def there(kind: RecordKind) -> str:
         query = {

@@ -39,7 +39,7 @@ class ExportForm(Form):
 @require_POST
 @needs(Role.PLANNER)
 def export(request: AccountRequest, kind: str) -> HttpResponse:
-    """Starts a job that writes the list of the address, and leads to its progress."""
+    """Starts the job that exports a list, and redirects to its progress."""
     known = member_of(RecordKind, kind, None)
     if known is None:
         raise Http404
@@ -81,7 +81,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
 
 @require_safe
 def download(request: AccountRequest, id: int) -> HttpResponseBase:
-    """The file of an export that is done."""
+    """The file of a finished export."""
     check(request, Role.PLANNER)
     job = control.find(id, request.account.pk)
     path = record_export.file_of(job)

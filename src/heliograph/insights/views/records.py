@@ -65,7 +65,7 @@ HEADINGS = {
     RecordKind.VALIDATION_ERRORS: gettext_lazy("Validation Errors"),
     RecordKind.ATTEMPTS: gettext_lazy("Connection Activity"),
 }
-"""A list has the name of its figure."""
+"""The headings of the lists, which are the names of their figures."""
 
 
 OUTCOMES = {
@@ -85,12 +85,12 @@ SORTS = {
 
 
 MOST_REGISTRATIONS_SORTED = 50_000
-"""Of more registrations nobody counts the changes of each, to sort by them."""
+"""A list of more registrations cannot be sorted by their changes, because counting the changes of each would take too long."""
 REPLAYS = {ReplayShare.WITHOUT: gettext_lazy("Without replays"), ReplayShare.ONLY: gettext_lazy("Replays only")}
 
 
 class RecordFilters(FiltersByEvent):
-    """The filters of a list of records. What came with the link of the figure stays as it is."""
+    """The filters of a list of records. The parameters of the figure's link are kept."""
 
     no_match = gettext_lazy("No record matches")
     no_match_text = gettext_lazy("None of these records is like this.")
@@ -124,7 +124,7 @@ class RecordFilters(FiltersByEvent):
             del self.fields["connection"]
 
     def record_filter(self, frame: Frame) -> RecordFilter:
-        """The same as `Records` takes it."""
+        """The chosen filters, as Records takes them."""
         values = self.cleaned_data
         outcome, was = values["outcome"], values["was"]
         return RecordFilter(
@@ -147,20 +147,20 @@ class RecordFilters(FiltersByEvent):
 
     @property
     def order(self) -> RecordSort:
-        """The order that the list can have."""
+        """The chosen order, if the list can have it; else the newest first."""
         chosen_order: RecordSort = self.cleaned_data["sort"]
         return chosen_order if chosen_order in sorts_of(self.kind) else RecordSort.NEWEST
 
     @property
     def number(self) -> int | None:
-        """The number of the link."""
+        """The number that the link of the list showed; None if it is missing."""
         text = self.cleaned_data["n"]
         return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 @require_safe
 def records(request: AccountRequest, kind: str) -> HttpResponse:
-    """Exactly the records that a figure counts; they can be searched, filtered, sorted and exported."""
+    """The list of exactly the records that a figure counts. It can be searched, filtered, sorted and exported."""
     known = member_of(RecordKind, kind, None)
     if known is None:
         raise Http404
@@ -224,15 +224,15 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
 
 
 def _count(listed: Records, whole: int | None, frame: Frame) -> RecordCount:
-    """How many records a list has. whole: the figure behind it, None where there is none."""
+    """The number of records of a list. whole: the figure that counts them; None if there is none."""
     if listed.record_filter.is_whole and whole is not None and frame.window.since >= frame.kept_since:
-        return RecordCount(whole)  # exactly these, in the same snapshot, as long as retention has removed none of them
+        return RecordCount(whole)  # figure and records agree within a snapshot, as long as retention has removed no records
     count = listed.count(kept_since=frame.kept_since)
     return RecordCount(whole) if listed.record_filter.is_whole and whole is not None and not count.is_exact else count
 
 
 def _moved(reader: AccountReader, filters: RecordFilters, record_filter: RecordFilter, count: RecordCount) -> MovedRecords | None:
-    """What has moved since the list's link was made; None where nothing has, or where the link carries no number."""
+    """The records that have moved since the list's link was made; None if none have, or if the link has no number."""
     number, seen = filters.number, filters.cleaned_data["seen"]
     is_as_linked = record_filter.was is None and record_filter == replace(record_filter.whole, alike=record_filter.alike)
     if number is None or not seen or not count.is_exact or not is_as_linked:

@@ -1,4 +1,4 @@
-"""The causes of the Retry Queue in words (D6): what waits, what cures it, and what became of what was cured."""
+"""The causes of the Retry Queue in words (D6): how many items wait, what cures them, and how the items of a cured cause ended."""
 
 from __future__ import annotations
 
