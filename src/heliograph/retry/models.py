@@ -1,4 +1,4 @@
-"""The rows of a download of the Retry Queue, kept for a day: exactly these can be submitted again."""
+"""The rows of a download of the Retry Queue. They are stored for a day, so that exactly these items can be submitted."""
 
 from __future__ import annotations
 

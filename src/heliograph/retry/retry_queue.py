@@ -25,7 +25,7 @@ from heliograph.web.cursor import ROWS, Cursor, ListPage
 from heliograph.web.list_count import ListCount
 
 PARTS = (int, int, int)
-"""A cursor of the queue: status, id of the last action and id of the last run shown."""
+"""The parts of a cursor of the queue: status, id of the last action and id of the last run on the page."""
 MOST = 10_000
 """Counts stop here: "more than 10,000"."""
 SUBMITTABLE: Final = (*OPEN, QueueStatus.FAILED)
