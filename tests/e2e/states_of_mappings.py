@@ -59,6 +59,7 @@ def _doubtful_sample(visit: Visit) -> None:
 def _long_query(visit: Visit) -> None:
     page = visit.page
     page.get_by_role("button", name="Query", exact=True).click()
+    expect(page.get_by_label("Query", exact=True)).to_be_visible()  # the editor has been drawn again, so nothing closes the sample's box
     page.get_by_role("button", name="Paste a sample JSON").click()
     page.get_by_label("Sample JSON").fill('{"long": "' + "x" * 9_000 + '"}')
     page.get_by_label("Keep its values as typed text").check()
