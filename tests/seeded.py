@@ -49,12 +49,12 @@ def db(database: DatabaseFacts) -> Iterator[Database]:
 
 
 def invented(
-    db: Database, code: str = "SEEDED", *, changes: int = CHANGES, seed: int = 5, add: bool = False, days: int = 30, twins: int = 1
+    db: Database, code: str = "SEEDED", *, changes: int = CHANGES, seed: int = 5, add: bool = False, days: int = 30, copies: int = 1
 ) -> Seeded:
     """A history that ends on a working day at noon, whenever the test runs."""
     account = prepare(db, code, add=add)
     until = (db.now() - 4 * DAY - 12 * HOUR) // (7 * DAY) * 7 * DAY + 12 * HOUR + 4 * DAY
-    history = History(db, account, HistoryPlan(changes, until, seed, days * DAY, twins))
+    history = History(db, account, HistoryPlan(changes, until, seed, days * DAY, copies))
     history.write()
     assert history.done == changes
     return Seeded(db, account.id, until)

@@ -21,11 +21,13 @@ CLEAN = {
     *("connections", "flows", "mappings", "presets"),
     *("setup", "administration", "accounts", "web", "jobs", "guide", "commands", "options", "wiring", "__main__"),
     *("retry", "insights", "deliveries", "replay"),
+    *("registrations", "timeline", "seed"),
 }
 """Packages without such names. One that has lost its last is added here, and none is taken out."""
 COLUMNS = {
     "heliograph.store.models.queue": {"said"},
     "heliograph.domain.connection.connection": {"shown"},
+    "heliograph.registrations.views.bulk": {"of"},
     "heliograph.setup.names": {"of"},
 }
 """Names that a stored row, a migration or a template reads."""

@@ -41,9 +41,9 @@ def figures(seeded: Seeded, since: int, until: int, mode: Mode) -> PeriodFigures
     return PeriodFigures(seeded.reading, fixed_window(since, until), mode)
 
 
-@pytest.mark.parametrize("twins", [1, 4])
-def test_X2_the_figures_of_a_seeded_history_are_a_recount_of_its_rows(db: Database, twins: int) -> None:
-    seeded = invented(db, changes=CHANGES * twins, twins=twins)
+@pytest.mark.parametrize("copies", [1, 4])
+def test_X2_the_figures_of_a_seeded_history_are_a_recount_of_its_rows(db: Database, copies: int) -> None:
+    seeded = invented(db, changes=CHANGES * copies, copies=copies)
     rows = Recount(db, seeded.account)
     chance, end = random.Random(5), seeded.until // MINUTE
     ends = [(end - 30 * 1_440, end), *(tuple(sorted(chance.sample(range(end - 43_200, end + 1), 2))) for _ in range(25))]
@@ -80,9 +80,9 @@ def test_D2_D4_Y1_a_seeded_history_has_everything(db: Database) -> None:
     assert kinds("kind", "change") == {1, 2, 3}  # an event's changes are those of its set-up
 
 
-@pytest.mark.parametrize("twins", [1, 3])
-def test_D2_a_seeded_history_agrees_with_itself(db: Database, twins: int) -> None:
-    seeded = invented(db, changes=CHANGES * twins, days=3, twins=twins)
+@pytest.mark.parametrize("copies", [1, 3])
+def test_D2_a_seeded_history_agrees_with_itself(db: Database, copies: int) -> None:
+    seeded = invented(db, changes=CHANGES * copies, days=3, copies=copies)
     does = {d.id: d.does for flow in seeded.reading.config.flows.values() for d in flow.destinations}
     assert not (wrong := wrong_lanes(db, seeded.account, does)), "\n".join(wrong)
     ids = db.all("SELECT uid, created FROM action WHERE account_id = :a", {"a": seeded.account})
@@ -103,7 +103,7 @@ def test_D2_a_seeded_history_agrees_with_itself(db: Database, twins: int) -> Non
 
 
 def test_F9_every_stored_decision_is_what_the_flows_decide(db: Database) -> None:
-    seeded = invented(db, changes=1_500, twins=3)
+    seeded = invented(db, changes=1_500, copies=3)
     source = Committed(db)
     ids = [id for (id,) in db.all("SELECT id FROM change WHERE account_id = :a AND kind < 3 ORDER BY id", {"a": seeded.account})]
     stored: dict[int, set[tuple[int, int, str]]] = {}
@@ -122,7 +122,7 @@ def test_F9_every_stored_decision_is_what_the_flows_decide(db: Database) -> None
 
 
 def test_C5_the_requests_of_a_seeded_history_carry_the_guests_own_values(db: Database) -> None:
-    seeded = invented(db, changes=1_500, twins=3)
+    seeded = invented(db, changes=1_500, copies=3)
     rows = db.all(
         "SELECT x.request, x.response, r.name, r.code, r.organization, f.name, a.uid FROM attempt_content x JOIN action a ON a.id = x.action_id"
         " JOIN registration r ON r.id = a.registration_id JOIN flow f ON f.id = a.flow_id WHERE a.account_id = :a AND x.request <> ''",

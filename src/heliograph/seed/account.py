@@ -77,17 +77,17 @@ def _make(code: str) -> int:
     account = int(make_account(AccountFacts(code=code, name=f"Northwind Events ({code})", timezone="Europe/Berlin")).pk)
     connect(account, URLS)
     make_flows(account)
-    with saving(account, by=BY, whole_account=True) as s:
+    with saving(account, by=BY, whole_account=True) as transaction:
         crm = Connection.objects.get(name=CRM).pk
-        save_rule(s, crm, _RULE)
+        save_rule(transaction, crm, _RULE)
         leads = FlowRow.objects.get(name=LEADS)
         flow = Flow.from_body(leads.pk, leads.number, leads.body)
         for name, mode in ((TRIAL, Mode.TEST), (RETIRED, Mode.LIVE)):
             to = tuple(replace(each, id=0, name=name) for each in flow.destinations)
-            save_flow(s, replace(flow, id=0, name=name, mode=mode, destinations=to), confirmed=True)
-    with saving(account, by=BY, whole_account=True) as s:
-        set_active(s, FlowRow.objects.get(name=RETIRED).pk, active=False)
-        pause(s, Connection.objects.get(name=BADGES).pk, "No paper until tomorrow")
+            save_flow(transaction, replace(flow, id=0, name=name, mode=mode, destinations=to), confirmed=True)
+    with saving(account, by=BY, whole_account=True) as transaction:
+        set_active(transaction, FlowRow.objects.get(name=RETIRED).pk, active=False)
+        pause(transaction, Connection.objects.get(name=BADGES).pk, "No paper until tomorrow")
     return account
 
 

@@ -68,7 +68,7 @@ def seed(
         is_alone = not others
         made = prepare(db, account, add=add)
         minute = 60_000_000
-        plan = HistoryPlan.of(changes, db.now() // minute * minute, number)
+        plan = HistoryPlan.for_changes(changes, db.now() // minute * minute, number)
         history = History(db, made, plan)
         began = time.monotonic()
         with _log_cared_for(options):
@@ -102,7 +102,10 @@ def _alone(options: Options) -> Iterator[None]:
 
 def _others(db: Database, code: str) -> str:
     """A sentence about who else works with this database; "" for nobody."""
-    others = [found for (found,) in db.all("SELECT code FROM accounts_account WHERE code <> :code ORDER BY code LIMIT 3", {"code": code})]
+    others = [
+        other_code
+        for (other_code,) in db.all("SELECT code FROM accounts_account WHERE code <> :code ORDER BY code LIMIT 3", {"code": code})
+    ]
     workers = db.all("SELECT 1 FROM worker LIMIT 1")
     if workers:
         return "Workers are running with this database."
@@ -136,7 +139,7 @@ def _make_indexes(db: Database, console: Console) -> None:
 
     with _progress(console) as bar:
         task = bar.add_task("Making indexes", total=None)
-        restore(db, lambda done, of: bar.update(task, completed=done, total=of))
+        restore(db, lambda done, total: bar.update(task, completed=done, total=total))
     if db.vendor == "postgresql":  # plans that were made for small tables read whole ones
         db.run("ANALYZE")
 

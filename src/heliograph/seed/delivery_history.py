@@ -18,13 +18,13 @@ from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.registration.change import Change, SubjectKind
 from heliograph.engine.worker.config_view import used_of
 from heliograph.seed.account import SeededAccount
+from heliograph.seed.history_copies import SeededRequest
 from heliograph.seed.history_plan import PERIOD, HistoryPlan
 from heliograph.seed.history_rows import HistoryRows, Numbers
 from heliograph.seed.lane_history import DestinationFacts, LaneHistory, PlayedAction, PlayedAttempt
 from heliograph.seed.registration_history import SeededRegistration
 from heliograph.seed.request_forms import RequestForms
 from heliograph.seed.target_answers import Answered, TargetAnswers
-from heliograph.seed.twins import SeededRequest
 from heliograph.store.database import Database
 from heliograph.store.moments import to_micros
 
@@ -42,8 +42,8 @@ class DeliveryHistory:
         rules = {id: connection.rule for id, connection in account.before.connections.items()}
         self._targets = TargetAnswers(self._chance, rules, plan.since, plan.until)
         self._destinations = {d.id: self._facts(flow, d) for flow in account.before.flows.values() for d in flow.destinations}
-        self._actions = Numbers(db, "action_id", plan.twins)
-        self._positions, self._lanes = Numbers(db, "lane_pos", plan.twins), Numbers(db, "lane", plan.twins, identity=True)
+        self._actions = Numbers(db, "action_id", plan.copies)
+        self._positions, self._lanes = Numbers(db, "lane_pos", plan.copies), Numbers(db, "lane", plan.copies, identity=True)
 
     def act(
         self,
@@ -66,7 +66,7 @@ class DeliveryHistory:
         key = (
             destination.id,
             registration.event.config.id,
-            registration.said,
+            registration.answer_set,
             change.registration and change.registration.status,
             bool(registration.guest.mail),
         )
@@ -75,8 +75,8 @@ class DeliveryHistory:
         request = None if isinstance(form, ValidationFailed) else SeededRequest(form, registration, chance, at, modified)
         if lane.rests and not isinstance(form, ValidationFailed):
             began = at + 4_000 + int(200_000 * self._chance.random() ** 4)
-            found = self._targets.first(lane.to.connection, began, known=lane.lane.begun_version > 0)
-            if isinstance(found.outcome, Delivered) and began < min(lane.to.off_from, lane.to.held_from, self.plan.until):
+            answered = self._targets.first(lane.to.connection, began, known=lane.lane.begun_version > 0)
+            if isinstance(answered.outcome, Delivered) and began < min(lane.to.off_from, lane.to.held_from, self.plan.until):
                 self._deliver(
                     registration,
                     lane,
@@ -87,11 +87,11 @@ class DeliveryHistory:
                     chance,
                     at,
                     began,
-                    found,
+                    answered,
                     request,
                 )
                 return
-            first: Answered | None = found
+            first: Answered | None = answered
         else:
             first = None
         invalid = form if isinstance(form, ValidationFailed) else None
@@ -124,19 +124,21 @@ class DeliveryHistory:
         chance: int,
         at: int,
         began: int,
-        found: Answered,
+        answered: Answered,
         request: SeededRequest | None,
     ) -> None:
         """The common case: the first attempt delivers it, and nothing else waits."""
         to, rows, account = lane.to, self.rows.rows, self.account.id
-        assert isinstance(found.outcome, Delivered)
-        lead = found.outcome.lead.code if found.outcome.lead is not None else 0
+        assert isinstance(answered.outcome, Delivered)
+        lead = answered.outcome.lead.code if answered.outcome.lead is not None else 0
         rows["action"].append((
             id, account, chance, lane.lane.id, run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, change.version, 20,
-            10, 0, 0, None, 1, 0, 1, None, "", "", lead, None, at, began + found.took,
+            10, 0, 0, None, 1, 0, 1, None, "", "", lead, None, at, began + answered.took,
         ))  # fmt: skip
-        rows["attempt"].append((account, id, 1, 1, began, found.took, 10, None, found.status, "", to.flow, to.connection, to.versions))
-        rows["attempt_content"].append((id, 1, account, began, request, found.text))
+        rows["attempt"].append(
+            (account, id, 1, 1, began, answered.took, 10, None, answered.status, "", to.flow, to.connection, to.versions)
+        )
+        rows["attempt_content"].append((id, 1, account, began, request, answered.text))
         self.rows.delivered[at // MINUTE, lane.mode, to.flow, to.connection, began // MINUTE, lead] += 1
         lane.lane = Lane(lane.lane.id, to.id, lane.lane.subject, LaneState.IDLE, begun_version=max(lane.lane.begun_version, change.version))
         registration.last = (to.id, id, number)
@@ -148,8 +150,8 @@ class DeliveryHistory:
             nonlocal first
             if again:
                 return self._targets.again(lane.to.connection, at, known=known)
-            found, first = first, None
-            return found or self._targets.first(lane.to.connection, at, known=known)
+            prepared, first = first, None
+            return prepared or self._targets.first(lane.to.connection, at, known=known)
 
         until = min(until, self.plan.until)
         for happened in lane.play(until, self._chance, answer):
@@ -175,7 +177,7 @@ class DeliveryHistory:
             number, SubjectKind.REGISTRATION, registration.id, registration.version, registration.created().facets, registration.state.modified, "seed",
             registration=registration.state,
         )  # fmt: skip
-        key = (destination, registration.event.config.id, registration.said, registration.state.status, bool(registration.guest.mail))
+        key = (destination, registration.event.config.id, registration.answer_set, registration.state.status, bool(registration.guest.mail))
         form = self._forms.form(key, flow, to, registration.event.config, change)
         if isinstance(form, ValidationFailed):
             return
@@ -194,20 +196,21 @@ class DeliveryHistory:
         if now.state is ActionState.SUCCESS and now.origin is not Origin.REPLAY:
             registration.last = (lane.to.id, now.id, action.change)
 
-    def _write_attempt(self, lane: LaneHistory, a: PlayedAttempt) -> None:
-        category = a.category.code if a.category else None
+    def _write_attempt(self, lane: LaneHistory, attempt: PlayedAttempt) -> None:
+        category = attempt.category.code if attempt.category else None
         to, account = lane.to, self.account.id
         self.rows.rows["attempt"].append((
-            account, a.action, a.n, a.kind, a.at, a.took, a.state, category, a.status, a.message[:500], to.flow, to.connection, to.versions,
+            account, attempt.action, attempt.number, attempt.kind, attempt.at, attempt.took, attempt.state, category, attempt.status, attempt.message[:500],
+            to.flow, to.connection, to.versions,
         ))  # fmt: skip
-        self.rows.rows["attempt_content"].append((a.action, a.n, account, a.at, a.request, a.response))
+        self.rows.rows["attempt_content"].append((attempt.action, attempt.number, account, attempt.at, attempt.request, attempt.response))
 
     def _facts(self, flow: Flow, destination: Destination) -> DestinationFacts:
         config = self.account.before
         assert destination.connection is not None
-        held = self.plan.held_from if destination.connection == self.account.paused else _FAR
+        held_from = self.plan.held_from if destination.connection == self.account.paused else _FAR
         policy = config.retry.patient() if config.connections[destination.connection].patient else config.retry
         return DestinationFacts(
             destination.id, flow.id, destination.connection, destination.does, str(used_of(config, flow, destination)), policy,
-            self.plan.retired_from if flow.id == self.account.retired else _FAR, held,
+            self.plan.retired_from if flow.id == self.account.retired else _FAR, held_from,
         )  # fmt: skip

@@ -37,7 +37,7 @@ MOST_OPEN: Final = 40_000
 NEW: Final = 0.3
 """The share of changes that create a registration."""
 AT_ONCE: Final = 4_000
-"""Changes in one transaction, of all twins."""
+"""Changes of all copies that one transaction writes."""
 SOON: Final = 0.15
 """The share of further changes that follow a change of the same registration at once, as when somebody corrects what was just typed."""
 _WEIGHTS: Final = (6, 3, 2, 1)
@@ -49,19 +49,19 @@ class History:
 
     def __init__(self, db: Database, account: SeededAccount, plan: HistoryPlan) -> None:
         self.db, self.account, self.plan = db, account, plan
-        self.rows = HistoryRows(db, account.id, plan.twins)
+        self.rows = HistoryRows(db, account.id, plan.copies)
         self._chance = random.Random(plan.seed)  # noqa: S311 -- a story, not a secret
-        self._others = random.Random(plan.seed)  # noqa: S311 -- who the twins are
+        self._others = random.Random(plan.seed)  # noqa: S311 -- the guests of the copies
         self._ways = [ways_of(event, account.since, self._chance) for event in account.events]
         self._sessions = {status.name: status.id for status in account.before.session_statuses.values()}
         self._retired = plan.retired_from
         self._decided: dict[object, tuple[int, list[FlowDecision]]] = {}
         self._open: list[SeededRegistration] = []
-        self._room = max(40, min(MOST_OPEN, plan.changes // plan.twins // 20))
-        self._subjects, self._serials = Numbers(db, "subject_id", plan.twins), Numbers(db, "registration_serial", plan.twins)
-        self._changes, self._runs = Numbers(db, "change_id", plan.twins), Numbers(db, "run_id", plan.twins)
+        self._most_open = max(40, min(MOST_OPEN, plan.changes // plan.copies // 20))
+        self._subjects, self._serials = Numbers(db, "subject_id", plan.copies), Numbers(db, "registration_serial", plan.copies)
+        self._changes, self._runs = Numbers(db, "change_id", plan.copies), Numbers(db, "run_id", plan.copies)
         self._deliveries = DeliveryHistory(db, account, plan, self.rows, self._chance)
-        self._at_once = max(500, AT_ONCE // plan.twins)
+        self._at_once = max(500, AT_ONCE // plan.copies)
         self.done = 0
 
     def write(self, progress: Callable[[int], None] = lambda _: None, stop: Callable[[], bool] = lambda: False) -> None:
@@ -70,7 +70,7 @@ class History:
             for at in moments:
                 self._change(at)
             self.rows.write()
-            self.done += len(moments) * self.plan.twins
+            self.done += len(moments) * self.plan.copies
             progress(self.done)
             if stop():
                 break
@@ -81,15 +81,15 @@ class History:
 
     def _chunks(self) -> Iterator[Sequence[int]]:
         """The moments of the changes, so many at a time."""
-        found: list[int] = []
+        moments: list[int] = []
         zone = ZoneInfo(self.account.since.timezone)
-        for minute, count in minutes(self.plan.changes // self.plan.twins, self.plan.first_since, self.plan.until, zone):
-            found += sorted(minute + int(self._chance.random() * MINUTE) for _ in range(count))
-            if len(found) >= self._at_once:
-                yield found
-                found = []
-        if found:
-            yield found
+        for minute, count in minutes(self.plan.changes // self.plan.copies, self.plan.first_since, self.plan.until, zone):
+            moments += sorted(minute + int(self._chance.random() * MINUTE) for _ in range(count))
+            if len(moments) >= self._at_once:
+                yield moments
+                moments = []
+        if moments:
+            yield moments
 
     # --- registrations
 
@@ -98,9 +98,9 @@ class History:
         when = from_micros(at)
         while self._open and self._chance.random() >= NEW:
             count = len(self._open)
-            n = count - 1 if self._chance.random() < SOON else int(self._chance.random() * count)
-            registration = self._open[n]
-            self._open[n], self._open[-1] = self._open[-1], registration
+            index = count - 1 if self._chance.random() < SOON else int(self._chance.random() * count)
+            registration = self._open[index]
+            self._open[index], self._open[-1] = self._open[-1], registration
             step = registration.step(self._chance, when, self._sessions)
             if step is not None:
                 self._record(registration, step, at, when)
@@ -110,15 +110,15 @@ class History:
         self._record(registration, registration.created(), at, when)
 
     def _registers(self, when: datetime) -> SeededRegistration:
-        if len(self._open) >= self._room:
-            n = int(self._chance.random() * len(self._open))
-            leaves, self._open[n] = self._open[n], self._open[-1]
+        if len(self._open) >= self._most_open:
+            index = int(self._chance.random() * len(self._open))
+            leaves, self._open[index] = self._open[index], self._open[-1]
             self._open.pop()
             self._leaves(leaves)
         event = self._chance.choices(self._ways, _WEIGHTS[: len(self._ways)])[0]
         id, serial = self._subjects.next(), self._serials.next()
-        said, person = int(self._chance.random() * len(event.said)), guest(self._chance, serial)
-        has = event.said[said]
+        answer_set, person = int(self._chance.random() * len(event.answer_sets)), guest(self._chance, serial)
+        has = event.answer_sets[answer_set]
         profile = {
             "first_name": person.first, "last_name": person.last, "organization": person.organization, "position": person.position,
             "country": person.country,
@@ -129,15 +129,15 @@ class History:
             code=f"{event.prefix}{serial:07}", status=event.new, created=when, modified=when, status_modified=when,
             attendee_type=has.attendee_type, profile=profile, custom=has.custom, answers=has.answers, properties=has.properties,
         )  # fmt: skip
-        others = [countryman(self._others, person, serial + twin * DRAWN) for twin in range(1, self.plan.twins)]
+        others = [countryman(self._others, person, serial + copy * DRAWN) for copy in range(1, self.plan.copies)]
         people = (
             values_of(state),
             *(
-                (o.first, o.last, o.mail, o.organization, o.position, f"{event.prefix}{serial + twin * DRAWN:07}")
-                for twin, o in enumerate(others, 1)
+                (other.first, other.last, other.mail, other.organization, other.position, f"{event.prefix}{serial + copy * DRAWN:07}")
+                for copy, other in enumerate(others, 1)
             ),
         )
-        made = SeededRegistration(id, serial, event, said, person, state, people, state_form(state))
+        made = SeededRegistration(id, serial, event, answer_set, person, state, people, state_form(state))
         self._open.append(made)
         return made
 
@@ -149,9 +149,9 @@ class History:
         self.rows.rows["registration"].append((
             registration, account, registration.event.config.id, state.status, state.attendee_type, state.active, state.is_test, created, modified,
         ))  # fmt: skip
-        for s in registration.sessions.values():
+        for session in registration.sessions.values():
             self.rows.rows["session_registration"].append(
-                (s.id, account, registration.id, s.session, s.status, s.version, s.created, s.modified)
+                (session.id, account, registration.id, session.session, session.status, session.version, session.created, session.modified)
             )
 
     # --- changes
@@ -198,14 +198,14 @@ class History:
     def _decisions(self, registration: SeededRegistration, change: Change, account: AccountConfig) -> tuple[int, list[FlowDecision]]:
         """The mode, and what the flows decide: the same for all changes that are alike in what flows look at."""
         key = (
-            registration.event.config.id, registration.said, registration.state.status, registration.state.active, change.facets,
+            registration.event.config.id, registration.answer_set, registration.state.status, registration.state.active, change.facets,
             "active" in change.before, change.session, account.version,
         )  # fmt: skip
-        found = self._decided.get(key)
-        if found is None:
+        decided = self._decided.get(key)
+        if decided is None:
             mode = mode_of(change, account, registration.event.config)
-            found = self._decided[key] = mode_code(mode), decide(change, account, registration.event.config, mode=mode)
-        return found
+            decided = self._decided[key] = mode_code(mode), decide(change, account, registration.event.config, mode=mode)
+        return decided
 
     def _waits(self, run: int, change: int, registration: SeededRegistration, flow: Flow, mode: int, at: int) -> None:
         """A run that waits for a tag."""

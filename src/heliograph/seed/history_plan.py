@@ -9,8 +9,8 @@ from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE
 
 PERIOD: Final = 30 * DAY
 MANY: Final = 50_000
-"""Changes for each twin."""
-MOST_TWINS: Final = 20
+"""A history is written once more for every so many changes."""
+MOST_COPIES: Final = 20
 _RETIRED: Final = 20 * HOUR
 _HELD: Final = 26 * HOUR
 """How long before the end the partners' flow was switched off, and the badge printer paused."""
@@ -18,28 +18,33 @@ _HELD: Final = 26 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class HistoryPlan:
-    """What to invent. until: microseconds, a whole minute. twins: of each registration; the changes are a multiple of it."""
+    """What to invent."""
 
     changes: int
+    """Changes of all copies, a multiple of `copies`."""
     until: int
+    """The end of the history in microseconds, a whole minute."""
     seed: int = 1
     period: int = PERIOD
-    twins: int = 1
+    """The length of the history in microseconds."""
+    copies: int = 1
+    """How often each registration is written, each time for another guest."""
 
     @classmethod
-    def of(cls, changes: int, until: int, seed: int) -> HistoryPlan:
-        """A plan with as many twins as its size needs to be written soon. changes: rounded up."""
-        twins = max(1, min(MOST_TWINS, changes // MANY))
-        return cls(-(-changes // twins) * twins, until, seed, twins=twins)
+    def for_changes(cls, changes: int, until: int, seed: int) -> HistoryPlan:
+        """A plan with one copy for every `MANY` changes, at most `MOST_COPIES`. The changes are rounded up to a multiple of the copies."""
+        copies = max(1, min(MOST_COPIES, changes // MANY))
+        return cls(-(-changes // copies) * copies, until, seed, copies=copies)
 
     @property
     def since(self) -> int:
-        """The beginning of the history. The first twins begin later, so that all others fit in."""
+        """The beginning of the history, which is that of the last copy."""
         return self.until - self.period
 
     @property
     def first_since(self) -> int:
-        return self.since + (self.twins - 1) * MINUTE
+        """When the first copy begins: each further one begins a minute earlier."""
+        return self.since + (self.copies - 1) * MINUTE
 
     @property
     def retired_from(self) -> int:

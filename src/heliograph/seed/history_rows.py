@@ -27,7 +27,7 @@ from heliograph.domain.figures import (
     of_run,
 )
 from heliograph.domain.registration.change import Facet
-from heliograph.seed.twins import Twin
+from heliograph.seed.history_copies import HistoryCopy
 from heliograph.store.bulk_copy import copy_rows, reserve
 from heliograph.store.database import Database
 from heliograph.store.queue.figures import BITMAP_UNITS, BitmapKey, SumKey, add_folded
@@ -49,17 +49,18 @@ _COLUMNS: Final = {
 """Registrations stand before their session registrations, which refer to them."""
 TABLES: Final = tuple(_COLUMNS)
 DRAWN: Final = 5_000
-"""Numbers that are drawn from a sequence at once, for each twin."""
+"""Ids that are drawn from a sequence at once, for each copy."""
 
 
 class Numbers:
-    """New ids of the first twin, drawn many at a time, each time in a transaction of its own; those of the others are higher by multiples of DRAWN.
+    """New ids for the first copy. Those of the other copies are higher by multiples of DRAWN.
 
-    identity: of a table that numbers its own rows, else a sequence.
+    Ids are drawn many at a time, each time in a transaction of its own.
+    identity: True for a table that numbers its own rows; otherwise `name` is a sequence.
     """
 
-    def __init__(self, db: Database, name: str, twins: int = 1, *, identity: bool = False) -> None:
-        self._db, self._name, self._count, self._identity = db, name, twins * DRAWN, identity
+    def __init__(self, db: Database, name: str, copies: int = 1, *, identity: bool = False) -> None:
+        self._db, self._name, self._count, self._identity = db, name, copies * DRAWN, identity
         self._left: Iterator[int] = iter(())
 
     def next(self) -> int:
@@ -72,20 +73,20 @@ class Numbers:
         """Numbers without a gap: others may draw from the same sequence."""
         while True:
             with self._db.transaction():
-                found = (
+                numbers = (
                     reserve(self._db, self._name, self._count) if self._identity else self._db.draw({self._name: self._count})[self._name]
                 )
-            if found[-1] - found[0] == self._count - 1:
-                return found
+            if numbers[-1] - numbers[0] == self._count - 1:
+                return numbers
 
 
 @dataclass(slots=True)
 class HistoryRows:
-    """Rows by table, and what the figures count, until they are written: those of the first of several twins (`seed.twins`)."""
+    """The rows of the first copy by table, and its figures, until they are written for all copies (`seed.history_copies`)."""
 
     db: Database
     account: int
-    twins: int = 1
+    copies: int = 1
     rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=lambda: {table: [] for table in _COLUMNS})
     written: Counter[str] = field(default_factory=Counter)
     activity: Counter[tuple[int, int, int]] = field(default_factory=Counter)
@@ -100,57 +101,57 @@ class HistoryRows:
 
     def add(self, deltas: Iterable[Delta]) -> None:
         """Figures of rare facts, as the rules give them."""
-        for d in deltas:
-            self.sums[d.minute, d.mode, d.integration, d.flow, d.connection, d.category, d.measure] += d.n
+        for delta in deltas:
+            self.sums[delta.minute, delta.mode, delta.integration, delta.flow, delta.connection, delta.category, delta.measure] += delta.n
 
     def write(self) -> None:
-        """Writes all in one transaction, for all twins, and forgets it."""
+        """Writes all in one transaction, for all copies, and forgets it."""
         self.add(self._counted())
-        twins = [Twin(number, number * DRAWN) for number in range(self.twins)]
+        copies = [HistoryCopy(number, number * DRAWN) for number in range(self.copies)]
         with self.db.transaction():
             for table, columns in _COLUMNS.items():
-                for twin in twins:
-                    copy_rows(self.db, table, columns, twin.rows(table, self.rows[table]))
-            add_folded(self.db, self.account, self._sums(twins), self._bitmaps(twins))
+                for copy in copies:
+                    copy_rows(self.db, table, columns, copy.rows(table, self.rows[table]))
+            add_folded(self.db, self.account, self._sums(copies), self._bitmaps(copies))
         for table, rows in self.rows.items():
-            self.written[table] += len(rows) * self.twins
+            self.written[table] += len(rows) * self.copies
             rows.clear()
         for counted in (self.activity, self.runs, self.delivered, self.serials, self.sums):
             counted.clear()
 
-    def _sums(self, twins: Sequence[Twin]) -> dict[SumKey, int]:
-        found: dict[SumKey, int] = {}
-        for (minute, *of), n in self.sums.items():
-            for twin in twins if n else ():
-                key = (minute - twin.number, *of)
-                found[key] = found.get(key, 0) + n
-        return found
+    def _sums(self, copies: Sequence[HistoryCopy]) -> dict[SumKey, int]:
+        sums: dict[SumKey, int] = {}
+        for (minute, *rest), count in self.sums.items():
+            for copy in copies if count else ():
+                key = (minute - copy.number, *rest)
+                sums[key] = sums.get(key, 0) + count
+        return sums
 
-    def _bitmaps(self, twins: Sequence[Twin]) -> dict[BitmapKey, BitMap]:
-        found: dict[BitmapKey, BitMap] = {}
+    def _bitmaps(self, copies: Sequence[HistoryCopy]) -> dict[BitmapKey, BitMap]:
+        bitmaps: dict[BitmapKey, BitMap] = {}
         for (minute, mode), serials in self.serials.items():
-            for twin in twins:
-                mine = [serial + twin.ids for serial in serials]
+            for copy in copies:
+                copy_serials = [serial + copy.id_offset for serial in serials]
                 for unit in BITMAP_UNITS:
-                    found.setdefault((unit, (minute - twin.number) // unit, mode, _INTEGRATION), BitMap()).update(mine)
-        return found
+                    bitmaps.setdefault((unit, (minute - copy.number) // unit, mode, _INTEGRATION), BitMap()).update(copy_serials)
+        return bitmaps
 
     def _counted(self) -> Iterator[Delta]:
         """The figures of common facts, which were counted before they became figures."""
-        for (minute, mode, facets), n in self.activity.items():
-            yield from of_activity(self.account, minute * MINUTE, mode, Facet(facets), n)
-        for (minute, mode, flow, state), n in self.runs.items():
-            yield from of_run(self.account, minute * MINUTE, mode, flow, state, n)
+        for (minute, mode, facets), count in self.activity.items():
+            yield from of_activity(self.account, minute * MINUTE, mode, Facet(facets), count)
+        for (minute, mode, flow, state), count in self.runs.items():
+            yield from of_run(self.account, minute * MINUTE, mode, flow, state, count)
         for (minute, mode), serials in self.serials.items():
             yield of_processed_changes(self.account, minute * MINUTE, mode, serials)
-        for (minute, mode, flow, connection, at, lead), n in self.delivered.items():
-            of = FigureKey(self.account, mode, flow, connection, minute * MINUTE)
-            yield from of_new_action(of, n)
-            yield from of_move(of, ActionState.PENDING, ActionState.SUCCESS, n)
-            yield of_delivery(of, at * MINUTE, n)
+        for (minute, mode, flow, connection, at, lead), count in self.delivered.items():
+            figure = FigureKey(self.account, mode, flow, connection, minute * MINUTE)
+            yield from of_new_action(figure, count)
+            yield from of_move(figure, ActionState.PENDING, ActionState.SUCCESS, count)
+            yield of_delivery(figure, at * MINUTE, count)
             if lead:
                 measure = Measure.LEADS_CREATED if lead == Lead.CREATED.code else Measure.LEADS_UPDATED
-                yield Delta(self.account, minute, mode, measure, n, flow, connection)
+                yield Delta(self.account, minute, mode, measure, count, flow, connection)
 
 
 _INTEGRATION: Final = Delta(0, 0, 0, 0).integration

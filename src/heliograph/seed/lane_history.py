@@ -61,7 +61,7 @@ class PlayedAttempt:
     """An attempt with what its rows need."""
 
     action: int
-    n: int
+    number: int
     kind: int
     at: int
     took: int
@@ -144,35 +144,35 @@ class LaneHistory:
         played = self.actions[action.id]
         request = None
         if began >= self.to.off_from:
-            found = Answered(CouldNotBegin(Cause.FLOW_INACTIVE, "The flow is switched off."), 0, "", None)
+            answered = Answered(CouldNotBegin(Cause.FLOW_INACTIVE, "The flow is switched off."), 0, "", None)
         elif played.invalid is not None or played.request is None:
-            found = Answered(played.invalid or ValidationFailed(()), 0, "", None)
+            answered = Answered(played.invalid or ValidationFailed(()), 0, "", None)
         else:
-            found = answer(began, action.tries > 0, self.lane.begun_version > 0)
-            request = played.request if found.text else None
-        end = began + found.took
+            answered = answer(began, action.tries > 0, self.lane.begun_version > 0)
+            request = played.request if answered.text else None
+        end = began + answered.took
         settlement = rules.settle(
-            self.to.does, self.lane, self._open(), Flight(action, found.outcome), end, self.to.policy, jitter=chance.uniform(-1, 1)
+            self.to.does, self.lane, self._open(), Flight(action, answered.outcome), end, self.to.policy, jitter=chance.uniform(-1, 1)
         )
-        message = found.outcome.message if isinstance(found.outcome, (Refused, CouldNotBegin)) else ""
-        if isinstance(found.outcome, ValidationFailed):
-            message = "; ".join(found.outcome.problems)
+        message = answered.outcome.message if isinstance(answered.outcome, (Refused, CouldNotBegin)) else ""
+        if isinstance(answered.outcome, ValidationFailed):
+            message = "; ".join(answered.outcome.problems)
         self._remember(settlement, end, message)
         yield from of_settlement(settlement, {id: self._key(a) for id, a in self.actions.items()}, began)
         if settlement.attempt is not None:
-            if isinstance(found.outcome, Delivered) and found.outcome.lead is not None:
-                played.lead = found.outcome.lead.code
+            if isinstance(answered.outcome, Delivered) and answered.outcome.lead is not None:
+                played.lead = answered.outcome.lead.code
             category = (
-                found.outcome.category
-                if isinstance(found.outcome, Refused)
+                answered.outcome.category
+                if isinstance(answered.outcome, Refused)
                 else Category.VALIDATION
-                if isinstance(found.outcome, ValidationFailed)
+                if isinstance(answered.outcome, ValidationFailed)
                 else None
             )
-            said = message if category is not None else ""
+            attempt_message = message if category is not None else ""
             yield PlayedAttempt(
-                action.id, settlement.attempt.number + 1, settlement.attempt.kind.code, began, found.took, int(played.now.state), category,
-                found.status, said, request, found.text,
+                action.id, settlement.attempt.number + 1, settlement.attempt.kind.code, began, answered.took, int(played.now.state), category,
+                answered.status, attempt_message, request, answered.text,
             )  # fmt: skip
         self.now = end
         if played.now.state is ActionState.FAILED and self.submit is None and played.now.sent <= 4 and chance.random() < SUBMITTED:

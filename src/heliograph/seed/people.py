@@ -28,11 +28,11 @@ class _Names:
 
 
 def _names(text: str) -> tuple[_Names, ...]:
-    found = []
+    name_lists = []
     for line in text.strip().splitlines():
         country, first, last = (part.strip() for part in line.split("|"))
-        found.append(_Names(country, tuple(first.split(", ")), tuple(last.split(", "))))
-    return tuple(found)
+        name_lists.append(_Names(country, tuple(first.split(", ")), tuple(last.split(", "))))
+    return tuple(name_lists)
 
 
 _PEOPLES = _names(
@@ -68,17 +68,17 @@ WITHOUT_MAIL = 0.03
 _BY_COUNTRY = {names.country: names for names in _PEOPLES}
 
 
-def countryman(chance: random.Random, of: Guest, number: int) -> Guest:
-    """Another guest of the same country, who gives an e-mail address if the other does."""
-    names = _BY_COUNTRY[of.country]
+def countryman(chance: random.Random, original: Guest, number: int) -> Guest:
+    """Another guest of the original guest's country, with an e-mail address if the original guest has one."""
+    names = _BY_COUNTRY[original.country]
     pick = chance.random
     return Guest(
         names.first[int(pick() * len(names.first))],
         names.last[int(pick() * len(names.last))],
-        _mail(number) if of.mail else "",
+        _mail(number) if original.mail else "",
         f"{_HOUSES[int(pick() * len(_HOUSES))]} {_TRADES[int(pick() * len(_TRADES))]}",
         _POSITIONS[int(pick() * len(_POSITIONS))],
-        of.country,
+        original.country,
     )
 
 

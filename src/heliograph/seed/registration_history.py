@@ -49,7 +49,7 @@ class EventWays:
     next: dict[int, tuple[list[int], list[int]]]
     attended: int
     sessions: tuple[int, ...]
-    said: tuple[Answers, ...]
+    answer_sets: tuple[Answers, ...]
 
 
 def ways_of(config: EventConfig, account: AccountConfig, chance: random.Random) -> EventWays:
@@ -61,8 +61,8 @@ def ways_of(config: EventConfig, account: AccountConfig, chance: random.Random) 
         if name in statuses
     }
     is_test = account.is_test_event(config.state.status)
-    said = tuple(_answers(config, account, chance, is_test=is_test) for _ in range(_CUSTOMS))
-    return EventWays(config, config.code[:3], is_test, statuses["New"], follows, statuses["Attended"], tuple(config.sessions), said)
+    answer_sets = tuple(_answers(config, account, chance, is_test=is_test) for _ in range(_CUSTOMS))
+    return EventWays(config, config.code[:3], is_test, statuses["New"], follows, statuses["Attended"], tuple(config.sessions), answer_sets)
 
 
 def _answers(config: EventConfig, account: AccountConfig, chance: random.Random, *, is_test: bool) -> Answers:
@@ -104,16 +104,16 @@ class SeededSession:
 
 @dataclass(slots=True)
 class SeededRegistration:
-    """A registration that may still change. said: the number of its answers; lanes: by destination."""
+    """A registration that may still change. answer_set: the index of its answers in `EventWays.answer_sets`; lanes: by destination."""
 
     id: int
     serial: int
     event: EventWays
-    said: int
+    answer_set: int
     guest: Guest
     state: RegistrationState
     people: tuple[tuple[str, ...], ...]
-    """The values of `values_of`, by twin."""
+    """The values of `values_of`, by copy."""
     form: StateForm
     version: int = 0
     lanes: dict[int, LaneHistory] = field(default_factory=dict)

@@ -67,8 +67,8 @@ class _LocalClock(dict[int, tuple[str, str]]):
 
     def __missing__(self, minute: int) -> tuple[str, str]:
         text = from_micros(minute * MINUTE).astimezone(self._zone).isoformat(timespec="seconds")
-        found = self[minute] = text[:17], text[19:]
-        return found
+        halves = self[minute] = text[:17], text[19:]
+        return halves
 
     def at(self, moment: int) -> str:
         minute, rest = divmod(moment, MINUTE)
@@ -89,10 +89,10 @@ class RequestForms:
 
     def form(self, key: object, flow: Flow, destination: Destination, event: EventConfig, change: Change) -> RequestForm | ValidationFailed:
         """The form of such a request, or what is wrong with the values. key: of everything that a form depends on."""
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._rendered(flow, destination, event, change)
-        return found
+        form = self._known.get(key)
+        if form is None:
+            form = self._known[key] = self._rendered(flow, destination, event, change)
+        return form
 
     def _rendered(self, flow: Flow, destination: Destination, event: EventConfig, change: Change) -> RequestForm | ValidationFailed:
         assert change.registration is not None
@@ -125,24 +125,24 @@ def _marked(change: Change) -> Change:
 def _form(text: str, clock: _LocalClock) -> RequestForm:
     moment = clock.at(to_micros(_THEN))
     places = re.compile("|".join((*_SPELLINGS, re.escape(moment))))
-    order = tuple((_MOMENT, None) if found == moment else _place(found) for found in places.findall(text))
+    order = tuple((_MOMENT, None) if mark == moment else _place(mark) for mark in places.findall(text))
     # A form's body has percent signs of its own, and marks that are written with them.
     return RequestForm("%s".join(part.replace("%", "%%") for part in places.split(text)), order, clock)
 
 
-def _place(found: str) -> tuple[int, Callable[[str], str] | None]:
-    if found == _UID:
+def _place(spelling: str) -> tuple[int, Callable[[str], str] | None]:
+    if spelling == _UID:
         return _UID_PLACE, None
-    for n, mark in enumerate(_ALL):
-        if found == mark:
-            return n, None
-        if found == mark.upper():
-            return n, str.upper
-        if found == quote_plus(mark):
-            return n, quote_plus
-        if found == quote_plus(mark.upper()):
-            return n, _raised
-    raise ValueError(found)
+    for place, mark in enumerate(_ALL):
+        if spelling == mark:
+            return place, None
+        if spelling == mark.upper():
+            return place, str.upper
+        if spelling == quote_plus(mark):
+            return place, quote_plus
+        if spelling == quote_plus(mark.upper()):
+            return place, _raised
+    raise ValueError(spelling)
 
 
 def _raised(text: str) -> str:

@@ -29,5 +29,5 @@ def minutes(changes: int, since: int, until: int, zone: ZoneInfo) -> Iterator[tu
 
 
 def _weight(at: int, zone: ZoneInfo) -> float:
-    here = datetime.fromtimestamp(at / SECOND, UTC).astimezone(zone)
-    return _HOURS[here.hour] * (_WEEKEND if here.weekday() >= 5 else 1.0)
+    local_time = datetime.fromtimestamp(at / SECOND, UTC).astimezone(zone)
+    return _HOURS[local_time.hour] * (_WEEKEND if local_time.weekday() >= 5 else 1.0)

@@ -1,6 +1,6 @@
 """The states of registrations as JSON, as recording would have written them, with places for a guest's own values and for the times.
 
-A state is encoded once for all registrations that share it (`seed.twins`); a text is that form with the values put in.
+A state is encoded once for all registrations that share it (`seed.history_copies`); a text is that form with the values put in.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def state_form(state: RegistrationState) -> StateForm:
     profile = {name: MARKS.get(name, text) for name, text in state.profile.items()}
     created, modified, status = _TIMES
     text = write_state(replace(state, code=CODE, profile=profile, created=created, modified=modified, status_modified=status))
-    order = [_PLACES.index(found) for found in _PLACE.findall(text)]
+    order = [_PLACES.index(mark) for mark in _PLACE.findall(text)]
     places = _PLACE.split(text)
     return StateForm(
         "%s".join(part.replace("%", "%%") for part in places),

@@ -50,8 +50,8 @@ def _answer(status: int, body: bytes, seconds: float, *headers: bytes) -> Respon
     return Response(status, lines, body, truncated=False, timings=timings, address="192.0.2.7", reused=True)
 
 
-def _failure(cause: Cause, said: str, seconds: float, *, left: bool) -> Failure:
-    return Failure(cause, said, left, Timings(0.002, 0.01, 0.02, 0.0, seconds), "192.0.2.7" if left else "")
+def _failure(cause: Cause, message: str, seconds: float, *, left: bool) -> Failure:
+    return Failure(cause, message, left, Timings(0.002, 0.01, 0.02, 0.0, seconds), "192.0.2.7" if left else "")
 
 
 _TROUBLES: Final = (
@@ -119,15 +119,15 @@ class TargetAnswers:
         return self.good(connection, known=known) if self._chance.random() < CURED else self._trouble(connection)
 
     def _down(self, connection: int, at: int) -> Answered | None:
-        for of, begins, ends, outage in self._outages:
-            if of == connection and begins <= at < ends and self._chance.random() < outage.share:
-                return self._bad[of][outage.kind]
+        for target, begins, ends, outage in self._outages:
+            if target == connection and begins <= at < ends and self._chance.random() < outage.share:
+                return self._bad[target][outage.kind]
         return None
 
     def good(self, connection: int, *, known: bool) -> Answered:
         """The answer of a target that accepts what it gets."""
-        found = self._good[connection, b"false" if known else b"true"]
-        return found[int(self._chance.random() * len(found))]
+        answers = self._good[connection, b"false" if known else b"true"]
+        return answers[int(self._chance.random() * len(answers))]
 
     def _trouble(self, connection: int) -> Answered:
         if self._chance.random() < 0.01:
@@ -137,8 +137,8 @@ class TargetAnswers:
 
 def _delivered(rule: Rule, created: bytes) -> Iterator[Answered]:
     """Good answers, which differ in how long they took."""
-    for n in range(24):
-        yield _answered(_answer(200, b'{"created":' + created + b"}", round(0.012 * 1.17**n, 6)), rule)
+    for step in range(24):
+        yield _answered(_answer(200, b'{"created":' + created + b"}", round(0.012 * 1.17**step, 6)), rule)
 
 
 def _answered(result: SendResult, rule: Rule) -> Answered:

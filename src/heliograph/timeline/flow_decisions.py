@@ -38,8 +38,8 @@ class FlowDecisions:
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[LatestDecision]:
         """One page of changes, newest first."""
-        found = pages(self._fetch, lambda row: (row[5], row[0]), cursor, size=size)
-        return found.with_rows([self._decided(row) for row in found.rows])
+        changes = pages(self._fetch, lambda row: (row[5], row[0]), cursor, size=size)
+        return changes.with_rows([self._decided(row) for row in changes.rows])
 
     def _fetch(self, cursor: Cursor | None, limit: int) -> Sequence[Row]:
         back = cursor is not None and cursor.back
@@ -64,5 +64,5 @@ class FlowDecisions:
         known = rules.account.flows.get(self.flow)
         if known is None:
             return LatestDecision(row[0], row[5], change, row[11], row[14])
-        found = explain(known, change, rules.account, rules.event)
-        return LatestDecision(row[0], row[5], change, row[11], row[14], found.verdict, why_of(found, rules.account).answer)
+        explanation = explain(known, change, rules.account, rules.event)
+        return LatestDecision(row[0], row[5], change, row[11], row[14], explanation.verdict, why_of(explanation, rules.account).answer)

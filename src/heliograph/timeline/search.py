@@ -90,18 +90,18 @@ class RegistrationSearch:
         """One page of registrations, those modified last first. Where a code with a digit was typed, only the registrations of that code."""
         if not self.words or created_of(self.text.lower()) is not None:
             return ListPage([])
-        found = Registrations(self.reading.db, self.reading.account)
+        registrations = Registrations(self.reading.db, self.reading.account)
         exact = ids_of_code(self.reading.db, self.reading.account, self.text) if any(c.isdigit() for c in self.text) else []
-        wanted = RegistrationFilter(text=self.text)
+        filters = RegistrationFilter(text=self.text)
         places = (
             ListPage([(0, id) for id in exact])
             if exact
-            else walked(lambda at, limit: found.places(wanted, at, limit), lambda place: place, cursor, size=size)
+            else walked(lambda at, limit: registrations.places(filters, at, limit), lambda place: place, cursor, size=size)
         )
-        rows = found.some([id for _modified, id in places.rows])
+        rows = registrations.some([id for _modified, id in places.rows])
         deliveries = self._deliveries([row.id for row in rows])
-        shown = [FoundRegistration(row, hit_in(row, self.words), deliveries.get(row.id, DeliveryCounts())) for row in rows]
-        return places.with_rows(shown)
+        hits = [FoundRegistration(row, hit_in(row, self.words), deliveries.get(row.id, DeliveryCounts())) for row in rows]
+        return places.with_rows(hits)
 
     def _deliveries(self, ids: Sequence[int]) -> dict[int, DeliveryCounts]:
         """By registration."""
@@ -109,23 +109,23 @@ class RegistrationSearch:
             return {}
         db, given = self.reading.db, {"account": self.reading.account, "ids": list(ids)}
         where = f"+c.account_id = :account AND {db.member('c.registration_id', 'ids')}"
-        out: dict[int, DeliveryCounts] = {}
-        for id, state, n in db.all(
+        counts_by_registration: dict[int, DeliveryCounts] = {}
+        for id, state, count in db.all(
             f"SELECT c.registration_id, a.state, count(*) FROM change c JOIN action a ON a.change_id = c.id WHERE {where}"
             " GROUP BY c.registration_id, a.state",
             given,
         ):
-            counts = out.setdefault(id, DeliveryCounts())
+            counts = counts_by_registration.setdefault(id, DeliveryCounts())
             name = _COUNTED.get(ActionState(state))
             if name:
-                setattr(counts, name, getattr(counts, name) + int(n))
-        for id, n in db.all(
+                setattr(counts, name, getattr(counts, name) + int(count))
+        for id, count in db.all(
             f"SELECT c.registration_id, count(*) FROM change c JOIN stuck_run j ON j.change_id = c.id WHERE {where} AND j.queue IN (1, 2)"
             " GROUP BY c.registration_id",
             given,
         ):
-            out.setdefault(id, DeliveryCounts()).waiting += int(n)
-        return out
+            counts_by_registration.setdefault(id, DeliveryCounts()).waiting += int(count)
+        return counts_by_registration
 
 
 _COUNTED: Final = {
@@ -150,8 +150,8 @@ def hit_in(row: ListedRegistration, words: Sequence[str]) -> SearchHit:
 
 def _texts(row: ListedRegistration) -> Iterable[tuple[str, str]]:
     profile = row.state.profile if row.state else {}
-    shown = {"code": row.code, "name": row.name, "organization": row.organization}
-    return ((name, shown.get(name) or profile.get(name, "")) for name in FIELDS)
+    listed_texts = {"code": row.code, "name": row.name, "organization": row.organization}
+    return ((name, listed_texts.get(name) or profile.get(name, "")) for name in FIELDS)
 
 
 def marked(text: str, word: str) -> tuple[str, str, str] | None:
@@ -161,10 +161,10 @@ def marked(text: str, word: str) -> tuple[str, str, str] | None:
     if begins < 0 or not word:
         return None
     ends, at, first, last = begins + len(word), 0, len(text), 0
-    for i, fold in enumerate(folds):
+    for index, fold in enumerate(folds):
         if at < ends and at + len(fold) > begins:
-            first, last = min(first, i), i + 1
-        elif not fold and i == last:  # an accent of its own belongs to the letter before it
-            last = i + 1
+            first, last = min(first, index), index + 1
+        elif not fold and index == last:  # an accent of its own belongs to the letter before it
+            last = index + 1
         at += len(fold)
     return text[:first], text[first:last], text[last:]

@@ -71,26 +71,26 @@ def stopped_alike(reading: AccountReader, flow: Flow, recorded: RecordedChange, 
     """The others. flow: as it was then; reason: why the change stopped."""
     of_run = reason[0] in ("", GateName.ACTIVATION)
     rows = _runs(reading, flow, reason) if of_run else _changes(reading, 0 if reason[0] == GateName.WATCH else _facets(flow))
-    found = []
+    alike = []
     for *row, registration, run, queue in rows[:JUDGED]:
         change = read_change(row) if row[0] != recorded.change.id else None
         if change is None:
             continue
         one = RecordedChange(change, row[11], row[12], row[13])
         if _reason(reading, flow.id, one) == reason:
-            found.append(AlikeChange(row[0], row[5], change, row[11], registration, run or 0, queue in (1, 2, 3)))
-    return StoppedAlike(found, len(rows) > JUDGED)
+            alike.append(AlikeChange(row[0], row[5], change, row[11], registration, run or 0, queue in (1, 2, 3)))
+    return StoppedAlike(alike, len(rows) > JUDGED)
 
 
-def judge_again(account: int, found: StoppedAlike) -> Submitted:
+def judge_again(account: int, alike: StoppedAlike) -> Submitted:
     """Judges those that can be judged again, by the rules of today, before everything else that waits (D8)."""
     done: list[str] = []
     refused: dict[str, str] = {}
-    keys = found.waiting
+    keys = alike.waiting
     for begin in range(0, len(keys), AT_ONCE):
-        said = submit(account, keys[begin : begin + AT_ONCE])
-        done += said.done
-        refused |= said.refused
+        submitted = submit(account, keys[begin : begin + AT_ONCE])
+        done += submitted.done
+        refused |= submitted.refused
     return Submitted(tuple(done), refused)
 
 

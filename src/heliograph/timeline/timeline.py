@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
@@ -111,10 +111,9 @@ class Timeline:
     registration: TimelineRegistration
     flow: int | None = None
     show: Show = Show.ALL
-    _found: dict[int, Entry] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, reading: AccountReader, event: str, code: str, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline | None:
+    def load(cls, reading: AccountReader, event: str, code: str, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline | None:
         """The timeline of a registration, by its event's code and its own; None if the account has no such registration."""
         rows = reading.db.all(
             "SELECT r.id, r.code, r.name, r.version, r.state, r.event_id, r.created FROM registration r JOIN event e ON e.id = r.event_id"
@@ -133,8 +132,8 @@ class Timeline:
         def fetch(at: Cursor | None, limit: int) -> Sequence[Entry]:
             return self._changes(at, limit)
 
-        found = pages(fetch, lambda entry: (entry.id,), cursor, size=size)
-        return found.with_rows(self._decided(found.rows))
+        entries = pages(fetch, lambda entry: (entry.id,), cursor, size=size)
+        return entries.with_rows(self._decided(entries.rows))
 
     def change(self, id: int) -> tuple[Change, int, int] | None:
         """One of its changes by id, with the versions of account and event then in force; None if there is none to show."""
@@ -208,21 +207,23 @@ class Timeline:
             params,
         )
         actions = [action_of(row) for row in rows]
-        attempts = attempts_of(reading.db, reading.account, [a.id for a in actions])
+        attempts = attempts_of(reading.db, reading.account, [action.id for action in actions])
         connections = reading.connection_names(
-            {a.connection for a in actions} | {tried.connection for each in attempts.values() for tried in each}
+            {action.connection for action in actions} | {tried.connection for each in attempts.values() for tried in each}
         )
-        flows = reading.flow_names({run[2] for run in runs} | {a.flow for a in actions})
+        flows = reading.flow_names({run[2] for run in runs} | {action.flow for action in actions})
         prospects_of = prospects(reading, actions)
         deliveries: dict[tuple[int, int], list[TimelineDelivery]] = {}
-        for a in actions:
-            tries = attempts.get(a.id, [])
+        for action in actions:
+            tries = attempts.get(action.id, [])
             tried = [connections.get(each.connection, "") for each in tries]
-            name = tried[-1] if tried else connections.get(a.connection, "")
-            deliveries.setdefault((a.change, a.flow), []).append(TimelineDelivery(a, name, tries, tried, prospects_of[a.id]))
+            name = tried[-1] if tried else connections.get(action.connection, "")
+            deliveries.setdefault((action.change, action.flow), []).append(
+                TimelineDelivery(action, name, tries, tried, prospects_of[action.id])
+            )
         decisions: dict[int, list[Decision]] = {}
         for change, run, flow, decision, reason, queue, due in runs:
-            found = deliveries.pop((change, flow), [])
+            flow_deliveries = deliveries.pop((change, flow), [])
             decisions.setdefault(change, []).append(
                 Decision(
                     flow,
@@ -231,24 +232,21 @@ class Timeline:
                     QueueStatus.of_code(queue or 0),
                     due if queue in (1, 2) else None,
                     run,
-                    found,
+                    flow_deliveries,
                 )
             )
         # sync now and replay may send by a flow that did not accept the change at the time
-        for (change, flow), found in deliveries.items():
-            decisions.setdefault(change, []).append(Decision(flow, flows.get(flow, ""), None, None, None, None, found))
-        return [
-            Entry(e.id, e.at, e.by, e.quiet, e.change, e.account_version, e.event_version, self._asked(decisions.get(e.id, [])))
-            for e in entries
-        ]
+        for (change, flow), flow_deliveries in deliveries.items():
+            decisions.setdefault(change, []).append(Decision(flow, flows.get(flow, ""), None, None, None, None, flow_deliveries))
+        return [replace(entry, decisions=self._filter_decisions(decisions.get(entry.id, []))) for entry in entries]
 
-    def _asked(self, decisions: list[Decision]) -> list[Decision]:
-        found = [d for d in decisions if self.flow is None or d.flow == self.flow]
+    def _filter_decisions(self, decisions: list[Decision]) -> list[Decision]:
+        flow_decisions = [d for d in decisions if self.flow is None or d.flow == self.flow]
         if self.show is Show.SENT:
-            return [d for d in found if any(each.attempts for each in d.deliveries)]
+            return [d for d in flow_decisions if any(each.attempts for each in d.deliveries)]
         if self.show is Show.TROUBLE:
-            return [d for d in found if d.waits or any(each.action.state not in _FINE for each in d.deliveries)]
-        return found
+            return [d for d in flow_decisions if d.waits or any(each.action.state not in _FINE for each in d.deliveries)]
+        return flow_decisions
 
 
 _FINE = (ActionState.SUCCESS, ActionState.SUPERSEDED)

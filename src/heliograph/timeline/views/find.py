@@ -44,12 +44,12 @@ def find(request: AccountRequest) -> HttpResponse:
     """Registrations by words; one hit alone opens its timeline at once, a webhook-id at its change."""
     text = FindFilters(request).cleaned_data["q"]
     cursor = read_cursor(request, (int, int))
-    with reading(request.account.pk) as of:
-        search = RegistrationSearch(of, text)
+    with reading(request.account.pk) as reader:
+        search = RegistrationSearch(reader, text)
         action = search.action()
         rows = search.page(cursor) if action is None else None
         created = created_of(search.text.lower())
-        kept_text = removed_records(of, created) if created is not None else ""
+        kept_text = removed_records(reader, created) if created is not None else ""
     if action is not None:
         return HttpResponseRedirect(_place_of(action))
     assert rows is not None
@@ -64,7 +64,7 @@ def find(request: AccountRequest) -> HttpResponse:
         find=search.text,
         kept_text=kept_text,
         heading=_heading(search.text, len(rows.rows), whole=whole),
-        hits=[_row(found) for found in rows.rows],
+        hits=[_row(match) for match in rows.rows],
         pager=Pager.from_page(request, rows, ""),
         looked=LookingEnd.from_page(request, rows, cursor),
         start_href=address(request, at=None) if cursor else "",
@@ -79,19 +79,19 @@ def _place_of(action: FoundAction) -> str:
     return f"{reverse('timeline', args=(action.event, action.code))}?{at}#change-{action.change}"
 
 
-def _heading(text: str, n: int, *, whole: bool) -> str:
+def _heading(text: str, count: int, *, whole: bool) -> str:
     if not text:
         return _("Find a registration")
-    if not n:
+    if not count:
         return _("“%(text)s”") % {"text": text}
     if not whole:
         return _("“%(text)s”: several registrations") % {"text": text}
-    return ngettext("“%(text)s”: %(n)d registration", "“%(text)s”: %(n)d registrations", n) % {"text": text, "n": n}
+    return ngettext("“%(text)s”: %(n)d registration", "“%(text)s”: %(n)d registrations", count) % {"text": text, "n": count}
 
 
-def _row(found: FoundRegistration) -> dict[str, Any]:
-    row, hit = found.registration, found.hit
-    tone, state = _delivery(found.deliveries)
+def _row(match: FoundRegistration) -> dict[str, Any]:
+    row, hit = match.registration, match.hit
+    tone, state = _delivery(match.deliveries)
     return {
         "who": row.name or row.code,
         "code": row.code,

@@ -64,27 +64,27 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
     filters = TimelineFilters(request)
     ask = filters.cleaned_data
     cursor = read_cursor(request, PARTS)
-    with reading(request.account.pk) as of:
-        found = Timeline.of(of, event, code, flow=ask["flow"], show=ask["show"])
-        if found is None:
+    with reading(request.account.pk) as reader:
+        timeline = Timeline.load(reader, event, code, flow=ask["flow"], show=ask["show"])
+        if timeline is None:
             raise Http404
-        rows = found.page(cursor)
+        rows = timeline.page(cursor)
         names = names_of_users(request.account.pk, [entry.by for entry in rows.rows])
-        changes = [_entry(entry, found, of, names, request.path) for entry in rows.rows]
-        counts = found.counts()
-        kept_text = removed_records(of, counts.since)
+        changes = [_entry(entry, timeline, reader, names, request.path) for entry in rows.rows]
+        counts = timeline.counts()
+        kept_text = removed_records(reader, counts.since)
         asked_change = ask["why_change"] or (rows.rows[0].id if rows.rows else None)
         asked_flow = ask["why_flow"] or next((d.flow for e in rows.rows for d in e.decisions), None)
-        told = _why(of, found, asked_change, asked_flow, request.user)
+        explanation = _why(reader, timeline, asked_change, asked_flow, request.user)
         is_linked = ask["why_change"] is not None and ask["why_flow"] is not None
-        filters.offer("flow", flow_choices(of.config))
+        filters.offer("flow", flow_choices(reader.config))
         context: dict[str, Any] = {
-            "why_gone": _why_gone(of, found, ask["why_change"]) if is_linked and told is None else "",
-            "why_fields": _why_fields(of, found, rows.rows, asked_change, asked_flow),
-            "now": _now(found, of),
-            "sync_flows": flow_choices(of.config),
+            "why_gone": _why_gone(reader, timeline, ask["why_change"]) if is_linked and explanation is None else "",
+            "why_fields": _why_fields(reader, timeline, rows.rows, asked_change, asked_flow),
+            "now": _now(timeline, reader),
+            "sync_flows": flow_choices(reader.config),
         }
-    registration = found.registration
+    registration = timeline.registration
     return page(
         request,
         "timeline/timeline.html",
@@ -96,7 +96,7 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         kept_text=kept_text,
         may_sync=may(request.user, Role.PLANNER),
         changes=changes,
-        why=told,
+        why=explanation,
         filters=filters,
         pager=Pager.from_page(request, rows, ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)}),
         **context,
@@ -108,26 +108,26 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
 def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
     """Sync now: sends the registration's current state through every flow that accepts it, or through the one that was chosen."""
     flow = read_id(SyncForm(request.POST).posted["flow"])
-    with reading(request.account.pk) as of:
-        found = Timeline.of(of, event, code)
-        if found is None:
+    with reading(request.account.pk) as reader:
+        timeline = Timeline.load(reader, event, code)
+        if timeline is None:
             raise Http404
-        id = found.registration.id
+        id = timeline.registration.id
         try:
             connections = sync_now(request.account.pk, id, flow)
         except NothingToSync as error:
             say(request, _("Nothing was sent.") + " " + _(str(error)))
         else:
-            made = on_their_way(connections, of.connection_names(connections), connection_holds(of))
-            told = _("Sync now: %(made)s") % {"made": made}
-            say(request, told, link=_("Watch them"), href=reverse("feed"))
+            made = on_their_way(connections, reader.connection_names(connections), connection_holds(reader))
+            message = _("Sync now: %(made)s") % {"made": made}
+            say(request, message, link=_("Watch them"), href=reverse("feed"))
     return HttpResponseRedirect(reverse("timeline", args=(event, code)))
 
 
-def _now(found: Timeline, of: AccountReader) -> str:
+def _now(timeline: Timeline, reader: AccountReader) -> str:
     """Status, type and whether it is active, in words."""
-    state, event = found.registration.state, found.registration.event
-    status = of.config.status(state.status, event)
+    state, event = timeline.registration.state, timeline.registration.event
+    status = reader.config.status(state.status, event)
     kind = event.types.get(state.attendee_type or 0)
     parts = [status.name if status else "", kind.name if kind else "", _("active") if state.active else _("not active")]
     return ", ".join(part for part in parts if part)
@@ -144,65 +144,65 @@ def _counts(counts: TimelineCounts) -> str:
     )
 
 
-def _why(of: AccountReader, found: Timeline, change: int | None, flow: int | None, user: User) -> dict[str, Any] | None:
-    known = found.change(change) if change is not None and flow is not None else None
+def _why(reader: AccountReader, timeline: Timeline, change: int | None, flow: int | None, user: User) -> dict[str, Any] | None:
+    known = timeline.change(change) if change is not None and flow is not None else None
     if known is None or flow is None:
         return None
-    return answer(of, user, RecordedChange(known[0], found.registration.event_id, *known[1:]), flow)
+    return answer(reader, user, RecordedChange(known[0], timeline.registration.event_id, *known[1:]), flow)
 
 
-def _why_gone(of: AccountReader, found: Timeline, change: int) -> str:
+def _why_gone(reader: AccountReader, timeline: Timeline, change: int) -> str:
     """Why a linked change is not explained: it is no longer stored, or its content is not."""
-    at = found.time_of(change)
+    at = timeline.time_of(change)
     if at is None:
-        return removed_records(of, found.counts().since) or _("This registration has no such change.")
-    return (removed_content(of, at) or _("Its content is no longer kept.")) + " " + _("So it can no longer be explained.")
+        return removed_records(reader, timeline.counts().since) or _("This registration has no such change.")
+    return (removed_content(reader, at) or _("Its content is no longer kept.")) + " " + _("So it can no longer be explained.")
 
 
-def _why_fields(of: AccountReader, found: Timeline, entries: Any, change: int | None, flow: int | None) -> list[FormField]:
-    event = found.registration.event
-    changes = [Choice(str(e.id), f"{moment(from_micros(e.at))} {words.happened(e.change, of.config, event)}") for e in entries]
+def _why_fields(reader: AccountReader, timeline: Timeline, entries: Any, change: int | None, flow: int | None) -> list[FormField]:
+    event = timeline.registration.event
+    changes = [Choice(str(e.id), f"{moment(from_micros(e.at))} {words.happened(e.change, reader.config, event)}") for e in entries]
     if change is not None and str(change) not in {c.value for c in changes}:
         changes.append(Choice(str(change), _("The change that was chosen")))
-    flows = [Choice(str(id), name) for id, name in flow_choices(of.config)]
+    flows = [Choice(str(id), name) for id, name in flow_choices(reader.config)]
     return [
         FormField(kind="select", id="why-change", label=_("Change"), value=str(change or ""), options=changes),
         FormField(kind="select", id="why-flow", label=_("Flow"), value=str(flow or ""), options=flows),
     ]
 
 
-def _entry(entry: Entry, found: Timeline, of: AccountReader, names: dict[str, str], path: str) -> dict[str, Any]:
-    event = found.registration.event
+def _entry(entry: Entry, timeline: Timeline, reader: AccountReader, names: dict[str, str], path: str) -> dict[str, Any]:
+    event = timeline.registration.event
     by = words.saved_by(entry.by, names)
     return {
         "id": entry.id,
         "at": from_micros(entry.at),
-        "title": words.sentence_of(entry.change, of.config, event),
+        "title": words.sentence_of(entry.change, reader.config, event),
         "by": _("%(by)s; recorded without being judged") % {"by": by} if entry.quiet else by,
-        "diff": words.diff(entry.change, of.config, event) if entry.change else [],
-        "removed": "" if entry.change and entry.change.before else _removed(entry, of),
-        "decisions": [_decision(d, entry, path, of, event) for d in entry.decisions],
-        "rest": _rest(entry, of),
+        "diff": words.diff(entry.change, reader.config, event) if entry.change else [],
+        "removed": "" if entry.change and entry.change.before else _removed(entry, reader),
+        "decisions": [_decision(d, entry, path, reader, event) for d in entry.decisions],
+        "rest": _rest(entry, reader),
     }
 
 
-def _rest(entry: Entry, of: AccountReader) -> str:
+def _rest(entry: Entry, reader: AccountReader) -> str:
     """What stands in place of decisions."""
     if entry.decisions or entry.quiet:
         return ""
-    return _("What flows decided and sent is no longer stored.") if removed_records(of, entry.at) else _("No flow took it.")
+    return _("What flows decided and sent is no longer stored.") if removed_records(reader, entry.at) else _("No flow took it.")
 
 
-def _removed(entry: Entry, of: AccountReader) -> str:
+def _removed(entry: Entry, reader: AccountReader) -> str:
     """When its content, or of the newest change its old values, was removed (X6)."""
     ended = max((d.action.ended or 0 for decision in entry.decisions for d in decision.deliveries), default=0)
-    return removed_content(of, entry.at, ended)
+    return removed_content(reader, entry.at, ended)
 
 
-def _decision(decision: Decision, entry: Entry, path: str, of: AccountReader, event: EventConfig) -> dict[str, Any]:
+def _decision(decision: Decision, entry: Entry, path: str, reader: AccountReader, event: EventConfig) -> dict[str, Any]:
     verdict = _("triggered")
     if decision.reason is not None:
-        verdict = not_triggered(decision.reason, decision.queue, entry.change, of.config, event, decision.flow)[0].rstrip(".")
+        verdict = not_triggered(decision.reason, decision.queue, entry.change, reader.config, event, decision.flow)[0].rstrip(".")
         verdict = _("not triggered; %(why)s") % {"why": verdict[:1].lower() + verdict[1:]}
     tries = [row for delivery in decision.deliveries for row in _tries(delivery)]
     if decision.run is not None and decision.waits:
@@ -211,7 +211,7 @@ def _decision(decision: Decision, entry: Entry, path: str, of: AccountReader, ev
         tries.append({"at": None, "text": text, "tone": "wait", "state": _("Waits"), "href": item})
     return {
         "flow": decision.flow_name,
-        "flow_href": reverse("flow", args=(decision.flow,)) if decision.flow in of.config.flows else "",
+        "flow_href": reverse("flow", args=(decision.flow,)) if decision.flow in reader.config.flows else "",
         "verdict": verdict,
         "why": f"{path}?{urlencode({'why-change': entry.id, 'why-flow': decision.flow})}#why",
         "tries": tries,
@@ -227,13 +227,13 @@ def _tries(delivery: TimelineDelivery) -> list[dict[str, Any]]:
         retries += attempt.kind is AttemptKind.AUTO
         tone, state = words.attempt_state(attempt.state)
         connection = words.isolated(name)
-        text = _("%(connection)s: %(said)s") % {"connection": connection, "said": _said(attempt)}
+        text = _("%(connection)s: %(said)s") % {"connection": connection, "said": _attempt_text(attempt)}
         made = words.origin_of(action) if attempt.kind is AttemptKind.FIRST else words.attempt_name(attempt, retries)
         if made:
             text = _("%(connection)s, %(which)s: %(said)s") % {
                 "connection": connection,
                 "which": made,
-                "said": _said(attempt),
+                "said": _attempt_text(attempt),
             }
         rows.append({"at": from_micros(attempt.at), "text": text, "tone": tone, "state": state, "href": href})
     if action.state.is_open or action.state is ActionState.SUPERSEDED or not rows:
@@ -245,7 +245,7 @@ def _tries(delivery: TimelineDelivery) -> list[dict[str, Any]]:
     return rows
 
 
-def _said(attempt: Any) -> str:
+def _attempt_text(attempt: Any) -> str:
     if attempt.status is None:
         return attempt.message or _("its details are no longer kept")
     return _("%(status)s in %(ms)s ms") % {"status": words.answered(attempt.status), "ms": words.milliseconds(attempt.took)}
