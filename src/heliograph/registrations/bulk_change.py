@@ -36,22 +36,26 @@ def kind() -> JobKind:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which registrations get the status: selected ones, as (event, code), or all that match the filter `filters`."""
+    """Which registrations get which status."""
 
     status: str
     picked: tuple[tuple[str, str], ...] = ()
+    """Selected registrations as (event, code); if there are none, all that match the filters."""
     filters: RegistrationFilter = field(default_factory=RegistrationFilter)
 
 
 @dataclass(frozen=True, slots=True)
 class BulkPreview:
-    """The consequences. lacking: codes of events without this status, with their number of registrations; flows: those that may act."""
+    """The consequences of setting the status."""
 
     total: int
     already: int
+    """Registrations that have the status."""
     events: int
     lacking: Sequence[tuple[str, int]]
+    """Codes of events without this status, with their number of registrations."""
     flows: Sequence[Flow]
+    """Live flows that may act."""
 
     @property
     def lacks(self) -> int:
@@ -65,7 +69,7 @@ class BulkPreview:
 
 
 def preview(db: Database, account: int, wish: Wish) -> BulkPreview:
-    """Counts the consequences as of now."""
+    """Counts the consequences, by today's data and configuration."""
     registrations = Registrations(db, account)
     picked = [StatusCount(row.event, row.status, 1) for row in registrations.picked(wish.picked)]
     groups = picked if wish.picked else registrations.count_by_status(wish.filters)
@@ -84,7 +88,7 @@ def preview(db: Database, account: int, wish: Wish) -> BulkPreview:
 
 
 def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job:
-    """Creates the job. A registration whose status someone else changes from now on keeps it."""
+    """Creates the job. If somebody else sets another status from now on, that one stays."""
     parameters = {
         "status": wish.status,
         "picked": [list(pair) for pair in wish.picked],

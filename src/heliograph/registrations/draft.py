@@ -1,7 +1,7 @@
-"""The form of one registration (I1; ARCHITECTURE.md, rule 1): what it shows, what was changed in it, and conflicting changes by two people.
+"""The values of a registration's form, and the document that records its changes (I1; ARCHITECTURE.md, rule 1).
 
-A form posts both what it showed and its current values; only the differences are recorded. Values are compared as texts with line breaks as
-one character, because a browser preserves nothing more.
+A form posts both the values that it showed and its current ones; only the differences are recorded. Values are compared as texts in which a
+line break is one character, because browsers post line breaks differently.
 """
 
 from __future__ import annotations

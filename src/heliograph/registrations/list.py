@@ -24,9 +24,9 @@ from heliograph.web.list_count import ListCount
 MOST = 10_000
 """Counting stops here: "more than 10,000"."""
 LOOKED: Final = {"sqlite": 300_000, "postgresql": 30_000}
-"""Registrations that are looked at for a page or a count; SQLite reads them from an index alone."""
+"""Registrations that one page or one count reads at most, by vendor. SQLite may read more, because a covering index is enough."""
 NAMED: Final = 20_000
-"""Registrations that the index of words names one by one; of more, the newest are met soon enough in the order of the list."""
+"""Up to so many registrations with the words are read by their ids. If there are more, reading the list newest first soon fills a page."""
 MOST_NAMES = 500
 """Choices offered by a filter; of events, the newest."""
 
@@ -55,12 +55,14 @@ class ListScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RegistrationFilter:
-    """The filters. status: by name, because custom statuses belong to their event; type: also by name."""
+    """The filters of the list."""
 
     text: str = ""
     event: int | None = None
     status: str = ""
+    """By name, because custom statuses belong to their event."""
     type: str = ""
+    """By name, because attendee types belong to their event."""
     kind: ListScope = ListScope.ALL
 
     def as_json(self) -> dict[str, object]:
@@ -80,7 +82,7 @@ class RegistrationFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListedRegistration:
-    """A registration in the list. status and type: current names."""
+    """A registration in the list. status, type: their current names; micros: `modified` in microseconds."""
 
     id: int
     code: str
@@ -108,7 +110,7 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationRow:
-    """One registration of a walk over many. status_modified: microseconds."""
+    """A registration whose status may be set in bulk. status_modified: microseconds."""
 
     id: int
     event: int
@@ -121,7 +123,7 @@ class RegistrationRow:
 
 @dataclass
 class Registrations:
-    """The registrations of one account. looked: how many are looked at for a page or a count, if not LOOKED."""
+    """The registrations of one account. scan_limit: how many a page or a count reads at most, if not LOOKED."""
 
     db: Database
     account: int
@@ -189,7 +191,7 @@ class Registrations:
         return self._fetch(where, given, RegistrationSort.MODIFIED, None, len(ids), whole=True) if ids else []
 
     def count(self, filters: RegistrationFilter) -> ListCount:
-        """How many there are, at most MOST, and of at most LOOKED that were modified last."""
+        """How many registrations match, counted up to MOST, among the newest LOOKED."""
         where, params = self.conditions(filters)
         scan_end = None if "few" in params or not filters.narrows else self._scan_end(None)
         where, params = _within(where, params, scan_end, None)
@@ -199,7 +201,7 @@ class Registrations:
         return ListCount(min(int(count), MOST), is_more=count > MOST or scan_end is not None)
 
     def _scan_end(self, cursor: Cursor | None) -> int | None:
-        """The modification (microseconds) of the last one that is looked at for a page or a number, None for all."""
+        """When the last registration was modified that a page or a count reads, in microseconds; None if it reads all."""
         back, place, given = cursor is not None and cursor.back, "", {"account": self.account}
         if cursor is not None:
             place = f" AND (modified, id) {'>' if back else '<'} (:one, :two)"
@@ -358,14 +360,14 @@ class Registrations:
 def _within(
     where: Sequence[str], params: Mapping[str, object], scan_end: int | None, cursor: Cursor | None
 ) -> tuple[list[str], dict[str, object]]:
-    """The conditions with the edge up to which registrations are looked at."""
+    """The conditions, bounded to registrations up to scan_end in the direction of the list."""
     if scan_end is None:
         return list(where), dict(params)
     return [*where, f"r.modified {'<=' if cursor is not None and cursor.back else '>='} :scan_end"], {**params, "scan_end": scan_end}
 
 
 def _up_to[Row](scan_end: int | None, cursor: Cursor | None, limit: int, rows: Sequence[Row]) -> WalkedRows[Row]:
-    """Rows up to an edge, from where the next page goes on."""
+    """The rows, with the place where the next page continues if reading stopped at scan_end before the page was full."""
     if scan_end is None or len(rows) == limit:
         return WalkedRows(rows)
     return WalkedRows(rows, (scan_end, 2**62 if cursor is not None and cursor.back else 0))

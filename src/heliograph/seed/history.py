@@ -80,7 +80,7 @@ class History:
             self.rows.write()
 
     def _chunks(self) -> Iterator[Sequence[int]]:
-        """The moments of the changes, so many at a time."""
+        """The moments of the changes in microseconds, in blocks of at least `_at_once`."""
         moments: list[int] = []
         zone = ZoneInfo(self.account.since.timezone)
         for minute, count in minutes(self.plan.changes // self.plan.copies, self.plan.first_since, self.plan.until, zone):
@@ -196,7 +196,7 @@ class History:
                     self._deliveries.act(registration, change, number, run, flow, destination, mode, at)
 
     def _decisions(self, registration: SeededRegistration, change: Change, account: AccountConfig) -> tuple[int, list[FlowDecision]]:
-        """The mode, and what the flows decide: the same for all changes that are alike in what flows look at."""
+        """The mode, and what the flows decide. Changes with equal facts share one decision."""
         key = (
             registration.event.config.id, registration.answer_set, registration.state.status, registration.state.active, change.facets,
             "active" in change.before, change.session, account.version,

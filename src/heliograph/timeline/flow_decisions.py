@@ -1,4 +1,7 @@
-"""What one flow decided of the account's latest changes, by the rules of then (F9): also of those it filtered, of which nothing is stored."""
+"""What one flow decided about the account's latest changes, by the rules then in force (F9).
+
+The decisions are computed, because none is stored for a change that the flow filtered out.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,12 @@ from heliograph.web.cursor import ROWS, Cursor, ListPage, pages
 
 @dataclass(frozen=True, slots=True)
 class LatestDecision:
-    """A change and the flow's decision. at: microseconds; verdict: None where the flow was not there yet, or the content is gone; answer: in one
-    sentence."""
+    """A change and the flow's decision.
+
+    at: microseconds
+    verdict: None if the flow was not there yet, or if the change's content is no longer stored
+    answer: the decision in one sentence
+    """
 
     id: int
     at: int

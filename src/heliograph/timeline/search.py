@@ -1,7 +1,7 @@
 """The search in Signal's header: a registration by its code, e-mail, name or organization, or by the webhook-id of an action (X5).
 
-A code and a webhook-id are found by an index. Other words are looked for as the list of registrations does: in one covering index, newest
-first, until a page is full.
+A code and a webhook-id are found by an index. Other words are searched for like those of the list of registrations: in one covering index,
+newest first, until a page is full.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from heliograph.store.registrations import folded, ids_of_code
 from heliograph.web.cursor import ROWS, Cursor, ListPage, walked
 
 LONGEST: Final = 200
-"""Characters of a search that are read."""
+"""Characters of a search; the rest is ignored."""
 FIELDS: Final = ("code", "email", "name", "organization", "external_key", "badge_name", "middle_name")
-"""Where words are looked for, in the order in which a hit is shown. Name: first and last."""
+"""The fields in which words are searched for, in the order in which a hit is shown. Name: first and last name."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundAction:
-    """The action of a webhook-id. event, code: of its registration, "" where it has none (any more)."""
+    """The action of a webhook-id. event, code: those of its registration; "" if it has none, or no longer has one."""
 
     id: int
     change: int
@@ -35,7 +35,7 @@ class FoundAction:
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """Where a registration has the words: the name of the field (FIELDS; "" for nowhere to be shown), and its text before, in and after."""
+    """The field of a registration that has the words (one of FIELDS, "" if none can be shown), and its text before, in and after the hit."""
 
     field: str = ""
     before: str = ""
@@ -45,7 +45,7 @@ class SearchHit:
 
 @dataclass(slots=True)
 class DeliveryCounts:
-    """What became of everything that was to be sent of a registration. waiting: also runs that wait for a tag."""
+    """The deliveries of a registration by their state. waiting: runs that wait for a tag count, too."""
 
     delivered: int = 0
     pending: int = 0
@@ -104,7 +104,7 @@ class RegistrationSearch:
         return places.with_rows(hits)
 
     def _deliveries(self, ids: Sequence[int]) -> dict[int, DeliveryCounts]:
-        """By registration."""
+        """The counts of deliveries, by registration."""
         if not ids:
             return {}
         db, given = self.reading.db, {"account": self.reading.account, "ids": list(ids)}
@@ -155,7 +155,7 @@ def _texts(row: ListedRegistration) -> Iterable[tuple[str, str]]:
 
 
 def marked(text: str, word: str) -> tuple[str, str, str] | None:
-    """A text before, in and after a folded word, in its own letters; None where folding moved the letters so that none of them is the word."""
+    """A text before, in and after a folded word, in its own letters; None if the folded text does not contain the word."""
     folds = [folded(letter) for letter in text]
     begins = "".join(folds).find(word)
     if begins < 0 or not word:

@@ -1,7 +1,7 @@
 """Which other changes of the last seven days stopped at a flow for the same reason, and judging them again (F9, D7).
 
-What waits for a tag, or could not be judged, has a run and is judged again; what is final, or was filtered, is not: sending it after all is a
-replay. Reasons are those of then. A list is bounded: of the newest changes that can have stopped there.
+A change that waits for a tag, or could not be judged, has a run and can be judged again. A decision that is final, or a change that was
+filtered, cannot: sending it after all is a replay. Reasons are computed by the rules then in force. Only the newest changes are explained.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from heliograph.web.cursor import ROWS, Cursor, ListPage, pages
 
 DAYS: Final = 7
 LOOKED_AT: Final = 20_000
-"""Changes of these days whose facets are read, newest first."""
+"""Most changes of these days whose facets are read, newest first."""
 JUDGED: Final = 2_000
 """Most changes that are explained."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlikeChange:
-    """Another change that stopped for the same reason. at: microseconds; run: 0 where none was stored; waits: it is judged again."""
+    """Another change that stopped for the same reason. at: microseconds; run: 0 if none is stored; waits: it can be judged again."""
 
     id: int
     at: int
@@ -44,7 +44,7 @@ class AlikeChange:
 
 @dataclass(frozen=True, slots=True)
 class StoppedAlike:
-    """The others, newest first. more: there are older ones that were not looked at."""
+    """The other changes, newest first. more: there are older changes, which were not read."""
 
     rows: Sequence[AlikeChange]
     more: bool = False
@@ -68,7 +68,7 @@ class StoppedAlike:
 
 
 def stopped_alike(reading: AccountReader, flow: Flow, recorded: RecordedChange, reason: StopReason) -> StoppedAlike:
-    """The others. flow: as it was then; reason: why the change stopped."""
+    """The other changes that stopped for the same reason. flow: as it was then; reason: why the change stopped."""
     of_run = reason[0] in ("", GateName.ACTIVATION)
     rows = _runs(reading, flow, reason) if of_run else _changes(reading, 0 if reason[0] == GateName.WATCH else _facets(flow))
     alike = []
@@ -83,7 +83,7 @@ def stopped_alike(reading: AccountReader, flow: Flow, recorded: RecordedChange, 
 
 
 def judge_again(account: int, alike: StoppedAlike) -> Submitted:
-    """Judges those that can be judged again, by the rules of today, before everything else that waits (D8)."""
+    """Judges the changes that wait, by today's rules, before everything else in the queue (D8)."""
     done: list[str] = []
     refused: dict[str, str] = {}
     keys = alike.waiting

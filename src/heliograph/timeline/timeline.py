@@ -59,9 +59,9 @@ class TimelineCounts:
 class TimelineDelivery:
     """An action of a decision, with its attempts in order.
 
-    connection: the name of the one that its last attempt went over; before the first, of the one that it waits for
+    connection: the name of the connection of its last attempt; before the first attempt, of its destination's connection
     tried: the name of the connection of each attempt
-    prospect: what becomes of it when its time comes
+    prospect: what happens to the action when its time comes
     """
 
     action: Action
@@ -73,7 +73,7 @@ class TimelineDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One flow's decision on a change. reason None: triggered. queue: of a run that waits for a tag or is judged again."""
+    """One flow's decision on a change. reason: None if triggered; queue: the status of a stuck run."""
 
     flow: int
     flow_name: str
@@ -85,7 +85,7 @@ class Decision:
 
     @property
     def waits(self) -> bool:
-        """Whether it waits in the Retry Queue, without an action."""
+        """Whether its run waits in the Retry Queue, so that there is no action yet."""
         return self.queue in (QueueStatus.RETRY, QueueStatus.ERROR)
 
 
@@ -136,7 +136,7 @@ class Timeline:
         return entries.with_rows(self._decided(entries.rows))
 
     def change(self, id: int) -> tuple[Change, int, int] | None:
-        """One of its changes by id, with the versions of account and event then in force; None if there is none to show."""
+        """One of its changes by id, with the versions of account and event then in force; None if it cannot be shown."""
         rows = self.reading.db.all(
             f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND c.registration_id = :registration AND c.id = :id",
             {"account": self.reading.account, "registration": self.registration.id, "id": id},

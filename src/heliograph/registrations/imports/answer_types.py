@@ -1,4 +1,4 @@
-"""What kind of question or custom field the answers in a file belong to (P6)."""
+"""Guesses the type and the options of a missing question or custom field from its answers in a file (P6)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from heliograph.registrations.imports.values import DateOrder, day, flag
 LONGEST_LABEL: Final = 300  # of a question, a custom field or an option
 _MOST_OPTIONS: Final = 50
 _AND: Final = re.compile(r"[|;,/&+]| and ")
-"""What stands between two answers in one cell."""
+"""Signs between two answers in one cell."""
 
 
 def kind_of(uses: Uses, sound: Sequence[str], answered: int, *, several: bool) -> tuple[str, list[str]]:
-    """Type and options of a question that has such answers (P6).
+    """The type and the options of a question, by its answers (P6).
 
-    several: some rows have several answers. Nobody answers both Yes and No: such rows are refused, and the question takes one answer.
+    sound: the answers that do not look like typing errors.
+    answered: rows that answer the question.
+    several: True if some rows have several answers. A Yes/No question still takes one answer: rows with both are refused.
     """
     options = sorted((name for name in sound if can_be_named(name)), key=lambda name: (-uses.names[name], name))
     is_yes_or_no = 0 < len(options) == len(sound) and not uses.full and all(flag(name) in (True, False) for name in options)

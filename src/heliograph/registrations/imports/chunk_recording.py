@@ -1,4 +1,4 @@
-"""Recording a chunk of an import though the database refuses one of its items."""
+"""Records a chunk of an import even if the database refuses one of its items."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heliograph.store.database import Database
 
 
 def record_chunk(db: Database, items: Sequence[RecordItem]) -> list[ItemAnswer]:
-    """record() in a savepoint; what the database refuses all the same is halved, so that one row never fails its neighbours."""
+    """Calls record() in a savepoint. A chunk that the database refuses is halved until only the offending row is refused, not its neighbours."""
     if not items:
         return []
     try:

@@ -31,7 +31,7 @@ _PLAIN: Final = ("event", "code", "modified", "status", "attendee_type", "active
 _EVENT: Final = tuple(f"event.{name}" for name in EVENT_FIELDS if name != "code")
 _KEYED: Final = ("profile.custom.", "answers.", "properties.", "sessions.")
 _SEVERAL: Final = ("answers.", "profile.custom.")
-"""What takes a list of values."""
+"""Targets that take a list of values."""
 _SPLITS: Final = ("|", ";", ", ")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 SAMPLE: Final = 2_000  # rows used for a guess
@@ -45,27 +45,31 @@ class ColumnsError(ImportFileError):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the file.
-
-    target: "" = not imported. split: the separator of answers within a cell. date: how dates without a clear order are read. why: how the
-    target was found: given, name, values, or "" if it is not imported. doubt: what a person should check.
-    """
+    """One column of the file."""
 
     name: str
     target: str = ""
+    """Where its values go; "" if it is not imported."""
     split: str = ""
+    """The separator between the answers of one cell; "" if each cell is one answer."""
     date: DateOrder = DateOrder.DAY_FIRST
+    """How dates are read that do not show their order."""
     why: str = ""
+    """Where the target comes from: "given" by a person, or guessed from the "name" or the "values"; "" if it is not imported."""
     doubt: str = ""
+    """What a person should check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A column mapping from a file. columns: by name; event: for rows without one; only: ignore columns that it does not name."""
+    """A column mapping that a person gave, as a file or in the wizard."""
 
     columns: Mapping[str, Column]
+    """By name."""
     event: str = ""
+    """The event of rows that name none."""
     only: bool = False
+    """True if columns without a mapping are left out; otherwise they are guessed."""
 
 
 # --- given in a file
@@ -144,15 +148,18 @@ class Known:
 
 
 def guess(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
-    """A column for each name, which together make documents. sample: cells of the first rows. given: the settings of a file; the rest is
-    guessed. Raises ColumnsError."""
+    """One column for each name; together they make documents. Raises ColumnsError if they cannot.
+
+    sample: the cells of the first rows.
+    given: a person's column mapping; every other column is guessed.
+    """
     columns = guesses(names, sample, known, given)
     check_together(columns)
     return columns
 
 
 def guesses(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
-    """A column for each name, whether or not they make documents together. Raises ColumnsError for a given name without a column."""
+    """Like `guess`, but does not check that the columns together make documents. Raises ColumnsError if `given` names a missing column."""
     mapping = given or Given({})
     unknown = [name for name in mapping.columns if name not in names]
     if unknown:
@@ -254,13 +261,16 @@ def _date_doubt(signs: DateSigns) -> str:
 
 
 def with_date_orders(columns: Sequence[Column], signs: Mapping[str, DateSigns]) -> list[Column]:
-    """The columns with the date orders of the whole file; its first rows may all be in the first days of a month."""
+    """The columns with the date order that the whole file shows. The sample may not show it, if all its dates lie in the first 12 days of a month."""
     return [replace(c, date=signs[c.name].order) if c.name in signs and c.why != "given" else c for c in columns]
 
 
 def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
-    """What separates the answers of one cell; "" where each cell is one answer. Any sign only where its parts stand alone as well; a bar also elsewhere,
-    but not in free text, which has one now and then and says nothing twice."""
+    """The separator between the answers of one cell; "" if each cell is one answer.
+
+    A sign separates if at least half of the parts between it also occur as whole cells or as options. A bar is a rare sign in free text, so
+    it also separates if most cells are lists (`_are_lists`).
+    """
     different = set(filled)
     alone = {*different, *options}
     for separator in _SPLITS:
@@ -273,7 +283,7 @@ def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
 
 
 def _are_lists(cut: Sequence[str], items: Sequence[str], different: set[str]) -> bool:
-    """Whether most cells of a column are lists, or one item of these; of many lists, some items have to come again."""
+    """Whether at least half of the different cells are lists or single items of them. In ten lists or more, a fifth of the items must be repeats."""
     lists = len(cut) + len(different.intersection(items))
     return 2 * lists >= len(different) and (len(cut) < 10 or len(set(items)) < 0.8 * len(items))
 
@@ -287,7 +297,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class Mapper:
-    """Turns rows into registration documents. event: for rows without one."""
+    """Turns rows into registration documents. event: the event of rows that name none."""
 
     def __init__(self, columns: Sequence[Column], known: Known, event: str = "") -> None:
         self.columns = tuple(columns)
@@ -319,7 +329,10 @@ class Mapper:
             raise ColumnsError("No column names the event; say which event the rows belong to, or which column names it.")
 
     def document(self, row: FileRow) -> tuple[dict[str, Any], list[RowProblem]]:
-        """The row as a document, and what is wrong before anything is looked up. An empty cell is null: cleared (I2); an absent one says nothing."""
+        """The row as a document, and the problems that show without the database.
+
+        An empty cell becomes null, which clears the stored value (I2). A cell that the row does not have leaves the stored value alone.
+        """
         document: dict[str, Any] = {"event": self._event} if self._event else {}
         problems: list[RowProblem] = []
         cells, absent, lists = row.cells, row.absent, row.lists

@@ -36,14 +36,17 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class ComparedItem:
-    """What would become of an item: how many stored values it clears, how many changes flows would judge, the ids of the flows that would act, one for each of
-    these, and why it is refused."""
+    """What record() would do with one item."""
 
     outcome: ItemOutcome
     cleared: int = 0
+    """How many stored values it would clear."""
     changes: int = 0
+    """How many changes flows would judge."""
     acts: tuple[int, ...] = ()
+    """The id of a flow for each change that the flow would act on."""
     problem: DocumentProblem | None = None
+    """Why it would be refused."""
 
 
 def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[ComparedItem]:
@@ -68,7 +71,7 @@ def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Com
 
 
 def events_act(codes: Sequence[str], known: Known) -> list[int]:
-    """The ids of the flows that would act on these events as they are made, one for each event."""
+    """The id of a flow for each of these events on whose creation the flow would act."""
     flow_ids: list[int] = []
     for event in known.events:
         if event.code in codes:
@@ -116,7 +119,10 @@ def _one(
 def _changes(
     after: RegistrationState, before: dict[str, object], facets: Facet | None, sessions: Mapping[int, tuple[int | None, int]]
 ) -> Iterator[Change]:
-    """The changes that record() would make: one of the registration, and one of each of its sessions. sessions: status before and after, by session."""
+    """The changes that record() would make: one of the registration, and one of each session registration.
+
+    sessions: session id -> (status before, status after).
+    """
     if facets is not None:
         yield Change(0, SubjectKind.REGISTRATION, 0, 0, facets, _LONG_AGO, "", registration=after, before=before)
     for session, (was, status) in sessions.items():

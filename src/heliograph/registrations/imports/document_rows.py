@@ -1,9 +1,9 @@
 """NDJSON, one JSON object a line, in two shapes (docs/reference/import-columns.md, "NDJSON").
 
 A *document* is what `/ingest` takes: `event`, `code`, `profile`, `answers` and so on (I2). A *flat* object is a row of a table: names of columns,
-each with a text, a number, yes or no, or a list of these. A file is flat if most of its lines that can be told apart are; its columns are then all
-names that occur in the whole file, so that nothing which only later lines say is lost. A document among flat lines is read as a row whose columns
-are its paths: `profile.email`, `answers.dietary`.
+each with a text, a number, yes or no, or a list of these. Some lines can be either; a file is flat if most of the others are. Its columns are
+then all names that occur in the whole file, so that columns which only later lines have are not lost. A document among flat lines is read as a
+row whose columns are its paths: `profile.email`, `answers.dietary`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from heliograph.registrations.imports.table_rows import ACCEPTED, FLAWS
 from heliograph.registrations.imports.text_lines import FileLines, FilePosition
 
 _LOOKED_AT: Final = 2_000
-"""How many lines are read to tell the shape of a file."""
+"""Lines that decide which shape a file has."""
 _AREAS: Final = ("profile", "answers", "properties")
 _ACCEPTED_FLAT: Final = ("a text, a number, true, false, null, or a list of these",)
 type Value = str | list[str]
 
 
 class DocumentRows:
-    """Lines of NDJSON, each the one cell of its row."""
+    """The lines of an NDJSON file as rows of one cell, which is the document."""
 
     def __init__(self, file: BinaryIO, *, encoding: str, mark: int, cursor: Mapping[str, int] | None = None) -> None:
         self._file = file
@@ -63,7 +63,7 @@ class DocumentRows:
 
 
 class FlatRows:
-    """The same lines as rows of a table. names: of its columns, as `columns_of` found them."""
+    """The lines of a flat NDJSON file as rows of a table. names: its columns, from `columns_of`."""
 
     def __init__(self, lines: DocumentRows, names: Sequence[str]) -> None:
         self._rows = lines
@@ -106,7 +106,7 @@ class FlatRows:
 
 
 class NotFlat(Exception):
-    """A line cannot be read as a row: why, in a sentence, and in which column."""
+    """Raised for a line that cannot be read as a row: the reason as a sentence, the column, and what is accepted."""
 
     def __init__(self, reason: str, column: str = "", accepted: tuple[str, ...] = _ACCEPTED_FLAT) -> None:
         super().__init__(reason)

@@ -31,12 +31,12 @@ class NameBudget:
 # Lists of an event by the part of the document that names them; answers have their own lists, named by the question.
 STATUS, TYPE, SESSION, PROPERTY, QUESTION, FIELD = "status", "type", "session", "property", "question", "field"
 FACT = "event."
-"""How the lists are called that hold what rows say about the event itself: `event.name`."""
+"""Prefix of the lists with the rows' facts about the event itself, such as `event.name`."""
 
 
 @dataclass(slots=True)
 class Uses:
-    """How often each name of a list is used; `full` once there are more names than are counted."""
+    """How many rows use each name of a list. `full`: there are more names than are counted."""
 
     names: Counter[str] = field(default_factory=Counter)
     full: bool = False
@@ -54,15 +54,20 @@ class Uses:
 
 @dataclass(slots=True)
 class EventCensus:
-    """One event of the file. rows: how many name it. facts: those of the first row that has each. answers: by question or custom field, with
-    how many rows answer it."""
+    """What the rows of one event use."""
 
     rows: int = 0
+    """How many rows name the event."""
     facts: dict[str, str] = field(default_factory=dict)
+    """Each fact of the event, from the first row that has it."""
     lists: dict[str, Uses] = field(default_factory=dict)
+    """Statuses, attendee types, sessions, properties and values of facts, by kind."""
     answers: dict[str, Uses] = field(default_factory=dict)
+    """By question or custom field."""
     answered: Counter[str] = field(default_factory=Counter)
-    several: set[str] = field(default_factory=set)  # questions with several answers in one row
+    """How many rows answer a question."""
+    several: set[str] = field(default_factory=set)
+    """Questions with several answers in one row."""
 
     def use(self, kind: str, name: object, budget: NameBudget) -> None:
         """Counts a name of a list, compared like codes: NFC, trimmed."""
@@ -76,7 +81,7 @@ class EventCensus:
             self.use(FACT + name, text, budget)
 
     def values_of_fact(self, name: str) -> Counter[str]:
-        """What the rows say about a fact of the event, and how many do; spellings that differ in case count as the most usual one."""
+        """Each value of a fact of the event with its number of rows. Spellings that differ only in case count as the most usual one."""
         spellings = self.lists.get(FACT + name, Uses()).names
         usual: dict[str, str] = {}
         values: Counter[str] = Counter()

@@ -31,19 +31,21 @@ _SAMPLE_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a file is read.
-
-    kind: csv, xlsx or ndjson; encoding, mark (length of the byte order mark) and separator of CSV; sheet of a workbook; head: the line with the
-    names of the columns; columns: of NDJSON that is a table, none for documents.
-    """
+    """How a file is read."""
 
     kind: str
+    """csv, xlsx or ndjson."""
     encoding: str = "utf-8"
     mark: int = 0
+    """Bytes of the byte order mark."""
     separator: str = ","
+    """Between the cells of a CSV file."""
     sheet: str = ""
+    """The sheet of a workbook."""
     head: int = 1
+    """The line with the names of the columns."""
     columns: tuple[str, ...] = ()
+    """The columns of flat NDJSON; none for NDJSON of documents."""
 
     def as_json(self) -> dict[str, Any]:
         """For a job's parameters."""
@@ -51,17 +53,17 @@ class Format:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Format:
-        """What `as_json` gave."""
+        """Reads what `as_json` returned."""
         return cls(**{**stored, "columns": tuple(stored.get("columns", ()))})
 
     @property
     def is_documents(self) -> bool:
-        """Whether its rows are registration documents, and no table's."""
+        """Whether its rows are registration documents, not rows of a table."""
         return self.kind == NDJSON and not self.columns
 
     @property
     def words(self) -> str:
-        """As people are told it: "CSV, UTF-8, separated by commas"."""
+        """The format in words for people: "CSV, UTF-8, separated by commas"."""
         name = encodings.OFFERED.get(self.encoding, self.encoding)
         if self.kind == NDJSON:
             return f"NDJSON, {name}, " + ("objects with names of columns" if self.columns else "registration documents")
@@ -72,7 +74,10 @@ class Format:
 
 
 def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> Format:
-    """Detects the format. encoding, separator, sheet: a person's settings; checked, not guessed. Raises ImportFileError."""
+    """Detects the format. Raises ImportFileError.
+
+    encoding, separator, sheet: a person's settings, which are checked instead of guessed.
+    """
     form, rows = _look(path, encoding=encoding, separator=separator, sheet=sheet)
     if rows:
         rows.close()
@@ -80,7 +85,7 @@ def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = ""
 
 
 def look_and_open(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> tuple[Format, FileRows]:
-    """Both at once, because a workbook is read whole and once is enough. Raises ImportFileError."""
+    """Detects the format and opens the rows at once, so that a workbook, which is read whole, is read only once. Raises ImportFileError."""
     form, rows = _look(path, encoding=encoding, separator=separator, sheet=sheet)
     return form, _restored(rows) if rows else open_rows(path, form)
 
@@ -186,7 +191,10 @@ def _separator(text: str) -> str:
 
 
 def _guess_separator(sample: Sequence[FileLine]) -> str:
-    """The separator that cuts most rows into equally many cells, and into the more of them. Titles may stand above the table."""
+    """The separator that cuts at least half of the rows into the same number of cells, two or more; of several, the best fit.
+
+    Titles may stand above the table, so not all rows need to fit.
+    """
     stated_separator = said_separator(sample[0].text)
     if stated_separator:
         return stated_separator
@@ -202,8 +210,8 @@ def _guess_separator(sample: Sequence[FileLine]) -> str:
 
 
 def _widths(texts: Sequence[str], separator: str) -> list[int]:
-    """Cells of each row, as far as rows can be read: an unclosed quote makes one field of everything after it, which the csv module
-    refuses."""
+    """The number of cells of each row, up to the first row that cannot be read: after an unclosed quote, the rest of the file is one cell,
+    which the csv module refuses."""
     widths: list[int] = []
     with contextlib.suppress(csv.Error):
         widths.extend(len(cells) for cells in csv.reader(texts, delimiter=separator))

@@ -1,4 +1,4 @@
-"""Which of a table's first rows holds the names of its columns: titles, dates of an export and the like may stand above."""
+"""Finds the head of a table: the row with the names of its columns. Titles, dates of an export and the like may stand above it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from heliograph.registrations.imports.column_words import plain, standard_target
 MOST_TITLES: Final = 10
 """How many rows may precede the names of the columns."""
 LOOKED_AT: Final = 40
-"""Rows, empty ones aside, that say which of them is the head."""
+"""Rows among which the head is looked for; empty rows do not count."""
 _ENOUGH: Final = 2
 """A row with this many known names is the head."""
 
 
 def head_index(rows: Sequence[Sequence[str]]) -> int:
-    """The index of the head among a table's first rows, of which none is empty.
+    """The index of the head among a table's first rows, none of which is empty.
 
-    A title fills fewer cells than the rows below it. So a row is passed over if most of those below fill more than it does; never one that names a
-    registration code, or two columns that are known: rows below a head may be too long as well.
+    A title fills fewer cells than the rows below it, so a row is passed over if most rows below it fill more cells. A row with a known name for
+    the registration code, or with two known names, is never passed over, because the rows below a head may be too long as well.
     """
     known = standard_targets()
     filled = [sum(bool(cell.strip()) for cell in row) for row in rows]

@@ -257,7 +257,7 @@ class ImportRun:
 
     @property
     def _flow_counts(self) -> dict[str, Any]:
-        """What a dry run tells of flows: how many changes they would judge, and on how many of these each would act."""
+        """The dry run's counts of flows: how many changes they would judge, and on how many of them each flow would act."""
         return {"judged": self._judged, "acts": dict(self._acts)}
 
     @property
@@ -267,7 +267,7 @@ class ImportRun:
     # --- record
 
     def _document(self, row: FileRow) -> tuple[dict[str, Any] | None, list[RowProblem]]:
-        """The row as a document, None where it is none."""
+        """The row as a document, or None if it cannot be one, with the row's problems."""
         document, problems = self._mapper.document(row) if self._mapper is not None else self._read(row)
         if document is not None:
             self._properties.settle(document)

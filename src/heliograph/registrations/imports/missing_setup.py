@@ -60,19 +60,23 @@ _CLASSES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """One missing thing. kind: of KINDS; event: its code, "" for custom profile fields; parent: an option's question.
-
-    rows: how many need it. doubt: why it looks like a typo, "" if it does not. facts: what it would be created with. tags: their names.
-    """
+    """One thing that the file needs and the account does not have."""
 
     kind: str
+    """One of KINDS."""
     event: str
+    """The code of its event; "" for custom profile fields and their options."""
     name: str
     rows: int
+    """How many rows need it."""
     parent: str = ""
+    """The question or custom field of an option."""
     doubt: str = ""
+    """Why it looks like a typing error; "" if it does not."""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """What it would be created with."""
     tags: tuple[str, ...] = ()
+    """Names of the tags that it would carry."""
 
     @property
     def words(self) -> str:
@@ -171,7 +175,13 @@ def _rows_with(events: Mapping[str, EventCensus], part: str) -> dict[str, int]:
 
 
 def _doubt(name: str, own_count: int, all_names: Mapping[str, int], rows: int, have: Collection[str], likeness: Likeness) -> str:
-    """Why a name looks like a slip beside the others of its list and those that are there (have, folded), "" if it does not."""
+    """Why a name looks like a typing error; "" if it does not.
+
+    own_count: rows with this name.
+    all_names: the names of its list in the file, with their rows.
+    rows: all rows that could have such a name.
+    have: the names that the account has, with folded case.
+    """
     others = [count for other, count in all_names.items() if other != name]
     usual = statistics.median(others) if others else 0
     alike = likeness.most_alike(name, [o for o, count in all_names.items() if o != name and count >= 5 * own_count])
@@ -214,7 +224,7 @@ class Likeness:
 
 
 _FACTS: Final[Mapping[str, str]] = {"start": "start date", "end": "end date", "timezone": "time zone"}
-"""Facts of an event in words, where the word is another one."""
+"""Facts of an event whose words differ from their names in a file."""
 _VALUES_NAMED: Final = 3
 
 
@@ -277,7 +287,7 @@ def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfi
 
 
 def _option_doubts(names: Mapping[str, int], answered: int, have: Collection[str], likeness: Likeness) -> dict[str, str]:
-    """By answer, why it is doubtful as an option, "" if it is not."""
+    """Answer -> why it is doubtful as an option; "" if it is not."""
     contradictions = {name for name in names if is_yes_and_no(name)}
     others = names.keys() - contradictions
     is_yes_or_no = bool(contradictions) and bool(others) and all(flag(name) in (True, False) for name in others)
@@ -329,17 +339,18 @@ def status_class(name: str) -> StatusClass:
 
 @dataclass(frozen=True, slots=True)
 class SetupChoice:
-    """What to create. everything: all except doubtful things; kinds: all of a kind except doubtful ones; names: (kind, name) despite
-    doubts; plan: exactly these.
-
-    in_events: limits everything to what belongs to an event; the rest belongs to the account and needs an Administrator (P1).
-    """
+    """Which missing things to create."""
 
     everything: bool = False
+    """All except doubtful ones."""
     kinds: frozenset[str] = frozenset()
+    """All of these kinds except doubtful ones."""
     names: frozenset[tuple[str, str]] = frozenset()
+    """(kind, name) of things that are created even if they are doubtful; a kind of "" stands for any."""
     plan: tuple[Lack, ...] | None = None
+    """Exactly these, whatever the other fields say."""
     in_events: bool = False
+    """Limits `everything` to what belongs to an event. The rest belongs to the account and needs an Administrator (P1)."""
 
     @property
     def is_empty(self) -> bool:
@@ -347,7 +358,7 @@ class SetupChoice:
         return not (self.everything or self.kinds or self.names or self.plan)
 
     def select_lacks(self, lacks: Sequence[Lack]) -> list[Lack]:
-        """Which of these to create. Things in an event that neither exists nor is chosen are omitted."""
+        """The missing things to create. A thing is left out if its event, or the question of an option, neither exists nor is chosen."""
         if self.plan is not None:
             planned = {_key(lack): lack for lack in self.plan}
             chosen = [

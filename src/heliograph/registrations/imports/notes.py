@@ -1,5 +1,4 @@
-"""What an import remembers between its chunks, in its own small database beside the data: flat memory for any file, and it survives kill
--9.
+"""What an import remembers between its chunks: a small SQLite database of its own, so that memory stays flat and nothing is lost by kill -9.
 
 It stores which codes the file has used (a second use is refused), what the file needs and how often, and the refused rows. All are keyed by
 line, so that repeating a chunk gives the same result.
@@ -62,7 +61,7 @@ class Notes:
     # --- first reading
 
     def note_scan(self, codes: Iterable[tuple[str, str, int, int]], state: Mapping[str, Any]) -> None:
-        """Notes (event, code, line, row) of a chunk, finds second uses, and keeps where reading goes on; all together."""
+        """Stores the codes of a chunk, as (event, code, line, row), their second uses, and where reading continues, in one transaction."""
         self._db.execute("BEGIN")
         for event, code, line, row in codes:
             added = self._db.execute("INSERT OR IGNORE INTO used VALUES (?, ?, ?, ?)", (event, code, line, row)).rowcount
@@ -74,19 +73,19 @@ class Notes:
         self._db.execute("COMMIT")
 
     def scan_state(self) -> dict[str, Any] | None:
-        """Where reading continues and what was found; None at the beginning."""
+        """Where reading continues, with the counts so far; None at the beginning."""
         row = self._db.execute("SELECT value FROM kept WHERE name = 'scan'").fetchone()
         return json.loads(row[0]) if row else None
 
     def used_before(self, first: int, last: int) -> dict[int, tuple[int, int]]:
-        """Line -> line and row that used its code before, for lines of a range."""
+        """Line -> (line, row) of the first use of its code, for the lines from first to last."""
         rows = self._db.execute("SELECT line, first, row FROM twice WHERE line BETWEEN ? AND ?", (first, last))
         return {line: (before, row) for line, before, row in rows}
 
     # --- refused rows
 
     def refuse(self, rows: Iterable[RefusedRow]) -> None:
-        """Stores refused rows. The same line again replaces itself."""
+        """Stores refused rows. A row of the same line is replaced, because a chunk may be repeated."""
         self._db.execute("BEGIN")
         self._db.executemany("INSERT OR REPLACE INTO refused VALUES (?, ?)", ((r.line, r.as_json()) for r in rows))
         self._db.execute("COMMIT")

@@ -31,7 +31,7 @@ _MOST_EVENTS: Final = 500  # of an account whose names help to guess columns
 
 @dataclass(frozen=True, slots=True)
 class FileSettings:
-    """What a person says of a file instead of leaving it to the guess."""
+    """A person's settings for a file; what is empty is guessed."""
 
     encoding: str = ""
     separator: str = ""
@@ -42,18 +42,21 @@ class FileSettings:
 
 @dataclass(frozen=True, slots=True)
 class UploadDraft:
-    """A file that was looked at. sample: cells of its first rows; columns: empty for documents."""
+    """A file whose format and columns are known, before its import."""
 
     path: Path
     form: Format
     names: Sequence[str]
     columns: Sequence[Column]
+    """Empty for documents."""
     event: str
+    """The event of rows that name none."""
     sample: Sequence[Sequence[str]] = field(default=(), repr=False)
+    """The cells of its first rows."""
 
     @property
     def left_out(self) -> list[Column]:
-        """Columns that go nowhere."""
+        """Columns that are not imported."""
         return [c for c in self.columns if not c.target]
 
     @property
@@ -64,17 +67,20 @@ class UploadDraft:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How an import is to be done. dry_run: nothing is stored; quiet: recorded without sending; choice: what is created of what is lacking;
-    ask: stop before recording if something is lacking and nothing was chosen."""
+    """How an import is to be done."""
 
     dry_run: bool = False
+    """Nothing is stored."""
     quiet: bool = False
+    """Changes are recorded without sending."""
     choice: SetupChoice = field(default_factory=SetupChoice)
+    """Which missing things are created."""
     ask: bool = False
+    """Stop before recording if something is missing and nothing was chosen."""
 
 
 def draft(path: Path, account: int, settings: FileSettings) -> UploadDraft:
-    """Looks at a file. Raises ImportFileError."""
+    """Reads a file's format and guesses its columns. Raises ImportFileError."""
     path = path.absolute()
     form = look(path, encoding=settings.encoding, separator=settings.separator, sheet=settings.sheet)
     event = settings.event or (settings.columns.event if settings.columns else "")
@@ -94,7 +100,7 @@ def draft(path: Path, account: int, settings: FileSettings) -> UploadDraft:
 
 
 def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable[str] | None = None) -> Known:
-    """The account's configuration with that of its events: those of these codes, or the newest ones."""
+    """The configuration of the account and of its events with these codes; without codes, of its newest events."""
     if codes is None:
         rows = db.all(
             "SELECT id FROM event WHERE account_id = :account ORDER BY id DESC LIMIT :most", {"account": account, "most": _MOST_EVENTS}
@@ -106,7 +112,7 @@ def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable
 
 
 def parameters(upload: UploadDraft, wishes: Wishes) -> dict[str, Any]:
-    """What the job's row keeps."""
+    """The parameters of the import's job."""
     stat = upload.path.stat()
     return {
         "file": str(upload.path),
@@ -135,7 +141,7 @@ _SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was gues
 
 
 def unfinished(account: int, job_parameters: dict[str, Any]) -> list[Job]:
-    """Jobs with the same file and options that have not ended, the newest first. A command that is started again goes on with the first."""
+    """Unended jobs with the same file and options, newest first. A command that is started again continues the first of them."""
     rows = Job.objects.filter(
         account_id=account, kind=KIND, state__in=(JobState.RUNNING, JobState.QUEUED, JobState.PAUSED, JobState.FAILED)
     ).order_by("-id")[:50]
@@ -143,7 +149,7 @@ def unfinished(account: int, job_parameters: dict[str, Any]) -> list[Job]:
 
 
 def follow(job: Job, job_parameters: dict[str, Any]) -> None:
-    """Lets a job read its file where it lies now: it has the same bytes, and may have been moved or touched."""
+    """Updates where a job reads its file. The file has the same bytes, but may have been moved or touched."""
     job.parameters |= {name: job_parameters[name] for name in ("file", "size", "mtime_ns")}
     job.save(update_fields=["parameters"])
 

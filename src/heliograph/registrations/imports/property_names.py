@@ -16,9 +16,10 @@ _MOST: Final = 10_000
 
 
 class PropertyNames:
-    """The properties of an account's events by any spelling: case, accents, spaces and punctuation say nothing.
+    """The properties of an account's events by any spelling: case, accents, spaces and punctuation are ignored.
 
-    seen: names that the file used before. A name that nobody knows is remembered: the next spelling of it means the same.
+    An unknown name is remembered, so that other spellings of it mean the same property.
+    seen: names that the file used before.
     """
 
     def __init__(self, events: Iterable[EventConfig], seen: Iterable[str] = ()) -> None:
@@ -35,7 +36,10 @@ class PropertyNames:
             self._all.setdefault(plain(name), name)
 
     def settle(self, document: dict[str, Any]) -> None:
-        """Names the properties of a document as its event does, else another event or the file before it. A second name of one property stays."""
+        """Replaces the names of a document's properties by those of its event, else of another event, else by the file's first spelling.
+
+        A second name of the same property stays as it is, so that no value is lost.
+        """
         given = document.get("properties")
         if not isinstance(given, Mapping) or not given:
             return

@@ -22,28 +22,31 @@ from typing import Any, Final
 from heliograph.registrations.imports.errors import NoTable
 
 MOST_MEMORY: Final = 1 << 30
-"""Bytes of address space: three times what a workbook needs that is as large as `check_size` allows and full of cells."""
+"""Bytes of address space: three times the need of the largest workbook that `check_size` allows, full of cells."""
 MOST_SECONDS: Final = 120
 MOST_SAMPLE: Final = 2_000_000
-"""Characters of the first rows, which are kept to show a file and to guess its columns."""
+"""Characters of the first rows, from which the file is shown and its columns are guessed."""
 BEAT: Final = 2.0
 """Seconds between heartbeats while waiting for a reading."""
 _one_at_a_time = threading.Lock()
 _is_apart = False
-"""True in the reading process, which starts no other."""
+"""True in the reading process, which must not start another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The beginning of a file. form: as `Format.as_json`; names: of its columns; sample: the readable cells of its first rows."""
+    """The beginning of a file."""
 
     form: Mapping[str, Any]
+    """The format, from `Format.as_json`."""
     names: Sequence[str]
+    """The names of its columns."""
     sample: Sequence[Sequence[str]]
+    """The cells of its first rows, as far as they can be read."""
 
 
 def read_beginning(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "", beat: Callable[[], None]) -> Beginning:
-    """Reads the beginning of a file in a separate process. beat: called meanwhile every BEAT seconds. Raises ImportFileError."""
+    """Reads the beginning of a file in a separate process. Raises ImportFileError. beat: called every BEAT seconds until that is done."""
     wish = {"do": "begin", "path": str(path), "encoding": encoding, "separator": separator, "sheet": sheet}
     reply = _read(wish, beat)
     if reply is None:
@@ -60,8 +63,10 @@ def stand_apart() -> None:
 
 
 def check_readable(path: Path, sheet: str) -> None:
-    """Raises NoTable for a workbook that would crash the process, or use all its memory. Each file is tried once; ordinary refusals are
-    left to the actual reader."""
+    """Raises NoTable for a workbook that would crash the reading process, or use all its memory.
+
+    Each file is tried once, in a process of its own. Ordinary refusals are left to the actual reader.
+    """
     if _is_apart:
         return
     facts = path.stat()

@@ -23,7 +23,7 @@ LEASE: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class UploadReading:
-    """An upload being read, and by whom. job: of a dry run, 0 for the upload itself."""
+    """An upload that is being read, and by whom. job: the dry run that reads it; 0 while the upload itself is read."""
 
     upload: str
     name: str
@@ -50,8 +50,10 @@ class ReadingBusy(ImportFileError):
 
 @contextlib.contextmanager
 def reserved(account: int, reading: UploadReading) -> Iterator[Callable[[], None]]:
-    """Holds the account's place and one of all places; yields a function that renews both. Raises ReadingBusy at once if there is none,
-    because no page thread should wait."""
+    """Holds the account's place and one of the places of all accounts; yields a function that renews both.
+
+    Raises ReadingBusy at once if there is none, so that no page thread waits.
+    """
     own = _Place.take(f"upload-reading:account:{account}", {"upload": reading.upload, "name": reading.name, "by": reading.by})
     if own is None:
         raise ReadingBusy(running(account) or reading)
@@ -85,7 +87,7 @@ def _renew(places: Iterable[_Place]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A held key. token: distinguishes our key from one taken by another process after our lease ran out."""
+    """A key in the cache that this process holds. token: tells it from the key of a process that took the place after the lease ran out."""
 
     key: str
     token: str

@@ -30,8 +30,8 @@ REPORT_COLUMNS: Final = (
     "refused_accepted",
     "refused_without",
 )
-"""The report's own columns. The last one has, as a JSON list, the names of columns that the row did not have: an import of the report must not take
-them for empty cells, which clear what is stored (I2). It is there only for NDJSON."""
+"""The report's own columns. The last one, for NDJSON only, lists as JSON the names of columns that the row did not have: an import of the report
+must not take them for empty cells, which clear stored values (I2)."""
 _WITHOUT: Final = REPORT_COLUMNS[-1]
 _LIST_SIGN: Final = "|"
 """Between the values of a list; an import splits cells there."""
@@ -59,7 +59,7 @@ class Restored:
         self.blank, self.line = self._rows.blank, self._rows.line
 
     def _absent(self, cells: Sequence[str]) -> frozenset[int]:
-        """The cells that the row did not have where it came from."""
+        """The indexes of cells that the original row did not have."""
         at = self._index.get(_WITHOUT)
         if at is None or at >= len(cells):
             return frozenset()
@@ -75,7 +75,7 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A refused row: where it begins, its problems, its cells; row and absent as in FileRow."""
+    """A refused row with its problems. line, cells, row and absent are those of its FileRow; a list is one cell."""
 
     line: int
     problems: tuple[RowProblem, ...]
@@ -85,7 +85,7 @@ class RefusedRow:
 
     @classmethod
     def from_row(cls, row: FileRow, problems: Iterable[RowProblem]) -> RefusedRow:
-        """A row of the file with what is wrong with it."""
+        """A row of the file with its problems."""
         cells = [_LIST_SIGN.join(row.lists[i]) if i in row.lists else cell for i, cell in enumerate(row.cells)] if row.lists else row.cells
         return cls(row.line, tuple(problems), cells, row.number, row.absent)
 
@@ -96,7 +96,7 @@ class RefusedRow:
 
     @classmethod
     def from_json(cls, line: int, text: str) -> RefusedRow:
-        """What `as_json` gave."""
+        """Reads what `as_json` returned."""
         problems, cells, row, absent = json.loads(text)
         return cls(line, tuple(RowProblem(c, v, r, tuple(a)) for c, v, r, a in problems), cells, row, frozenset(absent))
 
@@ -139,7 +139,10 @@ def _kind_of(problem: RowProblem) -> str:
 
 
 def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow], *, sparse: bool = False) -> Summary:
-    """Writes the report (UTF-8 with a byte order mark, so that every spreadsheet opens it) and sums it up. sparse: rows need not have every column."""
+    """Writes the report and counts its rows by problem. UTF-8 with a byte order mark, so that every spreadsheet opens it.
+
+    sparse: True if rows need not have every column, as in NDJSON.
+    """
     summary = Summary()
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8-sig", newline="", errors="replace") as file:

@@ -15,23 +15,23 @@ MAX_CELL: Final = 100_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One row.
-
-    line: where it begins, as an editor numbers lines; row: its number as a spreadsheet shows it, 0 where that is the line's. problem: why its
-    cells cannot be used. absent: indexes of cells that the row does not have at all, which is not the same as empty. lists: indexes of cells that
-    hold several values, with these.
-    """
+    """One row of a file."""
 
     line: int
+    """The line on which it begins, as an editor counts."""
     cells: Sequence[str]
     problem: RowProblem | None = None
+    """Why its cells cannot be used."""
     row: int = 0
+    """Its number as a spreadsheet counts; 0 if that is the line's."""
     absent: frozenset[int] = frozenset()
+    """Indexes of cells that the row does not have at all. They are not empty cells: those clear stored values."""
     lists: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    """Index of a cell -> its values, for cells with several."""
 
     @property
     def number(self) -> int:
-        """The row's number, whether or not it is the line's."""
+        """Its number as a spreadsheet counts."""
         return self.row or self.line
 
 
@@ -42,18 +42,18 @@ def unusable(line: int, cells: Sequence[str], reason: str, accepted: tuple[str, 
 
 
 def place(line: int, row: int) -> str:
-    """Where a row is, for people: "12", or "12 (row 9)" where cells above it run over several lines and a spreadsheet counts otherwise."""
+    """The place of a row for people: "12", or "12 (row 9)" if a spreadsheet counts otherwise, because cells above it run over several lines."""
     return f"{line:,}" if row in (0, line) else f"{line:,} (row {row:,})"
 
 
 def clip_value(text: str, longest: int = 100) -> str:
-    """A value for messages."""
+    """The beginning of a value, for messages. longest: in characters."""
     clean = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}").rstrip("\r\n")
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
 def unique_names(cells: Sequence[str]) -> list[str]:
-    """Names of columns, trimmed; the second of a name becomes "name (2)", one without a name "column 3"."""
+    """Names of columns, trimmed and unique: a second "name" becomes "name (2)", an empty one "column 3"."""
     seen: Counter[str] = Counter()
     names = []
     for number, cell in enumerate(cells, 1):
@@ -64,14 +64,18 @@ def unique_names(cells: Sequence[str]) -> list[str]:
 
 
 class FileRows(Protocol):
-    """The rows of an open file. names: of the columns; one, "document", for NDJSON of documents. head: the line with these names, 0 where there is none.
-    total: rows altogether, if that is known without reading."""
+    """The rows of an open file."""
 
     names: list[str]
+    """The names of the columns; for NDJSON of documents one, "document"."""
     head: int
+    """The line with these names; 0 if there is none."""
     total: int | None
+    """The number of rows, if that is known without reading them."""
     blank: int
+    """Empty rows so far."""
     line: int
+    """The line of the last row."""
 
     @property
     def cursor(self) -> dict[str, int]: ...

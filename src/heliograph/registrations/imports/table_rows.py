@@ -30,8 +30,8 @@ class _RowTooLong(Exception):
 class TableRows:
     """Rows of a CSV file by RFC 4180, read by the standard library's reader.
 
-    It is fed line by line, so that each row's first line is known. Where a quote was never closed or a row runs wrongly over several lines, only the
-    first of these is refused, and reading goes on at the next: one bad quote does not eat its neighbours.
+    The reader gets one line at a time, so that the first line of each row is known. If a quote is not closed, or a row runs over several lines by
+    mistake, only its first line is refused and reading continues at the next one: a bad quote does not swallow the rows below it.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class TableRows:
         return unusable(first.number, cells, flaw, self._accepted(flaw), row=self._row)
 
     def _fitted(self, cells: list[str]) -> tuple[list[str], str]:
-        """The cells, as many as the head has, and why that is not possible. Empty cells at the end may be there or not."""
+        """The cells without empty ones beyond the head, and the problem if they do not fit the head; "" if they do."""
         width = len(self.names)
         if len(cells) > width and not any(cells[width:]):
             cells = cells[:width]
@@ -181,7 +181,7 @@ ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def _csv_reason(message: str) -> str:
-    """The standard library's message in our words."""
+    """The reason for a refusal, by the message of the csv module."""
     if "field larger" in message:
         return LONG_CELL
     if "unexpected end" in message:

@@ -18,15 +18,17 @@ MAX_LINE = 1_000_000  # bytes; the rest of a longer line is skipped
 
 @dataclass(frozen=True, slots=True)
 class FilePosition:
-    """Where reading continues: bytes from the beginning (for a wide encoding: of the file as UTF-8), and the line number there, from 1."""
+    """Where reading continues."""
 
     offset: int
+    """Bytes from the beginning; of a file in UTF-16 or UTF-32, bytes of its text as UTF-8."""
     line: int
+    """The number of the line there, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileLine:
-    """One line with its end. flaw: why it cannot be used, "" if it can. end: the position after it."""
+    """One line. flaw: why it cannot be used, "" if it can; end: the position after it."""
 
     text: str
     flaw: str

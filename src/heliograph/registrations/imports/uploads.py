@@ -55,18 +55,22 @@ class NoUpload(ImportFileError):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file in the wizard. event: for rows without one; columns: as chosen, None before that; checked, done: the jobs of its dry run and
-    its import."""
+    """A file in the wizard."""
 
     id: str
     account: int
     name: str
     by: str
     event: str = ""
+    """The event of rows that name none."""
     form: Mapping[str, Any] | None = None
+    """The format, from `Format.as_json`."""
     columns: Sequence[Mapping[str, Any]] | None = None
+    """The chosen columns; None before a choice."""
     checked: int | None = None
+    """The job of its dry run."""
     done: int | None = None
+    """The job of its import."""
 
     @property
     def path(self) -> Path:
@@ -76,7 +80,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A file as it is read: its format, its columns' names, guesses or choices, and its first rows."""
+    """A file with its format, its columns as guessed or chosen, and its first rows."""
 
     form: Format
     names: Sequence[str]
@@ -139,7 +143,7 @@ def read_otherwise(upload: Upload, *, encoding: str, separator: str, sheet_name:
 
 
 def sheet(upload: Upload) -> Sheet:
-    """The file with its columns: as chosen, as chosen in an earlier import, or guessed. Raises ImportFileError, ReadingBusy."""
+    """The file with its columns: those chosen, else those of an earlier import with the same names, else guesses. Raises ImportFileError, ReadingBusy."""
     beginning = _beginning(upload)
     form, names, sample = Format.from_json(beginning.form), list(beginning.names), beginning.sample
     db = of_django(connections["default"])
@@ -152,7 +156,7 @@ def sheet(upload: Upload) -> Sheet:
 
 
 def _begin(upload: Upload, beginning: Beginning) -> Upload:
-    """Stores the beginning of the file beside it: pages read that, never the file."""
+    """Stores the beginning of the file beside it. Pages read this beginning, never the file."""
     part = _folder(upload.account, upload.id) / "beginning.part"
     part.write_text(json.dumps(asdict(beginning)), "utf-8")
     part.replace(part.with_suffix(".json"))
@@ -176,7 +180,7 @@ def _beginning(upload: Upload) -> Beginning:
 
 
 def choose(upload: Upload, sheet: Sheet, targets: Sequence[str]) -> Upload:
-    """Stores the target of each column, in order. How dates and lists are read stays as guessed. Raises ColumnsError."""
+    """Stores the target of each column, in their order. Date orders and separators stay as guessed. Raises ColumnsError."""
     given = {}
     for column, target in zip(sheet.columns, targets, strict=True):
         if target == column.target:
@@ -219,8 +223,8 @@ def _dry_runs(account: int) -> list[Job]:
 
 
 def import_(upload: Upload, choice: SetupChoice, *, quiet: bool, by: str) -> Job:
-    """Starts the import; returns an earlier one unless that failed or was cancelled, so a second click imports nothing twice. Raises
-    NoUpload."""
+    """Starts the import. An earlier import that neither failed nor was cancelled is returned instead, so that a second click imports nothing
+    twice. Raises NoUpload."""
     with _alone(upload):
         begun = find(upload.account, upload.id).done
         with scope(account=upload.account):
@@ -236,7 +240,7 @@ def import_(upload: Upload, choice: SetupChoice, *, quiet: bool, by: str) -> Job
 
 @contextlib.contextmanager
 def _alone(upload: Upload) -> Iterator[None]:
-    """Lets in one at a time, of all threads and processes with this folder."""
+    """Holds the upload's lock: one thread at a time, of all processes with this folder."""
     try:
         lock = (_folder(upload.account, upload.id) / "lock").open("wb")
     except OSError:
@@ -254,7 +258,7 @@ def _parameters(upload: Upload, wishes: Wishes) -> dict[str, Any]:
 
 
 def forget_old(account: int) -> None:
-    """Removes uploads untouched for a week, and the oldest ones if there are too many bytes; not those that an open job reads."""
+    """Removes uploads that nobody touched for a week, and the oldest beyond `MOST_KEPT` bytes, except those that an open job reads."""
     folder = _root(account)
     if not folder.is_dir():
         return
@@ -271,14 +275,14 @@ def forget_old(account: int) -> None:
 
 
 def _sizes(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """When each upload was last touched (seconds), its bytes and its folder. One that another process removes meanwhile is omitted."""
+    """Of each upload, when it was last touched (seconds), its bytes and its folder. An upload that another process is removing is left out."""
     for upload in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):
             yield upload.stat().st_mtime, sum(file.stat().st_size for file in (upload / "file").iterdir()), upload
 
 
 def care(stop: threading.Event) -> None:
-    """Does the same for every account, once an hour until it is stopped: also for accounts that upload nothing more."""
+    """Removes old uploads of every account once an hour, until it is stopped. Otherwise uploads would stay in accounts that upload nothing more."""
     folder = _root(0).parent
     while not stop.is_set():
         try:
@@ -312,8 +316,10 @@ def _folder(account: int, id: str) -> Path:
 
 
 def _safe(name: str) -> str:
-    """The file's name without anything that could lead elsewhere or is not allowed in a name. Its extension tells the type, and it is shown
-    in messages."""
+    """The file's name without signs that lead to another folder or are not allowed in a name.
+
+    The name is shown in messages, and its extension decides how the file is read.
+    """
     plain = "".join(
         sign
         for sign in unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]

@@ -24,7 +24,7 @@ _DATE: Final = re.compile(
     r"(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})\.?(?:[ T,]+(\d{1,2})(?::(\d{2}))(?::(\d{2}))?(?:\.\d{1,6})?\s*([AaPp])?\.?[Mm]?\.?)?", re.ASCII
 )
 _FEWEST: Final = 5
-"""One date in so many has to say whether day or month comes first. Of dates of a whole year more than half do: fewer are more often a slip."""
+"""At least one of so many dates must show whether day or month comes first. More than half of a year's dates do, so fewer than that are likely mistakes."""
 DATE_EXAMPLES: Final = ("2026-02-28", "2026-02-28T09:30")
 
 
@@ -79,14 +79,18 @@ def day(text: str, order: DateOrder) -> date | None:
 
 @dataclass(slots=True)
 class DateSigns:
-    """What a column's dates say about their order: how many can only be day first, how many only month first, and how the others are
-    written."""
+    """What the dates of a column show about their order."""
 
     day_first: int = 0
+    """Dates that can only be read day first."""
     month_first: int = 0
+    """Dates that can only be read month first."""
     dotted: int = 0
+    """Ambiguous dates with dots."""
     slashed: int = 0
+    """Ambiguous dates with slashes or dashes."""
     twelve_hours: int = 0
+    """Dates with slashes and a time with AM or PM."""
 
     def add(self, cell: str) -> None:
         """Counts one cell; cells that are not numeric dates, and ISO 8601, are ignored."""
@@ -105,14 +109,14 @@ class DateSigns:
 
     @property
     def order(self) -> DateOrder:
-        """The order: that of most unambiguous dates, else the usual one for this spelling."""
+        """The order of most unambiguous dates; if there is none, the usual order for this spelling."""
         if self.day_first != self.month_first:
             return DateOrder.DAY_FIRST if self.day_first > self.month_first else DateOrder.MONTH_FIRST
         return DateOrder.MONTH_FIRST if self.twelve_hours and not self.dotted else DateOrder.DAY_FIRST
 
     @property
     def sure(self) -> bool:
-        """Whether the values say so for sure: not where they disagree, nor where few of many say anything."""
+        """Whether the order is certain: not if the dates disagree, nor if too few of them show an order (`_FEWEST`)."""
         if self.day_first and self.month_first:
             return False
         if self.votes:
@@ -121,12 +125,12 @@ class DateSigns:
 
     @property
     def votes(self) -> int:
-        """How many can only be read in one way."""
+        """Dates that can be read in one order only."""
         return self.day_first + self.month_first
 
     @property
     def dates(self) -> int:
-        """How many there are."""
+        """All numeric dates."""
         return self.votes + self.dotted + self.slashed
 
 

@@ -26,8 +26,8 @@ from heliograph.registrations.imports.sheet_extent import MOST_CELLS, reaches_to
 MAX_UNPACKED: Final = 400_000_000  # bytes of all parts together
 MAX_PARTS: Final = 5_000
 MAX_RATIO: Final = 100
-"""Largest allowed ratio of a part's unpacked to its packed size: what people type stays below 30, a bomb reaches 1,000. Parts of up to
-SMALL_PART bytes are not checked."""
+"""Largest allowed ratio of a part's unpacked to its packed size. Workbooks that people typed stay below 30, a zip bomb reaches 1,000. Parts of up
+to SMALL_PART bytes are not checked."""
 SMALL_PART: Final = 1_000_000
 LONGEST_SHEET: Final = 255
 """Characters of a sheet's name; Excel allows 31."""
@@ -37,7 +37,7 @@ UNREADABLE: Final = (CalamineError, OSError, ValueError)
 
 
 class WorkbookRows:
-    """The rows of one sheet below its header. The cursor is the number of the last row in the sheet."""
+    """The rows of one sheet below its head. The cursor is the number of the last row that was read."""
 
     def __init__(self, path: Path, *, sheet: str = "", cursor: Mapping[str, int] | None = None) -> None:
         check_size(path)

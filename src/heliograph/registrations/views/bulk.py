@@ -36,7 +36,11 @@ ALL = "all"
 
 
 class BulkStatusForm(Form):
-    """The status that registrations get. of: "all" that match the list's filters, or those that are ticked: code, each "event code"."""
+    """The status that registrations get.
+
+    of: "all" for the registrations that match the list's filters, otherwise the ticked ones.
+    code: the ticked registrations, each as "event code".
+    """
 
     to = Hidden(longest=LONGEST_FILTER)
     of = Hidden()
@@ -46,7 +50,7 @@ class BulkStatusForm(Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def set_status(request: AccountRequest) -> HttpResponse:
-    """What it would do, and its beginning."""
+    """Shows the consequences; agreed to, starts the job."""
     form = BulkStatusForm(request.GET).posted
     wish = _wish(request, form)
     back = RegistrationFilters(request).address(reverse("registrations"))

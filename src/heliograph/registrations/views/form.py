@@ -33,7 +33,7 @@ LONG = ("notes",)
 
 
 class TextsField(Ticks):
-    """A field of a registration: texts, none of them empty. Recording decides which are allowed."""
+    """A field of a registration: a list of texts, none of them empty. Whether they are allowed is checked when they are recorded."""
 
     def __init__(self, label: str, draw: Callable[[Texts, str], FormField]) -> None:
         """draw: builds the rendered field from the texts and the error."""
@@ -41,7 +41,7 @@ class TextsField(Ticks):
         self.draw = draw
 
     def to_python(self, value: Any) -> Texts:
-        """The texts as compared: with line breaks as one character."""
+        """The texts as they are compared: a line break is one character."""
         return tuple(text for text in map(plain, super().to_python(value)) if text)
 
     def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
@@ -136,7 +136,7 @@ class RegistrationForm(Form):
         }
 
     def _properties(self) -> list[FormField]:
-        """The standard ones and the event's: two fields that are posted under the same name."""
+        """The standard properties and those of the event: two fields with one name."""
         on, custom = self.values["properties"], [p.name for p in self.registration.event.properties.values()]
         standard = self.draw_field("properties")
         if not custom:
@@ -258,7 +258,7 @@ def label_of(name: str, registration: Opened) -> str:
 
 
 def join_values(values: Texts) -> str:
-    """Values as text."""
+    """The values as one text."""
     return ", ".join(values)
 
 

@@ -93,7 +93,7 @@ class ReadingForm(Form):
 
 
 class DryRunForm(Form):
-    """What is created with the import, by its number, and whether flows act on it: a choice that nobody has made for anyone."""
+    """What is created with the import, by its number, and whether flows act on the import: a choice without a default."""
 
     create = Ticks()
     quiet = Select(options=[Choice("0", ""), Choice("1", "")])
@@ -101,12 +101,12 @@ class DryRunForm(Form):
 
     @property
     def sends(self) -> bool | None:
-        """Whether flows act on it; None where that was not chosen."""
+        """Whether flows act on the import; None if that was not chosen."""
         return {"0": True, "1": False}.get(str(self["quiet"].value()))
 
     @property
     def begins(self) -> bool:
-        """Whether the import was asked for, and not another dry run."""
+        """Whether the form starts the import; otherwise it starts another dry run."""
         return bool(self.cleaned_data["do"] == IMPORT)
 
 
@@ -132,7 +132,7 @@ class DryRunForms:
 
     @classmethod
     def build(cls, lacks: Sequence[Lack], job: Job, config: AccountConfig, data: QueryDict | None) -> DryRunForms:
-        """With the choices of the last dry run, and guesses for the rest."""
+        """The form with the choices of the last dry run, and guesses for the rest."""
         kinds = {lack.kind for lack in lacks}
         tags = {kind: TagChoices(config.tags, carried) for kind, carried in TAG_KINDS.items() if kind in kinds}
         plan = {_key(lack): lack for lack in reversed(Chosen.from_json(job.parameters["choice"]).plan or ())}

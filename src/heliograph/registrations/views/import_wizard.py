@@ -110,7 +110,7 @@ def _before(job: Job, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _busy(busy: ReadingBusy) -> dict[str, Any]:
-    """Says that another file must finish first, with a link to it."""
+    """The notice that another file must be finished first, with a link to it."""
     notice: dict[str, Any] = {"tone": "wait", "title": _("Not begun: another file is being read"), "text": _(str(busy)), "items": []}
     if busy.reading is not None:
         place = reverse("job", args=(busy.reading.job,)) if busy.reading.job else reverse("import-columns", args=(busy.reading.upload,))
@@ -181,7 +181,7 @@ def _being_read(request: AccountRequest, file_upload: Upload, busy: ReadingBusy)
 
 
 def _first_choice(request: AccountRequest) -> SetupChoice:
-    """Everything missing that is not doubtful, as far as this person may create it."""
+    """The choice of all missing things that are not doubtful and that this person may create."""
     return SetupChoice(everything=True, in_events=not may(request.user, Role.ADMINISTRATOR))
 
 

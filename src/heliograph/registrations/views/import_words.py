@@ -112,13 +112,13 @@ def sums_of(job: Job) -> list[Sum]:
 
 
 def acting_of(job: Job, config: AccountConfig) -> int:
-    """How many times flows of today would act on it, by the dry run."""
+    """How many times today's flows would act on the import, by the dry run."""
     counted: Mapping[str, int] = job.result.get("acts") or {}
     return sum(int(n) for id, n in counted.items() if int(id) in config.flows)
 
 
 def acts_of(job: Job, config: AccountConfig) -> str:
-    """What the flows of today would do with it, by the dry run; a flow that is gone by now is left out."""
+    """What today's flows would do with the import, by the dry run. A flow that was deleted since is left out."""
     changes = int(job.result.get("judged", 0))
     judged = ngettext("%(n)s change is judged.", "%(n)s changes are judged.", changes) % {"n": f"{changes:,}"}
     counted: Mapping[str, int] = job.result.get("acts") or {}
@@ -172,7 +172,7 @@ def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
 
 
 def _place(example: Mapping[str, Any]) -> str:
-    """Where a refused row is: its line, and its row where a spreadsheet counts otherwise."""
+    """The place of a refused row: its line, and its row if a spreadsheet counts otherwise."""
     line, row = int(example["line"]), int(example["row"])
     return f"{line:,}" if line == row else _("%(line)s (row %(row)s)") % {"line": f"{line:,}", "row": f"{row:,}"}
 

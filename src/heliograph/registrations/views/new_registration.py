@@ -43,18 +43,18 @@ class CodeLine(TextLine):
 
 
 MAKE_CODE = "code"
-"""The value of the button that makes a code; any other that looks shows the event's fields."""
+"""The value of the button that makes a code. The other button of this name shows the fields of the chosen event."""
 
 
 class EventChoiceForm(Form):
-    """The event whose fields are shown, and the button that only looks."""
+    """The event whose fields are shown, and the button that changes the form without saving."""
 
     event = TextLine()
     look = TextLine()
 
 
 class NewRegistrationForm(RegistrationForm):
-    """The fields of a registration with its event and its code. look: what only shows another event's fields, or makes a code."""
+    """The fields of a registration with its event and its code. look: the button that shows another event's fields or makes a code, without saving."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("event", "code"),)
 
@@ -81,7 +81,11 @@ class NewRegistrationForm(RegistrationForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def add(request: AccountRequest) -> HttpResponse:
-    """Its form. Status, types, properties and questions are those of the event: they follow it at once, or by a button where no script runs."""
+    """The form of a new registration.
+
+    Its statuses, types, properties and questions are those of the event. When another event is chosen they change at once; without scripts, by
+    a button.
+    """
     data = posted(request)
     event_form = EventChoiceForm(request.GET if data is None else data)
     choice = event_form.cleaned_data if event_form.is_valid() else {"event": "", "look": ""}
@@ -113,7 +117,7 @@ def add(request: AccountRequest) -> HttpResponse:
 
 
 def _save(request: AccountRequest, db: Database, form: NewRegistrationForm, code: str) -> None:
-    """Records it; refusals become form errors."""
+    """Records the registration; refusals become form errors."""
     values = form.values
     document = draft.document_of(form.registration, form_values.changed(form.stored, values), form.stored) | {"code": code}
     if values["status"]:

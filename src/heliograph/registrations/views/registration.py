@@ -41,7 +41,8 @@ THEIRS, MINE = "theirs", "mine"
 class ChangeForm(RegistrationForm):
     """The form of an existing registration: it also posts what it showed, so that only the person's changes are saved.
 
-    then: what it showed; mine: what was changed in it.
+    then: the values that it showed.
+    own_changes: the values that the person changed in it.
     """
 
     opened = Hidden(longest=LONGEST_OPENED, strip=False)
@@ -201,7 +202,7 @@ def _record(db: Database, request: AccountRequest, registration: Opened) -> list
 
 
 def _who(mark: str, request: AccountRequest) -> str:
-    """Who saved, by the actor in the change."""
+    """The name of whoever saved, from the actor of the change."""
     kind, _colon, number = mark.partition(":")
     if kind == "user" and number.isdecimal():
         user = User.objects.filter(pk=int(number), account=request.account).first()

@@ -43,7 +43,7 @@ SCOPES = {ListScope.LIVE: gettext_lazy("Live"), ListScope.TEST: gettext_lazy("Te
 
 
 class RegistrationFilters(ListFilters):
-    """What the list shows of all registrations, and how."""
+    """The filters, the order and the columns of the list."""
 
     no_match = gettext_lazy("No registration matches")
     show_all = gettext_lazy("Show all registrations")
@@ -58,7 +58,7 @@ class RegistrationFilters(ListFilters):
 
     @property
     def registration_filter(self) -> RegistrationFilter:
-        """As the list's query takes it."""
+        """The filters for the list's query."""
         values = self.cleaned_data
         return RegistrationFilter(values["q"], values["event"], values["status_name"], values["type"], values["scope"])
 
@@ -149,7 +149,7 @@ def _counted(count: ListCount) -> str:
 
 
 def _page_count_text(rows_on_page: int, count: ListCount) -> str:
-    """How many of them are on this page."""
+    """How many of the registrations are on this page."""
     total_text = _counted(count)
     return (
         _("%(here)s of %(all)s") % {"here": f"{rows_on_page:,}", "all": total_text}

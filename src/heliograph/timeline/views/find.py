@@ -72,7 +72,7 @@ def find(request: AccountRequest) -> HttpResponse:
 
 
 def _place_of(action: FoundAction) -> str:
-    """Its change on the timeline; where no registration is left, or it is about an event, the action itself."""
+    """The address of an action's change on the timeline; if there is no registration, of the action itself."""
     if not action.code:
         return reverse("retry-item", args=(f"a{action.id}",))
     at = urlencode({"at": Timeline.cursor_at(action.change)})
@@ -108,7 +108,7 @@ def _row(match: FoundRegistration) -> dict[str, Any]:
 
 
 def _delivery(counts: DeliveryCounts) -> Toned:
-    """The worst of it, in a word or two."""
+    """The tone and the words for the worst state among a registration's deliveries."""
     if counts.failed:
         return "failed", ngettext("%(n)d failed", "%(n)d failed", counts.failed) % {"n": counts.failed}
     if counts.waiting:

@@ -42,7 +42,7 @@ SHOWN = {Show.SENT: gettext_lazy("Only what was sent"), Show.TROUBLE: gettext_la
 
 
 class TimelineFilters(ListFilters):
-    """What the timeline shows of all changes; and which change and flow are explained."""
+    """Which changes the timeline shows, and which change and flow are explained."""
 
     no_match_text = gettext_lazy("No change of this registration is like this.")
 
@@ -53,7 +53,7 @@ class TimelineFilters(ListFilters):
 
 
 class SyncForm(Form):
-    """flow: the one to send through, "" for all."""
+    """The flow to send through, "" for all flows."""
 
     flow = Hidden()
 
@@ -187,14 +187,14 @@ def _entry(entry: Entry, timeline: Timeline, reader: AccountReader, names: dict[
 
 
 def _rest(entry: Entry, reader: AccountReader) -> str:
-    """What stands in place of decisions."""
+    """The text of an entry without decisions."""
     if entry.decisions or entry.quiet:
         return ""
     return _("What flows decided and sent is no longer stored.") if removed_records(reader, entry.at) else _("No flow took it.")
 
 
 def _removed(entry: Entry, reader: AccountReader) -> str:
-    """When its content, or of the newest change its old values, was removed (X6)."""
+    """When the content of an entry was removed, or the old values of the newest change (X6)."""
     ended = max((d.action.ended or 0 for decision in entry.decisions for d in decision.deliveries), default=0)
     return removed_content(reader, entry.at, ended)
 

@@ -37,7 +37,7 @@ PARTS: Final = (int, int)
 
 
 def answer(reader: AccountReader, user: User, recorded: RecordedChange, flow: int) -> dict[str, Any] | None:
-    """What timeline/why_answer.html shows; None for a flow that was there neither then nor today."""
+    """The context of timeline/why_answer.html; None for a flow that existed neither then nor today."""
     comparison = why_both(reader, recorded, flow, partial(_cured, config=reader.config, user=user))
     return _answer_context(comparison, recorded, flow) if comparison else None
 
@@ -59,7 +59,7 @@ def _answer_context(comparison: WhyBoth, recorded: RecordedChange, flow: int) ->
 
 @require_safe
 def why(request: AccountRequest, change: int, flow: int) -> HttpResponse:
-    """One change and one flow, also where no registration is left, or the change is one of an event."""
+    """Explains one change and one flow, even if the registration is gone or the change is an event's."""
     with reading(request.account.pk) as reader:
         if gone := _gone(reader, change):
             return page(request, "timeline/why_gone.html", here="metrics", gone=gone)
@@ -74,7 +74,7 @@ def why(request: AccountRequest, change: int, flow: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
-    """The others that stopped for the same reason in the last seven days; posted, those that wait are judged again."""
+    """The other changes that stopped for the same reason in the last seven days. A POST judges those again that wait."""
     if request.method == "POST":
         check(request, Role.PLANNER)
     cursor = read_cursor(request, PARTS)
@@ -112,7 +112,7 @@ def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
 
 @require_safe
 def decisions(request: AccountRequest, flow: int) -> HttpResponse:
-    """What a flow decided of the latest changes, by the rules of then."""
+    """What a flow decided about the latest changes, by the rules then in force."""
     cursor = read_cursor(request, PARTS)
     with reading(request.account.pk) as reader:
         known = reader.config.flows.get(flow)
@@ -133,7 +133,7 @@ def decisions(request: AccountRequest, flow: int) -> HttpResponse:
 
 
 def _gone(reader: AccountReader, change: int) -> str:
-    """Why a stored change can no longer be explained; "" if it can, and for a change that is not stored."""
+    """Why a stored change can no longer be explained; "" if it can, or if it is not stored."""
     rows = change < 1 << 63 and reader.db.all(
         "SELECT c.at FROM change c WHERE c.account_id = :account AND c.id = :id"
         " AND NOT EXISTS (SELECT 1 FROM change_content x WHERE x.change_id = c.id)",
@@ -151,7 +151,7 @@ def _recorded(reader: AccountReader, change: int) -> RecordedChange:
 
 
 def _head(reader: AccountReader, recorded: RecordedChange, flow: int) -> dict[str, Any]:
-    """Whom and what it is about."""
+    """The person, the event and the flow at the head of the page."""
     event = reader.source.event(recorded.event)
     ((registration,),) = reader.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": recorded.change.id})
     person = reader.people([registration]).get(registration) if registration is not None else None
