@@ -47,8 +47,13 @@ class NotSeeded(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class SeededAccount:
-    """What a history needs of its account. before, since: its configuration until the partners' portal was switched off, and since then.
-    retired: that flow's id; paused: the badge printer's connection."""
+    """The account of a history.
+
+    before: its configuration until the flow of the partners' portal was switched off
+    since: its configuration from then on
+    retired: the id of that flow
+    paused: the id of the badge printer's connection
+    """
 
     id: int
     before: AccountConfig
@@ -59,8 +64,10 @@ class SeededAccount:
 
 
 def prepare(db: Database, code: str, *, add: bool) -> SeededAccount:
-    """Creates the account, or finds one that a seed created. Raises NotSeeded if it is another's, or if it has a history and `add` is not
-    set."""
+    """Creates the account, or takes the one that an earlier seed created.
+
+    Raises NotSeeded if the account was not created by a seed, or if it has a history and `add` is not set.
+    """
     known = Account.objects.filter(code=code).first()
     if known is None:
         account = _make(code)

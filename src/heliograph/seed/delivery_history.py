@@ -34,7 +34,7 @@ _FAR: Final = 2**62
 
 
 class DeliveryHistory:
-    """Plays the deliveries of one account. chance: shared with the history, which draws from it, too."""
+    """Plays the deliveries of one account. chance: the random numbers of the whole history."""
 
     def __init__(self, db: Database, account: SeededAccount, plan: HistoryPlan, rows: HistoryRows, chance: random.Random) -> None:
         self.account, self.plan, self.rows, self._chance = account, plan, rows, chance
@@ -100,7 +100,7 @@ class DeliveryHistory:
         self._play(registration, lane, at + SECOND, first)
 
     def finish(self, registration: SeededRegistration) -> None:
-        """Plays the lanes of a registration to their end, some with a replay before, and writes them."""
+        """Plays the lanes of a registration to their end, and writes them. For the share REPLAYED, the newest delivery is replayed first."""
         if registration.last is not None and self._chance.random() < REPLAYED:
             self._replay(registration)
         for lane in registration.lanes.values():
@@ -127,7 +127,7 @@ class DeliveryHistory:
         answered: Answered,
         request: SeededRequest | None,
     ) -> None:
-        """The common case: the first attempt delivers it, and nothing else waits."""
+        """Writes the common case: the first attempt delivers the action, and nothing else waits in its lane."""
         to, rows, account = lane.to, self.rows.rows, self.account.id
         assert isinstance(answered.outcome, Delivered)
         lead = answered.outcome.lead.code if answered.outcome.lead is not None else 0
@@ -144,7 +144,10 @@ class DeliveryHistory:
         registration.last = (to.id, id, number)
 
     def _play(self, registration: SeededRegistration, lane: LaneHistory, until: int, first: Answered | None = None) -> None:
-        """Plays a lane until then, and writes what has ended. first: how the next first attempt ends, if that is known already."""
+        """Plays a lane until a moment, and writes the actions that have ended.
+
+        first: how the next first attempt ends, if that is known already.
+        """
 
         def answer(at: int, again: bool, known: bool) -> Answered:
             nonlocal first
@@ -163,7 +166,7 @@ class DeliveryHistory:
             self._write_action(registration, lane, action)
 
     def _replay(self, registration: SeededRegistration) -> None:
-        """A replay of its newest delivery, as it would be sent today (Y1)."""
+        """Replays a registration's newest delivery, as it would be sent today (Y1)."""
         assert registration.last is not None
         destination, repeated, number = registration.last
         lane = registration.lanes[destination]

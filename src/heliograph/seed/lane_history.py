@@ -25,31 +25,35 @@ SUBMITTED: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class DestinationFacts:
-    """Where a lane leads. versions: those that its attempts use (F10); off_from: its flow was switched off then; held_from: its connection was
-    paused then; both microseconds."""
+    """The destination of a lane."""
 
     id: int
     flow: int
     connection: int
     does: Does
     versions: str
+    """The configuration versions that its attempts use (F10)."""
     policy: RetryPolicy
     off_from: int
+    """When its flow was switched off, in microseconds."""
     held_from: int
+    """When its connection was paused, in microseconds."""
 
 
 @dataclass(slots=True)
 class PlayedAction:
-    """An action with what its row needs. chance: of its webhook-id; request: what its text is made from; None: the values are invalid, which
-    `invalid` says."""
+    """An action with all that its row needs."""
 
     now: OpenAction
     chance: int
+    """The random part of its webhook-id."""
     change: int
     run: int | None
     created: int
     request: object | None
+    """What the text of its request is made from; None if the values are invalid."""
     invalid: ValidationFailed | None = None
+    """What is wrong with the values."""
     repeated: int | None = None
     ended: int | None = None
     message: str = ""
@@ -58,7 +62,7 @@ class PlayedAction:
 
 @dataclass(frozen=True, slots=True)
 class PlayedAttempt:
-    """An attempt with what its rows need."""
+    """An attempt with all that its rows need."""
 
     action: int
     number: int
@@ -75,31 +79,37 @@ class PlayedAttempt:
 
 @dataclass(slots=True)
 class LaneHistory:
-    """A lane and what is open on it. mode: `mode_code`. actions: those not written yet; submit: (when, which) somebody submits by hand."""
+    """A lane with its actions."""
 
     account: int
     mode: int
+    """From `mode_code`."""
     to: DestinationFacts
     lane: Lane
     pos: int
     actions: dict[int, PlayedAction] = field(default_factory=dict)
+    """Actions that are not written yet, by id."""
     submit: tuple[int, int] | None = None
+    """(when, which action): the next submit by hand."""
     now: int = 0
 
     @property
     def rests(self) -> bool:
-        """True if nothing is open, nor will be."""
+        """True if no action is left to be played."""
         return not self.actions
 
     def add(self, action: PlayedAction, at: int) -> Iterator[Delta]:
-        """A new action."""
+        """Adds a new action, and yields its deltas."""
         self.actions[action.now.id] = action
         self.lane = rules.woken(self.lane, action.now.rank)
         self.now = max(self.now, at)
         yield from of_new_action(self._key(action))
 
     def play(self, until: int, chance: random.Random, answer: Callable[[int, bool, bool], Answered]) -> Iterator[Delta | PlayedAttempt]:
-        """Everything that happens until then. answer: (when, whether it is a retry, whether the target knows the record) -> how it ends."""
+        """Plays the lane until a moment, and yields its attempts and deltas.
+
+        answer: (when, whether it is a retry, whether the target knows the record) -> how the attempt ends
+        """
         while (turn := self._turn(until)) is not None:
             if self.submit is not None and turn == self.submit[0]:
                 yield from self._submitted(turn)
@@ -115,7 +125,7 @@ class LaneHistory:
             yield from self._tried(choice.action, began, chance, answer)
 
     def taken(self) -> list[PlayedAction]:
-        """The actions that have ended for good; they are forgotten here."""
+        """Removes and returns the actions that have ended for good."""
         waits = self.submit[1] if self.submit else 0
         done = [a for a in self.actions.values() if not a.now.state.is_open and a.now.id != waits]
         for each in done:
@@ -123,7 +133,7 @@ class LaneHistory:
         return done
 
     def _turn(self, until: int) -> int | None:
-        """When something happens next, if it does before `until`."""
+        """When the lane has something to do next; None if not before `until`."""
         opened = self._open()
         at = None
         if opened:

@@ -22,7 +22,7 @@ _NEXT: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "Pre-Registered": (("Attended", 6), ("No-show", 2), ("Cancelled", 1)),
     "Registered - invoice": (("Attended", 6), ("Cancelled", 1)),
 }
-"""What a status is followed by, and how often. Statuses that an event does not have are left out."""
+"""Status -> the statuses that follow it, with their weights. Statuses that an event does not have are left out."""
 _CUSTOMS: Final = 24
 """Different sets of answers among an event's registrations: each needs its own form of a request."""
 _BADGE: Final = StandardProperty.BADGE_PRINTED.value
@@ -30,7 +30,7 @@ _BADGE: Final = StandardProperty.BADGE_PRINTED.value
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a registration says beside its profile."""
+    """The values of a registration beside its profile."""
 
     attendee_type: int
     custom: dict[int, tuple[str, ...]]
@@ -104,7 +104,11 @@ class SeededSession:
 
 @dataclass(slots=True)
 class SeededRegistration:
-    """A registration that may still change. answer_set: the index of its answers in `EventWays.answer_sets`; lanes: by destination."""
+    """A registration that may still change.
+
+    answer_set: the index of its answers in `EventWays.answer_sets`
+    lanes: by destination
+    """
 
     id: int
     serial: int
@@ -119,10 +123,10 @@ class SeededRegistration:
     lanes: dict[int, LaneHistory] = field(default_factory=dict)
     sessions: dict[int, SeededSession] = field(default_factory=dict)
     last: tuple[int, int, int] | None = None
-    """Of its newest action that was delivered: the destination, the action's and the change's id."""
+    """The newest delivered action: ids of its destination, of the action and of its change."""
 
     def step(self, chance: random.Random, at: datetime, statuses: dict[str, int]) -> Step | None:
-        """Its next change, applied to its state; None if nothing happens to it any more. statuses: those of sessions, by name."""
+        """Its next change, applied to its state; None if it will not change any more. statuses: ids of session statuses, by name."""
         state, event = self.state, self.event
         if not state.active:
             return None

@@ -34,7 +34,7 @@ from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.secrets import load_secrets
 
 MARKS: Final = {"first_name": "ⓐ", "last_name": "ⓑ", "email": "ⓒ", "organization": "ⓓ", "position": "ⓔ"}
-"""What stands for a value of the profile. Circled letters have upper-case forms, so a mapping that raises letters raises these."""
+"""Placeholders for the values of a profile. Circled letters have capitals, so a mapping that makes capitals changes the placeholders, too."""
 CODE: Final = "ⓕ"
 _UID: Final = "msg_00000000000000000000000000"
 _THEN: Final = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -77,7 +77,7 @@ class _LocalClock(dict[int, tuple[str, str]]):
 
 
 class RequestForms:
-    """The forms of one account's configuration."""
+    """The request forms of one account, each rendered once."""
 
     def __init__(self, db: Database, config: AccountConfig) -> None:
         self._config = config
@@ -88,7 +88,7 @@ class RequestForms:
         self._known: dict[object, RequestForm | ValidationFailed] = {}
 
     def form(self, key: object, flow: Flow, destination: Destination, event: EventConfig, change: Change) -> RequestForm | ValidationFailed:
-        """The form of such a request, or what is wrong with the values. key: of everything that a form depends on."""
+        """The form of a request, or what is wrong with its values. key: equal for requests with the same form."""
         form = self._known.get(key)
         if form is None:
             form = self._known[key] = self._rendered(flow, destination, event, change)

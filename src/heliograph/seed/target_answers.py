@@ -28,7 +28,7 @@ CURED: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An attempt's end. took: microseconds; text: the response as it is stored; status: of the answer."""
+    """How an attempt ends. took: microseconds; text: the response as it is stored; status: of the response, None if there was none."""
 
     outcome: Outcome
     took: int
