@@ -30,7 +30,7 @@ COLUMNS = {
     "heliograph.registrations.views.bulk": {"of"},
     "heliograph.setup.names": {"of"},
 }
-"""Names that a stored row, a migration or a template reads."""
+"""Names that a stored row, a migration, a template or an address reads."""
 SHOWN = {"label", "help_text", "verbose_name", "verbose_name_plural", "empty_label"}
 MESSAGES = {"debug", "info", "success", "warning", "error", "add_message"}
 # Commands print English on the terminal; domain and store talk to programs.
