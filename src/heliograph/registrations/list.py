@@ -23,7 +23,7 @@ from heliograph.web.list_count import ListCount
 
 MOST = 10_000
 """Counting stops here: "more than 10,000"."""
-LOOKED: Final = {"sqlite": 300_000, "postgresql": 30_000}
+SCAN_LIMITS: Final = {"sqlite": 300_000, "postgresql": 30_000}
 """Registrations that one page or one count reads at most, by vendor. SQLite may read more, because a covering index is enough."""
 NAMED: Final = 20_000
 """Up to so many registrations with the words are read by their ids. If there are more, reading the list newest first soon fills a page."""
@@ -123,7 +123,7 @@ class RegistrationRow:
 
 @dataclass
 class Registrations:
-    """The registrations of one account. scan_limit: how many a page or a count reads at most, if not LOOKED."""
+    """The registrations of one account. scan_limit: how many a page or a count reads at most, if not SCAN_LIMITS."""
 
     db: Database
     account: int
@@ -191,7 +191,7 @@ class Registrations:
         return self._fetch(where, given, RegistrationSort.MODIFIED, None, len(ids), whole=True) if ids else []
 
     def count(self, filters: RegistrationFilter) -> ListCount:
-        """How many registrations match, counted up to MOST, among the newest LOOKED."""
+        """How many registrations match, counted up to MOST, among the newest SCAN_LIMITS."""
         where, params = self.conditions(filters)
         scan_end = None if "few" in params or not filters.narrows else self._scan_end(None)
         where, params = _within(where, params, scan_end, None)
@@ -209,7 +209,7 @@ class Registrations:
         way = "ASC" if back else "DESC"
         rows = self.db.all(
             f"SELECT modified FROM registration WHERE account_id = :account{place} ORDER BY modified {way}, id {way} LIMIT 1"
-            f" OFFSET {self.scan_limit or LOOKED[self.db.vendor]}",
+            f" OFFSET {self.scan_limit or SCAN_LIMITS[self.db.vendor]}",
             given,
         )
         return int(rows[0][0]) if rows else None
