@@ -13,7 +13,7 @@ from tests.builders.account import BY, Acme, acme
 from heliograph.accounts.models import AuditEntry
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, connection_url, delete_connection, save_connection
 from heliograph.domain.connection.secret import Secret
-from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.flow.completeness import FlowLack, Missing
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, SourceValue, Subject
@@ -37,6 +37,7 @@ from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.django_database import of_django
 from heliograph.store.models import Action, ConfigHistory, StuckRun
 from heliograph.store.models import Secret as SecretRow
+from heliograph.store.queue import stuck_runs
 
 pytestmark = pytest.mark.django_db
 
@@ -406,6 +407,8 @@ def test_D7_a_tag_makes_due_exactly_what_waited_for_it(made: Acme) -> None:
     assert list(waiting().values()) == [False, False]
     with made.setting_up() as s:
         set_tags(s, TagKind.REGISTRATION_STATUS, made.status("Attended"), [made.tags["Registered"].pk])
+    with made.setting_up() as s:  # the worker's step
+        assert stuck_runs.compare_next(s.db, made.pk) == 2
     assert sorted(waiting().values()) == [False, True]
 
 
@@ -416,7 +419,7 @@ def test_P12_deleting_a_flow_ends_its_actions_as_failed(made: Acme) -> None:
         flows.delete_flow(s, pk(made.flow))
     with scope(account=made.pk):
         assert [(a.state, a.cause) for a in Action.objects.all()] == [(ActionState.FAILED, "flow_deleted")]
-        assert [(j.queue, j.cause) for j in StuckRun.objects.all()] == [(3, "flow_deleted")]
+        assert [(j.queue, j.cause) for j in StuckRun.objects.all()] == [(QueueStatus.DONE.code, "flow_deleted")]
         assert FlowRow.objects.get(pk=pk(made.flow)).deleted_at is not None  # its figures refer to it
     assert pk(made.flow) not in made.config().flows
 
