@@ -55,6 +55,7 @@ STATES = (
     State("feed, records removed", "insights/feed.html", "Account Insights", "/signal/metrics/feed/", "aging"),
     State("why, content removed", "timeline/why_gone.html", "Why, or why not", _why_gone, "aging"),
     State("item, content removed", "retry/item.html", re.compile("S25-1.*"), _item, "aging"),
+    State("item, records removed", "retry/no_item.html", "Not found", f"/signal/retry/a{2**60}/", "aging", status=404),
     State("insights, records removed", "insights/summary.html", "Account Insights", lambda _of: _long_ago("/signal/metrics/"), "aging"),
     State(
         "troubleshooting, records removed",

@@ -209,6 +209,20 @@ def test_X6_every_list_that_reaches_back_says_until_when_details_were_kept(story
     assert "Details kept until" not in young
 
 
+def test_X6_an_item_that_is_gone_says_until_when_details_were_kept(story: Story, client: Client) -> None:
+    """The sentence is the account's, whatever is asked for: it does not say which items there were."""
+    ada = story.signs_in(client)
+    delivered(story)
+    action = story.actions()[0]
+    addresses = (f"/signal/retry/a{action['id']}/", f"/signal/retry/a{2**60}/")
+    assert "Details kept until" not in text_of(ada.get(addresses[1]).content)
+    records_gone(story)
+    for address in addresses:
+        page = ada.get(address)
+        assert page.status_code == 404, address
+        assert "There is no such item in your account. Details kept until" in text_of(page.content), address
+
+
 def test_X6_a_timeline_does_not_say_that_no_flow_took_what_is_no_longer_stored(story: Story, client: Client) -> None:
     ada = story.signs_in(client)
     delivered(story)

@@ -118,10 +118,12 @@ def _all_match(count: ListCount) -> str:
 
 @require_safe
 def item(request: AccountRequest, item: str) -> HttpResponse:
-    """The page of one item."""
+    """The page of one item. Where there is none, it says until when the account's details were kept (X6)."""
     with reading(request.account.pk) as reader:
         item_details = details(reader, item)
         if item_details is None:
+            if removed := removed_records(reader):
+                return page(request, "retry/no_item.html", status=404, removed=removed)
             raise Http404
         view_model = item_page(item_details, reader, request.user)
     return page(request, "retry/item.html", here="retry", item=view_model)
