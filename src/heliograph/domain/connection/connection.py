@@ -253,7 +253,7 @@ class Connection:
             needed += ["client_id", Secret.CLIENT_SECRET, "access_token_url"]
             if self.grant is OAuthGrant.AUTHORIZATION_CODE:
                 needed.append("authorization_url")
-        if self.auth is Auth.OAUTH2:  # a query that an earlier release kept in the body is typed again
+        if self.auth is Auth.OAUTH2:  # the body only says that there is a query
             needed += [secret for name, secret in TOKEN_QUERIES.items() if "?" in getattr(self, name)]
         lacking = tuple(name for name in needed if name not in self.secrets and not getattr(self, name, ""))
         return lacking or (("connected",) if self.needs_connecting and self.connected != self.bond else ())
