@@ -1,7 +1,7 @@
 """Statements on stuck runs: which are due, what becomes of them, and what makes them due (F7, D7, D8; docs/design/queue.md, section 9).
 
-In the caller's transaction. `recording` inserts them with their change. Whoever locks several rows does so by id; the worker skips rows that are
-locked, so it never waits for one.
+In the caller's transaction. `recording` inserts them with their change. Whoever locks several rows does so by id, and waits for those that are
+locked. Only `lock_due` takes them by when they are due: it skips locked rows, so it never waits for one.
 """
 
 from __future__ import annotations
