@@ -100,6 +100,15 @@ def reached(story: Story, _client: Client) -> int:
     return connection
 
 
+def blocked(story: Story, _client: Client) -> int:
+    connection = story.connection("CRM", url="https://10.20.30.40/crm")
+    story.flow("Leads", [story.to(connection)])
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "queued")
+    return connection
+
+
 STATES: dict[Health, Making] = {
     Health.UNTRIED: lambda story, _client: plain(story),
     Health.INCOMPLETE: incomplete,
@@ -110,6 +119,7 @@ STATES: dict[Health, Making] = {
     Health.RELEASED: released,
     Health.RESTS: lambda story, _client: plain(story, Answer(429, headers={"retry-after": "3600"}), codes=("R1",)),
     Health.SILENT: lambda story, _client: plain(story, Answer(then="close"), codes=("R1",)),
+    Health.BLOCKED: blocked,
     Health.REFUSES: lambda story, _client: plain(story, Answer(401), codes=("R1",)),
     Health.REACHED: reached,
     Health.ANSWERS: lambda story, _client: plain(story, codes=("R1",)),
@@ -148,7 +158,15 @@ def test_N2_every_page_says_the_same_state_of_a_connection(story: Story, client:
     }
     for name, text in pages.items():
         assert word in text, (name, word, text)
-        others = {"Refuses", "Not connected yet", "No longer connected", "Being released", "Incomplete", "Not tried yet"} - {word}
+        others = {
+            "Refuses",
+            "Address not allowed",
+            "Not connected yet",
+            "No longer connected",
+            "Being released",
+            "Incomplete",
+            "Not tried yet",
+        } - {word}
         assert not any(other in text for other in others if name != "filtered list" and other not in word), (name, text)
     if row.connection.needs_connecting:
         access = {Health.NOT_YET: "Not connected yet", Health.LOST: "No longer connected"}.get(health, "Connected")
@@ -186,6 +204,21 @@ def test_C8_whoever_answered_is_not_said_not_to_answer(story: Story, client: Cli
     assert "Does not answer" not in row
     try_connection(story.account, connection, sample=True)
     assert "Refuses" in head(administrator, f"{LIST}{connection}/")
+
+
+def test_C8_a_target_that_was_not_asked_is_not_said_to_refuse(story: Story, client: Client) -> None:
+    administrator = story.signs_in(client, name="Ada")
+    connection = blocked(story, client)
+    url = f"{LIST}{connection}/"
+    listed = text_of(administrator.get(LIST).content)
+    assert "Address not allowed" in head(administrator, url)
+    assert "ask who hosts Heliograph to allow that network" in listed
+    assert url in administrator.get(f"{LIST}?health=blocked").content.decode()
+    assert url not in administrator.get(f"{LIST}?health=refuses").content.decode()
+    try_connection(story.account, connection, sample=True)
+    assert "Address not allowed" in head(administrator, url)
+    story.set_active(next(iter(story.source.account(story.account).flows)), False)
+    assert "Address not allowed" in head(administrator, url)
 
 
 # --- what waits for a sign-in (C4, D7)

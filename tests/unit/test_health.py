@@ -16,7 +16,15 @@ NO_SAMPLE = DiagnosisReport(DiagnosisVerdict.FAILED, (), "crm.example.com", samp
         (None, Health.UNTRIED),
         (AttemptEvidence(1, delivered=True, unanswered=False), Health.ANSWERS),
         (AttemptEvidence(1, delivered=False, unanswered=True), Health.SILENT),
+        (AttemptEvidence(1, delivered=False, unanswered=False), Health.REFUSES),
+        (AttemptEvidence(1, delivered=False, unanswered=False, blocked=True), Health.BLOCKED),
     ],
 )
 def test_C8_a_sample_that_could_not_be_made_says_nothing_of_the_target(attempt: AttemptEvidence | None, health: Health) -> None:
     assert health_of(HealthFacts(attempt=attempt, tested=(2, NO_SAMPLE)), now=3) is health
+
+
+@pytest.mark.parametrize(("finding", "health"), [(Finding.BLOCKED, Health.BLOCKED), (Finding.UNAUTHORIZED, Health.REFUSES)])
+def test_C8_a_test_that_was_not_allowed_to_ask_the_target_says_so(finding: Finding, health: Health) -> None:
+    report = DiagnosisReport(DiagnosisVerdict.FAILED, (), "10.20.30.40", finding=finding)
+    assert health_of(HealthFacts(tested=(2, report)), now=3) is health

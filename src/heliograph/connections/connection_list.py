@@ -54,6 +54,8 @@ class LastAttempt:
     """Of its failure."""
     status: int | None
     message: str
+    cause: Cause | None
+    """Of its failure; None if its action has failed otherwise, or was ended, since then."""
 
     @property
     def delivered(self) -> bool:
@@ -68,6 +70,11 @@ class LastAttempt:
     def unanswered(self) -> bool:
         """Whether the target was not reached, or sent no answer. A 429 or 503 is an answer."""
         return self.category is Category.CONNECTION and self.status is None
+
+    @property
+    def blocked(self) -> bool:
+        """Whether its address is one that requests must not reach (C6), so that the target was not asked."""
+        return self.cause is Cause.BLOCKED and not self.delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +194,7 @@ class ConnectionList:
         about: oauth.ShownAccess | None,
         counts: RetryCounts,
     ) -> HealthFacts:
-        evidence = AttemptEvidence(attempt.at, attempt.delivered, attempt.unanswered) if attempt else None
+        evidence = AttemptEvidence(attempt.at, attempt.delivered, attempt.unanswered, attempt.blocked) if attempt else None
         return HealthFacts(
             is_paused=state.paused,
             is_released=state.release_rate is not None,
@@ -221,14 +228,15 @@ class ConnectionList:
     def _attempts(self, only: int | None) -> dict[int, LastAttempt]:
         """The last attempt of each connection: one index lookup each."""
         rows = self.db.all(
-            "SELECT t.connection_id, t.at, t.took, t.state, t.category, t.status, t.message FROM connection c"
+            "SELECT t.connection_id, t.at, t.took, t.state, t.category, t.status, t.message,"
+            " (SELECT a.cause FROM action a WHERE a.id = t.action_id AND a.sent = t.n) FROM connection c"
             " JOIN attempt t ON t.connection_id = c.id AND t.at = (SELECT max(m.at) FROM attempt m WHERE m.connection_id = c.id)"
             " WHERE c.account_id = :account AND c.deleted_at IS NULL" + ("" if only is None else " AND c.id = :only"),
             {"account": self.account} | ({} if only is None else {"only": only}),
         )
         return {
-            id: LastAttempt(at, took, ActionState(state), Category.of_code(category), status, message)
-            for id, at, took, state, category, status, message in rows
+            id: LastAttempt(at, took, ActionState(state), Category.of_code(category), status, message, Cause(cause) if cause else None)
+            for id, at, took, state, category, status, message, cause in rows
         }
 
     def _counts(self) -> dict[int, RetryCounts]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from heliograph.connections import diagnosis_words
 from heliograph.connections.connection_list import MOST_HELD, ConnectionRow, LastAttempt, Pause
 from heliograph.domain.connection.connection import Auth, Connection
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
 from heliograph.domain.connection.health import Health
 from heliograph.domain.connection.secret import Secret
 from heliograph.store.moments import from_micros
@@ -21,6 +21,7 @@ from heliograph.web.templatetags.moments import short_moment, soon
 HEALTH: Final[Mapping[Health, Promise]] = {
     Health.ANSWERS: gettext_lazy("Answers"),
     Health.MIXED: gettext_lazy("Answers, with failures"),
+    Health.BLOCKED: gettext_lazy("Address not allowed"),
     Health.REFUSES: gettext_lazy("Refuses"),
     Health.SILENT: gettext_lazy("Does not answer"),
     Health.REACHED: gettext_lazy("Reached"),
@@ -36,6 +37,7 @@ HEALTH: Final[Mapping[Health, Promise]] = {
 TONES: Final[Mapping[Health, str]] = {
     Health.ANSWERS: "success",
     Health.MIXED: "wait",
+    Health.BLOCKED: "failed",
     Health.REFUSES: "failed",
     Health.SILENT: "failed",
     Health.REACHED: "quiet",
@@ -92,6 +94,8 @@ def note(row: ConnectionRow) -> str:
             return _("Nothing has been sent over it since.")
         case Health.MIXED:
             return _("The last attempt was delivered. What failed over it stands in Retry.")
+        case Health.BLOCKED:
+            return diagnosis_words.remedy_of(Finding.BLOCKED, None)
         case Health.REFUSES | Health.SILENT if row.tested is not None and (row.attempt is None or row.tested[0] > row.attempt.at):
             return diagnosis_words.remedy(row.tested[1])
         case Health.REFUSES | Health.SILENT:

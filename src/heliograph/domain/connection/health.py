@@ -33,6 +33,8 @@ class Health(StrEnum):
     """The target asked for a rest."""
     SILENT = "silent"
     """The target did not answer the last time."""
+    BLOCKED = "blocked"
+    """Its address is one that requests must not reach (C6): the target was not asked."""
     REFUSES = "refuses"
     MIXED = "mixed"
     """The last attempt was delivered, and others over it have failed or wait for a retry."""
@@ -55,11 +57,17 @@ _SILENT: Final = (Finding.NO_SUCH_NAME, Finding.REFUSED, Finding.UNREACHABLE, Fi
 
 @dataclass(frozen=True, slots=True)
 class AttemptEvidence:
-    """What the last attempt says of the target. at: microseconds; unanswered: there was no answer, of any status."""
+    """What the last attempt says of the target.
+
+    at: microseconds
+    unanswered: there was no answer, of any status
+    blocked: its address is one that requests must not reach
+    """
 
     at: int
     delivered: bool
     unanswered: bool
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,8 @@ def health_of(facts: HealthFacts, now: int) -> Health:
     if facts.attempt is not None and attempted >= max(tested, facts.connected_at):
         if facts.attempt.delivered:
             return Health.MIXED if facts.has_failures else Health.ANSWERS
+        if facts.attempt.blocked:
+            return Health.BLOCKED
         return Health.SILENT if facts.attempt.unanswered else Health.REFUSES
     if facts.connected_at and facts.connected_at >= tested:
         return Health.CONNECTED
@@ -113,6 +123,8 @@ def health_of(facts: HealthFacts, now: int) -> Health:
 
 def _of_test(report: DiagnosisReport, *, has_failures: bool) -> Health:
     match report.verdict:
+        case DiagnosisVerdict.FAILED if report.finding is Finding.BLOCKED:
+            return Health.BLOCKED
         case DiagnosisVerdict.FAILED:
             return Health.SILENT if report.status is None and report.finding in _SILENT else Health.REFUSES
         case DiagnosisVerdict.REACHED:
