@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 import pytest
 from django.db import connection as django_connection
 from django_scopes import scope
+from tests.authority import Authority
 from tests.builders.account import BY, Acme, acme
 
 from heliograph.accounts.models import AuditEntry
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, connection_url, delete_connection, save_connection
+from heliograph.connections.services.networks import allow_networks
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.completeness import FlowLack, Missing
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, SourceValue, Subject
@@ -466,3 +472,95 @@ def test_D7_a_new_password_makes_refused_items_due(made: Acme) -> None:
             assert s.db.all(
                 "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)", {"a": made.pk, "now": s.db.now()}
             ) == [(1,)]
+
+
+# --- what cures nothing makes nothing due (D7)
+
+BASIC: Final = {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}
+
+
+def waits_after_failure(made: Acme, cause: Cause, category: Category) -> None:
+    """An action that failed once waits for its second try, far in the future."""
+    register(made, "S1", "New")
+    with scope(account=made.pk):
+        far = of_django(django_connection).now() + 10**12
+        Action.objects.update(state=2, queue=1, category=category.code, cause=cause.value, due_at=far, tries=1, sent=1)
+    with made.setting_up() as s:
+        s.db.run("UPDATE lane SET state = 2, due_at = :due WHERE account_id = :account", {"due": far, "account": made.pk})
+
+
+def count_due(made: Acme) -> int:
+    with made.setting_up() as s:
+        ((due,),) = s.db.all(
+            "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)", {"a": made.pk, "now": s.db.now()}
+        )
+    return int(due)
+
+
+@pytest.mark.parametrize(
+    ("cause", "category"),
+    [
+        (Cause.ANSWER, Category.CONFIG),
+        (Cause.RULE, Category.CONFIG),
+        (Cause.BLOCKED, Category.CONFIG),
+        (Cause.BAD_REQUEST, Category.CONFIG),
+        (Cause.TLS, Category.CONNECTION),
+        (Cause.TIMEOUT, Category.CONNECTION),
+    ],
+)
+@pytest.mark.parametrize(
+    "facts",
+    [
+        ConnectionFacts(BASIC),
+        ConnectionFacts(BASIC, secrets={Secret.PASSWORD: "old password"}),
+        ConnectionFacts(BASIC, url="https://crm.example.com/hooks/s3cr3t?event={event.code}"),
+        ConnectionFacts({**BASIC, "name": "CRM of sales"}),
+        ConnectionFacts({**BASIC, "primary": True}),
+    ],
+    ids=["nothing", "stored password", "stored URL", "name", "primary"],
+)
+def test_D7_a_save_that_changes_nothing_of_a_cause_makes_nothing_due(
+    made: Acme, facts: ConnectionFacts, cause: Cause, category: Category
+) -> None:
+    waits_after_failure(made, cause, category)
+    with made.setting_up() as s:
+        save_connection(s, facts, pk(made.connection))
+    assert count_due(made) == 0
+
+
+def test_D7_a_client_certificate_typed_again_ends_no_probing(made: Acme, tmp_path: Path) -> None:
+    certificate = Authority(tmp_path).identity("crm")
+    with made.setting_up() as s:
+        save_connection(s, ConnectionFacts(BASIC, secrets={Secret.CLIENT_CERTIFICATE: certificate}), pk(made.connection))
+    waits_after_failure(made, Cause.TLS, Category.CONNECTION)
+    with made.setting_up() as s:
+        s.db.run(
+            "INSERT INTO connection_state (connection_id, account_id, paused, paused_why, failures) VALUES (:c, :a, :no, '', 9)",
+            {"c": pk(made.connection), "a": made.pk, "no": False},
+        )
+        save_connection(s, ConnectionFacts(BASIC, secrets={Secret.CLIENT_CERTIFICATE: certificate}), pk(made.connection))
+        assert s.db.all("SELECT failures FROM connection_state WHERE connection_id = :c", {"c": pk(made.connection)}) == [(9,)]
+    assert count_due(made) == 0
+
+
+def test_D7_a_mapping_saved_again_makes_nothing_due_and_another_one_does(made: Acme) -> None:
+    waits_after_failure(made, Cause.BAD_REQUEST, Category.CONFIG)
+    mapping = made.config().mappings[pk(made.mapping)]
+    with made.setting_up() as s:
+        save_mapping(s, mapping, pk(made.mapping))
+    assert count_due(made) == 0
+    with made.setting_up() as s:
+        save_mapping(s, replace(mapping, rows=mapping.rows[:1]), pk(made.mapping))
+    assert count_due(made) == 1
+
+
+def test_D7_networks_saved_again_make_nothing_due_and_others_do(made: Acme) -> None:
+    with made.setting_up() as s:
+        allow_networks(s, ["10.0.0.0/8"])
+    waits_after_failure(made, Cause.BLOCKED, Category.CONFIG)
+    with made.setting_up() as s:
+        allow_networks(s, ["10.0.0.0/8"])
+    assert count_due(made) == 0
+    with made.setting_up() as s:
+        allow_networks(s, ["10.0.0.0/8", "192.168.7.0/24"])
+    assert count_due(made) == 1

@@ -58,7 +58,7 @@ def save_mapping(
     row = StoredMapping(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else mapping_row(id)
     if based_on is not None and row.number != based_on:
         raise SavedMeanwhile(row.number, row.changed_by)
-    body_before = None if id is None else dict(row.body)
+    body_before, number_before = None if id is None else dict(row.body), row.number
     mapping = replace(mapping, name=mapping.name.strip())
     stored = {} if id is None else sealed_texts(s.db, s.account, id)
     try:
@@ -78,7 +78,8 @@ def save_mapping(
         MappingField.objects.filter(mapping=row).delete()
         MappingField.objects.bulk_create(MappingField(account_id=s.account, mapping=row, field_id=field) for field in sorted(fields))
         write(s, row)
-    queue_effects.mapping_saved(s, row.pk)
+    if row.number != number_before:  # a mapping that did not change cures nothing (D7)
+        queue_effects.mapping_saved(s, row.pk)
     s.note(Deed.CREATED if body_before is None else Deed.CHANGED, "mapping", row, body_before, row.body)
     return row
 

@@ -15,7 +15,7 @@ from heliograph.connections.answers import parse_rule
 from heliograph.connections.models import Connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import connection as rules
-from heliograph.domain.connection.cure import RENEWED
+from heliograph.domain.connection.cure import RENEWED, changed_settings
 from heliograph.domain.connection.secret import Secret, check_secret
 from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.target_url import LONGEST_URL, AddressError, parse_rest, split_address
@@ -130,9 +130,10 @@ def save_connection(
             oauth.forget(s.db, s.account, row.pk)  # tokens are valid only for the settings under which they were given
         row.body |= _extra_body(body_before, replaced, entered) | ({} if restored is None else {RESTORED: restored})
         write(s, row)
-    moved = before is not None and (after.reach != before.reach or Secret.CLIENT_CERTIFICATE in entered)
-    elsewhere = before is not None and after.origin != before.origin
-    queue_effects.connection_saved(s, row.pk, moved=moved, elsewhere=elsewhere)
+    if before is not None:
+        moved = after.reach != before.reach or Secret.CLIENT_CERTIFICATE.value in replaced
+        changed = changed_settings(before, after, frozenset(replaced))
+        queue_effects.connection_saved(s, row.pk, changed=changed, moved=moved, elsewhere=after.origin != before.origin)
     _note(s, row, None if before is None else body_before, replaced, signing)
     return row
 

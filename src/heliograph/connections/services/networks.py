@@ -28,6 +28,7 @@ def allow_networks(s: SetupTransaction, networks: Sequence[str]) -> list[str]:
     before = {"allowed_networks": row.allowed_networks or []}
     row.allowed_networks = allowed or None
     row.save(update_fields=["allowed_networks"])
-    pending_items.reschedule_account(s.db, s.account, frozenset({Cause.BLOCKED}), pending_items.does_of(s.db, s.account))
+    if set(allowed) != set(before["allowed_networks"]):
+        pending_items.reschedule_account(s.db, s.account, frozenset({Cause.BLOCKED}), pending_items.does_of(s.db, s.account))
     s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": allowed})
     return allowed

@@ -1,4 +1,4 @@
-"""Whether a save of a connection can have cured a failure (D6, D7): only if it changed a setting on which that failure depends."""
+"""Whether a save of a connection can cure a failure (D6, D7): only if it changes a setting on which that failure depends."""
 
 from __future__ import annotations
 
@@ -68,6 +68,8 @@ _OF_CAUSE: Final = {
     Cause.BAD_REQUEST: _ADDRESS | _FORM | {"auth", "key_place", "key_name", Secret.KEY.value, "user_name", Secret.PASSWORD.value},
     Cause.RULE: _ADDRESS | _SIGN_IN | _SIGNATURE | _FORM | {"rule", "answer_cap"},
 }
+_OF_ANSWERS: Final = frozenset(_ADDRESS | {"rule"}).union(*_OF_FINDING.values())
+"""Settings that can cure an answer of some status."""
 
 
 def changed_settings(before: Connection, after: Connection, replaced: frozenset[str]) -> frozenset[str]:
@@ -87,3 +89,13 @@ def can_cure(settings: frozenset[str], cause: Cause | None, status: int | None =
         of_answer = _OF_FINDING.get(refusal_finding(status, error), frozenset[str]())
         return bool(settings & (of_answer | _ADDRESS | {"rule"}))
     return bool(settings & _OF_CAUSE.get(cause, frozenset[str]())) if cause else False
+
+
+def curable_causes(settings: frozenset[str]) -> frozenset[Cause]:
+    """The causes of failures that a change of these settings can cure; none if no setting changed. An answer counts whatever its status."""
+    causes = {cause for cause in _OF_CAUSE if can_cure(settings, cause)}
+    if settings & _OF_ANSWERS:
+        causes.add(Cause.ANSWER)
+    if settings:  # any setting may have been the one that the connection lacked
+        causes |= {Cause.CONNECTION_GONE, Cause.FLOW_INCOMPLETE}
+    return frozenset(causes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from heliograph.domain.connection.cure import curable_causes
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, CURED_BY_MAPPING, Cause
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.services.dependents import uses_above
@@ -49,14 +50,21 @@ def signal_enabled(db: Database, account: int) -> None:
     stuck_runs.note_flow_saved(db, account, None)
 
 
-def connection_saved(s: SetupTransaction, connection: int, *, moved: bool = False, elsewhere: bool = False) -> None:
-    """A connection was saved: reschedules the items whose cause this may cure, such as wrong credentials.
+def connection_saved(
+    s: SetupTransaction, connection: int, *, changed: frozenset[str] | None = None, moved: bool = False, elsewhere: bool = False
+) -> None:
+    """A connection was saved: reschedules the items whose cause this may cure, such as wrong credentials. A save that cures nothing reschedules
+    nothing, because each attempt uses up one of an item's tries.
 
+    changed: the settings that the save changed (`cure.changed_settings`); None if somebody signed in, resumed or released the connection.
     moved: requests reach it in another way than before, so earlier failures to reach it mean nothing any more.
     elsewhere: it has another address.
     """
     causes = CURED_BY_CONNECTION | CURED_BY_ADDRESS if moved else CURED_BY_CONNECTION
-    pending_items.reschedule_connection(s.db, s.account, connection, causes, pending_items.does_of(s.db, s.account))
+    if changed is not None:
+        causes &= curable_causes(changed)
+    if causes:
+        pending_items.reschedule_connection(s.db, s.account, connection, causes, pending_items.does_of(s.db, s.account))
     if moved:
         connection_states.forget_failures(s.db, s.account, connection, elsewhere=elsewhere)
 
