@@ -264,6 +264,24 @@ def test_X3_an_exact_export_has_the_ids_by_which_another_program_finds_a_record(
             assert kind in ("not-triggered", "untagged") or any(row[-1] for row in exact)
 
 
+@pytest.mark.parametrize("form", ["exact", "spreadsheets"])
+@pytest.mark.parametrize("kind", ["triggered", "failures", "attempts", "in-retry-queue"])
+def test_X3_an_export_has_the_status_of_the_last_answer(database: DatabaseFacts, client: Client, kind: str, form: str) -> None:
+    with signal_account.site(database) as site:
+        signal_account.fill(site)
+        site.signs_in(client, site.planner)
+        last = "SELECT t.status FROM attempt t JOIN action a ON a.id = t.action_id AND a.sent = t.n JOIN registration r ON r.id = a.registration_id"
+        for row in exported(site, client, f"{RECORDS}/{kind}/", form):
+            statuses = {
+                "" if status is None else str(status) for (status,) in site.store.all(f"{last} WHERE r.code = :code", {"code": row[1]})
+            }
+            assert row[9] in statuses | {""}
+        assert any(row[9] for row in exported(site, client, f"{RECORDS}/{kind}/", form))
+        delivered = exported(site, client, f"{RECORDS}/{kind}/?outcome=success&q=S26-1", form) if kind in ("triggered", "attempts") else []
+        assert [row[9] for row in delivered] == ["200"] * len(delivered)
+        assert bool(delivered) is (kind in ("triggered", "attempts"))
+
+
 def test_X3_the_page_of_an_export_stands_in_signal(database: DatabaseFacts, client: Client) -> None:
     with signal_account.site(database) as site:
         signal_account.fill(site)

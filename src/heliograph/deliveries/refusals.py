@@ -61,6 +61,19 @@ def last_failures(reading: AccountReader, actions: Iterable[int]) -> dict[int, L
     return {action: LastFailure(n, status, connection, _connection_version(versions)) for action, n, status, connection, versions in rows}
 
 
+def last_statuses(reading: AccountReader, actions: Iterable[int]) -> dict[int, int]:
+    """The HTTP status that the last attempt of each action was answered with. Actions without an answer are absent."""
+    ids = sorted(set(actions))
+    if not ids:
+        return {}
+    rows = reading.db.all(
+        f"SELECT action_id, status FROM attempt WHERE +account_id = :account AND {reading.db.member('action_id', 'ids')} ORDER BY action_id, n",
+        {"account": reading.account, "ids": ids},
+    )
+    statuses: dict[int, int | None] = dict(rows)  # the last attempt of an action comes last
+    return {action: status for action, status in statuses.items() if status is not None}
+
+
 def refusals(reading: AccountReader, failures: dict[int, LastFailure]) -> dict[int, Refusal]:
     """The refusals of failed attempts, by action. It takes one statement for the answers, and one for each version of a connection."""
     answers = exchanges(reading.db, reading.account, failures)

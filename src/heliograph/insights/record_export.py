@@ -30,6 +30,7 @@ from django_scopes import scope
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.refusals import last_statuses
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.spreadsheet_cells import without_formula
 from heliograph.insights.record_kinds import RecordFilter, RecordSort, RowKind
@@ -154,7 +155,12 @@ class RecordExport:
             records, after = Records(reader, self._filter, self._sort).walk(Cursor.read(self._after, parts=PARTS), CHUNK)
             lines: list[Sequence[object]] = [] if self._bytes else [[*_head(subject), *self._id_names(subject)]]
             ids = self._ids(reader, records, subject)
-            lines += [[*self._cells(row_of(record, subject, reader), subject), *ids[record.id]] for record in records]
+            is_of_attempts = subject is RowKind.ATTEMPT
+            statuses = {} if is_of_attempts else last_statuses(reader, [record.action_id for record in records if record.action_id])
+            for record in records:
+                row = row_of(record, subject, reader)
+                status = record.status if is_of_attempts else statuses.get(record.action_id)
+                lines.append([*self._cells(row, subject, status), *ids[record.id]])
         csv_text = io.StringIO()
         csv.writer(csv_text).writerows([self._cell(cell) for cell in line] for line in lines)
         mark = (
@@ -201,7 +207,8 @@ class RecordExport:
         text = "" if value is None else str(value)
         return without_formula(text) if self._form is CsvForm.SPREADSHEETS else text
 
-    def _cells(self, row: Mapping[str, Any], subject: RowKind) -> list[object]:
+    def _cells(self, row: Mapping[str, Any], subject: RowKind, status: int | None) -> list[object]:
+        """status: of the last answer to the action, or of the answer to the attempt"""
         at: datetime.datetime = row["at"]
         if self._form is CsvForm.EXACT:
             when = at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -220,7 +227,7 @@ class RecordExport:
             row["connection"],
             row["state"],
             row["said"],
-            row["status"],
+            status,
             _("Yes") if row["is_replay"] else _("No"),
             row["integration"],
         ]
