@@ -41,6 +41,7 @@ def large():
     for _ in range(400):
         yield b"x" * 100_000
     (folder / "made").touch()
+    (folder / ("made-" + uuid.uuid4().hex)).touch()
 
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -134,6 +135,15 @@ def test_O10_what_waits_for_one_client_is_bounded(tmp_path: Path) -> None:
         assert len(read_all(first)) > LARGE, "one answer is whole, however large"
         with closing(ask(port, "/large", "127.0.0.2")) as somebody_else:
             assert len(read_all(somebody_else)) > LARGE
+
+
+def test_O10_what_waits_for_many_behind_a_proxy_is_not_counted_as_one_client(tmp_path: Path) -> None:
+    with server(tmp_path, "hoard", "proxy") as port, ExitStack() as stuck:
+        many = [stuck.enter_context(closing(ask(port, "/large"))) for _ in range(4)]
+        until(lambda: len(list(tmp_path.glob("made-*"))) == len(many))
+        named = [stuck.enter_context(closing(ask(port, "/large", forwarded="192.0.2.1"))) for _ in range(3)]
+        until(lambda: sum(map(_is_cut_off, named)) == 2)
+        assert all(len(read_all(peer)) > LARGE for peer in many), "a proxy that names nobody stands for many"
 
 
 def _is_cut_off(peer: socket.socket) -> bool:

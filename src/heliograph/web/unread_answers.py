@@ -19,13 +19,17 @@ def unread_bytes(channel: Any) -> int:
 
 
 def hoarders(channels: Iterable[Any], most: int = MOST_UNREAD) -> list[Any]:
-    """The connections to cut off: the newer ones of clients for whom more than `most` bytes wait."""
-    waiting: Counter[str] = Counter()
+    """The connections to cut off: the newer ones of clients for whom more than `most` bytes wait.
+
+    A client of "" stands for many (a trusted proxy that names nobody): each of its connections counts as a client of its own.
+    """
+    waiting: Counter[Any] = Counter()
     too_many = []
     for channel in sorted(channels, key=lambda channel: channel.creation_time):
+        client = channel.client or channel
         unread = unread_bytes(channel)
-        if unread and waiting[channel.client] and waiting[channel.client] + unread > most:
+        if unread and waiting[client] and waiting[client] + unread > most:
             too_many.append(channel)
         else:
-            waiting[channel.client] += unread
+            waiting[client] += unread
     return too_many
