@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -273,3 +275,56 @@ def test_O9_owners_that_hold_no_lock_are_known_by_their_lease_alone() -> None:
     owners.locks().hold()
     assert not owners.is_dead(owners.new_owner())
     assert owners.is_dead("machine:7:lock-00000001:1")
+
+
+# --- locks that cannot be taken
+
+
+class CountedLocks(owners.FileLocks):
+    """Counts how often somebody wanted the lock."""
+
+    calls = 0
+
+    def hold(self) -> None:
+        self.calls += 1
+        super().hold()
+
+
+@pytest.mark.parametrize("run", [Runner.run_forever, Runner.run_side_by_side])
+def test_O7_a_lock_that_cannot_be_taken_stops_no_runner_for_good(
+    acme: Account,
+    steps: type[Steps],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Callable[[Runner, threading.Event], None],
+) -> None:
+    obstacle = tmp_path / "owners"
+    obstacle.write_text("a file where the folder belongs")
+    locks = CountedLocks(obstacle, owners._key())
+    job = create(acme)
+    monkeypatch.setattr(owners, "locks", lambda: locks)
+    with running(lambda stop: run(Runner(kinds(steps)), stop)):
+        until(lambda: locks.calls > 2)
+        assert state(job) == JobState.QUEUED
+        obstacle.unlink()
+        until(lambda: state(job) == JobState.DONE)
+
+
+def test_O9_an_owner_whose_lock_failed_once_is_alive_after_the_next_try(tmp_path: Path) -> None:
+    locks, others = owners.FileLocks(tmp_path, "0000000a"), owners.FileLocks(tmp_path, "0000000b")
+    obstacle = tmp_path / "0000000a" / "folder"
+    obstacle.mkdir(parents=True)
+    with pytest.raises(OSError, match="0000000a"):
+        locks.hold()
+    with (tmp_path / "new-0000000a").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody has it: the failure left nothing open
+    obstacle.rmdir()
+    obstacle.parent.rmdir()
+    locks.hold()
+    assert not others.is_free("0000000a")
+
+
+def test_O9_an_owner_of_whom_nothing_can_be_known_is_not_dead(tmp_path: Path) -> None:
+    (tmp_path / "0000000a").mkdir()
+    assert not owners.FileLocks(tmp_path, "0000000b").is_free("0000000a")
+    assert owners.FileLocks(tmp_path, "0000000b").is_free("0000000c")

@@ -34,7 +34,7 @@ class OwnerLocks(Protocol):
     """The locks of all owners of one database."""
 
     def hold(self) -> None:
-        """Takes this process's lock, or takes it again if it was lost."""
+        """Takes this process's lock, or takes it again if it was lost. Raises OSError or psycopg.Error; the next call tries again."""
 
     def is_free(self, key: str) -> bool:
         """Whether nobody holds the lock of this key."""
@@ -55,9 +55,14 @@ class FileLocks:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Under another name until it is locked: otherwise it could be taken for a dead owner's in between.
             unlocked = self._folder / f"new-{self._key}"
-            self._file = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unlocked.rename(self._folder / self._key)
+            file = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                unlocked.rename(self._folder / self._key)
+            except OSError:
+                os.close(file)
+                raise
+            self._file = file
 
     def is_free(self, key: str) -> bool:
         path = self._folder / key
@@ -65,9 +70,11 @@ class FileLocks:
             file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return True
+        except OSError:  # unknown, for example with too many open files: the lease decides
+            return False
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError:
             return False
         finally:
             os.close(file)

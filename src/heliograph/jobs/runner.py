@@ -108,7 +108,7 @@ class Runner:
                     if row is not None:
                         self._run(row, stop, None, rest=REST, turn=Turn(time.monotonic()))
                         continue
-                except _passing(DjangoDatabaseError, HeliographError):
+                except _passing(DjangoDatabaseError, OSError, HeliographError):
                     log.exception("job_poll_failed")
                     close_old_connections()
                 stop.wait(LOOK)
@@ -129,7 +129,7 @@ class Runner:
                         thread.start()
                         running.append(thread)
                         continue
-                except _passing(DjangoDatabaseError, HeliographError):
+                except _passing(DjangoDatabaseError, OSError, HeliographError):
                     log.exception("job_poll_failed")
                     close_old_connections()
                 stop.wait(LOOK)
@@ -142,7 +142,7 @@ class Runner:
         be_nice()
         try:
             self._run(row, stop, None, rest=None, turn=Turn(time.monotonic()))
-        except _passing(DjangoDatabaseError, HeliographError):
+        except _passing(DjangoDatabaseError, OSError, HeliographError):
             log.exception("job_thread_failed", job=row.pk)  # its heartbeat stops, and another runner takes it
         finally:
             connections.close_all()
