@@ -15,6 +15,7 @@ from tests.waiting import PATIENCE, until
 
 from heliograph.commands import pages_probe
 from heliograph.commands.pages_probe import PagesProbe
+from heliograph.domain.http_request import PAGES_HEALTH
 from heliograph.engine.supervisor.operations_port import operations_port
 
 pytestmark = pytest.mark.once
@@ -204,6 +205,28 @@ def test_O10_O2_ready_asks_the_pages_themselves(tmp_path: Path, monkeypatch: pyt
             (tmp_path / "go").touch()
             until(lambda: ready(operations) == 200)
     assert not probe.answers()
+
+
+def test_O10_O2_one_clients_share_of_the_threads_says_nothing_of_the_pages(tmp_path: Path) -> None:
+    with server(tmp_path) as port, ExitStack() as busy:
+        slow = [busy.enter_context(closing(ask(port, "/slow"))) for _ in range(2 * THREADS)]
+        until(lambda: slow_ones(tmp_path) == THREADS - 2)
+        assert PagesProbe("127.0.0.1", port, within=PATIENCE).answers(), "from the address that holds its whole share"
+        (tmp_path / "go").touch()
+        assert all(b"a page" in read_all(peer) for peer in slow)
+
+
+def test_O10_what_follows_the_probes_request_on_its_connection_counts_to_its_client(tmp_path: Path) -> None:
+    with server(tmp_path) as port, ExitStack() as busy:
+        for _ in range(2 * THREADS):
+            peer = busy.enter_context(closing(connect(port)))
+            requests = (f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n" for path in (PAGES_HEALTH, "/slow"))
+            peer.sendall("".join(requests).encode())
+        until(lambda: slow_ones(tmp_path) == THREADS - 2)
+        for _ in range(3):
+            assert is_answered(port, address="127.0.0.2")
+        assert slow_ones(tmp_path) == THREADS - 2
+        (tmp_path / "go").touch()
 
 
 def ready(port: int) -> int:

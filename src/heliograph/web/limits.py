@@ -19,7 +19,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, RequestEntityTooLarge
 
-from heliograph.domain.http_request import MALFORMED, Chunks, RequestRefusal, read_head
+from heliograph.domain.http_request import MALFORMED, PAGES_HEALTH, Chunks, RequestRefusal, read_head
 from heliograph.web import unread_answers
 from heliograph.web.cpu_time import CpuTime
 
@@ -255,6 +255,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     error_task_class = RefusalTask
     request: BoundedParser | None
     client = ""  # who asked last; "" if that stands for many
+    thread_client = ""  # whose share of the threads the current task counts to; "" for nobody's
     rests_until = 0.0
     _unread_since = 0.0  # since when an answer waits for its reader; 0: none does
     _read = 0  # bytes that the reader took since then, and when it took the last
@@ -269,18 +270,23 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
         if connections >= PEER_CONNECTIONS and not adj.clients.trusts(peer):
             self.will_close = True
 
-    def sharer(self) -> str:
-        """The client of the next request: its share of the threads is limited (`ThreadShares`)."""
+    def add_task(self) -> None:
+        """Gives the next request to the threads, or lets it wait while its client holds its share of them (`ThreadShares`).
+
+        The probe's request counts to nobody's share: it asks whether any thread is free, and may come from the address of all people.
+        """
         headers = getattr(self.requests[0], "headers", {}) if self.requests else {}
-        return str(self.adj.clients.sharer(str(self.addr[0]), str(headers.get("X_FORWARDED_FOR", ""))))
+        self.client = str(self.adj.clients.sharer(str(self.addr[0]), str(headers.get("X_FORWARDED_FOR", ""))))
+        self.thread_client = "" if self.requests and self.requests[0].path == PAGES_HEALTH else self.client
+        self.adj.shares.add(self, self.thread_client)
 
     def service(self) -> None:
         """Like waitress; then the client's next request may have a thread."""
-        client = self.client = self.sharer()
+        thread_client = self.thread_client  # before the connection's next request sets it
         try:
             super().service()
         finally:
-            self.adj.shares.end(client)
+            self.adj.shares.end(thread_client)
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """Like waitress; counts what the reader takes."""

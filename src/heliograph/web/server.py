@@ -87,7 +87,7 @@ def pages_server(
     server.channel_class = BoundedChannel
     server.adj.clients = ClientAddresses(trusted_proxies)
     server.adj.shares = ThreadShares(server.task_dispatcher.add_task, share_of(threads))
-    server.add_task = lambda channel: server.adj.shares.add(channel, channel.sharer())
+    server.add_task = BoundedChannel.add_task
     server.adj.ours = hosts.at(host, int(server.effective_port))
     server.adj.sends_files, server.adj.admits = sends_files, admits
     return server
