@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
@@ -195,6 +196,22 @@ def test_P1_O8_a_flood_fills_neither_memory_nor_log_nor_database(site: SignalAcc
     assert (by, kind, id) == ("somebody", "account", site.account.pk), "what comes too often is counted without its address"
     assert "address" not in after
     assert sum(after["times"] for *_who, after in counted) == 3 * access_refusals.MOST_COUNTED
+
+
+def test_P1_O8_processes_that_write_at_once_lose_no_count(site: SignalAccount, database: DatabaseFacts) -> None:
+    refusal = AccessRefusal(Reason.PASSWORD, ADDRESS, user=site.planner.pk)
+    processes, writes = 4, 10
+    start = threading.Barrier(processes)
+
+    def write(_process: int) -> None:
+        with closing(database.open()) as db:
+            for _write in range(writes):
+                start.wait()
+                write_refusals(db, {refusal: 1})
+
+    with ThreadPoolExecutor(processes) as pool:
+        list(pool.map(write, range(processes)))
+    assert [after["times"] for *_who, after in entries(site)] == [processes * writes]
 
 
 def test_P1_O4_old_refusals_go_and_nothing_else_of_the_audit(site: SignalAccount, stranger: Client) -> None:

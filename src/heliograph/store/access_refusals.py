@@ -1,7 +1,8 @@
 """Refused sign-ins, pages and API tokens: counted in memory, written to the log and the audit every few seconds (P1, O8).
 
-A flood of guesses must fill neither the disk nor the database, and must not make whoever records wait. So a request only counts. One line of the
-log and one entry of the audit stand for all refusals of a day that agree in reason, person or token, page and address. The audit of an account
+A flood of guesses must fill neither the disk nor the database, and must not make whoever records wait. So a request only counts. Refusals that
+agree in reason, person or token, page and address are one line of the log in each write of a process, and one entry of the audit in a day: a
+process writes at most MOST_COUNTED such lines, and one for each reason, every WRITTEN_AFTER seconds. The audit of an account
 takes MOST_A_DAY such entries; what comes then is counted without its address, by reason alone. A refusal that belongs to no account, such as a
 user name that nobody has, is in the log only.
 
@@ -196,7 +197,11 @@ def _of_token(db: Database, refusal: AccessRefusal, now: int) -> _AuditedRefusal
 
 
 def _write_entries(db: Database, account: int, refusals: list[tuple[_AuditedRefusal, int]], now: int) -> None:
-    """Adds to today's entries of the account, in the caller's transaction."""
+    """Adds to today's entries of the account, in the caller's transaction.
+
+    A lock of the account's row comes first: two processes that read the same count would each add to it, and one sum would be lost.
+    """
+    db.all("SELECT id FROM accounts_account WHERE id = :account" + db.for_update, {"account": account})
     since = {"account": account, "since": now - now % DAY}
     rows = db.all(
         "SELECT id, kind, object_id, name, by, CAST(after AS text) FROM audit_entry"
