@@ -344,6 +344,7 @@ def test_C5_recovery_codes_that_were_shown_are_stored_as_digests(site: SignalAcc
     client.post("/accounts/sign-in/code/", {"code": code_now()})
     shown(client, "/accounts/me/recovery-codes/new/")
     assert client.post("/accounts/me/recovery-codes/new/")["Location"] == "/accounts/me/recovery-codes/"
+    assert client.head("/accounts/me/recovery-codes/").status_code == 405
     codes = re.findall(r"<li><code>(\d{8})</code>", shown(client, "/accounts/me/recovery-codes/"))
     assert len(codes) == 10
     row = Authenticator.objects.get(user=site.planner, type=Authenticator.Type.RECOVERY_CODES)

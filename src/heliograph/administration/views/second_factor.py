@@ -17,7 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET
 
 from heliograph.accounts.models import User
 from heliograph.accounts.recovery_codes import show_once
@@ -136,7 +136,7 @@ class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]
         return {**super(GenerateRecoveryCodesView, self).get_context_data(**kwargs)}
 
 
-@require_safe
+@require_GET  # HEAD would use up the codes, and show nobody any
 @reauthentication_required(app="allauth.mfa")  # type: ignore[untyped-decorator]
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """The recovery codes, the first time; then how many are left."""
