@@ -149,6 +149,36 @@ def test_O9_jobs_that_mostly_wait_leave_a_place_to_other_accounts(acme: Account,
         until(lambda: state(other) == JobState.DONE)
 
 
+def test_O9_a_job_whose_lease_ran_out_in_a_suspension_is_not_run_twice_by_its_runner(acme: Account, steps: type[Steps]) -> None:
+    opened: list[int] = []
+    others_ended = threading.Event()
+
+    class Waiting(Steps):
+        noted = steps.noted
+
+        def __init__(self, job: Job) -> None:
+            super().__init__(job)
+            opened.append(job.pk)
+
+        def read(self) -> int:
+            if self.job.pk == slow.pk and self.at == 1:
+                others_ended.wait(60)
+            return super().read()
+
+    slow = create(acme)
+    with running(Runner(kinds(Waiting)).run_side_by_side):
+        try:
+            until(lambda: steps.noted)
+            Job.objects.filter(pk=slow.pk).update(heartbeat=control.now() - control.LEASE * 2)
+            later = [create(acme), create(acme)]
+            until(lambda: all(state(job) == JobState.DONE for job in later))
+        finally:
+            others_ended.set()
+        until(lambda: state(slow) == JobState.DONE)
+    assert opened == [job.pk for job in (slow, *later)]
+    assert [chunk for job, chunk in steps.noted if job == slow.pk] == [1, 2, 3]
+
+
 # --- bounds
 
 

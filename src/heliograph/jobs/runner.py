@@ -85,6 +85,7 @@ class Runner:
         self._gave_way_at = 0.0
         self._giving_way = threading.Lock()
         self._all_seats_taken: Callable[[], bool] = lambda: True
+        self._threads: dict[int, threading.Thread] = {}  # by job; never changed, only replaced, because other threads read it
 
     def run_one(self, job: int, *, stop: threading.Event | None = None, watch: JobObserver | None = None) -> Job:
         """Runs this job now, until it ends, is paused or cancelled, or `stop` is set (which pauses it).
@@ -117,23 +118,22 @@ class Runner:
 
     def run_side_by_side(self, stop: threading.Event, *, most: int = SIDE_BY_SIDE) -> None:
         """Like `run_forever`, for jobs that mostly wait: each on its own thread, at most `most` at once."""
-        running: list[threading.Thread] = []
-        self._all_seats_taken = lambda: sum(thread.is_alive() for thread in running) >= most
+        self._all_seats_taken = lambda: sum(thread.is_alive() for thread in self._threads.values()) >= most
         try:
             while not stop.is_set():
-                running[:] = [thread for thread in running if thread.is_alive()]
+                self._threads = {job: thread for job, thread in self._threads.items() if thread.is_alive()}
                 try:
-                    row = self._next() if len(running) < most else None
+                    row = self._next() if len(self._threads) < most else None
                     if row is not None:
                         thread = threading.Thread(target=self._run_on_thread, args=(row, stop), name=f"job {row.pk}", daemon=True)
                         thread.start()
-                        running.append(thread)
+                        self._threads = {**self._threads, row.pk: thread}
                         continue
                 except _passing(DjangoDatabaseError, OSError, HeliographError):
                     log.exception("job_poll_failed")
                     close_old_connections()
                 stop.wait(LOOK)
-            for thread in running:
+            for thread in self._threads.values():
                 thread.join(CHUNK_LASTS)
         finally:
             connections.close_all()
@@ -169,18 +169,24 @@ class Runner:
         stopping: list[int] = []
         with scopes_disabled():
             for row in Job.objects.filter(state__in=control.OPEN, kind__in=list(self.kinds)).order_by("id"):
-                is_running = control.is_alive(row, at)
+                is_running = control.is_alive(row, at) or self._has_thread(row.pk)
                 if row.state == JobState.CANCELLING:
                     stopping += [] if is_running else [row.pk]
                 elif is_running or self.kinds[row.kind].is_here(row):
                     jobs.append(OpenJob(row.pk, row.account_id, is_running))
         return jobs, stopping
 
+    def _has_thread(self, job: int) -> bool:
+        thread = self._threads.get(job)
+        return thread is not None and thread.is_alive()
+
     def _claim(self, job: int, most_running: int | None = None) -> Job | None:
         """Claims the job. A failed or paused one must be resumed first.
 
-        None if another runner owns it, or if its account has most_running running jobs of these kinds; a most_running of None is no bound.
+        None if another runner owns it, if a thread of this one still runs it, or if its account has most_running running jobs of these kinds; a most_running of None is no bound.
         """
+        if self._has_thread(job):  # after a suspension its lease is over, but the thread goes on
+            return None
         with transaction.atomic(), scopes_disabled():
             row = Job.objects.select_for_update().filter(pk=job).first()
             if row is None:
