@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -305,6 +306,14 @@ def test_O9_owners_that_hold_no_lock_are_known_by_their_lease_alone() -> None:
     owners.locks().hold()
     assert not owners.is_dead(owners.new_owner())
     assert owners.is_dead("machine:7:lock-00000001:1")
+
+
+def test_O9_a_machine_may_be_called_like_a_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "lock-smith")
+    owners.locks().hold()
+    assert not owners.is_dead(owners.new_owner())
+    assert owners.is_dead("lock-smith:7:lock-00000001:1")
+    assert not owners.is_dead("lock-smith:7:1f2e3d4c")
 
 
 # --- locks that cannot be taken

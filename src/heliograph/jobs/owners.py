@@ -149,5 +149,6 @@ def new_owner() -> str:
 
 def is_dead(owner: str) -> bool:
     """True if the owner's process is known to have died."""
-    key = next((part.removeprefix(MARK) for part in owner.split(":") if part.startswith(MARK)), "")
+    parts = owner.split(":")
+    key = parts[2].removeprefix(MARK) if len(parts) > 2 and parts[2].startswith(MARK) else ""  # a machine may be called lock-… as well
     return bool(key) and locks().is_free(key)
