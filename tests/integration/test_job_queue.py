@@ -209,6 +209,18 @@ def test_O9_an_account_has_a_bounded_number_of_open_jobs_and_is_told_what_to_do(
     control.create("steps", acme.pk, {"chunks": 1}, by="command", owner="a command runs it at once")
 
 
+def test_O9_a_command_goes_on_with_its_job_in_an_account_that_has_as_many_as_it_may(
+    acme: Account, steps: type[Steps], settings: Any
+) -> None:
+    bounded(settings, jobs_waiting=1)
+    paused = create(acme)
+    control.pause(paused.pk)
+    create(acme)
+    command = Runner(kinds(steps))
+    control.resume(paused.pk, owner=command.me)
+    assert command.run_one(paused.pk).state == JobState.DONE
+
+
 def test_O9_the_rows_that_jobs_of_an_account_leave_are_bounded(acme: Account, globex: Account, steps: type[Steps], settings: Any) -> None:
     bounded(settings, jobs_rows=10)
     ended = Runner(kinds(steps)).run_one(create(acme, 100, leaves_rows=1).pk)

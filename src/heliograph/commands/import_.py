@@ -187,7 +187,7 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
         job = before[0]
         control.release(job.pk)
         if job.state in (JobState.PAUSED, JobState.FAILED):
-            control.resume(job.pk)
+            control.resume(job.pk, owner=runner.me)
         console.print(f"Continues job {job.pk} after {job.done:,} rows. Use --anew to start again.")
     with _stopped_by_signals() as stop, _progress(console) as (bar, task):
 

@@ -89,13 +89,16 @@ def resume(
     ready_for_data()
     from heliograph.jobs import control  # noqa: PLC0415
 
-    row = control.resume(job)
     if in_terminal:
         from heliograph.jobs.runner import Runner  # noqa: PLC0415
         from heliograph.wiring import job_kinds  # noqa: PLC0415
 
         be_nice()
-        row = Runner(job_kinds()).run_one(job)
+        runner = Runner(job_kinds())
+        control.resume(job, owner=runner.me)
+        row = runner.run_one(job)
+    else:
+        row = control.resume(job)
     _say(row, as_json)
 
 

@@ -176,18 +176,26 @@ def pause(job: int, account: int | None = None) -> Job:
         return _saved(row, JobState.PAUSED)
 
 
-def resume(job: int, account: int | None = None) -> Job:
-    """Continues the job from its cursor. A failed job tries again from where it failed. Raises NotPossible, TooMuchWork."""
+def resume(job: int, account: int | None = None, *, owner: str = "") -> Job:
+    """Continues the job from its cursor. A failed job tries again from where it failed.
+
+    owner: a runner that takes it at once; such a job waits for nobody (see `create`).
+
+    Raises NotPossible, TooMuchWork.
+    """
     with transaction.atomic():
         row = _locked(job, account)
         if row.state in (JobState.QUEUED, JobState.RUNNING):
             return row
         if row.state not in (JobState.PAUSED, JobState.FAILED):
             raise NotPossible(f"Job {job} is {row.state}; only a paused or failed job can be resumed.")
-        lock_account(row.account_id)
-        with scopes_disabled():
-            _check_waiting(row.account_id)
-        row.error = ""
+        if owner:
+            owners.locks().hold()
+        else:
+            lock_account(row.account_id)
+            with scopes_disabled():
+                _check_waiting(row.account_id)
+        row.error, row.owner = "", owner
         row.finished = None
         return _saved(row, JobState.QUEUED)
 
