@@ -253,3 +253,13 @@ def test_O9_a_refusal_leads_back_to_its_page_and_begins_nothing(site: SignalAcco
         headers={"referer": "https://elsewhere.example/"},
     )
     assert elsewhere["Location"] == "/"
+
+
+def test_O9_a_replay_that_may_not_begin_says_so_where_it_was_sent(site: SignalAccount, client: Client, settings: Any) -> None:
+    replay = checked(site, client)
+    settings.HELIOGRAPH = settings.HELIOGRAPH.model_copy(update={"jobs_waiting": 1})
+    control.create("set-status", site.account.pk, {}, by="user:1")
+    answer = confirms(client, f"/signal/replay/{replay}/send/", {"send": "different", "rate": "60", "reason": "A wider filter"})
+    assert answer.status_code == 422
+    assert "1 job of this account waits or runs, which is as many as an account may have." in text_of(answer.content)
+    assert replays.find(site.account.pk, replay).stage is Stage.CHECKED

@@ -24,6 +24,7 @@ from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.ids import read_id, read_number
 from heliograph.insights.period import whole_days
+from heliograph.jobs.control import TooMuchWork
 from heliograph.registrations.list import RegistrationFilter, Registrations
 from heliograph.replay import replays
 from heliograph.replay.models import REASON_LENGTH, Replay
@@ -286,6 +287,8 @@ def send(request: AccountRequest, replay: int) -> HttpResponse:
             form.refuse(error)
         except NotNow as error:
             form.add_error(None, _(str(error)))
+        except TooMuchWork as error:  # a redirect back would end at this address, which has no page
+            form.add_error(None, str(error))
         else:
             return HttpResponseRedirect(reverse("replay-run", args=(replay,)))
     return _render(request, state, form)
