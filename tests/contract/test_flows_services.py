@@ -425,9 +425,13 @@ def test_P12_deleting_a_flow_ends_its_actions_as_failed(made: Acme) -> None:
         flows.delete_flow(s, pk(made.flow))
     with scope(account=made.pk):
         assert [(a.state, a.cause) for a in Action.objects.all()] == [(ActionState.FAILED, "flow_deleted")]
-        assert [(j.queue, j.cause) for j in StuckRun.objects.all()] == [(QueueStatus.DONE.code, "flow_deleted")]
+        assert [(j.queue, j.cause) for j in StuckRun.objects.all()] == [(QueueStatus.RETRY.code, "untagged")]
         assert FlowRow.objects.get(pk=pk(made.flow)).deleted_at is not None  # its figures refer to it
     assert pk(made.flow) not in made.config().flows
+    with made.setting_up() as s:  # the worker's step, which then ends what is due
+        assert s.db.all("SELECT flow_id FROM saved_cure") == [(pk(made.flow),)]
+        assert stuck_runs.compare_next(s.db, made.pk) == 1
+        assert s.db.all("SELECT count(*) FROM stuck_run WHERE due_at <= :now", {"now": s.db.now()}) == [(1,)]
 
 
 def test_F8_removing_a_destination_ends_its_actions_as_failed(made: Acme) -> None:

@@ -670,8 +670,13 @@ def test_P12_deleting_a_flow_asks_and_says_what_becomes_of_the_rest(plan: Platfo
     assert "1 action of it is not delivered yet. It ends as Failed." in asked
     assert "1 change waits for a tag. It will not be sent any more." in asked
     assert confirms(client, f"/signal/flows/{leads(plan)}/delete/")["Location"] == "/signal/flows/"
-    ((queue, cause),) = plan.store.all("SELECT queue, cause FROM stuck_run WHERE account_id = :a", {"a": plan.pk})
-    assert (queue, cause) == (4, "flow_deleted")
+    ((run, queue),) = plan.store.all("SELECT id, queue FROM stuck_run WHERE account_id = :a", {"a": plan.pk})
+    assert queue == 1, "the worker ends it"
+    item = text_of(client.get(f"/signal/retry/r{run}/"))
+    assert "No longer possible: the flow was deleted before it had a tag" in item
+    assert "It ends as Done within minutes." in item
+    assert "Nothing is left to send." in item
+    assert "Submit to Retry Queue" not in item
     assert client.get(f"/signal/flows/{leads(plan)}/").status_code == 404
 
 

@@ -11,10 +11,14 @@ import pytest
 from tests.story import Story
 
 from heliograph.domain.connection.connection import ContentType, Method
+from heliograph.domain.delivery.action import RunState
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.figures import of_reconsidered
 from heliograph.domain.flow.flow import FilterRow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import MappingKind, Subject
 from heliograph.setup.services.events import MarksFirst
 from heliograph.store.queue import stuck_runs
+from heliograph.store.queue.figures import put_deltas
 
 STATUSES = ("Registered", "Attended", "Cancelled")
 
@@ -251,12 +255,54 @@ def test_F7_P12_a_deleted_flow_ends_what_waits_and_calls_it_no_failure(story: St
     flow = story.flow("Registered", [story.to(story.connection("CRM", "/crm"))], statuses=["Registered"])
     story.record("R1", status="New", first="Zoë")
     story.delete_flow(flow)
+    assert story.figures().untagged == 1, "until the worker has ended it"
+    with story.worker():
+        story.wait_for(story.has_compared)
     (item,) = story.stuck()
     assert (item["queue"], item["cause"]) == ("Done", "flow_deleted")
     assert story.runs(flow) == [("not triggered", "flow deleted")]
     figures = story.figures()
     assert (figures.not_triggered, figures.untagged, figures.not_selected, figures.not_judged, figures.failed) == (1, 0, 0, 1, 0)
     story.is_sound()
+
+
+def test_F7_P12_what_waits_in_a_deleted_flow_ends_in_bounded_steps(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stuck_runs, "COMPARED", 7)
+    monkeypatch.setattr(stuck_runs, "AT_ONCE", 5)
+    flow = story.flow("Registered", [story.to(story.connection("CRM", "/crm"))], statuses=["Registered"])
+    other = story.flow("Other", [story.to(story.connection("Other", "/other"))], statuses=["Registered"])
+    for n in range(12):
+        story.record(f"R{n}", status="New", first=str(n))
+    before = story.stuck()
+    assert len(before) == 24
+    story.delete_flow(flow)
+    assert story.stuck() == before, "the one who deletes writes no run"
+    with story.worker():
+        story.wait_for(lambda: Counter(item["queue"] for item in story.stuck()) == {"Done": 12, "Retry": 12})
+        story.wait_for(story.has_compared)
+    assert story.runs(flow) == [("not triggered", "flow deleted")] * 12
+    assert set(story.runs(other)) == {("not triggered", "untagged")}
+    figures = story.figures()
+    assert (figures.untagged, figures.not_judged, figures.failed) == (12, 12, 0)
+    story.is_sound()
+
+
+def test_F7_P12_a_decision_that_raised_ends_with_its_flow_at_its_next_try(story: Story) -> None:
+    flow = story.flow("Registered", [story.to(story.connection("CRM", "/crm"))], statuses=["Registered"])
+    story.record("R1", status="New", first="Zoë")
+    raised = {"system": Category.SYSTEM.code, "due": story.db.now() + 3_600_000_000}
+    with story.db.transaction():
+        story.db.run("UPDATE stuck_run SET category = :system, cause = 'exception', due_at = :due", raised)
+        ((at, mode),) = story.db.all("SELECT at, mode FROM run")
+        put_deltas(story.db, of_reconsidered(story.account, at, mode, flow, RunState.UNTAGGED, RunState.UNDECIDED))
+    story.delete_flow(flow)
+    with story.worker():
+        story.wait_for(lambda: not story.db.all("SELECT 1 FROM saved_cure"))
+        assert [item["queue"] for item in story.stuck()] == ["Retry"]
+        with story.db.transaction():
+            story.db.run("UPDATE stuck_run SET due_at = :now", {"now": story.db.now()})
+        story.wait_for(lambda: [(item["queue"], item["cause"]) for item in story.stuck()] == [("Done", "flow_deleted")])
+    assert story.runs(flow) == [("not triggered", "flow deleted")]
 
 
 # ---- sessions, events, headers, forms, queries

@@ -156,6 +156,9 @@ def not_triggered(
         state = ("wait", _("Waits for a tag") if reason is not None and reason.is_untagged else _("Will be retried"))
     elif queue is QueueStatus.FAILED:
         state = ("failed", _("Failed"))
+    if reason is Reason.FLOW_DELETED or (reason is not None and reason.is_untagged and flow not in account.flows):
+        # The worker ends what waits in a deleted flow step by step.
+        return _("No longer possible: the flow was deleted before it had a tag."), ("quiet", _("Not triggered"))
     if reason is Reason.UNTAGGED:
         of_session = account.session_statuses.get(change.session.status) if change and change.session else None
         if of_session is not None and not of_session.tags:
@@ -163,8 +166,6 @@ def not_triggered(
         return _("It waits for a tag: its status carries none."), state
     if reason is Reason.UNTAGGED_PROPERTY:
         return _("It waits for a tag: a property that is set carries none."), state
-    if reason is Reason.FLOW_DELETED:
-        return _("No longer possible: the flow was deleted before it had a tag."), state
     if reason is Reason.CONTENT_REMOVED:
         return _("No longer possible: its details were removed, as old ones are, before it had a tag."), state
     if reason is Reason.FAILED:

@@ -103,6 +103,8 @@ def _gone(details: Details, reader: AccountReader) -> str:
 
 def _summary(item: RetryItem) -> str:
     due = item.row.due
+    if item.queue in OPEN and item.run is not None and item.prospect.is_over:
+        return _("It ends as Done within minutes.") if item.run.cause is Cause.UNTAGGED else _("It ends as Done at its next try.")
     if item.queue in OPEN and item.run is not None and due is None:
         return _("It waits for a tag. Submitted, it is judged again, which is no retry.")
     if item.queue in OPEN:

@@ -24,7 +24,7 @@ def why(item: RetryItem, target_words: str = "") -> str:
     if item.run is not None:
         if item.run.cause is Cause.NOT_SELECTED:
             return _("Tagged by now, but not for this flow.")
-        if item.run.cause is Cause.FLOW_DELETED:
+        if item.run.cause is Cause.FLOW_DELETED or (item.run.cause is Cause.UNTAGGED and item.queue in OPEN and item.prospect.is_over):
             return _("No longer possible: the flow was deleted before it had a tag.")
         if item.run.cause in ENDS_RUN:
             return words.cause_of(Cause.CONTENT_REMOVED, "")

@@ -82,7 +82,9 @@ def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> Non
 
 
 def flow_deleted(s: SetupTransaction, flow: int) -> None:
-    """A flow was deleted (P12): its undelivered actions fail."""
+    """A flow was deleted (P12): its undelivered actions fail. What waits for a tag in it is no longer possible: the worker ends it in bounded steps,
+    since a flow can have any number of such runs."""
+    stuck_runs.note_flow_saved(s.db, s.account, flow)
     for _ in range(ENDED_AT_ONCE):
         if not pending_items.end_flow(s.db, s.account, flow):
             break

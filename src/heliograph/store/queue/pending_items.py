@@ -12,7 +12,6 @@ from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.database import Database
-from heliograph.store.queue import stuck_runs
 from heliograph.store.queue.outcomes import apply_to_lanes
 from heliograph.store.queue.submissions import DoesOf
 
@@ -59,12 +58,10 @@ def _reschedule(db: Database, where: str, account: int, number: int, causes: fro
 
 
 def end_flow(db: Database, account: int, flow: int, *, limit: int = CHUNK) -> int:
-    """Fails the undelivered actions and stuck runs of a deleted flow (P12), at most `limit` lanes. Returns how many lanes; 0 means that
-    none are left.
+    """Fails the undelivered actions of a deleted flow (P12), at most `limit` lanes. Returns how many lanes; 0 means that none are left.
 
     The engine fails the rest when it is their turn to be sent.
     """
-    stuck_runs.end_of_flow(db, account, flow, Cause.FLOW_DELETED)
     return _end(db, "flow_id = :id", account, flow, Cause.FLOW_DELETED, limit)
 
 

@@ -112,11 +112,6 @@ def end(db: Database, run: DueRun, cause: Cause, now: int) -> StuckRun:
     return after
 
 
-def end_of_flow(db: Database, account: int, flow: int, cause: Cause) -> None:
-    """Ends the waiting runs of a deleted flow (P12)."""
-    _end_waiting(db, "account_id = :account AND flow_id = :flow AND queue < 3", {"account": account, "flow": flow}, cause)
-
-
 def lock_waiting(db: Database, changes: Collection[int]) -> None:
     """Locks the runs of these changes that wait for a tag, until the end of the transaction. On SQLite the transaction does."""
     if changes and db.vendor == "postgresql":
@@ -166,7 +161,7 @@ def note_tagged(db: Database, account: int, objects: Iterable[TaggedObject]) -> 
 
 
 def note_flow_saved(db: Database, account: int, flow: int | None) -> None:
-    """A flow may decide differently now: the worker judges again what waits for a tag in it. None: in every flow of the account."""
+    """A flow may decide differently now, or is deleted: the worker judges again what waits for a tag in it. None: in every flow of the account."""
     _note(db, account, flow, [])
 
 
