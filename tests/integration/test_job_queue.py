@@ -379,3 +379,13 @@ def test_O9_an_owner_of_whom_nothing_can_be_known_is_not_dead(tmp_path: Path) ->
     (tmp_path / "0000000a").mkdir()
     assert not owners.FileLocks(tmp_path, "0000000b").is_free("0000000a")
     assert owners.FileLocks(tmp_path, "0000000b").is_free("0000000c")
+
+
+def test_O9_the_files_of_dead_owners_do_not_pile_up(tmp_path: Path) -> None:
+    alive = owners.FileLocks(tmp_path, "0000000a")
+    alive.hold()
+    for name in ("0000000b", "0000000c", "new-0000000d"):
+        (tmp_path / name).touch()
+    owners.FileLocks(tmp_path, "0000000e").hold()
+    assert {path.name for path in tmp_path.iterdir()} == {"0000000a", "0000000e", "new-0000000d"}
+    assert not owners.FileLocks(tmp_path, "0000000f").is_free("0000000a")

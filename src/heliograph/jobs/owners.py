@@ -63,6 +63,9 @@ class FileLocks:
                 os.close(file)
                 raise
             self._file = file
+            for path in self._folder.glob("[0-9a-f]" * 8):  # dead owners' files, which nobody else would remove
+                if path.name != self._key:
+                    self.is_free(path.name)
 
     def is_free(self, key: str) -> bool:
         path = self._folder / key
