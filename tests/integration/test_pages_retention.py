@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.test import Client
@@ -15,9 +16,11 @@ from tests.story import Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Account, AuditEntry, Role
+from heliograph.administration.views import retention as retention_page
 from heliograph.domain.delivery.webhook_id import webhook_id
 from heliograph.domain.retention import DAY, GRACE, Terms
 from heliograph.store import retention
+from heliograph.store.queue.removal import survey
 from heliograph.store.queue.retention_round import RetentionRound
 
 PAGE = "/settings/retention/"
@@ -109,6 +112,33 @@ def test_O4_the_page_shows_what_goes_and_an_administrator_starts_it(story: Story
     assert "What went" in page
     with scope(account=story.account):
         assert AuditEntry.objects.filter(kind="account").latest("pk").after == {"removal_begins": "at once"}
+
+
+def test_O4_what_is_not_looked_at_is_not_called_nothing(story: Story, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = story.signs_in(client)
+    for n in range(3):
+        story.record(f"Q{n}", status="Attended", first="Quiet")
+    age(story.db, story.account, 200)
+    with story.db.transaction():
+        retention.agree(story.db, story.account, USUAL, story.db.now(), "user:1")
+    turn(story)
+    with story.db.transaction():
+        story.db.run("DELETE FROM retention WHERE account_id = :account", {"account": story.account})
+    assert "Nothing is older than its term." in text_of(ada.get(PAGE).content)
+    monkeypatch.setattr(retention_page, "survey", partial(survey, most=1, steps=1))
+    page = text_of(ada.get(PAGE).content)
+    assert "Nothing is older than its term." not in page
+    assert "If anything goes, it is announced within the hour" in page
+    assert "more than is counted may go" in page
+    asked = ada.post(PAGE, {"content": "90", "rows": "90"})
+    assert asked.status_code == 200
+    assert "more than is counted may go" in text_of(asked.content)
+    assert terms(story) == (None, None)
+    assert confirms(ada, PAGE, {"content": "90", "rows": "90"}).status_code == 302
+    assert terms(story) == (90, 90)
+    agreed = retention.announcement(story.db, story.account)
+    assert agreed is not None
+    assert agreed.agreed is not None
 
 
 def test_O4_a_shorter_term_asks_with_what_it_removes(story: Story, client: Client) -> None:

@@ -24,6 +24,7 @@ from heliograph.recording.batches import record_batch
 from heliograph.store import retention
 from heliograph.store.database import Database, Row
 from heliograph.store.queue import removal
+from heliograph.store.queue.removal import Survey
 from heliograph.store.queue.retention_round import RetentionRound
 from heliograph.store.retention import Removed
 
@@ -346,3 +347,24 @@ def test_O4_a_survey_is_what_goes(history: History) -> None:
     assert seen.oldest == story.db.all("SELECT MIN(at) FROM change WHERE registration_id IS NOT NULL")[0][0]
     assert history.round(SAME) == seen.removed
     assert removal.survey(story.db, story.account, SAME.cuts(now)).removed == Removed()
+
+
+@pytest.mark.parametrize("terms", [USUAL, SAME])
+def test_O4_a_survey_passes_over_what_stays_for_good(story: Story, terms: Terms) -> None:
+    for n in range(5):
+        story.record(f"Q{n}", status="Attended", first="Quiet")
+    quiet = later(story.db)
+    cuts = terms.cuts(quiet + 180 * DAY)
+    removed(story.db, story.account, terms, quiet + 180 * DAY)
+    assert removal.survey(story.db, story.account, cuts, most=2) == Survey(Removed()), "the emptied rows are the oldest, and stay"
+    story.record("R1", status="Attended", first="Eva")
+    story.record("R1", first="Ewa")
+    now = later(story.db) + 180 * DAY
+    seen = removal.survey(story.db, story.account, terms.cuts(now), most=2)
+    assert seen.removed.contents == 2
+    assert seen.oldest is not None
+    assert seen.oldest > quiet
+    short = removal.survey(story.db, story.account, terms.cuts(now), most=2, steps=1)
+    assert (short.removed, short.more, short.may_remove) == (Removed(), True, True), "what was not looked at may go"
+    assert removed(story.db, story.account, terms, now).contents == 2
+    assert not removal.survey(story.db, story.account, terms.cuts(now), most=2).may_remove

@@ -78,8 +78,8 @@ def retention(request: AccountRequest) -> HttpResponse:
         oldest=from_micros(removal.oldest) if removal.oldest is not None else None,
         waiting=removal.waiting,
         untagged=removal.untagged,
-        when=_when(notice, terms, now) if removal.removed else "",
-        may_begin=bool(removal.removed) and not _has_begun(notice, terms, now),
+        when=_when(notice, terms, now, removal) if removal.may_remove else "",
+        may_begin=removal.may_remove and not _has_begun(notice, terms, now),
         days=[(from_micros(day.at), _counts(day.removed)) for day in days],
         names=[name for name, _n in _counts(Removed())],
     )
@@ -100,9 +100,9 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
             removal = _survey(reader, terms)
         typed = [(name, form.data.get(name, "")) for name in form.fields]
         confirmation = _question(request, _("Keep less, and remove what is older?"), terms, removal, typed)
-        if removal.removed and not is_agreed(request, confirmation):
+        if removal.may_remove and not is_agreed(request, confirmation):
             return _confirmation_page(request, confirmation)
-        seen = bool(removal.removed)
+        seen = removal.may_remove
     with saving(request.account.pk, by=by(request), whole_account=True) as s:
         service.save_terms(s, content, rows, seen=seen)
     say(request, _("The terms are saved."))
@@ -112,7 +112,7 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
 def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
     with account_reading(request.account.pk) as reader:
         removal = _survey(reader, terms)
-    if not removal.removed:
+    if not removal.may_remove:
         say(request, _("Nothing is older than its term."))
         return HttpResponseRedirect(request.path)
     confirmation = _question(request, _("Remove it now?"), terms, removal, [("begin", "1")])
@@ -134,6 +134,8 @@ def _question(request: AccountRequest, heading: str, terms: Terms, removal: Surv
     items = [LinkedThing(Moving(f"{name}: {intcomma(n)}")) for name, n in _counts(removal.removed)]
     when = minute(from_micros(removal.oldest)) if removal.oldest is not None else ""
     notes: list[str] = [_("Figures stay. What waits in the Retry Queue stays until it has ended.")]
+    if removal.more and not removal.removed:
+        notes.append(Moving(_("So much is old that not all of it was looked at: more than is counted may go.")))
     if removal.untagged:
         text = ngettext(
             "%(n)s of the older changes waits for a tag: it can no longer be sent then.",
@@ -166,9 +168,13 @@ def _has_begun(notice: Announcement | None, terms: Terms, now: int) -> bool:
     return notice is not None and notice.covers(terms) and notice.begins <= now
 
 
-def _when(notice: Announcement | None, terms: Terms, now: int) -> str:
+def _when(notice: Announcement | None, terms: Terms, now: int, removal: Survey) -> str:
     """When the removal of what is old begins."""
     if notice is None or not notice.covers(terms):
+        if not removal.removed:
+            return _(
+                "If anything goes, it is announced within the hour and begins %(days)s days later, or when an Administrator starts it."
+            ) % {"days": GRACE}
         return _("The removal is announced within the hour and begins %(days)s days later, or when an Administrator starts it.") % {
             "days": GRACE
         }

@@ -202,9 +202,14 @@ def _delete(db: Database, table: str, column: str, ids: Collection[int]) -> int:
 # ---- what it would be ----------------------------------------------------------------------------------------------------------
 
 
+STEPS = 30
+"""Stretches of old rows that a survey reads of each kind: a page waits for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a removal would take now. oldest: of what it would take; None if that is nothing. more: there is more than was looked at.
+    """What a removal would take now. oldest: of what it would take; None if that is nothing. more: there is more than was looked at, so something
+    may go although nothing is counted.
 
     waiting: old changes that stay, since something of them waits in the queue.
     untagged: changes of which something waits for a tag, and could not be sent any more.
@@ -216,18 +221,63 @@ class Survey:
     untagged: int = 0
     more: bool = False
 
+    def __add__(self, other: Survey) -> Survey:
+        moments = [at for at in (self.oldest, other.oldest) if at is not None]
+        return Survey(
+            self.removed + other.removed,
+            min(moments, default=None),
+            self.waiting + other.waiting,
+            self.untagged + other.untagged,
+            self.more or other.more,
+        )
 
-def survey(db: Database, account: int, cuts: Cuts, most: int = 10_000) -> Survey:
-    """Counts what a removal would take, looking at most at `most` changes, contents and attempts each. Reads only."""
-    contents = old_contents(db, account, cuts.content, START, most)
-    exchanges = old_exchanges(db, account, cuts.content, START, most)
-    changes = old_changes(db, account, cuts.rows, START, most)
-    blanked, waiting, untagged = _blanked_contents(db, contents)
-    sent = _blanked_exchanges(db, exchanges)
-    gone, records = _removed_records(db, changes, cuts.rows)
-    removed = Removed(contents=len(blanked) + len(sent)) + records
-    moments = [at for at, _id, _n in (*blanked, *sent, *gone)]
-    return Survey(removed, min(moments, default=None), waiting, untagged, most in (len(contents), len(exchanges), len(changes)))
+    @property
+    def may_remove(self) -> bool:
+        """False only if a removal would certainly take nothing."""
+        return bool(self.removed) or self.more
+
+
+def survey(db: Database, account: int, cuts: Cuts, most: int = 10_000, steps: int = STEPS) -> Survey:
+    """Counts what a removal would take: of changes, contents and attempts each, until it has counted `most` rows. Reads only, `most` rows at a time
+    and at most `steps` times: what stays for good (the newest content of each registration) is the oldest there is, and may be any number of rows.
+    """
+    total = Survey(Removed())
+    for old, cut, surveyed in _walks(db, cuts):
+        at, counted = START, 0
+        places: list[Place] = []
+        for _step in range(steps):
+            places = old(db, account, cut, at, most)
+            part = surveyed(places)
+            total += part
+            counted += part.removed.contents + part.removed.changes
+            if len(places) < most or counted >= most:
+                break
+            at = places[-1]
+        if len(places) == most:
+            total += Survey(Removed(), more=bool(old(db, account, cut, places[-1], 1)))
+    return total
+
+
+def _walks(db: Database, cuts: Cuts) -> tuple[tuple[OldRows, int, Callable[[list[Place]], Survey]], ...]:
+    """Each kind of old rows: how they are listed, what they are older than, and what a removal would take of a stretch of them."""
+
+    def contents(places: list[Place]) -> Survey:
+        blanked, waiting, untagged = _blanked_contents(db, places)
+        return Survey(Removed(contents=len(blanked)), _oldest(blanked), waiting, untagged)
+
+    def exchanges(places: list[Place]) -> Survey:
+        blanked = _blanked_exchanges(db, places)
+        return Survey(Removed(contents=len(blanked)), _oldest(blanked))
+
+    def records(places: list[Place]) -> Survey:
+        gone, removed = _removed_records(db, places, cuts.rows)
+        return Survey(removed, _oldest(gone))
+
+    return (old_contents, cuts.content, contents), (old_exchanges, cuts.content, exchanges), (old_changes, cuts.rows, records)
+
+
+def _oldest(places: Sequence[Place]) -> int | None:
+    return min((at for at, _id, _n in places), default=None)
 
 
 def _blanked_contents(db: Database, places: Sequence[Place]) -> tuple[list[Place], int, int]:
@@ -284,15 +334,10 @@ def has_removable(db: Database, account: int, cuts: Cuts, stopped: Callable[[], 
 
     stopped: true ends it early, with False.
     """
-    walks: tuple[tuple[OldRows, int, Callable[[list[Place]], object]], ...] = (
-        (old_contents, cuts.content, lambda places: _blanked_contents(db, places)[0]),
-        (old_exchanges, cuts.content, lambda places: _blanked_exchanges(db, places)),
-        (old_changes, cuts.rows, lambda places: _removed_records(db, places, cuts.rows)[1]),
-    )
-    for old, cut, removed in walks:
+    for old, cut, surveyed in _walks(db, cuts):
         at = START
         while not stopped() and (places := old(db, account, cut, at, size)):
-            if removed(places):
+            if surveyed(places).removed:
                 return True
             at = places[-1]
     return False
