@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 from django.db import connections
 from tests.builders.account import BY, Acme, acme
+from tests.waiting import until
 
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.events import save_event
-from heliograph.setup.services.save import saving
+from heliograph.setup.services.save import acting, saving
 from heliograph.setup.services.tags import TagFacts, save_tag
 
 THREADS, SAVES = 4, 5
@@ -38,6 +39,26 @@ def test_F10_every_save_gets_a_version_of_its_own_and_none_is_lost() -> None:
     assert config.version == before + SAVES
     assert {f"Tag {n}" for n in range(SAVES)} <= {tag.name for tag in config.tags.values()}
     assert made.event_config().version == 1 + 1 + said.count("event")  # its creation, its set-up, and each save that differed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_F10_no_event_is_saved_while_somebody_acts_on_the_set_up() -> None:
+    made = acme()
+
+    def save() -> str:
+        try:
+            return _save_event(made, 0, 0)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with acting(made.pk) as db:
+            saved = pool.submit(save)
+            if db.vendor == "postgresql":
+                waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = 2 AND NOT granted"
+                until(lambda: saved.done() or bool(db.all(waiting)))
+            assert not saved.done()
+        assert saved.result() == "event"
 
 
 def _save_tag(made: Acme, name: str) -> str:

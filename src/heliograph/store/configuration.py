@@ -29,6 +29,11 @@ def _keys(accounts: Iterable[int], events: Iterable[tuple[int, int]]) -> list[tu
     return sorted({(ACCOUNT, a) for a in accounts} | {(EVENT, (a * _EVENT_LOCKS + e % _EVENT_LOCKS) & 0x7FFFFFFF) for a, e in events})
 
 
+def all_events(account: int) -> list[tuple[int, int]]:
+    """Pairs of (account, event) whose locks are those of all events of the account, also of ones that are made later."""
+    return [(account, number) for number in range(_EVENT_LOCKS)]
+
+
 def lock_shared(db: Database, accounts: Iterable[int], events: Iterable[tuple[int, int]] = ()) -> None:
     """Keeps configuration unchanged until the transaction ends. events: (account, event)."""
     if db.vendor == "postgresql":

@@ -52,13 +52,13 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
 
 @contextmanager
 def acting(account: int) -> Iterator[Database]:
-    """Opens a transaction that reads the account's set-up and changes none of it. Nobody else changes the set-up until its end.
+    """Opens a transaction that reads the account's set-up and changes none of it. Nobody else changes it, or that of an event, until its end.
 
     Raises SavedSince if another save came after this request had begun.
     """
     with transaction.atomic(), scope(account=account):
         db = of_django(connection)
-        configuration.lock_shared(db, [account])
+        configuration.lock_shared(db, [account], configuration.all_events(account))
         save_order.check(db, account)
         yield db
 
