@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import re
@@ -22,8 +23,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages.storage import default_storage
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client, RequestFactory
 from django_scopes import scope
+from structlog.testing import capture_logs
 from tests.builders import signal_account
 from tests.builders.people import PASSWORD
 from tests.builders.signal_account import SignalAccount
@@ -37,6 +40,7 @@ from heliograph.accounts.login_sessions import sends_files
 from heliograph.accounts.models import AuditEntry, Role, User
 from heliograph.accounts.openid import OpenIdAdapter
 from heliograph.accounts.people import PersonFacts
+from heliograph.accounts.recovery_codes import show_once, use_code
 
 NEW = "another sentence to remember"
 SECRET = "JBSWY3DPEHPK3PXP"
@@ -358,6 +362,50 @@ def test_C5_recovery_codes_that_were_shown_are_stored_as_digests(site: SignalAcc
         other.post("/accounts/sign-in/code/", {"code": code})
         assert (other.get("/registrations/").status_code == 200) is works, code
     assert "8 are left" in text_of(shown(client, "/accounts/me/recovery-codes/").encode())
+
+
+def test_C5_digests_are_made_while_others_may_write(site: SignalAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    scrypt, in_transaction = hashlib.scrypt, []
+
+    def observed(*args: Any, **kwargs: Any) -> bytes:
+        in_transaction.append(connection.in_atomic_block)
+        return scrypt(*args, **kwargs)
+
+    monkeypatch.setattr(hashlib, "scrypt", observed)
+    wrapper = RecoveryCodes.activate(site.planner)
+    codes, left = show_once(site.planner.pk) or ([], 0)
+    assert (len(codes), left) == (10, 10)
+    assert show_once(site.planner.pk) == ([], 10)
+    assert [use_code(wrapper.instance, code) for code in (codes[0], codes[0], codes[1])] == [True, False, True]
+    assert show_once(site.planner.pk) == ([], 8)
+    assert in_transaction == 13 * [False]
+
+
+def test_C5_codes_that_change_while_they_are_digested_are_read_anew(site: SignalAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    RecoveryCodes.activate(site.planner)
+    scrypt, replaced = hashlib.scrypt, []
+
+    def replacing(*args: Any, **kwargs: Any) -> bytes:
+        if not replaced:
+            Authenticator.objects.filter(user=site.planner, type=Authenticator.Type.RECOVERY_CODES).delete()
+            replaced.extend(RecoveryCodes.activate(site.planner).get_unused_codes())
+        return scrypt(*args, **kwargs)
+
+    monkeypatch.setattr(hashlib, "scrypt", replacing)
+    assert show_once(site.planner.pk) == (replaced, 10)
+
+
+def test_C5_codes_that_the_key_cannot_open_do_not_stop_an_update(site: SignalAccount) -> None:
+    for user in (site.viewer, site.planner):
+        RecoveryCodes.activate(user).mark_as_viewed()
+    row = Authenticator.objects.get(user=site.viewer)
+    row.data["seed"] = "sealed by another key"
+    row.save()
+    with capture_logs() as lines:
+        importlib.import_module("heliograph.accounts.migrations.0005_digests_of_recovery_codes").store_digests(apps, None)
+    assert [(line["event"], line["user"]) for line in lines] == [("recovery_codes_not_opened", site.viewer.pk)]
+    assert Authenticator.objects.get(user=site.viewer).data == row.data
+    assert len(Authenticator.objects.get(user=site.planner).data["digests"]) == 10
 
 
 def test_C5_codes_of_an_earlier_release_become_digests_and_still_work(site: SignalAccount, client: Client) -> None:
