@@ -229,6 +229,13 @@ def test_O10_what_follows_the_probes_request_on_its_connection_counts_to_its_cli
         (tmp_path / "go").touch()
 
 
+def test_O10_a_request_that_is_refused_by_its_head_is_answered(tmp_path: Path) -> None:
+    """Such a request has no path, which the shares of the threads must not need."""
+    with server(tmp_path) as port, connect(port) as peer:
+        peer.sendall(b"GET / HTTP/1.1\r\nHost: one\r\nHost: two\r\n\r\n")
+        assert read_all(peer).startswith(b"HTTP/1.1 400 ")
+
+
 def ready(port: int) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     with closing(connection):

@@ -275,9 +275,11 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
 
         The probe's request counts to nobody's share: it asks whether any thread is free, and may come from the address of all people.
         """
-        headers = getattr(self.requests[0], "headers", {}) if self.requests else {}
+        request = self.requests[0] if self.requests else None
+        headers = getattr(request, "headers", {})
         self.client = str(self.adj.clients.sharer(str(self.addr[0]), str(headers.get("X_FORWARDED_FOR", ""))))
-        self.thread_client = "" if self.requests and self.requests[0].path == PAGES_HEALTH else self.client
+        is_probe = getattr(request, "path", "") == PAGES_HEALTH  # a request that was refused by its head has no path
+        self.thread_client = "" if is_probe else self.client
         self.adj.shares.add(self, self.thread_client)
 
     def service(self) -> None:
