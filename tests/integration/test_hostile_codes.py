@@ -35,14 +35,14 @@ resolved = lru_cache(None)(resolve)
 
 
 def with_texts() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and converters of each URL with a text in its path."""
+    """Name and converters of each named URL with a text in its path. (A shortened address has no name: nobody links to it.)"""
 
     def walk(patterns: list[Any], before: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         for each in patterns:
             converters = before | each.pattern.converters
             if not isinstance(each, URLPattern):
                 yield from walk(each.url_patterns, converters)
-            elif any(not isinstance(c, (IntConverter, SlugConverter)) for c in converters.values()):
+            elif each.name and any(not isinstance(c, (IntConverter, SlugConverter)) for c in converters.values()):
                 yield each.name, converters
 
     yield from walk(get_resolver().url_patterns, {})

@@ -191,12 +191,12 @@ def resume(job: int, account: int | None = None, *, owner: str = "") -> Job:
             raise NotPossible(f"Job {job} is {row.state}; only a paused or failed job can be resumed.")
         if owner:
             owners.locks().hold()
-        else:
+            row.owner = owner
+        else:  # the owner stays: it may still be in the chunk in which the job was paused
             lock_account(row.account_id)
             with scopes_disabled():
                 _check_waiting(row.account_id)
-        row.error, row.owner = "", owner
-        row.finished = None
+        row.error, row.finished = "", None
         return _saved(row, JobState.QUEUED)
 
 
