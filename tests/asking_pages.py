@@ -69,32 +69,32 @@ def of(row: Any) -> int:
 
 
 def renames_flow(site: Site, name: str = "Leads to our CRM") -> None:
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         row = flow_row(of(site.acme.flow))
-        save_flow(s, replace(Flow.from_body(row.pk, row.number, row.body), name=name), row.pk, confirmed=True)
+        save_flow(transaction, replace(Flow.from_body(row.pk, row.number, row.body), name=name), row.pk, confirmed=True)
 
 
 def uses_tag(*kinds: str) -> Callable[[Site], None]:
     """A Live flow that watches for a tag: what is deleted was used nowhere else before."""
 
     def changes(site: Site) -> None:
-        with site.acme.setting_up() as s:
+        with site.acme.setting_up() as transaction:
             to = destination(of(site.acme.connection), of(site.acme.mapping))
-            flow(s, "Badges", [to], watch=Watch.STATUS, statuses=[site.acme.tags[name].pk for name in kinds])
+            flow(transaction, "Badges", [to], watch=Watch.STATUS, statuses=[site.acme.tags[name].pk for name in kinds])
 
     return changes
 
 
 def renames_connection(site: Site, id: int | None = None, name: str = "Sales CRM") -> None:
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         at = id or of(site.acme.connection)
-        save_connection(s, ConnectionFacts({**connection_row(at).body, "name": name}), at)
+        save_connection(transaction, ConnectionFacts({**connection_row(at).body, "name": name}), at)
 
 
 def renames_mapping(site: Site, id: int | None = None, name: str = "Lead of the CRM") -> None:
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         at = id or of(site.acme.mapping)
-        save_mapping(s, replace(FieldMapping.from_body(mapping_row(at).body), name=name), at)
+        save_mapping(transaction, replace(FieldMapping.from_body(mapping_row(at).body), name=name), at)
 
 
 def renames_user(site: Site) -> None:
@@ -107,54 +107,54 @@ def renames_user(site: Site) -> None:
 
 def edits_event(change: Callable[[Any, Site], object]) -> Callable[[Site], None]:
     def changes(site: Site) -> None:
-        with site.acme.planning() as s:
-            change(s, site)
+        with site.acme.planning() as transaction:
+            change(transaction, site)
 
     return changes
 
 
 def adds_live_flow(site: Site) -> None:
     """Another Live flow that acts on whatever is saved."""
-    with site.acme.setting_up() as s:
-        flow(s, "Badges", [destination(of(site.acme.connection), of(site.acme.mapping))])
+    with site.acme.setting_up() as transaction:
+        flow(transaction, "Badges", [destination(of(site.acme.connection), of(site.acme.mapping))])
 
 
 def filters_region(name: str) -> Callable[[Site], None]:
     """A flow that filters by an option of a custom field."""
 
     def changes(site: Site) -> None:
-        with site.acme.setting_up() as s:
+        with site.acme.setting_up() as transaction:
             row = FilterRow(f"event.custom.{field_of(site, 'region')}", Op.IS_ANY_OF, ("South",))
-            flow(s, name, [destination(of(site.acme.connection), of(site.acme.mapping))], filters=(row,))
+            flow(transaction, name, [destination(of(site.acme.connection), of(site.acme.mapping))], filters=(row,))
 
     return changes
 
 
 def filters_code(name: str) -> Callable[[Site], None]:
     def changes(site: Site) -> None:
-        with site.acme.setting_up() as s:
+        with site.acme.setting_up() as transaction:
             row = FilterRow("event.code", Op.IS_ANY_OF, (EVENT,))
-            flow(s, name, [destination(of(site.acme.connection), of(site.acme.mapping))], filters=(row,))
+            flow(transaction, name, [destination(of(site.acme.connection), of(site.acme.mapping))], filters=(row,))
 
     return changes
 
 
 def save_tag_label(site: Site, name: str, label: str) -> None:
     row = site.acme.tags[name]
-    with site.acme.setting_up() as s:
-        save_tag(s, TagFacts(row.name, frozenset(TagKind(kind) for kind in row.kinds), label), row.pk)
+    with site.acme.setting_up() as transaction:
+        save_tag(transaction, TagFacts(row.name, frozenset(TagKind(kind) for kind in row.kinds), label), row.pk)
 
 
 def save_region(site: Site, label: str) -> None:
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         custom_fields.save_field(
-            s, custom_fields.FieldFacts("event", "region", label, "select", ("North", "South")), field_of(site, "region")
+            transaction, custom_fields.FieldFacts("event", "region", label, "select", ("North", "South")), field_of(site, "region")
         )
 
 
 def pauses(site: Site, why: str) -> None:
-    with site.acme.setting_up() as s:
-        pause.pause(s, of(site.acme.connection), why)
+    with site.acme.setting_up() as transaction:
+        pause.pause(transaction, of(site.acme.connection), why)
 
 
 def uses_token(site: Site) -> None:
@@ -215,8 +215,8 @@ def stored_flow(site: Site) -> Flow:
 
 
 def paused(site: Site) -> bool:
-    with scope(account=site.pk), saving(site.pk, by="test") as s:
-        return connection_states.state_of(s.db, site.pk, of(site.acme.connection), lock=False)[0].paused
+    with scope(account=site.pk), saving(site.pk, by="test") as transaction:
+        return connection_states.state_of(transaction.db, site.pk, of(site.acme.connection), lock=False)[0].paused
 
 
 def row_gone(name: str, kind: str) -> Callable[[Site], bool]:
@@ -303,10 +303,10 @@ def asked_about(site: Site) -> None:
     """What the questions are about, beside the account's own things; each of these has a second version."""
     for name in ("Spare", "Other", "Here"):
         site.tag(name, TagKind.REGISTRATION_STATUS)
-    with site.acme.setting_up() as s:
-        set_tags(s, TagKind.REGISTRATION_STATUS, site.acme.status("Attended"), [site.acme.tags["Here"].pk])
-        connection(s, "Idle", "https://idle.example.com/hook")
-        mapping(s, "Unused", {"email": "profile.email"})
+    with site.acme.setting_up() as transaction:
+        set_tags(transaction, TagKind.REGISTRATION_STATUS, site.acme.status("Attended"), [site.acme.tags["Here"].pk])
+        connection(transaction, "Idle", "https://idle.example.com/hook")
+        mapping(transaction, "Unused", {"email": "profile.email"})
     renames_flow(site, "Leads of today")
     renames_connection(site, name="CRM of today")
     renames_mapping(site, name="Lead of today")

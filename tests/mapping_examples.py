@@ -74,18 +74,18 @@ def lead(tags: dict[str, int]) -> Mapping:
 def make(site: PlatformAccount) -> Examples:
     """Questions, Hana's registration, three mappings and two flows."""
     acme = site.acme
-    with acme.setting_up() as s:
+    with acme.setting_up() as transaction:
         for name, label in (("Consent", "Marketing consent"), ("Guests", ""), ("Topics", "")):
-            acme.tags[name] = tag(s, name, TagKind.QUESTION, label=label)
+            acme.tags[name] = tag(transaction, name, TagKind.QUESTION, label=label)
     tags = {name: acme.tags[name].pk for name in ("Consent", "Guests", "Topics", "Diet")}
-    with acme.planning() as s:
+    with acme.planning() as transaction:
         for code, label, kind, options, name in (
             ("consent", "May we write to you about other events?", "radio", ("Yes", "No"), "Consent"),
             ("guests", "How many guests?", "text", (), "Guests"),
             ("topics", "Topics", "multi-select", ("Sustainability", "Venues"), "Topics"),
             ("allergies", "Allergies and intolerances", "text", (), "Diet"),
         ):
-            event_setup.save_question(s, acme.event, event_setup.QuestionFacts(code, label, kind, options, tags[name]))
+            event_setup.save_question(transaction, acme.event, event_setup.QuestionFacts(code, label, kind, options, tags[name]))
     site.record(
         HANA,
         profile={
@@ -108,16 +108,16 @@ def make(site: PlatformAccount) -> Examples:
         },
     )
     first = lead(tags)
-    with acme.setting_up() as s:
+    with acme.setting_up() as transaction:
         older = replace(
             first,
             rows=(*first.rows[:3], replace(first.rows[3], parts=(SourceValue("profile.position"), FixedText(", "))), *first.rows[4:-1]),
         )
-        row = save_mapping(s, older)
-    with acme.setting_up() as s:
-        row = save_mapping(s, first, row.pk)
+        row = save_mapping(transaction, older)
+    with acme.setting_up() as transaction:
+        row = save_mapping(transaction, first, row.pk)
         contact = save_mapping(
-            s,
+            transaction,
             Mapping(
                 "Contact mapping",
                 rows=(
@@ -129,25 +129,25 @@ def make(site: PlatformAccount) -> Examples:
             ),
         )
         headers = {"X-Api-Version": "=2", "X-Sent-By": "account.code", "X-Notes": "profile.notes"}
-        header = mapping(s, "API version header", headers, kind=MappingKind.HEADER)
+        header = mapping(transaction, "API version header", headers, kind=MappingKind.HEADER)
         assert acme.connection is not None
         for name in ("Registered attendees to CRM", "Completed registrations to marketing"):
             to = destination(acme.connection.pk, row.pk, "CRM")
-            flow(s, name, [to], mode=Mode.TEST, watch=Watch.STATUS, statuses=(acme.tags["Registered"].pk,))
+            flow(transaction, name, [to], mode=Mode.TEST, watch=Watch.STATUS, statuses=(acme.tags["Registered"].pk,))
     return Examples(row, contact, header)
 
 
 def of_events(site: PlatformAccount) -> StoredMapping:
     """A mapping for events."""
-    with site.acme.setting_up() as s:
-        return mapping(s, "Event mapping", {"code": "event.code", "name": "event.name"}, subject=Subject.EVENT)
+    with site.acme.setting_up() as transaction:
+        return mapping(transaction, "Event mapping", {"code": "event.code", "name": "event.name"}, subject=Subject.EVENT)
 
 
 def of_sessions(site: PlatformAccount) -> StoredMapping:
     """A mapping for sessions."""
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         rows = {"email": "profile.email", "session": ("session.name", "=: ", "session.status")}
-        return mapping(s, "Session mapping", rows, subject=Subject.SESSION)
+        return mapping(transaction, "Session mapping", rows, subject=Subject.SESSION)
 
 
 def names_what_is_gone(site: PlatformAccount, row: StoredMapping) -> int:
@@ -155,18 +155,18 @@ def names_what_is_gone(site: PlatformAccount, row: StoredMapping) -> int:
     Returns its number."""
     now = site.acme.config().mappings[row.pk]
     extra = site.tag("Extra", TagKind.QUESTION).pk
-    with site.acme.setting_up() as s:
-        badge = save_field(s, FieldFacts("profile", "badge-colour", "Badge colour")).pk
+    with site.acme.setting_up() as transaction:
+        badge = save_field(transaction, FieldFacts("profile", "badge-colour", "Badge colour")).pk
         rows = (
             MappingRow("Email", (SourceValue("profile.email"), FixedText(" "), SourceValue(f"answer.{extra}")), required=True),
             MappingRow("Title", (FixedText("Badge "), SourceValue(f"profile.custom.{badge}")), required=True),
             MappingRow("Dietary", (SourceValue(f"answer.{extra}"),)),
         )
-        number: int = save_mapping(s, replace(now, rows=rows), row.pk, confirmed=True).number
-        save_mapping(s, now, row.pk, confirmed=True)
-    with site.acme.setting_up() as s:
-        delete_tag(s, extra)
-        delete_field(s, badge)
+        number: int = save_mapping(transaction, replace(now, rows=rows), row.pk, confirmed=True).number
+        save_mapping(transaction, now, row.pk, confirmed=True)
+    with site.acme.setting_up() as transaction:
+        delete_tag(transaction, extra)
+        delete_field(transaction, badge)
     return number
 
 
@@ -177,8 +177,8 @@ LONGEST = "Unbroken" * 15
 def with_longest_names(site: PlatformAccount) -> StoredMapping:
     """A mapping with names of maximal length, in several scripts."""
     longest = site.tag(LONGEST[:100], TagKind.QUESTION).pk
-    with site.acme.setting_up() as s:
-        field = save_field(s, FieldFacts("profile", "longest", LONGEST, "select", ("短い", LONGEST))).pk
+    with site.acme.setting_up() as transaction:
+        field = save_field(transaction, FieldFacts("profile", "longest", LONGEST, "select", ("短い", LONGEST))).pk
         colours = ValueMap(((LONGEST, "最長の値"), ("短い", "🎈")), Otherwise.TEXT, LONGEST)
         rows = (
             MappingRow(
@@ -197,7 +197,7 @@ def with_longest_names(site: PlatformAccount) -> StoredMapping:
             MappingRow("🎟️ ticket", (FixedText("👩‍💻 "), SourceValue("registration.code")), case=Case.UPPER, trim=True),
             MappingRow(f"{LONGEST[:40]}.{LONGEST[:40]}[0].{LONGEST[:40]}", (SourceValue(f"question.{longest}"),), nested=True),
         )
-        return save_mapping(s, Mapping(LONGEST[:100], rows=rows))
+        return save_mapping(transaction, Mapping(LONGEST[:100], rows=rows))
 
 
 __all__ = ["EVENT", "HANA", "Examples", "lead", "make", "names_what_is_gone", "of_events", "of_sessions", "with_longest_names"]

@@ -122,13 +122,13 @@ class Story:
 
     def _set_up(self) -> None:
         self.account = create_account(AccountFacts("ACME", "Acme", "Europe/Berlin"), by=BY).pk
-        with self.saving() as s:
-            self.tags = {name: tag(s, name, kind).pk for name, kind in TAGS.items()}
+        with self.saving() as transaction:
+            self.tags = {name: tag(transaction, name, kind).pk for name, kind in TAGS.items()}
         for status, name in (("Pre-Registered", "Registered"), ("Attended", "Attended"), ("Cancelled", "Cancelled")):
             self.tag_status(status, name)
-        with self.saving() as s:
-            object_tags.set_tags(s, TagKind.SESSION_STATUS, SessionStatus.objects.get(name="Attended").pk, [self.tags["Present"]])
-            object_tags.set_tags(s, TagKind.EVENT_STATUS, EventStatus.objects.get(name="Live").pk, [self.tags["On air"]])
+        with self.saving() as transaction:
+            object_tags.set_tags(transaction, TagKind.SESSION_STATUS, SessionStatus.objects.get(name="Attended").pk, [self.tags["Present"]])
+            object_tags.set_tags(transaction, TagKind.EVENT_STATUS, EventStatus.objects.get(name="Live").pk, [self.tags["On air"]])
         self.events = {code: self.make_event(code, status) for code, status in (("SUMMIT", "Live"), ("REHEARSAL", "Testing"))}
         self.lead = self.mapping("Lead", LEAD)
 
@@ -145,25 +145,27 @@ class Story:
     @contextmanager
     def saving(self, *of: str) -> Iterator[SetupTransaction]:
         """A transaction of the set-up, for the account and these events."""
-        with saving(self.account, by=BY, events=[self.events[code] for code in of], whole_account=True) as s:
-            yield s
+        with saving(self.account, by=BY, events=[self.events[code] for code in of], whole_account=True) as transaction:
+            yield transaction
 
     def retries(self, *seconds: float) -> None:
         """The account's three retry intervals, the same for every category (D5)."""
-        with self.saving() as s:
-            s.needs_account()
+        with self.saving() as transaction:
+            transaction.needs_account()
             Account.objects.filter(pk=self.account).update(retry_intervals={category.value: list(seconds) for category in SEVERITY})
 
     def make_event(self, code: str, status: str) -> int:
-        with self.saving() as s:
-            id = event(s, code, self.event_status(status))
-        with saving(self.account, by=BY, events=[id]) as s:
-            event_setup.save_property(s, id, event_setup.PropertyFacts("VIP", "VIP guest", (self.tags["VIP"],)))
-            event_setup.save_property(s, id, event_setup.PropertyFacts("PRESS", "Press"))
-            event_setup.save_session(s, id, event_setup.SessionFacts("KEYNOTE", "Opening keynote"))
-            event_setup.save_session(s, id, event_setup.SessionFacts("PANEL", "Panel"))
+        with self.saving() as transaction:
+            id = event(transaction, code, self.event_status(status))
+        with saving(self.account, by=BY, events=[id]) as transaction:
+            event_setup.save_property(transaction, id, event_setup.PropertyFacts("VIP", "VIP guest", (self.tags["VIP"],)))
+            event_setup.save_property(transaction, id, event_setup.PropertyFacts("PRESS", "Press"))
+            event_setup.save_session(transaction, id, event_setup.SessionFacts("KEYNOTE", "Opening keynote"))
+            event_setup.save_session(transaction, id, event_setup.SessionFacts("PANEL", "Panel"))
             event_setup.save_question(
-                s, id, event_setup.QuestionFacts("dietary", "Dietary needs", "multi-select", ("Vegan", "Kosher"), self.tags["Dietary"])
+                transaction,
+                id,
+                event_setup.QuestionFacts("dietary", "Dietary needs", "multi-select", ("Vegan", "Kosher"), self.tags["Dietary"]),
             )
         return id
 
@@ -175,42 +177,42 @@ class Story:
         """Saves an event with other fields; `status` by name."""
         if "status" in changes:
             changes["status"] = self.event_status(changes["status"])
-        with self.saving(code) as s:
-            events.save_event(s, replace(s.source.event(self.events[code]).state, **changes), self.events[code])
+        with self.saving(code) as transaction:
+            events.save_event(transaction, replace(transaction.source.event(self.events[code]).state, **changes), self.events[code])
 
     def tag_status(self, status: str, *names: str) -> None:
         """Sets the tags of a standard registration status."""
-        with self.saving() as s:
+        with self.saving() as transaction:
             row = RegistrationStatus.objects.get(name=status, event=None)
-            object_tags.set_tags(s, TagKind.REGISTRATION_STATUS, row.pk, [self.tags[name] for name in names])
+            object_tags.set_tags(transaction, TagKind.REGISTRATION_STATUS, row.pk, [self.tags[name] for name in names])
 
     def tag_property(self, event: str, code: str, *names: str) -> None:
         """Sets the tags of a custom property."""
-        with self.saving(event) as s:
+        with self.saving(event) as transaction:
             row = RegistrationProperty.objects.get(event=self.events[event], code=code)
-            object_tags.set_tags(s, TagKind.REGISTRATION_PROPERTY, row.pk, [self.tags[name] for name in names])
+            object_tags.set_tags(transaction, TagKind.REGISTRATION_PROPERTY, row.pk, [self.tags[name] for name in names])
 
     def connection(self, name: str, path: str = "", *, url: str = "", secrets: Mapping[Secret, str] | None = None, **fields: Any) -> int:
         """A connection to the receiver's path, or to another URL. Keywords are fields of its body."""
-        with self.saving() as s:
-            return int(connection(s, name, url or self.receiver.url(path), secrets=secrets, http=True, **fields).pk)
+        with self.saving() as transaction:
+            return int(connection(transaction, name, url or self.receiver.url(path), secrets=secrets, http=True, **fields).pk)
 
     def change_connection(
         self, id: int, path: str | None = None, *, secrets: Mapping[Secret, str] | None = None, confirmed: bool = False, **fields: Any
     ) -> None:
         """Saves a connection with another path, other secrets, other fields."""
-        with self.saving() as s:
+        with self.saving() as transaction:
             body = {**connection_services.connection_row(id).body, **fields}
             facts = ConnectionFacts(body, url=None if path is None else self.receiver.url(path), secrets=secrets or {})
-            connection_services.save_connection(s, facts, id, http=True, confirmed=confirmed)
+            connection_services.save_connection(transaction, facts, id, http=True, confirmed=confirmed)
 
     def pause(self, connection: int, why: str = "Maintenance") -> None:
-        with self.saving() as s:
-            holding.pause(s, connection, why)
+        with self.saving() as transaction:
+            holding.pause(transaction, connection, why)
 
     def resume(self, connection: int) -> None:
-        with self.saving() as s:
-            holding.resume(s, connection)
+        with self.saving() as transaction:
+            holding.resume(transaction, connection)
 
     def paused(self, connection: int) -> tuple[bool, str]:
         """Whether it is paused, and why."""
@@ -240,8 +242,8 @@ class Story:
     ) -> int:
         """Saves a mapping. rows: target -> the source, or sources and typed texts ("=text") in order."""
 
-        with self.saving() as s:
-            return int(mapping(s, name, rows, id=id, subject=subject, kind=kind, required=required).pk)
+        with self.saving() as transaction:
+            return int(mapping(transaction, name, rows, id=id, subject=subject, kind=kind, required=required).pk)
 
     def mapping_body(self, id: int) -> Mapping[str, Any]:
         with scope(account=self.account):
@@ -253,19 +255,19 @@ class Story:
 
     def flow(self, name: str, to: Sequence[Destination], *, mode: Mode = Mode.LIVE, watch: Watch = Watch.REGISTRATION, **lists: Any) -> int:
         """Creates a flow. Lists are given by names of tags, such as statuses=["Registered"]."""
-        with self.saving() as s:
-            return int(flow(s, name, to, mode=mode, watch=watch, **self._tagged(lists)).pk)
+        with self.saving() as transaction:
+            return int(flow(transaction, name, to, mode=mode, watch=watch, **self._tagged(lists)).pk)
 
     def change_flow(self, id: int, **changes: Any) -> None:
         """Saves a flow with other fields. Lists are given by names of tags; `to` replaces its destinations, whose ids are kept in order."""
         to = changes.pop("to", None)
-        with self.saving() as s:
+        with self.saving() as transaction:
             flow = self.flow_facts(id)
             if to is not None:
                 changes["destinations"] = tuple(
                     replace(new, id=old.id if old else 0) for new, old in zip(to, [*flow.destinations, *([None] * len(to))], strict=False)
                 )
-            flow_services.save_flow(s, replace(flow, **self._tagged(changes)), id, confirmed=True)
+            flow_services.save_flow(transaction, replace(flow, **self._tagged(changes)), id, confirmed=True)
 
     def flow_facts(self, id: int) -> Flow:
         with scope(account=self.account):
@@ -273,12 +275,12 @@ class Story:
             return Flow.from_body(id, row.number, row.body)
 
     def set_active(self, flow: int, active: bool) -> None:
-        with self.saving() as s:
-            flow_services.set_active(s, flow, active)
+        with self.saving() as transaction:
+            flow_services.set_active(transaction, flow, active)
 
     def delete_flow(self, flow: int) -> None:
-        with self.saving() as s:
-            flow_services.delete_flow(s, flow)
+        with self.saving() as transaction:
+            flow_services.delete_flow(transaction, flow)
 
     def _tagged(self, lists: Mapping[str, Any]) -> dict[str, Any]:
         names = ("statuses", "properties", "session_statuses", "event_statuses")

@@ -51,22 +51,22 @@ class Acme:
     @contextmanager
     def setting_up(self) -> Iterator[SetupTransaction]:
         """Changes the account's set-up."""
-        with saving(self.pk, by=BY, whole_account=True) as s:
-            yield s
+        with saving(self.pk, by=BY, whole_account=True) as transaction:
+            yield transaction
 
     @contextmanager
     def planning(self) -> Iterator[SetupTransaction]:
         """Changes the event's set-up."""
-        with saving(self.pk, by=BY, events=[self.event]) as s:
-            yield s
+        with saving(self.pk, by=BY, events=[self.event]) as transaction:
+            yield transaction
 
     def config(self, version: int | None = None) -> AccountConfig:
-        with saving(self.pk, by=BY) as s:
-            return s.source.account(self.pk, version)
+        with saving(self.pk, by=BY) as transaction:
+            return transaction.source.account(self.pk, version)
 
     def event_config(self, version: int | None = None) -> EventConfig:
-        with saving(self.pk, by=BY) as s:
-            return s.source.event(self.event, version)
+        with saving(self.pk, by=BY) as transaction:
+            return transaction.source.event(self.event, version)
 
     def status(self, name: str) -> int:
         return next(i for i, status in self.config().statuses.items() if status.name == name)
@@ -82,22 +82,22 @@ class Acme:
 def acme() -> Acme:
     """A complete, active Live flow: statuses tagged Registered, an event that is Live."""
     made = Acme(create_account(AccountFacts(f"ACME-{next(_numbers)}", "Acme", "Europe/Berlin"), by=BY))
-    with made.setting_up() as s:
-        made.tags["Registered"] = tag(s, "Registered", TagKind.REGISTRATION_STATUS, TagKind.EVENT)
-        made.tags["Diet"] = tag(s, "Diet", TagKind.QUESTION, label="Dietary needs")
-        set_tags(s, TagKind.REGISTRATION_STATUS, made.status("New"), [made.tags["Registered"].pk])
+    with made.setting_up() as transaction:
+        made.tags["Registered"] = tag(transaction, "Registered", TagKind.REGISTRATION_STATUS, TagKind.EVENT)
+        made.tags["Diet"] = tag(transaction, "Diet", TagKind.QUESTION, label="Dietary needs")
+        set_tags(transaction, TagKind.REGISTRATION_STATUS, made.status("New"), [made.tags["Registered"].pk])
         made.connection = connection(
-            s,
+            transaction,
             "CRM",
             "https://crm.example.com/hooks/s3cr3t?event={event.code}",
             auth="Basic Authentication",
             user_name="crm",
             secrets={Secret.PASSWORD: "old password"},
         )
-        made.mapping = mapping(s, "Lead", {"email": "profile.email", "diet": f"answer.{made.tags['Diet'].pk}"})
+        made.mapping = mapping(transaction, "Lead", {"email": "profile.email", "diet": f"answer.{made.tags['Diet'].pk}"})
         to = destination(made.connection.pk, made.mapping.pk, "CRM")
-        made.flow = flow(s, "Leads", [to], watch=Watch.STATUS, statuses=(made.tags["Registered"].pk,))
-        made.event = event(s, "SUMMIT-26", made.event_status("Live"), "Summit", timezone="UTC")
+        made.flow = flow(transaction, "Leads", [to], watch=Watch.STATUS, statuses=(made.tags["Registered"].pk,))
+        made.event = event(transaction, "SUMMIT-26", made.event_status("Live"), "Summit", timezone="UTC")
     return made
 
 

@@ -11,7 +11,7 @@ from heliograph.setup.services.transaction import SetupTransaction
 
 
 def connection(
-    s: SetupTransaction,
+    transaction: SetupTransaction,
     name: str,
     url: str,
     *,
@@ -22,4 +22,4 @@ def connection(
 ) -> Connection:
     """A new connection, without authentication unless `auth` says otherwise. Keywords are fields of its body; http: whether http:// will do."""
     body = {"name": name, "auth": "Open / No Auth", **fields}
-    return save_connection(s, ConnectionFacts(body, url, test_url, secrets or {}), http=http)
+    return save_connection(transaction, ConnectionFacts(body, url, test_url, secrets or {}), http=http)

@@ -9,6 +9,6 @@ from heliograph.setup.services.events import save_event
 from heliograph.setup.services.transaction import SetupTransaction
 
 
-def event(s: SetupTransaction, code: str, status: int, name: str = "", **fields: Any) -> int:
+def event(transaction: SetupTransaction, code: str, status: int, name: str = "", **fields: Any) -> int:
     """A new event; its id. status: the id of an event status."""
-    return save_event(s, EventState(code, name or code.capitalize(), status, **({"timezone": "Europe/Berlin"} | fields)))
+    return save_event(transaction, EventState(code, name or code.capitalize(), status, **({"timezone": "Europe/Berlin"} | fields)))

@@ -19,7 +19,7 @@ def destination(connection: int, mapping: int, name: str = "", *, header: int | 
 
 
 def flow(
-    s: SetupTransaction,
+    transaction: SetupTransaction,
     name: str,
     to: Sequence[Destination],
     *,
@@ -29,4 +29,4 @@ def flow(
     **fields: Any,
 ) -> StoredFlow:
     """A new flow, active and Live unless told otherwise. Keywords are its lists of tags (ids) and its filters."""
-    return save_flow(s, Flow(0, 1, name, mode, active, watch, destinations=tuple(to), **fields))
+    return save_flow(transaction, Flow(0, 1, name, mode, active, watch, destinations=tuple(to), **fields))

@@ -17,7 +17,7 @@ def row(target: str, *parts: str, required: bool = False) -> MappingRow:
 
 
 def mapping(
-    s: SetupTransaction,
+    transaction: SetupTransaction,
     name: str,
     rows: Mapping[str, str | Sequence[str]],
     *,
@@ -30,4 +30,4 @@ def mapping(
     made = tuple(
         row(target, *([parts] if isinstance(parts, str) else parts), required=target in required) for target, parts in rows.items()
     )
-    return save_mapping(s, FieldMapping(name, kind, subject, rows=made), id)
+    return save_mapping(transaction, FieldMapping(name, kind, subject, rows=made), id)

@@ -64,8 +64,8 @@ class PlatformAccount:
 
     def tag(self, name: str, *kinds: TagKind, label: str = "") -> Tag:
         """Creates another tag."""
-        with self.acme.setting_up() as s:
-            self.acme.tags[name] = tag(s, name, *kinds, label=label)
+        with self.acme.setting_up() as transaction:
+            self.acme.tags[name] = tag(transaction, name, *kinds, label=label)
         return self.acme.tags[name]
 
     def record(self, code: str, **document: object) -> ItemAnswer:
@@ -119,20 +119,26 @@ def made(store: Database) -> PlatformAccount:
     made = PlatformAccount(store, found, team(found.account))
     status_tag, type_tag = found.tags["Registered"], made.tag("Speaker", TagKind.ATTENDEE_TYPE)
     made.tag("VIP", TagKind.REGISTRATION_PROPERTY)
-    with found.setting_up() as s:
-        custom_fields.save_field(s, custom_fields.FieldFacts("event", "region", "Region", "select", ("North", "South")))
-        custom_fields.save_field(s, custom_fields.FieldFacts("profile", "shirt", "Shirt", "select", ("S", "M")))
-    with found.planning() as s:
-        paid = event_setup.save_status(s, found.event, event_setup.StatusFacts("PAID", "Paid", StatusClass.ACCEPTED, (status_tag.pk,)))
-        partner = event_setup.save_status(s, found.event, event_setup.StatusFacts("PARTNER", "Invited by partner", StatusClass.PENDING))
-        speaker = event_setup.save_type(s, found.event, event_setup.TypeFacts("SPK", "Speaker", (type_tag.pk,)))
-        guest = event_setup.save_type(s, found.event, event_setup.TypeFacts("GST", "Guest"))
-        vip = event_setup.save_property(s, found.event, event_setup.PropertyFacts("VIP", "VIP guest"))
-        diet = event_setup.save_question(
-            s, found.event, event_setup.QuestionFacts("diet", "Dietary needs", "multi-select", ("Vegan", "Halal"), found.tags["Diet"].pk)
+    with found.setting_up() as transaction:
+        custom_fields.save_field(transaction, custom_fields.FieldFacts("event", "region", "Region", "select", ("North", "South")))
+        custom_fields.save_field(transaction, custom_fields.FieldFacts("profile", "shirt", "Shirt", "select", ("S", "M")))
+    with found.planning() as transaction:
+        paid = event_setup.save_status(
+            transaction, found.event, event_setup.StatusFacts("PAID", "Paid", StatusClass.ACCEPTED, (status_tag.pk,))
         )
-        arrival = event_setup.save_question(s, found.event, event_setup.QuestionFacts("arrival", "Day of arrival", "date"))
-        keynote = event_setup.save_session(s, found.event, event_setup.SessionFacts("KEYNOTE", "Opening", START))
+        partner = event_setup.save_status(
+            transaction, found.event, event_setup.StatusFacts("PARTNER", "Invited by partner", StatusClass.PENDING)
+        )
+        speaker = event_setup.save_type(transaction, found.event, event_setup.TypeFacts("SPK", "Speaker", (type_tag.pk,)))
+        guest = event_setup.save_type(transaction, found.event, event_setup.TypeFacts("GST", "Guest"))
+        vip = event_setup.save_property(transaction, found.event, event_setup.PropertyFacts("VIP", "VIP guest"))
+        diet = event_setup.save_question(
+            transaction,
+            found.event,
+            event_setup.QuestionFacts("diet", "Dietary needs", "multi-select", ("Vegan", "Halal"), found.tags["Diet"].pk),
+        )
+        arrival = event_setup.save_question(transaction, found.event, event_setup.QuestionFacts("arrival", "Day of arrival", "date"))
+        keynote = event_setup.save_session(transaction, found.event, event_setup.SessionFacts("KEYNOTE", "Opening", START))
     made.ids = {
         "Paid": paid.pk,
         "Invited by partner": partner.pk,
@@ -148,8 +154,8 @@ def made(store: Database) -> PlatformAccount:
 
 def event_in_testing(site: PlatformAccount, code: str = "GALA-26") -> int:
     """Creates another event of the account, in Testing. Returns its id."""
-    with saving(site.pk, by=BY) as s:
-        return event(s, code, site.acme.event_status("Testing"), "Winter Gala", timezone="Europe/Vienna")
+    with saving(site.pk, by=BY) as transaction:
+        return event(transaction, code, site.acme.event_status("Testing"), "Winter Gala", timezone="Europe/Vienna")
 
 
 def registration_state(site: PlatformAccount, code: str, event: str = EVENT) -> RegistrationState:

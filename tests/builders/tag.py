@@ -8,6 +8,6 @@ from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.setup.services.transaction import SetupTransaction
 
 
-def tag(s: SetupTransaction, name: str, *kinds: TagKind, label: str = "") -> Tag:
+def tag(transaction: SetupTransaction, name: str, *kinds: TagKind, label: str = "") -> Tag:
     """A new tag for these kinds of things."""
-    return save_tag(s, TagFacts(name, frozenset(kinds), label))
+    return save_tag(transaction, TagFacts(name, frozenset(kinds), label))

@@ -78,20 +78,20 @@ def test_C5_no_secret_is_in_a_version_the_audit_or_a_row(made: Acme) -> None:
 
 def test_C5_a_new_password_is_a_new_version_the_same_one_is_none(made: Acme) -> None:
     id, facts = pk(made.connection), {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}
-    with made.setting_up() as s:
-        assert save_connection(s, ConnectionFacts(facts, secrets={Secret.PASSWORD: "old password"}), id).number == 1
-        assert save_connection(s, ConnectionFacts(facts), id).number == 1
-        assert save_connection(s, ConnectionFacts(facts, secrets={Secret.PASSWORD: "new password"}), id).number == 2
-        assert connection_url(s.db, s.account, id) == ("https://crm.example.com/hooks/s3cr3t?event={event.code}", "")
+    with made.setting_up() as transaction:
+        assert save_connection(transaction, ConnectionFacts(facts, secrets={Secret.PASSWORD: "old password"}), id).number == 1
+        assert save_connection(transaction, ConnectionFacts(facts), id).number == 1
+        assert save_connection(transaction, ConnectionFacts(facts, secrets={Secret.PASSWORD: "new password"}), id).number == 2
+        assert connection_url(transaction.db, transaction.account, id) == ("https://crm.example.com/hooks/s3cr3t?event={event.code}", "")
 
 
 def test_C5_another_host_asks_for_the_secrets_again(made: Acme) -> None:
     id, facts = pk(made.connection), {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}
-    with pytest.raises(SecretsAgain) as refused, made.setting_up() as s:
-        save_connection(s, ConnectionFacts(facts, url="https://evil.example.net/x"), id)
+    with pytest.raises(SecretsAgain) as refused, made.setting_up() as transaction:
+        save_connection(transaction, ConnectionFacts(facts, url="https://evil.example.net/x"), id)
     assert refused.value.names == {Secret.PASSWORD}
-    with made.setting_up() as s:
-        save_connection(s, ConnectionFacts(facts, url="https://new.example.net/x", secrets={Secret.PASSWORD: "p"}), id)
+    with made.setting_up() as transaction:
+        save_connection(transaction, ConnectionFacts(facts, url="https://new.example.net/x", secrets={Secret.PASSWORD: "p"}), id)
     assert made.config().connections[id].origin == "https://new.example.net"
 
 
@@ -108,45 +108,45 @@ def test_C5_another_host_asks_for_the_secrets_again(made: Acme) -> None:
     ],
 )
 def test_C2_a_url_that_cannot_be_is_refused(url: str, made: Acme) -> None:
-    with pytest.raises(Invalid) as refused, made.setting_up() as s:
-        save_connection(s, ConnectionFacts({"name": "X", "auth": "Open / No Auth"}, url=url))
+    with pytest.raises(Invalid) as refused, made.setting_up() as transaction:
+        save_connection(transaction, ConnectionFacts({"name": "X", "auth": "Open / No Auth"}, url=url))
     assert list(refused.value.fields) == ["url"]
 
 
 def test_F2_a_connection_that_loses_its_password_asks_first(made: Acme) -> None:
     facts = ConnectionFacts({"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}, forget=frozenset({Secret.PASSWORD}))
-    with pytest.raises(AsksFirst) as asked, made.setting_up() as s:
-        save_connection(s, facts, pk(made.connection))
+    with pytest.raises(AsksFirst) as asked, made.setting_up() as transaction:
+        save_connection(transaction, facts, pk(made.connection))
     assert [(stop.flow, [m.lack for m in stop.missing]) for stop in asked.value.stops] == [(pk(made.flow), [FlowLack.CONNECTION])]
     assert lacks(made) == ()
-    with made.setting_up() as s:
-        save_connection(s, facts, pk(made.connection), confirmed=True)
+    with made.setting_up() as transaction:
+        save_connection(transaction, facts, pk(made.connection), confirmed=True)
     assert [m.lack for m in lacks(made)] == [FlowLack.CONNECTION]
 
 
 def test_names_are_unique_whatever_their_case(made: Acme) -> None:
-    with pytest.raises(Invalid, match="already"), made.setting_up() as s:
-        save_connection(s, ConnectionFacts({"name": "crm", "auth": "Open / No Auth"}, url="https://a.example/"))
-    with pytest.raises(Invalid, match="already"), made.setting_up() as s:
-        save_mapping(s, Mapping("LEAD"))
+    with pytest.raises(Invalid, match="already"), made.setting_up() as transaction:
+        save_connection(transaction, ConnectionFacts({"name": "crm", "auth": "Open / No Auth"}, url="https://a.example/"))
+    with pytest.raises(Invalid, match="already"), made.setting_up() as transaction:
+        save_mapping(transaction, Mapping("LEAD"))
 
 
 def test_P12_what_a_flow_uses_is_not_deletable(made: Acme) -> None:
     for delete, id in ((delete_connection, pk(made.connection)), (delete_mapping, pk(made.mapping))):
-        with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
-            delete(s, id)
-    with made.setting_up() as s:
+        with pytest.raises(InUse, match="flow Leads"), made.setting_up() as transaction:
+            delete(transaction, id)
+    with made.setting_up() as transaction:
         assert [use.id for use in mapping_uses(made.pk, pk(made.mapping))] == [pk(made.flow)]
-        flows.delete_flow(s, pk(made.flow))
-        delete_connection(s, pk(made.connection))
-        delete_mapping(s, pk(made.mapping))
+        flows.delete_flow(transaction, pk(made.flow))
+        delete_connection(transaction, pk(made.connection))
+        delete_mapping(transaction, pk(made.mapping))
     with scope(account=made.pk):
         assert not SecretRow.objects.exists()
     config = made.config()
     assert not config.connections
     assert not config.mappings
-    with made.setting_up() as s:  # its name is available again
-        save_mapping(s, Mapping("Lead"))
+    with made.setting_up() as transaction:  # its name is available again
+        save_mapping(transaction, Mapping("Lead"))
 
 
 # --- mappings
@@ -154,11 +154,11 @@ def test_P12_what_a_flow_uses_is_not_deletable(made: Acme) -> None:
 
 def test_a_mapping_names_only_what_the_account_has(made: Acme) -> None:
     for source in ("answer.999999", f"answer.{made.tags['Registered'].pk}", "profile.custom.999999", "event.custom.999999"):
-        with pytest.raises(Invalid, match="There is no"), made.setting_up() as s:
-            save_mapping(s, Mapping("X", rows=(MappingRow("a", (SourceValue(source),)),)))
-    with made.setting_up() as s:
+        with pytest.raises(Invalid, match="There is no"), made.setting_up() as transaction:
+            save_mapping(transaction, Mapping("X", rows=(MappingRow("a", (SourceValue(source),)),)))
+    with made.setting_up() as transaction:
         save_mapping(
-            s,
+            transaction,
             Mapping(
                 "X",
                 rows=(
@@ -169,26 +169,26 @@ def test_a_mapping_names_only_what_the_account_has(made: Acme) -> None:
 
 
 def test_P12_a_tag_or_field_that_a_mapping_takes_is_not_deletable(made: Acme) -> None:
-    with pytest.raises(InUse, match="mapping Lead"), made.setting_up() as s:
-        delete_tag(s, made.tags["Diet"].pk)
-    with made.setting_up() as s:
-        size = save_field(s, FieldFacts("profile", "size", "Size"))
-        save_mapping(s, Mapping("Sizes", rows=(MappingRow("a", (SourceValue(f"profile.custom.{size.pk}"),)),)))
-    with pytest.raises(InUse, match="mapping Sizes"), made.setting_up() as s:
-        delete_field(s, size.pk)
+    with pytest.raises(InUse, match="mapping Lead"), made.setting_up() as transaction:
+        delete_tag(transaction, made.tags["Diet"].pk)
+    with made.setting_up() as transaction:
+        size = save_field(transaction, FieldFacts("profile", "size", "Size"))
+        save_mapping(transaction, Mapping("Sizes", rows=(MappingRow("a", (SourceValue(f"profile.custom.{size.pk}"),)),)))
+    with pytest.raises(InUse, match="mapping Sizes"), made.setting_up() as transaction:
+        delete_field(transaction, size.pk)
 
 
 def test_F2_a_mapping_made_for_something_else_asks_first(made: Acme) -> None:
-    with pytest.raises(AsksFirst), made.setting_up() as s:
-        save_mapping(s, Mapping("Lead", subject=Subject.EVENT), pk(made.mapping))
+    with pytest.raises(AsksFirst), made.setting_up() as transaction:
+        save_mapping(transaction, Mapping("Lead", subject=Subject.EVENT), pk(made.mapping))
 
 
 # --- flows
 
 
 def test_F2_an_incomplete_flow_can_be_saved(made: Acme) -> None:
-    with made.setting_up() as s:
-        row = flows.save_flow(s, Flow(0))
+    with made.setting_up() as transaction:
+        row = flows.save_flow(transaction, Flow(0))
     assert not row.is_complete
     assert row.is_active
     assert row.mode == Mode.TEST
@@ -198,29 +198,29 @@ def test_F2_an_incomplete_flow_can_be_saved(made: Acme) -> None:
 
 def test_F2_making_a_running_flow_incomplete_asks_first(made: Acme) -> None:
     facts = replace(made.flow_facts(), statuses=())
-    with pytest.raises(AsksFirst), made.setting_up() as s:
-        flows.save_flow(s, facts, facts.id)
+    with pytest.raises(AsksFirst), made.setting_up() as transaction:
+        flows.save_flow(transaction, facts, facts.id)
     assert made.flow_facts().statuses
-    with made.setting_up() as s:
-        assert not flows.save_flow(s, facts, facts.id, confirmed=True).is_complete
-    with made.setting_up() as s:  # it does not run: nothing to confirm
-        flows.save_flow(s, replace(facts, watch=None), facts.id)
+    with made.setting_up() as transaction:
+        assert not flows.save_flow(transaction, facts, facts.id, confirmed=True).is_complete
+    with made.setting_up() as transaction:  # it does not run: nothing to confirm
+        flows.save_flow(transaction, replace(facts, watch=None), facts.id)
 
 
 def test_F8_destinations_keep_their_ids(made: Acme) -> None:
     facts = made.flow_facts()
     first = facts.destinations[0]
-    with made.setting_up() as s:
-        flows.save_flow(s, replace(facts, destinations=(replace(first, id=0, name="Second"), first)), facts.id)
+    with made.setting_up() as transaction:
+        flows.save_flow(transaction, replace(facts, destinations=(replace(first, id=0, name="Second"), first)), facts.id)
     second, same = made.flow_facts().destinations
     assert same.id == first.id
     assert second.id not in (0, first.id)
-    with made.setting_up() as s:
-        flows.save_flow(s, replace(facts, destinations=(second,)), facts.id)
+    with made.setting_up() as transaction:
+        flows.save_flow(transaction, replace(facts, destinations=(second,)), facts.id)
     with scope(account=made.pk):
         assert DestinationRow.objects.get(pk=first.id).removed_at is not None
-    with pytest.raises(Invalid, match="no destination"), made.setting_up() as s:  # a removed destination does not return
-        flows.save_flow(s, replace(facts, destinations=(first,)), facts.id)
+    with pytest.raises(Invalid, match="no destination"), made.setting_up() as transaction:  # a removed destination does not return
+        flows.save_flow(transaction, replace(facts, destinations=(first,)), facts.id)
 
 
 @pytest.mark.parametrize(
@@ -242,77 +242,77 @@ def test_F8_destinations_keep_their_ids(made: Acme) -> None:
     ids=str,
 )
 def test_what_no_flow_can_be_is_refused(wrong: dict[str, object], made: Acme) -> None:
-    with pytest.raises(Invalid), made.setting_up() as s:
-        flows.save_flow(s, replace(made.flow_facts(), **wrong), pk(made.flow), confirmed=True)
+    with pytest.raises(Invalid), made.setting_up() as transaction:
+        flows.save_flow(transaction, replace(made.flow_facts(), **wrong), pk(made.flow), confirmed=True)
 
 
 def test_F6_custom_fields_of_every_type_can_be_filtered_by_and_are_in_use_then(made: Acme) -> None:
-    with made.setting_up() as s:
-        free = save_field(s, FieldFacts("profile", "hobby", "Hobby")).pk
-        chosen = save_field(s, FieldFacts("profile", "size", "Size", "select", ("S", "M"))).pk
+    with made.setting_up() as transaction:
+        free = save_field(transaction, FieldFacts("profile", "hobby", "Hobby")).pk
+        chosen = save_field(transaction, FieldFacts("profile", "size", "Size", "select", ("S", "M"))).pk
     facts = made.flow_facts()
     rows = (FilterRow(f"profile.custom.{free}", Op.CONTAINS, ("x",)), FilterRow(f"profile.custom.{chosen}", Op.IS_ANY_OF, ("S",)))
-    with made.setting_up() as s:
-        flows.save_flow(s, replace(facts, filters=rows), facts.id)
+    with made.setting_up() as transaction:
+        flows.save_flow(transaction, replace(facts, filters=rows), facts.id)
     for field in (free, chosen):
-        with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
-            delete_field(s, field)
+        with pytest.raises(InUse, match="flow Leads"), made.setting_up() as transaction:
+            delete_field(transaction, field)
     with scope(account=made.pk):
         assert CustomField.objects.filter(pk__in=(free, chosen)).count() == 2
 
 
 def test_P12_the_tag_of_an_answer_that_is_filtered_by_is_in_use_and_can_be_replaced(made: Acme) -> None:
-    with made.setting_up() as s:
-        diet, food = (save_tag(s, TagFacts(name, frozenset({TagKind.QUESTION}))).pk for name in ("Meals", "Food"))
+    with made.setting_up() as transaction:
+        diet, food = (save_tag(transaction, TagFacts(name, frozenset({TagKind.QUESTION}))).pk for name in ("Meals", "Food"))
         facts = made.flow_facts()
-        flows.save_flow(s, replace(facts, filters=(FilterRow(f"answer.{diet}", Op.IS_NOT_EMPTY),)), facts.id)
-    with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
-        delete_tag(s, diet)
-    with made.setting_up() as s:
-        merge_tags(s, diet, food)
+        flows.save_flow(transaction, replace(facts, filters=(FilterRow(f"answer.{diet}", Op.IS_NOT_EMPTY),)), facts.id)
+    with pytest.raises(InUse, match="flow Leads"), made.setting_up() as transaction:
+        delete_tag(transaction, diet)
+    with made.setting_up() as transaction:
+        merge_tags(transaction, diet, food)
     assert made.flow_facts().filters == (FilterRow(f"answer.{food}", Op.IS_NOT_EMPTY),)
 
 
 def test_P12_deleting_a_lists_last_tag_makes_the_flow_incomplete(made: Acme) -> None:
-    with made.setting_up() as s:
-        vip = save_tag(s, TagFacts("VIP", frozenset({TagKind.REGISTRATION_PROPERTY}))).pk
+    with made.setting_up() as transaction:
+        vip = save_tag(transaction, TagFacts("VIP", frozenset({TagKind.REGISTRATION_PROPERTY}))).pk
     facts = made.flow_facts()
     # An optional list: emptying it by a deletion would widen the rule, so it makes the flow incomplete too.
-    with made.setting_up() as s:
-        flows.save_flow(s, replace(facts, watch=Watch.REGISTRATION, properties=(vip,)), facts.id)
-        delete_tag(s, vip)
+    with made.setting_up() as transaction:
+        flows.save_flow(transaction, replace(facts, watch=Watch.REGISTRATION, properties=(vip,)), facts.id)
+        delete_tag(transaction, vip)
     assert made.flow_facts().emptied == ("properties",)
     assert lacks(made) == (Missing(FlowLack.LIST, "properties"),)
     with scope(account=made.pk):
         assert not FlowRow.objects.get(pk=facts.id).is_complete
     assert not any(made.config().by_facet.values())
-    with made.setting_up() as s:  # left empty on purpose
-        flows.save_flow(s, replace(made.flow_facts(), emptied=()), facts.id)
+    with made.setting_up() as transaction:  # left empty on purpose
+        flows.save_flow(transaction, replace(made.flow_facts(), emptied=()), facts.id)
     assert lacks(made) == ()
 
 
 def test_P12_deleting_one_tag_of_several_narrows_the_list(made: Acme) -> None:
-    with made.setting_up() as s:
-        other = save_tag(s, TagFacts("Other", frozenset({TagKind.REGISTRATION_STATUS}))).pk
-        flows.save_flow(s, replace(made.flow_facts(), statuses=(made.tags["Registered"].pk, other)), pk(made.flow))
-        delete_tag(s, other)
+    with made.setting_up() as transaction:
+        other = save_tag(transaction, TagFacts("Other", frozenset({TagKind.REGISTRATION_STATUS}))).pk
+        flows.save_flow(transaction, replace(made.flow_facts(), statuses=(made.tags["Registered"].pk, other)), pk(made.flow))
+        delete_tag(transaction, other)
     assert made.flow_facts().statuses == (made.tags["Registered"].pk,)
     assert lacks(made) == ()
 
 
 def test_P12_a_tag_that_a_filter_keeps_out_stops_the_flow_when_it_is_deleted(made: Acme) -> None:
     row = FilterRow("event.tags", Op.IS_NONE_OF, (str(made.tags["Registered"].pk),))
-    with made.setting_up() as s:
-        flows.save_flow(s, replace(made.flow_facts(), filters=(row,)), pk(made.flow))
-    with made.setting_up() as s:
-        delete_tag(s, made.tags["Registered"].pk)
+    with made.setting_up() as transaction:
+        flows.save_flow(transaction, replace(made.flow_facts(), filters=(row,)), pk(made.flow))
+    with made.setting_up() as transaction:
+        delete_tag(transaction, made.tags["Registered"].pk)
     assert made.flow_facts().filters == (replace(row, values=()),)
     assert Missing(FlowLack.FILTER_VALUES, "0") in lacks(made)
 
 
 def test_F1_a_copy_is_off_and_test_with_destinations_of_its_own(made: Acme) -> None:
-    with made.setting_up() as s:
-        row = flows.copy_flow(s, pk(made.flow), name="Leads, copy")
+    with made.setting_up() as transaction:
+        row = flows.copy_flow(transaction, pk(made.flow), name="Leads, copy")
     copy = made.config().flows[row.pk]
     original = made.flow_facts()
     assert (copy.active, copy.mode, copy.statuses) == (False, Mode.TEST, original.statuses)
@@ -321,22 +321,22 @@ def test_F1_a_copy_is_off_and_test_with_destinations_of_its_own(made: Acme) -> N
 
 def test_F10_versions_can_be_looked_at_and_restored(made: Acme) -> None:
     id = pk(made.flow)
-    with made.setting_up() as s:
-        flows.set_active(s, id, active=False)
-        flows.save_flow(s, replace(made.flow_facts(), active=False, mode=Mode.TEST), id, confirmed=True)
-        found = history(s.db, made.pk, "flow", id)
+    with made.setting_up() as transaction:
+        flows.set_active(transaction, id, active=False)
+        flows.save_flow(transaction, replace(made.flow_facts(), active=False, mode=Mode.TEST), id, confirmed=True)
+        found = history(transaction.db, made.pk, "flow", id)
         assert [(v.number, v.body["active"], v.body["mode"]) for v in found] == [(3, False, "Test"), (2, False, "Live"), (1, True, "Live")]
-        assert flows.restore_flow(s, id, 1).number == 4
+        assert flows.restore_flow(transaction, id, 1).number == 4
         with pytest.raises(NotThere):
-            flows.restore_flow(s, id, 9)
+            flows.restore_flow(transaction, id, 9)
     assert made.flow_facts() == replace(made.flow_facts(), active=False, mode=Mode.LIVE, number=4)
 
 
 def test_the_audit_says_that_a_flow_was_switched(made: Acme) -> None:
-    with made.setting_up() as s:
-        flows.set_active(s, pk(made.flow), active=False)
-        flows.set_active(s, pk(made.flow), active=False)
-        flows.set_active(s, pk(made.flow), active=True)
+    with made.setting_up() as transaction:
+        flows.set_active(transaction, pk(made.flow), active=False)
+        flows.set_active(transaction, pk(made.flow), active=False)
+        flows.set_active(transaction, pk(made.flow), active=True)
     with scope(account=made.pk):
         said = AuditEntry.objects.filter(kind="flow").order_by("id").values_list("what", flat=True)
         assert list(said) == ["created", "switched off", "switched on"]
@@ -347,15 +347,17 @@ def test_the_audit_says_that_a_flow_was_switched(made: Acme) -> None:
 
 def test_F9_an_older_version_gives_the_older_configuration_tag_assignments_included(made: Acme) -> None:
     tag = made.tags["Registered"].pk
-    with made.planning() as s:
-        vip = event_setup.save_status(s, made.event, event_setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED)).pk
+    with made.planning() as transaction:
+        vip = event_setup.save_status(transaction, made.event, event_setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED)).pk
     account_then, event_then = made.config().version, made.event_config().version
-    with made.setting_up() as s:
-        flows.set_active(s, pk(made.flow), active=False)
-        set_tags(s, TagKind.REGISTRATION_STATUS, made.status("New"), [])
-    with made.planning() as s:
-        set_tags(s, TagKind.REGISTRATION_STATUS, vip, [tag])
-        event_setup.save_status(s, made.event, event_setup.StatusFacts("VIP", "Guest of honour", StatusClass.ACCEPTED, (tag,)), vip)
+    with made.setting_up() as transaction:
+        flows.set_active(transaction, pk(made.flow), active=False)
+        set_tags(transaction, TagKind.REGISTRATION_STATUS, made.status("New"), [])
+    with made.planning() as transaction:
+        set_tags(transaction, TagKind.REGISTRATION_STATUS, vip, [tag])
+        event_setup.save_status(
+            transaction, made.event, event_setup.StatusFacts("VIP", "Guest of honour", StatusClass.ACCEPTED, (tag,)), vip
+        )
     source = Committed(of_django(django_connection), ConfigCache())
     now, then = source.account(made.pk), source.account(made.pk, account_then)
     assert now.version > account_then
@@ -369,9 +371,9 @@ def test_F9_an_older_version_gives_the_older_configuration_tag_assignments_inclu
 
 def test_F10_a_save_that_changes_nothing_makes_no_version(made: Acme) -> None:
     before = made.config().version, made.event_config().version
-    with made.setting_up() as s:
-        flows.save_flow(s, made.flow_facts(), pk(made.flow))
-        set_tags(s, TagKind.REGISTRATION_STATUS, made.status("New"), [made.tags["Registered"].pk])
+    with made.setting_up() as transaction:
+        flows.save_flow(transaction, made.flow_facts(), pk(made.flow))
+        set_tags(transaction, TagKind.REGISTRATION_STATUS, made.status("New"), [made.tags["Registered"].pk])
     with made.planning():
         pass
     assert (made.config().version, made.event_config().version) == before
@@ -381,8 +383,8 @@ def test_the_loader_compiles_a_version_once_and_forgets_the_oldest(made: Acme) -
     source = Committed(of_django(django_connection), ConfigCache(accounts=1))
     first = source.account(made.pk)
     assert source.account(made.pk, first.version) is first
-    with made.setting_up() as s:
-        flows.set_active(s, pk(made.flow), active=False)
+    with made.setting_up() as transaction:
+        flows.set_active(transaction, pk(made.flow), active=False)
     assert source.account(made.pk) is not first
     assert source.account(made.pk, first.version) is not first
     with pytest.raises(KeyError):
@@ -395,8 +397,10 @@ def test_the_loader_compiles_a_version_once_and_forgets_the_oldest(made: Acme) -
 
 
 def register(made: Acme, code: str, status: str) -> None:
-    with made.planning() as s:
-        answers = record(s.db, [RecordItem(made.pk, {"event": "SUMMIT-26", "code": code, "status": status}, by=BY)], s.source)
+    with made.planning() as transaction:
+        answers = record(
+            transaction.db, [RecordItem(made.pk, {"event": "SUMMIT-26", "code": code, "status": status}, by=BY)], transaction.source
+        )
     assert answers[0].is_recorded, answers[0].problems
 
 
@@ -411,33 +415,33 @@ def test_D7_a_tag_makes_due_exactly_what_waited_for_it(made: Acme) -> None:
             return {str(j.registration_id): StuckRun.objects.filter(pk=j.pk, due_at__lte=now).exists() for j in found}
 
     assert list(waiting().values()) == [False, False]
-    with made.setting_up() as s:
-        set_tags(s, TagKind.REGISTRATION_STATUS, made.status("Attended"), [made.tags["Registered"].pk])
-    with made.setting_up() as s:  # the worker's step
-        assert stuck_runs.compare_next(s.db, made.pk) == 2
+    with made.setting_up() as transaction:
+        set_tags(transaction, TagKind.REGISTRATION_STATUS, made.status("Attended"), [made.tags["Registered"].pk])
+    with made.setting_up() as transaction:  # the worker's step
+        assert stuck_runs.compare_next(transaction.db, made.pk) == 2
     assert sorted(waiting().values()) == [False, True]
 
 
 def test_P12_deleting_a_flow_ends_its_actions_as_failed(made: Acme) -> None:
     register(made, "S1", "New")
     register(made, "S2", "Invited")
-    with made.setting_up() as s:
-        flows.delete_flow(s, pk(made.flow))
+    with made.setting_up() as transaction:
+        flows.delete_flow(transaction, pk(made.flow))
     with scope(account=made.pk):
         assert [(a.state, a.cause) for a in Action.objects.all()] == [(ActionState.FAILED, "flow_deleted")]
         assert [(j.queue, j.cause) for j in StuckRun.objects.all()] == [(QueueStatus.RETRY.code, "untagged")]
         assert FlowRow.objects.get(pk=pk(made.flow)).deleted_at is not None  # its figures refer to it
     assert pk(made.flow) not in made.config().flows
-    with made.setting_up() as s:  # the worker's step, which then ends what is due
-        assert s.db.all("SELECT flow_id FROM saved_cure") == [(pk(made.flow),)]
-        assert stuck_runs.compare_next(s.db, made.pk) == 1
-        assert s.db.all("SELECT count(*) FROM stuck_run WHERE due_at <= :now", {"now": s.db.now()}) == [(1,)]
+    with made.setting_up() as transaction:  # the worker's step, which then ends what is due
+        assert transaction.db.all("SELECT flow_id FROM saved_cure") == [(pk(made.flow),)]
+        assert stuck_runs.compare_next(transaction.db, made.pk) == 1
+        assert transaction.db.all("SELECT count(*) FROM stuck_run WHERE due_at <= :now", {"now": transaction.db.now()}) == [(1,)]
 
 
 def test_F8_removing_a_destination_ends_its_actions_as_failed(made: Acme) -> None:
     register(made, "S1", "New")
-    with made.setting_up() as s:
-        flows.save_flow(s, replace(made.flow_facts(), destinations=()), pk(made.flow), confirmed=True)
+    with made.setting_up() as transaction:
+        flows.save_flow(transaction, replace(made.flow_facts(), destinations=()), pk(made.flow), confirmed=True)
     with scope(account=made.pk):
         assert [(a.state, a.cause) for a in Action.objects.all()] == [(ActionState.FAILED, "destination_removed")]
 
@@ -448,18 +452,19 @@ def test_D7_a_mended_port_makes_due_what_was_not_reached(made: Acme, url: str | 
     with scope(account=made.pk):
         far = of_django(django_connection).now() + 10**12
         Action.objects.update(state=2, queue=1, category=2, cause="refused", due_at=far, tries=1, sent=1)
-        with made.setting_up() as s:
-            s.db.run("UPDATE lane SET state = 2, due_at = :due WHERE account_id = :account", {"due": far, "account": made.pk})
-            s.db.run(
+        with made.setting_up() as transaction:
+            transaction.db.run("UPDATE lane SET state = 2, due_at = :due WHERE account_id = :account", {"due": far, "account": made.pk})
+            transaction.db.run(
                 "INSERT INTO connection_state (connection_id, account_id, paused, paused_why, failures) VALUES (:c, :a, :no, '', 9)",
                 {"c": pk(made.connection), "a": made.pk, "no": False},
             )
             facts = {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}
-            save_connection(s, ConnectionFacts(facts, url=url, secrets={Secret.PASSWORD: "right"}), pk(made.connection))
-            assert s.db.all(
-                "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)", {"a": made.pk, "now": s.db.now()}
+            save_connection(transaction, ConnectionFacts(facts, url=url, secrets={Secret.PASSWORD: "right"}), pk(made.connection))
+            assert transaction.db.all(
+                "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)",
+                {"a": made.pk, "now": transaction.db.now()},
             ) == [(due,)]
-            assert s.db.all("SELECT failures FROM connection_state WHERE connection_id = :c", {"c": pk(made.connection)}) == [
+            assert transaction.db.all("SELECT failures FROM connection_state WHERE connection_id = :c", {"c": pk(made.connection)}) == [
                 (0 if due else 9,)
             ]
 
@@ -469,12 +474,13 @@ def test_D7_a_new_password_makes_refused_items_due(made: Acme) -> None:
     with scope(account=made.pk):
         far = of_django(django_connection).now() + 10**12
         Action.objects.update(state=2, queue=1, category=5, cause="answer", due_at=far, tries=1, sent=1)
-        with made.setting_up() as s:
-            s.db.run("UPDATE lane SET state = 2, due_at = :due WHERE account_id = :account", {"due": far, "account": made.pk})
+        with made.setting_up() as transaction:
+            transaction.db.run("UPDATE lane SET state = 2, due_at = :due WHERE account_id = :account", {"due": far, "account": made.pk})
             facts = ConnectionFacts({"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}, secrets={Secret.PASSWORD: "right"})
-            save_connection(s, facts, pk(made.connection))
-            assert s.db.all(
-                "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)", {"a": made.pk, "now": s.db.now()}
+            save_connection(transaction, facts, pk(made.connection))
+            assert transaction.db.all(
+                "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)",
+                {"a": made.pk, "now": transaction.db.now()},
             ) == [(1,)]
 
 
@@ -489,14 +495,14 @@ def waits_after_failure(made: Acme, cause: Cause, category: Category) -> None:
     with scope(account=made.pk):
         far = of_django(django_connection).now() + 10**12
         Action.objects.update(state=2, queue=1, category=category.code, cause=cause.value, due_at=far, tries=1, sent=1)
-    with made.setting_up() as s:
-        s.db.run("UPDATE lane SET state = 2, due_at = :due WHERE account_id = :account", {"due": far, "account": made.pk})
+    with made.setting_up() as transaction:
+        transaction.db.run("UPDATE lane SET state = 2, due_at = :due WHERE account_id = :account", {"due": far, "account": made.pk})
 
 
 def count_due(made: Acme) -> int:
-    with made.setting_up() as s:
-        ((due,),) = s.db.all(
-            "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)", {"a": made.pk, "now": s.db.now()}
+    with made.setting_up() as transaction:
+        ((due,),) = transaction.db.all(
+            "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)", {"a": made.pk, "now": transaction.db.now()}
         )
     return int(due)
 
@@ -527,44 +533,44 @@ def test_D7_a_save_that_changes_nothing_of_a_cause_makes_nothing_due(
     made: Acme, facts: ConnectionFacts, cause: Cause, category: Category
 ) -> None:
     waits_after_failure(made, cause, category)
-    with made.setting_up() as s:
-        save_connection(s, facts, pk(made.connection))
+    with made.setting_up() as transaction:
+        save_connection(transaction, facts, pk(made.connection))
     assert count_due(made) == 0
 
 
 def test_D7_a_client_certificate_typed_again_ends_no_probing(made: Acme, tmp_path: Path) -> None:
     certificate = Authority(tmp_path).identity("crm")
-    with made.setting_up() as s:
-        save_connection(s, ConnectionFacts(BASIC, secrets={Secret.CLIENT_CERTIFICATE: certificate}), pk(made.connection))
+    with made.setting_up() as transaction:
+        save_connection(transaction, ConnectionFacts(BASIC, secrets={Secret.CLIENT_CERTIFICATE: certificate}), pk(made.connection))
     waits_after_failure(made, Cause.TLS, Category.CONNECTION)
-    with made.setting_up() as s:
-        s.db.run(
+    with made.setting_up() as transaction:
+        transaction.db.run(
             "INSERT INTO connection_state (connection_id, account_id, paused, paused_why, failures) VALUES (:c, :a, :no, '', 9)",
             {"c": pk(made.connection), "a": made.pk, "no": False},
         )
-        save_connection(s, ConnectionFacts(BASIC, secrets={Secret.CLIENT_CERTIFICATE: certificate}), pk(made.connection))
-        assert s.db.all("SELECT failures FROM connection_state WHERE connection_id = :c", {"c": pk(made.connection)}) == [(9,)]
+        save_connection(transaction, ConnectionFacts(BASIC, secrets={Secret.CLIENT_CERTIFICATE: certificate}), pk(made.connection))
+        assert transaction.db.all("SELECT failures FROM connection_state WHERE connection_id = :c", {"c": pk(made.connection)}) == [(9,)]
     assert count_due(made) == 0
 
 
 def test_D7_a_mapping_saved_again_makes_nothing_due_and_another_one_does(made: Acme) -> None:
     waits_after_failure(made, Cause.BAD_REQUEST, Category.CONFIG)
     mapping = made.config().mappings[pk(made.mapping)]
-    with made.setting_up() as s:
-        save_mapping(s, mapping, pk(made.mapping))
+    with made.setting_up() as transaction:
+        save_mapping(transaction, mapping, pk(made.mapping))
     assert count_due(made) == 0
-    with made.setting_up() as s:
-        save_mapping(s, replace(mapping, rows=mapping.rows[:1]), pk(made.mapping))
+    with made.setting_up() as transaction:
+        save_mapping(transaction, replace(mapping, rows=mapping.rows[:1]), pk(made.mapping))
     assert count_due(made) == 1
 
 
 def test_D7_networks_saved_again_make_nothing_due_and_others_do(made: Acme) -> None:
-    with made.setting_up() as s:
-        allow_networks(s, ["10.0.0.0/8"])
+    with made.setting_up() as transaction:
+        allow_networks(transaction, ["10.0.0.0/8"])
     waits_after_failure(made, Cause.BLOCKED, Category.CONFIG)
-    with made.setting_up() as s:
-        allow_networks(s, ["10.0.0.0/8"])
+    with made.setting_up() as transaction:
+        allow_networks(transaction, ["10.0.0.0/8"])
     assert count_due(made) == 0
-    with made.setting_up() as s:
-        allow_networks(s, ["10.0.0.0/8", "192.168.7.0/24"])
+    with made.setting_up() as transaction:
+        allow_networks(transaction, ["10.0.0.0/8", "192.168.7.0/24"])
     assert count_due(made) == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from django.db import transaction
+from django.db.transaction import atomic, set_rollback
 from django_scopes import scope
 from tests.builders.account import BY, Acme, acme
 
@@ -43,8 +43,8 @@ def made() -> Acme:
 
 def register(made: Acme, code: str, **document: object) -> None:
     """Records a registration."""
-    with made.planning() as s:
-        answers = record(s.db, [RecordItem(made.pk, {"event": "SUMMIT-26", "code": code, **document}, by=BY)], s.source)
+    with made.planning() as transaction:
+        answers = record(transaction.db, [RecordItem(made.pk, {"event": "SUMMIT-26", "code": code, **document}, by=BY)], transaction.source)
     assert answers[0].is_recorded, answers[0].problems
 
 
@@ -75,8 +75,8 @@ def test_P1_codes_of_accounts_differ_by_more_than_case() -> None:
 
 
 def test_N4_signal_off_rests_the_flows(made: Acme) -> None:
-    with made.setting_up() as s:
-        change_account(s, AccountFacts(made.account.code, "Acme", "UTC", signal_enabled=False))
+    with made.setting_up() as transaction:
+        change_account(transaction, AccountFacts(made.account.code, "Acme", "UTC", signal_enabled=False))
     config = made.config()
     assert not config.signal_enabled
     assert not any(config.by_facet.values())
@@ -87,69 +87,69 @@ def test_N4_signal_off_rests_the_flows(made: Acme) -> None:
 
 def test_a_tags_name_is_unique_whatever_its_case(made: Acme) -> None:
     for name in ("registered", "REGISTERED", " Registered "):
-        with pytest.raises(Invalid, match="already"), made.setting_up() as s:
-            save_tag(s, TagFacts(name, frozenset({TagKind.EVENT})))
-    with made.setting_up() as s:
-        save_tag(s, TagFacts("Straße", frozenset({TagKind.EVENT})))
-    with pytest.raises(Invalid, match="already"), made.setting_up() as s:
-        save_tag(s, TagFacts("STRASSE", frozenset({TagKind.EVENT})))
+        with pytest.raises(Invalid, match="already"), made.setting_up() as transaction:
+            save_tag(transaction, TagFacts(name, frozenset({TagKind.EVENT})))
+    with made.setting_up() as transaction:
+        save_tag(transaction, TagFacts("Straße", frozenset({TagKind.EVENT})))
+    with pytest.raises(Invalid, match="already"), made.setting_up() as transaction:
+        save_tag(transaction, TagFacts("STRASSE", frozenset({TagKind.EVENT})))
 
 
 @pytest.mark.parametrize("name", ["Test", "complete", "BADGE PRINTED"])
 def test_P4_no_tag_and_no_property_takes_a_standard_name(name: str, made: Acme) -> None:
-    with pytest.raises(Invalid, match="standard"), made.setting_up() as s:
-        save_tag(s, TagFacts(name, frozenset({TagKind.EVENT})))
-    with pytest.raises(Invalid, match="standard"), made.planning() as s:
-        event_setup.save_property(s, made.event, event_setup.PropertyFacts("X", name))
+    with pytest.raises(Invalid, match="standard"), made.setting_up() as transaction:
+        save_tag(transaction, TagFacts(name, frozenset({TagKind.EVENT})))
+    with pytest.raises(Invalid, match="standard"), made.planning() as transaction:
+        event_setup.save_property(transaction, made.event, event_setup.PropertyFacts("X", name))
 
 
 @pytest.mark.parametrize("name", ["", "x" * 101, "a\nb", "a\0b", "a\ud800b"])
 def test_what_a_database_cannot_hold_is_refused_before(name: str, made: Acme) -> None:
-    with pytest.raises(Invalid), made.setting_up() as s:
-        save_tag(s, TagFacts(name, frozenset({TagKind.EVENT})))
+    with pytest.raises(Invalid), made.setting_up() as transaction:
+        save_tag(transaction, TagFacts(name, frozenset({TagKind.EVENT})))
 
 
 def test_a_tag_serves_only_the_kinds_it_was_made_for(made: Acme) -> None:
-    with pytest.raises(Invalid, match="not made for"), made.setting_up() as s:
-        set_tags(s, TagKind.REGISTRATION_STATUS, made.status("Attended"), [made.tags["Diet"].pk])
+    with pytest.raises(Invalid, match="not made for"), made.setting_up() as transaction:
+        set_tags(transaction, TagKind.REGISTRATION_STATUS, made.status("Attended"), [made.tags["Diet"].pk])
 
 
 def test_P12_a_kind_in_use_cannot_be_taken_from_a_tag(made: Acme) -> None:
     tag = made.tags["Registered"]
-    with pytest.raises(InUse) as refused, made.setting_up() as s:
-        save_tag(s, TagFacts("Registered", frozenset({TagKind.EVENT})), tag.pk)
+    with pytest.raises(InUse) as refused, made.setting_up() as transaction:
+        save_tag(transaction, TagFacts("Registered", frozenset({TagKind.EVENT})), tag.pk)
     assert {use.kind for use in refused.value.uses} == {"registration status", "flow"}
-    with made.setting_up() as s:  # nothing uses the other one
-        save_tag(s, TagFacts("Registered", frozenset({TagKind.REGISTRATION_STATUS})), tag.pk)
+    with made.setting_up() as transaction:  # nothing uses the other one
+        save_tag(transaction, TagFacts("Registered", frozenset({TagKind.REGISTRATION_STATUS})), tag.pk)
 
 
 def test_P11_many_rows_get_a_tag_at_once(made: Acme) -> None:
     tag = made.tags["Registered"].pk
-    with made.planning() as s:
-        ids = [event_setup.save_status(s, made.event, event_setup.StatusFacts(c, c, StatusClass.ACCEPTED)).pk for c in ("A", "B")]
-        add_tag(s, TagKind.REGISTRATION_STATUS, ids, tag)
+    with made.planning() as transaction:
+        ids = [event_setup.save_status(transaction, made.event, event_setup.StatusFacts(c, c, StatusClass.ACCEPTED)).pk for c in ("A", "B")]
+        add_tag(transaction, TagKind.REGISTRATION_STATUS, ids, tag)
     assert all(made.event_config().statuses[id].tags == {tag} for id in ids)
 
 
 def test_P6_a_question_has_one_tag_or_none(made: Acme) -> None:
-    with made.planning() as s:
+    with made.planning() as transaction:
         question = event_setup.save_question(
-            s, made.event, event_setup.QuestionFacts("diet", "Diet?", "select", ("Vegan",), made.tags["Diet"].pk)
+            transaction, made.event, event_setup.QuestionFacts("diet", "Diet?", "select", ("Vegan",), made.tags["Diet"].pk)
         )
     assert made.event_config().questions[question.pk].tag == made.tags["Diet"].pk
-    with made.planning() as s:
-        set_question_tag(s, question.pk, None)
+    with made.planning() as transaction:
+        set_question_tag(transaction, question.pk, None)
     assert made.event_config().questions[question.pk].tag is None
 
 
 def test_tags_are_merged_everywhere(made: Acme) -> None:
     old = made.tags["Registered"].pk
-    with made.setting_up() as s:
-        new = save_tag(s, TagFacts("Joined", frozenset({TagKind.QUESTION}))).pk
-    with made.planning() as s:
-        set_event_tags(s, made.event, [old])
-    with made.setting_up() as s:
-        merge_tags(s, old, new)
+    with made.setting_up() as transaction:
+        new = save_tag(transaction, TagFacts("Joined", frozenset({TagKind.QUESTION}))).pk
+    with made.planning() as transaction:
+        set_event_tags(transaction, made.event, [old])
+    with made.setting_up() as transaction:
+        merge_tags(transaction, old, new)
     config = made.config()
     assert old not in config.tags
     assert config.statuses[made.status("New")].tags == {new}
@@ -159,12 +159,12 @@ def test_tags_are_merged_everywhere(made: Acme) -> None:
 
 
 def test_P12_a_deleted_tag_is_taken_off_events_quietly(made: Acme) -> None:
-    with made.setting_up() as s:
-        tag = save_tag(s, TagFacts("Big", frozenset({TagKind.EVENT}))).pk
-    with made.planning() as s:
-        set_event_tags(s, made.event, [tag])
-    with made.setting_up() as s:
-        delete_tag(s, tag)
+    with made.setting_up() as transaction:
+        tag = save_tag(transaction, TagFacts("Big", frozenset({TagKind.EVENT}))).pk
+    with made.planning() as transaction:
+        set_event_tags(transaction, made.event, [tag])
+    with made.setting_up() as transaction:
+        delete_tag(transaction, tag)
     assert made.event_config().state.tags == ()
     with scope(account=made.pk):
         last = Change.objects.filter(subject_id=made.event).order_by("version").last()
@@ -182,11 +182,11 @@ def test_P10_each_save_of_an_event_makes_one_change(made: Acme) -> None:
 
     assert changes() == [16]
     state = made.event_config().state
-    with made.planning() as s:
-        save_event(s, state, made.event)
+    with made.planning() as transaction:
+        save_event(transaction, state, made.event)
     assert changes() == [16]
-    with made.planning() as s:
-        save_event(s, replace(state, name="Summit 2026", location="Hall 3"), made.event)
+    with made.planning() as transaction:
+        save_event(transaction, replace(state, name="Summit 2026", location="Hall 3"), made.event)
     assert changes() == [16, 32]
 
 
@@ -207,26 +207,28 @@ def test_P10_each_save_of_an_event_makes_one_change(made: Acme) -> None:
 def test_P2_an_event_that_cannot_be_is_refused(wrong: dict[str, object], field: str, made: Acme) -> None:
     if wrong.get("status") == 1:
         wrong = {"status": made.status("New") + 1_000_000}
-    with pytest.raises(Invalid) as refused, made.planning() as s:
-        save_event(s, replace(made.event_config().state, **wrong), made.event)
+    with pytest.raises(Invalid) as refused, made.planning() as transaction:
+        save_event(transaction, replace(made.event_config().state, **wrong), made.event)
     assert list(refused.value.fields) == [field]
 
 
 def test_P2_a_code_is_unique_in_the_account(made: Acme) -> None:
-    with pytest.raises(Invalid, match="code"), made.planning() as s:
-        save_event(s, EventState("SUMMIT-26", "Another", made.event_status("Live")))
+    with pytest.raises(Invalid, match="code"), made.planning() as transaction:
+        save_event(transaction, EventState("SUMMIT-26", "Another", made.event_status("Live")))
 
 
 def test_P2_a_copied_event_has_the_set_up_with_tags_and_no_registrations(made: Acme) -> None:
     tag = made.tags["Registered"].pk
-    with made.planning() as s:
-        set_event_tags(s, made.event, [tag])
-        event_setup.save_status(s, made.event, event_setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED, (tag,)))
-        event_setup.save_question(s, made.event, event_setup.QuestionFacts("diet", "Diet?", "select", ("Vegan",), made.tags["Diet"].pk))
-        event_setup.save_session(s, made.event, event_setup.SessionFacts("KEY", "Keynote", datetime(2026, 5, 1, 9, tzinfo=UTC)))
+    with made.planning() as transaction:
+        set_event_tags(transaction, made.event, [tag])
+        event_setup.save_status(transaction, made.event, event_setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED, (tag,)))
+        event_setup.save_question(
+            transaction, made.event, event_setup.QuestionFacts("diet", "Diet?", "select", ("Vegan",), made.tags["Diet"].pk)
+        )
+        event_setup.save_session(transaction, made.event, event_setup.SessionFacts("KEY", "Keynote", datetime(2026, 5, 1, 9, tzinfo=UTC)))
     register(made, "S1")
-    with made.planning() as s:
-        copied = copy_event(s, made.event, code="SUMMIT-27", name="Summit 2027")
+    with made.planning() as transaction:
+        copied = copy_event(transaction, made.event, code="SUMMIT-27", name="Summit 2027")
     original, copy = made.event_config(), Acme(made.account, event=copied).event_config()
     assert copy.state.tags == (tag,)
     assert copy.state.status == made.event_status("Testing")
@@ -239,30 +241,34 @@ def test_P2_a_copied_event_has_the_set_up_with_tags_and_no_registrations(made: A
 
 
 def test_P9_an_event_leaves_testing_only_after_its_registrations_are_marked(made: Acme) -> None:
-    with made.planning() as s:
-        event = save_event(s, EventState("DRY-RUN", "Dry run", made.event_status("Testing")))
+    with made.planning() as transaction:
+        event = save_event(transaction, EventState("DRY-RUN", "Dry run", made.event_status("Testing")))
     trying = Acme(made.account, event=event)
-    with trying.planning() as s:
-        record(s.db, [RecordItem(made.pk, {"event": "DRY-RUN", "code": "D1", "properties": {"Test": False}}, by=BY)], s.source)
+    with trying.planning() as transaction:
+        record(
+            transaction.db,
+            [RecordItem(made.pk, {"event": "DRY-RUN", "code": "D1", "properties": {"Test": False}}, by=BY)],
+            transaction.source,
+        )
     live = replace(trying.event_config().state, status=made.event_status("Live"))
-    with pytest.raises(MarksFirst) as refused, trying.planning() as s:
-        save_event(s, live, event)
+    with pytest.raises(MarksFirst) as refused, trying.planning() as transaction:
+        save_event(transaction, live, event)
     assert refused.value.registrations == 1
 
 
 @pytest.mark.parametrize("taken", ["NEW", "New", "no-show", "pre-registered"])
 def test_P3_a_custom_status_is_not_called_like_a_standard_one(taken: str, made: Acme) -> None:
     for facts in (event_setup.StatusFacts(taken, "Other", StatusClass.DENIED), event_setup.StatusFacts("OTHER", taken, StatusClass.DENIED)):
-        with pytest.raises(Invalid, match="standard"), made.planning() as s:
-            event_setup.save_status(s, made.event, facts)
+        with pytest.raises(Invalid, match="standard"), made.planning() as transaction:
+            event_setup.save_status(transaction, made.event, facts)
 
 
 def test_P4_at_most_30_custom_properties(made: Acme) -> None:
-    with made.planning() as s:
+    with made.planning() as transaction:
         for n in range(RegistrationProperty.MOST):
-            event_setup.save_property(s, made.event, event_setup.PropertyFacts(f"P{n}", f"Property {n}"))
-    with pytest.raises(Invalid, match="30"), made.planning() as s:
-        event_setup.save_property(s, made.event, event_setup.PropertyFacts("P30", "Property 30"))
+            event_setup.save_property(transaction, made.event, event_setup.PropertyFacts(f"P{n}", f"Property {n}"))
+    with pytest.raises(Invalid, match="30"), made.planning() as transaction:
+        event_setup.save_property(transaction, made.event, event_setup.PropertyFacts("P30", "Property 30"))
 
 
 @pytest.mark.parametrize(
@@ -278,29 +284,31 @@ def test_P4_at_most_30_custom_properties(made: Acme) -> None:
     ids=str,
 )
 def test_P6_a_question_that_cannot_be_is_refused(facts: event_setup.QuestionFacts, made: Acme) -> None:
-    with pytest.raises(Invalid), made.planning() as s:
-        event_setup.save_question(s, made.event, facts)
+    with pytest.raises(Invalid), made.planning() as transaction:
+        event_setup.save_question(transaction, made.event, facts)
 
 
 def test_P6_a_code_that_is_left_out_is_made_of_the_label(made: Acme) -> None:
-    with made.planning() as s:
-        questions = [event_setup.save_question(s, made.event, event_setup.QuestionFacts("", "What do you eat?")).code for _n in range(2)]
-        session = event_setup.save_session(s, made.event, event_setup.SessionFacts(" ", "基調講演")).code
-    with made.setting_up() as s:
-        fields = [save_field(s, FieldFacts(kind, "", "T-shirt size")).code for kind in ("profile", "event", "event")]
+    with made.planning() as transaction:
+        questions = [
+            event_setup.save_question(transaction, made.event, event_setup.QuestionFacts("", "What do you eat?")).code for _n in range(2)
+        ]
+        session = event_setup.save_session(transaction, made.event, event_setup.SessionFacts(" ", "基調講演")).code
+    with made.setting_up() as transaction:
+        fields = [save_field(transaction, FieldFacts(kind, "", "T-shirt size")).code for kind in ("profile", "event", "event")]
     assert (questions, session) == (["What-do-you-eat", "What-do-you-eat-2"], "基調講演")
     assert fields == ["T-shirt-size", "T-shirt-size", "T-shirt-size-2"]
 
 
 def test_P12_what_registrations_use_is_not_deletable(made: Acme) -> None:
-    with made.planning() as s:
-        status = event_setup.save_status(s, made.event, event_setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED)).pk
-        kind = event_setup.save_type(s, made.event, event_setup.TypeFacts("SPK", "Speaker")).pk
-        flag = event_setup.save_property(s, made.event, event_setup.PropertyFacts("GALA", "Gala dinner")).pk
+    with made.planning() as transaction:
+        status = event_setup.save_status(transaction, made.event, event_setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED)).pk
+        kind = event_setup.save_type(transaction, made.event, event_setup.TypeFacts("SPK", "Speaker")).pk
+        flag = event_setup.save_property(transaction, made.event, event_setup.PropertyFacts("GALA", "Gala dinner")).pk
         question = event_setup.save_question(
-            s, made.event, event_setup.QuestionFacts("diet", "Diet?", "multi-select", ("Vegan", "None"))
+            transaction, made.event, event_setup.QuestionFacts("diet", "Diet?", "multi-select", ("Vegan", "None"))
         ).pk
-        session = event_setup.save_session(s, made.event, event_setup.SessionFacts("KEY", "Keynote")).pk
+        session = event_setup.save_session(transaction, made.event, event_setup.SessionFacts("KEY", "Keynote")).pk
     for used in (False, True):
         if used:
             register(
@@ -320,27 +328,27 @@ def test_P12_what_registrations_use_is_not_deletable(made: Acme) -> None:
             (event_setup.delete_session, session),
         ):
             if used:
-                with pytest.raises(InUse, match="1 registration of SUMMIT-26"), made.planning() as s:
-                    delete(s, made.event, id)
+                with pytest.raises(InUse, match="1 registration of SUMMIT-26"), made.planning() as transaction:
+                    delete(transaction, made.event, id)
             else:
-                with transaction.atomic():
-                    with made.planning() as s:
-                        delete(s, made.event, id)
-                    transaction.set_rollback(True)
+                with atomic():
+                    with made.planning() as transaction:
+                        delete(transaction, made.event, id)
+                    set_rollback(True)
 
 
 def test_P6_custom_fields_are_checked_and_kept_while_used(made: Acme) -> None:
-    with made.setting_up() as s:
-        size = save_field(s, FieldFacts("event", "size", "Size", "select", ("S", "M"))).pk
-        save_field(s, FieldFacts("profile", "size", "Size"))  # the same code for another kind
-    with pytest.raises(Invalid), made.planning() as s:
-        save_event(s, replace(made.event_config().state, custom={size: ("XL",)}), made.event)
-    with made.planning() as s:
-        save_event(s, replace(made.event_config().state, custom={size: ("M",)}), made.event)
-    with pytest.raises(InUse, match="SUMMIT-26"), made.setting_up() as s:
-        delete_field(s, size)
-    with pytest.raises(Invalid, match="already"), made.setting_up() as s:
-        save_field(s, FieldFacts("event", "SIZE", "Other"))
+    with made.setting_up() as transaction:
+        size = save_field(transaction, FieldFacts("event", "size", "Size", "select", ("S", "M"))).pk
+        save_field(transaction, FieldFacts("profile", "size", "Size"))  # the same code for another kind
+    with pytest.raises(Invalid), made.planning() as transaction:
+        save_event(transaction, replace(made.event_config().state, custom={size: ("XL",)}), made.event)
+    with made.planning() as transaction:
+        save_event(transaction, replace(made.event_config().state, custom={size: ("M",)}), made.event)
+    with pytest.raises(InUse, match="SUMMIT-26"), made.setting_up() as transaction:
+        delete_field(transaction, size)
+    with pytest.raises(Invalid, match="already"), made.setting_up() as transaction:
+        save_field(transaction, FieldFacts("event", "SIZE", "Other"))
 
 
 @pytest.mark.parametrize(
@@ -376,9 +384,9 @@ def test_a_refused_save_leaves_nothing_behind(made: Acme) -> None:
     before = made.config().version
 
     def save_two() -> None:
-        with made.setting_up() as s:
-            save_tag(s, TagFacts("Kept?", frozenset({TagKind.EVENT})))
-            save_tag(s, TagFacts("kept?", frozenset({TagKind.EVENT})))
+        with made.setting_up() as transaction:
+            save_tag(transaction, TagFacts("Kept?", frozenset({TagKind.EVENT})))
+            save_tag(transaction, TagFacts("kept?", frozenset({TagKind.EVENT})))
 
     with pytest.raises(Invalid):
         save_two()
@@ -387,18 +395,18 @@ def test_a_refused_save_leaves_nothing_behind(made: Acme) -> None:
 
 
 def test_what_was_not_locked_cannot_be_changed(made: Acme) -> None:
-    with pytest.raises(AssertionError), made.planning() as s:
-        save_tag(s, TagFacts("X", frozenset({TagKind.EVENT})))
-    with pytest.raises(NotThere), made.setting_up() as s:
-        event_setup.save_type(s, made.event, event_setup.TypeFacts("X", "X"))
+    with pytest.raises(AssertionError), made.planning() as transaction:
+        save_tag(transaction, TagFacts("X", frozenset({TagKind.EVENT})))
+    with pytest.raises(NotThere), made.setting_up() as transaction:
+        event_setup.save_type(transaction, made.event, event_setup.TypeFacts("X", "X"))
 
 
 # --- audit
 
 
 def test_every_deed_is_in_the_audit_with_what_differs(made: Acme) -> None:
-    with made.setting_up() as s:
-        save_tag(s, TagFacts("Diet", frozenset({TagKind.QUESTION}), "What they eat"), made.tags["Diet"].pk)
+    with made.setting_up() as transaction:
+        save_tag(transaction, TagFacts("Diet", frozenset({TagKind.QUESTION}), "What they eat"), made.tags["Diet"].pk)
     with scope(account=made.pk):
         last = AuditEntry.objects.first()
         assert last is not None

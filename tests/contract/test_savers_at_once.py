@@ -63,8 +63,8 @@ def test_F10_no_event_is_saved_while_somebody_acts_on_the_set_up() -> None:
 
 def _save_tag(made: Acme, name: str) -> str:
     try:
-        with saving(made.pk, by=BY, whole_account=True) as s:
-            save_tag(s, TagFacts(name, frozenset({TagKind.EVENT})))
+        with saving(made.pk, by=BY, whole_account=True) as transaction:
+            save_tag(transaction, TagFacts(name, frozenset({TagKind.EVENT})))
     except Invalid as refused:
         ((sentence,),) = refused.fields.values()
         return sentence
@@ -72,6 +72,6 @@ def _save_tag(made: Acme, name: str) -> str:
 
 
 def _save_event(made: Acme, thread: int, n: int) -> str:
-    with saving(made.pk, by=BY, events=[made.event]) as s:
-        save_event(s, replace(s.source.event(made.event).state, location=f"Hall {thread}.{n}"), made.event)
+    with saving(made.pk, by=BY, events=[made.event]) as transaction:
+        save_event(transaction, replace(transaction.source.event(made.event).state, location=f"Hall {thread}.{n}"), made.event)
     return "event"

@@ -179,20 +179,20 @@ def test_the_database_refuses_to_move_a_row_to_another_account(ours: Acme, their
 def test_services_do_not_find_what_is_not_the_accounts_own(ours: Acme, theirs: Acme) -> None:
     with pytest.raises(NotThere), saving(ours.pk, by=BY, events=[theirs.event]):
         pass
-    with pytest.raises(NotThere), ours.setting_up() as s:
-        delete_tag(s, theirs.tags["Diet"].pk)
-    with pytest.raises(NotThere), ours.setting_up() as s:
-        flow_services.delete_flow(s, _pk(theirs.flow))
-    with pytest.raises(NotThere), ours.planning() as s:
-        event_setup.save_type(s, theirs.event, event_setup.TypeFacts("X", "X"))
-    with pytest.raises(Invalid, match="There is no tag"), ours.setting_up() as s:
-        object_tags.set_tags(s, TagKind.REGISTRATION_STATUS, ours.status("Attended"), [theirs.tags["Registered"].pk])
+    with pytest.raises(NotThere), ours.setting_up() as transaction:
+        delete_tag(transaction, theirs.tags["Diet"].pk)
+    with pytest.raises(NotThere), ours.setting_up() as transaction:
+        flow_services.delete_flow(transaction, _pk(theirs.flow))
+    with pytest.raises(NotThere), ours.planning() as transaction:
+        event_setup.save_type(transaction, theirs.event, event_setup.TypeFacts("X", "X"))
+    with pytest.raises(Invalid, match="There is no tag"), ours.setting_up() as transaction:
+        object_tags.set_tags(transaction, TagKind.REGISTRATION_STATUS, ours.status("Attended"), [theirs.tags["Registered"].pk])
     for part in ({"connection": _pk(theirs.connection)}, {"payload_mapping": _pk(theirs.mapping)}):
         facts = ours.flow_facts()
-        with pytest.raises(Invalid), ours.setting_up() as s:
-            flow_services.save_flow(s, replace(facts, destinations=(replace(facts.destinations[0], **part),)), facts.id)
-    with pytest.raises(NotThere), ours.setting_up() as s:
-        save_tag(s, _facts(), theirs.tags["Diet"].pk)
+        with pytest.raises(Invalid), ours.setting_up() as transaction:
+            flow_services.save_flow(transaction, replace(facts, destinations=(replace(facts.destinations[0], **part),)), facts.id)
+    with pytest.raises(NotThere), ours.setting_up() as transaction:
+        save_tag(transaction, _facts(), theirs.tags["Diet"].pk)
 
 
 def _facts() -> Any:

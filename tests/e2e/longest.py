@@ -51,16 +51,16 @@ def flows(plan: PlatformAccount) -> dict[str, int]:
     assert plan.acme.mapping is not None
     mapping = plan.acme.mapping.pk
     tags = (plan.acme.tags["Registered"].pk,)
-    with plan.acme.setting_up() as s:
+    with plan.acme.setting_up() as transaction:
         made = [
-            connection(s, name, url, auth="API Key / Token", key_place="bearer", secrets={Secret.KEY: "x"}).pk
+            connection(transaction, name, url, auth="API Key / Token", key_place="bearer", secrets={Secret.KEY: "x"}).pk
             for name, url in (
                 (LONG, f"https://{LONG[:20].lower()}.{'sub' * 20}.{'domain' * 9}.example.com/v2"),
                 (ARABIC, "https://ar.example.com/hook"),
                 (HEBREW, "https://he.example.com/hook"),
             )
         ]
-        pause.pause(s, made[0], LONG)
+        pause.pause(transaction, made[0], LONG)
         to = [destination(id, mapping, name) for id, name in zip(made, (LONG, ARABIC, HEBREW), strict=True)]
         values = (LONG, "山田電機" * 12, HINDI, EMOJI, "Österreich", "Ελλάδα", "Україна", "საქართველო")
         filters = (
@@ -68,7 +68,7 @@ def flows(plan: PlatformAccount) -> dict[str, int]:
             FilterRow("profile.country", Op.IS_NONE_OF, ("Österreich", ARABIC)),
         )
         of_status: dict[str, Any] = {"mode": Mode.TEST, "watch": Watch.STATUS, "active": False, "statuses": tags}
-        first = flow(s, LONG + LONG, to[:2], filters=filters, **of_status)
+        first = flow(transaction, LONG + LONG, to[:2], filters=filters, **of_status)
         for name in (ARABIC, HEBREW, CHINESE * 4, HINDI, EMOJI * 8):
-            flow(s, name, to[1:], **of_status)
+            flow(transaction, name, to[1:], **of_status)
     return {"Longest": first.pk, "Longest connection": made[0]}

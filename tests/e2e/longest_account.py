@@ -56,28 +56,28 @@ def made(store: Database) -> PlatformAccount:
 
 def _of_account(plan: PlatformAccount) -> list[int]:
     """Tags for everything, custom fields and events; the ids of the tags."""
-    with plan.acme.setting_up() as s:
-        tags = [save_tag(s, TagFacts(name, frozenset(TagKind))).pk for name in NAMES]
-        set_tags(s, TagKind.REGISTRATION_STATUS, plan.acme.status("New"), tags)
+    with plan.acme.setting_up() as transaction:
+        tags = [save_tag(transaction, TagFacts(name, frozenset(TagKind))).pk for name in NAMES]
+        set_tags(transaction, TagKind.REGISTRATION_STATUS, plan.acme.status("New"), tags)
         for n, name in enumerate(NAMES):
             options: tuple[Any, ...] = (name, "South")
-            custom_fields.save_field(s, custom_fields.FieldFacts("event", f"e{n}", name, "select", options))
-            custom_fields.save_field(s, custom_fields.FieldFacts("profile", f"p{n}", name, "multi-select", options))
+            custom_fields.save_field(transaction, custom_fields.FieldFacts("event", f"e{n}", name, "select", options))
+            custom_fields.save_field(transaction, custom_fields.FieldFacts("profile", f"p{n}", name, "multi-select", options))
             state = EventState("A" * 25 if n == 0 else f"EV-{n}", name, plan.acme.event_status("Live"), START, None, ZONE, name * 2)
-            save_event(s, state)
+            save_event(transaction, state)
     return tags
 
 
 def _of_event(plan: PlatformAccount, tags: list[int]) -> None:
-    with plan.acme.planning() as s:
+    with plan.acme.planning() as transaction:
         for n, name in enumerate(NAMES):
             carried = tuple(tags) if n % 2 else ()
             event_setup.save_status(
-                s, plan.acme.event, event_setup.StatusFacts("S" * 25 if n == 0 else f"S{n}", name, StatusClass.ACCEPTED, carried)
+                transaction, plan.acme.event, event_setup.StatusFacts("S" * 25 if n == 0 else f"S{n}", name, StatusClass.ACCEPTED, carried)
             )
-            event_setup.save_type(s, plan.acme.event, event_setup.TypeFacts(f"T{n}", name, carried))
-            event_setup.save_property(s, plan.acme.event, event_setup.PropertyFacts(f"P{n}", name, carried))
+            event_setup.save_type(transaction, plan.acme.event, event_setup.TypeFacts(f"T{n}", name, carried))
+            event_setup.save_property(transaction, plan.acme.event, event_setup.PropertyFacts(f"P{n}", name, carried))
             event_setup.save_question(
-                s, plan.acme.event, event_setup.QuestionFacts("q" * 50 if n == 0 else f"q{n}", name, "select", NAMES, tags[n])
+                transaction, plan.acme.event, event_setup.QuestionFacts("q" * 50 if n == 0 else f"q{n}", name, "select", NAMES, tags[n])
             )
-            event_setup.save_session(s, plan.acme.event, event_setup.SessionFacts(f"SE{n}", name * 2, START))
+            event_setup.save_session(transaction, plan.acme.event, event_setup.SessionFacts(f"SE{n}", name * 2, START))

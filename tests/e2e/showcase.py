@@ -244,15 +244,15 @@ def _set_up(plan: PlatformAccount) -> dict[str, int]:
     connections = _connections(plan)
     made = {}
     for code in ("REHEARSAL", "STUCK"):
-        with plan.acme.setting_up() as s:
-            made[code] = event(s, code, plan.acme.event_status("Testing"), timezone="UTC")
+        with plan.acme.setting_up() as transaction:
+            made[code] = event(transaction, code, plan.acme.event_status("Testing"), timezone="UTC")
         plan.record(f"{code}-1", event=code, profile={"first_name": "Zoë"})
     job = mark_test_job.start(plan.pk, made["STUCK"], live, by="test")
     with inside(plan.acme):
         Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="The disk is full.")
-    with plan.acme.setting_up() as s:
+    with plan.acme.setting_up() as transaction:
         marketing = connection(
-            s,
+            transaction,
             "Marketing list",
             "https://marketing.example.com/list",
             auth="OAuth2",
@@ -316,21 +316,21 @@ def _connections(plan: PlatformAccount) -> dict[str, int]:
             },
         ],
     }
-    with plan.acme.setting_up() as s:
+    with plan.acme.setting_up() as transaction:
         url = "https://crm.example.com/v2/{event.code}"
-        made["Sales CRM"] = connection(s, "Sales CRM", f"{url}/leads", test_url=url, secrets={Secret.KEY: "not told"}, **crm).pk
+        made["Sales CRM"] = connection(transaction, "Sales CRM", f"{url}/leads", test_url=url, secrets={Secret.KEY: "not told"}, **crm).pk
         for name, host in (
             ("Concierge desk", "desk.example.net"),
             ("Door display", "display.example.net"),
             ("Nowhere", "crm.heliograph.invalid"),
         ):
-            made[name] = connection(s, name, f"https://{host}/hook").pk
-        signing_secrets.rotate(s, made["Sales CRM"])
+            made[name] = connection(transaction, name, f"https://{host}/hook").pk
+        signing_secrets.rotate(transaction, made["Sales CRM"])
         to = [destination(made[name], plan.acme.mapping.pk, name) for name in ("Sales CRM", "Door display")]
-        flow(s, "Registered attendees to CRM", to, mode=Mode.TEST)
-        pause.pause(s, made["Concierge desk"], "They move house")
-        pause.pause(s, made["Door display"], "A new display")
-        pause.release(s, made["Door display"], 1)
+        flow(transaction, "Registered attendees to CRM", to, mode=Mode.TEST)
+        pause.pause(transaction, made["Concierge desk"], "They move house")
+        pause.pause(transaction, made["Door display"], "A new display")
+        pause.release(transaction, made["Door display"], 1)
     with plan.store.transaction():
         connection_tests.may_test(plan.store, plan.pk, made["Door display"])
         body = {
@@ -406,9 +406,9 @@ def _flows(plan: PlatformAccount) -> dict[str, int]:
     from heliograph.flows.services.flows import save_flow
 
     assert plan.acme.flow is not None
-    with plan.acme.setting_up() as s:
-        save_flow(s, replace(plan.acme.flow_facts(), mode=Mode.TEST), plan.acme.flow.pk, confirmed=True)
-        begun = save_flow(s, Flow(0, name="Unfinished", watch=Watch.STATUS)).pk
+    with plan.acme.setting_up() as transaction:
+        save_flow(transaction, replace(plan.acme.flow_facts(), mode=Mode.TEST), plan.acme.flow.pk, confirmed=True)
+        begun = save_flow(transaction, Flow(0, name="Unfinished", watch=Watch.STATUS)).pk
     return {"Leads": plan.acme.flow.pk, "Unfinished": begun} | longest.flows(plan)
 
 

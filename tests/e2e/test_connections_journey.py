@@ -36,8 +36,8 @@ def story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
 def site(story: Story, heliograph: Starter) -> str:
     """The address of the pages; Ada is an Administrator, and her account may reach this machine."""
     story.person(name="Ada", email="ada@example.org")
-    with story.saving() as s:
-        allow_networks(s, ["127.0.0.0/8"])
+    with story.saving() as transaction:
+        allow_networks(transaction, ["127.0.0.0/8"])
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     pages = heliograph("process", "pages", HELIOGRAPH_BIND=f"127.0.0.1:{port}", HELIOGRAPH_BASE_URL=url)

@@ -32,19 +32,21 @@ def test_every_type_has_an_answer_here() -> None:
 
 def fields(site: PlatformAccount, kind: str) -> dict[str, int]:
     """A custom field of every type; their ids by type."""
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         return {
-            shape: custom_fields.save_field(s, custom_fields.FieldFacts(kind, f"x-{shape}", f"An answer of {shape}", shape, options)).pk
+            shape: custom_fields.save_field(
+                transaction, custom_fields.FieldFacts(kind, f"x-{shape}", f"An answer of {shape}", shape, options)
+            ).pk
             for shape, (options, _answer) in ANSWERS.items()
         }
 
 
 def questions(site: PlatformAccount) -> dict[str, int]:
     """A question of every type; their ids by type."""
-    with site.acme.planning() as s:
+    with site.acme.planning() as transaction:
         return {
             shape: event_setup.save_question(
-                s, site.acme.event, event_setup.QuestionFacts(f"x-{shape}", f"An answer of {shape}", shape, options)
+                transaction, site.acme.event, event_setup.QuestionFacts(f"x-{shape}", f"An answer of {shape}", shape, options)
             ).pk
             for shape, (options, _answer) in ANSWERS.items()
         }

@@ -94,18 +94,28 @@ def text_of(client: Client, *addresses: str) -> str:
 def connection(story: Story) -> int:
     """A connection saved with each field filled in turn, emptied again, and once with everything a body can contain, including fields of an
     older release."""
-    with story.saving() as s:
-        id = save_connection(s, ConnectionFacts(PLAIN, url="https://a.example.org/{profile.last_name}"), http=True).pk
+    with story.saving() as transaction:
+        id = save_connection(transaction, ConnectionFacts(PLAIN, url="https://a.example.org/{profile.last_name}"), http=True).pk
     for field in PLANTED:
         for facts in (planted(field), ConnectionFacts(PLAIN, url="https://a.example.org/{event.code}", test_url="")):
-            with story.saving() as s:
+            with story.saving() as transaction:
                 forgotten = connection_secrets(id) - frozenset(facts.secrets)
-                save_connection(s, dataclasses.replace(facts, forget=forgotten), id, confirmed=True, http=True)
-    with story.saving() as s:
+                save_connection(transaction, dataclasses.replace(facts, forget=forgotten), id, confirmed=True, http=True)
+    with story.saving() as transaction:
         whole = {name: value for field in PLANTED.values() for name, value in field.items() if name not in ("url", "test_url", "secrets")}
         whole |= {"connected": "pl4nted-bond", "path": "/pl4nted-path", "url": "https://x.example.org/pl4nted-path", "edition": 3}
         for before, after in ((None, whole), ({}, whole), (whole, {})):
-            note(s.db, s.account, by=s.by, what=Deed.CHANGED, kind="connection", id=id, name=PLAIN["name"], before=before, after=after)
+            note(
+                transaction.db,
+                transaction.account,
+                by=transaction.by,
+                what=Deed.CHANGED,
+                kind="connection",
+                id=id,
+                name=PLAIN["name"],
+                before=before,
+                after=after,
+            )
     return id
 
 
@@ -124,8 +134,8 @@ def test_C5_A5_the_audit_says_no_more_of_a_connection_than_its_pages(story: Stor
         versions = connection_row(connection).number
     about = f"/signal/connections/{connection}/"
     said = text_of(client, about, *(f"{about}versions/?version={n}" for n in range(1, versions + 1)))
-    with story.saving() as s:
-        delete_connection(s, connection)
+    with story.saving() as transaction:
+        delete_connection(transaction, connection)
     audit = text_of(client, *every_page_of_the_audit(client))
     assert "N4me-of-it" in audit
     told = {needle for needle in NEEDLES if needle in audit}

@@ -58,14 +58,14 @@ def test_P1_what_was_named_then_is_called_as_then(site: PlatformAccount, client:
     flow = site.acme.flow_facts()
     shirt = next(field.id for field in site.acme.config().profile_fields.values() if field.code == "shirt")
     filters = (FilterRow(f"profile.custom.{shirt}", Op.IS_ANY_OF, ("S",)),)
-    with site.acme.setting_up() as s:
-        save_flow(s, replace(flow, statuses=(*flow.statuses, tag.pk), filters=filters), flow.id, confirmed=True)
-    with site.acme.setting_up() as s:
-        save_flow(s, flow, flow.id, confirmed=True)
-        save_tag(s, TagFacts("Gold", frozenset({TagKind.REGISTRATION_STATUS, TagKind.EVENT})), tag.pk)
-    with site.acme.setting_up() as s:
-        delete_tag(s, tag.pk)
-        delete_field(s, shirt)
+    with site.acme.setting_up() as transaction:
+        save_flow(transaction, replace(flow, statuses=(*flow.statuses, tag.pk), filters=filters), flow.id, confirmed=True)
+    with site.acme.setting_up() as transaction:
+        save_flow(transaction, flow, flow.id, confirmed=True)
+        save_tag(transaction, TagFacts("Gold", frozenset({TagKind.REGISTRATION_STATUS, TagKind.EVENT})), tag.pk)
+    with site.acme.setting_up() as transaction:
+        delete_tag(transaction, tag.pk)
+        delete_field(transaction, shirt)
     changed = [row["Before and after"] for row in entries(client, "signal") if "Changed the flow" in row["What"]]
     assert "Registered, Vips" in changed[1]
     assert "Shirt is any of S" in changed[1]

@@ -231,8 +231,8 @@ RETENTION = "/settings/retention/"
 
 def shortens(story: Story, content: int, rows: int) -> None:
     """Another Administrator's save."""
-    with story.saving() as s:
-        terms_service.save_terms(s, content, rows, seen=False)
+    with story.saving() as transaction:
+        terms_service.save_terms(transaction, content, rows, seen=False)
 
 
 def test_P15_a_removal_begins_by_the_terms_that_were_shown(forgetful_story: Story, client: Client) -> None:

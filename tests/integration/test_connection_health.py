@@ -89,8 +89,8 @@ def paused(story: Story, _client: Client) -> int:
 
 def released(story: Story, client: Client) -> int:
     connection = paused(story, client)
-    with story.saving() as s:
-        holding.release(s, connection, 30)
+    with story.saving() as transaction:
+        holding.release(transaction, connection, 30)
     return connection
 
 
@@ -139,8 +139,8 @@ def test_every_state_is_made() -> None:
 @pytest.mark.parametrize("health", list(Health))
 def test_N2_every_page_says_the_same_state_of_a_connection(story: Story, client: Client, health: Health) -> None:
     administrator = story.signs_in(client, name="Ada")
-    with story.saving() as s:
-        allow_networks(s, ["127.0.0.0/8"])
+    with story.saving() as transaction:
+        allow_networks(transaction, ["127.0.0.0/8"])
     connection = STATES[health](story, administrator)
     row = ConnectionList(story.db, story.account).row(connection)
     assert row is not None
@@ -195,8 +195,8 @@ def test_N2_a_connection_with_failures_is_not_said_to_answer_without_a_word_of_t
 @pytest.mark.parametrize("status", [302, 401, 404, 408, 429, 500, 502, 503, 504])
 def test_C8_whoever_answered_is_not_said_not_to_answer(story: Story, client: Client, status: int) -> None:
     administrator = story.signs_in(client, name="Ada")
-    with story.saving() as s:
-        allow_networks(s, ["127.0.0.0/8"])
+    with story.saving() as transaction:
+        allow_networks(transaction, ["127.0.0.0/8"])
     connection = plain(story, Answer(status), codes=("R1",))
     row = text_of(administrator.get(LIST).content).rpartition("Used by")[2]
     assert f"The target answered {status}" in row
@@ -226,8 +226,8 @@ def test_C8_a_target_that_was_not_asked_is_not_said_to_refuse(story: Story, clie
 
 def test_C4_a_new_sign_in_is_promised_only_to_what_it_makes_due(story: Story, receiver: Receiver, client: Client) -> None:
     story.signs_in(client, name="Ada")
-    with story.saving() as s:
-        allow_networks(s, ["127.0.0.0/8"])
+    with story.saving() as transaction:
+        allow_networks(transaction, ["127.0.0.0/8"])
     connection, authority = by_sign_in(story, client, connected=True)
     story.retries(0.01, 0.01, 0.01)
     authority.revoke(refresh=True)

@@ -64,32 +64,32 @@ def deletes_replay(site: Site, id: int) -> None:
 
 def of_account(makes: Callable[[Any, Site, str], Any]) -> Callable[[Site, str], int]:
     def made(site: Site, name: str) -> int:
-        with site.acme.setting_up() as s:
-            return int(makes(s, site, name).pk)
+        with site.acme.setting_up() as transaction:
+            return int(makes(transaction, site, name).pk)
 
     return made
 
 
 def of_event(makes: Callable[[Any, int, str], Any]) -> Callable[[Site, str], int]:
     def made(site: Site, name: str) -> int:
-        with site.acme.planning() as s:
-            return int(makes(s, site.acme.event, name).pk)
+        with site.acme.planning() as transaction:
+            return int(makes(transaction, site.acme.event, name).pk)
 
     return made
 
 
 def gone_from_account(deletes: Callable[[Any, int], object]) -> Callable[[Site, int], None]:
     def done(site: Site, id: int) -> None:
-        with site.acme.setting_up() as s:
-            deletes(s, id)
+        with site.acme.setting_up() as transaction:
+            deletes(transaction, id)
 
     return done
 
 
 def gone_from_event(deletes: Callable[[Any, int, int], object]) -> Callable[[Site, int], None]:
     def done(site: Site, id: int) -> None:
-        with site.acme.planning() as s:
-            deletes(s, site.acme.event, id)
+        with site.acme.planning() as transaction:
+            deletes(transaction, site.acme.event, id)
 
     return done
 

@@ -145,10 +145,10 @@ def test_C5_A1_what_a_cap_cuts_leaves_no_beginning(story: Story, receiver: Recei
 @pytest.mark.parametrize("before", [0, 150, 185, 195])
 def test_C5_A1_a_reason_loses_credentials_before_it_is_cut(story: Story, receiver: Receiver, loopback: None, before: int) -> None:
     """The reason's own whitespace cleanup would change a password with two spaces in it."""
-    with story.saving() as s:
+    with story.saving() as transaction:
         body = {"name": "CRM", "auth": "Basic Authentication", "user_name": "ada", "rule": [SHOWS]}
         secrets = {Secret.PASSWORD: "pl4nted  with  spaces", Secret.SIGNING: SIGNING}
-        id = save_connection(s, ConnectionFacts(body, url=receiver.url("/crm"), secrets=secrets), http=True).pk
+        id = save_connection(transaction, ConnectionFacts(body, url=receiver.url("/crm"), secrets=secrets), http=True).pk
     story.flow("All", [story.to(id)])
 
     def answer(request: Received) -> Answer:

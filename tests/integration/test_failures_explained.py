@@ -96,8 +96,8 @@ def callout(client: Client, key: str) -> str:
 @pytest.mark.parametrize("sign_in", list(SignIn))
 def test_C3_D6_every_page_explains_a_refusal_by_its_own_facts(story: Story, client: Client, sign_in: SignIn) -> None:
     story.signs_in(client, name="Ada")
-    with story.saving() as s:
-        allow_networks(s, ["127.0.0.0/8"])
+    with story.saving() as transaction:
+        allow_networks(transaction, ["127.0.0.0/8"])
     connection = connection_of(story, client, sign_in)
     story.flow("Leads", [story.to(connection, does=Does.ADDS)])
     with story.worker():
@@ -241,8 +241,8 @@ type Save = Callable[[Story, int], None]
 
 
 def _signs(story: Story, connection: int) -> None:
-    with story.saving() as s:
-        signing_secrets.rotate(s, connection)
+    with story.saving() as transaction:
+        signing_secrets.rotate(transaction, connection)
 
 
 SAVES: dict[str, Save] = {
@@ -372,8 +372,8 @@ def test_F7_a_session_status_is_told_from_a_registration_status(story: Story, cl
     story.signs_in(client, name="Ada")
     crm = story.connection("CRM", "/crm")
     story.tag_status("Attended")
-    with story.saving() as s:
-        object_tags.set_tags(s, TagKind.SESSION_STATUS, SessionStatus.objects.get(name="Attended").pk, [])
+    with story.saving() as transaction:
+        object_tags.set_tags(transaction, TagKind.SESSION_STATUS, SessionStatus.objects.get(name="Attended").pk, [])
     story.flow("Doors", [story.to(crm)], watch=Watch.SESSION_STATUS, session_statuses=["Present"])
     story.flow("Leads", [story.to(crm)], statuses=["Registered"])
     story.record("R1", status="Pre-Registered")

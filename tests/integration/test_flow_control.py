@@ -52,8 +52,8 @@ def runner() -> Iterator[None]:
 
 
 def release(story: Story, connection: int, rate: int) -> int:
-    with story.saving() as s:
-        return int(pause.release(s, connection, rate).pk)
+    with story.saving() as transaction:
+        return int(pause.release(transaction, connection, rate).pk)
 
 
 def job(id: int) -> Job:

@@ -29,8 +29,8 @@ def site(database: DatabaseFacts, client: Client) -> Iterator[PlatformAccount]:
 
 def flow_of(site: PlatformAccount, **parts: object) -> Flow:
     """The account's flow, saved with these parts."""
-    with site.acme.setting_up() as s:
-        save_flow(s, replace(site.acme.flow_facts(), **parts), site.acme.flow_facts().id, confirmed=True)
+    with site.acme.setting_up() as transaction:
+        save_flow(transaction, replace(site.acme.flow_facts(), **parts), site.acme.flow_facts().id, confirmed=True)
     return site.acme.flow_facts()
 
 

@@ -74,8 +74,8 @@ def _waiting(site: PlatformAccount) -> str:
     """Lets a registration wait in the Retry Queue, since its status carries no tag; the item's key. Another one is delivered."""
     to = Destination(0, "CRM", connection=site.acme.connection.pk, payload_mapping=site.acme.mapping.pk)
     tags = (site.acme.tags["Registered"].pk,)
-    with site.acme.setting_up() as s:
-        save_flow(s, Flow(0, 1, "Takes tagged ones", Mode.LIVE, True, Watch.STATUS, statuses=tags, destinations=(to,)))
+    with site.acme.setting_up() as transaction:
+        save_flow(transaction, Flow(0, 1, "Takes tagged ones", Mode.LIVE, True, Watch.STATUS, statuses=tags, destinations=(to,)))
     site.record("W-1", status="Waitlist Hold")
     site.record("P-1", status="Paid")
     (sent, *_others) = (each["id"] for each in actions(site.store, site.pk) if each["code"] == "P-1")
@@ -89,8 +89,10 @@ def _watching(site: PlatformAccount, watch: Watch, by: str = "event.code") -> in
     to = Destination(0, "CRM", connection=site.acme.connection.pk, payload_mapping=site.acme.mapping.pk)
     values = (EVENT,) if by == "event.code" else (str(site.acme.tags["Speaker"].pk),)
     row = FilterRow(by, Op.IS_ANY_OF, values)
-    with site.acme.setting_up() as s:
-        return save_flow(s, Flow(0, name=f"Watches for {watch}", mode=Mode.TEST, watch=watch, filters=(row,), destinations=(to,))).pk
+    with site.acme.setting_up() as transaction:
+        return save_flow(
+            transaction, Flow(0, name=f"Watches for {watch}", mode=Mode.TEST, watch=watch, filters=(row,), destinations=(to,))
+        ).pk
 
 
 def test_everything_that_the_guide_names_is_found_there(database: DatabaseFacts, client: Client) -> None:

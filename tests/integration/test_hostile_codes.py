@@ -109,14 +109,14 @@ def test_P13_A2_addresses_with_dot_segments_are_refused(client: Client, story: S
 def planted(story: Story, codes: tuple[str, ...]) -> tuple[dict[str, str], str]:
     """Makes every possible text hostile. Returns the name of each code, and the page of a job that names them all."""
     evil = "../../x?planted=1&planted=2#planted"
-    with story.saving("SUMMIT", "REHEARSAL") as s:
+    with story.saving("SUMMIT", "REHEARSAL") as transaction:
         summit = story.events["SUMMIT"]
         kinds = frozenset(TagKind) - {TagKind.REGISTRATION_PROPERTY}
-        tag = tags.save_tag(s, tags.TagFacts(f"T{evil}", kinds, label=f"T{evil}")).pk
-        event_setup.save_type(s, summit, event_setup.TypeFacts("a.b", f"Type {evil}", (tag,)))
-        event_setup.save_session(s, summit, event_setup.SessionFacts("a..b", f"Session {evil}"))
-        event_setup.save_question(s, summit, event_setup.QuestionFacts("c.d", f"Question {evil}", "select", (evil, "b"), tag))
-        event_setup.save_property(s, summit, event_setup.PropertyFacts("e.f", f"Property {evil}"))
+        tag = tags.save_tag(transaction, tags.TagFacts(f"T{evil}", kinds, label=f"T{evil}")).pk
+        event_setup.save_type(transaction, summit, event_setup.TypeFacts("a.b", f"Type {evil}", (tag,)))
+        event_setup.save_session(transaction, summit, event_setup.SessionFacts("a..b", f"Session {evil}"))
+        event_setup.save_question(transaction, summit, event_setup.QuestionFacts("c.d", f"Question {evil}", "select", (evil, "b"), tag))
+        event_setup.save_property(transaction, summit, event_setup.PropertyFacts("e.f", f"Property {evil}"))
     crm = story.connection(f"C {evil}", "/crm")
     story.flow(f"F {evil}", [story.to(crm)], statuses=["Attended"])
     mapping = story.mapping(f"M {evil}", {evil: "registration.code"}, required=[evil])

@@ -243,12 +243,12 @@ def test_C5_tokens_never_go_where_they_were_not_meant_for(story: Story, receiver
     client.force_login(administrator)
     connects(client, authority, connection)
     with Receiver() as elsewhere:
-        with story.saving() as s:
+        with story.saving() as transaction:
             from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 
             body = connection_row(connection).body
             facts = ConnectionFacts(body, url=elsewhere.url("/crm"), secrets=authority.secrets())
-            save_connection(s, facts, connection, http=True, confirmed=True)
+            save_connection(transaction, facts, connection, http=True, confirmed=True)
         with story.worker():
             story.record("R1", status="Attended")
         assert elsewhere.requests == []

@@ -33,15 +33,15 @@ def somebody(story: Story) -> User:
 
 
 def test_P1_a_hostile_name_is_text_on_every_page(story: Story, client: Client, somebody: User) -> None:
-    with story.saving("SUMMIT") as s:
-        change_account(s, AccountFacts("ACME", EVIL, "Europe/Berlin"))
+    with story.saving("SUMMIT") as transaction:
+        change_account(transaction, AccountFacts("ACME", EVIL, "Europe/Berlin"))
         kinds = frozenset(TagKind) - {TagKind.REGISTRATION_PROPERTY}
-        tag = tags.save_tag(s, tags.TagFacts(f"T {EVIL}"[:60], kinds, label=EVIL)).pk
+        tag = tags.save_tag(transaction, tags.TagFacts(f"T {EVIL}"[:60], kinds, label=EVIL)).pk
         summit = story.events["SUMMIT"]
-        event_setup.save_type(s, summit, event_setup.TypeFacts("EVIL", EVIL, (tag,)))
-        event_setup.save_session(s, summit, event_setup.SessionFacts("EVIL", EVIL))
-        event_setup.save_question(s, summit, event_setup.QuestionFacts("evil", EVIL, "select", (EVIL, "b"), tag))
-        event_setup.save_property(s, summit, event_setup.PropertyFacts("EVIL", EVIL))
+        event_setup.save_type(transaction, summit, event_setup.TypeFacts("EVIL", EVIL, (tag,)))
+        event_setup.save_session(transaction, summit, event_setup.SessionFacts("EVIL", EVIL))
+        event_setup.save_question(transaction, summit, event_setup.QuestionFacts("evil", EVIL, "select", (EVIL, "b"), tag))
+        event_setup.save_property(transaction, summit, event_setup.PropertyFacts("EVIL", EVIL))
     User.objects.filter(pk=somebody.pk).update(name=EVIL)
     crm = story.connection(EVIL, "/crm")
     story.flow(EVIL, [story.to(crm)])

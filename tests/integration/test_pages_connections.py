@@ -48,8 +48,8 @@ def no_locks() -> None:
 
 @pytest.fixture
 def people(story: Story) -> dict[Role, User]:
-    with story.saving() as s:
-        allow_networks(s, ["127.0.0.0/8"])
+    with story.saving() as transaction:
+        allow_networks(transaction, ["127.0.0.0/8"])
     return {role: story.person(role) for role in Role}
 
 
@@ -155,8 +155,8 @@ def test_the_list_says_how_each_connection_is(story: Story, receiver: Receiver, 
     assert "Not tried yet" in shown
     assert "1 waiting" in shown
     assert "delivered," in shown
-    with story.saving() as s:
-        signing_secrets.rotate(s, crm)
+    with story.saving() as transaction:
+        signing_secrets.rotate(transaction, crm)
     for query, names in {
         "?q=slack": ["Slack"],
         "?q=all": ["CRM", "Slack"],
@@ -351,8 +351,8 @@ def test_C5_another_host_asks_for_the_secrets_again_and_bad_input_loses_nothing(
 
 def test_C7_a_signed_connection_that_moves_is_signed_anew(story: Story, receiver: Receiver, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
-    with story.saving() as s:
-        signing_secrets.rotate(s, crm)
+    with story.saving() as transaction:
+        signing_secrets.rotate(transaction, crm)
     posted = {**COMMON, "name": "CRM", "auth": "Open / No Auth", "url": "https://elsewhere.invalid/hook"}
     page = ada.post(address(crm), posted)
     assert page.status_code == 422

@@ -31,17 +31,17 @@ STATUS, PROPERTY = TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY
 
 def elsewhere(site: PlatformAccount, code: str, *, tagged: bool = True) -> int:
     """Another event, where "Invited by partner" has the tag Registered."""
-    with saving(site.pk, by=BY, whole_account=True) as s:
-        event = save_event(s, EventState(code, code, site.acme.event_status("Live")))
+    with saving(site.pk, by=BY, whole_account=True) as transaction:
+        event = save_event(transaction, EventState(code, code, site.acme.event_status("Live")))
         tags = (site.acme.tags["Registered"].pk,) if tagged else ()
-        event_setup.save_status(s, event, event_setup.StatusFacts("P", "invited by PARTNER", StatusClass.PENDING, tags))
+        event_setup.save_status(transaction, event, event_setup.StatusFacts("P", "invited by PARTNER", StatusClass.PENDING, tags))
     return event
 
 
 def gaps(site: PlatformAccount) -> dict[str, coverage.Gap]:
     """By kind and name."""
-    with saving(site.pk, by=BY) as s:
-        found = coverage.coverage(s.db, site.pk)
+    with saving(site.pk, by=BY) as transaction:
+        found = coverage.coverage(transaction.db, site.pk)
     return {f"{kind.value} {gap.name}": gap for kind, rows in found.gaps.items() for gap in rows}
 
 
@@ -79,9 +79,9 @@ def test_P11_new_is_shown_though_no_flow_asks_and_all_is_well_when_all_is_tagged
     with planned(database) as site:
         from heliograph.flows.services.flows import delete_flow
 
-        with site.acme.setting_up() as s:
-            delete_flow(s, site.acme.flow.pk)
-            set_tags(s, STATUS, site.acme.status("New"), [])
+        with site.acme.setting_up() as transaction:
+            delete_flow(transaction, site.acme.flow.pk)
+            set_tags(transaction, STATUS, site.acme.status("New"), [])
         found = gaps(site)
         assert "registration_status New" in found
         assert "registration_status Attended" not in found

@@ -81,9 +81,9 @@ def test_P2_an_event_is_added_and_begins_in_testing(database: DatabaseFacts, cli
 
 def test_the_list_of_events_is_paged_there_and_back(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
-        with saving(site.pk, by=BY) as s:
+        with saving(site.pk, by=BY) as transaction:
             for n in range(30):
-                save_event(s, EventState(f"E-{n:02}", f"Event {n}", site.acme.event_status("Testing")))
+                save_event(transaction, EventState(f"E-{n:02}", f"Event {n}", site.acme.event_status("Testing")))
         site.signs_in(client, Role.VIEWER)
         first = client.get("/events/").content.decode()
         assert "E-29" in first
@@ -443,8 +443,8 @@ def test_another_accounts_events_are_not_there(database: DatabaseFacts, client: 
     with planned(database) as site:
         other = platform_account.made(site.store)
         mine = event_in_testing(site)
-        with saving(other.pk, by=BY) as s:
-            save_event(s, EventState("THEIRS", "Theirs", other.acme.event_status("Testing")))
+        with saving(other.pk, by=BY) as transaction:
+            save_event(transaction, EventState("THEIRS", "Theirs", other.acme.event_status("Testing")))
         site.signs_in(client)
         for here in ("details", "copy", "leave-testing", *LISTS):
             assert client.get(f"/events/THEIRS/{here}/").status_code == 404, here

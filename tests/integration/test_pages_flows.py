@@ -94,8 +94,10 @@ def test_F2_a_new_flow_is_saved_empty_and_says_what_is_missing(plan: PlatformAcc
 
 def test_F4_F8_everything_that_the_form_offers_is_saved(plan: PlatformAccount, client: Client) -> None:
     plan.tag("Present", TagKind.SESSION_STATUS)
-    with plan.acme.setting_up() as s:
-        header = save_mapping(s, Mapping("Version", MappingKind.HEADER, rows=(MappingRow("X-Version", (SourceValue("event.code"),)),))).pk
+    with plan.acme.setting_up() as transaction:
+        header = save_mapping(
+            transaction, Mapping("Version", MappingKind.HEADER, rows=(MappingRow("X-Version", (SourceValue("event.code"),)),))
+        ).pk
     assert plan.acme.connection is not None
     assert plan.acme.mapping is not None
     form: Form = {
@@ -189,10 +191,10 @@ def test_what_cannot_be_saved_is_refused_and_nothing_typed_is_lost(plan: Platfor
 
 def test_F6_what_a_flow_filters_by_may_stay_though_it_is_gone(plan: PlatformAccount, client: Client) -> None:
     """The value existed when the flow was saved: another person's deletion does not prevent saving."""
-    with plan.acme.setting_up() as s:
+    with plan.acme.setting_up() as transaction:
         before = stored(plan)
         save_flow(
-            s,
+            transaction,
             Flow(**{**{n: getattr(before, n) for n in Flow.__slots__}, "filters": (FilterRow("event.code", Op.IS_ANY_OF, ("OLD; ONE",)),)}),
             before.id,
         )
@@ -204,9 +206,9 @@ def test_F6_what_a_flow_filters_by_may_stay_though_it_is_gone(plan: PlatformAcco
 
 
 def test_F6_days_numbers_answers_sessions_and_codes_are_filtered_by(plan: PlatformAccount, client: Client) -> None:
-    with plan.acme.setting_up() as s:
-        age = save_field(s, FieldFacts("profile", "age", "Age", QuestionType.NUMBER)).pk
-        motto = save_field(s, FieldFacts("profile", "motto", "Motto", QuestionType.TEXT)).pk
+    with plan.acme.setting_up() as transaction:
+        age = save_field(transaction, FieldFacts("profile", "age", "Age", QuestionType.NUMBER)).pk
+        motto = save_field(transaction, FieldFacts("profile", "motto", "Motto", QuestionType.TEXT)).pk
     diet = plan.tag("Dietary needs", TagKind.QUESTION).pk
     plan.tag("Present", TagKind.SESSION_STATUS)
     rows = (
@@ -242,8 +244,8 @@ def test_F6_days_numbers_answers_sessions_and_codes_are_filtered_by(plan: Platfo
     assert "Dietary needs (answer)" in text_of(shown)
     assert client.post(answer["Location"], posted(shown.content.decode(), "form")).status_code == 302
     assert stored(plan, made.id) == made
-    with pytest.raises(InUse), plan.acme.setting_up() as s:
-        delete_tag(s, diet)
+    with pytest.raises(InUse), plan.acme.setting_up() as transaction:
+        delete_tag(transaction, diet)
 
 
 @pytest.mark.parametrize(
@@ -302,9 +304,9 @@ def test_F2_stopping_a_running_flow_asks_first(plan: PlatformAccount, client: Cl
 
 def test_P12_a_list_that_lost_its_last_tag_is_filled_or_left_empty_on_purpose(plan: PlatformAccount, client: Client) -> None:
     tag = plan.tag("Press", TagKind.REGISTRATION_STATUS).pk
-    with plan.acme.setting_up() as s:
-        id = save_flow(s, Flow(0, name="Press", watch=Watch.REGISTRATION, statuses=(tag,))).pk
-        delete_tag(s, tag)
+    with plan.acme.setting_up() as transaction:
+        id = save_flow(transaction, Flow(0, name="Press", watch=Watch.REGISTRATION, statuses=(tag,))).pk
+        delete_tag(transaction, tag)
     url = f"/signal/flows/{id}/"
     assert stored(plan, id).emptied == ("statuses",)
     form = form_of(client, url)
@@ -399,8 +401,8 @@ def test_somebody_else_saved_meanwhile(plan: PlatformAccount, client: Client) ->
 def test_the_toggle_is_nobodys_conflict(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     mine = form_of(client, url) | {"name": "Renamed"}
-    with plan.acme.setting_up() as s:
-        set_active(s, leads(plan), active=False)
+    with plan.acme.setting_up() as transaction:
+        set_active(transaction, leads(plan), active=False)
     assert client.post(url, mine).status_code == 302
     assert (stored(plan).name, stored(plan).active) == ("Renamed", False)
 
@@ -451,8 +453,8 @@ def test_F9_the_list_that_says_no_is_the_one_that_is_named(
     assert answer in shown
     assert marked in shown
     assert "does not act on New" not in shown
-    with plan.acme.setting_up() as s:
-        save_flow(s, replace(stored(plan), properties=(plan.acme.tags["VIP"].pk,)), leads(plan))
+    with plan.acme.setting_up() as transaction:
+        save_flow(transaction, replace(stored(plan), properties=(plan.acme.tags["VIP"].pk,)), leads(plan))
     change, of = read_changes(plan.store, recorded.changes[:1])[recorded.changes[0]]
     said, _state = not_triggered(Reason.NOT_SELECTED, None, change, plan.acme.config(), Committed(plan.store).event(of[1]), leads(plan))
     assert said == "No property is set that this flow asks for: VIP."
@@ -468,8 +470,8 @@ def test_F9_a_status_is_named_where_it_is_the_reason(plan: PlatformAccount, clie
 
 def test_F9_filters_by_tags_are_explained_by_their_names_and_those_that_passed_say_so(plan: PlatformAccount, client: Client) -> None:
     partner, other = plan.tag("Partner event", TagKind.EVENT), plan.tag("Other", TagKind.EVENT)
-    with plan.acme.planning() as s:
-        set_event_tags(s, plan.acme.event, [partner.pk])
+    with plan.acme.planning() as transaction:
+        set_event_tags(transaction, plan.acme.event, [partner.pk])
     plan.record("R1", status="New", profile={"city": "Wien"})
     form = form_of(client, f"/signal/flows/{leads(plan)}/") | {
         "row": ["0", "1", "2"],
@@ -491,8 +493,8 @@ def test_F9_filters_by_tags_are_explained_by_their_names_and_those_that_passed_s
 
 def test_a_flow_that_is_off_says_what_it_would_do(plan: PlatformAccount, client: Client) -> None:
     plan.record("R1", status="New", profile={"email": "z@example.org"})
-    with plan.acme.setting_up() as s:
-        set_active(s, leads(plan), active=False)
+    with plan.acme.setting_up() as transaction:
+        set_active(transaction, leads(plan), active=False)
     form = form_of(client, f"/signal/flows/{leads(plan)}/")
     shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
     assert "Once the flow is on and complete: It would be sent to CRM." in shown
@@ -527,9 +529,9 @@ def test_several_registrations_are_offered_and_one_is_picked(plan: PlatformAccou
 
 
 def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: PlatformAccount, client: Client) -> None:
-    with plan.acme.setting_up() as s:
+    with plan.acme.setting_up() as transaction:
         id = save_flow(
-            s,
+            transaction,
             Flow(
                 0,
                 name="Speakers",
@@ -549,14 +551,14 @@ def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: PlatformA
 
 
 def test_F6_a_test_registration_meets_comparisons_too(plan: PlatformAccount, client: Client) -> None:
-    with plan.acme.setting_up() as s:
-        age = save_field(s, FieldFacts("profile", "age", "Age", QuestionType.NUMBER)).pk
+    with plan.acme.setting_up() as transaction:
+        age = save_field(transaction, FieldFacts("profile", "age", "Age", QuestionType.NUMBER)).pk
         rows = (
             FilterRow(f"profile.custom.{age}", Op.IS_MORE, ("17",)),
             FilterRow("registration.order_code", Op.STARTS_WITH, ("O-",)),
             FilterRow(f"answer.{plan.acme.tags['Diet'].pk}", Op.IS_ANY_OF, ("Halal",)),
         )
-        save_flow(s, replace(stored(plan), mode=Mode.TEST, filters=rows), leads(plan))
+        save_flow(transaction, replace(stored(plan), mode=Mode.TEST, filters=rows), leads(plan))
     form = form_of(client, f"/signal/flows/{leads(plan)}/")
     shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"make": "TEST-1", "try-event": "SUMMIT-26"}))
     assert "It would be sent to CRM." in shown
@@ -612,8 +614,8 @@ def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: P
     made = plan.store.all("SELECT origin, repeated_id, flow_id FROM action WHERE account_id = :a ORDER BY id DESC LIMIT 1", {"a": plan.pk})
     assert made == [(3, before[-1][0], leads(plan))]
     sent_page = client.get(url)
-    with plan.acme.setting_up() as s:
-        set_active(s, leads(plan), active=False)
+    with plan.acme.setting_up() as transaction:
+        set_active(transaction, leads(plan), active=False)
     assert "nothing can be sent" in text_of(client.get(url))
     assert "nothing can be sent" in text_of(client.post(url, promise_in(sent_page)))
     assert client.get(f"/signal/flows/{leads(plan)}/send/999999/").status_code == 404
@@ -622,9 +624,9 @@ def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: P
 def test_M8_the_flow_warns_of_questions_that_share_a_tag_that_it_sends(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     assert "Several questions share" not in text_of(client.get(url))
-    with plan.acme.planning() as s:
+    with plan.acme.planning() as transaction:
         event_setup.save_question(
-            s, plan.acme.event, event_setup.QuestionFacts("more", "Anything else", "text", (), plan.acme.tags["Diet"].pk)
+            transaction, plan.acme.event, event_setup.QuestionFacts("more", "Anything else", "text", (), plan.acme.tags["Diet"].pk)
         )
     shown = text_of(client.get(url))
     assert "Several questions share the tag Dietary needs" in shown
@@ -638,9 +640,9 @@ def test_M8_the_warning_passes_over_events_that_the_flow_cannot_take(plan: Platf
     """A newer event in Testing, with the same tag on two questions: a Live flow names the live one."""
     testing = platform_account.event_in_testing(plan)
     for event in (plan.acme.event, testing):
-        with saving(plan.pk, by="user:1", events=[event]) as s:
+        with saving(plan.pk, by="user:1", events=[event]) as transaction:
             for code in ("first", "second"):
-                event_setup.save_question(s, event, event_setup.QuestionFacts(code, code, "text", (), plan.acme.tags["Diet"].pk))
+                event_setup.save_question(transaction, event, event_setup.QuestionFacts(code, code, "text", (), plan.acme.tags["Diet"].pk))
     url = f"/signal/flows/{leads(plan)}/"
     assert "In SUMMIT-26:" in text_of(client.get(url))
     form = {key: value for key, value in form_of(client, url).items() if key != "live"}
@@ -714,21 +716,23 @@ def _names_what_goes(plan: PlatformAccount) -> None:
     first = stored(plan)
     extra = plan.tag("Extra", TagKind.REGISTRATION_STATUS, TagKind.EVENT).pk
     shirt = next(f.id for f in plan.acme.config().profile_fields.values() if f.code == "shirt")
-    with plan.acme.setting_up() as s:
+    with plan.acme.setting_up() as transaction:
         facts = ConnectionFacts({"name": "Badges", "auth": "Open / No Auth"}, url="https://badges.example.com/print")
-        badges = save_connection(s, facts).pk
-        payload = save_mapping(s, Mapping("Badge", rows=(MappingRow("email", (SourceValue("profile.email"),)),))).pk
-        header = save_mapping(s, Mapping("Version", MappingKind.HEADER, rows=(MappingRow("X-Version", (SourceValue("event.code"),)),))).pk
+        badges = save_connection(transaction, facts).pk
+        payload = save_mapping(transaction, Mapping("Badge", rows=(MappingRow("email", (SourceValue("profile.email"),)),))).pk
+        header = save_mapping(
+            transaction, Mapping("Version", MappingKind.HEADER, rows=(MappingRow("X-Version", (SourceValue("event.code"),)),))
+        ).pk
         filters = (FilterRow(f"profile.custom.{shirt}", Op.IS_NONE_OF, ("S",)), FilterRow("event.tags", Op.IS_NONE_OF, (str(extra),)))
         to = replace(first.destinations[0], connection=badges, payload_mapping=payload, header_mapping=header)
-        save_flow(s, replace(first, statuses=(extra,), filters=filters, destinations=(to,)), first.id)
-        save_flow(s, first, first.id, confirmed=True)
-    with plan.acme.setting_up() as s:
-        delete_tag(s, extra)
-        delete_field(s, shirt)
-        delete_connection(s, badges)
-        delete_mapping(s, payload)
-        delete_mapping(s, header)
+        save_flow(transaction, replace(first, statuses=(extra,), filters=filters, destinations=(to,)), first.id)
+        save_flow(transaction, first, first.id, confirmed=True)
+    with plan.acme.setting_up() as transaction:
+        delete_tag(transaction, extra)
+        delete_field(transaction, shirt)
+        delete_connection(transaction, badges)
+        delete_mapping(transaction, payload)
+        delete_mapping(transaction, header)
 
 
 def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: PlatformAccount, client: Client) -> None:
@@ -854,8 +858,8 @@ def test_the_way_to_connections_and_mappings_saves_the_flow_first(plan: Platform
 
 
 def test_what_was_made_for_a_flow_is_chosen_in_it(plan: PlatformAccount, client: Client) -> None:
-    with plan.acme.setting_up() as s:
-        id = save_flow(s, Flow(0, name="Begun", watch=Watch.STATUS, destinations=(Destination(0),))).pk
+    with plan.acme.setting_up() as transaction:
+        id = save_flow(transaction, Flow(0, name="Begun", watch=Watch.STATUS, destinations=(Destination(0),))).pk
     assert plan.acme.connection is not None
     assert plan.acme.mapping is not None
     answer = client.get(f"/signal/flows/{id}/?connection={plan.acme.connection.pk}")
@@ -890,9 +894,9 @@ def test_500_flows_and_the_editor_take_as_many_queries_as_one(plan: PlatformAcco
 
     few = asked()
     body = stored(plan).to_body()
-    with plan.acme.setting_up() as s:
+    with plan.acme.setting_up() as transaction:
         many = {("flow", 1_000 + n): {**body, "name": f"Flow {n:03d}", "destinations": []} for n in range(500)}
-        configuration.save(s.db, plan.pk, ACCOUNT, plan.pk, many, by="test")
+        configuration.save(transaction.db, plan.pk, ACCOUNT, plan.pk, many, by="test")
     assert all(now <= before for now, before in zip(asked(), few, strict=True)), few
     shown = client.get("/signal/flows/").content.decode()
     assert "501 of 501 flows" in shown

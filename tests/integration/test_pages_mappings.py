@@ -105,11 +105,13 @@ def test_the_list_and_the_editor_take_a_bounded_number_of_queries(site: Platform
 
     urls = ("/signal/mappings/", at(made.lead), at(made.lead, "versions/"), "/signal/mappings/new/")
     before = [asked(url) for url in urls]
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         for n in range(20):
-            save_mapping(s, Mapping(f"Further {n}", rows=(MappingRow("a", (SourceValue(f"answer.{site.acme.tags['Diet'].pk}"),)),)))
+            save_mapping(
+                transaction, Mapping(f"Further {n}", rows=(MappingRow("a", (SourceValue(f"answer.{site.acme.tags['Diet'].pk}"),)),))
+            )
         rows = tuple(MappingRow(f"t{n}", (SourceValue("profile.email"), FixedText("x"))) for n in range(100))
-        save_mapping(s, Mapping("Lead mapping", rows=rows), made.lead.pk, confirmed=True)
+        save_mapping(transaction, Mapping("Lead mapping", rows=rows), made.lead.pk, confirmed=True)
     for n in range(20):
         site.record(f"MORE-{n}")
     assert all(now <= then for now, then in zip((asked(url) for url in urls), before, strict=True))
@@ -207,15 +209,15 @@ def test_M2_what_is_proposed_is_no_way_in(site: PlatformAccount, made: Examples,
 def test_M4_a_value_map_offers_the_options_and_names_those_without_a_row(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     tag = site.acme.tags["Diet"].pk
-    with site.acme.planning() as s:
+    with site.acme.planning() as transaction:
         event_setup.save_question(
-            s, site.acme.event, event_setup.QuestionFacts("meal", "Meal", "select", ("Kosher", "Vegan", "Halal"), tag)
+            transaction, site.acme.event, event_setup.QuestionFacts("meal", "Meal", "select", ("Kosher", "Vegan", "Halal"), tag)
         )
     source = SourceValue(f"answer.{tag}", value_map=ValueMap((("vegan ", "1"), ("Halal", "2"))))
     status = SourceValue("registration.status", value_map=ValueMap((("New", "n"),), Otherwise.ERROR))
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         row = save_mapping(
-            s,
+            transaction,
             Mapping(
                 "Meals",
                 rows=(MappingRow("meal", (source,)), MappingRow("state", (status,)), MappingRow("city", (SourceValue("profile.city"),))),
@@ -528,9 +530,9 @@ def test_a_name_that_is_markup_is_only_a_name(site: PlatformAccount, made: Examp
     site.signs_in(client)
     evil = '</script><script>alert(1)</script><img src=x onerror="alert(2)">'
     site.record("EVIL", profile={"first_name": evil, "last_name": evil, "email": "</textarea><b>", "city": "]]><svg/onload=alert(3)>"})
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         save_mapping(
-            s,
+            transaction,
             Mapping(
                 evil,
                 rows=(
@@ -559,9 +561,9 @@ def test_C2_personal_fields_in_the_address_of_a_get_are_warned_about(site: Platf
     site.signs_in(client)
     assert "uses GET" not in text_of(client.get(at(made.lead)).content)
     assert site.acme.connection is not None
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         fields = {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm", "method": "GET"}
-        save_connection(s, ConnectionFacts(fields), site.acme.connection.pk)
+        save_connection(transaction, ConnectionFacts(fields), site.acme.connection.pk)
     with inside(site.acme):
         assert Connection.objects.get().body["method"] == "GET"
     shown = text_of(client.get(at(made.lead)).content)
@@ -570,8 +572,8 @@ def test_C2_personal_fields_in_the_address_of_a_get_are_warned_about(site: Platf
 
 def test_M6_a_header_is_never_null(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
-    with site.acme.setting_up() as s:
-        save_mapping(s, replace(stored(site, made.header), empty=EmptyPolicy.NULL), made.header.pk)
+    with site.acme.setting_up() as transaction:
+        save_mapping(transaction, replace(stored(site, made.header), empty=EmptyPolicy.NULL), made.header.pk)
     for who in (Role.ADMINISTRATOR, Role.VIEWER):
         site.signs_in(client, who)
         shown = text_of(client.get(at(made.header)).content)
@@ -585,9 +587,9 @@ def test_M9_a_header_value_beyond_ascii_is_warned_of_at_its_row(site: PlatformAc
     site.signs_in(client)
     before = stored(site, made.header)
     assert "beyond ASCII" not in text_of(client.get(at(made.header)).content)
-    with site.acme.setting_up() as s:
+    with site.acme.setting_up() as transaction:
         row = MappingRow("X-Room", (FixedText("Grüner Saal"),))
-        save_mapping(s, replace(before, rows=(*before.rows, row)), made.header.pk)
+        save_mapping(transaction, replace(before, rows=(*before.rows, row)), made.header.pk)
     assert "X-Room: it has letters beyond ASCII" in text_of(client.get(at(made.header)).content)
 
 
@@ -744,8 +746,8 @@ def test_P1_another_accounts_mapping_is_not_there(site: PlatformAccount, made: E
         assert client.get(at(other.acme.mapping, more)).status_code == 404, more
         assert client.post(at(other.acme.mapping, more), {"name": "Mine", "version": "1"}).status_code == 404, more
     other.record("THEIRS", profile={"first_name": "Secret"})
-    with other.acme.planning() as s:
-        assert s.account == other.pk
+    with other.acme.planning() as transaction:
+        assert transaction.account == other.pk
     page = client.get(f"{at(made.contact)}?person=secret").content.decode()
     assert "Nobody matches" in page
     form = form_of(client, at(made.contact))

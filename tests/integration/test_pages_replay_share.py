@@ -115,9 +115,9 @@ def test_X3_an_event_that_is_not_among_the_newest_is_filtered_by_its_code(
 ) -> None:
     assert "event-code" not in client.get(address).content.decode()
     monkeypatch.setattr(choices, "MOST", 2)
-    with told.saving() as s:
+    with told.saving() as transaction:
         for n in range(3):
-            event(s, f"LATER-{n}", told.event_status("Live"))
+            event(transaction, f"LATER-{n}", told.event_status("Live"))
     shown = client.get(address).content.decode()
     assert 'name="event-code"' in shown
     assert ">SUMMIT</option>" not in shown

@@ -41,13 +41,13 @@ def renamed(site: PlatformAccount, kind: str, *names: str) -> None:
     """Each name makes a version."""
     id = row_of(site, kind)
     for name in names:
-        with site.acme.setting_up() as s:
+        with site.acme.setting_up() as transaction:
             if kind == "flow":
-                save_flow(s, replace(Flow.from_body(id, 0, flow_row(id).body), name=name), id)
+                save_flow(transaction, replace(Flow.from_body(id, 0, flow_row(id).body), name=name), id)
             elif kind == "mapping":
-                save_mapping(s, replace(Mapping.from_body(mapping_row(id).body), name=name), id)
+                save_mapping(transaction, replace(Mapping.from_body(mapping_row(id).body), name=name), id)
             else:
-                save_connection(s, ConnectionFacts({**connection_row(id).body, "name": name}), id)
+                save_connection(transaction, ConnectionFacts({**connection_row(id).body, "name": name}), id)
 
 
 def row_of_kind(kind: str) -> Callable[[int], Any]:

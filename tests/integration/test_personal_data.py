@@ -102,8 +102,8 @@ def test_X6_all_places_that_keep_personal_data_are_registered(story: Story, data
     story.receiver.answer_all(echo)
     mapping = story.mapping("Person", {"code": "registration.code", "first": "profile.first_name", "email": "profile.email"})
     crm = story.connection("CRM", "/crm")
-    with story.saving() as s:
-        save_rule(s, crm, [{"if": [{"in": "status", "is": ["422"]}], "then": "failed", "says": "Not taken", "shows": "error"}])
+    with story.saving() as transaction:
+        save_rule(transaction, crm, [{"if": [{"in": "status", "is": ["422"]}], "then": "failed", "says": "Not taken", "shows": "error"}])
     flow = story.flow("Leads", [story.to(crm, mapping=mapping)])
     person = {"first_name": PLANTED[0], "last_name": PLANTED[1], "email": f"z@{PLANTED[2]}", "organization": PLANTED[1]}
     with story.worker():
@@ -113,10 +113,10 @@ def test_X6_all_places_that_keep_personal_data_are_registered(story: Story, data
     story.signs_in(client)
     done(client, f"/signal/metrics/records/triggered/export/?period=1h&q={PLANTED[0]}")
     done(client, f"/signal/retry/download/?q={PLANTED[0]}", column=list(downloads.COLUMNS))
-    with story.saving() as s:  # today a name would have to be a number: the dry run says which is none
-        today = s.source.account(story.account).mappings[mapping]
+    with story.saving() as transaction:  # today a name would have to be a number: the dry run says which is none
+        today = transaction.source.account(story.account).mappings[mapping]
         rows = tuple(replace(row, type=ValueType.NUMBER) if row.target == "first" else row for row in today.rows)
-        save_mapping(s, replace(today, rows=rows), mapping, confirmed=True)
+        save_mapping(transaction, replace(today, rows=rows), mapping, confirmed=True)
     checked(story, flow)
     page = client.get(f"/registrations/SUMMIT/{PLANTED[3]}/").content.decode()
     form = posted(page, "form")

@@ -136,9 +136,9 @@ def test_C5_planted_secrets_are_found_nowhere(
         "dns": story.connection("dns", url=f"https://no-such-name.invalid{path}"),
         "reset": story.connection("reset", "/reset/pl4nted-path-Zq7"),
     }
-    with story.saving() as s:
+    with story.saving() as transaction:
         facts = ConnectionFacts(connection_row(made["slack"]).body, test_url=url(PLANTED["test_path"]))
-        save_connection(s, facts, made["slack"], http=True)
+        save_connection(transaction, facts, made["slack"], http=True)
     headers = story.mapping("Credentials", {"Authorization": f"=Bearer {PLANTED['row']}"}, kind=MappingKind.HEADER)
     answers = {"/open": 400, "/basic": 401, "/header": 500, "/query": 302, "/cc": 403, path.partition("&")[0]: 404}
     for place, status in answers.items():

@@ -36,17 +36,17 @@ def prepare(story: Story, key: str, **values: str) -> int:
     """A flow that uses the preset's connection and mapping with the receiver as host; path, query and everything else stay the preset's."""
     chosen = services.preset(key)
     given = {**chosen.sample["blanks"], **values}
-    with story.saving() as s:
-        made = services.make(s, key, given)
+    with story.saving() as transaction:
+        made = services.make(transaction, key, given)
     filled = chosen.fill(given)
     fields = dict(made.connection.body)
     if key in TOKENS:
         assert split_address(fields["access_token_url"]).rest == TOKENS[key]
         fields["access_token_url"] = story.receiver.url(TOKENS[key])
-    with story.saving() as s:
+    with story.saving() as transaction:
         url = story.receiver.url(split_address(filled.url).rest)
         secrets = {Secret(name): value for name, value in filled.secrets.items()}
-        save_connection(s, ConnectionFacts(fields, url=url, secrets=secrets), made.connection.pk, http=True)
+        save_connection(transaction, ConnectionFacts(fields, url=url, secrets=secrets), made.connection.pk, http=True)
     story.flow(chosen.name, [story.to(made.connection.pk, mapping=made.mappings[0].pk, does=chosen.does)])
     return int(made.connection.pk)
 
@@ -224,23 +224,23 @@ def test_B3_C8_a_full_queue_of_make_rests_the_connection(story: Story) -> None:
 
 
 def test_B3_a_preset_is_made_of_blanks_with_errors_for_each(story: Story) -> None:
-    with story.saving() as s:
+    with story.saving() as transaction:
         with pytest.raises(NotThere):
-            services.make(s, "nonsense", {})
+            services.make(transaction, "nonsense", {})
         with pytest.raises(Invalid) as wrong:
-            services.make(s, "salesforce_upsert", {"domain": "https://example.org"})
+            services.make(transaction, "salesforce_upsert", {"domain": "https://example.org"})
         assert wrong.value.fields.keys() == {"domain", "external_id", "client_id", "client_secret"}
         with pytest.raises(Invalid) as long:
-            services.make(s, "hubspot_contact", {"token": "x" * 3_999 + "é", "name": "n" * 300})
+            services.make(transaction, "hubspot_contact", {"token": "x" * 3_999 + "é", "name": "n" * 300})
         assert long.value.fields.keys() == {"name"}, long.value.fields
     values: dict[str, Any] = {"url": "https://hooks.slack.com/services/T/B/X"}
-    with story.saving() as s:
-        first = services.make(s, "slack_text", values)
+    with story.saving() as transaction:
+        first = services.make(transaction, "slack_text", values)
         assert (first.connection.name, first.mappings[0].name) == ("Slack message", "Slack message mapping")
-    with story.saving() as s, pytest.raises(Invalid) as twice:
-        services.make(s, "slack_text", values)
+    with story.saving() as transaction, pytest.raises(Invalid) as twice:
+        services.make(transaction, "slack_text", values)
     assert twice.value.fields.keys() == {"name"}
-    with story.saving() as s:
-        second = services.make(s, "slack_text", {**values, "name": "Slack #door"})
+    with story.saving() as transaction:
+        second = services.make(transaction, "slack_text", {**values, "name": "Slack #door"})
         assert mapping_row(second.mappings[0].pk).body["rows"] == mapping_row(first.mappings[0].pk).body["rows"]
         assert "services" not in str(second.connection.body)

@@ -62,8 +62,8 @@ def test_B3_ntfy_delivers_and_says_when_its_limit_is_used_up(story: Story, start
         'visitor-request-limit-burst: 4\nvisitor-request-limit-replenish: "1h"\n'
     )
     start(port, "ntfy", "serve", "--config", str(tmp_path / "server.yml"))
-    with story.saving() as s:
-        made = services.make(s, "ntfy", {"server": f"http://127.0.0.1:{port}", "topic": "summit-door"}, http=True)
+    with story.saving() as transaction:
+        made = services.make(transaction, "ntfy", {"server": f"http://127.0.0.1:{port}", "topic": "summit-door"}, http=True)
     crm = flow_of(story, made)
     with story.worker():
         story.record("R1", status="Attended", profile={"first_name": "Zoë", "last_name": "Lindqvist"})
@@ -96,8 +96,10 @@ def test_B3_ntfy_refuses_a_protected_topic(story: Story, start: Start, tmp_path:
         f'auth-file: "{tmp_path}/users.db"\nauth-default-access: "deny-all"\n'
     )
     start(port, "ntfy", "serve", "--config", str(tmp_path / "server.yml"))
-    with story.saving() as s:
-        made = services.make(s, "ntfy", {"server": f"http://127.0.0.1:{port}", "topic": "summit-door", "token": "tk_nonsense"}, http=True)
+    with story.saving() as transaction:
+        made = services.make(
+            transaction, "ntfy", {"server": f"http://127.0.0.1:{port}", "topic": "summit-door", "token": "tk_nonsense"}, http=True
+        )
     flow_of(story, made)
     with story.worker():
         story.record("R1", status="Attended", first="Zoë")
@@ -122,8 +124,8 @@ def test_C7_webhooks_200_that_means_no_is_made_a_failure_from_its_logged_answer(
     (tmp_path / "hooks.json").write_text(json.dumps(hooks))
     port = free_port()
     start(port, "webhook", "-hooks", str(tmp_path / "hooks.json"), "-ip", "127.0.0.1", "-port", str(port), "-verbose")
-    with story.saving() as s:
-        made = services.make(s, "generic_json", {"url": f"http://127.0.0.1:{port}/hooks/lead", "token": "b4d-token"}, http=True)
+    with story.saving() as transaction:
+        made = services.make(transaction, "generic_json", {"url": f"http://127.0.0.1:{port}/hooks/lead", "token": "b4d-token"}, http=True)
     crm = flow_of(story, made)
     with story.worker():
         story.record("R1", status="Attended", first="Zoë")
@@ -131,13 +133,13 @@ def test_C7_webhooks_200_that_means_no_is_made_a_failure_from_its_logged_answer(
         connection, rule = answers.propose_rule(story.db, story.account, story.action("R1")["id"], 1, Then.FAILED)
         assert connection == crm
         assert not answers.try_rule(story.db, story.account, story.action("R1")["id"], 1, rule).delivered
-        with story.saving() as s:
-            save_rule(s, crm, rule)
+        with story.saving() as transaction:
+            save_rule(transaction, crm, rule)
         story.record("R2", status="Attended", first="Ada")
         story.until("R2", "queued")
         assert (story.action("R2")["category"], story.action("R2")["cause"]) == ("General", "rule")
-        with story.saving() as s:
-            save_connection(s, ConnectionFacts(connection_row(crm).body, secrets={Secret.KEY: "g00d-token"}), crm)
+        with story.saving() as transaction:
+            save_connection(transaction, ConnectionFacts(connection_row(crm).body, secrets={Secret.KEY: "g00d-token"}), crm)
         story.submit(story.action("R2")["key"])
         story.until("R2", "success")
     ((said,),) = story.db.all("SELECT message FROM attempt WHERE status = 200 AND category IS NOT NULL")

@@ -195,8 +195,8 @@ def verified(secret: str, request: Received) -> bool:
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
 def test_C7_signed_requests_pass_the_projects_own_verifier(story: Story, content_type: str) -> None:
     connection = story.connection("CRM", "/crm", content_type=content_type)
-    with story.saving() as s:
-        first = signing_secrets.rotate(s, connection)
+    with story.saving() as transaction:
+        first = signing_secrets.rotate(transaction, connection)
     request = deliver(story, connection)
     assert verified(first, request)
     assert not verified(signing_secret(b"x" * 32), request)
@@ -208,8 +208,8 @@ def test_C7_signed_requests_pass_the_projects_own_verifier(story: Story, content
 )
 def test_C7_the_snippet_of_the_documents_verifies_what_is_sent(story: Story, settings: dict[str, str]) -> None:
     connection = story.connection("CRM", "/crm", **settings)
-    with story.saving() as s:
-        secret = signing_secrets.rotate(s, connection)
+    with story.saving() as transaction:
+        secret = signing_secrets.rotate(transaction, connection)
     request = deliver(story, connection)
     document = (Path(__file__).parents[2] / "docs" / "reference" / "outgoing-requests.md").read_text("utf-8")
     (snippet,) = [code for code in re.findall(r"```python\n(.*?)```", document, re.DOTALL) if "Webhook(" in code]
@@ -221,11 +221,11 @@ def test_C7_the_snippet_of_the_documents_verifies_what_is_sent(story: Story, set
 
 def test_C7_a_second_new_secret_keeps_the_one_that_the_target_knows(story: Story) -> None:
     connection = story.connection("CRM", "/crm")
-    with story.saving() as s:
-        known, new = signing_secrets.rotate(s, connection), signing_secrets.rotate(s, connection)
+    with story.saving() as transaction:
+        known, new = signing_secrets.rotate(transaction, connection), signing_secrets.rotate(transaction, connection)
         with pytest.raises(signing_secrets.RotationOpen):
-            signing_secrets.rotate(s, connection)
-        newest = signing_secrets.rotate(s, connection, again=True)
+            signing_secrets.rotate(transaction, connection)
+        newest = signing_secrets.rotate(transaction, connection, again=True)
     request = deliver(story, connection)
     assert [verified(secret, request) for secret in (known, new, newest)] == [True, False, True]
 
@@ -241,12 +241,12 @@ def test_C7_while_a_secret_is_rotated_either_one_verifies(story: Story) -> None:
 
     with story.worker():
         for number in range(2):
-            with story.saving() as s:
-                secrets.append(signing_secrets.rotate(s, connection))
+            with story.saving() as transaction:
+                secrets.append(signing_secrets.rotate(transaction, connection))
             request = next_request(f"R{number}")
             assert [verified(secret, request) for secret in secrets] == [True] * len(secrets)
-        with story.saving() as s:
-            signing_secrets.finish(s, connection)
+        with story.saving() as transaction:
+            signing_secrets.finish(transaction, connection)
         secrets.append("")
         request = next_request("R9")
         assert (verified(secrets[0], request), verified(secrets[1], request)) == (False, True)
@@ -256,8 +256,8 @@ def test_C7_a_retry_has_the_same_id_and_its_own_timestamp(story: Story) -> None:
     story.retries(1.2, 1.2, 1.2)
     connection = story.connection("CRM", "/crm")
     story.receiver.answer("/crm", Answer(503), Answer(200))
-    with story.saving() as s:
-        secret = signing_secrets.rotate(s, connection)
+    with story.saving() as transaction:
+        secret = signing_secrets.rotate(transaction, connection)
     story.flow("All", [story.to(connection)])
     with story.worker():
         story.record("R1")
@@ -274,16 +274,16 @@ def test_C5_signing_secrets_are_checked_masked_and_asked_for_again(story: Story)
             story.connection("CRM", "/crm", secrets={Secret.SIGNING: wrong})
         assert wrong not in str(refused.value)
     connection = story.connection("CRM", "/crm")
-    with story.saving() as s:
-        secret = signing_secrets.rotate(s, connection)
+    with story.saving() as transaction:
+        secret = signing_secrets.rotate(transaction, connection)
     with scope(account=story.account):
         assert secret not in json.dumps(Connection.objects.get(pk=connection).body)
         assert secret not in json.dumps([[entry.before, entry.after] for entry in AuditEntry.objects.all()])
     facts = ConnectionFacts({"name": "CRM", "auth": "Open / No Auth"}, url="https://elsewhere.example/")
-    with story.saving() as s, pytest.raises(SecretsAgain):
-        save_connection(s, facts, connection)
-    with story.saving() as s:
-        signing_secrets.stop(s, connection)
+    with story.saving() as transaction, pytest.raises(SecretsAgain):
+        save_connection(transaction, facts, connection)
+    with story.saving() as transaction:
+        signing_secrets.stop(transaction, connection)
     assert deliver(story, connection).header("webhook-signature") is None
 
 
@@ -298,11 +298,11 @@ def test_C6_an_account_reaches_what_the_operator_allowed_it_at_once(story: Story
         story.until("R1", "queued")
         assert (story.action("R1")["category"], story.action("R1")["cause"]) == ("Config", "blocked")
         assert story.receiver.connections == 0
-        with story.saving() as s:
-            allow_networks(s, ["10.1.0.0/16", f"127.0.0.1:{story.receiver.port}"])
+        with story.saving() as transaction:
+            allow_networks(transaction, ["10.1.0.0/16", f"127.0.0.1:{story.receiver.port}"])
         story.until("R1", "success")  # D7: without waiting for its retry
-        with story.saving() as s:
-            allow_networks(s, [])
+        with story.saving() as transaction:
+            allow_networks(transaction, [])
         story.record("R2", first="Zoë")
         story.until("R2", "queued")
     assert len(story.receiver.at("/crm")) == 1
@@ -310,8 +310,8 @@ def test_C6_an_account_reaches_what_the_operator_allowed_it_at_once(story: Story
 
 @pytest.mark.parametrize("wrong", ["intranet", "10.1.0.1/16", "127.0.0.1:http", "10.0.0.0/8:80"])
 def test_C6_a_wrong_network_is_refused_with_a_sentence(story: Story, wrong: str) -> None:
-    with pytest.raises(Invalid, match=r"10\.1\.0\.0/16|port"), story.saving() as s:
-        allow_networks(s, [wrong])
+    with pytest.raises(Invalid, match=r"10\.1\.0\.0/16|port"), story.saving() as transaction:
+        allow_networks(transaction, [wrong])
 
 
 @pytest.mark.timeout(240)

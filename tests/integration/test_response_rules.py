@@ -137,9 +137,9 @@ def test_C7_from_a_logged_answer_to_a_rule_that_was_tried_before_it_was_saved(st
             answers.try_rule(story.db, story.account + 1, action, 1, rule)  # another account's
         with pytest.raises(answers.NoAnswer):
             answers.try_rule(story.db, story.account, action, 2, rule)
-        with story.saving() as s:
-            connection_services.save_rule(s, crm, rule)
-            assert s.source.account(story.account).numbers["connection", crm] == 2
+        with story.saving() as transaction:
+            connection_services.save_rule(transaction, crm, rule)
+            assert transaction.source.account(story.account).numbers["connection", crm] == 2
         story.record("R2", status="Attended")
         story.until("R2", "failed")
         assert {kind for kind, _, _ in story.attempts(story.action("R2"))} == {"first", "auto"}
@@ -169,9 +169,9 @@ def ruled(path: str, **more: str) -> dict[str, str]:
 
 
 def rule_of(story: Story, connection: int) -> list[dict[str, Any]]:
-    with story.saving() as s:
+    with story.saving() as transaction:
         found: list[dict[str, Any]] = connection_row(connection).body.get("rule", [])
-        assert s.account == story.account
+        assert transaction.account == story.account
     return found
 
 

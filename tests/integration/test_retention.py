@@ -97,8 +97,8 @@ def history(story: Story) -> History:
         story.record("H1", status="Cancelled", first="Held")
         story.wait_for(lambda: all(state not in ("pending", "queued") for code in ("R1", "R2", "R3", "X1") for state in story.states(code)))
         story.wait_for(lambda: sorted(story.states("H1")) == ["pending", "success"])
-    with story.saving() as s:  # S1 waits for longer than the tests take
-        s.needs_account()
+    with story.saving() as transaction:  # S1 waits for longer than the tests take
+        transaction.needs_account()
         Account.objects.filter(pk=story.account).update(retry_intervals=None)
     story.record("S1", status="New", first="Stuck")
     middle = later(story.db)

@@ -70,8 +70,8 @@ def test_P1_others_read_the_intervals(story: Story, client: Client, role: Role) 
 
 
 def test_D5_the_worker_waits_as_the_account_says(story: Story) -> None:
-    with story.saving() as s:
-        save_intervals(s, {**SHORT, "config": ""})
+    with story.saving() as transaction:
+        save_intervals(transaction, {**SHORT, "config": ""})
     story.flow("All", [story.to(story.connection("CRM", "/crm"))])
     story.receiver.answer("/crm", Answer(500), Answer(500), Answer(200))
     with story.worker():
@@ -80,8 +80,8 @@ def test_D5_the_worker_waits_as_the_account_says(story: Story) -> None:
     first, second, third = story.arrived("/crm", 3)
     assert second.at - first.at > 0.5
     assert third.at - second.at > 1.0
-    with pytest.raises(Invalid), story.saving() as s:
-        save_intervals(s, {"general": "1, 2"})
+    with pytest.raises(Invalid), story.saving() as transaction:
+        save_intervals(transaction, {"general": "1, 2"})
     assert in_force(story)[Category.GENERAL] == (round(0.6 * SECOND), round(1.2 * SECOND), round(1.8 * SECOND))
 
 

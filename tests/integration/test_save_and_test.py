@@ -49,8 +49,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.authority = Authority(self.folder)
-        with self.story.saving() as s:
-            allow_networks(s, ["127.0.0.0/8"])
+        with self.story.saving() as transaction:
+            allow_networks(transaction, ["127.0.0.0/8"])
 
     def receiver(self, **more: Any) -> Receiver:
         return self.stack.enter_context(Receiver(**more))
@@ -58,10 +58,10 @@ class Stage:
     def connection(
         self, url: str, test_url: str = "", *, secrets: dict[Secret, str] | None = None, name: str = "CRM", **fields: Any
     ) -> int:
-        with self.story.saving() as s:
+        with self.story.saving() as transaction:
             body = {"name": name, "auth": "Open / No Auth", **fields}
             facts = ConnectionFacts(body, url=url, test_url=test_url, secrets=secrets or {})
-            return int(save_connection(s, facts, http=True).pk)
+            return int(save_connection(transaction, facts, http=True).pk)
 
     def run(self, id: int, **more: Any) -> DiagnosisReport:
         return save_and_test.try_connection(self.story.account, id, **more)
@@ -231,8 +231,8 @@ def test_C3_without_a_test_url_nothing_is_sent(stage: Stage) -> None:
 def test_C3_a_sample_is_one_real_request_signed_and_mapped(stage: Stage) -> None:
     story, receiver = stage.story, stage.receiver()
     id = stage.connection(f"{receiver.url('/hook/')}{{registration.code}}", receiver.url("/test"), name="Signed")
-    with story.saving() as s:
-        secret = signing_secrets.rotate(s, id)
+    with story.saving() as transaction:
+        secret = signing_secrets.rotate(transaction, id)
     report = stage.run(id, sample=True)
     assert (report.verdict, marks(report), report.sample) == (DiagnosisVerdict.TESTED, "dd..d", True)
     story.flow("All", [story.to(id)])
@@ -266,8 +266,8 @@ def test_C3_C7_a_sample_is_judged_by_the_response_rule(stage: Stage) -> None:
 @pytest.mark.parametrize("what", ["url", "test URL", "token URL", "name", "redirect"])
 def test_C6_no_url_of_a_connection_gets_past_the_guard(stage: Stage, what: str) -> None:
     """Each leads to a listener that receives nothing."""
-    with stage.story.saving() as s:
-        allow_networks(s, [f"127.0.0.1:{stage.story.receiver.port}"])
+    with stage.story.saving() as transaction:
+        allow_networks(transaction, [f"127.0.0.1:{stage.story.receiver.port}"])
     trap, allowed = stage.receiver(host="::"), stage.story.receiver
     url, fields = allowed.url("/hook"), {}
     here = f"http://127.0.0.1:{trap.port}/"
@@ -565,8 +565,8 @@ PLAIN, POSSIBLE, DEPENDS = "Without https://", "It is possible because", "It is 
 def test_C6_the_form_says_of_an_address_what_is_true(
     story: Story, client: Client, networks: list[str], url: str, sentences: list[str], others: list[str]
 ) -> None:
-    with story.saving() as s:
-        allow_networks(s, networks)
+    with story.saving() as transaction:
+        allow_networks(transaction, networks)
     story.signs_in(client)
     page = client.post("/signal/connections/new/webhook/", {"name": "", "url": url, "auth": "Open / No Auth", "do": "save"})
     assert page.status_code == 422  # it has no name

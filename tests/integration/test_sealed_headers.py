@@ -42,8 +42,8 @@ ROWS = {"Authorization": f"=Bearer {ROW}", "X-Partner-Token": [f"={TOKEN}-", "re
 @pytest.fixture
 def made(story: Story) -> tuple[int, int]:
     """A connection and a header mapping with credentials."""
-    with story.saving() as s:
-        allow_networks(s, ["127.0.0.0/8"])
+    with story.saving() as transaction:
+        allow_networks(transaction, ["127.0.0.0/8"])
     crm = story.connection("CRM", "/crm", headers=[["X-API-Key", FIXED], ["X-Client", "brightfield"]])
     return crm, story.mapping("Headers", ROWS, kind=MappingKind.HEADER)
 
@@ -195,13 +195,13 @@ def test_C5_A14_another_host_asks_for_fixed_headers_again(story: Story, made: tu
 
 def test_C5_A14_copies_have_the_texts_and_what_is_deleted_loses_them(story: Story, made: tuple[int, int]) -> None:
     crm, headers = made
-    with story.saving() as s:
-        again, too = copy_connection(s, crm, "Copy").pk, copy_mapping(s, headers).pk
+    with story.saving() as transaction:
+        again, too = copy_connection(transaction, crm, "Copy").pk, copy_mapping(transaction, headers).pk
     assert kept(story, "connection", again) == kept(story, "connection", crm) == {"header x-api-key": FIXED}
     assert kept(story, "mapping", too) == kept(story, "mapping", headers)
-    with story.saving() as s:
-        delete_connection(s, crm)
-        delete_mapping(s, headers)
+    with story.saving() as transaction:
+        delete_connection(transaction, crm)
+        delete_mapping(transaction, headers)
     assert kept(story, "connection", crm) == kept(story, "mapping", headers) == {}
     assert len(kept(story, "mapping", too)) == 2
     nowhere(story)
@@ -215,15 +215,15 @@ def test_F10_C5_A14_an_old_version_comes_back_with_the_texts_of_today(story: Sto
     asked = text_of(ada.get(f"/signal/mappings/{headers}/versions/?version=1&restore=1"))
     assert "X-Partner-Token" in asked
     assert "a secret" in asked
-    with story.saving() as s:
-        restore_connection(s, crm, 1)
-        found = restore_mapping(s, headers, 1)
+    with story.saving() as transaction:
+        restore_connection(transaction, crm, 1)
+        found = restore_mapping(transaction, headers, 1)
     assert kept(story, "connection", crm) == {"header x-api-key": "t0day-s3cr3t"}
     assert kept(story, "mapping", headers) == {"header authorization": "Bearer t0day-s3cr3t"}
     assert [each.target for each in found.gone] == ["X-Partner-Token"]
     story.change_connection(crm, headers=[])
-    with pytest.raises(Invalid), story.saving() as s:
-        restore_connection(s, crm, 1)
+    with pytest.raises(Invalid), story.saving() as transaction:
+        restore_connection(transaction, crm, 1)
     nowhere(story)
 
 
@@ -262,11 +262,23 @@ def test_C5_A14_versions_and_entries_of_before_say_a_secret(story: Story, made: 
     for kind, id in zip(("connection", "mapping"), made, strict=True):
         with scope(account=story.account):
             body = json.loads(json.dumps((ConnectionRow if kind == "connection" else StoredMapping).objects.get(pk=id).body))
-        with story.saving() as s:
-            s.needs_account()
-            configuration.save(s.db, s.account, ACCOUNT, s.account, {(kind, id): OLD[kind](body)}, by=s.by)
-            configuration.save(s.db, s.account, ACCOUNT, s.account, {(kind, id): body}, by=s.by)
-            note(s.db, s.account, by=s.by, what=Deed.CHANGED, kind=kind, id=id, name="x", before=body, after=OLD[kind](body))
+        with story.saving() as transaction:
+            transaction.needs_account()
+            configuration.save(
+                transaction.db, transaction.account, ACCOUNT, transaction.account, {(kind, id): OLD[kind](body)}, by=transaction.by
+            )
+            configuration.save(transaction.db, transaction.account, ACCOUNT, transaction.account, {(kind, id): body}, by=transaction.by)
+            note(
+                transaction.db,
+                transaction.account,
+                by=transaction.by,
+                what=Deed.CHANGED,
+                kind=kind,
+                id=id,
+                name="x",
+                before=body,
+                after=OLD[kind](body),
+            )
     client = browser(story, role)
     crm, headers = made
     for n in (1, 2, 3):

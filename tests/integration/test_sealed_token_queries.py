@@ -101,8 +101,8 @@ def lacking(story: Story, id: int) -> tuple[str, ...]:
 
 
 def save(story: Story, id: int, **fields: Any) -> None:
-    with story.saving() as s:
-        save_connection(s, ConnectionFacts({**connection_row(id).body, **fields}), id, http=True)
+    with story.saving() as transaction:
+        save_connection(transaction, ConnectionFacts({**connection_row(id).body, **fields}), id, http=True)
 
 
 @pytest.fixture
@@ -146,8 +146,8 @@ def test_C5_plain_queries_of_an_earlier_release_are_sealed_and_deliveries_go_on(
     without_query = story.connection("Without query", "/client", secrets=authority.secrets(), **authority.fields())
     deleted_url = f"{receiver.url('/token')}?{DELETED}"
     deleted = story.connection("Deleted", "/client", secrets=authority.secrets(), **authority.fields(access_token_url=deleted_url))
-    with story.saving() as s:
-        delete_connection(s, deleted)
+    with story.saving() as transaction:
+        delete_connection(transaction, deleted)
     as_an_earlier_release_stored_it(story, deleted, {"access_token_url": DELETED})
     assert tables_with_plain_queries(story) == {"connection", "config_history", "audit_entry"}
     assert lacking(story, by_client) == ("access_token_query",)

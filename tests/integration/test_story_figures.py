@@ -172,8 +172,8 @@ class Stage:
             "Mail", {"code": "registration.code", "first": "profile.first_name", "mail": "profile.email"}, required=["mail"]
         )
         crm = story.connection("CRM", "/crm")
-        with story.saving() as s:
-            connection_services.save_rule(s, crm, LEADS)
+        with story.saving() as transaction:
+            connection_services.save_rule(transaction, crm, LEADS)
         self.vip = story.connection("VIP", "/vip")
         self.crm = story.flow("CRM", [story.to(crm, mapping=lead)])
         story.flow("Mail", [story.to(story.connection("Mail", "/mail"), mapping=mail, does=Does.ADDS)])

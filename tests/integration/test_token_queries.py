@@ -40,8 +40,8 @@ def fields(authority: Authority, query: str = QUERY) -> dict[str, Any]:
 
 
 def save(story: Story, id: int, more: dict[str, Any]) -> None:
-    with story.saving() as s:
-        save_connection(s, ConnectionFacts({**connection_row(id).body, **more}), id, http=True)
+    with story.saving() as transaction:
+        save_connection(transaction, ConnectionFacts({**connection_row(id).body, **more}), id, http=True)
 
 
 def queries(story: Story, id: int) -> dict[str, str]:
@@ -62,8 +62,8 @@ def test_C5_the_query_of_a_token_address_is_sent_and_neither_stored_nor_shown(
         story.until("R1", "success")
     save(story, id, {"scope": "leads"})  # the form sends the sealed query back
     assert queries(story, id) == {"access_token_query": f"?{QUERY}"}
-    with story.saving() as s:
-        copy = copy_connection(s, id, "Copy")
+    with story.saving() as transaction:
+        copy = copy_connection(transaction, id, "Copy")
     assert queries(story, copy.pk) == queries(story, id)
     asked = [request for request in receiver.requests if request.path.startswith("/token")]
     assert asked

@@ -269,8 +269,8 @@ def test_P14_C5_secrets_that_both_typed_are_asked_about(site: PlatformAccount) -
     hers, his = of.form(of.she), of.form(of.he)
 
     def password() -> str:
-        with site.acme.setting_up() as s:
-            return load_secrets(s.db, vault(), site.pk, "connection", [id])[id][Secret.PASSWORD]
+        with site.acme.setting_up() as transaction:
+            return load_secrets(transaction.db, vault(), site.pk, "connection", [id])[id][Secret.PASSWORD]
 
     assert of.saves(of.she, hers, "password", "of hers").status_code == 302
     refused = of.saves(of.he, his, "password", "of his")

@@ -27,8 +27,8 @@ type Form = dict[str, Any]
 @pytest.fixture
 def ada(story: Story, client: Client) -> Client:
     """An Administrator's browser."""
-    with story.saving() as s:
-        allow_networks(s, ["127.0.0.0/8"])
+    with story.saving() as transaction:
+        allow_networks(transaction, ["127.0.0.0/8"])
     return story.signs_in(client, email="ada@example.org")
 
 

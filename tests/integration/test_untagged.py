@@ -154,9 +154,9 @@ def test_F7_D7_nothing_waits_for_the_tag_of_a_deleted_property(story: Story) -> 
         story.record("R1", status="New", properties={"PRESS": True}, first="Eva")
         assert [item["cause"] for item in story.stuck()] == ["untagged"]
         story.record("R1", properties={"PRESS": False})
-        with story.saving("SUMMIT") as s:
+        with story.saving("SUMMIT") as transaction:
             event = story.events["SUMMIT"]
-            event_setup.delete_property(s, event, RegistrationProperty.objects.get(event=event, code="PRESS").pk)
+            event_setup.delete_property(transaction, event, RegistrationProperty.objects.get(event=event, code="PRESS").pk)
         story.wait_for(lambda: {item["queue"] for item in story.stuck()} == {"Done"})
     assert {reason for _decision, reason in story.runs(flow)} == {"not selected"}
     story.is_sound()

@@ -31,8 +31,8 @@ def site(database: DatabaseFacts, client: Client) -> Iterator[PlatformAccount]:
 def filtering(site: PlatformAccount, *rows: FilterRow) -> None:
     """The account's flow, with these filters."""
     flow = site.acme.flow_facts()
-    with site.acme.setting_up() as s:
-        save_flow(s, replace(flow, filters=rows), flow.id)
+    with site.acme.setting_up() as transaction:
+        save_flow(transaction, replace(flow, filters=rows), flow.id)
     assert not lacks(site)
 
 
@@ -115,9 +115,9 @@ def test_P12_a_deleted_tag_is_taken_out_of_lists_and_filters_alike(site: Platfor
     named = (
         {"statuses": (tag, other)} if place == "lists" else {"filters": (FilterRow("event.tags", Op.IS_ANY_OF, (str(tag), str(other))),)}
     )
-    with site.acme.setting_up() as s:
-        set_tags(s, TagKind.REGISTRATION_STATUS, site.acme.status("New"), [other])
-        save_flow(s, replace(flow, **named), flow.id)
+    with site.acme.setting_up() as transaction:
+        set_tags(transaction, TagKind.REGISTRATION_STATUS, site.acme.status("New"), [other])
+        save_flow(transaction, replace(flow, **named), flow.id)
     for id, stops in ((tag, False), (other, True)):
         asked = client.get(f"/settings/tags/{id}/delete/")
         said = text_of(asked.content)

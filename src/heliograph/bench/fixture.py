@@ -61,46 +61,46 @@ class Fixture:
 def make(size: FixtureSize) -> Fixture:
     """Creates the account and its contents, through the services that the pages use."""
     account = create_account(AccountFacts(size.code, f"Bench {size.code}"), by=BY).pk
-    with saving(account, by=BY, whole_account=True) as s:
+    with saving(account, by=BY, whole_account=True) as transaction:
         chosen, other = (
-            tags.save_tag(s, tags.TagFacts(name, frozenset({TagKind.REGISTRATION_STATUS, TagKind.SESSION_STATUS}))).pk
+            tags.save_tag(transaction, tags.TagFacts(name, frozenset({TagKind.REGISTRATION_STATUS, TagKind.SESSION_STATUS}))).pk
             for name in ("Registered", "Other")
         )
         for status in RegistrationStatus.objects.filter(event=None):
             wears = chosen if status.name in ("Pre-Registered", "Attended") else other
-            object_tags.set_tags(s, TagKind.REGISTRATION_STATUS, status.pk, [wears])
+            object_tags.set_tags(transaction, TagKind.REGISTRATION_STATUS, status.pk, [wears])
         for of_session in SessionStatus.objects.all():
-            object_tags.set_tags(s, TagKind.SESSION_STATUS, of_session.pk, [chosen])
-        custom = [custom_fields.save_field(s, custom_fields.FieldFacts("profile", name, name.capitalize())).pk for name in CUSTOM]
-        questions = [tags.save_tag(s, tags.TagFacts(name, frozenset({TagKind.QUESTION}))).pk for name in QUESTIONS]
+            object_tags.set_tags(transaction, TagKind.SESSION_STATUS, of_session.pk, [chosen])
+        custom = [custom_fields.save_field(transaction, custom_fields.FieldFacts("profile", name, name.capitalize())).pk for name in CUSTOM]
+        questions = [tags.save_tag(transaction, tags.TagFacts(name, frozenset({TagKind.QUESTION}))).pk for name in QUESTIONS]
     _make_event(account, questions)
-    with saving(account, by=BY, whole_account=True) as s:
-        mapping = save_mapping(s, _mapping(custom, questions)).pk
+    with saving(account, by=BY, whole_account=True) as transaction:
+        mapping = save_mapping(transaction, _mapping(custom, questions)).pk
         urls = [f"{size.receiver}/d/{n}" for n in range(1, size.matching + 1)]
-        connections = [_connect(s, f"Target {n}", url) for n, url in enumerate(urls, 1)]
-        slow = [_connect(s, f"Slow target {n}", url) for n, url in enumerate(size.slow, 1)]
+        connections = [_connect(transaction, f"Target {n}", url) for n, url in enumerate(urls, 1)]
+        slow = [_connect(transaction, f"Slow target {n}", url) for n, url in enumerate(size.slow, 1)]
         for n, connection in enumerate(connections, 1):
-            _flow(s, f"Matches {n}", (chosen,), [connection], mapping)
+            _flow(transaction, f"Matches {n}", (chosen,), [connection], mapping)
         for n in range(size.flows - size.matching):
-            _idle_flow(s, n, (chosen, other), connections[:1], mapping)
+            _idle_flow(transaction, n, (chosen, other), connections[:1], mapping)
         for n in range(0, len(slow), MOST_DESTINATIONS):
             rows = () if size.all_hear else (FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,)),)
-            _flow(s, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=rows)
+            _flow(transaction, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=rows)
     token = create_token(account, "bench", by=BY).secret
     return Fixture(account, token, tuple(connections), tuple(slow))
 
 
 def _make_event(account: int, questions: list[int]) -> None:
     start = datetime(2030, 5, 2, 9, tzinfo=UTC)
-    with saving(account, by=BY) as s:
+    with saving(account, by=BY) as transaction:
         live = EventStatus.objects.get(name="Live").pk
         event = events.save_event(
-            s, EventState(EVENT, "Annual Summit", live, start, start.replace(hour=18), "Europe/Stockholm", "Stockholm")
+            transaction, EventState(EVENT, "Annual Summit", live, start, start.replace(hour=18), "Europe/Stockholm", "Stockholm")
         )
-    with saving(account, by=BY, events=[event]) as s:
-        event_setup.save_type(s, event, event_setup.TypeFacts("speaker", "Speaker"))
+    with saving(account, by=BY, events=[event]) as transaction:
+        event_setup.save_type(transaction, event, event_setup.TypeFacts("speaker", "Speaker"))
         for name, tag in zip(QUESTIONS, questions, strict=True):
-            event_setup.save_question(s, event, event_setup.QuestionFacts(name, name.capitalize(), QuestionType.TEXT, (), tag))
+            event_setup.save_question(transaction, event, event_setup.QuestionFacts(name, name.capitalize(), QuestionType.TEXT, (), tag))
 
 
 def _mapping(custom: list[int], questions: list[int]) -> Mapping:
@@ -130,15 +130,18 @@ def _mapping(custom: list[int], questions: list[int]) -> Mapping:
     )
 
 
-def _connect(s: SetupTransaction, name: str, url: str) -> int:
+def _connect(transaction: SetupTransaction, name: str, url: str) -> int:
     row = save_connection(
-        s, ConnectionFacts({"name": name, "auth": "Open / No Auth", "content_type": "application/json"}, url=url), confirmed=True, http=True
+        transaction,
+        ConnectionFacts({"name": name, "auth": "Open / No Auth", "content_type": "application/json"}, url=url),
+        confirmed=True,
+        http=True,
     )
     return int(row.pk)
 
 
 def _flow(
-    s: SetupTransaction,
+    transaction: SetupTransaction,
     name: str,
     statuses: tuple[int, ...],
     connections: Sequence[int],
@@ -150,23 +153,23 @@ def _flow(
 ) -> None:
     lists = {"session_statuses": statuses} if watch is Watch.SESSION_STATUS else {"statuses": statuses}
     to = tuple(Destination(0, f"CRM {n}", connection=connection, payload_mapping=mapping) for n, connection in enumerate(connections, 1))
-    save_flow(s, Flow(0, name=name, mode=mode, watch=watch, filters=filters, destinations=to, **lists), confirmed=True)  # type: ignore[arg-type]
+    save_flow(transaction, Flow(0, name=name, mode=mode, watch=watch, filters=filters, destinations=to, **lists), confirmed=True)  # type: ignore[arg-type]
 
 
-def _idle_flow(s: SetupTransaction, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
+def _idle_flow(transaction: SetupTransaction, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
     """A flow that does not trigger, of the kinds that accounts have: for another event, for people who do not exist, in Test, for sessions;
     and one in a hundred that watches another tag, so that each change is stored as not triggered for it."""
     chosen, other = known
     name = f"Passes by {n}"
     if n % 100 == 0:
-        _flow(s, name, (other,), connections, mapping)
+        _flow(transaction, name, (other,), connections, mapping)
     elif n % 5 == 1:
-        _flow(s, name, (chosen,), connections, mapping, mode=Mode.TEST)
+        _flow(transaction, name, (chosen,), connections, mapping, mode=Mode.TEST)
     elif n % 5 == 2:
-        _flow(s, name, (chosen,), connections, mapping, watch=Watch.SESSION_STATUS)
+        _flow(transaction, name, (chosen,), connections, mapping, watch=Watch.SESSION_STATUS)
     elif n % 5 == 3:
         row = FilterRow("profile.country", Op.IS_ANY_OF, (f"Country {n}",))
-        _flow(s, name, (chosen,), connections, mapping, filters=(row,))
+        _flow(transaction, name, (chosen,), connections, mapping, filters=(row,))
     else:
         row = FilterRow("event.code", Op.IS_ANY_OF, (f"EVENT-{n}",))
-        _flow(s, name, (chosen,), connections, mapping, filters=(row,))
+        _flow(transaction, name, (chosen,), connections, mapping, filters=(row,))

@@ -58,7 +58,7 @@ def allow_network(
     given = [network.strip() for network in networks or []]
     if given:
         new_networks = [network for network in allowed if network not in given] if remove else [*allowed, *given]
-        with saving(account_row.pk, by=BY, whole_account=True) as s:
-            allowed = allow_networks(s, new_networks)
+        with saving(account_row.pk, by=BY, whole_account=True) as transaction:
+            allowed = allow_networks(transaction, new_networks)
     message = "\n".join(allowed) if allowed else "Only public addresses, and what all accounts may reach."
     answer(as_json, {"account": account_row.code, "networks": allowed}, message)

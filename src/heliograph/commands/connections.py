@@ -93,20 +93,20 @@ def sign_connection(
     account_row = find_account(account)
     id = find_connection(account_row, name)
     secret = None
-    with saving(account_row.pk, by=BY, whole_account=True) as s:
+    with saving(account_row.pk, by=BY, whole_account=True) as transaction:
         match change:
             case Signing.NEW | Signing.ANOTHER:
                 try:
-                    secret = signing_secrets.rotate(s, id, again=change is Signing.ANOTHER)
+                    secret = signing_secrets.rotate(transaction, id, again=change is Signing.ANOTHER)
                 except signing_secrets.RotationOpen:
                     raise CommandError(
                         "A new secret was made and is not finished. Run it with --secret finish once the target knows it,"
                         " or with --secret another for one in its place."
                     ) from None
             case Signing.FINISH:
-                signing_secrets.finish(s, id)
+                signing_secrets.finish(transaction, id)
             case Signing.STOP:
-                signing_secrets.stop(s, id)
+                signing_secrets.stop(transaction, id)
     message = f"{secret}\nThis is shown once. Enter it at the target." if secret else "Saved."
     answer(as_json, {"connection": id, "name": name, **({"secret": secret} if secret else {})}, message)
 

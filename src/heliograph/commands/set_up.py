@@ -107,8 +107,8 @@ def retry_intervals(
     from heliograph.setup.services.save import saving  # noqa: PLC0415
 
     account_row = find_account(account)
-    with saving(account_row.pk, by=BY, whole_account=True) as s:
-        policy = s.source.account(account_row.pk).retry
+    with saving(account_row.pk, by=BY, whole_account=True) as transaction:
+        policy = transaction.source.account(account_row.pk).retry
         typed = {FIELDS[c]: minutes_of(policy.intervals[c]) for c in SEVERITY}
         for each in change or []:
             if not each.strip():
@@ -122,7 +122,7 @@ def retry_intervals(
                 raise CommandError(f"There is no category {name!r}. Categories: {', '.join(SEVERITY)}.")
             typed[field] = minutes
         try:
-            policy = save_intervals(s, typed) if change else policy
+            policy = save_intervals(transaction, typed) if change else policy
         except Invalid as error:
             raise CommandError(" ".join(f"{name}: {' '.join(sentences)}" for name, sentences in error.fields.items())) from None
     minutes_by_category = {c.value: minutes_of(policy.intervals[c]) for c in SEVERITY}

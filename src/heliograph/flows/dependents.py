@@ -90,7 +90,7 @@ class Flows:
             others += asking
         return [*effects, *(Effect(use, refused=new is None) for use in others)]
 
-    def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
+    def tag_deleted(self, transaction: SetupTransaction, tag: int) -> None:
         """Removes a deleted tag from the flows' lists and filters.
 
         Raises InUse if a mapping names the tag, or a filter compares the answers to its questions: without the tag they would mean something
@@ -100,7 +100,7 @@ class Flows:
         if uses:
             raise InUse(Tag.objects.get(pk=tag).label, uses)
         for row in _flow_rows(tag):
-            save_flow(s, without_tag_anywhere(_facts(row), tag), row.pk, confirmed=True)
+            save_flow(transaction, without_tag_anywhere(_facts(row), tag), row.pk, confirmed=True)
 
     def value_effects(self, account: int, field: str, lost: Sequence[str]) -> Sequence[Effect]:
         """The flows whose filters name one of the lost values, with the sentences that they would have afterwards."""
@@ -108,18 +108,18 @@ class Flows:
         names = sentence.SentenceNames.from_config(config)
         return [_effect(row, before, after, config, names) for row, before, after in _flows_losing(field, lost)]
 
-    def values_gone(self, s: SetupTransaction, field: str, lost: Sequence[str]) -> None:
+    def values_gone(self, transaction: SetupTransaction, field: str, lost: Sequence[str]) -> None:
         """Removes the lost values from the flows' filters. A flow that would take more changes without them becomes incomplete instead."""
         for row, _before, after in _flows_losing(field, lost):
-            save_flow(s, after, row.pk, confirmed=True)
+            save_flow(transaction, after, row.pk, confirmed=True)
 
-    def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
+    def tag_replaced(self, transaction: SetupTransaction, old: int, new: int) -> None:
         """Replaces one tag by another in flows and mappings."""
-        s.write_account()  # the new tag has the kinds of the old one by now
+        transaction.write_account()  # the new tag has the kinds of the old one by now
         for mapping in StoredMapping.objects.filter(names_tags__tag=old, deleted_at=None).distinct():
-            save_mapping(s, _with_tag_replaced(FieldMapping.from_body(mapping.body), old, new), mapping.pk, confirmed=True)
+            save_mapping(transaction, _with_tag_replaced(FieldMapping.from_body(mapping.body), old, new), mapping.pk, confirmed=True)
         for row in _flow_rows(old):
-            save_flow(s, with_tag_replaced(_facts(row), old, new), row.pk, confirmed=True)
+            save_flow(transaction, with_tag_replaced(_facts(row), old, new), row.pk, confirmed=True)
 
     def flow_name(self, account: int, flow: int) -> str | None:
         """The flow's name; None if there is no such flow."""

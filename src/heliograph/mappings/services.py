@@ -35,7 +35,7 @@ OWNER: Final = "mapping"
 
 
 def save_mapping(
-    s: SetupTransaction,
+    transaction: SetupTransaction,
     mapping: FieldMapping,
     id: int | None = None,
     *,
@@ -54,33 +54,39 @@ def save_mapping(
 
     Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
     """
-    s.needs_signal()
-    row = StoredMapping(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else mapping_row(id)
+    transaction.needs_signal()
+    row = (
+        StoredMapping(account_id=transaction.account, created_by=transaction.by[:60], changed_by=transaction.by[:60])
+        if id is None
+        else mapping_row(id)
+    )
     if based_on is not None and row.number != based_on:
         raise SavedMeanwhile(row.number, row.changed_by)
     body_before, number_before = None if id is None else dict(row.body), row.number
     mapping = replace(mapping, name=mapping.name.strip())
-    stored = {} if id is None else sealed_texts(s.db, s.account, id)
+    stored = {} if id is None else sealed_texts(transaction.db, transaction.account, id)
     try:
         texts = headers.sealed_texts(mapping.typed_secrets, {**stored, **(waiting or {})})
     except headers.NotSealed as error:
         raise Invalid({"rows": [_("Type the text again: none is stored for %(names)s.") % {"names": ", ".join(error.names)}]}) from None
-    with watching_flows(s, confirmed=confirmed, at="rows") as config:
+    with watching_flows(transaction, confirmed=confirmed, at="rows") as config:
         tags, fields = _named(mapping, config)
         row.name, row.kind, row.subject, row.body = mapping.name, mapping.kind.value, mapping.subject.value, mapping.to_body()
         edition = int((body_before or {}).get("edition", 0)) + (texts != stored)  # a changed encrypted text makes a new version (D7)
         row.body |= ({"edition": edition} if edition else {}) | ({} if restored is None else {RESTORED: restored})
         check(row)
         row.save()
-        _keep_texts(s, row, stored, texts)
+        _keep_texts(transaction, row, stored, texts)
         MappingTag.objects.filter(mapping=row).delete()
-        MappingTag.objects.bulk_create(MappingTag(account_id=s.account, mapping=row, tag_id=tag) for tag in sorted(tags))
+        MappingTag.objects.bulk_create(MappingTag(account_id=transaction.account, mapping=row, tag_id=tag) for tag in sorted(tags))
         MappingField.objects.filter(mapping=row).delete()
-        MappingField.objects.bulk_create(MappingField(account_id=s.account, mapping=row, field_id=field) for field in sorted(fields))
-        write(s, row)
+        MappingField.objects.bulk_create(
+            MappingField(account_id=transaction.account, mapping=row, field_id=field) for field in sorted(fields)
+        )
+        write(transaction, row)
     if row.number != number_before:  # a mapping that did not change cures nothing (D7)
-        queue_effects.mapping_saved(s, row.pk)
-    s.note(Deed.CREATED if body_before is None else Deed.CHANGED, "mapping", row, body_before, row.body)
+        queue_effects.mapping_saved(transaction, row.pk)
+    transaction.note(Deed.CREATED if body_before is None else Deed.CHANGED, "mapping", row, body_before, row.body)
     return row
 
 
@@ -89,13 +95,13 @@ def sealed_texts(db: Database, account: int, id: int) -> dict[str, str]:
     return load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
 
 
-def _keep_texts(s: SetupTransaction, row: StoredMapping, stored: Mapping[str, str], texts: Mapping[str, str]) -> None:
+def _keep_texts(transaction: SetupTransaction, row: StoredMapping, stored: Mapping[str, str], texts: Mapping[str, str]) -> None:
     if stored == texts:
         return
-    remove_secrets(s.db, s.account, OWNER, row.pk, keep=texts)
+    remove_secrets(transaction.db, transaction.account, OWNER, row.pk, keep=texts)
     for field, text in texts.items():
         if stored.get(field) != text:
-            save_secret(s.db, vault(), SecretPlace(s.account, OWNER, row.pk, field), text)
+            save_secret(transaction.db, vault(), SecretPlace(transaction.account, OWNER, row.pk, field), text)
 
 
 def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[int]]:
@@ -113,25 +119,27 @@ def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[
     return tags, fields
 
 
-def copy_mapping(s: SetupTransaction, id: int) -> StoredMapping:
+def copy_mapping(transaction: SetupTransaction, id: int) -> StoredMapping:
     """Copies a mapping with its encrypted texts. No flow uses the copy. Raises NotThere."""
     mapping = FieldMapping.from_body(mapping_row(id).body)
     taken = {name.casefold() for name in StoredMapping.objects.filter(deleted_at=None).values_list("name", flat=True)}
     base = _("Copy of %(name)s") % {"name": mapping.name[: MAX_NAME - 30]}
     names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))
     name = next(name for name in names if name.casefold() not in taken)
-    return save_mapping(s, replace(mapping, name=name), waiting=sealed_texts(s.db, s.account, id))
+    return save_mapping(transaction, replace(mapping, name=name), waiting=sealed_texts(transaction.db, transaction.account, id))
 
 
-def restore_mapping(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> RestorableMapping:
+def restore_mapping(transaction: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> RestorableMapping:
     """Makes a past version the newest (F10), without fields that no longer exist, and with the current encrypted texts (C5).
 
     Raises NotThere, AsksFirst, and Invalid if its name is taken by now.
     """
     mapping_row(id)
-    stored = sealed_texts(s.db, s.account, id)
-    restorable_mapping = restorable(version(s.db, s.account, "mapping", id, number), s.source.account(s.account), stored)
-    save_mapping(s, restorable_mapping.mapping, id, confirmed=confirmed, restored=number)
+    stored = sealed_texts(transaction.db, transaction.account, id)
+    restorable_mapping = restorable(
+        version(transaction.db, transaction.account, "mapping", id, number), transaction.source.account(transaction.account), stored
+    )
+    save_mapping(transaction, restorable_mapping.mapping, id, confirmed=confirmed, restored=number)
     return restorable_mapping
 
 
@@ -148,19 +156,19 @@ def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -
         raise Invalid({"rows": [str(error)]}) from None
 
 
-def delete_mapping(s: SetupTransaction, id: int) -> None:
+def delete_mapping(transaction: SetupTransaction, id: int) -> None:
     """Deletes a mapping that no flow uses. Raises InUse, NotThere."""
-    s.needs_signal()
+    transaction.needs_signal()
     row = mapping_row(id)
-    uses = mapping_uses(s.account, id)
+    uses = mapping_uses(transaction.account, id)
     if uses:
         raise InUse(row.name, uses)
     row.deleted_at = timezone.now()
-    remove_secrets(s.db, s.account, OWNER, id)
+    remove_secrets(transaction.db, transaction.account, OWNER, id)
     MappingTag.objects.filter(mapping=row).delete()
     MappingField.objects.filter(mapping=row).delete()
-    write(s, row)
-    s.note(Deed.DELETED, "mapping", row, row.body, None)
+    write(transaction, row)
+    transaction.note(Deed.DELETED, "mapping", row, row.body, None)
 
 
 def mapping_uses(account: int, id: int) -> list[Use]:

@@ -46,7 +46,7 @@ def suggested_name(account: int, chosen: Preset) -> str:
     return next(name for name in names if name.casefold() not in taken)
 
 
-def make(s: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool | None = None) -> MadeFromPreset:
+def make(transaction: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool | None = None) -> MadeFromPreset:
     """Creates a connection and its mappings.
 
     values: the texts by the name of the blank; an absent one has its default
@@ -56,7 +56,7 @@ def make(s: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool
     """
     chosen = preset(key)
     if http is None:
-        http = may_be_plain(s.account)
+        http = may_be_plain(transaction.account)
     try:
         filled = chosen.fill(values, http=http)
     except BlanksWrong as error:
@@ -66,13 +66,13 @@ def make(s: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool
         {**filled.fields, "name": name}, url=filled.url, secrets={Secret(kind): value for kind, value in filled.secrets.items() if value}
     )
     try:
-        connection = save_connection(s, facts, http=http)
+        connection = save_connection(transaction, facts, http=http)
     except Invalid as error:
         raise Invalid({_blank_of(chosen, field): sentences for field, sentences in error.fields.items()}) from None
     rows = []
     for body in filled.mappings:
         mapping = FieldMapping.from_body({"name": _free_name(name), **body})
-        rows.append(save_mapping(s, mapping))
+        rows.append(save_mapping(transaction, mapping))
     return MadeFromPreset(chosen, connection, tuple(rows))
 
 

@@ -153,13 +153,13 @@ def _apply(account: int, todo: Mapping[tuple[TagKind, int], Sequence[int]], done
     events = {gap.event for gap in done if gap.event is not None}
     whole = any(gap.event is None for gap in done)
     if done:
-        with saving(account, by=by, events=events, whole_account=whole) as s:
+        with saving(account, by=by, events=events, whole_account=whole) as transaction:
             for (kind, id), objects in todo.items():
                 if kind is not TagKind.EVENT:
-                    add_tag(s, kind, objects, id)
+                    add_tag(transaction, kind, objects, id)
                     continue
                 for event in objects:
-                    set_event_tags(s, event, sorted({*s.source.event(event).state.tags, id}))
+                    set_event_tags(transaction, event, sorted({*transaction.source.event(event).state.tags, id}))
 
 
 # --- what uses tags

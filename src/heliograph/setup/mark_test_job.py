@@ -58,14 +58,16 @@ def start(account: int, event: int, status: int, *, by: str) -> Job:
 
     Call it in a transaction of the set-up: if two people ask at once, the second one gets the first one's job.
     """
-    with saving(account, by=by, events=[event]) as s:
-        config = s.source.account(account)
+    with saving(account, by=by, events=[event]) as transaction:
+        config = transaction.source.account(account)
         if status not in config.event_statuses:
             raise NotThere(f"There is no event status {status}.")
         running = under_way(account, event)
         if running is not None:
             return running
-        return control.create(KIND, account, {"event": event, "status": status, "by": by, "of": unmarked(s.db, account, event)}, by=by)
+        return control.create(
+            KIND, account, {"event": event, "status": status, "by": by, "of": unmarked(transaction.db, account, event)}, by=by
+        )
 
 
 def under_way(account: int, event: int) -> Job | None:
@@ -119,8 +121,8 @@ class Marking:
     def _switch(self) -> ChunkResult:
         counts = {"marked": self._done}
         try:
-            with saving(self._account, by=self._by, events=[self._event]) as s:
-                save_event(s, replace(s.source.event(self._event).state, status=self._status), self._event)
+            with saving(self._account, by=self._by, events=[self._event]) as transaction:
+                save_event(transaction, replace(transaction.source.event(self._event).state, status=self._status), self._event)
         except MarksFirst:  # someone cleared Test meanwhile, or sent a registration that is marked as not Test
             return ChunkResult({}, self._done, max(self._total, self._done), counts, phase=MARKING)
         except SetupError as error:

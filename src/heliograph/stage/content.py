@@ -88,30 +88,32 @@ def make_account(plan: Plan) -> Staged:
     if plan.retry is not None:
         account.retry_intervals = dict(plan.retry)
         account.save(update_fields=["retry_intervals"])
-    with saving(account.pk, by=BY, whole_account=True) as s:
-        chosen = tags.save_tag(s, tags.TagFacts("Chosen", frozenset({TagKind.REGISTRATION_STATUS}))).pk
-        other = tags.save_tag(s, tags.TagFacts("Other", frozenset({TagKind.REGISTRATION_STATUS}))).pk
+    with saving(account.pk, by=BY, whole_account=True) as transaction:
+        chosen = tags.save_tag(transaction, tags.TagFacts("Chosen", frozenset({TagKind.REGISTRATION_STATUS}))).pk
+        other = tags.save_tag(transaction, tags.TagFacts("Other", frozenset({TagKind.REGISTRATION_STATUS}))).pk
         for status in RegistrationStatus.objects.filter(event=None):
-            object_tags.set_tags(s, TagKind.REGISTRATION_STATUS, status.pk, [chosen if status.name == STATUS else other])
-        of_questions = [tags.save_tag(s, tags.TagFacts(_question(n), frozenset({TagKind.QUESTION}))).pk for n in range(plan.questions)]
+            object_tags.set_tags(transaction, TagKind.REGISTRATION_STATUS, status.pk, [chosen if status.name == STATUS else other])
+        of_questions = [
+            tags.save_tag(transaction, tags.TagFacts(_question(n), frozenset({TagKind.QUESTION}))).pk for n in range(plan.questions)
+        ]
     for code in plan.events:
         _make_event(account.pk, code, of_questions)
-    with saving(account.pk, by=BY, whole_account=True) as s:
-        mapping = save_mapping(s, _mapping(of_questions)).pk
+    with saving(account.pk, by=BY, whole_account=True) as transaction:
+        mapping = save_mapping(transaction, _mapping(of_questions)).pk
         connections: dict[str, int] = {}
         for target in (target for targets in plan.flows for target in targets):
-            connections[target.name] = _connect(s, target)
+            connections[target.name] = _connect(transaction, target)
             for number in range(plan.apart):
-                _connect(s, StageTarget(f"Unused {len(connections)}.{number + 1}", target.url))
+                _connect(transaction, StageTarget(f"Unused {len(connections)}.{number + 1}", target.url))
         first, flows = next(iter(connections.values())), []
         for number, targets in enumerate(plan.flows, 1):
             to = tuple(Destination(0, t.name, connection=connections[t.name], payload_mapping=mapping, does=t.does) for t in targets)
-            flows.append(_flow(s, f"Trial {number}", chosen, to))
+            flows.append(_flow(transaction, f"Trial {number}", chosen, to))
         beside = (Destination(0, "Never", connection=first, payload_mapping=mapping),)
         for number in range(1, plan.filtered + 1):
-            _flow(s, f"Filtered {number}", chosen, beside, (FilterRow("event.code", Op.IS_ANY_OF, (f"NO-{number}",)),))
+            _flow(transaction, f"Filtered {number}", chosen, beside, (FilterRow("event.code", Op.IS_ANY_OF, (f"NO-{number}",)),))
         for number in range(1, plan.unselected + 1):
-            _flow(s, f"Unselected {number}", other, beside)
+            _flow(transaction, f"Unselected {number}", other, beside)
         destinations = [d for row in FlowRow.objects.filter(pk__in=[f.pk for f in flows]) for d in row.body["destinations"]]
     token = create_token(account.pk, "trial", by=BY).secret
     return Staged(account.pk, token, plan.events, tuple(f.pk for f in flows), {d["name"]: d["id"] for d in destinations}, connections)
@@ -133,13 +135,17 @@ def _question(number: int) -> str:
 
 def _make_event(account: int, code: str, of_questions: list[int]) -> None:
     start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
-    with saving(account, by=BY) as s:
+    with saving(account, by=BY) as transaction:
         live = EventStatus.objects.get(name="Live").pk
-        id = events.save_event(s, EventState(code=code, name=code.title(), status=live, start=start, end=start + timedelta(days=1)))
-    with saving(account, by=BY, events=[id]) as s:
+        id = events.save_event(
+            transaction, EventState(code=code, name=code.title(), status=live, start=start, end=start + timedelta(days=1))
+        )
+    with saving(account, by=BY, events=[id]) as transaction:
         for number, tag in enumerate(of_questions):
             name = _question(number)
-            event_setup.save_question(s, id, event_setup.QuestionFacts(name.lower(), f"Question {name}", QuestionType.TEXT, (), tag))
+            event_setup.save_question(
+                transaction, id, event_setup.QuestionFacts(name.lower(), f"Question {name}", QuestionType.TEXT, (), tag)
+            )
 
 
 def _mapping(of_questions: list[int]) -> Mapping:
@@ -157,11 +163,13 @@ def _mapping(of_questions: list[int]) -> Mapping:
     return Mapping("Trial", rows=tuple(MappingRow(name, (SourceValue(key),)) for name, key in rows.items()))
 
 
-def _connect(s: SetupTransaction, target: StageTarget) -> int:
+def _connect(transaction: SetupTransaction, target: StageTarget) -> int:
     fields = {"name": target.name, "auth": Auth.OPEN.value, "content_type": ContentType.JSON.value, **target.more}
-    return int(save_connection(s, ConnectionFacts(fields, url=target.url), confirmed=True, http=True).pk)
+    return int(save_connection(transaction, ConnectionFacts(fields, url=target.url), confirmed=True, http=True).pk)
 
 
-def _flow(s: SetupTransaction, name: str, tag: int, destinations: tuple[Destination, ...], filters: tuple[FilterRow, ...] = ()) -> FlowRow:
+def _flow(
+    transaction: SetupTransaction, name: str, tag: int, destinations: tuple[Destination, ...], filters: tuple[FilterRow, ...] = ()
+) -> FlowRow:
     flow = Flow(0, name=name, mode=Mode.LIVE, watch=Watch.REGISTRATION, statuses=(tag,), filters=filters, destinations=destinations)
-    return save_flow(s, flow, confirmed=True)
+    return save_flow(transaction, flow, confirmed=True)

@@ -107,30 +107,30 @@ def make_account(facts: AccountFacts = ACCOUNT, retry_intervals: dict[str, list[
     if retry_intervals is not None:
         account.retry_intervals = retry_intervals
         account.save(update_fields=["retry_intervals"])
-    with saving(account.pk, by=BY, whole_account=True) as s:
-        known = _tags(s)
+    with saving(account.pk, by=BY, whole_account=True) as transaction:
+        known = _tags(transaction)
         custom_fields.save_field(
-            s, custom_fields.FieldFacts("profile", "tshirt", "T-shirt size", QuestionType.SELECT, ("S", "M", "L", "XL"))
+            transaction, custom_fields.FieldFacts("profile", "tshirt", "T-shirt size", QuestionType.SELECT, ("S", "M", "L", "XL"))
         )
-        custom_fields.save_field(s, custom_fields.FieldFacts("event", "cost_centre", "Cost centre"))
+        custom_fields.save_field(transaction, custom_fields.FieldFacts("event", "cost_centre", "Cost centre"))
         for status in RegistrationStatus.objects.filter(event=None):
             if status.name in _STATUS_TAGS:
-                object_tags.set_tags(s, TagKind.REGISTRATION_STATUS, status.pk, [known[_STATUS_TAGS[status.name]]])
+                object_tags.set_tags(transaction, TagKind.REGISTRATION_STATUS, status.pk, [known[_STATUS_TAGS[status.name]]])
         for of_session in SessionStatus.objects.all():
             if of_session.name in _SESSION_TAGS:
-                object_tags.set_tags(s, TagKind.SESSION_STATUS, of_session.pk, [known[_SESSION_TAGS[of_session.name]]])
+                object_tags.set_tags(transaction, TagKind.SESSION_STATUS, of_session.pk, [known[_SESSION_TAGS[of_session.name]]])
     for event in _EVENTS:
         _make_event(account.pk, event, known)
     return account
 
 
-def _tags(s: SetupTransaction) -> dict[str, int]:
-    return {name: tags.save_tag(s, tags.TagFacts(name, frozenset(kinds))).pk for name, kinds in _TAGS.items()}
+def _tags(transaction: SetupTransaction) -> dict[str, int]:
+    return {name: tags.save_tag(transaction, tags.TagFacts(name, frozenset(kinds))).pk for name, kinds in _TAGS.items()}
 
 
 def _make_event(account: int, event: _Event, known: dict[str, int]) -> None:
     zone = ZoneInfo(event.timezone)
-    with saving(account, by=BY) as s:
+    with saving(account, by=BY) as transaction:
         state = EventState(
             code=event.code,
             name=event.name,
@@ -141,21 +141,23 @@ def _make_event(account: int, event: _Event, known: dict[str, int]) -> None:
             location=event.location,
             tags=tuple(known[name] for name in event.tags),
         )
-        id = events.save_event(s, state)
-    with saving(account, by=BY, events=[id]) as s:
+        id = events.save_event(transaction, state)
+    with saving(account, by=BY, events=[id]) as transaction:
         for name in event.types:
-            event_setup.save_type(s, id, event_setup.TypeFacts(_code(name), name, (known[name],) if name in known else ()))
+            event_setup.save_type(transaction, id, event_setup.TypeFacts(_code(name), name, (known[name],) if name in known else ()))
         for name, cls, tag in event.statuses:
-            event_setup.save_status(s, id, event_setup.StatusFacts(_code(name), name, cls, (known[tag],) if tag else ()))
+            event_setup.save_status(transaction, id, event_setup.StatusFacts(_code(name), name, cls, (known[tag],) if tag else ()))
         for code, name in event.sessions:
-            event_setup.save_session(s, id, event_setup.SessionFacts(code, name))
+            event_setup.save_session(transaction, id, event_setup.SessionFacts(code, name))
         if event.vip:
-            event_setup.save_property(s, id, event_setup.PropertyFacts("vip-guest", "VIP guest", (known["VIP"],)))
+            event_setup.save_property(transaction, id, event_setup.PropertyFacts("vip-guest", "VIP guest", (known["VIP"],)))
         event_setup.save_question(
-            s, id, event_setup.QuestionFacts("dietary", "Do you have dietary needs?", QuestionType.MULTI_SELECT, DIETS, known["Dietary"])
+            transaction,
+            id,
+            event_setup.QuestionFacts("dietary", "Do you have dietary needs?", QuestionType.MULTI_SELECT, DIETS, known["Dietary"]),
         )
         event_setup.save_question(
-            s,
+            transaction,
             id,
             event_setup.QuestionFacts(
                 "consent_marketing",

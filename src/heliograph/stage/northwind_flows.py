@@ -44,22 +44,22 @@ def connect(account: int, urls: Map[str, str]) -> None:
             secrets={Secret.PASSWORD: "demo-password"},
         ),
     )
-    with saving(account, by=BY, whole_account=True) as s:
+    with saving(account, by=BY, whole_account=True) as transaction:
         known = {row.name: row.pk for row in Connection.objects.all()}
         for facts in flows:
-            save_connection(s, facts, known.get(str(facts.fields["name"])), confirmed=True, http=True)
+            save_connection(transaction, facts, known.get(str(facts.fields["name"])), confirmed=True, http=True)
 
 
 def make_flows(account: int) -> None:
     """Creates mappings and flows; the connections exist already."""
-    with saving(account, by=BY, whole_account=True) as s:
+    with saving(account, by=BY, whole_account=True) as transaction:
         tags = {tag.name: tag.pk for tag in Tag.objects.all()}
         connections = {row.name: row.pk for row in Connection.objects.all()}
-        slack = save_mapping(s, _slack_mapping()).pk
-        crm = save_mapping(s, _crm_mapping(tags)).pk
-        badge = save_mapping(s, _badge_mapping(tags)).pk
+        slack = save_mapping(transaction, _slack_mapping()).pk
+        crm = save_mapping(transaction, _crm_mapping(tags)).pk
+        badge = save_mapping(transaction, _badge_mapping(tags)).pk
         _flow(
-            s,
+            transaction,
             Flow(
                 0,
                 name="Tell the team in Slack",
@@ -70,7 +70,7 @@ def make_flows(account: int) -> None:
             ),
         )
         _flow(
-            s,
+            transaction,
             Flow(
                 0,
                 name="Registrants to the CRM",
@@ -81,7 +81,7 @@ def make_flows(account: int) -> None:
             ),
         )
         _flow(
-            s,
+            transaction,
             Flow(
                 0,
                 name="Badges at the door",
@@ -94,8 +94,8 @@ def make_flows(account: int) -> None:
         )
 
 
-def _flow(s: SetupTransaction, flow: Flow) -> None:
-    save_flow(s, flow, confirmed=True)
+def _flow(transaction: SetupTransaction, flow: Flow) -> None:
+    save_flow(transaction, flow, confirmed=True)
 
 
 def _slack_mapping() -> Mapping:

@@ -72,8 +72,8 @@ def account(request: AccountRequest) -> HttpResponse:
 def _saved(request: AccountRequest, form: AccountForm) -> bool:
     typed = form.cleaned_data
     try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            change_account(s, AccountFacts(typed["code"], typed["name"], typed["timezone"], request.account.signal_enabled))
+        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+            change_account(transaction, AccountFacts(typed["code"], typed["name"], typed["timezone"], request.account.signal_enabled))
     except Invalid as error:
         form.refuse(error)
     return not form.errors

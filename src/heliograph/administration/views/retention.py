@@ -103,8 +103,8 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
         if removal.may_remove and not is_agreed(request, confirmation):
             return _confirmation_page(request, confirmation)
         seen = removal.may_remove
-    with saving(request.account.pk, by=by(request), whole_account=True) as s:
-        service.save_terms(s, content, rows, seen=seen)
+    with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+        service.save_terms(transaction, content, rows, seen=seen)
     say(request, _("The terms are saved."))
     return HttpResponseRedirect(request.path)
 

@@ -65,8 +65,8 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
 
 def _saved(request: AccountRequest, form: RetryIntervalsForm) -> bool:
     try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            save_intervals(s, {name: form.cleaned_data[name] for name in FIELDS.values()})
+        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+            save_intervals(transaction, {name: form.cleaned_data[name] for name in FIELDS.values()})
     except Invalid as error:
         form.refuse(error)
     return not form.errors

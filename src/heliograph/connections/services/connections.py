@@ -70,7 +70,7 @@ class SecretsAgain(Invalid):
 
 
 def save_connection(
-    s: SetupTransaction,
+    transaction: SetupTransaction,
     facts: ConnectionFacts,
     id: int | None = None,
     *,
@@ -89,13 +89,17 @@ def save_connection(
 
     Raises Invalid (SecretsAgain), NotThere, AsksFirst.
     """
-    s.needs_signal()
-    row = Connection(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else connection_row(id)
+    transaction.needs_signal()
+    row = (
+        Connection(account_id=transaction.account, created_by=transaction.by[:60], changed_by=transaction.by[:60])
+        if id is None
+        else connection_row(id)
+    )
     body_before = dict(row.body)
-    stored = {} if id is None else load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
+    stored = {} if id is None else load_secrets(transaction.db, vault(), transaction.account, OWNER, [id]).get(id, {})
     before = rules.Connection.from_body(row.body) if id is not None else None
     entered = {name: value for name, value in facts.secrets.items() if value}
-    origins = _take_urls(facts, before, entered, http=may_be_plain(s.account) if http is None else http)
+    origins = _take_urls(facts, before, entered, http=may_be_plain(transaction.account) if http is None else http)
     token_urls = _take_token_urls(facts, entered, stored)
     try:
         entered = {name: check_secret(name, value) for name, value in entered.items()}
@@ -121,32 +125,34 @@ def save_connection(
         headers_again = [name for name, text in typed.items() if text in ("", header_rules.SEALED)]
         if again or headers_again:
             raise SecretsAgain(again, headers_again)
-    with watching_flows(s, confirmed=confirmed):
+    with watching_flows(transaction, confirmed=confirmed):
         row.name, row.type, row.host, row.body = after.name, after.auth.value, after.shown, after.to_body()
         check(row)
         row.save()
-        replaced = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
+        replaced = _keep_secrets(
+            transaction, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields
+        )
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond or asks_otherwise):
-            oauth.forget(s.db, s.account, row.pk)  # tokens are valid only for the settings under which they were given
+            oauth.forget(transaction.db, transaction.account, row.pk)  # tokens are valid only for the settings under which they were given
         row.body |= _extra_body(body_before, replaced, entered) | ({} if restored is None else {RESTORED: restored})
-        write(s, row)
+        write(transaction, row)
     if before is not None:
         moved = after.reach != before.reach or Secret.CLIENT_CERTIFICATE.value in replaced
         changed = changed_settings(before, after, frozenset(replaced))
-        queue_effects.connection_saved(s, row.pk, changed=changed, moved=moved, elsewhere=after.origin != before.origin)
-    _note(s, row, None if before is None else body_before, replaced, signing)
+        queue_effects.connection_saved(transaction, row.pk, changed=changed, moved=moved, elsewhere=after.origin != before.origin)
+    _note(transaction, row, None if before is None else body_before, replaced, signing)
     return row
 
 
-def _note(s: SetupTransaction, row: Connection, before: Mapping[str, Any] | None, replaced: Sequence[str], signing: str) -> None:
+def _note(transaction: SetupTransaction, row: Connection, before: Mapping[str, Any] | None, replaced: Sequence[str], signing: str) -> None:
     """Writes the audit entry: it names the secrets that were replaced or removed, and says what was done with the signing secrets. It omits
     the edition."""
     was, now = ({name: value for name, value in (body or {}).items() if name not in ("edition", RENEWED)} for body in (before, row.body))
     if before is None:
-        s.note(Deed.CREATED, "connection", row, None, now)
+        transaction.note(Deed.CREATED, "connection", row, None, now)
     else:
         done = ({REPLACED: list(replaced)} if replaced else {}) | ({"signing": signing} if signing else {})
-        s.note(Deed.CHANGED, "connection", row, was, now | done)
+        transaction.note(Deed.CHANGED, "connection", row, was, now | done)
 
 
 def restorable(now: rules.Connection, version: Version) -> rules.Connection:
@@ -159,19 +165,19 @@ def restorable(now: rules.Connection, version: Version) -> rules.Connection:
     return replace(then, origin=now.origin, test_origin=now.test_origin, connected=now.connected, secrets=current_secrets)
 
 
-def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Connection:
+def restore_connection(transaction: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Connection:
     """Makes a past version the newest (F10), with the current URLs and secrets.
 
     Raises NotThere, AsksFirst, and Invalid if the secrets would be sent to another host, or the name is taken by now.
     """
     now = rules.Connection.from_body(connection_row(id).body)
     try:
-        then = restorable(now, version(s.db, s.account, "connection", id, number))
+        then = restorable(now, version(transaction.db, transaction.account, "connection", id, number))
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     try:
         return save_connection(
-            s, ConnectionFacts(then.to_body(), forget=_other_credentials(then.auth)), id, confirmed=confirmed, restored=number
+            transaction, ConnectionFacts(then.to_body(), forget=_other_credentials(then.auth)), id, confirmed=confirmed, restored=number
         )
     except SecretsAgain:
         raise Invalid(
@@ -188,7 +194,7 @@ def _other_credentials(auth: rules.Auth) -> frozenset[Secret]:
     return frozenset(secret for kind, secret in rules.CREDENTIAL.items() if kind is not auth)
 
 
-def save_rule(s: SetupTransaction, id: int, rule: Sequence[object], *, opened: int | None = None) -> Connection:
+def save_rule(transaction: SetupTransaction, id: int, rule: Sequence[object], *, opened: int | None = None) -> Connection:
     """Saves a connection with another response rule (C7); all else stays. Actions that failed because of the set-up become due at once.
 
     rule: its body; JSONPath and JSON Pointer become plain paths
@@ -199,10 +205,10 @@ def save_rule(s: SetupTransaction, id: int, rule: Sequence[object], *, opened: i
     plain = [clause.to_body() for clause in parse_rule(rule)]
     row = connection_row(id)
     if opened is not None and opened != row.number:
-        then, now = version(s.db, s.account, "connection", id, opened).body.get("rule", []), row.body.get("rule", [])
+        then, now = version(transaction.db, transaction.account, "connection", id, opened).body.get("rule", []), row.body.get("rule", [])
         if now not in (then, plain):
             raise SavedMeanwhile(row.number, row.changed_by)
-    return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": plain}), id)
+    return save_connection(transaction, ConnectionFacts({**connection_row(id).body, "rule": plain}), id)
 
 
 def _take_token_urls(facts: ConnectionFacts, entered: dict[Secret, str], stored: Mapping[str, str]) -> dict[str, str]:
@@ -316,7 +322,7 @@ def _header_texts(stored: Mapping[str, str]) -> dict[str, str]:
 
 
 def _keep_secrets(
-    s: SetupTransaction, row: Connection, stored: Mapping[str, str], secrets: Mapping[str, str], have: frozenset[str]
+    transaction: SetupTransaction, row: Connection, stored: Mapping[str, str], secrets: Mapping[str, str], have: frozenset[str]
 ) -> list[str]:
     """Stores the entered secrets and removes those that are not needed. Returns the fields whose secret was replaced or removed.
 
@@ -324,10 +330,10 @@ def _keep_secrets(
     secrets: the entered ones, by field
     have: the fields that have a secret afterwards
     """
-    remove_secrets(s.db, s.account, OWNER, row.pk, keep=have)
+    remove_secrets(transaction.db, transaction.account, OWNER, row.pk, keep=have)
     different = {str(name): value for name, value in secrets.items() if stored.get(name) != value}
     for name, value in different.items():
-        save_secret(s.db, vault(), SecretPlace(s.account, OWNER, row.pk, name), value)
+        save_secret(transaction.db, vault(), SecretPlace(transaction.account, OWNER, row.pk, name), value)
     return sorted({*different, *(set(stored) - have)})
 
 
@@ -352,20 +358,22 @@ def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
     return body.origin + secrets.get(Secret.PATH, ""), body.test_origin + secrets.get(Secret.TEST_PATH, "") if body.test_origin else ""
 
 
-def copy_connection(s: SetupTransaction, id: int, name: str) -> Connection:
+def copy_connection(transaction: SetupTransaction, id: int, name: str) -> Connection:
     """Copies a connection with its secrets under a new name. OAuth2 access by sign-in is not copied: somebody must connect the copy.
 
     Raises Invalid, NotThere.
     """
-    s.needs_signal()
+    transaction.needs_signal()
     original = connection_row(id)
-    stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
+    stored = load_secrets(transaction.db, vault(), transaction.account, OWNER, [id]).get(id, {})
     body = rules.Connection.from_body(original.body)
-    url, test_url = connection_url(s.db, s.account, id)
+    url, test_url = connection_url(transaction.db, transaction.account, id)
     secrets = {secret: stored[secret.value] for secret in body.secrets - frozenset(_OF_URLS) if secret.value in stored}
     headers = [[header, stored.get(header_rules.sealed_field(header), value)] for header, value in body.headers]
     return save_connection(
-        s, ConnectionFacts({**original.body, "name": name, "headers": headers}, url=url, test_url=test_url, secrets=secrets), http=True
+        transaction,
+        ConnectionFacts({**original.body, "name": name, "headers": headers}, url=url, test_url=test_url, secrets=secrets),
+        http=True,
     )
 
 
@@ -374,18 +382,18 @@ def users(account: int, id: int) -> list[Use]:
     return uses_above(account, Thing.CONNECTION, id)
 
 
-def delete_connection(s: SetupTransaction, id: int) -> None:
+def delete_connection(transaction: SetupTransaction, id: int) -> None:
     """Deletes a connection that no flow uses, with its secrets. Raises InUse, NotThere."""
-    s.needs_signal()
+    transaction.needs_signal()
     row = connection_row(id)
-    uses = users(s.account, id)
+    uses = users(transaction.account, id)
     if uses:
         raise InUse(row.name, uses)
     row.deleted_at = timezone.now()
-    write(s, row)
-    remove_secrets(s.db, s.account, OWNER, id)
-    oauth.forget(s.db, s.account, id)
-    s.note(Deed.DELETED, "connection", row, row.body, None)
+    write(transaction, row)
+    remove_secrets(transaction.db, transaction.account, OWNER, id)
+    oauth.forget(transaction.db, transaction.account, id)
+    transaction.note(Deed.DELETED, "connection", row, row.body, None)
 
 
 def connection_row(id: int) -> Connection:

@@ -13,22 +13,24 @@ from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.queue import pending_items
 
 
-def allow_networks(s: SetupTransaction, networks: Sequence[str]) -> list[str]:
+def allow_networks(transaction: SetupTransaction, networks: Sequence[str]) -> list[str]:
     """Replaces the account's list of networks, addresses, and address:port pairs. Actions whose address was blocked become due at once (D7).
 
     Raises Invalid.
     """
-    s.needs_account()
+    transaction.needs_account()
     allowed = list(dict.fromkeys(network.strip() for network in networks if network.strip()))
     try:
         Policy.parse(allowed)
     except GuardError as error:
         raise Invalid({"allowed_networks": [str(error)]}) from None
-    row = Account.objects.get(pk=s.account)
+    row = Account.objects.get(pk=transaction.account)
     before = {"allowed_networks": row.allowed_networks or []}
     row.allowed_networks = allowed or None
     row.save(update_fields=["allowed_networks"])
     if set(allowed) != set(before["allowed_networks"]):
-        pending_items.reschedule_account(s.db, s.account, frozenset({Cause.BLOCKED}), pending_items.does_of(s.db, s.account))
-    s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": allowed})
+        pending_items.reschedule_account(
+            transaction.db, transaction.account, frozenset({Cause.BLOCKED}), pending_items.does_of(transaction.db, transaction.account)
+        )
+    transaction.note(Deed.CHANGED, "account", row, before, {"allowed_networks": allowed})
     return allowed

@@ -140,19 +140,19 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> Conne
 def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> WaitingItems:
     """Stores the tokens and a new version of the connection that counts as connected, so that flows can use it. Actions that failed for lack of
     access become due. Returns the items that waited for it."""
-    with saving(client.account, by=by, whole_account=True) as s:
+    with saving(client.account, by=by, whole_account=True) as transaction:
         row = connection_row(client.id)
         before = dict(row.body)
         if Connection.from_body(row.body).bond != client.connection.bond:
             raise NotConnected(_("The OAuth2 settings were changed during the sign-in. Press Connect again."))
-        oauth.connect(s.db, vault(), s.account, row.pk, tokens, client.connection.bond, asked_at=asked_at, by=by)
-        with watching_flows(s, confirmed=True):
+        oauth.connect(transaction.db, vault(), transaction.account, row.pk, tokens, client.connection.bond, asked_at=asked_at, by=by)
+        with watching_flows(transaction, confirmed=True):
             edition = int(row.body.get("edition", 0)) + 1
             row.body = {**row.body, "connected": client.connection.bond, "edition": edition, RENEWED: [RENEWED_ACCESS]}
-            write(s, row)
-        items = waiting_items(s.db, s.source.account(s.account), row.pk)
-        queue_effects.connection_saved(s, row.pk)
-        s.note(Deed.CONNECTED, "connection", row, before, row.body)
+            write(transaction, row)
+        items = waiting_items(transaction.db, transaction.source.account(transaction.account), row.pk)
+        queue_effects.connection_saved(transaction, row.pk)
+        transaction.note(Deed.CONNECTED, "connection", row, before, row.body)
     return items
 
 

@@ -31,31 +31,31 @@ class NotPaused(HeliographError):
     """The connection is not paused: there is nothing to release."""
 
 
-def pause(s: SetupTransaction, id: int, why: str) -> None:
+def pause(transaction: SetupTransaction, id: int, why: str) -> None:
     """Pauses a connection, even during a release; its actions keep their order. Raises NotThere.
 
     why: shown on pages; cut to WHY_LENGTH characters
     """
     row = connection_row(id)
-    before = _audited_state(s, id)
-    connection_states.pause(s.db, s.account, id, why[:WHY_LENGTH])
-    s.note(Deed.CHANGED, "connection", row, before, _audited_state(s, id))
+    before = _audited_state(transaction, id)
+    connection_states.pause(transaction.db, transaction.account, id, why[:WHY_LENGTH])
+    transaction.note(Deed.CHANGED, "connection", row, before, _audited_state(transaction, id))
 
 
-def resume(s: SetupTransaction, id: int) -> None:
+def resume(transaction: SetupTransaction, id: int) -> None:
     """Resumes a paused connection, also one that a 410 paused. Actions that failed because of the set-up become due at once (D7).
 
     A Retry-After that is still running remains in force, because the target asked for it. A running release ends. Raises NotThere.
     """
-    s.needs_signal()  # locks: an attempt that ends at the same time settles before the fix, or sees it
+    transaction.needs_signal()  # locks: an attempt that ends at the same time settles before the fix, or sees it
     row = connection_row(id)
-    before = _audited_state(s, id)
-    queue_effects.connection_saved(s, id)  # lanes before the connection's state, in the same order as settling
-    connection_states.resume(s.db, s.account, id)
-    s.note(Deed.CHANGED, "connection", row, before, _audited_state(s, id))
+    before = _audited_state(transaction, id)
+    queue_effects.connection_saved(transaction, id)  # lanes before the connection's state, in the same order as settling
+    connection_states.resume(transaction.db, transaction.account, id)
+    transaction.note(Deed.CHANGED, "connection", row, before, _audited_state(transaction, id))
 
 
-def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
+def release(transaction: SetupTransaction, id: int, per_minute: int) -> Job:
     """Releases the actions that a paused connection holds, in order. Returns the new job, or the one that is already running.
 
     When nothing is held any more, the connection is open as before. Actions that failed because of the set-up become due at once, as after any
@@ -65,15 +65,15 @@ def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
 
     Raises NotThere, NotPaused, Invalid.
     """
-    s.needs_signal()
+    transaction.needs_signal()
     if not 1 <= per_minute <= FASTEST:
         raise Invalid({"rate": [f"Give a whole number of requests a minute from 1 to {FASTEST:,}."]})
     row = connection_row(id)
-    before = _audited_state(s, id)
+    before = _audited_state(transaction, id)
     if not before["paused"]:
         raise NotPaused
-    queue_effects.connection_saved(s, id)
-    connection_states.release(s.db, s.account, id, per_minute)
+    queue_effects.connection_saved(transaction, id)
+    connection_states.release(transaction.db, transaction.account, id, per_minute)
     job = (
         Job.objects.filter(kind=release_job.KIND, parameters__connection=id)
         .exclude(state__in=[*ENDED, JobState.CANCELLING])
@@ -81,10 +81,10 @@ def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
         .first()
     )
     if job is None:
-        job = control.create(release_job.KIND, s.account, {"connection": id, "name": row.name}, by=s.by, is_paced=True)
+        job = control.create(release_job.KIND, transaction.account, {"connection": id, "name": row.name}, by=transaction.by, is_paced=True)
     elif job.state in (JobState.PAUSED, JobState.FAILED):
-        job = control.resume(job.pk, s.account)
-    s.note(Deed.CHANGED, "connection", row, before, _audited_state(s, id))
+        job = control.resume(job.pk, transaction.account)
+    transaction.note(Deed.CHANGED, "connection", row, before, _audited_state(transaction, id))
     return job
 
 
@@ -94,9 +94,9 @@ def state(account: int, id: int) -> tuple[connection_states.StoredConnectionStat
         return connection_states.state_of(of_django(databases["read"]), account, id, lock=False)
 
 
-def _audited_state(s: SetupTransaction, id: int) -> dict[str, object]:
+def _audited_state(transaction: SetupTransaction, id: int) -> dict[str, object]:
     """The connection's state for the audit. It is read without a lock: settling locks lanes before a connection's state, and a fix in the same
     transaction would lock them in the opposite order."""
-    stored, why = connection_states.state_of(s.db, s.account, id, lock=False)
+    stored, why = connection_states.state_of(transaction.db, transaction.account, id, lock=False)
     audit_body: dict[str, object] = {"paused": stored.paused, "why": why}
     return audit_body | ({"released at": stored.release_rate} if stored.release_rate is not None else {})

@@ -31,32 +31,32 @@ class RotationOpen(HeliographError):
     """A rotation is still open: another new secret would replace the first one."""
 
 
-def rotate(s: SetupTransaction, id: int, *, again: bool = False) -> str:
+def rotate(transaction: SetupTransaction, id: int, *, again: bool = False) -> str:
     """Signs with a new secret from now on. Returns the secret; the page shows it this once, so that somebody enters it at the target.
 
     again: replaces a new secret that is not finished
 
     Raises NotThere, RotationOpen.
     """
-    stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
+    stored = load_secrets(transaction.db, vault(), transaction.account, OWNER, [id]).get(id, {})
     rotating = Secret.SIGNING_BEFORE in stored
     if rotating and not again:
         raise RotationOpen
     new = signing_secret(secrets.token_bytes(KEY_BYTES))
     known = {Secret.SIGNING_BEFORE: stored[Secret.SIGNING]} if Secret.SIGNING in stored and not rotating else {}
     audit_text = ANOTHER if rotating else ROTATES if known else SIGNS
-    _save(s, id, {Secret.SIGNING: new} | known, audit_text)
+    _save(transaction, id, {Secret.SIGNING: new} | known, audit_text)
     return new
 
 
-def finish(s: SetupTransaction, id: int) -> None:
+def finish(transaction: SetupTransaction, id: int) -> None:
     """Signs with the newest secret alone. Raises NotThere."""
-    _save(s, id, {}, FINISHED, forget=frozenset({Secret.SIGNING_BEFORE}))
+    _save(transaction, id, {}, FINISHED, forget=frozenset({Secret.SIGNING_BEFORE}))
 
 
-def stop(s: SetupTransaction, id: int) -> None:
+def stop(transaction: SetupTransaction, id: int) -> None:
     """Stops signing. Raises NotThere."""
-    _save(s, id, {}, STOPPED, forget=frozenset({Secret.SIGNING, Secret.SIGNING_BEFORE}))
+    _save(transaction, id, {}, STOPPED, forget=frozenset({Secret.SIGNING, Secret.SIGNING_BEFORE}))
 
 
 def edition(id: int) -> int:
@@ -64,5 +64,9 @@ def edition(id: int) -> int:
     return int(connection_row(id).body.get("edition", 0))
 
 
-def _save(s: SetupTransaction, id: int, entered: dict[Secret, str], audit_text: str, *, forget: frozenset[Secret] = frozenset()) -> None:
-    save_connection(s, ConnectionFacts(connection_row(id).body, secrets=entered, forget=forget), id, confirmed=True, signing=audit_text)
+def _save(
+    transaction: SetupTransaction, id: int, entered: dict[Secret, str], audit_text: str, *, forget: frozenset[Secret] = frozenset()
+) -> None:
+    save_connection(
+        transaction, ConnectionFacts(connection_row(id).body, secrets=entered, forget=forget), id, confirmed=True, signing=audit_text
+    )

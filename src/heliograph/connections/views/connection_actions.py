@@ -138,8 +138,8 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
     )
     if not (form.is_valid() and is_agreed(request, confirmation)):
         return _confirmation_page(request, confirmation, form)
-    with _saving(request) as s:
-        holding.pause(s, connection, form.cleaned_data["why"])
+    with _saving(request) as transaction:
+        holding.pause(transaction, connection, form.cleaned_data["why"])
     say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
     return redirect("connection", connection)
 
@@ -192,14 +192,14 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
 def _release(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> bool:
     """Performs the operation of the pressed button. Returns False, with the error in the form, if the rate is invalid."""
     try:
-        with _saving(request) as s:
+        with _saving(request) as transaction:
             match form.cleaned_data["do"]:
                 case "hold":
-                    holding.pause(s, row.id, row.pause.why if row.pause else "")
+                    holding.pause(transaction, row.id, row.pause.why if row.pause else "")
                 case "rate":
-                    holding.release(s, row.id, form.number)
+                    holding.release(transaction, row.id, form.number)
                 case _:
-                    holding.resume(s, row.id)
+                    holding.resume(transaction, row.id)
                     say(request, _released_text(row))
     except Invalid:
         form.add_error("rate", _("Give a whole number of requests a minute from 1 to %(most)s.") % {"most": f"{FASTEST:,}"})
@@ -232,8 +232,8 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
     confirmation = _question(row, _("Copy %(name)s") % {"name": row.connection.name}, notes=notes, button=_("Copy it"))
     if form.is_valid() and is_agreed(request, confirmation):
         try:
-            with _saving(request) as s:
-                made = services.copy_connection(s, connection, form.cleaned_data["name"])
+            with _saving(request) as transaction:
+                made = services.copy_connection(transaction, connection, form.cleaned_data["name"])
         except Invalid as error:
             form.refuse(error, names=dict.fromkeys(error.fields, "name"))
         else:
@@ -274,8 +274,8 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
         )
     if not is_agreed(request, confirmation):
         return _confirmation_page(request, confirmation)
-    with _saving(request) as s:
-        services.delete_connection(s, connection)
+    with _saving(request) as transaction:
+        services.delete_connection(transaction, connection)
     say(request, _("“%(name)s” is deleted, with its credentials.") % {"name": row.connection.name})
     return HttpResponseRedirect(reverse("connection-list"))
 
@@ -321,15 +321,15 @@ def sign(request: AccountRequest, connection: int) -> HttpResponse:
 
 def _sign(request: AccountRequest, connection: int, do: str) -> str:
     """Performs the operation of the button. Returns the new secret, or "" if none was made."""
-    with _saving(request) as s:
+    with _saving(request) as transaction:
         match do:
             case "new":
-                return signing_secrets.rotate(s, connection, again=True)
+                return signing_secrets.rotate(transaction, connection, again=True)
             case "finish":
-                signing_secrets.finish(s, connection)
+                signing_secrets.finish(transaction, connection)
                 say(request, _("Finished: requests are signed with the newest secret alone."))
             case "stop":
-                signing_secrets.stop(s, connection)
+                signing_secrets.stop(transaction, connection)
                 say(request, _("Requests are not signed any more."))
     return ""
 

@@ -36,8 +36,8 @@ def connection_versions(request: AccountRequest, connection: int) -> HttpRespons
     row = get_row(request, connection)
     name, href, whole = row.connection.name, reverse("connection", args=(connection,)), may(request.user, Role.ADMINISTRATOR)
 
-    def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:
-        saved = restore_connection(s, connection, version.number, confirmed=sure)
+    def restore(transaction: SetupTransaction, version: Version, sure: bool) -> list[str]:
+        saved = restore_connection(transaction, connection, version.number, confirmed=sure)
         lacks = connection_words.lacking(Connection.from_body(saved.body))
         notes = [_("Its URLs and secrets are those it had before that.")]
         return [*notes, _("Missing: %(fields)s.") % {"fields": ", ".join(lacks)}] if lacks else notes

@@ -28,7 +28,7 @@ RULES = ("mode", "active", "watch", "statuses", "properties", "session_statuses"
 
 
 def save_flow(
-    s: SetupTransaction,
+    transaction: SetupTransaction,
     flow: FlowFacts,
     id: int | None = None,
     *,
@@ -46,15 +46,19 @@ def save_flow(
 
     Raises Invalid, NotThere, AsksFirst, WidensFirst, SavedMeanwhile.
     """
-    s.needs_signal()
-    row = Flow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else flow_row(id)
+    transaction.needs_signal()
+    row = (
+        Flow(account_id=transaction.account, created_by=transaction.by[:60], changed_by=transaction.by[:60]) if id is None else flow_row(id)
+    )
     if opened is not None and id is not None:
-        if opened != row.number and _without_toggle(version(s.db, s.account, "flow", id, opened).body) != _without_toggle(row.body):
+        if opened != row.number and _without_toggle(
+            version(transaction.db, transaction.account, "flow", id, opened).body
+        ) != _without_toggle(row.body):
             raise SavedMeanwhile(row.number)
         flow = replace(flow, active=bool(row.body["active"]))
     body_before = None if id is None else dict(row.body)
     before = None if id is None else FlowFacts.from_body(row.pk, row.number, row.body)
-    with watching_flows(s, confirmed=confirmed, at="destinations") as config:
+    with watching_flows(transaction, confirmed=confirmed, at="destinations") as config:
         flow = checked(flow, config)
         if before is not None and not confirmed and is_wider(before, flow) and not missing(flow, config):
             raise WidensFirst(goes_live=before.mode is not Mode.LIVE)
@@ -62,18 +66,18 @@ def save_flow(
         row.body = flow.to_body()
         check(row)
         row.save()
-        removed = _write_destinations(s, row, flow.destinations)
+        removed = _write_destinations(transaction, row, flow.destinations)
         flow = replace(flow, destinations=removed.present)
         row.body = flow.to_body() | ({} if restored is None else {RESTORED: restored})
-        _write_names(s, row, flow)
-        write(s, row)
+        _write_names(transaction, row, flow)
+        write(transaction, row)
     row.refresh_from_db(fields=["is_complete"])
     for destination in removed.gone:
-        queue_effects.destination_removed(s, destination)
+        queue_effects.destination_removed(transaction, destination)
     queue_effects.flow_saved(
-        s, row.pk, rules_changed=before is not None and any(getattr(before, name) != getattr(flow, name) for name in RULES)
+        transaction, row.pk, rules_changed=before is not None and any(getattr(before, name) != getattr(flow, name) for name in RULES)
     )
-    s.note(_operation(body_before, row.body), "flow", row, body_before, row.body)
+    transaction.note(_operation(body_before, row.body), "flow", row, body_before, row.body)
     return row
 
 
@@ -89,14 +93,16 @@ def _operation(before: Mapping[str, object] | None, after: Mapping[str, object])
     return Deed.CHANGED
 
 
-def set_active(s: SetupTransaction, id: int, active: bool) -> Flow:
+def set_active(transaction: SetupTransaction, id: int, active: bool) -> Flow:
     """Switches a flow on or off, as the toggle of the Flow List does (F1). Raises NotThere."""
     row = flow_row(id)
     flow = replace(FlowFacts.from_body(row.pk, row.number, row.body), active=active)
-    return save_flow(s, flow, id, confirmed=True)  # no question: switching off is on purpose, and does not make the flow incomplete
+    return save_flow(
+        transaction, flow, id, confirmed=True
+    )  # no question: switching off is on purpose, and does not make the flow incomplete
 
 
-def copy_flow(s: SetupTransaction, id: int, *, name: str) -> Flow:
+def copy_flow(transaction: SetupTransaction, id: int, *, name: str) -> Flow:
     """Copies a flow (F1). The copy is switched off and in Test, because two active flows would send everything twice.
 
     Raises NotThere, Invalid.
@@ -104,17 +110,19 @@ def copy_flow(s: SetupTransaction, id: int, *, name: str) -> Flow:
     row = flow_row(id)
     flow = FlowFacts.from_body(row.pk, row.number, row.body)
     destinations = tuple(replace(d, id=0) for d in flow.destinations)
-    return save_flow(s, replace(flow, name=name, active=False, mode=Mode.TEST, destinations=destinations))
+    return save_flow(transaction, replace(flow, name=name, active=False, mode=Mode.TEST, destinations=destinations))
 
 
-def restore_flow(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Flow:
+def restore_flow(transaction: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Flow:
     """Makes a past version the newest (F10), without the things that no longer exist; `restorable` lists them. The toggle stays as it is.
 
     Raises NotThere, Invalid, AsksFirst.
     """
     row = flow_row(id)
-    restorable_flow = restorable(id, version(s.db, s.account, "flow", id, number), s.source.account(s.account))
-    return save_flow(s, replace(restorable_flow.flow, active=row.is_active), id, confirmed=confirmed, restored=number)
+    restorable_flow = restorable(
+        id, version(transaction.db, transaction.account, "flow", id, number), transaction.source.account(transaction.account)
+    )
+    return save_flow(transaction, replace(restorable_flow.flow, active=row.is_active), id, confirmed=confirmed, restored=number)
 
 
 def restorable(id: int, version: Version, config: AccountConfig) -> RestorableFlow:
@@ -123,17 +131,17 @@ def restorable(id: int, version: Version, config: AccountConfig) -> RestorableFl
     return restoring.restorable(FlowFacts.from_body(id, version.number, version.body), present, config)
 
 
-def delete_flow(s: SetupTransaction, id: int) -> None:
+def delete_flow(transaction: SetupTransaction, id: int) -> None:
     """Deletes a flow (P12). Its undelivered actions fail; its figures stay. Raises NotThere."""
-    s.needs_signal()
+    transaction.needs_signal()
     row = flow_row(id)
     row.deleted_at, row.is_active = timezone.now(), False
     FlowTag.objects.filter(flow=row).delete()
     FlowField.objects.filter(flow=row).delete()
     Destination.objects.filter(flow=row, removed_at=None).update(removed_at=timezone.now())
-    write(s, row)
-    queue_effects.flow_deleted(s, id)
-    s.note(Deed.DELETED, "flow", row, row.body, None)
+    write(transaction, row)
+    queue_effects.flow_deleted(transaction, id)
+    transaction.note(Deed.DELETED, "flow", row, row.body, None)
 
 
 def lacks(flow: FlowFacts, config: AccountConfig) -> tuple[Missing, ...]:
@@ -157,14 +165,14 @@ class _Destinations:
         self.gone = sorted(gone)
 
 
-def _write_destinations(s: SetupTransaction, row: Flow, destinations: tuple[DestinationFacts, ...]) -> _Destinations:
+def _write_destinations(transaction: SetupTransaction, row: Flow, destinations: tuple[DestinationFacts, ...]) -> _Destinations:
     """Gives new destinations their ids and marks removed ones. Raises Invalid for the id of another flow's destination."""
     known = {d.pk: d for d in Destination.objects.filter(flow=row, removed_at=None)}
     present: list[DestinationFacts] = []
     for position, facts in enumerate(destinations):
         if facts.id and facts.id not in known:
             raise Invalid({"destinations": [f"There is no destination {facts.id} in this flow."]})
-        stored = known.get(facts.id) or Destination(account_id=s.account, flow=row)
+        stored = known.get(facts.id) or Destination(account_id=transaction.account, flow=row)
         stored.name, stored.does, stored.position = facts.name, facts.does.value, position
         stored.connection_id, stored.payload_mapping_id, stored.header_mapping_id = (
             facts.connection,
@@ -179,8 +187,12 @@ def _write_destinations(s: SetupTransaction, row: Flow, destinations: tuple[Dest
     return _Destinations(tuple(present), gone)
 
 
-def _write_names(s: SetupTransaction, row: Flow, flow: FlowFacts) -> None:
+def _write_names(transaction: SetupTransaction, row: Flow, flow: FlowFacts) -> None:
     FlowTag.objects.filter(flow=row).delete()
-    FlowTag.objects.bulk_create(FlowTag(account_id=s.account, flow=row, tag_id=tag, place=place) for place, tag in sorted(named_tags(flow)))
+    FlowTag.objects.bulk_create(
+        FlowTag(account_id=transaction.account, flow=row, tag_id=tag, place=place) for place, tag in sorted(named_tags(flow))
+    )
     FlowField.objects.filter(flow=row).delete()
-    FlowField.objects.bulk_create(FlowField(account_id=s.account, flow=row, field_id=field) for field in sorted(named_fields(flow)))
+    FlowField.objects.bulk_create(
+        FlowField(account_id=transaction.account, flow=row, field_id=field) for field in sorted(named_fields(flow))
+    )

@@ -8,7 +8,7 @@ from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db import transaction
+from django.db.transaction import atomic
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -93,7 +93,7 @@ def flow(request: AccountRequest, flow: int) -> HttpResponse:
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
         return _handle_post(request, flow)
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         config = account_config(request, reading())
     draft = stored_draft(config, flow)
     message = None
@@ -117,7 +117,7 @@ def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: i
 
 
 def _handle_post(request: AccountRequest, id: int | None) -> HttpResponse:
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         db = reading()
         config = account_config(request, db)
         draft = draft_of(request, config, db, id)
@@ -131,8 +131,8 @@ def _handle_post(request: AccountRequest, id: int | None) -> HttpResponse:
     before = None if id is None else config.flows.get(id)
 
     def save(confirmed: bool) -> StoredFlow:
-        with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            return save_flow(s, draft.to_save, id, confirmed=confirmed, opened=opened)
+        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+            return save_flow(transaction, draft.to_save, id, confirmed=confirmed, opened=opened)
 
     try:
         row = save_confirmed(request, save, promised_of(draft, config))
@@ -180,7 +180,7 @@ def _conflict_page(request: AccountRequest, draft: FlowDraft, number: int) -> Ht
     number: the version that they saved
     """
     id = draft.flow.id
-    with transaction.atomic(using="read"), scope(account=request.account.pk):
+    with atomic(using="read"), scope(account=request.account.pk):
         config = account_config(request, reading())
         then, now = (version(reading(), request.account.pk, "flow", id, n) for n in (draft.opened or number, number))
         flows = [Flow.from_body(id, v.number, v.body) for v in (then, now)]
@@ -273,7 +273,7 @@ def draw(
     panel: the result of a test
     """
     edits = may(request.user, Role.ADMINISTRATOR)
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         db = reading()
         config = account_config(request, db)
         flow_list = FlowList(db, request.account.pk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from django.db import transaction
+from django.db.transaction import atomic
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -36,7 +36,7 @@ class CopyFlowForm(Form):
 
 def _flow_and_context(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
     """The flow, and its context for a confirmation page. Raises Http404."""
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         config = account_config(request, reading())
         flow = config.flows.get(id)
         if flow is None:
@@ -67,8 +67,8 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
     )  # fmt: skip
     if form.is_valid() and is_agreed(request, confirmation):
         try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as s:
-                row = copy_flow(s, flow, name=form.cleaned_data["name"])
+            with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+                row = copy_flow(transaction, flow, name=form.cleaned_data["name"])
         except Invalid as error:
             form.refuse(error, names=dict.fromkeys(error.fields, "name"))
             confirmation["fields"] = form.draw_fields()
@@ -83,7 +83,7 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
 def delete(request: AccountRequest, flow: int) -> HttpResponse:
     """Deletes a flow, after a confirmation page that says what happens to its undelivered actions (P12)."""
     stored_flow, flow_context = _flow_and_context(request, flow)
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         flow_list = FlowList(reading(), request.account.pk)
         waiting, untagged = flow_list.undelivered(flow), flow_list.untagged(flow)
     notes = [_("It takes no further change. What it sent, and its figures, stay.")]
@@ -114,8 +114,8 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
     )
     if not is_agreed(request, confirmation):
         return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)
-    with saving(request.account.pk, by=by(request), whole_account=True) as s:
-        delete_flow(s, flow)
+    with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+        delete_flow(transaction, flow)
     say(request, _("“%(name)s” is deleted.") % {"name": flow_context["name"]})
     return HttpResponseRedirect(reverse("flow-list"))
 

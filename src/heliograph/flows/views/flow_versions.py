@@ -64,9 +64,9 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
         note = _("Changes are judged by it at once. Whether the flow is on stays as it is.")
         return RestoreQuestion([note], lists, sentence.parts(restorable_flow.flow, names, _), stops=stops)
 
-    def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:
+    def restore(transaction: SetupTransaction, version: Version, sure: bool) -> list[str]:
         gone = restorable(flow, version, config).gone
-        saved = restore_flow(s, flow, version.number, confirmed=sure)
+        saved = restore_flow(transaction, flow, version.number, confirmed=sure)
         notes = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(gone_texts(gone, names))}] if gone else []
         return notes if saved.is_complete else [*notes, _("The flow is incomplete. It takes changes once nothing is missing.")]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connections
+from django.db.transaction import atomic
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -92,7 +93,7 @@ class ToggleForm(Form):
 def flow_list(request: AccountRequest) -> HttpResponse:
     """The Flow List: each flow as a sentence."""
     filters = FlowListFilters(request)
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         all_flows = FlowList(of_django(connections["read"]), request.account.pk)
         flows = all_flows.flows(filters.list_filter)
         last = max(1, -(-len(flows) // ROWS))
@@ -131,7 +132,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     active, back = pressed["active"] == "on", pressed["back"]
     account = request.account.pk
     if not active:
-        with transaction.atomic(using="read"):
+        with atomic(using="read"):
             all_flows = FlowList(of_django(connections["read"]), account)
             known = all_flows.config.flows.get(flow)
             if known is None:
@@ -141,8 +142,8 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
                 confirmation = _off_question(known, parts, all_flows.undelivered(flow), back)
                 if not is_agreed(request, confirmation):
                     return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)
-    with saving(account, by=f"user:{request.user.pk}", whole_account=True) as s:
-        row = set_active(s, flow, active)
+    with saving(account, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+        row = set_active(transaction, flow, active)
     message = (_("“%(name)s” is on.") if active else _("“%(name)s” is off.")) % {"name": row.name}
     with of_account(account) as reader:
         offer = passed_while_off(reader, flow) if active else None

@@ -68,8 +68,8 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
             restorable_mapping, fields, [flow.name or _("Without a name") for flow, _destination in warnings.used_by(config, id)]
         )
 
-    def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:
-        restored = restore_mapping(s, id, version.number, confirmed=sure)
+    def restore(transaction: SetupTransaction, version: Version, sure: bool) -> list[str]:
+        restored = restore_mapping(transaction, id, version.number, confirmed=sure)
         notes = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(_gone_texts(restored, fields))}] if restored.gone else []
         if restored.stops:
             notes.append(

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Unpack
 from urllib.parse import urlencode
 
-from django.db import connections, transaction
+from django.db import connections
+from django.db.transaction import atomic
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -73,7 +74,7 @@ class MappingListFilters(ListFilters):
 def mapping_list(request: AccountRequest) -> HttpResponse:
     """The list of mappings: each with its kind, the flows that use it, and who changed it last."""
     filters = MappingListFilters(request)
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         config = Committed(of_django(connections["read"])).account(request.account.pk)
         rows = listed(config, filters.list_filter)
     total = len(config.mappings)
@@ -185,16 +186,16 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
     waiting: the typed texts that the mapping encrypts, by field of the vault
     """
     draft = editing.draft
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         editor = _editor(request, editing, row, strict=True)
     if editor.checked.errors:
         return _editor_page(request, editor, row, EDITOR, status=422)
     based_on = draft.number if row is not None else None
 
     def save(confirmed: bool) -> StoredMapping:
-        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
             id = None if row is None else row.pk
-            return save_mapping(s, editor.checked.mapping, id, confirmed=confirmed, based_on=based_on, waiting=waiting)
+            return save_mapping(transaction, editor.checked.mapping, id, confirmed=confirmed, based_on=based_on, waiting=waiting)
 
     try:
         saved = save_confirmed(request, save)
@@ -256,7 +257,7 @@ def _editor(request: AccountRequest, editing: Editing, row: StoredMapping | None
 
 
 def _page(request: AccountRequest, editing: Editing, row: StoredMapping | None, template: str, *, part: str = "") -> HttpResponse:
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         editor = _editor(request, editing, row)
         return _editor_page(request, editor, row, template, part=part)
 
@@ -299,7 +300,7 @@ def _flow_of(request: AccountRequest) -> int | None:
     flow_text = request.GET.get("for", "")
     if not flow_text:
         return None
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         flows = _config(request).flows
     flow = read_id(flow_text)
     if flow not in flows:
@@ -316,7 +317,7 @@ def _subject_of_flow(request: AccountRequest) -> Subject:
     flow = _flow_of(request)
     if flow is None:
         return Subject.REGISTRATION
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         watch = _config(request).flows[flow].watch
     return Subject(SUBJECT_OF_WATCH[watch]) if watch else Subject.REGISTRATION
 
@@ -346,8 +347,8 @@ def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
     )
     if not is_agreed(request, confirmation):
         return page(request, "confirmation.html", here="mappings", status=status_of(confirmation), **confirmation)
-    with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-        made = copy_mapping(s, id)
+    with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+        made = copy_mapping(transaction, id)
     say(request, _("%(name)s is there. No flow uses it yet.") % {"name": made.name})
     return HttpResponseRedirect(reverse("mapping", args=(made.pk,)))
 
@@ -377,8 +378,8 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
         )
     if not is_agreed(request, confirmation):
         return page(request, "confirmation.html", here="mappings", status=status_of(confirmation), **confirmation)
-    with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-        delete_mapping(s, id)
+    with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+        delete_mapping(transaction, id)
     say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})
     return HttpResponseRedirect(reverse("mapping-list"))
 

@@ -55,17 +55,17 @@ def create_account(facts: AccountFacts, *, by: str) -> Account:
     return row
 
 
-def change_account(s: SetupTransaction, facts: AccountFacts) -> Account:
+def change_account(transaction: SetupTransaction, facts: AccountFacts) -> Account:
     """Saves an account's settings. Raises Invalid."""
-    s.needs_account()
-    row = Account.objects.get(pk=s.account)
+    transaction.needs_account()
+    row = Account.objects.get(pk=transaction.account)
     before = _audit_values(row)
     row.code, row.name, row.timezone, row.signal_enabled = facts.code.strip(), facts.name.strip(), facts.timezone, facts.signal_enabled
     _check(row)
     row.save()
     if row.signal_enabled and not before["signal_enabled"]:
-        queue_effects.signal_enabled(s.db, s.account)
-    s.note(Deed.CHANGED, "account", row, before, _audit_values(row))
+        queue_effects.signal_enabled(transaction.db, transaction.account)
+    transaction.note(Deed.CHANGED, "account", row, before, _audit_values(row))
     return row
 
 

@@ -32,15 +32,15 @@ class FieldFacts:
     options: tuple[str, ...] = ()
 
 
-def save_field(s: SetupTransaction, facts: FieldFacts, id: int | None = None, *, confirmed: bool = False) -> CustomField:
+def save_field(transaction: SetupTransaction, facts: FieldFacts, id: int | None = None, *, confirmed: bool = False) -> CustomField:
     """Saves a custom field. A code that is left out is made of the label.
 
     confirmed: also where flows filter by an option that is gone then. Raises Invalid, NotThere, LosesValues.
     """
-    s.needs_account()
+    transaction.needs_account()
     if id is None:
         last = CustomField.objects.filter(kind=facts.kind).aggregate(last=Max("position"))["last"]
-        row = CustomField(account_id=s.account, kind=facts.kind, position=0 if last is None else last + 1)
+        row = CustomField(account_id=transaction.account, kind=facts.kind, position=0 if last is None else last + 1)
         before = None
     else:
         row = _row(id)
@@ -53,8 +53,10 @@ def save_field(s: SetupTransaction, facts: FieldFacts, id: int | None = None, *,
     check(row)
     row.save()
     has = {plain(option) for option in options_of(row.type, row.options)}
-    dependents.values_gone(s, f"{row.kind}.custom.{row.pk}", [option for option in had if plain(option) not in has], confirmed=confirmed)
-    s.note(Deed.CREATED if before is None else Deed.CHANGED, "custom field", row, before, answerable_body(row))
+    dependents.values_gone(
+        transaction, f"{row.kind}.custom.{row.pk}", [option for option in had if plain(option) not in has], confirmed=confirmed
+    )
+    transaction.note(Deed.CREATED if before is None else Deed.CHANGED, "custom field", row, before, answerable_body(row))
     return row
 
 
@@ -72,14 +74,14 @@ def field_uses(account: int, id: int) -> list[Use]:
     return [*counted(of_django(connection), account, id), *dependents.uses_above(account, Thing.CUSTOM_FIELD, id)]
 
 
-def delete_field(s: SetupTransaction, id: int) -> None:
+def delete_field(transaction: SetupTransaction, id: int) -> None:
     """Deletes a custom field that has no answers and that no flow or mapping names. Raises InUse, NotThere."""
-    s.needs_account()
+    transaction.needs_account()
     row = _row(id)
-    uses = field_uses(s.account, id)
+    uses = field_uses(transaction.account, id)
     if uses:
         raise InUse(str(row), uses)
-    s.note(Deed.DELETED, "custom field", row, answerable_body(row), None)
+    transaction.note(Deed.DELETED, "custom field", row, answerable_body(row), None)
     row.delete()
 
 

@@ -27,16 +27,16 @@ class Dependents(Protocol):
     def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
         """How the uses of either tag would change if `old` were merged into `new`, or deleted (new None)."""
 
-    def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
+    def tag_deleted(self, transaction: SetupTransaction, tag: int) -> None:
         """Removes a tag that is being deleted from every rule; never widens one (P12)."""
 
     def value_effects(self, account: int, field: str, lost: Sequence[str]) -> Sequence[Effect]:
         """How the flows that filter by these values would change if the values were deleted. field: as filters call it ("event.custom.7")."""
 
-    def values_gone(self, s: SetupTransaction, field: str, lost: Sequence[str]) -> None:
+    def values_gone(self, transaction: SetupTransaction, field: str, lost: Sequence[str]) -> None:
         """Removes deleted values from every filter; never widens a rule (P12)."""
 
-    def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
+    def tag_replaced(self, transaction: SetupTransaction, old: int, new: int) -> None:
         """Replaces one tag by another everywhere."""
 
     def flow_name(self, account: int, flow: int) -> str | None:
@@ -77,18 +77,18 @@ def tag_effects(account: int, old: int, new: int | None) -> list[Effect]:
     return [effect for dependents in _dependents for effect in dependents.tag_effects(account, old, new)]
 
 
-def values_gone(s: SetupTransaction, field: str, lost: Sequence[str], *, confirmed: bool) -> None:
+def values_gone(transaction: SetupTransaction, field: str, lost: Sequence[str], *, confirmed: bool) -> None:
     """Removes deleted values from the filters of flows. Raises LosesValues, unless confirmed, if a filter names one of them."""
     if not lost:
         return
-    effects = [effect for dependents in _dependents for effect in dependents.value_effects(s.account, field, lost)]
+    effects = [effect for dependents in _dependents for effect in dependents.value_effects(transaction.account, field, lost)]
     if not effects:
         return
     if not confirmed:
         raise LosesValues(lost, effects)
-    s.needs_signal()
+    transaction.needs_signal()
     for dependents in _dependents:
-        dependents.values_gone(s, field, lost)
+        dependents.values_gone(transaction, field, lost)
 
 
 def flow_name(account: int, flow: int) -> str | None:

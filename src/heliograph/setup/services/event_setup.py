@@ -76,7 +76,7 @@ class SessionFacts:
     end: datetime | None = None
 
 
-def save_status(s: SetupTransaction, event: int, facts: StatusFacts, id: int | None = None) -> RegistrationStatus:
+def save_status(transaction: SetupTransaction, event: int, facts: StatusFacts, id: int | None = None) -> RegistrationStatus:
     """Saves a custom status of an event. Its code and name must also differ from those of the standard statuses, because documents name
     statuses by either.
 
@@ -87,40 +87,40 @@ def save_status(s: SetupTransaction, event: int, facts: StatusFacts, id: int | N
         if folded(getattr(facts, name)) in standard:
             raise Invalid({name: ["This is a standard registration status."]})
     values = {"code": _code(RegistrationStatus, event, facts.code, facts.name, standard), "name": facts.name, "cls": facts.cls.value}
-    return _save(s, RegistrationStatus, TagKind.REGISTRATION_STATUS, event, values, facts.tags, id)
+    return _save(transaction, RegistrationStatus, TagKind.REGISTRATION_STATUS, event, values, facts.tags, id)
 
 
-def save_type(s: SetupTransaction, event: int, facts: TypeFacts, id: int | None = None) -> AttendeeType:
+def save_type(transaction: SetupTransaction, event: int, facts: TypeFacts, id: int | None = None) -> AttendeeType:
     """Saves an attendee type."""
     values = {"code": _code(AttendeeType, event, facts.code, facts.name), "name": facts.name}
-    return _save(s, AttendeeType, TagKind.ATTENDEE_TYPE, event, values, facts.tags, id)
+    return _save(transaction, AttendeeType, TagKind.ATTENDEE_TYPE, event, values, facts.tags, id)
 
 
-def save_property(s: SetupTransaction, event: int, facts: PropertyFacts, id: int | None = None) -> RegistrationProperty:
+def save_property(transaction: SetupTransaction, event: int, facts: PropertyFacts, id: int | None = None) -> RegistrationProperty:
     """Saves a custom registration property; an event has at most 30."""
     if id is None and RegistrationProperty.objects.filter(event=event).count() >= RegistrationProperty.MOST:
         raise Invalid({"": [f"An event has at most {RegistrationProperty.MOST} custom registration properties."]})
     values = {"code": _code(RegistrationProperty, event, facts.code, facts.name), "name": facts.name}
-    return _save(s, RegistrationProperty, TagKind.REGISTRATION_PROPERTY, event, values, facts.tags, id)
+    return _save(transaction, RegistrationProperty, TagKind.REGISTRATION_PROPERTY, event, values, facts.tags, id)
 
 
-def save_question(s: SetupTransaction, event: int, facts: QuestionFacts, id: int | None = None) -> Question:
+def save_question(transaction: SetupTransaction, event: int, facts: QuestionFacts, id: int | None = None) -> Question:
     """Saves a question."""
     if facts.tag is not None:
         usable_tags(TagKind.QUESTION, [facts.tag], field="tag")
     code = _code(Question, event, facts.code, facts.label, longest=FIELD_CODE_LENGTH)
     values = {"code": code, "label": facts.label, "type": facts.type, "options": list(facts.options), "tag_id": facts.tag}
-    return _save(s, Question, None, event, values, (), id)
+    return _save(transaction, Question, None, event, values, (), id)
 
 
-def save_session(s: SetupTransaction, event: int, facts: SessionFacts, id: int | None = None) -> Session:
+def save_session(transaction: SetupTransaction, event: int, facts: SessionFacts, id: int | None = None) -> Session:
     """Saves a session."""
     for name in ("start", "end"):
         at = getattr(facts, name)
         if at is not None and at.tzinfo is None:
             raise Invalid({name: ["The time has no time zone."]})
     values = {**asdict(facts), "code": _code(Session, event, facts.code, facts.name)}
-    return _save(s, Session, None, event, values, (), id)
+    return _save(transaction, Session, None, event, values, (), id)
 
 
 def uses_of(account: int, event: int, thing: Thing, id: int) -> list[Use]:
@@ -128,35 +128,35 @@ def uses_of(account: int, event: int, thing: Thing, id: int) -> list[Use]:
     return [*usage_counts.uses_in_event(of_django(connection), account, event, thing, id), *dependents.uses_above(account, thing, id)]
 
 
-def delete_status(s: SetupTransaction, event: int, id: int) -> None:
+def delete_status(transaction: SetupTransaction, event: int, id: int) -> None:
     """Deletes a custom status that no registration has."""
-    _delete(s, RegistrationStatus, event, id, Thing.REGISTRATION_STATUS)
+    _delete(transaction, RegistrationStatus, event, id, Thing.REGISTRATION_STATUS)
 
 
-def delete_type(s: SetupTransaction, event: int, id: int) -> None:
+def delete_type(transaction: SetupTransaction, event: int, id: int) -> None:
     """Deletes an attendee type that no registration has."""
-    _delete(s, AttendeeType, event, id, Thing.ATTENDEE_TYPE)
+    _delete(transaction, AttendeeType, event, id, Thing.ATTENDEE_TYPE)
 
 
-def delete_property(s: SetupTransaction, event: int, id: int) -> None:
+def delete_property(transaction: SetupTransaction, event: int, id: int) -> None:
     """Deletes a custom registration property that no registration has. Changes that waited for its tag wait for it no more, and are judged again."""
-    _delete(s, RegistrationProperty, event, id, Thing.REGISTRATION_PROPERTY)
-    s.tagged.add(Tagged(TagKind.REGISTRATION_PROPERTY, id))
+    _delete(transaction, RegistrationProperty, event, id, Thing.REGISTRATION_PROPERTY)
+    transaction.tagged.add(Tagged(TagKind.REGISTRATION_PROPERTY, id))
 
 
-def delete_question(s: SetupTransaction, event: int, id: int) -> None:
+def delete_question(transaction: SetupTransaction, event: int, id: int) -> None:
     """Deletes a question without answers."""
-    _delete(s, Question, event, id, Thing.QUESTION)
+    _delete(transaction, Question, event, id, Thing.QUESTION)
 
 
-def delete_session(s: SetupTransaction, event: int, id: int) -> None:
+def delete_session(transaction: SetupTransaction, event: int, id: int) -> None:
     """Deletes a session without registrations."""
-    _delete(s, Session, event, id, Thing.SESSION)
+    _delete(transaction, Session, event, id, Thing.SESSION)
 
 
-def row_of[M: models.Model](s: SetupTransaction, model: type[M], event: int, id: int) -> M:
+def row_of[M: models.Model](transaction: SetupTransaction, model: type[M], event: int, id: int) -> M:
     """The row, which must belong to this event. Raises NotThere."""
-    s.needs_event(event)
+    transaction.needs_event(event)
     row: M | None = model._default_manager.filter(pk=id, event=event).first()
     if row is None:
         raise NotThere(f"There is no {_words(model)} {id} in this event.")
@@ -164,16 +164,22 @@ def row_of[M: models.Model](s: SetupTransaction, model: type[M], event: int, id:
 
 
 def _save[M: models.Model](
-    s: SetupTransaction, model: type[M], kind: TagKind | None, event: int, values: Mapping[str, Any], tags: tuple[int, ...], id: int | None
+    transaction: SetupTransaction,
+    model: type[M],
+    kind: TagKind | None,
+    event: int,
+    values: Mapping[str, Any],
+    tags: tuple[int, ...],
+    id: int | None,
 ) -> M:
-    s.needs_event(event)
+    transaction.needs_event(event)
     given = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
     if id is None:
         last = model._default_manager.filter(event=event).aggregate(last=Max("position"))["last"]
-        row = model(account_id=s.account, event_id=event, position=0 if last is None else last + 1, **given)
+        row = model(account_id=transaction.account, event_id=event, position=0 if last is None else last + 1, **given)
         before = None
     else:
-        row = row_of(s, model, event, id)
+        row = row_of(transaction, model, event, id)
         before = _audit_values(row, given)
         for name, value in given.items():
             setattr(row, name, value)
@@ -181,11 +187,11 @@ def _save[M: models.Model](
     row.save()
     after = _audit_values(row, given)
     if kind is not None:
-        had, has = write_tags(s, kind, row, tags)
+        had, has = write_tags(transaction, kind, row, tags)
         after["tags"] = has
         if before is not None:
             before["tags"] = had
-    s.note(Deed.CREATED if before is None else Deed.CHANGED, _words(model), row, before, after)
+    transaction.note(Deed.CREATED if before is None else Deed.CHANGED, _words(model), row, before, after)
     return row
 
 
@@ -201,12 +207,12 @@ def _audit_values(row: models.Model, names: Mapping[str, Any]) -> dict[str, Any]
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def _delete(s: SetupTransaction, model: type[models.Model], event: int, id: int, thing: Thing) -> None:
-    row = row_of(s, model, event, id)
-    uses = uses_of(s.account, event, thing, id)
+def _delete(transaction: SetupTransaction, model: type[models.Model], event: int, id: int, thing: Thing) -> None:
+    row = row_of(transaction, model, event, id)
+    uses = uses_of(transaction.account, event, thing, id)
     if uses:
         raise InUse(str(row), uses)
-    s.note(Deed.DELETED, _words(model), row, {"name": str(row)}, None)
+    transaction.note(Deed.DELETED, _words(model), row, {"name": str(row)}, None)
     row.delete()
 
 

@@ -41,7 +41,9 @@ class MarksFirst(SetupError):
         super().__init__(f"{registrations:,} registrations have to be marked Test first.")
 
 
-def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *, quiet: bool = False, confirmed: bool = False) -> int:
+def save_event(
+    transaction: SetupTransaction, state: EventState, id: int | None = None, *, quiet: bool = False, confirmed: bool = False
+) -> int:
     """Creates (id None) or saves an event with its tags and custom answers, and records the change. Returns its id.
 
     quiet: the change is recorded, and no flow judges it.
@@ -49,32 +51,32 @@ def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *,
     Raises Invalid, NotThere, MarksFirst, LosesValues.
     """
     if id is not None:
-        s.needs_event(id)
-    s.write_account()
-    config = s.source.account(s.account)
+        transaction.needs_event(id)
+    transaction.write_account()
+    config = transaction.source.account(transaction.account)
     state = _checked(state, config)
-    before = s.source.event(id).state if id is not None else None
+    before = transaction.source.event(id).state if id is not None else None
     if id is not None and before is not None and config.is_test_event(before.status) and not config.is_test_event(state.status):
         unmarked = Registration.objects.filter(event_id=id, is_test=False).count()
         if unmarked:
             raise MarksFirst(unmarked)
     try:
-        recorded = record_event(s.db, s.account, id, state, by=s.by, source=s.source, quiet=quiet)
+        recorded = record_event(transaction.db, transaction.account, id, state, by=transaction.by, source=transaction.source, quiet=quiet)
     except EventCodeTaken as error:
         raise Invalid({"code": [str(error)]}) from None
     if before is not None:
-        _loses(s, before, state, confirmed=confirmed)
+        _loses(transaction, before, state, confirmed=confirmed)
     if recorded.created:
-        s.events.add(recorded.event)  # nobody else can see it yet, so it needs no lock
+        transaction.events.add(recorded.event)  # nobody else can see it yet, so it needs no lock
     has = set(EventTag.objects.filter(event=recorded.event).values_list("tag_id", flat=True))
     EventTag.objects.filter(event=recorded.event, tag_id__in=has - set(state.tags)).delete()
     EventTag.objects.bulk_create(
-        EventTag(account_id=s.account, event_id=recorded.event, tag_id=tag) for tag in state.tags if tag not in has
+        EventTag(account_id=transaction.account, event_id=recorded.event, tag_id=tag) for tag in state.tags if tag not in has
     )
     audit.note(
-        s.db,
-        s.account,
-        by=s.by,
+        transaction.db,
+        transaction.account,
+        by=transaction.by,
         what=Deed.CREATED if before is None else Deed.CHANGED,
         kind="event",
         id=recorded.event,
@@ -85,50 +87,61 @@ def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *,
     return recorded.event
 
 
-def _loses(s: SetupTransaction, before: EventState, after: EventState, *, confirmed: bool) -> None:
+def _loses(transaction: SetupTransaction, before: EventState, after: EventState, *, confirmed: bool) -> None:
     """Removes the old code, and a name that no event has any more, from the filters of flows. Raises LosesValues unless confirmed (P12)."""
     if plain(before.code) != plain(after.code):
-        dependents.values_gone(s, "event.code", [before.code], confirmed=confirmed)
+        dependents.values_gone(transaction, "event.code", [before.code], confirmed=confirmed)
     if plain(before.name) != plain(after.name) and not any(
-        plain(name) == plain(before.name) for name in Event.objects.filter(account_id=s.account).values_list("name", flat=True)
+        plain(name) == plain(before.name) for name in Event.objects.filter(account_id=transaction.account).values_list("name", flat=True)
     ):
-        dependents.values_gone(s, "event.name", [before.name], confirmed=confirmed)
+        dependents.values_gone(transaction, "event.name", [before.name], confirmed=confirmed)
 
 
-def set_event_tags(s: SetupTransaction, id: int, tags: Sequence[int], *, quiet: bool = False) -> None:
+def set_event_tags(transaction: SetupTransaction, id: int, tags: Sequence[int], *, quiet: bool = False) -> None:
     """Sets the tags of an event. Raises Invalid, NotThere."""
-    s.needs_event(id)
-    save_event(s, replace(s.source.event(id).state, tags=tuple(tags)), id, quiet=quiet)
+    transaction.needs_event(id)
+    save_event(transaction, replace(transaction.source.event(id).state, tags=tuple(tags)), id, quiet=quiet)
 
 
 def copy_event(
-    s: SetupTransaction, source: int, *, code: str, name: str, start: datetime | Keep | None = KEEP, end: datetime | Keep | None = KEEP
+    transaction: SetupTransaction,
+    source: int,
+    *,
+    code: str,
+    name: str,
+    start: datetime | Keep | None = KEEP,
+    end: datetime | Keep | None = KEEP,
 ) -> int:
     """Creates an event with another's set-up and tags, without its registrations (P2). Returns its id. Raises Invalid, NotThere."""
     if not Event.objects.filter(pk=source).exists():
         raise NotThere(f"There is no event {source}.")
-    original = s.source.event(source)
-    status = next((i for i, st in s.source.account(s.account).event_statuses.items() if st.name == "Testing"), original.state.status)
+    original = transaction.source.event(source)
+    status = next(
+        (i for i, st in transaction.source.account(transaction.account).event_statuses.items() if st.name == "Testing"),
+        original.state.status,
+    )
     state = replace(original.state, code=code, name=name, status=status)
     state = replace(state, start=state.start if start is KEEP else start, end=state.end if end is KEEP else end)
-    new = save_event(s, state)
-    _copy_setup(s, original, new)
+    new = save_event(transaction, state)
+    _copy_setup(transaction, original, new)
     return new
 
 
-def _copy_setup(s: SetupTransaction, original: EventConfig, new: int) -> None:
+def _copy_setup(transaction: SetupTransaction, original: EventConfig, new: int) -> None:
     for row in original.statuses.values():
-        event_setup.save_status(s, new, event_setup.StatusFacts(row.code, row.name, row.cls or StatusClass.PENDING, tuple(row.tags)))
+        event_setup.save_status(
+            transaction, new, event_setup.StatusFacts(row.code, row.name, row.cls or StatusClass.PENDING, tuple(row.tags))
+        )
     for kind in original.types.values():
-        event_setup.save_type(s, new, event_setup.TypeFacts(kind.code, kind.name, tuple(kind.tags)))
+        event_setup.save_type(transaction, new, event_setup.TypeFacts(kind.code, kind.name, tuple(kind.tags)))
     for question in original.questions.values():
         event_setup.save_question(
-            s, new, event_setup.QuestionFacts(question.code, question.label, question.type, question.options, question.tag)
+            transaction, new, event_setup.QuestionFacts(question.code, question.label, question.type, question.options, question.tag)
         )
     for flag in original.properties.values():
-        event_setup.save_property(s, new, event_setup.PropertyFacts(flag.code, flag.name, tuple(flag.tags)))
+        event_setup.save_property(transaction, new, event_setup.PropertyFacts(flag.code, flag.name, tuple(flag.tags)))
     for session in original.sessions.values():
-        event_setup.save_session(s, new, event_setup.SessionFacts(**{k: v for k, v in asdict(session).items() if k != "id"}))
+        event_setup.save_session(transaction, new, event_setup.SessionFacts(**{k: v for k, v in asdict(session).items() if k != "id"}))
 
 
 def _checked(state: EventState, config: AccountConfig) -> EventState:

@@ -55,7 +55,7 @@ def usable_tags(kind: TagKind, tags: Iterable[int], *, field: str = "tags") -> d
     return rows
 
 
-def write_tags(s: SetupTransaction, kind: TagKind, row: models.Model, tags: Iterable[int]) -> tuple[list[int], list[int]]:
+def write_tags(transaction: SetupTransaction, kind: TagKind, row: models.Model, tags: Iterable[int]) -> tuple[list[int], list[int]]:
     """Sets the tags of a row that is being saved. Returns (before, after). Raises Invalid."""
     _, through, owner = TABLES[kind]
     after = sorted(usable_tags(kind, tags))
@@ -63,60 +63,60 @@ def write_tags(s: SetupTransaction, kind: TagKind, row: models.Model, tags: Iter
     gone = set(before) - set(after)
     if gone:
         through.objects.filter(**{owner: row}, tag_id__in=gone).delete()
-    through.objects.bulk_create(through(account_id=s.account, tag_id=tag, **{owner: row}) for tag in after if tag not in before)
+    through.objects.bulk_create(through(account_id=transaction.account, tag_id=tag, **{owner: row}) for tag in after if tag not in before)
     if after and not before:
-        s.tagged.add(Tagged(kind, row.pk))
+        transaction.tagged.add(Tagged(kind, row.pk))
     return before, after
 
 
-def set_tags(s: SetupTransaction, kind: TagKind, id: int, tags: Iterable[int]) -> None:
+def set_tags(transaction: SetupTransaction, kind: TagKind, id: int, tags: Iterable[int]) -> None:
     """Sets the tags of a status, property or attendee type. Raises Invalid, NotThere."""
-    row = _object(s, kind, id)
-    before, after = write_tags(s, kind, row, tags)
-    s.note(Deed.CHANGED, _kind(kind), row, {"tags": before}, {"tags": after})
+    row = _object(transaction, kind, id)
+    before, after = write_tags(transaction, kind, row, tags)
+    transaction.note(Deed.CHANGED, _kind(kind), row, {"tags": before}, {"tags": after})
 
 
-def add_tag(s: SetupTransaction, kind: TagKind, ids: Iterable[int], tag: int) -> None:
+def add_tag(transaction: SetupTransaction, kind: TagKind, ids: Iterable[int], tag: int) -> None:
     """Adds a tag to many objects (P11). A question that has another tag keeps that. Raises Invalid, NotThere."""
     if kind is TagKind.QUESTION:
         for id in dict.fromkeys(ids):
-            question = _question(s, id)
+            question = _question(transaction, id)
             if question.tag_id is None:
-                set_question_tag(s, id, tag)
+                set_question_tag(transaction, id, tag)
         return
     _, through, owner = TABLES[kind]
     for id in dict.fromkeys(ids):
         has = through.objects.filter(**{f"{owner}_id": id}).values_list("tag_id", flat=True)
-        set_tags(s, kind, id, {*has, tag})
+        set_tags(transaction, kind, id, {*has, tag})
 
 
-def set_question_tag(s: SetupTransaction, id: int, tag: int | None) -> None:
+def set_question_tag(transaction: SetupTransaction, id: int, tag: int | None) -> None:
     """Sets or clears the one tag of a question (P6). Raises Invalid, NotThere."""
-    question = _question(s, id)
+    question = _question(transaction, id)
     if tag is not None:
         usable_tags(TagKind.QUESTION, [tag], field="tag")
     before, question.tag_id = question.tag_id, tag
     question.save(update_fields=["tag"])
-    s.note(Deed.CHANGED, "question", question, {"tag": before}, {"tag": tag})
+    transaction.note(Deed.CHANGED, "question", question, {"tag": before}, {"tag": tag})
 
 
-def _question(s: SetupTransaction, id: int) -> Question:
+def _question(transaction: SetupTransaction, id: int) -> Question:
     question: Question | None = Question.objects.filter(pk=id).first()
     if question is None:
         raise NotThere(f"There is no question {id}.")
-    s.needs_event(question.event_id)
+    transaction.needs_event(question.event_id)
     return question
 
 
-def _object(s: SetupTransaction, kind: TagKind, id: int) -> models.Model:
+def _object(transaction: SetupTransaction, kind: TagKind, id: int) -> models.Model:
     row: Any = TABLES[kind][0].objects.filter(pk=id).first()
     if row is None:
         raise NotThere(f"There is no {_kind(kind)} {id}.")
     event = getattr(row, "event_id", None)
     if event is None:
-        s.needs_account()
+        transaction.needs_account()
     else:
-        s.needs_event(event)
+        transaction.needs_event(event)
     return row  # type: ignore[no-any-return]
 
 

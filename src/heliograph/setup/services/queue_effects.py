@@ -32,17 +32,23 @@ _TAGGED_IN: Final[Mapping[TagKind, tuple[StatePart, StateField]]] = {
 """The part and the field of a change's state that name the tagged object."""
 
 
-def flow_saved(s: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
+def flow_saved(transaction: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
     """A flow was saved: reschedules what waited for it. If its rules changed, runs that wait for a tag are judged again."""
-    pending_items.reschedule_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, pending_items.does_of(s.db, s.account))
+    pending_items.reschedule_flow(
+        transaction.db,
+        transaction.account,
+        flow,
+        CURED_BY_FLOW - {Cause.UNTAGGED},
+        pending_items.does_of(transaction.db, transaction.account),
+    )
     if rules_changed:
-        stuck_runs.note_flow_saved(s.db, s.account, flow)
+        stuck_runs.note_flow_saved(transaction.db, transaction.account, flow)
 
 
-def flows_run_again(s: SetupTransaction, flows: Iterable[int]) -> None:
+def flows_run_again(transaction: SetupTransaction, flows: Iterable[int]) -> None:
     """Flows became active and complete: their runs that wait for a tag are judged again."""
     for flow in flows:
-        stuck_runs.note_flow_saved(s.db, s.account, flow)
+        stuck_runs.note_flow_saved(transaction.db, transaction.account, flow)
 
 
 def signal_enabled(db: Database, account: int) -> None:
@@ -51,7 +57,7 @@ def signal_enabled(db: Database, account: int) -> None:
 
 
 def connection_saved(
-    s: SetupTransaction, connection: int, *, changed: frozenset[str] | None = None, moved: bool = False, elsewhere: bool = False
+    transaction: SetupTransaction, connection: int, *, changed: frozenset[str] | None = None, moved: bool = False, elsewhere: bool = False
 ) -> None:
     """A connection was saved: reschedules the items whose cause this may cure, such as wrong credentials. A save that cures nothing reschedules
     nothing, because each attempt uses up one of an item's tries.
@@ -64,15 +70,19 @@ def connection_saved(
     if changed is not None:
         causes &= curable_causes(changed)
     if causes:
-        pending_items.reschedule_connection(s.db, s.account, connection, causes, pending_items.does_of(s.db, s.account))
+        pending_items.reschedule_connection(
+            transaction.db, transaction.account, connection, causes, pending_items.does_of(transaction.db, transaction.account)
+        )
     if moved:
-        connection_states.forget_failures(s.db, s.account, connection, elsewhere=elsewhere)
+        connection_states.forget_failures(transaction.db, transaction.account, connection, elsewhere=elsewhere)
 
 
-def mapping_saved(s: SetupTransaction, mapping: int) -> None:
+def mapping_saved(transaction: SetupTransaction, mapping: int) -> None:
     """A mapping was saved: reschedules what waited for it in the flows that use it."""
-    for flow in sorted(use.id for use in uses_above(s.account, Thing.MAPPING, mapping)):
-        pending_items.reschedule_flow(s.db, s.account, flow, CURED_BY_MAPPING, pending_items.does_of(s.db, s.account))
+    for flow in sorted(use.id for use in uses_above(transaction.account, Thing.MAPPING, mapping)):
+        pending_items.reschedule_flow(
+            transaction.db, transaction.account, flow, CURED_BY_MAPPING, pending_items.does_of(transaction.db, transaction.account)
+        )
 
 
 def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:
@@ -81,17 +91,17 @@ def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> Non
     stuck_runs.note_tagged(db, account, [TaggedObject(*place, id) for place, id in places if place is not None])
 
 
-def flow_deleted(s: SetupTransaction, flow: int) -> None:
+def flow_deleted(transaction: SetupTransaction, flow: int) -> None:
     """A flow was deleted (P12): its undelivered actions fail. What waits for a tag in it is no longer possible: the worker ends it in bounded steps,
     since a flow can have any number of such runs."""
-    stuck_runs.note_flow_saved(s.db, s.account, flow)
+    stuck_runs.note_flow_saved(transaction.db, transaction.account, flow)
     for _ in range(ENDED_AT_ONCE):
-        if not pending_items.end_flow(s.db, s.account, flow):
+        if not pending_items.end_flow(transaction.db, transaction.account, flow):
             break
 
 
-def destination_removed(s: SetupTransaction, destination: int) -> None:
+def destination_removed(transaction: SetupTransaction, destination: int) -> None:
     """A destination was removed (F8): its undelivered actions fail."""
     for _ in range(ENDED_AT_ONCE):
-        if not pending_items.end_destination(s.db, s.account, destination):
+        if not pending_items.end_destination(transaction.db, transaction.account, destination):
             break

@@ -43,23 +43,23 @@ def typed_terms(content: str, rows: str) -> tuple[int | None, int | None]:
     return (typed_days[0] if typed_days[0] != most.content else None, typed_days[1] if typed_days[1] != most.rows else None)
 
 
-def save_terms(s: SetupTransaction, content: int | None, rows: int | None, *, seen: bool) -> Terms:
+def save_terms(transaction: SetupTransaction, content: int | None, rows: int | None, *, seen: bool) -> Terms:
     """Saves the account's terms in days; None = the installation's.
 
     seen: an Administrator has confirmed what these terms remove now, so the removal may begin. If they remove nothing yet, there was nothing to
     confirm, and what grows older later is announced first (O4).
     """
-    s.needs_account()
-    row = Account.objects.get(pk=s.account)
+    transaction.needs_account()
+    row = Account.objects.get(pk=transaction.account)
     before = _audit_values(terms_of(row))
     row.content_days, row.row_days = content, rows
     row.save(update_fields=["content_days", "row_days"])
     terms = terms_of(row)
-    s.note(Deed.CHANGED, "account", row, before, _audit_values(terms))
+    transaction.note(Deed.CHANGED, "account", row, before, _audit_values(terms))
     if seen:
-        retention.agree(s.db, s.account, terms, s.db.now(), s.by)
+        retention.agree(transaction.db, transaction.account, terms, transaction.db.now(), transaction.by)
     else:
-        retention.narrow(s.db, s.account, terms)
+        retention.narrow(transaction.db, transaction.account, terms)
     return terms
 
 

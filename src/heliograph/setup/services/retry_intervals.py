@@ -17,10 +17,10 @@ FIELDS: Mapping[Category, str] = {category: category.name.lower() for category i
 """Under which name a category's intervals are given: "source_api"."""
 
 
-def save_intervals(s: SetupTransaction, typed: Mapping[str, str]) -> RetryPolicy:
+def save_intervals(transaction: SetupTransaction, typed: Mapping[str, str]) -> RetryPolicy:
     """Saves three intervals a category. typed: minutes with commas between them, by field; "" or absent = the usual ones. Raises Invalid."""
-    s.needs_account()
-    row = Account.objects.get(pk=s.account)
+    transaction.needs_account()
+    row = Account.objects.get(pk=transaction.account)
     errors: dict[str, list[str]] = {}
     intervals: dict[Category, Intervals] = {}
     for category, name in FIELDS.items():
@@ -37,7 +37,7 @@ def save_intervals(s: SetupTransaction, typed: Mapping[str, str]) -> RetryPolicy
     before = _audit_values(row.retry_intervals)
     row.retry_intervals = None if intervals == dict(STANDARD) else {c.value: [wait / SECOND for wait in intervals[c]] for c in SEVERITY}
     row.save(update_fields=["retry_intervals"])
-    s.note(Deed.CHANGED, "account", row, before, _audit_values(row.retry_intervals))
+    transaction.note(Deed.CHANGED, "account", row, before, _audit_values(row.retry_intervals))
     return policy
 
 

@@ -63,10 +63,10 @@ def acting(account: int) -> Iterator[Database]:
         yield db
 
 
-def _write_versions(s: SetupTransaction) -> None:
-    s.write_account()
-    for event in sorted(s.events):
-        configuration.save(s.db, s.account, EVENT, event, {("setup", event): setup_body(event)}, by=s.by)
-    if s.tagged:
+def _write_versions(transaction: SetupTransaction) -> None:
+    transaction.write_account()
+    for event in sorted(transaction.events):
+        configuration.save(transaction.db, transaction.account, EVENT, event, {("setup", event): setup_body(event)}, by=transaction.by)
+    if transaction.tagged:
         for each in dependents.everyone():
-            each.tagged(s.db, s.account, s.tagged)
+            each.tagged(transaction.db, transaction.account, transaction.tagged)

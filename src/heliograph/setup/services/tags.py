@@ -29,22 +29,22 @@ class TagFacts:
     label: str = ""
 
 
-def save_tag(s: SetupTransaction, facts: TagFacts, id: int | None = None) -> Tag:
+def save_tag(transaction: SetupTransaction, facts: TagFacts, id: int | None = None) -> Tag:
     """Saves a tag. A kind whose objects use the tag cannot be removed. Raises Invalid, InUse, NotThere."""
-    s.needs_account()
+    transaction.needs_account()
     if not facts.kinds:
         raise Invalid({"kinds": ["A tag is made for at least one kind of object."]})
-    row = Tag(account_id=s.account) if id is None else _row(id)
+    row = Tag(account_id=transaction.account) if id is None else _row(id)
     before = None if id is None else _audit_values(row)
     if id is not None:
         for kind in set(row.kinds) - facts.kinds:
-            uses = [*_objects(row, TagKind(kind)), *dependents.uses_above(s.account, Thing.TAG, id, TagKind(kind))]
+            uses = [*_objects(row, TagKind(kind)), *dependents.uses_above(transaction.account, Thing.TAG, id, TagKind(kind))]
             if uses:
                 raise InUse(f"{row.label} for {KIND_NAMES[TagKind(kind)]}", uses)
     row.name, row.label, row.kinds = facts.name.strip(), facts.label.strip() or facts.name.strip(), sorted(facts.kinds)
     check(row)
     row.save()
-    s.note(Deed.CREATED if before is None else Deed.CHANGED, "tag", row, before, _audit_values(row))
+    transaction.note(Deed.CREATED if before is None else Deed.CHANGED, "tag", row, before, _audit_values(row))
     return row
 
 
@@ -78,24 +78,24 @@ def left_untagged(id: int) -> dict[TagKind, list[Use]]:
     return {kind: uses for kind, uses in uses_by_kind.items() if uses}
 
 
-def delete_tag(s: SetupTransaction, id: int) -> None:
+def delete_tag(transaction: SetupTransaction, id: int) -> None:
     """Deletes a tag and removes it from everything (P12).
 
     It is removed from the lists and filters of flows. A flow becomes incomplete if a list or filter loses its last tag, or X    out of it. A tag that a mapping names cannot be deleted. The changes of its events are recorded, and no flow judges them.
     Raises InUse, NotThere.
     """
-    s.needs_account()
+    transaction.needs_account()
     row = _row(id)
     for each in dependents.everyone():
-        each.tag_deleted(s, id)
-    _replace_on_objects(s, row, None)
-    s.note(Deed.DELETED, "tag", row, _audit_values(row), None)
+        each.tag_deleted(transaction, id)
+    _replace_on_objects(transaction, row, None)
+    transaction.note(Deed.DELETED, "tag", row, _audit_values(row), None)
     row.delete()
 
 
-def merge_tags(s: SetupTransaction, old: int, into: int) -> Tag:
+def merge_tags(transaction: SetupTransaction, old: int, into: int) -> Tag:
     """Replaces the tag `old` by `into` everywhere and deletes it. `into` also gets its kinds. Raises Invalid, NotThere."""
-    s.needs_account()
+    transaction.needs_account()
     if old == into:
         raise Invalid({"into": ["Choose another tag to merge with."]})
     row, other = _row(old), _row(into)
@@ -103,38 +103,38 @@ def merge_tags(s: SetupTransaction, old: int, into: int) -> Tag:
     other.kinds = sorted({*other.kinds, *row.kinds})
     other.save()
     for each in dependents.everyone():
-        each.tag_replaced(s, old, into)
-    _replace_on_objects(s, row, other)
-    s.note(Deed.MERGED, "tag", other, before | {"merged": None}, _audit_values(other) | {"merged": row.name})
+        each.tag_replaced(transaction, old, into)
+    _replace_on_objects(transaction, row, other)
+    transaction.note(Deed.MERGED, "tag", other, before | {"merged": None}, _audit_values(other) | {"merged": row.name})
     row.delete()
     return other
 
 
-def _replace_on_objects(s: SetupTransaction, row: Tag, other: Tag | None) -> None:
+def _replace_on_objects(transaction: SetupTransaction, row: Tag, other: Tag | None) -> None:
     """Removes a tag from every object and puts `other`, if any, in its place."""
-    _lock_events(s, row)
+    _lock_events(transaction, row)
     for _model, through, owner in TABLES.values():
         rows = through.objects.filter(tag=row)
         if other is not None:
             has = set(through.objects.filter(tag=other).values_list(f"{owner}_id", flat=True))
             through.objects.bulk_create(
-                through(account_id=s.account, tag=other, **{f"{owner}_id": id})
+                through(account_id=transaction.account, tag=other, **{f"{owner}_id": id})
                 for id in rows.values_list(f"{owner}_id", flat=True)
                 if id not in has
             )
         rows.delete()
     Question.objects.filter(tag=row).update(tag=other)
     for event, tags in _tags_of_events(row).items():
-        set_event_tags(s, event, sorted({*(tags - {row.pk}), *((other.pk,) if other else ())}), quiet=True)
+        set_event_tags(transaction, event, sorted({*(tags - {row.pk}), *((other.pk,) if other else ())}), quiet=True)
 
 
-def _lock_events(s: SetupTransaction, row: Tag) -> None:
+def _lock_events(transaction: SetupTransaction, row: Tag) -> None:
     events = set(EventTag.objects.filter(tag=row).values_list("event_id", flat=True))
     events |= set(Question.objects.filter(tag=row).values_list("event_id", flat=True))
     for model, _through, _owner in TABLES.values():
         if hasattr(model, "event"):
             events |= set(model.objects.filter(tags=row).exclude(event=None).values_list("event_id", flat=True))
-    s.lock_more_events(events)
+    transaction.lock_more_events(events)
 
 
 def _tags_of_events(row: Tag) -> dict[int, set[int]]:

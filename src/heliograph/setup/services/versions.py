@@ -48,13 +48,13 @@ class Version:
         return number if isinstance(number, int) else None
 
 
-def write(s: SetupTransaction, row: Configured) -> None:
+def write(transaction: SetupTransaction, row: Configured) -> None:
     """Stores the row's body as its newest version, and the version number in the row. Saves the row."""
     kind = row.configured_as
     body = None if row.deleted_at else row.body
-    configuration.save(s.db, s.account, ACCOUNT, s.account, {(kind, row.pk): body}, by=s.by)
-    row.number = number_of(s.db, s.account, kind, row.pk)
-    row.changed_by = s.by[:60]
+    configuration.save(transaction.db, transaction.account, ACCOUNT, transaction.account, {(kind, row.pk): body}, by=transaction.by)
+    row.number = number_of(transaction.db, transaction.account, kind, row.pk)
+    row.changed_by = transaction.by[:60]
     row.save()
 
 
@@ -103,18 +103,18 @@ def number_of(db: Database, account: int, kind: str, id: int) -> int:
 
 
 @contextmanager
-def watching_flows(s: SetupTransaction, *, confirmed: bool, at: str = "") -> Iterator[AccountConfig]:
+def watching_flows(transaction: SetupTransaction, *, confirmed: bool, at: str = "") -> Iterator[AccountConfig]:
     """Wraps saves that may make running flows incomplete, and stores at the end which flows are complete (F2). Yields the configuration before.
 
     Raises AsksFirst, unless confirmed, if a running flow would stop.
     Raises Invalid, at the field `at`, if a mapping and a connection would no longer go together.
     Either rolls everything back.
     """
-    s.needs_signal()
-    s.write_account()  # what this transaction created before: a tag that the flow names
-    before = s.source.account(s.account)
+    transaction.needs_signal()
+    transaction.write_account()  # what this transaction created before: a tag that the flow names
+    before = transaction.source.account(transaction.account)
     yield before
-    after = s.source.account(s.account)
+    after = transaction.source.account(transaction.account)
     if new_clashes := clashes(after) - clashes(before):
         raise Invalid({at: sorted({_sentence(clash) for clash in new_clashes})})
     running = {flow.id for flow in before.flows.values() if flow.active and not missing(flow, before)}
@@ -125,7 +125,7 @@ def watching_flows(s: SetupTransaction, *, confirmed: bool, at: str = "") -> Ite
     for each in dependents.everyone():
         each.flows_completed({id: not lack for id, lack in lacks.items()})
     now_running = {id for id, flow in after.flows.items() if flow.active and not lacks[id]}
-    queue_effects.flows_run_again(s, sorted((now_running - running) & before.flows.keys()))
+    queue_effects.flows_run_again(transaction, sorted((now_running - running) & before.flows.keys()))
 
 
 def _sentence(clash: Clash) -> str:

@@ -114,10 +114,10 @@ def _rows(config: AccountConfig, statuses_page: StatusesPage) -> Mapping[int, St
 def _saved(request: AccountRequest, statuses_page: StatusesPage, rows: TagRows) -> bool:
     at, changed = 0, rows.changed
     try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as s:
+        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
             for at, tags in changed.items():
-                set_tags(s, statuses_page.kind, at, tags)
-            released = len(s.tagged)
+                set_tags(transaction, statuses_page.kind, at, tags)
+            released = len(transaction.tagged)
     except (Invalid, NotThere) as error:
         rows.refuse(at, error)
         return False

@@ -112,8 +112,8 @@ def _saved(request: AccountRequest, form: AnswerableForm, fields_page: FieldsPag
     facts = FieldFacts(fields_page.kind, typed["code"], typed["label"], form.type_chosen, form.listed)
 
     def save(confirmed: bool) -> None:
-        with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            services.save_field(s, facts, id, confirmed=confirmed)
+        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+            services.save_field(transaction, facts, id, confirmed=confirmed)
 
     try:
         save_confirmed(request, save)
@@ -196,8 +196,8 @@ def delete(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
     confirmation = deletion(row.label, uses, thing=row, cancel_href=reverse(url_name), crumbs=crumbs)
     if is_agreed(request, confirmation):
         try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as s:
-                services.delete_field(s, id)
+            with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+                services.delete_field(transaction, id)
         except InUse as error:  # a registration has got an answer to it
             confirmation = deletion(row.label, list(error.uses), thing=row, cancel_href=reverse(url_name), crumbs=crumbs) | {
                 "changed": True

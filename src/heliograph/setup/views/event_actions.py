@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from django.db import transaction
+from django.db.transaction import atomic
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -44,7 +44,7 @@ class LeaveTestingForm(Form):
 @needs(Role.PLANNER)
 def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     """Explains what leaving Testing does before it happens (P9), and starts it."""
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         db = reading()
         current_event, config = event_config(request, db, event), account_config(request, db)
         unmarked = mark_test_job.unmarked(db, request.account.pk, current_event.id)
@@ -72,7 +72,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     if is_agreed(request, confirmation):
         mark_test_job.start(request.account.pk, current_event.id, to.id, by=by(request))
         return HttpResponseRedirect(place)
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         return event_page(
             request, "confirmation.html", reading(), current_event, entry="details", status=status_of(confirmation), **confirmation
         )
@@ -135,7 +135,7 @@ def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list
 @needs(Role.PLANNER)
 def copy(request: AccountRequest, event: str) -> HttpResponse:
     """Creates an event with this one's set-up and tags, without registrations."""
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         original, config = event_config(request, reading(), event), account_config(request, reading())
     stored = values_of(original.state, config)
     form = EventNameForm(posted(request), initial={name: next(iter(stored[name]), "") for name in ("name", "start", "end")})
@@ -150,8 +150,8 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
     if form.is_valid() and is_agreed(request, confirmation):
         try:
             state = changed_state(original.state, {"code": ()} | form.values(), config)
-            with saving(request.account.pk, by=by(request)) as s:
-                copy_event(s, original.id, code=state.code, name=state.name, start=state.start, end=state.end)
+            with saving(request.account.pk, by=by(request)) as transaction:
+                copy_event(transaction, original.id, code=state.code, name=state.name, start=state.start, end=state.end)
         except Invalid as error:
             form.refuse_event(error)
         else:
@@ -159,7 +159,7 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     refused = form.draw_callout()
     confirmation |= {"fields": form.draw_fields(), "lead": " ".join(refused["items"] if refused else ()) or confirmation["lead"]}
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         status = max(form.status, status_of(confirmation))
         return event_page(request, "confirmation.html", reading(), original, entry="details", status=status, **confirmation)
 

@@ -89,15 +89,15 @@ class SetupKind:
         """The form's initial values, from what is stored."""
         return {"name": row.name, "code": row.code, "tags": choices.text(row.tags)}
 
-    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, transaction: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         """Saves it through the service. Raises Invalid, NotThere."""
         raise NotImplementedError
 
-    def set_tags(self, s: SetupTransaction, id: int, tags: tuple[int, ...]) -> None:
+    def set_tags(self, transaction: SetupTransaction, id: int, tags: tuple[int, ...]) -> None:
         assert self.tag_kind is not None
-        object_tags.set_tags(s, self.tag_kind, id, tags)
+        object_tags.set_tags(transaction, self.tag_kind, id, tags)
 
-    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
+    def delete(self, transaction: SetupTransaction, event: int, id: int) -> None:
         """Deletes it through the service. Raises InUse, NotThere."""
         raise NotImplementedError
 
@@ -129,15 +129,15 @@ class Statuses(SetupKind):
     def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
         return {**super().shown_at_first(row, event, choices), "cls": str(row.cls)}
 
-    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, transaction: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         assert isinstance(form, StatusForm)
         typed = form.cleaned_data
         return event_setup.save_status(
-            s, event.id, event_setup.StatusFacts(typed["code"], typed["name"], form.status_class, form.chosen), id
+            transaction, event.id, event_setup.StatusFacts(typed["code"], typed["name"], form.status_class, form.chosen), id
         )
 
-    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
-        event_setup.delete_status(s, event, id)
+    def delete(self, transaction: SetupTransaction, event: int, id: int) -> None:
+        event_setup.delete_status(transaction, event, id)
 
 
 class Types(SetupKind):
@@ -156,12 +156,12 @@ class Types(SetupKind):
     def cells(self, row: Any, counts: UsageCounts) -> list[Cell]:
         return [Cell(_("Code"), row.code, "code"), *counts.cell(_("Registrations"), row.id, {"type": row.name})]
 
-    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, transaction: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         typed = form.cleaned_data
-        return event_setup.save_type(s, event.id, event_setup.TypeFacts(typed["code"], typed["name"], form.chosen), id)
+        return event_setup.save_type(transaction, event.id, event_setup.TypeFacts(typed["code"], typed["name"], form.chosen), id)
 
-    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
-        event_setup.delete_type(s, event, id)
+    def delete(self, transaction: SetupTransaction, event: int, id: int) -> None:
+        event_setup.delete_type(transaction, event, id)
 
 
 class Properties(SetupKind):
@@ -198,12 +198,12 @@ class Properties(SetupKind):
     def counted(self, event: EventConfig) -> str:
         return _("%(n)d of %(most)d") % {"n": len(event.properties), "most": RegistrationProperty.MOST}
 
-    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, transaction: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         typed = form.cleaned_data
-        return event_setup.save_property(s, event.id, event_setup.PropertyFacts(typed["code"], typed["name"], form.chosen), id)
+        return event_setup.save_property(transaction, event.id, event_setup.PropertyFacts(typed["code"], typed["name"], form.chosen), id)
 
-    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
-        event_setup.delete_property(s, event, id)
+    def delete(self, transaction: SetupTransaction, event: int, id: int) -> None:
+        event_setup.delete_property(transaction, event, id)
 
 
 class Questions(SetupKind):
@@ -242,17 +242,17 @@ class Questions(SetupKind):
     def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
         return {**answerable.shown_at_first(row), "tag": str(row.tag or "")}
 
-    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, transaction: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         assert isinstance(form, QuestionForm)
         typed, tag = form.cleaned_data, next(iter(form.chosen), None)
         facts = event_setup.QuestionFacts(typed["code"], typed["label"], form.type_chosen, form.listed, tag)
-        return event_setup.save_question(s, event.id, facts, id)
+        return event_setup.save_question(transaction, event.id, facts, id)
 
-    def set_tags(self, s: SetupTransaction, id: int, tags: tuple[int, ...]) -> None:
-        object_tags.set_question_tag(s, id, tags[0] if tags else None)
+    def set_tags(self, transaction: SetupTransaction, id: int, tags: tuple[int, ...]) -> None:
+        object_tags.set_question_tag(transaction, id, tags[0] if tags else None)
 
-    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
-        event_setup.delete_question(s, event, id)
+    def delete(self, transaction: SetupTransaction, event: int, id: int) -> None:
+        event_setup.delete_question(transaction, event, id)
 
 
 class Sessions(SetupKind):
@@ -282,16 +282,16 @@ class Sessions(SetupKind):
         zone = event.state.timezone
         return {"name": row.name, "code": row.code, "start": written_local(row.start, zone), "end": written_local(row.end, zone)}
 
-    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, transaction: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         typed = form.cleaned_data
         zone = event.state.timezone
         stored = event.sessions.get(id or 0)
         start = parse_local(typed["start"], zone, "start", stored.start if stored else None)
         end = parse_local(typed["end"], zone, "end", stored.end if stored else None)
-        return event_setup.save_session(s, event.id, event_setup.SessionFacts(typed["code"], typed["name"], start, end), id)
+        return event_setup.save_session(transaction, event.id, event_setup.SessionFacts(typed["code"], typed["name"], start, end), id)
 
-    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
-        event_setup.delete_session(s, event, id)
+    def delete(self, transaction: SetupTransaction, event: int, id: int) -> None:
+        event_setup.delete_session(transaction, event, id)
 
 
 KINDS: Mapping[str, SetupKind] = {kind.url_name: kind for kind in (Statuses(), Types(), Questions(), Sessions(), Properties())}

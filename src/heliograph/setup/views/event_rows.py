@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db.transaction import atomic
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -62,7 +62,7 @@ def listed(request: AccountRequest, event: str, url_name: str) -> HttpResponse:
     if form.is_bound and not adds and not is_begun(form):
         form = kind.form(None, event=current_event, choices=choices)
     refused = bool(tags and tags.refused) or (adds and form.refused)
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         counts = UsageCounts(current_event, usage_counts.in_event(reading(), request.account.pk, current_event.id, kind.thing))
         return event_page(
             request,
@@ -79,7 +79,7 @@ def listed(request: AccountRequest, event: str, url_name: str) -> HttpResponse:
 
 
 def _read(request: AccountRequest, event: str) -> tuple[EventConfig, AccountConfig]:
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         return event_config(request, reading(), event), account_config(request, reading())
 
 
@@ -109,10 +109,10 @@ def _tags_of(kind: SetupKind, row: Any) -> Sequence[int]:
 def _tagged(request: AccountRequest, kind: SetupKind, event: EventConfig, rows: TagRows) -> bool:
     at, changed = 0, rows.changed
     try:
-        with saving(request.account.pk, by=by(request), events=[event.id]) as s:
+        with saving(request.account.pk, by=by(request), events=[event.id]) as transaction:
             for at, tags in changed.items():
-                kind.set_tags(s, at, tags)
-            released = len(s.tagged)
+                kind.set_tags(transaction, at, tags)
+            released = len(transaction.tagged)
     except (Invalid, NotThere) as error:
         rows.refuse(at, error)
         return False
@@ -125,14 +125,14 @@ def _saved(request: AccountRequest, kind: SetupKind, event: EventConfig, form: K
     if not form.is_valid():
         return False
     try:
-        with saving(request.account.pk, by=by(request), events=[event.id]) as s:
-            row = kind.save(s, event, form, id)
+        with saving(request.account.pk, by=by(request), events=[event.id]) as transaction:
+            row = kind.save(transaction, event, form, id)
     except Invalid as error:
         form.refuse(error)
         return False
     message = _("%(name)s is saved.") if id else _("%(name)s is there.")
     if not form.chosen:
-        with transaction.atomic(using="read"):
+        with atomic(using="read"):
             message = f"{message} {_untagged(kind, account_config(request, reading()))}".strip()
     say(request, message % {"name": row})
     return True
@@ -189,14 +189,14 @@ def _row(kind: SetupKind, event: EventConfig, id: int) -> Any:
 def edit(request: AccountRequest, event: str, id: int, url_name: str) -> HttpResponse:
     """The form of one thing."""
     kind = KINDS[url_name]
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         current_event, config = event_config(request, reading(), event), account_config(request, reading())
     row = _row(kind, current_event, id)
     choices = _choices(kind, config)
     form = kind.form(posted(request), event=current_event, choices=choices, stored=kind.shown_at_first(row, current_event, choices))
     if request.method == "POST" and _saved(request, kind, current_event, form, id):
         return HttpResponseRedirect(reverse(url_name, args=(event,)))
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         return event_page(
             request,
             "setup/form.html",
@@ -223,7 +223,7 @@ def edit(request: AccountRequest, event: str, id: int, url_name: str) -> HttpRes
 def delete(request: AccountRequest, event: str, id: int, url_name: str) -> HttpResponse:
     """Asks and deletes; what is in use cannot be deleted (P12)."""
     kind = KINDS[url_name]
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         current_event = event_config(request, reading(), event)
     row = _row(kind, current_event, id)
     listed_at = reverse(url_name, args=(event,))
@@ -232,14 +232,14 @@ def delete(request: AccountRequest, event: str, id: int, url_name: str) -> HttpR
     confirmation = deletion(kind.name(row), uses, thing=row, cancel_href=listed_at, crumbs=crumbs)
     if is_agreed(request, confirmation):
         try:
-            with saving(request.account.pk, by=by(request), events=[current_event.id]) as s:
-                kind.delete(s, current_event.id, id)
+            with saving(request.account.pk, by=by(request), events=[current_event.id]) as transaction:
+                kind.delete(transaction, current_event.id, id)
         except InUse as error:  # a registration has got it
             confirmation = deletion(kind.name(row), list(error.uses), thing=row, cancel_href=listed_at, crumbs=crumbs) | {"changed": True}
         else:
             say(request, _("%(name)s is deleted.") % {"name": kind.name(row)})
             return HttpResponseRedirect(listed_at)
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         return event_page(
             request, "confirmation.html", reading(), current_event, entry=url_name, status=status_of(confirmation), **confirmation
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db import transaction
+from django.db.transaction import atomic
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -60,7 +60,7 @@ def events(request: AccountRequest) -> HttpResponse:
     """All events, newest first."""
     filters = EventFilters(request)
     cursor = read_cursor(request, (int,))
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         db = reading()
         config = account_config(request, db)
         matching_rows = _matching(db, request.account.pk, filters.cleaned_data["q"], filters.cleaned_data["status_id"])
@@ -140,15 +140,15 @@ def _row(event: EventConfig, config: AccountConfig, registrations: int) -> dict[
 @needs(Role.PLANNER)
 def add(request: AccountRequest) -> HttpResponse:
     """The form of a new event, which starts in Testing."""
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         config = account_config(request, reading())
     form = NewEventForm(posted(request), initial={"timezone": config.timezone})
     if form.is_valid():
-        status = next((s.id for s in config.event_statuses.values() if s.name == DEFAULT_EVENT_STATUS), 0)
+        status = next((status.id for status in config.event_statuses.values() if status.name == DEFAULT_EVENT_STATUS), 0)
         try:
             state = changed_state(EventState("", "", status, timezone=config.timezone), form.values(), config)
-            with saving(request.account.pk, by=by(request)) as s:
-                save_event(s, state)
+            with saving(request.account.pk, by=by(request)) as transaction:
+                save_event(transaction, state)
         except Invalid as error:
             form.refuse_event(error)
         else:
@@ -183,7 +183,7 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
     if request.method == "POST":
         check(request, Role.PLANNER)
         return _save(request, event)
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         db = reading()
         current_event = event_config(request, db, event)
         if asks_for_part(request):  # the job's progress: once it has ended, the whole page is reloaded
@@ -196,7 +196,7 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
 
 def _save(request: AccountRequest, code: str) -> HttpResponse:
     """Saves the changes. Leaving Testing is confirmed first, but the other changes are saved at once (P9)."""
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         current_event, config = event_config(request, reading(), code), account_config(request, reading())
     form = EventForm(posted(request), event=current_event, config=config)
     in_order, values, stored = form.is_valid(), form.values(), form.stored
@@ -210,9 +210,9 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
 
         def save(confirmed: bool) -> EventState:
             # confirmed: flows are changed as well, which needs the account
-            with saving(request.account.pk, by=by(request), events=[current_event.id], whole_account=confirmed) as s:
-                state = changed_state(s.source.event(current_event.id).state, own_changes, config)
-                save_event(s, state, current_event.id, confirmed=confirmed)
+            with saving(request.account.pk, by=by(request), events=[current_event.id], whole_account=confirmed) as transaction:
+                state = changed_state(transaction.source.event(current_event.id).state, own_changes, config)
+                save_event(transaction, state, current_event.id, confirmed=confirmed)
             return state
 
         try:
@@ -228,7 +228,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
                 return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': to[0]})}")
             say(request, _("The event is saved.") if own_changes else _("Nothing was changed."))
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         then |= {name: stored[name] for name in met}  # now seen: saving again overwrites them with mine
         return _details(request, reading(), current_event, config, form, then=then)
 
@@ -237,7 +237,7 @@ def _asks(request: AccountRequest, event: EventConfig, error: LosesValues) -> Ht
     """Flows filter by the code or the name that it would lose (P12)."""
     place = reverse("event-details", args=(event.code,))
     confirmation = losing(request, error, crumbs=[(event.code, place)], cancel_href=place)
-    with transaction.atomic(using="read"):
+    with atomic(using="read"):
         return event_page(request, "confirmation.html", reading(), event, entry="details", status=409, **confirmation)
 
 

@@ -125,8 +125,8 @@ def tags(request: AccountRequest) -> HttpResponse:
 def _add(request: AccountRequest, form: TagForm) -> HttpResponse:
     if form.is_valid():
         try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as s:
-                row = services.save_tag(s, form.facts)
+            with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+                row = services.save_tag(transaction, form.facts)
         except Invalid as error:
             form.refuse_tag(error)
         else:
@@ -244,8 +244,8 @@ def tag(request: AccountRequest, id: int) -> HttpResponse:
 def _save(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
     if form.is_valid():
         try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as s:
-                saved = services.save_tag(s, form.facts, row.pk)
+            with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+                saved = services.save_tag(transaction, form.facts, row.pk)
         except (Invalid, InUse) as error:
             form.refuse_tag(error)
         else:
@@ -323,8 +323,8 @@ def merge(request: AccountRequest, id: int) -> HttpResponse:
 
 def _merge(request: AccountRequest, form: MergeForm, row: Tag, into: Tag) -> bool:
     try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            services.merge_tags(s, row.pk, into.pk)
+        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+            services.merge_tags(transaction, row.pk, into.pk)
     except Invalid as error:
         form.refuse(error, names={"": "into"})
     except (NotThere, InUse) as error:
@@ -376,8 +376,8 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
     )
     if not is_agreed(request, confirmation):
         return settings_page(request, "confirmation.html", entry="tags", status=status_of(confirmation), **confirmation)
-    with saving(request.account.pk, by=by(request), whole_account=True) as s:
-        services.delete_tag(s, id)
+    with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+        services.delete_tag(transaction, id)
     say(request, _("The tag %(label)s is deleted.") % {"label": row.label})
     return HttpResponseRedirect(reverse("tags"))
 

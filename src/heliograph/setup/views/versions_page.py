@@ -341,8 +341,8 @@ def _restored(
         return agrees(request, question_now.promise(restored, newest))
 
     def restore(*, confirmed: bool) -> Sequence[str]:
-        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-            messages = versioned.restore(s, restored, confirmed)
+        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+            messages = versioned.restore(transaction, restored, confirmed)
             if not confirmed and not is_promised(question):
                 raise _AskedAnew
             return messages
