@@ -113,6 +113,11 @@ class User(AbstractBaseUser):
         super().save(*args, **kwargs)
 
     @property
+    def actor(self) -> str:
+        """The user's name in changes, in the audit log and as the creator of jobs ("user:7")."""
+        return f"user:{self.pk}"
+
+    @property
     def needs_second_factor(self) -> bool:
         """True if an Administrator requires a second factor, of this user or of everybody in the account."""
         return self.second_factor_required or (self.account is not None and self.account.second_factor_required)

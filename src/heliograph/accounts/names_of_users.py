@@ -11,4 +11,4 @@ def names_of_users(account: int, marks: Iterable[str]) -> dict[str, str]:
     """The users of the account; removed users and other actors are omitted."""
     ids = {int(mark[5:]) for mark in marks if mark.startswith("user:") and mark[5:].isdecimal()}
     users = User.objects.filter(pk__in=ids, account=account) if ids else ()
-    return {f"user:{user.pk}": user.name or user.email for user in users}
+    return {user.actor: user.name or user.email for user in users}

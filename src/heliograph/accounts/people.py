@@ -122,7 +122,7 @@ def follow(purpose: Purpose, token: str, password: str, name: str | None = None)
         row.set_password(password)
         row.invited = False
         _save(row)
-        _note(row, Deed.JOINED if purpose is Purpose.INVITATION else Deed.PASSWORD_CHANGED, by_user(row))
+        _note(row, Deed.JOINED if purpose is Purpose.INVITATION else Deed.PASSWORD_CHANGED, row.actor)
     return row
 
 
@@ -164,7 +164,7 @@ def rename(row: User, name: str) -> None:
         before = _audit_values(row)
         row.name = name.strip()
         _save(row)
-        _note(row, Deed.CHANGED, by_user(row), before, _audit_values(row))
+        _note(row, Deed.CHANGED, row.actor, before, _audit_values(row))
 
 
 def switch(account: Account, id: int, on: bool, *, by: str) -> User:
@@ -260,15 +260,10 @@ def end_sessions(sessions: QuerySet[UserSession]) -> None:
     sessions.delete()
 
 
-def by_user(row: User) -> str:
-    """The actor's name in changes and in the audit log."""
-    return f"user:{row.pk}"
-
-
 def note_own(row: User, what: Deed) -> None:
     """Writes the audit entry of a change to the user's own access."""
     with transaction.atomic():
-        _note(row, what, by_user(row))
+        _note(row, what, row.actor)
 
 
 def _row(facts: PersonFacts) -> User:

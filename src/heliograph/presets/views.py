@@ -88,7 +88,7 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
     secrets = {name: form.posted.get(name, "") or before.get(name, "") for name in form.secrets}
     if not form.insert() and form.is_valid():
         try:
-            with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+            with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                 made = services.make(transaction, start, form.cleaned_data | secrets)
         except Invalid as error:
             form.refuse(error)

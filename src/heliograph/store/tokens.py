@@ -29,7 +29,7 @@ class ApiGrant:
     expires: int | None = None
 
     @property
-    def by(self) -> str:
+    def actor(self) -> str:
         """The actor's name in changes and in the audit log."""
         return f"token:{self.token}"
 

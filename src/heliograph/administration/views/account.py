@@ -14,7 +14,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts, change_account
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.frame import by, check, readonly, settings_page
+from heliograph.setup.views.frame import check, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import posted
@@ -72,7 +72,7 @@ def account(request: AccountRequest) -> HttpResponse:
 def _saved(request: AccountRequest, form: AccountForm) -> bool:
     typed = form.cleaned_data
     try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
             change_account(transaction, AccountFacts(typed["code"], typed["name"], typed["timezone"], request.account.signal_enabled))
     except Invalid as error:
         form.refuse(error)

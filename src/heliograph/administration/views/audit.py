@@ -125,7 +125,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     actors = Actors.from_marks(request.account, [*(row.by for row in entries), who])
     names = _names(request, entries)
     jobs = set(Job.objects.filter(pk__in=[row.object_id for row in entries if row.kind in FILES]).values_list("pk", flat=True))
-    known = {**{f"user:{each.pk}": each.name for each in people}, "command": _("The operator")}
+    known = {**{each.actor: each.name for each in people}, "command": _("The operator")}
     if who and who not in known:
         known[who] = actors.name(who)
     filters.offer("who", known.items())

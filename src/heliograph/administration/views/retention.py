@@ -19,7 +19,7 @@ from heliograph.domain.retention import GRACE, Announcement, Terms
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services import retention as service
 from heliograph.setup.services.save import acting, saving
-from heliograph.setup.views.frame import by, check, readonly, settings_page
+from heliograph.setup.views.frame import check, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.store.moments import from_micros
 from heliograph.store.queue.removal import Survey, survey
@@ -103,7 +103,7 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
         if removal.may_remove and not is_agreed(request, confirmation):
             return _confirmation_page(request, confirmation)
         seen = removal.may_remove
-    with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+    with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         service.save_terms(transaction, content, rows, seen=seen)
     say(request, _("The terms are saved."))
     return HttpResponseRedirect(request.path)
@@ -119,7 +119,7 @@ def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
     if not is_agreed(request, confirmation):
         return _confirmation_page(request, confirmation)
     with acting(request.account.pk):
-        service.begin_removal(request.account.pk, by=by(request))
+        service.begin_removal(request.account.pk, by=request.user.actor)
     say(request, _("The removal begins within the hour."))
     return HttpResponseRedirect(request.path)
 

@@ -14,7 +14,7 @@ from heliograph.domain.delivery.retry_policy import SEVERITY, STANDARD
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
+from heliograph.setup.views.frame import account_config, check, reading, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import posted
@@ -65,7 +65,7 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
 
 def _saved(request: AccountRequest, form: RetryIntervalsForm) -> bool:
     try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
             save_intervals(transaction, {name: form.cleaned_data[name] for name in FIELDS.values()})
     except Invalid as error:
         form.refuse(error)

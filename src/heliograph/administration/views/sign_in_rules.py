@@ -17,7 +17,7 @@ from heliograph.accounts.models import Account, Role, User
 from heliograph.accounts.people import SignInRules, save_sign_in_rules
 from heliograph.accounts.roles import AccountRequest
 from heliograph.administration.views.users import tabs
-from heliograph.setup.views.frame import by, check, readonly, settings_page
+from heliograph.setup.views.frame import check, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Choices, TextLine
 from heliograph.web.forms import posted
@@ -57,7 +57,7 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
         check(request, Role.ADMINISTRATOR)
         if form.is_valid():
             rules = SignInRules(bool(form.cleaned_data["second"]), form.cleaned_data["idle"])
-            save_sign_in_rules(request.account, rules, by=by(request))
+            save_sign_in_rules(request.account, rules, by=request.user.actor)
             say(request, _("The rules of signing in are saved."))
             return HttpResponseRedirect(request.path)
     missing = _without_second_factor(row)

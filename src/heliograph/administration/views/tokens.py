@@ -21,7 +21,7 @@ from heliograph.accounts.models import ApiToken, Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.administration.views.users import tabs
-from heliograph.setup.views.frame import by, readonly, settings_page
+from heliograph.setup.views.frame import readonly, settings_page
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, status_of
 from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import Form
@@ -96,7 +96,7 @@ def add(request: AccountRequest) -> HttpResponse:
         name, lasts = form.cleaned_data["name"], ENDS[form.cleaned_data["ends"]][1]
         try:
             return _secret_page(
-                request, create_token(request.account.pk, name, by=by(request), expires=timezone.now() + lasts if lasts else None)
+                request, create_token(request.account.pk, name, by=request.user.actor, expires=timezone.now() + lasts if lasts else None)
             )
         except TokenRefused as error:
             form.add_error("name", _(str(error)))
@@ -151,7 +151,7 @@ def _revoke(request: AccountRequest, row: ApiToken | None) -> HttpResponse:
         cancel_href=reverse("api-tokens"),
     )
     if is_agreed(request, confirmation):
-        revoke_token(request.account.pk, row.pk, by=by(request))
+        revoke_token(request.account.pk, row.pk, by=request.user.actor)
         say(request, _("“%(name)s” is revoked.") % {"name": row.name})
         return HttpResponseRedirect(reverse("api-tokens"))
     return settings_page(request, "confirmation.html", entry="users", status=status_of(confirmation), **confirmation)

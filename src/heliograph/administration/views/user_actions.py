@@ -18,7 +18,7 @@ from heliograph.accounts.models import Role, User
 from heliograph.accounts.people import LastAdministrator, remove, remove_second_factor, sign_out, switch
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.administration.views import users
-from heliograph.setup.views.frame import by, settings_page
+from heliograph.setup.views.frame import settings_page
 from heliograph.web.confirmation import Breaks, is_agreed, question, status_of
 from heliograph.web.toasts import say
 
@@ -101,7 +101,7 @@ def act(request: AccountRequest, id: int, act: str) -> HttpResponse:
     )
     if is_agreed(request, confirmation):
         try:
-            known.do(request.account, id, by=by(request))
+            known.do(request.account, id, by=request.user.actor)
         except LastAdministrator:
             last = True
         else:

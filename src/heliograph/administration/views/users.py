@@ -26,7 +26,7 @@ from heliograph.accounts.links import NewLink
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, PersonFacts, PersonRefused, change_user, invite, new_link
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.setup.views.frame import by, readonly, settings_page
+from heliograph.setup.views.frame import readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Choices, Radios, TextLine
 from heliograph.web.shown_fields import Choice
@@ -107,7 +107,7 @@ def add(request: AccountRequest) -> HttpResponse:
     )
     if form.is_valid():
         try:
-            user, link = invite(form.facts(request.account), by=by(request))
+            user, link = invite(form.facts(request.account), by=request.user.actor)
         except PersonRefused as error:
             _refuse(request, form, error)
         else:
@@ -143,7 +143,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
     )
     if form.is_valid():
         try:
-            change_user(request.account, id, form.facts(request.account), by=by(request))
+            change_user(request.account, id, form.facts(request.account), by=request.user.actor)
         except LastAdministrator:
             form.add_error("role", _("Not saved: this is the only Administrator. Make somebody else one first."))
         except PersonRefused as error:
@@ -179,7 +179,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
 @never_cache
 def link(request: AccountRequest, id: int) -> HttpResponse:
     """Creates another link, which invalidates the previous one."""
-    row, made = new_link(request.account, id, by=by(request))
+    row, made = new_link(request.account, id, by=request.user.actor)
     return _link_page(request, row, made)
 
 

@@ -83,7 +83,7 @@ class SigningForm(Form):
 
 
 def _saving(request: AccountRequest) -> Any:
-    return saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True)
+    return saving(request.account.pk, by=request.user.actor, whole_account=True)
 
 
 def _question(row: ConnectionRow, heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _save(request: AccountRequest, row: ConnectionRow | None, form: ConnectionFo
     facts = connection_values.facts_of(form, rule if isinstance(rule, list) else [], typed)
 
     def save(confirmed: bool) -> int:
-        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
             return save_connection(transaction, facts, row.id if row else None, confirmed=confirmed).pk
 
     try:

@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from heliograph.accounts.models import Role, User
+from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.services import oauth
 from heliograph.connections.services.oauth import NotConnected
@@ -62,7 +63,7 @@ def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
         holder=about.holder if about else "",
         scope=about.scope if about else "",
         since=from_micros(about.connected_at) if about and about.connected_at else None,
-        by=_name_of(request, about.connected_by) if about else "",
+        by=names_of_users(request.account.pk, [about.connected_by]).get(about.connected_by, "") if about else "",
         renewed=from_micros(about.obtained_at) if about else None,
         failed=from_micros(about.failed_at) if about and about.failed_at else None,
         failure=about.failure if about else "",
@@ -103,7 +104,7 @@ def oauth_return(request: AccountRequest) -> HttpResponse:
     connection, sealed = int(sign_in[0]), str(sign_in[1])
     query = request.META.get("QUERY_STRING", "")[:LONGEST_QUERY]
     try:
-        connected = oauth.finish(request.account.pk, connection, sealed, query, by=f"user:{request.user.pk}")
+        connected = oauth.finish(request.account.pk, connection, sealed, query, by=request.user.actor)
     except NotConnected as error:
         return _failed(request, connection, error)
     words = _("Connected as %(holder)s.") % {"holder": connected.holder} if connected.holder else _("Connected.")
@@ -119,11 +120,3 @@ def _failed(request: AccountRequest, connection: int, error: NotConnected) -> Ht
 
 def _digest(state: str) -> str:
     return hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()
-
-
-def _name_of(request: AccountRequest, by: str) -> str:
-    """The name of the person who connected."""
-    if not by.startswith("user:") or not by[5:].isdecimal():
-        return ""
-    user = User.objects.filter(pk=int(by[5:]), account=request.account).first()
-    return (user.name or user.email) if user else ""

@@ -129,7 +129,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
 
 def _save(request: AccountRequest, connection: int, rule: Rule, opened: int) -> HttpResponse:
     """Saves the rule and returns to the connection. Raises Invalid, NotThere, SavedMeanwhile."""
-    with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+    with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         save_rule(transaction, connection, [clause.to_body() for clause in rule], opened=opened)
     say(request, _("The response rule is saved. It holds for every answer from now on."))
     return HttpResponseRedirect(reverse("connection", args=(connection,)))

@@ -116,7 +116,7 @@ def body_to_read(head: IngestHead, grant: ApiGrant) -> IngestRequest | IngestRep
 def item_of(data: bytes, grant: ApiGrant, key: str | None) -> RecordItem | IngestReply:
     """The document of a body, ready to be recorded, or why it is refused."""
     try:
-        return RecordItem(grant.account, read_document(data), grant.by, key=key)
+        return RecordItem(grant.account, read_document(data), grant.actor, key=key)
     except DocumentRefused as refused:
         return problem_documents.refused(refused.problems)
     except NoDocument as error:

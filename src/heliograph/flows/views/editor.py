@@ -47,7 +47,7 @@ from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFir
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import version
 from heliograph.setup.views.confirmed_save import save_confirmed
-from heliograph.setup.views.frame import account_config, by, check, reading, refused
+from heliograph.setup.views.frame import account_config, check, reading, refused
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
@@ -131,7 +131,7 @@ def _handle_post(request: AccountRequest, id: int | None) -> HttpResponse:
     before = None if id is None else config.flows.get(id)
 
     def save(confirmed: bool) -> StoredFlow:
-        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
             return save_flow(transaction, draft.to_save, id, confirmed=confirmed, opened=opened)
 
     try:

@@ -20,7 +20,7 @@ from heliograph.flows.flow_list import FlowList
 from heliograph.flows.services.flows import copy_flow, delete_flow
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.frame import account_config, by, reading
+from heliograph.setup.views.frame import account_config, reading
 from heliograph.web.confirmation import Moving, QuestionParts, is_agreed, question, status_of
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form
@@ -67,7 +67,7 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
     )  # fmt: skip
     if form.is_valid() and is_agreed(request, confirmation):
         try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+            with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                 row = copy_flow(transaction, flow, name=form.cleaned_data["name"])
         except Invalid as error:
             form.refuse(error, names=dict.fromkeys(error.fields, "name"))
@@ -114,7 +114,7 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
     )
     if not is_agreed(request, confirmation):
         return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)
-    with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+    with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         delete_flow(transaction, flow)
     say(request, _("“%(name)s” is deleted.") % {"name": flow_context["name"]})
     return HttpResponseRedirect(reverse("flow-list"))

@@ -37,7 +37,7 @@ from heliograph.flows.views import editor
 from heliograph.flows.views.past_words import past_context
 from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations, RegistrationSort
 from heliograph.setup.services.save import acting
-from heliograph.setup.views.frame import by, check
+from heliograph.setup.views.frame import check
 from heliograph.store.moments import from_micros
 from heliograph.store.registrations import ids_of_code
 from heliograph.web.confirmation import agrees, has_changed, promise_of
@@ -105,7 +105,7 @@ def _make_registration(request: AccountRequest, draft: FlowDraft, code: str, eve
         event_config = reader.source.event(rows[0][0]) if rows else None
     if event_config is None:
         return _("There is no such event any more. Choose another one.")
-    answer = trial_registration.make(request.account.pk, draft.flow, event_config, code, by=by(request), now=timezone.now())
+    answer = trial_registration.make(request.account.pk, draft.flow, event_config, code, by=request.user.actor, now=timezone.now())
     if isinstance(answer, int):
         return answer
     return _("No test registration was made: %(why)s") % {"why": " ".join(f"{p.field}: {p.reason}" for p in answer[:3])}

@@ -142,7 +142,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
                 confirmation = _off_question(known, parts, all_flows.undelivered(flow), back)
                 if not is_agreed(request, confirmation):
                     return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)
-    with saving(account, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+    with saving(account, by=request.user.actor, whole_account=True) as transaction:
         row = set_active(transaction, flow, active)
     message = (_("“%(name)s” is on.") if active else _("“%(name)s” is off.")) % {"name": row.name}
     with of_account(account) as reader:

@@ -24,7 +24,7 @@ from heliograph.insights.views.records import HEADINGS, RecordFilters
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, Sum
-from heliograph.setup.views.frame import by, check
+from heliograph.setup.views.frame import check
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form, member_of
 from heliograph.web.toasts import say
@@ -69,7 +69,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
             form,
             list_facts,
             total,
-            by=by(request),
+            by=request.user.actor,
             is_exact=is_exact,
             filter_words=[frame.mode_text, frame.period_text, *narrowed],
         )

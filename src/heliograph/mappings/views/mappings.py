@@ -193,7 +193,7 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
     based_on = draft.number if row is not None else None
 
     def save(confirmed: bool) -> StoredMapping:
-        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
             id = None if row is None else row.pk
             return save_mapping(transaction, editor.checked.mapping, id, confirmed=confirmed, based_on=based_on, waiting=waiting)
 
@@ -347,7 +347,7 @@ def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
     )
     if not is_agreed(request, confirmation):
         return page(request, "confirmation.html", here="mappings", status=status_of(confirmation), **confirmation)
-    with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+    with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         made = copy_mapping(transaction, id)
     say(request, _("%(name)s is there. No flow uses it yet.") % {"name": made.name})
     return HttpResponseRedirect(reverse("mapping", args=(made.pk,)))
@@ -378,7 +378,7 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
         )
     if not is_agreed(request, confirmation):
         return page(request, "confirmation.html", here="mappings", status=status_of(confirmation), **confirmation)
-    with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+    with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         delete_mapping(transaction, id)
     say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})
     return HttpResponseRedirect(reverse("mapping-list"))

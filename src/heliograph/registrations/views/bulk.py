@@ -23,7 +23,7 @@ from heliograph.registrations.bulk_change import BulkPreview, Wish
 from heliograph.registrations.views.registrations import RegistrationFilters
 from heliograph.setup.services.save import acting
 from heliograph.setup.usage import Use
-from heliograph.setup.views.frame import account_config, by, reading
+from heliograph.setup.views.frame import account_config, reading
 from heliograph.setup.views.uses import href_of
 from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, Moving, is_agreed, question, shortened, status_of
 from heliograph.web.form_fields import Hidden, Ticks
@@ -71,7 +71,7 @@ def set_status(request: AccountRequest) -> HttpResponse:
     )  # fmt: skip
     if is_agreed(request, confirmation):
         with acting(request.account.pk) as db:
-            job = bulk_change.start(db, request.account.pk, wish, preview.total, by=by(request))
+            job = bulk_change.start(db, request.account.pk, wish, preview.total, by=request.user.actor)
         return HttpResponseRedirect(reverse("job", args=(job.pk,)))
     return page(request, "confirmation.html", section="registrations", here="registrations", status=status_of(confirmation), **confirmation)
 

@@ -16,7 +16,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from heliograph.accounts.models import Role, User
+from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.jobs import control
@@ -32,7 +33,7 @@ from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, Upload
 from heliograph.registrations.views import import_words as words
 from heliograph.registrations.views.import_forms import READ, SHOWN, ColumnsForm, DryRunForms, ReadingForm, UploadForm, same_choice
-from heliograph.setup.views.frame import account_config, by, check, reading
+from heliograph.setup.views.frame import account_config, check, reading
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
@@ -71,7 +72,7 @@ def upload(request: AccountRequest) -> HttpResponse:
             form.add_error("file", _("Choose a file."))
         else:
             try:
-                new_upload = uploads.keep(request.account.pk, file.name or "file", file.chunks(), event=event, by=by(request))
+                new_upload = uploads.keep(request.account.pk, file.name or "file", file.chunks(), event=event, by=request.user.actor)
             except ReadingBusy as busy:
                 notice = _busy(busy)
             except ImportFileError as refusal:
@@ -83,8 +84,7 @@ def upload(request: AccountRequest) -> HttpResponse:
 
 def _upload_page(request: AccountRequest, form: UploadForm, notice: dict[str, Any] | None) -> HttpResponse:
     jobs_before = list(Job.objects.filter(kind=KIND).exclude(parameters__dry_run=True).order_by("-pk")[:BEFORE])
-    ids = {int(job.created_by[5:]) for job in jobs_before if job.created_by.startswith("user:") and job.created_by[5:].isdecimal()}
-    names = {f"user:{user.pk}": user.name or user.email for user in User.objects.filter(pk__in=ids, account=request.account)}
+    names = names_of_users(request.account.pk, [job.created_by for job in jobs_before])
     return _page(
         request,
         "registrations/import_upload.html",
@@ -269,7 +269,7 @@ def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
         return _dry(request, file_upload, job, config, lacks, forms)
     tried = same_choice(lacks, choice, SetupChoice.from_json(job.parameters["choice"]))
     if forms.form.begins and tried:
-        started = uploads.import_(file_upload, choice, quiet=not forms.form.sends, by=by(request))
+        started = uploads.import_(file_upload, choice, quiet=not forms.form.sends, by=request.user.actor)
         return HttpResponseRedirect(reverse("job", args=(started.pk,)))
     try:
         uploads.check(file_upload, choice)

@@ -26,7 +26,7 @@ from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import problem_sentence
 from heliograph.setup.services.save import acting
 from heliograph.setup.usage import Use
-from heliograph.setup.views.frame import by, reading
+from heliograph.setup.views.frame import reading
 from heliograph.setup.views.uses import href_of
 from heliograph.store.database import Database
 from heliograph.web.confirmation import Breaks, FlowThen, is_agreed, question, status_of
@@ -78,7 +78,7 @@ def _save(request: AccountRequest, event: str, code: str, *, active: bool) -> Ht
             return _asks(request, confirmation)
         else:
             document = {"event": registration.event.code, "code": registration.code, "active": active}
-            answer = draft.save(db, request.account.pk, document, by=by(request), expected=registration.version)
+            answer = draft.save(db, request.account.pk, document, by=request.user.actor, expected=registration.version)
             if answer.outcome is ItemOutcome.CONFLICT:  # recorded by somebody else since it was opened: asked about anew
                 raise SavedSince
             if answer.outcome is ItemOutcome.REFUSED:

@@ -22,7 +22,7 @@ from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import RegistrationForm
 from heliograph.setup import form_values
-from heliograph.setup.views.frame import by, reading
+from heliograph.setup.views.frame import reading
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Select, TextLine
@@ -122,7 +122,7 @@ def _save(request: AccountRequest, db: Database, form: NewRegistrationForm, code
     document = draft.document_of(form.registration, form_values.changed(form.stored, values), form.stored) | {"code": code}
     if values["status"]:
         document["status"] = values["status"][0]
-    answer = draft.save(db, request.account.pk, document, by=by(request), expected=0)
+    answer = draft.save(db, request.account.pk, document, by=request.user.actor, expected=0)
     if answer.outcome is ItemOutcome.CONFLICT:
         form.add_error("code", _("There is a registration of this code in the event already."))
     elif answer.outcome is ItemOutcome.REFUSED:

@@ -103,7 +103,7 @@ def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpR
     if any(d.by_both for d in differing):
         return _conflict(request, db, registration, own_changes, differing)
     document = draft.document_of(registration, own_changes, then if then.get("properties") == stored["properties"] else stored)
-    answer = draft.save(db, request.account.pk, document, by=f"user:{request.user.pk}", expected=registration.version)
+    answer = draft.save(db, request.account.pk, document, by=request.user.actor, expected=registration.version)
     if answer.outcome is ItemOutcome.CONFLICT:
         return None
     if answer.outcome is ItemOutcome.REFUSED:

@@ -34,7 +34,7 @@ from heliograph.replay.views.replay_page import replay_page, send_promise
 from heliograph.replay.words import STAGES, selected
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.save import acting
-from heliograph.setup.views.frame import by, check
+from heliograph.setup.views.frame import check
 from heliograph.web.confirmation import agrees, has_changed
 from heliograph.web.cursor import Pager, keyset, read_cursor
 from heliograph.web.form_fields import Box, Choices, DayLine, Hidden, Radios, Select, TextLine, Ticks
@@ -165,7 +165,7 @@ def choose(request: AccountRequest) -> HttpResponse:
         none = not reader.config.flows
     if form.is_valid():
         try:
-            made = replays.create(request.account.pk, read_id(form.cleaned_data["flow"]) or 0, form.selection(now), by=by(request))
+            made = replays.create(request.account.pk, read_id(form.cleaned_data["flow"]) or 0, form.selection(now), by=request.user.actor)
         except Invalid as error:
             form.refuse(error)
         except NotThere:
@@ -282,7 +282,7 @@ def send(request: AccountRequest, replay: int) -> HttpResponse:
         values = form.cleaned_data
         try:
             with acting(request.account.pk):
-                replays.start(request.account.pk, replay, form.choice, read_number(values["rate"]), values["reason"], by=by(request))
+                replays.start(request.account.pk, replay, form.choice, read_number(values["rate"]), values["reason"], by=request.user.actor)
         except Invalid as error:
             form.refuse(error)
         except NotNow as error:
@@ -307,7 +307,7 @@ def act(request: AccountRequest, replay: int) -> HttpResponse:
             case "go on":
                 replays.resume(account, replay)
             case "cancel":
-                replays.cancel(account, replay, by=by(request))
+                replays.cancel(account, replay, by=request.user.actor)
             case "stop":
                 replays.stop_check(account, replay)
     except NotNow as error:

@@ -28,7 +28,7 @@ from heliograph.retry.submit_job import downloadable
 from heliograph.retry.views.group_rows import download_words
 from heliograph.retry.views.retry_filters import RetryFilters, filter_words
 from heliograph.retry.views.submissions import say_submitted
-from heliograph.setup.views.frame import by, check
+from heliograph.setup.views.frame import check
 from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Choices, Radios, TextLine
 from heliograph.web.forms import Form
@@ -183,7 +183,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
                     retry_filter,
                     posted.get("column", ()),
                     exact=exact,
-                    by=by(request),
+                    by=request.user.actor,
                     name=_("Retry"),
                     filter_words=filter_words(retry_filter, reader, names_text=False),
                 )
@@ -296,7 +296,7 @@ def submit_download(request: AccountRequest, id: int) -> HttpResponse:
         raise Http404
     if row.done > AT_ONCE:
         with transaction.atomic():
-            begun = submit_job.start_for_download(request.account.pk, row, int(row.done), by=by(request))
+            begun = submit_job.start_for_download(request.account.pk, row, int(row.done), by=request.user.actor)
         return HttpResponseRedirect(reverse("retry-job", args=(begun.pk,)))
     keys = [key for _n, key in downloads.keys_after(of_django(connection), row.pk, 0, AT_ONCE)]
     say_submitted(request, submit(request.account.pk, keys))

@@ -29,7 +29,6 @@ from heliograph.retry.submit_job import ItemOperation, submittable
 from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.retry_filters import LONGEST_CAUSE, RetryFilters
 from heliograph.setup.services.save import acting
-from heliograph.setup.views.frame import by
 from heliograph.web.confirmation import Moving, is_agreed, question, status_of
 from heliograph.web.form_fields import Hidden, TextLine, Ticks
 from heliograph.web.forms import Form
@@ -86,7 +85,7 @@ def _keys_or_job(request: AccountRequest, retry_filter: RetryFilter, operation: 
         if len(keys) <= AT_ONCE:
             return keys
         with transaction.atomic():
-            return submit_job.start(reader, retry_filter, operation, by=by(request))
+            return submit_job.start(reader, retry_filter, operation, by=request.user.actor)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

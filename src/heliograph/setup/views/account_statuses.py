@@ -24,7 +24,7 @@ from heliograph.setup.coverage import watched
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.frame import account_config, by, check, reading, settings_page
+from heliograph.setup.views.frame import account_config, check, reading, settings_page
 from heliograph.setup.views.rows import Cell, TagRow, TagRows, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.forms import posted
@@ -114,7 +114,7 @@ def _rows(config: AccountConfig, statuses_page: StatusesPage) -> Mapping[int, St
 def _saved(request: AccountRequest, statuses_page: StatusesPage, rows: TagRows) -> bool:
     at, changed = 0, rows.changed
     try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
             for at, tags in changed.items():
                 set_tags(transaction, statuses_page.kind, at, tags)
             released = len(transaction.tagged)

@@ -24,7 +24,7 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.setup import coverage as services
 from heliograph.setup.coverage import Applied, Coverage, Gap, WatchedKinds
 from heliograph.setup.models import KIND_NAMES
-from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
+from heliograph.setup.views.frame import account_config, check, reading, readonly, settings_page
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Hidden, Ticks
@@ -67,7 +67,9 @@ def coverage(request: AccountRequest) -> HttpResponse:
         check(request, Role.PLANNER)
     if form.is_valid():
         chosen = form.cleaned_data["tag"]
-        applied = services.apply(request.account.pk, form.cleaned_data["row"], read_id(chosen), by=by(request), administers=administers)
+        applied = services.apply(
+            request.account.pk, form.cleaned_data["row"], read_id(chosen), by=request.user.actor, administers=administers
+        )
         done, ticked = _done(applied, chosen=bool(chosen)), {gap.key for gap in applied.left}
     untagged = services.coverage(of_django(connection), request.account.pk)
     with transaction.atomic(using="read"):

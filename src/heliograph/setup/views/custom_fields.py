@@ -27,7 +27,7 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.views.answerable import AnswerableForm, shown_at_first, type_names
 from heliograph.setup.views.confirmed_save import save_confirmed
-from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
+from heliograph.setup.views.frame import account_config, check, reading, readonly, settings_page
 from heliograph.setup.views.rows import Cell, rows_context
 from heliograph.setup.views.uses import items_of, losing
 from heliograph.web.confirmation import Breaks, is_agreed, question, status_of
@@ -112,7 +112,7 @@ def _saved(request: AccountRequest, form: AnswerableForm, fields_page: FieldsPag
     facts = FieldFacts(fields_page.kind, typed["code"], typed["label"], form.type_chosen, form.listed)
 
     def save(confirmed: bool) -> None:
-        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
             services.save_field(transaction, facts, id, confirmed=confirmed)
 
     try:
@@ -196,7 +196,7 @@ def delete(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
     confirmation = deletion(row.label, uses, thing=row, cancel_href=reverse(url_name), crumbs=crumbs)
     if is_agreed(request, confirmation):
         try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+            with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                 services.delete_field(transaction, id)
         except InUse as error:  # a registration has got an answer to it
             confirmation = deletion(row.label, list(error.uses), thing=row, cancel_href=reverse(url_name), crumbs=crumbs) | {

@@ -26,7 +26,7 @@ from heliograph.setup.event_draft import changed_state, values_of
 from heliograph.setup.services.events import copy_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventNameForm
-from heliograph.setup.views.frame import account_config, by, event_config, event_page, reading
+from heliograph.setup.views.frame import account_config, event_config, event_page, reading
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, shortened, status_of
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form, posted
@@ -70,7 +70,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         cancel_href=place,
     )
     if is_agreed(request, confirmation):
-        mark_test_job.start(request.account.pk, current_event.id, to.id, by=by(request))
+        mark_test_job.start(request.account.pk, current_event.id, to.id, by=request.user.actor)
         return HttpResponseRedirect(place)
     with atomic(using="read"):
         return event_page(
@@ -150,7 +150,7 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
     if form.is_valid() and is_agreed(request, confirmation):
         try:
             state = changed_state(original.state, {"code": ()} | form.values(), config)
-            with saving(request.account.pk, by=by(request)) as transaction:
+            with saving(request.account.pk, by=request.user.actor) as transaction:
                 copy_event(transaction, original.id, code=state.code, name=state.name, start=state.start, end=state.end)
         except Invalid as error:
             form.refuse_event(error)

@@ -24,7 +24,7 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.views.custom_fields import deletion
 from heliograph.setup.views.event_kind_forms import KindForm
 from heliograph.setup.views.event_kinds import KINDS, SetupKind, UsageCounts
-from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
+from heliograph.setup.views.frame import account_config, check, event_config, event_page, reading, readonly
 from heliograph.setup.views.rows import OneTagRow, TagRow, TagRows, is_begun, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.confirmation import is_agreed, status_of
@@ -109,7 +109,7 @@ def _tags_of(kind: SetupKind, row: Any) -> Sequence[int]:
 def _tagged(request: AccountRequest, kind: SetupKind, event: EventConfig, rows: TagRows) -> bool:
     at, changed = 0, rows.changed
     try:
-        with saving(request.account.pk, by=by(request), events=[event.id]) as transaction:
+        with saving(request.account.pk, by=request.user.actor, events=[event.id]) as transaction:
             for at, tags in changed.items():
                 kind.set_tags(transaction, at, tags)
             released = len(transaction.tagged)
@@ -125,7 +125,7 @@ def _saved(request: AccountRequest, kind: SetupKind, event: EventConfig, form: K
     if not form.is_valid():
         return False
     try:
-        with saving(request.account.pk, by=by(request), events=[event.id]) as transaction:
+        with saving(request.account.pk, by=request.user.actor, events=[event.id]) as transaction:
             row = kind.save(transaction, event, form, id)
     except Invalid as error:
         form.refuse(error)
@@ -232,7 +232,7 @@ def delete(request: AccountRequest, event: str, id: int, url_name: str) -> HttpR
     confirmation = deletion(kind.name(row), uses, thing=row, cancel_href=listed_at, crumbs=crumbs)
     if is_agreed(request, confirmation):
         try:
-            with saving(request.account.pk, by=by(request), events=[current_event.id]) as transaction:
+            with saving(request.account.pk, by=request.user.actor, events=[current_event.id]) as transaction:
                 kind.delete(transaction, current_event.id, id)
         except InUse as error:  # a registration has got it
             confirmation = deletion(kind.name(row), list(error.uses), thing=row, cancel_href=listed_at, crumbs=crumbs) | {"changed": True}

@@ -31,7 +31,7 @@ from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
-from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
+from heliograph.setup.views.frame import account_config, check, event_config, event_page, reading, readonly
 from heliograph.setup.views.shared_form import said_of_theirs
 from heliograph.setup.views.uses import losing
 from heliograph.store.database import Database
@@ -147,7 +147,7 @@ def add(request: AccountRequest) -> HttpResponse:
         status = next((status.id for status in config.event_statuses.values() if status.name == DEFAULT_EVENT_STATUS), 0)
         try:
             state = changed_state(EventState("", "", status, timezone=config.timezone), form.values(), config)
-            with saving(request.account.pk, by=by(request)) as transaction:
+            with saving(request.account.pk, by=request.user.actor) as transaction:
                 save_event(transaction, state)
         except Invalid as error:
             form.refuse_event(error)
@@ -210,7 +210,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
 
         def save(confirmed: bool) -> EventState:
             # confirmed: flows are changed as well, which needs the account
-            with saving(request.account.pk, by=by(request), events=[current_event.id], whole_account=confirmed) as transaction:
+            with saving(request.account.pk, by=request.user.actor, events=[current_event.id], whole_account=confirmed) as transaction:
                 state = changed_state(transaction.source.event(current_event.id).state, own_changes, config)
                 save_event(transaction, state, current_event.id, confirmed=confirmed)
             return state

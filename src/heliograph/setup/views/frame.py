@@ -24,11 +24,6 @@ CHOICES = 20
 """Events in the menu of an event's panel; the list of events has all."""
 
 
-def by(request: AccountRequest) -> str:
-    """The actor's name in changes and in the audit log."""
-    return f"user:{request.user.pk}"
-
-
 def readonly(request: AccountRequest, role: Role) -> str | Promise:
     """ "" for users with the role, else the sentence that says who can change this."""
     return "" if may(request.user, role) else WHO[role]

@@ -27,7 +27,7 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import TagFacts
 from heliograph.setup.usage import Effect, Use
 from heliograph.setup.views.coverage import uncovered
-from heliograph.setup.views.frame import by, readonly, settings_page
+from heliograph.setup.views.frame import readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.setup.views.uses import items_of, losses, then
 from heliograph.store.django_database import of_django
@@ -125,7 +125,7 @@ def tags(request: AccountRequest) -> HttpResponse:
 def _add(request: AccountRequest, form: TagForm) -> HttpResponse:
     if form.is_valid():
         try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+            with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                 row = services.save_tag(transaction, form.facts)
         except Invalid as error:
             form.refuse_tag(error)
@@ -244,7 +244,7 @@ def tag(request: AccountRequest, id: int) -> HttpResponse:
 def _save(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
     if form.is_valid():
         try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+            with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                 saved = services.save_tag(transaction, form.facts, row.pk)
         except (Invalid, InUse) as error:
             form.refuse_tag(error)
@@ -323,7 +323,7 @@ def merge(request: AccountRequest, id: int) -> HttpResponse:
 
 def _merge(request: AccountRequest, form: MergeForm, row: Tag, into: Tag) -> bool:
     try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
             services.merge_tags(transaction, row.pk, into.pk)
     except Invalid as error:
         form.refuse(error, names={"": "into"})
@@ -376,7 +376,7 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
     )
     if not is_agreed(request, confirmation):
         return settings_page(request, "confirmation.html", entry="tags", status=status_of(confirmation), **confirmation)
-    with saving(request.account.pk, by=by(request), whole_account=True) as transaction:
+    with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         services.delete_tag(transaction, id)
     say(request, _("The tag %(label)s is deleted.") % {"label": row.label})
     return HttpResponseRedirect(reverse("tags"))

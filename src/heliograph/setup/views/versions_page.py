@@ -341,7 +341,7 @@ def _restored(
         return agrees(request, question_now.promise(restored, newest))
 
     def restore(*, confirmed: bool) -> Sequence[str]:
-        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as transaction:
+        with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
             messages = versioned.restore(transaction, restored, confirmed)
             if not confirmed and not is_promised(question):
                 raise _AskedAnew
