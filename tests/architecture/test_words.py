@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 
@@ -24,6 +25,14 @@ CLEAN = {
     *("registrations", "timeline", "seed"),
 }
 """Packages without such names. One that has lost its last is added here, and none is taken out."""
+WITHOUT_LETTERS = {
+    *("domain", "recording", "outbound", "engine", "commands"),
+    *("accounts", "administration", "guide", "presets", "registrations", "replay", "seed", "setup", "timeline"),
+    *("collector", "installed_apps", "options", "settings", "urls", "wiring", "__main__"),
+}
+"""Packages without names of one letter, but in comprehensions of one line."""
+URL_WORDS = {"q"}
+"""Parameters of addresses: the field's word for a search."""
 COLUMNS = {
     "heliograph.store.models.queue": {"said"},
     "heliograph.domain.connection.connection": {"shown"},
@@ -56,6 +65,29 @@ def test_names_say_what_they_hold(package: str) -> None:
         if name.strip("_") in DIALECT and name not in COLUMNS.get(module.name, ())
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", sorted(WITHOUT_LETTERS))
+def test_names_are_words(package: str) -> None:
+    """A letter says nothing of what it holds; in a comprehension of one line it is explained beside it."""
+    wrong = [
+        f"{module.place(node)}: {name}"
+        for module in source.modules()
+        if module.package == package
+        for name, node in _names(module.tree)
+        if len(name) == 1
+        and name != "_"
+        and name not in URL_WORDS | COLUMNS.get(module.name, set())
+        and node not in _short_loops(module.tree)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@functools.cache
+def _short_loops(tree: ast.AST) -> set[ast.AST]:
+    """The nodes in comprehensions and lambdas of one line."""
+    loops = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
+    return {inner for node in ast.walk(tree) if isinstance(node, loops) and node.lineno == node.end_lineno for inner in ast.walk(node)}
 
 
 def _names(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:

@@ -352,5 +352,5 @@ def test_X2_the_pie_and_the_queue() -> None:
 
 def test_X2_merged_deltas_are_sorted_and_leave_out_nothing_that_counts() -> None:
     one = Delta(1, 5, 1, 20)
-    assert merged([one, replace(one, n=2), replace(one, minute=4), replace(one, minute=4, n=-1)]) == [replace(one, n=3)]
-    assert merged([replace(one, n=0, serials=(9,))])[0].serials == (9,)
+    assert merged([one, replace(one, count=2), replace(one, minute=4), replace(one, minute=4, count=-1)]) == [replace(one, count=3)]
+    assert merged([replace(one, count=0, serials=(9,))])[0].serials == (9,)

@@ -94,22 +94,24 @@ def _of_batches(sizes: ObservedSizes, things: str) -> str:
     return f"{sizes.count:,} with {sizes.mean:.1f} {things} each" if sizes.mean is not None else ""
 
 
-def _add_queue(table: Table, s: ServerStatus) -> None:
-    more = "" if s.counted else " or more"
-    table.add_row("Queue", f"{s.pending:,}{more} to be sent, {s.waiting:,}{more} waiting for a retry, {s.untagged:,} waiting for a tag")
-    table.add_row("Oldest", f"first attempt {_ago(s.oldest_pending)}, retry that is due {_ago(s.oldest_due)}")
-    table.add_row("Failed", f"{s.failed:,}{more} {'item' if s.failed == 1 else 'items'} of the Retry Queue")
-    table.add_row("Connections", f"{s.paused_connections} paused, {s.held_connections} resting")
-    table.add_row("Slots", f"{s.owned_slots} of 64 owned")
+def _add_queue(table: Table, status: ServerStatus) -> None:
+    more = "" if status.counted else " or more"
+    table.add_row(
+        "Queue", f"{status.pending:,}{more} to be sent, {status.waiting:,}{more} waiting for a retry, {status.untagged:,} waiting for a tag"
+    )
+    table.add_row("Oldest", f"first attempt {_ago(status.oldest_pending)}, retry that is due {_ago(status.oldest_due)}")
+    table.add_row("Failed", f"{status.failed:,}{more} {'item' if status.failed == 1 else 'items'} of the Retry Queue")
+    table.add_row("Connections", f"{status.paused_connections} paused, {status.held_connections} resting")
+    table.add_row("Slots", f"{status.owned_slots} of 64 owned")
 
 
-def _add_workers(table: Table, s: ServerStatus) -> None:
+def _add_workers(table: Table, status: ServerStatus) -> None:
     """The report of each worker, on whichever machine it runs."""
-    for worker in s.workers:
+    for worker in status.workers:
         report = worker.report
         text = f"process {report.get('pid', '?')}: {report.get('slots', 0)} slots, {report.get('under_way', 0)} requests in flight"
         table.add_row("Worker", f"{text}, {report.get('delivered', 0):,} delivered, {report.get('failed', 0):,} failed")
-    if not s.workers:
+    if not status.workers:
         table.add_row("Worker", "[red]none is running: start `heliograph serve` or `heliograph worker`[/red]")
 
 

@@ -121,8 +121,10 @@ def attempts_of(db: Database, account: int, actions: Iterable[int]) -> dict[int,
         f" WHERE +account_id = :account AND {db.member('action_id', 'ids')} ORDER BY action_id, n",
         {"account": account, "ids": ids},
     )
-    for action, n, kind, at, took, state, category, status, message, connection, versions in rows:
+    for action, number, kind, at, took, state, category, status, message, connection, versions in rows:
         attempts_by_action.setdefault(action, []).append(
-            Attempt(action, n, KINDS[kind], at, took, ActionState(state), Category.of_code(category), status, message, connection, versions)
+            Attempt(
+                action, number, KINDS[kind], at, took, ActionState(state), Category.of_code(category), status, message, connection, versions
+            )
         )
     return attempts_by_action

@@ -59,14 +59,17 @@ def on_their_way(connections: Sequence[int], names: Mapping[int, str], holds: Ma
 
     connections: the connection of each action
     """
-    n, connection_names = len(connections), ", ".join(dict.fromkeys(names.get(connection, "") for connection in connections))
+    count, connection_names = len(connections), ", ".join(dict.fromkeys(names.get(connection, "") for connection in connections))
     held_up = [
         Prospect(None, connection, names.get(connection, ""), holds[connection])
         for connection in dict.fromkeys(connections)
         if connection in holds
     ]
-    facts = {"n": n, "connections": connection_names}
+    facts = {"n": count, "connections": connection_names}
     if not held_up:
-        return ngettext("%(n)d action is on its way, to %(connections)s.", "%(n)d actions are on their way, to %(connections)s.", n) % facts
-    made = ngettext("%(n)d action is made, for %(connections)s.", "%(n)d actions are made, for %(connections)s.", n) % facts
+        return (
+            ngettext("%(n)d action is on its way, to %(connections)s.", "%(n)d actions are on their way, to %(connections)s.", count)
+            % facts
+        )
+    made = ngettext("%(n)d action is made, for %(connections)s.", "%(n)d actions are made, for %(connections)s.", count) % facts
     return " ".join([made, *(hindrance(prospect) for prospect in held_up)])

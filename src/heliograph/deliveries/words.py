@@ -315,9 +315,9 @@ def origin_of(action: Action) -> str:
     return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent by hand"), Origin.RECONSIDERED: _("Judged again")}.get(action.origin, "")
 
 
-def waits_for_tag(n: int, text: str = "") -> str:
+def waits_for_tag(count: int, text: str = "") -> str:
     """The number of runs that wait for a tag, in the words that every page uses: "894 wait for a tag". text: the number as shown, if it is not n."""
-    return ngettext("%(n)s waits for a tag", "%(n)s wait for a tag", n) % {"n": text or f"{n:,}"}
+    return ngettext("%(n)s waits for a tag", "%(n)s wait for a tag", count) % {"n": text or f"{count:,}"}
 
 
 def next_try(due: int | None) -> str:

@@ -85,7 +85,7 @@ class Delta:
     minute: int
     mode: int
     measure: int
-    n: int = 1
+    count: int = 1
     flow: int = 0
     connection: int = 0
     category: int = 0
@@ -103,13 +103,13 @@ def merged(deltas: Iterable[Delta]) -> list[Delta]:
     sums: Counter[tuple[int, ...]] = Counter()
     serials: dict[tuple[int, ...], set[int]] = {}
     for delta in deltas:
-        sums[delta.key] += delta.n
+        sums[delta.key] += delta.count
         if delta.serials:
             serials.setdefault(delta.key, set()).update(delta.serials)
     return [
-        Delta(account, minute, mode, measure, n, flow, connection, category, integration, tuple(sorted(serials.get(key, ()))))
-        for key, n in sorted(sums.items())
-        if n or key in serials
+        Delta(account, minute, mode, measure, count, flow, connection, category, integration, tuple(sorted(serials.get(key, ()))))
+        for key, count in sorted(sums.items())
+        if count or key in serials
         for account, minute, mode, measure, flow, connection, category, integration in [key]
     ]
 
@@ -130,14 +130,14 @@ class FigureKey:
         return REPLAYED if self.replay else 0
 
 
-# `n` is the number of equal facts in a transaction, which are added together.
+# `count` is the number of equal facts in a transaction, which are added together.
 
 
-def of_activity(account: int, at: int, mode: int, facets: Facet, n: int = 1) -> Iterator[Delta]:
+def of_activity(account: int, at: int, mode: int, facets: Facet, count: int = 1) -> Iterator[Delta]:
     """Registration Activity: recorded changes by facet, whether or not a flow accepted them."""
     for facet in Facet:
         if facet & facets:
-            yield Delta(account, at // MINUTE, mode, Measure.RECORDED, n, category=facet.value, integration=0)
+            yield Delta(account, at // MINUTE, mode, Measure.RECORDED, count, category=facet.value, integration=0)
 
 
 def of_processed_changes(account: int, at: int, mode: int, serials: Sequence[int | None]) -> Delta:
@@ -146,17 +146,17 @@ def of_processed_changes(account: int, at: int, mode: int, serials: Sequence[int
     return Delta(account, at // MINUTE, mode, Measure.CHANGES, len(serials), serials=known)
 
 
-def of_run(account: int, at: int, mode: int, flow: int, state: RunState, n: int = 1) -> Iterator[Delta]:
+def of_run(account: int, at: int, mode: int, flow: int, state: RunState, count: int = 1) -> Iterator[Delta]:
     """A run as first decided."""
-    yield Delta(account, at // MINUTE, mode, Measure.RUNS, n, flow=flow)
+    yield Delta(account, at // MINUTE, mode, Measure.RUNS, count, flow=flow)
     for measure in _of_run_state(state):
-        yield Delta(account, at // MINUTE, mode, measure, n, flow=flow)
+        yield Delta(account, at // MINUTE, mode, measure, count, flow=flow)
 
 
-def of_reconsidered(account: int, at: int, mode: int, flow: int, old: RunState, new: RunState, n: int = 1) -> Iterator[Delta]:
+def of_reconsidered(account: int, at: int, mode: int, flow: int, old: RunState, new: RunState, count: int = 1) -> Iterator[Delta]:
     """A stuck run was judged again, submitted or ended. at: the run's first decision. Changes Processed does not change (F7)."""
     if old is not new:
-        for state, by in ((old, -n), (new, n)):
+        for state, by in ((old, -count), (new, count)):
             for measure in _of_run_state(state):
                 yield Delta(account, at // MINUTE, mode, measure, by, flow=flow)
 
@@ -178,23 +178,23 @@ def _of_run_state(state: RunState) -> tuple[Measure, ...]:
             assert_never(state)
 
 
-def of_new_action(facts: FigureKey, n: int = 1) -> Iterator[Delta]:
+def of_new_action(facts: FigureKey, count: int = 1) -> Iterator[Delta]:
     """Actions Triggered, and the action's initial state."""
     for measure in (Measure.TRIGGERED, Measure.PENDING):
-        yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure + facts.offset, n, facts.flow, facts.connection)
+        yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure + facts.offset, count, facts.flow, facts.connection)
 
 
-def of_move(facts: FigureKey, old: ActionState, new: ActionState, n: int = 1) -> Iterator[Delta]:
+def of_move(facts: FigureKey, old: ActionState, new: ActionState, count: int = 1) -> Iterator[Delta]:
     """An action's change of state, counted at the action's own time."""
     if old is not new:
-        for state, by in ((old, -n), (new, n)):
+        for state, by in ((old, -count), (new, count)):
             measure = Measure.of_state(state) + facts.offset
             yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure, by, facts.flow, facts.connection)
 
 
-def of_delivery(facts: FigureKey, at: int, n: int = 1) -> Delta:
+def of_delivery(facts: FigureKey, at: int, count: int = 1) -> Delta:
     """First attempts that the target accepted: almost all attempts are these."""
-    return Delta(facts.account, at // MINUTE, facts.mode, Measure.ATTEMPTS_OK + facts.offset, n, facts.flow, facts.connection)
+    return Delta(facts.account, at // MINUTE, facts.mode, Measure.ATTEMPTS_OK + facts.offset, count, facts.flow, facts.connection)
 
 
 def of_attempt(facts: FigureKey, attempt: Attempted, at: int) -> Iterator[Delta]:
@@ -395,12 +395,12 @@ def total(period: Period, deltas: Iterable[Delta]) -> Figures:
         if not period.holds(delta.minute * MINUTE, delta.mode, replay=replay):
             continue
         measure = delta.measure - REPLAYED * replay
-        sums[measure] += delta.n
+        sums[measure] += delta.count
         serials.update(delta.serials)
         if measure == Measure.RUNS:
             flows.add(delta.flow)
         elif measure == Measure.RETRIED:
-            by_category[Category.of_code(delta.category) or Category.GENERAL] += delta.n
+            by_category[Category.of_code(delta.category) or Category.GENERAL] += delta.count
     return Figures(
         changes=sums[Measure.CHANGES],
         unique=len(serials),

@@ -69,8 +69,8 @@ def compile_account(id: int, version: int, entries: Iterable[HistoryEntry]) -> A
             facts[entry.kind] = entry.body
     account, statuses, fields = facts.get("account", {}), facts.get("statuses", {}), facts.get("fields", {})
     tags = {
-        int(t["id"]): Tag(int(t["id"]), t["name"], t["label"], frozenset(TagKind(k) for k in t["kinds"]))
-        for t in _list(facts.get("tags", {}), "tags")
+        int(tag["id"]): Tag(int(tag["id"]), tag["name"], tag["label"], frozenset(TagKind(k) for k in tag["kinds"]))
+        for tag in _list(facts.get("tags", {}), "tags")
     }
     config = AccountConfig(
         id=id,
@@ -114,8 +114,10 @@ def compile_event(id: int, account: int, version: int, entries: Iterable[History
         questions=_fields(setup, "questions"),
         properties={n.id: n for n in map(_named, _list(setup, "properties"))},
         sessions={
-            int(s["id"]): Session(int(s["id"]), s["code"], s["name"], _instant(s.get("start")), _instant(s.get("end")))
-            for s in _list(setup, "sessions")
+            int(session["id"]): Session(
+                int(session["id"]), session["code"], session["name"], _instant(session.get("start")), _instant(session.get("end"))
+            )
+            for session in _list(setup, "sessions")
         },
     )
 
@@ -181,24 +183,28 @@ def _tags(row: Mapping[str, object]) -> frozenset[int]:
 
 def _statuses(body: Mapping[str, object], key: str) -> dict[int, Status]:
     return {
-        int(str(s["id"])): Status(
-            int(str(s["id"])), str(s["code"]), str(s["name"]), _tags(s), StatusClass(str(s["class"])) if s.get("class") else None
+        int(str(row["id"])): Status(
+            int(str(row["id"])),
+            str(row["code"]),
+            str(row["name"]),
+            _tags(row),
+            StatusClass(str(row["class"])) if row.get("class") else None,
         )
-        for s in _list(body, key)
+        for row in _list(body, key)
     }
 
 
 def _fields(body: Mapping[str, object], key: str) -> dict[int, Field]:
     return {
-        int(str(f["id"])): Field(
-            int(str(f["id"])),
-            str(f["code"]),
-            str(f["label"]),
-            str(f["type"]),
-            _values(f.get("options")),
-            int(str(f["tag"])) if f.get("tag") else None,
+        int(str(row["id"])): Field(
+            int(str(row["id"])),
+            str(row["code"]),
+            str(row["label"]),
+            str(row["type"]),
+            _values(row.get("options")),
+            int(str(row["tag"])) if row.get("tag") else None,
         )
-        for f in _list(body, key)
+        for row in _list(body, key)
     }
 
 

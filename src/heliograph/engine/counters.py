@@ -73,8 +73,8 @@ class ProcessCounters:
 
     def settled(self, outcomes: Iterable[OutcomeKey], took: Iterable[int], size: int) -> None:
         """Adds a batch of outcomes. took: microseconds of its attempts; size: its lanes."""
-        for key, n in Counter(outcomes).items():
-            self._numbers[_PLACES[key]] += n
+        for key, count in Counter(outcomes).items():
+            self._numbers[_PLACES[key]] += count
         self._observe(DURATION, sorted(took))
         self._observe(SETTLED, [size])
 
@@ -85,9 +85,9 @@ class ProcessCounters:
     def _observe(self, histogram: Histogram, values: Sequence[int]) -> None:
         """values: ascending, in units of the sum."""
         places = [0, *(bisect_right(values, bound * histogram.scale) for bound in histogram.bounds), len(values)]
-        for n, (before, after) in enumerate(pairwise(places)):
+        for index, (before, after) in enumerate(pairwise(places)):
             if after > before:
-                self._numbers[histogram.first + n] += after - before
+                self._numbers[histogram.first + index] += after - before
         self._numbers[histogram.end - 1] += sum(values)
 
     @property
@@ -103,5 +103,5 @@ class ProcessCounters:
     def mean(self, histogram: Histogram) -> float | None:
         """The mean of what was observed, in units of the bounds; None for nothing."""
         values = self.values
-        n = sum(values[histogram.first : histogram.end - 1])
-        return values[histogram.end - 1] / histogram.scale / n if n else None
+        count = sum(values[histogram.first : histogram.end - 1])
+        return values[histogram.end - 1] / histogram.scale / count if count else None

@@ -63,7 +63,7 @@ class PeriodFigures:
     @property
     def replayed(self) -> int:
         """How many actions of the period are replays, whether or not the figures count them."""
-        return sum(delta.n for _column, delta in self._deltas if delta.measure == Measure.TRIGGERED + REPLAYED)
+        return sum(delta.count for _column, delta in self._deltas if delta.measure == Measure.TRIGGERED + REPLAYED)
 
     def by_column(self, *measures: Measure, category: int | None = None, connection: int | None = None) -> tuple[int, ...]:
         """The sum of some measures in each column."""
@@ -71,7 +71,7 @@ class PeriodFigures:
         sums: Counter[int] = Counter()
         for column, delta in self._deltas:
             if delta.measure in numbers and category in (None, delta.category) and connection in (None, delta.connection):
-                sums[column] += delta.n
+                sums[column] += delta.count
         return tuple(sums[column] for column in range(len(self.window.edges) - 1))
 
     def activity(self) -> dict[Facet, tuple[int, ...]]:
@@ -82,7 +82,7 @@ class PeriodFigures:
         """Connection Activity, by the connection's id."""
         kinds = (Measure.ATTEMPTS_OK, Measure.ATTEMPTS_FAILED, Measure.VALIDATION_ERRORS)
         known = self._numbers(kinds)
-        ids = sorted({delta.connection for _column, delta in self._deltas if delta.measure in known and delta.n})
+        ids = sorted({delta.connection for _column, delta in self._deltas if delta.measure in known and delta.count})
         return {
             id: ConnectionFigures(
                 self.by_column(Measure.ATTEMPTS_OK, connection=id),
@@ -97,7 +97,7 @@ class PeriodFigures:
         sums: Counter[int] = Counter()
         for _column, delta in self._deltas:
             if delta.measure == Measure.RUNS:
-                sums[delta.flow] += delta.n
+                sums[delta.flow] += delta.count
         return dict(sums)
 
     def retried_by_category(self) -> dict[Category, int]:

@@ -55,27 +55,27 @@ def write_changes(db: Database, recorded: Sequence[Recorded], now: int, numbers:
     """Stores decided changes, which have their ids, and everything that follows from them. now: microseconds. numbers: at least `numbers_of`."""
     if not recorded:
         return
-    db.many(_CHANGE, [_change_row(r) for r in recorded])
+    db.many(_CHANGE, [_change_row(record) for record in recorded])
     db.many(
         "INSERT INTO change_content (change_id, account_id, at, after, before) VALUES (:id, :account, :at, :after, :before)",
         [
             {
-                "id": r.id,
-                "account": r.account.id,
-                "at": to_micros(r.change.at),
-                "after": write_after(r.change, r.state),
-                "before": write_before(r.change.before),
+                "id": record.id,
+                "account": record.account.id,
+                "at": to_micros(record.change.at),
+                "after": write_after(record.change, record.state),
+                "before": write_before(record.change.before),
             }
-            for r in recorded
+            for record in recorded
         ],
     )
     deltas: list[Delta] = []
-    for (account, mode, facets), n in Counter((r.account.id, r.mode, r.change.facets) for r in recorded).items():
-        deltas += of_activity(account, now, mode, facets, n)
+    for (account, mode, facets), count in Counter((record.account.id, record.mode, record.change.facets) for record in recorded).items():
+        deltas += of_activity(account, now, mode, facets, count)
     processed: dict[tuple[int, int], list[int | None]] = {}
-    for r in recorded:
-        if r.decisions:
-            processed.setdefault((r.account.id, r.mode), []).append(r.serial)
+    for record in recorded:
+        if record.decisions:
+            processed.setdefault((record.account.id, record.mode), []).append(record.serial)
     deltas += [of_processed_changes(account, now, mode, serials) for (account, mode), serials in processed.items()]
     _write_runs(db, recorded, now, deltas, numbers)
     put_deltas(db, deltas)
@@ -87,30 +87,30 @@ _CHANGE = (
 )
 
 
-def _change_row(r: Recorded) -> dict[str, object]:
-    c = r.change
+def _change_row(record: Recorded) -> dict[str, object]:
+    change = record.change
     return {
-        "id": r.id,
-        "account": r.account.id,
-        "kind": int(c.kind),
-        "subject": c.subject_id,
-        "registration": r.registration,
-        "session": c.session.session if c.session else None,
-        "event": r.event.id,
-        "version": c.version,
-        "facets": int(c.facets),
-        "mode": r.mode,
-        "processed": bool(r.decisions),
-        "quiet": c.quiet,
-        "at": to_micros(c.at),
-        "by": c.by[:60],
-        "account_version": r.account.version,
-        "event_version": r.event.version,
+        "id": record.id,
+        "account": record.account.id,
+        "kind": int(change.kind),
+        "subject": change.subject_id,
+        "registration": record.registration,
+        "session": change.session.session if change.session else None,
+        "event": record.event.id,
+        "version": change.version,
+        "facets": int(change.facets),
+        "mode": record.mode,
+        "processed": bool(record.decisions),
+        "quiet": change.quiet,
+        "at": to_micros(change.at),
+        "by": change.by[:60],
+        "account_version": record.account.version,
+        "event_version": record.event.version,
     }
 
 
 def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: list[Delta], numbers: DrawnNumbers) -> None:
-    decided = [(r, d) for r in recorded for d in r.decisions]
+    decided = [(record, decision) for record in recorded for decision in record.decisions]
     if not decided:
         return
     ids = numbers.take("run_id", len(decided))
@@ -120,38 +120,38 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
         [
             {
                 "id": id,
-                "account": r.account.id,
-                "change": r.id,
-                "flow": d.flow.id,
-                "number": d.flow.number,
-                "decision": 2 if d.verdict is FlowVerdict.TRIGGERED else 1,
-                "reason": d.reason.value if d.reason else "",
-                "mode": r.mode,
+                "account": record.account.id,
+                "change": record.id,
+                "flow": decision.flow.id,
+                "number": decision.flow.number,
+                "decision": 2 if decision.verdict is FlowVerdict.TRIGGERED else 1,
+                "reason": decision.reason.value if decision.reason else "",
+                "mode": record.mode,
                 "now": now,
             }
-            for id, (r, d) in zip(ids, decided, strict=True)
+            for id, (record, decision) in zip(ids, decided, strict=True)
         ],
     )
     orders: list[enqueue.Order] = []
     items: list[dict[str, object]] = []
     counts: Counter[tuple[int, int, int, RunState]] = Counter()
-    for id, (r, d) in zip(ids, decided, strict=True):
-        counts[r.account.id, r.mode, d.flow.id, d.state] += 1
-        if d.state is RunState.TRIGGERED:
+    for id, (record, decision) in zip(ids, decided, strict=True):
+        counts[record.account.id, record.mode, decision.flow.id, decision.state] += 1
+        if decision.state is RunState.TRIGGERED:
             orders += enqueue.orders_for(
-                d.flow,
-                r.change,
-                account=r.account.id,
-                number=r.id,
+                decision.flow,
+                record.change,
+                account=record.account.id,
+                number=record.id,
                 run=id,
-                registration=r.registration,
-                event=r.event.id,
-                mode=r.mode,
+                registration=record.registration,
+                event=record.event.id,
+                mode=record.mode,
             )
-        elif d.state is not RunState.NOT_SELECTED:
-            items.append(_stuck_run(id, r, d, now))
-    for (account, mode, flow, state), n in counts.items():
-        deltas += of_run(account, now, mode, flow, state, n)
+        elif decision.state is not RunState.NOT_SELECTED:
+            items.append(_stuck_run(id, record, decision, now))
+    for (account, mode, flow, state), count in counts.items():
+        deltas += of_run(account, now, mode, flow, state, count)
     if items:
         db.many(_STUCK_RUN, items)
     enqueue.enqueue(db, orders, now, deltas, numbers)
@@ -163,17 +163,17 @@ _STUCK_RUN = (
 )
 
 
-def _stuck_run(run: int, r: Recorded, d: FlowDecision, now: int) -> dict[str, object]:
-    verdict = RunVerdict.RAISED if d.reason is Reason.FAILED else RunVerdict.UNTAGGED
-    item: StuckRun = stuck(run, verdict, now, r.account.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- jitter is no secret
+def _stuck_run(run: int, record: Recorded, decision: FlowDecision, now: int) -> dict[str, object]:
+    verdict = RunVerdict.RAISED if decision.reason is Reason.FAILED else RunVerdict.UNTAGGED
+    item: StuckRun = stuck(run, verdict, now, record.account.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- jitter is no secret
     return {
         "run": run,
-        "account": r.account.id,
-        "change": r.id,
-        "flow": d.flow.id,
-        "registration": r.registration,
-        "event": r.event.id,
-        "mode": r.mode,
+        "account": record.account.id,
+        "change": record.id,
+        "flow": decision.flow.id,
+        "registration": record.registration,
+        "event": record.event.id,
+        "mode": record.mode,
         "queue": item.queue.code,
         "category": item.category.code,
         "tries": item.tries,

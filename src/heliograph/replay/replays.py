@@ -247,8 +247,8 @@ def chosen_lines(db: Database, replay: int, choice: ReplayChoice) -> int:
     """The number of lines that a choice sends."""
     sendable = ReplayChoice(frozenset(verdict for verdict in choice.verdicts if verdict.is_sent), choice.lines)
     where, params = sendable.conditions(db)
-    ((n,),) = db.all(f"SELECT count(*) FROM replay_line WHERE replay_id = :replay AND {where}", params | {"replay": replay})
-    return int(n)
+    ((count,),) = db.all(f"SELECT count(*) FROM replay_line WHERE replay_id = :replay AND {where}", params | {"replay": replay})
+    return int(count)
 
 
 def sent_counts(db: Database, state: ReplayState) -> SentCounts:

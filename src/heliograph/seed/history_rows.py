@@ -102,7 +102,9 @@ class HistoryRows:
     def add(self, deltas: Iterable[Delta]) -> None:
         """Figures of rare facts, as the rules give them."""
         for delta in deltas:
-            self.sums[delta.minute, delta.mode, delta.integration, delta.flow, delta.connection, delta.category, delta.measure] += delta.n
+            self.sums[delta.minute, delta.mode, delta.integration, delta.flow, delta.connection, delta.category, delta.measure] += (
+                delta.count
+            )
 
     def write(self) -> None:
         """Writes all in one transaction, for all copies, and forgets it."""

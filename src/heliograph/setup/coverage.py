@@ -171,7 +171,9 @@ def watched(kind: TagKind, config: AccountConfig) -> WatchedKinds:
     mappings = []
     if kind is TagKind.QUESTION:
         mappings = [
-            m.name for m in config.mappings.values() if any(parse_source(key).group is FieldGroup.QUESTION_TAGS for key in m.sources)
+            mapping.name
+            for mapping in config.mappings.values()
+            if any(parse_source(key).group is FieldGroup.QUESTION_TAGS for key in mapping.sources)
         ]
     return WatchedKinds(sorted(flows, key=natural_order), sorted(mappings, key=natural_order))
 

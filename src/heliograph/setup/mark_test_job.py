@@ -109,7 +109,8 @@ class Marking:
         test = {STANDARD_PROPERTY_NAMES[StandardProperty.TEST]: True}
         event = source.event(self._event).code
         items = [
-            RecordItem(self._account, {"event": event, "code": c, "properties": test}, self._by, quiet=True, by_hand=True) for c in codes
+            RecordItem(self._account, {"event": event, "code": code, "properties": test}, self._by, quiet=True, by_hand=True)
+            for code in codes
         ]
         answers = record(db, items, source)
         refused = [p for answer in answers if answer.outcome is ItemOutcome.REFUSED for p in answer.problems]

@@ -63,8 +63,8 @@ def setup_body(event: int) -> dict[str, object]:
             RegistrationProperty.objects.filter(event=event), _tags(RegistrationPropertyTag, "property", property__event=event)
         ),
         "sessions": [
-            {"id": s.pk, "code": s.code, "name": s.name, "start": _instant(s.start), "end": _instant(s.end)}
-            for s in Session.objects.filter(event=event)
+            {"id": session.pk, "code": session.code, "name": session.name, "start": _instant(session.start), "end": _instant(session.end)}
+            for session in Session.objects.filter(event=event)
         ],
     }
 
@@ -79,8 +79,9 @@ def _tags(through: Any, owner: str, **where: Any) -> dict[int, list[int]]:
 def _statuses(rows: Iterable[Any], tags: Mapping[int, list[int]]) -> list[dict[str, object]]:
     """Rows with code, name and tags; for registration statuses also the class."""
     return [
-        {"id": r.pk, "code": r.code, "name": r.name, "tags": tags.get(r.pk, [])} | ({"class": r.cls} if hasattr(r, "cls") else {})
-        for r in rows
+        {"id": row.pk, "code": row.code, "name": row.name, "tags": tags.get(row.pk, [])}
+        | ({"class": row.cls} if hasattr(row, "cls") else {})
+        for row in rows
     ]
 
 

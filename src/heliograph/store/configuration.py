@@ -169,8 +169,8 @@ def versions_saved(db: Database, account: int, kind: str, entity: int, since: in
     )
     bodies = [json.loads(body) for _number, _at, _by, body in rows] + [None]
     return [
-        SavedVersion(int(number), int(at), str(by), bodies[n], bodies[n + 1])
-        for n, (number, at, by, _body) in enumerate(rows)
+        SavedVersion(int(number), int(at), str(by), bodies[index], bodies[index + 1])
+        for index, (number, at, by, _body) in enumerate(rows)
         if at >= since
     ]
 

@@ -160,8 +160,8 @@ def write_rows(db: Database, written: Sequence[Written], numbers: DrawnNumbers) 
     The result says whether all new rows were made; not, if another transaction made one of these registrations after `locked_rows`.
     """
     new = [w for w in written if w.row.serial is None]
-    for w, serial in zip(new, numbers.take("registration_serial", len(new)), strict=True):
-        w.row.serial = serial
+    for each, serial in zip(new, numbers.take("registration_serial", len(new)), strict=True):
+        each.row.serial = serial
     created = [_columns_of(w) | {"account": w.row.account, "event": w.row.event, "code": w.row.code} for w in new]
     made = db.ask_many(_CREATED, created) if new else list
     ids = {w.row.id for w in new}
@@ -182,14 +182,14 @@ _CREATED = (
 )
 
 
-def _columns_of(w: Written) -> dict[str, object]:
-    state, profile = w.state, w.state.profile
+def _columns_of(written: Written) -> dict[str, object]:
+    state, profile = written.state, written.state.profile
     return {
-        "id": w.row.id,
-        "serial": w.row.serial,
-        "version": w.row.version,
-        "sent": w.row.sent_modified,
-        "state": w.text,
+        "id": written.row.id,
+        "serial": written.row.serial,
+        "version": written.row.version,
+        "sent": written.row.sent_modified,
+        "state": written.text,
         "status": state.status,
         "type": state.attendee_type,
         "active": state.active,
@@ -239,10 +239,10 @@ def ids_of_code(db: Database, account: int, text: str) -> list[int]:
 def search_text(state: RegistrationState) -> str:
     """The words that search looks through: code, names, e-mail, organization. Short, because an index holds them and every change rewrites
     them."""
-    p = state.profile
+    profile = state.profile
     parts = (
         state.code,
-        *(p.get(k, "") for k in ("first_name", "middle_name", "last_name", "badge_name", "email", "organization", "external_key")),
+        *(profile.get(k, "") for k in ("first_name", "middle_name", "last_name", "badge_name", "email", "organization", "external_key")),
     )
     return folded("\n".join(part[:SEARCHED] for part in parts if part))[: 8 * SEARCHED]
 
@@ -285,15 +285,15 @@ def write_sessions(db: Database, rows: Sequence[SessionRow], now: int) -> None:
             " ON CONFLICT (registration_id, session_id) DO UPDATE SET status_id = excluded.status_id, version = excluded.version, modified = excluded.modified",
             [
                 {
-                    "id": r.id,
-                    "account": r.account,
-                    "registration": r.registration,
-                    "session": r.session,
-                    "status": r.status,
-                    "version": r.version,
+                    "id": row.id,
+                    "account": row.account,
+                    "registration": row.registration,
+                    "session": row.session,
+                    "status": row.status,
+                    "version": row.version,
                     "now": now,
                 }
-                for r in rows
+                for row in rows
             ],
         )
 

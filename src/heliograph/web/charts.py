@@ -102,22 +102,24 @@ def scale_of(top: int, steps: int = 3) -> list[int]:
 
 def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, height: int = 144, top: int = 0, steps: int = 3) -> Plot:
     """A chart with one column for each bucket. top: the end of a scale that several charts share; 0 = its own."""
-    totals = [sum(each.values[i] for each in series) for i in range(len(buckets))]
+    totals = [sum(each.values[index] for each in series) for index in range(len(buckets))]
     scale = scale_of(top or max(totals, default=0), steps)
     every = max(math.ceil(len(buckets) / LABELS), 1)
     columns = []
-    for i, bucket in enumerate(buckets):
+    for index, bucket in enumerate(buckets):
         foot = float(height)
         rects: list[tuple[str, str, str]] = []
         for each in series:
-            if value := each.values[i]:
+            if value := each.values[index]:
                 tall = max(height * value / scale[-1], THIN if each.tone == "ink" else THIN_EXCEPTION)
                 foot -= tall + (1 if rects else 0)
                 rects.append((each.tone, f"{max(foot, 0):.1f}", f"{tall:.1f}"))
-        description = ", ".join(each.words(each.values[i]) for each in series if each.values[i]) or _("nothing")
-        label = bucket.label if i % every == 0 else ""
+        description = ", ".join(each.words(each.values[index]) for each in series if each.values[index]) or _("nothing")
+        label = bucket.label if index % every == 0 else ""
         columns.append(
-            ChartColumn(bucket.href if totals[i] else "", f"{bucket.words}: {description}", rects, label, minor=i % (every * 2) != 0)
+            ChartColumn(
+                bucket.href if totals[index] else "", f"{bucket.words}: {description}", rects, label, minor=index % (every * 2) != 0
+            )
         )
     return Plot(
         title, height, columns, [intcomma(mark) for mark in reversed(scale)], [f"{height * (1 - mark / scale[-1]):.1f}" for mark in scale]
@@ -170,11 +172,11 @@ def _opening(href: str, description: str) -> SafeString:
 
 def _sector(centre: float, radius: float, angle: float, turn: float) -> str:
     """The SVG path of a slice from `angle` over `turn`, in radians."""
-    r, c = _number(radius), _number(centre)
+    radius_text, centre_text = _number(radius), _number(centre)
     if turn >= 2 * math.pi - 1e-9:  # an arc cannot end where it begins
-        return f"M{c} {_number(centre - radius)}A{r} {r} 0 1 1 {_number(centre - 0.1)} {_number(centre - radius)}Z"
+        return f"M{centre_text} {_number(centre - radius)}A{radius_text} {radius_text} 0 1 1 {_number(centre - 0.1)} {_number(centre - radius)}Z"
     begin, end = (f"{_number(centre + radius * math.cos(a))} {_number(centre + radius * math.sin(a))}" for a in (angle, angle + turn))
-    return f"M{c} {c}L{begin}A{r} {r} 0 {int(turn > math.pi)} 1 {end}Z"
+    return f"M{centre_text} {centre_text}L{begin}A{radius_text} {radius_text} 0 {int(turn > math.pi)} 1 {end}Z"
 
 
 def _number(value: float) -> str:

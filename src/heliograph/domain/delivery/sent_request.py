@@ -89,8 +89,8 @@ def _leaves(tree: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
         for key, value in tree.items():
             yield from _leaves(value, f"{path}.{key}" if path else str(key), depth - 1)
     elif isinstance(tree, list) and tree and depth:
-        for n, value in enumerate(tree):
-            yield from _leaves(value, f"{path}[{n}]", depth - 1)
+        for index, value in enumerate(tree):
+            yield from _leaves(value, f"{path}[{index}]", depth - 1)
     else:
         yield path or BODY, tree if isinstance(tree, str) else json.dumps(tree, ensure_ascii=False, sort_keys=True)
 

@@ -58,23 +58,23 @@ def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
         lacks += [Missing(FlowLack.LIST, name) for name in REQUIRED[flow.watch] if not flow.tags_of(name)]
     lacks += [Missing(FlowLack.LIST, name) for name in flow.emptied if Missing(FlowLack.LIST, name) not in lacks]
     lacks += [
-        Missing(FlowLack.FILTER_VALUES, str(i))
-        for i, row in enumerate(flow.filters)
+        Missing(FlowLack.FILTER_VALUES, str(index))
+        for index, row in enumerate(flow.filters)
         if row.op.takes_values and len([value for value in row.values if value.strip()]) < (row.op.bounds or 1)
     ]
     if not flow.destinations:
         lacks.append(Missing(FlowLack.DESTINATION))
-    for d in flow.destinations:
-        destination_id = str(d.id)
-        if not d.name.strip():
+    for destination in flow.destinations:
+        destination_id = str(destination.id)
+        if not destination.name.strip():
             lacks.append(Missing(FlowLack.DESTINATION_NAME, destination_id))
-        connection = config.connections.get(d.connection) if d.connection is not None else None
+        connection = config.connections.get(destination.connection) if destination.connection is not None else None
         if connection is None or connection.lacks:
             lacks.append(Missing(FlowLack.CONNECTION, destination_id))
-        if not d.action:
+        if not destination.action:
             lacks.append(Missing(FlowLack.ACTION, destination_id))
-        lacks += _mappings(flow, d.payload_mapping, d.header_mapping, destination_id, config)
-        if clash_of(d, config) is not None:
+        lacks += _mappings(flow, destination.payload_mapping, destination.header_mapping, destination_id, config)
+        if clash_of(destination, config) is not None:
             lacks.append(Missing(FlowLack.CLASH, destination_id))
     return tuple(lacks)
 

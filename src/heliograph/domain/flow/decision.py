@@ -210,13 +210,13 @@ def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConf
     gates += [
         GateResult(
             GateName.ACTIVATION,
-            a.answer is _Answer.YES,
-            a.name,
-            _texts(a.selected),
-            _texts(sorted(a.carried)),
-            waits=a.answer in (_Answer.UNTAGGED, _Answer.UNTAGGED_PROPERTY),
+            tag_list.answer is _Answer.YES,
+            tag_list.name,
+            _texts(tag_list.selected),
+            _texts(sorted(tag_list.carried)),
+            waits=tag_list.answer in (_Answer.UNTAGGED, _Answer.UNTAGGED_PROPERTY),
         )
-        for a in lists
+        for tag_list in lists
     ]
     reason = _reason({a.answer for a in lists})
     return Explanation(flow, FlowVerdict.NOT_TRIGGERED if reason else FlowVerdict.TRIGGERED, reason, tuple(gates))
@@ -259,8 +259,10 @@ def _gates_of_the_flow(flow: Flow, change: Change, account: AccountConfig, mode:
 
 def _filter_gates(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[GateResult]:
     compared = ChangeComparison(change, account, event)
-    for i, row in enumerate(flow.filters):
-        yield GateResult(GateName.FILTERS, compared.passes((row,)), str(i), row.values, actual_values(row.field, change, account, event))
+    for index, row in enumerate(flow.filters):
+        yield GateResult(
+            GateName.FILTERS, compared.passes((row,)), str(index), row.values, actual_values(row.field, change, account, event)
+        )
 
 
 class _Answer(StrEnum):

@@ -170,16 +170,16 @@ class Flow:
             "filters": [{"field": f.field, "op": f.op.value, "values": list(f.values)} for f in self.filters],
             "destinations": [
                 {
-                    "id": d.id,
-                    "name": d.name,
-                    "integration": d.integration,
-                    "connection": d.connection,
-                    "action": d.action,
-                    "payload_mapping": d.payload_mapping,
-                    "header_mapping": d.header_mapping,
-                    "does": d.does.value,
+                    "id": destination.id,
+                    "name": destination.name,
+                    "integration": destination.integration,
+                    "connection": destination.connection,
+                    "action": destination.action,
+                    "payload_mapping": destination.payload_mapping,
+                    "header_mapping": destination.header_mapping,
+                    "does": destination.does.value,
                 }
-                for d in self.destinations
+                for destination in self.destinations
             ],
         }
 
@@ -199,7 +199,8 @@ class Flow:
             session_statuses=_ids(body.get(SESSION_STATUSES)),
             event_statuses=_ids(body.get(EVENT_STATUSES)),
             filters=tuple(
-                FilterRow(str(f["field"]), Op(str(f["op"])), tuple(str(v) for v in f.get("values", ()))) for f in _rows(body.get("filters"))
+                FilterRow(str(row["field"]), Op(str(row["op"])), tuple(str(v) for v in row.get("values", ())))
+                for row in _rows(body.get("filters"))
             ),
             emptied=tuple(str(n) for n in _rows(body.get("emptied"))),
             destinations=tuple(_destination(d) for d in _rows(body.get("destinations"))),

@@ -58,17 +58,17 @@ def restorable(mapping: Mapping, config: AccountSetup, sealed: Iterable[str] = (
     return RestorableMapping(replace(mapping, rows=rows), tuple(gone))
 
 
-def _without_text(n: int, row: MappingRow, gone: list[GonePart]) -> MappingRow:
-    gone.append(GonePart(n, row.target, "", alone=True))
+def _without_text(number: int, row: MappingRow, gone: list[GonePart]) -> MappingRow:
+    gone.append(GonePart(number, row.target, "", alone=True))
     return replace(row, parts=())
 
 
-def _row(n: int, row: MappingRow, config: AccountSetup, gone: list[GonePart]) -> MappingRow:
+def _row(number: int, row: MappingRow, config: AccountSetup, gone: list[GonePart]) -> MappingRow:
     lost = [source.key for source in row.sources if not is_there(parse_source(source.key), config)]
     if not lost:
         return row
     parts = tuple(part for part in row.parts if isinstance(part, FixedText) or part.key not in lost)
     alone = not any(isinstance(part, SourceValue) for part in parts)
     text = "".join(part.text for part in parts if isinstance(part, FixedText)) if alone else ""
-    gone += [GonePart(n, row.target, key, alone, text) for key in dict.fromkeys(lost)]
+    gone += [GonePart(number, row.target, key, alone, text) for key in dict.fromkeys(lost)]
     return replace(row, parts=() if alone else parts)

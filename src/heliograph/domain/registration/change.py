@@ -150,10 +150,10 @@ def applied(
     custom = _merged(state.custom, upsert.custom, (), "custom", before)
     answers = _merged(state.answers, upsert.answers, (), "answer", before)
     properties_after = set(state.properties)
-    for p, on in upsert.properties.items():
-        if on != (p in properties_after):
-            before[f"property.{p}"] = not on
-            (properties_after.add if on else properties_after.discard)(p)
+    for key, on in upsert.properties.items():
+        if on != (key in properties_after):
+            before[f"property.{key}"] = not on
+            (properties_after.add if on else properties_after.discard)(key)
     if not before:
         return state, before
     after = RegistrationState(

@@ -237,8 +237,8 @@ def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[in
     default = known.default_session_status
     sessions: dict[int, int] = {}
     names: dict[int, object] = {}
-    for i, row in enumerate(value):
-        where = f"sessions[{i}]"
+    for index, row in enumerate(value):
+        where = f"sessions[{index}]"
         if not isinstance(row, Mapping):
             read.problem(where, "must be an object with code and status.")
             continue

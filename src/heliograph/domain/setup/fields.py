@@ -296,11 +296,11 @@ def catalogue(
             for field in (SourceField(f"question.{tag.id}", f"{tag.label} (question)", FieldGroup.QUESTION_TAGS), answer)
         ],
         FieldGroup.STANDARD_PROPERTIES: [
-            SourceField(f"property.{p.value}", label, FieldGroup.STANDARD_PROPERTIES, Shape.YES_NO)
-            for p, label in STANDARD_PROPERTY_NAMES.items()
+            SourceField(f"property.{standard.value}", label, FieldGroup.STANDARD_PROPERTIES, Shape.YES_NO)
+            for standard, label in STANDARD_PROPERTY_NAMES.items()
         ],
         FieldGroup.CUSTOM_PROPERTIES: [
-            SourceField(f"property.{t.id}", t.label, FieldGroup.CUSTOM_PROPERTIES, Shape.YES_NO) for t in property_tags
+            SourceField(f"property.{tag.id}", tag.label, FieldGroup.CUSTOM_PROPERTIES, Shape.YES_NO) for tag in property_tags
         ],
         FieldGroup.ACCOUNT: _standard("account"),
         FieldGroup.EVENT: _standard("event"),
@@ -309,8 +309,8 @@ def catalogue(
         FieldGroup.FLOW: _standard("flow"),
         FieldGroup.MACROS: _standard("macro"),
         FieldGroup.PREVIOUS: [
-            SourceField(f"previous.{f.key}", f"{f.label} (before)", FieldGroup.PREVIOUS, f.shape)
-            for f in (*profile, *profile_custom, *registration, *answers)
+            SourceField(f"previous.{field.key}", f"{field.label} (before)", FieldGroup.PREVIOUS, field.shape)
+            for field in (*profile, *profile_custom, *registration, *answers)
         ],
     }
     return {group: tuple(fields) for group, fields in groups.items() if fields and group in _OFFERED[subject]}

@@ -57,5 +57,6 @@ class Tag:
 
 
 STANDARD_TAGS: dict[int, Tag] = {
-    p.value: Tag(p.value, p.label, p.label, frozenset({TagKind.REGISTRATION_PROPERTY})) for p in StandardProperty
+    standard.value: Tag(standard.value, standard.label, standard.label, frozenset({TagKind.REGISTRATION_PROPERTY}))
+    for standard in StandardProperty
 }

@@ -70,8 +70,8 @@ def _of_processes(processes: ProcessFigures) -> Iterator[Metric]:
     up = {(name,): float(state == RUNNING) for name, state in processes.states.items()}
     yield _gauge("heliograph_process_up", "Whether a process of this start runs and serves.", up, "process")
     attempts = CounterMetricFamily("heliograph_attempts", "Attempts by outcome and category of failure.", labels=("outcome", "category"))
-    for key, n in processes.attempts.items():
-        attempts.add_metric(key, n)
+    for key, count in processes.attempts.items():
+        attempts.add_metric(key, count)
     yield attempts
     yield _histogram(
         "heliograph_attempt_duration_seconds", "Time that attempts took, from start to the end of the answer.", processes.attempt_seconds

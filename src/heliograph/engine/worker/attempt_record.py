@@ -137,14 +137,14 @@ def plain(text: str) -> str:
 def _response(result: SendResult, masks: Masks, hidden: frozenset[str]) -> str:
     if isinstance(result, CutOff):
         return ""
-    t = result.timings
+    seconds = result.timings
     timings = {
-        "name": round(t.name, 6),
-        "connect": round(t.connect, 6),
-        "tls": round(t.tls, 6),
-        "sent": round(t.sent, 6),
-        "first": round(t.first, 6),
-        "total": round(t.total, 6),
+        "name": round(seconds.name, 6),
+        "connect": round(seconds.connect, 6),
+        "tls": round(seconds.tls, 6),
+        "sent": round(seconds.sent, 6),
+        "first": round(seconds.first, 6),
+        "total": round(seconds.total, 6),
     }
     if isinstance(result, Failure):
         return _json(

@@ -279,8 +279,8 @@ def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfi
             if has is not None and not has.options:
                 continue
             lacks += [
-                Lack(OPTIONS, code, name, n, parent=question, doubt=doubts[name])
-                for name, n in event.answers[question].names.items()
+                Lack(OPTIONS, code, name, count, parent=question, doubt=doubts[name])
+                for name, count in event.answers[question].names.items()
                 if name.casefold() not in known_options
             ]
     return lacks

@@ -76,8 +76,8 @@ def send_promise(reader: AccountReader, state: ReplayState) -> str:
     connections = (
         [
             reader.config.connections[id].name
-            for d in flow.destinations
-            if (id := d.connection) is not None and id in reader.config.connections
+            for destination in flow.destinations
+            if (id := destination.connection) is not None and id in reader.config.connections
         ]
         if flow
         else []

@@ -39,14 +39,14 @@ def create_account(facts: AccountFacts, *, by: str) -> Account:
         row.save()
         with scope(account=row.pk):
             RegistrationStatus.objects.bulk_create(
-                RegistrationStatus(account=row, code=_code(name), name=name, cls=cls.value, position=i)
-                for i, (name, cls) in enumerate(REGISTRATION_STATUSES.items())
+                RegistrationStatus(account=row, code=_code(name), name=name, cls=cls.value, position=index)
+                for index, (name, cls) in enumerate(REGISTRATION_STATUSES.items())
             )
             SessionStatus.objects.bulk_create(
-                SessionStatus(account=row, code=_code(name), name=name, position=i) for i, name in enumerate(SESSION_STATUSES)
+                SessionStatus(account=row, code=_code(name), name=name, position=index) for index, name in enumerate(SESSION_STATUSES)
             )
             EventStatus.objects.bulk_create(
-                EventStatus(account=row, code=_code(name), name=name, position=i) for i, name in enumerate(EVENT_STATUSES)
+                EventStatus(account=row, code=_code(name), name=name, position=index) for index, name in enumerate(EVENT_STATUSES)
             )
             db = of_django(connection)
             configuration.lock_exclusive(db, accounts=[row.pk])

@@ -77,8 +77,8 @@ def coverage(request: AccountRequest) -> HttpResponse:
     filters = CoverageFilters(request)
     filters.offer_gaps(untagged)
     groups = [
-        _group(k, gaps, untagged, administers=administers, ticked=ticked if form.is_bound else None)
-        for k, gaps in _matching_gaps(untagged, **filters.cleaned_data).items()
+        _group(kind, gaps, untagged, administers=administers, ticked=ticked if form.is_bound else None)
+        for kind, gaps in _matching_gaps(untagged, **filters.cleaned_data).items()
     ]
     row_count = sum(len(group["rows"]) for group in groups)
     return settings_page(

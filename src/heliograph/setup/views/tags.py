@@ -279,8 +279,8 @@ def _tag_page(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
         breaks=[
             Breaks(_("Used in"), "" if users else _("No flow, mapping or connection names it."), items=items_of(users), anchor="used"),
             *(
-                Breaks(_("Carried by %(objects)s") % {"objects": counted(kind, len(uses))}, items=shortened(items_of(uses)), anchor="" if n else "carried")
-                for n, (kind, uses) in enumerate(carried.items())
+                Breaks(_("Carried by %(objects)s") % {"objects": counted(kind, len(uses))}, items=shortened(items_of(uses)), anchor="" if index else "carried")
+                for index, (kind, uses) in enumerate(carried.items())
             ),
         ],
     )  # fmt: skip

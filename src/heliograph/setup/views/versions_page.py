@@ -294,8 +294,8 @@ def _restore(request: AccountRequest, versioned: Versioned) -> HttpResponse:
     with transaction.atomic(using="read"):
         db = of_django(connections["read"])
         restored, newest = (
-            version(db, request.account.pk, versioned.kind, versioned.id, n)
-            for n in (number, number_of(db, request.account.pk, versioned.kind, versioned.id))
+            version(db, request.account.pk, versioned.kind, versioned.id, each_number)
+            for each_number in (number, number_of(db, request.account.pk, versioned.kind, versioned.id))
         )
     if not restored.body:
         raise Http404

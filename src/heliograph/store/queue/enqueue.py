@@ -97,31 +97,31 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
         [
             {
                 "id": id,
-                "account": o.account,
+                "account": order.account,
                 "uid": webhook_id(now, secrets.randbits(CHANCE_BITS)),
-                "lane": lanes[o.destination, o.subject],
-                "run": o.run,
-                "change": o.change,
-                "registration": o.registration,
-                "event": o.event,
-                "flow": o.flow,
-                "destination": o.destination,
-                "mode": o.mode,
-                "version": o.version,
-                "rank": int(o.rank),
-                "origin": int(o.origin),
-                "repeated": o.repeated,
+                "lane": lanes[order.destination, order.subject],
+                "run": order.run,
+                "change": order.change,
+                "registration": order.registration,
+                "event": order.event,
+                "flow": order.flow,
+                "destination": order.destination,
+                "mode": order.mode,
+                "version": order.version,
+                "rank": int(order.rank),
+                "origin": int(order.origin),
+                "repeated": order.repeated,
                 "now": now,
             }
-            for id, o in zip(ids, orders, strict=True)
+            for id, order in zip(ids, orders, strict=True)
         ],
     )
     mapped = [{"id": id, "as_of": o.as_of} for id, o in zip(ids, orders, strict=True) if o.as_of is not None]
     if mapped:
         db.many("UPDATE action SET as_of = :as_of WHERE id = :id", mapped)
     kinds = Counter((o.account, o.mode, o.flow, o.connection, o.origin is Origin.REPLAY) for o in orders)
-    for (account, mode, flow, connection, replay), n in kinds.items():
-        deltas += of_new_action(FigureKey(account, mode, flow, connection, now, replay=replay), n)
+    for (account, mode, flow, connection, replay), count in kinds.items():
+        deltas += of_new_action(FigureKey(account, mode, flow, connection, now, replay=replay), count)
     return ids
 
 
@@ -142,21 +142,21 @@ _WOKEN = (
 def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[tuple[int, int], int]:
     """Creates or wakes each lane once, because one statement may not touch a lane twice. (destination, subject) -> lane id."""
     least: dict[tuple[int, int], Order] = {}
-    for o in orders:
-        key = (o.destination, o.subject)
-        if key not in least or o.rank < least[key].rank:
-            least[key] = o
+    for order in orders:
+        key = (order.destination, order.subject)
+        if key not in least or order.rank < least[key].rank:
+            least[key] = order
     least_rows = [least[key] for key in sorted(least)]
     if db.vendor == "postgresql":
         rows = db.all(
             f"INSERT INTO lane ({_LANE}) SELECT d, s, a, c, c % {SLOTS}, 1, r, nextval('lane_pos_seq')"
             " FROM unnest(:d::bigint[], :s::bigint[], :a::bigint[], :c::bigint[], :r::int[]) t(d, s, a, c, r) ORDER BY 1, 2" + _WOKEN,
             {
-                "d": [o.destination for o in least_rows],
-                "s": [o.subject for o in least_rows],
-                "a": [o.account for o in least_rows],
-                "c": [o.connection for o in least_rows],
-                "r": [int(o.rank) for o in least_rows],
+                "d": [order.destination for order in least_rows],
+                "s": [order.subject for order in least_rows],
+                "a": [order.account for order in least_rows],
+                "c": [order.connection for order in least_rows],
+                "r": [int(order.rank) for order in least_rows],
             },
         )
         return {(d, s): id for id, d, s in rows}
@@ -165,8 +165,8 @@ def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[
         " FROM json_each(:rows) WHERE true" + _WOKEN,
         {
             "rows": [
-                (o.destination, o.subject, o.account, o.connection, slot_of(o.connection), int(o.rank), pos)
-                for o, pos in zip(least_rows, numbers.take("lane_pos", len(least_rows)), strict=True)
+                (order.destination, order.subject, order.account, order.connection, slot_of(order.connection), int(order.rank), pos)
+                for order, pos in zip(least_rows, numbers.take("lane_pos", len(least_rows)), strict=True)
             ]
         },
     )

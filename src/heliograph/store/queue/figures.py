@@ -24,18 +24,18 @@ def put_deltas(db: Database, deltas: Iterable[Delta]) -> None:
     """Appends one row per key, in the transaction of the fact."""
     rows = [
         {
-            "account": d.account,
-            "minute": d.minute,
-            "mode": d.mode,
-            "integration": d.integration,
-            "flow": d.flow,
-            "connection": d.connection,
-            "category": d.category,
-            "measure": int(d.measure),
-            "n": d.n,
-            "serials": BitMap(d.serials).serialize() if d.serials else None,
+            "account": delta.account,
+            "minute": delta.minute,
+            "mode": delta.mode,
+            "integration": delta.integration,
+            "flow": delta.flow,
+            "connection": delta.connection,
+            "category": delta.category,
+            "measure": int(delta.measure),
+            "n": delta.count,
+            "serials": BitMap(delta.serials).serialize() if delta.serials else None,
         }
-        for d in merged(deltas)
+        for delta in merged(deltas)
     ]
     if rows:
         db.many(
@@ -59,8 +59,8 @@ def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
     )
     sums: Counter[tuple[int, ...]] = Counter()
     bitmaps: dict[BitmapKey, BitMap] = {}
-    for minute, mode, integration, flow, connection, category, measure, n, serials in rows:
-        sums[minute, mode, integration, flow, connection, category, measure] += n
+    for minute, mode, integration, flow, connection, category, measure, count, serials in rows:
+        sums[minute, mode, integration, flow, connection, category, measure] += count
         if serials is not None:
             bitmap = BitMap.deserialize(bytes(serials))
             for unit in BITMAP_UNITS:
@@ -76,10 +76,13 @@ type SumKey = tuple[int, ...]
 def add_folded(db: Database, account: int, sums: Mapping[SumKey, int], bitmaps: Mapping[BitmapKey, BitMap]) -> None:
     """Adds to the folded figures of an account. Only one may do so at a time."""
     hours: Counter[SumKey] = Counter()
-    for (minute, *place), n in sums.items():
-        hours[minute // HOUR, *place] += n
+    for (minute, *place), count in sums.items():
+        hours[minute // HOUR, *place] += count
     for statement, totals in ((_SUM.format("figure_sum", "minute"), sums), (_SUM.format("figure_hour", "hour"), hours)):
-        db.many(statement, [{"account": account, "n": n, **dict(zip(_KEY, key, strict=True))} for key, n in sorted(totals.items()) if n])
+        db.many(
+            statement,
+            [{"account": account, "n": count, **dict(zip(_KEY, key, strict=True))} for key, count in sorted(totals.items()) if count],
+        )
     unite(db, account, bitmaps)
 
 

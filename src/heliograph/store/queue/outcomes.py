@@ -59,29 +59,29 @@ def store(db: Database, settled: Sequence[Settled], now: int) -> None:
 
 def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
     rows = []
-    for s in settled:
-        attempt = s.settlement.attempt
-        if attempt is None or s.exchange is None:
+    for settling in settled:
+        attempt = settling.settlement.attempt
+        if attempt is None or settling.exchange is None:
             continue
-        about = next(a for a in s.actions if a.id == attempt.action)
-        after = next((m.new for m in s.settlement.moves if m.old.id == attempt.action), about.action)
+        about = next(a for a in settling.actions if a.id == attempt.action)
+        after = next((m.new for m in settling.settlement.moves if m.old.id == attempt.action), about.action)
         rows.append(
             {
                 "account": about.account,
                 "action": attempt.action,
                 "n": attempt.number + 1,
                 "kind": attempt.kind.code,
-                "at": s.exchange.at,
-                "took": s.exchange.took,
+                "at": settling.exchange.at,
+                "took": settling.exchange.took,
                 "state": int(after.state),
-                "category": s.exchange.category.code if s.exchange.category else None,
-                "status": s.exchange.status,
-                "message": s.exchange.message[:500],
+                "category": settling.exchange.category.code if settling.exchange.category else None,
+                "status": settling.exchange.status,
+                "message": settling.exchange.message[:500],
                 "flow": about.flow,
-                "connection": s.exchange.connection,
-                "versions": s.exchange.versions[:80],
-                "request": s.exchange.request,
-                "response": s.exchange.response,
+                "connection": settling.exchange.connection,
+                "versions": settling.exchange.versions[:80],
+                "request": settling.exchange.request,
+                "response": settling.exchange.response,
             }
         )
     if rows:
@@ -98,8 +98,8 @@ def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
 
 def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
     rows = []
-    for s in settled:
-        for move in s.settlement.moves:
+    for each in settled:
+        for move in each.settlement.moves:
             old, new = move.old, move.new
             ended = now if old.state.is_open and not new.state.is_open else None
             rows.append(
@@ -114,10 +114,10 @@ def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
                     "queue": new.queue.code if new.queue else 0,
                     "category": new.category.code if new.category else None,
                     "cause": new.cause.value if new.cause else "",
-                    "message": _message(s, old, new),
+                    "message": _message(each, old, new),
                     "ended": ended,
                     "reopened": int(not old.state.is_open and new.state.is_open),
-                    "lead": _lead(s, new),
+                    "lead": _lead(each, new),
                 }
             )
     if rows:
@@ -129,19 +129,19 @@ def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
         )
 
 
-def _lead(s: Settled, new: OpenAction) -> int:
+def _lead(each: Settled, new: OpenAction) -> int:
     """What the target reported (created or updated) about the action just delivered; 0 for any other action."""
-    attempt = s.settlement.attempt
+    attempt = each.settlement.attempt
     if attempt is None or attempt.action != new.id or not isinstance(attempt.outcome, Delivered) or attempt.outcome.lead is None:
         return 0
     return attempt.outcome.lead.code
 
 
-def _message(s: Settled, old: OpenAction, new: OpenAction) -> str | None:
+def _message(each: Settled, old: OpenAction, new: OpenAction) -> str | None:
     """The sentence beside the category; None: unchanged."""
     if (
-        s.message
-        and (s.settlement.attempt is None or s.settlement.attempt.action == new.id)
+        each.message
+        and (each.settlement.attempt is None or each.settlement.attempt.action == new.id)
         and (new.cause, new.looks, new.sent)
         != (
             old.cause,
@@ -149,14 +149,14 @@ def _message(s: Settled, old: OpenAction, new: OpenAction) -> str | None:
             old.sent,
         )
     ):
-        return s.message[:500] if new.state is not ActionState.SUPERSEDED else None
+        return each.message[:500] if new.state is not ActionState.SUPERSEDED else None
     return None
 
 
 def _store_lanes(db: Database, settled: Sequence[Settled]) -> None:
     ordered = sorted(settled, key=lambda s: s.lane.lane.order)
     fresh = [
-        s for s in ordered if s.settlement.fresh_position and s.settlement.lane.state is LaneState.READY
+        each for each in ordered if each.settlement.fresh_position and each.settlement.lane.state is LaneState.READY
     ]  # nobody reads others by position
     positions = dict(zip((s.lane.lane.id for s in fresh), db.draw({"lane_pos": len(fresh)})["lane_pos"], strict=True))
     db.many(
@@ -169,10 +169,10 @@ def _store_lanes(db: Database, settled: Sequence[Settled]) -> None:
                 "due": lane.due_at,
                 "begun": lane.begun_version,
                 "marks": lane.marks,
-                "pos": positions.get(lane.id, s.lane.pos),
+                "pos": positions.get(lane.id, each.lane.pos),
             }
-            for s in ordered
-            for lane in [s.settlement.lane]
+            for each in ordered
+            for lane in [each.settlement.lane]
         ],
     )
 
@@ -180,30 +180,42 @@ def _store_lanes(db: Database, settled: Sequence[Settled]) -> None:
 def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
     """The figures of a batch. Delivered first attempts are counted together, because a batch holds hundreds of only a few kinds."""
     delivered: Counter[tuple[int, int, int, int, int, bool, int, ActionState]] = Counter()
-    for s in settled:
-        at = s.exchange.at if s.exchange else now
-        attempt, moves = s.settlement.attempt, s.settlement.moves
+    for each in settled:
+        at = each.exchange.at if each.exchange else now
+        attempt, moves = each.settlement.attempt, each.settlement.moves
         if (
             attempt is not None
-            and len(moves) == len(s.actions) == 1
+            and len(moves) == len(each.actions) == 1
             and attempt.kind is AttemptKind.FIRST
             and isinstance(attempt.outcome, Delivered)
             and attempt.outcome.lead is None
             and moves[0].new.state is ActionState.SUCCESS
         ):
-            a = s.actions[0]
-            replay = a.action.origin is Origin.REPLAY
-            key = (a.account, a.mode, a.flow, s.lane.connection, a.created // MINUTE, replay, at // MINUTE, moves[0].old.state)
+            first = each.actions[0]
+            replay = first.action.origin is Origin.REPLAY
+            key = (
+                first.account,
+                first.mode,
+                first.flow,
+                each.lane.connection,
+                first.created // MINUTE,
+                replay,
+                at // MINUTE,
+                moves[0].old.state,
+            )
             delivered[key] += 1
             continue
         facts = {
-            a.id: FigureKey(a.account, a.mode, a.flow, s.lane.connection, a.created, a.action.origin is Origin.REPLAY) for a in s.actions
+            first.id: FigureKey(
+                first.account, first.mode, first.flow, each.lane.connection, first.created, first.action.origin is Origin.REPLAY
+            )
+            for first in each.actions
         }
-        yield from of_settlement(s.settlement, facts, at)
-    for (account, mode, flow, connection, created, replay, minute, was), n in delivered.items():
+        yield from of_settlement(each.settlement, facts, at)
+    for (account, mode, flow, connection, created, replay, minute, was), count in delivered.items():
         figure_key = FigureKey(account, mode, flow, connection, created * MINUTE, replay)
-        yield from of_move(figure_key, was, ActionState.SUCCESS, n)
-        yield of_delivery(figure_key, minute * MINUTE, n)
+        yield from of_move(figure_key, was, ActionState.SUCCESS, count)
+        yield of_delivery(figure_key, minute * MINUTE, count)
 
 
 def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:

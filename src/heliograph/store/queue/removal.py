@@ -316,8 +316,8 @@ def _removed_records(db: Database, places: Sequence[Place], cut: int) -> tuple[l
 def _count(db: Database, table: str, column: str, ids: Collection[int]) -> int:
     if not ids:
         return 0
-    ((n,),) = db.all(f"SELECT count(*) FROM {table} WHERE {db.member(column, 'ids')}", {"ids": sorted(ids)})
-    return int(n)
+    ((count,),) = db.all(f"SELECT count(*) FROM {table} WHERE {db.member(column, 'ids')}", {"ids": sorted(ids)})
+    return int(count)
 
 
 def has_old(db: Database, account: int, cuts: Cuts) -> bool:

@@ -76,11 +76,11 @@ def kept_requests(db: Database, account: int, actions: Collection[int]) -> dict[
 
 def outstanding(db: Database, account: int, flow: int) -> int:
     """Replayed actions of a flow whose first attempt has not ended."""
-    ((n,),) = db.all(  # every id is above 0: SQLite takes the index of the few that are open only where their key is asked for
+    ((count,),) = db.all(  # every id is above 0: SQLite takes the index of the few that are open only where their key is asked for
         "SELECT count(*) FROM action WHERE origin = 2 AND state = 1 AND id > 0 AND +account_id = :account AND +flow_id = :flow",
         {"account": account, "flow": flow},
     )
-    return int(n)
+    return int(count)
 
 
 def withdraw(db: Database, actions: Sequence[int], does_of: DoesOf) -> int:
