@@ -42,7 +42,7 @@ def test_a_page_of_the_design_is_in_its_index_and_numbered_from_1(document: Path
     assert numbers == [str(n) for n in range(1, len(numbers) + 1)]
 
 
-CODE = ROOT / "src/heliograph/store/gate.py"
+CODE = ROOT / "src/heliograph/store/write_lock.py"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_broken_citation_is_found(kind: str, broken: str) -> None:
     [
         "One order (docs/design/recording.md, section 4; ARCHITECTURE.md, rule 4; D2, P10).",
         "Steps 4 to 6 (docs/design/recording.md, steps 4-6), as decided (ADR 14, docs/adr/0014).",
-        "The gate (`store.gate`), tried in tests/integration/test_gate.py; `domain.delivery.lanes.choose`, or `lanes.choose`.",
+        "The write lock (`store.write_lock`), tried in tests/integration/test_write_lock.py; `domain.delivery.lanes.choose`, or `lanes.choose`.",
         "Filters (guide: Flow Filters, Live or Test; F6). `make docs`, `heliograph status`; test_D5_ are the tests of D5.",
         "A flow's name, `self.flow.name`, is no citation, nor are https://example.org/docs/x.md and RFC 9110.",
     ],

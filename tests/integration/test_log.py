@@ -1,4 +1,4 @@
-"""Commits are durable although they do not wait for the disk inside the gate (docs/design/sqlite.md, section 3; O7)."""
+"""Commits are durable although they do not wait for the disk inside the write lock (docs/design/sqlite.md, section 3; O7)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.waiting import until
 
 from heliograph.accounts.models import Account
 from heliograph.store import log
-from heliograph.store.gate import WriteGate
 from heliograph.store.sqlite_database import SqliteDatabase, open_sqlite
+from heliograph.store.write_lock import WriteLock
 
 pytestmark = pytest.mark.once
 
@@ -70,7 +70,7 @@ def test_O7_others_write_while_one_waits_for_the_disk(path: Path, db: SqliteData
     def write_beside() -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        held.append(WriteGate.holder(path))
+        held.append(WriteLock.holder(path))
         thread = threading.Thread(target=_insert, args=(other, 2))
         thread.start()
         until(lambda: not thread.is_alive())
@@ -86,12 +86,12 @@ def test_O7_one_that_was_admitted_waits_for_the_disk_when_it_leaves(
     path: Path, db: SqliteDatabase, forced: list[Callable[[], None]]
 ) -> None:
     seen = []
-    forced.append(lambda: seen.append(WriteGate.holder(path)))
+    forced.append(lambda: seen.append(WriteLock.holder(path)))
     with db.admitted():
         _insert(db, 1)
         _insert(db, 2)
         assert seen == []
-        assert WriteGate.holder(path) == os.getpid()
+        assert WriteLock.holder(path) == os.getpid()
     assert seen == [None]
 
 
@@ -126,7 +126,7 @@ def test_O7_djangos_commits_are_on_the_disk_too_and_others_write_meanwhile(withi
     path, holders, order = connection.settings_dict["NAME"], [], []
     other = sqlite3.connect(path)
     forced.append(lambda: order.append("on the disk") if other.execute("SELECT 1 FROM accounts_account").fetchall() else None)
-    forced.append(lambda: holders.append(WriteGate.holder(path)))
+    forced.append(lambda: holders.append(WriteLock.holder(path)))
     with transaction.atomic() if within == "a transaction" else nullcontext():
         Account.objects.create(code="ACME", name="Acme")
         if within == "a transaction":

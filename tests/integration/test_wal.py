@@ -10,8 +10,8 @@ import pytest
 from tests.waiting import PATIENCE
 
 from heliograph.store import wal
-from heliograph.store.gate import WriteGate
 from heliograph.store.sqlite_database import SqliteDatabase, open_sqlite
+from heliograph.store.write_lock import WriteLock
 
 pytestmark = pytest.mark.once
 
@@ -60,7 +60,7 @@ def test_a_small_log_keeps_nobody_waiting(path: Path, db: SqliteDatabase, care: 
     with db.transaction():
         db.run("INSERT INTO t VALUES (1, '')")
     thread = threading.Thread(target=wal.tend, args=(path, care), daemon=True)
-    with WriteGate(path):
+    with WriteLock(path):
         thread.start()
         thread.join(PATIENCE)
         assert not thread.is_alive()
@@ -99,7 +99,7 @@ def test_it_waits_for_its_turn_at_the_gate(path: Path, db: SqliteDatabase, care:
         wal.tend(path, care)
         ended.set()
 
-    with WriteGate(path):
+    with WriteLock(path):
         threading.Thread(target=tend, daemon=True).start()
         assert not ended.wait(0.1)
     assert ended.wait(PATIENCE)

@@ -186,9 +186,9 @@ def _recover(options: Options) -> None:
 
 def _supervise(options: Options, children: list[Child], message: str) -> None:
     from heliograph.engine.supervisor.supervisor import Supervisor  # noqa: PLC0415
-    from heliograph.store.gate import Holder, WriteGate  # noqa: PLC0415
+    from heliograph.store.write_lock import Holder, WriteLock  # noqa: PLC0415
 
-    holder: Callable[[], Holder | None] | None = (lambda: WriteGate.holding(options.sqlite_file)) if options.on_sqlite else None
+    holder: Callable[[], Holder | None] | None = (lambda: WriteLock.holding(options.sqlite_file)) if options.on_sqlite else None
     supervisor = Supervisor(children, on_ready=lambda: typer.echo(message), holder=holder)
     with _operations(options, supervisor):
         status = supervisor.run()

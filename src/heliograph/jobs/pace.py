@@ -20,7 +20,7 @@ BEHIND: Final = 300
 """Waiting lanes from which deliveries count as behind."""
 BESIDE_REST: Final = 2.0
 """Rest after a chunk, as a multiple of its duration, while others record or deliveries are behind: the job then takes a third of a core,
-and of the write gate."""
+and of the write lock."""
 BUSY_REST: Final = 7.0
 """While others also want the processors, at least this multiple of the CPU that the chunk took: an eighth of a core."""
 LONGEST_BUSY_REST: Final = 5.0

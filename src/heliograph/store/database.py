@@ -59,7 +59,7 @@ class Database(Protocol):
         """Inside, `many` and `run` do not wait for the server until rows are read or the block ends. SQLite never waits anyway."""
 
     def transaction(self, *, together: bool = False) -> contextlib.AbstractContextManager[None]:
-        """A write transaction of its own: begin, then commit, or roll back on an exception. On SQLite under the gate. together: as in
+        """A write transaction of its own: begin, then commit, or roll back on an exception. On SQLite under the write lock. together: as in
         `together`, from its beginning to its end; `run` does not know how many rows it touched."""
 
     def savepoint(self) -> contextlib.AbstractContextManager[object]:

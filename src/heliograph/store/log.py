@@ -2,7 +2,7 @@
 
 With `synchronous = FULL` a commit waits for the disk while it blocks all other writers. With `NORMAL` the sync is ours: a commit is durable
 once the log file is synced (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files" and `PRAGMA synchronous`; the log is never unlinked
-while a connection is open, and frames count up to the last whole commit). So a writer frees the gate, syncs the log, and only then reports
+while a connection is open, and frames count up to the last whole commit). So a writer frees the write lock, syncs the log, and only then reports
 its transaction as recorded. The sync also covers all earlier commits.
 """
 

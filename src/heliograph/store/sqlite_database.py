@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 
 from heliograph.store.bulk_insert import of_values, taken_apart
 from heliograph.store.database import Params, Row
-from heliograph.store.gate import WriteGate
 from heliograph.store.log import Log
+from heliograph.store.write_lock import WriteLock
 
 _ROWS_AT_ONCE = (64, 16, *range(8, 1, -1))
 
@@ -33,10 +33,10 @@ class SqliteDatabase:
     vendor: ClassVar[Literal["sqlite", "postgresql"]] = "sqlite"
     for_update: ClassVar[str] = ""
 
-    def __init__(self, connection: sqlite3.Connection, gate: WriteGate | None = None, log: Log | None = None) -> None:
-        """gate and log: for the owner of a connection. It frees the gate for others before it syncs its commit to disk."""
+    def __init__(self, connection: sqlite3.Connection, write_lock: WriteLock | None = None, log: Log | None = None) -> None:
+        """write_lock, log: for the owner of a connection. It frees the write lock for others before it syncs its commit to disk."""
         self.connection = connection
-        self._gate, self._log = gate, log
+        self._write_lock, self._log = write_lock, log
         self._admitted = False
 
     @staticmethod
@@ -103,12 +103,12 @@ class SqliteDatabase:
 
     @contextlib.contextmanager
     def admitted(self) -> Iterator[None]:
-        """Waits for the gate and for the disk on this thread; transactions of this connection inside the block then need not, whatever
+        """Waits for the write lock and for the disk on this thread; transactions of this connection inside the block then need not, whatever
         thread they run on.
 
         So a thread that has other work to do never waits for other writers. Commits made inside are durable when the block ends.
         """
-        with self._gate or contextlib.nullcontext():
+        with self._write_lock or contextlib.nullcontext():
             self._admitted = True
             try:
                 yield
@@ -122,11 +122,11 @@ class SqliteDatabase:
 
     @contextlib.contextmanager
     def transaction(self, *, together: bool = False) -> Iterator[None]:
-        if self._admitted or self._gate is None:
+        if self._admitted or self._write_lock is None:
             with self._raw_transaction():
                 yield
             return
-        with self._gate, self._raw_transaction():
+        with self._write_lock, self._raw_transaction():
             yield
         self.force()
 
@@ -154,9 +154,9 @@ def open_sqlite(path: str | Path, *, read_only: bool = False) -> SqliteDatabase:
     if read_only:
         connection.execute("PRAGMA query_only = 1")
         return SqliteDatabase(connection, log=Log(path))
-    # A commit writes the log here, and `Log.force` syncs it once the gate is free: other writers need not wait for the disk too.
+    # A commit writes the log here, and `Log.force` syncs it once the write lock is free: other writers need not wait for the disk too.
     connection.execute("PRAGMA synchronous = NORMAL")
-    return SqliteDatabase(connection, WriteGate(path), Log(path))
+    return SqliteDatabase(connection, WriteLock(path), Log(path))
 
 
 def set_up_sqlite(connection: sqlite3.Connection) -> None:

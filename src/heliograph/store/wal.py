@@ -2,7 +2,7 @@
 
 Passive checkpoints alone never reset the log under continuous writes: it grew to 1.8 GB in 40 s. So passive checkpoints run beside the
 writers, and above LARGEST the log is reset: two more passive checkpoints (the second for what was written during the first), then a final
-one that holds the write gate.
+one that holds the write lock.
 
 The file keeps its size and is overwritten, because syncing it then allocates no new blocks. It is truncated only after a long read let it
 grow far beyond.
@@ -17,8 +17,8 @@ from typing import Final
 
 import structlog
 
-from heliograph.store.gate import WriteGate
 from heliograph.store.sqlite_database import SqliteDatabase, open_sqlite
+from heliograph.store.write_lock import WriteLock
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ _FRAME: Final = 4096 + 24
 """Bytes of SQLite's default page and its header in the log."""
 LONG_ENOUGH: Final = 50
 LONGEST_WAIT: Final = 500
-"""Milliseconds that the gate is held while readers still use the log; the longer limit applies once it has GROWN. If they take longer, the
+"""Milliseconds that the write lock is held while readers still use the log; the longer limit applies once it has GROWN. If they take longer, the
 log keeps growing and the next pass tries again."""
 EVERY: Final = 1.0
 
@@ -54,7 +54,7 @@ def tend(path: Path, database: SqliteDatabase) -> None:
     _checkpoint(database, "PASSIVE")
     has_grown = Path(f"{path}-wal").stat().st_size > GROWN
     database.run(f"PRAGMA busy_timeout = {LONGEST_WAIT if has_grown else LONG_ENOUGH}")
-    with WriteGate(path):
+    with WriteLock(path):
         _checkpoint(database, "TRUNCATE" if has_grown else "RESTART")
 
 

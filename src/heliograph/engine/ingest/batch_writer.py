@@ -116,7 +116,7 @@ class BatchWriter:
         self._closed = self._writing = False
         self.handover: Handover | None = None
         """To the thread of the edge's event loop, once there is one: on SQLite that thread records, and this one waits for documents and
-        for the gate."""
+        for the write lock."""
         self.on_answered: Callable[[], object] = lambda: None
         """Called on the writer's thread once every document of a batch has its result. Set by the door, which then wakes its loop."""
         self._db: Database | None = None
@@ -250,7 +250,7 @@ class BatchWriter:
             handover = self.handover
             if handover is None or not isinstance(db, SqliteDatabase):
                 return self._write_on(db, items)
-            if len(items) > FEW:  # the gate is held no longer than needed; for few, handing over twice costs more than resolving them
+            if len(items) > FEW:  # the write lock is held no longer than needed; for few, handing over twice costs more than resolving them
                 handover.do(lambda: self._resolve(items))
             with db.admitted():
                 return handover.do(lambda: self._write_on(db, items))
@@ -259,7 +259,7 @@ class BatchWriter:
             return [Mishap.UNAVAILABLE] * len(items)
 
     def _resolve(self, items: Sequence[RecordItem]) -> None:
-        """Resolves documents before taking the write gate. Errors are ignored here, because they return when the document is recorded."""
+        """Resolves documents before taking the write lock. Errors are ignored here, because they return when the document is recorded."""
         assert self._ahead is not None
         try:
             self._ahead.prepare(items)

@@ -83,7 +83,7 @@ class Edge:
         self._chunk_limits: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._record_first: Callable[[], object] = lambda: None
-        """Called between two requests or chunks, so that a batch that holds the gate need not wait for everything that has arrived."""
+        """Called between two requests or chunks, so that a batch that holds the write lock need not wait for everything that has arrived."""
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -28,7 +28,7 @@ from heliograph.engine.counters import COUNTERS, SIZE
 from heliograph.engine.exit_status import FATAL
 from heliograph.engine.supervisor.installation_status import RUNNING
 from heliograph.engine.supervisor.wakeup_pipe import Bell
-from heliograph.store.gate import Holder
+from heliograph.store.write_lock import Holder
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +77,7 @@ class _RunningChild:
 
 
 class Supervisor:
-    """Runs children until a signal. holder: returns the process that holds SQLite's write gate, if any; a child that holds it too long is
+    """Runs children until a signal. holder: returns the process that holds SQLite's write lock, if any; a child that holds it too long is
     killed."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Supervisor:
         self._wake = threading.Event()
         self._stopping = self._over = False
         self._status = 0
-        self._gate_held: tuple[Holder | None, float] = (None, 0.0)
+        self._lock_held: tuple[Holder | None, float] = (None, 0.0)
         self._parent_read, self._parent_write = os.pipe()
         self._bell = Bell()
 
@@ -106,7 +106,7 @@ class Supervisor:
                 for each in self._children:
                     self._look(each)
                 self._say_ready()
-                self._watch_gate()
+                self._watch_write_lock()
                 self._wake.wait(LOOK_EVERY)
             self._drain()
         finally:
@@ -221,17 +221,17 @@ class Supervisor:
             if self._on_ready:
                 self._on_ready()
 
-    def _watch_gate(self) -> None:
-        """A process stopped inside a transaction blocks all others; the kernel frees the gate when it dies."""
+    def _watch_write_lock(self) -> None:
+        """A process stopped inside a transaction blocks all others; the kernel frees the write lock when it dies."""
         holder = self._holder() if self._holder else None
         now = time.monotonic()
-        if holder is None or holder != self._gate_held[0]:
-            self._gate_held = (holder, now)
+        if holder is None or holder != self._lock_held[0]:
+            self._lock_held = (holder, now)
             return
-        if now - self._gate_held[1] > self._longest_hold and holder.pid in self.processes().values():
-            log.error("write_gate_held_too_long", pid=holder.pid, seconds=round(now - self._gate_held[1], 1))
+        if now - self._lock_held[1] > self._longest_hold and holder.pid in self.processes().values():
+            log.error("write_lock_held_too_long", pid=holder.pid, seconds=round(now - self._lock_held[1], 1))
             os.kill(holder.pid, signal.SIGKILL)
-            self._gate_held = (None, now)
+            self._lock_held = (None, now)
 
     def _drain(self) -> None:
         deadline = time.monotonic() + STOP

@@ -1,7 +1,7 @@
 """Lets one thread do the work of another thread that is waiting for it.
 
 Python runs one thread at a time. Two busy threads switch many times a millisecond, and each switch moves their data to another core, so
-together they take a third to two thirds longer than one after the other. So the thread that must wait (for the write gate, for documents)
+together they take a third to two thirds longer than one after the other. So the thread that must wait (for the write lock, for documents)
 only waits, and passes its work to the thread that is busy anyway.
 """
 

@@ -178,7 +178,7 @@ class AllSlots:
 
     def own(self, db: Database, report: Mapping[str, object]) -> bool:
         won = not self._epochs
-        with db.transaction():  # every write goes through the gate
+        with db.transaction():  # every write goes through the write lock
             epochs = table.take_all(db, self._me) if won else self._epochs
             table.report(db, self._me, round(self._lease.length * SECOND), json.dumps(report))
         self._epochs = epochs

@@ -285,8 +285,8 @@ class Worker:
                 return
 
     def _commit(self, batch: list[FinishedLane]) -> None:
-        """On SQLite this thread waits for the gate and the disk, and the reading thread does the settling, so that only one thread runs
-        Python. What is stored is prepared before: a long answer must hold up neither the gate nor other requests."""
+        """On SQLite this thread waits for the write lock and the disk, and the reading thread does the settling, so that only one thread runs
+        Python. What is stored is prepared before: a long answer must hold up neither the write lock nor other requests."""
         db = self.completer.db
         if isinstance(db, SqliteDatabase):
             self.completer.prepare(batch)

@@ -1,1 +1,1 @@
-"""Django's SQLite backend with the write gate."""
+"""Django's SQLite backend with the write lock."""

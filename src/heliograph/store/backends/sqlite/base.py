@@ -1,8 +1,8 @@
-"""Django's SQLite backend, with every write behind the gate (docs/design/sqlite.md, section 2).
+"""Django's SQLite backend, with every write behind the write lock (docs/design/sqlite.md, section 2).
 
-A transaction takes the gate when it begins and frees it at commit, rollback and close. A write outside a transaction (login's `last_login`,
+A transaction takes the write lock when it begins and frees it at commit, rollback and close. A write outside a transaction (login's `last_login`,
 a session's DELETE) takes it for itself. Both wait for the disk afterwards, when others may write again (section 3). The alias `read` never
-takes the gate: OPTIONS {"query_only": True}.
+takes the write lock: OPTIONS {"query_only": True}.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 
 from django.db.backends.sqlite3 import base
 
-from heliograph.store.gate import WriteGate
 from heliograph.store.log import Log
 from heliograph.store.sqlite_database import set_up_sqlite
+from heliograph.store.write_lock import WriteLock
 
 _READS = ("SELECT", "EXPLAIN", "PRAGMA", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
 
 
-class GatedCursor(base.SQLiteCursorWrapper):
-    """Takes the gate for a write in autocommit. SQLite commits `INSERT … RETURNING` once its last row is read, so the rows are read at once and
+class LockingCursor(base.SQLiteCursorWrapper):
+    """Takes the write lock for a write in autocommit. SQLite commits `INSERT … RETURNING` once its last row is read, so the rows are read at once and
     kept."""
 
-    gate: WriteGate
+    write_lock: WriteLock
     log: Log
     _rows: Iterator[Any] | None = None
 
@@ -32,7 +32,7 @@ class GatedCursor(base.SQLiteCursorWrapper):
         self._rows = None
         if self.connection.in_transaction or query.lstrip()[:9].upper().startswith(_READS):
             return super().execute(query, params)
-        with self.gate:
+        with self.write_lock:
             done = super().execute(query, params)
             if self.description is not None:
                 self._rows = iter(super().fetchall())
@@ -43,7 +43,7 @@ class GatedCursor(base.SQLiteCursorWrapper):
         self._rows = None
         if self.connection.in_transaction:
             return super().executemany(query, param_list)
-        with self.gate:
+        with self.write_lock:
             done = super().executemany(query, param_list)
         self.log.force()
         return done
@@ -66,9 +66,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
-        self._gate: WriteGate | None = None
+        self._write_lock: WriteLock | None = None
         self._log: Log | None = None
-        self._holds_gate = False
+        self._holds_write_lock = False
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
@@ -81,15 +81,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._query_only:
             connection.execute("PRAGMA query_only = 1")
         elif not self.is_in_memory_db():
-            self._gate, self._log = WriteGate(self.settings_dict["NAME"]), Log(self.settings_dict["NAME"])
-            connection.execute("PRAGMA synchronous = NORMAL")  # `Log.force` syncs the log once the gate is free
+            self._write_lock, self._log = WriteLock(self.settings_dict["NAME"]), Log(self.settings_dict["NAME"])
+            connection.execute("PRAGMA synchronous = NORMAL")  # `Log.force` syncs the log once the write lock is free
         return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
-        if self._gate is None or self._log is None:
+        if self._write_lock is None or self._log is None:
             return super().create_cursor(name)
-        cursor = self.connection.cursor(factory=GatedCursor)
-        cursor.gate, cursor.log = self._gate, self._log
+        cursor = self.connection.cursor(factory=LockingCursor)
+        cursor.write_lock, cursor.log = self._write_lock, self._log
         return cursor
 
     def _start_transaction_under_autocommit(self) -> None:
@@ -101,17 +101,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def _take(self) -> None:
-        if self._gate is not None and not self._holds_gate:
-            self._gate.acquire()
-            self._holds_gate = True
+        if self._write_lock is not None and not self._holds_write_lock:
+            self._write_lock.acquire()
+            self._holds_write_lock = True
 
     def _free(self) -> None:
-        if self._gate is not None and self._holds_gate:
-            self._holds_gate = False
-            self._gate.release()
+        if self._write_lock is not None and self._holds_write_lock:
+            self._holds_write_lock = False
+            self._write_lock.release()
 
     def _commit(self) -> Any:
-        # A commit that fails keeps the gate: Django then rolls back, which frees it.
+        # A commit that fails keeps the write lock: Django then rolls back, which frees it.
         done = super()._commit()  # type: ignore[misc]
         self._free()
         if self._log is not None:

@@ -1,4 +1,4 @@
-"""SQLite's write gate, across threads and processes (docs/design/sqlite.md, section 2)."""
+"""SQLite's write lock, across threads and processes (docs/design/sqlite.md, section 2)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 from tests.waiting import PATIENCE, until
 
-from heliograph.store.gate import WriteGate
 from heliograph.store.sqlite_database import SqliteDatabase, open_sqlite
+from heliograph.store.write_lock import WriteLock
 
 pytestmark = pytest.mark.once
 
 HOLDS = """
 import sys
-from heliograph.store.gate import WriteGate
-gate = WriteGate(sys.argv[1])
-gate.acquire()
+from heliograph.store.write_lock import WriteLock
+write_lock = WriteLock(sys.argv[1])
+write_lock.acquire()
 print("held", flush=True)
 sys.stdin.readline()
-gate.release()
+write_lock.release()
 print("free", flush=True)
 sys.stdin.readline()
 """
@@ -32,7 +32,7 @@ sys.stdin.readline()
 
 @pytest.fixture
 def other(tmp_path: Path):
-    """Another process that holds the gate of tmp_path/db until it gets a line."""
+    """Another process that holds the write lock of tmp_path/db until it gets a line."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDS, str(tmp_path / "db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     )
@@ -44,12 +44,12 @@ def other(tmp_path: Path):
     process.stdout.close()
 
 
-def waiting_for(gate: WriteGate) -> tuple[threading.Thread, threading.Event]:
-    """A thread that takes and releases the gate; the event is set once it has had it."""
+def waiting_for(write_lock: WriteLock) -> tuple[threading.Thread, threading.Event]:
+    """A thread that takes and releases the write lock; the event is set once it has had it."""
     had = threading.Event()
 
     def take() -> None:
-        with gate:
+        with write_lock:
             had.set()
 
     thread = threading.Thread(target=take)
@@ -58,17 +58,17 @@ def waiting_for(gate: WriteGate) -> tuple[threading.Thread, threading.Event]:
 
 
 def test_one_process_at_a_time(tmp_path: Path, other: subprocess.Popen[str]) -> None:
-    assert WriteGate.holder(tmp_path / "db") == other.pid
-    thread, had = waiting_for(WriteGate(tmp_path / "db"))
+    assert WriteLock.holder(tmp_path / "db") == other.pid
+    thread, had = waiting_for(WriteLock(tmp_path / "db"))
     assert not had.wait(0.2)
     other.stdin.write("go on\n")
     assert had.wait(PATIENCE)
     thread.join()
-    until(lambda: WriteGate.holder(tmp_path / "db") is None)
+    until(lambda: WriteLock.holder(tmp_path / "db") is None)
 
 
 def test_the_kernel_frees_what_a_dead_process_held(tmp_path: Path, other: subprocess.Popen[str]) -> None:
-    thread, had = waiting_for(WriteGate(tmp_path / "db"))
+    thread, had = waiting_for(WriteLock(tmp_path / "db"))
     assert not had.wait(0.2)
     other.kill()
     assert had.wait(PATIENCE)
@@ -76,31 +76,31 @@ def test_the_kernel_frees_what_a_dead_process_held(tmp_path: Path, other: subpro
 
 
 def test_one_thread_at_a_time_and_again_in_the_same(tmp_path: Path) -> None:
-    gate = WriteGate(tmp_path / "db")
-    with gate, gate:
-        assert gate.is_held
-        assert WriteGate.holder(tmp_path / "db") == os.getpid()
-        thread, had = waiting_for(gate)
+    write_lock = WriteLock(tmp_path / "db")
+    with write_lock, write_lock:
+        assert write_lock.is_held
+        assert WriteLock.holder(tmp_path / "db") == os.getpid()
+        thread, had = waiting_for(write_lock)
         assert not had.wait(0.2)
     assert had.wait(PATIENCE)
     thread.join()
-    assert not gate.is_held
+    assert not write_lock.is_held
 
 
 def test_gates_and_threads_that_are_gone_leave_no_file_open(tmp_path: Path) -> None:
-    gate = WriteGate(tmp_path / "db")
-    with gate:
+    write_lock = WriteLock(tmp_path / "db")
+    with write_lock:
         pass
     gc.collect()
     before = len(list(Path("/dev/fd").iterdir()))
     for _ in range(20):
-        with WriteGate(tmp_path / "db"):
+        with WriteLock(tmp_path / "db"):
             pass
-        waiting_for(gate)[0].join()
+        waiting_for(write_lock)[0].join()
     gc.collect()
     assert len(list(Path("/dev/fd").iterdir())) <= before
-    with gate:  # its own thread's files still belong to it
-        assert WriteGate.holder(tmp_path / "db") == os.getpid()
+    with write_lock:  # its own thread's files still belong to it
+        assert WriteLock.holder(tmp_path / "db") == os.getpid()
 
 
 def test_a_thread_writes_behind_the_gate_that_another_one_waited_for(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_thread_writes_behind_the_gate_that_another_one_waited_for(tmp_path: P
         assert db.all("SELECT n FROM t") == [(0,), (1,)]
         assert waits.is_alive()
     waits.join(PATIENCE)
-    write(db, 3)  # and waits for the gate again
+    write(db, 3)  # and waits for the write lock again
     assert db.all("SELECT n FROM t") == [(0,), (1,), (2,), (3,)]
     db.close()
     outsider.close()

@@ -1,7 +1,7 @@
-"""The write gate of SQLite: a fair lock around every write transaction, across threads and processes.
+"""The write lock of SQLite: a fair lock around every write transaction, across threads and processes.
 
 SQLite alone lets a writer that returns at once overtake one that sleeps in its back-off: beside 3,000 changes a second a page's write then
-waits p99 3.7 s, and 28 ms with the gate. The kernel frees both locks when a process dies.
+waits p99 3.7 s, and 28 ms with the write lock. The kernel frees both locks when a process dies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LONG_HOLD = 2.0  # seconds; a longer hold is logged with its holder
 
 
 class _Files:
-    """A thread's open files of a gate, closed when the thread or the gate is gone: under load a new gate is created every second."""
+    """A thread's open files of a write lock, closed when the thread or the write lock is gone: under load a new write lock is created every second."""
 
     def __init__(self, paths: tuple[str, str]) -> None:
         self.turn, self.main = (os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) for path in paths)
@@ -44,8 +44,8 @@ class Holder:
     ticket: str
 
 
-class WriteGate:
-    """The gate of one database file. Each thread has its own descriptors, because flock excludes open files, not threads."""
+class WriteLock:
+    """The write lock of one database file. Each thread has its own descriptors, because flock excludes open files, not threads."""
 
     def __init__(self, database: str | Path) -> None:
         self._paths = (f"{database}.turn", f"{database}.main")
@@ -58,7 +58,7 @@ class WriteGate:
         return files
 
     def acquire(self) -> None:
-        """Waits for the gate. A waiter holds `turn`, so a greedy holder cannot return first. Re-entrant within a thread."""
+        """Waits for the write lock. A waiter holds `turn`, so a greedy holder cannot return first. Re-entrant within a thread."""
         files = self._files()
         if files.depth == 0:
             fcntl.flock(files.turn, fcntl.LOCK_EX)
@@ -72,29 +72,29 @@ class WriteGate:
         files.depth += 1
 
     def release(self) -> None:
-        """Frees the gate when the outermost call ends."""
+        """Frees the write lock when the outermost call ends."""
         files = self._files()
         files.depth -= 1
         if files.depth == 0:
             seconds_held = time.monotonic() - files.since
             fcntl.flock(files.main, fcntl.LOCK_UN)
             if seconds_held > LONG_HOLD:
-                log.warning("write_gate_held_long", seconds=round(seconds_held, 1), pid=os.getpid(), thread=threading.current_thread().name)
+                log.warning("write_lock_held_long", seconds=round(seconds_held, 1), pid=os.getpid(), thread=threading.current_thread().name)
 
     @property
     def is_held(self) -> bool:
-        """True if this thread holds the gate."""
+        """True if this thread holds the write lock."""
         return self._files().depth > 0
 
     @staticmethod
     def holder(database: str | Path) -> int | None:
-        """The pid that holds the gate of this database now, if any."""
-        holding = WriteGate.holding(database)
+        """The pid that holds the write lock of this database now, if any."""
+        holding = WriteLock.holding(database)
         return holding.pid if holding else None
 
     @staticmethod
     def holding(database: str | Path) -> Holder | None:
-        """The current holder of the gate of this database, if any. The supervisor ends a child that holds it too long.
+        """The current holder of the write lock of this database, if any. The supervisor ends a child that holds it too long.
 
         Also reports a process that holds only the `turn` lock: if it is stopped while it waits, it blocks all others although nobody is
         inside. A busy writer shows up at every look but with a new ticket; only an unchanged ticket means a long hold. A process that has
