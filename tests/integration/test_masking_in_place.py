@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from typing import Any
 import pytest
 from tests.builders.worker import LOOPBACK
 from tests.costly_answers import MOST, ODD, costly_texts, masks, usual_text
+from tests.oauth import SECRET as CLIENT_SECRET
+from tests.oauth import Authority
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
@@ -38,12 +39,11 @@ def masked_on() -> Iterator[list[tuple[str, frozenset[str]]]]:
                 outer = outer.f_back
             calls.append((threading.current_thread().name, frozenset(running)))
 
-    threading.setprofile(note)
+    threading.setprofile_all_threads(note)
     try:
         yield calls
     finally:
-        threading.setprofile(None)
-        sys.setprofile(None)
+        threading.setprofile_all_threads(None)
 
 
 @pytest.mark.parametrize("rule", [[], [SHOWS]], ids=["no rule", "response rule"])
@@ -67,6 +67,44 @@ def test_C5_D9_answers_are_searched_for_secrets_outside_the_gate_and_the_reading
     kept += [text for row in story.db.all("SELECT message FROM attempt") for text in row]
     assert not any("wör<d>" in text or json.dumps("wör")[1:-1] in text for text in kept)
     assert all("…" in text for text in kept if "no " in text)
+
+
+@pytest.mark.parametrize(
+    ("authority", "states"),
+    [
+        ({"scopes": "leads", "body": False}, ["success"]),
+        ({"scopes": "leads", "basic": False}, ["success"]),
+        ({"scopes": "others"}, ["queued"]),
+        ({"secret": "another"}, ["queued"]),
+    ],
+    ids=["token", "token at the second place", "refusal with a description", "refusal at both places"],
+)
+def test_C5_C4_token_answers_are_searched_for_secrets_outside_the_gate_and_the_reading_thread(
+    story: Story,
+    receiver: Receiver,
+    masked_on: list[tuple[str, frozenset[str]]],
+    monkeypatch: pytest.MonkeyPatch,
+    authority: dict[str, Any],
+    states: list[str],
+) -> None:
+    monkeypatch.setattr(page_sender, "policy", lambda _account: LOOPBACK)
+    tokens = Authority(receiver, **authority)
+    receiver.answer("/crm", tokens.guards())
+    fields = tokens.fields(grant="Client Credentials", scope="leads")
+    id = story.connection("CRM", "/crm", secrets={Secret.CLIENT_SECRET: CLIENT_SECRET}, **fields)
+    story.flow("All", [story.to(id)])
+    story.retries(3_600, 3_600, 3_600)
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.wait_for(lambda: "pending" not in story.states())
+    assert story.states() == states
+    in_engine = [(thread, running) for thread, running in masked_on if "read_answer" in running]
+    assert in_engine
+    assert {thread for thread, _ in in_engine} & {"reading", "Sender", "sender"} == set()
+    assert not any(running & {"Sender.turn", "Completer.commit", "Completer._settle"} for _, running in in_engine)
+    masked_on.clear()
+    save_and_test.try_connection(story.account, id, sample=True)
+    assert {thread for thread, running in masked_on if "read_answer" in running} == {threading.current_thread().name}
 
 
 def test_C5_C3_the_worst_answer_costs_a_test_at_most_twenty_usual_ones(

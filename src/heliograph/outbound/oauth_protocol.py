@@ -1,7 +1,9 @@
 """OAuth2 (C4): requests to an authority, and the meaning of its answers. oauthlib implements the protocol; the sender sends.
 
-    TokenExchange(...).start() → sender → done(TokenResponse | Denied), on the sender's thread
+    TokenExchange(...).start() → sender → done(SendResult), on the sender's thread
+    TokenExchange.read(SendResult) → TokenResponse | Denied, on another thread
 
+Reading an answer searches it for secrets, which takes too long for the sender's thread: in the engine that is the reading thread.
 Tokens are returned, never stored here. Requests for them pass the same guard as all others. oauthlib insists on https in the URLs it gets,
 but the guard decides for which networks plain http is enough; so where oauthlib only looks at the query it gets a placeholder URL.
 """
@@ -12,6 +14,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 from urllib.parse import parse_qsl, quote_plus, urlsplit
@@ -40,7 +43,7 @@ READ: Final = 4_000
 MOST_SAID: Final = 200
 """Characters kept of an authority's own description of an error."""
 
-type OnTokens = Callable[[TokenResponse | Denied], None]
+type OnAnswer = Callable[[SendResult], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +139,12 @@ class TokenExchange:
         ask: Ask,
         *,
         in_body: bool | None,
-        done: OnTokens,
+        done: OnAnswer,
     ) -> None:
-        """in_body: what worked before, None: not known. done: called once, on the sender's thread; it must be quick and must not raise."""
+        """in_body: what worked before, None: not known
+        done: takes the answer to each request, for `read`, on the sender's thread; it must be quick and must not raise. The answer may contain
+            tokens and other secrets: never log or store it
+        """
         self._sender, self._route, self._done = sender, route, done
         self._connection, self._urls, self._secret, self._ask = connection, urls, secret, ask
         self._in_body = {ClientAuth.BASIC: False, ClientAuth.BODY: True}.get(connection.client_auth, bool(in_body))
@@ -149,21 +155,20 @@ class TokenExchange:
         """Sends the request. Raises SenderStopped."""
         request = token_request(self._connection, self._urls, self._secret, self._ask, in_body=self._in_body)
         self._masks = masks_of([self._secret, *_carried_by(self._ask), *_queries_of(self._urls)], request)
-        self._sender.start(request, self._route, self._on_result)
+        self._sender.start(request, self._route, self._done)
 
-    def _on_result(self, result: SendResult) -> None:
+    def read(self, result: SendResult) -> TokenResponse | Denied | None:
+        """The meaning of an answer. None: the request was sent once more, with the client's secret in the other place, and `done` takes that
+        answer, too. Neither on the sender's thread nor in a transaction."""
         answer = read_answer(self._connection, self._ask, result, masks=self._masks)
         if isinstance(answer, TokenResponse):
-            self._done(replace(answer, in_body=self._in_body))
-            return
+            return replace(answer, in_body=self._in_body)
         if answer.client and self._may_turn:
             self._may_turn, self._in_body = False, not self._in_body
-            try:
+            with suppress(HeliographError):
                 self.start()
-            except HeliographError:
-                self._done(answer)
-            return
-        self._done(answer)
+                return None
+        return answer
 
 
 def _queries_of(urls: TokenUrls) -> list[str]:

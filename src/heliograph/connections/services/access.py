@@ -32,7 +32,7 @@ from heliograph.domain.connection.oauth_access import (
     stand,
 )
 from heliograph.domain.connection.secret import Secret
-from heliograph.outbound.exchange import Route
+from heliograph.outbound.exchange import Route, SendResult
 from heliograph.outbound.oauth_protocol import TokenExchange
 from heliograph.outbound.one_request import GRACE
 from heliograph.outbound.routes import token_route
@@ -104,12 +104,16 @@ class Asker:
         access: says how the authority takes the client's credentials
         by: the grant
         """
-        came: queue.SimpleQueue[TokenResponse | Denied] = queue.SimpleQueue()
+        results: queue.SimpleQueue[SendResult] = queue.SimpleQueue()
         secret = self.secrets.get(Secret.CLIENT_SECRET, "")
         try:
             route = token_route(self.route, self.connection)
             urls = self.connection.token_urls(self.secrets)
-            TokenExchange(self.sender, route, self.connection, urls, secret, by, in_body=access.in_body, done=came.put).start()
-            return came.get(timeout=2 * self.route.total_timeout + GRACE)
+            exchange = TokenExchange(self.sender, route, self.connection, urls, secret, by, in_body=access.in_body, done=results.put)
+            exchange.start()
+            answer: TokenResponse | Denied | None = None
+            while answer is None:
+                answer = exchange.read(results.get(timeout=route.total_timeout + GRACE))
         except (SenderStopped, queue.Empty):
             return Denied(oauth_refused("Heliograph itself could not ask for an access token."))
+        return answer

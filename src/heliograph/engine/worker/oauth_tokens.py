@@ -1,7 +1,7 @@
 """The access tokens of a worker's OAuth2 connections (C4, D9).
 
     reading thread     token_of(), enrol()   a token, or why there is none (yet)
-    settling thread    turn()                reads, claims, requests and stores tokens, in short transactions
+    settling thread    turn()                reads, claims and stores tokens in short transactions; requests them, and reads the answers
     sender's thread    heed()                what the target's answer means for the token
 
 Nothing blocks: a lane that waits for a token keeps its place, and other connections continue. A token is used until shortly before it
@@ -109,7 +109,11 @@ class _TokenAnswer:
     state: _TokenState
     before: Access
     asked_at: int
-    answer: TokenResponse | Denied
+    exchange: TokenExchange
+    result: SendResult = field(repr=False)
+    """As it came, with its secrets."""
+    answer: TokenResponse | Denied | None = None
+    """What the result means; None until it is read."""
 
 
 class WorkerSignals(Protocol):
@@ -220,6 +224,9 @@ class OAuthTokens:
 
     def _take(self, db: Database, came: _TokenAnswer) -> None:
         state, client = came.state, came.state.client
+        came.answer = came.answer or came.exchange.read(came.result)
+        if came.answer is None:
+            return
         if isinstance(came.answer, TokenResponse):
             with db.transaction():
                 is_stored = oauth.keep(
@@ -270,8 +277,8 @@ class OAuthTokens:
             return
         asked_at = db.now()
 
-        def done(answer: TokenResponse | Denied) -> None:
-            self.came.append(_TokenAnswer(state, access, asked_at, answer))
+        def done(result: SendResult) -> None:
+            self.came.append(_TokenAnswer(state, access, asked_at, exchange, result))
             self._memory.wake_completer.set()
 
         exchange = TokenExchange(self._sender, state.asks, client.facts, client.urls, client.secret, by, in_body=access.in_body, done=done)
