@@ -168,6 +168,30 @@ def test_X3_a_list_of_records_blames_the_connection_that_did_not_answer(story: S
     assert (row.connection, row.blamed) == ("New CRM", "Sales CRM")
 
 
+def test_X3_the_reasons_of_failures_and_their_lists_are_told_apart_by_the_connection_that_answered(
+    story: Story, receiver: Receiver, client: Client
+) -> None:
+    story.signs_in(client, name="Ada")
+    refused(story, receiver, "R1", "R2")
+    (flow,) = story.source.account(story.account).flows
+    new = story.connection("New CRM", "/crm")
+    story.change_flow(flow, to=[story.to(new)])
+    with story.worker():
+        story.record("R3", status="Attended")
+        queued(story, 3)
+    story.pause(new)
+    with story.worker():
+        story.submit(story.action("R1")["key"], story.action("R2")["key"])
+        story.wait_for(lambda: {story.connection_of(code) for code in ("R1", "R2", "R3")} == {new})  # the flow's connection of today
+    numbers = {}
+    for href, n, cause in re.findall(
+        r'<a class="n [a-z]*" href="([^"]*)">(\d+)<.*?<b>(.*?)</b>', client.get("/signal/metrics/").content.decode(), re.DOTALL
+    ):
+        rows = text_of(client.get(html.unescape(href)).content)
+        numbers[html.unescape(re.sub(r"<[^>]+>", "", cause))] = int(n), {code for code in ("R1", "R2", "R3") if code in rows}
+    assert numbers == {"Sales CRM answered 401 Unauthorized.": (2, {"R1", "R2"}), "New CRM answered 401 Unauthorized.": (1, {"R3"})}
+
+
 def test_D6_a_refusal_is_explained_by_the_connection_as_it_was_then(story: Story, receiver: Receiver, client: Client) -> None:
     story.signs_in(client, name="Ada")
     receiver.answer("/crm", Answer(401, {"error": "invalid_token"}, JSON))

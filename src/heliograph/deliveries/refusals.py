@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange, exchanges
@@ -16,6 +17,7 @@ from heliograph.domain.connection.setup_error import ConnectionSetupError
 from heliograph.domain.connection.stated_error import stated_error
 from heliograph.domain.connection.target_reply import UTF_8, TargetReply
 from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.store import configuration
 
 
@@ -46,6 +48,22 @@ class Refusal:
 
 
 UNKNOWN_REFUSAL = Refusal()
+
+
+_TRIED: Final = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
+
+
+def blamed_connection(action: str, lane: str) -> str:
+    """The SQL expression of the connection that is to blame for an action: the one that its last failed attempt went over, which need not be
+    the one that its flow has by now; for an action that was not tried, the one of its lane.
+
+    action: the alias of its table
+    lane: the alias of the table of its lane
+    """
+    # The last attempt of a delivered action has not failed; the one before it has.
+    attempt = f"t.action_id = {action}.id AND t.n = {action}.sent - CASE WHEN {action}.state = {int(ActionState.SUCCESS)} THEN 1 ELSE 0 END"
+    last_failed = f"(SELECT t.connection_id FROM attempt t WHERE {attempt})"
+    return f"CASE WHEN {action}.cause IN ({_TRIED}) THEN COALESCE({last_failed}, {lane}.connection_id) ELSE {lane}.connection_id END"
 
 
 def last_failures(reading: AccountReader, actions: Iterable[int]) -> dict[int, LastFailure]:

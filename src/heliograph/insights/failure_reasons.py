@@ -13,9 +13,9 @@ from heliograph.deliveries import words
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.prospects import prospects
-from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, last_failures, refusals
+from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, blamed_connection, last_failures, refusals
 from heliograph.domain.delivery.action import ActionState
-from heliograph.domain.delivery.outcomes import was_tried
+from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import Window
@@ -69,34 +69,34 @@ def failure_reasons(
     """
     share = f" AND {condition}" if (condition := replays.condition("+a.origin")) else ""
     rows = reading.db.all(
-        f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
+        f"SELECT {blamed_connection('a', 'l')}, {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
         f" AND a.state IN (2, 11, 12){share} ORDER BY a.created DESC, a.id DESC LIMIT {GROUPED + 1}",
         {"account": reading.account, "mode": mode_code(mode), "since": window.since, "until": window.until},
     )
-    groups: dict[tuple[object, ...], list[Action]] = {}
-    for action in map(action_of, rows[:GROUPED]):
-        groups.setdefault((action.state, action.cause, action.connection, action.message), []).append(action)
-    largest = sorted(groups.values(), key=lambda actions: -len(actions))[:SHOWN]
-    newest = [actions[0] for actions in largest]
+    groups: dict[tuple[ActionState, Cause | None, str, int], list[Action]] = {}
+    for row in rows[:GROUPED]:
+        connection, action = row[0], action_of(row[1:])
+        groups.setdefault((action.state, action.cause, action.message, connection), []).append(action)
+    largest = sorted(groups.items(), key=lambda group: -len(group[1]))[:SHOWN]
+    newest = [actions[0] for _key, actions in largest]
     attempts = attempts_of(reading.db, reading.account, [action.id for action in newest])
     failures = last_failures(reading, [action.id for action in newest if was_tried(action.cause)])
     answers, known = refusals(reading, failures), prospects(reading, newest)
-    blamed = {action.id: failures[action.id].connection if action.id in failures else action.connection for action in newest}
-    connections = reading.connection_names(blamed.values())
+    connections = reading.connection_names(connection for (*_reason, connection), _actions in largest)
     reasons = []
-    for actions in largest:
+    for (*_reason, connection), actions in largest:
         action = actions[0]
         last, prospect = attempts[action.id][-1] if action.id in attempts else None, known[action.id]
         status = last.status if last else None
         tone, kind = _KINDS[action.state]
-        failure = Failure(action.cause, action.category, status, answers.get(action.id, UNKNOWN_REFUSAL), blamed[action.id])
+        failure = Failure(action.cause, action.category, status, answers.get(action.id, UNKNOWN_REFUSAL), connection)
         fix = cured_at(Trouble(failure, action.flow, action.destination, prospect), reading.config, user)
         reasons.append(
             FailureReason(
                 n=len(actions),
                 tone=tone,
                 state=words.state_of(action.state)[1],
-                cause=words.did(action, last, connections.get(blamed[action.id], "")),
+                cause=words.did(action, last, connections.get(connection, "")),
                 cure=cure_of(failure, prospect=prospect, used_up=action.state is ActionState.FAILED)
                 if action.state is not ActionState.VALIDATION
                 else _("Not retried. Fill it in on the registration: that change is judged as any other."),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.refusals import blamed_connection
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import mode_code
@@ -368,9 +369,10 @@ _CONDITIONS: Final = {
 }
 
 _ALIKE: Final = (
-    "(a.cause, a.message, l.connection_id) = (SELECT e.cause, e.message, f.connection_id FROM action e JOIN lane f ON f.id = e.lane_id"
-    " WHERE e.id = :alike AND e.account_id = :account)"
+    f"(a.cause, a.message, {blamed_connection('a', 'l')}) = (SELECT e.cause, e.message, {blamed_connection('e', 'f')}"
+    " FROM action e JOIN lane f ON f.id = e.lane_id WHERE e.id = :alike AND e.account_id = :account)"
 )
+"""The condition that an action has failed for the same reason as another, in agreement with `failure_reasons`."""
 
 _RETRIED_FOR: Final = (
     "SELECT p.category FROM attempt p WHERE p.action_id = t.action_id AND p.n < t.n AND p.category IS NOT NULL ORDER BY p.n DESC LIMIT 1"

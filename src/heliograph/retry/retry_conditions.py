@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from heliograph.domain.delivery.action import ActionState, QueueStatus
-from heliograph.domain.delivery.outcomes import Cause, was_tried
+from heliograph.deliveries.refusals import blamed_connection
+from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.retry.retry_items import OPEN, RetryFilter, parts_of
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
@@ -14,11 +15,8 @@ type QueueTable = Literal["action", "stuck_run"]
 
 SOURCES: dict[QueueTable, str] = {"action": "action q JOIN lane l ON l.id = q.lane_id", "stuck_run": "stuck_run q"}
 """The FROM clause of each table of the queue. The table has the alias q, the lane of an action the alias l."""
-LAST_FAILURE: Final = f"t.action_id = q.id AND t.n = q.sent - CASE WHEN q.state = {int(ActionState.SUCCESS)} THEN 1 ELSE 0 END"
-"""The join of an action with its last failed attempt, t. Of a delivered action that is the attempt before its last."""
-_TRIED: Final = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
-BLAMED: Final = f"CASE WHEN q.cause IN ({_TRIED}) THEN coalesce((SELECT t.connection_id FROM attempt t WHERE {LAST_FAILURE}), l.connection_id) ELSE l.connection_id END"
-"""The connection that an action's last failed attempt went over; without one, the connection of its lane. The flow may have another one by now."""
+BLAMED: Final = blamed_connection("q", "l")
+"""The connection that is to blame for an action of `SOURCES`."""
 
 
 def conditions(account: int, retry_filter: RetryFilter, table: QueueTable, status: QueueStatus) -> tuple[str, dict[str, object]]:
