@@ -347,18 +347,19 @@ def _retry_jobs(site: SignalAccount) -> dict[str, int]:
     from django_scopes import scopes_disabled
 
     from heliograph.deliveries.database import reading
+    from heliograph.domain.delivery.action import OPEN_STATUSES
     from heliograph.jobs import control
     from heliograph.jobs.runner import Runner
     from heliograph.retry import downloads, submit_job
-    from heliograph.retry.retry_items import OPEN, RetryFilter
+    from heliograph.retry.retry_items import RetryFilter
     from heliograph.wiring import job_kinds
 
     by = f"user:{site.planner.pk}"
     with scopes_disabled(), reading(site.account.pk) as of:
-        paused = submit_job.start(of, RetryFilter(statuses=OPEN), "submit", by=by)
+        paused = submit_job.start(of, RetryFilter(statuses=OPEN_STATUSES), "submit", by=by)
         control.pause(paused.pk)
-        done = submit_job.start(of, RetryFilter(statuses=OPEN, text="nobody"), "submit", by=by)
-        file = downloads.start(of, RetryFilter(statuses=OPEN), (), exact=False, by=by)
+        done = submit_job.start(of, RetryFilter(statuses=OPEN_STATUSES, text="nobody"), "submit", by=by)
+        file = downloads.start(of, RetryFilter(statuses=OPEN_STATUSES), (), exact=False, by=by)
     for job in (done, file):
         Runner(job_kinds()).run_one(job.pk)
     return {"retry-paused": paused.pk, "retry-done": done.pk, "retry-file": file.pk}

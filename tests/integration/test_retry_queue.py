@@ -19,11 +19,12 @@ from tests.waiting import PATIENCE
 from heliograph.accounts.models import Account, Role
 from heliograph.deliveries.database import reading
 from heliograph.domain.connection.secret import Secret
+from heliograph.domain.delivery.action import OPEN_STATUSES
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
 from heliograph.retry import downloads, submit_job
 from heliograph.retry.cause_groups import CauseGroups
-from heliograph.retry.retry_items import OPEN, RetryFilter
+from heliograph.retry.retry_items import RetryFilter
 from heliograph.retry.views.group_rows import group_row
 from heliograph.setup.services.create_account import AccountFacts, create_account
 
@@ -87,8 +88,8 @@ def test_D6_a_cause_of_more_runs_than_are_looked_at_says_at_least(story: Story) 
     story.record_many([{"code": f"R{n}", "status": "Waitlist Hold"} for n in range(3)])
     ada = user(Account.objects.get(pk=story.account))
     with reading(story.account) as of:
-        (few,) = CauseGroups(of, grouped=2).groups(OPEN)
-        (all_of_them,) = CauseGroups(of, grouped=4).groups(OPEN)
+        (few,) = CauseGroups(of, grouped=2).groups(OPEN_STATUSES)
+        (all_of_them,) = CauseGroups(of, grouped=4).groups(OPEN_STATUSES)
         words = [group_row(group, of, ada, open=True) for group in (few, all_of_them)]
     assert [row["text"] for row in words] == ["at least 2 registrations of Waiting list", "3 registrations of Waiting list"]
     assert [row["submit"] for row in words] == ["Judge all of them again", "Judge all 3 again"]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from tests.seeded import Seeded, db, invented
 
-from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.retry.retry_items import OPEN, RetryFilter, group_key
+from heliograph.retry.retry_items import RetryFilter, group_key
 from heliograph.retry.retry_queue import PARTS, RetryQueue
 from heliograph.store.database import Database
 from heliograph.web.cursor import Cursor
@@ -29,7 +29,7 @@ def seeded(db: Database) -> Seeded:
 def filters(seeded: Seeded) -> Iterator[RetryFilter]:
     """What the queue can be narrowed to, alone and together."""
     config, events = seeded.reading.config, seeded.db.all("SELECT id FROM event WHERE account_id = :a", {"a": seeded.account})
-    for statuses in ((), OPEN, *((status,) for status in QueueStatus)):
+    for statuses in ((), OPEN_STATUSES, *((status,) for status in QueueStatus)):
         yield RetryFilter(statuses)
         yield from (RetryFilter(statuses, text=text) for text in ("e", "müller", "nobodyatall", "refused"))
         yield from (RetryFilter(statuses, category=category) for category in Category)

@@ -13,6 +13,7 @@ from heliograph.bench.runs import LoadRun
 from heliograph.bench.side_load import paused
 from heliograph.bench.site import BenchError, BenchReceiver, Site
 from heliograph.options import Options
+from heliograph.store.row_states import ACTION_OPEN
 
 SEEN: Final = 0.5
 """Seconds after which a worker has certainly seen that a connection is paused."""
@@ -79,7 +80,7 @@ def _queued(made: Fixture) -> int:
     from heliograph.wiring import open_database  # noqa: PLC0415 -- reads Django's settings
 
     with closing(open_database(Options.load(), read_only=True)) as db:
-        ((count,),) = db.all("SELECT count(*) FROM action WHERE account_id = :account AND state < 10", {"account": made.account})
+        ((count,),) = db.all(f"SELECT count(*) FROM action WHERE account_id = :account AND {ACTION_OPEN}", {"account": made.account})  # noqa: S608
         return int(count)
 
 

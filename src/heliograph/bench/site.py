@@ -20,6 +20,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.options import Options
 from heliograph.stage.ground import Ground
 from heliograph.stage.processes import ServiceProcess
+from heliograph.store.row_states import LANE_READY
 
 STALLED: Final = 20.0
 """Seconds without an arrival after which missing deliveries count as lost."""
@@ -202,7 +203,7 @@ def until_settled(connections: Sequence[int]) -> None:
 
     with closing(open_database(Options.load(), read_only=True)) as db:
         deadline = time.monotonic() + STALLED
-        sql = f"SELECT 1 FROM lane WHERE state = 1 AND {db.member('connection_id', 'connections')} LIMIT 1"  # noqa: S608
+        sql = f"SELECT 1 FROM lane WHERE {LANE_READY} AND {db.member('connection_id', 'connections')} LIMIT 1"  # noqa: S608
         while db.all(sql, {"connections": list(connections)}):
             if time.monotonic() > deadline:
                 raise BenchError("The delivered actions were not settled in time.")

@@ -22,6 +22,7 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
+from heliograph.store.row_states import ACTION_IN_QUEUE
 
 COUNTED = 50_000
 """Most items of the Retry Queue that are counted for the list, over all connections: the newest."""
@@ -244,7 +245,7 @@ class ConnectionList:
         tried = ", ".join(f"'{cause.value}'" for cause in sorted(cause for cause in Cause if was_tried(cause)))
         rows = self.db.all(
             f"SELECT l.connection_id, i.queue, count(*), sum(CASE WHEN i.cause IN ({tried}) THEN 1 ELSE 0 END)"
-            " FROM (SELECT lane_id, queue, cause FROM action WHERE account_id = :account AND queue > 0 AND queue < :done"
+            f" FROM (SELECT lane_id, queue, cause FROM action WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue < :done"
             f" ORDER BY id DESC LIMIT {COUNTED}) i JOIN lane l ON l.id = i.lane_id GROUP BY l.connection_id, i.queue",
             {"account": self.account, "done": QueueStatus.DONE.code},
         )

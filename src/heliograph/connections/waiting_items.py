@@ -18,6 +18,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.sending import stop_of
 from heliograph.store.database import Database
+from heliograph.store.row_states import ACTION_IN_QUEUE
 
 MOST: Final = 10_000
 """Most items of a connection that are counted: the newest."""
@@ -43,7 +44,7 @@ def waiting_items(db: Database, config: AccountConfig, connection: int) -> Waiti
     rows = db.all(
         "SELECT i.queue, i.flow_id, i.destination_id, i.mode, i.curable, count(*) FROM (SELECT a.queue, a.flow_id, a.destination_id, a.mode,"
         f" CASE WHEN a.state = {int(ActionState.QUEUED)} AND a.category = {Category.CONFIG.code} AND a.cause IN ({causes}) THEN 1 ELSE 0 END AS curable"
-        " FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.account_id = :account AND a.queue > 0 AND a.queue < :done"
+        f" FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.account_id = :account AND a.{ACTION_IN_QUEUE} AND a.queue < :done"
         f" AND l.connection_id = :connection ORDER BY a.id DESC LIMIT {MOST}) i GROUP BY i.queue, i.flow_id, i.destination_id, i.mode, i.curable",
         {"account": config.id, "connection": connection, "done": QueueStatus.DONE.code},
     )

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
+from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
@@ -35,7 +36,7 @@ def _day(at: int) -> str:
 def delivered_lately(db: Database, account: int, flows: Collection[int], now: int) -> set[int]:
     """The flows among `flows` that delivered something in the last seven days."""
     rows = db.all(
-        "SELECT DISTINCT flow_id FROM (SELECT flow_id FROM action WHERE account_id = :account AND ended > :since AND state = 10"
+        f"SELECT DISTINCT flow_id FROM (SELECT flow_id FROM action WHERE account_id = :account AND ended > :since AND state = {ActionState.SUCCESS}"
         f" ORDER BY ended DESC LIMIT {_MOST_READ}) a WHERE {db.member('flow_id', 'flows')}",
         {"account": account, "since": now - LATELY, "flows": sorted(flows)},
     )

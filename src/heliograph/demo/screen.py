@@ -18,6 +18,7 @@ from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.contents import read_changes
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
+from heliograph.store.row_states import RUN_NOT_TRIGGERED
 
 MOST_LINES = 200  # per kind and look; a burst is shown as it arrives
 STYLES = {
@@ -100,9 +101,9 @@ class Screen:
 
     def _not_triggered(self) -> Iterator[ScreenLine]:
         rows = self.db.all(
-            "SELECT u.id, u.at, u.flow_id, u.reason, r.code, r.name FROM run u JOIN change c ON c.id = u.change_id"
+            "SELECT u.id, u.at, u.flow_id, u.reason, r.code, r.name FROM run u JOIN change c ON c.id = u.change_id"  # noqa: S608
             " LEFT JOIN registration r ON r.id = c.registration_id"
-            " WHERE u.account_id = :account AND u.id > :last AND u.decision = 1 ORDER BY u.id LIMIT :most",
+            f" WHERE u.account_id = :account AND u.id > :last AND u.{RUN_NOT_TRIGGERED} ORDER BY u.id LIMIT :most",
             {"account": self.account, "last": self._run, "most": MOST_LINES},
         )
         flows = self.source.account(self.account).flows if rows else {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow
-from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow import sentence
@@ -15,8 +15,10 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.natural_order import natural_order
 from heliograph.store.config_cache import Committed
+from heliograph.store.configuration import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
+from heliograph.store.row_states import ACTION_FAILURE, ACTION_UNDELIVERED, ITEM_WAITING
 
 COUNTED = 50_000
 """Most actions, and most stuck runs, that are counted for the list over all flows."""
@@ -88,7 +90,7 @@ class FlowList:
     def undelivered(self, flow: int) -> int:
         """Counts a flow's undelivered actions, which wait while it is off; at most 10,001."""
         ((n,),) = self.db.all(
-            "SELECT count(*) FROM (SELECT 1 FROM action WHERE account_id = :account AND flow_id = :flow AND state IN (1, 2) LIMIT 10001) found",
+            f"SELECT count(*) FROM (SELECT 1 FROM action WHERE account_id = :account AND flow_id = :flow AND {ACTION_UNDELIVERED} LIMIT 10001) found",
             {"account": self.account, "flow": flow},
         )
         return int(n)
@@ -96,7 +98,7 @@ class FlowList:
     def untagged(self, flow: int) -> int:
         """Counts the flow's runs that wait for a tag in the Retry Queue (F7); at most 10,001."""
         ((n,),) = self.db.all(
-            "SELECT count(*) FROM (SELECT 1 FROM stuck_run WHERE account_id = :account AND flow_id = :flow AND queue = 1"
+            f"SELECT count(*) FROM (SELECT 1 FROM stuck_run WHERE account_id = :account AND flow_id = :flow AND queue = {QueueStatus.RETRY.code}"
             " AND cause = :cause LIMIT 10001) found",
             {"account": self.account, "flow": flow, "cause": Cause.UNTAGGED.value},
         )
@@ -118,7 +120,7 @@ class FlowList:
         """By flow: its last run, and when and by whom its newest version was saved."""
         rows = self.db.all(
             "SELECT h.entity_id, h.at, h.by, (SELECT max(r.at) FROM run r WHERE r.flow_id = h.entity_id) FROM config_history h"
-            " WHERE h.account_id = :account AND h.scope = 1 AND h.scope_id = :account AND h.kind = 'flow' AND h.until IS NULL"
+            f" WHERE h.account_id = :account AND h.scope = {ACCOUNT} AND h.scope_id = :account AND h.kind = 'flow' AND h.until IS NULL"
             f" AND {self.db.member('h.entity_id', 'flows')}",
             {"account": self.account, "flows": list(flows)},
         )
@@ -129,7 +131,7 @@ class FlowList:
         params = {"account": self.account, "flows": list(flows), "since": self.db.now() - DAY}
         rows = self.db.all(
             "SELECT flow_id, state, count(*) FROM (SELECT flow_id, state FROM action WHERE +account_id = :account"
-            f" AND {self.db.member('flow_id', 'flows')} AND state IN (2, 11, 12) AND (state = 2 OR ended > :since) LIMIT {COUNTED}) found"
+            f" AND {self.db.member('flow_id', 'flows')} AND {ACTION_FAILURE} AND (state = {ActionState.QUEUED} OR ended > :since) LIMIT {COUNTED}) found"
             " GROUP BY flow_id, state",
             params,
         )
@@ -138,7 +140,7 @@ class FlowList:
         for flow, state, n in rows:
             counts.setdefault(flow, [0, 0, 0, 0])[place[ActionState(state)]] = n
         stuck = self.db.all(
-            "SELECT flow_id, cause, count(*) FROM (SELECT flow_id, cause FROM stuck_run WHERE account_id = :account AND queue IN (1, 2)"
+            f"SELECT flow_id, cause, count(*) FROM (SELECT flow_id, cause FROM stuck_run WHERE account_id = :account AND {ITEM_WAITING}"
             f" AND {self.db.member('flow_id', 'flows')} LIMIT {COUNTED}) found GROUP BY flow_id, cause",
             {"account": self.account, "flows": params["flows"]},
         )

@@ -15,6 +15,7 @@ from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.flows.flow_test import CountedChanges, changes_since
+from heliograph.store.configuration import ACCOUNT
 
 _VERSIONS: Final = 200
 """Most versions of a flow that are read to find out when it was switched off: the newest."""
@@ -79,7 +80,7 @@ def _takes(reader: AccountReader, flow: Flow, change: Change, event: EventConfig
 def _switched_off(reader: AccountReader, flow: int) -> int | None:
     """When the flow, which is on, was last switched off (microseconds); None if it never was."""
     rows = reader.db.all(
-        "SELECT at, body FROM config_history WHERE account_id = :account AND scope = 1 AND scope_id = :account AND kind = 'flow'"
+        f"SELECT at, body FROM config_history WHERE account_id = :account AND scope = {ACCOUNT} AND scope_id = :account AND kind = 'flow'"
         f" AND entity_id = :flow ORDER BY number DESC LIMIT {_VERSIONS}",
         {"account": reader.account, "flow": flow},
     )

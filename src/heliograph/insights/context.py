@@ -12,13 +12,14 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from heliograph.deliveries.database import READ, AccountReader
-from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.insights.integrations import Integration, integrations_of
 from heliograph.retry.retry_queue import MOST
 from heliograph.store import connection_states
 from heliograph.store.django_database import of_django
+from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_WAITING
 
 LATELY = 10 * MINUTE
 """An untried action counts as being sent for this time (microseconds). An older one is held up."""
@@ -48,11 +49,11 @@ def counts(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-_OF_ACTIONS: Final = "action WHERE account_id = :account AND queue > 0 AND queue ="
+_OF_ACTIONS: Final = f"action WHERE account_id = :account AND {ACTION_IN_QUEUE} AND queue ="
 _RETRIED: Final = (
     f"{_OF_ACTIONS} {QueueStatus.RETRY.code}",
     f"{_OF_ACTIONS} {QueueStatus.ERROR.code}",
-    f"stuck_run WHERE account_id = :account AND queue < 3 AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}'",
+    f"stuck_run WHERE account_id = :account AND {STUCK_RUN_WAITING} AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}'",
 )
 _UNTAGGED: Final = f"stuck_run WHERE account_id = :account AND queue = {QueueStatus.RETRY.code} AND cause = '{Cause.UNTAGGED.value}'"
 _FAILED: Final = (
@@ -78,7 +79,7 @@ def _sending(account: int) -> int:
     now = db.now()
     rows = db.all(
         "SELECT count(*) FROM (SELECT state, lane_id FROM action WHERE account_id = :account AND created > :since ORDER BY created DESC, id DESC"
-        f" LIMIT {SCANNED_ACTIONS}) newest JOIN lane l ON l.id = newest.lane_id WHERE newest.state = 1"
+        f" LIMIT {SCANNED_ACTIONS}) newest JOIN lane l ON l.id = newest.lane_id WHERE newest.state = {ActionState.PENDING}"
         f" AND NOT EXISTS (SELECT 1 FROM connection_state s WHERE s.connection_id = l.connection_id AND {held_condition})",
         {"account": account, "since": now - LATELY, "now": now},
     )

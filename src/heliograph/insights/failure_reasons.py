@@ -23,6 +23,7 @@ from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.retry.cure_words import Failure, cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
+from heliograph.store.row_states import ACTION_FAILURE
 
 GROUPED: Final = 2_000
 """How many failed actions are read, newest first."""
@@ -70,7 +71,7 @@ def failure_reasons(
     share = f" AND {condition}" if (condition := replays.condition("+a.origin")) else ""
     rows = reading.db.all(
         f"SELECT {blamed_connection('a', 'l')}, {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
-        f" AND a.state IN (2, 11, 12){share} ORDER BY a.created DESC, a.id DESC LIMIT {GROUPED + 1}",
+        f" AND a.{ACTION_FAILURE}{share} ORDER BY a.created DESC, a.id DESC LIMIT {GROUPED + 1}",
         {"account": reading.account, "mode": mode_code(mode), "since": window.since, "until": window.until},
     )
     groups: dict[tuple[ActionState, Cause | None, str, int], list[Action]] = {}

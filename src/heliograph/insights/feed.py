@@ -14,12 +14,13 @@ from typing import Final
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader, RowPerson
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospects
-from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.action import OPEN_STATUSES, SUBMITTABLE, QueueStatus
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.insights.feed_lines import ACTION, RUN, SCAN, FeedFilter, FeedLines, Line
+from heliograph.store.row_states import RUN_NOT_TRIGGERED
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, WalkedRows, walked
 
 PARTS = (int, int, int)
@@ -66,7 +67,7 @@ class FlowOutcome:
     @property
     def is_open_or_failed(self) -> bool:
         """Whether a run without an action waits in the Retry Queue, or failed there."""
-        return self.queue in (QueueStatus.RETRY, QueueStatus.ERROR, QueueStatus.FAILED)
+        return self.queue in SUBMITTABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,7 @@ class Feed:
         ]
         runs = db.all(
             "SELECT r.id, r.change_id, r.flow_id, r.reason, j.queue, j.due_at FROM run r LEFT JOIN stuck_run j ON j.run_id = r.id"
-            f" WHERE +r.account_id = :account AND r.mode = :mode AND r.decision = 1 AND {db.member('r.change_id', 'changes')} ORDER BY r.id",
+            f" WHERE +r.account_id = :account AND r.mode = :mode AND r.{RUN_NOT_TRIGGERED} AND {db.member('r.change_id', 'changes')} ORDER BY r.id",
             given,
         )
         flows = reading.flow_names([action.flow for action in actions] + [row[2] for row in runs])
@@ -224,13 +225,9 @@ class Feed:
                 )
             )
         for id, change, flow, reason, queue, due in runs:
+            status = QueueStatus.of_code(queue or 0)
             outcome = FlowOutcome(
-                id,
-                flows.get(flow, ""),
-                flow,
-                reason=Reason(reason),
-                queue=QueueStatus.of_code(queue or 0),
-                due=due if queue in (1, 2) else None,
+                id, flows.get(flow, ""), flow, reason=Reason(reason), queue=status, due=due if status in OPEN_STATUSES else None
             )
             if outcome.is_open_or_failed or self.feed_filter.shows_not_triggered:
                 outcomes.setdefault(change, []).append(outcome)

@@ -19,6 +19,7 @@ from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.database import Database
+from heliograph.store.row_states import RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, listed
 from heliograph.web.cursor import Cursor, Key
 
 LINES: Final = 100
@@ -244,14 +245,14 @@ class FeedLines:
         if share := feed_filter.replays.condition("a.origin"):
             narrow["replays"] = share
         if states:
-            narrow["state"] = f"a.state IN ({_listed(states)})"
+            narrow["state"] = f"a.state IN ({listed(states)})"
         known = {"account"}
         if feed_filter.flow is not None:
             # A state at a time, because the index has a flow's actions by state and mode, and then by time.
             places = [f"a.flow_id = :flow AND a.state = {int(state)} AND a.mode = {mode}" for state in states or ActionState]
             known = {"flow", "state", "mode"}
         elif feed_filter.result in (FeedResult.FAILURE, FeedResult.VALIDATION):
-            places = [f"a.account_id = :account AND a.mode = {mode} AND a.state IN ({_listed(_STATES[FeedResult.FAILURE])})"]
+            places = [f"a.account_id = :account AND a.mode = {mode} AND a.state IN ({listed(_STATES[FeedResult.FAILURE])})"]
             known = {"account", "mode"} | ({"state"} if feed_filter.result is FeedResult.FAILURE else set())
         elif feed_filter.replays is ReplayShare.ONLY:
             places, known = [f"a.account_id = :account AND {feed_filter.replays.condition('a.origin')}"], {"account", "replays"}
@@ -275,12 +276,15 @@ class FeedLines:
         if feed_filter.shows_not_triggered:
             columns = ("r.id", "r.at", "r.change_id", "c.event_id", "c.registration_id")
             places, narrow = (
-                [f"r.account_id = :account AND r.mode = {mode} AND r.decision = 1"],
-                self._narrow("r", "c") | {"open": "r.decision = 1"},
+                [f"r.account_id = :account AND r.mode = {mode} AND r.{RUN_NOT_TRIGGERED}"],
+                self._narrow("r", "c") | {"open": f"r.{RUN_NOT_TRIGGERED}"},
             )
             return self._source(RUN, "run r", "JOIN change c ON c.id = r.change_id", columns, places, known, narrow)
         columns = ("j.id", "j.created", "j.change_id", "j.event_id", "j.registration_id")
-        places, narrow = [f"j.account_id = :account AND j.mode = {mode} AND j.queue < 4"], self._narrow("j", "j") | {"open": "j.queue < 4"}
+        places, narrow = (
+            [f"j.account_id = :account AND j.mode = {mode} AND j.{STUCK_RUN_OPEN}"],
+            self._narrow("j", "j") | {"open": f"j.{STUCK_RUN_OPEN}"},
+        )
         if feed_filter.result is FeedResult.FAILURE:  # a run that waits for a tag has not failed
             narrow["raised"] = f"j.cause = '{Cause.EXCEPTION.value}'"
         return self._source(RUN, "stuck_run j", "", columns, places, known, narrow)
@@ -363,10 +367,6 @@ def _merged(parts: Sequence[str], limit: int, *, back: bool) -> str:
     """The SQL of several walks, merged in the order of time."""
     together = " UNION ALL ".join(f"SELECT * FROM ({part}) w{i}" for i, part in enumerate(parts))
     return f"SELECT * FROM ({together}) u ORDER BY 2 {_way(back)}, 1 {_way(back)} LIMIT {limit}"
-
-
-def _listed(states: Iterable[ActionState]) -> str:
-    return ", ".join(str(int(state)) for state in states)
 
 
 def _and(*conditions: str) -> str:

@@ -8,13 +8,24 @@ from typing import Final, Self
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.refusals import blamed_connection
-from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.action import ActionState, AttemptKind
+from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.database import Database
+from heliograph.store.row_states import (
+    ACTION_FAILURE,
+    ACTION_LEAD,
+    ATTEMPT_AGAIN,
+    ATTEMPT_LAST,
+    ITEM_WAITING,
+    RUN_NOT_TRIGGERED,
+    STUCK_RUN_OPEN,
+    listed,
+)
 
 SCAN_LIMIT: Final = 100_000
 """The number of rows that are read for a page, at most. It matters if few match."""
@@ -182,9 +193,9 @@ def _of_index(record_filter: RecordFilter, shape: _Shape) -> str:
     of_tests = f"{account} AND {in_mode}" if record_filter.mode is Mode.TEST else account
     match shape.subject:
         case RowKind.RUN if record_filter.kind.is_stuck:
-            return f"{account} AND {in_mode} AND j.queue < 4"
+            return f"{account} AND {in_mode} AND j.{STUCK_RUN_OPEN}"
         case RowKind.RUN:
-            return f"{account} AND {in_mode} AND r.decision = 1"
+            return f"{account} AND {in_mode} AND r.{RUN_NOT_TRIGGERED}"
         case RowKind.ATTEMPT if record_filter.connection is not None:
             return "t.connection_id = :connection"
         case RowKind.ATTEMPT:
@@ -192,7 +203,7 @@ def _of_index(record_filter: RecordFilter, shape: _Shape) -> str:
         case RowKind.ACTION if _AMONG_FAILED in _CONDITIONS.get(record_filter.kind, ""):
             return f"{account} AND {in_mode} AND {_AMONG_FAILED}"
         case RowKind.ACTION if record_filter.kind in (RecordKind.LEADS_CREATED, RecordKind.LEADS_UPDATED):
-            return f"{account} AND a.lead > 0"
+            return f"{account} AND a.{ACTION_LEAD}"
         case RowKind.ACTION if record_filter.replays is ReplayShare.ONLY:
             return f"{account} AND {record_filter.replays.condition('a.origin')}"
         case _:
@@ -208,7 +219,7 @@ def moved_from(kind: RecordKind, subject: RowKind) -> str:
     """The SQL condition that a record has left the list of this kind since :seen."""
     if subject is RowKind.CHANGE:
         return "EXISTS (SELECT 1 FROM stuck_run j WHERE j.change_id = c.id AND j.ended >= :seen)"
-    states = _listed(STATES_OF[kind])
+    states = listed(STATES_OF[kind])
     return (
         "(a.ended >= :seen OR EXISTS (SELECT 1 FROM attempt s WHERE s.action_id = a.id AND s.at >= :seen))"
         f" AND COALESCE(({_STATE_THEN}), {int(ActionState.PENDING)}) IN ({states}) AND a.state NOT IN ({states})"
@@ -217,7 +228,7 @@ def moved_from(kind: RecordKind, subject: RowKind) -> str:
 
 def arrived_in(kind: RecordKind) -> str:
     """The SQL condition that an action has joined the list of this kind since :seen."""
-    states = _listed(STATES_OF[kind])
+    states = listed(STATES_OF[kind])
     return f"a.state IN ({states}) AND (a.created >= :seen OR COALESCE(({_STATE_THEN}), {int(ActionState.PENDING)}) NOT IN ({states}))"
 
 
@@ -321,7 +332,7 @@ def _narrowed_state(record_filter: RecordFilter) -> str:
     state = record_filter.outcome.state
     match record_filter.kind.subject:
         case RowKind.CHANGE | RowKind.REGISTRATION if state is None:
-            return "EXISTS (SELECT 1 FROM run z WHERE z.change_id = c.id AND z.decision = 1)"
+            return f"EXISTS (SELECT 1 FROM run z WHERE z.change_id = c.id AND z.{RUN_NOT_TRIGGERED})"
         case RowKind.CHANGE | RowKind.REGISTRATION:
             return f"EXISTS (SELECT 1 FROM action z WHERE z.change_id = c.id AND z.state = {int(state or 0)})"
         case RowKind.ACTION if state is not None:
@@ -337,33 +348,29 @@ def _of_another(condition: str) -> str:
     return condition.replace("c.", "d.")
 
 
-def _listed(states: tuple[ActionState, ...]) -> str:
-    return ", ".join(str(int(state)) for state in states)
-
-
 _LANE: Final = " JOIN lane l ON l.id = a.lane_id"
 # Rare rows have partial indexes. The planner uses one only if the statement contains the condition as the index declares it.
-_AMONG_FAILED: Final = "a.state IN (2, 11, 12)"
-_NOT_FIRST: Final = "(t.kind > 1 OR t.state IN (11, 12))"
-_STUCK: Final = "j.queue < 4 AND j.queue IN (1, 2) AND r.id = j.run_id AND c.id = j.change_id"
+_AMONG_FAILED: Final = f"a.{ACTION_FAILURE}"
+_NOT_FIRST: Final = f"(t.{ATTEMPT_AGAIN} OR t.{ATTEMPT_LAST})"
+_STUCK: Final = f"j.{STUCK_RUN_OPEN} AND j.{ITEM_WAITING} AND r.id = j.run_id AND c.id = j.change_id"
 
 _CONDITIONS: Final = {
-    RecordKind.SUCCESS: "a.state = 10",
+    RecordKind.SUCCESS: f"a.state = {ActionState.SUCCESS}",
     RecordKind.FAILURES: _AMONG_FAILED,
-    RecordKind.QUEUED: f"{_AMONG_FAILED} AND a.state = 2",
-    RecordKind.FAILED: f"{_AMONG_FAILED} AND a.state = 11",
-    RecordKind.VALIDATION: f"{_AMONG_FAILED} AND a.state = 12",
-    RecordKind.SUPERSEDED: "a.state = 13",
-    RecordKind.PENDING: "a.state = 1",
-    RecordKind.LEADS_CREATED: "a.lead > 0 AND a.lead = 1",
-    RecordKind.LEADS_UPDATED: "a.lead > 0 AND a.lead = 2",
-    RecordKind.NOT_TRIGGERED: "r.decision = 1",
+    RecordKind.QUEUED: f"{_AMONG_FAILED} AND a.state = {ActionState.QUEUED}",
+    RecordKind.FAILED: f"{_AMONG_FAILED} AND a.state = {ActionState.FAILED}",
+    RecordKind.VALIDATION: f"{_AMONG_FAILED} AND a.state = {ActionState.VALIDATION}",
+    RecordKind.SUPERSEDED: f"a.state = {ActionState.SUPERSEDED}",
+    RecordKind.PENDING: f"a.state = {ActionState.PENDING}",
+    RecordKind.LEADS_CREATED: f"a.{ACTION_LEAD} AND a.lead = {Lead.CREATED.code}",
+    RecordKind.LEADS_UPDATED: f"a.{ACTION_LEAD} AND a.lead = {Lead.UPDATED.code}",
+    RecordKind.NOT_TRIGGERED: f"r.{RUN_NOT_TRIGGERED}",
     RecordKind.UNTAGGED: f"{_STUCK} AND j.cause <> 'exception'",
     RecordKind.UNDECIDED: f"{_STUCK} AND j.cause = 'exception'",
-    RecordKind.RETRIES: f"{_NOT_FIRST} AND t.kind <> 1",
-    RecordKind.ABANDONED: f"{_NOT_FIRST} AND t.kind <> 3 AND t.state = 11",
-    RecordKind.VALIDATION_ERRORS: f"{_NOT_FIRST} AND t.state = 12",
-    RecordKind.ATTEMPTS: "t.state IN (2, 10, 11)",
+    RecordKind.RETRIES: f"{_NOT_FIRST} AND t.kind <> {AttemptKind.FIRST.code}",
+    RecordKind.ABANDONED: f"{_NOT_FIRST} AND t.kind <> {AttemptKind.MANUAL.code} AND t.state = {ActionState.FAILED}",
+    RecordKind.VALIDATION_ERRORS: f"{_NOT_FIRST} AND t.state = {ActionState.VALIDATION}",
+    RecordKind.ATTEMPTS: f"t.state IN ({listed((ActionState.QUEUED, ActionState.SUCCESS, ActionState.FAILED))})",
     RecordKind.CHANGES: "c.processed",
     RecordKind.REGISTRATIONS: "c.processed AND c.registration_id IS NOT NULL",
 }

@@ -8,12 +8,14 @@ from typing import Final
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import Measure, mode_code
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import KIND_OF_STATE, STATES_OF, RecordFilter, RecordKind
 from heliograph.insights.record_sources import arrived_in, moved_from
 from heliograph.insights.replay_share import ReplayShare
+from heliograph.store.row_states import ITEM_ENDED, RUN_TRIGGERED
 
 MOST_SINCE: Final = 20_000
 """If more attempts were made since the link, only the number of moved records is computed, not the lists where they are now."""
@@ -136,10 +138,13 @@ def _judged(reading: AccountReader, kind: RecordKind, params: dict[str, object])
     """The number of runs that left a list because they were judged again or given up."""
     if kind not in (RecordKind.UNTAGGED, RecordKind.UNDECIDED, RecordKind.NOT_TRIGGERED, RecordKind.IN_RETRY_QUEUE):
         return 0
-    triggered = " AND EXISTS (SELECT 1 FROM run r WHERE r.id = j.run_id AND r.decision = 2)" if kind is RecordKind.NOT_TRIGGERED else ""
-    category = {RecordKind.UNTAGGED: " AND j.category <> 1", RecordKind.UNDECIDED: " AND j.category = 1"}.get(kind, "")
+    triggered = f" AND EXISTS (SELECT 1 FROM run r WHERE r.id = j.run_id AND r.{RUN_TRIGGERED})" if kind is RecordKind.NOT_TRIGGERED else ""
+    category = {
+        RecordKind.UNTAGGED: f" AND j.category <> {Category.SYSTEM.code}",
+        RecordKind.UNDECIDED: f" AND j.category = {Category.SYSTEM.code}",
+    }.get(kind, "")
     ((n,),) = reading.db.all(
-        "SELECT count(*) FROM stuck_run j WHERE j.account_id = :account AND j.ended >= :seen AND j.queue IN (3, 4) AND j.mode = :mode"
+        f"SELECT count(*) FROM stuck_run j WHERE j.account_id = :account AND j.ended >= :seen AND j.{ITEM_ENDED} AND j.mode = :mode"
         f" AND j.created >= :since AND j.created < :until{triggered}{category}",
         params,
     )

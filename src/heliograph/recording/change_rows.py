@@ -124,7 +124,7 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
                 "change": record.id,
                 "flow": decision.flow.id,
                 "number": decision.flow.number,
-                "decision": 2 if decision.verdict is FlowVerdict.TRIGGERED else 1,
+                "decision": decision.verdict.code,
                 "reason": decision.reason.value if decision.reason else "",
                 "mode": record.mode,
                 "now": now,

@@ -12,7 +12,7 @@ from django_scopes import scope
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
-from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.errors import HeliographError
@@ -29,6 +29,7 @@ from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.store.queue import replays as queue
 from heliograph.store.queue.pending_items import does_of
+from heliograph.store.row_states import ACTION_UNDELIVERED
 
 FASTEST: Final = 30_000
 """The highest rate, in actions a minute."""
@@ -324,7 +325,7 @@ def _withdraw_some(account: int, row: Replay) -> int:
         db = of_django(connection)
         rows = db.all(
             "SELECT a.id FROM action a JOIN replay_line l ON l.action_id = a.id"
-            " WHERE a.flow_id = :flow AND a.state IN (1, 2) AND a.origin = 2 AND l.replay_id = :replay LIMIT :limit",
+            f" WHERE a.flow_id = :flow AND a.{ACTION_UNDELIVERED} AND a.origin = {Origin.REPLAY} AND l.replay_id = :replay LIMIT :limit",
             {"flow": row.flow_id, "replay": row.pk, "limit": WITHDRAWN},
         )
         if rows:

@@ -12,7 +12,7 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.prospects import NO_PROSPECT, ConnectionHold, Prospect, connection_holds
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, last_failures, refusals
 from heliograph.deliveries.words import CAUSES
-from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.figures import mode_code
@@ -22,10 +22,11 @@ from heliograph.retry.credited_saves import connection_cures, flow_cures
 from heliograph.retry.cure_words import Failure
 from heliograph.retry.item_names import ItemNames
 from heliograph.retry.retry_conditions import BLAMED
-from heliograph.retry.retry_items import NOTHING_UNTAGGED, OPEN, StuckItem, Untagged, run_key
+from heliograph.retry.retry_items import NOTHING_UNTAGGED, StuckItem, Untagged, run_key
 from heliograph.retry.retry_queue import MOST, RetryQueue
 from heliograph.store import configuration
 from heliograph.store.database import Row
+from heliograph.store.row_states import ACTION_IN_QUEUE
 
 GROUPED_RUNS: Final = 1_000
 """The newest runs of a status that are grouped. The number is bounded because no column says what has no tag, so each run is read."""
@@ -167,7 +168,7 @@ class CauseGroups:
         """Items of these statuses by cause, the largest groups first."""
         params: dict[str, object] = {"account": self.reading.account}
         each = [
-            f"SELECT * FROM (SELECT {_KEYS}, {_FACTS} FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account AND q.queue > 0"
+            f"SELECT * FROM (SELECT {_KEYS}, {_FACTS} FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account AND q.{ACTION_IN_QUEUE}"
             f" AND q.queue = {status.code} ORDER BY q.id DESC LIMIT {MOST + 1}) newest{status.code}"
             for status in statuses
         ]
@@ -183,7 +184,7 @@ class CauseGroups:
         since = now - HEALED_FOR
         rows = self.reading.db.all(
             f"SELECT {_SUMS}, sum(CASE WHEN state = {int(ActionState.SUPERSEDED)} THEN 1 ELSE 0 END), min(ended), max(ended)"
-            f" FROM (SELECT {_KEYS}, {_FACTS} FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account AND q.queue = 4"
+            f" FROM (SELECT {_KEYS}, {_FACTS} FROM action q JOIN lane l ON l.id = q.lane_id WHERE q.account_id = :account AND q.queue = {QueueStatus.DONE.code}"
             f" AND q.ended >= :since AND q.cause NOT IN ('', '{Cause.SUPERSEDED.value}') ORDER BY q.ended DESC LIMIT {MOST + 1}) items"
             f" GROUP BY cause, place, whose, text ORDER BY max(ended) DESC LIMIT {SHOWN_GROUPS}",
             {"account": self.reading.account, "since": since},
@@ -357,7 +358,7 @@ def _end_of(ends: Mapping[tuple[int, int], set[ActionState]], run: StuckItem) ->
 
 def _group_of_runs(key: str, runs: Sequence[StuckItem], lacks: Untagged, event: str) -> CauseGroup:
     first, flows = runs[0], {run.flow for run in runs}
-    due = [run.due for run in runs if run.due is not None and run.queue in OPEN]
+    due = [run.due for run in runs if run.due is not None and run.queue in OPEN_STATUSES]
     return CauseGroup(
         key=key,
         cause=Cause.UNTAGGED if first.cause is Cause.NOT_SELECTED else first.cause,

@@ -34,6 +34,7 @@ from heliograph.retry.retry_queue import TABLES, RetryQueue
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
+from heliograph.store.row_states import ITEM_SUBMITTABLE
 
 log = structlog.get_logger(__name__)
 
@@ -200,8 +201,8 @@ def still_failed(db: Database, account: int, job: int) -> int:
     """How many items of a download can still be submitted: those that are neither Done nor deleted."""
     ((n,),) = db.all(
         "SELECT (SELECT count(*) FROM retry_download_row d JOIN action a ON d.item = 'a' || a.id WHERE d.job_id = :job AND a.account_id = :account"
-        " AND a.queue IN (1, 2, 3)) + (SELECT count(*) FROM retry_download_row d JOIN stuck_run j ON d.item = 'r' || j.id WHERE d.job_id = :job"
-        " AND j.account_id = :account AND j.queue IN (1, 2, 3))",
+        f" AND a.{ITEM_SUBMITTABLE}) + (SELECT count(*) FROM retry_download_row d JOIN stuck_run j ON d.item = 'r' || j.id WHERE d.job_id = :job"
+        f" AND j.account_id = :account AND j.{ITEM_SUBMITTABLE})",
         {"job": job, "account": account},
     )
     return int(n)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from heliograph.deliveries.refusals import blamed_connection
-from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.retry.retry_items import OPEN, RetryFilter, parts_of
+from heliograph.retry.retry_items import RetryFilter, parts_of
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
+from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_WAITING
 
 type QueueTable = Literal["action", "stuck_run"]
 
@@ -27,7 +28,7 @@ def conditions(account: int, retry_filter: RetryFilter, table: QueueTable, statu
     where = ["q.account_id = :account", "q.queue = :queue"]
     params: dict[str, object] = {"account": account, "queue": status.code}
     if table == "action":
-        where.append("q.queue > 0")  # the index of the queue has only these
+        where.append(f"q.{ACTION_IN_QUEUE}")  # the index of the queue has only these
     value_of_column = {
         "category": retry_filter.category.code if retry_filter.category else None,
         "flow_id": retry_filter.flow,
@@ -47,8 +48,8 @@ def conditions(account: int, retry_filter: RetryFilter, table: QueueTable, statu
         # The index of due runs contains few that wait for a tag.
         if retry_filter.untagged:
             where.append(f"q.cause = '{Cause.UNTAGGED.value}'")
-        elif status in OPEN:
-            where.append(f"q.queue < 3 AND q.due_at >= 0 AND q.cause <> '{Cause.UNTAGGED.value}'")
+        elif status in OPEN_STATUSES:
+            where.append(f"q.{STUCK_RUN_WAITING} AND q.due_at >= 0 AND q.cause <> '{Cause.UNTAGGED.value}'")
     elif retry_filter.untagged:
         where.append("1 = 0")
     if retry_filter.cause:

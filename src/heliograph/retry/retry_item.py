@@ -10,11 +10,12 @@ from heliograph.deliveries.as_it_was import MappedThen, mapped_then
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange, exchanges
 from heliograph.deliveries.why import Why, why
+from heliograph.domain.delivery.action import SUBMITTABLE
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.flows.services.request_preview import RequestPreview, preview
 from heliograph.retry.retry_items import RetryFilter, RetryItem, group_key
-from heliograph.retry.retry_queue import SUBMITTABLE, RetryQueue
+from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store.moments import from_micros
 from heliograph.web.list_count import ListCount
 

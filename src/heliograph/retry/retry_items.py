@@ -17,7 +17,6 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.tags import TagKind
 
-OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
 SCAN_LIMIT: Final = 50_000
 """Items that are read for one page or one count of a narrowed list, because few of them may match."""
 SCAN_LIMIT_FOR_TEXT: Final = 10_000

@@ -19,8 +19,9 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.retry.item_names import ItemNames
 from heliograph.retry.retry_conditions import SOURCES, QueueTable, conditions
-from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem, StuckItem, group_key, parts_of
+from heliograph.retry.retry_items import RetryFilter, RetryItem, StuckItem, group_key, parts_of
 from heliograph.store.database import Row
+from heliograph.store.row_states import ACTION_IN_QUEUE
 from heliograph.web.cursor import ROWS, Cursor, ListPage
 from heliograph.web.list_count import ListCount
 
@@ -28,8 +29,6 @@ PARTS = (int, int, int)
 """The parts of a cursor of the queue: status, id of the last action and id of the last run on the page."""
 MOST = 10_000
 """Counts stop here: "more than 10,000"."""
-SUBMITTABLE: Final = (*OPEN, QueueStatus.FAILED)
-"""The statuses whose items can be submitted: all but Done."""
 TABLES: Final[tuple[QueueTable, ...]] = ("action", "stuck_run")
 _AT_ONCE: Final = 500
 _ALL: Final = 1 << 40
@@ -167,7 +166,7 @@ class RetryQueue:
     def end(self) -> QueueEnd:
         """The newest action and run of the account."""
         ((action, run),) = self.reading.db.all(
-            "SELECT (SELECT max(id) FROM action WHERE account_id = :account AND queue > 0), (SELECT max(id) FROM stuck_run WHERE account_id = :account)",
+            f"SELECT (SELECT max(id) FROM action WHERE account_id = :account AND {ACTION_IN_QUEUE}), (SELECT max(id) FROM stuck_run WHERE account_id = :account)",
             {"account": self.reading.account},
         )
         return QueueEnd(action or 0, run or 0)
@@ -245,7 +244,7 @@ class RetryQueue:
         """
         met, down_to, is_broken_off = 0, dict(_NOT_BOUNDED.down_to), False
         for table in TABLES:
-            among = "q.account_id = :account AND q.queue = :queue" + (" AND q.queue > 0" if table == "action" else "")
+            among = "q.account_id = :account AND q.queue = :queue" + (f" AND q.{ACTION_IN_QUEUE}" if table == "action" else "")
             among += " AND q.id < :before" if before[table] else ""
             ((n, last),) = self.reading.db.all(
                 f"SELECT count(*), min(id) FROM (SELECT q.id FROM {table} q WHERE {among} ORDER BY q.id DESC LIMIT {int(limit)}) newest",
@@ -267,7 +266,11 @@ class RetryQueue:
 
     def done_runs(self, since: int, limit: int) -> list[StuckItem]:
         """The runs that were judged again since an instant (microseconds), the last judged first."""
-        return self._runs("q.account_id = :account AND q.queue = 4 AND q.ended >= :since ORDER BY q.ended DESC", {"since": since}, limit)
+        return self._runs(
+            f"q.account_id = :account AND q.queue = {QueueStatus.DONE.code} AND q.ended >= :since ORDER BY q.ended DESC",
+            {"since": since},
+            limit,
+        )
 
     def _runs(self, where: str, params: dict[str, object], limit: int) -> list[StuckItem]:
         rows = self.reading.db.all(

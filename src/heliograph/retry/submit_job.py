@@ -14,12 +14,13 @@ from django.db import connections
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.submit import AT_ONCE, discard_in, submit_in
+from heliograph.domain.delivery.action import SUBMITTABLE
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.retry import downloads
 from heliograph.retry.retry_items import RetryFilter
-from heliograph.retry.retry_queue import SUBMITTABLE, TABLES, QueueEnd, RetryQueue
+from heliograph.retry.retry_queue import TABLES, QueueEnd, RetryQueue
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 

@@ -32,6 +32,7 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.store.models import Event
+from heliograph.store.row_states import ITEM_WAITING
 
 KINDS: Final = (
     TagKind.REGISTRATION_STATUS,
@@ -263,7 +264,7 @@ class _Suggesting:
 def _waiting(db: Database, account: int) -> Counter[tuple[TagKind, int]]:
     """Retry items that wait for a tag, by the object they wait for."""
     rows = db.all(
-        "SELECT x.after FROM (SELECT change_id FROM stuck_run WHERE account_id = :account AND queue IN (1, 2) AND cause = :cause"
+        f"SELECT x.after FROM (SELECT change_id FROM stuck_run WHERE account_id = :account AND {ITEM_WAITING} AND cause = :cause"
         f" ORDER BY id LIMIT {_COUNTED}) j JOIN change c ON c.id = j.change_id JOIN change_content x ON x.change_id = c.id AND x.at = c.at",
         {"account": account, "cause": Cause.UNTAGGED.value},
     )

@@ -81,8 +81,8 @@ def lock_and_read(db: Database, accounts: Sequence[int], events: Sequence[tuple[
     if db.vendor == "sqlite":
         return versions(db, accounts, [event for _, event in events]), db.now()
     rows = db.all(
-        "SELECT scope, scope_id, version FROM config_version WHERE scope = 1 AND scope_id = ANY(:accounts)"
-        " UNION ALL SELECT scope, scope_id, version FROM config_version WHERE scope = 2 AND scope_id = ANY(:events)"
+        f"SELECT scope, scope_id, version FROM config_version WHERE scope = {ACCOUNT} AND scope_id = ANY(:accounts)"
+        f" UNION ALL SELECT scope, scope_id, version FROM config_version WHERE scope = {EVENT} AND scope_id = ANY(:events)"
         " UNION ALL SELECT 0, 0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
         {"accounts": list(accounts), "events": [event for _, event in events]},
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.store.database import Database
+from heliograph.store.row_states import ACTION_OPEN, LANE_READY, LANE_WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +151,9 @@ def renew(db: Database, account: int, connection: int, until: int) -> None:
 def is_anything_due(db: Database, connection: int, now: int) -> bool:
     """True if a lane of the connection has something to send."""
     return bool(
-        db.all("SELECT 1 FROM lane WHERE connection_id = :connection AND state = 1 LIMIT 1", {"connection": connection})
+        db.all(f"SELECT 1 FROM lane WHERE connection_id = :connection AND {LANE_READY} LIMIT 1", {"connection": connection})
         or db.all(
-            "SELECT 1 FROM lane WHERE connection_id = :connection AND state = 2 AND due_at <= :now LIMIT 1",
+            f"SELECT 1 FROM lane WHERE connection_id = :connection AND {LANE_WAITING} AND due_at <= :now LIMIT 1",
             {"connection": connection, "now": now},
         )
     )
@@ -167,8 +168,8 @@ def held_actions(db: Database, connections: Sequence[int], now: int, most: int |
         return {}
     limit = "" if most is None else f" LIMIT {int(most)}"
     rows = db.all(
-        f"SELECT connection_id, count(*) FROM (SELECT l.connection_id FROM lane l JOIN action a ON a.lane_id = l.id AND a.state < 10"
-        f" WHERE {db.member('l.connection_id', 'connections')} AND (l.state = 1 OR (l.state = 2 AND l.due_at <= :now)){limit}) held"
+        f"SELECT connection_id, count(*) FROM (SELECT l.connection_id FROM lane l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN}"
+        f" WHERE {db.member('l.connection_id', 'connections')} AND (l.{LANE_READY} OR (l.{LANE_WAITING} AND l.due_at <= :now)){limit}) held"
         " GROUP BY connection_id",
         {"connections": list(connections), "now": now},
     )

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
+from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN, LANE_READY, LANE_WAITING, STUCK_RUN_WAITING
 
 MOST_COUNTED = 100_000  # a count that would have to read more rows says "more than"
 
@@ -89,11 +92,11 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
     """Reads the status once, by a bounded number of short statements. folder: the data folder, for its free space; file: SQLite's, for its
     size."""
     now = db.now()
-    pending, waiting = (_count(db, state) for state in (1, 2))
+    pending, waiting = (_count(db, state) for state in (ActionState.PENDING, ActionState.QUEUED))
     # Both counts read the index of open runs.
     ((stuck, undecided),) = db.all(
-        "SELECT (SELECT count(*) FROM stuck_run WHERE queue < 3 AND account_id > 0), (SELECT count(*) FROM stuck_run"
-        " WHERE queue < 3 AND account_id > 0 AND due_at >= 0 AND cause = 'exception')"
+        f"SELECT (SELECT count(*) FROM stuck_run WHERE {STUCK_RUN_WAITING} AND account_id > 0), (SELECT count(*) FROM stuck_run"
+        f" WHERE {STUCK_RUN_WAITING} AND account_id > 0 AND due_at >= 0 AND cause = '{Cause.EXCEPTION.value}')"
     )
     failed = _failed(db)
     ((paused, held_count),) = db.all(
@@ -115,9 +118,9 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
         oldest_pending=_age(
             db,
             now,
-            "SELECT MIN(a.created) FROM lane l JOIN action a ON a.lane_id = l.id AND a.state < 10 WHERE l.state = 1 AND a.state = 1",
+            f"SELECT MIN(a.created) FROM lane l JOIN action a ON a.lane_id = l.id AND a.{ACTION_OPEN} WHERE l.{LANE_READY} AND a.state = {ActionState.PENDING}",
         ),
-        oldest_due=_age(db, now, f"SELECT MIN(due_at) FROM lane WHERE state = 2 AND due_at <= {now}"),
+        oldest_due=_age(db, now, f"SELECT MIN(due_at) FROM lane WHERE {LANE_WAITING} AND due_at <= {now}"),
         paused_connections=paused,
         held_connections=held_count,
         owned_slots=owned,
@@ -130,9 +133,9 @@ def read_status(db: Database, folder: Path | None = None, file: Path | None = No
     )
 
 
-def _count(db: Database, state: int) -> int:
+def _count(db: Database, state: ActionState) -> int:
     """Open actions in a state, counted by the index of open ones; at most MOST_COUNTED + 1."""
-    open_ones = f"SELECT 1 FROM action WHERE state < 10 AND state = {state} AND lane_id > 0 LIMIT {MOST_COUNTED + 1}"
+    open_ones = f"SELECT 1 FROM action WHERE {ACTION_OPEN} AND state = {state} AND lane_id > 0 LIMIT {MOST_COUNTED + 1}"
     ((count,),) = db.all(f"SELECT count(*) FROM ({open_ones}) t")
     return int(count)
 
@@ -143,8 +146,8 @@ def _failed(db: Database) -> int:
     CROSS JOIN has SQLite begin with the accounts, not with all that ever was in the queue."""
     ((count,),) = db.all(
         f"""SELECT count(*) FROM (
-            SELECT 1 FROM accounts_account c CROSS JOIN action a WHERE a.account_id = c.id AND a.queue = 3 AND a.queue > 0
-            UNION ALL SELECT 1 FROM accounts_account c CROSS JOIN stuck_run j WHERE j.account_id = c.id AND j.queue = 3
+            SELECT 1 FROM accounts_account c CROSS JOIN action a WHERE a.account_id = c.id AND a.queue = {QueueStatus.FAILED.code} AND a.{ACTION_IN_QUEUE}
+            UNION ALL SELECT 1 FROM accounts_account c CROSS JOIN stuck_run j WHERE j.account_id = c.id AND j.queue = {QueueStatus.FAILED.code}
             LIMIT {MOST_COUNTED + 1}) t"""
     )
     return int(count)

@@ -15,6 +15,7 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.webhook_id import created_of
 from heliograph.registrations.list import ListedRegistration, RegistrationFilter, Registrations
 from heliograph.store.registrations import folded, ids_of_code
+from heliograph.store.row_states import ITEM_WAITING
 from heliograph.web.cursor import ROWS, Cursor, ListPage, walked
 
 LONGEST: Final = 200
@@ -120,7 +121,7 @@ class RegistrationSearch:
             if name:
                 setattr(counts, name, getattr(counts, name) + int(count))
         for id, count in db.all(
-            f"SELECT c.registration_id, count(*) FROM change c JOIN stuck_run j ON j.change_id = c.id WHERE {where} AND j.queue IN (1, 2)"
+            f"SELECT c.registration_id, count(*) FROM change c JOIN stuck_run j ON j.change_id = c.id WHERE {where} AND j.{ITEM_WAITING}"
             " GROUP BY c.registration_id",
             given,
         ):

@@ -13,6 +13,7 @@ from typing import Final
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.submit import AT_ONCE, Submitted, submit
 from heliograph.deliveries.why_both import RecordedChange, rules_of
+from heliograph.domain.delivery.action import SUBMITTABLE, QueueStatus
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow.decision import GateName, Reason, explain
 from heliograph.domain.flow.flow import Flow
@@ -20,6 +21,7 @@ from heliograph.domain.flow.then_and_today import StopReason, stop_reason
 from heliograph.domain.registration.change import Change
 from heliograph.recording.contents import CHANGE_COLUMNS, read_change
 from heliograph.store.database import Row
+from heliograph.store.row_states import RUN_NOT_TRIGGERED
 from heliograph.web.cursor import ROWS, Cursor, ListPage, pages
 
 DAYS: Final = 7
@@ -78,7 +80,9 @@ def stopped_alike(reading: AccountReader, flow: Flow, recorded: RecordedChange, 
             continue
         one = RecordedChange(change, row[11], row[12], row[13])
         if _reason(reading, flow.id, one) == reason:
-            alike.append(AlikeChange(row[0], row[5], change, row[11], registration, run or 0, queue in (1, 2, 3)))
+            alike.append(
+                AlikeChange(row[0], row[5], change, row[11], registration, run or 0, QueueStatus.of_code(queue or 0) in SUBMITTABLE)
+            )
     return StoppedAlike(alike, len(rows) > JUDGED)
 
 
@@ -120,7 +124,7 @@ def _runs(reading: AccountReader, flow: Flow, reason: StopReason) -> list[Row]:
     return reading.db.all(
         f"SELECT {CHANGE_COLUMNS}, c.registration_id, r.id, j.queue FROM run r JOIN change c ON c.id = r.change_id"
         " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at LEFT JOIN stuck_run j ON j.run_id = r.id"
-        " WHERE r.flow_id = :flow AND r.at > :since AND +r.account_id = :account AND r.decision = 1 AND r.reason = :reason"
+        f" WHERE r.flow_id = :flow AND r.at > :since AND +r.account_id = :account AND r.{RUN_NOT_TRIGGERED} AND r.reason = :reason"
         f" ORDER BY r.at DESC, r.id DESC LIMIT {JUDGED + 1}",
         {
             "account": reading.account,

@@ -9,11 +9,12 @@ from enum import StrEnum
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.prospects import Prospect, prospects
-from heliograph.domain.delivery.action import ActionState, QueueStatus
-from heliograph.domain.flow.decision import Reason
+from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
+from heliograph.domain.flow.decision import FlowVerdict, Reason
 from heliograph.domain.registration.change import Change, RegistrationState
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
+from heliograph.store.row_states import STUCK_RUN_OPEN, listed
 from heliograph.web.cursor import Cursor, ListPage, pages
 
 PARTS = (int,)
@@ -86,7 +87,7 @@ class Decision:
     @property
     def waits(self) -> bool:
         """Whether its run waits in the Retry Queue, so that there is no action yet."""
-        return self.queue in (QueueStatus.RETRY, QueueStatus.ERROR)
+        return self.queue in OPEN_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +184,8 @@ class Timeline:
             where.append("EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.sent > 0)")
         elif self.show is Show.TROUBLE:
             where.append(
-                "(EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.state IN (1, 2, 11, 12))"
-                " OR EXISTS (SELECT 1 FROM stuck_run WHERE stuck_run.change_id = c.id AND stuck_run.queue < 4))"
+                f"(EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.state IN ({listed(_TROUBLED)}))"
+                f" OR EXISTS (SELECT 1 FROM stuck_run WHERE stuck_run.change_id = c.id AND stuck_run.{STUCK_RUN_OPEN}))"
             )
         rows = self.reading.db.all(
             f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE {' AND '.join(where)} ORDER BY c.id {'ASC' if back else 'DESC'} LIMIT {int(limit)}",
@@ -223,14 +224,14 @@ class Timeline:
             )
         decisions: dict[int, list[Decision]] = {}
         for change, run, flow, decision, reason, queue, due in runs:
-            flow_deliveries = deliveries.pop((change, flow), [])
+            flow_deliveries, status = deliveries.pop((change, flow), []), QueueStatus.of_code(queue or 0)
             decisions.setdefault(change, []).append(
                 Decision(
                     flow,
                     flows.get(flow, ""),
-                    None if decision == 2 else Reason(reason),
-                    QueueStatus.of_code(queue or 0),
-                    due if queue in (1, 2) else None,
+                    None if decision == FlowVerdict.TRIGGERED.code else Reason(reason),
+                    status,
+                    due if status in OPEN_STATUSES else None,
                     run,
                     flow_deliveries,
                 )
@@ -245,8 +246,8 @@ class Timeline:
         if self.show is Show.SENT:
             return [d for d in flow_decisions if any(each.attempts for each in d.deliveries)]
         if self.show is Show.TROUBLE:
-            return [d for d in flow_decisions if d.waits or any(each.action.state not in _FINE for each in d.deliveries)]
+            return [d for d in flow_decisions if d.waits or any(each.action.state in _TROUBLED for each in d.deliveries)]
         return flow_decisions
 
 
-_FINE = (ActionState.SUCCESS, ActionState.SUPERSEDED)
+_TROUBLED = (ActionState.PENDING, ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION)

@@ -35,8 +35,12 @@ class NotSubmittable(HeliographError):
     """This item cannot be submitted to the Retry Queue."""
 
 
+FIRST_ENDED: Final = 10
+"""Actions with a lower state are open, all others have ended (D2)."""
+
+
 class ActionState(IntEnum):
-    """The state of an action; below 10 it is open (D2)."""
+    """The state of an action."""
 
     PENDING = 1
     QUEUED = 2
@@ -47,7 +51,7 @@ class ActionState(IntEnum):
 
     @property
     def is_open(self) -> bool:
-        return self < 10
+        return self < FIRST_ENDED
 
 
 class Origin(IntEnum):
@@ -87,6 +91,10 @@ class QueueStatus(StrEnum):
         return _QUEUE_OF_CODE[code] if code else None
 
 
+OPEN_STATUSES: Final = (QueueStatus.RETRY, QueueStatus.ERROR)
+"""The statuses of items that are tried again."""
+SUBMITTABLE: Final = (*OPEN_STATUSES, QueueStatus.FAILED)
+"""The statuses whose items can be submitted: all but Done."""
 _QUEUE_CODES = {status: number for number, status in enumerate(QueueStatus, start=1)}
 _QUEUE_OF_CODE = {number: status for status, number in _QUEUE_CODES.items()}
 
@@ -252,7 +260,7 @@ NOTHING_LEFT = "Its flow, destination or registration is gone: there is nothing 
 
 def is_submittable(queue: QueueStatus | None, cause: Cause | None) -> bool:
     """Whether Submit to Retry Queue is offered for an item (D8): it waits or has failed, and something is left to send."""
-    return queue in (QueueStatus.RETRY, QueueStatus.ERROR, QueueStatus.FAILED) and cause not in OVER
+    return queue in SUBMITTABLE and cause not in OVER
 
 
 def submitted(action: OpenAction, now: int) -> OpenAction:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from heliograph.domain.delivery.action import (
+    FIRST_ENDED,
     POISON_MARKS,
     ActionState,
     AttemptKind,
@@ -130,7 +131,7 @@ def choose(does: Does, begun_version: int, actions: Iterable[OpenAction], now: i
     If it adds a message or row: the lowest version among due first attempts and submits, then the lowest due retry, then the lowest due
     replay.
     """
-    opened = [action for action in actions if action.state < 10]
+    opened = [action for action in actions if action.state < FIRST_ENDED]
     if not opened:
         return _NOTHING
     old = tuple(a for a in opened if a.version < begun_version) if does is Does.UPDATES else ()

@@ -29,6 +29,14 @@ class FlowVerdict(StrEnum):
     NOT_TRIGGERED = "not_triggered"
     TRIGGERED = "triggered"
 
+    @property
+    def code(self) -> int:
+        """Its number in tables, if it is stored."""
+        return _VERDICT_CODES[self]
+
+
+_VERDICT_CODES = {FlowVerdict.NOT_TRIGGERED: 1, FlowVerdict.TRIGGERED: 2}
+
 
 class Reason(StrEnum):
     """Why a run was not triggered (F7): not selected, which is final; waiting for a tag; or why it is not judged any more."""

@@ -49,6 +49,7 @@ from heliograph.setup.services.versions import version
 from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.frame import account_config, check, reading, refused
 from heliograph.store.config_cache import Committed
+from heliograph.store.configuration import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
 from heliograph.web.form_fields import Hidden
@@ -250,7 +251,7 @@ class Head:
 
 def _head(db: Database, account: int, id: int) -> Head:
     rows = db.all(
-        "SELECT at, by FROM config_history WHERE account_id = :account AND scope = 1 AND scope_id = :account AND kind = 'flow'"
+        f"SELECT at, by FROM config_history WHERE account_id = :account AND scope = {ACCOUNT} AND scope_id = :account AND kind = 'flow'"
         " AND entity_id = :id AND until IS NULL",
         {"account": account, "id": id},
     )

@@ -17,7 +17,7 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.prospect_words import may_go
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, Refusal, refusals
 from heliograph.deliveries.removed_content import removed_content
-from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES
 from heliograph.domain.figures import mode_code
@@ -26,7 +26,7 @@ from heliograph.domain.flow.sending import destination_of
 from heliograph.retry.cure_words import Failure, cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.retry.retry_item import Details
-from heliograph.retry.retry_items import OPEN, RetryItem
+from heliograph.retry.retry_items import RetryItem
 from heliograph.retry.views.again import again_section
 from heliograph.retry.views.exchange import attempt_rows, last_request
 from heliograph.retry.views.group_rows import many
@@ -44,7 +44,7 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
     facts = [(_("Status"), status), (_("Category"), _(item.row.category.value) if item.row.category else "")]
     if action or item.row.cause is Cause.EXCEPTION:
         facts.append((_("Retries"), _("%(n)d of %(all)d") % {"n": tries(item), "all": AUTOMATIC_RETRIES}))
-    if item.row.due and item.queue in OPEN and may_go(item.prospect):
+    if item.row.due and item.queue in OPEN_STATUSES and may_go(item.prospect):
         facts.append((_("Next try"), soon_to_the_second(from_micros(item.row.due))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
     facts.append((_("Made in"), _(Mode.LIVE.value) if item.row.mode == mode_code(Mode.LIVE) else _(Mode.TEST.value)))
@@ -103,11 +103,11 @@ def _gone(details: Details, reader: AccountReader) -> str:
 
 def _summary(item: RetryItem) -> str:
     due = item.row.due
-    if item.queue in OPEN and item.run is not None and item.prospect.is_over:
+    if item.queue in OPEN_STATUSES and item.run is not None and item.prospect.is_over:
         return _("It ends as Done within minutes.") if item.run.cause is Cause.UNTAGGED else _("It ends as Done at its next try.")
-    if item.queue in OPEN and item.run is not None and due is None:
+    if item.queue in OPEN_STATUSES and item.run is not None and due is None:
         return _("It waits for a tag. Submitted, it is judged again, which is no retry.")
-    if item.queue in OPEN:
+    if item.queue in OPEN_STATUSES:
         if not may_go(item.prospect):
             return _("It waits.")
         return words.next_try(due if due is not None else 0) + "."

@@ -8,15 +8,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.deliveries import words
-from heliograph.domain.delivery.action import ENDS_RUN, ActionState, QueueStatus
+from heliograph.domain.delivery.action import ENDS_RUN, OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.setup.tags import TagKind
-from heliograph.retry.retry_items import OPEN, RetryItem, Untagged
+from heliograph.retry.retry_items import RetryItem, Untagged
 
 
 def is_of_other_mode(item: RetryItem) -> bool:
     """Whether an item may be discarded: it waits, and was made in the other mode of its flow (Live or Test)."""
-    return item.action is not None and item.action.cause is Cause.FLOW_MODE and item.queue in OPEN
+    return item.action is not None and item.action.cause is Cause.FLOW_MODE and item.queue in OPEN_STATUSES
 
 
 def why(item: RetryItem, target_words: str = "") -> str:
@@ -24,7 +24,9 @@ def why(item: RetryItem, target_words: str = "") -> str:
     if item.run is not None:
         if item.run.cause is Cause.NOT_SELECTED:
             return _("Tagged by now, but not for this flow.")
-        if item.run.cause is Cause.FLOW_DELETED or (item.run.cause is Cause.UNTAGGED and item.queue in OPEN and item.prospect.is_over):
+        if item.run.cause is Cause.FLOW_DELETED or (
+            item.run.cause is Cause.UNTAGGED and item.queue in OPEN_STATUSES and item.prospect.is_over
+        ):
             return _("No longer possible: the flow was deleted before it had a tag.")
         if item.run.cause in ENDS_RUN:
             return words.cause_of(Cause.CONTENT_REMOVED, "")

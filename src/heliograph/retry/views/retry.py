@@ -18,10 +18,10 @@ from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.prospect_words import may_go
 from heliograph.deliveries.removed_content import removed_records
-from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.retry.cause_groups import CauseGroups
 from heliograph.retry.retry_item import details
-from heliograph.retry.retry_items import OPEN, RetryFilter, RetryItem
+from heliograph.retry.retry_items import RetryFilter, RetryItem
 from heliograph.retry.retry_queue import PARTS, RetryQueue
 from heliograph.retry.submit_job import downloadable, submittable
 from heliograph.retry.views.group_rows import download_words, group_row, healed_row, many
@@ -50,12 +50,12 @@ def queue(request: AccountRequest) -> HttpResponse:
 def _causes(reader: AccountReader, user: User) -> dict[str, Any]:
     """The context of the causes: those of waiting and failed items, and those that were cured lately."""
     groups = CauseGroups(reader)
-    waiting, failed, healings = groups.groups(OPEN), groups.groups((QueueStatus.FAILED,)), groups.healings(reader.db.now())
+    waiting, failed, healings = groups.groups(OPEN_STATUSES), groups.groups((QueueStatus.FAILED,)), groups.healings(reader.db.now())
     counts = RetryQueue(reader).counts()
     open_keys = {group.key for group in waiting}
     healed = [healing for key, healing in healings.items() if key not in open_keys and healing.n]
     names = names_of_users(reader.account, [healing.fix.by for healing in healed if healing.fix])
-    retried = RetryQueue(reader).count(RetryFilter(OPEN, untagged=False))
+    retried = RetryQueue(reader).count(RetryFilter(OPEN_STATUSES, untagged=False))
     untagged = RetryQueue(reader).count(RetryFilter((QueueStatus.RETRY,), untagged=True))
     parts = [ngettext("%(n)s waits for a retry", "%(n)s wait for a retry", retried.n) % {"n": many(retried)}] if not retried.is_none else []
     parts += [words.waits_for_tag(untagged.n, many(untagged))] if not untagged.is_none else []
@@ -151,7 +151,7 @@ def _row(item: RetryItem) -> dict[str, Any]:
         "category": _(row.category.value) if row.category else "",
         "why": why(item).rstrip("."),
         "tries": tries(item),
-        "next": from_micros(row.due) if row.due and item.queue in OPEN and may_go(item.prospect) else None,
+        "next": from_micros(row.due) if row.due and item.queue in OPEN_STATUSES and may_go(item.prospect) else None,
         "href": reverse("retry-item", args=(item.key,)),
         "may_submit": item.is_submittable,
     }

@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, flow_choices
 from heliograph.deliveries.database import AccountReader
-from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.retry.retry_items import OPEN, RetryFilter
+from heliograph.retry.retry_items import RetryFilter
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, Filter, IdFilter, SearchFilter
 from heliograph.web.shown_fields import Choice
 
@@ -57,7 +57,7 @@ class RetryFilters(FiltersByEvent):
         """The chosen filters, as RetryQueue takes them."""
         values = self.cleaned_data
         return RetryFilter(
-            statuses=OPEN
+            statuses=OPEN_STATUSES
             if values["state"] == WAITING
             else (QueueStatus.RETRY,)
             if values["state"] == UNTAGGED
@@ -89,7 +89,7 @@ def filter_words(retry_filter: RetryFilter, reading: AccountReader, *, names_tex
     events = reading.events([retry_filter.event]) if retry_filter.event else {}
     event = events.get(retry_filter.event or 0)
     statuses = [_(status.value) for status in retry_filter.statuses]
-    waits = _("Waits for a tag") if retry_filter.untagged else _("Waits for a retry") if retry_filter.statuses == OPEN else ""
+    waits = _("Waits for a tag") if retry_filter.untagged else _("Waits for a retry") if retry_filter.statuses == OPEN_STATUSES else ""
     parts = [
         waits or (_("Status %(status)s") % {"status": _(" or ").join(statuses)} if statuses else ""),
         _("category %(category)s") % {"category": _(retry_filter.category.value)} if retry_filter.category else "",

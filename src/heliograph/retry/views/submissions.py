@@ -20,10 +20,11 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.prospect_words import hindrance
 from heliograph.deliveries.submit import AT_ONCE, NothingToSync, Submitted, discard, resend, submit
+from heliograph.domain.delivery.action import OPEN_STATUSES
 from heliograph.domain.ids import read_id
 from heliograph.jobs.models import Job
 from heliograph.retry import submit_job
-from heliograph.retry.retry_items import OPEN, RetryFilter, parts_of
+from heliograph.retry.retry_items import RetryFilter, parts_of
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.retry.submit_job import ItemOperation, submittable
 from heliograph.retry.views.group_rows import many
@@ -94,7 +95,7 @@ def discard_items(request: AccountRequest) -> HttpResponse:
     """Discards ticked items, or all of one cause, that were made in the other mode of their flow. A whole cause is confirmed first."""
     cause = RetryFilters(request).retry_filter.cause
     if cause:
-        return _discard_cause(request, RetryFilter(statuses=OPEN, cause=cause))
+        return _discard_cause(request, RetryFilter(statuses=OPEN_STATUSES, cause=cause))
     if request.method != "POST":
         return HttpResponseRedirect(reverse("retry"))
     pressed = SubmitForm(request.POST).posted

@@ -62,8 +62,6 @@ class ChangeContent(models.Model):
 class Run(models.Model):
     """The decision of one flow that evaluated a change: triggered, or not triggered with a reason (F7). Filtered runs are not stored."""
 
-    NOT_TRIGGERED, TRIGGERED = 1, 2
-
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
     change_id = models.BigIntegerField()

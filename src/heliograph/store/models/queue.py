@@ -14,8 +14,6 @@ from heliograph.store.fields import MicrosField
 class Lane(models.Model):
     """One destination × one subject: the unit of ordering (D2). What is in flight is in its owner's memory."""
 
-    IDLE, READY, WAITING = 0, 1, 2
-
     id = models.BigAutoField(primary_key=True)
     destination_id = models.BigIntegerField()
     subject_id = models.BigIntegerField()

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from heliograph.domain.delivery.action import Origin, Rank
+from heliograph.domain.delivery.action import ActionState, Origin, Rank
+from heliograph.domain.delivery.lanes import LaneState
 from heliograph.domain.delivery.slots import SLOTS, slot_of
 from heliograph.domain.delivery.webhook_id import CHANCE_BITS, webhook_id
 from heliograph.domain.figures import Delta, FigureKey, of_new_action
@@ -19,6 +20,7 @@ from heliograph.domain.flow.flow import Flow
 from heliograph.domain.registration.change import Change
 from heliograph.store.database import Database
 from heliograph.store.numbers import DrawnNumbers
+from heliograph.store.row_states import LANE_READY
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
     ids = numbers.take("action_id", len(orders))
     db.many(
         "INSERT INTO action (id, account_id, uid, lane_id, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, origin, repeated_id, created)"
-        " VALUES (:id, :account, :uid, :lane, :run, :change, :registration, :event, :flow, :destination, :mode, :version, :rank, 1, :origin, :repeated, :now)",
+        f" VALUES (:id, :account, :uid, :lane, :run, :change, :registration, :event, :flow, :destination, :mode, :version, :rank, {ActionState.PENDING}, :origin, :repeated, :now)",
         [
             {
                 "id": id,
@@ -133,8 +135,8 @@ def numbers_of(db: Database, orders: int) -> dict[str, int]:
 _LANE = "destination_id, subject_id, account_id, connection_id, slot, state, rank, pos"
 _WOKEN = (
     " ON CONFLICT (destination_id, subject_id) DO UPDATE SET"
-    " rank = CASE WHEN lane.state = 0 OR excluded.rank < lane.rank THEN excluded.rank ELSE lane.rank END,"
-    " pos = CASE WHEN lane.state = 1 AND lane.rank <= excluded.rank THEN lane.pos ELSE excluded.pos END, state = 1, due_at = NULL"
+    f" rank = CASE WHEN lane.state = {LaneState.IDLE} OR excluded.rank < lane.rank THEN excluded.rank ELSE lane.rank END,"
+    f" pos = CASE WHEN lane.{LANE_READY} AND lane.rank <= excluded.rank THEN lane.pos ELSE excluded.pos END, state = {LaneState.READY}, due_at = NULL"
     " RETURNING id, destination_id, subject_id"
 )
 
@@ -149,7 +151,7 @@ def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[
     least_rows = [least[key] for key in sorted(least)]
     if db.vendor == "postgresql":
         rows = db.all(
-            f"INSERT INTO lane ({_LANE}) SELECT d, s, a, c, c % {SLOTS}, 1, r, nextval('lane_pos_seq')"
+            f"INSERT INTO lane ({_LANE}) SELECT d, s, a, c, c % {SLOTS}, {LaneState.READY}, r, nextval('lane_pos_seq')"
             " FROM unnest(:d::bigint[], :s::bigint[], :a::bigint[], :c::bigint[], :r::int[]) t(d, s, a, c, r) ORDER BY 1, 2" + _WOKEN,
             {
                 "d": [order.destination for order in least_rows],
@@ -161,7 +163,7 @@ def _wake(db: Database, orders: Sequence[Order], numbers: DrawnNumbers) -> dict[
         )
         return {(d, s): id for id, d, s in rows}
     rows = db.all(
-        f"INSERT INTO lane ({_LANE}) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 1, value ->> 5, value ->> 6"
+        f"INSERT INTO lane ({_LANE}) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, {LaneState.READY}, value ->> 5, value ->> 6"
         " FROM json_each(:rows) WHERE true" + _WOKEN,
         {
             "rows": [

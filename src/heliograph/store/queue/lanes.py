@@ -15,6 +15,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.connection_states import states
 from heliograph.store.database import Database, Row
+from heliograph.store.row_states import ACTION_ENDED, ACTION_OPEN, LANE_READY, LANE_WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +118,14 @@ def work_by_connection(db: Database, now: int) -> dict[int, frozenset[Rank | Non
     """Connections with a lane to send, and its ranks; None among them: with a retry that is due. Loose index scans: their cost does not grow
     with the backlog."""
     ranks = ", ".join(
-        f"EXISTS (SELECT 1 FROM lane l WHERE l.state = 1 AND l.connection_id = c.id AND l.rank = {int(rank)})" for rank in Rank
+        f"EXISTS (SELECT 1 FROM lane l WHERE l.{LANE_READY} AND l.connection_id = c.id AND l.rank = {int(rank)})" for rank in Rank
     )
     false = ", ".join(["false"] * len(Rank))
     rows = db.all(
-        f"WITH RECURSIVE c(id) AS ({_NEXT.format(state=1, of='c')}), d(id) AS ({_NEXT.format(state=2, of='d')})"
+        f"WITH RECURSIVE c(id) AS ({_NEXT.format(state=LANE_READY, of='c')}), d(id) AS ({_NEXT.format(state=LANE_WAITING, of='d')})"
         f" SELECT c.id, {ranks}, false FROM c WHERE c.id IS NOT NULL"
         f" UNION ALL SELECT d.id, {false}, true FROM d WHERE d.id IS NOT NULL"
-        " AND EXISTS (SELECT 1 FROM lane l WHERE l.state = 2 AND l.connection_id = d.id AND l.due_at <= :now)",
+        f" AND EXISTS (SELECT 1 FROM lane l WHERE l.{LANE_WAITING} AND l.connection_id = d.id AND l.due_at <= :now)",
         {"now": now},
     )
     work: dict[int, frozenset[Rank | None]] = {}
@@ -135,8 +136,8 @@ def work_by_connection(db: Database, now: int) -> dict[int, frozenset[Rank | Non
 
 
 _NEXT = (
-    "SELECT min(connection_id) FROM lane WHERE state = {state} UNION ALL"
-    " SELECT (SELECT min(l.connection_id) FROM lane l WHERE l.state = {state} AND l.connection_id > {of}.id) FROM {of} WHERE {of}.id IS NOT NULL"
+    "SELECT min(connection_id) FROM lane WHERE {state} UNION ALL"
+    " SELECT (SELECT min(l.connection_id) FROM lane l WHERE l.{state} AND l.connection_id > {of}.id) FROM {of} WHERE {of}.id IS NOT NULL"
 )
 
 
@@ -159,7 +160,7 @@ def _read_ready(db: Database, wants: Sequence[LaneWant], rank: Rank) -> list[Sto
         columns = ", ".join(f"l.{name}" for name in LANE_COLUMNS.split(", "))
         rows = db.all(
             f"SELECT {columns} FROM unnest(:connections::bigint[], :floors::bigint[], :limits::int[]) t(c, f, n), LATERAL"
-            f" (SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = t.c AND state = 1 AND rank = :rank AND pos > t.f ORDER BY pos LIMIT t.n) l",
+            f" (SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = t.c AND {LANE_READY} AND rank = :rank AND pos > t.f ORDER BY pos LIMIT t.n) l",
             {
                 "connections": [w.connection for w in wants],
                 "floors": [w.floor for w in wants],
@@ -168,7 +169,9 @@ def _read_ready(db: Database, wants: Sequence[LaneWant], rank: Rank) -> list[Sto
             },
         )
         return [lane_of(row) for row in rows]
-    sql = f"SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = :c AND state = 1 AND rank = :rank AND pos > :floor ORDER BY pos LIMIT :n"
+    sql = (
+        f"SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = :c AND {LANE_READY} AND rank = :rank AND pos > :floor ORDER BY pos LIMIT :n"
+    )
     return [lane_of(row) for w in wants for row in db.all(sql, {"c": w.connection, "rank": int(rank), "floor": w.floor, "n": w.limit})]
 
 
@@ -179,11 +182,11 @@ def _read_due(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredL
         columns = ", ".join(f"l.{name}" for name in LANE_COLUMNS.split(", "))
         rows = db.all(
             f"SELECT {columns} FROM unnest(:connections::bigint[], :limits::int[]) t(c, n), LATERAL"
-            f" (SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = t.c AND state = 2 AND due_at <= :now ORDER BY due_at LIMIT t.n) l",
+            f" (SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = t.c AND {LANE_WAITING} AND due_at <= :now ORDER BY due_at LIMIT t.n) l",
             {"connections": [w.connection for w in wants], "limits": [w.limit for w in wants], "now": now},
         )
         return [lane_of(row) for row in rows]
-    sql = f"SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = :c AND state = 2 AND due_at <= :now ORDER BY due_at LIMIT :n"
+    sql = f"SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = :c AND {LANE_WAITING} AND due_at <= :now ORDER BY due_at LIMIT :n"
     return [lane_of(row) for w in wants for row in db.all(sql, {"c": w.connection, "now": now, "n": w.limit})]
 
 
@@ -197,9 +200,9 @@ def ask_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) ->
     lane_ids, more = sorted(set(lanes)), sorted(set(also))
     if not lane_ids:
         return dict
-    sql = f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('lane_id', 'lanes')} AND state < 10"
+    sql = f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('lane_id', 'lanes')} AND {ACTION_OPEN}"
     # `+`: by id. In a new database, PostgreSQL would look through a flow's actions for their states.
-    ended = f" UNION ALL SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('id', 'ids')} AND +state >= 10"
+    ended = f" UNION ALL SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('id', 'ids')} AND +{ACTION_ENDED}"
     fetch = db.ask(sql + ended, {"lanes": lane_ids, "ids": more}) if more else db.ask(sql, {"lanes": lane_ids})
 
     def answer() -> dict[int, list[StoredAction]]:
@@ -231,12 +234,12 @@ def ask_lanes(db: Database, lanes: Iterable[int]) -> Callable[[], dict[int, Stor
 
 def is_open(db: Database, action: int) -> bool:
     """True if the action has not ended: it is asked again right before a replay is sent."""
-    return bool(db.all("SELECT 1 FROM action WHERE id = :id AND state < 10", {"id": action}))
+    return bool(db.all(f"SELECT 1 FROM action WHERE id = :id AND {ACTION_OPEN}", {"id": action}))
 
 
 def unsettled(db: Database) -> int:
     """Counts lanes that have something to send, in flight or waiting until it is due."""
-    ((count,),) = db.all("SELECT count(*) FROM lane WHERE state <> 0")
+    ((count,),) = db.all(f"SELECT count(*) FROM lane WHERE state <> {LaneState.IDLE}")
     return int(count)
 
 
@@ -247,7 +250,7 @@ def is_behind(db: Database, most: int) -> bool:
     for connection in connections_with_work(db, db.now()):
         if connection not in connection_states:
             ((counted,),) = db.all(
-                "SELECT count(*) FROM (SELECT 1 FROM lane WHERE state = 1 AND connection_id = :connection LIMIT :most) l",
+                f"SELECT count(*) FROM (SELECT 1 FROM lane WHERE {LANE_READY} AND connection_id = :connection LIMIT :most) l",
                 {"connection": connection, "most": most + 1 - count},
             )
             count += counted

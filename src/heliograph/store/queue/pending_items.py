@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heliograph.domain.delivery import lanes as rules
-from heliograph.domain.delivery.action import Does
+from heliograph.domain.delivery.action import ActionState, Does
 from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.database import Database
 from heliograph.store.queue.outcomes import apply_to_lanes
 from heliograph.store.queue.submissions import DoesOf
+from heliograph.store.row_states import ACTION_IN_QUEUE, ACTION_OPEN
 
 CHUNK = 500
 """Lanes per transaction when many items end."""
@@ -40,8 +41,8 @@ def reschedule_account(db: Database, account: int, causes: frozenset[Cause], doe
 
 def _reschedule(db: Database, where: str, account: int, number: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
     rows = db.all(
-        "SELECT DISTINCT a.lane_id FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.account_id = :account AND a.state = 2"
-        f" AND a.queue > 0 AND a.category IN (:config, :connection) AND {db.member('a.cause', 'causes')} AND {where}",
+        f"SELECT DISTINCT a.lane_id FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.account_id = :account AND a.state = {ActionState.QUEUED}"
+        f" AND a.{ACTION_IN_QUEUE} AND a.category IN (:config, :connection) AND {db.member('a.cause', 'causes')} AND {where}",
         {
             "account": account,
             "id": number,
@@ -78,7 +79,7 @@ def end_registration(db: Database, account: int, registration: int, *, limit: in
 def discard(db: Database, account: int, actions: Sequence[int], does_of: DoesOf) -> int:
     """Ends those of these actions that wait and were made in their flow's other mode; how many."""
     rows = db.all(
-        f"SELECT id, lane_id FROM action WHERE {db.member('id', 'ids')} AND +account_id = :account AND state = 2 AND cause = :cause",
+        f"SELECT id, lane_id FROM action WHERE {db.member('id', 'ids')} AND +account_id = :account AND state = {ActionState.QUEUED} AND cause = :cause",
         {"ids": list(actions), "account": account, "cause": Cause.FLOW_MODE.value},
     )
     chosen = {id for id, _lane in rows}
@@ -92,7 +93,7 @@ def discard(db: Database, account: int, actions: Sequence[int], does_of: DoesOf)
 
 def _end(db: Database, where: str, account: int, number: int, cause: Cause, limit: int) -> int:
     rows = db.all(
-        f"SELECT DISTINCT lane_id FROM action WHERE +account_id = :account AND state < 10 AND lane_id > 0 AND {where} LIMIT :limit",
+        f"SELECT DISTINCT lane_id FROM action WHERE +account_id = :account AND {ACTION_OPEN} AND lane_id > 0 AND {where} LIMIT :limit",
         {"account": account, "id": number, "limit": limit},
     )
     return apply_to_lanes(

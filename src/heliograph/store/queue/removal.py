@@ -19,6 +19,7 @@ from heliograph.store.queue import stuck_runs
 from heliograph.store.queue.figures import BitmapKey, unite
 from heliograph.store.queue.lanes import lock_lanes
 from heliograph.store.retention import Removed
+from heliograph.store.row_states import ACTION_ENDED, ACTION_OPEN, STUCK_RUN_WAITING
 
 NOTHING_BEFORE = "{}"
 """The old values of a change whose state after it is kept: none."""
@@ -75,15 +76,17 @@ def content_kept(db: Database, changes: Collection[int]) -> set[int]:
 def _due_changes(db: Database, changes: Collection[int]) -> set[int]:
     return _ids(
         db,
-        f"SELECT change_id FROM action WHERE {db.member('change_id', 'ids')} AND state < 10"
-        f" UNION SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND queue < 3 AND due_at IS NOT NULL",
+        f"SELECT change_id FROM action WHERE {db.member('change_id', 'ids')} AND {ACTION_OPEN}"
+        f" UNION SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND {STUCK_RUN_WAITING} AND due_at IS NOT NULL",
         changes,
     )
 
 
 def _untagged_changes(db: Database, changes: Collection[int]) -> set[int]:
     """Those of the changes with a run that waits for a tag."""
-    return _ids(db, f"SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND queue < 3 AND due_at IS NULL", changes)
+    return _ids(
+        db, f"SELECT change_id FROM stuck_run WHERE {db.member('change_id', 'ids')} AND {STUCK_RUN_WAITING} AND due_at IS NULL", changes
+    )
 
 
 def recent_changes(db: Database, changes: Collection[int], cut: int) -> set[int]:
@@ -143,7 +146,7 @@ def blank_exchanges(db: Database, actions: Collection[int], cut: int) -> Removed
     """Removes requests, answers and messages of attempts that began before `cut`, of those of the actions that have ended."""
     _lock(db, "id", actions)
     ended = actions and {
-        id for (id,) in db.all(f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND state >= 10", {"ids": sorted(actions)})
+        id for (id,) in db.all(f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND {ACTION_ENDED}", {"ids": sorted(actions)})
     }
     if not ended:
         return Removed()
@@ -295,7 +298,7 @@ def _blanked_contents(db: Database, places: Sequence[Place]) -> tuple[list[Place
 
 def _blanked_exchanges(db: Database, places: Sequence[Place]) -> list[Place]:
     """Those of the old contents of attempts that a removal would take."""
-    ended = _ids(db, f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND state >= 10", {id for _at, id, _n in places})
+    ended = _ids(db, f"SELECT id FROM action WHERE {db.member('id', 'ids')} AND {ACTION_ENDED}", {id for _at, id, _n in places})
     return [place for place in places if place[1] in ended]
 
 

@@ -6,9 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.delivery import lanes as rules
+from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.store.database import Database
 from heliograph.store.queue.outcomes import apply_to_lanes
 from heliograph.store.queue.submissions import DoesOf
+from heliograph.store.row_states import ACTION_OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class LaneVersions:
 def lane_versions(db: Database, destination: int, subjects: Collection[int]) -> dict[int, LaneVersions]:
     """What the lanes of these subjects at a destination have sent and hold, by subject."""
     rows = db.all(
-        "SELECT l.subject_id, l.begun_version, (SELECT max(a.version) FROM action a WHERE a.lane_id = l.id AND a.state < 10)"
+        f"SELECT l.subject_id, l.begun_version, (SELECT max(a.version) FROM action a WHERE a.lane_id = l.id AND a.{ACTION_OPEN})"
         f" FROM lane l WHERE l.destination_id = :destination AND {db.member('l.subject_id', 'subjects')}",
         {"destination": destination, "subjects": sorted(subjects)},
     )
@@ -42,7 +44,7 @@ def deliveries(db: Database, account: int, destination: int, subjects: Collectio
     """What was delivered to a destination, by subject, by version. Found by the subjects' changes, since nothing else leads to it."""
     rows = db.all(
         "SELECT c.subject_id, a.id, a.version, a.ended FROM change c JOIN action a ON a.change_id = c.id"
-        f" WHERE {db.member('c.subject_id', 'subjects')} AND +c.account_id = :account AND a.destination_id = :destination AND a.state = 10"
+        f" WHERE {db.member('c.subject_id', 'subjects')} AND +c.account_id = :account AND a.destination_id = :destination AND a.state = {ActionState.SUCCESS}"
         " ORDER BY a.version, a.id",
         {"account": account, "destination": destination, "subjects": sorted(subjects)},
     )
@@ -77,7 +79,7 @@ def kept_requests(db: Database, account: int, actions: Collection[int]) -> dict[
 def outstanding(db: Database, account: int, flow: int) -> int:
     """Replayed actions of a flow whose first attempt has not ended."""
     ((count,),) = db.all(  # every id is above 0: SQLite takes the index of the few that are open only where their key is asked for
-        "SELECT count(*) FROM action WHERE origin = 2 AND state = 1 AND id > 0 AND +account_id = :account AND +flow_id = :flow",
+        f"SELECT count(*) FROM action WHERE origin = {Origin.REPLAY} AND state = {ActionState.PENDING} AND id > 0 AND +account_id = :account AND +flow_id = :flow",
         {"account": account, "flow": flow},
     )
     return int(count)
@@ -88,7 +90,7 @@ def withdraw(db: Database, actions: Sequence[int], does_of: DoesOf) -> int:
 
     A request in flight may still arrive, and then counts as delivered. From the commit on none starts: the worker asks again before it sends.
     """
-    rows = db.all(f"SELECT DISTINCT lane_id FROM action WHERE {db.member('id', 'ids')} AND state < 10", {"ids": list(actions)})
+    rows = db.all(f"SELECT DISTINCT lane_id FROM action WHERE {db.member('id', 'ids')} AND {ACTION_OPEN}", {"ids": list(actions)})
     chosen = frozenset(actions)
     return apply_to_lanes(
         db,

@@ -15,9 +15,10 @@ from heliograph.domain.delivery.action import NotSubmittable, QueueStatus, Stuck
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import of_reconsidered
-from heliograph.domain.flow.decision import Reason
+from heliograph.domain.flow.decision import FlowVerdict, Reason
 from heliograph.store.database import Database
 from heliograph.store.queue.figures import put_deltas
+from heliograph.store.row_states import STUCK_RUN_WAITING
 
 AT_ONCE: Final = 50
 """Runs that are decided again in one transaction."""
@@ -44,10 +45,10 @@ class DueRun:
 def accounts_with_due(db: Database) -> list[int]:
     """Accounts with due runs. A loose index scan: its cost does not grow with the number of waiting runs."""
     rows = db.all(
-        "WITH RECURSIVE a(id) AS (SELECT min(account_id) FROM stuck_run WHERE queue < 3 AND due_at >= 0 UNION ALL"
-        " SELECT (SELECT min(j.account_id) FROM stuck_run j WHERE j.queue < 3 AND j.due_at >= 0 AND j.account_id > a.id) FROM a WHERE a.id IS NOT NULL)"
+        f"WITH RECURSIVE a(id) AS (SELECT min(account_id) FROM stuck_run WHERE {STUCK_RUN_WAITING} AND due_at >= 0 UNION ALL"
+        f" SELECT (SELECT min(j.account_id) FROM stuck_run j WHERE j.{STUCK_RUN_WAITING} AND j.due_at >= 0 AND j.account_id > a.id) FROM a WHERE a.id IS NOT NULL)"
         " SELECT a.id FROM a WHERE a.id IS NOT NULL"
-        " AND EXISTS (SELECT 1 FROM stuck_run d WHERE d.queue < 3 AND d.account_id = a.id AND d.due_at <= :now)",
+        f" AND EXISTS (SELECT 1 FROM stuck_run d WHERE d.{STUCK_RUN_WAITING} AND d.account_id = a.id AND d.due_at <= :now)",
         {"now": db.now()},
     )
     return [account for (account,) in rows]
@@ -56,7 +57,7 @@ def accounts_with_due(db: Database) -> list[int]:
 def events_with_due(db: Database, account: int) -> list[int]:
     """The events of the runs that are due next."""
     rows = db.all(
-        "SELECT DISTINCT event_id FROM (SELECT event_id FROM stuck_run WHERE account_id = :account AND queue < 3 AND due_at <= :now"
+        f"SELECT DISTINCT event_id FROM (SELECT event_id FROM stuck_run WHERE account_id = :account AND {STUCK_RUN_WAITING} AND due_at <= :now"
         " ORDER BY due_at, id LIMIT :most) x",
         {"account": account, "now": db.now(), "most": AT_ONCE},
     )
@@ -68,7 +69,7 @@ def lock_due(db: Database, account: int, events: Sequence[int], now: int) -> lis
     update = " FOR UPDATE OF j SKIP LOCKED" if db.vendor == "postgresql" else ""
     rows = db.all(
         "SELECT j.id, j.queue, j.category, j.cause, j.due_at, j.tries, j.account_id, j.change_id, j.flow_id, j.registration_id, j.event_id, j.mode, r.at"
-        " FROM stuck_run j JOIN run r ON r.id = j.run_id WHERE j.account_id = :account AND j.queue < 3 AND j.due_at <= :now"
+        f" FROM stuck_run j JOIN run r ON r.id = j.run_id WHERE j.account_id = :account AND j.{STUCK_RUN_WAITING} AND j.due_at <= :now"
         f" AND {db.member('j.event_id', 'events')} ORDER BY j.due_at, j.id LIMIT :most{update}",
         {"account": account, "now": now, "most": AT_ONCE, "events": events},
     )
@@ -78,7 +79,7 @@ def lock_due(db: Database, account: int, events: Sequence[int], now: int) -> lis
 def store_decided(db: Database, after: StuckRun, now: int, *, triggered: bool, reason: str, message: str) -> None:
     """Stores a run that was decided again. reason: the run's new one; "" = as it was."""
     if triggered:
-        db.run("UPDATE run SET decision = 2, reason = '' WHERE id = :run", {"run": after.id})
+        db.run(f"UPDATE run SET decision = {FlowVerdict.TRIGGERED.code}, reason = '' WHERE id = :run", {"run": after.id})
     elif reason:
         db.run("UPDATE run SET reason = :reason WHERE id = :run", {"run": after.id, "reason": reason})
     db.run(
@@ -116,14 +117,14 @@ def lock_waiting(db: Database, changes: Collection[int]) -> None:
     """Locks the runs of these changes that wait for a tag, until the end of the transaction. On SQLite the transaction does."""
     if changes and db.vendor == "postgresql":
         db.all(
-            f"SELECT id FROM stuck_run WHERE {db.member('change_id', 'changes')} AND queue < 3 AND due_at IS NULL ORDER BY id FOR UPDATE",
+            f"SELECT id FROM stuck_run WHERE {db.member('change_id', 'changes')} AND {STUCK_RUN_WAITING} AND due_at IS NULL ORDER BY id FOR UPDATE",
             {"changes": sorted(changes)},
         )
 
 
 def end_of_changes(db: Database, changes: Collection[int]) -> int:
     """Ends the runs of these changes that wait for a tag, because retention removes the changes' content (X6). Returns how many."""
-    where = f"{db.member('change_id', 'changes')} AND queue < 3 AND due_at IS NULL"
+    where = f"{db.member('change_id', 'changes')} AND {STUCK_RUN_WAITING} AND due_at IS NULL"
     return _end_waiting(db, where, {"changes": sorted(changes)}, Cause.CONTENT_REMOVED) if changes else 0
 
 
