@@ -221,6 +221,53 @@ def test_C8_a_target_that_was_not_asked_is_not_said_to_refuse(story: Story, clie
     assert "Address not allowed" in head(administrator, url)
 
 
+def blocked_authority(story: Story, _client: Client) -> int:
+    """A connection whose target may be asked, and the authority of its tokens not."""
+    authority = Authority(story.receiver)
+    fields = authority.fields(grant="Client Credentials", access_token_url="https://10.20.30.40/token")
+    connection = story.connection("CRM", "/crm", secrets=authority.secrets(), **fields)
+    story.flow("Leads", [story.to(connection)])
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "queued")
+    return connection
+
+
+def looked_at_while_its_flow_is_off(story: Story, flow: int) -> str:
+    story.set_active(flow, False)
+    with story.worker():
+        story.submit(story.action("R1")["key"])
+        story.wait_for(lambda: story.action("R1")["cause"] != "blocked")
+    return "flow_inactive"
+
+
+def ended_with_its_flow(story: Story, flow: int) -> str:
+    story.delete_flow(flow)
+    return "flow_deleted"
+
+
+@pytest.mark.parametrize("end", [looked_at_while_its_flow_is_off, ended_with_its_flow])
+@pytest.mark.parametrize("making", [blocked, blocked_authority])
+def test_C8_a_target_that_was_not_asked_is_not_said_to_refuse_whatever_becomes_of_the_action(
+    story: Story, client: Client, making: Making, end: Callable[[Story, int], str]
+) -> None:
+    administrator = story.signs_in(client, name="Ada")
+    connection = making(story, client)
+    url = f"{LIST}{connection}/"
+    assert "Address not allowed" in head(administrator, url)
+    cause = end(story, next(iter(story.source.account(story.account).flows)))
+    assert story.action("R1")["cause"] == cause
+    assert "Address not allowed" in head(administrator, url)
+    assert url in administrator.get(f"{LIST}?health=blocked").content.decode()
+
+
+def test_C8_a_target_that_answered_refuses_whatever_becomes_of_the_action(story: Story, client: Client) -> None:
+    administrator = story.signs_in(client, name="Ada")
+    connection = plain(story, Answer(401), codes=("R1",))
+    looked_at_while_its_flow_is_off(story, next(iter(story.source.account(story.account).flows)))
+    assert "Refuses" in head(administrator, f"{LIST}{connection}/")
+
+
 # --- what waits for a sign-in (C4, D7)
 
 

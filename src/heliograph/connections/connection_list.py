@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from heliograph.connections.services import oauth as access
 from heliograph.connections.services.save_and_test import last_reports
+from heliograph.deliveries.exchanges import exchange
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
 from heliograph.domain.connection.health import AttemptEvidence, Health, HealthFacts, health_of
@@ -55,8 +56,9 @@ class LastAttempt:
     """Of its failure."""
     status: int | None
     message: str
-    cause: Cause | None
-    """Of its failure; None if its action has failed otherwise, or was ended, since then."""
+    failure: Cause | None
+    """Why there was no response; None if there was one. Once retention has removed the attempt's content, it is the cause of the action, which
+    may have another by then."""
 
     @property
     def delivered(self) -> bool:
@@ -75,7 +77,7 @@ class LastAttempt:
     @property
     def blocked(self) -> bool:
         """Whether its address is one that requests must not reach (C6), so that the target was not asked."""
-        return self.cause is Cause.BLOCKED and not self.delivered
+        return self.failure is Cause.BLOCKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,15 +231,24 @@ class ConnectionList:
     def _attempts(self, only: int | None) -> dict[int, LastAttempt]:
         """The last attempt of each connection: one index lookup each."""
         rows = self.db.all(
-            "SELECT t.connection_id, t.at, t.took, t.state, t.category, t.status, t.message,"
-            " (SELECT a.cause FROM action a WHERE a.id = t.action_id AND a.sent = t.n) FROM connection c"
+            "SELECT t.connection_id, t.at, t.took, t.state, t.category, t.status, t.message, CASE WHEN t.status IS NULL THEN"
+            " (SELECT x.response FROM attempt_content x WHERE x.action_id = t.action_id AND x.n = t.n AND x.at = t.at AND +x.account_id = :account) END,"
+            " CASE WHEN t.status IS NULL THEN (SELECT a.cause FROM action a WHERE a.id = t.action_id AND a.sent = t.n) END FROM connection c"
             " JOIN attempt t ON t.connection_id = c.id AND t.at = (SELECT max(m.at) FROM attempt m WHERE m.connection_id = c.id)"
             " WHERE c.account_id = :account AND c.deleted_at IS NULL" + ("" if only is None else " AND c.id = :only"),
             {"account": self.account} | ({} if only is None else {"only": only}),
         )
         return {
-            id: LastAttempt(at, took, ActionState(state), Category.of_code(category), status, message, Cause(cause) if cause else None)
-            for id, at, took, state, category, status, message, cause in rows
+            id: LastAttempt(
+                at,
+                took,
+                ActionState(state),
+                Category.of_code(category),
+                status,
+                message,
+                exchange("", response or "").failure or (Cause(cause) if cause else None),
+            )
+            for id, at, took, state, category, status, message, response, cause in rows
         }
 
     def _counts(self) -> dict[int, RetryCounts]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from heliograph.domain.connection.secret import MASK
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.store.database import Database
 
 SHOWN_BODY = 20_000
@@ -25,6 +26,8 @@ class Exchange:
     request_headers: tuple[tuple[str, str], ...] = ()
     request_body: str = ""
     status: int | None = None
+    failure: Cause | None = None
+    """Why there was no response."""
     response_headers: tuple[tuple[str, str], ...] = ()
     response_body: str = ""
     truncated: bool = False
@@ -100,6 +103,7 @@ def exchange(request: str, response: str) -> Exchange:
         request_headers=_headers(request_parts.get("headers")),
         request_body=_text(request_parts.get("body")),
         status=answered["status"] if isinstance(answered.get("status"), int) else None,
+        failure=Cause(answered["failure"]) if answered.get("failure") in tuple(Cause) else None,
         response_headers=_headers(answered.get("headers")),
         response_body=_text(answered.get("body"))[:SHOWN_BODY],
         truncated=bool(answered.get("cut")) or len(_text(answered.get("body"))) > SHOWN_BODY,

@@ -106,12 +106,14 @@ def exchange_of(
     """The attempt to store. at: when it began; took: microseconds; reason: of `raw_reason`."""
     masks = ready.masks.also(ready.request) if ready else NOTHING
     category, status, message = None, None, ""
+    response = _response(result, masks, ready.request.hidden if ready else frozenset()) if result is not None else ""
     match outcome:
         case Delivered(status=code):
             status = code
         case Refused():
             category, status = outcome.category, outcome.status
             message = with_reason(outcome.message, masks.shortened(reason, READ_REASON, cut=len(reason) > READ_REASON))
+            response = response or _json({"failure": outcome.cause.value})
         case ValidationFailed(problems=problems):
             category, message = Category.VALIDATION, "; ".join(problems)
         case _:
@@ -125,7 +127,7 @@ def exchange_of(
         connection=connection,
         versions=versions,
         request=_json(kept_request(ready.request, masks)) if ready else "",
-        response=_response(result, masks, ready.request.hidden if ready else frozenset()) if result is not None else "",
+        response=response,
     )
 
 
