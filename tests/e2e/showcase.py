@@ -289,13 +289,16 @@ def _set_up(plan: PlatformAccount) -> dict[str, int]:
 
 
 def _connections(plan: PlatformAccount) -> dict[str, int]:
-    """One with everything that can be set, one that is paused, one that is being released, and one whose host is nowhere."""
+    """One with everything that can be set, one that is paused, one that is being released, one whose release waits, and one whose host is nowhere."""
     from tests.builders.connection import connection
     from tests.builders.flow import destination, flow
+    from tests.e2e import showcase_replays
 
+    from heliograph.connections import release_job
     from heliograph.connections.services import pause, signing_secrets
     from heliograph.domain.connection.secret import Secret
     from heliograph.domain.flow.flow import Mode
+    from heliograph.jobs.models import Job, JobState
     from heliograph.store import connection_tests
 
     made = {}
@@ -322,6 +325,7 @@ def _connections(plan: PlatformAccount) -> dict[str, int]:
         for name, host in (
             ("Concierge desk", "desk.example.net"),
             ("Door display", "display.example.net"),
+            ("Cloakroom screen", "cloakroom.example.net"),
             ("Nowhere", "crm.heliograph.invalid"),
         ):
             made[name] = connection(transaction, name, f"https://{host}/hook").pk
@@ -331,6 +335,10 @@ def _connections(plan: PlatformAccount) -> dict[str, int]:
         pause.pause(transaction, made["Concierge desk"], "They move house")
         pause.pause(transaction, made["Door display"], "A new display")
         pause.release(transaction, made["Door display"], 1)
+        showcase_replays.put(Job.objects.get(kind=release_job.KIND), JobState.RUNNING, done=12, total=40)
+        showcase_replays.take_places(plan.pk, 9)
+        pause.pause(transaction, made["Cloakroom screen"], "")
+        pause.release(transaction, made["Cloakroom screen"], 60)
     with plan.store.transaction():
         connection_tests.may_test(plan.store, plan.pk, made["Door display"])
         body = {

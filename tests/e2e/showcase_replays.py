@@ -37,11 +37,12 @@ def made(site: SignalAccount) -> dict[str, int]:
             ("failed", JobState.FAILED),
             ("cancelled", JobState.CANCELLED),
             ("done", JobState.DONE),
+            ("waiting", JobState.QUEUED),
         ):
             row = _checked(site, flow, by)
             total = replays.chosen_lines(site.store, row.pk, CHOSEN)
-            job = control.create(send_job.KIND, account, {"replay": row.pk, "total": total}, by=by)
-            _put(job, state, counts={"sent": 2}, error=send_job.FLOW_OFF if state == JobState.FAILED else "")
+            job = control.create(send_job.KIND, account, {"replay": row.pk, "total": total}, by=by, is_paced=True)
+            put(job, state, counts={"sent": 2}, error=send_job.FLOW_OFF if state == JobState.FAILED else "")
             row.choice, row.rate, row.reason = CHOSEN.as_json(), 600, "A wider filter"
             row.started, row.started_by, row.send_job = from_micros(site.store.now()), by, job.pk
             if state == JobState.CANCELLED:
@@ -49,14 +50,21 @@ def made(site: SignalAccount) -> dict[str, int]:
             row.save()
             _name_actions(site, row)
             found[f"replay {stage}"] = row.pk
+        take_places(account, 9)
         found["replay checked"] = _checked(site, flow, by).pk
         found["replay of nothing"] = _checked(site, flow, by, until=1).pk
         for stage, state in (("check stopped", JobState.CANCELLED), ("checking", JobState.RUNNING)):
             row = replays.create(account, flow, Selection(until=site.store.now()), by=by)
-            _put(control.find(row.check_job), state, done=412, total=1_024)
+            put(control.find(row.check_job), state, done=412, total=1_024)
             found[f"replay {stage}"] = row.pk
     site.store.connection.commit()  # type: ignore[attr-defined]
     return found
+
+
+def take_places(account: int, number: int) -> None:
+    """Jobs that mostly wait, and that a runner elsewhere has."""
+    for _place in range(number):
+        put(control.create(send_job.KIND, account, {}, by="cli", owner="elsewhere", is_paced=True), JobState.RUNNING)
 
 
 def _checked(site: SignalAccount, flow: int, by: str, *, until: int | None = None) -> Replay:
@@ -66,7 +74,7 @@ def _checked(site: SignalAccount, flow: int, by: str, *, until: int | None = Non
     return row
 
 
-def _put(job: Job, state: JobState, **fields: object) -> None:
+def put(job: Job, state: JobState, **fields: object) -> None:
     """A job in this state, that no runner of the pages takes."""
     running = {"owner": "elsewhere", "heartbeat": control.now() + timedelta(days=1)} if state == JobState.RUNNING else {}
     Job.objects.filter(pk=job.pk).update(state=state, **running, **fields)

@@ -174,6 +174,7 @@ STATES = (
         "connection, released", RELEASE, "Release Concierge desk", _at("Concierge desk", "release/"), "setting-up", ("connection-release",)
     ),
     State("connection, being released", RELEASE, "Release Door display", _at("Door display", "release/"), "setting-up"),
+    State("connection, waiting to be released", RELEASE, "Release Cloakroom screen", _at("Cloakroom screen", "release/"), "setting-up"),
     State("connection, copied", DIALOG, "Copy Sales CRM", _at("Sales CRM", "copy/"), "setting-up", ("connection-copy",)),
     State("connection, deleted", DIALOG, "Delete Nowhere?", _at("Nowhere", "delete/"), "setting-up", ("connection-delete",)),
     State("connection, in use", DIALOG, f"“{LONG}” is in use", _at("Longest connection", "delete/"), "setting-up"),

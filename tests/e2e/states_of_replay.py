@@ -42,6 +42,7 @@ STATES = (
     State("a dry run, as a Viewer", RUN, "Dry run", _of("checked"), "viewer"),
     State("a dry run, sent without a reason", RUN, "Dry run", _of("checked"), names=("replay-send",), then=_without_reason, after=422),
     State("a replay sends", RUN, "Replay is sending", _of("sending")),
+    State("a replay waits", RUN, "Replay waits", _of("waiting")),
     State("a replay is paused", RUN, "Replay is paused", _of("paused")),
     State("a replay has stopped", RUN, "Replay has stopped", _of("failed")),
     State("a replay is cancelled", RUN, "Replay is cancelled", _of("cancelled")),

@@ -223,7 +223,7 @@ def test_P15_a_replay_is_sent_by_the_flow_that_was_shown(story: Story, client: C
     assert "A wider filter" in refused.content.decode()
     assert replays.find(story.account, replay).stage is Stage.CHECKED
     assert client.post(url, typed | promise_in(refused)).status_code == 302
-    assert replays.find(story.account, replay).stage is Stage.SENDING
+    assert replays.find(story.account, replay).stage is Stage.WAITING
 
 
 RETENTION = "/settings/retention/"

@@ -135,7 +135,7 @@ def test_Y1_ticked_lines_only(site: SignalAccount, client: Client) -> None:
     answer = confirms(client, f"/signal/replay/{replay}/send/", {"do": "rows", "row": str(line), "rate": "60", "reason": "A wider filter"})
     assert answer.status_code == 302
     state = replays.find(site.account.pk, replay)
-    assert state.stage is Stage.SENDING
+    assert state.stage is Stage.WAITING
     assert state.send.parameters["total"] == 1
     assert "1 chosen = 0 success + 0 superseded + 0 queued + 0 failed + 0 validation + 1 pending" in shown(client, replay)
 
@@ -145,7 +145,7 @@ def test_Y1_pause_go_on_cancel_and_the_audit_says_who_and_why(site: SignalAccoun
     confirms(client, f"/signal/replay/{replay}/send/", {"send": "different", "rate": "60", "reason": "A wider filter"})
     for press, stage, heading in (
         ("pause", Stage.PAUSED, "Replay is paused"),
-        ("go on", Stage.SENDING, "Replay is sending"),
+        ("go on", Stage.WAITING, "Replay waits"),
         ("cancel", Stage.CANCELLED, "Replay is cancelled"),
     ):
         client.post(f"/signal/replay/{replay}/act/", {"do": press})

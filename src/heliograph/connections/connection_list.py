@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from heliograph.connections import release_job
 from heliograph.connections.services import oauth as access
 from heliograph.connections.services.save_and_test import last_reports
 from heliograph.deliveries.exchanges import exchange
@@ -18,6 +19,7 @@ from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.natural_order import natural_order
+from heliograph.jobs.models import Job
 from heliograph.store import connection_states, oauth
 from heliograph.store.config_cache import Committed
 from heliograph.store.connection_states import StoredConnectionState
@@ -125,6 +127,8 @@ class ConnectionRow:
     """Its items in the Retry Queue that failed."""
     pause: Pause | None
     access: oauth.ShownAccess | None
+    waiting_release: Job | None
+    """The job of its release, while that waits in the queue of jobs."""
 
     @property
     def is_test_stale(self) -> bool:
@@ -162,6 +166,8 @@ class ConnectionList:
         pauses = self._paused_by(paused)
         now = self.db.now()
         held_counts = connection_states.held_actions(self.db, paused, now, MOST_HELD + 1)
+        is_any_released = any(states[id][0].release_rate is not None for id in paused)
+        releases = release_job.waiting_jobs(self.account) if is_any_released else {}
         rows = []
         for id in ids:
             connection = self.config.connections[id]
@@ -184,6 +190,7 @@ class ConnectionList:
                     of_retry.failed,
                     pause,
                     about,
+                    releases.get(id) if state.release_rate is not None else None,
                 )
             )
         return rows

@@ -15,6 +15,7 @@ from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
 from heliograph.domain.connection.health import Health
 from heliograph.domain.connection.secret import Secret
+from heliograph.jobs.page import how_far
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import short_moment, soon
 
@@ -68,6 +69,8 @@ _LACKS: Final[Mapping[str, Promise]] = {
 
 def headline(row: ConnectionRow) -> str:
     """The connection's state in two or three words; every page that shows the state uses these."""
+    if row.health is Health.RELEASED and row.waiting_release is not None:
+        return _("Waits to be released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
     if row.health is Health.RELEASED:
         return _("Being released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
     if row.health is Health.RESTS:
@@ -78,6 +81,8 @@ def headline(row: ConnectionRow) -> str:
 def note(row: ConnectionRow) -> str:
     """What is wrong with the connection and how to fix it; "" if nothing is wrong."""
     match row.health:
+        case Health.RELEASED if row.waiting_release is not None:
+            return how_far(row.waiting_release)
         case Health.RELEASED:
             return _("What was held goes out at this rate, in its order; then the connection is open as before.")
         case Health.PAUSED:

@@ -12,8 +12,9 @@ import time
 from typing import Any
 
 from django.db import connections
+from django_scopes import scopes_disabled
 
-from heliograph.jobs.models import Job
+from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.store import connection_states
 from heliograph.store.database import Database
@@ -33,6 +34,13 @@ COUNTING = 0.02
 def kind() -> JobKind:
     """The kind of job, for wiring."""
     return JobKind(KIND, Releasing)
+
+
+def waiting_jobs(account: int) -> dict[int, Job]:
+    """The releases of an account that wait in the queue of jobs, by connection."""
+    with scopes_disabled():
+        jobs = Job.objects.filter(account_id=account, kind=KIND, state=JobState.QUEUED)
+        return {int(job.parameters["connection"]): job for job in jobs}
 
 
 class Releasing:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models import Max, Sum
+from django.db.models import Max, Q, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django_scopes import scopes_disabled
@@ -143,10 +143,16 @@ class QueuePlace:
 
 
 def place(job: Job) -> QueuePlace:
-    """Where a waiting job is in the queue."""
+    """Where a waiting job is in the queue. Older jobs of its account go first, and those that a runner has.
+
+    Jobs that mostly wait run side by side, so fewer than may run at once hold up none of their account.
+    """
     with scopes_disabled():
         open_jobs = Job.objects.filter(state__in=OPEN, is_paced=job.is_paced)
-        ahead = open_jobs.filter(account_id=job.account_id, pk__lt=job.pk).count()
+        own_jobs = open_jobs.filter(account_id=job.account_id).exclude(pk=job.pk)
+        ahead = own_jobs.filter(Q(pk__lt=job.pk) | ~Q(owner="")).count()
+        if job.is_paced and ahead < settings.HELIOGRAPH.jobs_running:
+            ahead = 0
         return QueuePlace(ahead, open_jobs.exclude(account_id=job.account_id).exists())
 
 

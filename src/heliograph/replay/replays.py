@@ -49,6 +49,8 @@ class Stage(StrEnum):
     CHECKING = "checking"
     CHECK_STOPPED = "check stopped"
     CHECKED = "checked"
+    WAITING = "waiting"
+    """It was started, and its job waits in the queue."""
     SENDING = "sending"
     PAUSED = "paused"
     FAILED = "failed"
@@ -84,6 +86,7 @@ class ReplayState:
 
 
 _STAGES: Final = {
+    JobState.QUEUED: Stage.WAITING,
     JobState.PAUSED: Stage.PAUSED,
     JobState.FAILED: Stage.FAILED,
     JobState.CANCELLED: Stage.CANCELLED,

@@ -44,6 +44,7 @@ STAGES: Final = {
     Stage.CHECKING: gettext_lazy("Dry run"),
     Stage.CHECK_STOPPED: gettext_lazy("Dry run stopped"),
     Stage.CHECKED: gettext_lazy("Dry run, nothing sent"),
+    Stage.WAITING: gettext_lazy("Waiting to send"),
     Stage.SENDING: gettext_lazy("Sending"),
     Stage.PAUSED: gettext_lazy("Paused"),
     Stage.FAILED: gettext_lazy("Stopped"),

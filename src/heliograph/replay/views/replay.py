@@ -25,12 +25,14 @@ from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.ids import read_id, read_number
 from heliograph.insights.period import whole_days
 from heliograph.jobs.control import TooMuchWork
+from heliograph.jobs.models import JobState
+from heliograph.jobs.page import how_far
 from heliograph.registrations.list import RegistrationFilter, Registrations
 from heliograph.replay import replays
 from heliograph.replay.models import REASON_LENGTH, Replay
 from heliograph.replay.replays import USUAL_RATE, NotNow, ReplayState, Stage
 from heliograph.replay.selection import ReplayChoice, Selection
-from heliograph.replay.views.replay_page import replay_page, send_promise
+from heliograph.replay.views.replay_page import LIVE_STAGES, replay_page, send_promise
 from heliograph.replay.words import STAGES, selected
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.save import acting
@@ -46,7 +48,6 @@ from heliograph.web.toasts import say
 LATEST, EVERY = "latest", "every"
 ENDS_BEFORE = gettext_lazy("It ends before it begins.")
 SEND_ROWS = "rows"
-LIVE_STAGES = (Stage.CHECKING, Stage.SENDING)
 
 
 class ReplayForm(Form):
@@ -215,6 +216,7 @@ def _past_row(reader: AccountReader, state: ReplayState, events: Any, people: di
     row = state.replay
     event = events.get(row.selection.get("event"))
     flow = reader.config.flows.get(row.flow_id)
+    job = state.send or state.check
     return {
         "href": reverse("replay-run", args=(row.pk,)),
         "at": row.started or row.created,
@@ -223,6 +225,7 @@ def _past_row(reader: AccountReader, state: ReplayState, events: Any, people: di
         "by": people.get(row.started_by or row.by, ""),
         "sent": _sent(reader, state),
         "state": STAGES[state.stage],
+        "queue_place": how_far(job) if job.state == JobState.QUEUED and row.stopped is None else "",
     }
 
 

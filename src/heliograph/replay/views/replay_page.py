@@ -28,6 +28,8 @@ from heliograph.web.confirmation import promise_of
 from heliograph.web.cursor import Pager, read_cursor
 from heliograph.web.forms import member_of
 
+LIVE_STAGES = (Stage.CHECKING, Stage.WAITING, Stage.SENDING)
+"""The stages in which the page refreshes itself."""
 _FIRST = (
     *(ReplayVerdict.DIFFERENT, ReplayVerdict.NEW, ReplayVerdict.WOULD_FAIL),
     *(ReplayVerdict.SUPERSEDED, ReplayVerdict.FILTERED, ReplayVerdict.SAME),
@@ -46,7 +48,7 @@ def replay_page(request: AccountRequest, reader: AccountReader, state: ReplaySta
     context: dict[str, Any] = {
         "replay": row,
         "stage": stage.value,
-        "live": stage in (Stage.CHECKING, Stage.SENDING),
+        "live": stage in LIVE_STAGES,
         "heading": _heading(stage),
         "about": ", ".join(
             part for part in ((flow.name if flow else row.flow_name) or _("Without a name"), selected(selection, event)) if part
@@ -91,6 +93,7 @@ def _is_outdated(reader: AccountReader, state: ReplayState) -> bool:
 
 def _heading(stage: Stage) -> str:
     return {
+        Stage.WAITING: _("Replay waits"),
         Stage.SENDING: _("Replay is sending"),
         Stage.PAUSED: _("Replay is paused"),
         Stage.FAILED: _("Replay has stopped"),
@@ -175,11 +178,16 @@ def _sending(reader: AccountReader, state: ReplayState, people: dict[str, str]) 
     row, send = state.replay, state.send
     assert send is not None
     words = {"n": f"{counts.ended:,}", "of": f"{counts.chosen:,}", "unsent": f"{counts.not_sent:,}"}
+    if state.stage is Stage.WAITING:
+        text = how_far(send)
+    else:
+        text = (_("%(n)s of %(of)s; %(unsent)s not sent") if counts.not_sent else _("%(n)s of %(of)s")) % words
     return {
         "progress": {
             "label": _progress_label(state, people),
-            "text": (_("%(n)s of %(of)s; %(unsent)s not sent") if counts.not_sent else _("%(n)s of %(of)s")) % words,
+            "text": text,
             "done": min(100, counts.ended * 100 // max(counts.chosen, 1)),
+            "live": state.stage is Stage.SENDING,
         },
         "error": _(send.error) if state.stage is Stage.FAILED and send.error else "",
         "tiles": _tiles(counts, row.flow_id),
@@ -192,6 +200,8 @@ def _sending(reader: AccountReader, state: ReplayState, people: dict[str, str]) 
 
 def _progress_label(state: ReplayState, people: dict[str, str]) -> str:
     stopped = people.get(state.replay.stopped_by, "")
+    if state.stage is Stage.WAITING:
+        return _("Waiting to send, at most %(rate)s a minute") % {"rate": f"{state.replay.rate or 0:,}"}
     if state.stage is Stage.SENDING:
         return _("Sending, at most %(rate)s a minute") % {"rate": f"{state.replay.rate or 0:,}"}
     if state.stage is Stage.CANCELLED and stopped:
