@@ -49,7 +49,6 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "heliograph.accounts.middleware.AccountMiddleware",
-    "heliograph.jobs.middleware.TooMuchWorkMiddleware",
 ]
 
 TEMPLATES = [

@@ -21,8 +21,8 @@ from tests.databases import DatabaseFacts
 from tests.waiting import until
 
 from heliograph.accounts.models import Account
+from heliograph.domain.errors import TooMuchWork
 from heliograph.jobs import control, owners, runner
-from heliograph.jobs.control import TooMuchWork
 from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobKind, JobKinds
 from heliograph.jobs.runner import Runner

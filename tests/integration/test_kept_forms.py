@@ -207,3 +207,15 @@ def test_a_part_of_a_page_with_a_form_stays_until_the_form_is_sent(database: Dat
         part = {"HX-Request": "true"}
         assert client.post(URL, {"look": "1"}, headers=part).status_code == 204
         assert client.get(URL, headers=part)["HX-Refresh"] == "true"
+
+
+def test_a_form_for_an_address_that_only_takes_forms_is_forgotten_on_a_page_that_can_be_read(
+    database: DatabaseFacts, client: Client
+) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        session_ends(client)
+        assert client.post("/signal/retry/submit/", {"all": "1"}).status_code == 302
+        site.signs_in(client, Role.PLANNER)
+        dialog = posted(client.get("/signal/retry/submit/").content.decode(), "dialog")
+        assert client.post("/signal/retry/submit/", dialog | {"do": ["forget"]})["Location"] == "/signal/retry/"

@@ -17,15 +17,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 from django_scopes import scope
 
 from heliograph.accounts import kept_form, login_sessions, save_order
 from heliograph.accounts.models import Account, User
 from heliograph.accounts.refused_access import note_refusal
+from heliograph.accounts.return_address import readable_page
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.save_order import SavedSince
-from heliograph.domain.errors import NotInAccount
+from heliograph.domain.errors import NotInAccount, TooMuchWork
 from heliograph.store.access_refusals import Reason
 from heliograph.store.django_database import of_django
 
@@ -105,8 +106,11 @@ class AccountMiddleware:
         return _with_what_waited(request, shows_again=getattr(view, "shows_again", False))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Runs the view again if somebody else saved first. What is not in the account, or was deleted while the view ran, is a 404. None: the error is
-        of another kind."""
+        """Runs the view again if somebody else saved first, and answers what that run raises like what the first one raised.
+
+        What is not in the account, or was deleted while the view ran, is a 404. A refused job leads back to the page that the request came
+        from. None: the error is of another kind.
+        """
         for _time in range(save_order.TRIES):
             if not isinstance(error, SavedSince):
                 break
@@ -115,8 +119,12 @@ class AccountMiddleware:
             with save_order.judged_from(of_django(connections["read"]), cast("AccountRequest", request).account.pk):
                 try:
                     return cast("HttpResponse", view(request, *args, **kwargs))
-                except (SavedSince, *GONE) as again:
+                except (SavedSince, TooMuchWork, *GONE) as again:
                     error = again
+        if isinstance(error, TooMuchWork):
+            messages.info(request, str(error))
+            page_url = readable_page(request, request.headers.get("Referer", ""))
+            return HttpResponseClientRedirect(page_url) if getattr(request, "htmx", False) else redirect(page_url)
         return response_for_exception(request, Http404()) if isinstance(error, GONE) else None
 
 
@@ -144,7 +152,7 @@ def _with_what_waited(request: HttpRequest, *, shows_again: bool) -> HttpRespons
         again = shows_again and do == "show"
         waiting_form = kept_form.take(request, request.POST[kept_form.NAME], again=again)
         if waiting_form is None or do == "forget":
-            return redirect(request.get_full_path())
+            return redirect(readable_page(request, request.get_full_path()))
         if again:
             messages.info(request, _("This is what you wrote when your session ended. Look it over and save it."))
         cast("Any", request).POST = waiting_form

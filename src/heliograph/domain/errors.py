@@ -1,4 +1,4 @@
-"""The base class of all our errors, and of those that pages answer with 404."""
+"""The base class of all our errors, and those that the middleware of the pages answers (accounts/middleware.py)."""
 
 from __future__ import annotations
 
@@ -11,4 +11,11 @@ class HeliographError(Exception):
 
 
 class NotInAccount(HeliographError):
-    """The account has no such thing, or has it no longer. Pages answer 404 (accounts/middleware.py)."""
+    """The account has no such thing, or has it no longer. Pages answer 404."""
+
+
+class TooMuchWork(HeliographError):
+    """The account has as many jobs as it may, or they have written as many rows. The sentence is for people and says what to do.
+
+    Pages lead back to where the request came from, and say it there.
+    """

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django_scopes import scopes_disabled
 
-from heliograph.domain.errors import HeliographError, NotInAccount
+from heliograph.domain.errors import HeliographError, NotInAccount, TooMuchWork
 from heliograph.jobs import owners
 from heliograph.jobs.models import Job, JobState
 from heliograph.store.django_database import of_django
@@ -31,10 +31,6 @@ _ACCOUNT_LOCK = 6  # the class of the advisory lock on PostgreSQL under which an
 
 class NotPossible(HeliographError):
     """The job's state does not allow that."""
-
-
-class TooMuchWork(HeliographError):
-    """The account has as many jobs as it may, or they have written as many rows. The sentence is for people and says what to do."""
 
 
 class UnknownJob(NotInAccount):

@@ -22,9 +22,9 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.choices import event_choices, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.replay import ReplayVerdict
+from heliograph.domain.errors import TooMuchWork
 from heliograph.domain.ids import read_id, read_number
 from heliograph.insights.period import whole_days
-from heliograph.jobs.control import TooMuchWork
 from heliograph.jobs.models import JobState
 from heliograph.jobs.page import how_far
 from heliograph.registrations.list import RegistrationFilter, Registrations

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from heliograph.accounts.models import Role
-from heliograph.accounts.return_address import leads_to_us
+from heliograph.accounts.return_address import readable_page
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.prospect_words import hindrance
@@ -163,8 +163,8 @@ def _back_to(request: HttpRequest, back: str, keys: list[str]) -> HttpResponse:
     """Leads back to the page that sent the form: an item's page or the filtered list."""
     if back == "item" and len(keys) == 1:
         return HttpResponseRedirect(reverse("retry-item", args=(keys[0],)))
-    came = request.headers.get("Referer", "")
-    return HttpResponseRedirect(came if leads_to_us(request, came) and reverse("retry") in came else reverse("retry"))
+    page_url = readable_page(request, request.headers.get("Referer", ""))
+    return HttpResponseRedirect(page_url if reverse("retry") in page_url else reverse("retry"))
 
 
 def say_submitted(request: AccountRequest, submitted: Submitted) -> None:
