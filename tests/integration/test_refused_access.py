@@ -30,7 +30,7 @@ from heliograph.accounts.people import switch
 from heliograph.accounts.tokens import create_token, revoke_token
 from heliograph.domain.retention import DAY
 from heliograph.store import access_refusals
-from heliograph.store.access_refusals import PROCESS, AccessRefusal, Reason, RefusalWriter, write_refusals
+from heliograph.store.access_refusals import PROCESS, AccessRefusal, Reason, RefusalLog, RefusalWriter, write_refusals
 from heliograph.store.queue.retention_round import RetentionRound
 from heliograph.store.tokens import new_token, prefix_of
 
@@ -59,7 +59,7 @@ def stranger() -> Client:
 def written(site: SignalAccount) -> list[dict[str, Any]]:
     """What a write puts into the log: its lines."""
     with capture_logs() as lines:
-        write_refusals(site.store, PROCESS.take())
+        write_refusals(site.store, PROCESS.take(), RefusalLog())
     return [{name: value for name, value in line.items() if value not in (None, "")} for line in lines if line["event"] == "access_refused"]
 
 
@@ -198,6 +198,59 @@ def test_P1_O8_a_flood_fills_neither_memory_nor_log_nor_database(site: SignalAcc
     assert sum(after["times"] for *_who, after in counted) == 3 * access_refusals.MOST_COUNTED
 
 
+def test_P1_O8_the_log_of_a_flood_is_bounded_for_a_day_and_says_how_many_there_were(site: SignalAccount) -> None:
+    """A day of guesses from ever other addresses, by a clock of its own: each write would be 200 lines every 5 seconds."""
+    seconds = 0.0
+    refusal_log = RefusalLog(lambda: seconds)
+
+    def lines_of(hours: float) -> list[tuple[str, int]]:
+        """The lines of so many hours, in which 40 addresses guess every 5 minutes."""
+        nonlocal seconds
+        ends = seconds + hours * 3_600
+        with capture_logs() as logs:
+            while seconds < ends:
+                write_refusals(
+                    site.store, {AccessRefusal(Reason.PASSWORD, f"2001:db8::{seconds:.0f}:{n:x}"): 2 for n in range(40)}, refusal_log
+                )
+                refusal_log.write_summary()
+                seconds += 300
+        return [(line["event"], line["times"]) for line in logs]
+
+    day = lines_of(24)
+    guesses = 24 * 12 * 40 * 2
+    assert day[: access_refusals.LINES_A_DAY] == [("access_refused", 2)] * access_refusals.LINES_A_DAY
+    sums = day[access_refusals.LINES_A_DAY :]
+    assert {name for name, _times in sums} == {"more_access_refused"}
+    assert sum(times for _name, times in day) == guesses, "nothing goes uncounted"
+    assert lines_of(0.1) == [("access_refused", 2)] * 80, "the next day has lines of its own"
+
+
+def test_P1_O8_one_sum_a_minute_also_after_the_flood_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_refusals, "LINES_A_DAY", 1)
+    seconds = 0.0
+    refusal_log = RefusalLog(lambda: seconds)
+    with capture_logs() as logs:
+        for second in range(180):
+            seconds = float(second)
+            refusal_log.write(1, "wrong password" if second % 3 else "wrong code")
+            refusal_log.write_summary()
+        assert refusal_log.seconds_to_summary == 2
+        seconds = 181.0
+        refusal_log.write_summary()
+        refusal_log.write(5, "wrong password")
+        refusal_log.write_summary(at_once=True)
+        assert refusal_log.seconds_to_summary is None
+    assert [(line["event"], line["times"]) for line in logs] == [
+        ("access_refused", 1),
+        ("more_access_refused", 1),
+        ("more_access_refused", 60),
+        ("more_access_refused", 60),
+        ("more_access_refused", 58),
+        ("more_access_refused", 5),
+    ]
+    assert logs[2]["reasons"] == {"wrong password": 40, "wrong code": 20}
+
+
 def test_P1_O8_processes_that_write_at_once_lose_no_count(site: SignalAccount, database: DatabaseFacts) -> None:
     refusal = AccessRefusal(Reason.PASSWORD, ADDRESS, user=site.planner.pk)
     processes, writes = 4, 10
@@ -207,7 +260,7 @@ def test_P1_O8_processes_that_write_at_once_lose_no_count(site: SignalAccount, d
         with closing(database.open()) as db:
             for _write in range(writes):
                 start.wait()
-                write_refusals(db, {refusal: 1})
+                write_refusals(db, {refusal: 1}, RefusalLog())
 
     with ThreadPoolExecutor(processes) as pool:
         list(pool.map(write, range(processes)))

@@ -1,8 +1,8 @@
 """Refused sign-ins, pages and API tokens: counted in memory, written to the log and the audit every few seconds (P1, O8).
 
 A flood of guesses must fill neither the disk nor the database, and must not make whoever records wait. So a request only counts. Refusals that
-agree in reason, person or token, page and address are one line of the log in each write of a process, and one entry of the audit in a day: a
-process writes at most MOST_COUNTED such lines, and one for each reason, every WRITTEN_AFTER seconds. The audit of an account
+agree in reason, person or token, page and address are one line of the log in each write of a process, and one entry of the audit in a day. A
+process writes LINES_A_DAY such lines in a day, then one a minute with how many more were refused. The audit of an account
 takes MOST_A_DAY such entries; what comes then is counted without its address, by reason alone. A refusal that belongs to no account, such as a
 user name that nobody has, is in the log only.
 
@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -35,6 +37,10 @@ SOMEBODY: Final = "somebody"
 """Who did it, in the audit, where nobody is signed in."""
 MOST_COUNTED: Final = 200
 """Different refusals that a process tells apart between two writes."""
+LINES_A_DAY: Final = 1_000
+"""Lines of the log that a process writes in 24 hours, one for each refusal."""
+SUMMARY_AFTER: Final = 60.0
+"""Seconds between two lines of the log that sum up what has no line of its own."""
 MOST_A_DAY: Final = 500
 """Entries of an account's audit in a day."""
 WRITTEN_AFTER: Final = 5.0
@@ -104,11 +110,47 @@ PROCESS: Final = RefusalCounter()
 """The counter of this process, which all its doors share."""
 
 
+class RefusalLog:
+    """What a process writes into the log about refusals: the first LINES_A_DAY of 24 hours line by line, then at most one sum a minute.
+
+    clock: seconds; it never goes back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._day_ends = self._summary_at = clock()
+        self._lines = 0
+        self._summed: Counter[str] = Counter()
+
+    def write(self, times: int, reason: str, **facts: Any) -> None:
+        """Writes the line of a refusal, or counts it for the next sum."""
+        now = self._clock()
+        if now >= self._day_ends:
+            self._day_ends, self._lines = now + DAY / 1_000_000, 0
+        if self._lines < LINES_A_DAY:
+            self._lines += 1
+            log.warning("access_refused", reason=reason, times=times, **facts)
+        else:
+            self._summed[reason] += times
+
+    def write_summary(self, *, at_once: bool = False) -> None:
+        """Writes the sum of what has no line of its own, if there is any and the last sum is a minute ago. at_once: however long that is ago."""
+        if self._summed and (at_once or self._clock() >= self._summary_at):
+            log.warning("more_access_refused", times=self._summed.total(), reasons=dict(self._summed))
+            self._summed.clear()
+            self._summary_at = self._clock() + SUMMARY_AFTER
+
+    @property
+    def seconds_to_summary(self) -> float | None:
+        """Seconds until there is a sum to write; None if there is none."""
+        return max(0.0, self._summary_at - self._clock()) if self._summed else None
+
+
 class RefusalWriter:
     """A thread that writes what this process counts, until it is closed."""
 
     def __init__(self, connect: Callable[[], Database], counter: RefusalCounter = PROCESS) -> None:
-        self._connect, self._counter = connect, counter
+        self._connect, self._counter, self._log = connect, counter, RefusalLog()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="refusals", daemon=True)
         self._thread.start()
@@ -121,15 +163,16 @@ class RefusalWriter:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._counter.has_news.wait()
-            self._stop.wait(WRITTEN_AFTER)
+            if self._counter.has_news.wait(self._log.seconds_to_summary):
+                self._stop.wait(WRITTEN_AFTER)
             if counts := self._counter.take():
                 self._write(counts)
+            self._log.write_summary(at_once=self._stop.is_set())
 
     def _write(self, counts: Mapping[AccessRefusal, int]) -> None:
         try:
             with closing(self._connect()) as db:
-                write_refusals(db, counts)
+                write_refusals(db, counts, self._log)
         except driver_errors.all_errors() as error:
             log.warning("refusals_not_written", error=type(error).__name__, message=str(error)[:200])
 
@@ -153,17 +196,16 @@ class _AuditedRefusal:
         return {name: value for name, value in entry.items() if value != ""}
 
 
-def write_refusals(db: Database, counts: Mapping[AccessRefusal, int]) -> None:
-    """Writes a line of the log for each refusal, and its entry of the audit if it belongs to an account."""
+def write_refusals(db: Database, counts: Mapping[AccessRefusal, int], refusal_log: RefusalLog) -> None:
+    """Writes refusals into the log, and each into the audit if it belongs to an account."""
     now = db.now()
     by_account: dict[int, list[tuple[_AuditedRefusal, int]]] = {}
     for refusal, times in counts.items():
         audited = _of_token(db, refusal, now) if refusal.token_prefix else _of_user(db, refusal)
-        log.warning(
-            "access_refused",
-            reason=audited.reason if audited else refusal.reason.value,
+        refusal_log.write(
+            times,
+            audited.reason if audited else refusal.reason.value,
             address=refusal.address,
-            times=times,
             account=audited and audited.account,
             **{audited.kind: audited.object_id} if audited else {},
             page=refusal.page,
