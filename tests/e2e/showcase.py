@@ -117,7 +117,7 @@ def main() -> None:
 
         aging, gone = _aging(site.store)
         ((unexplained, flow),) = site.store.all("SELECT change_id, flow_id FROM action WHERE id = :id", {"id": aging.actions("S25-1")[0]})
-        busy = _busy(site.store)
+        busy, unmoved = _busy(site.store), _unmoved(site.store)
 
         nothing, quiet = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET"))
         Account.objects.filter(pk=quiet.pk).update(signal_enabled=False)
@@ -130,6 +130,7 @@ def main() -> None:
             "beginner": begun.administrator,
             "aging": aging.administrator,
             "busy": busy.administrator,
+            "unmoved": unmoved.administrator,
             "nothing": user(nothing, name="Nothing"),
             "quiet": user(quiet, name="Quiet"),
             "operator": user(None),
@@ -192,6 +193,30 @@ def _aging(store: Database) -> tuple[SignalAccount, int]:
     with store.transaction():
         retention.announce(store, made.account.pk, terms, store.now())
     return made, made.actions("S25-1")[-1]
+
+
+def _unmoved(store: Database) -> SignalAccount:
+    """An account with more that is old and stays than its page Retention looks at: the attempts of an action that still waits."""
+    from tests.aging import age
+    from tests.builders import signal_account
+    from tests.builders.outcome import REFUSED
+    from tests.builders.registration import person
+
+    from heliograph.store.queue.removal import STEPS, STRETCH
+
+    made = signal_account.made(store, name="Long Unmoved")
+    made.record(person("S26-1", "Ada", "Lindqvist"))
+    (waiting,) = made.actions("S26-1")
+    made.ends(waiting, REFUSED)
+    age(store, made.account.pk, 200)
+    copied = "account_id, action_id, at, request, response"
+    with store.transaction():
+        store.run(
+            f"INSERT INTO attempt_content (n, {copied}) WITH RECURSIVE n(i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
+            f" SELECT 1000 + i, {copied} FROM n CROSS JOIN attempt_content WHERE action_id = :id",
+            {"id": waiting, "many": STEPS * STRETCH + 1},
+        )
+    return made
 
 
 def _busy(store: Database) -> SignalAccount:

@@ -35,6 +35,10 @@ def _begin(visit: Visit) -> None:
     expect(visit.page.get_by_text(re.compile(r"Contents: \d+"))).to_be_visible()
 
 
+def _unsure(visit: Visit) -> None:
+    expect(visit.page.get_by_text("So much is old that not all of it was looked at: more than is counted may go.")).to_be_visible()
+
+
 def _item(of: Showcase) -> str:
     return f"/signal/retry/{of.items['without-content']}/"
 
@@ -46,6 +50,7 @@ def _why_gone(of: Showcase) -> str:
 STATES = (
     State("retention", PAGE, "Retention", PATH, "aging", ("retention",)),
     State("retention, nothing goes", PAGE, "Retention", PATH, "nothing"),
+    State("retention, more is old than is looked at", PAGE, "Retention", PATH, "unmoved", then=_unsure),
     State("retention, as a Viewer", PAGE, "Retention", PATH, "longest-reading"),
     State("retention, refused", PAGE, "Retention", PATH, "aging", then=_too_long, after=422),
     State("retention, a shorter term", QUESTION, "Keep less, and remove what is older?", PATH, "aging", then=_shorter),
