@@ -25,7 +25,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from heliograph.bench.load import Client
+from heliograph.bench.load import BenchClient
 from heliograph.bench.work import CLIENTS, Work
 from heliograph.domain.http_request import LOCAL
 from heliograph.engine.ingest.door_protocol import DoorProtocol
@@ -122,11 +122,11 @@ async def serve(kind: str) -> None:
 async def post(port: int, count: int, rate: float) -> None:
     """Posts that many, by all clients together."""
     work = Work("D", count)
-    clients = [Client(deque(work.requests(n, f"127.0.0.1:{port}", "t")), port, 0.0, 0.0) for n in range(CLIENTS)]
+    clients = [BenchClient(deque(work.requests(n, "t")), port, 0.0, 0.0) for n in range(CLIENTS)]
     pace = CLIENTS / rate if rate else 0.0
     for n, client in enumerate(clients):
         client.pace, client.due = pace, time.monotonic() + n * pace / CLIENTS
-        await client.connect()
+        await client.connect(port)
         client.begin()
     await asyncio.gather(*(client.done for client in clients))
     wrong = next((answer for client in clients for _, _, answer in client.answers if answer[9:11] != b"20"), None)

@@ -11,16 +11,16 @@ from tests.databases import DatabaseFacts
 from tests.processes import Starter
 from tests.waiting import until
 
-from heliograph.domain.delivery.action import Does
-from heliograph.stage import content
 from heliograph.stage.ground import Ground
 from heliograph.stage.processes import ServiceProcess
+from heliograph.stage.receiver import Receiver
 from heliograph.store.postgres_database import open_postgres
 from heliograph.store.queue.lanes import unsettled
 from heliograph.verify import slot_shares
+from heliograph.verify.account import TrialTarget, document, make_trial_account
 from heliograph.verify.ledger import Ledger
 from heliograph.verify.load import Load
-from heliograph.verify.receiver import TrialReceiver, TrialTargets
+from heliograph.verify.targets import TrialTargets
 
 TARGETS = {"record": True, "message": False, "other-record": True, "other-message": False}
 
@@ -38,16 +38,14 @@ def test_D1_slots_are_shared_while_workers_come_and_go(database: DatabaseFacts, 
     db = open_postgres(database.url)
     parts = [ServiceProcess(ground, "web", "web"), *(ServiceProcess(ground, "worker", f"worker-{n}") for n in range(3))]
     try:
-        with TrialReceiver(TrialTargets(ledger, frozenset(), random.Random(1), slow=False)) as receiver:
-            flow = tuple(
-                content.StageTarget(name, receiver.url(name), Does.UPDATES if updates else Does.ADDS) for name, updates in TARGETS.items()
-            )
-            staged = content.make_account(content.Plan((flow,), apart=16))
+        with Receiver(TrialTargets(ledger, frozenset(), random.Random(1), slow=False).take) as receiver:
+            targets = [TrialTarget(name, receiver.url(f"/{name}"), updates) for name, updates in TARGETS.items()]
+            token = make_trial_account(targets, apart=16)
             for part in parts[:2]:
                 part.start()
             for part in parts[:2]:
                 part.until_ready()
-            load = Load(ledger, [parts[0].pages], staged.token, lambda v: content.document(staged.events[0], v.code, v.number), clients=4)
+            load = Load(ledger, [parts[0].pages], token, lambda v: document(v.code, v.number), clients=4)
             load.start()
             steps = slot_shares.up_and_down(db, parts[1], parts[2:])
             assert load.stop(60.0)

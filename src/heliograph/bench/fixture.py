@@ -5,29 +5,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from heliograph.accounts.tokens import create_token
 from heliograph.bench.work import CUSTOM, EVENT, QUESTIONS
-from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, SourceValue, ValueType
 from heliograph.domain.mapping.transform import Case
-from heliograph.domain.setup.configuration import EventState, QuestionType
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.rules import MOST_DESTINATIONS
 from heliograph.mappings.services import save_mapping
-from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
-from heliograph.setup.services import custom_fields, event_setup, events, object_tags, tags
-from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.create_account import AccountFacts
+from heliograph.setup.services.custom_fields import FieldFacts
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
+from heliograph.stage.account import AccountPlan, EventPlan, QuestionPlan, connect, make_account
 
 BY: Final = "bench"
 SLOW: Final = "slow"
 """The position whose registrations go to the slow targets."""
+_HOURS: Final = ("2030-05-02T11:00", "2030-05-02T20:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +58,25 @@ class Fixture:
 
 def make(size: FixtureSize) -> Fixture:
     """Creates the account and its contents, through the services that the pages use."""
-    account = create_account(AccountFacts(size.code, f"Bench {size.code}"), by=BY).pk
+    kinds = (TagKind.REGISTRATION_STATUS, TagKind.SESSION_STATUS)
+    questions = tuple(QuestionPlan(name, name.capitalize(), name) for name in QUESTIONS)
+    made = make_account(
+        AccountPlan(
+            AccountFacts(size.code, f"Bench {size.code}"),
+            tags={"Registered": kinds, "Other": kinds, **dict.fromkeys(QUESTIONS, (TagKind.QUESTION,))},
+            events=[EventPlan(EVENT, "Annual Summit", *_HOURS, "Europe/Stockholm", "Stockholm", ("Speaker",), questions)],
+            status_tag=lambda name: "Registered" if name in ("Pre-Registered", "Attended") else "Other",
+            session_tag=lambda _: "Registered",
+            custom_fields=[FieldFacts("profile", name, name.capitalize()) for name in CUSTOM],
+        ),
+        BY,
+    )
+    account, chosen, other = made.id, made.tags["Registered"], made.tags["Other"]
     with saving(account, by=BY, whole_account=True) as transaction:
-        chosen, other = (
-            tags.save_tag(transaction, tags.TagFacts(name, frozenset({TagKind.REGISTRATION_STATUS, TagKind.SESSION_STATUS}))).pk
-            for name in ("Registered", "Other")
-        )
-        for status in RegistrationStatus.objects.filter(event=None):
-            wears = chosen if status.name in ("Pre-Registered", "Attended") else other
-            object_tags.set_tags(transaction, TagKind.REGISTRATION_STATUS, status.pk, [wears])
-        for of_session in SessionStatus.objects.all():
-            object_tags.set_tags(transaction, TagKind.SESSION_STATUS, of_session.pk, [chosen])
-        custom = [custom_fields.save_field(transaction, custom_fields.FieldFacts("profile", name, name.capitalize())).pk for name in CUSTOM]
-        questions = [tags.save_tag(transaction, tags.TagFacts(name, frozenset({TagKind.QUESTION}))).pk for name in QUESTIONS]
-    _make_event(account, questions)
-    with saving(account, by=BY, whole_account=True) as transaction:
-        mapping = save_mapping(transaction, _mapping(custom, questions)).pk
+        mapping = save_mapping(transaction, _mapping(made.custom_fields[CUSTOM[0]], made.tags[QUESTIONS[0]])).pk
         urls = [f"{size.receiver}/d/{n}" for n in range(1, size.matching + 1)]
-        connections = [_connect(transaction, f"Target {n}", url) for n, url in enumerate(urls, 1)]
-        slow = [_connect(transaction, f"Slow target {n}", url) for n, url in enumerate(size.slow, 1)]
+        connections = [connect(transaction, f"Target {n}", url) for n, url in enumerate(urls, 1)]
+        slow = [connect(transaction, f"Slow target {n}", url) for n, url in enumerate(size.slow, 1)]
         for n, connection in enumerate(connections, 1):
             _flow(transaction, f"Matches {n}", (chosen,), [connection], mapping)
         for n in range(size.flows - size.matching):
@@ -90,20 +88,7 @@ def make(size: FixtureSize) -> Fixture:
     return Fixture(account, token, tuple(connections), tuple(slow))
 
 
-def _make_event(account: int, questions: list[int]) -> None:
-    start = datetime(2030, 5, 2, 9, tzinfo=UTC)
-    with saving(account, by=BY) as transaction:
-        live = EventStatus.objects.get(name="Live").pk
-        event = events.save_event(
-            transaction, EventState(EVENT, "Annual Summit", live, start, start.replace(hour=18), "Europe/Stockholm", "Stockholm")
-        )
-    with saving(account, by=BY, events=[event]) as transaction:
-        event_setup.save_type(transaction, event, event_setup.TypeFacts("speaker", "Speaker"))
-        for name, tag in zip(QUESTIONS, questions, strict=True):
-            event_setup.save_question(transaction, event, event_setup.QuestionFacts(name, name.capitalize(), QuestionType.TEXT, (), tag))
-
-
-def _mapping(custom: list[int], questions: list[int]) -> Mapping:
+def _mapping(custom: int, question: int) -> Mapping:
     """A mapping like a CRM's for a registrant, about 700 bytes. The change's number comes first, where the receiver reads it."""
     return Mapping(
         "CRM",
@@ -124,20 +109,10 @@ def _mapping(custom: list[int], questions: list[int]) -> Mapping:
             MappingRow("Start", (SourceValue("event.start"),)),
             MappingRow("Complete", (SourceValue("property.-1"),), ValueType.BOOLEAN),
             MappingRow("Modified", (SourceValue("registration.modified"),)),
-            MappingRow("Custom", (SourceValue(f"profile.custom.{custom[0]}"),)),
-            MappingRow("Answer", (SourceValue(f"answer.{questions[0]}"),)),
+            MappingRow("Custom", (SourceValue(f"profile.custom.{custom}"),)),
+            MappingRow("Answer", (SourceValue(f"answer.{question}"),)),
         ),
     )
-
-
-def _connect(transaction: SetupTransaction, name: str, url: str) -> int:
-    row = save_connection(
-        transaction,
-        ConnectionFacts({"name": name, "auth": "Open / No Auth", "content_type": "application/json"}, url=url),
-        confirmed=True,
-        http=True,
-    )
-    return int(row.pk)
 
 
 def _flow(

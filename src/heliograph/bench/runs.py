@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from heliograph.bench.fixture import Fixture
-from heliograph.bench.receiver import PLACES
 from heliograph.bench.site import BenchReceiver, Helper, Site, until_settled
+from heliograph.bench.targets import PLACES
 
 WARM_UP: Final = 2_000
 """Registrations of the run that is not counted: it compiles, connects and fills caches."""

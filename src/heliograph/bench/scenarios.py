@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,6 +18,7 @@ from heliograph.bench.side_load import Busy, insights_readers, paused
 from heliograph.bench.site import BenchReceiver, Site, floor
 from heliograph.bench.work import CLIENTS, LINES
 from heliograph.stage.ground import Ground
+from heliograph.stage.processes import free_port
 
 SHARES: Final = (30, 80)
 """Percentages of the reached rate at which latencies are measured."""
@@ -140,7 +140,7 @@ class Bench:
         """A healthy target among 1,000: a third of the others is dead, a third never answers, a third resets connections. In turn with the
         healthy one alone."""
         self.say(f"making {SLOW:,} connections")
-        dead = _dead_port()
+        dead = free_port()
         urls = tuple(
             (f"http://127.0.0.1:{dead}/", f"{self.receiver.url}/hang", f"{self.receiver.url}/reset")[n % 3] for n in range(SLOW - 1)
         )
@@ -160,7 +160,7 @@ class Bench:
         """A healthy target among six bad ones that also get every change; in turn with an account that has only the healthy one."""
         url = self.receiver.url
         bad = (
-            f"http://127.0.0.1:{_dead_port()}/",
+            f"http://127.0.0.1:{free_port()}/",
             *(f"{url}/{path}" for path in ("hang", "reset", "busy", "drip")),
             "http://no-such-name.invalid/",
         )
@@ -236,10 +236,3 @@ class Bench:
                     runs.append(self._post(made, self.registrations))
             gathered.floors.append(self._floor(bodies))
         return gathered.figures(self.site.rss(), what)
-
-
-def _dead_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Final, Self
 
 from heliograph.bench import machine
-from heliograph.bench.receiver import ANSWER
+from heliograph.bench.targets import ANSWER
 from heliograph.domain.errors import HeliographError
 from heliograph.options import Options
 from heliograph.stage.ground import Ground
@@ -71,7 +71,7 @@ class BenchReceiver(Helper):
     """The target."""
 
     def __init__(self) -> None:
-        super().__init__("receiver")
+        super().__init__("targets")
         self.port = int(self.hear())
         self.url = f"http://127.0.0.1:{self.port}"
 

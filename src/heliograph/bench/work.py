@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from heliograph.stage.load import request_of
+
 EVENT: Final = "BENCH"
-PATH: Final = "/ingest/registrations"
 CLIENTS: Final = 64
 LINES: Final = 100
 """Registrations per bulk request."""
@@ -79,28 +80,28 @@ class Work:
     small: bool = False
     position: str = ""
 
-    def requests(self, client: int, host: str, token: str) -> Iterator[bytes]:
+    def requests(self, client: int, token: str) -> Iterator[bytes]:
         """A client's requests in order: each update comes after its creation."""
         if self.small:
             numbers = range(client, self.count, CLIENTS)
             for at in range(0, len(numbers), self.lines):
-                yield self._request(host, token, [(n, False) for n in numbers[at : at + self.lines]])
+                yield self._request(token, [(n, False) for n in numbers[at : at + self.lines]])
             return
         numbers = range(client, self.count // 2, CLIENTS)
         if self.lines == 1:
             before = None
             for n in numbers:
-                yield self._request(host, token, [(n, False)])
+                yield self._request(token, [(n, False)])
                 if before is not None:
-                    yield self._request(host, token, [(before, True)])
+                    yield self._request(token, [(before, True)])
                 before = n
             if before is not None:
-                yield self._request(host, token, [(before, True)])
+                yield self._request(token, [(before, True)])
             return
         for at in range(0, len(numbers), self.lines):
             part = numbers[at : at + self.lines]
             for update in (False, True):
-                yield self._request(host, token, [(n, update) for n in part])
+                yield self._request(token, [(n, update) for n in part])
 
     def _document(self, code: str, *, update: bool) -> dict[str, Any]:
         if self.small:
@@ -110,12 +111,8 @@ class Work:
             document_["profile"]["position"] = self.position
         return document_
 
-    def _request(self, host: str, token: str, what: list[tuple[int, bool]]) -> bytes:
+    def _request(self, token: str, what: list[tuple[int, bool]]) -> bytes:
         body = b"\n".join(encode(self._document(f"{self.tag}{n:06}", update=update)) for n, update in what)
         kind = "application/json" if self.lines == 1 else "application/x-ndjson"
         key = f"{self.tag}-{what[0][0]}-{int(what[0][1])}"
-        head = (
-            f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: {kind}\r\n"
-            f"Idempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+        return request_of(body, kind, token, key)

@@ -9,23 +9,21 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from heliograph.commands import ready
-from heliograph.demo import receiver
-from heliograph.demo.receiver import DemoTargets, start
+from heliograph.demo import targets
 from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options, default_data
+from heliograph.stage.processes import Process
+from heliograph.stage.receiver import Receiver
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,14 +69,14 @@ def demo(
         signal.signal(each, lambda *_: stop.set())
     port = _free_port(port)
     _prepare_folder(folder, fresh=fresh)
-    targets = DemoTargets()
-    receiver_port = start(targets)
-    _set_environment(folder, port, receiver_port)
+    receiver = Receiver(targets.DemoTargets().take).start()
+    _set_environment(folder, port, receiver.port)
     ready(first_start=True)
     password = secrets.token_urlsafe(9)
     console.print("Preparing the demo …", style="dim")
-    account = _prepare_data(receiver_port, password)
-    with _served(folder) as child:
+    account = _prepare_data(receiver, password)
+    child = Process(["serve"], os.environ, folder / "serve.log")
+    try:
         _wait_until_ready(port, child, stop)
         _greet(console, port, password, folder)
         if seconds:
@@ -87,6 +85,11 @@ def demo(
             timer.start()
         threading.Thread(target=_register, args=(account, stop), name="registrations", daemon=True).start()
         _show(account, console, stop)
+    finally:
+        try:
+            child.terminate(15)
+        except subprocess.TimeoutExpired:
+            child.kill()
     console.print("The demo has ended. `heliograph demo` continues with this data; `heliograph demo --fresh` starts again.", style="dim")
 
 
@@ -135,50 +138,35 @@ def _set_environment(folder: Path, port: int, receiver_port: int) -> None:
     }
 
 
-def _prepare_data(receiver_port: int, password: str) -> int:
+def _prepare_data(receiver: Receiver, password: str) -> int:
     """Migrates, sets up the account at the first start, points it to the targets, and sets a new password. Returns the account's id."""
     from django.core.management import call_command  # noqa: PLC0415
 
     from heliograph.accounts.models import Account, Role, User  # noqa: PLC0415
-    from heliograph.stage.northwind import ACCOUNT, make_account  # noqa: PLC0415
+    from heliograph.stage.account import make_account  # noqa: PLC0415
+    from heliograph.stage.northwind import ACCOUNT, BY, northwind  # noqa: PLC0415
     from heliograph.stage.northwind_flows import BADGES, CRM, SLACK, connect, make_flows  # noqa: PLC0415
 
     call_command("migrate", verbosity=0, interactive=False)
     known = Account.objects.filter(code=ACCOUNT.code).first()
-    account = known or make_account(retry_intervals=RETRY_INTERVALS)
-    base = f"http://127.0.0.1:{receiver_port}"
-    connect(account.pk, {SLACK: base + receiver.SLACK, CRM: base + receiver.CRM, BADGES: base + receiver.BADGES})
+    account = int(known.pk) if known else make_account(northwind(retry_intervals=RETRY_INTERVALS), BY).id
+    connect(account, {SLACK: receiver.url(targets.SLACK), CRM: receiver.url(targets.CRM), BADGES: receiver.url(targets.BADGES)})
     if known is None:
-        make_flows(account.pk)
+        make_flows(account)
     user = User.objects.filter(email=USER).first()
     if user is None:
-        User.objects.create_user(USER, password, name="Dana Demo", account=account, role=Role.ADMINISTRATOR)
+        User.objects.create_user(USER, password, name="Dana Demo", account_id=account, role=Role.ADMINISTRATOR)
     else:
         user.set_password(password)
         user.save()
-    return int(account.pk)
+    return account
 
 
-@contextmanager
-def _served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`heliograph serve` as a child process with its own log, ended as an operator would end it."""
-    with (folder / "serve.log").open("ab") as log:
-        child = subprocess.Popen([sys.executable, "-m", "heliograph", "serve"], stdout=log, stderr=log, start_new_session=True)
-        try:
-            yield child
-        finally:
-            child.terminate()
-            try:
-                child.wait(15)
-            except subprocess.TimeoutExpired:
-                child.kill()
-
-
-def _wait_until_ready(port: int, child: subprocess.Popen[bytes], stop: threading.Event, timeout: float = 60) -> None:
+def _wait_until_ready(port: int, child: Process, stop: threading.Event, timeout: float = 60) -> None:
     """Waits until the pages answer. Raises DemoError."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        if child.poll() is not None:
+        if child.returncode is not None:
             raise DemoError("`heliograph serve` did not start. Is another demo using this folder? See serve.log in it.")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/sign-in/", timeout=2):

@@ -8,17 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from heliograph.demo.people import PEOPLE, Attendee
+from heliograph.stage.account import EventPlan
+from heliograph.stage.northwind import DIETS, EVENTS
 
-EVENTS = ("SUMMIT-26", "FORUM-26", "WEBINAR-11", "ROADSHOW-TYO")
 WEIGHTS = (6, 3, 2, 1)
-TYPES = {
-    "SUMMIT-26": ("Attendee", "Speaker", "Press"),
-    "FORUM-26": ("Attendee", "Partner"),
-    "WEBINAR-11": ("Attendee",),
-    "ROADSHOW-TYO": ("Attendee", "Speaker"),
-}
-SESSIONS = {"SUMMIT-26": ("KEYNOTE", "WORKSHOP-A"), "FORUM-26": ("ROUNDTABLE",)}
-DIETS = ("Vegan", "Vegetarian", "Gluten free", "Kosher", "Halal")
+"""How often people register for each of the events."""
 # What a registration does next, by its state; the last of each row ends it.
 NEXT = {
     "New": ("Pre-Registered", "Registered - invoice", "Waitlist Hold", "Invited by partner", "Cancelled"),
@@ -27,12 +21,11 @@ NEXT = {
     "Pre-Registered": ("Attended", "No-show", "Cancelled"),
     "Registered - invoice": ("Attended", "Cancelled"),
 }
-CUSTOM = {"SUMMIT-26": ("Registered - invoice", "Invited by partner"), "FORUM-26": ("Registered - invoice",)}
 
 
 @dataclass(slots=True)
 class _KnownRegistration:
-    event: str
+    event: EventPlan
     code: str
     person: Attendee
     status: str = "New"
@@ -66,17 +59,18 @@ class Stream:
         if known.status not in NEXT:
             known.badge = True
             return self._document(known) | {"profile": {"phone": f"+49 30 {self._random.randrange(10**6, 10**7)}"}}
-        choices = [s for s in NEXT[known.status] if s in CUSTOM.get(known.event, ()) or (" - " not in s and s != "Invited by partner")]
+        own = {name for name, _, _ in known.event.statuses}
+        choices = [s for s in NEXT[known.status] if s in own or (" - " not in s and s != "Invited by partner")]
         known.status = self._random.choices(choices, weights=[4, *[2] * (len(choices) - 2), 1][: len(choices)])[0]
         document = self._document(known) | {"status": known.status}
-        if known.status == "Attended" and known.event in SESSIONS:
-            document["sessions"] = [{"code": self._random.choice(SESSIONS[known.event]), "status": "Attended"}]
+        if known.status == "Attended" and known.event.sessions:
+            document["sessions"] = [{"code": self._random.choice(known.event.sessions)[0], "status": "Attended"}]
         return document
 
     def _registers(self) -> dict[str, Any]:
         event = self._random.choices(EVENTS, weights=WEIGHTS)[0]
         self.made += 1
-        known = _KnownRegistration(event, f"{event[:3]}{self.made:06}", self._random.choice(PEOPLE))
+        known = _KnownRegistration(event, f"{event.code[:3]}{self.made:06}", self._random.choice(PEOPLE))
         self._known.append(known)
         p = known.person
         profile: dict[str, Any] = {
@@ -88,15 +82,15 @@ class Stream:
             "country": p.country,
             "custom": {"tshirt": self._random.choice(("S", "M", "L", "XL"))},
         }
-        document = self._document(known) | {"status": "New", "attendee_type": self._random.choice(TYPES[event]), "profile": profile}
+        document = self._document(known) | {"status": "New", "attendee_type": self._random.choice(event.types), "profile": profile}
         document["answers"] = {
             "dietary": self._random.sample(DIETS, self._random.choice((0, 1, 1, 2))),
             "consent_marketing": self._random.choice(("Yes", "No")),
         }
-        if event == "SUMMIT-26" and self._random.random() < 0.15:
+        if event.properties and self._random.random() < 0.15:
             document["properties"] = {"VIP guest": True}
         return document
 
     @staticmethod
     def _document(known: _KnownRegistration) -> dict[str, Any]:
-        return {"event": known.event, "code": known.code}
+        return {"event": known.event.code, "code": known.code}

@@ -21,7 +21,8 @@ from heliograph.flows.models import Flow as FlowRow
 from heliograph.flows.services.flows import save_flow, set_active
 from heliograph.setup.services.create_account import AccountFacts
 from heliograph.setup.services.save import saving
-from heliograph.stage.northwind import BY, make_account
+from heliograph.stage.account import make_account
+from heliograph.stage.northwind import BY, northwind
 from heliograph.stage.northwind_flows import BADGES, CRM, SLACK, connect, make_flows
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
@@ -81,7 +82,8 @@ def prepare(db: Database, code: str, *, add: bool) -> SeededAccount:
 
 
 def _make(code: str) -> int:
-    account = int(make_account(AccountFacts(code=code, name=f"Northwind Events ({code})", timezone="Europe/Berlin")).pk)
+    facts = AccountFacts(code=code, name=f"Northwind Events ({code})", timezone="Europe/Berlin")
+    account = make_account(northwind(facts), BY).id
     connect(account, URLS)
     make_flows(account)
     with saving(account, by=BY, whole_account=True) as transaction:

@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from heliograph.domain.delivery.action import Does
 from heliograph.options import Options
-from heliograph.stage import content
 from heliograph.stage.ground import Ground
 from heliograph.stage.processes import ServiceProcess
+from heliograph.stage.receiver import Receiver
 from heliograph.store.queue.lanes import unsettled
 from heliograph.verify import slot_shares
-from heliograph.verify.ledger import Ledger, LedgerVersion
+from heliograph.verify.account import TrialTarget, document, make_trial_account
+from heliograph.verify.ledger import Ledger
 from heliograph.verify.load import Load
-from heliograph.verify.receiver import TrialReceiver, TrialTargets
 from heliograph.verify.report import VerifyReport
 from heliograph.verify.strikes import STANDSTILL, Manager, Standstill, Striker
+from heliograph.verify.targets import TrialTargets
 from heliograph.wiring import open_database
 
 TARGETS: Final = {"steady-record": True, "failing-record": True, "steady-message": False, "failing-message": False}
@@ -50,7 +50,9 @@ def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[s
     report = VerifyReport(targets=len(TARGETS), kills=size.kills, database="sqlite" if made.on_sqlite else "postgresql")
     with ExitStack() as stack:
         say("setting up …")
-        staged = _set_up(stack.enter_context(TrialReceiver(targets)), apart=0 if made.on_sqlite else APART)
+        receiver = stack.enter_context(Receiver(targets.take))
+        trial_targets = [TrialTarget(name, receiver.url(f"/{name}"), updates) for name, updates in TARGETS.items()]
+        token = make_trial_account(trial_targets, apart=0 if made.on_sqlite else APART)
         parts, more = _parts(made, size)
         for part in (*parts, *more):
             stack.callback(part.end)
@@ -60,7 +62,14 @@ def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[s
         for part in parts:
             part.until_ready()
         doors = [door for part in parts if part.command != "worker" for door in (part.door, part.pages)]
-        load = Load(ledger, doors, staged.token, _documents(staged.events[0]), clients=size.clients, seed=seed)
+        load = Load(
+            ledger,
+            doors,
+            token,
+            lambda version: document(version.code, version.number, profile={"first_name": version.code}),
+            clients=size.clients,
+            seed=seed,
+        )
         load.start()
         if size.slots and more:
             say("workers come and go …")
@@ -84,15 +93,6 @@ def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[s
     report.faults += load.unexpected[:10]
     report.seconds = time.monotonic() - began
     return report
-
-
-def _set_up(receiver: TrialReceiver, *, apart: int) -> content.Staged:
-    flow = tuple(content.StageTarget(name, receiver.url(name), Does.UPDATES if updates else Does.ADDS) for name, updates in TARGETS.items())
-    return content.make_account(content.Plan((flow,), filtered=2, unselected=1, apart=apart))
-
-
-def _documents(event: str) -> Callable[[LedgerVersion], dict[str, Any]]:
-    return lambda version: content.document(event, version.code, version.number, profile={"first_name": version.code})
 
 
 def _parts(made: Ground, size: Size) -> tuple[list[ServiceProcess], list[ServiceProcess]]:

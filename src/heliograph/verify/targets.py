@@ -1,0 +1,111 @@
+"""The targets of a trial on loopback: some steady, some that fail in every way a target can, but for no version more often than Heliograph
+retries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES
+from heliograph.stage.receiver import ReceiverConnection, header_of, path_of
+from heliograph.verify.ledger import Arrival, Ledger, LedgerVersion
+
+FAILS: Final = 0.15
+"""Share of requests that a failing target fails."""
+LATE: Final = (0.1, 0.6)
+"""Seconds that a late answer takes; less than a request's total timeout."""
+
+
+class Mood(Enum):
+    """How a target treats a request."""
+
+    TAKES = "takes"
+    LATE = "takes, late"
+    REFUSES = "refuses"
+    RESETS = "resets"
+    HANGS = "hangs"
+    LOSES_ANSWER = "takes, and the answer is lost"
+
+
+TROUBLES: Final[Mapping[Mood, int]] = {Mood.REFUSES: 10, Mood.RESETS: 4, Mood.LOSES_ANSWER: 4, Mood.HANGS: 1}
+"""The relative weight of each trouble."""
+STATUSES: Final = (500, 503, 429, 408, 404, 401, 422)
+
+
+@dataclass(slots=True)
+class TrialTargets:
+    """Decides what happens to each request. failing: the targets that fail. slow: whether answers may take long; False for a receiver that
+    must be fast."""
+
+    ledger: Ledger
+    failing: frozenset[str]
+    random: random.Random
+    slow: bool = True
+    _failed: Counter[tuple[str, LedgerVersion]] = field(default_factory=Counter)
+
+    def mood(self, target: str, version: LedgerVersion) -> Mood:
+        """The next mood. A version fails at least once less than there are automatic retries: with more failures, giving up would be right
+        (D5).
+
+        The spare retry is for a request that a busy machine did not read in time.
+        """
+        if target in self.failing and self._failed[target, version] < AUTOMATIC_RETRIES - 1 and self.random.random() < FAILS:
+            self.fails(target, version)
+            return self.random.choices(list(TROUBLES), list(TROUBLES.values()))[0]
+        return Mood.LATE if self.slow and self.random.random() < 0.03 else Mood.TAKES
+
+    def fails(self, target: str, version: LedgerVersion) -> None:
+        """Notes a failed attempt for this version."""
+        self._failed[target, version] += 1
+
+    def take(self, connection: ReceiverConnection, head: bytes, body: bytes) -> None:
+        """Enters a request in the ledger and treats it as the target's mood is. The path names the target."""
+        document: dict[str, str] = json.loads(body)
+        target, version = path_of(head).removeprefix("/"), LedgerVersion(document["code"], int(document["version"]))
+        arrival = self.ledger.arrive(Arrival(target, version, header_of(head, "webhook-id"), time.monotonic()))
+        match self.mood(target, version):
+            case Mood.TAKES:
+                self._accept(connection, arrival)
+            case Mood.LATE:
+                asyncio.get_running_loop().call_later(self.random.uniform(*LATE), self._accept, connection, arrival)
+            case Mood.REFUSES:
+                status = self.random.choice(STATUSES)
+                connection.answer(status, b"ok", {"Retry-After": "1"} if status == 429 else {})
+            case Mood.RESETS:
+                connection.reset()
+            case Mood.LOSES_ANSWER:
+                self.ledger.took(arrival, answered=False)
+                connection.reset()
+            case Mood.HANGS:
+                pass
+
+    def _accept(self, connection: ReceiverConnection, arrival: Arrival) -> None:
+        """A sender that has disconnected gets no answer, and the target has not accepted the request, like one that rolls back if it cannot
+        answer."""
+        if _is_gone(connection):
+            self.fails(arrival.target, arrival.version)
+            return
+        self.ledger.took(arrival, answered=True)
+        connection.answer(200, b"ok")
+
+
+def _is_gone(connection: ReceiverConnection) -> bool:
+    """True if the sender has disconnected, even if this connection was not told yet: on a busy machine a request may be read after its sender
+    gave up."""
+    if connection.transport.is_closing():
+        return True
+    try:
+        with connection.transport.get_extra_info("socket").dup() as peer:
+            return bool(peer.recv(1, socket.MSG_PEEK) == b"")
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
