@@ -268,6 +268,22 @@ def test_C8_a_target_that_answered_refuses_whatever_becomes_of_the_action(story:
     assert "Refuses" in head(administrator, f"{LIST}{connection}/")
 
 
+@pytest.mark.parametrize(("answer", "health"), [(Answer(200), Health.ANSWERS), (Answer(401), Health.REFUSES)], ids=["answers", "refuses"])
+def test_C8_a_change_that_cannot_be_sent_says_nothing_of_the_target(story: Story, answer: Answer, health: Health) -> None:
+    connection = plain(story, answer, codes=("R1",))
+    row = ConnectionList(story.db, story.account).row(connection)
+    assert row is not None
+    assert row.health is health
+    lead = story.mapping("With e-mail", {"email": "profile.email"}, required=["email"])
+    story.change_flow(next(iter(story.source.account(story.account).flows)), to=[story.to(connection, mapping=lead)])
+    with story.worker():
+        story.record("R2", status="Attended")
+        story.until("R2", "validation")
+    row = ConnectionList(story.db, story.account).row(connection)
+    assert row is not None
+    assert row.health is health
+
+
 # --- what waits for a sign-in (C4, D7)
 
 

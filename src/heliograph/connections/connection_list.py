@@ -33,6 +33,8 @@ REMEMBERED = 500
 """Audit entries that are searched for the user who paused a connection."""
 MOST_HELD = 10_000
 """Most held actions of a paused connection that are counted."""
+MOST_INVALID = 1_000
+"""Most attempts of a connection, the newest, among which the last one is looked for that did not fail validation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,6 @@ class LastAttempt:
     @property
     def delivered(self) -> bool:
         return self.state is ActionState.SUCCESS
-
-    @property
-    def left(self) -> bool:
-        """Whether a request left. An attempt that failed validation sent nothing, so it says nothing about the target."""
-        return self.state is not ActionState.VALIDATION
 
     @property
     def unanswered(self) -> bool:
@@ -117,6 +114,8 @@ class ConnectionRow:
     health: Health
     state: StoredConnectionState
     attempt: LastAttempt | None
+    evidence: LastAttempt | None
+    """The last attempt that says something of the target. One that failed validation does not: nothing was to be sent."""
     tested: tuple[int, DiagnosisReport] | None
     """When it was last tested (microseconds), and the result."""
     flows: Sequence[tuple[int, str]]
@@ -135,7 +134,7 @@ class ConnectionRow:
         """Whether the last test failed, but since then a delivery succeeded or somebody connected."""
         if self.tested is None or self.tested[1].verdict is not DiagnosisVerdict.FAILED:
             return False
-        delivered = self.attempt.at if self.attempt is not None and self.attempt.delivered else 0
+        delivered = self.evidence.at if self.evidence is not None and self.evidence.delivered else 0
         return max(delivered, (self.access.connected_at or 0) if self.access else 0) >= self.tested[0]
 
 
@@ -159,7 +158,10 @@ class ConnectionList:
         return next((row for row in self._rows(id) if row.id == id), None)
 
     def _rows(self, only: int | None = None) -> list[ConnectionRow]:
-        states, attempts, tests = self._states(), self._attempts(only), last_reports(self.db, self.account)
+        states, tests = self._states(), last_reports(self.db, self.account)
+        attempts = self._attempts(None if only is None else [only])
+        invalid = [id for id, attempt in attempts.items() if attempt.state is ActionState.VALIDATION]
+        evidences = {id: attempts[id] for id in attempts.keys() - set(invalid)} | (self._attempts(invalid, tried=True) if invalid else {})
         counts, used, accesses = self._counts(), self._flows(), oauth.shown_accesses(self.db, self.account)
         ids = [id for id in self.config.connections if only in (None, id)]
         paused = [id for id in ids if states.get(id, (StoredConnectionState(), ""))[0].paused]
@@ -174,7 +176,7 @@ class ConnectionList:
             state, why = states.get(id, (StoredConnectionState(), ""))
             about = accesses.get(id)
             of_retry = counts.get(id, RetryCounts())
-            health = health_of(self._facts(connection, state, attempts.get(id), tests.get(id), about, of_retry), now)
+            health = health_of(self._facts(connection, state, evidences.get(id), tests.get(id), about, of_retry), now)
             by, at = pauses.get(id, ("", 0))
             pause = Pause(why, by, at, held_counts.get(id, 0)) if state.paused else None
             rows.append(
@@ -184,6 +186,7 @@ class ConnectionList:
                     health,
                     state,
                     attempts.get(id),
+                    evidences.get(id),
                     tests.get(id),
                     used.get(id, ()),
                     of_retry.waiting,
@@ -199,19 +202,18 @@ class ConnectionList:
     def _facts(
         connection: Connection,
         state: StoredConnectionState,
-        attempt: LastAttempt | None,
+        evidence: LastAttempt | None,
         tested: tuple[int, DiagnosisReport] | None,
         about: oauth.ShownAccess | None,
         counts: RetryCounts,
     ) -> HealthFacts:
-        evidence = AttemptEvidence(attempt.at, attempt.delivered, attempt.unanswered, attempt.blocked) if attempt else None
         return HealthFacts(
             is_paused=state.paused,
             is_released=state.release_rate is not None,
             is_incomplete=bool(set(connection.lacks) - {"connected"}),
             access=access.state_of(connection, about) if connection.needs_connecting else None,
             held_until=state.held_until,
-            attempt=evidence if attempt is not None and attempt.left else None,
+            attempt=AttemptEvidence(evidence.at, evidence.delivered, evidence.unanswered, evidence.blocked) if evidence else None,
             tested=tested,
             connected_at=(about.connected_at or 0) if about and connection.needs_connecting else 0,
             has_failures=counts.tried > 0,
@@ -235,15 +237,24 @@ class ConnectionList:
             for id, paused, held_until, failures, rate, until, why in rows
         }
 
-    def _attempts(self, only: int | None) -> dict[int, LastAttempt]:
-        """The last attempt of each connection: one index lookup each."""
+    def _attempts(self, ids: Sequence[int] | None, *, tried: bool = False) -> dict[int, LastAttempt]:
+        """The last attempt of each connection: one index lookup each.
+
+        ids: of the connections; None for all
+        tried: the last that did not fail validation
+        """
+        valid = f"state <> {int(ActionState.VALIDATION)}"
+        newest = f"SELECT at, state FROM attempt WHERE connection_id = c.id ORDER BY at DESC LIMIT {MOST_INVALID if tried else 1}"
+        last = f"SELECT max(m.at) FROM ({newest}) m" + (f" WHERE m.{valid}" if tried else "")
         rows = self.db.all(
             "SELECT t.connection_id, t.at, t.took, t.state, t.category, t.status, t.message, CASE WHEN t.status IS NULL THEN"
             " (SELECT x.response FROM attempt_content x WHERE x.action_id = t.action_id AND x.n = t.n AND x.at = t.at AND +x.account_id = :account) END,"
             " CASE WHEN t.status IS NULL THEN (SELECT a.cause FROM action a WHERE a.id = t.action_id AND a.sent = t.n) END FROM connection c"
-            " JOIN attempt t ON t.connection_id = c.id AND t.at = (SELECT max(m.at) FROM attempt m WHERE m.connection_id = c.id)"
-            " WHERE c.account_id = :account AND c.deleted_at IS NULL" + ("" if only is None else " AND c.id = :only"),
-            {"account": self.account} | ({} if only is None else {"only": only}),
+            f" JOIN attempt t ON t.connection_id = c.id AND t.at = ({last})"
+            " WHERE c.account_id = :account AND c.deleted_at IS NULL"
+            + (f" AND t.{valid}" if tried else "")
+            + ("" if ids is None else f" AND {self.db.member('c.id', 'ids')}"),
+            {"account": self.account} | ({} if ids is None else {"ids": ids}),
         )
         return {
             id: LastAttempt(

@@ -101,7 +101,7 @@ def note(row: ConnectionRow) -> str:
             return _("The last attempt was delivered. What failed over it stands in Retry.")
         case Health.BLOCKED:
             return diagnosis_words.remedy_of(Finding.BLOCKED, None)
-        case Health.REFUSES | Health.SILENT if row.tested is not None and (row.attempt is None or row.tested[0] > row.attempt.at):
+        case Health.REFUSES | Health.SILENT if row.tested is not None and (row.evidence is None or row.tested[0] > row.evidence.at):
             return diagnosis_words.remedy(row.tested[1])
         case Health.REFUSES | Health.SILENT:
             return _("Test it: Save & Test says what is wrong and what mends it.")
