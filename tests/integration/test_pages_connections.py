@@ -705,9 +705,9 @@ def test_C7_a_rule_is_made_from_a_logged_answer_tried_and_saved(story: Story, re
     assert "Failed, by clause 1" in text_of(proposed.content)
     posted = _form(proposed.content.decode())
     assert connection_body(story, crm).get("rule") is None
-    tried = ada.post(rule, {**posted, "do": "try", "answer": f"{action}.1", "c0.says": "Not taken"})
+    tried = ada.post(rule, {**posted, "do": "try", "answer": f"{action}.1", "c0-says": "Not taken"})
     assert "Failed, by clause 1: Not taken" in text_of(tried.content)
-    assert ada.post(rule, {**posted, "do": "save", "c0.says": "Not taken"})["Location"] == address(crm)
+    assert ada.post(rule, {**posted, "do": "save", "c0-says": "Not taken"})["Location"] == address(crm)
     assert connection_body(story, crm)["rule"][0]["says"] == "Not taken"
     assert "“Not taken”" in text_of(ada.get(address(crm)).content)
     receiver.wait_for(1, path="/crm")
@@ -734,52 +734,52 @@ def test_C7_clauses_are_edited_without_script_and_a_wrong_one_is_marked(story: S
     crm = story.connection("CRM", "/crm")
     rule = address(crm, "rule")
     one = _form(ada.post(rule, {"do": "add"}).content.decode())
-    assert one["c0.0.in"] == "status"
-    two = _form(ada.post(rule, {**one, "c0.0.values": "200", "do": "add"}).content.decode())
+    assert one["c0-0-place"] == "status"
+    two = _form(ada.post(rule, {**one, "c0-0-values": "200", "do": "add"}).content.decode())
     swapped = _form(ada.post(rule, {**two, "do": "down 0"}).content.decode())
-    assert swapped["c1.0.values"] == "200"
+    assert swapped["c1-0-values"] == "200"
     more = _form(ada.post(rule, {**swapped, "do": "more 1"}).content.decode())
-    assert "c1.1.in" in more
+    assert "c1-1-place" in more
     less = _form(ada.post(rule, {**more, "do": "less 1 1"}).content.decode())
-    assert "c1.1.in" not in less
+    assert "c1-1-place" not in less
     refused = ada.post(rule, {**less, "do": "save"})
     assert refused.status_code == 422
     assert "Say what to compare with." in text_of(refused.content)
-    assert _form(refused.content.decode())["c1.0.values"] == "200"
+    assert _form(refused.content.decode())["c1-0-values"] == "200"
     dropped = _form(ada.post(rule, {**less, "do": "drop 0"}).content.decode())
-    both = {**dropped, "c0.0.values": "200-299\n204", "c0.then": "delivered", "c0.lead": "created"}
+    both = {**dropped, "c0-0-values": "200-299\n204", "c0-then": "delivered", "c0-lead": "created"}
     assert ada.post(rule, {**both, "do": "save"}).status_code == 302
     assert connection_body(story, crm)["rule"] == [
         {"if": [{"in": "status", "is": ["200-299", "204"]}], "then": "delivered", "lead": "created"}
     ]
     for strange in ("up 99", "less 0 9", "more x", "drop", "up -1", "x" * 5_000):
         assert ada.post(rule, {**both, "do": strange}).status_code in (200, 302), strange
-    for odd in ({"c0.0.in": "nowhere"}, {"c0.then": "perhaps"}, {"c0.category": "System", "c0.then": "failed"}, {"c0.0.how": "like"}):
+    for odd in ({"c0-0-place": "nowhere"}, {"c0-then": "perhaps"}, {"c0-category": "System", "c0-then": "failed"}, {"c0-0-how": "like"}):
         assert ada.post(rule, {**both, **odd, "do": "try"}).status_code in (200, 422), odd
 
 
 def test_C7_the_clause_and_the_condition_beyond_the_bound_are_refused_and_shown_again(story: Story, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     rule = address(crm, "rule")
-    looks = {"in": "status", "how": "is", "values": "409"}
-    clauses = {f"c{i}.{name}": text for i in range(20) for name, text in {"then": "failed", "says": f"Clause {i}"}.items()}
-    clauses |= {f"c{i}.0.{name}": text for i in range(20) for name, text in looks.items()}
+    looks = {"place": "status", "how": "is", "values": "409"}
+    clauses = {f"c{i}-{name}": text for i in range(20) for name, text in {"then": "failed", "says": f"Clause {i}"}.items()}
+    clauses |= {f"c{i}-0-{name}": text for i in range(20) for name, text in looks.items()}
     assert ada.post(rule, {**clauses, "do": "save"}).status_code == 302
     for do in ("add", "save"):
         more = (
             clauses
             if do == "add"
-            else {**clauses, "c20.then": "failed", "c20.says": "Clause 20", "c20.0.in": "status", "c20.0.values": "1"}
+            else {**clauses, "c20-then": "failed", "c20-says": "Clause 20", "c20-0-place": "status", "c20-0-values": "1"}
         )
         refused = ada.post(rule, {**more, "do": do})
         assert refused.status_code == 422, do
         assert "at most 20 clauses, and these are 21" in text_of(refused.content)
-        assert _form(refused.content.decode()).keys() >= {"c20.then"}
-    wide = {f"c0.{j}.{name}": text for j in range(11) for name, text in looks.items()}
+        assert _form(refused.content.decode()).keys() >= {"c20-then"}
+    wide = {f"c0-{j}-{name}": text for j in range(11) for name, text in looks.items()}
     refused = ada.post(rule, {**clauses, **wide, "do": "save"})
     assert refused.status_code == 422
     assert "at most 10 conditions, and clause 1 has 11" in text_of(refused.content)
-    assert _form(refused.content.decode())["c0.10.values"] == "409"
+    assert _form(refused.content.decode())["c0-10-values"] == "409"
     assert len(connection_body(story, crm)["rule"]) == 20
 
 
@@ -803,7 +803,7 @@ def test_C7_of_an_answer_that_was_cut_no_verdict_is_given_that_use_would_not(sto
     body = {"padding": "x" * 60_000, "ok": False}
     receiver.answer("/crm", Answer(200, body, {"Content-Type": "application/json"}))
     rule = address(crm, "rule")
-    posted = {"c0.then": "failed", "c0.0.in": "json", "c0.0.name": "ok", "c0.0.how": "is", "c0.0.values": "false"}
+    posted = {"c0-then": "failed", "c0-0-place": "json", "c0-0-name": "ok", "c0-0-how": "is", "c0-0-values": "false"}
     with story.worker():
         story.record("R1", status="Attended")
         story.until("R1", "success")
@@ -811,7 +811,7 @@ def test_C7_of_an_answer_that_was_cut_no_verdict_is_given_that_use_would_not(sto
         tried = text_of(ada.post(rule, {**posted, "do": "try", "answer": answer}).content)
         assert "No verdict" in tried
         assert "Delivered," not in tried
-        by_status = {**posted, "c0.0.in": "status", "c0.0.values": "200"}
+        by_status = {**posted, "c0-0-place": "status", "c0-0-values": "200"}
         assert "Failed, by clause 1" in text_of(ada.post(rule, {**by_status, "do": "try", "answer": answer}).content)
         ada.post(rule, {**posted, "do": "save"})
         story.record("R2", status="Attended")
@@ -848,12 +848,19 @@ def test_C7_a_path_that_finds_nothing_is_said(story: Story, receiver: Receiver, 
     with story.worker():
         story.record("R1", status="Attended")
         story.until("R1", "success")
-    posted = {"c0.then": "failed", "c0.0.in": "json", "c0.0.name": "result.stauts", "c0.0.how": "is", "c0.0.values": "skipped", "do": "try"}
+    posted = {
+        "c0-then": "failed",
+        "c0-0-place": "json",
+        "c0-0-name": "result.stauts",
+        "c0-0-how": "is",
+        "c0-0-values": "skipped",
+        "do": "try",
+    }
     posted["answer"] = f"{story.action('R1')['id']}.1"
     rule = address(crm, "rule")
     assert "nothing stands at “result.stauts”" in text_of(ada.post(rule, posted).content)
-    assert "nothing stands at" not in text_of(ada.post(rule, {**posted, "c0.0.name": "result.status"}).content)
-    assert "has no header x-error" in text_of(ada.post(rule, {**posted, "c0.0.in": "header", "c0.0.name": "x-error"}).content)
+    assert "nothing stands at" not in text_of(ada.post(rule, {**posted, "c0-0-name": "result.status"}).content)
+    assert "has no header x-error" in text_of(ada.post(rule, {**posted, "c0-0-place": "header", "c0-0-name": "x-error"}).content)
 
 
 def test_C7_an_answer_is_named_by_person_time_and_beginning_and_older_ones_are_found(story: Story, receiver: Receiver, ada: Client) -> None:
@@ -868,10 +875,10 @@ def test_C7_an_answer_is_named_by_person_time_and_beginning_and_older_ones_are_f
     page = text_of(ada.get(rule).content)
     for part in ("R1 Ada Lovelace", "200 OK", "Hook rules were not satisfied"):
         assert part in page
-    found = ada.post(rule, {"do": "find", "person": "grace", "c0.then": "failed", "c0.says": "Kept"})
+    found = ada.post(rule, {"do": "find", "person": "grace", "c0-then": "failed", "c0-says": "Kept"})
     assert "R2 Grace Lovelace" in text_of(found.content)
     assert "R1 Ada" not in text_of(found.content)
-    assert _form(found.content.decode())["c0.says"] == "Kept"
+    assert _form(found.content.decode())["c0-says"] == "Kept"
     none = ada.post(rule, {"do": "find", "person": "nobody"})
     assert none.status_code == 200
     assert "No answer that is kept" in text_of(none.content)

@@ -164,7 +164,7 @@ def answered(story: Story, *bodies: object) -> int:
 
 def ruled(path: str, **more: str) -> dict[str, str]:
     """A post of the rule's form with one clause that looks for a path."""
-    clause = {"c0.then": "failed", "c0.0.in": "json", "c0.0.name": path, "c0.0.how": "is", "c0.0.values": "false"}
+    clause = {"c0-then": "failed", "c0-0-place": "json", "c0-0-name": path, "c0-0-how": "is", "c0-0-values": "false"}
     return clause | {"do": "save"} | more
 
 
@@ -203,7 +203,7 @@ def test_C7_a_path_that_no_answer_has_is_asked_about_once(story: Story, client: 
     assert "nothing stands at" in text_of(asked.content)
     assert rule_of(story, crm) == []
     form = posted(asked.content.decode(), "rule-editor")
-    assert client.post(url, form | {"c0.0.name": ["other"], "do": ["save"]}).status_code == 409  # another path is another question
+    assert client.post(url, form | {"c0-0-name": ["other"], "do": ["save"]}).status_code == 409  # another path is another question
     assert client.post(url, form | {"do": ["save"]}).status_code == 302
     page = text_of(client.get(f"/signal/connections/{crm}/").content)
     assert "Part of the rule has never matched" in page
@@ -244,8 +244,8 @@ def test_C7_headers_and_texts_that_are_not_JSON_are_said_too(story: Story, clien
     story.signs_in(client)
     url = f"/signal/connections/{crm}/rule/"
     assert "the newest answer is not JSON" in text_of(client.post(url, ruled("a")).content)
-    assert "has no header X-Away" in text_of(client.post(url, ruled("X-Away") | {"c0.0.in": "header"}).content)
-    assert client.post(url, ruled("Content-Type") | {"c0.0.in": "header"}).status_code == 302
+    assert "has no header X-Away" in text_of(client.post(url, ruled("X-Away") | {"c0-0-place": "header"}).content)
+    assert client.post(url, ruled("Content-Type") | {"c0-0-place": "header"}).status_code == 302
 
 
 def test_C7_a_stored_rule_that_can_never_match_is_pointed_out_and_keeps_its_meaning(story: Story, client: Client) -> None:
@@ -266,7 +266,7 @@ def test_C7_a_stored_rule_that_can_never_match_is_pointed_out_and_keeps_its_mean
     assert "Clause 1 looks" not in page  # some answer has such a field
     assert "Clause 2 looks" in page
     form = posted(client.get(f"/signal/connections/{crm}/rule/").content.decode(), "rule-editor")
-    assert form["c0.0.name"] == ['["$"].success']
+    assert form["c0-0-name"] == ['["$"].success']
 
 
 def test_C7_only_the_newest_answers_of_the_connection_are_looked_at(story: Story) -> None:

@@ -286,14 +286,14 @@ def test_P14_a_response_rule_that_both_changed_is_asked_about(site: PlatformAcco
     page = Page(lambda site: f"/signal/connections/{_made(site.acme.connection)}/rule/", "rule-editor", "", "", "")
     of = TwoPeople(site, page)
     form = posted(of.she.post(of.url, of.form(of.she) | {"do": ["add"]}).content.decode(), page.form)
-    ruled = form | {"c0.0.values": ["200"], "c0.says": ["Theirs"], "do": ["save"]}
+    ruled = form | {"c0-0-values": ["200"], "c0-says": ["Theirs"], "do": ["save"]}
     assert of.she.post(of.url, ruled).status_code == 302
-    refused = of.he.post(of.url, ruled | {"c0.says": ["Mine"]})
+    refused = of.he.post(of.url, ruled | {"c0-says": ["Mine"]})
     assert refused.status_code == 422
     assert "Theirs" in refused.content.decode()
     assert connection_row_of(site).body["rule"][0]["says"] == "Theirs"
     again = posted(refused.content.decode(), page.form) | {"do": ["save"]}
-    assert again["c0.says"] == ["Mine"]
+    assert again["c0-says"] == ["Mine"]
     assert of.he.post(of.url, again).status_code == 302
     assert connection_row_of(site).body["rule"][0]["says"] == "Mine"
 

@@ -1,7 +1,7 @@
 """A response rule as a form: parsed from a post, changed by its buttons, and built from a rule's body (C7).
 
-    c0.then, c0.lead, c0.category, c0.says, c0.shows, c0.retry_after, c0.renew    the first clause
-    c0.0.in, c0.0.name, c0.0.how, c0.0.values                                     its first condition; values stand one a line
+    c0-then, c0-lead …          the first clause (ClauseForm)
+    c0-0-place, c0-0-name …     its first condition (ConditionForm)
 
 It contains whatever was typed: only `domain.connection.response_rule` validates rules.
 """
@@ -12,10 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.utils.translation import gettext_lazy
+
 from heliograph.connections.rule_paths import quoted_path
-from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, How, ReplyPlace, Then
+from heliograph.domain.connection.response_rule import FAILURES, MAX_CLAUSES, MAX_CONDITIONS, How, ReplyPlace, Then
+from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_number
+from heliograph.web.form_fields import Box, Select, TypedLine, TypedLines
+from heliograph.web.forms import Form, posted_rows
+from heliograph.web.shown_fields import Choice
 
 HOWS: Final[Mapping[str, tuple[How, bool]]] = {
     "is": (How.IS, False),
@@ -32,9 +38,68 @@ READ_CLAUSES, READ_CONDITIONS = 3 * MAX_CLAUSES, 3 * MAX_CONDITIONS
 instead of cut."""
 
 
+class ConditionForm(Form):
+    """A condition of a clause. n and m in the labels are the numbers of both, from 1."""
+
+    place = Select(
+        gettext_lazy("Clause %(n)d, condition %(m)d looks at"),
+        options=[
+            Choice(ReplyPlace.STATUS.value, gettext_lazy("the status")),
+            Choice(ReplyPlace.BODY.value, gettext_lazy("the answer’s text")),
+            Choice(ReplyPlace.JSON.value, gettext_lazy("JSON, at")),
+            Choice(ReplyPlace.HEADER.value, gettext_lazy("the header")),
+        ],
+        any_value=True,
+    )
+    name = TypedLine(gettext_lazy("Clause %(n)d, condition %(m)d: path or header"), longest=LONGEST)
+    how = Select(
+        gettext_lazy("Clause %(n)d, condition %(m)d compares"),
+        options=[Choice(name, gettext_lazy(name)) for name in HOWS],
+        any_value=True,
+    )
+    values = TypedLines(gettext_lazy("Clause %(n)d, condition %(m)d: any of"), longest=LONGEST)
+
+
+class ClauseForm(Form):
+    """A clause without its conditions."""
+
+    pairs = (("says", "shows"), ("retry_after", "renew"))
+
+    then = Select(
+        gettext_lazy("Then the answer counts as"),
+        options=[Choice(Then.FAILED.value, gettext_lazy("failed")), Choice(Then.DELIVERED.value, gettext_lazy("delivered"))],
+        any_value=True,
+    )
+    lead = Select(
+        gettext_lazy("Of what is delivered"),
+        options=[
+            Choice("", gettext_lazy("Nothing more is known")),
+            Choice(Lead.CREATED.value, gettext_lazy("A lead was created")),
+            Choice(Lead.UPDATED.value, gettext_lazy("A lead was updated")),
+        ],
+        any_value=True,
+    )
+    category = Select(
+        gettext_lazy("Category"),
+        options=[Choice(each.value, gettext_lazy(each.value)) for each in FAILURES],
+        any_value=True,
+        help=gettext_lazy("It decides when it is tried again: Connection the soonest, Config the latest."),
+    )
+    says = TypedLine(gettext_lazy("What the item says"), longest=LONGEST, optional=True)
+    shows = TypedLine(gettext_lazy("The reason stands in"), longest=LONGEST, optional=True, placeholder="errors[0].message")
+    retry_after = TypedLine(
+        gettext_lazy("The connection rests"),
+        longest=LONGEST,
+        optional=True,
+        inputmode="numeric",
+        help=gettext_lazy("Seconds, at most a day."),
+    )
+    renew = Box(gettext_lazy("It was refused: ask for another one"), legend=gettext_lazy("Access token"), sub=gettext_lazy("OAuth2 only"))
+
+
 @dataclass(slots=True)
-class Looks:
-    """A condition as it was typed."""
+class ConditionDraft:
+    """A condition as it was typed: the fields of ConditionForm."""
 
     place: str = ReplyPlace.STATUS.value
     name: str = ""
@@ -44,10 +109,10 @@ class Looks:
 
 
 @dataclass(slots=True)
-class Says:
-    """A clause as it was typed."""
+class ClauseDraft:
+    """A clause as it was typed: the fields of ClauseForm, and its conditions."""
 
-    conditions: list[Looks] = field(default_factory=lambda: [Looks()])
+    conditions: list[ConditionDraft] = field(default_factory=lambda: [ConditionDraft()])
     then: str = Then.FAILED.value
     lead: str = ""
     category: str = Category.GENERAL.value
@@ -57,12 +122,12 @@ class Says:
     renew: bool = False
 
 
-def of_body(rule: Sequence[Any]) -> list[Says]:
+def of_body(rule: Sequence[Any]) -> list[ClauseDraft]:
     """The clauses of a stored or proposed rule's body, for the form. A plain path that looks like JSONPath or JSON Pointer is quoted, because
     saving the form would otherwise change its meaning."""
     return [
-        Says(
-            [_looks(each) for each in clause["if"]],
+        ClauseDraft(
+            [_draft_of(each) for each in clause["if"]],
             clause["then"],
             clause.get("lead", ""),
             clause.get("category", Category.GENERAL.value),
@@ -75,15 +140,15 @@ def of_body(rule: Sequence[Any]) -> list[Says]:
     ]
 
 
-def _looks(body: Mapping[str, Any]) -> Looks:
+def _draft_of(body: Mapping[str, Any]) -> ConditionDraft:
     how = next(how for how in How if how.value in body)
     values = "" if how is How.FILLED else "\n".join(body[how.value])
     name = body.get("name", "")
     path = quoted_path(name) if body["in"] == ReplyPlace.JSON.value else name
-    return Looks(body["in"], path, _OF_HOW[how, bool(body.get("unless"))], values)
+    return ConditionDraft(body["in"], path, _OF_HOW[how, bool(body.get("unless"))], values)
 
 
-def to_body(clauses: Sequence[Says]) -> list[dict[str, object]]:
+def to_body(clauses: Sequence[ClauseDraft]) -> list[dict[str, object]]:
     """The rule's body, to be validated by `connections.answers.parse_rule`."""
     bodies: list[dict[str, object]] = []
     for clause in clauses:
@@ -106,46 +171,27 @@ def _number(text: str) -> object:
     return text if number is None else number
 
 
-def _condition(looks: Looks) -> dict[str, object]:
-    how, unless = HOWS.get(looks.how, (How.IS, False))
-    body: dict[str, object] = {"in": looks.place}
-    if looks.name.strip() and looks.place in (ReplyPlace.JSON.value, ReplyPlace.HEADER.value):
-        body["name"] = looks.name.strip()
-    body[how.value] = True if how is How.FILLED else [line.strip() for line in looks.values.splitlines() if line.strip()]
+def _condition(draft: ConditionDraft) -> dict[str, object]:
+    how, unless = HOWS.get(draft.how, (How.IS, False))
+    body: dict[str, object] = {"in": draft.place}
+    if draft.name.strip() and draft.place in (ReplyPlace.JSON.value, ReplyPlace.HEADER.value):
+        body["name"] = draft.name.strip()
+    body[how.value] = True if how is How.FILLED else [line.strip() for line in draft.values.splitlines() if line.strip()]
     return body | ({"unless": True} if unless else {})
 
 
-def read(post: Mapping[str, str]) -> list[Says]:
+def read(post: Mapping[str, str]) -> list[ClauseDraft]:
     """The clauses of a post, in order."""
-    clauses = []
-    for i in range(READ_CLAUSES):
-        if f"c{i}.then" not in post:
-            break
-
-        def text(name: str, i: int = i) -> str:
-            return post.get(f"c{i}.{name}", "")[:LONGEST]
-
-        conditions = []
-        for j in range(READ_CONDITIONS):
-            if f"c{i}.{j}.in" not in post:
-                break
-            conditions.append(Looks(text(f"{j}.in"), text(f"{j}.name"), text(f"{j}.how"), text(f"{j}.values")))
-        clauses.append(
-            Says(
-                conditions,
-                text("then"),
-                text("lead"),
-                text("category"),
-                text("says"),
-                text("shows"),
-                text("retry_after"),
-                bool(text("renew")),
-            )
+    return [
+        ClauseDraft(
+            [ConditionDraft(**row.posted) for row in posted_rows(ConditionForm, post, f"{clause.prefix}-", READ_CONDITIONS)],
+            **clause.posted,
         )
-    return clauses
+        for clause in posted_rows(ClauseForm, post, "c", READ_CLAUSES)
+    ]
 
 
-def changed(clauses: list[Says], do: str) -> bool:
+def changed(clauses: list[ClauseDraft], do: str) -> bool:
     """Changes the clauses as a button of the form says. Returns False if `do` is no such button.
 
     do: "add"; "up 1", "down 1", "drop 1", "more 1" (a condition) with the number of a clause; "less 1 0" with that of a condition, too
@@ -155,7 +201,7 @@ def changed(clauses: list[Says], do: str) -> bool:
         return False
     match what, [int(number) for number in numbers]:
         case "add", []:
-            clauses.append(Says())
+            clauses.append(ClauseDraft())
         case "up", [i] if 0 < i < len(clauses):
             clauses[i - 1], clauses[i] = clauses[i], clauses[i - 1]
         case "down", [i] if i + 1 < len(clauses):
@@ -163,7 +209,7 @@ def changed(clauses: list[Says], do: str) -> bool:
         case "drop", [i] if i < len(clauses):
             del clauses[i]
         case "more", [i] if i < len(clauses):
-            clauses[i].conditions.append(Looks())
+            clauses[i].conditions.append(ConditionDraft())
         case "less", [i, j] if i < len(clauses) and j < len(clauses[i].conditions):
             del clauses[i].conditions[j]
         case _:

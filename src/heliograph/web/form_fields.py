@@ -46,8 +46,8 @@ class PageField(forms.Field):
 
     def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         """The field as the template renders it, with the stored or the typed value."""
-        words = {"required": self.browser_requires, **self.words}
-        return FormField(kind=self.kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors), **words)
+        words = {"label": self.label or "", "required": self.browser_requires, **self.words}
+        return FormField(kind=self.kind, id=name, value=self.value_shown(value), error=" ".join(errors), **words)
 
     def value_shown(self, value: Any) -> str | Sequence[str]:
         """The value as text."""
@@ -80,6 +80,14 @@ class Hidden(TextLine):
             return ""
 
 
+class TypedLine(TextLine):
+    """A line of an editor, as it was typed: cut at its longest, never refused, because a button gives back the whole form."""
+
+    def clean(self, value: Any) -> str:
+        """The text as posted."""
+        return str(value or "")[: self.max_length]
+
+
 class TextLines(TextLine):
     """Several lines of text; line breaks are one character, as stored."""
 
@@ -91,6 +99,12 @@ class TextLines(TextLine):
     def to_python(self, value: Any) -> Any:
         """Turns line breaks, which browsers send as two characters, into one."""
         return str(super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
+
+
+class TypedLines(TypedLine):
+    """Several lines of an editor, as they were typed."""
+
+    kind: ClassVar[WidgetKind] = "textarea"
 
 
 class DayLine(TextLine):
@@ -216,17 +230,18 @@ class Ticks(PageField):
 
 
 class Box(PageField, forms.BooleanField):
-    """A single checkbox. sub: an explanation below its label."""
+    """A single checkbox. sub: an explanation below its label. legend: the heading above it, if that is not its label."""
 
     kind: ClassVar[WidgetKind] = "checks"
     widget = forms.CheckboxInput
 
-    def __init__(self, label: AnyText = "", *, sub: AnyText = "", initial: bool = False, **words: Any) -> None:
+    def __init__(self, label: AnyText = "", *, sub: AnyText = "", legend: AnyText = "", initial: bool = False, **words: Any) -> None:
         super().__init__(label, words=words, initial=initial)
-        self.sub = sub
+        self.sub, self.legend = sub, legend
 
     def draw_field(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
-        return _boxes(self, name, [Choice("1", self.label or "", bool(value), self.sub)], errors, input="checkbox")
+        field = _boxes(self, name, [Choice("1", self.label or "", bool(value), self.sub)], errors, input="checkbox")
+        return replace(field, label=self.legend or field.label)
 
 
 class Chips(TextLine):

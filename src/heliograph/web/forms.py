@@ -14,7 +14,7 @@ typed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar, Protocol
 
@@ -77,6 +77,10 @@ class Form(forms.Form):
             if name not in second
         ]
 
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        """Shows sentences at fields of a form that is not bound, such as a row that a button has moved."""
+        self.errors.update({name: self.error_class([text]) for name, text in errors.items() if name in self.fields})
+
     @property
     def posted(self) -> dict[str, Any]:
         """The posted values as the fields read them, without refused ones; empty if nothing was posted."""
@@ -133,6 +137,18 @@ def rows_of[Row: RowForm](
         there = data is not None and (not marked or f"{marked}-{row}" in data)
         row_forms[row] = kind(data if there else None, prefix=str(row), initial=initial.get(row), **given)
     return row_forms
+
+
+def posted_rows[Row: Form](kind: type[Row], data: Any, prefix: str, most: int) -> Iterator[Row]:
+    """The numbered rows of a posted form, from 0 until the first field of one is missing.
+
+    prefix: without the number, such as "c" of c0, c1 ...
+    """
+    for n in range(most):
+        row = kind(data, prefix=f"{prefix}{n}")
+        if row.add_prefix(next(iter(row.fields))) not in data:
+            return
+        yield row
 
 
 def posted(request: HttpRequest) -> QueryDict | None:

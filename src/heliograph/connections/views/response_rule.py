@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -18,13 +21,12 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import answers, rule_form, rule_words
 from heliograph.connections.answers import Logged, NoAnswer, OfferedAnswer, RuleVerdict, UnmatchedCondition
-from heliograph.connections.rule_form import HOWS, Looks, Says
+from heliograph.connections.rule_form import ClauseDraft, ClauseForm, ConditionDraft, ConditionForm
 from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.connection.connection import Connection
-from heliograph.domain.connection.response_rule import FAILURES, MAX_CLAUSES, MAX_CONDITIONS, ReplyPlace, Rule, Then
-from heliograph.domain.delivery.outcomes import Lead
+from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, Rule, Then
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.paths import ABSENT
 from heliograph.setup.errors import Invalid
@@ -33,10 +35,10 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import number_of
 from heliograph.store.moments import from_micros
 from heliograph.web.confirmation import agrees, promise_of
-from heliograph.web.form_fields import Hidden
+from heliograph.web.form_fields import Hidden, Select, TypedLine
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
-from heliograph.web.shown_fields import Choice, FormField, Pair
+from heliograph.web.shown_fields import Choice, FormField
 from heliograph.web.templatetags.moments import short_moment
 from heliograph.web.toasts import say
 
@@ -44,6 +46,8 @@ FIND, TRY = "find", "try"
 """The buttons that save nothing: FIND offers other answers, TRY tries the rule on the chosen answer."""
 SHOWN = 4_000
 """Characters of an answer that the page shows."""
+type Errors = Mapping[str, dict[str, str]]
+"""Sentences, by the prefix of a form and the field."""
 
 
 class RuleForm(Form):
@@ -51,17 +55,17 @@ class RuleForm(Form):
 
     do = Hidden()
     """The button."""
-    answer = Hidden()
+    answer = Select(gettext_lazy("An answer that is logged"), any_value=True, placeholder=gettext_lazy("Choose one"))
     """The answer on which the rule is tried: the action's id and the number of the attempt, such as "12.1"."""
     opened = Hidden()
     """The version of the connection that is being edited."""
-    person = Hidden(longest=200)
-    """The registration whose answers are offered: its code, or words of the name."""
-
-    @property
-    def clauses(self) -> list[Says]:
-        """The clauses as typed."""
-        return rule_form.read(self.data)
+    person = TypedLine(
+        gettext_lazy("Of which registration"),
+        longest=200,
+        optional=True,
+        help=gettext_lazy("Its code or a part of the name. Older answers are found by it."),
+    )
+    """The registration whose answers are offered."""
 
 
 @shows_again
@@ -80,10 +84,10 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
         offered = answers.newest_answers(reader.db, reader.account, connection, person)
         chosen = _read_answer(answer, reader, connection)
         opened = read_id(form.posted.get("opened", "")) or number_of(reader.db, reader.account, "connection", connection)
-    errors: dict[str, str] = {}
+    errors: Errors = {}
     others: list[str] = []
     asks: list[UnmatchedCondition] = []
-    clauses = form.clauses if form.is_bound else rule_form.of_body([c.to_body() for c in stored_connection.rule])
+    clauses = rule_form.read(form.data) if form.is_bound else rule_form.of_body([c.to_body() for c in stored_connection.rule])
     do = form.posted["do"] or "save" if form.is_bound else ""
     verdict: RuleVerdict | None = None
     if do in (Then.DELIVERED.value, Then.FAILED.value):
@@ -147,7 +151,7 @@ def _conflict_text(request: AccountRequest, error: SavedMeanwhile) -> str:
     return message % {"who": who}
 
 
-def _too_many(clauses: Sequence[Says]) -> list[str]:
+def _too_many(clauses: Sequence[ClauseDraft]) -> list[str]:
     """The errors if the form has more clauses or conditions than a rule may have."""
     problems = []
     if len(clauses) > MAX_CLAUSES:
@@ -159,7 +163,7 @@ def _too_many(clauses: Sequence[Says]) -> list[str]:
     return problems
 
 
-def _try_rule(reader: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -> RuleVerdict | None:
+def _try_rule(reader: AccountReader, which: tuple[int, int], clauses: Sequence[ClauseDraft]) -> RuleVerdict | None:
     """The rule's decision about an answer; None if the form does not contain a valid rule, or the answer is no longer stored."""
     try:
         return answers.try_rule(reader.db, reader.account, *which, rule_form.to_body(clauses))
@@ -191,9 +195,9 @@ def _read_answer(text: str, reader: AccountReader, connection: int) -> tuple[tup
     return (which, logged) if logged.connection == connection else None
 
 
-def _errors(error: Invalid) -> tuple[dict[str, str], list[str]]:
-    """The sentences of an error by form field, such as "c0.0.values", and those that belong to no field."""
-    fields: dict[str, str] = {}
+def _errors(error: Invalid) -> tuple[Errors, list[str]]:
+    """The sentences of an error at their fields, and those that belong to no field."""
+    errors = defaultdict[str, dict[str, str]](dict)
     rest = []
     for where, sentences in error.fields.items():
         text = " ".join(_(sentence) for sentence in sentences)
@@ -203,18 +207,18 @@ def _errors(error: Invalid) -> tuple[dict[str, str], list[str]]:
             continue
         clause, condition, name = match[1], match[2], match[3] or ""
         if condition is not None:
-            fields[f"c{clause}.{condition}.{name if name == 'name' else 'values'}"] = text
+            errors[f"c{clause}-{condition}"][name if name == "name" else "values"] = text
         else:
-            fields[f"c{clause}.{name if name in ('says', 'shows', 'retry_after', 'category', 'lead') else 'then'}"] = text
-    return fields, rest
+            errors[f"c{clause}"][name if name in ClauseForm.base_fields else "then"] = text
+    return errors, rest
 
 
 def _page(
     request: AccountRequest,
     id: int,
     connection: Connection,
-    clauses: Sequence[Says],
-    errors: dict[str, str],
+    clauses: Sequence[ClauseDraft],
+    errors: Errors,
     rest: Sequence[str],
     *,
     asks: Sequence[UnmatchedCondition],
@@ -225,9 +229,11 @@ def _page(
     opened: int,
 ) -> HttpResponse:
     key = f"{chosen[0][0]}.{chosen[0][1]}" if chosen else ""
+    form = RuleForm(initial={"answer": key, "person": person, "opened": opened})
     options = [_answer_choice(each) for each in offered]
     if key and key not in {each.value for each in options}:
         options.append(Choice(key, _("The answer that you came from")))
+    form.say("answer", options=options)
     return page(
         request,
         "connections/response_rule.html",
@@ -239,19 +245,9 @@ def _page(
         rest=rest,
         asks=[rule_words.nowhere(each) for each in asks],
         promise=_promise_of(asks),
-        opened=opened,
-        offered=FormField(
-            kind="select", id="answer", label=_("An answer that is logged"), value=key, placeholder=_("Choose one"), options=options
-        )
-        if options
-        else None,
-        person=FormField(
-            id="person",
-            label=_("Of which registration"),
-            value=person,
-            optional=True,
-            help=_("Its code or a part of the name. Older answers are found by it."),
-        ),
+        form=form,
+        offered=form.draw_field("answer") if options else None,
+        person=form.draw_field("person"),
         searched=bool(person),
         answer=_answer(chosen[1]) if chosen else None,
         verdict=_verdict_text(verdict) if verdict else "",
@@ -286,127 +282,28 @@ def _absent_texts(verdict: RuleVerdict, logged: Logged) -> list[str]:
     return [rule_words.nothing_at(clause + 1, each, is_json=is_json) for clause, each in verdict.absent]
 
 
-def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[str, Any]:
+def _clause(i: int, clause: ClauseDraft, errors: Errors, *, last: int) -> dict[str, Any]:
     """The fields of one clause.
 
     i: its number, from 0; the page also shows n, from 1
     """
-
-    def clause_field(name: str, **more: Any) -> FormField:
-        return _field(i, name, errors, **more)
-
-    failed = clause.then != Then.DELIVERED.value
+    form = ClauseForm(prefix=f"c{i}", initial=asdict(clause))
+    form.show_errors(errors.get(f"c{i}", {}))
     return {
         "i": i,
         "n": i + 1,
         "first": i == 0,
         "last": i == last,
-        "conditions": [_condition(i, j, looks, errors, alone=len(clause.conditions) == 1) for j, looks in enumerate(clause.conditions)],
-        "then": clause_field(
-            "then",
-            kind="select",
-            label=_("Then the answer counts as"),
-            value=clause.then,
-            options=[Choice(Then.FAILED.value, _("failed")), Choice(Then.DELIVERED.value, _("delivered"))],
-        ),
-        "lead": clause_field(
-            "lead",
-            kind="select",
-            label=_("Of what is delivered"),
-            value=clause.lead,
-            options=[
-                Choice("", _("Nothing more is known")),
-                Choice(Lead.CREATED.value, _("A lead was created")),
-                Choice(Lead.UPDATED.value, _("A lead was updated")),
-            ],
-        ),
-        "failed": _failed(i, clause, errors),
-        "is_failed": failed,
+        "conditions": [_condition(i, j, condition, errors) for j, condition in enumerate(clause.conditions)],
+        "then": form.draw_field("then"),
+        "lead": form.draw_field("lead"),
+        "failed": form.draw_fields("category", "says", "shows", "retry_after", "renew"),
     }
 
 
-def _field(i: int, name: str, errors: dict[str, str], **more: Any) -> FormField:
-    return FormField(id=f"c{i}.{name}", error=errors.get(f"c{i}.{name}", ""), **more)
-
-
-def _failed(i: int, clause: Says, errors: dict[str, str]) -> list[FormField | Pair]:
-    """The fields for an answer that counts as failed."""
-
-    def clause_field(name: str, **more: Any) -> FormField:
-        return _field(i, name, errors, **more)
-
-    return [
-        clause_field(
-            "category",
-            kind="select",
-            label=_("Category"),
-            value=clause.category,
-            options=[Choice(each.value, _(each.value)) for each in FAILURES],
-            help=_("It decides when it is tried again: Connection the soonest, Config the latest."),
-        ),
-        Pair(
-            (
-                clause_field("says", label=_("What the item says"), value=clause.says, optional=True),
-                clause_field("shows", label=_("The reason stands in"), value=clause.shows, optional=True, placeholder="errors[0].message"),
-            )
-        ),
-        Pair(
-            (
-                clause_field(
-                    "retry_after",
-                    label=_("The connection rests"),
-                    value=clause.retry_after,
-                    optional=True,
-                    inputmode="numeric",
-                    help=_("Seconds, at most a day."),
-                ),
-                FormField(
-                    kind="checks",
-                    id=f"c{i}.renew",
-                    label=_("Access token"),
-                    options=[Choice("1", _("It was refused: ask for another one"), clause.renew, _("OAuth2 only"))],
-                ),
-            )
-        ),
-    ]
-
-
-def _condition(i: int, j: int, looks: Looks, errors: dict[str, str], *, alone: bool) -> dict[str, Any]:
-    at = f"c{i}.{j}"
-    named = {"n": i + 1, "m": j + 1}
-    return {
-        "j": j,
-        "alone": alone,
-        "place": FormField(
-            kind="select",
-            id=f"{at}.in",
-            label=_("Clause %(n)d, condition %(m)d looks at") % named,
-            value=looks.place,
-            options=[
-                Choice(ReplyPlace.STATUS.value, _("the status")),
-                Choice(ReplyPlace.BODY.value, _("the answer’s text")),
-                Choice(ReplyPlace.JSON.value, _("JSON, at")),
-                Choice(ReplyPlace.HEADER.value, _("the header")),
-            ],
-        ),
-        "name": FormField(
-            id=f"{at}.name",
-            label=_("Clause %(n)d, condition %(m)d: path or header") % named,
-            value=looks.name,
-            error=errors.get(f"{at}.name", ""),
-        ),
-        "how": FormField(
-            kind="select",
-            id=f"{at}.how",
-            label=_("Clause %(n)d, condition %(m)d compares") % named,
-            value=looks.how,
-            options=[Choice(name, _(name)) for name in HOWS],
-        ),
-        "values": FormField(
-            kind="textarea",
-            id=f"{at}.values",
-            label=_("Clause %(n)d, condition %(m)d: any of") % named,
-            value=looks.values,
-            error=errors.get(f"{at}.values", ""),
-        ),
-    }
+def _condition(i: int, j: int, condition: ConditionDraft, errors: Errors) -> dict[str, FormField]:
+    form = ConditionForm(prefix=f"c{i}-{j}", initial=asdict(condition))
+    form.show_errors(errors.get(f"c{i}-{j}", {}))
+    for name in form.fields:
+        form.say(name, label=str(form.field(name).label) % {"n": i + 1, "m": j + 1})
+    return {name: form.draw_field(name) for name in form.fields}
