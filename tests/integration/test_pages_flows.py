@@ -108,16 +108,16 @@ def test_F4_F8_everything_that_the_form_offers_is_saved(plan: PlatformAccount, c
         "statuses": "Registered",
         "properties": "Complete; VIP",
         "row": ["0", "1", "2", "3"],
-        "f0-field": "event.code",
+        "f0-key": "event.code",
         "f0-op": "is any of",
         "f0-values": "summit-26",
-        "f1-field": "attendee_type.tags",
+        "f1-key": "attendee_type.tags",
         "f1-op": "is none of",
         "f1-values": "Speaker",
-        "f2-field": "profile.country",
+        "f2-key": "profile.country",
         "f2-op": "starts with",
         "f2-values": "Aus; Ger",
-        "f3-field": "profile.position",
+        "f3-key": "profile.position",
         "f3-op": "is not empty",
         "f3-values": "",
         "destination": "0",
@@ -161,13 +161,13 @@ def test_F4_F8_everything_that_the_form_offers_is_saved(plan: PlatformAccount, c
         ({"statuses": "Registered; Nobody knows"}, "There is no tag “Nobody knows” for these. There are: Registered."),
         ({"properties": "Diet"}, "There is no tag “Diet” for these."),
         (
-            {"row": "0", "f0-field": "event.code", "f0-op": "is any of", "f0-values": "WINTER-99"},
+            {"row": "0", "f0-key": "event.code", "f0-op": "is any of", "f0-values": "WINTER-99"},
             "There is no “WINTER-99” to choose. There are: SUMMIT-26.",
         ),
-        ({"row": "0", "f0-field": "event.status", "f0-op": "is any of", "f0-values": "Dreamt of"}, "There is no “Dreamt of” to choose."),
-        ({"row": "0", "f0-field": "event.tags", "f0-op": "is any of", "f0-values": "Speaker"}, "There is no “Speaker” to choose."),
-        ({"row": "0", "f0-field": "profile.nonsense", "f0-op": "is empty"}, "There is no field"),
-        ({"row": "0", "f0-field": "question.1", "f0-op": "is empty"}, "A flow cannot filter by"),
+        ({"row": "0", "f0-key": "event.status", "f0-op": "is any of", "f0-values": "Dreamt of"}, "There is no “Dreamt of” to choose."),
+        ({"row": "0", "f0-key": "event.tags", "f0-op": "is any of", "f0-values": "Speaker"}, "There is no “Speaker” to choose."),
+        ({"row": "0", "f0-key": "profile.nonsense", "f0-op": "is empty"}, "There is no field"),
+        ({"row": "0", "f0-key": "question.1", "f0-op": "is empty"}, "A flow cannot filter by"),
         ({"d0-connection": "999999"}, "What was chosen here is gone."),
         ({"d0-payload": "999999"}, "What was chosen here is gone."),
         ({"d0-id": "999999"}, "There is no destination 999999 in this flow."),
@@ -227,7 +227,7 @@ def test_F6_days_numbers_answers_sessions_and_codes_are_filtered_by(plan: Platfo
         "row": [str(n) for n in range(len(rows))],
     }
     for n, (field, op, value, last) in enumerate(rows):
-        form |= {f"f{n}-field": field, f"f{n}-op": op, f"f{n}-values": value, f"f{n}-last": last}
+        form |= {f"f{n}-key": field, f"f{n}-op": op, f"f{n}-values": value, f"f{n}-last": last}
     answer = client.post("/signal/flows/new/", form)
     assert answer.status_code == 302, text_of(answer)
     made = stored(plan, int(answer["Location"].split("/")[-2]))
@@ -251,10 +251,10 @@ def test_F6_days_numbers_answers_sessions_and_codes_are_filtered_by(plan: Platfo
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"f0-field": "event.start", "f0-op": "is before", "f0-values": "soon"}, "“soon” cannot be compared"),
-        ({"f0-field": "event.start", "f0-op": "is between", "f0-values": "2027-01-01", "f0-last": "later"}, "“later” cannot be compared"),
-        ({"f0-field": "session.code", "f0-op": "is any of", "f0-values": "KEY"}, "Only a flow that watches sessions"),
-        ({"f0-field": "answer.999999", "f0-op": "is empty"}, "There is no tag 999999."),
+        ({"f0-key": "event.start", "f0-op": "is before", "f0-values": "soon"}, "“soon” cannot be compared"),
+        ({"f0-key": "event.start", "f0-op": "is between", "f0-values": "2027-01-01", "f0-last": "later"}, "“later” cannot be compared"),
+        ({"f0-key": "session.code", "f0-op": "is any of", "f0-values": "KEY"}, "Only a flow that watches sessions"),
+        ({"f0-key": "answer.999999", "f0-op": "is empty"}, "There is no tag 999999."),
     ],
 )
 def test_F6_what_cannot_be_compared_is_refused_where_it_stands(plan: PlatformAccount, client: Client, typed: Form, said: str) -> None:
@@ -269,7 +269,7 @@ def test_F6_what_cannot_be_compared_is_refused_where_it_stands(plan: PlatformAcc
 
 
 def test_F6_answers_that_are_given_are_offered(plan: PlatformAccount, client: Client) -> None:
-    row = {"row": "0", "f0-field": f"answer.{plan.acme.tags['Diet'].pk}", "f0-op": "is any of", "look": "1"}
+    row = {"row": "0", "f0-key": f"answer.{plan.acme.tags['Diet'].pk}", "f0-op": "is any of", "look": "1"}
     url = f"/signal/flows/{leads(plan)}/"
     shown = client.post(url, form_of(client, url) | row).content.decode()
     assert '<option value="Halal"></option>' in shown
@@ -277,12 +277,12 @@ def test_F6_answers_that_are_given_are_offered(plan: PlatformAccount, client: Cl
 
 def test_F6_a_comparison_without_its_values_is_incomplete_and_another_rule_asks_for_others(plan: PlatformAccount, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
-    row = {"row": "0", "f0-field": "event.start", "f0-was": "event.start", "f0-op": "is between", "f0-op-was": "is any of"}
+    row = {"row": "0", "f0-key": "event.start", "f0-was": "event.start", "f0-op": "is between", "f0-op_was": "is any of"}
     shown = client.post(url, form_of(client, url) | row | {"f0-values": "2027-01-01; tomorrow", "look": "1"})
     assert "Still missing: two values." in text_of(shown)
     form = posted(shown.content.decode(), "form")
     assert (form["f0-values"], form["f0-last"]) == (["2027-01-01"], [""])
-    shown = client.post(url, form | {"f0-field": "profile.city", "look": "1"})
+    shown = client.post(url, form | {"f0-key": "profile.city", "look": "1"})
     assert posted(shown.content.decode(), "form")["f0-op"] == ["is any of"], "a city is not between two others"
 
 
@@ -313,7 +313,7 @@ def test_P12_a_list_that_lost_its_last_tag_is_filled_or_left_empty_on_purpose(pl
     assert "Its last tag was deleted." in text_of(client.get(url))
     assert client.post(url, form).status_code == 302
     assert stored(plan, id).emptied == ("statuses",)
-    assert client.post(url, form_of(client, url) | {"on-purpose": "statuses"}).status_code == 302
+    assert client.post(url, form_of(client, url) | {"on_purpose": "statuses"}).status_code == 302
     assert stored(plan, id).emptied == ()
 
 
@@ -357,13 +357,13 @@ def test_the_buttons_of_the_form_change_it_and_save_nothing(plan: PlatformAccoun
     form = form_of(client, url) | {"name": "Not saved yet"}
     form = dict(posted(client.post(url, form | {"add": "filter"}).content.decode(), "form"))
     assert (form["row"], form["name"]) == (["0"], ["Not saved yet"])
-    form = dict(posted(client.post(url, form | {"f0-field": "profile.custom.1", "look": "1"}).content.decode(), "form"))
+    form = dict(posted(client.post(url, form | {"f0-key": "profile.custom.1", "look": "1"}).content.decode(), "form"))
     assert form["f0-was"] == ["profile.custom.1"]
     form = dict(posted(client.post(url, form | {"add": "destination"}).content.decode(), "form"))
     assert form["destination"] == ["0", "1"]
-    form = dict(posted(client.post(url, form | {"d1-name": "Second", "remove-destination": "0"}).content.decode(), "form"))
+    form = dict(posted(client.post(url, form | {"d1-name": "Second", "remove_destination": "0"}).content.decode(), "form"))
     assert (form["destination"], form["d0-name"]) == (["0"], ["Second"])
-    form = dict(posted(client.post(url, form | {"remove-filter": "0"}).content.decode(), "form"))
+    form = dict(posted(client.post(url, form | {"remove_filter": "0"}).content.decode(), "form"))
     assert "row" not in form
     form = dict(posted(client.post(url, form | {"watch": Watch.EVENT.value, "look": "1"}).content.decode(), "form"))
     assert form["event_statuses"] == [""]
@@ -414,21 +414,21 @@ def test_F9_what_the_flow_would_do_gate_by_gate_as_it_is_edited_now(plan: Platfo
     plan.record("R1", status="New", profile={"first_name": "Zoë", "last_name": "Marin", "email": "z@example.org"})
     url = f"/signal/flows/{leads(plan)}/test/"
     form = form_of(client, f"/signal/flows/{leads(plan)}/")
-    shown = text_of(client.post(url, form | {"try-text": "zoe", "try": "1"}))
+    shown = text_of(client.post(url, form | {"try_text": "zoe", "trial": "1"}))
     assert "It would be sent to CRM." in shown
     assert "Send this one now" in shown
     assert '"email" : "z@example.org"' in shown
     assert "POST crm.example.com/…" in shown
-    whole = client.post(url, form | {"try-text": "R1", "try": "1"}).content.decode()
+    whole = client.post(url, form | {"try_text": "R1", "trial": "1"}).content.decode()
     for secret in ("old password", "s3cr3t", "Y3JtOm9sZCBwYXNzd29yZA"):
         assert secret not in whole
     edited = {**form, "statuses": "", "watch": Watch.EVENT.value}
-    edited = {**form, "row": "0", "f0-field": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
-    shown = text_of(client.post(url, edited | {"try-text": "R1", "try": "1"}))
+    edited = {**form, "row": "0", "f0-key": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
+    shown = text_of(client.post(url, edited | {"try_text": "R1", "trial": "1"}))
     assert "Filtered: Last Name was Marin." in shown
     assert "Wanted Last Name is any of Citizen. Was Marin ." in shown
     unsaved = {key: value for key, value in form.items() if key != "live"}
-    shown = text_of(client.post(url, unsaved | {"try-text": "R1", "try": "1"}))
+    shown = text_of(client.post(url, unsaved | {"try_text": "R1", "trial": "1"}))
     assert "the flow takes Test, and this was Live" in shown
     assert plan.store.all("SELECT count(*) FROM action WHERE account_id = :a AND origin <> 0", {"a": plan.pk}) == [(0,)]
 
@@ -449,7 +449,7 @@ def test_F9_the_list_that_says_no_is_the_one_that_is_named(
 ) -> None:
     recorded = plan.record("R1", status="New")
     form = form_of(client, f"/signal/flows/{leads(plan)}/") | {"properties": properties}
-    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try_text": "R1", "trial": "1"}))
     assert answer in shown
     assert marked in shown
     assert "does not act on New" not in shown
@@ -464,7 +464,7 @@ def test_F9_a_status_is_named_where_it_is_the_reason(plan: PlatformAccount, clie
     plan.tag("Left", TagKind.REGISTRATION_STATUS)
     form = form_of(client, f"/signal/flows/{leads(plan)}/") | {"statuses": "Left"}
     plan.record("R1", status="New")
-    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try_text": "R1", "trial": "1"}))
     assert "Not triggered: tagged Registered, which this flow does not act on." in shown
 
 
@@ -475,16 +475,16 @@ def test_F9_filters_by_tags_are_explained_by_their_names_and_those_that_passed_s
     plan.record("R1", status="New", profile={"city": "Wien"})
     form = form_of(client, f"/signal/flows/{leads(plan)}/") | {
         "row": ["0", "1", "2"],
-        "f0-field": "profile.city",
+        "f0-key": "profile.city",
         "f0-op": "is any of",
         "f0-values": "Wien",
-        "f1-field": "event.tags",
+        "f1-key": "event.tags",
         "f1-op": "is any of",
         "f1-values": other.label,
-        "f2-field": "profile.country",
+        "f2-key": "profile.country",
         "f2-op": "is empty",
     }
-    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try_text": "R1", "trial": "1"}))
     assert "Filtered: Event Tags was Partner event." in shown
     assert "Wanted Event Tags is any of Other. Was Partner event ." in shown
     assert "City is Wien (passed) , and event tag is Other (stopped here) , and Country (not reached)" in shown
@@ -496,7 +496,7 @@ def test_a_flow_that_is_off_says_what_it_would_do(plan: PlatformAccount, client:
     with plan.acme.setting_up() as transaction:
         set_active(transaction, leads(plan), active=False)
     form = form_of(client, f"/signal/flows/{leads(plan)}/")
-    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try_text": "R1", "trial": "1"}))
     assert "Once the flow is on and complete: It would be sent to CRM." in shown
     assert "Switch the flow on to send this one now." in shown
 
@@ -506,18 +506,18 @@ def test_a_code_that_was_typed_is_tried_whatever_else_holds_it(plan: PlatformAcc
     for n in range(12):
         plan.record(f"R1{n:02}", status="New", profile={"last_name": "Other"})
     form = form_of(client, f"/signal/flows/{leads(plan)}/")
-    shown = client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "r1", "try": "1"}).content.decode()
-    assert 'name="try-text" form="flow" value="R1 Wanted"' in shown
+    shown = client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try_text": "r1", "trial": "1"}).content.decode()
+    assert 'name="try_text" form="flow" value="R1 Wanted"' in shown
 
 
 def test_several_registrations_are_offered_and_one_is_picked(plan: PlatformAccount, client: Client) -> None:
     first = plan.record("R1", status="New", profile={"last_name": "Marin"})
     plan.record("R2", status="New", profile={"last_name": "Marin"})
     url, form = f"/signal/flows/{leads(plan)}/test/", form_of(client, f"/signal/flows/{leads(plan)}/")
-    shown = text_of(client.post(url, form | {"try-text": "marin", "try": "1"}))
+    shown = text_of(client.post(url, form | {"try_text": "marin", "trial": "1"}))
     assert "Which one?" in shown
     assert "R1 Marin, SUMMIT-26" in shown
-    answer = client.post(url, form | {"try-text": "marin", "pick": str(first.registration)})
+    answer = client.post(url, form | {"try_text": "marin", "pick": str(first.registration)})
     assert "It would be sent to CRM." in text_of(answer)
     assert f'name="picked" form="flow" value="{first.registration}"' in answer.content.decode()
     for typed, said in (
@@ -525,7 +525,7 @@ def test_several_registrations_are_offered_and_one_is_picked(plan: PlatformAccou
         ("", "Type the code or the name"),
         ("\ufdd0", "No registration"),
     ):
-        assert said in text_of(client.post(url, form | {"try-text": typed, "try": "1"})), typed
+        assert said in text_of(client.post(url, form | {"try_text": typed, "trial": "1"})), typed
 
 
 def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: PlatformAccount, client: Client) -> None:
@@ -542,11 +542,11 @@ def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: PlatformA
             ),
         ).pk
     form = form_of(client, f"/signal/flows/{id}/")
-    shown = text_of(client.post(f"/signal/flows/{id}/test/", form | {"make": "TEST-1", "try-event": "SUMMIT-26"}))
+    shown = text_of(client.post(f"/signal/flows/{id}/test/", form | {"make": "TEST-1", "try_event": "SUMMIT-26"}))
     assert "It would be sent to CRM." in shown
     assert plan.store.all("SELECT count(*) FROM action WHERE account_id = :a", {"a": plan.pk}) == [(0,)]
     assert plan.store.all("SELECT is_test FROM registration WHERE account_id = :a AND code = 'TEST-1'", {"a": plan.pk}) == [(1,)]
-    gone = text_of(client.post(f"/signal/flows/{id}/test/", form | {"make": "TEST-2", "try-event": "NOWHERE"}))
+    gone = text_of(client.post(f"/signal/flows/{id}/test/", form | {"make": "TEST-2", "try_event": "NOWHERE"}))
     assert "There is no such event any more." in gone
 
 
@@ -560,7 +560,7 @@ def test_F6_a_test_registration_meets_comparisons_too(plan: PlatformAccount, cli
         )
         save_flow(transaction, replace(stored(plan), mode=Mode.TEST, filters=rows), leads(plan))
     form = form_of(client, f"/signal/flows/{leads(plan)}/")
-    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"make": "TEST-1", "try-event": "SUMMIT-26"}))
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"make": "TEST-1", "try_event": "SUMMIT-26"}))
     assert "It would be sent to CRM." in shown
 
 
@@ -572,7 +572,7 @@ def test_how_many_of_last_weeks_changes_it_would_have_taken(plan: PlatformAccoun
     assert "It would have taken 3 of the 4 changes of the last 7 days that it watches for. 1 more lacks a tag." in text_of(
         client.post(url, form | {"count": "1"})
     )
-    narrowed = form | {"row": "0", "f0-field": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
+    narrowed = form | {"row": "0", "f0-key": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
     assert "It would have taken 1 of the 4 changes" in text_of(client.post(url, narrowed | {"count": "1"}))
     assert "What the flow takes is not said yet" in text_of(client.post(url, form | {"watch": Watch.EVENT.value, "count": "1"}))
     sessions = form | {"watch": Watch.SESSION_STATUS.value, "session_statuses": "Present", "count": "1"}
@@ -589,7 +589,7 @@ def test_F9_the_panel_says_what_would_differ_and_what_would_fail(plan: PlatformA
     before = text_of(client.post(url, form | {"past": "1"}))
     assert "Of the last 9 changes that it watches for, this rule would send" in before
     assert "Today’s rule sends" in before
-    narrowed = form | {"row": "0", "f0-field": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
+    narrowed = form | {"row": "0", "f0-key": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
     html = client.post(url, narrowed | {"past": "1"})
     shown = text_of(html)
     assert "this rule would send 3. Today’s rule sends 9." in shown
@@ -632,7 +632,7 @@ def test_M8_the_flow_warns_of_questions_that_share_a_tag_that_it_sends(plan: Pla
     assert "Several questions share the tag Dietary needs" in shown
     assert "In SUMMIT-26: “Dietary needs”, “Anything else”. Their answers are sent joined with “; ”." in shown
     assert shown.count("Several questions share the tag") == 1
-    filtered = {"row": "0", "f0-field": "event.code", "f0-op": "is none of", "f0-values": "SUMMIT-26", "look": "1"}
+    filtered = {"row": "0", "f0-key": "event.code", "f0-op": "is none of", "f0-values": "SUMMIT-26", "look": "1"}
     assert "Several questions share" not in text_of(client.post(url, form_of(client, url) | filtered)), "an event that it never takes"
 
 
@@ -788,8 +788,8 @@ def test_P1_each_role_on_each_address(plan: PlatformAccount, client: Client, rol
         f"{base}versions/": ({"version": "1", "seen": "1"}, admin),
         f"{base}copy/": ({"name": "y"}, admin),
         f"{base}send/{change}/": ({}, planner),
-        f"{base}test/": ({"try-text": "R1", "try": "1"}, True),
-        f"{base}test/?": ({"make": "TEST-9", "try-event": "SUMMIT-26"}, planner),
+        f"{base}test/": ({"try_text": "R1", "trial": "1"}, True),
+        f"{base}test/?": ({"make": "TEST-9", "try_event": "SUMMIT-26"}, planner),
         "/signal/flows/new/test/": ({"count": "1"}, admin),
         f"{base}delete/": ({}, admin),
     }
@@ -802,7 +802,7 @@ def test_P1_each_role_on_each_address(plan: PlatformAccount, client: Client, rol
 def test_a_reader_tests_the_stored_flow_and_nothing_that_was_posted(plan: PlatformAccount, client: Client) -> None:
     plan.record("R1", status="New", profile={"email": "z@example.org"})
     plan.signs_in(client, Role.VIEWER)
-    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", {"try-text": "R1", "try": "1", "watch": Watch.EVENT.value}))
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", {"try_text": "R1", "trial": "1", "watch": Watch.EVENT.value}))
     assert "It would be sent to CRM." in shown
     assert "Send this one now" not in shown
 
@@ -815,7 +815,7 @@ def test_nothing_of_another_account_is_reached(plan: PlatformAccount, client: Cl
     for url in (base, f"{base}versions/", f"{base}copy/", f"{base}delete/", f"{base}send/{change}/"):
         assert client.get(url).status_code == 404, url
     for url in (base, f"{base}test/", f"{base}versions/", f"{base}copy/", f"{base}delete/", f"{base}send/{change}/"):
-        assert client.post(url, {"version": "1", "name": "x", "try-text": "R1", "try": "1"}).status_code == 404, url
+        assert client.post(url, {"version": "1", "name": "x", "try_text": "R1", "trial": "1"}).status_code == 404, url
     mine = f"/signal/flows/{leads(other)}/"
     assert client.get(f"{mine}send/{change}/").status_code == 404
     client.post(f"{mine}send/{change}/")
@@ -823,7 +823,7 @@ def test_nothing_of_another_account_is_reached(plan: PlatformAccount, client: Cl
     form = form_of(client, mine)
     assert plan.acme.connection is not None
     assert client.post(mine, form | {"d0-connection": str(plan.acme.connection.pk)}).status_code == 422
-    assert "No registration has this code or name." in text_of(client.post(f"{mine}test/", form | {"try-text": "R1", "try": "1"}))
+    assert "No registration has this code or name." in text_of(client.post(f"{mine}test/", form | {"try_text": "R1", "trial": "1"}))
     ((theirs,),) = plan.store.all("SELECT id FROM registration WHERE account_id = :a", {"a": plan.pk})
     assert "is not there any more" in text_of(client.post(f"{mine}test/", form | {"pick": str(theirs)}))
     shown = client.get(f"{mine}?connection={plan.acme.connection.pk}").content.decode()

@@ -177,8 +177,9 @@ def promise_of(*parts: object) -> str:
     return salted_hmac("heliograph.web.confirmation", text, algorithm="sha256").hexdigest()[:32]
 
 
-def typed(form: QueryDict, *without: str) -> list[tuple[str, str]]:
+def typed(form: Mapping[str, Any], *without: str) -> list[tuple[str, str]]:
     """Everything that was posted, for `hidden`: what was typed goes along with the question. without: names of buttons."""
+    assert isinstance(form, QueryDict)
     left_out = {"csrfmiddlewaretoken", "promise", *without}
     return [(name, str(text)) for name, texts in form.lists() if name not in left_out for text in texts]
 

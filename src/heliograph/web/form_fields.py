@@ -256,6 +256,10 @@ class Chips(TextLine):
         return [word.strip() for word in str(value or "").split(";") if word.strip()]
 
 
+class TypedChips(TypedLine, Chips):
+    """Words of an editor, as they were typed."""
+
+
 def _boxes(field: PageField, name: str, rows: Sequence[Choice], errors: Sequence[str], *, input: Literal["checkbox", "radio"]) -> FormField:
     words = {key: word for key, word in field.words.items() if key != "options"}
     return FormField(

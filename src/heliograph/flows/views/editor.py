@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.transaction import atomic
-from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -32,6 +32,7 @@ from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.ids import read_id
 from heliograph.flows import drafts, words
 from heliograph.flows.drafts import FlowDraft
+from heliograph.flows.editor_forms import FlowForm, PanelForm
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
@@ -52,31 +53,13 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.configuration import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
-from heliograph.web.form_fields import Hidden
-from heliograph.web.forms import Form, member_of
+from heliograph.web.forms import member_of
 from heliograph.web.pages import page
 
 EDITOR = "flows/editor.html"
 EDITING = "flow-editing"
 """The session key of the flow and destination for which a connection or mapping is being created."""
 PARTS = ("connection", "payload", "header")
-
-
-class EditorForm(Form):
-    """The posted fields besides the flow itself. `drafts` reads the flow, because buttons add, remove and move its rows."""
-
-    over = Hidden()
-    """The version to overwrite."""
-    new = Hidden()
-    """A destination's button: its part and the destination's number, such as "payload-0". So are edit and preview."""
-    edit = Hidden()
-    preview = Hidden()
-
-    @property
-    def flow(self) -> QueryDict:
-        """The posted data, for `drafts`."""
-        assert isinstance(self.data, QueryDict)
-        return self.data
 
 
 @shows_again
@@ -114,7 +97,7 @@ def stored_draft(config: AccountConfig, id: int) -> FlowDraft:
 def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: int | None) -> FlowDraft:
     """The posted draft. Raises Http404."""
     base = drafts.new() if id is None else stored_draft(config, id)
-    return drafts.read(EditorForm(request.POST).flow, base, config, FilterValues(db, request.account.pk, config))
+    return drafts.read(FlowForm(request.POST), base, config, FilterValues(db, request.account.pk, config))
 
 
 def _handle_post(request: AccountRequest, id: int | None) -> HttpResponse:
@@ -122,8 +105,8 @@ def _handle_post(request: AccountRequest, id: int | None) -> HttpResponse:
         db = reading()
         config = account_config(request, db)
         draft = draft_of(request, config, db, id)
-    form = EditorForm(request.POST)
-    changed = drafts.pressed(draft, form.flow)
+    form = FlowForm(request.POST)
+    changed = drafts.pressed(draft, form)
     if changed is not None:
         return draw(request, changed)
     if draft.errors:
@@ -140,9 +123,9 @@ def _handle_post(request: AccountRequest, id: int | None) -> HttpResponse:
     except Invalid as error:
         return _refused_page(request, draft.refused(error.fields))
     except AsksFirst as error:
-        return stop_question(request, form.flow, draft, error)
+        return stop_question(request, form, draft, error)
     except WidensFirst as error:
-        return wider_question(request, form.flow, draft, error)
+        return wider_question(request, form, draft, error)
     except SavedMeanwhile as error:
         return _conflict_page(request, draft, error.number)
     onward = _next_address(request, form, row.pk, draft)
@@ -199,7 +182,7 @@ def _conflict_page(request: AccountRequest, draft: FlowDraft, number: int) -> Ht
     return draw(request, draft, status=409, conflict=context)
 
 
-def _next_address(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft) -> str:
+def _next_address(request: AccountRequest, form: FlowForm, id: int, draft: FlowDraft) -> str:
     """The URL to which a destination's button leads after saving; "" for Save."""
     for button in ("new", "edit", "preview"):
         part, _dash, number = form.posted[button].partition("-")
@@ -369,6 +352,7 @@ def panel_of(request: AccountRequest, db: Database, flow: Flow) -> dict[str, Any
     of_event = drafts.subject_of(flow).value == "event"
     events = db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 50", {"account": request.account.pk})
     return {
+        "fields": PanelForm(),
         "of_event": of_event,
         "text": "",
         "picked": "",

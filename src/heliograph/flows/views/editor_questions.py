@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -19,6 +19,7 @@ from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.flows import words
 from heliograph.flows.drafts import FlowDraft
+from heliograph.flows.editor_forms import FlowForm
 from heliograph.flows.flow_list import FlowList
 from heliograph.flows.flow_test import count_taken
 from heliograph.setup.save_questions import AsksFirst, WidensFirst
@@ -34,7 +35,7 @@ def promised_of(draft: FlowDraft, config: AccountConfig) -> object:
     return draft.flow.name, sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _)
 
 
-def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
+def stop_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
     """Asks before a running flow becomes incomplete and stops. The page says what the flow would lack, and what is not delivered yet."""
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
@@ -53,7 +54,7 @@ def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, er
         sentence=sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _),
         promise=promise_of_save(error, promised_of(draft, config)),
         breaks=[Breaks(_("It takes no change until these are filled"), tone="wait", items=lacks)],
-        hidden=typed(post, "look"),
+        hidden=typed(form.data, "look"),
         button=_("Save, and stop it"),
         button_class="danger",
         cancel=_("Go on editing"),
@@ -62,7 +63,7 @@ def stop_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, er
     return _confirmation_page(request, confirmation)
 
 
-def wider_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, error: WidensFirst) -> HttpResponse:
+def wider_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, error: WidensFirst) -> HttpResponse:
     """Asks before a flow takes more live changes. The page says how many of last week's changes it would have taken."""
     flow = replace(draft.to_save, id=draft.flow.id)
     with transaction.atomic(using="read"):
@@ -88,7 +89,7 @@ def wider_question(request: AccountRequest, post: QueryDict, draft: FlowDraft, e
         notes=[taken],
         sentence=sentence.parts(draft.flow, sentence.SentenceNames.from_config(config), _),
         promise=promise_of_save(error, promised_of(draft, config)),
-        hidden=typed(post, "look"),
+        hidden=typed(form.data, "look"),
         button=_("Save, and go Live") if error.goes_live else _("Save, and take more"),
         button_class="danger",
         cancel=_("Go on editing"),

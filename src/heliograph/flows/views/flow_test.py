@@ -30,6 +30,7 @@ from heliograph.domain.ids import read_id
 from heliograph.domain.setup.fields import Subject
 from heliograph.flows import trial_registration
 from heliograph.flows.drafts import FlowDraft, subject_of
+from heliograph.flows.editor_forms import PanelForm
 from heliograph.flows.flow_test import DAYS, Counted, Trial, count_taken, has_rule, subject_change, try_change
 from heliograph.flows.past_trial import try_on_past
 from heliograph.flows.services.request_preview import RequestPreview
@@ -42,8 +43,6 @@ from heliograph.store.moments import from_micros
 from heliograph.store.registrations import ids_of_code
 from heliograph.web.confirmation import agrees, has_changed, promise_of
 from heliograph.web.cursor import Cursor
-from heliograph.web.form_fields import LONGEST_TEXT, Hidden
-from heliograph.web.forms import Form
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
@@ -53,31 +52,6 @@ CHOICES = 8
 NO_RULE = gettext_lazy("What the flow takes is not said yet: fill in its source and the values of its filters.")
 ACTIVE = 1
 """The index of the gate "Active and complete" among the gates."""
-
-
-class PanelForm(Form):
-    """The fields and buttons of the panel."""
-
-    try_text = Hidden(longest=LONGEST_TEXT)
-    """The search for a registration, or the code of an event."""
-    try_event = Hidden()
-    """The event in which a test registration is created."""
-    make = Hidden()
-    """The button that creates a test registration, with its code."""
-    pick = Hidden()
-    """The button that chooses one of several registrations, with its id."""
-    picked = Hidden()
-    """The registration that the panel shows."""
-    count = Hidden()
-    """The button that counts last week's changes."""
-    past = Hidden()
-    """The button that tries the rule on past changes."""
-    try_ = Hidden()
-    """The button that tests the flow with what was searched."""
-
-    def add_prefix(self, field_name: str) -> str:
-        """The names of the fields in the page: try_text is try-text."""
-        return field_name.rstrip("_").replace("_", "-")
 
 
 @require_POST
@@ -132,7 +106,7 @@ def _panel(
         return panel | {"picked": posted["picked"], "past": past, "problem": "" if ready else str(NO_RULE)}
     if isinstance(made, str):
         return panel | {"problem": made}
-    if not any(posted[button] for button in ("try_", "pick", "make")) and not read_id(posted["picked"]):
+    if not any(posted[button] for button in ("trial", "pick", "make")) and not read_id(posted["picked"]):
         return panel  # the form changed before anything was tested
     if subject_of(flow) is Subject.EVENT:
         rows = reader.db.all(
