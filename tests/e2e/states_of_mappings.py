@@ -107,7 +107,7 @@ STATES = (
     State("mapping, a sample of which not everything is taken over", EDITOR, "New Mapping", "/signal/mappings/new/", "setting-up", then=_doubtful_sample),
     State("mapping, a query that is too long", EDITOR, "New Mapping", "/signal/mappings/new/", "setting-up", then=_long_query),
     State("mapping, as a form", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_form),
-    State("mapping, the longest names, as a query", EDITOR, LONGEST[:100], _at("Longest mapping", "?shown=query"), "setting-up"),
+    State("mapping, the longest names, as a query", EDITOR, LONGEST[:100], _at("Longest mapping", "?preview_format=query"), "setting-up"),
     State("mapping, refused", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_refused, after=422),
     State("mapping, saved by two", EDITOR, "API version header", _at("header"), "setting-up", then=_meanwhile, after=409),
     State("mapping, of headers", EDITOR, "API version header", _at("header"), "setting-up"),

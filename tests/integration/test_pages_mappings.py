@@ -134,8 +134,8 @@ def test_M1_a_new_mapping_by_form_alone(site: PlatformAccount, client: Client) -
     site.signs_in(client)
     url = "/signal/mappings/new/"
     form = form_of(client, url)
-    page = client.post(url, form | {"name": ["Lead Mapping"], "new": ["FirstName"], "do": ["add"]})
-    page = client.post(url, read(page.content) | {"new": ["address.city"], "new-nested": ["on"], "do": ["add"]})
+    page = client.post(url, form | {"name": ["Lead Mapping"], "new_name": ["FirstName"], "do": ["add"]})
+    page = client.post(url, read(page.content) | {"new_name": ["address.city"], "new_nested": ["on"], "do": ["add"]})
     form = read(page.content)
     assert form["target-1"] == ["city"]
     assert "address" in text_of(page.content)
@@ -167,8 +167,8 @@ def test_M2_a_sample_makes_rows_that_keep_shape_and_types(site: PlatformAccount,
     assert "Rows that stay as they are: email." in shown
     assert "Add 3 rows" in shown
     form = read(page.content)
-    assert form["row"] == ["Score", "Newsletter", "billing.vat"]
-    page = client.post(at(made.contact), form | {"row": ["Score", "billing.vat"], "do": ["take"]})
+    assert form["sample_row"] == ["Score", "Newsletter", "billing.vat"]
+    page = client.post(at(made.contact), form | {"sample_row": ["Score", "billing.vat"], "do": ["take"]})
     assert client.post(at(made.contact), read(page.content)).status_code == 302
     *_, score, vat = stored(site, made.contact).rows
     assert score == MappingRow("Score", type=ValueType.NUMBER)
@@ -182,7 +182,7 @@ def test_M2_proposed_fields_are_taken_in_one_click_and_constants_kept(site: Plat
     site.signs_in(client)
     form = form_of(client, at(made.contact))
     sample = '{"GivenName": "Ann", "ListId": "a1b2", "Level": 3}'
-    page = client.post(at(made.contact), form | {"sample": [sample], "keep-values": ["on"], "do": ["take"]})
+    page = client.post(at(made.contact), form | {"sample": [sample], "keep_values": ["on"], "do": ["take"]})
     shown = text_of(page.content)
     assert "Proposed: First Name" in shown
     assert "ListId Text, “a1b2”" in shown
@@ -247,17 +247,17 @@ def test_M4_what_is_behind_a_chip_is_set_without_script(site: PlatformAccount, m
     page = client.post(url, form_of(client, url) | {"do": [f"open:{country}.0"]})
     assert "hana KOVÁŘ: Czechia becomes CZ" in text_of(page.content)
     form = read(page.content)
-    assert form["map-from"] == ["Czechia", "Austria", "Germany", ""]
+    assert form["map_from"] == ["Czechia", "Austria", "Germany", ""]
     form |= {
-        "map-from": ["Czechia", "Norway"],
-        "map-to": ["CS", "NO"],
+        "map_from": ["Czechia", "Norway"],
+        "map_to": ["CS", "NO"],
         "otherwise": ["text"],
-        "otherwise-text": ["XX"],
-        "if-empty": ["none"],
+        "otherwise_text": ["XX"],
+        "if_empty": ["none"],
         "escape": ["HTML"],
     }
     page = client.post(url, form | {"do": ["unmap:1"]})
-    assert read(page.content)["map-from"] == ["Czechia", ""]
+    assert read(page.content)["map_from"] == ["Czechia", ""]
     page = client.post(url, read(page.content) | {"do": [f"open:{created}.0"]})
     assert "2 values mapped" not in text_of(page.content)
     form = read(page.content)
@@ -298,14 +298,14 @@ def test_M2_objects_and_lists_are_renamed_with_what_is_in_them(site: PlatformAcc
     form = read(client.get(url).content)
     paths = form["object"]
     names = {"address": "home", "phones": "tele.phones"}
-    page = client.post(url, form | {"object-name": [names.get(path, path) for path in paths], "do": ["inside:address"]})
+    page = client.post(url, form | {"object_name": [names.get(path, path) for path in paths], "do": ["inside:address"]})
     assert "Name of the target" not in text_of(page.content)
     form = read(page.content)
     assert set(form["object"]) == {"home", '["tele.phones"]'}
     empty = next(name for name, value in form.items() if name.startswith("target-") and value == [""])
     emptied = form | {
         empty: ["zip"],
-        "object-name": ["" for _ in form["object"]],
+        "object_name": ["" for _ in form["object"]],
         "do": ["save"],
     }  # an empty name is ignored: they keep their names
     assert client.post(url, emptied).status_code == 302
@@ -314,7 +314,7 @@ def test_M2_objects_and_lists_are_renamed_with_what_is_in_them(site: PlatformAcc
     assert {"home.zip", '["tele.phones"][0].number'} <= set(targets)
     clash = read(client.get(url).content)
     refused = client.post(
-        url, clash | {"object-name": ["LastName" if path == "home" else path for path in clash["object"]], "do": ["save"]}
+        url, clash | {"object_name": ["LastName" if path == "home" else path for path in clash["object"]], "do": ["save"]}
     )
     assert refused.status_code == 422
     assert "LastName" in text_of(refused.content)
@@ -405,9 +405,9 @@ def test_a_broken_form_breaks_nothing(site: PlatformAccount, made: Examples, cli
     url = at(made.contact)
     form = form_of(client, url)
     for garbage in (
-        {"kept-0": ["["], "at-1": ["[]"], "type-0": ["x"], "case-0": ["x"], "empty": ["?"], "panel": ["9.9"]},
-        {"kept-0": ['[{"source": 7}]'], "at-0": ['{"under": "a[", "entry": -4, "nested": true}'], "panel": ["0.0"], "date": ["x"]},
-        {"number": ["x"], "shown": ["nowhere"], "key": ["\ufdd0 \ufdd0"], "person": ["\ufdd0%_!"]},
+        {"parts-0": ["["], "at-1": ["[]"], "type-0": ["x"], "case-0": ["x"], "empty": ["?"], "panel": ["9.9"]},
+        {"parts-0": ['[{"source": 7}]'], "at-0": ['{"under": "a[", "entry": -4, "nested": true}'], "panel": ["0.0"], "date": ["x"]},
+        {"number": ["x"], "preview_format": ["nowhere"], "key": ["\ufdd0 \ufdd0"], "person": ["\ufdd0%_!"]},
     ):
         for do in (
             "preview",
@@ -454,7 +454,7 @@ def test_M7_the_preview_comes_as_parts_where_script_asks(site: PlatformAccount, 
     form = form_of(client, at(made.contact)) | {
         "line-1": ["Dr. {profile.last_name}"],
         "key": [f"SUMMIT-26 {HANA}"],
-        "shown": ["form"],
+        "preview_format": ["form"],
         "do": ["preview"],
     }
     answer = client.post(at(made.contact), form, headers={"HX-Request": "true"})
@@ -486,11 +486,11 @@ def test_M4_a_pattern_is_typed_behind_a_chip_and_a_wrong_one_says_so(site: Platf
     url = at(made.lead)
     created = [row.target for row in stored(site, made.lead).rows].index("RegisteredOn")
     form = read(client.post(url, form_of(client, url) | {"do": [f"open:{created}.0"]}).content)
-    wrong = client.post(url, form | {"date": ["A pattern"], "date-pattern": ["soon"]})
+    wrong = client.post(url, form | {"date": ["A pattern"], "date_pattern": ["soon"]})
     assert wrong.status_code == 422
     assert "A pattern names parts of a date" in text_of(wrong.content)
-    assert read(wrong.content)["date-pattern"] == ["soon"]
-    assert client.post(url, form | {"date": ["A pattern"], "date-pattern": ["DD.MM.YYYY"]}).status_code == 302
+    assert read(wrong.content)["date_pattern"] == ["soon"]
+    assert client.post(url, form | {"date": ["A pattern"], "date_pattern": ["DD.MM.YYYY"]}).status_code == 302
     assert stored(site, made.lead).rows[created].parts == (
         SourceValue("registration.created", date_format=DateFormat.PATTERN, date_pattern="DD.MM.YYYY"),
     )
@@ -501,7 +501,7 @@ def test_M4_a_value_map_with_an_empty_from_is_refused_at_its_row(site: PlatformA
     url = at(made.lead)
     country = [row.target for row in stored(site, made.lead).rows].index("address.country")
     form = read(client.post(url, form_of(client, url) | {"do": [f"open:{country}.0"]}).content)
-    answer = client.post(url, form | {"map-from": [" "], "map-to": ["XX"]})
+    answer = client.post(url, form | {"map_from": [" "], "map_to": ["XX"]})
     assert answer.status_code == 422
     assert "An empty value has no entry" in text_of(answer.content)
 
@@ -509,7 +509,7 @@ def test_M4_a_value_map_with_an_empty_from_is_refused_at_its_row(site: PlatformA
 def test_M7_nobody_and_made_up_data(site: PlatformAccount, made: Examples, client: Client) -> None:
     site.signs_in(client)
     assert "Nobody matches, so the data is made up." in text_of(client.get(f"{at(made.contact)}?person=nobody+at+all").content)
-    assert "ada.sample@example.org" in text_of(client.get(f"{at(made.contact)}?made-up=1").content)
+    assert "ada.sample@example.org" in text_of(client.get(f"{at(made.contact)}?made_up=1").content)
 
 
 @pytest.mark.parametrize("kind", ["events", "sessions"])
@@ -704,7 +704,7 @@ def test_M1_a_new_mapping_leads_back_to_the_flow_it_is_for(site: PlatformAccount
     site.signs_in(client)
     assert site.acme.flow is not None
     url = f"/signal/mappings/new/?for={site.acme.flow.pk}&connection=1&action=Webhook"
-    form = form_of(client, url) | {"name": ["Made on the way"], "new": ["a"], "do": ["add"]}
+    form = form_of(client, url) | {"name": ["Made on the way"], "new_name": ["a"], "do": ["add"]}
     form = read(client.post(url, form).content)
     answer = client.post(url, form | {"do": ["save"]})
     assert answer.status_code == 302

@@ -51,11 +51,11 @@ def test_M7_an_unused_mapping_shown_as_a_query_says_that_no_request_can_carry_it
     mapping = story.mapping("Long", rows)
     story.signs_in(client)
     url = f"/signal/mappings/{mapping}/"
-    shown_as_json, shown_as_query = (text_of(client.get(url, {"shown": shown}).content) for shown in ("json", "query"))
+    shown_as_json, shown_as_query = (text_of(client.get(url, {"preview_format": shown}).content) for shown in ("json", "query"))
     assert "longer than" not in shown_as_json
     assert TOO_LONG in shown_as_query
-    assert TOO_LONG in saved(client, url, form_of(client, mapping, shown="query"))
-    assert "longer than" not in saved(client, url, form_of(client, mapping, shown="json"))
+    assert TOO_LONG in saved(client, url, form_of(client, mapping, preview_format="query"))
+    assert "longer than" not in saved(client, url, form_of(client, mapping, preview_format="json"))
 
 
 def test_M9_headers_that_are_too_long_together_are_said(story: Story, client: Client) -> None:
@@ -76,7 +76,7 @@ def test_M9_headers_that_are_too_long_together_are_said(story: Story, client: Cl
 
 def taken(client: Client, mapping: int, sample: str, *, keep: bool = True) -> Any:
     form = form_of(client, mapping) | {"sample": [sample], "do": ["take"]}
-    return client.post(f"/signal/mappings/{mapping}/", form | ({"keep-values": ["on"]} if keep else {}))
+    return client.post(f"/signal/mappings/{mapping}/", form | ({"keep_values": ["on"]} if keep else {}))
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_M2_the_largest_form_of_a_mapping_is_read(story: Story, client: Client) 
     mapping = story.mapping("Large", {f"row{n}": "profile.email" for n in range(500)})
     story.signs_in(client)
     form = form_of(client, mapping) | {f"{name}-{n}": ["on"] for n in range(500) for name in ("required", "trim", "tidy")}
-    form |= {"panel": ["0.0"], "otherwise": ["keep"], "map-from": ["a"] * 500, "map-to": ["b"] * 500}
+    form |= {"panel": ["0.0"], "otherwise": ["keep"], "map_from": ["a"] * 500, "map_to": ["b"] * 500}
     sample = "{" + ",".join(f'"n{n}":1' for n in range(500)) + "}"
-    form |= {"sample": [sample], "row": [f"n{n}" for n in range(500)], "proposed": [f"profile.email n{n}" for n in range(500)]}
+    form |= {"sample": [sample], "sample_row": [f"n{n}" for n in range(500)], "proposed": [f"profile.email n{n}" for n in range(500)]}
     assert sum(map(len, form.values())) > 6_500
     assert client.post(f"/signal/mappings/{mapping}/", form | {"do": ["show:json"]}).status_code == 200

@@ -84,7 +84,7 @@ def test_C5_A14_credentials_in_headers_are_sent_and_neither_stored_nor_shown(sto
     assert "…" in str(response)
 
     versions = [f"/signal/connections/{crm}/versions/", f"/signal/mappings/{headers}/versions/?version=1"]
-    places = [f"/signal/connections/{crm}/", f"/signal/mappings/{headers}/?shown=headers", "/settings/audit/", *versions]
+    places = [f"/signal/connections/{crm}/", f"/signal/mappings/{headers}/?preview_format=headers", "/settings/audit/", *versions]
     places += [
         "/signal/registrations/SUMMIT/R1/",
         f"/signal/retry/{story.action('R1')['key']}/",
@@ -138,11 +138,11 @@ def test_C5_A14_the_editor_offers_the_connection_and_no_answer_of_it_holds_the_t
     for place in (f"/signal/mappings/{headers}/", "/signal/mappings/new/?kind=header"):
         edit = posted(ada.get(place).content.decode(), "map-form")
         if "new" in place:
-            answer = ada.post(place, {**edit, "kind": "header", "do": "add", "name": "New", "new": "X-Secret"})
+            answer = ada.post(place, {**edit, "kind": "header", "do": "add", "name": "New", "new_name": "X-Secret"})
             edit = posted(answer.content.decode(), "map-form") | {"kind": ["header"]}
         typed = {**edit, "line-0": "n3w-s3cr3t"}
         for do in ("open:0.0", "show:headers", "preview", "add", "up:0"):
-            answer = ada.post(place, {**typed, "do": do, "new": "X-Plain" if do == "add" else ""})
+            answer = ada.post(place, {**typed, "do": do, "new_name": "X-Plain" if do == "add" else ""})
             assert answer.status_code == 200, do
             assert "s3cr3t" not in answer.content.decode(), do
         kind = {"kind": ["header"]} if "new" in place else {}

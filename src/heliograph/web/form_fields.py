@@ -60,7 +60,7 @@ class TextLine(PageField, forms.CharField):
     kind: ClassVar[WidgetKind] = "text"
 
     def __init__(
-        self, label: AnyText = "", *, longest: int = LONGEST_LINE, required: bool = False, strip: bool = True, **words: Any
+        self, label: AnyText = "", *, longest: int | None = LONGEST_LINE, required: bool = False, strip: bool = True, **words: Any
     ) -> None:
         initial = words.pop("initial", None)
         super().__init__(label, required=required, words=words, max_length=longest, strip=strip, initial=initial)

@@ -87,6 +87,10 @@ class Form(forms.Form):
         self.is_valid()  # runs the validation
         return self.cleaned_data if self.is_bound else {}
 
+    def holds(self, name: str) -> bool:
+        """Whether the field was posted."""
+        return self.add_prefix(name) in self.data
+
     def refuse(self, error: Refusal, *, names: Mapping[str, str] | None = None) -> None:
         """Adds a service's sentences as errors. names: the form's field by the service's, where they differ ("" is the whole form)."""
         for name, sentences in error.fields.items():
@@ -142,11 +146,11 @@ def rows_of[Row: RowForm](
 def posted_rows[Row: Form](kind: type[Row], data: Any, prefix: str, most: int) -> Iterator[Row]:
     """The numbered rows of a posted form, from 0 until the first field of one is missing.
 
-    prefix: without the number, such as "c" of c0, c1 ...
+    prefix: without the number, such as "c" of c0, c1 ...; "" for a RowForm
     """
     for n in range(most):
         row = kind(data, prefix=f"{prefix}{n}")
-        if row.add_prefix(next(iter(row.fields))) not in data:
+        if not row.holds(next(iter(row.fields))):
             return
         yield row
 

@@ -30,6 +30,7 @@ from heliograph.mappings.value_options import unlisted, value_options
 from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.field_list import as_json, field_list, shortened
 from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, TokenLine, ways, written
+from heliograph.mappings.views.mapping_fields import MappingForm
 from heliograph.mappings.views.mapping_form import Editing, mark_of
 from heliograph.mappings.views.mapping_rows import Panel, RowShown
 from heliograph.setup.source_fields import SourceFields
@@ -118,13 +119,18 @@ class Editor:
         """The context of the templates."""
         draft, editing = self.draft, self.editing
         shown_rows = self._rows()
+        form = MappingForm(initial={"name": draft.name, "empty": _policy(draft.kind, draft.empty).value, "sample": editing.sample})
+        form.show_errors({"name": _(draft.errors["name"])} if self.strict and "name" in draft.errors else {})
+        form.say("name", help="" if self.id else _("Make it self-explanatory, for example Lead Mapping or Contact Mapping."))
+        form.say("empty", options=[Choice(e.value, empty_name(e, draft.kind)) for e in EmptyPolicy if _policy(draft.kind, e) is e])
         return {
             "here": "mappings",
+            "form": form,
+            "names": {name: form.add_prefix(name) for name in form.fields},
             "id": self.id,
             "number": draft.number,
             "typed": editing.waiting,
-            "name": draft.name,
-            "name_error": _(draft.errors["name"]) if self.strict and "name" in draft.errors else "",
+            "name": form.draw_field("name"),
             "errors": [_(text) for key, text in draft.errors.items() if key != "name"] if self.strict else [],
             "refused": self.checked.errors if self.strict else 0,
             "kind_name": kind_name(draft.kind),
@@ -132,9 +138,8 @@ class Editor:
             "is_header": draft.kind is MappingKind.HEADER,
             "kinds": [Choice(k.value, kind_name(k), k is draft.kind, KIND_SUBS[k]()) for k in MappingKind],
             "subjects": [Choice(s.value, subject_name(s), s is draft.subject) for s in Subject],
-            "empty": _policy(draft.kind, draft.empty).value,
+            "empty": form.draw_field("empty"),
             "empty_words": empty_name(draft.empty, draft.kind),
-            "empties": [Choice(e.value, empty_name(e, draft.kind)) for e in EmptyPolicy if _policy(draft.kind, e) is e],
             "rows": rows.displayed(shown_rows),
             "row_count": len(shown_rows),
             "uses": [{"id": flow.id, "name": flow.name or _("Without a name"), "href": flow_href(flow.id)} for flow in self._flows()],
@@ -142,7 +147,7 @@ class Editor:
             "new_error": _(editing.new_error) if editing.new_error else "",
             "new_types": rows.types(editing.new_type),
             "new_nested": editing.new_nested,
-            "sample": self._sample(),
+            "sample": self._sample(form),
             "panel_at": f"{editing.panel[0]}.{editing.panel[1]}" if editing.panel else "",
             "focus": editing.focus,
             "address_warning": self._address_warning(),
@@ -313,7 +318,7 @@ class Editor:
         shown_row.validation_error = rows.problem_text(problem)
         shown_row.problem = f"“{problem.value}” {_(problem.reason)}" if problem.value else _(problem.reason)
 
-    def _sample(self) -> Mapping[str, Any] | None:
+    def _sample(self, form: MappingForm) -> Mapping[str, Any] | None:
         """The context of the sample's box, with the rows that the sample would add; None if the box is closed."""
         text = self.editing.sample
         if text is None:
@@ -328,10 +333,10 @@ class Editor:
         new, known = proposal.new, proposal.known
         names = ", ".join(row.target for row in known[:8])
         meant = proposals(new, self.fields.by_key.values()) if self.draft.kind is MappingKind.PAYLOAD else {}
+        form.show_errors({"sample": f"{_(error)[:1].upper()}{_(error)[1:]}."} if error else {})
         return {
-            "text": text,
+            "field": form.draw_field("sample"),
             "mark": mark_of(text) if new else "",
-            "error": f"{_(error)[:1].upper()}{_(error)[1:]}." if error else "",
             "new": [
                 {
                     "name": row.target,

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
-
-from django.http import QueryDict
+from typing import Any, Final
 
 from heliograph.domain.ids import read_id, read_number
 from heliograph.domain.mapping.json_bodies import Body, BodyError
@@ -37,10 +35,8 @@ from heliograph.domain.mapping.mapping import (
 from heliograph.domain.mapping.paths import Path
 from heliograph.mappings.mapping_drafts import DraftRow, MappingDraft, read_path, renamed
 from heliograph.mappings.preset_starts import starts
-from heliograph.web.forms import member_of
-
-LONGEST = 100_000
-"""Most characters of a row's line that are parsed; the limit of the request applies first."""
+from heliograph.mappings.views.mapping_fields import LONGEST_NAME, ChipForm, MappingForm, TargetForm
+from heliograph.web.forms import member_of, posted_rows
 
 
 @dataclass(slots=True)
@@ -79,63 +75,68 @@ class Editing:
     """The name under which the session stores typed texts that the mapping encrypts (`typed_secrets`)."""
 
 
-def read(post: QueryDict, draft: MappingDraft) -> Editing:
-    """Reads a post into the draft.
+def read(form: MappingForm, draft: MappingDraft) -> Editing:
+    """Reads a posted form into the draft.
 
     draft: the stored mapping; its kind and subject stay, because the form of a stored mapping cannot change them
     """
-    draft.name = post.get("name", "").replace("\0", "")[:1000]
-    draft.empty = member_of(EmptyPolicy, post.get("empty"), EmptyPolicy.KEY)
-    draft.number = read_number(post.get("number", "")) or 0
-    draft.rows = [_row(post, n) for n in range(MAX_ROWS + 1) if f"at-{n}" in post]
-    names = _read_new_names(post)
+    posted = form.posted
+    draft.name = posted["name"]
+    draft.empty = member_of(EmptyPolicy, posted["empty"], EmptyPolicy.KEY)
+    draft.number = read_number(posted["number"]) or 0
+    draft.rows = [_row(row.posted, n) for n, row in enumerate(posted_rows(TargetForm, form.data, "", MAX_ROWS + 1))]
+    names = _read_new_names(posted)
     draft.rename(names)
     editing = Editing(
         draft,
-        panel=_pair(post.get("panel", "")),
-        preview_format=post.get("shown", ""),
-        key=post.get("key", "")[:300],
-        search=post.get("person", "")[:200],
-        made_up=post.get("made-up") == "1",
-        sample=post.get("sample", "").replace("\r\n", "\n") if "sample" in post else None,
-        keep_values="keep-values" in post,
-        new_name=post.get("new", "").replace("\0", "")[:1000],
-        new_type=member_of(ValueType, post.get("new-type"), ValueType.TEXT),
-        new_nested=post.get("new-nested") == "on",
+        panel=_pair(posted["panel"]),
+        sample=posted["sample"].replace("\r\n", "\n") if form.holds("sample") else None,
+        keep_values=posted["keep_values"],
+        new_name=posted["new_name"],
+        new_type=member_of(ValueType, posted["new_type"], ValueType.TEXT),
+        new_nested=posted["new_nested"],
         renamed=names,
+        **preview_choice(form),
     )
     if editing.panel is not None:
-        _read_panel(post, editing)
+        _read_panel(ChipForm(form.data), editing)
     return editing
 
 
-def _row(post: QueryDict, n: int) -> DraftRow:
-    at = _object(post.get(f"at-{n}", ""))
+def preview_choice(form: MappingForm) -> dict[str, Any]:
+    """The fields of `Editing` that a link sets, too: the data to try the mapping with, and the format of the preview."""
+    posted = form.posted
+    return {
+        "preview_format": posted["preview_format"],
+        "key": posted["key"],
+        "search": posted["person"],
+        "made_up": posted["made_up"] == "1",
+    }
+
+
+def _row(posted: Mapping[str, Any], n: int) -> DraftRow:
+    at = _object(posted["at"])
     under = read_path(str(at.get("under", "")))
     entry = at.get("entry")
-    line = post.get(f"line-{n}", "").replace("\r\n", "\n").replace("\0", "")[:LONGEST]
-    case = post.get(f"case-{n}", "")
     return DraftRow(
-        target=post.get(f"target-{n}", "").replace("\0", "")[:1000] if not isinstance(entry, int) else str(entry),
+        target=str(entry) if isinstance(entry, int) else posted["target"],
         under=under or (),
         entry=entry if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry <= 99 else None,
         nested=at.get("nested") is True,
-        type=member_of(ValueType, post.get(f"type-{n}"), ValueType.TEXT),
-        required=f"required-{n}" in post,
-        trim=f"trim-{n}" in post,
-        tidy=f"tidy-{n}" in post,
-        case=member_of(Case, case, None),
-        line=line,
-        parts_before=_chips_of_page(post.get(f"kept-{n}", "")),
+        type=member_of(ValueType, posted["type"], ValueType.TEXT),
+        case=member_of(Case, posted["case"], None),
+        line=posted["line"].replace("\r\n", "\n"),
+        parts_before=_chips_of_page(posted["parts"]),
         was=n,
+        **{name: posted[name] for name in ("required", "trim", "tidy")},
     )
 
 
-def _read_new_names(post: QueryDict) -> dict[Path, str]:
+def _read_new_names(posted: Mapping[str, Any]) -> dict[Path, str]:
     """The new names of objects and lists, by path. An object whose name was emptied keeps it."""
     names = {}
-    for written, typed in zip(post.getlist("object")[:MAX_ROWS], post.getlist("object-name"), strict=False):
-        path, name = read_path(written), typed.replace("\0", "").strip()[:1000]
+    for written, typed in zip(posted["object"][:MAX_ROWS], posted["object_name"], strict=False):
+        path, name = read_path(written), typed.strip()[:LONGEST_NAME]
         if path and isinstance(path[-1], str) and name and name != path[-1]:
             names[path] = name
     return names
@@ -164,7 +165,7 @@ def _pair(text: str) -> tuple[int, int] | None:
     return None if first is None or second is None else (first, second)
 
 
-def _read_panel(post: QueryDict, editing: Editing) -> None:
+def _read_panel(form: ChipForm, editing: Editing) -> None:
     """Stores the settings of the open panel in its chip. Settings that the panel does not show stay unchanged."""
     assert editing.panel is not None
     n, chip = editing.panel
@@ -175,39 +176,36 @@ def _read_panel(post: QueryDict, editing: Editing) -> None:
         return
     part = parts[chip]
     if isinstance(part, FixedText):
-        if "text" in post:
-            parts[chip] = FixedText(post.get("text", "").replace("\r\n", "\n").replace("\0", ""))
+        if form.holds("text"):
+            parts[chip] = FixedText(form.posted["text"].replace("\r\n", "\n"))
     else:
-        parts[chip] = _read_settings(post, part)
+        parts[chip] = _read_settings(form, part)
     row.put(parts)
 
 
-def _read_settings(post: QueryDict, part: SourceValue) -> SourceValue:
-    if "otherwise" in post:
-        pairs = zip(post.getlist("map-from"), post.getlist("map-to"), strict=False)
+def _read_settings(form: ChipForm, part: SourceValue) -> SourceValue:
+    posted = form.posted
+    if form.holds("otherwise"):
+        pairs = zip(posted["map_from"], posted["map_to"], strict=False)
         entries = tuple((old, new) for old, new in pairs if old or new)[:MAX_VALUE_MAP]
-        otherwise = member_of(Otherwise, post.get("otherwise"), Otherwise.KEEP)
-        given = ValueMap(entries, otherwise, post.get("otherwise-text", "") if otherwise is Otherwise.TEXT else "")
+        otherwise = member_of(Otherwise, posted["otherwise"], Otherwise.KEEP)
+        given = ValueMap(entries, otherwise, posted["otherwise_text"] if otherwise is Otherwise.TEXT else "")
         part = replace(part, value_map=given if entries or otherwise is not Otherwise.KEEP else None)
-    if "date" in post:
-        date = post.get("date", "")
-        if part.date_format is not None or date != DateFormat.ISO:  # without a format a date is sent as ISO
-            part = replace(part, date_format=member_of(DateFormat, date, None))
-        pattern = post.get("date-pattern", "").replace("\0", "")[:1000]
-        part = replace(part, date_pattern=pattern if part.date_format is DateFormat.PATTERN else "")
-    if "if-empty" in post:
-        escape = post.get("escape", "")
-        part = replace(part, if_empty=post.get("if-empty", "").replace("\0", ""), escape=member_of(Escape, escape, None))
-    if "longest" in post:
-        longest = read_id(post.get("longest", "").strip()) or 0
-        part = replace(part, longest=min(longest, MAX_TEXT))
+    if form.holds("date"):
+        if part.date_format is not None or posted["date"] != DateFormat.ISO:  # without a format a date is sent as ISO
+            part = replace(part, date_format=member_of(DateFormat, posted["date"], None))
+        part = replace(part, date_pattern=posted["date_pattern"] if part.date_format is DateFormat.PATTERN else "")
+    if form.holds("if_empty"):
+        part = replace(part, if_empty=posted["if_empty"], escape=member_of(Escape, posted["escape"], None))
+    if form.holds("longest"):
+        part = replace(part, longest=min(read_id(posted["longest"].strip()) or 0, MAX_TEXT))
     return part
 
 
 # --- the buttons
 
 
-def act(editing: Editing, do: str, post: QueryDict) -> None:
+def act(editing: Editing, do: str, form: MappingForm) -> None:
     """Changes the state as a button says.
 
     do: the value of the button: a verb, and after a colon its object
@@ -220,9 +218,9 @@ def act(editing: Editing, do: str, post: QueryDict) -> None:
     elif verb in ("inside", "entry"):
         _add_nested(editing, verb, about)
     elif verb in ("take", "take-proposed"):
-        _take(editing, post, proposed=verb == "take-proposed")
+        _take(editing, form.posted, proposed=verb == "take-proposed")
     elif verb == "start":
-        _start(editing, post.get("start", ""))
+        _start(editing, form.posted["start"])
     else:
         row, _, rest = about.partition("/")
         n = read_number(row)
@@ -330,24 +328,25 @@ def _add_nested(editing: Editing, verb: str, about: str) -> None:
     if not path or not there or len(editing.draft.rows) >= MAX_ROWS:
         return
     if verb == "inside":
-        editing.focus = f"target-{editing.draft.add_inside(path)}"
+        editing.focus = TargetForm(prefix=str(editing.draft.add_inside(path)))["target"].auto_id
     elif all(isinstance(row.path[len(path)], int) for row in there):
         editing.focus = f"plus-{editing.draft.add_entry(path)}"
 
 
-def _take(editing: Editing, post: QueryDict, *, proposed: bool) -> None:
+def _take(editing: Editing, posted: Mapping[str, Any], *, proposed: bool) -> None:
     """Adds the chosen rows of the sample.
 
     proposed: the rows get the source fields that the page proposed by their names
     """
     try:
         new = editing.draft.sample(editing.sample or "", values=editing.keep_values).new
-        chosen = post.getlist("row")
-        if post.get("looked") != mark_of(editing.sample):  # the page has to show the rows of this sample first, so that they can be chosen
+        if posted["sample_mark"] != mark_of(
+            editing.sample
+        ):  # the page has to show the rows of this sample first, so that they can be chosen
             editing.focus = "take"
             return
-        keys = dict(_proposed(post)) if proposed else {}
-        chosen_rows = [row for row in new if row.target in chosen]
+        keys = dict(_proposed(posted["proposed"])) if proposed else {}
+        chosen_rows = [row for row in new if row.target in posted["sample_row"]]
         editing.draft.take([replace(row, parts=(SourceValue(keys[row.target]),)) if row.target in keys else row for row in chosen_rows])
     except MappingError as error:
         editing.sample_error, editing.focus = error.reason, "sample"
@@ -355,10 +354,10 @@ def _take(editing: Editing, post: QueryDict, *, proposed: bool) -> None:
         editing.sample, editing.focus = None, "new-target"
 
 
-def _proposed(post: QueryDict) -> Iterator[tuple[str, str]]:
+def _proposed(proposals: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The target and source key of each proposal of the page. A key contains no space. Whether the account has the field is checked with the
     row."""
-    for proposal in post.getlist("proposed")[:MAX_ROWS]:
+    for proposal in proposals:
         key, space, target = proposal.partition(" ")
         if space and len(key) <= 100:
             yield target, key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
 from django.utils.translation import gettext as _
@@ -14,7 +14,6 @@ from heliograph.domain.mapping.headers import SEALED
 from heliograph.domain.mapping.mapping import (
     Case,
     DateFormat,
-    Escape,
     FixedText,
     MappingError,
     MappingRow,
@@ -32,8 +31,9 @@ from heliograph.domain.mapping.transform import Unfit, formatted, text_of
 from heliograph.domain.setup.fields import FieldError, FieldGroup, Shape, parse_source
 from heliograph.mappings.mapping_drafts import DraftRow
 from heliograph.mappings.views.field_list import FieldList, group_name, shortened
+from heliograph.mappings.views.mapping_fields import ChipForm, TargetForm
 from heliograph.setup.source_fields import SourceFields
-from heliograph.web.shown_fields import Choice
+from heliograph.web.shown_fields import Choice, FormField, Pair
 
 DEEPEST = 3
 """The deepest indentation; deeper rows have the same."""
@@ -109,6 +109,11 @@ class RowShown:
     panel: Panel | None = None
     fields: FieldList | None = None
     is_heading: bool = False
+
+    @property
+    def form(self) -> TargetForm:
+        """The names of its fields."""
+        return TargetForm(prefix=str(self.n))
 
     @property
     def label(self) -> str:
@@ -296,10 +301,10 @@ class Panel:
     """The chosen person's value."""
     result: str = ""
     """What is sent for that value; "" if there is no value."""
-    dates: tuple[Choice, ...] = ()
-    date_select: tuple[Choice, ...] = ()
-    date: str = ""
-    date_pattern: str = ""
+    form: ChipForm = field(default_factory=ChipForm)
+    """Its fields, with the values of the chip."""
+    date: FormField | None = None
+    """The choice of a date format; None if the field cannot be a date."""
     entries: tuple[tuple[str, str, bool], ...] = ()
     """The rows of the value map: old value, new value, and whether the row applies to the chosen person's value."""
     options: tuple[str, ...] = ()
@@ -310,11 +315,8 @@ class Panel:
     """One entry for each empty row at the end of the value map."""
     map_shown: bool = False
     otherwise: tuple[Choice, ...] = ()
-    otherwise_text: str = ""
-    if_empty: str = ""
-    escapes: tuple[Choice, ...] = ()
-    escape: str = ""
-    longest: str = ""
+    settings: Sequence[FormField | Pair] = ()
+    """The fields below the others."""
 
 
 def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactSource, zone: tzinfo, more: int) -> Panel | None:
@@ -336,7 +338,17 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
     is_date = known is not None and known.shape in (Shape.DATE, Shape.INSTANT)
     entries = part.value_map.entries if part.value_map else ()
     otherwise = part.value_map.otherwise if part.value_map else Otherwise.KEEP
-    chosen = part.date_format.value if part.date_format else ""
+    form = ChipForm(
+        initial={
+            "otherwise_text": part.value_map.text if part.value_map else "",
+            "date": part.date_format,
+            "date_pattern": part.date_pattern,
+            "if_empty": part.if_empty,
+            "escape": part.escape,
+            "longest": part.longest or "",
+        }
+    )
+    date = form.draw_field("date") if is_date or _may_be_date(part.key) else None
     return Panel(
         n,
         place,
@@ -344,10 +356,8 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
         group_name(known.group) if known else _("Not in your account any more"),
         value=now or _("empty"),
         result=_result_of(part, row, facts, zone) if now or part.if_empty else "",
-        dates=_dates(part, value, zone) if is_date else (),
-        date_select=_date_names(part) if not is_date and _may_be_date(part.key) else (),
-        date=chosen,
-        date_pattern=part.date_pattern,
+        form=form,
+        date=replace(date, kind="checks", input="radio", options=_dates(part, value, zone)) if is_date and date else date,
         entries=tuple((old, new, old.strip().casefold() == now.strip().casefold()) for old, new in entries),
         more=tuple(range(more)),
         map_shown=not is_date or part.value_map is not None,
@@ -356,11 +366,7 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
             Choice(Otherwise.TEXT.value, _("A text"), otherwise is Otherwise.TEXT),
             Choice(Otherwise.ERROR.value, _("Validation error"), otherwise is Otherwise.ERROR),
         ),
-        otherwise_text=part.value_map.text if part.value_map else "",
-        if_empty=part.if_empty,
-        escapes=(Choice("", _("Nothing")), *(Choice(e.value, e.value) for e in Escape)),
-        escape=part.escape.value if part.escape else "",
-        longest=str(part.longest or ""),
+        settings=form.draw_fields(*(["date_pattern"] if date else []), "if_empty", "escape", "longest"),
     )
 
 
@@ -395,7 +401,3 @@ def _dates(part: SourceValue, value: object, zone: tzinfo) -> tuple[Choice, ...]
             sub = ""
         choices.append(Choice(how.value, _(how), how is (part.date_format or DateFormat.ISO), sub))
     return tuple(choices)
-
-
-def _date_names(part: SourceValue) -> tuple[Choice, ...]:
-    return (Choice("", _("As it is")), *(Choice(how.value, _(how), how is part.date_format) for how in DateFormat))

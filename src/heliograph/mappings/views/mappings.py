@@ -33,7 +33,8 @@ from heliograph.mappings.mapping_list import ListedMapping, MappingListFilter, l
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import copy_mapping, delete_mapping, mapping_row, mapping_uses, save_mapping
 from heliograph.mappings.views.mapping_editor import Editor, flow_href, kind_name, subject_name
-from heliograph.mappings.views.mapping_form import Editing, act, read
+from heliograph.mappings.views.mapping_fields import MappingForm
+from heliograph.mappings.views.mapping_form import Editing, act, preview_choice, read
 from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.save import saving
@@ -127,7 +128,7 @@ def mapping(request: AccountRequest, id: int) -> HttpResponse:
     stored = FieldMapping.from_body(row.body)
     if request.method == "POST":
         return _handle_post(request, MappingDraft.from_mapping(stored, row.number), row)
-    editing = Editing(MappingDraft.from_mapping(stored, row.number), **_preview_choice(request))
+    editing = Editing(MappingDraft.from_mapping(stored, row.number), **preview_choice(MappingForm(request.GET)))
     template = EDITOR if may(request.user, Role.ADMINISTRATOR) else READER
     return _page(request, editing, row, template)
 
@@ -139,42 +140,32 @@ def mapping(request: AccountRequest, id: int) -> HttpResponse:
 def mapping_new(request: AccountRequest) -> HttpResponse:
     """A new mapping. With `for`, it is made for the flow that is being edited, and saving returns to that flow."""
     _back(request)  # raises Http404 for another account's flow
-    ask = request.POST or request.GET
+    form = MappingForm(request.POST if request.method == "POST" else request.GET)
     draft = MappingDraft(
-        kind=member_of(MappingKind, ask.get("kind"), MappingKind.PAYLOAD),
-        subject=member_of(Subject, ask.get("subject"), None) or _subject_of_flow(request),
+        kind=member_of(MappingKind, form.posted["kind"], MappingKind.PAYLOAD),
+        subject=member_of(Subject, form.posted["subject"], None) or _subject_of_flow(request),
     )
     if request.method == "POST":
         return _handle_post(request, draft, None)
-    return _page(request, Editing(draft, **_preview_choice(request)), None, EDITOR)
-
-
-def _preview_choice(request: AccountRequest) -> dict[str, Any]:
-    """The fields of `Editing` that a link sets: the data to try the mapping with, and the format of the preview."""
-    ask = request.GET
-    return {
-        "key": ask.get("key", "")[:300],
-        "search": ask.get("person", "")[:200],
-        "made_up": ask.get("made-up") == "1",
-        "preview_format": ask.get("shown", ""),
-    }
+    return _page(request, Editing(draft, **preview_choice(form)), None, EDITOR)
 
 
 @needs(Role.ADMINISTRATOR)
 def _handle_post(request: AccountRequest, draft: MappingDraft, row: StoredMapping | None) -> HttpResponse:
-    do = "show" if AGAIN in request.POST else request.POST.get("do", "save")
-    editing = read(request.POST, draft)
-    form = f"mapping {row.pk if row else 'new'}"
-    waiting = typed_secrets.recall(request, form)
+    form = MappingForm(request.POST)
+    posted = form.posted
+    do = "show" if AGAIN in form.data else posted["do"] or "save"
+    editing = read(form, draft)
+    mapping = f"mapping {row.pk if row else 'new'}"
+    waiting = typed_secrets.recall(request, mapping)
     if do == "enter":  # the Enter key, somewhere in the form
-        typed, person_before = request.POST.get("person", ""), request.POST.get("person-was", "")
-        do = "add" if editing.new_name.strip() else "search" if typed.strip() != person_before.strip() else "save"
+        do = "add" if editing.new_name.strip() else "search" if posted["person"].strip() != posted["person_was"].strip() else "save"
     if do not in ("save", "preview"):
-        act(editing, do, request.POST)
+        act(editing, do, form)
     waiting |= draft.seal()
     if do == "preview" and asks_for_part(request):  # only the preview is replaced, so nothing typed is lost
         return _page(request, editing, row, EDITOR, part="preview")
-    editing.waiting = typed_secrets.keep(request, form, waiting)
+    editing.waiting = typed_secrets.keep(request, mapping, waiting)
     if do == "save":
         return _save(request, editing, row, waiting)
     return _page(request, editing, row, EDITOR, part="editor" if asks_for_part(request) else "")

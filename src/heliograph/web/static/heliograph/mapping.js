@@ -15,7 +15,9 @@
     const said = document.getElementById("map-said");
     if (said) said.textContent = text;
   };
-  const field = (/** @type {string} */ name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
+  const field = (/** @type {string | undefined} */ name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name ?? ""));
+  /** The names of the form's fields (heliograph.mappings.views.mapping_fields); those of a row stand at its line. */
+  /** @type {Record<string, string>} */ let names = {};
   const icon = (/** @type {string} */ name) => `<svg class="icon" width="16" height="16" aria-hidden="true"><use href="#i-${name}"/></svg>`;
   const make = (/** @type {string} */ tag, /** @type {Record<string, string>} */ attributes = {}, text = "") => {
     const el = document.createElement(tag);
@@ -61,10 +63,9 @@
     return out;
   }
   function store(/** @type {HTMLElement} */ line) {
-    const n = line.dataset.line;
     const parts = partsOf(line);
-    field(`line-${n}`).value = written(parts);
-    field(`kept-${n}`).value = JSON.stringify(parts);
+    field(line.dataset.written).value = written(parts);
+    field(line.dataset.parts).value = JSON.stringify(parts);
     number(line);
     entryOf(line).placeholder = parts.length ? "" : word("hint");
     keepPanel(line);
@@ -72,10 +73,10 @@
   }
   /** What an open panel says is posted for the chip at its place: the place moves with the chip, and the panel goes with it. */
   function keepPanel(/** @type {HTMLElement} */ line) {
-    const [row] = field("panel").value.split(".");
+    const [row] = field(names.panel).value.split(".");
     if (row !== line.dataset.line) return;
     const at = [...line.querySelectorAll(":scope > .chip")].findIndex((each) => each.matches(".open"));
-    field("panel").value = at < 0 ? "" : `${row}.${at}`;
+    field(names.panel).value = at < 0 ? "" : `${row}.${at}`;
     if (at < 0) document.getElementById("panel")?.remove();
   }
   const number = (/** @type {HTMLElement} */ line) =>
@@ -312,7 +313,7 @@
   // ---- what is typed while an answer is under way: the page that comes has it, too
 
   /** @type {Map<string, string>} */ let sent = new Map();
-  /** @type {{ controls: Map<string, string>, lines: Map<string, { chips: Element[], typed: string, on: boolean }>, at: string } | null} */ let meanwhile =
+  /** @type {{ controls: Map<string, string>, lines: Map<string, { chips: Element[] | null, typed: string, on: boolean }>, at: string } | null} */ let meanwhile =
     null;
   const state = (/** @type {HTMLInputElement} */ el) => (el.type === "checkbox" || el.type === "radio" ? String(el.checked) : el.value);
   /** The row's number in the page that was posted: this page's own, or what the answer says. */
@@ -320,16 +321,17 @@
     const row = /** @type {HTMLElement | null} */ (el.closest(".map-row[id^=row-]"));
     return row ? (posted ? row.id.slice(4) : (row.dataset.was ?? "new")) : "";
   };
+  const keyOf = (/** @type {string} */ row, name = "", path = "", value = "") =>
+    [row, row ? name.replace(/-\d+$/, "") : name, path, value].join("|");
+  const keyOfLine = (/** @type {string} */ row, /** @type {HTMLElement} */ line) => `${keyOf(row, line.dataset.written)}|0`;
   /** Everything that can be typed or chosen, by a key that is the same in both pages. */
   function controls(/** @type {boolean} */ posted) {
     const found = /** @type {Map<string, HTMLInputElement>} */ (new Map());
     /** @type {HTMLInputElement[]} */ ([...form.elements]).forEach((el) => {
-      if (!el.name || el.type === "submit" || el.name === "csrfmiddlewaretoken" || (el.type === "hidden" && !el.name.startsWith("line-")))
+      if (!el.name || el.type === "submit" || el.name === "csrfmiddlewaretoken" || (el.type === "hidden" && !("written" in el.dataset)))
         return;
       const row = rowOf(el, posted);
-      const base = [row, row ? el.name.replace(/-\d+$/, "") : el.name, el.dataset.path ?? "", el.type === "radio" ? el.value : ""].join(
-        "|",
-      );
+      const base = keyOf(row, el.name, el.dataset.path, el.type === "radio" ? el.value : "");
       let n = 0;
       while (found.has(`${base}|${n}`)) n += 1;
       found.set(`${base}|${n}`, el);
@@ -349,25 +351,26 @@
     const panel = document.getElementById("panel");
     if (!panel || ![...controls(true)].some(([key, el]) => panel.contains(el) && state(el) !== sent.get(key))) return false;
     const page = new DOMParser().parseFromString(answer, "text/html");
-    const [row, at] = (page.querySelector("input[name=panel]")?.getAttribute("value") ?? "").split(".");
-    return `${page.getElementById(`row-${row}`)?.dataset.was}.${at}` !== field("panel").value;
+    const [row, at] = (page.querySelector(`input[name="${names.panel}"]`)?.getAttribute("value") ?? "").split(".");
+    return `${page.getElementById(`row-${row}`)?.dataset.was}.${at}` !== field(names.panel).value;
   }
   /** Before the answer takes the page's place. */
   function collect() {
     const now = controls(true);
     const typed = new Map([...now].filter(([key, el]) => state(el) !== sent.get(key)).map(([key, el]) => [key, state(el)]));
-    const begun = sent.get("|new|||0") ?? "";
-    const name = typed.get("|new|||0");
-    if (begun && name?.startsWith(begun)) typed.set("|new|||0", name.slice(begun.length)); // what was sent has a row by now
+    const added = `${keyOf("", names.new_name)}|0`;
+    const begun = sent.get(added) ?? "";
+    const name = typed.get(added);
+    if (begun && name?.startsWith(begun)) typed.set(added, name.slice(begun.length)); // what was sent has a row by now
     const changedLines = [...lines(true)]
       .map(([n, line]) => {
         const on = document.activeElement === entryOf(line);
-        return /** @type {[string, { chips: Element[], typed: string, on: boolean }]} */ ([
+        return /** @type {[string, { chips: Element[] | null, typed: string, on: boolean }]} */ ([
           n,
-          { chips: typed.has(`${n}|line|||0`) ? [...line.querySelectorAll(":scope > .chip")] : [], typed: entryOf(line).value, on },
+          { chips: typed.has(keyOfLine(n, line)) ? [...line.querySelectorAll(":scope > .chip")] : null, typed: entryOf(line).value, on },
         ]);
       })
-      .filter(([n, line]) => typed.has(`${n}|line|||0`) || line.typed);
+      .filter(([, line]) => line.chips || line.typed);
     const at = [...now].find(([, el]) => el === document.activeElement)?.[0] ?? "";
     const on = changedLines.some(([, line]) => line.on);
     changedLines.forEach(([n]) => {
@@ -395,7 +398,7 @@
     lines(false).forEach((line, n) => {
       const brought = changedLines.get(n);
       if (!brought) return;
-      if (typed.has(`${n}|line|||0`)) {
+      if (brought.chips) {
         line.querySelectorAll(":scope > .chip").forEach((each) => each.remove());
         entryOf(line).before(...brought.chips);
         store(line);
@@ -439,19 +442,22 @@
     const to = /** @type {HTMLElement | null} */ (line ? entryOf(line) : at);
     to?.focus();
   }
-  const APART = new Set(["person", "new", "new-type", "new-nested", "sample", "keep-values", "row", "start"]);
   function started(/** @type {HTMLElement} */ el) {
     editor = el;
     form = /** @type {HTMLFormElement} */ (document.getElementById("map-form"));
+    names = JSON.parse(document.getElementById("map-names")?.textContent ?? "{}");
+    const looked = [names.kind, names.subject];
+    const apart = [names.person, names.new_name, names.new_type, names.new_nested, names.start];
+    apart.push(names.sample, names.keep_values, names.sample_row);
     list = null;
     editor.querySelectorAll("noscript").forEach((each) => each.remove()); // htmx reads what comes without script, and so the fields in it
     editor.querySelectorAll(".chip-input.line[data-line]").forEach((each) => line(/** @type {HTMLElement} */ (each)));
     form.addEventListener("submit", (e) => {
       const button = /** @type {HTMLButtonElement | null} */ (e.submitter);
-      const here = document.activeElement?.id;
+      const focused = document.activeElement?.getAttribute("name") ?? "";
       const what =
         button?.value === "enter"
-          ? ({ "new-target": "add", person: "search" }[here ?? ""] ?? "save")
+          ? ({ [names.new_name]: "add", [names.person]: "search" }[focused] ?? "save")
           : button?.name === "do"
             ? button.value
             : "save";
@@ -465,8 +471,8 @@
     });
     form.addEventListener("input", (e) => {
       const at = /** @type {HTMLInputElement} */ (e.target);
-      if (at.name === "kind" || at.name === "subject") press("look");
-      else if (!APART.has(at.name)) soon();
+      if (looked.includes(at.name)) press("look");
+      else if (!apart.includes(at.name)) soon();
       const box = at.closest("details.cases");
       if (box) cases(box);
     });
