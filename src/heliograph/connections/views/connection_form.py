@@ -265,7 +265,7 @@ class ConnectionForm(UrlForm, SharedForm):
     def clean(self) -> dict[str, Any]:
         """Adds an error if this form enters secrets and somebody else has changed secrets since it was opened."""
         cleaned = super().clean()
-        seen = shown_then(self.data.get("opened", "")).get("edition", (str(self.edition),))
+        seen = shown_then(self.data.get(self.add_prefix("opened"), "")).get("edition", (str(self.edition),))
         if self.is_shared and seen != (str(self.edition),) and self._changes_secrets(cleaned):
             conflict = _(
                 "Somebody changed secrets, or the path of a URL, while you had this open. Save again to replace the secrets with yours."
