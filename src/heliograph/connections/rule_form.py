@@ -158,17 +158,13 @@ def to_body(clauses: Sequence[ClauseDraft]) -> list[dict[str, object]]:
         else:
             body["category"] = clause.category or Category.GENERAL.value
             body |= {name: text.strip() for name, text in (("says", clause.says), ("shows", clause.shows)) if text.strip()}
-            if clause.retry_after.strip():
-                body["retry_after"] = _number(clause.retry_after.strip())
+            if typed := clause.retry_after.strip():
+                seconds = read_number(typed)
+                body["retry_after"] = typed if seconds is None else seconds
             if clause.renew:
                 body["renew"] = True
         bodies.append(body)
     return bodies
-
-
-def _number(text: str) -> object:
-    number = read_number(text)
-    return text if number is None else number
 
 
 def _condition(draft: ConditionDraft) -> dict[str, object]:

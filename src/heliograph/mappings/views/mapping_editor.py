@@ -119,9 +119,19 @@ class Editor:
         """The context of the templates."""
         draft, editing = self.draft, self.editing
         shown_rows = self._rows()
-        form = MappingForm(initial={"name": draft.name, "empty": _policy(draft.kind, draft.empty).value, "sample": editing.sample})
+        form = MappingForm(
+            initial={
+                "name": draft.name,
+                "kind": draft.kind.value,
+                "subject": draft.subject.value,
+                "empty": _policy(draft.kind, draft.empty).value,
+                "sample": editing.sample,
+            }
+        )
         form.show_errors({"name": _(draft.errors["name"])} if self.strict and "name" in draft.errors else {})
         form.say("name", help="" if self.id else _("Make it self-explanatory, for example Lead Mapping or Contact Mapping."))
+        form.say("kind", options=[Choice(kind.value, kind_name(kind), sub=KIND_SUBS[kind]()) for kind in MappingKind])
+        form.say("subject", options=[Choice(subject.value, subject_name(subject)) for subject in Subject])
         form.say("empty", options=[Choice(e.value, empty_name(e, draft.kind)) for e in EmptyPolicy if _policy(draft.kind, e) is e])
         return {
             "here": "mappings",
@@ -136,8 +146,7 @@ class Editor:
             "kind_name": kind_name(draft.kind),
             "subject_name": subject_name(draft.subject),
             "is_header": draft.kind is MappingKind.HEADER,
-            "kinds": [Choice(k.value, kind_name(k), k is draft.kind, KIND_SUBS[k]()) for k in MappingKind],
-            "subjects": [Choice(s.value, subject_name(s), s is draft.subject) for s in Subject],
+            "choices": form.draw_fields("kind", "subject"),
             "empty": form.draw_field("empty"),
             "empty_words": empty_name(draft.empty, draft.kind),
             "rows": rows.displayed(shown_rows),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.connections.views.typed_secrets import WaitingForm
 from heliograph.domain.mapping.mapping import DateFormat, Escape
-from heliograph.web.form_fields import Box, Hidden, Select, Ticks, TypedLine, TypedLines
+from heliograph.web.form_fields import Box, Hidden, Radios, Select, Ticks, TypedLine, TypedLines
 from heliograph.web.forms import Form, RowForm
 from heliograph.web.shown_fields import Choice
 
@@ -23,11 +23,13 @@ LONGEST_NAME: Final = 1000
 class MappingForm(WaitingForm):
     """The mapping without its rows, the preview, the box of a sample, and the buttons."""
 
+    pairs = (("kind", "subject"),)
+
     do = Hidden()
     """The button: a verb, and after a colon its object."""
     name = TypedLine(gettext_lazy("Mapping name"), longest=LONGEST_NAME, autocomplete="off")
-    kind = Hidden()
-    subject = Hidden()
+    kind = Radios(gettext_lazy("Kind"), any_value=True)
+    subject = Radios(gettext_lazy("What it is for"), any_value=True)
     empty = Select(gettext_lazy("If an optional field is empty"), any_value=True)
     number = Hidden()
     """The version that is being edited."""

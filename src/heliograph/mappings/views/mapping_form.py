@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -340,27 +340,17 @@ def _take(editing: Editing, posted: Mapping[str, Any], *, proposed: bool) -> Non
     """
     try:
         new = editing.draft.sample(editing.sample or "", values=editing.keep_values).new
-        if posted["sample_mark"] != mark_of(
-            editing.sample
-        ):  # the page has to show the rows of this sample first, so that they can be chosen
+        if posted["sample_mark"] != mark_of(editing.sample):  # its rows are shown first, so that they can be chosen
             editing.focus = "take"
             return
-        keys = dict(_proposed(posted["proposed"])) if proposed else {}
+        pairs = [text.partition(" ") for text in posted["proposed"]] if proposed else []  # a key contains no space
+        keys = {target: key for key, space, target in pairs if space and len(key) <= 100}
         chosen_rows = [row for row in new if row.target in posted["sample_row"]]
         editing.draft.take([replace(row, parts=(SourceValue(keys[row.target]),)) if row.target in keys else row for row in chosen_rows])
     except MappingError as error:
         editing.sample_error, editing.focus = error.reason, "sample"
     else:
         editing.sample, editing.focus = None, "new-target"
-
-
-def _proposed(proposals: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The target and source key of each proposal of the page. A key contains no space. Whether the account has the field is checked with the
-    row."""
-    for proposal in proposals:
-        key, space, target = proposal.partition(" ")
-        if space and len(key) <= 100:
-            yield target, key
 
 
 def _start(editing: Editing, key: str) -> None:

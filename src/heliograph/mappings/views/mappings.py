@@ -124,7 +124,7 @@ def _list_context(row: ListedMapping, people: Mapping[str, str], *, editable: bo
 @require_http_methods(["GET", "HEAD", "POST"])
 def mapping(request: AccountRequest, id: int) -> HttpResponse:
     """One mapping: its editor, or a read-only page for users who may not change it."""
-    row = _row(id)
+    row = mapping_row(id)
     stored = FieldMapping.from_body(row.body)
     if request.method == "POST":
         return _handle_post(request, MappingDraft.from_mapping(stored, row.number), row)
@@ -279,10 +279,6 @@ def _menu(row: StoredMapping) -> list[tuple[str, str]]:
     ]
 
 
-def _row(id: int) -> StoredMapping:
-    return mapping_row(id)
-
-
 # --- for a flow
 
 
@@ -329,7 +325,7 @@ def _back(request: AccountRequest, **more: int) -> str:
 @needs(Role.ADMINISTRATOR)
 def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
     """Copies a mapping, after a confirmation page."""
-    row = _row(id)
+    row = mapping_row(id)
     confirmation = _question(
         row,
         _("Copy %(name)s?") % {"name": row.name},
@@ -348,7 +344,7 @@ def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
     """Deletes a mapping that no flow uses, after a confirmation page; otherwise lists the flows that use it (P12)."""
-    row = _row(id)
+    row = mapping_row(id)
     uses = [LinkedThing(use.name or _("Without a name"), flow_href(use.id)) for use in mapping_uses(request.account.pk, id)]
     if uses:
         confirmation = _question(
