@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.web.cursor import Cursor, CursorError, Key, ListPage, pages
+from heliograph.store.walk import Key
+from heliograph.web.cursor import Cursor, CursorError, ListPage, pages
 
 NUMBERS = (int, int)
 

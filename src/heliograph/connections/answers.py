@@ -18,8 +18,9 @@ from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.paths import ABSENT
 from heliograph.setup.errors import Invalid
 from heliograph.store.database import Database
-from heliograph.store.like import escaped
+from heliograph.store.like import contains_words
 from heliograph.store.registrations import folded
+from heliograph.store.where import Where
 
 OFFERED: Final = 100
 """Most answers that are offered at once: the newest."""
@@ -83,15 +84,14 @@ def newest_answers(db: Database, account: int, connection: int, text: str = "") 
 
     text: words of the registration's code or name; "" for all
     """
-    words = folded(text).split()
-    where = "".join(f" AND r.search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
+    where = Where("c.account_id = :account", account=account, connection=connection) & contains_words("r.search", folded(text).split())
     rows = db.all(
         "SELECT t.action_id, t.n, t.at, t.status, r.code, r.name, c.response FROM (SELECT action_id, n, at, status FROM attempt"
         f" WHERE account_id = :account AND connection_id = :connection AND status IS NOT NULL ORDER BY at DESC LIMIT {SEARCHED}) t"
         " JOIN attempt_content c ON c.action_id = t.action_id AND c.n = t.n JOIN action a ON a.id = t.action_id"
-        f" LEFT JOIN registration r ON r.id = a.registration_id AND r.account_id = :account WHERE c.account_id = :account{where}"
+        f" LEFT JOIN registration r ON r.id = a.registration_id AND r.account_id = :account WHERE {where.sql}"
         f" ORDER BY t.at DESC LIMIT {OFFERED}",
-        {"account": account, "connection": connection} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)},
+        where.params,
     )
     return [
         OfferedAnswer(

@@ -17,9 +17,10 @@ from heliograph.recording.contents import read_changes
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, Row
 from heliograph.store.django_database import of_django
-from heliograph.store.like import escaped
+from heliograph.store.like import contains_words
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import are_many_with, few_with
+from heliograph.store.where import Where
 
 READ = "read"
 MOST_MATCHES: Final = 200
@@ -42,17 +43,12 @@ class RegistrationMatch:
     ids: list[int] | None
     """The ids of the registrations; None if they are too many to be listed."""
 
-    def condition(self, db: Database, column: str) -> str:
-        """The SQL condition that a column is the id of one of them."""
+    def condition(self, db: Database, column: str) -> Where:
+        """The condition that a column is the id of one of them."""
         if self.ids is not None:
-            return db.member(column, "registrations")
-        each_word = " AND ".join(f"s.search LIKE :w{i} ESCAPE '!'" for i in range(len(self.words)))
-        return f"EXISTS (SELECT 1 FROM registration s WHERE s.id = {column} AND {each_word})"
-
-    @property
-    def params(self) -> dict[str, object]:
-        """The parameters of the condition."""
-        return {"registrations": self.ids} if self.ids is not None else _patterns(self.words)
+            return Where(db.member(column, "registrations"), registrations=self.ids)
+        words = contains_words("s.search", self.words)
+        return Where(f"EXISTS (SELECT 1 FROM registration s WHERE s.id = {column} AND {words.sql})", **words.params)
 
 
 @dataclass
@@ -87,13 +83,13 @@ class AccountReader:
         words = folded(text).split()
         if not words:
             return None
-        where = " AND ".join(f"search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
         few = few_with(self.db, self.account, words)
-        among = "account_id = :account" if few is None else f"+account_id = :account AND {self.db.member('id', 'few')}"
-        rows = self.db.all(
-            f"SELECT id FROM registration WHERE {among} AND {where} ORDER BY modified DESC LIMIT {MOST_MATCHES}",
-            {"account": self.account, "few": few or []} | _patterns(words),
-        )
+        if few is None:
+            where = Where("account_id = :account", account=self.account)
+        else:
+            where = Where("+account_id = :account", self.db.member("id", "few"), account=self.account, few=few)
+        where &= contains_words("search", words)
+        rows = self.db.all(f"SELECT id FROM registration WHERE {where.sql} ORDER BY modified DESC LIMIT {MOST_MATCHES}", where.params)
         return [id for (id,) in rows]
 
     def match(self, text: str) -> RegistrationMatch | None:
@@ -141,10 +137,6 @@ class AccountReader:
         return self.db.all(
             f"{select} WHERE +account_id = :account AND {self.db.member('id', 'ids')}", {"account": self.account, "ids": ids}
         )
-
-
-def _patterns(words: Iterable[str]) -> dict[str, object]:
-    return {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)}
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.insights.feed_lines import ACTION, RUN, SCAN, FeedFilter, FeedLines, Line
 from heliograph.store.row_states import RUN_NOT_TRIGGERED
-from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, WalkedRows, walked
+from heliograph.store.walk import Key, WalkedRows
+from heliograph.web.cursor import ROWS, Cursor, ListPage, walked
 
 PARTS = (int, int, int)
 """The types of a cursor: instant, 1 for an action or 0 for a run, id."""

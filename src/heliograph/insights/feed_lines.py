@@ -20,7 +20,8 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.database import Database
 from heliograph.store.row_states import RUN_NOT_TRIGGERED, STUCK_RUN_OPEN, listed
-from heliograph.web.cursor import Cursor, Key
+from heliograph.store.walk import Key
+from heliograph.web.cursor import Cursor
 
 LINES: Final = 100
 """The number of lines that are read at once. A change has a line for each destination of its flows."""
@@ -302,7 +303,7 @@ class FeedLines:
         if feed_filter.event is not None:
             conditions["event"] = f"{subject_alias}.event_id = :event"
         if self._match is not None:
-            conditions["text"] = self._match.condition(self.reading.db, f"{subject_alias}.registration_id")
+            conditions["text"] = self._match.condition(self.reading.db, f"{subject_alias}.registration_id").sql
         return conditions
 
     def _source(
@@ -312,7 +313,7 @@ class FeedLines:
         is_walk = self._match is None or self._match.ids is None
         if not is_walk:  # if few registrations match, all their lines are read and sorted
             assert self._match is not None
-            few = self._match.condition(self.reading.db, "registration_id")
+            few = self._match.condition(self.reading.db, "registration_id").sql
             places, known = [f"{columns[2]} IN (SELECT id FROM change WHERE {few})"], {"text"}
         since, before = self.feed_filter.between or (0, 0)
         when = [f"{columns[1]} >= :from", f"{columns[1]} < :before"] if self.feed_filter.between else []
@@ -334,7 +335,7 @@ class FeedLines:
                 "from": since,
                 "before": before,
                 "until": self.until,
-                **(self._match.params if self._match else {}),
+                **(self._match.condition(self.reading.db, "").params if self._match else {}),
             },
             is_sparse=bool(narrow.keys() - known),
             is_walk=is_walk,

@@ -16,6 +16,7 @@ from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.figures import REPLAYED, Measure, mode_code
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
 from heliograph.insights.replay_share import ReplayShare
+from heliograph.store.where import Where
 
 HOUR: Final = 60
 _DENSE: Final = 2
@@ -115,24 +116,18 @@ class RecordMinutes:
         record_filter = self.record_filter
         recorded = int(_MEASURES[record_filter.kind])
         replayed = recorded + REPLAYED
-        conditions = [
-            f"account_id = :account AND mode = :mode AND {unit} >= :first AND {unit} < :last AND measure IN (:measure, :replayed)"
-        ]
-        conditions += ["flow_id = :flow"] if record_filter.flow is not None else []
-        conditions += ["category = :facet"] if record_filter.facet is not None else []
-        rows = self.reading.db.all(
-            f"SELECT {unit}, SUM(n) FROM {table} WHERE {' AND '.join(conditions)} GROUP BY {unit}",
-            {
-                "account": self.reading.account,
-                "mode": mode_code(record_filter.mode),
-                "first": first,
-                "last": last,
-                "measure": replayed if record_filter.replays is ReplayShare.ONLY else recorded,
-                "replayed": recorded if record_filter.replays is ReplayShare.WITHOUT else replayed,
-                "flow": record_filter.flow,
-                "facet": int(record_filter.facet or 0),
-            },
+        where = Where("account_id = :account", "mode = :mode", account=self.reading.account, mode=mode_code(record_filter.mode))
+        where &= Where(f"{unit} >= :first", f"{unit} < :last", first=first, last=last)
+        where &= Where(
+            "measure IN (:measure, :replayed)",
+            measure=replayed if record_filter.replays is ReplayShare.ONLY else recorded,
+            replayed=recorded if record_filter.replays is ReplayShare.WITHOUT else replayed,
         )
+        if record_filter.flow is not None:
+            where &= Where("flow_id = :flow", flow=record_filter.flow)
+        if record_filter.facet is not None:
+            where &= Where("category = :facet", facet=int(record_filter.facet))
+        rows = self.reading.db.all(f"SELECT {unit}, SUM(n) FROM {table} WHERE {where.sql} GROUP BY {unit}", where.params)
         return [(int(at), int(n)) for at, n in rows]  # a sum of PostgreSQL is a Decimal
 
 

@@ -163,11 +163,10 @@ def source_of(reading: AccountReader, record_filter: RecordFilter, *, grouped: b
     if (match := reading.match(record_filter.text)) is not None:
         if match.ids is not None:  # if few registrations match, all their records are read and sorted
             where[0] = f"+{where[0]}"
-        if match.ids is not None and shape.change:
-            where.append(f"{shape.change} IN (SELECT id FROM change WHERE {match.condition(reading.db, 'registration_id')})")
-        else:
-            where.append(match.condition(reading.db, shape.registration))
-        params |= match.params
+        is_by_change = match.ids is not None and shape.change
+        has_words = match.condition(reading.db, "registration_id" if is_by_change else shape.registration)
+        where.append(f"{shape.change} IN (SELECT id FROM change WHERE {has_words.sql})" if is_by_change else has_words.sql)
+        params |= has_words.params
     whole = " AND ".join(where)
     one = shape.subject is RowKind.REGISTRATION and not grouped
     if one:

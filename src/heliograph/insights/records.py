@@ -25,7 +25,8 @@ from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import RecordFilter, RecordKind, RecordSort, RowKind
 from heliograph.insights.record_minutes import RecordMinutes, are_whole_minutes
 from heliograph.insights.record_sources import RecordSource, source_of, sources_of
-from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, WalkedRows, walked
+from heliograph.store.walk import Key, WalkedRows
+from heliograph.web.cursor import ROWS, Cursor, ListPage, walked
 
 PARTS = (int, int)
 """The parts of a list's cursor: the value by which the list is sorted, and the record's id."""

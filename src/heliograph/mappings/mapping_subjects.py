@@ -16,7 +16,9 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
+from heliograph.store.like import contains_words, like_pattern
 from heliograph.store.registrations import folded, ids_of_code
+from heliograph.store.where import Where
 
 SHOWN = 7
 """Most matches of a search: the first one is used, the others are offered beside it."""
@@ -65,19 +67,12 @@ class Subjects:
             code = text.replace("\0", " ").strip()
             exact = [match for each in dict.fromkeys((code, code.upper())) for match in self._events([], code=each)] if words else []
             return _first(exact, self._events(words))
-        where = ["r.account_id = :account", "r.version > 0"]
-        like: dict[str, object] = {"account": self.account}
-        for i, word in enumerate(words):
-            where.append(f"r.search LIKE :w{i} ESCAPE '!'")
-            like[f"w{i}"] = _like_pattern(word)
+        where = Where("r.account_id = :account", "r.version > 0", account=self.account) & contains_words("r.search", words)
         if self.subject is Subject.SESSION:
-            where.append("EXISTS (SELECT 1 FROM session_registration s WHERE s.registration_id = r.id)")
-        matches = self._registrations(where, like)
+            where &= Where("EXISTS (SELECT 1 FROM session_registration s WHERE s.registration_id = r.id)")
+        matches = self._registrations(where)
         coded = ids_of_code(self.db, self.account, text)
-        if not coded:
-            return matches
-        where, params = [*where, self.db.member("r.id", "ids")], {**like, "ids": coded}
-        return _first(self._registrations(where, params), matches)
+        return _first(self._registrations(where & Where(self.db.member("r.id", "ids"), ids=coded)), matches) if coded else matches
 
     def named(self, key: str) -> Match | None:
         """The registration or event with this key; None if the account does not have it."""
@@ -86,27 +81,26 @@ class Subjects:
             return None
         if self.subject is Subject.EVENT:
             return next(iter(self._events([], code=event)), None)
-        where = ["r.account_id = :account", "r.version > 0", "r.code = :code", "e.code = :event"]
-        return next(iter(self._registrations(where, {"account": self.account, "code": code, "event": event}, order="r.id")), None)
+        where = Where("r.account_id = :account", "r.version > 0", account=self.account)
+        where &= Where("r.code = :code", "e.code = :event", code=code, event=event)
+        return next(iter(self._registrations(where, order="r.id")), None)
 
-    def _registrations(self, where: list[str], params: dict[str, object], *, order: str = "r.modified DESC, r.id DESC") -> list[Match]:
+    def _registrations(self, where: Where, *, order: str = "r.modified DESC, r.id DESC") -> list[Match]:
         rows = self.db.all(
             "SELECT r.id, r.code, r.name, r.event_id, e.code FROM registration r JOIN event e ON e.id = r.event_id"
-            f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT {SHOWN}",
-            params,
+            f" WHERE {where.sql} ORDER BY {order} LIMIT {SHOWN}",
+            where.params,
         )
         return [Match(id, code, name, event, f"{event_code} {code}") for id, code, name, event, event_code in rows]
 
     def _events(self, words: list[str], *, code: str | None = None) -> list[Match]:
-        where = ["account_id = :account"]
-        given: dict[str, object] = {"account": self.account}
+        where = Where("account_id = :account", account=self.account)
         if code is not None:
-            where.append("code = :code")
-            given["code"] = code
-        for i, word in enumerate(words):
-            where.append(f"(lower(code) LIKE :w{i} ESCAPE '!' OR lower(name) LIKE :w{i} ESCAPE '!')")
-            given[f"w{i}"] = _like_pattern(word)
-        rows = self.db.all(f"SELECT id, code, name FROM event WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT {SHOWN}", given)
+            where &= Where("code = :code", code=code)
+        for n, word in enumerate(words):
+            contains_word = f"(lower(code) LIKE :w{n} ESCAPE '!' OR lower(name) LIKE :w{n} ESCAPE '!')"
+            where &= Where(contains_word, **{f"w{n}": like_pattern(word)})
+        rows = self.db.all(f"SELECT id, code, name FROM event WHERE {where.sql} ORDER BY id DESC LIMIT {SHOWN}", where.params)
         return [Match(id, code, name, id, code) for id, code, name in rows]
 
     def tried(self, key: str, text: str, now: datetime, *, flow_name: str = "") -> Tried | None:
@@ -156,7 +150,3 @@ class Subjects:
 def _first(exact: list[Match], others: list[Match]) -> list[Match]:
     """The exact matches before the others, without repetitions; at most SHOWN."""
     return list({match.id: match for match in (*exact, *others)}.values())[:SHOWN]
-
-
-def _like_pattern(word: str) -> str:
-    return f"%{word.replace('!', '!!').replace('%', '!%').replace('_', '!_')}%"

@@ -14,11 +14,14 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
 from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database
+from heliograph.store.database import Database, Row
+from heliograph.store.like import contains_words
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import few_with
-from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, WalkedRows, walked
+from heliograph.store.walk import Key, Walk, WalkedRows
+from heliograph.store.where import Where
+from heliograph.web.cursor import ROWS, Cursor, ListPage, walk_from, walked
 from heliograph.web.list_count import ListCount
 
 MOST = 10_000
@@ -29,6 +32,9 @@ NAMED: Final = 20_000
 """Up to so many registrations with the words are read by their ids. If there are more, reading the list newest first soon fills a page."""
 MOST_NAMES = 500
 """Choices offered by a filter; of events, the newest."""
+_SELECT: Final = (
+    "SELECT r.id, r.code, r.name, r.organization, r.event_id, r.status_id, r.attendee_type_id, r.is_test, r.is_active, r.modified"
+)
 
 
 class RegistrationSort(StrEnum):
@@ -153,97 +159,85 @@ class Registrations:
         self, filters: RegistrationFilter, sort: RegistrationSort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False
     ) -> ListPage[ListedRegistration]:
         """One page of the list. whole: with the states."""
-        where, params = self.conditions(filters)
-        is_walk = filters.narrows and sort is RegistrationSort.MODIFIED and "few" not in params
-        if filters.narrows and sort is not RegistrationSort.MODIFIED and self.db.vendor == "sqlite" and "few" not in params:
+        where, are_few = self._narrowed(filters)
+        is_by_time = sort is RegistrationSort.MODIFIED
+        scan_limit = self._scan_limit if is_by_time and filters.narrows and not are_few else None
+        if filters.narrows and not are_few and not is_by_time and self.db.vendor == "sqlite":
             # Only the index by `modified` covers the filters: sorted by code or name, every row would be read until enough of them match.
-            where = [where[0], f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
+            matching = self._of_account() & where
+            where = Where(f"+r.id IN (SELECT r.id FROM registration r WHERE {matching.sql})", **matching.params)
+        select = f"{_SELECT}{', r.state' if whole else ''} FROM registration r"
 
         def fetch(at: Cursor | None, limit: int) -> WalkedRows[ListedRegistration]:
-            scan_end = self._scan_end(at) if is_walk else None
-            return _up_to(scan_end, at, limit, self._fetch(*_within(where, params, scan_end, at), sort, at, limit, whole=whole))
+            rows = self._walk(sort, at, are_few=are_few).page(self.db, select, where, limit, scan_limit=scan_limit)
+            return WalkedRows(self._listed(rows.rows), rows.scan_end)
 
         def key(row: ListedRegistration) -> Key:
-            return (row.micros if sort is RegistrationSort.MODIFIED else row.code if sort is RegistrationSort.CODE else row.name, row.id)
+            return (row.micros if is_by_time else row.code if sort is RegistrationSort.CODE else row.name, row.id)
 
         return walked(fetch, key, cursor, size=size)
 
     def places(self, filters: RegistrationFilter, cursor: Cursor | None, limit: int) -> WalkedRows[tuple[int, int]]:
         """When registrations were modified, and their ids, from the cursor on: read from the covering index alone."""
-        where, params = self.conditions(filters)
-        scan_end = None if "few" in params else self._scan_end(cursor)
-        where, params = _within(where, params, scan_end, cursor)
-        back = cursor is not None and cursor.back
-        if cursor is not None:
-            where.append(f"(r.modified, r.id) {'>' if back else '<'} (:one, :two)")
-            params["one"], params["two"] = cursor.key
-        way = "ASC" if back else "DESC"
-        rows = self.db.all(
-            f"SELECT r.modified, r.id FROM registration r WHERE {' AND '.join(where)} ORDER BY r.modified {way}, r.id {way} LIMIT {int(limit)}",
-            params,
+        where, are_few = self._narrowed(filters)
+        walk = self._walk(RegistrationSort.MODIFIED, cursor, are_few=are_few)
+        rows = walk.page(
+            self.db, "SELECT r.modified, r.id FROM registration r", where, limit, scan_limit=None if are_few else self._scan_limit
         )
-        return _up_to(scan_end, cursor, limit, [(modified, id) for modified, id in rows])
+        return WalkedRows([(modified, id) for modified, id in rows.rows], rows.scan_end)
 
     def some(self, ids: Sequence[int]) -> list[ListedRegistration]:
         """Registrations of the account by their ids, with their states, those modified last first."""
-        where = ["+r.account_id = :account", "r.version > 0", self.db.member("r.id", "ids")]
-        given: dict[str, object] = {"account": self.account, "ids": list(ids)}
-        return self._fetch(where, given, RegistrationSort.MODIFIED, None, len(ids), whole=True) if ids else []
+        walk = self._walk(RegistrationSort.MODIFIED, None, are_few=True)
+        where = Where("r.version > 0", self.db.member("r.id", "ids"), ids=list(ids))
+        return self._listed(walk.read(self.db, f"{_SELECT}, r.state FROM registration r", where, len(ids))) if ids else []
 
     def count(self, filters: RegistrationFilter) -> ListCount:
         """How many registrations match, counted up to MOST, among the newest SCAN_LIMITS."""
-        where, params = self.conditions(filters)
-        scan_end = None if "few" in params or not filters.narrows else self._scan_end(None)
-        where, params = _within(where, params, scan_end, None)
-        ((count,),) = self.db.all(
-            f"SELECT count(*) FROM (SELECT 1 FROM registration r WHERE {' AND '.join(where)} LIMIT {MOST + 1}) found", params
-        )
-        return ListCount(min(int(count), MOST), is_more=count > MOST or scan_end is not None)
+        where, are_few = self._narrowed(filters)
+        walk = self._walk(RegistrationSort.MODIFIED, None, are_few=are_few)
+        end = None if are_few or not filters.narrows else walk.end(self.db, self._scan_limit)
+        count = walk.count(self.db, "registration r", where, MOST + 1, end=end)
+        return ListCount(min(count, MOST), is_more=count > MOST or end is not None)
 
-    def _scan_end(self, cursor: Cursor | None) -> int | None:
-        """When the last registration was modified that a page or a count reads, in microseconds; None if it reads all."""
-        back, place, given = cursor is not None and cursor.back, "", {"account": self.account}
-        if cursor is not None:
-            place = f" AND (modified, id) {'>' if back else '<'} (:one, :two)"
-            given["one"], given["two"] = int(cursor.key[0]), int(cursor.key[1])
-        way = "ASC" if back else "DESC"
-        rows = self.db.all(
-            f"SELECT modified FROM registration WHERE account_id = :account{place} ORDER BY modified {way}, id {way} LIMIT 1"
-            f" OFFSET {self.scan_limit or SCAN_LIMITS[self.db.vendor]}",
-            given,
-        )
-        return int(rows[0][0]) if rows else None
+    @property
+    def _scan_limit(self) -> int:
+        return self.scan_limit or SCAN_LIMITS[self.db.vendor]
+
+    def _walk(self, sort: RegistrationSort, cursor: Cursor | None, *, are_few: bool) -> Walk:
+        """The walk through the list. are_few: few registrations are named by their ids, so that no index is walked."""
+        column = {RegistrationSort.MODIFIED: "r.modified", RegistrationSort.CODE: "r.code", RegistrationSort.NAME: "r.name"}[sort]
+        where, ascends = self._of_account(by_id=are_few), sort is not RegistrationSort.MODIFIED
+        return walk_from(cursor, "registration r", where, (column, "r.id"), ascends=ascends)
 
     def count_by_status(self, filters: RegistrationFilter) -> list[StatusCount]:
         """The number of registrations per event and status."""
-        where, params = self.conditions(filters)
+        where = self.conditions(filters)
         rows = self.db.all(
-            f"SELECT r.event_id, r.status_id, count(*) FROM registration r WHERE {' AND '.join(where)} GROUP BY r.event_id, r.status_id",
-            params,
+            f"SELECT r.event_id, r.status_id, count(*) FROM registration r WHERE {where.sql} GROUP BY r.event_id, r.status_id", where.params
         )
         self._know(event for event, _, _ in rows)
         return [StatusCount(event, self._status(status, event), int(n)) for event, status, n in rows]
 
     def walk(self, filters: RegistrationFilter, after: int, limit: int) -> list[RegistrationRow]:
         """The next registrations by id, after the given one."""
-        where, params = self.conditions(filters)
         # Walk all ids in order and skip other accounts: otherwise the account's rows would be sorted for each chunk.
-        return self._read_rows([f"+{where[0].removeprefix('+')}", *where[1:], "r.id > :after"], params | {"after": after}, limit)
+        return self._read_rows(self._of_account(by_id=True) & self._narrowed(filters)[0], limit, after)
 
     def picked(self, picked: Sequence[tuple[str, str]]) -> list[RegistrationRow]:
         """Registrations by their events' and their own codes; missing ones are omitted."""
         codes, events = {code for _, code in picked}, {event for event, _ in picked}
-        where = ["r.account_id = :account", "r.version > 0", self.db.member("r.code", "codes"), self.db.member("e.code", "events")]
-        given = {"account": self.account, "codes": sorted(codes), "events": sorted(events)}
-        rows = {(row.event_code, row.code): row for row in self._read_rows(where, given, len(codes) * len(events) or 1)}
+        members = (self.db.member("r.code", "codes"), self.db.member("e.code", "events"))
+        where = self._of_account() & Where("r.version > 0", *members, codes=sorted(codes), events=sorted(events))
+        rows = {(row.event_code, row.code): row for row in self._read_rows(where, len(codes) * len(events) or 1)}
         return [rows[pair] for pair in dict.fromkeys(picked) if pair in rows]
 
-    def _read_rows(self, where: Sequence[str], params: Mapping[str, object], limit: int) -> list[RegistrationRow]:
-        rows = self.db.all(
+    def _read_rows(self, where: Where, limit: int, after: int | None = None) -> list[RegistrationRow]:
+        walk = Walk("registration r", where, ("r.id",), None if after is None else (after,), ascends=True)
+        select = (
             "SELECT r.id, r.event_id, e.code, r.code, r.version, r.status_id, r.state FROM registration r JOIN event e ON e.id = r.event_id"
-            f" WHERE {' AND '.join(where)} ORDER BY r.id LIMIT {int(limit)}",
-            params,
         )
+        rows = walk.read(self.db, select, Where(), limit)
         self._know(row[1] for row in rows)
         return [
             RegistrationRow(id, event, event_code, code, version, self._status(status, event), to_micros(read_state(state).status_modified))
@@ -269,56 +263,45 @@ class Registrations:
         )
         return [name for (name,) in rows]
 
-    def conditions(self, filters: RegistrationFilter) -> tuple[list[str], dict[str, object]]:
-        """The conditions on a registration `r`, the account's first, and their parameters."""
-        # A row without a version is just being created.
-        where = ["r.account_id = :account", "r.version > 0"]
-        params: dict[str, object] = {"account": self.account}
+    def conditions(self, filters: RegistrationFilter) -> Where:
+        """The condition that a registration `r` of the account matches."""
+        where, are_few = self._narrowed(filters)
+        return self._of_account(by_id=are_few) & where
+
+    def _of_account(self, *, by_id: bool = False) -> Where:
+        """by_id: no index of the account is used, because registrations are read by their ids."""
+        return Where("+r.account_id = :account" if by_id else "r.account_id = :account", account=self.account)
+
+    def _narrowed(self, filters: RegistrationFilter) -> tuple[Where, bool]:
+        """The other conditions on a registration `r` of the account, and whether few with the words are named by their ids."""
+        where = Where("r.version > 0", account=self.account)  # a row without a version is just being created
         words = folded(filters.text).split()
-        if words and (few := few_with(self.db, self.account, words, NAMED)) is not None:
-            where = [f"+{where[0]}", *where[1:], self.db.member("r.id", "few")]
-            params["few"] = few
-        for number, word in enumerate(words):
-            where.append(f"r.search LIKE :w{number} ESCAPE '!'")
-            params[f"w{number}"] = f"%{word.replace('!', '!!').replace('%', '!%').replace('_', '!_')}%"
+        few = few_with(self.db, self.account, words, NAMED) if words else None
+        if few is not None:
+            where &= Where(self.db.member("r.id", "few"), few=few)
+        where &= contains_words("r.search", words)
         if filters.event is not None:
-            where.append("r.event_id = :event")
-            params["event"] = filters.event
+            where &= Where("r.event_id = :event", event=filters.event)
         if filters.status:
+            standard_ids = [status.id for status in self.config.statuses.values() if status.name == filters.status] or [0]
             custom = "r.status_id IN (SELECT id FROM registration_status WHERE account_id = :account AND event_id > 0 AND name = :status)"
-            where.append(f"({self.db.member('r.status_id', 'statuses')} OR {custom})")
-            params["statuses"] = [s.id for s in self.config.statuses.values() if s.name == filters.status] or [0]
-            params["status"] = filters.status
+            where &= Where(f"({self.db.member('r.status_id', 'statuses')} OR {custom})", statuses=standard_ids, status=filters.status)
         if filters.type:
-            where.append("r.attendee_type_id IN (SELECT id FROM attendee_type WHERE account_id = :account AND name = :type)")
-            params["type"] = filters.type
+            where &= Where(
+                "r.attendee_type_id IN (SELECT id FROM attendee_type WHERE account_id = :account AND name = :type)", type=filters.type
+            )
         if filters.kind is ListScope.INACTIVE:
-            where.append("NOT r.is_active")
+            where &= Where("NOT r.is_active")
         elif filters.kind is not ListScope.ALL:
             # Live and Test as flows treat them (F3): everything in a Testing event is Test.
-            testing = self.db.member("status_id", "testing")
-            member = f"r.event_id IN (SELECT id FROM event WHERE account_id = :account AND {testing})"
-            where.append(f"(r.is_test OR {member})" if filters.kind is ListScope.TEST else f"NOT r.is_test AND NOT ({member})")
-            params["testing"] = [id for id in self.config.event_statuses if self.config.is_test_event(id)] or [0]
-        return where, params
+            testing = [id for id in self.config.event_statuses if self.config.is_test_event(id)] or [0]
+            member = f"r.event_id IN (SELECT id FROM event WHERE account_id = :account AND {self.db.member('status_id', 'testing')})"
+            where &= Where(
+                f"(r.is_test OR {member})" if filters.kind is ListScope.TEST else f"NOT r.is_test AND NOT ({member})", testing=testing
+            )
+        return where, few is not None
 
-    def _fetch(
-        self, where: list[str], params: dict[str, object], sort: RegistrationSort, cursor: Cursor | None, limit: int, *, whole: bool
-    ) -> list[ListedRegistration]:
-        column = {RegistrationSort.MODIFIED: "r.modified", RegistrationSort.CODE: "r.code", RegistrationSort.NAME: "r.name"}[sort]
-        back = cursor is not None and cursor.back
-        rising = (sort is not RegistrationSort.MODIFIED) != back
-        conditions, given = list(where), dict(params)
-        if cursor is not None:
-            conditions.append(f"({column}, r.id) {'>' if rising else '<'} (:one, :two)")
-            given["one"], given["two"] = cursor.key
-        order = "ASC" if rising else "DESC"
-        rows = self.db.all(
-            "SELECT r.id, r.code, r.name, r.organization, r.event_id, r.status_id, r.attendee_type_id, r.is_test, r.is_active, r.modified"
-            f"{', r.state' if whole else ''}"
-            f" FROM registration r WHERE {' AND '.join(conditions)} ORDER BY {column} {order}, r.id {order} LIMIT {int(limit)}",
-            given,
-        )
+    def _listed(self, rows: Sequence[Row]) -> list[ListedRegistration]:
         self._know(row[4] for row in rows)
         return [self._row(*row) for row in rows]
 
@@ -355,19 +338,3 @@ class Registrations:
             whole,
             tuple(named[p] for p in whole.properties if p in named) if whole else (),
         )
-
-
-def _within(
-    where: Sequence[str], params: Mapping[str, object], scan_end: int | None, cursor: Cursor | None
-) -> tuple[list[str], dict[str, object]]:
-    """The conditions, bounded to registrations up to scan_end in the direction of the list."""
-    if scan_end is None:
-        return list(where), dict(params)
-    return [*where, f"r.modified {'<=' if cursor is not None and cursor.back else '>='} :scan_end"], {**params, "scan_end": scan_end}
-
-
-def _up_to[Row](scan_end: int | None, cursor: Cursor | None, limit: int, rows: Sequence[Row]) -> WalkedRows[Row]:
-    """The rows, with the place where the next page continues if reading stopped at scan_end before the page was full."""
-    if scan_end is None or len(rows) == limit:
-        return WalkedRows(rows)
-    return WalkedRows(rows, (scan_end, 2**62 if cursor is not None and cursor.back else 0))

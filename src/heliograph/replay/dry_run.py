@@ -20,6 +20,7 @@ from heliograph.replay.selection import Selection
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
+from heliograph.store.where import Where
 
 KIND: Final = "replay-check"
 CHUNK: Final = 500
@@ -72,16 +73,15 @@ class DryRun:
         """Reads the next changes and compares them."""
         db, flow = of_django(connections["default"]), self._comparison.flow
         assert flow.watch is not None
-        where, params = self._selection.conditions(db, self._account, flow.watch.facets)
+        where = self._selection.conditions(db, self._account, flow.watch.facets)
         if self._total is None:
-            ((self._total,),) = db.all(f"SELECT count(*) FROM change c WHERE {where}", params)
+            ((self._total,),) = db.all(f"SELECT count(*) FROM change c WHERE {where.sql}", where.params)
         if self._cursor:
-            where += " AND (c.at, c.id) < (:at, :id)"
-            params |= {"at": self._cursor["at"], "id": self._cursor["id"]}
+            where &= Where("(c.at, c.id) < (:at, :id)", at=self._cursor["at"], id=self._cursor["id"])
         rows = db.all(
-            f"SELECT {COLUMNS} FROM (SELECT c.* FROM change c WHERE {where} ORDER BY c.at DESC, c.id DESC LIMIT {CHUNK}) c"
+            f"SELECT {COLUMNS} FROM (SELECT c.* FROM change c WHERE {where.sql} ORDER BY c.at DESC, c.id DESC LIMIT {CHUNK}) c"
             " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at ORDER BY c.at DESC, c.id DESC",
-            params,
+            where.params,
         )
         changes = [CandidateChange.from_row(row) for row in rows]
         last = (changes[-1].candidate.at, changes[-1].candidate.change) if changes else None

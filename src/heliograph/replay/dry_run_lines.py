@@ -14,7 +14,8 @@ from heliograph.domain.delivery.sent_request import FieldChange, SentRequest, fi
 from heliograph.domain.flow.flow import Flow
 from heliograph.replay.comparison import ComparedLine, Comparison, by_destination, changes_of
 from heliograph.replay.words import NOTES
-from heliograph.web.cursor import Cursor, ListPage, pages
+from heliograph.store.where import Where
+from heliograph.web.cursor import Cursor, ListPage, pages, walk_from
 
 PARTS: tuple[type[int | str], ...] = (int,)
 SHOWN_FIELDS = 12
@@ -50,13 +51,12 @@ def dry_run_page(
 ) -> ListPage[DryRunLine]:
     """A page of a verdict's lines, compared anew. flow: None if it was deleted."""
 
+    where = Where("replay_id = :replay", "verdict = :verdict", replay=replay, verdict=verdict.code)
+    where &= Where("+account_id = :account", account=reader.account)
+
     def fetch(at: Cursor | None, limit: int) -> Sequence[tuple[int, ...]]:
-        side, order = (("<", "DESC") if at.back else (">", "ASC")) if at else (">", "ASC")
-        return reader.db.all(
-            "SELECT id, destination_id, change_id, registration_id, event_id, note FROM replay_line"
-            f" WHERE replay_id = :replay AND verdict = :verdict AND +account_id = :account AND id {side} :at ORDER BY id {order} LIMIT :limit",
-            {"replay": replay, "verdict": verdict.code, "account": reader.account, "at": at.key[0] if at else 0, "limit": limit},
-        )
+        select = "SELECT id, destination_id, change_id, registration_id, event_id, note FROM replay_line"
+        return walk_from(at, "replay_line", where, ("id",), ascends=True).read(reader.db, select, Where(), limit)
 
     listed = pages(fetch, lambda row: (row[0],), cursor)
     return listed.with_rows(_lines(reader, flow, listed.rows))

@@ -250,8 +250,8 @@ def stop_check(account: int, id: int) -> None:
 def chosen_lines(db: Database, replay: int, choice: ReplayChoice) -> int:
     """The number of lines that a choice sends."""
     sendable = ReplayChoice(frozenset(verdict for verdict in choice.verdicts if verdict.is_sent), choice.lines)
-    where, params = sendable.conditions(db)
-    ((count,),) = db.all(f"SELECT count(*) FROM replay_line WHERE replay_id = :replay AND {where}", params | {"replay": replay})
+    where = sendable.conditions(db, replay)
+    ((count,),) = db.all(f"SELECT count(*) FROM replay_line WHERE {where.sql}", where.params)
     return int(count)
 
 

@@ -10,6 +10,7 @@ from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.registration.change import Facet
 from heliograph.registrations.list import RegistrationFilter, Registrations
 from heliograph.store.database import Database
+from heliograph.store.where import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +51,20 @@ class Selection:
             bool(stored["quiet"]),
         )
 
-    def conditions(self, db: Database, account: int, facets: Facet) -> tuple[str, dict[str, object]]:
-        """The SQL condition on `change c`, and its parameters. facets: the facets that the flow watches for."""
-        where = ["c.account_id = :account", "c.at < :until", "(c.facets & :facets) <> 0"]
-        params: dict[str, object] = {"account": account, "until": self.until, "facets": int(facets)}
+    def conditions(self, db: Database, account: int, facets: Facet) -> Where:
+        """The condition on `change c`. facets: the facets that the flow watches for."""
+        where = Where("c.account_id = :account", "c.at < :until", account=account, until=self.until)
+        where &= Where("(c.facets & :facets) <> 0", facets=int(facets))
         if self.since is not None:
-            where.append("c.at >= :since")
-            params["since"] = self.since
+            where &= Where("c.at >= :since", since=self.since)
         if self.event is not None:
-            where.append("c.event_id = :of_event")
-            params["of_event"] = self.event
+            where &= Where("c.event_id = :of_event", of_event=self.event)
         if not self.quiet:
-            where.append("NOT c.quiet")
+            where &= Where("NOT c.quiet")
         if self.registrations.narrows:
-            narrowed, given = Registrations(db, account).conditions(self.registrations)
-            where.append(f"c.registration_id IN (SELECT r.id FROM registration r WHERE {' AND '.join(narrowed)})")
-            params = given | params
-        return " AND ".join(where), params
+            matching = Registrations(db, account).conditions(self.registrations)
+            where &= Where(f"c.registration_id IN (SELECT r.id FROM registration r WHERE {matching.sql})", **matching.params)
+        return where
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +86,8 @@ class ReplayChoice:
         verdicts = frozenset(ReplayVerdict(value) for value in stored.get("verdicts", ()))
         return cls(verdicts, tuple(int(id) for id in stored.get("lines", ())))
 
-    def conditions(self, db: Database) -> tuple[str, dict[str, object]]:
-        """The SQL condition on `replay_line`, and its parameters."""
-        where = db.member("verdict", "verdicts")
-        params: dict[str, object] = {"verdicts": sorted(verdict.code for verdict in self.verdicts) or [0]}
-        if self.lines:
-            return f"{where} AND {db.member('id', 'lines')}", params | {"lines": sorted(self.lines)}
-        return where, params
+    def conditions(self, db: Database, replay: int) -> Where:
+        """The condition on `replay_line`."""
+        codes = sorted(verdict.code for verdict in self.verdicts) or [0]
+        where = Where("replay_id = :replay", db.member("verdict", "verdicts"), replay=replay, verdicts=codes)
+        return where & Where(db.member("id", "lines"), lines=sorted(self.lines)) if self.lines else where

@@ -35,6 +35,8 @@ from heliograph.store.django_database import of_django
 from heliograph.store.queue import replays
 from heliograph.store.queue.enqueue import Order, enqueue
 from heliograph.store.queue.figures import put_deltas
+from heliograph.store.walk import Walk
+from heliograph.store.where import Where
 
 KIND: Final = "replay"
 EVERY: Final = 0.1
@@ -113,12 +115,9 @@ class Sending:
         return Turn(lines, changes, exhausted=len(lines) < allowance)
 
     def _lines(self, db: Database, limit: int) -> list[ChosenLine]:
-        where, params = self._choice.conditions(db)
-        rows = db.all(
-            f"SELECT id, at, change_id, destination_id, subject_id, registration_id FROM replay_line WHERE replay_id = :replay AND {where}"
-            " AND (at, id) > (:after, :after_id) ORDER BY at, id LIMIT :limit",
-            params | {"replay": self._replay.pk, "after": self._cursor["at"], "after_id": self._cursor["id"], "limit": limit},
-        )
+        lines_in_order = Walk("replay_line", Where(), ("at", "id"), (self._cursor["at"], self._cursor["id"]), ascends=True)
+        select = "SELECT id, at, change_id, destination_id, subject_id, registration_id FROM replay_line"
+        rows = lines_in_order.read(db, select, self._choice.conditions(db, self._replay.pk), limit)
         return [ChosenLine(*row) for row in rows]
 
     def write(self, db: Database, chunk: Turn) -> ChunkResult:

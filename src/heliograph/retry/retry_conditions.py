@@ -8,9 +8,10 @@ from heliograph.deliveries.refusals import blamed_connection
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.retry.retry_items import RetryFilter, parts_of
-from heliograph.store.like import escaped
+from heliograph.store.like import contains_words, like_pattern
 from heliograph.store.registrations import folded
 from heliograph.store.row_states import ACTION_IN_QUEUE, STUCK_RUN_WAITING
+from heliograph.store.where import Where
 
 type QueueTable = Literal["action", "stuck_run"]
 
@@ -20,74 +21,64 @@ BLAMED: Final = blamed_connection("q", "l")
 """The connection that is to blame for an action of `SOURCES`."""
 
 
-def conditions(account: int, retry_filter: RetryFilter, table: QueueTable, status: QueueStatus) -> tuple[str, dict[str, object]]:
-    """The WHERE clause for the items of one status, and its parameters.
+def counted_tables(table: QueueTable, retry_filter: RetryFilter) -> str:
+    """The FROM clause for counting. An action's lane is read only for a condition on its connection; else the index alone is enough."""
+    is_by_connection = retry_filter.connection is not None or (retry_filter.cause and not parts_of(retry_filter.cause).flow)
+    return SOURCES[table] if is_by_connection else f"{table} q"
 
-    For a group of runs the clause selects too much, because no column says what has no tag: compare `group_key` of each item.
+
+def of_status(account: int, table: QueueTable, status: QueueStatus) -> Where:
+    """The items of one status, by the index of the queue."""
+    where = Where("q.account_id = :account", "q.queue = :queue", account=account, queue=status.code)
+    return where & Where(f"q.{ACTION_IN_QUEUE}") if table == "action" else where  # the index of actions has only these
+
+
+def conditions(retry_filter: RetryFilter, table: QueueTable, status: QueueStatus) -> Where:
+    """The conditions of the filter on an item of a status.
+
+    For a group of runs they select too much, because no column says what has no tag: compare `group_key` of each item.
     """
-    where = ["q.account_id = :account", "q.queue = :queue"]
-    params: dict[str, object] = {"account": account, "queue": status.code}
-    if table == "action":
-        where.append(f"q.{ACTION_IN_QUEUE}")  # the index of the queue has only these
-    value_of_column = {
-        "category": retry_filter.category.code if retry_filter.category else None,
-        "flow_id": retry_filter.flow,
-        "event_id": retry_filter.event,
-    }
-    for column, value in value_of_column.items():
-        if value is not None:
-            where.append(f"q.{column} = :{column}")
-            params[column] = value
+    where = Where()
+    if retry_filter.category:
+        where &= Where("q.category = :category", category=retry_filter.category.code)
+    if retry_filter.flow is not None:
+        where &= Where("q.flow_id = :flow_id", flow_id=retry_filter.flow)
+    if retry_filter.event is not None:
+        where &= Where("q.event_id = :event_id", event_id=retry_filter.event)
     if retry_filter.connection is not None:
-        where.append("l.connection_id = :connection" if table == "action" else "1 = 0")
-        params |= {"connection": retry_filter.connection} if table == "action" else {}
+        where &= Where("l.connection_id = :connection", connection=retry_filter.connection) if table == "action" else _NONE
     if retry_filter.ended_since is not None:
-        where.append("q.ended >= :ended_since")
-        params["ended_since"] = retry_filter.ended_since
+        where &= Where("q.ended >= :ended_since", ended_since=retry_filter.ended_since)
     if retry_filter.untagged is not None and table == "stuck_run":
         # The index of due runs contains few that wait for a tag.
         if retry_filter.untagged:
-            where.append(f"q.cause = '{Cause.UNTAGGED.value}'")
+            where &= Where(f"q.cause = '{Cause.UNTAGGED.value}'")
         elif status in OPEN_STATUSES:
-            where.append(f"q.{STUCK_RUN_WAITING} AND q.due_at >= 0 AND q.cause <> '{Cause.UNTAGGED.value}'")
+            where &= Where(f"q.{STUCK_RUN_WAITING} AND q.due_at >= 0 AND q.cause <> '{Cause.UNTAGGED.value}'")
     elif retry_filter.untagged:
-        where.append("1 = 0")
+        where &= _NONE
     if retry_filter.cause:
-        _of_group(retry_filter.cause, table, where, params)
-    if words := folded(retry_filter.text).split():
-        _with_text(retry_filter.text, words, where, params)
-    return " AND ".join(where), params
+        where &= _of_group(retry_filter.cause, table)
+    if words := folded(retry_filter.text).split():  # each in the registration's code or name, or the whole text in the reason
+        has_words = contains_words("r.search", words)
+        of_registration = f"EXISTS (SELECT 1 FROM registration r WHERE r.id = q.registration_id AND {has_words.sql})"
+        text = like_pattern(retry_filter.text.strip().lower())
+        where &= Where(f"({of_registration} OR lower(q.message) LIKE :text ESCAPE '!')", text=text, **has_words.params)
+    return where
 
 
-def _of_group(key: str, table: QueueTable, where: list[str], params: dict[str, object]) -> None:
+_NONE: Final = Where("1 = 0")
+
+
+def _of_group(key: str, table: QueueTable) -> Where:
     parts = parts_of(key)
     if table == "stuck_run" and parts.cause == Cause.UNTAGGED.value:  # with runs that were not selected once they had the tag
-        where.append("q.cause IN (:cause, :decided)")
-        params["decided"] = Cause.NOT_SELECTED.value
+        where = Where("q.cause IN (:cause, :decided)", cause=parts.cause, decided=Cause.NOT_SELECTED.value)
     else:
-        where.append("q.cause = :cause")
-    params["cause"] = parts.cause
-    if table == "action" and parts.flow:
-        where.append("q.flow_id = :of")
-        params["of"] = parts.flow
-    elif table == "action":
-        where.append(f"{BLAMED} = :of")
-        params["of"] = parts.connection or 0
-        if parts.answered is not None or parts.message:
-            where.append("q.message = :message")
-            params["message"] = parts.message
-    elif parts.connection or parts.flow:
-        where.append("1 = 0")
-    else:
-        where.append("q.event_id = :of")
-        params["of"] = parts.event
-
-
-def _with_text(text: str, words: list[str], where: list[str], params: dict[str, object]) -> None:
-    """Adds the condition that each word is in the registration's code or name, or the whole text in the reason."""
-    known = " AND ".join(f"r.search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
-    where.append(
-        f"(EXISTS (SELECT 1 FROM registration r WHERE r.id = q.registration_id AND {known}) OR lower(q.message) LIKE :text ESCAPE '!')"
-    )
-    params |= {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)}
-    params["text"] = f"%{escaped(text.strip().lower())}%"
+        where = Where("q.cause = :cause", cause=parts.cause)
+    if table == "stuck_run":
+        return where & (_NONE if parts.connection or parts.flow else Where("q.event_id = :group_event", group_event=parts.event))
+    if parts.flow:
+        return where & Where("q.flow_id = :group_flow", group_flow=parts.flow)
+    where &= Where(f"{BLAMED} = :group_connection", group_connection=parts.connection or 0)
+    return where & Where("q.message = :message", message=parts.message) if parts.answered is not None or parts.message else where

@@ -18,10 +18,12 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.retry.item_names import ItemNames
-from heliograph.retry.retry_conditions import SOURCES, QueueTable, conditions
+from heliograph.retry.retry_conditions import SOURCES, QueueTable, conditions, counted_tables, of_status
 from heliograph.retry.retry_items import RetryFilter, RetryItem, StuckItem, group_key, parts_of
 from heliograph.store.database import Row
 from heliograph.store.row_states import ACTION_IN_QUEUE
+from heliograph.store.walk import Key, Walk
+from heliograph.store.where import Where
 from heliograph.web.cursor import ROWS, Cursor, ListPage
 from heliograph.web.list_count import ListCount
 
@@ -48,15 +50,24 @@ class QueueEnd:
 class _Stretch:
     """The items of a status that are read at once."""
 
-    n: int
+    count: int
     """How many they are."""
-    down_to: Mapping[QueueTable, int]
-    """The last id of each table; 0 for no bound."""
-    is_broken_off: bool
-    """True if there may be more items behind the stretch."""
+    ends: Mapping[QueueTable, Key | None]
+    """The end of each table's walk; None for no bound."""
+
+    @property
+    def is_broken_off(self) -> bool:
+        """True if there may be more items behind the stretch."""
+        return any(self.ends.values())
+
+    @property
+    def next_ids(self) -> tuple[int, int]:
+        """The ids of an action and a run below which the next stretch begins. No id is below 1."""
+        action, run = (int(end[0]) if end else 1 for end in (self.ends["action"], self.ends["stuck_run"]))
+        return action, run
 
 
-_NOT_BOUNDED: Final = _Stretch(0, {"action": 0, "stuck_run": 0}, is_broken_off=False)
+_NOT_BOUNDED: Final = _Stretch(0, dict.fromkeys(TABLES))
 
 
 @dataclass
@@ -99,11 +110,12 @@ class RetryQueue:
             stretch = _NOT_BOUNDED if scan_left is None else self._stretch(queue, before, scan_left)
             newest: list[Action | StuckItem] = []
             for table in TABLES:
-                newest += self._newest(table, retry_filter, queue, rows_left, before=before[table], down_to=stretch.down_to[table])
+                walk = self._walk(table, queue, before[table])
+                newest += self._rows(walk, table, retry_filter, queue, rows_left, stretch.ends[table])
             page_rows += sorted(newest, key=attrgetter("created"), reverse=True)[:rows_left]
-            scan_left = None if scan_left is None else scan_left - stretch.n
+            scan_left = None if scan_left is None else scan_left - stretch.count
             if stretch.is_broken_off:
-                further = (queue.code, stretch.down_to["action"], stretch.down_to["stuck_run"])
+                further = (queue.code, *stretch.next_ids)
         rows, more = page_rows[:size], len(page_rows) > size
         older = str(Cursor(self._reached(rows, cursor))) if more else ""
         items = self.names.items(rows)
@@ -146,19 +158,16 @@ class RetryQueue:
                 action, run = (row.id, run) if isinstance(row, Action) else (action, row.id)
         return status, action, run
 
-    def _newest(
-        self, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, limit: int, *, before: int = 0, down_to: int = 0
-    ) -> list[Action | StuckItem]:
-        where, params = conditions(self.reading.account, retry_filter, table, status)
-        if before:
-            where, params = f"{where} AND q.id < :before", params | {"before": before}
-        if down_to:
-            where, params = f"{where} AND q.id >= :down_to", params | {"down_to": down_to}
-        return self._rows(table, f"{where} ORDER BY q.id DESC LIMIT {int(limit)}", params)
+    def _walk(self, table: QueueTable, status: QueueStatus, after: int = 0, *, ascends: bool = False) -> Walk:
+        """The items of a status by id. after: the walk begins behind this id; 0 for the start."""
+        where = of_status(self.reading.account, table, status)
+        return Walk(f"{table} q", where, ("q.id",), (after,) if after else None, ascends)
 
-    def _rows(self, table: QueueTable, where: str, params: dict[str, object]) -> list[Action | StuckItem]:
-        columns = _ACTION if table == "action" else _RUN
-        rows = self.reading.db.all(f"SELECT {columns} FROM {SOURCES[table]} WHERE {where}", params)
+    def _rows(
+        self, walk: Walk, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, limit: int, end: Key | None
+    ) -> list[Action | StuckItem]:
+        select = f"SELECT {_ACTION if table == 'action' else _RUN} FROM {SOURCES[table]}"
+        rows = walk.read(self.reading.db, select, conditions(retry_filter, table, status), limit, end=end)
         return [action_of(row) if table == "action" else _run_of(row) for row in rows]
 
     # --- all that match
@@ -183,9 +192,7 @@ class RetryQueue:
         """
         candidates: list[Action | StuckItem] = []
         for status in retry_filter.statuses or tuple(QueueStatus):
-            where, params = conditions(self.reading.account, retry_filter, table, status)
-            where = f"{where} AND q.id > :after AND q.id <= :upto ORDER BY q.id LIMIT {int(limit)}"
-            candidates += self._rows(table, where, params | {"after": after, "upto": upto})
+            candidates += self._rows(self._walk(table, status, after, ascends=True), table, retry_filter, status, limit, (upto,))
         rows = sorted(candidates, key=attrgetter("id"))[:limit]
         items = [item for item in self.names.items(rows) if not retry_filter.cause or group_key(item) == retry_filter.cause]
         return items, rows[-1].id if len(rows) == limit else None
@@ -213,26 +220,19 @@ class RetryQueue:
                 break
             stretch = _NOT_BOUNDED if scan_left is None else self._stretch(status, {"action": 0, "stuck_run": 0}, scan_left)
             for table in ("action",) if retry_filter.cause else TABLES:
-                total += self._counted(table, retry_filter, status, stretch.down_to[table], limit)
-            scan_left = None if scan_left is None else scan_left - stretch.n
+                total += self._count(table, retry_filter, status, stretch.ends[table], limit)
+            scan_left = None if scan_left is None else scan_left - stretch.count
             is_more = is_more or stretch.is_broken_off
         if retry_filter.cause and not total and parts_of(retry_filter.cause).is_of_runs:  # no column says what has no tag
             total, is_more = sum(1 for _item in self.all_of(retry_filter, limit)), False
         return ListCount(limit - 1, is_more=True) if total >= limit else ListCount(total, is_more)
 
-    def _counted(self, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:
-        key = (table, replace(retry_filter, statuses=()), status, down_to, limit)
+    def _count(self, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, end: Key | None, limit: int) -> int:
+        key = (table, replace(retry_filter, statuses=()), status, end, limit)
         if key not in self._known:
-            self._known[key] = self._count(table, retry_filter, status, down_to, limit)
+            tables, where = counted_tables(table, retry_filter), conditions(retry_filter, table, status)
+            self._known[key] = self._walk(table, status).count(self.reading.db, tables, where, limit, end=end)
         return self._known[key]
-
-    def _count(self, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, down_to: int, limit: int) -> int:
-        where, params = conditions(self.reading.account, retry_filter, table, status)
-        if down_to:
-            where, params = f"{where} AND q.id >= :down_to", params | {"down_to": down_to}
-        source = SOURCES[table] if "l." in where else f"{table} q"  # without a condition on the connection, the index alone is read
-        ((n,),) = self.reading.db.all(f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {where} LIMIT {int(limit)}) found", params)
-        return int(n)
 
     def _scan_limit(self, retry_filter: RetryFilter) -> int | None:
         return retry_filter.scan_limit if retry_filter.scan_limit is None or self.scan_limit is None else self.scan_limit
@@ -242,18 +242,13 @@ class RetryQueue:
 
         before: the stretch begins below this id of each table; 0 for the newest
         """
-        met, down_to, is_broken_off = 0, dict(_NOT_BOUNDED.down_to), False
+        total, ends = 0, dict[QueueTable, Key | None]()
         for table in TABLES:
-            among = "q.account_id = :account AND q.queue = :queue" + (f" AND q.{ACTION_IN_QUEUE}" if table == "action" else "")
-            among += " AND q.id < :before" if before[table] else ""
-            ((n, last),) = self.reading.db.all(
-                f"SELECT count(*), min(id) FROM (SELECT q.id FROM {table} q WHERE {among} ORDER BY q.id DESC LIMIT {int(limit)}) newest",
-                {"account": self.reading.account, "queue": status.code, "before": before[table]},
-            )
-            met += n
-            down_to[table] = int(last) if n == limit else 1  # all were read: no id is below 1
-            is_broken_off = is_broken_off or n == limit
-        return _Stretch(met, down_to, is_broken_off)
+            walk = self._walk(table, status, before[table])
+            count = walk.count(self.reading.db, walk.table, Where(), limit)
+            ends[table] = walk.end(self.reading.db, limit - 1) if count == limit else None
+            total += count
+        return _Stretch(total, ends)
 
     def counts(self) -> dict[QueueStatus, ListCount]:
         """How many items each status has."""

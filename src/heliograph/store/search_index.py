@@ -13,7 +13,8 @@ from typing import Final
 
 from heliograph.store import driver_errors
 from heliograph.store.database import Database
-from heliograph.store.like import escaped
+from heliograph.store.like import contains_words
+from heliograph.store.where import Where
 
 FEW: Final = 2_000
 """Registrations that are named one by one."""
@@ -111,9 +112,6 @@ def few_with(db: Database, account: int, words: Sequence[str], most: int = FEW) 
             f"SELECT rowid FROM registration_search WHERE registration_search MATCH :match LIMIT {int(most) + 1}", {"match": match}
         )
     else:
-        where = " AND ".join(f"search LIKE :w{i} ESCAPE '!'" for i in range(len(long)))
-        rows = db.all(
-            f"SELECT registration_id FROM registration_search WHERE account_id = :account AND {where} LIMIT {int(most) + 1}",
-            {"account": account} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(long)},
-        )
+        where = Where("account_id = :account", account=account) & contains_words("search", long)
+        rows = db.all(f"SELECT registration_id FROM registration_search WHERE {where.sql} LIMIT {int(most) + 1}", where.params)
     return [id for (id,) in rows] if len(rows) <= most else None

@@ -13,9 +13,10 @@ from heliograph.deliveries.why import why_of
 from heliograph.deliveries.why_both import RecordedChange, rules_of
 from heliograph.domain.flow.decision import FlowVerdict, explain
 from heliograph.domain.registration.change import Change
-from heliograph.recording.contents import CHANGE_COLUMNS, read_change
+from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change
 from heliograph.store.database import Row
-from heliograph.web.cursor import ROWS, Cursor, ListPage, pages
+from heliograph.store.where import Where
+from heliograph.web.cursor import ROWS, Cursor, ListPage, pages, walk_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +50,8 @@ class FlowDecisions:
         return changes.with_rows([self._decided(row) for row in changes.rows])
 
     def _fetch(self, cursor: Cursor | None, limit: int) -> Sequence[Row]:
-        back = cursor is not None and cursor.back
-        given: dict[str, object] = {"account": self.reading.account}
-        place = ""
-        if cursor is not None:
-            given["at"], given["id"] = cursor.key
-            place = f" AND (at, id) {'>' if back else '<'} (:at, :id)"
-        way = "ASC" if back else "DESC"
-        return self.reading.db.all(
-            f"SELECT {CHANGE_COLUMNS}, c.registration_id"
-            f" FROM (SELECT * FROM change WHERE account_id = :account{place} ORDER BY at {way}, id {way} LIMIT {int(limit)}) c"
-            f" LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at ORDER BY c.at {way}, c.id {way}",
-            given,
-        )
+        walk = walk_from(cursor, "change c", Where("c.account_id = :account", account=self.reading.account), ("c.at", "c.id"))
+        return walk.read(self.reading.db, f"SELECT {CHANGE_COLUMNS}, c.registration_id FROM {FROM_CHANGE}", Where(), limit)
 
     def _decided(self, row: Row) -> LatestDecision:
         change = read_change(row)

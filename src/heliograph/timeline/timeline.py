@@ -15,7 +15,8 @@ from heliograph.domain.registration.change import Change, RegistrationState
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
 from heliograph.store.row_states import STUCK_RUN_OPEN, listed
-from heliograph.web.cursor import Cursor, ListPage, pages
+from heliograph.store.where import Where
+from heliograph.web.cursor import Cursor, ListPage, pages, walk_from
 
 PARTS = (int,)
 """The type of a cursor: the id of a change. Ids of one subject rise with its versions."""
@@ -171,26 +172,19 @@ class Timeline:
         return TimelineCounts(changes, decisions, attempts, created if oldest is None else min(created, oldest))
 
     def _changes(self, cursor: Cursor | None, limit: int) -> list[Entry]:
-        back = cursor is not None and cursor.back
-        where = ["c.account_id = :account", "c.registration_id = :registration"]
-        params: dict[str, object] = {"account": self.reading.account, "registration": self.registration.id}
-        if cursor is not None:
-            where.append(f"c.id {'>' if back else '<'} :from")
-            params["from"] = cursor.key[0]
+        where = Where("c.account_id = :account", account=self.reading.account)
+        where &= Where("c.registration_id = :registration", registration=self.registration.id)
         if self.flow is not None:
-            where.append("EXISTS (SELECT 1 FROM run WHERE run.change_id = c.id AND +run.flow_id = :flow)")
-            params["flow"] = self.flow
+            where &= Where("EXISTS (SELECT 1 FROM run WHERE run.change_id = c.id AND +run.flow_id = :flow)", flow=self.flow)
         if self.show is Show.SENT:
-            where.append("EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.sent > 0)")
+            where &= Where("EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.sent > 0)")
         elif self.show is Show.TROUBLE:
-            where.append(
+            where &= Where(
                 f"(EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.state IN ({listed(_TROUBLED)}))"
                 f" OR EXISTS (SELECT 1 FROM stuck_run WHERE stuck_run.change_id = c.id AND stuck_run.{STUCK_RUN_OPEN}))"
             )
-        rows = self.reading.db.all(
-            f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE {' AND '.join(where)} ORDER BY c.id {'ASC' if back else 'DESC'} LIMIT {int(limit)}",
-            params,
-        )
+        walk = walk_from(cursor, "change c", where, ("c.id",))
+        rows = walk.read(self.reading.db, f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE}", Where(), limit)
         return [Entry(row[0], row[5], row[6], bool(row[7]), read_change(row), row[12], row[13]) for row in rows]
 
     def _decided(self, entries: Sequence[Entry]) -> list[Entry]:

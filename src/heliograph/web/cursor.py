@@ -19,12 +19,11 @@ from django.http import Http404, HttpRequest
 
 from heliograph.domain.errors import HeliographError
 from heliograph.store.moments import from_micros
+from heliograph.store.walk import Key, Walk, WalkedRows
+from heliograph.store.where import Where
 
 ROWS = 25
 """Rows per page."""
-
-type Key = tuple[int | str, ...]
-"""What a list is sorted by; the last part is unique: (1791980768000000, 4711)."""
 
 
 class CursorError(HeliographError):
@@ -68,6 +67,12 @@ def _out_of_range(part: int | str) -> bool:
     return "\0" in part or any("\ud800" <= letter <= "\udfff" for letter in part)
 
 
+def walk_from(cursor: Cursor | None, table: str, where: Where, columns: tuple[str, ...], *, ascends: bool = False) -> Walk:
+    """The walk of a list from a cursor on, in the cursor's direction. ascends: the list begins with the least values."""
+    is_back, after = (False, None) if cursor is None else (cursor.back, cursor.key)
+    return Walk(table, where, columns, after, ascends is not is_back)
+
+
 @dataclass(frozen=True, slots=True)
 class ListPage[Row]:
     """One page of a list."""
@@ -84,15 +89,6 @@ class ListPage[Row]:
     def with_rows[Other](self, rows: Sequence[Other]) -> ListPage[Other]:
         """The same page of what its rows stand for."""
         return ListPage(rows, self.newer, self.older, self.scan_end, self.further)
-
-
-@dataclass(frozen=True, slots=True)
-class WalkedRows[Row]:
-    """Rows from a cursor on, nearest first."""
-
-    rows: Sequence[Row]
-    scan_end: Key | None = None
-    """Where the search was stopped; None if the list ends there, or if there are as many rows as were asked for."""
 
 
 def pages[Row](
