@@ -188,7 +188,10 @@ class Chunks:
             end = data.find(b"\n", at, at + _LONGEST_SIZE + 2)
             line = self._line + data[at : end + 1 if end >= 0 else at + _LONGEST_SIZE + 2]
             if end < 0:
-                if len(line) > _LONGEST_SIZE + 1 or not self._may_begin(line):
+                # a size is refused at its first wrong byte, so that nobody waits for the rest of the line
+                text = line.removesuffix(b"\r")
+                may_become_valid = not text or (self._state == self._size and bool(_CHUNK.match(text)))
+                if len(line) > _LONGEST_SIZE + 1 or not may_become_valid:
                     return CHUNKS
                 self._line = line
                 return len(data), carried
@@ -197,11 +200,6 @@ class Chunks:
             self._line = b""
             at = end + 1
         return at, carried
-
-    def _may_begin(self, line: bytes) -> bool:
-        """True if this can become a valid line: a size is refused at its first wrong byte, so that nobody waits for the rest."""
-        text = line.removesuffix(b"\r")
-        return (not text or bool(_CHUNK.match(text))) if self._state == self._size else not text
 
     def _size(self, text: bytes) -> bool:
         if not _CHUNK.match(text):

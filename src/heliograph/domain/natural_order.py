@@ -16,8 +16,5 @@ def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
     A number sorts before text, as digits do before letters. Names that differ only in case or in leading zeros are equal: sort by their id next.
     """
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-    return tuple((0, int(part), "") if number else (1, 0, part) for number, part in _parts(folded))
-
-
-def _parts(text: str) -> list[tuple[bool, str]]:
-    return [(bool(at % 2), part) for at, part in enumerate(_DIGITS.split(text)) if part]
+    parts = enumerate(_DIGITS.split(folded))  # every second part is a run of digits
+    return tuple((0, int(part), "") if at % 2 else (1, 0, part) for at, part in parts if part)

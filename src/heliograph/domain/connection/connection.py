@@ -110,19 +110,11 @@ class TokenUrls:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection of an account. Raises ConnectionSetupError for invalid settings.
-
-    origin: scheme, host and port of the URL. headers: extra fixed ones; the value of one whose name marks it as a credential is always
-    SEALED. rate: requests a minute, parallel: concurrent requests; None = no limit of its own. patient: retries after 2, 22 and 48 hours.
-    authorization_url, access_token_url, refresh_token_url: a query is always SEALED ("?…"); `token_urls` has it. rule: what its answers mean if the status does not say it. secrets: the names of those that are stored. connected: the bond under which
-    someone has connected (Authorization Code); it counts only while it equals the current bond.
-
-    connect_timeout, total_timeout: seconds; answer_cap: KiB of an answer to read; None = default. authorities: certificates (PEM) of the
-    authorities trusted for this target, instead of the public ones.
-    """
+    """A connection of an account. Raises ConnectionSetupError for invalid settings."""
 
     name: str
     origin: str
+    """Scheme, host and port of the URL."""
     auth: Auth = Auth.OPEN
     content_type: ContentType = ContentType.JSON
     method: Method = Method.POST
@@ -136,19 +128,31 @@ class Connection:
     authorization_url: str = ""
     access_token_url: str = ""
     refresh_token_url: str = ""
+    """The query of each of the three is always SEALED ("?…"); `token_urls` has them whole."""
     scope: str = ""
     client_auth: ClientAuth = ClientAuth.AUTOMATIC
     connected: str = ""
+    """The bond under which someone has connected (Authorization Code). It counts only while it equals the current `bond`."""
     headers: tuple[tuple[str, str], ...] = ()
+    """Fixed headers besides our own. The value is always SEALED if the name marks the header as a credential."""
     rate: int | None = None
+    """Requests a minute. None: no limit of its own."""
     parallel: int | None = None
+    """Concurrent requests. None: no limit of its own."""
     patient: bool = False
+    """Retries after 2, 22 and 48 hours."""
     connect_timeout: int | None = None
+    """Seconds. None: the default, also of the next two."""
     total_timeout: int | None = None
+    """Seconds."""
     answer_cap: int | None = None
+    """KiB of an answer to read."""
     authorities: str = ""
+    """Certificates (PEM) of the authorities trusted for this target, instead of the public ones."""
     rule: Rule = ()
+    """What the target's answers mean where their status does not say it."""
     secrets: frozenset[Secret] = frozenset()
+    """The names of the stored secrets."""
 
     def __post_init__(self) -> None:
         if any(header_rules.is_secret_name(name) for name, _ in self.headers):
@@ -157,19 +161,38 @@ class Connection:
             )
         if not self.name.strip():
             raise ConnectionSetupError("name", "a connection needs a name")
-        for place in ("origin", "test_origin"):
-            _check_origin(place, getattr(self, place), optional=place != "origin")
-        for name in TOKEN_QUERIES:
-            url, has_query, query = getattr(self, name).partition("?")
-            _check_url(name, getattr(self, name) if query != header_rules.SEALED else url)
-            if has_query:
-                object.__setattr__(self, name, f"{url}?{header_rules.SEALED}")
+        self._check_addresses()
         if ":" in self.user_name or header_rules.value_problem(self.user_name):
             raise ConnectionSetupError("user_name", "a user name cannot contain a colon or a line break")
         if self.authorities and not is_pem(self.authorities):
             raise ConnectionSetupError("authorities", f"certificates {NOT_PEM}")
         self._check_key()
         self._check_headers()
+
+    def _check_addresses(self) -> None:
+        # Its own URLs, of which the body has scheme, host and port alone
+        for name in ("origin", "test_origin"):
+            origin = getattr(self, name)
+            if name == "test_origin" and not origin:
+                continue
+            try:
+                is_origin = split_address(origin, http=True).origin == origin
+            except AddressError as error:
+                raise ConnectionSetupError(name, str(error).removesuffix(".")) from None
+            if not is_origin:
+                raise ConnectionSetupError(name, "it must be scheme, host and port in lower case, nothing more")
+
+        # The URLs of the authority, of which the body has all but the query
+        for name in TOKEN_QUERIES:
+            url, has_query, query = getattr(self, name).partition("?")
+            checked_url = url if query == header_rules.SEALED else getattr(self, name)
+            try:
+                if checked_url and "{" in split_address(checked_url, http=True).rest:
+                    raise ConnectionSetupError(name, "this URL cannot contain a source field")
+            except AddressError as error:
+                raise ConnectionSetupError(name, str(error).removesuffix(".")) from None
+            if has_query:
+                object.__setattr__(self, name, f"{url}?{header_rules.SEALED}")
 
     def _check_key(self) -> None:
         if self.auth is not Auth.KEY or self.key_place is KeyPlace.BEARER:
@@ -272,7 +295,7 @@ class Connection:
 
     @property
     def reach(self) -> tuple[object, ...]:
-        """How it is reached: where any of this changes, failures to reach it before say nothing of it any more."""
+        """How the target is reached. Once any of this changes, earlier failures to reach it no longer count."""
         return (self.origin, self.authorities, self.connect_timeout, self.total_timeout)
 
     @property
@@ -347,25 +370,6 @@ class Connection:
             )
         except BodyError as error:
             raise ConnectionSetupError(error.where or "connection", error.reason) from None
-
-
-def _check_origin(field: str, origin: str, *, optional: bool) -> None:
-    if optional and not origin:
-        return
-    try:
-        if split_address(origin, http=True).origin == origin:
-            return
-    except AddressError as error:
-        raise ConnectionSetupError(field, str(error).removesuffix(".")) from None
-    raise ConnectionSetupError(field, "it must be scheme, host and port in lower case, nothing more")
-
-
-def _check_url(field: str, url: str) -> None:
-    try:
-        if url and "{" in split_address(url, http=True).rest:
-            raise ConnectionSetupError(field, "this URL cannot contain a source field")
-    except AddressError as error:
-        raise ConnectionSetupError(field, str(error).removesuffix(".")) from None
 
 
 def _place(url: str) -> str:

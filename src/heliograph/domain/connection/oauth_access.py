@@ -25,36 +25,37 @@ CLAIM: Final = 45 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class TokenResponse:
-    """An authority's grant. life: of the access token, None if it was not stated. refresh_token "": none was given, or the old one remains
-    valid.
-
-    in_body: the client's secret was sent in the body. holder: whose access it is, as the authority names them; "" if it was not stated.
-    """
+    """An authority's grant."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(default="", repr=False)
+    """"": none was given, or the old one remains valid."""
     life: int | None = None
+    """Of the access token. None: not stated."""
     scope: str = ""
     in_body: bool = False
+    """The client's secret was sent in the body."""
     holder: str = ""
+    """The person whose access it is, as the authority names them. "": not stated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A connection's stored access. generation: rises with each new token. bond: what the tokens are valid for (`Connection.bond`).
-
-    lost: why no new token is given until someone connects again. refreshing_until: another process is requesting until then.
-    """
+    """A connection's stored access."""
 
     generation: int = 0
+    """Rises with each new token."""
     bond: str = ""
+    """What the tokens are valid for (`Connection.bond`)."""
     access_token: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
     in_body: bool | None = None
     obtained_at: int = 0
     expires_at: int | None = None
     refreshing_until: int | None = None
+    """Another process is requesting a token until then."""
     lost: str = ""
+    """Why no new token is given until someone connects again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +84,16 @@ type Ask = ByCredentials | ByCode | ByRefresh
 
 @dataclass(frozen=True, slots=True)
 class Usable:
-    """A token to send. until: not after this instant; early: from then on the next one is requested; renew: how to request it, if it is
-    time."""
+    """A token to send."""
 
     token: str = field(repr=False)
     generation: int
     until: int | None = None
+    """The last instant at which it is sent. None: its end is not known."""
     early: int | None = None
+    """The instant from which on the next token is requested."""
     renew: Ask | None = None
+    """How to request the next token, if it is time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,12 @@ def stand(connection: Connection, access: Access, now: int, *, refused: int = 0)
     by = _request_for(connection, access)
     busy = access.refreshing_until is not None and access.refreshing_until > now
     if access.access_token and access.bond == connection.bond and access.generation != refused:
-        until, early = _ends(access)
+        until: int | None = None  # a token without a known end
+        early: int | None = None
+        if access.expires_at is not None:
+            life = max(0, access.expires_at - access.obtained_at)
+            until = access.expires_at - min(LONGEST_MARGIN, life // 10)
+            early = access.expires_at - min(LONGEST_EARLY, life // 5)
         if until is None or now < until:
             due = early is not None and now >= early and not busy and not access.lost
             return Usable(access.access_token, access.generation, until, early, by if due and not isinstance(by, Closed) else None)
@@ -141,14 +149,6 @@ def _request_for(connection: Connection, access: Access) -> Ask | Closed:
     return ByRefresh(access.refresh_token)
 
 
-def _ends(access: Access) -> tuple[int | None, int | None]:
-    """Until when the token is sent, and from when the next is requested; None for a token without a known end."""
-    if access.expires_at is None:
-        return None, None
-    life = max(0, access.expires_at - access.obtained_at)
-    return access.expires_at - min(LONGEST_MARGIN, life // 10), access.expires_at - min(LONGEST_EARLY, life // 5)
-
-
 def expiry(asked_at: int, life: int | None) -> int | None:
     """The end of a token requested at that instant. A lifetime that is not positive counts as not stated."""
     return None if life is None or life <= 0 else asked_at + min(life, LONGEST_LIFE)
@@ -156,16 +156,15 @@ def expiry(asked_at: int, life: int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """No token was given. lost: none will ever be given for this refresh token. client: the client itself was refused, so sending its
-    secret another way may help.
-
-    error: the authority's error code (RFC 6749 §5.2), "" if there was none.
-    """
+    """No token was given."""
 
     refused: Refused
     lost: bool = False
+    """No token will ever be given for this refresh token."""
     client: bool = False
+    """The client itself was refused, so sending its secret another way may help."""
     error: str = ""
+    """The authority's error code (RFC 6749 §5.2), "" for none."""
 
 
 def denied(connection: Connection, ask: Ask, error: str, description: str) -> Denied:

@@ -44,17 +44,19 @@ class BlankKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Blank:
-    """A field to fill. hosts: names that the URL's host has to be, or to end in; path: how its path has to begin; such a target
-    has https alone. default: what stands there at first."""
+    """A field to fill."""
 
     name: str
     label: str
     kind: BlankKind = BlankKind.TEXT
     help: str = ""
     default: str = ""
+    """The value at first."""
     required: bool = True
     hosts: tuple[str, ...] = ()
+    """Names of which the URL's host has to be one, or a subdomain of one; then the URL must begin with https."""
     path: str = ""
+    """The beginning that the URL's path must have."""
 
     @property
     def takes_fields(self) -> bool:
@@ -82,25 +84,26 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A preset. what, needs, sets: sentences for the page of presets; ask: what to ask the target's administrator; does: what a request
-    does there.
-
-    sources: where the vendor's facts come from. sample: the blanks of an example, and the resulting request.
-    """
+    """A preset."""
 
     key: str
     name: str
     what: str
+    """This and the next two are sentences for the page of presets."""
     needs: str
     sets: str
     does: Does
+    """What a request does at the target."""
     blanks: tuple[Blank, ...]
     connection: Mapping[str, Any]
     mappings: tuple[Mapping[str, Any], ...]
     sample: Mapping[str, Any]
+    """The blanks of an example, and the request that they make."""
     ask: tuple[str, ...] = ()
+    """Questions to the target's administrator."""
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    """The pages of the vendor that the facts come from."""
 
     def fill(self, values: Mapping[str, str], *, http: bool = False) -> Filled:
         """The connection and the mappings with the blanks filled in. http: allows URLs without TLS. Raises BlanksWrong."""
@@ -127,7 +130,12 @@ class Preset:
     def start(self) -> tuple[Mapping[str, object], ...]:
         """Only the mappings, for an existing connection: a row built from an empty blank has no source yet."""
         clean = {blank.name: blank.default for blank in self.blanks}
-        return tuple(_without_empty_texts(_mapping(body, clean, ())) for body in self.mappings)
+        bodies = []
+        for mapping in self.mappings:
+            body = _mapping(mapping, clean, ())
+            rows = [{**row, "parts": [part for part in row["parts"] if part.get("text") != ""]} for row in body["rows"]]
+            bodies.append({**body, "rows": rows})
+        return tuple(bodies)
 
     @property
     def url_blank(self) -> str:
@@ -220,7 +228,7 @@ def _form_rows(blank: Blank, query: str) -> Iterator[dict[str, object]]:
         seen.add(name)
 
 
-def _mapping(body: Mapping[str, Any], clean: Mapping[str, str], form: Sequence[Mapping[str, object]]) -> dict[str, object]:
+def _mapping(body: Mapping[str, Any], clean: Mapping[str, str], form: Sequence[Mapping[str, object]]) -> dict[str, Any]:
     """A mapping's body; a row with `if` is omitted if that blank is empty."""
     rows = [
         _filled({key: value for key, value in row.items() if key != "if"}, clean)
@@ -228,11 +236,6 @@ def _mapping(body: Mapping[str, Any], clean: Mapping[str, str], form: Sequence[M
         if "if" not in row or clean.get(row["if"])
     ]
     return {**_filled({key: value for key, value in body.items() if key != "rows"}, clean), "rows": [*rows, *form]}
-
-
-def _without_empty_texts(body: dict[str, Any]) -> dict[str, object]:
-    rows = [{**row, "parts": [part for part in row["parts"] if part.get("text") != ""]} for row in body["rows"]]
-    return {**body, "rows": rows}
 
 
 def _filled(value: Any, clean: Mapping[str, str]) -> Any:

@@ -188,7 +188,8 @@ def prepare(connection: Connection, secrets: Mapping[str, str]) -> PreparedConne
             query = ((connection.key_name, key),)
     fixed = tuple((name, _fixed_value(name, value, secrets)) for name, value in connection.headers)
     rest = parse_rest(read_secret(secrets, Secret.PATH))
-    return PreparedConnection(connection, rest, auth, query, fixed, _hidden(connection))
+    hidden = {"authorization", "cookie", connection.auth_header or "authorization", *map(str.lower, connection.sealed_headers)}
+    return PreparedConnection(connection, rest, auth, query, fixed, frozenset(hidden))
 
 
 def _fixed_value(name: str, value: str, secrets: Mapping[str, str]) -> str:
@@ -221,8 +222,3 @@ def build_request(
     if isinstance(headers, InvalidValues):
         return headers
     return prepared.build(body, headers, facts, webhook_id=webhook_id, timezone=timezone, bearer=bearer, encode=encode, replay=replay)
-
-
-def _hidden(connection: Connection) -> frozenset[str]:
-    sealed = (name.lower() for name in connection.sealed_headers)
-    return frozenset({"authorization", "cookie", connection.auth_header or "authorization", *sealed})

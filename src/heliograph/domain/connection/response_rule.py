@@ -4,13 +4,13 @@ A rule is a list of clauses. The first whose conditions all hold decides; where 
 status, the body's text, a path in its JSON and the headers; texts are compared without case and outer spaces. There are no patterns: no rule
 can make the engine stand still. Nothing here raises, whatever a target answers.
 
-Of an answer that was not read to its end some conditions cannot be told. Where the clause that decides cannot be told, the rule does not decide,
-and such an answer never counts as delivered.
+If an answer was not read to its end, some conditions may be undecided. If the first clause that does not fail is undecided, so is the rule, and the
+answer never counts as delivered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, assert_never
@@ -62,17 +62,16 @@ class Then(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One check of an answer. name: a path in JSON, or a header. values: any of them matches; for a status also ranges (200-299). unless:
-    negates it.
-
-    Raises BodyError if it is invalid.
-    """
+    """One check of an answer. Raises BodyError if it is invalid."""
 
     place: ReplyPlace
     how: How
     name: str = ""
+    """A path in JSON, or a header."""
     values: tuple[str, ...] = ()
+    """Any of them matches; for a status also a range (200-299)."""
     unless: bool = False
+    """Negates the check."""
     path: Path = field(default=(), init=False, compare=False, repr=False)
     ranges: tuple[tuple[int, int], ...] = field(default=(), init=False, compare=False, repr=False)
     texts: tuple[str, ...] = field(default=(), init=False, compare=False, repr=False)
@@ -98,12 +97,12 @@ class Condition:
         object.__setattr__(self, "texts", tuple(folded(value) for value in self.values))
 
     def holds(self, reply: TargetReply) -> bool | None:
-        """Whether the answer is as the condition says; None where what was read of it does not tell."""
+        """Whether the answer is as the condition says. None: the part of the answer that was read does not decide it."""
         fits = self._fits(reply)
         return None if fits is None else fits != self.unless
 
     def finds(self, reply: TargetReply) -> bool | None:
-        """Whether there is anything where it looks; None where what was read does not tell."""
+        """Whether the answer has anything at the condition's place. None: the part that was read does not decide it."""
         match self.place:
             case ReplyPlace.JSON:
                 return None if reply.cut else look_up(reply.json, self.path) is not ABSENT
@@ -117,7 +116,11 @@ class Condition:
             case ReplyPlace.STATUS:
                 return any(first <= reply.status <= last for first, last in self.ranges)
             case ReplyPlace.BODY:
-                return self._compare([reply.folded]) or (None if reply.cut and self._may_go_on(reply.folded) else False)
+                if self._compare([reply.folded]):
+                    return True
+                # what was read may be the beginning of a text that fits
+                may_fit = reply.cut and (self.how is not How.IS or any(text.startswith(reply.folded) for text in self.texts))
+                return None if may_fit else False
             case ReplyPlace.JSON if reply.cut:
                 return None
             case ReplyPlace.JSON:
@@ -129,10 +132,6 @@ class Condition:
                 return self._compare([folded(value) for key, value in reply.headers if key == name])
             case _:
                 assert_never(self.place)
-
-    def _may_go_on(self, beginning: str) -> bool:
-        """Whether a text that begins so can still become one that fits."""
-        return self.how is not How.IS or any(text.startswith(beginning) for text in self.texts)
 
     def _compare(self, texts: Sequence[str]) -> bool:
         if self.how is How.FILLED:
@@ -173,21 +172,21 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """If all conditions hold, the answer means `then`.
-
-    lead: for a delivery, what the target did with the record (X2). For a failure: category, says (a sentence), shows (the path of the
-    target's own reason), retry_after (seconds for which the connection rests) and renew (the access token was refused: treated like a 401,
-    C4). Raises BodyError if it is invalid.
-    """
+    """If all conditions hold, the answer means `then`. Raises BodyError if it is invalid."""
 
     conditions: tuple[Condition, ...]
     then: Then
     lead: Lead | None = None
+    """Of a delivery: what the target did with the record (X2). All other fields are of a failure."""
     category: Category = Category.GENERAL
     says: str = ""
+    """A sentence for the item page."""
     shows: str = ""
+    """The path of the target's own reason."""
     retry_after: int = 0
+    """Seconds for which the connection sends nothing."""
     renew: bool = False
+    """The access token was refused: treated like a 401 (C4)."""
     path: Path = field(default=(), init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -208,8 +207,9 @@ class Clause:
                 raise BodyError("shows", str(error).removesuffix(".")) from None
 
     def holds(self, reply: TargetReply) -> bool | None:
-        """Whether all its conditions hold; None where what was read of the answer does not tell."""
-        return _all(condition.holds(reply) for condition in self.conditions)
+        """Whether all its conditions hold. None: the part of the answer that was read does not decide it."""
+        results = {condition.holds(reply) for condition in self.conditions}
+        return False if False in results else None if None in results else True
 
     def sentence(self, reply: TargetReply) -> str:
         """The text of the item page, without the target's own reason."""
@@ -237,9 +237,9 @@ class Clause:
         lead = body.choice("lead", Lead) if body.has("lead") else None
         category = body.choice("category", Category, Category.GENERAL)
         says, shows = body.text("says", longest=LONGEST_REASON), body.text("shows", longest=MAX_TEXT)
-        rest, renew = body.number("retry_after", least=1, most=LONGEST_HOLD) or 0, body.flag("renew")
+        retry_after, renew = body.number("retry_after", least=1, most=LONGEST_HOLD) or 0, body.flag("renew")
         try:
-            return cls(conditions, then, lead, category, says, shows, rest, renew)
+            return cls(conditions, then, lead, category, says, shows, retry_after, renew)
         except BodyError as error:
             raise _located(body, error) from None
 
@@ -254,14 +254,16 @@ def read_rule(body: Body, key: str = "rule") -> Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleMatch:
-    """Which clause decides, counted from 0; None: the status does. open: it cannot be told, because the answer was not read to its end."""
+    """The clause that decides."""
 
     number: int | None
+    """Counted from 0. None: no clause decides, but the status."""
     open: bool = False
+    """No clause decides because the answer was not read to its end."""
 
 
 def match_of(rule: Rule, reply: TargetReply) -> RuleMatch:
-    """Which clause decides: looked for once, however many ask."""
+    """The clause that decides, computed once for an answer and a rule."""
     known = reply.memo.get(id(rule))
     if not isinstance(known, tuple) or known[0] is not rule:
         known = reply.memo[id(rule)] = rule, _match(rule, reply)
@@ -277,12 +279,6 @@ def _match(rule: Rule, reply: TargetReply) -> RuleMatch:
         if holds:
             return RuleMatch(number)
     return RuleMatch(None)
-
-
-def _all(answers: Iterable[bool | None]) -> bool | None:
-    """Whether all are true: False as soon as one is not, None where one cannot be told."""
-    known = set(answers)
-    return False if False in known else None if None in known else True
 
 
 def first_match(rule: Rule, reply: TargetReply) -> int | None:

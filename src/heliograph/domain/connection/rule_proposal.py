@@ -57,8 +57,9 @@ _UNWRITABLE: Final = re.compile(f"[\0{MASK}]")
 def propose(reply: TargetReply, then: Then) -> Rule:
     """A rule by which this answer, and others like it, mean `then`.
 
-    What it goes by: a flag in JSON, else that it is a web page, else its text, else that it is empty. It never goes by a status alone: the next
-    good answer has the same. Of success it also makes the rest of 2xx a failure, and it counts what the target created and updated where it says so.
+    The rule recognises the answer by the first of these that it has: a flag in JSON, a web page, a text, an empty body. A status alone is never
+    enough, because the next good answer has the same. A rule for success makes every other 2xx answer a failure, and counts created and updated
+    records if the answer reports them.
     """
     marks = _marks(reply)
     status = Condition(ReplyPlace.STATUS, How.IS, values=(SUCCESS if 200 <= reply.status < 300 else str(max(100, min(reply.status, 999))),))
@@ -102,10 +103,11 @@ def _flag(reply: TargetReply) -> tuple[Path, str] | None:
     for start in _starts(reply):
         for name in FLAGS:
             path = (*start, name)
-            value = look_up(reply.json, path)
-            values = reply.texts_at(path)
-            if not isinstance(value, list) and len(values) == 1 and _is_one_value(values[0]) and _is_writable(path):
-                return path, values[0]
+            texts = [] if isinstance(look_up(reply.json, path), list) else reply.texts_at(path)
+            if len(texts) == 1 and _is_writable(path):
+                text = texts[0]
+                if len(text.strip().splitlines()) == 1 and len(text) <= MAX_TEXT and MASK not in text:  # a condition has one value a line
+                    return path, text
     return None
 
 
@@ -117,11 +119,6 @@ def _starts(reply: TargetReply) -> list[Path]:
         inside: tuple[Path, ...] = ((*top, name), (*top, name, 0))
         starts += [path for path in inside if isinstance(look_up(reply.json, path), dict)]
     return starts
-
-
-def _is_one_value(text: str) -> bool:
-    """Whether it can be written as one value of a condition: they stand one a line."""
-    return len(text.strip().splitlines()) == 1 and len(text) <= MAX_TEXT and MASK not in text
 
 
 def _is_writable(path: Path) -> bool:

@@ -112,11 +112,10 @@ def is_pem(text: str) -> bool:
 
 def read_secrets(body: Body) -> frozenset[Secret]:
     """The names of the stored secrets in a connection's body. Raises BodyError."""
-    return frozenset(_secret(where, item) for where, item in body.items("secrets", most=50))
-
-
-def _secret(where: str, item: object) -> Secret:
-    try:
-        return Secret(str(item))
-    except ValueError:
-        raise BodyError(where, f"expected one of {', '.join(Secret)}") from None
+    names = set()
+    for where, item in body.items("secrets", most=50):
+        try:
+            names.add(Secret(str(item)))
+        except ValueError:
+            raise BodyError(where, f"expected one of {', '.join(Secret)}") from None
+    return frozenset(names)

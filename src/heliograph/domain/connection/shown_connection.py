@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from heliograph.domain.connection.target_url import masked, without_query
@@ -55,10 +55,5 @@ def _shown_field(name: str, value: Any, *, whole: bool) -> Any:
     if whole and name in _TOKEN_PLACES:
         return without_query(str(value))
     if name == "headers":
-        return [_shown_header(pair, whole=whole) for pair in value]
+        return [f"{header}: {SEALED if is_secret_name(header) else text}" if whole else header for header, text in value]
     return True if name == "authorities" else NOT_SHOWN
-
-
-def _shown_header(pair: Sequence[str], *, whole: bool) -> str:
-    name, value = pair
-    return f"{name}: {SEALED if is_secret_name(name) else value}" if whole else name

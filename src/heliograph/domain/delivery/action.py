@@ -117,11 +117,7 @@ _KIND_CODES = {kind: number for number, kind in enumerate(AttemptKind, start=1)}
 
 @dataclass(frozen=True, slots=True)
 class OpenAction:
-    """An action as its lane sees it.
-
-    due_at: None = due at once. tries: tries used (the first attempt counts, a manual one does not). looks: how often it could not begin.
-    sent: attempts that ended, of any kind; an outcome counts only if this is unchanged since the attempt began (D1).
-    """
+    """An action as its lane sees it."""
 
     id: int
     version: int
@@ -129,9 +125,13 @@ class OpenAction:
     state: ActionState = ActionState.PENDING
     origin: Origin = Origin.RECORDED
     due_at: int | None = None
+    """None: due at once."""
     tries: int = 0
+    """Tries used: the first attempt counts, a manual one does not."""
     looks: int = 0
+    """How often it could not begin."""
     sent: int = 0
+    """Attempts that ended, of any kind. An outcome counts only if this is unchanged since the attempt began (D1)."""
     queue: QueueStatus | None = None
     category: Category | None = None
     cause: Cause | None = None
@@ -165,8 +165,10 @@ def counts(current: OpenAction, began: OpenAction) -> bool:
 def after(current: OpenAction, began: OpenAction, outcome: Outcome, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> OpenAction:
     """The action after an attempt of it has ended.
 
-    current: its state now, under the lock: a page may have submitted or ended it meanwhile. began: its state when the attempt began. Facts
-    win: a delivery counts even if its flow was deleted meanwhile; a failure does not reopen an ended action.
+    current: its state now, under the lock: a page may have submitted or ended it during the attempt
+    began: its state when the attempt began
+
+    Facts win: a delivery counts even if its flow was deleted during the attempt; a failure does not reopen an ended action.
     """
     manual = began.rank == Rank.SUBMITTED
     if isinstance(outcome, Delivered):  # almost always; and dataclasses.replace() takes three times as long
@@ -191,66 +193,56 @@ def after(current: OpenAction, began: OpenAction, outcome: Outcome, now: int, po
         case ValidationFailed():
             if not current.state.is_open:
                 return tried
-            return replace(_at_rest(tried), state=ActionState.VALIDATION, queue=None, category=Category.VALIDATION, cause=Cause.INVALID)
+            return replace(
+                _at_ordinary_rank(tried), state=ActionState.VALIDATION, queue=None, category=Category.VALIDATION, cause=Cause.INVALID
+            )
         case Refused():
-            return tried if not current.state.is_open else _failed(tried, began, outcome, now, policy, jitter)
+            if not current.state.is_open:
+                return tried
+            failed = replace(tried, category=outcome.category, cause=outcome.cause)
+            next_step = policy.decide(outcome.category, max(tried.tries - 1, 0), now, jitter=jitter, retry_after=outcome.retry_after)
+            status = QueueStatus.RETRY if began.next_kind is AttemptKind.FIRST else QueueStatus.ERROR
+            at_once = outcome.stale and (outcome.category is Category.CONFIG or outcome.cause in CURED_BY_ADDRESS)
+            return _waiting(failed, began, next_step, status, now, at_once=at_once)
         case CouldNotBegin():
-            return current if not current.state.is_open else _could_not_begin(current, began, outcome, now, policy, jitter)
+            if not current.state.is_open:
+                return current
+            unbegun = replace(current, category=Category.CONFIG, cause=outcome.cause)
+            status = QueueStatus.ERROR if current.queue is QueueStatus.ERROR else QueueStatus.RETRY
+            if outcome.stale:  # checked with an outdated configuration: it does not count as a check
+                return _waiting(unbegun, began, RetryAt(now), status, now, at_once=True)
+            looks = current.looks + (not manual)
+            used_up = current.tries > AUTOMATIC_RETRIES  # submitted by hand after its last retry: there is no retry to wait for
+            next_look = GiveUp() if used_up else policy.look_again(max(looks - 1, 0), now, jitter=jitter)
+            return _waiting(replace(unbegun, looks=looks), began, next_look, status, now, at_once=False)
         case _:
             assert_never(outcome)
 
 
-def _failed(tried: OpenAction, began: OpenAction, outcome: Refused, now: int, policy: RetryPolicy, jitter: float) -> OpenAction:
-    failed = replace(tried, category=outcome.category, cause=outcome.cause)
-    what = policy.decide(outcome.category, max(tried.tries - 1, 0), now, jitter=jitter, retry_after=outcome.retry_after)
-    status = QueueStatus.RETRY if began.next_kind is AttemptKind.FIRST else QueueStatus.ERROR
-    at_once = outcome.stale and (outcome.category is Category.CONFIG or outcome.cause in CURED_BY_ADDRESS)
-    return _waiting(failed, began, what, status, now, at_once=at_once)
-
-
-def _could_not_begin(
-    current: OpenAction, began: OpenAction, outcome: CouldNotBegin, now: int, policy: RetryPolicy, jitter: float
+def _waiting(
+    action: OpenAction, began: OpenAction, next_step: RetryAt | GiveUp, status: QueueStatus, now: int, *, at_once: bool
 ) -> OpenAction:
-    manual = began.rank == Rank.SUBMITTED
-    waiting_action = replace(current, category=Category.CONFIG, cause=outcome.cause)
-    status = QueueStatus.ERROR if current.queue is QueueStatus.ERROR else QueueStatus.RETRY
-    if outcome.stale:  # checked with an outdated configuration: it does not count as a check
-        return _waiting(waiting_action, began, RetryAt(now), status, now, at_once=True)
-    looks = current.looks + (not manual)
-    used_up = current.tries > AUTOMATIC_RETRIES  # submitted by hand after its last retry: there is no retry to wait for
-    what = GiveUp() if used_up else policy.look_again(max(looks - 1, 0), now, jitter=jitter)
-    return _waiting(replace(waiting_action, looks=looks), began, what, status, now, at_once=False)
-
-
-def _waiting(action: OpenAction, began: OpenAction, what: RetryAt | GiveUp, status: QueueStatus, now: int, *, at_once: bool) -> OpenAction:
     """The action in the Retry Queue, or given up."""
-    again = _submitted_since(action, began)
-    if isinstance(what, GiveUp) and not again:
-        return replace(_at_rest(action), state=ActionState.FAILED, queue=QueueStatus.FAILED)
-    if again:  # submitted during this attempt: that request still stands
+    # submitted during this attempt: that request still stands
+    if action.rank == Rank.SUBMITTED and (began.rank != Rank.SUBMITTED or action.due_at != began.due_at):
         return replace(action, state=ActionState.QUEUED, queue=status, rank=Rank.SUBMITTED)
-    due = now if at_once or _rescheduled_since(action, began) else what.due if isinstance(what, RetryAt) else now
-    return replace(_at_rest(action), state=ActionState.QUEUED, queue=status, due_at=due)
+    if isinstance(next_step, GiveUp):
+        return replace(_at_ordinary_rank(action), state=ActionState.FAILED, queue=QueueStatus.FAILED)
+    # a saved fix made it due during this attempt, which began without the fix (D7)
+    rescheduled = action.category is Category.CONFIG and action.due_at != began.due_at
+    due_at = now if at_once or rescheduled else next_step.due
+    return replace(_at_ordinary_rank(action), state=ActionState.QUEUED, queue=status, due_at=due_at)
 
 
-def _submitted_since(action: OpenAction, began: OpenAction) -> bool:
-    return action.rank == Rank.SUBMITTED and (began.rank != Rank.SUBMITTED or action.due_at != began.due_at)
-
-
-def _rescheduled_since(action: OpenAction, began: OpenAction) -> bool:
-    """True if a saved fix made it due during this attempt, which began without the fix (D7)."""
-    return action.category is Category.CONFIG and action.due_at != began.due_at
-
-
-def _at_rest(action: OpenAction) -> OpenAction:
-    """Back at its ordinary rank: a submit is good for one try."""
+def _at_ordinary_rank(action: OpenAction) -> OpenAction:
+    """Not submitted any more: a submit is good for one try."""
     return replace(action, rank=Rank.REPLAY if action.origin == Origin.REPLAY else Rank.LIVE, due_at=None)
 
 
 def superseded(action: OpenAction) -> OpenAction:
     """The action after a request for a newer version may have been sent (D2). It keeps why it had failed: its group in the Retry Queue says
     what became of it."""
-    return replace(_at_rest(action), state=ActionState.SUPERSEDED, queue=QueueStatus.DONE, cause=action.cause or Cause.SUPERSEDED)
+    return replace(_at_ordinary_rank(action), state=ActionState.SUPERSEDED, queue=QueueStatus.DONE, cause=action.cause or Cause.SUPERSEDED)
 
 
 OVER = frozenset({Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED})
@@ -283,7 +275,11 @@ def ended(action: OpenAction, cause: Cause) -> OpenAction:
     if not action.state.is_open:
         return action
     return replace(
-        _at_rest(action), state=ActionState.FAILED, queue=QueueStatus.FAILED, category=action.category or Category.CONFIG, cause=cause
+        _at_ordinary_rank(action),
+        state=ActionState.FAILED,
+        queue=QueueStatus.FAILED,
+        category=action.category or Category.CONFIG,
+        cause=cause,
     )
 
 
@@ -291,7 +287,7 @@ def discarded(action: OpenAction) -> OpenAction:
     """A waiting action that was made in the flow's other mode ends as Failed, since a person wants it not sent; any other stays as it is."""
     if action.state is not ActionState.QUEUED or action.cause is not Cause.FLOW_MODE:
         return action
-    return replace(_at_rest(action), state=ActionState.FAILED, queue=QueueStatus.FAILED, cause=Cause.DISCARDED)
+    return replace(_at_ordinary_rank(action), state=ActionState.FAILED, queue=QueueStatus.FAILED, cause=Cause.DISCARDED)
 
 
 def withdrawn(action: OpenAction) -> OpenAction:
@@ -299,7 +295,7 @@ def withdrawn(action: OpenAction) -> OpenAction:
     if not action.state.is_open or action.origin != Origin.REPLAY:
         return action
     return replace(
-        _at_rest(action),
+        _at_ordinary_rank(action),
         state=ActionState.FAILED,
         queue=QueueStatus.FAILED,
         category=action.category or Category.CONFIG,

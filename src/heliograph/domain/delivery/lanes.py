@@ -10,7 +10,7 @@ never sent: the newer one's answer may have been lost, but its data may have arr
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -47,17 +47,19 @@ class LaneState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One destination × one subject. rank: the lowest of its open actions. due_at: only while waiting. marks: crashes of a worker while the
-    lane was in flight, since its last settled outcome."""
+    """One destination × one subject."""
 
     id: int
     destination: int
     subject: int
     state: LaneState = LaneState.IDLE
     rank: Rank = Rank.LIVE
+    """The lowest of its open actions."""
     due_at: int | None = None
+    """Only while waiting."""
     begun_version: int = 0
     marks: int = 0
+    """Crashes of a worker while the lane was in flight, since its last settled outcome."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -113,12 +115,13 @@ class Attempted:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What to store for a lane. fresh_position: it moves to the end of its rank (it became ready, or its rank fell)."""
+    """What to store for a lane."""
 
     lane: Lane
     moves: tuple[Move, ...] = ()
     attempt: Attempted | None = None
     fresh_position: bool = True
+    """The lane moves to the end of its rank: it became ready, or its rank fell."""
 
 
 _NOTHING = LaneChoice(None, (), LaneState.IDLE, Rank.LIVE, None)
@@ -131,36 +134,34 @@ def choose(does: Does, begun_version: int, actions: Iterable[OpenAction], now: i
     If it adds a message or row: the lowest version among due first attempts and submits, then the lowest due retry, then the lowest due
     replay.
     """
-    opened = [action for action in actions if action.state < FIRST_ENDED]
-    if not opened:
+    open_actions = [action for action in actions if action.state < FIRST_ENDED]
+    if not open_actions:
         return _NOTHING
-    old = tuple(a for a in opened if a.version < begun_version) if does is Does.UPDATES else ()
-    rest = [a for a in opened if a.version >= begun_version] if does is Does.UPDATES else opened
-    if not rest:
-        return LaneChoice(None, old, LaneState.IDLE, Rank.LIVE, None)
-    best, wait = _updates(rest, now) if does is Does.UPDATES else _adds(rest, now)
-    rank = min(action.rank for action in rest)
-    if best is not None:
-        return LaneChoice(best, old, LaneState.READY, rank, None)
-    return LaneChoice(None, old, LaneState.WAITING, rank, wait)
 
+    # The target updates a record: what is older than a begun version is not sent any more
+    if does is Does.UPDATES:
+        outdated = tuple(a for a in open_actions if a.version < begun_version)
+        sendable = [a for a in open_actions if a.version >= begun_version]
+        if not sendable:
+            return LaneChoice(None, outdated, LaneState.IDLE, Rank.LIVE, None)
+        rank = min(action.rank for action in sendable)
+        firsts = [a for a in sendable if a.origin == Origin.RECORDED and a.state is ActionState.PENDING and a.is_due(now)]
+        if firsts:
+            return LaneChoice(min(firsts, key=_order), outdated, LaneState.READY, rank, None)
+        newest = max(sendable, key=_order)
+        if newest.is_due(now):
+            return LaneChoice(newest, outdated, LaneState.READY, rank, None)
+        return LaneChoice(None, outdated, LaneState.WAITING, rank, newest.due_at)
 
-def _updates(rest: Sequence[OpenAction], now: int) -> tuple[OpenAction | None, int | None]:
-    first = [a for a in rest if a.origin == Origin.RECORDED and a.state is ActionState.PENDING and a.is_due(now)]
-    if first:
-        return min(first, key=_order), None
-    top = max(rest, key=_order)
-    return (top, None) if top.is_due(now) else (None, top.due_at)
-
-
-def _adds(rest: Sequence[OpenAction], now: int) -> tuple[OpenAction | None, int | None]:
-    due = [a for a in rest if a.is_due(now)]
+    # The target adds a message or row: each is sent
+    rank = min(action.rank for action in open_actions)
+    due = [a for a in open_actions if a.is_due(now)]
     firsts = [a for a in due if a.rank == Rank.SUBMITTED or (a.state is ActionState.PENDING and a.origin != Origin.REPLAY)]
     retries = [a for a in due if a.state is ActionState.QUEUED and a.origin != Origin.REPLAY]
     for group in (firsts, retries, due):
         if group:
-            return min(group, key=_order), None
-    return None, min(a.due_at for a in rest if a.due_at is not None)
+            return LaneChoice(min(group, key=_order), (), LaneState.READY, rank, None)
+    return LaneChoice(None, (), LaneState.WAITING, rank, min(a.due_at for a in open_actions if a.due_at is not None))
 
 
 def _order(action: OpenAction) -> tuple[int, int]:

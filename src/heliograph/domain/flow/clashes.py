@@ -10,7 +10,7 @@ from heliograph.domain.connection.connection import Auth, Connection, KeyPlace, 
 from heliograph.domain.connection.target_url import LONGEST_URL
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination
-from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow
+from heliograph.domain.mapping.mapping import FixedText, Mapping
 
 
 class ClashKind(StrEnum):
@@ -58,14 +58,10 @@ def _of_query(payload: Mapping, connection: Connection) -> Clash | None:
         row = next((row for row in payload.rows if row.form_name == connection.key_name), None)
         if row is not None:
             return Clash(ClashKind.PARAMETER, connection.name, payload.name, row.target)
-    if len(connection.origin) + sum(_least(row) for row in payload.rows) > LONGEST_URL:
-        return Clash(ClashKind.QUERY, connection.name, payload.name)
-    return None
-
-
-def _least(row: MappingRow) -> int:
-    """The fewest characters that a row adds to a query: a row with source fields may be left out of it."""
-    if any(row.sources):
-        return 0
-    typed = sum(len(quote(part.text.encode("utf-8", "replace"), safe="")) for part in row.parts if isinstance(part, FixedText))
-    return len(quote(row.form_name.encode("utf-8", "replace"), safe="")) + 2 + typed
+    # The fewest characters of the URL: a row with source fields may be left out of it
+    length = len(connection.origin)
+    for row in payload.rows:
+        if not any(row.sources):
+            texts = [row.form_name, *(part.text for part in row.parts if isinstance(part, FixedText))]
+            length += 2 + sum(len(quote(text.encode("utf-8", "replace"), safe="")) for text in texts)
+    return Clash(ClashKind.QUERY, connection.name, payload.name) if length > LONGEST_URL else None

@@ -195,7 +195,7 @@ def decide_flow(flow: Flow, change: Change, account: AccountConfig, event: Event
     """Decides one flow: its decision on a change; None = filtered. mode: that of the run when an untagged one is reconsidered (D7)."""
     if not all(gate.passed for gate in _gates_of_the_flow(flow, change, account, mode or mode_of(change, account, event))):
         return None
-    return _narrowed(flow, change, account, event)
+    return _activated(flow, change, account, event) if ChangeComparison(change, account, event).passes(flow.filters) else None
 
 
 def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, as_if_running: bool = False) -> Explanation:
@@ -240,11 +240,6 @@ def _offered(facets: Facet, account: AccountConfig) -> Iterable[Flow]:
         return account.by_facet[facets]
     flows = {flow.id: flow for facet in facets for flow in account.by_facet.get(facet, ())}
     return [flows[id] for id in sorted(flows)]
-
-
-def _narrowed(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> FlowDecision | None:
-    """Filters and activation, for a running flow that watches the change and has its mode."""
-    return _activated(flow, change, account, event) if ChangeComparison(change, account, event).passes(flow.filters) else None
 
 
 def _activated(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> FlowDecision:

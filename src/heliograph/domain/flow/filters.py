@@ -69,7 +69,7 @@ def matches_plain(row: FilterRow, values: Values) -> bool:
 
 @lru_cache(maxsize=1024)
 def bounds_of(op: Op, values: tuple[str, ...]) -> Bounds | None:
-    """What a comparison compares with, the smaller first, both the same where it is one; None where that is missing or neither day nor number."""
+    """The bounds of a comparison: the smaller and the larger value, or one value twice. None: a value is missing, or is neither a day nor a number."""
     if op in (Op.IS_BEFORE, Op.IS_AFTER):
         return _bounds(op, values, _dashed_day)
     days = _bounds(op, values, _dashed_day) if op is Op.IS_BETWEEN else None
@@ -146,13 +146,13 @@ class ChangeComparison:
 
     def passes(self, rows: Iterable[FilterRow]) -> bool:
         """True if all rows match."""
-        return all(matches_plain(row, self._field_values(row.field)) for row in rows)
-
-    def _field_values(self, field: str) -> Values:
-        values = self._values.get(field)
-        if values is None:
-            values = self._values[field] = plain_values(_reader(field)(self._change, self._account, self._event)[1])
-        return values
+        for row in rows:
+            values = self._values.get(row.field)
+            if values is None:
+                values = self._values[row.field] = plain_values(_reader(row.field)(self._change, self._account, self._event)[1])
+            if not matches_plain(row, values):
+                return False
+        return True
 
 
 @lru_cache(maxsize=8192)
@@ -228,7 +228,7 @@ def _of_session(name: str, change: Change, account: AccountConfig, event: EventC
 
 
 def _answers(tag: int, change: Change, account: AccountConfig, event: EventConfig) -> Compared:
-    """The answers to all questions of the event that carry the tag; which those are is worked out once for a version of the event."""
+    """The answers to all questions of the event that carry the tag. The questions are looked up once for a version of the event."""
     if change.registration is None:
         return NOTHING
     cache = event.beside(account)

@@ -226,12 +226,16 @@ class _Writer:
         return self._any_of(tags, SentenceGate.ACTIVATION, name) if tags else [self._missing(_CHOOSE[name], SentenceGate.ACTIVATION, name)]
 
     def _filter(self, row: FilterRow, place: str) -> list[SentencePart]:
-        label = SentencePart(self._field(row.field))
-        if not row.op.takes_values:
-            return self._filled(_ROWS[row.op], field=[replace(label, chip=True, gate=SentenceGate.FILTERS, place=place)])
         values = row.values
         if row.field in _TAG_FIELDS:
+            name = self.translate(_TAG_FIELDS[row.field])
             values = tuple(self.names.tags.get(int(v), f"({v})") if v.isdecimal() else f"({v})" for v in values)
+        else:
+            name = self.names.fields.get(row.field, f"({row.field})")
+            name = name if is_named_by_account(row.field) else self.translate(name)
+        label = SentencePart(name)
+        if not row.op.takes_values:
+            return self._filled(_ROWS[row.op], field=[replace(label, chip=True, gate=SentenceGate.FILTERS, place=place)])
         whole = len(values) >= (row.op.bounds or 1)
         joint = _(" and ") if row.op is Op.IS_BETWEEN else _(" or ")
         chips = (
@@ -240,12 +244,6 @@ class _Writer:
             else [self._missing(_("choose values"), SentenceGate.FILTERS, place)]
         )
         return self._filled(_ROWS[row.op], field=[label], values=chips)
-
-    def _field(self, key: str) -> str:
-        if key in _TAG_FIELDS:
-            return self.translate(_TAG_FIELDS[key])
-        label = self.names.fields.get(key, f"({key})")
-        return label if is_named_by_account(key) else self.translate(label)
 
     def _destinations(self, destinations: tuple[Destination, ...]) -> list[SentencePart]:
         if not destinations:

@@ -24,7 +24,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class ThenAndToday:
-    """What a flow decided by the rules in force when the change was recorded, and what it would decide today. None: it was not there."""
+    """A flow's decision by the rules in force when the change was recorded, and by those of today. None: there was no such flow."""
 
     then: Explanation | None
     today: Explanation | None
@@ -39,12 +39,11 @@ class ThenAndToday:
 
 def then_and_today(change: Change, flow: int, then: Rules, today: Rules) -> ThenAndToday:
     """Both explanations. flow: its id."""
-    return ThenAndToday(*(_explained(change, flow, rules) for rules in (then, today)))
-
-
-def _explained(change: Change, flow: int, rules: Rules) -> Explanation | None:
-    known = rules.account.flows.get(flow)
-    return explain(known, change, rules.account, rules.event) if known is not None else None
+    explanations = []
+    for rules in (then, today):
+        known = rules.account.flows.get(flow)
+        explanations.append(explain(known, change, rules.account, rules.event) if known is not None else None)
+    return ThenAndToday(*explanations)
 
 
 def stop_reason(explanation: Explanation, change: Change, event: EventConfig) -> StopReason | None:
@@ -63,14 +62,8 @@ def stop_reason(explanation: Explanation, change: Change, event: EventConfig) ->
     if stopped.name is not GateName.ACTIVATION:
         return (stopped.name, stopped.place, *(stopped.actual if stopped.name is not GateName.WATCH else ()))
     if explanation.reason is Reason.UNTAGGED:
-        return (stopped.name, stopped.place, str(explanation.reason), _status(stopped.place, change, event))
+        state = {EVENT_STATUSES: change.event_state or event.state, SESSION_STATUSES: change.session}.get(
+            stopped.place, change.registration
+        )
+        return (stopped.name, stopped.place, str(explanation.reason), str(state.status) if state else "")  # the status that lacks a tag
     return (stopped.name, stopped.place, str(explanation.reason), *stopped.actual)
-
-
-def _status(name: str, change: Change, event: EventConfig) -> str:
-    """The status that lacks a tag, by id."""
-    if name == EVENT_STATUSES:
-        return str((change.event_state or event.state).status)
-    if name == SESSION_STATUSES:
-        return str(change.session.status) if change.session else ""
-    return str(change.registration.status) if change.registration else ""

@@ -33,11 +33,10 @@ def write_line(parts: Iterable[RowPart]) -> str:
 
 
 def read_line(text: str, *, key_of: Callable[[str], str], earlier_parts: Sequence[RowPart] = ()) -> tuple[RowPart, ...]:
-    """Parses the chips of a text.
+    """Parses the chips of a text. Raises LineError, which says what is wrong and where.
 
-    key_of: the source key for the text between braces, a key or a field's name; raises LineError for an unknown field. earlier_parts: the previous
-    chips: a field that is still in the line keeps the settings of its chip, in order of appearance. Raises LineError, which says what is
-    wrong and where.
+    key_of: the source key for the text between braces, a key or a field's name; raises LineError for an unknown field
+    earlier_parts: the previous chips: a field that is still in the line keeps the settings of its chip, in order of appearance
     """
     left = [part for part in earlier_parts if isinstance(part, SourceValue)]
     parts: list[RowPart] = []
@@ -63,7 +62,11 @@ def read_line(text: str, *, key_of: Callable[[str], str], earlier_parts: Sequenc
             name = text[at + 1 : end].strip()
             end_text()
             if name:
-                parts.append(_taken(left, key_of(name)))
+                key = key_of(name)
+                source = next((part for part in left if part.key == key), None)
+                if source is not None:
+                    left.remove(source)
+                parts.append(source or SourceValue(key))
             at = end + 1
         else:
             end = min((brace_at for brace in "{}" if (brace_at := text.find(brace, at)) >= 0), default=len(text))
@@ -71,11 +74,3 @@ def read_line(text: str, *, key_of: Callable[[str], str], earlier_parts: Sequenc
             at = end
     end_text()
     return tuple(parts)
-
-
-def _taken(left: list[SourceValue], key: str) -> SourceValue:
-    """The first remaining chip of this field, or a new one."""
-    for number, source in enumerate(left):
-        if source.key == key:
-            return left.pop(number)
-    return SourceValue(key)

@@ -91,7 +91,11 @@ class Mapping:
         if self.kind is MappingKind.HEADER:
             if len(self.rows) > headers.MAX_HEADERS:
                 raise MappingError(None, "rows", f"at most {headers.MAX_HEADERS} headers are possible, there are {len(self.rows)}")
-            _refuse_twice(self.rows)
+            names: set[str] = set()
+            for number, row in enumerate(self.rows, 1):
+                if row.target.lower() in names:
+                    raise MappingError(number, "target", f"there is a row “{row.target}” already")
+                names.add(row.target.lower())
         else:
             _refuse_conflicts(self.rows)
 
@@ -146,11 +150,15 @@ class Mapping:
         sealed_names = self.typed_secrets
         if missing := [name for name in sealed_names if headers.sealed_field(name) not in texts]:
             raise headers.NotSealed(missing)
-        return (
-            replace(self, rows=tuple(_with_text(row, texts) if row.target in sealed_names else row for row in self.rows))
-            if sealed_names
-            else self
-        )
+        if not sealed_names:
+            return self
+        rows = []
+        for row in self.rows:
+            if row.target in sealed_names:
+                text = FixedText(texts[headers.sealed_field(row.target)])
+                row = replace(row, parts=tuple(text if isinstance(part, FixedText) else part for part in row.parts))  # noqa: PLW2901
+            rows.append(row)
+        return replace(self, rows=tuple(rows))
 
     @property
     def sources(self) -> frozenset[str]:
@@ -192,19 +200,6 @@ def _check_sealed(number: int, row: MappingRow) -> None:
         )
     if any(headers.SEALED in text and text != headers.SEALED for text in texts):
         raise MappingError(number, "source", f"{headers.SEALED} stands for the encrypted text; type the whole text again")
-
-
-def _with_text(row: MappingRow, texts: Texts[str, str]) -> MappingRow:
-    text = texts[headers.sealed_field(row.target)]
-    return replace(row, parts=tuple(FixedText(text) if isinstance(part, FixedText) else part for part in row.parts))
-
-
-def _refuse_twice(rows: Sequence[MappingRow]) -> None:
-    seen: set[str] = set()
-    for number, row in enumerate(rows, 1):
-        if row.target.lower() in seen:
-            raise MappingError(number, "target", f"there is a row “{row.target}” already")
-        seen.add(row.target.lower())
 
 
 def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:

@@ -26,8 +26,10 @@ class PathError(HeliographError):
 
 
 def parse_path(text: str, *, in_list: bool = False) -> Path:
-    """Parses a path into steps. in_list: it may start with an index, for an answer that is a list. Raises PathError, which says what is
-    wrong and where."""
+    """Parses a path into steps. Raises PathError, which says what is wrong and where.
+
+    in_list: the path may start with an index, for an answer that is a list
+    """
     if len(text) > MAX_LENGTH:
         raise PathError(f"A path is at most {MAX_LENGTH} characters long.")
     steps: list[PathStep] = []
@@ -38,7 +40,9 @@ def parse_path(text: str, *, in_list: bool = False) -> Path:
         else:
             if steps:
                 at += 1  # skip the dot
-            end = _end_of_name(text, at)
+            end = at
+            while end < len(text) and text[end] not in '.[]"':
+                end += 1
             step, at = text[at:end], end
             if not step:
                 raise PathError(f"A name is missing at character {at + 1} of “{text}”.")
@@ -50,13 +54,6 @@ def parse_path(text: str, *, in_list: bool = False) -> Path:
         if len(steps) > MAX_DEPTH:
             raise PathError(f"A path is at most {MAX_DEPTH} steps deep.")
     return tuple(steps)
-
-
-def _end_of_name(text: str, at: int) -> int:
-    end = at
-    while end < len(text) and text[end] not in '.[]"':
-        end += 1
-    return end
 
 
 def _bracket(text: str, at: int) -> tuple[PathStep, int]:

@@ -1,6 +1,6 @@
-"""Which source fields are meant by the names of target fields: FirstName is First Name (guide: New Mapping).
+"""Proposes source fields by the names of target fields: First Name for FirstName (guide: New Mapping).
 
-A name is compared by its letters and digits alone. What is proposed is only ever offered.
+Names are compared by their letters and digits alone. A proposal is only shown; a person takes it over or not.
 """
 
 from __future__ import annotations
@@ -43,6 +43,12 @@ _ALSO: Final[Mapping[str, str]] = {
     "homepage": "profile.website",
 }
 """What other applications call the fields of a profile."""
+_FITTING: Final[Mapping[ValueType, frozenset[Shape]]] = {
+    ValueType.BOOLEAN: frozenset({Shape.YES_NO}),
+    ValueType.NUMBER: frozenset({Shape.NUMBER, Shape.TEXT}),
+    ValueType.NUMBERS: frozenset({Shape.NUMBER, Shape.TEXT}),
+}
+"""The shapes of fields that can fill a target of this type; fields of any shape fill the other types."""
 _NEVER: Final = frozenset({FieldGroup.PREVIOUS, FieldGroup.MACROS, FieldGroup.STANDARD_PROPERTIES})
 
 
@@ -66,13 +72,7 @@ def proposals(rows: Iterable[MappingRow], fields: Iterable[SourceField]) -> dict
     for row in rows:
         name = next((step for step in reversed(row.path) if isinstance(step, str)), "")
         field_meant = known.get(letters_and_digits(name))
-        if field_meant is not None and _fits(field_meant.shape, row.type):
+        fitting = _FITTING.get(row.type)
+        if field_meant is not None and (fitting is None or field_meant.shape in fitting):
             proposed[row.target] = field_meant.key
     return proposed
-
-
-def _fits(shape: Shape, type: ValueType) -> bool:
-    """Whether a field can fill a target of this type at all."""
-    if type is ValueType.BOOLEAN:
-        return shape is Shape.YES_NO
-    return type not in (ValueType.NUMBER, ValueType.NUMBERS) or shape in (Shape.NUMBER, Shape.TEXT)

@@ -109,12 +109,17 @@ class _Template:
 
     kind: MappingKind
     steps: tuple[_Step, ...]
-    names: tuple[str, ...]  # as in a form
-    flat: bool  # no row is nested: the names are the members
+    names: tuple[str, ...]
+    """As in a form."""
+    flat: bool
+    """No row is nested: the names are the members."""
     root: _Node
-    sealed: frozenset[str]  # names of headers whose texts are kept sealed, in small letters
-    order: tuple[int, ...]  # rows as they stand in the JSON body, list entries in their order
-    numbered: bool  # a list of objects: its entries count in names
+    sealed: frozenset[str]
+    """Lower-case names of the headers whose texts are kept sealed."""
+    order: tuple[int, ...]
+    """The rows in the order of the JSON body, list entries in their order."""
+    numbered: bool
+    """It has a list of objects, whose entries are numbered in the names."""
 
 
 def _compile(mapping: Mapping) -> _Template:
@@ -185,18 +190,18 @@ class Rendered:
     def pairs(self) -> list[tuple[str, str]]:
         """A form or query, in order: nested rows as `a[b]`, a list as a repeated key, null as an empty value (C2, M2)."""
         pairs: list[tuple[str, str]] = []
-        for name, value in self._named():
+        template, values = self._template, self._values
+        named: Iterable[tuple[str, Json | Marker]]
+        if template.numbered and any(isinstance(value, Marker) for value in values):
+            named = template.root.named(values)
+        else:
+            named = ((template.names[number], values[number]) for number in template.order)
+        for name, value in named:
             if isinstance(value, list):
                 pairs += [(name, _form_text(entry)) for entry in value]
             elif not isinstance(value, Marker):
                 pairs.append((name, _form_text(value)))
         return pairs
-
-    def _named(self) -> Iterable[tuple[str, Json | Marker]]:
-        template, values = self._template, self._values
-        if template.numbered and any(isinstance(value, Marker) for value in values):
-            return template.root.named(values)
-        return ((template.names[number], values[number]) for number in template.order)
 
     @property
     def sealed(self) -> frozenset[str]:
@@ -253,13 +258,10 @@ def render(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> Rendered
             problems.append(ValueProblem(step.target, TOO_LONG))
             break
         values.append(value)
+    rendered = Rendered(template, values)
     if template.kind is MappingKind.HEADER and not problems:
-        problems = _header_problems(template, values)
-    return InvalidValues(tuple(problems)) if problems else Rendered(template, values)
-
-
-def _header_problems(template: _Template, values: list[Json | Marker]) -> list[ValueProblem]:
-    return [ValueProblem(name, reason) for name, value in Rendered(template, values).headers() if (reason := headers.value_problem(value))]
+        problems = [ValueProblem(name, reason) for name, value in rendered.headers() if (reason := headers.value_problem(value))]
+    return InvalidValues(tuple(problems)) if problems else rendered
 
 
 # --- Preview Mapping

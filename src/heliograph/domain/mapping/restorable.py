@@ -11,21 +11,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from heliograph.domain.mapping.headers import sealed_field
-from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, SourceValue
+from heliograph.domain.mapping.mapping import FixedText, Mapping, SourceValue
 from heliograph.domain.setup.configuration import AccountSetup
 from heliograph.domain.setup.fields import FieldGroup, SourceKey, parse_source
 
 
 @dataclass(frozen=True, slots=True)
 class GonePart:
-    """A chip that is omitted. row: its index, from 0; key: of its source field, "" for an encrypted text; alone: the row has no other
-    field; text: what is lost with it."""
+    """A chip that is omitted."""
 
     row: int
+    """The index of its row, from 0."""
     target: str
     key: str
+    """Of its source field, "" for an encrypted text."""
     alone: bool = False
+    """The row has no other field."""
     text: str = ""
+    """The typed text that is lost with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +54,24 @@ def is_there(key: SourceKey, config: AccountSetup) -> bool:
 
 
 def restorable(mapping: Mapping, config: AccountSetup, sealed: Iterable[str] = ()) -> RestorableMapping:
-    """mapping: a past version. sealed: the fields with currently stored encrypted texts."""
+    """A past version of a mapping as it can be saved now. sealed: the vault's fields with a stored encrypted text."""
     gone: list[GonePart] = []
-    lost = {name for name in mapping.typed_secrets if sealed_field(name) not in set(sealed)}
-    rows = tuple(_without_text(n, row, gone) if row.target in lost else _row(n, row, config, gone) for n, row in enumerate(mapping.rows))
-    return RestorableMapping(replace(mapping, rows=rows), tuple(gone))
-
-
-def _without_text(number: int, row: MappingRow, gone: list[GonePart]) -> MappingRow:
-    gone.append(GonePart(number, row.target, "", alone=True))
-    return replace(row, parts=())
-
-
-def _row(number: int, row: MappingRow, config: AccountSetup, gone: list[GonePart]) -> MappingRow:
-    lost = [source.key for source in row.sources if not is_there(parse_source(source.key), config)]
-    if not lost:
-        return row
-    parts = tuple(part for part in row.parts if isinstance(part, FixedText) or part.key not in lost)
-    alone = not any(isinstance(part, SourceValue) for part in parts)
-    text = "".join(part.text for part in parts if isinstance(part, FixedText)) if alone else ""
-    gone += [GonePart(number, row.target, key, alone, text) for key in dict.fromkeys(lost)]
-    return replace(row, parts=() if alone else parts)
+    stored_texts = set(sealed)
+    rows = []
+    for number, row in enumerate(mapping.rows):
+        # A header whose encrypted text is gone loses all its parts
+        if row.target in mapping.typed_secrets and sealed_field(row.target) not in stored_texts:
+            gone.append(GonePart(number, row.target, "", alone=True))
+            rows.append(replace(row, parts=()))
+            continue
+        # Any other row loses the chips of missing fields, and its typed text with the last of its fields
+        missing = [source.key for source in row.sources if not is_there(parse_source(source.key), config)]
+        if not missing:
+            rows.append(row)
+            continue
+        parts = tuple(part for part in row.parts if isinstance(part, FixedText) or part.key not in missing)
+        alone = not any(isinstance(part, SourceValue) for part in parts)
+        text = "".join(part.text for part in parts if isinstance(part, FixedText)) if alone else ""
+        gone += [GonePart(number, row.target, key, alone, text) for key in dict.fromkeys(missing)]
+        rows.append(replace(row, parts=() if alone else parts))
+    return RestorableMapping(replace(mapping, rows=tuple(rows)), tuple(gone))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from heliograph.domain.mapping.json_bodies import BodyError, checked_text, is_one_line
 from heliograph.domain.mapping.mapping import MAX_ROWS
@@ -88,7 +88,11 @@ def rows_from_sample(text: str, *, values: bool = False) -> SampleRows:
             raise _refusal(f"it has more than {MAX_ROWS} fields")
         texts, lost = _texts(kind, value, values=values)
         losses += [SampleLoss(format_path(path), each) for each in lost]
-        rows.append(_row(path, kind, texts))
+        nested = len(path) > 1
+        target = format_path(path) if nested else str(path[0])
+        if len(target) > MAX_TARGET:
+            raise _refusal(f"the name {target[:_SHOWN]}… is longer than {MAX_TARGET} characters")
+        rows.append(MappingRow(target, tuple(map(FixedText, texts)), type=kind, nested=nested))
     return SampleRows(tuple(rows), tuple(losses))
 
 
@@ -107,14 +111,6 @@ def _overlap(one: Path, other: Path) -> bool:
     return one[:shorter] == other[:shorter]
 
 
-def _row(path: Path, kind: ValueType, texts: Sequence[str]) -> MappingRow:
-    nested = len(path) > 1
-    target = format_path(path) if nested else str(path[0])
-    if len(target) > MAX_TARGET:
-        raise _refusal(f"the name {target[:_SHOWN]}… is longer than {MAX_TARGET} characters")
-    return MappingRow(target, tuple(map(FixedText, texts)), type=kind, nested=nested)
-
-
 def _leaves(path: Path, value: object) -> Iterator[tuple[Path, ValueType | None, object]]:
     """Path, type and value of each row to be; the type is None for an object or an entry of a list that has no fields."""
     if len(path) > MAX_DEPTH:
@@ -125,9 +121,11 @@ def _leaves(path: Path, value: object) -> Iterator[tuple[Path, ValueType | None,
         if not value:
             yield path, None, value
     elif isinstance(value, list):
-        kind = _list_type(value)
-        if kind and not isinstance(path[-1], int):
-            yield path, kind, value
+        # A list of plain values is one row; one that holds objects, lists or flags becomes rows for each entry, and so does a list in a list
+        has_members = any(isinstance(entry, (dict, list)) for entry in value)
+        kinds = {_type(entry) for entry in value if not isinstance(entry, (dict, list))}
+        if not has_members and ValueType.BOOLEAN not in kinds and not isinstance(path[-1], int):
+            yield path, ValueType.NUMBERS if kinds == {ValueType.NUMBER} else ValueType.LIST, value
             return
         if len(value) > MAX_INDEX + 1:
             raise _refusal(f"{format_path(path)} has more than {MAX_INDEX + 1} entries")
@@ -137,14 +135,6 @@ def _leaves(path: Path, value: object) -> Iterator[tuple[Path, ValueType | None,
             yield path, None, value
     else:
         yield path, _type(value), value
-
-
-def _list_type(entries: list[Any]) -> ValueType | None:
-    """The type of a list row; None where it holds objects, lists or flags and becomes rows for each entry."""
-    kinds = {_type(entry) for entry in entries if not isinstance(entry, (dict, list))}
-    if ValueType.BOOLEAN in kinds or any(isinstance(entry, (dict, list)) for entry in entries):
-        return None
-    return ValueType.NUMBERS if kinds == {ValueType.NUMBER} else ValueType.LIST
 
 
 def _type(value: object) -> ValueType:
@@ -159,28 +149,23 @@ def _texts(kind: ValueType, value: object, *, values: bool) -> tuple[list[str], 
     losses: list[LossKind] = []
     for entry in value if isinstance(value, list) else [value]:
         text = "" if entry is None else str(entry) if not isinstance(entry, bool) else "true" if entry else "false"
-        loss = _number_loss(text) if kind in (ValueType.NUMBER, ValueType.NUMBERS) else _text_loss(text) if values else None
+        loss = None
+        if kind in (ValueType.NUMBER, ValueType.NUMBERS):
+            try:
+                number_of(text or "0")
+            except Unfit:
+                loss = LossKind.NUMBER
+        elif values and len(text) > MAX_TEXT:
+            loss = LossKind.LENGTH
+        elif values and any("\ud800" <= c <= "\udfff" for c in text):
+            loss = LossKind.SURROGATE
+        elif values and _CONTROL.search(text):
+            loss = LossKind.CONTROL
         if loss is not None:
             losses.append(loss)
         elif text and values:
             texts.append(text)
     return texts, list(dict.fromkeys(losses))
-
-
-def _number_loss(text: str) -> LossKind | None:
-    try:
-        number_of(text or "0")
-    except Unfit:
-        return LossKind.NUMBER
-    return None
-
-
-def _text_loss(text: str) -> LossKind | None:
-    if len(text) > MAX_TEXT:
-        return LossKind.LENGTH
-    if any("\ud800" <= c <= "\udfff" for c in text):
-        return LossKind.SURROGATE
-    return LossKind.CONTROL if _CONTROL.search(text) else None
 
 
 # --- what is wrong with it

@@ -202,13 +202,8 @@ def _line(row: MappingRow, early: _Change | None, late: _Change | None) -> ReadR
 _BRACKETS: Final = frozenset({"()", "[]", "{}", "<>", '""', "''", "“”", "«»"})
 
 
-def _joint(first: str, last: str) -> str:
-    """What stands between two filled fields with empty ones between them: the text before the later one, without a bracket that held an empty field."""
-    return last[1:] if first[-1:] + last[:1] in _BRACKETS else last
-
-
 def _tidy_line(row: MappingRow, early: _Change | None, late: _Change | None) -> ReadRow:
-    """As `_line`; typed text beside an empty field is left out, and between two filled ones with empty ones between them one text stays."""
+    """As `_line`, but without the typed text beside an empty field. Between two filled fields one text stays, if only empty ones are in between."""
     typed, ends = _typed(row), row.trim
     texts = [""]  # before, between and after the fields: one more than these
     fields: list[tuple[str, _Read]] = []
@@ -228,8 +223,9 @@ def _tidy_line(row: MappingRow, early: _Change | None, late: _Change | None) -> 
                 continue
             if last == at - 1:
                 pieces.append(texts[at])
-            elif last >= 0:
-                pieces.append(_joint(texts[last + 1], texts[at]))
+            elif last >= 0:  # empty fields in between: the later text, without a bracket that held an empty field
+                after_last, before_this = texts[last + 1], texts[at]
+                pieces.append(before_this[1:] if after_last[-1:] + before_this[:1] in _BRACKETS else before_this)
             pieces.append(piece)
             last = at
         if last < 0:

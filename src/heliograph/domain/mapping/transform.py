@@ -153,14 +153,12 @@ def has_token(pattern: str) -> bool:
     return any(match[2] for match in _TOKEN.finditer(pattern))
 
 
-def _by_pattern(moment: date, pattern: str) -> str:
-    """YYYY, YY, MMMM (January), MMM (Jan), MM, M, DD, D, HH, H, mm and ss; anything else, and what stands in single quotes, is sent as it is."""
-    at = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - a day has no zone
-    return _TOKEN.sub(lambda match: _TOKENS[match[2]](at) if match[2] else match[1], pattern)
-
-
 def formatted(value: Value, how: DateFormat, zone: tzinfo, pattern: str = "") -> str:
-    """A date, an instant or the ISO text of one, as wanted. pattern: that of PATTERN. Raises Unfit for what is no date."""
+    """A date, an instant or the ISO text of one, in this format. Raises Unfit for anything else.
+
+    pattern: that of DateFormat.PATTERN, with YYYY, YY, MMMM (January), MMM (Jan), MM, M, DD, D, HH, H, mm and ss. Any other text, and text in single
+        quotes, is sent as it is.
+    """
     moment = _moment(value)
     try:
         if isinstance(moment, datetime):
@@ -173,7 +171,8 @@ def formatted(value: Value, how: DateFormat, zone: tzinfo, pattern: str = "") ->
     if how is DateFormat.ISO:
         return moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else moment.isoformat()
     if how is DateFormat.PATTERN:
-        return _by_pattern(moment, pattern)
+        at = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - a day has no zone
+        return _TOKEN.sub(lambda match: _TOKENS[match[2]](at) if match[2] else match[1], pattern)
     if how is DateFormat.DATE:
         return f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
     if how is DateFormat.DAY_FIRST:
@@ -222,14 +221,10 @@ def text_of_plain(value: Value) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, int):
-        return _digits(value)
+        if abs(value).bit_length() > 1024:  # Python refuses to print numbers with too many digits
+            raise Unfit("is too large a number")
+        return str(value)
     return "" if value is None else str(value)
-
-
-def _digits(number: int) -> str:
-    if abs(number).bit_length() > 1024:  # Python refuses to print numbers with too many digits
-        raise Unfit("is too large a number")
-    return str(number)
 
 
 # --- text as the target's types
@@ -242,7 +237,10 @@ _EXACT: Final = 2**53  # beyond it a number with a point or an exponent may not 
 
 
 def number_of(text: str) -> int | float:
-    """The number that a text is; a whole one is written so: 3.0 as 3, 1e3 as 1000. Raises Unfit: "1,000", "2 and a baby", what has no end and what no target could hold."""
+    """The number in a text, as an int if it is whole: 3 for 3.0, 1000 for 1e3.
+
+    Raises Unfit for anything that is not a finite decimal number that fits a 64-bit float or integer, such as "1,000" or "2 and a baby".
+    """
     stripped = text.strip()
     if len(stripped) > 40 or not _NUMBER.fullmatch(stripped):
         raise Unfit("is not a number", text)

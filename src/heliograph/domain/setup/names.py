@@ -51,13 +51,11 @@ class NameIndex[T]:
             code = name.strip() if name.isascii() else code_of(name)
             entry = self.exact.get(code)
             if entry is None:
-                entry = (self._folded or self._fold()).get(code.casefold())
+                if not self._folded:
+                    pairs = list(self.exact.items()) if self._pairs is None else self._pairs
+                    self._folded = {code_of(name).casefold(): thing for name, thing in reversed(pairs)}
+                entry = self._folded.get(code.casefold())
         return entry
-
-    def _fold(self) -> dict[str, T]:
-        pairs = list(self.exact.items()) if self._pairs is None else self._pairs
-        self._folded = {code_of(name).casefold(): thing for name, thing in reversed(pairs)}
-        return self._folded
 
 
 @lru_cache(maxsize=4096)
