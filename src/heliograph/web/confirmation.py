@@ -8,7 +8,7 @@ comparison and the act.
     if is_agreed(request, confirmation):
         …
         return redirect
-    return page(request, "confirmation.html", status=status_of(confirmation), **confirmation)
+    return page(request, "confirmation.html", **confirmation)
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class QuestionParts(TypedDict, total=False):
 def question(heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
     """The context of a question; what is not given is empty.
 
-    changed: it was answered when it said something else; refused: it was posted, and nothing can be done.
+    changed: it was answered when it said something else. status: the HTTP status of its page.
     """
     context: dict[str, Any] = {
         "heading": heading,
@@ -143,7 +143,7 @@ def question(heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
         "cancel_href": "",
         "cancel_posts": "",
         "changed": False,
-        "refused": False,
+        "status": 200,
     } | parts
     context["promise"] = context["promise"] or promise_of(*(context[name] for name in PROMISED))
     return context
@@ -151,9 +151,21 @@ def question(heading: str, **parts: Unpack[QuestionParts]) -> dict[str, Any]:
 
 def is_agreed(request: HttpRequest, confirmation: dict[str, Any]) -> bool:
     """Whether the post answers exactly this question. If it answers what the page said before, the question is marked as changed."""
-    confirmation["changed"] = has_changed(request, confirmation["promise"])
-    confirmation["refused"] = request.method == "POST" and not confirmation["button"]
+    mark_changed(confirmation, has_changed(request, confirmation["promise"]))
+    if request.method == "POST" and not confirmation["button"]:  # nothing can be done
+        confirmation["status"] = 409
     return bool(confirmation["button"]) and agrees(request, confirmation["promise"])
+
+
+def mark_changed(confirmation: dict[str, Any], changed: bool) -> dict[str, Any]:
+    """Marks whether the question was answered when it said something else. Returns it."""
+    confirmation |= {"changed": changed, "status": 409 if changed else confirmation["status"]}
+    return confirmation
+
+
+def with_fields(confirmation: dict[str, Any], form: Form) -> dict[str, Any]:
+    """The question with the fields of a form, as typed and with what was refused."""
+    return confirmation | {"fields": form.draw_fields(), "status": max(form.status, confirmation["status"])}
 
 
 def agrees(request: HttpRequest, promise: str) -> bool:
@@ -164,11 +176,6 @@ def agrees(request: HttpRequest, promise: str) -> bool:
 def has_changed(request: HttpRequest, promise: str) -> bool:
     """Whether the post holds another promise than this one."""
     return _posted_promise(request) not in ("", promise)
-
-
-def status_of(confirmation: Mapping[str, Any]) -> int:
-    """The HTTP status of the page that asks."""
-    return 409 if confirmation["changed"] or confirmation["refused"] else 200
 
 
 def promise_of(*parts: object) -> str:

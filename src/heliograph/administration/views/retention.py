@@ -24,7 +24,7 @@ from heliograph.setup.views.shared_form import SharedForm
 from heliograph.store.moments import from_micros
 from heliograph.store.queue.removal import Survey, survey
 from heliograph.store.retention import Removed, announcement, removal_days
-from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, status_of
+from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
 from heliograph.web.form_fields import Hidden, TextLine
 from heliograph.web.forms import Form, posted
 from heliograph.web.templatetags.moments import minute
@@ -125,7 +125,7 @@ def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
 
 
 def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any]) -> HttpResponse:
-    return settings_page(request, "confirmation.html", entry="retention", status=status_of(confirmation), **confirmation)
+    return settings_page(request, "confirmation.html", entry="retention", **confirmation)
 
 
 def _question(request: AccountRequest, heading: str, terms: Terms, removal: Survey, hidden: Sequence[tuple[str, str]]) -> dict[str, Any]:

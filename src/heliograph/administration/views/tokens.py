@@ -22,7 +22,7 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.administration.views.users import tabs
 from heliograph.setup.views.frame import readonly, settings_page
-from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, status_of
+from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
 from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import Form
 from heliograph.web.shown_fields import Choice
@@ -154,7 +154,7 @@ def _revoke(request: AccountRequest, row: ApiToken | None) -> HttpResponse:
         revoke_token(request.account.pk, row.pk, by=request.user.actor)
         say(request, _("“%(name)s” is revoked.") % {"name": row.name})
         return HttpResponseRedirect(reverse("api-tokens"))
-    return settings_page(request, "confirmation.html", entry="users", status=status_of(confirmation), **confirmation)
+    return settings_page(request, "confirmation.html", entry="users", **confirmation)
 
 
 def _secret_page(request: AccountRequest, made: NewToken) -> HttpResponse:

@@ -19,7 +19,7 @@ from heliograph.accounts.people import LastAdministrator, remove, remove_second_
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.administration.views import users
 from heliograph.setup.views.frame import settings_page
-from heliograph.web.confirmation import Breaks, is_agreed, question, status_of
+from heliograph.web.confirmation import Breaks, is_agreed, question
 from heliograph.web.toasts import say
 
 
@@ -109,7 +109,7 @@ def act(request: AccountRequest, id: int, act: str) -> HttpResponse:
             return HttpResponseRedirect("/" if row.pk == request.user.pk else reverse("users"))
     if last:
         why = Breaks(_("It is the only Administrator"), _("Make somebody else one first."), "wait")
-        return _confirmation_page(request, confirmation | {"breaks": [why], "button": ""}, status=409)
+        return _confirmation_page(request, confirmation | {"breaks": [why], "button": "", "status": 409})
     return _confirmation_page(request, confirmation)
 
 
@@ -134,6 +134,6 @@ def _facts(row: User) -> tuple[object, ...]:
     return row.pk, row.email, row.role, row.is_active, row.invited
 
 
-def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any], *, status: int = 0) -> HttpResponse:
+def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any]) -> HttpResponse:
     context = confirmation | {"crumbs": [(_("Users"), reverse("users"))], "cancel_href": reverse("users")}
-    return settings_page(request, "confirmation.html", entry="users", status=status or status_of(confirmation), **context)
+    return settings_page(request, "confirmation.html", entry="users", **context)

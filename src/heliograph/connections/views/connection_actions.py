@@ -32,7 +32,17 @@ from heliograph.jobs.page import how_far
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.save import saving
 from heliograph.store.moments import from_micros
-from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, agrees, has_changed, is_agreed, promise_of, question, status_of
+from heliograph.web.confirmation import (
+    Breaks,
+    LinkedThing,
+    QuestionParts,
+    agrees,
+    has_changed,
+    is_agreed,
+    promise_of,
+    question,
+    with_fields,
+)
 from heliograph.web.form_fields import LONGEST_TEXT, Hidden, TextLine
 from heliograph.web.forms import Form
 from heliograph.web.pages import asks_for_part, page
@@ -99,15 +109,6 @@ def _question(row: ConnectionRow, heading: str, **parts: Unpack[QuestionParts]) 
     return question(heading, **usual | parts)
 
 
-def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any], form: Form | None = None) -> HttpResponse:
-    """The confirmation page, with the fields of a form."""
-    if form is not None:
-        confirmation["fields"] = form.draw_fields()
-    return page(
-        request, "confirmation.html", here="connections", status=max(form.status if form else 200, status_of(confirmation)), **confirmation
-    )
-
-
 def _used_by(flows: Iterable[tuple[int, str]]) -> list[Breaks]:
     """The list of the flows that use a connection; empty if there are none.
 
@@ -138,7 +139,7 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
         cancel=_("Leave it on"),
     )
     if not (form.is_valid() and is_agreed(request, confirmation)):
-        return _confirmation_page(request, confirmation, form)
+        return page(request, "confirmation.html", here="connections", **with_fields(confirmation, form))
     with _saving(request) as transaction:
         holding.pause(transaction, connection, form.cleaned_data["why"])
     say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
@@ -245,7 +246,7 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
         else:
             say(request, _("“%(name)s” is there, with the same settings and credentials.") % {"name": made.name})
             return redirect("connection", made.pk)
-    return _confirmation_page(request, confirmation, form)
+    return page(request, "confirmation.html", here="connections", **with_fields(confirmation, form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -279,7 +280,7 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
             cancel=_("Keep it"),
         )
     if not is_agreed(request, confirmation):
-        return _confirmation_page(request, confirmation)
+        return page(request, "confirmation.html", here="connections", **confirmation)
     with _saving(request) as transaction:
         services.delete_connection(transaction, connection)
     say(request, _("“%(name)s” is deleted, with its credentials.") % {"name": row.connection.name})

@@ -25,7 +25,7 @@ from heliograph.flows.flow_test import count_taken
 from heliograph.setup.save_questions import AsksFirst, WidensFirst
 from heliograph.setup.views.confirmed_save import promise_of_save
 from heliograph.setup.views.frame import account_config, reading
-from heliograph.web.confirmation import Breaks, LinkedThing, has_changed, question, status_of, typed
+from heliograph.web.confirmation import Breaks, LinkedThing, has_changed, mark_changed, question, typed
 from heliograph.web.pages import page
 
 
@@ -99,5 +99,5 @@ def wider_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, er
 
 
 def _confirmation_page(request: AccountRequest, confirmation: dict[str, Any]) -> HttpResponse:
-    confirmation["changed"] = has_changed(request, confirmation["promise"])
-    return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)
+    mark_changed(confirmation, has_changed(request, confirmation["promise"]))
+    return page(request, "confirmation.html", here="flows", **confirmation)

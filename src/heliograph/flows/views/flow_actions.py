@@ -21,7 +21,7 @@ from heliograph.flows.services.flows import copy_flow, delete_flow
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import account_config, reading
-from heliograph.web.confirmation import Moving, QuestionParts, is_agreed, question, status_of
+from heliograph.web.confirmation import Moving, QuestionParts, is_agreed, question, with_fields
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
@@ -61,7 +61,6 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
         flow_context,
         _("Copy %(name)s") % {"name": flow_context["name"]},
         lead=_("The copy has the same source, filters and destinations. It is switched off and in Test, since two active ones would send everything twice."),
-        fields=form.draw_fields(),
         thing=original.number,
         button=_("Copy"),
     )  # fmt: skip
@@ -71,11 +70,10 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
                 row = copy_flow(transaction, flow, name=form.cleaned_data["name"])
         except Invalid as error:
             form.refuse(error, names=dict.fromkeys(error.fields, "name"))
-            confirmation["fields"] = form.draw_fields()
         else:
             say(request, _("The copy is off and in Test: look it over, then switch it on."))
             return HttpResponseRedirect(reverse("flow", args=(row.pk,)))
-    return page(request, "confirmation.html", here="flows", status=max(form.status, status_of(confirmation)), **confirmation)
+    return page(request, "confirmation.html", here="flows", **with_fields(confirmation, form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -113,7 +111,7 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
         cancel=_("Keep it"),
     )
     if not is_agreed(request, confirmation):
-        return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)
+        return page(request, "confirmation.html", here="flows", **confirmation)
     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         delete_flow(transaction, flow)
     say(request, _("“%(name)s” is deleted.") % {"name": flow_context["name"]})

@@ -32,7 +32,7 @@ from heliograph.flows.views.offer_words import say_with_offer
 from heliograph.setup.services.save import saving
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
-from heliograph.web.confirmation import Moving, is_agreed, question, status_of
+from heliograph.web.confirmation import Moving, is_agreed, question
 from heliograph.web.cursor import ROWS, Pager, address
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form
@@ -141,7 +141,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
                 parts = sentence.parts(known, sentence.SentenceNames.from_config(all_flows.config), _)
                 confirmation = _off_question(known, parts, all_flows.undelivered(flow), back)
                 if not is_agreed(request, confirmation):
-                    return page(request, "confirmation.html", here="flows", status=status_of(confirmation), **confirmation)
+                    return page(request, "confirmation.html", here="flows", **confirmation)
     with saving(account, by=request.user.actor, whole_account=True) as transaction:
         row = set_active(transaction, flow, active)
     message = (_("“%(name)s” is on.") if active else _("“%(name)s” is off.")) % {"name": row.name}

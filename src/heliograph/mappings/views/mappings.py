@@ -41,7 +41,7 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.views.confirmed_save import promise_of_save, save_confirmed
 from heliograph.store.config_cache import Committed
 from heliograph.store.django_database import of_django
-from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, has_changed, is_agreed, question, status_of
+from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, has_changed, is_agreed, question
 from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
 from heliograph.web.pages import asks_for_part, page
@@ -333,7 +333,7 @@ def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
         button=_("Copy it"),
     )
     if not is_agreed(request, confirmation):
-        return page(request, "confirmation.html", here="mappings", status=status_of(confirmation), **confirmation)
+        return page(request, "confirmation.html", here="mappings", **confirmation)
     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         made = copy_mapping(transaction, id)
     say(request, _("%(name)s is there. No flow uses it yet.") % {"name": made.name})
@@ -364,7 +364,7 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
             cancel=_("Keep it"),
         )
     if not is_agreed(request, confirmation):
-        return page(request, "confirmation.html", here="mappings", status=status_of(confirmation), **confirmation)
+        return page(request, "confirmation.html", here="mappings", **confirmation)
     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         delete_mapping(transaction, id)
     say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})

@@ -25,7 +25,7 @@ from heliograph.setup.services.save import acting
 from heliograph.setup.usage import Use
 from heliograph.setup.views.frame import account_config, reading
 from heliograph.setup.views.uses import href_of
-from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, Moving, is_agreed, question, shortened, status_of
+from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, Moving, is_agreed, question, shortened
 from heliograph.web.form_fields import Hidden, Ticks
 from heliograph.web.forms import Form
 from heliograph.web.list_filters import LONGEST_FILTER
@@ -73,7 +73,7 @@ def set_status(request: AccountRequest) -> HttpResponse:
         with acting(request.account.pk) as db:
             job = bulk_change.start(db, request.account.pk, wish, preview.total, by=request.user.actor)
         return HttpResponseRedirect(reverse("job", args=(job.pk,)))
-    return page(request, "confirmation.html", section="registrations", here="registrations", status=status_of(confirmation), **confirmation)
+    return page(request, "confirmation.html", section="registrations", here="registrations", **confirmation)
 
 
 def _wish(request: AccountRequest, form: Mapping[str, Any]) -> Wish:

@@ -29,7 +29,7 @@ from heliograph.setup.usage import Use
 from heliograph.setup.views.frame import reading
 from heliograph.setup.views.uses import href_of
 from heliograph.store.database import Database
-from heliograph.web.confirmation import Breaks, FlowThen, is_agreed, question, status_of
+from heliograph.web.confirmation import Breaks, FlowThen, is_agreed, question
 from heliograph.web.form_fields import Select
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
@@ -58,7 +58,7 @@ def is_active(request: AccountRequest, event: str, code: str) -> HttpResponse:
 
 
 def _asks(request: AccountRequest, confirmation: dict[str, Any]) -> HttpResponse:
-    return page(request, "confirmation.html", section="registrations", here="registrations", status=status_of(confirmation), **confirmation)
+    return page(request, "confirmation.html", section="registrations", here="registrations", **confirmation)
 
 
 def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Opened:

@@ -30,7 +30,7 @@ from heliograph.retry.submit_job import ItemOperation, submittable
 from heliograph.retry.views.group_rows import many
 from heliograph.retry.views.retry_filters import LONGEST_CAUSE, RetryFilters
 from heliograph.setup.services.save import acting
-from heliograph.web.confirmation import Moving, is_agreed, question, status_of
+from heliograph.web.confirmation import Moving, is_agreed, question
 from heliograph.web.form_fields import Hidden, TextLine, Ticks
 from heliograph.web.forms import Form
 from heliograph.web.pages import page
@@ -124,7 +124,7 @@ def _discard_cause(request: AccountRequest, retry_filter: RetryFilter) -> HttpRe
         cancel_href=reverse("retry"),
     )
     if not is_agreed(request, confirmation):
-        return page(request, "confirmation.html", here="retry", status=status_of(confirmation), **confirmation)
+        return page(request, "confirmation.html", here="retry", **confirmation)
     with acting(request.account.pk):
         keys_or_job = _keys_or_job(request, retry_filter, "discard")
         if not isinstance(keys_or_job, Job):

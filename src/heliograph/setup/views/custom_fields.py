@@ -30,7 +30,7 @@ from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.frame import account_config, check, reading, readonly, settings_page
 from heliograph.setup.views.rows import Cell, rows_context
 from heliograph.setup.views.uses import items_of, losing
-from heliograph.web.confirmation import Breaks, is_agreed, question, status_of
+from heliograph.web.confirmation import Breaks, is_agreed, mark_changed, question
 from heliograph.web.forms import posted
 from heliograph.web.toasts import say
 
@@ -165,7 +165,7 @@ def edit(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
             return HttpResponseRedirect(reverse(url_name))
     except LosesValues as error:
         confirmation = losing(request, error, crumbs=[(fields_page.heading, reverse(url_name))], cancel_href=request.path)
-        return settings_page(request, "confirmation.html", entry=url_name, status=409, **confirmation)
+        return settings_page(request, "confirmation.html", entry=url_name, **confirmation)
     uses = dependents.uses_above(request.account.pk, Thing.CUSTOM_FIELD, id)
     return settings_page(
         request,
@@ -199,13 +199,12 @@ def delete(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
             with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
                 services.delete_field(transaction, id)
         except InUse as error:  # a registration has got an answer to it
-            confirmation = deletion(row.label, list(error.uses), thing=row, cancel_href=reverse(url_name), crumbs=crumbs) | {
-                "changed": True
-            }
+            confirmation = deletion(row.label, list(error.uses), thing=row, cancel_href=reverse(url_name), crumbs=crumbs)
+            mark_changed(confirmation, changed=True)
         else:
             say(request, _("The field %(label)s is deleted.") % {"label": row.label})
             return HttpResponseRedirect(reverse(url_name))
-    return settings_page(request, "confirmation.html", entry=url_name, status=status_of(confirmation), **confirmation)
+    return settings_page(request, "confirmation.html", entry=url_name, **confirmation)
 
 
 def deletion(name: str, uses: list[Use], *, thing: object, cancel_href: str, crumbs: list[Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from heliograph.setup.services.events import copy_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventNameForm
 from heliograph.setup.views.frame import account_config, event_config, event_page, reading
-from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, shortened, status_of
+from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, shortened, with_fields
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form, posted
 from heliograph.web.toasts import say
@@ -73,9 +73,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         mark_test_job.start(request.account.pk, current_event.id, to.id, by=request.user.actor)
         return HttpResponseRedirect(place)
     with atomic(using="read"):
-        return event_page(
-            request, "confirmation.html", reading(), current_event, entry="details", status=status_of(confirmation), **confirmation
-        )
+        return event_page(request, "confirmation.html", reading(), current_event, entry="details", **confirmation)
 
 
 def _resume(request: AccountRequest, event: EventConfig) -> None:
@@ -158,10 +156,9 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
             say(request, _("%(code)s is there, a copy of %(from)s.") % {"code": state.code, "from": original.code})
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     refused = form.draw_callout()
-    confirmation |= {"fields": form.draw_fields(), "lead": " ".join(refused["items"] if refused else ()) or confirmation["lead"]}
+    confirmation |= {"lead": " ".join(refused["items"] if refused else ()) or confirmation["lead"]}
     with atomic(using="read"):
-        status = max(form.status, status_of(confirmation))
-        return event_page(request, "confirmation.html", reading(), original, entry="details", status=status, **confirmation)
+        return event_page(request, "confirmation.html", reading(), original, entry="details", **with_fields(confirmation, form))
 
 
 def _copied(event: EventConfig) -> list[Breaks]:

@@ -27,7 +27,7 @@ from heliograph.setup.views.event_kinds import KINDS, SetupKind, UsageCounts
 from heliograph.setup.views.frame import account_config, check, event_config, event_page, reading, readonly
 from heliograph.setup.views.rows import OneTagRow, TagRow, TagRows, is_begun, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
-from heliograph.web.confirmation import is_agreed, status_of
+from heliograph.web.confirmation import is_agreed, mark_changed
 from heliograph.web.forms import posted, pressed
 from heliograph.web.toasts import say
 
@@ -235,11 +235,10 @@ def delete(request: AccountRequest, event: str, id: int, url_name: str) -> HttpR
             with saving(request.account.pk, by=request.user.actor, events=[current_event.id]) as transaction:
                 kind.delete(transaction, current_event.id, id)
         except InUse as error:  # a registration has got it
-            confirmation = deletion(kind.name(row), list(error.uses), thing=row, cancel_href=listed_at, crumbs=crumbs) | {"changed": True}
+            confirmation = deletion(kind.name(row), list(error.uses), thing=row, cancel_href=listed_at, crumbs=crumbs)
+            mark_changed(confirmation, changed=True)
         else:
             say(request, _("%(name)s is deleted.") % {"name": kind.name(row)})
             return HttpResponseRedirect(listed_at)
     with atomic(using="read"):
-        return event_page(
-            request, "confirmation.html", reading(), current_event, entry=url_name, status=status_of(confirmation), **confirmation
-        )
+        return event_page(request, "confirmation.html", reading(), current_event, entry=url_name, **confirmation)

@@ -239,7 +239,7 @@ def _asks(request: AccountRequest, event: EventConfig, error: LosesValues) -> Ht
     place = reverse("event-details", args=(event.code,))
     confirmation = losing(request, error, crumbs=[(event.code, place)], cancel_href=place)
     with atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), event, entry="details", status=409, **confirmation)
+        return event_page(request, "confirmation.html", reading(), event, entry="details", **confirmation)
 
 
 def _theirs(name: str, values: Texts, config: AccountConfig) -> str:

@@ -31,7 +31,7 @@ from heliograph.setup.views.frame import readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.setup.views.uses import items_of, losses, then
 from heliograph.store.django_database import of_django
-from heliograph.web.confirmation import Breaks, LinkedThing, is_agreed, question, shortened, status_of
+from heliograph.web.confirmation import Breaks, LinkedThing, is_agreed, question, shortened, with_fields
 from heliograph.web.form_fields import Choices, Hidden, Select, TextLine
 from heliograph.web.forms import Form, posted
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, ListFilters, SearchFilter
@@ -317,8 +317,7 @@ def merge(request: AccountRequest, id: int) -> HttpResponse:
             form.add_error("into", _("Choose the tag that takes its place."))
         elif is_agreed(request, confirmation) and _merge(request, form, row, into):
             return HttpResponseRedirect(reverse("tags"))
-    confirmation["fields"] = form.draw_fields()
-    return settings_page(request, "confirmation.html", entry="tags", status=max(form.status, status_of(confirmation)), **confirmation)
+    return settings_page(request, "confirmation.html", entry="tags", **with_fields(confirmation, form))
 
 
 def _merge(request: AccountRequest, form: MergeForm, row: Tag, into: Tag) -> bool:
@@ -375,7 +374,7 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
         cancel_href=reverse("tags"),
     )
     if not is_agreed(request, confirmation):
-        return settings_page(request, "confirmation.html", entry="tags", status=status_of(confirmation), **confirmation)
+        return settings_page(request, "confirmation.html", entry="tags", **confirmation)
     with saving(request.account.pk, by=request.user.actor, whole_account=True) as transaction:
         services.delete_tag(transaction, id)
     say(request, _("The tag %(label)s is deleted.") % {"label": row.label})

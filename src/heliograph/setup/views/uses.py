@@ -72,7 +72,7 @@ def losing(request: HttpRequest, error: LosesValues, **more: Any) -> dict[str, A
         button_class="danger",
         **more,
     )
-    return confirmation | {"changed": has_changed(request, confirmation["promise"])}
+    return confirmation | {"changed": has_changed(request, confirmation["promise"]), "status": 409}
 
 
 def items_of(uses: Iterable[Use]) -> list[LinkedThing]:
