@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from heliograph.accounts.models import Account
@@ -25,3 +27,20 @@ def name_column() -> Any:
 
 def position_column() -> Any:
     return models.PositiveIntegerField(_("position"), default=0, editable=False)
+
+
+def unique_within(
+    owner: str, prefix: str, messages: Mapping[str, Any], *, condition: Q | None = None
+) -> tuple[models.UniqueConstraint, ...]:
+    """The constraints that keep rows of one owner apart.
+
+    owner: the column of the owner
+    prefix: begins the names of the constraints
+    messages: by column, "code" or "name", what is said of a second row with the same one; compared as folded
+    """
+    return tuple(
+        models.UniqueConstraint(
+            fields=(owner, f"folded_{column}"), condition=condition, name=f"{prefix}_{column}_unique", violation_error_message=message
+        )
+        for column, message in messages.items()
+    )

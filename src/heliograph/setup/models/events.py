@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
-from heliograph.setup.models.columns import account_column, code_column, name_column, position_column
+from heliograph.setup.models.columns import account_column, code_column, name_column, position_column, unique_within
 from heliograph.setup.models.tags import TAKEN_NAMES, Tag, TagOn, no_standard_name
 from heliograph.setup.names import NAME_LENGTH, FoldedField, storable
 from heliograph.store.models import Event
@@ -45,17 +45,10 @@ class AttendeeType(models.Model):
     class Meta:
         db_table = "attendee_type"
         ordering = ("position", "id")
-        constraints = (
-            models.UniqueConstraint(
-                fields=("event", "folded_code"),
-                name="attendee_type_code_unique",
-                violation_error_message=_("There is an attendee type of this code already."),
-            ),
-            models.UniqueConstraint(
-                fields=("event", "folded_name"),
-                name="attendee_type_name_unique",
-                violation_error_message=_("There is an attendee type of this name already."),
-            ),
+        constraints = unique_within(
+            "event",
+            "attendee_type",
+            {"code": _("There is an attendee type of this code already."), "name": _("There is an attendee type of this name already.")},
         )
 
     def __str__(self) -> str:
@@ -94,15 +87,10 @@ class RegistrationProperty(models.Model):
         db_table = "registration_property"
         ordering = ("position", "id")
         constraints = (
-            models.UniqueConstraint(
-                fields=("event", "folded_code"),
-                name="registration_property_code_unique",
-                violation_error_message=_("There is a property of this code already."),
-            ),
-            models.UniqueConstraint(
-                fields=("event", "folded_name"),
-                name="registration_property_name_unique",
-                violation_error_message=_("There is a property of this name already."),
+            *unique_within(
+                "event",
+                "registration_property",
+                {"code": _("There is a property of this code already."), "name": _("There is a property of this name already.")},
             ),
             models.CheckConstraint(
                 condition=~Q(folded_name__in=TAKEN_NAMES),
@@ -144,13 +132,7 @@ class Session(models.Model):
     class Meta:
         db_table = "session"
         ordering = ("position", "id")
-        constraints = (
-            models.UniqueConstraint(
-                fields=("event", "folded_code"),
-                name="session_code_unique",
-                violation_error_message=_("There is a session of this code already."),
-            ),
-        )
+        constraints = unique_within("event", "session", {"code": _("There is a session of this code already.")})
 
     def __str__(self) -> str:
         return str(self.name)

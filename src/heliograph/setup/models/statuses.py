@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 from django.db.models import Q
@@ -10,10 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.setup.models.columns import account_column, code_column, name_column, position_column
+from heliograph.setup.models.columns import account_column, code_column, name_column, position_column, unique_within
 from heliograph.setup.models.tags import Tag, TagOn
 from heliograph.setup.names import FoldedField
 from heliograph.store.models import Event
+
+_TAKEN: Final = {"code": _("There is a status of this code already."), "name": _("There is a status of this name already.")}
 
 
 class RegistrationStatus(models.Model):
@@ -35,30 +37,8 @@ class RegistrationStatus(models.Model):
         db_table = "registration_status"
         ordering = ("position", "id")
         constraints = (
-            *(
-                models.UniqueConstraint(
-                    fields=("account", f"folded_{part}"),
-                    condition=Q(event__isnull=True),
-                    name=f"standard_status_{part}_unique",
-                    violation_error_message=message,
-                )
-                for part, message in (
-                    ("code", _("There is a status of this code already.")),
-                    ("name", _("There is a status of this name already.")),
-                )
-            ),
-            *(
-                models.UniqueConstraint(
-                    fields=("event", f"folded_{part}"),
-                    condition=Q(event__isnull=False),
-                    name=f"custom_status_{part}_unique",
-                    violation_error_message=message,
-                )
-                for part, message in (
-                    ("code", _("There is a status of this code already.")),
-                    ("name", _("There is a status of this name already.")),
-                )
-            ),
+            *unique_within("account", "standard_status", _TAKEN, condition=Q(event__isnull=True)),
+            *unique_within("event", "custom_status", _TAKEN, condition=Q(event__isnull=False)),
             models.CheckConstraint(condition=Q(cls__in=[c.value for c in StatusClass]), name="registration_status_class_known"),
         )
 
@@ -105,18 +85,7 @@ class SessionStatus(AccountStatus):
     class Meta:
         db_table = "session_status"
         ordering = ("position", "id")
-        constraints = (
-            models.UniqueConstraint(
-                fields=("account", "folded_code"),
-                name="session_status_code_unique",
-                violation_error_message=_("There is a status of this code already."),
-            ),
-            models.UniqueConstraint(
-                fields=("account", "folded_name"),
-                name="session_status_name_unique",
-                violation_error_message=_("There is a status of this name already."),
-            ),
-        )
+        constraints = unique_within("account", "session_status", _TAKEN)
 
 
 class SessionStatusTag(TagOn):
@@ -141,18 +110,7 @@ class EventStatus(AccountStatus):
     class Meta:
         db_table = "event_status"
         ordering = ("position", "id")
-        constraints = (
-            models.UniqueConstraint(
-                fields=("account", "folded_code"),
-                name="event_status_code_unique",
-                violation_error_message=_("There is a status of this code already."),
-            ),
-            models.UniqueConstraint(
-                fields=("account", "folded_name"),
-                name="event_status_name_unique",
-                violation_error_message=_("There is a status of this name already."),
-            ),
-        )
+        constraints = unique_within("account", "event_status", _TAKEN)
 
 
 class EventStatusTag(TagOn):

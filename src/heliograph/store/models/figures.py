@@ -30,12 +30,10 @@ class FigureDelta(models.Model):
         indexes = (models.Index(fields=("account_id", "minute"), name="figure_delta_minute"),)
 
 
-class FigureSum(models.Model):
-    """Folded deltas, per minute."""
+class _Sum(models.Model):
+    """A sum of deltas; which span of time it is of is its class's."""
 
-    pk = models.CompositePrimaryKey("account_id", "minute", "mode", "integration", "flow_id", "connection_id", "category", "measure")
     account_id = models.BigIntegerField()
-    minute = models.IntegerField()
     mode = models.SmallIntegerField()
     integration = models.SmallIntegerField()
     flow_id = models.BigIntegerField()
@@ -43,6 +41,16 @@ class FigureSum(models.Model):
     category = models.SmallIntegerField()
     measure = models.SmallIntegerField()
     n = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class FigureSum(_Sum):
+    """Folded deltas, per minute."""
+
+    pk = models.CompositePrimaryKey("account_id", "minute", "mode", "integration", "flow_id", "connection_id", "category", "measure")
+    minute = models.IntegerField()
 
     objects: ClassVar = ScopedManager(account="account_id")
 
@@ -50,19 +58,11 @@ class FigureSum(models.Model):
         db_table = "figure_sum"
 
 
-class FigureHour(models.Model):
+class FigureHour(_Sum):
     """The same per hour: what a long period reads."""
 
     pk = models.CompositePrimaryKey("account_id", "hour", "mode", "integration", "flow_id", "connection_id", "category", "measure")
-    account_id = models.BigIntegerField()
     hour = models.IntegerField()
-    mode = models.SmallIntegerField()
-    integration = models.SmallIntegerField()
-    flow_id = models.BigIntegerField()
-    connection_id = models.BigIntegerField()
-    category = models.SmallIntegerField()
-    measure = models.SmallIntegerField()
-    n = models.BigIntegerField()
 
     objects: ClassVar = ScopedManager(account="account_id")
 
