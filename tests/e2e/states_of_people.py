@@ -10,7 +10,6 @@ from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
 USERS, FORM, DIALOG, ONCE = "administration/users.html", "setup/form.html", "confirmation.html", "administration/shown_once.html"
-RULES = "administration/sign_in_rules.html"
 TOKENS, AUDIT, ME = "administration/tokens.html", "administration/audit.html", "administration/me.html"
 JOINING, OVER = "administration/one_time_link.html", "administration/link_over.html"
 
@@ -137,9 +136,9 @@ STATES = (
     State("a user is not removed", DIALOG, "Remove Nothing?", _user("nothing", "remove/"), "nothing", then=_confirm, after=409),
     State("a user is switched off", DIALOG, "Switch Planner off?", _user("planner", "off/")),
     State("a user gets a link", DIALOG, "Make Planner a link for a new password?", _user("planner", "link/")),
-    State("signing in", RULES, "Signing in", "/settings/sign-in/", names=("sign-in-rules",)),
-    State("signing in, as a Viewer", RULES, "Signing in", "/settings/sign-in/", "longest-reading"),
-    State("signing in, refused", RULES, "Signing in", "/settings/sign-in/", then=_never, after=422),
+    State("signing in", FORM, "Signing in", "/settings/sign-in/", names=("sign-in-rules",)),
+    State("signing in, as a Viewer", FORM, "Signing in", "/settings/sign-in/", "longest-reading"),
+    State("signing in, refused", FORM, "Signing in", "/settings/sign-in/", then=_never, after=422),
     State("tokens", TOKENS, "API tokens", "/settings/tokens/", names=("api-tokens",)),
     State("tokens, as a Viewer", TOKENS, "API tokens", "/settings/tokens/", "longest-reading"),
     State("tokens, none", TOKENS, "API tokens", "/settings/tokens/", "nothing"),

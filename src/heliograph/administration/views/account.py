@@ -14,7 +14,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts, change_account
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.frame import check, readonly, settings_page
+from heliograph.setup.views.frame import check, form_page, readonly
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import posted
@@ -51,21 +51,15 @@ def account(request: AccountRequest) -> HttpResponse:
             return HttpResponseRedirect(request.path)
     now = _("Times and whole days in reports are shown in it. Now: %(now)s.") % {"now": minute(timezone.now())}
     form.say("timezone", help=now)
-    return settings_page(
+    return form_page(
         request,
-        "setup/form.html",
+        form,
+        _("Account"),
         entry="account",
-        status=form.status,
-        crumbs=[],
-        heading=_("Account"),
         lead=_("The organization whose events these are."),
-        told=form.draw_callout(),
-        fields=form.draw_fields(),
-        button=_("Save"),
         cancel_href=request.path,
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[(_("Code"), row.code), (_("Name"), row.name), (_("Timezone"), row.timezone)],
-        breaks=[],
     )
 
 

@@ -19,7 +19,7 @@ from heliograph.domain.retention import GRACE, Announcement, Terms
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services import retention as service
 from heliograph.setup.services.save import acting, saving
-from heliograph.setup.views.frame import check, readonly, settings_page
+from heliograph.setup.views.frame import check, form_page, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.store.moments import from_micros
 from heliograph.store.queue.removal import Survey, survey
@@ -64,13 +64,17 @@ def retention(request: AccountRequest) -> HttpResponse:
     with account_reading(row.pk) as reader:
         notice, removal, now = announcement(reader.db, row.pk), _survey(reader, terms), reader.db.now()
         days = removal_days(reader.db, row.pk, DAYS_SHOWN)
-    return settings_page(
+    return form_page(
         request,
-        "administration/retention.html",
+        form,
+        _("Retention"),
         entry="retention",
-        status=form.status,
-        told=form.draw_callout(),
-        fields=form.draw_fields(),
+        template="administration/retention.html",
+        lead=_(
+            "Content goes first: what a registration was as of each change, requests and answers. Later the bare records go: changes,"
+            " decisions, actions and attempts. Figures stay."
+        ),
+        cancel_href=request.path,
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[(_("Content"), _days(terms.content)), (_("Records"), _days(terms.rows))],
         next=_counts(removal.removed),

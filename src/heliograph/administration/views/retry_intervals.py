@@ -14,7 +14,7 @@ from heliograph.domain.delivery.retry_policy import SEVERITY, STANDARD
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.frame import account_config, check, reading, readonly, settings_page
+from heliograph.setup.views.frame import account_config, check, form_page, reading, readonly
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import posted
@@ -45,21 +45,15 @@ def retry_intervals(request: AccountRequest) -> HttpResponse:
     for category in SEVERITY:
         usual = _("Minutes until the first, second and third retry. Usual: %(minutes)s.") % {"minutes": minutes_of(STANDARD[category])}
         form.say(FIELDS[category], help=usual)
-    return settings_page(
+    return form_page(
         request,
-        "setup/form.html",
+        form,
+        _("Retry Intervals"),
         entry="retry-intervals",
-        status=form.status,
-        crumbs=[],
-        heading=_("Retry Intervals"),
         lead=_("The more serious the cause, the sooner it is tried again. Connections that are marked patient have times of their own."),
-        told=form.draw_callout(),
-        fields=form.draw_fields(),
-        button=_("Save"),
         cancel_href=request.path,
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[(_(c.value), _("%(minutes)s minutes") % {"minutes": minutes_of(waits[c])}) for c in SEVERITY],
-        breaks=[],
     )
 
 

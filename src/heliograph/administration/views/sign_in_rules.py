@@ -17,7 +17,7 @@ from heliograph.accounts.models import Account, Role, User
 from heliograph.accounts.people import SignInRules, save_sign_in_rules
 from heliograph.accounts.roles import AccountRequest
 from heliograph.administration.views.users import tabs
-from heliograph.setup.views.frame import check, readonly, settings_page
+from heliograph.setup.views.frame import check, form_page, readonly
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Choices, TextLine
 from heliograph.web.forms import posted
@@ -71,14 +71,15 @@ def sign_in_rules(request: AccountRequest) -> HttpResponse:
         "idle", help=_("At most %(most)s, which is the case if you leave it empty.") % {"most": f"{longest:,}"}, placeholder=str(longest)
     )
     minutes = row.session_idle_minutes or longest
-    return settings_page(
+    return form_page(
         request,
-        "administration/sign_in_rules.html",
+        form,
+        _("Signing in"),
         entry="users",
+        lead=_("What is asked of everybody in this account. It holds from their next page on."),
+        cancel_href="",
         tabs=tabs("sign-in-rules"),
-        status=form.status,
-        told=form.draw_callout(),
-        fields=form.draw_fields(),
+        tabs_label=_("Users"),
         readonly=readonly(request, Role.ADMINISTRATOR),
         facts=[
             (

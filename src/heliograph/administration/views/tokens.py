@@ -21,7 +21,7 @@ from heliograph.accounts.models import ApiToken, Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.administration.views.users import tabs
-from heliograph.setup.views.frame import readonly, settings_page
+from heliograph.setup.views.frame import form_page, readonly, settings_page
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question
 from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import Form
@@ -100,20 +100,15 @@ def add(request: AccountRequest) -> HttpResponse:
             )
         except TokenRefused as error:
             form.add_error("name", _(str(error)))
-    return settings_page(
+    return form_page(
         request,
-        "setup/form.html",
+        form,
+        _("Make a token"),
         entry="users",
-        status=form.status,
         crumbs=[(_("API tokens"), reverse("api-tokens"))],
-        heading=_("Make a token"),
         lead=_("For a program that sends registrations. It can do that in this account, and nothing else."),
-        told=form.draw_callout(),
-        fields=form.draw_fields(),
         button=_("Make the token"),
         cancel_href=reverse("api-tokens"),
-        readonly="",
-        breaks=[],
     )
 
 

@@ -26,7 +26,7 @@ from heliograph.accounts.links import NewLink
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, PersonFacts, PersonRefused, change_user, invite, new_link
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.setup.views.frame import readonly, settings_page
+from heliograph.setup.views.frame import form_page, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import Choices, Radios, TextLine
 from heliograph.web.shown_fields import Choice
@@ -112,20 +112,15 @@ def add(request: AccountRequest) -> HttpResponse:
             _refuse(request, form, error)
         else:
             return _link_page(request, user, link)
-    return settings_page(
+    return form_page(
         request,
-        "setup/form.html",
+        form,
+        _("Invite a user"),
         entry="users",
-        status=form.status,
         crumbs=[(_("Users"), reverse("users"))],
-        heading=_("Invite a user"),
         lead=_("They get a link that is good for 7 days, and choose their own password."),
-        told=form.draw_callout(),
-        fields=form.draw_fields(),
         button=_("Make the invitation"),
         cancel_href=reverse("users"),
-        readonly="",
-        breaks=[],
     )
 
 
@@ -156,21 +151,15 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
         if not row.is_active
         else [(_("Invitation link") if row.invited else _("Link for a new password"), reverse("user-act", args=(row.pk, "link")))]
     )
-    return settings_page(
+    return form_page(
         request,
-        "setup/form.html",
+        form,
+        row.name,
         entry="users",
-        status=form.status,
         crumbs=[(_("Users"), reverse("users"))],
-        heading=row.name,
         lead=_("You.") if row.pk == request.user.pk else "",
         actions=actions,
-        told=form.draw_callout(),
-        fields=form.draw_fields(),
-        button=_("Save"),
         cancel_href=reverse("users"),
-        readonly="",
-        breaks=[],
     )
 
 

@@ -27,7 +27,7 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.views.answerable import AnswerableForm, shown_at_first, type_names
 from heliograph.setup.views.confirmed_save import save_confirmed
-from heliograph.setup.views.frame import account_config, check, reading, readonly, settings_page
+from heliograph.setup.views.frame import account_config, check, form_page, reading, readonly, settings_page
 from heliograph.setup.views.rows import Cell, rows_context
 from heliograph.setup.views.uses import items_of, losing
 from heliograph.web.confirmation import Breaks, is_agreed, mark_changed, question
@@ -167,20 +167,14 @@ def edit(request: AccountRequest, id: int, url_name: str) -> HttpResponse:
         confirmation = losing(request, error, crumbs=[(fields_page.heading, reverse(url_name))], cancel_href=request.path)
         return settings_page(request, "confirmation.html", entry=url_name, **confirmation)
     uses = dependents.uses_above(request.account.pk, Thing.CUSTOM_FIELD, id)
-    return settings_page(
+    return form_page(
         request,
-        "setup/form.html",
+        form,
+        row.label,
         entry=url_name,
-        status=form.status,
         crumbs=[(fields_page.heading, reverse(url_name))],
-        heading=row.label,
         lead=_("Flows, mappings and answers keep it when it is renamed."),
-        told=form.draw_callout(),
-        fields=form.draw_fields(),
-        button=_("Save"),
         cancel_href=reverse(url_name),
-        readonly="",
-        facts=[],
         breaks=[Breaks(_("Used in"), items=items_of(uses))] if uses else [],
     )
 

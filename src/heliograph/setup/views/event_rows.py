@@ -24,7 +24,7 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.views.custom_fields import deletion
 from heliograph.setup.views.event_kind_forms import KindForm
 from heliograph.setup.views.event_kinds import KINDS, SetupKind, UsageCounts
-from heliograph.setup.views.frame import account_config, check, event_config, event_page, reading, readonly
+from heliograph.setup.views.frame import account_config, check, event_config, event_page, form_context, reading, readonly
 from heliograph.setup.views.rows import OneTagRow, TagRow, TagRows, is_begun, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.confirmation import is_agreed, mark_changed
@@ -203,18 +203,13 @@ def edit(request: AccountRequest, event: str, id: int, url_name: str) -> HttpRes
             reading(),
             current_event,
             entry=url_name,
-            status=form.status,
-            crumbs=[(current_event.code, reverse("event-details", args=(event,))), (kind.heading, reverse(url_name, args=(event,)))],
-            heading=kind.name(row),
-            lead="",
-            told=form.draw_callout(),
-            fields=form.draw_fields(),
-            button=_("Save"),
-            cancel_href=reverse(url_name, args=(event,)),
-            readonly="",
-            facts=[],
-            breaks=[],
-            actions=[(_("Delete"), reverse(f"{url_name}-delete", args=(event, id)))],
+            **form_context(
+                form,
+                kind.name(row),
+                crumbs=[(current_event.code, reverse("event-details", args=(event,))), (kind.heading, reverse(url_name, args=(event,)))],
+                cancel_href=reverse(url_name, args=(event,)),
+                actions=[(_("Delete"), reverse(f"{url_name}-delete", args=(event, id)))],
+            ),
         )
 
 

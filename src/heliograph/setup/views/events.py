@@ -32,7 +32,7 @@ from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
-from heliograph.setup.views.frame import account_config, check, event_config, event_page, reading, readonly
+from heliograph.setup.views.frame import account_config, check, event_config, event_page, form_context, reading, readonly
 from heliograph.setup.views.shared_form import said_of_theirs
 from heliograph.setup.views.uses import losing
 from heliograph.store.database import Database
@@ -160,17 +160,14 @@ def add(request: AccountRequest) -> HttpResponse:
         "setup/form.html",
         section="events",
         here="events",
-        status=form.status,
-        crumbs=[(_("Events"), reverse("events"))],
-        heading=_("Add an event"),
-        lead=_("It begins in Testing: whatever is registered until it leaves Testing is Test."),
-        told=form.draw_callout(),
-        fields=form.draw_fields(),
-        button=_("Add the event"),
-        cancel_href=reverse("events"),
-        readonly="",
-        facts=[],
-        breaks=[],
+        **form_context(
+            form,
+            _("Add an event"),
+            crumbs=[(_("Events"), reverse("events"))],
+            lead=_("It begins in Testing: whatever is registered until it leaves Testing is Test."),
+            button=_("Add the event"),
+            cancel_href=reverse("events"),
+        ),
     )
 
 

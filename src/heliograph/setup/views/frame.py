@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connections
 from django.http import Http404, HttpResponse
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import WHO, AccountRequest, may
@@ -17,7 +18,7 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
-from heliograph.web.forms import not_saved
+from heliograph.web.forms import Form, not_saved
 from heliograph.web.pages import page
 
 CHOICES = 20
@@ -85,6 +86,20 @@ def event_page(
         more_events=len(rows) > CHOICES,
         **context,
     )
+
+
+def form_context(form: Form, heading: str | Promise, **parts: Any) -> dict[str, Any]:
+    """The context of a page with one form (setup/form.html); what is not given is empty, and the button saves."""
+    usual = {"tabs": [], "crumbs": [], "lead": "", "actions": [], "button": _("Save"), "readonly": "", "facts": [], "breaks": []}
+    shown_form = {"heading": heading, "status": form.status, "told": form.draw_callout(), "fields": form.draw_fields()}
+    return usual | shown_form | parts
+
+
+def form_page(
+    request: AccountRequest, form: Form, heading: str | Promise, /, *, entry: str, template: str = "setup/form.html", **parts: Any
+) -> HttpResponse:
+    """A page of Account Settings with one form. parts: as for `form_context`."""
+    return settings_page(request, template, entry=entry, **form_context(form, heading, **parts))
 
 
 def refused(errors: int, rest: Sequence[str] = ()) -> dict[str, Any] | None:

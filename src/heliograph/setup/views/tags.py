@@ -27,7 +27,7 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import TagFacts
 from heliograph.setup.usage import Effect, Use
 from heliograph.setup.views.coverage import uncovered
-from heliograph.setup.views.frame import readonly, settings_page
+from heliograph.setup.views.frame import form_page, readonly, settings_page
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.setup.views.uses import items_of, losses, then
 from heliograph.store.django_database import of_django
@@ -261,18 +261,14 @@ def _tag_page(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
     kinds = ", ".join(str(KIND_NAMES[kind]) for kind in KIND_NAMES if kind in row.kinds)
     form.say_carried({kind: len(uses) for kind, uses in carried.items()})
     menu = [(_("Merge"), reverse("tag-merge", args=(row.pk,))), (_("Delete"), reverse("tag-delete", args=(row.pk,)))]
-    return settings_page(
+    return form_page(
         request,
-        "setup/form.html",
+        form,
+        _("Tag “%(label)s”") % {"label": row.label},
         entry="tags",
-        status=form.status,
         crumbs=_crumbs(),
-        heading=_("Tag “%(label)s”") % {"label": row.label},
         lead=_("Flows, mappings and statuses keep it when it is renamed: they hold the tag, not its name."),
-        told=form.draw_callout(),
         actions=[] if closed else menu,
-        fields=form.draw_fields(),
-        button=_("Save"),
         cancel_href=reverse("tags"),
         readonly=closed,
         facts=[(_("Name"), row.name), (_("Label"), row.label), (_("Object(s)"), kinds)],
