@@ -313,8 +313,8 @@
   // ---- what is typed while an answer is under way: the page that comes has it, too
 
   /** @type {Map<string, string>} */ let sent = new Map();
-  /** @type {{ controls: Map<string, string>, lines: Map<string, { chips: Element[] | null, typed: string, on: boolean }>, at: string } | null} */ let meanwhile =
-    null;
+  /** @typedef {{ chips: Element[] | null, typed: string, on: boolean }} ChangedLine */
+  /** @type {{ controls: Map<string, string>, lines: Map<string, ChangedLine>, at: string } | null} */ let meanwhile = null;
   const state = (/** @type {HTMLInputElement} */ el) => (el.type === "checkbox" || el.type === "radio" ? String(el.checked) : el.value);
   /** The row's number in the page that was posted: this page's own, or what the answer says. */
   const rowOf = (/** @type {Element} */ el, /** @type {boolean} */ posted) => {
@@ -365,7 +365,7 @@
     const changedLines = [...lines(true)]
       .map(([n, line]) => {
         const on = document.activeElement === entryOf(line);
-        return /** @type {[string, { chips: Element[] | null, typed: string, on: boolean }]} */ ([
+        return /** @type {[string, ChangedLine]} */ ([
           n,
           { chips: typed.has(keyOfLine(n, line)) ? [...line.querySelectorAll(":scope > .chip")] : null, typed: entryOf(line).value, on },
         ]);
