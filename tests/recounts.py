@@ -10,7 +10,8 @@ from heliograph.domain.delivery.outcomes import Cause, Lead
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import ActionRow, AttemptRow, Figures, Period, RunRow, count
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
+from heliograph.store.queue.action_rows import ACTION_COLUMNS, action_of
+from heliograph.store.queue.lanes import LANE_COLUMNS, lane_of
 
 _LEADS = {lead.code: lead for lead in Lead}
 _KINDS = {kind.code: kind for kind in AttemptKind}
@@ -69,7 +70,7 @@ def wrong_lanes(db: Database, account: int, does: Mapping[int, Does]) -> list[st
     now, opened = db.now(), dict[int, list[OpenAction]]()
     for row in db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE account_id = :account AND state < 10", {"account": account}):
         found = action_of(row)
-        opened.setdefault(found.lane, []).append(found.action)
+        opened.setdefault(found.lane, []).append(found)
     wrong = []
     for row in db.all(f"SELECT {LANE_COLUMNS} FROM lane WHERE account_id = :account", {"account": account}):
         lane = lane_of(row).lane

@@ -10,7 +10,8 @@ from heliograph.domain.delivery.lanes import Flight, settle
 from heliograph.domain.delivery.outcomes import Delivered, Refused
 from heliograph.domain.delivery.retry_policy import RetryPolicy
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import StoredAction, StoredLane
+from heliograph.store.queue.action_rows import StoredAction
+from heliograph.store.queue.lanes import StoredLane
 from heliograph.store.queue.outcomes import Settled, StoredExchange
 
 CONNECTIONS: Final = 40
@@ -84,7 +85,7 @@ def settlements(
     exchange = StoredExchange(1, 1, None, 200, "", 1, "", "", "")
     settled = []
     for n, (number, stored) in enumerate(held.items()):
-        actions = [each.action for each in about[number]]
+        actions = about[number]
         wish = settle(Does.UPDATES, stored.lane, actions, Flight(actions[0], outcome(n)), now, RetryPolicy())
         settled.append(Settled(wish, stored, about[number], exchange))
     return settled

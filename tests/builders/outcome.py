@@ -46,10 +46,10 @@ def end_attempt(db: Database, source: ConfigSource, account: int, action: int, o
         ((lane,),) = db.all("SELECT lane_id FROM action WHERE id = :id", {"id": action})
         stored = lock_lanes(db, [lane])[lane]
         about = open_actions(db, [lane], also=[action])[lane]
-        began = next(a.action for a in about if a.id == action)
+        began = next(a for a in about if a.id == action)
         now = db.now()
         to = destinations[stored.lane.destination]
-        settlement = rules.settle(to.does, stored.lane, [a.action for a in about], Flight(began, outcome), now, RetryPolicy())
+        settlement = rules.settle(to.does, stored.lane, about, Flight(began, outcome), now, RetryPolicy())
         message = _message(outcome)
         answered = status or (outcome.status if isinstance(outcome, (Delivered, Refused)) else None)
         exchange = StoredExchange(

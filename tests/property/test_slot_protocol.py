@@ -35,9 +35,10 @@ from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes, Tak
 from heliograph.engine.worker.slot_ownership import Lease, SharedSlots
 from heliograph.store.database import Database
 from heliograph.store.queue import lanes, submissions
+from heliograph.store.queue.action_rows import ACTION_COLUMNS, action_of
 from heliograph.store.queue.enqueue import Order, enqueue
 from heliograph.store.queue.figures import put_deltas
-from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, LaneWant, action_of, lane_of
+from heliograph.store.queue.lanes import LANE_COLUMNS, LaneWant, lane_of
 
 LEASE, TOTAL = 5.0, 2.0
 SUBJECTS, CONNECTIONS = (11, 12), {1: 101, 2: 102}  # destination 1 updates a record, 2 adds
@@ -124,7 +125,7 @@ class Worker:
         about = lanes.open_actions(self.db, [stored.lane.id for stored in found])
         started = []
         for stored in found:
-            choice = choose(DOES[stored.lane.destination], stored.lane.begun_version, [a.action for a in about[stored.lane.id]], now)
+            choice = choose(DOES[stored.lane.destination], stored.lane.begun_version, about[stored.lane.id], now)
             action = next((a for a in about[stored.lane.id] if choice.action is not None and a.id == choice.action.id), None)
             epoch = self.ownership.epoch(stored.slot)
             taken = TakenLane(stored, epoch or 0, DOES[stored.lane.destination], RetryPolicy(), action, self.clock())
@@ -133,7 +134,7 @@ class Worker:
             elif epoch is None or not may_start(self.ownership.time_left(stored.slot), TOTAL):
                 self.memory.drop(taken)
             else:
-                cell = self.flight.note(stored.lane.id, action.action.version)
+                cell = self.flight.note(stored.lane.id, action.version)
                 self.flights[stored.lane.id] = Flying(taken, cell, self.clock() + TOTAL)
                 started.append(self.flights[stored.lane.id])
         return started
@@ -325,7 +326,7 @@ class Protocol(RuleBasedStateMachine):
         lane, action = flying.taken.stored.lane, flying.taken.action
         assert action is not None
         before = self.applied[lane.destination, lane.subject]
-        version = action.action.version
+        version = action.version
         if DOES[lane.destination] is Does.UPDATES and not self.jumped:
             assert version >= max(before, default=0), f"version {version} after {before}"
         before.append(version)
@@ -341,7 +342,7 @@ class Protocol(RuleBasedStateMachine):
         for row in self.db.all(f"SELECT {LANE_COLUMNS} FROM lane"):
             stored = lane_of(row)
             rows = self.db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE lane_id = :lane AND state < 10", {"lane": stored.lane.id})
-            yield stored.lane, [action_of(action).action for action in rows]
+            yield stored.lane, [action_of(action) for action in rows]
 
     def drain(self) -> None:
         """From any state, whatever has died: with one worker and a target that accepts everything, nothing is left and nothing is stuck."""

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP, Cause
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.sending import GONE, destination_of, stop_of
+from heliograph.store.queue.action_rows import StoredAction
 
 
 class Hold(StrEnum):
@@ -61,13 +61,13 @@ class Prospect:
 NO_PROSPECT = Prospect()
 
 
-def prospects(reading: AccountReader, actions: Iterable[Action]) -> dict[int, Prospect]:
+def prospects(reading: AccountReader, actions: Iterable[StoredAction]) -> dict[int, Prospect]:
     """The prospects of actions, by action. They are read in one statement."""
     holds = connection_holds(reading)
     return {action.id: prospect_of(reading.config, action, holds) for action in actions}
 
 
-def prospect_of(config: AccountConfig, action: Action, holds: Mapping[int, ConnectionHold]) -> Prospect:
+def prospect_of(config: AccountConfig, action: StoredAction, holds: Mapping[int, ConnectionHold]) -> Prospect:
     """The prospect of an action. holds: the connections that send nothing at present."""
     to = destination_of(config, action.flow, action.destination)
     connection = to.connection if to else None

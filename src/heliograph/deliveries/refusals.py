@@ -19,20 +19,7 @@ from heliograph.domain.connection.target_reply import UTF_8, TargetReply
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.store import configuration
-
-
-@dataclass(frozen=True, slots=True)
-class LastFailure:
-    """The last failed attempt of an action."""
-
-    n: int
-    """Its number among the attempts of the action."""
-    status: int | None
-    """The HTTP status; None if there was no answer."""
-    connection: int
-    """The connection that it went over."""
-    version: int
-    """The number of that connection's version; 0 if it is not known."""
+from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAttempt, attempt_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +53,17 @@ def blamed_connection(action: str, lane: str) -> str:
     return f"CASE WHEN {action}.cause IN ({_TRIED}) THEN COALESCE({last_failed}, {lane}.connection_id) ELSE {lane}.connection_id END"
 
 
-def last_failures(reading: AccountReader, actions: Iterable[int]) -> dict[int, LastFailure]:
+def last_failures(reading: AccountReader, actions: Iterable[int]) -> dict[int, StoredAttempt]:
     """The last failed attempt of each action that has one."""
     ids = sorted(set(actions))
     if not ids:
         return {}
     rows = reading.db.all(
-        f"SELECT action_id, n, status, connection_id, versions FROM attempt WHERE +account_id = :account AND state <> {int(ActionState.SUCCESS)}"
+        f"SELECT {ATTEMPT_COLUMNS} FROM attempt WHERE +account_id = :account AND state <> {int(ActionState.SUCCESS)}"
         f" AND {reading.db.member('action_id', 'ids')} ORDER BY action_id, n",
         {"account": reading.account, "ids": ids},
     )
-    return {action: LastFailure(n, status, connection, _connection_version(versions)) for action, n, status, connection, versions in rows}
+    return {attempt.action: attempt for attempt in map(attempt_of, rows)}  # the last one of an action comes last
 
 
 def last_statuses(reading: AccountReader, actions: Iterable[int]) -> dict[int, int]:
@@ -92,11 +79,11 @@ def last_statuses(reading: AccountReader, actions: Iterable[int]) -> dict[int, i
     return {action: status for action, status in statuses.items() if status is not None}
 
 
-def refusals(reading: AccountReader, failures: dict[int, LastFailure]) -> dict[int, Refusal]:
+def refusals(reading: AccountReader, failures: dict[int, StoredAttempt]) -> dict[int, Refusal]:
     """The refusals of failed attempts, by action. It takes one statement for the answers, and one for each version of a connection."""
     answers = exchanges(reading.db, reading.account, failures)
     sign_ins = {
-        (each.connection, each.version): _sign_in(reading, each.connection, each.version)
+        (each.connection, each.connection_version): _sign_in(reading, each.connection, each.connection_version)
         for each in failures.values()
         if each.status is not None
     }
@@ -104,7 +91,7 @@ def refusals(reading: AccountReader, failures: dict[int, LastFailure]) -> dict[i
         action: Refusal(
             said_by_target(answers.get((action, each.n))),
             error_of(answers.get((action, each.n))),
-            sign_ins.get((each.connection, each.version)),
+            sign_ins.get((each.connection, each.connection_version)),
         )
         for action, each in failures.items()
     }
@@ -136,9 +123,3 @@ def _sign_in(reading: AccountReader, connection: int, version: int) -> SignIn | 
         return Connection.from_body(past[1]).sign_in if past else None
     except ConnectionSetupError:  # a version from another release
         return None
-
-
-def _connection_version(versions: str) -> int:
-    """The number of the connection's version, which an attempt stores between those of flow and mappings; 0 if it is missing."""
-    numbers = versions.replace(",", " ").split()
-    return int(numbers[1]) if len(numbers) > 1 and numbers[1].isdecimal() else 0

@@ -16,7 +16,6 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from heliograph.deliveries.actions import Action, Attempt
 from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.configuration import AccountConfig
@@ -24,6 +23,7 @@ from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.facts import field_name, state_before
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.moments import from_micros
+from heliograph.store.queue.action_rows import StoredAction, StoredAttempt
 from heliograph.web.templatetags.moments import soon_to_the_second
 
 type Toned = tuple[str, str]
@@ -202,7 +202,7 @@ def saved_by(mark: str, names: dict[str, str]) -> str:
 # --- deliveries
 
 
-def did(action: Action, attempt: Attempt | None, connection: str, hindrance: str = "") -> str:
+def did(action: StoredAction, attempt: StoredAttempt | None, connection: str, hindrance: str = "") -> str:
     """The result of an action, in one sentence. hindrance: what keeps an unsent action from being sent (`prospect_words.hindrance`)."""
     where = {"connection": isolated(connection)}
     if action.state is ActionState.SUPERSEDED:
@@ -222,7 +222,7 @@ def did(action: Action, attempt: Attempt | None, connection: str, hindrance: str
     return why(action, attempt, connection)
 
 
-def why(action: Action, attempt: Attempt | None, connection: str) -> str:
+def why(action: StoredAction, attempt: StoredAttempt | None, connection: str) -> str:
     """Why an action failed, in one sentence that names the connection."""
     if action.cause is Cause.ANSWER and attempt is not None and attempt.status:
         return _("%(connection)s answered %(status)s.") % {"connection": isolated(connection), "status": answered(attempt.status)}
@@ -299,7 +299,7 @@ def attempt_state(state: ActionState) -> Toned:
             return "failed", _("Failed")
 
 
-def attempt_name(attempt: Attempt, number: int) -> str:
+def attempt_name(attempt: StoredAttempt, number: int) -> str:
     """The name of an attempt. number: the automatic retries so far."""
     match attempt.kind:
         case AttemptKind.FIRST:
@@ -310,7 +310,7 @@ def attempt_name(attempt: Attempt, number: int) -> str:
             return _("Submitted by hand")
 
 
-def origin_of(action: Action) -> str:
+def origin_of(action: StoredAction) -> str:
     """How an action was created, if not in the usual way."""
     return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent by hand"), Origin.RECONSIDERED: _("Judged again")}.get(action.origin, "")
 

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from heliograph.accounts.models import User
 from heliograph.deliveries import words
-from heliograph.deliveries.actions import COLUMNS, FROM, Action, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.prospects import prospects
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, blamed_connection, last_failures, refusals
@@ -23,6 +22,7 @@ from heliograph.insights.record_kinds import RecordKind
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.retry.cure_words import Failure, cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
+from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, action_columns, action_of, attempts_of
 from heliograph.store.row_states import ACTION_FAILURE
 
 GROUPED: Final = 2_000
@@ -70,11 +70,11 @@ def failure_reasons(
     """
     share = f" AND {condition}" if (condition := replays.condition("+a.origin")) else ""
     rows = reading.db.all(
-        f"SELECT {blamed_connection('a', 'l')}, {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
+        f"SELECT {blamed_connection('a', 'l')}, {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
         f" AND a.{ACTION_FAILURE}{share} ORDER BY a.created DESC, a.id DESC LIMIT {GROUPED + 1}",
         {"account": reading.account, "mode": mode_code(mode), "since": window.since, "until": window.until},
     )
-    groups: dict[tuple[ActionState, Cause | None, str, int], list[Action]] = {}
+    groups: dict[tuple[ActionState, Cause | None, str, int], list[StoredAction]] = {}
     for row in rows[:GROUPED]:
         connection, action = row[0], action_of(row[1:])
         groups.setdefault((action.state, action.cause, action.message, connection), []).append(action)

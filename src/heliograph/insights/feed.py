@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
-from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader, RowPerson
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospects
 from heliograph.domain.delivery.action import OPEN_STATUSES, SUBMITTABLE, QueueStatus
@@ -20,6 +19,7 @@ from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.insights.feed_lines import ACTION, RUN, SCAN, FeedFilter, FeedLines, Line
+from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, StoredAttempt, action_columns, action_of, attempts_of
 from heliograph.store.row_states import RUN_NOT_TRIGGERED
 from heliograph.store.walk import Key, WalkedRows
 from heliograph.web.cursor import ROWS, Cursor, ListPage, walked
@@ -53,8 +53,8 @@ class FlowOutcome:
     id: int
     flow: str
     flow_id: int
-    action: Action | None = None
-    attempt: Attempt | None = None
+    action: StoredAction | None = None
+    attempt: StoredAttempt | None = None
     connection: str = ""
     """The name of the action's connection."""
     reason: Reason | None = None
@@ -194,7 +194,7 @@ class Feed:
         actions = [
             action_of(row)
             for row in db.all(
-                f"SELECT {COLUMNS} FROM {FROM} WHERE +a.account_id = :account AND a.mode = :mode AND {db.member('a.change_id', 'changes')}"
+                f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE +a.account_id = :account AND a.mode = :mode AND {db.member('a.change_id', 'changes')}"
                 " ORDER BY a.id",
                 given,
             )

@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.accounts.models import User
 from heliograph.deliveries import words
-from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.prospect_words import hindrance, may_go
 from heliograph.deliveries.prospects import prospect_of
@@ -22,6 +21,7 @@ from heliograph.insights.feed import FeedRow, FlowOutcome
 from heliograph.retry.cure_words import Failure
 from heliograph.retry.fix_links import Trouble, cured_at
 from heliograph.store.moments import from_micros
+from heliograph.store.queue.action_rows import StoredAction
 from heliograph.web.templatetags.moments import soon
 
 
@@ -66,7 +66,7 @@ def chip_of(outcome: FlowOutcome, why: str) -> OutcomeChip:
     return replace(chip, answer=answer)
 
 
-def _chip_of_action(outcome: FlowOutcome, action: Action) -> OutcomeChip:
+def _chip_of_action(outcome: FlowOutcome, action: StoredAction) -> OutcomeChip:
     status = outcome.attempt.status if outcome.attempt else None
     where = {"name": outcome.connection, "flow": outcome.flow, "href": reverse("retry-item", args=(f"a{action.id}",))}
     answer = str(status or "")
@@ -74,7 +74,7 @@ def _chip_of_action(outcome: FlowOutcome, action: Action) -> OutcomeChip:
         case ActionState.SUCCESS:
             return OutcomeChip(**where, answer=answer, word=_("delivered"), icon="check")
         case ActionState.QUEUED:
-            due = soon(from_micros(action.due)) if action.due else ""
+            due = soon(from_micros(action.due_at)) if action.due_at else ""
             return OutcomeChip(**where, answer=due or answer, word=str(_WAITS), tone="wait", icon="clock")
         case ActionState.FAILED:
             return OutcomeChip(**where, answer=answer or _("failed"), word=_("failed"), tone="failed", icon="failed")

@@ -269,7 +269,7 @@ class CauseGroups:
         last = last_failures(self.reading, [group.newest] if kind == "connection" and group.newest is not None else []).get(
             group.newest or 0
         )
-        failed_with = last.version if last is not None and last.connection == entity else 0
+        failed_with = last.connection_version if last is not None and last.connection == entity else 0
         for saved in configuration.versions_saved(self.reading.db, self.reading.account, kind, entity, group.since, ended):
             if saved.number <= failed_with:
                 return None
@@ -358,7 +358,7 @@ def _end_of(ends: Mapping[tuple[int, int], set[ActionState]], run: StuckItem) ->
 
 def _group_of_runs(key: str, runs: Sequence[StuckItem], lacks: Untagged, event: str) -> CauseGroup:
     first, flows = runs[0], {run.flow for run in runs}
-    due = [run.due for run in runs if run.due is not None and run.queue in OPEN_STATUSES]
+    due = [run.due_at for run in runs if run.due_at is not None and run.queue in OPEN_STATUSES]
     return CauseGroup(
         key=key,
         cause=Cause.UNTAGGED if first.cause is Cause.NOT_SELECTED else first.cause,

@@ -19,7 +19,6 @@ from django_scopes import scope, scopes_disabled
 
 from heliograph.accounts.audit import Deed, note
 from heliograph.deliveries import words
-from heliograph.deliveries.actions import Attempt, attempts_of
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange, exchanges
 from heliograph.deliveries.refusals import said_by_target
@@ -34,6 +33,7 @@ from heliograph.retry.retry_queue import TABLES, RetryQueue
 from heliograph.store.database import Database
 from heliograph.store.django_database import of_django
 from heliograph.store.moments import from_micros
+from heliograph.store.queue.action_rows import StoredAttempt, attempts_of
 from heliograph.store.row_states import ITEM_SUBMITTABLE
 
 log = structlog.get_logger(__name__)
@@ -156,7 +156,7 @@ def cells_of(reading: AccountReader, items: Sequence[RetryItem]) -> list[list[st
     return rows
 
 
-def _cells(item: RetryItem, change: Change | None, tried: Sequence[Attempt], last: Exchange | None) -> dict[str, str]:
+def _cells(item: RetryItem, change: Change | None, tried: Sequence[StoredAttempt], last: Exchange | None) -> dict[str, str]:
     action, registration = item.action, change.registration if change else None
     answered = next((attempt.status for attempt in reversed(tried) if attempt.status), None)
     return {
@@ -175,7 +175,7 @@ def _cells(item: RetryItem, change: Change | None, tried: Sequence[Attempt], las
         "retries": str(max(action.tries - 1, 0) if action else item.row.tries),
         "first_tried": _utc(tried[0].at) if tried else "",
         "last_tried": _utc(tried[-1].at) if tried else "",
-        "next_try": _utc(item.row.due) if item.row.due else "",
+        "next_try": _utc(item.row.due_at) if item.row.due_at else "",
         "webhook_id": action.uid if action else "",
         "request_body": last.request_body if last else "",
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.prospects import prospect_of_run, prospects
 from heliograph.deliveries.refusals import last_failures
@@ -16,6 +15,7 @@ from heliograph.domain.registration.change import Change, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
 from heliograph.retry.retry_items import NOTHING_UNTAGGED, RetryItem, StuckItem, Untagged
+from heliograph.store.queue.action_rows import StoredAction
 
 
 @dataclass
@@ -24,13 +24,13 @@ class ItemNames:
 
     reading: AccountReader
 
-    def items(self, rows: Sequence[Action | StuckItem]) -> list[RetryItem]:
+    def items(self, rows: Sequence[StoredAction | StuckItem]) -> list[RetryItem]:
         """The rows as items, in their order."""
         reading = self.reading
         people = reading.people(row.registration for row in rows)
         events = reading.events([row.event for row in rows])
         flows = reading.flow_names([row.flow for row in rows])
-        actions = [row for row in rows if isinstance(row, Action)]
+        actions = [row for row in rows if isinstance(row, StoredAction)]
         failures = last_failures(reading, [a.id for a in actions if was_tried(a.cause)])
         connections = reading.connection_names({failures[a.id].connection if a.id in failures else a.connection for a in actions})
         known = prospects(reading, actions)
@@ -45,7 +45,7 @@ class ItemNames:
                 event.code if event else "",
                 flows.get(row.flow, ""),
             )
-            if isinstance(row, Action):
+            if isinstance(row, StoredAction):
                 item = replace(
                     item,
                     action=row,

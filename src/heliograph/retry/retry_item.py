@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from heliograph.deliveries.actions import Attempt, attempts_of
 from heliograph.deliveries.as_it_was import MappedThen, mapped_then
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange, exchanges
@@ -17,6 +16,7 @@ from heliograph.flows.services.request_preview import RequestPreview, preview
 from heliograph.retry.retry_items import RetryFilter, RetryItem, group_key
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store.moments import from_micros
+from heliograph.store.queue.action_rows import StoredAttempt, attempts_of
 from heliograph.web.list_count import ListCount
 
 
@@ -32,7 +32,7 @@ class Details:
     by: str
     why: Why | None
     flow_number: int
-    attempts: Sequence[Attempt]
+    attempts: Sequence[StoredAttempt]
     exchanges: Mapping[int, Exchange]
     alike: ListCount
     """The number of items with this cause, including the item itself."""

@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import RowPerson
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect
-from heliograph.deliveries.refusals import LastFailure
 from heliograph.deliveries.words import CAUSES
 from heliograph.domain.delivery.action import QueueStatus, is_submittable
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.tags import TagKind
+from heliograph.store.queue.action_rows import StoredAction, StoredAttempt
 
 SCAN_LIMIT: Final = 50_000
 """Items that are read for one page or one count of a narrowed list, because few of them may match."""
@@ -90,7 +89,7 @@ class StuckItem:
     category: Category
     cause: Cause
     tries: int
-    due: int | None
+    due_at: int | None
     """When it is judged again (microseconds); None if no time is set; 0 if it was submitted by hand."""
     message: str
     created: int
@@ -117,14 +116,14 @@ NOTHING_UNTAGGED = Untagged(None, "")
 class RetryItem:
     """One item of the Retry Queue, with its names. Exactly one of action and run is set."""
 
-    action: Action | None
+    action: StoredAction | None
     run: StuckItem | None
     person: RowPerson | None
     event: str
     flow: str
     connection: str = ""
     """The name of the connection that its last attempt went over; before the first attempt, of the one that it waits for."""
-    failure: LastFailure | None = None
+    failure: StoredAttempt | None = None
     """Its last failed attempt; None if there is none, or if its flow keeps it from beginning."""
     lacks: Untagged = NOTHING_UNTAGGED
     """What has no tag, of a run."""
@@ -136,7 +135,7 @@ class RetryItem:
         return f"a{self.action.id}" if self.action else f"r{self.run.id}" if self.run else ""
 
     @property
-    def row(self) -> Action | StuckItem:
+    def row(self) -> StoredAction | StuckItem:
         """The item's row in the database: the action or the run."""
         row = self.action or self.run
         assert row is not None

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Final
 
-from heliograph.deliveries.actions import COLUMNS, FROM, Action, action_of
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
@@ -21,6 +20,7 @@ from heliograph.retry.item_names import ItemNames
 from heliograph.retry.retry_conditions import SOURCES, QueueTable, conditions, counted_tables, of_status
 from heliograph.retry.retry_items import RetryFilter, RetryItem, StuckItem, group_key, parts_of
 from heliograph.store.database import Row
+from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, action_columns, action_of
 from heliograph.store.row_states import ACTION_IN_QUEUE
 from heliograph.store.walk import Key, Walk
 from heliograph.store.where import Where
@@ -34,7 +34,6 @@ MOST = 10_000
 TABLES: Final[tuple[QueueTable, ...]] = ("action", "stuck_run")
 _AT_ONCE: Final = 500
 _ALL: Final = 1 << 40
-_ACTION = ", ".join(name.replace("a.", "q.", 1) for name in COLUMNS.split(", "))
 _RUN = "q.id, q.change_id, q.flow_id, q.registration_id, q.event_id, q.mode, q.queue, q.category, q.cause, q.tries, q.due_at, q.message, q.created, q.ended"
 
 
@@ -92,7 +91,7 @@ class RetryQueue:
         If few items match, reading is broken off at the scan limit, and the page says where it goes on.
         """
         status, action, run = cursor.key if cursor else (0, 0, 0)
-        page_rows: list[Action | StuckItem] = []
+        page_rows: list[StoredAction | StuckItem] = []
         scan_left, further = self._scan_limit(retry_filter), None
         for queue in QueueStatus:
             if (
@@ -108,7 +107,7 @@ class RetryQueue:
             has_cursor, rows_left = queue.code == int(status), size + 1 - len(page_rows)
             before: dict[QueueTable, int] = {"action": int(action) if has_cursor else 0, "stuck_run": int(run) if has_cursor else 0}
             stretch = _NOT_BOUNDED if scan_left is None else self._stretch(queue, before, scan_left)
-            newest: list[Action | StuckItem] = []
+            newest: list[StoredAction | StuckItem] = []
             for table in TABLES:
                 walk = self._walk(table, queue, before[table])
                 newest += self._rows(walk, table, retry_filter, queue, rows_left, stretch.ends[table])
@@ -128,9 +127,11 @@ class RetryQueue:
         if kind not in ("a", "r") or id is None:
             return None
         params = {"account": self.reading.account, "id": id}
-        row: Action | StuckItem | None
+        row: StoredAction | StuckItem | None
         if kind == "a":
-            rows = self.reading.db.all(f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.id = :id", params)
+            rows = self.reading.db.all(
+                f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.account_id = :account AND a.id = :id", params
+            )
             row = action_of(rows[0]) if rows else None
         else:
             rows = self.reading.db.all(f"SELECT {_RUN} FROM stuck_run q WHERE q.account_id = :account AND q.id = :id", params)
@@ -143,19 +144,19 @@ class RetryQueue:
         if not ids:
             return []
         rows = self.reading.db.all(
-            f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND {self.reading.db.member('a.id', 'ids')} ORDER BY a.id",
+            f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.account_id = :account AND {self.reading.db.member('a.id', 'ids')} ORDER BY a.id",
             {"account": self.reading.account, "ids": ids},
         )
         return self.names.items([action_of(row) for row in rows])
 
     @staticmethod
-    def _reached(rows: Sequence[Action | StuckItem], cursor: Cursor | None) -> tuple[int, int, int]:
+    def _reached(rows: Sequence[StoredAction | StuckItem], cursor: Cursor | None) -> tuple[int, int, int]:
         status = rows[-1].queue.code if rows[-1].queue else 0
         is_in_same_status = cursor is not None and cursor.key[0] == status
         action, run = (int(cursor.key[1]), int(cursor.key[2])) if is_in_same_status and cursor else (0, 0)
         for row in rows:
             if row.queue and row.queue.code == status:
-                action, run = (row.id, run) if isinstance(row, Action) else (action, row.id)
+                action, run = (row.id, run) if isinstance(row, StoredAction) else (action, row.id)
         return status, action, run
 
     def _walk(self, table: QueueTable, status: QueueStatus, after: int = 0, *, ascends: bool = False) -> Walk:
@@ -165,8 +166,8 @@ class RetryQueue:
 
     def _rows(
         self, walk: Walk, table: QueueTable, retry_filter: RetryFilter, status: QueueStatus, limit: int, end: Key | None
-    ) -> list[Action | StuckItem]:
-        select = f"SELECT {_ACTION if table == 'action' else _RUN} FROM {SOURCES[table]}"
+    ) -> list[StoredAction | StuckItem]:
+        select = f"SELECT {action_columns('q') if table == 'action' else _RUN} FROM {SOURCES[table]}"
         rows = walk.read(self.reading.db, select, conditions(retry_filter, table, status), limit, end=end)
         return [action_of(row) if table == "action" else _run_of(row) for row in rows]
 
@@ -190,7 +191,7 @@ class RetryQueue:
         after: the walk begins behind this id
         upto: the last id
         """
-        candidates: list[Action | StuckItem] = []
+        candidates: list[StoredAction | StuckItem] = []
         for status in retry_filter.statuses or tuple(QueueStatus):
             candidates += self._rows(self._walk(table, status, after, ascends=True), table, retry_filter, status, limit, (upto,))
         rows = sorted(candidates, key=attrgetter("id"))[:limit]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from heliograph.domain.delivery.action import ActionState, Origin, new_action
+from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin, Rank, new_action
 from heliograph.domain.delivery.lanes import Lane, LaneState
 from heliograph.domain.delivery.outcomes import Delivered, ValidationFailed
 from heliograph.domain.delivery.retry_policy import HOUR, MINUTE, SECOND
@@ -132,11 +132,25 @@ class DeliveryHistory:
         assert isinstance(answered.outcome, Delivered)
         lead = answered.outcome.lead.code if answered.outcome.lead is not None else 0
         rows["action"].append((
-            id, account, chance, lane.lane.id, run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, change.version, 20,
-            10, 0, 0, None, 1, 0, 1, None, "", "", lead, None, at, began + answered.took,
+            id, change.version, Rank.LIVE.value, ActionState.SUCCESS.value, Origin.RECORDED.value, None, 1, 0, 1, 0, None, "", account, chance, lane.lane.id,
+            run, number, registration.id, registration.event.config.id, to.flow, to.id, lane.mode, "", None, None, at, began + answered.took, lead,
         ))  # fmt: skip
         rows["attempt"].append(
-            (account, id, 1, 1, began, answered.took, 10, None, answered.status, "", to.flow, to.connection, to.versions)
+            (
+                account,
+                id,
+                1,
+                AttemptKind.FIRST.code,
+                began,
+                answered.took,
+                ActionState.SUCCESS.value,
+                None,
+                answered.status,
+                "",
+                to.flow,
+                to.connection,
+                to.versions,
+            )
         )
         rows["attempt_content"].append((id, 1, account, began, request, answered.text))
         self.rows.delivered[at // MINUTE, lane.mode, to.flow, to.connection, began // MINUTE, lead] += 1
@@ -191,10 +205,10 @@ class DeliveryHistory:
     def _write_action(self, registration: SeededRegistration, lane: LaneHistory, action: PlayedAction) -> None:
         now = action.now
         self.rows.rows["action"].append((
-            now.id, self.account.id, action.chance, lane.lane.id, action.run, action.change, registration.id, registration.event.config.id, lane.to.flow,
-            lane.to.id, lane.mode, now.version, int(now.rank), int(now.state), int(now.origin), now.queue.code if now.queue else 0, now.due_at, now.tries,
-            now.looks, now.sent, now.category.code if now.category else None, now.cause.value if now.cause else "", action.message[:500], action.lead,
-            action.repeated, action.created, action.ended,
+            now.id, now.version, int(now.rank), int(now.state), int(now.origin), now.due_at, now.tries, now.looks, now.sent,
+            now.queue.code if now.queue else 0, now.category.code if now.category else None, now.cause.value if now.cause else "",
+            self.account.id, action.chance, lane.lane.id, action.run, action.change, registration.id, registration.event.config.id, lane.to.flow,
+            lane.to.id, lane.mode, action.message[:500], action.repeated, None, action.created, action.ended, action.lead,
         ))  # fmt: skip
         if now.state is ActionState.SUCCESS and now.origin is not Origin.REPLAY:
             registration.last = (lane.to.id, now.id, action.change)

@@ -119,10 +119,11 @@ def _lane(copy: HistoryCopy, rows: Rows) -> Rows:
 def _action(copy: HistoryCopy, rows: Rows) -> Rows:
     offset, time, uid = copy.id_offset, copy.time, copy.uid
     return [
-        (id + offset, account, uid(created, chance), lane + offset, _less(run, -offset), change + offset, registration + offset, event, flow, destination, mode, version, rank, state,
-         origin, queue, _less(due, time), tries, looks, sent, category, cause, message, lead, _less(repeated, -offset), created - time, _less(ended, time))
-        for id, account, chance, lane, run, change, registration, event, flow, destination, mode, version, rank, state, origin, queue, due, tries, looks,
-        sent, category, cause, message, lead, repeated, created, ended in rows
+        (id + offset, version, rank, state, origin, _less(due, time), tries, looks, sent, queue, category, cause, account, uid(created, chance), lane + offset,
+         _less(run, -offset), change + offset, registration + offset, event, flow, destination, mode, message, _less(repeated, -offset), as_of, created - time,
+         _less(ended, time), lead)
+        for id, version, rank, state, origin, due, tries, looks, sent, queue, category, cause, account, chance, lane, run, change, registration, event, flow,
+        destination, mode, message, repeated, as_of, created, ended, lead in rows
     ]  # fmt: skip
 
 

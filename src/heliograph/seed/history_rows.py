@@ -30,17 +30,18 @@ from heliograph.domain.registration.change import Facet
 from heliograph.seed.history_copies import HistoryCopy
 from heliograph.store.bulk_copy import copy_rows, reserve
 from heliograph.store.database import Database
+from heliograph.store.queue.action_rows import ACTION_COLUMNS, ATTEMPT_COLUMNS
 from heliograph.store.queue.figures import BITMAP_UNITS, BitmapKey, SumKey, add_folded
+from heliograph.store.queue.lanes import LANE_COLUMNS
 
 _COLUMNS: Final = {
     "change": "id, account_id, kind, subject_id, registration_id, session_id, event_id, version, facets, mode, processed, quiet, at, by, account_version, event_version",
     "change_content": "change_id, account_id, at, after, before",
     "run": "id, account_id, change_id, flow_id, flow_number, decision, reason, mode, at",
     "stuck_run": "id, account_id, run_id, change_id, flow_id, registration_id, event_id, mode, queue, category, tries, due_at, cause, message, created, ended",
-    "lane": "id, destination_id, subject_id, account_id, connection_id, slot, state, rank, pos, due_at, begun_version, marks",
-    "action": "id, account_id, uid, lane_id, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, origin, queue,"
-    " due_at, tries, looks, sent, category, cause, message, lead, repeated_id, created, ended",
-    "attempt": "account_id, action_id, n, kind, at, took, state, category, status, message, flow_id, connection_id, versions",
+    "lane": LANE_COLUMNS,
+    "action": f"{ACTION_COLUMNS}, lead",
+    "attempt": ATTEMPT_COLUMNS,
     "attempt_content": "action_id, n, account_id, at, request, response",
     "registration": "id, account_id, event_id, code, serial, version, sent_modified, state, status_id, attendee_type_id, is_active, is_test, name,"
     " organization, search, created, modified",

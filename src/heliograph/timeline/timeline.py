@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.prospects import Prospect, prospects
 from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
@@ -14,6 +13,7 @@ from heliograph.domain.flow.decision import FlowVerdict, Reason
 from heliograph.domain.registration.change import Change, RegistrationState
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
+from heliograph.store.queue.action_rows import ACTION_WITH_LANE, StoredAction, StoredAttempt, action_columns, action_of, attempts_of
 from heliograph.store.row_states import STUCK_RUN_OPEN, listed
 from heliograph.store.where import Where
 from heliograph.web.cursor import Cursor, ListPage, pages, walk_from
@@ -66,9 +66,9 @@ class TimelineDelivery:
     prospect: what happens to the action when its time comes
     """
 
-    action: Action
+    action: StoredAction
     connection: str
-    attempts: Sequence[Attempt]
+    attempts: Sequence[StoredAttempt]
     tried: Sequence[str]
     prospect: Prospect
 
@@ -198,7 +198,7 @@ class Timeline:
             params,
         )
         rows = reading.db.all(
-            f"SELECT {COLUMNS} FROM {FROM} WHERE +a.account_id = :account AND {reading.db.member('a.change_id', 'ids')} ORDER BY a.id",
+            f"SELECT {action_columns()} FROM {ACTION_WITH_LANE} WHERE +a.account_id = :account AND {reading.db.member('a.change_id', 'ids')} ORDER BY a.id",
             params,
         )
         actions = [action_of(row) for row in rows]

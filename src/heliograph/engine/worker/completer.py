@@ -39,7 +39,8 @@ from heliograph.engine.worker.slot_ownership import Ownership
 from heliograph.store import configuration
 from heliograph.store.connection_states import Learned, learn
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import StoredAction, StoredLane, ask_actions, ask_lanes
+from heliograph.store.queue.action_rows import StoredAction
+from heliograph.store.queue.lanes import StoredLane, ask_actions, ask_lanes
 from heliograph.store.queue.outcomes import Settled, StoredExchange, raise_begun, store
 from heliograph.store.queue.slots import ask_fence
 
@@ -146,7 +147,7 @@ class Completer:
             action = landed.taken.action
             if not is_mine:
                 if outcome is not None and action is not None and may_have_left(outcome):
-                    thrown.append((stored.lane.id, action.action.version))
+                    thrown.append((stored.lane.id, action.version))
                 continue
             if outcome is not None:
                 effects.setdefault(stored.connection, []).append((stored.account, outcome))
@@ -161,11 +162,10 @@ class Completer:
 
     def _one(self, landed: FinishedLane, outcome: Outcome | None, stored: StoredLane, about: Sequence[StoredAction], now: int) -> Settled:
         taken = landed.taken
-        opened = [a.action for a in about]
         if landed.gone is not None:
-            return Settled(rules.end(taken.does, stored.lane, opened, landed.gone, now), stored, about)
+            return Settled(rules.end(taken.does, stored.lane, about, landed.gone, now), stored, about)
         if outcome is None or taken.action is None:
-            return Settled(rules.settle(taken.does, stored.lane, opened, None, now, taken.policy), stored, about)
+            return Settled(rules.settle(taken.does, stored.lane, about, None, now, taken.policy), stored, about)
         if isinstance(outcome, (Refused, CouldNotBegin)) and _may_be_cured(outcome):
             today = self.view.used(taken.action.account, taken.action.flow, taken.action.destination)
             unreached = isinstance(outcome, Refused) and outcome.cause in CURED_BY_ADDRESS
@@ -173,8 +173,8 @@ class Completer:
         settlement: Settlement = rules.settle(
             taken.does,
             stored.lane,
-            opened,
-            Flight(taken.action.action, outcome),
+            about,
+            Flight(taken.action, outcome),
             now,
             taken.policy,
             jitter=random.uniform(-1, 1),  # noqa: S311 -- spreads retries, guards nothing

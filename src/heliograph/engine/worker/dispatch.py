@@ -28,7 +28,7 @@ def choose_actions(
     for stored, epoch in lanes_with_epochs:
         candidates = open_actions[stored.lane.id]
         does = builder.view.does(stored.account, stored.lane.destination)
-        choice = choose(does, stored.lane.begun_version, [candidate.action for candidate in candidates], clock)
+        choice = choose(does, stored.lane.begun_version, candidates, clock)
         action = next((candidate for candidate in candidates if choice.action is not None and candidate.id == choice.action.id), None)
         policy = builder.view.policy_of(stored.account, stored.connection)
         taken_lanes.append(TakenLane(stored, epoch, does, policy, action, time.monotonic()))

@@ -43,7 +43,7 @@ from heliograph.outbound.signature import signed
 from heliograph.recording.contents import ask_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import StoredAction
+from heliograph.store.queue.action_rows import StoredAction
 from heliograph.store.secrets import Vault, load_secrets
 
 log = structlog.get_logger(__name__)
@@ -214,7 +214,7 @@ class RequestBuilder:
             timezone=zone,
             bearer=token,
             encode=_encode,
-            replay=stored.action.origin is Origin.REPLAY,
+            replay=stored.origin is Origin.REPLAY,
         )
         if isinstance(request, InvalidValues):
             return ValidationFailed(tuple(f"{p.target} {p.reason}" for p in request.problems))

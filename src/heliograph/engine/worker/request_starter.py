@@ -49,7 +49,7 @@ class RequestStarter:
         if self.ownership.epoch(slot) != taken.epoch or now - taken.at > STALE_READ or assigned not in (None, taken.stored.connection):
             self._give_back(taken, limiter)
             return True
-        if taken.action.action.origin is Origin.REPLAY and not table.is_open(self.db, taken.action.id):
+        if taken.action.origin is Origin.REPLAY and not table.is_open(self.db, taken.action.id):
             self._give_back(taken, limiter)  # its replay was cancelled since it was read: from then on nothing of it starts
             return True
         built = self.builder.build(taken.action, content, self.db)
@@ -63,7 +63,7 @@ class RequestStarter:
         if not may_start(self.ownership.time_left(slot), built.route.total_timeout):  # it could outlive the lease
             self._give_back(taken, limiter)
             return True
-        cell = self.journal.note(taken.stored.lane.id, taken.action.action.version)
+        cell = self.journal.note(taken.stored.lane.id, taken.action.version)
         limiter.note_start(began)
         self.in_flight += 1
         memory, tokens, connection, action = self.memory, self.builder.tokens, taken.stored.connection, taken.action.id

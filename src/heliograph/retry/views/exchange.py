@@ -8,12 +8,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from heliograph.deliveries import words
-from heliograph.deliveries.actions import Attempt
 from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange
 from heliograph.domain.delivery.action import AttemptKind
 from heliograph.retry.retry_item import Details
 from heliograph.store.moments import from_micros
+from heliograph.store.queue.action_rows import StoredAttempt
 
 
 def last_request(details: Details) -> dict[str, Any] | None:
@@ -33,7 +33,7 @@ def last_request(details: Details) -> dict[str, Any] | None:
     }
 
 
-def _rule_href(details: Details, attempt: Attempt, reader: AccountReader) -> str:
+def _rule_href(details: Details, attempt: StoredAttempt, reader: AccountReader) -> str:
     """The URL of the page that creates a response rule from this answer (C7); "" if its connection is gone."""
     if details.item.action is None or attempt.connection not in reader.config.connections:
         return ""

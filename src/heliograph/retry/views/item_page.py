@@ -44,8 +44,8 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
     facts = [(_("Status"), status), (_("Category"), _(item.row.category.value) if item.row.category else "")]
     if action or item.row.cause is Cause.EXCEPTION:
         facts.append((_("Retries"), _("%(n)d of %(all)d") % {"n": tries(item), "all": AUTOMATIC_RETRIES}))
-    if item.row.due and item.queue in OPEN_STATUSES and may_go(item.prospect):
-        facts.append((_("Next try"), soon_to_the_second(from_micros(item.row.due))))
+    if item.row.due_at and item.queue in OPEN_STATUSES and may_go(item.prospect):
+        facts.append((_("Next try"), soon_to_the_second(from_micros(item.row.due_at))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
     facts.append((_("Made in"), _(Mode.LIVE.value) if item.row.mode == mode_code(Mode.LIVE) else _(Mode.TEST.value)))
     if action:
@@ -102,7 +102,7 @@ def _gone(details: Details, reader: AccountReader) -> str:
 
 
 def _summary(item: RetryItem) -> str:
-    due = item.row.due
+    due = item.row.due_at
     if item.queue in OPEN_STATUSES and item.run is not None and item.prospect.is_over:
         return _("It ends as Done within minutes.") if item.run.cause is Cause.UNTAGGED else _("It ends as Done at its next try.")
     if item.queue in OPEN_STATUSES and item.run is not None and due is None:

@@ -151,7 +151,7 @@ def _row(item: RetryItem) -> dict[str, Any]:
         "category": _(row.category.value) if row.category else "",
         "why": why(item).rstrip("."),
         "tries": tries(item),
-        "next": from_micros(row.due) if row.due and item.queue in OPEN_STATUSES and may_go(item.prospect) else None,
+        "next": from_micros(row.due_at) if row.due_at and item.queue in OPEN_STATUSES and may_go(item.prospect) else None,
         "href": reverse("retry-item", args=(item.key,)),
         "may_submit": item.is_submittable,
     }

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin, QueueStatus, Rank
+from heliograph.domain.delivery.action import Rank
 from heliograph.domain.delivery.lanes import Lane, LaneState
-from heliograph.domain.delivery.outcomes import Cause
-from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.connection_states import states
 from heliograph.store.database import Database, Row
+from heliograph.store.queue.action_rows import ACTION_COLUMNS, StoredAction, action_of, prefixed
 from heliograph.store.row_states import ACTION_ENDED, ACTION_OPEN, LANE_READY, LANE_WAITING
 
 
@@ -30,37 +29,6 @@ class StoredLane:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAction:
-    """An action with its subject. mode: 1 live, 2 test; created: microseconds; as_of: of the account's configuration, None = today's."""
-
-    action: OpenAction
-    account: int
-    lane: int
-    uid: str
-    run: int | None
-    change: int
-    registration: int | None
-    event: int
-    flow: int
-    destination: int
-    mode: int
-    created: int
-    as_of: int | None = None
-
-    @property
-    def id(self) -> int:
-        return self.action.id
-
-    @property
-    def mapped_as_of(self) -> int | None:
-        """The version of the account's configuration whose mappings this try uses; None: today's. It holds for one try by hand (D8)."""
-        if self.as_of is None:
-            return None
-        resent = self.action.origin is Origin.RESENT and self.action.tries == 0
-        return self.as_of if resent or self.action.next_kind is AttemptKind.MANUAL else None
-
-
-@dataclass(frozen=True, slots=True)
 class LaneWant:
     """What to read of a connection: lanes at positions above `floor`. rank None: due retries."""
 
@@ -71,18 +39,10 @@ class LaneWant:
 
 
 LANE_COLUMNS = "id, destination_id, subject_id, account_id, connection_id, slot, state, rank, pos, due_at, begun_version, marks"
-ACTION_COLUMNS = (
-    "id, account_id, lane_id, uid, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, created,"
-    " version, rank, state, origin, due_at, tries, looks, sent, queue, category, cause, as_of"
-)
 
-
-# Calling an enum class takes half a microsecond, and each row has six enum values.
+# Calling an enum class takes half a microsecond, and each row has two enum values.
 _LANE_STATES = {state.value: state for state in LaneState}
 _RANKS = {rank.value: rank for rank in Rank}
-_STATES = {state.value: state for state in ActionState}
-_ORIGINS = {origin.value: origin for origin in Origin}
-_CAUSES = {cause.value: cause for cause in Cause}
 
 
 def lane_of(row: Row) -> StoredLane:
@@ -91,27 +51,6 @@ def lane_of(row: Row) -> StoredLane:
     return StoredLane(
         Lane(number, destination, subject, _LANE_STATES[state], _RANKS[rank], due_at, begun, marks), account, connection, slot, pos
     )
-
-
-def action_of(row: Row) -> StoredAction:
-    """An action from a row of ACTION_COLUMNS."""
-    number, account, lane, uid, run, change, registration, event, flow, destination, mode, created = row[:12]
-    version, rank, state, origin, due_at, tries, looks, sent, queue, category, cause, as_of = row[12:]
-    action = OpenAction(
-        number,
-        version,
-        _RANKS[rank],
-        _STATES[state],
-        _ORIGINS[origin],
-        due_at,
-        tries,
-        looks,
-        sent,
-        QueueStatus.of_code(queue),
-        Category.of_code(category),
-        _CAUSES[cause] if cause else None,
-    )
-    return StoredAction(action, account, lane, uid, run, change, registration, event, flow, destination, mode, created, as_of)
 
 
 def work_by_connection(db: Database, now: int) -> dict[int, frozenset[Rank | None]]:
@@ -157,9 +96,8 @@ def read_lanes(db: Database, wants: Sequence[LaneWant], now: int) -> list[Stored
 
 def _read_ready(db: Database, wants: Sequence[LaneWant], rank: Rank) -> list[StoredLane]:
     if db.vendor == "postgresql":
-        columns = ", ".join(f"l.{name}" for name in LANE_COLUMNS.split(", "))
         rows = db.all(
-            f"SELECT {columns} FROM unnest(:connections::bigint[], :floors::bigint[], :limits::int[]) t(c, f, n), LATERAL"
+            f"SELECT {prefixed('l', LANE_COLUMNS)} FROM unnest(:connections::bigint[], :floors::bigint[], :limits::int[]) t(c, f, n), LATERAL"
             f" (SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = t.c AND {LANE_READY} AND rank = :rank AND pos > t.f ORDER BY pos LIMIT t.n) l",
             {
                 "connections": [w.connection for w in wants],
@@ -179,9 +117,8 @@ def _read_due(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredL
     if not wants:
         return []
     if db.vendor == "postgresql":
-        columns = ", ".join(f"l.{name}" for name in LANE_COLUMNS.split(", "))
         rows = db.all(
-            f"SELECT {columns} FROM unnest(:connections::bigint[], :limits::int[]) t(c, n), LATERAL"
+            f"SELECT {prefixed('l', LANE_COLUMNS)} FROM unnest(:connections::bigint[], :limits::int[]) t(c, n), LATERAL"
             f" (SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = t.c AND {LANE_WAITING} AND due_at <= :now ORDER BY due_at LIMIT t.n) l",
             {"connections": [w.connection for w in wants], "limits": [w.limit for w in wants], "now": now},
         )

@@ -17,8 +17,9 @@ from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.figures import Delta, FigureKey, of_delivery, of_move, of_settlement
 from heliograph.store.database import Database
+from heliograph.store.queue.action_rows import ATTEMPT_COLUMNS, StoredAction
 from heliograph.store.queue.figures import put_deltas
-from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes, open_actions
+from heliograph.store.queue.lanes import StoredLane, lock_lanes, open_actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,11 @@ def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
         if attempt is None or settling.exchange is None:
             continue
         about = next(a for a in settling.actions if a.id == attempt.action)
-        after = next((m.new for m in settling.settlement.moves if m.old.id == attempt.action), about.action)
+        after = next((m.new for m in settling.settlement.moves if m.old.id == attempt.action), about)
         rows.append(
             {
-                "account": about.account,
-                "action": attempt.action,
+                "account_id": about.account,
+                "action_id": attempt.action,
                 "n": attempt.number + 1,
                 "kind": attempt.kind.code,
                 "at": settling.exchange.at,
@@ -77,21 +78,17 @@ def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
                 "category": settling.exchange.category.code if settling.exchange.category else None,
                 "status": settling.exchange.status,
                 "message": settling.exchange.message[:500],
-                "flow": about.flow,
-                "connection": settling.exchange.connection,
+                "flow_id": about.flow,
+                "connection_id": settling.exchange.connection,
                 "versions": settling.exchange.versions[:80],
                 "request": settling.exchange.request,
                 "response": settling.exchange.response,
             }
         )
     if rows:
+        db.many(f"INSERT INTO attempt ({ATTEMPT_COLUMNS}) VALUES (:{ATTEMPT_COLUMNS.replace(', ', ', :')})", rows)
         db.many(
-            "INSERT INTO attempt (account_id, action_id, n, kind, at, took, state, category, status, message, flow_id, connection_id, versions)"
-            " VALUES (:account, :action, :n, :kind, :at, :took, :state, :category, :status, :message, :flow, :connection, :versions)",
-            rows,
-        )
-        db.many(
-            "INSERT INTO attempt_content (action_id, n, account_id, at, request, response) VALUES (:action, :n, :account, :at, :request, :response)",
+            "INSERT INTO attempt_content (action_id, n, account_id, at, request, response) VALUES (:action_id, :n, :account_id, :at, :request, :response)",
             rows,
         )
 
@@ -192,7 +189,7 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
             and moves[0].new.state is ActionState.SUCCESS
         ):
             first = each.actions[0]
-            replay = first.action.origin is Origin.REPLAY
+            replay = first.origin is Origin.REPLAY
             key = (
                 first.account,
                 first.mode,
@@ -206,9 +203,7 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
             delivered[key] += 1
             continue
         facts = {
-            first.id: FigureKey(
-                first.account, first.mode, first.flow, each.lane.connection, first.created, first.action.origin is Origin.REPLAY
-            )
+            first.id: FigureKey(first.account, first.mode, first.flow, each.lane.connection, first.created, first.origin is Origin.REPLAY)
             for first in each.actions
         }
         yield from of_settlement(each.settlement, facts, at)
@@ -248,12 +243,12 @@ def unclean_end(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
     return len(rows)
 
 
-def apply_to_lanes(db: Database, numbers: Sequence[int], rule: Callable[[StoredLane, list[OpenAction], int], Settlement]) -> int:
+def apply_to_lanes(db: Database, numbers: Sequence[int], rule: Callable[[StoredLane, Sequence[OpenAction], int], Settlement]) -> int:
     """What a page does to the open actions of lanes: locks them, applies the rule to each, and stores what it changed. Returns how many lanes."""
     lanes = lock_lanes(db, numbers)
     opened = open_actions(db, lanes)
     now = db.now()
-    settled = [Settled(rule(stored, [a.action for a in opened[number]], now), stored, opened[number]) for number, stored in lanes.items()]
+    settled = [Settled(rule(stored, opened[number], now), stored, opened[number]) for number, stored in lanes.items()]
     changed = [s for s in settled if s.settlement.moves]
     if changed:
         store(db, changed, now)

@@ -8,10 +8,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from heliograph.domain.delivery import lanes as rules
-from heliograph.domain.delivery.action import Does, NotSubmittable
-from heliograph.domain.delivery.lanes import Settlement
+from heliograph.domain.delivery.action import Does, NotSubmittable, OpenAction
 from heliograph.store.database import Database
-from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes, open_actions
+from heliograph.store.queue.lanes import lock_lanes, open_actions
 from heliograph.store.queue.outcomes import Settled, store
 
 type DoesOf = Callable[[int], Does]
@@ -36,10 +35,10 @@ def submit(
     opened = open_actions(db, lanes, also=lane_of_action)
     now = db.now()
     for number, lane in sorted(lanes.items(), key=lambda item: item[1].lane.order):
-        stored, about = lane, opened[number]
+        stored, about = lane, list[OpenAction](opened[number])
         for item in sorted(a for a, where in lane_of_action.items() if where == number):
             try:
-                wish = rules.submit(does_of(stored.lane.destination), stored.lane, [a.action for a in about], item, now)
+                wish = rules.submit(does_of(stored.lane.destination), stored.lane, about, item, now)
             except NotSubmittable as error:
                 refusals[item] = str(error)
                 continue
@@ -48,8 +47,9 @@ def submit(
             refusals[item] = (
                 "" if after is None or after.state.is_open else "Newer data of this registration has been sent already; this item is done."
             )
-            store(db, [Settled(wish, stored, about)], now)
-            stored, about = _after(stored, about, wish)
+            store(db, [Settled(wish, stored, opened[number])], now)
+            moved = {move.new.id: move.new for move in wish.moves}
+            stored, about = replace(stored, lane=wish.lane), [moved.get(action.id, action) for action in about]
     _use_mappings_of(db, [item for item, text in refusals.items() if not text], as_of)
     return refusals
 
@@ -61,9 +61,3 @@ def _use_mappings_of(db: Database, items: Sequence[int], as_of: Mapping[int, int
     params = [{"id": item, "as_of": as_of[item]} for item in items if item in as_of]
     if params:
         db.many("UPDATE action SET as_of = :as_of WHERE id = :id", params)
-
-
-def _after(stored: StoredLane, about: Sequence[StoredAction], settlement: Settlement) -> tuple[StoredLane, list[StoredAction]]:
-    new = {m.new.id: m.new for m in settlement.moves}
-    lane = replace(stored, lane=settlement.lane)
-    return lane, [replace(a, action=new.get(a.id, a.action)) for a in about]

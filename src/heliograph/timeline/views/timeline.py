@@ -239,7 +239,7 @@ def _tries(delivery: TimelineDelivery) -> list[dict[str, Any]]:
     if action.state.is_open or action.state is ActionState.SUPERSEDED or not rows:
         tone, state = words.state_of(action.state)
         keeps = hindrance(delivery.prospect)
-        text = (keeps or words.next_try(action.due)) if action.state is ActionState.QUEUED else ""
+        text = (keeps or words.next_try(action.due_at)) if action.state is ActionState.QUEUED else ""
         text = text or words.did(action, delivery.attempts[-1] if delivery.attempts else None, delivery.connection, keeps)
         rows.append({"at": None, "text": text, "tone": tone, "state": state, "href": href})
     return rows
