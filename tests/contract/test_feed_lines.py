@@ -10,7 +10,6 @@ from tests.figures import busy
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
-from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, SETTLED, SLICE, Feed, FeedRow
 from heliograph.insights.feed_lines import FeedFilter, FeedResult
@@ -54,7 +53,7 @@ def matching(setup: StoredAccount, wanted: FeedFilter) -> list[int]:
             fits = states is None or state in states
         else:
             fits = decision == 1 and (wanted.result is FeedResult.NOT_TRIGGERED or (queue < 4 and not wanted.result))
-        fits = fits and mode == mode_code(wanted.mode) and (wanted.flow in (None, flow)) and (wanted.event in (None, event))
+        fits = fits and mode == wanted.mode.code and (wanted.flow in (None, flow)) and (wanted.event in (None, event))
         fits = fits and (wanted.connection in (None, connection)) and wanted.text.lower() in (search or "")
         fits = fits and (wanted.between is None or wanted.between[0] <= at < wanted.between[1])
         if fits:

@@ -11,7 +11,7 @@ from tests.figures import busy, fold_all, move, newest
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState, RunState
 from heliograph.domain.delivery.retry_policy import MINUTE
-from heliograph.domain.figures import ActionRow, Figures, Measure, Period, RunRow, count, mode_code
+from heliograph.domain.figures import ActionRow, Figures, Measure, Period, RunRow, count
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
@@ -31,7 +31,7 @@ def recounted(setup: StoredAccount, since: int, until: int, mode: Mode) -> Figur
     ]
     rows = db.all("SELECT flow_id, mode, created, state FROM action WHERE account_id = :account", {"account": setup.account})
     actions = [ActionRow(flow, of, created, ActionState(state)) for flow, of, created, state in rows]
-    return count(Period(since, until, mode_code(mode)), runs, actions, [])
+    return count(Period(since, until, mode.code), runs, actions, [])
 
 
 @pytest.mark.parametrize("folded", [False, True], ids=["as they come", "folded halfway"])

@@ -22,7 +22,7 @@ from heliograph.deliveries.exchanges import exchange
 from heliograph.domain.delivery.action import ActionState, Origin, QueueStatus
 from heliograph.domain.delivery.retry_policy import DAY, MINUTE, Category
 from heliograph.domain.delivery.webhook_id import created_of
-from heliograph.domain.figures import Period, mode_code
+from heliograph.domain.figures import Period
 from heliograph.domain.flow.decision import decide, mode_of
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import fixed_window
@@ -50,7 +50,7 @@ def test_X2_the_figures_of_a_seeded_history_are_a_recount_of_its_rows(db: Databa
     seen = set()
     for since, until in ends:
         for mode in Mode:
-            period = Period(since * MINUTE, until * MINUTE, mode_code(mode))
+            period = Period(since * MINUTE, until * MINUTE, mode.code)
             found = figures(seeded, period.since, period.until, mode).tiles
             assert found == rows.figures(period), (since, until, mode)
             seen.add(found.changes)

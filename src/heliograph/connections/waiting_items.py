@@ -50,7 +50,7 @@ def waiting_items(db: Database, config: AccountConfig, connection: int) -> Waiti
     )
     due = waiting_for_flow = used_up = 0
     for queue, flow, destination, mode, curable, n in rows:
-        stop = stop_of(config, flow, destination, Mode.LIVE if mode == 1 else Mode.TEST)
+        stop = stop_of(config, flow, destination, Mode.of_code(mode))
         if queue == QueueStatus.FAILED.code:
             used_up += n
         elif curable and stop in (None, Cause.CONNECTION_GONE):

@@ -11,7 +11,6 @@ from enum import StrEnum
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.outcomes import FAILURES_TO_TRIP, Cause
-from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.sending import GONE, destination_of, stop_of
@@ -72,7 +71,7 @@ def prospect_of(config: AccountConfig, action: StoredAction, holds: Mapping[int,
     to = destination_of(config, action.flow, action.destination)
     connection = to.connection if to else None
     known = config.connections.get(connection or 0)
-    made_in = Mode.LIVE if action.mode == mode_code(Mode.LIVE) else Mode.TEST
+    made_in = Mode.of_code(action.mode)
     stop = stop_of(config, action.flow, action.destination, made_in)
     return Prospect(stop, connection, known.name if known else "", holds.get(connection or 0))
 

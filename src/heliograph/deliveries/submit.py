@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from heliograph.deliveries.as_it_was import mapped_then
 from heliograph.domain.delivery.action import NOTHING_LEFT, ActionState, Does, Origin
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.figures import Delta, mode_code
+from heliograph.domain.figures import Delta
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict, decide_flow, mode_of
 from heliograph.domain.flow.flow import Flow, Mode
@@ -268,7 +268,7 @@ def _orders_of(
         run=None,
         registration=registration,
         event=event.id,
-        mode=mode_code(mode),
+        mode=mode.code,
         origin=Origin.RESENT,
         repeated=lambda destination: _last(db, destination, change.subject_id),
     )

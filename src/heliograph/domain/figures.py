@@ -24,7 +24,6 @@ from heliograph.domain.delivery.lanes import Attempted, Settlement
 from heliograph.domain.delivery.outcomes import Delivered, Lead, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
 
 REPLAYED = 100
@@ -72,14 +71,9 @@ class Measure(IntEnum):
         return cls(10 + state)
 
 
-def mode_code(mode: Mode) -> int:
-    """The number of a mode in tables."""
-    return 1 if mode is Mode.LIVE else 2
-
-
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One addition. mode: `mode_code`; category: `Category.code`, a facet, or 0."""
+    """One addition. mode: `Mode.code`; category: `Category.code`, a facet, or 0."""
 
     account: int
     minute: int
@@ -116,7 +110,7 @@ def merged(deltas: Iterable[Delta]) -> list[Delta]:
 
 @dataclass(frozen=True, slots=True)
 class FigureKey:
-    """The action's facts that its deltas need. created: microseconds; mode: `mode_code`."""
+    """The action's facts that its deltas need. created: microseconds; mode: `Mode.code`."""
 
     account: int
     mode: int
@@ -338,7 +332,7 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """[since, until) in microseconds, whole minutes. mode: `mode_code`."""
+    """[since, until) in microseconds, whole minutes. mode: `Mode.code`."""
 
     since: int
     until: int

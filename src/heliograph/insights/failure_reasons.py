@@ -15,7 +15,6 @@ from heliograph.deliveries.prospects import prospects
 from heliograph.deliveries.refusals import UNKNOWN_REFUSAL, blamed_connection, last_failures, refusals
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import Cause, was_tried
-from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import Window
 from heliograph.insights.record_kinds import RecordKind
@@ -72,7 +71,7 @@ def failure_reasons(
     rows = reading.db.all(
         f"SELECT {blamed_connection('a', 'l')}, {action_columns()} FROM {ACTION_WITH_LANE} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
         f" AND a.{ACTION_FAILURE}{share} ORDER BY a.created DESC, a.id DESC LIMIT {GROUPED + 1}",
-        {"account": reading.account, "mode": mode_code(mode), "since": window.since, "until": window.until},
+        {"account": reading.account, "mode": mode.code, "since": window.since, "until": window.until},
     )
     groups: dict[tuple[ActionState, Cause | None, str, int], list[StoredAction]] = {}
     for row in rows[:GROUPED]:

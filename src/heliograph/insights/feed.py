@@ -14,7 +14,6 @@ from typing import Final
 from heliograph.deliveries.database import AccountReader, RowPerson
 from heliograph.deliveries.prospects import NO_PROSPECT, Prospect, prospects
 from heliograph.domain.delivery.action import OPEN_STATUSES, SUBMITTABLE, QueueStatus
-from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
@@ -190,7 +189,7 @@ class Feed:
         if not changes:
             return {}
         reading, db = self.reading, self.reading.db
-        given = {"account": reading.account, "mode": mode_code(self.feed_filter.mode), "changes": sorted(changes)}
+        given = {"account": reading.account, "mode": self.feed_filter.mode.code, "changes": sorted(changes)}
         actions = [
             action_of(row)
             for row in db.all(

@@ -15,7 +15,6 @@ from typing import Final
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.database import Database
@@ -239,7 +238,7 @@ class FeedLines:
         return sorted((line for line in lines if newest[line.change] == line.key), key=lambda line: line.key, reverse=True)
 
     def _actions(self) -> LineSource:
-        feed_filter, mode, states = self.feed_filter, mode_code(self.feed_filter.mode), _STATES[self.feed_filter.result]
+        feed_filter, mode, states = self.feed_filter, self.feed_filter.mode.code, _STATES[self.feed_filter.result]
         narrow = self._narrow("a", "a")
         if feed_filter.connection is not None:
             narrow["connection"] = "EXISTS (SELECT 1 FROM lane l WHERE l.id = a.lane_id AND l.connection_id = :connection)"
@@ -266,7 +265,7 @@ class FeedLines:
 
     def _runs(self) -> LineSource | None:
         """Runs without an action: those that wait for a tag or failed, or all that were not triggered if the filter includes them."""
-        feed_filter, mode = self.feed_filter, mode_code(self.feed_filter.mode)
+        feed_filter, mode = self.feed_filter, self.feed_filter.mode.code
         if (
             feed_filter.result in (FeedResult.SUCCESS, FeedResult.VALIDATION)
             or feed_filter.connection is not None
@@ -297,7 +296,7 @@ class FeedLines:
         subject_alias: the table with event and registration
         """
         feed_filter = self.feed_filter
-        conditions = {"account": f"{alias}.account_id = :account", "mode": f"{alias}.mode = {mode_code(feed_filter.mode)}"}
+        conditions = {"account": f"{alias}.account_id = :account", "mode": f"{alias}.mode = {feed_filter.mode.code}"}
         if feed_filter.flow is not None:
             conditions["flow"] = f"{alias}.flow_id = :flow"
         if feed_filter.event is not None:

@@ -16,7 +16,7 @@ from pyroaring import BitMap
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
-from heliograph.domain.figures import REPLAYED, Delta, Figures, Measure, Period, mode_code, total
+from heliograph.domain.figures import REPLAYED, Delta, Figures, Measure, Period, total
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.period import Window
@@ -57,7 +57,7 @@ class PeriodFigures:
     @cached_property
     def sums(self) -> Figures:
         """The numbers without Unique Registrations, which alone cost as much to read as all others."""
-        period = Period(self.window.since, self.window.until, mode_code(self.mode), self.replays)
+        period = Period(self.window.since, self.window.until, self.mode.code, self.replays)
         return total(period, (delta for _column, delta in self._deltas))
 
     @property
@@ -138,7 +138,7 @@ class PeriodFigures:
         return [
             (
                 column_of[place],
-                Delta(self.reading.account, since, mode_code(self.mode), measure, int(n), flow, connection, category),
+                Delta(self.reading.account, since, self.mode.code, measure, int(n), flow, connection, category),
             )
             for place, measure, flow, connection, category, n in rows
         ]
@@ -180,7 +180,7 @@ class PeriodFigures:
         rows = self.reading.db.all(
             "SELECT r.serial FROM registration r WHERE r.id IN (SELECT c.registration_id FROM change c"  # IN looks each registration up by its id, once
             " WHERE c.account_id = :account AND c.mode = :mode AND c.processed AND c.at >= :first AND c.at < :last)",
-            {"account": self.reading.account, "mode": mode_code(self.mode), "first": first * MINUTE, "last": last * MINUTE},
+            {"account": self.reading.account, "mode": self.mode.code, "first": first * MINUTE, "last": last * MINUTE},
         )
         return removed | BitMap([serial for (serial,) in rows])
 
@@ -191,7 +191,7 @@ class PeriodFigures:
     @property
     def _key(self) -> dict[str, object]:
         integration_key = {} if self.integration is None else {"integration": self.integration}
-        return {"account": self.reading.account, "mode": mode_code(self.mode), **integration_key}
+        return {"account": self.reading.account, "mode": self.mode.code, **integration_key}
 
 
 _COLUMNS = "measure, flow_id, connection_id, category, n"

@@ -13,7 +13,7 @@ from typing import Final
 
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.retry_policy import MINUTE
-from heliograph.domain.figures import REPLAYED, Measure, mode_code
+from heliograph.domain.figures import REPLAYED, Measure
 from heliograph.insights.record_kinds import RecordFilter, RecordKind
 from heliograph.insights.replay_share import ReplayShare
 from heliograph.store.where import Where
@@ -116,7 +116,7 @@ class RecordMinutes:
         record_filter = self.record_filter
         recorded = int(_MEASURES[record_filter.kind])
         replayed = recorded + REPLAYED
-        where = Where("account_id = :account", "mode = :mode", account=self.reading.account, mode=mode_code(record_filter.mode))
+        where = Where("account_id = :account", "mode = :mode", account=self.reading.account, mode=record_filter.mode.code)
         where &= Where(f"{unit} >= :first", f"{unit} < :last", first=first, last=last)
         where &= Where(
             "measure IN (:measure, :replayed)",

@@ -11,7 +11,6 @@ from heliograph.deliveries.refusals import blamed_connection
 from heliograph.domain.delivery.action import ActionState, AttemptKind
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.record_kinds import STATES_OF, Outcome, RecordFilter, RecordKind, RowKind, has_replays
 from heliograph.insights.replay_share import ReplayShare
@@ -126,7 +125,7 @@ def source_of(reading: AccountReader, record_filter: RecordFilter, *, grouped: b
 
     grouped: True if a registration's record is made by grouping its changes; False if it is its newest change
     """
-    shape, mode = _shape_of(record_filter), mode_code(record_filter.mode)
+    shape, mode = _shape_of(record_filter), record_filter.mode.code
     mode_of = "a" if shape.subject is RowKind.ATTEMPT else shape.alias
     # The mode is a literal, because a partial index (of Test flows) is used only for a literal.
     where = [f"{shape.alias}.account_id = :account", f"{mode_of}.mode = {mode}", f"{shape.at} >= :since", f"{shape.at} < :until"]
@@ -187,7 +186,7 @@ def source_of(reading: AccountReader, record_filter: RecordFilter, *, grouped: b
 
 def _of_index(record_filter: RecordFilter, shape: _Shape) -> str:
     """The condition of an index in the order of time that contains all records of a list, and as few others as possible."""
-    alias, mode = shape.alias, mode_code(record_filter.mode)
+    alias, mode = shape.alias, record_filter.mode.code
     account, in_mode = f"{alias}.account_id = :account", f"{alias}.mode = {mode}"
     of_tests = f"{account} AND {in_mode}" if record_filter.mode is Mode.TEST else account
     match shape.subject:

@@ -9,7 +9,7 @@ from typing import Final
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.figures import Measure, mode_code
+from heliograph.domain.figures import Measure
 from heliograph.insights.period import fixed_window
 from heliograph.insights.period_figures import PeriodFigures
 from heliograph.insights.record_kinds import KIND_OF_STATE, STATES_OF, RecordFilter, RecordKind
@@ -102,7 +102,7 @@ def moved_since(reading: AccountReader, record_filter: RecordFilter, linked_numb
     db = reading.db
     params: dict[str, object] = {
         "account": reading.account,
-        "mode": mode_code(record_filter.mode),
+        "mode": record_filter.mode.code,
         "since": record_filter.since,
         "until": record_filter.until,
         "seen": seen,

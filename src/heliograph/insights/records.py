@@ -15,7 +15,6 @@ from heliograph.deliveries.refusals import last_failures
 from heliograph.domain.delivery.action import ActionState, Origin
 from heliograph.domain.delivery.outcomes import Cause, was_tried
 from heliograph.domain.delivery.retry_policy import MINUTE
-from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
@@ -245,7 +244,7 @@ class Records:
         counts = PeriodFigures(self.reading, fixed_window(record_filter.since, record_filter.until), record_filter.mode).runs_by_flow()
         ids = {"sqlite": "(SELECT value AS id FROM json_each(:flows)) f", "postgresql": "unnest(:flows::bigint[]) f(id)"}[db.vendor]
         newest = (
-            f"SELECT n.id FROM run n WHERE n.flow_id = f.id AND +n.account_id = :account AND n.mode = {mode_code(record_filter.mode)}"
+            f"SELECT n.id FROM run n WHERE n.flow_id = f.id AND +n.account_id = :account AND n.mode = {record_filter.mode.code}"
             " AND n.at >= :since AND n.at < :until ORDER BY n.at DESC LIMIT 1"
         )
         rows = db.all(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.delivery.action import RunState, RunVerdict, StuckRun, stuck
-from heliograph.domain.figures import Delta, mode_code, of_activity, of_processed_changes, of_run
+from heliograph.domain.figures import Delta, of_activity, of_processed_changes, of_run
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowDecision, FlowVerdict, Reason, decide, mode_of
 from heliograph.domain.registration.change import Change
@@ -41,7 +41,7 @@ class Recorded:
         """Decides which flows the change triggers. Reads and writes nothing."""
         mode = mode_of(self.change, self.account, self.event)
         self.decisions = decide(self.change, self.account, self.event, mode=mode)
-        self.mode = mode_code(mode)
+        self.mode = mode.code
 
 
 def numbers_of(db: Database, recorded: Sequence[Recorded]) -> dict[str, int]:

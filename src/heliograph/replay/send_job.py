@@ -18,7 +18,7 @@ from typing import Any, Final
 from django.db import connections
 
 from heliograph.domain.delivery.action import Origin, Rank
-from heliograph.domain.figures import Delta, mode_code
+from heliograph.domain.figures import Delta
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowVerdict, decide_flow, mode_of
@@ -190,7 +190,7 @@ class Sending:
             connection=destination.connection,
             subject=line.subject,
             version=candidate_change.candidate.version,
-            mode=mode_code(mode),
+            mode=mode.code,
             origin=Origin.REPLAY,
             rank=Rank.REPLAY,
         )

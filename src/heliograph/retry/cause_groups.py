@@ -15,7 +15,6 @@ from heliograph.deliveries.words import CAUSES
 from heliograph.domain.delivery.action import OPEN_STATUSES, ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
-from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.sending import destination_of, stop_of, stop_of_flow
 from heliograph.retry.credited_saves import connection_cures, flow_cures
@@ -240,7 +239,7 @@ class CauseGroups:
         to = destination_of(config, sums.flow, sums.destination) if sums.destinations == 1 else None
         connection = to.connection if to else sums.connection if sums.connection == sums.last_connection else None
         if sums.flows == 1 and sums.mode == sums.last_mode:
-            made_in, flow = Mode.LIVE if sums.mode == mode_code(Mode.LIVE) else Mode.TEST, config.flows.get(sums.flow)
+            made_in, flow = Mode.of_code(sums.mode), config.flows.get(sums.flow)
             if flow is None:
                 stop = Cause.FLOW_DELETED
             elif sums.destinations == 1:

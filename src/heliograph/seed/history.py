@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from heliograph.domain.delivery.action import RunState, RunVerdict, StuckRun, stuck
 from heliograph.domain.delivery.retry_policy import MINUTE
-from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import FlowDecision, decide, mode_of
 from heliograph.domain.flow.flow import Flow
@@ -204,7 +203,7 @@ class History:
         decided = self._decided.get(key)
         if decided is None:
             mode = mode_of(change, account, registration.event.config)
-            decided = self._decided[key] = mode_code(mode), decide(change, account, registration.event.config, mode=mode)
+            decided = self._decided[key] = mode.code, decide(change, account, registration.event.config, mode=mode)
         return decided
 
     def _waits(self, run: int, change: int, registration: SeededRegistration, flow: Flow, mode: int, at: int) -> None:

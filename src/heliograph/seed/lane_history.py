@@ -83,7 +83,7 @@ class LaneHistory:
 
     account: int
     mode: int
-    """From `mode_code`."""
+    """From `Mode.code`."""
     to: DestinationFacts
     lane: Lane
     pos: int

@@ -22,6 +22,16 @@ class Mode(StrEnum):
     LIVE = "Live"
     TEST = "Test"
 
+    @property
+    def code(self) -> int:
+        """Its number in tables."""
+        return 1 if self is Mode.LIVE else 2
+
+    @classmethod
+    def of_code(cls, code: int) -> Mode:
+        """The mode of a number from a table."""
+        return cls.LIVE if code == 1 else cls.TEST
+
 
 class Watch(StrEnum):
     """What a flow watches for, exactly one (guide: Available sources)."""

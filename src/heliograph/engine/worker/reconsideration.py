@@ -119,7 +119,7 @@ _RESTS: Final = {
 
 def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConfig, run: DueRun) -> tuple[RunVerdict, str, str]:
     """The result, the run's new reason ("" = unchanged) and a sentence."""
-    mode = Mode.LIVE if run.mode == 1 else Mode.TEST
+    mode = Mode.of_code(run.mode)
     # A flow that rests says nothing about the change: the run waits on, and is judged when the flow runs again as it did.
     stop = Cause.FLOW_INACTIVE if not config.signal_enabled else stop_of_flow(flow, mode)
     if stop is not None or missing(flow, config):

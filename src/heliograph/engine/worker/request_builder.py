@@ -246,7 +246,7 @@ class RequestBuilder:
         flow, destination = config.flows.get(stored.flow), destination_of(config, stored.flow, stored.destination)
         if flow is None or destination is None:
             return DestinationGone(Cause.FLOW_DELETED if flow is None else Cause.DESTINATION_REMOVED)
-        made_in = Mode.LIVE if stored.mode == 1 else Mode.TEST
+        made_in = Mode.of_code(stored.mode)
         facets, complete = (change.facets if change is not None else None), self.view.is_complete(config, flow)
         match stop_of(config, flow.id, destination.id, made_in, facets, complete=complete):
             case None:

@@ -20,7 +20,6 @@ from heliograph.deliveries.removed_content import removed_content
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES
-from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.sending import destination_of
 from heliograph.retry.cure_words import Failure, cure_of
@@ -47,7 +46,7 @@ def item_page(details: Details, reader: AccountReader, user: User) -> dict[str, 
     if item.row.due_at and item.queue in OPEN_STATUSES and may_go(item.prospect):
         facts.append((_("Next try"), soon_to_the_second(from_micros(item.row.due_at))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
-    facts.append((_("Made in"), _(Mode.LIVE.value) if item.row.mode == mode_code(Mode.LIVE) else _(Mode.TEST.value)))
+    facts.append((_("Made in"), _(Mode.of_code(item.row.mode).value)))
     if action:
         to = destination_of(config, action.flow, action.destination)
         facts += [(_("Connection"), item.connection)]

@@ -26,7 +26,7 @@ class StoredAction(OpenAction):
     flow: int
     destination: int
     mode: int
-    """From `mode_code`."""
+    """From `Mode.code`."""
     message: str
     repeated: int | None
     """The action that a resend, sync now or replay repeats (D1)."""
