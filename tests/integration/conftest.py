@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.builders import signal_account
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.receiver import Receiver
 from tests.story import Story
@@ -36,3 +38,11 @@ def forgetful_story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Sto
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def site(database: DatabaseFacts) -> Iterator[SignalAccount]:
+    """An account with registrations in every state, and three users."""
+    with signal_account.site(database) as made:
+        signal_account.fill(made)
+        yield made

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from tests.builders import signal_account
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 
 from heliograph.guide.chapters import read
@@ -84,22 +85,20 @@ def test_markdown_cannot_bring_html_or_script(tmp_path: Path) -> None:
     assert 'href="data' not in shown.html
 
 
-def test_N3_each_screen_links_to_its_chapter(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client, site.viewer)
-        for url, chapter in {
-            "/settings/tags/": "/help/tags/#setting-tags-up-for-an-account",
-            "/events/SUMMIT-26/questions/": "/help/tags/#registration-questions",
-            "/signal/flows/": "/help/flows/#the-flow-list",
-            "/signal/retry/": "/help/retry/#the-retry-queue",
-            "/registrations/": "/help/registrations/#finding-a-registration",
-        }.items():
-            shown = client.get(url).content.decode()
-            (link,) = set(re.findall(r'<a[^>]* href="([^"]+)"[^>]* target="help"', shown))  # in the band, and in the menu of a phone
-            assert link == chapter, url
-            path, _, anchor = chapter.partition("#")
-            assert f'id="{anchor}"' in client.get(path).content.decode()
+def test_N3_each_screen_links_to_its_chapter(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client, site.viewer)
+    for url, chapter in {
+        "/settings/tags/": "/help/tags/#setting-tags-up-for-an-account",
+        "/events/SUMMIT-26/questions/": "/help/tags/#registration-questions",
+        "/signal/flows/": "/help/flows/#the-flow-list",
+        "/signal/retry/": "/help/retry/#the-retry-queue",
+        "/registrations/": "/help/registrations/#finding-a-registration",
+    }.items():
+        shown = client.get(url).content.decode()
+        (link,) = set(re.findall(r'<a[^>]* href="([^"]+)"[^>]* target="help"', shown))  # in the band, and in the menu of a phone
+        assert link == chapter, url
+        path, _, anchor = chapter.partition("#")
+        assert f'id="{anchor}"' in client.get(path).content.decode()
 
 
 def test_a_question_is_shown_as_it_was_asked(database: DatabaseFacts, client: Client) -> None:

@@ -13,8 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests.builders import signal_account
+from tests.builders.signal_account import SignalAccount
 from tests.confirming import confirms
-from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
 from tests.story import Story
@@ -884,16 +884,14 @@ def test_C7_an_answer_is_named_by_person_time_and_beginning_and_older_ones_are_f
     assert "No answer that is kept" in text_of(none.content)
 
 
-def test_an_answer_of_another_connection_or_account_is_not_offered(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        (action, *_rest) = site.actions("S26-1")
-        site.ends(site.actions("S26-4")[0], Delivered(201)) if site.actions("S26-4") else None
-        other = signal_account.made(site.store, name="Another")
-        site.signs_in(client, other.administrator)
-        with scope(account=other.account.pk):
-            theirs = other.setup.connection
-        page = client.get(address(theirs, "rule") + f"?answer={action}.1")
-        if page.status_code == 200:
-            assert "alert(1)" not in page.content.decode()
-            assert f'value="{action}.1"' not in page.content.decode()
+def test_an_answer_of_another_connection_or_account_is_not_offered(site: SignalAccount, client: Client) -> None:
+    (action, *_rest) = site.actions("S26-1")
+    site.ends(site.actions("S26-4")[0], Delivered(201)) if site.actions("S26-4") else None
+    other = signal_account.made(site.store, name="Another")
+    site.signs_in(client, other.administrator)
+    with scope(account=other.account.pk):
+        theirs = other.setup.connection
+    page = client.get(address(theirs, "rule") + f"?answer={action}.1")
+    if page.status_code == 200:
+        assert "alert(1)" not in page.content.decode()
+        assert f'value="{action}.1"' not in page.content.decode()

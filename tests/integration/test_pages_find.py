@@ -131,24 +131,20 @@ def test_P1_nothing_of_another_account_is_found(database: DatabaseFacts, client:
 @pytest.mark.parametrize(
     "text", ["", "   ", "nobody at all", "%", "\u202e", "<script>alert(1)</script>", "x" * 900, "qq " * 200, "' OR 1=1 --"]
 )
-def test_X5_whatever_is_typed_has_an_answer(database: DatabaseFacts, client: Client, text: str) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        answer = client.get("/signal/find/", {"q": text})
-        assert answer.status_code == 200
-        assert b"<script>alert" not in answer.content
-        assert ("Nothing was typed" if not text.strip() else "Nothing found") in text_of(answer.content)
+def test_X5_whatever_is_typed_has_an_answer(site: SignalAccount, client: Client, text: str) -> None:
+    site.signs_in(client)
+    answer = client.get("/signal/find/", {"q": text})
+    assert answer.status_code == 200
+    assert b"<script>alert" not in answer.content
+    assert ("Nothing was typed" if not text.strip() else "Nothing found") in text_of(answer.content)
 
 
 @pytest.mark.parametrize("address", ["/signal/flows/", "/signal/connections/", "/signal/mappings/", "/signal/metrics/", "/signal/retry/"])
-def test_X5_it_stands_on_every_page_of_signal(database: DatabaseFacts, client: Client, address: str) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        html = client.get(address).content.decode()
-        assert html.count('role="search" action="/signal/find/"') == 2, "in the header, and in the menu of a phone"
-        assert "/signal/find/" not in client.get("/registrations/").content.decode()
+def test_X5_it_stands_on_every_page_of_signal(site: SignalAccount, client: Client, address: str) -> None:
+    site.signs_in(client)
+    html = client.get(address).content.decode()
+    assert html.count('role="search" action="/signal/find/"') == 2, "in the header, and in the menu of a phone"
+    assert "/signal/find/" not in client.get("/registrations/").content.decode()
 
 
 def test_P1_only_who_is_signed_in_searches(database: DatabaseFacts, client: Client) -> None:

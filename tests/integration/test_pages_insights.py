@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from tests.builders import signal_account
 from tests.builders.outcome import REFUSED
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.insights_numbers import NUMBER, listed, number_in
 from tests.page_text import text_of
@@ -74,24 +75,22 @@ def test_X1_an_integration_counts_its_own_and_account_insights_all(database: Dat
         assert "Webhook Posts" in shown
 
 
-def test_X2_the_summary_says_what_happened(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        shown = text_of(client.get("/signal/metrics/?period=1h").content)
-        for said in (
-            "Changes Processed 7",
-            "Unique Registrations 6",
-            "Actions Triggered 8",
-            "Active Flows 2",
-            "Leads Created -",
-            "8 triggered = 1 success + 0 superseded + 2 queued + 1 failed + 1 validation + 3 pending",
-            "CRM answered 401 Unauthorized.",
-            "Open Connection Setup",
-            "1 waits for a tag",
-        ):
-            assert said in shown, shown
-        assert "<b>Haddad" not in client.get("/signal/metrics/records/failures/").content.decode()
+def test_X2_the_summary_says_what_happened(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    shown = text_of(client.get("/signal/metrics/?period=1h").content)
+    for said in (
+        "Changes Processed 7",
+        "Unique Registrations 6",
+        "Actions Triggered 8",
+        "Active Flows 2",
+        "Leads Created -",
+        "8 triggered = 1 success + 0 superseded + 2 queued + 1 failed + 1 validation + 3 pending",
+        "CRM answered 401 Unauthorized.",
+        "Open Connection Setup",
+        "1 waits for a tag",
+    ):
+        assert said in shown, shown
+    assert "<b>Haddad" not in client.get("/signal/metrics/records/failures/").content.decode()
 
 
 def test_X2_an_account_without_anything_is_told_so(database: DatabaseFacts, client: Client) -> None:
@@ -115,26 +114,22 @@ def test_X2_an_account_without_anything_is_told_so(database: DatabaseFacts, clie
     ],
 )
 @pytest.mark.parametrize("kind", [RecordKind.CHANGES, RecordKind.REGISTRATIONS, RecordKind.TRIGGERED])
-def test_X3_a_list_is_searched_and_filtered(database: DatabaseFacts, client: Client, kind: RecordKind, query: str, codes: set[str]) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        shown = client.get(f"/signal/metrics/records/{kind.value}/?{query}").content.decode().partition("<tbody>")[2]
-        assert set(re.findall(r">(S26-\d)<", shown)) == codes
+def test_X3_a_list_is_searched_and_filtered(site: SignalAccount, client: Client, kind: RecordKind, query: str, codes: set[str]) -> None:
+    site.signs_in(client)
+    shown = client.get(f"/signal/metrics/records/{kind.value}/?{query}").content.decode().partition("<tbody>")[2]
+    assert set(re.findall(r">(S26-\d)<", shown)) == codes
 
 
-def test_P1_another_accounts_records_are_not_listed(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        other = signal_account.made(site.store, name="Somebody else")
-        other.signs_in(client)
-        for kind in RecordKind:
-            for query in ("", f"?event={site.setup.event}", f"?flow={site.setup.flows['All']}", f"?connection={site.setup.connection}"):
-                whole = client.get(f"/signal/metrics/records/{kind.value}/{query}").content.decode()
-                # A form's random token may read CRM, and the other account has a connection of that name, too.
-                shown = text_of(re.sub(r'<form class="filters".*?</form>', "", whole, flags=re.DOTALL).encode())
-                assert "S26-" not in shown, (kind, query)
-                assert "CRM" not in shown, (kind, query)
+def test_P1_another_accounts_records_are_not_listed(site: SignalAccount, client: Client) -> None:
+    other = signal_account.made(site.store, name="Somebody else")
+    other.signs_in(client)
+    for kind in RecordKind:
+        for query in ("", f"?event={site.setup.event}", f"?flow={site.setup.flows['All']}", f"?connection={site.setup.connection}"):
+            whole = client.get(f"/signal/metrics/records/{kind.value}/{query}").content.decode()
+            # A form's random token may read CRM, and the other account has a connection of that name, too.
+            shown = text_of(re.sub(r'<form class="filters".*?</form>', "", whole, flags=re.DOTALL).encode())
+            assert "S26-" not in shown, (kind, query)
+            assert "CRM" not in shown, (kind, query)
 
 
 def test_X3_what_is_no_list_is_not_there(database: DatabaseFacts, client: Client) -> None:

@@ -81,25 +81,21 @@ def walked(client: Client, address: str) -> list[str]:
         ("flows", "outcome=success&connection=1", set()),
     ],
 )
-def test_X3_a_list_is_narrowed_by_outcome_and_text(database: DatabaseFacts, client: Client, kind: str, query: str, found: set[str]) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        assert set(walked(client, f"{RECORDS}/{kind}/?{query}")) == found
+def test_X3_a_list_is_narrowed_by_outcome_and_text(site: SignalAccount, client: Client, kind: str, query: str, found: set[str]) -> None:
+    site.signs_in(client)
+    assert set(walked(client, f"{RECORDS}/{kind}/?{query}")) == found
 
 
-def test_X3_a_list_is_narrowed_by_connection_and_says_how_many_of_all(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        for kind in ("changes", "registrations", "triggered", "failures", "in-retry-queue", "attempts"):
-            whole = walked(client, f"{RECORDS}/{kind}/")
-            mine = walked(client, f"{RECORDS}/{kind}/?connection={site.setup.connection}")
-            assert set(mine) == set(whole) - ({"S26-4"} if kind == "in-retry-queue" else set())
-            assert walked(client, f"{RECORDS}/{kind}/?connection=9999") == []
-        shown = text_of(client.get(f"{RECORDS}/triggered/?outcome=validation").content)
-        assert "Actions Triggered: 1" in shown
-        assert "1 of 8" in shown
+def test_X3_a_list_is_narrowed_by_connection_and_says_how_many_of_all(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    for kind in ("changes", "registrations", "triggered", "failures", "in-retry-queue", "attempts"):
+        whole = walked(client, f"{RECORDS}/{kind}/")
+        mine = walked(client, f"{RECORDS}/{kind}/?connection={site.setup.connection}")
+        assert set(mine) == set(whole) - ({"S26-4"} if kind == "in-retry-queue" else set())
+        assert walked(client, f"{RECORDS}/{kind}/?connection=9999") == []
+    shown = text_of(client.get(f"{RECORDS}/triggered/?outcome=validation").content)
+    assert "Actions Triggered: 1" in shown
+    assert "1 of 8" in shown
 
 
 @pytest.mark.parametrize(("order", "said"), [("", "Looked back to"), ("&sort=oldest", "Looked up to")])
@@ -135,19 +131,17 @@ def test_X3_very_many_registrations_are_not_sorted_by_their_changes(
 
 
 @pytest.mark.parametrize("kind", [kind.value for kind in RecordKind])
-def test_X3_a_list_goes_from_the_newest_or_from_the_oldest(database: DatabaseFacts, client: Client, kind: str) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        for n in range(30):
-            site.record(person(f"S26-{n % 3 + 7}", "More", f"Of them {n}"))
-        site.signs_in(client)
-        newest, oldest = walked(client, f"{RECORDS}/{kind}/"), walked(client, f"{RECORDS}/{kind}/?sort=oldest")
-        assert oldest == list(reversed(newest))
-        if kind == "registrations":
-            assert len(newest) == len(set(newest)) == 9
-            assert set(walked(client, f"{RECORDS}/{kind}/?sort=changes")[:3]) == {"S26-7", "S26-8", "S26-9"}
-            first = client.get(f"{RECORDS}/{kind}/?sort=changes").content.decode()
-            assert re.search(r'<td class="num" data-th="Changes">10</td>', first)
+def test_X3_a_list_goes_from_the_newest_or_from_the_oldest(site: SignalAccount, client: Client, kind: str) -> None:
+    for n in range(30):
+        site.record(person(f"S26-{n % 3 + 7}", "More", f"Of them {n}"))
+    site.signs_in(client)
+    newest, oldest = walked(client, f"{RECORDS}/{kind}/"), walked(client, f"{RECORDS}/{kind}/?sort=oldest")
+    assert oldest == list(reversed(newest))
+    if kind == "registrations":
+        assert len(newest) == len(set(newest)) == 9
+        assert set(walked(client, f"{RECORDS}/{kind}/?sort=changes")[:3]) == {"S26-7", "S26-8", "S26-9"}
+        first = client.get(f"{RECORDS}/{kind}/?sort=changes").content.decode()
+        assert re.search(r'<td class="num" data-th="Changes">10</td>', first)
 
 
 def address_of(client: Client, page: str, kind: str) -> str:
@@ -163,22 +157,20 @@ def ends_after(site: SignalAccount, code: str, outcome: Any) -> None:
     site.ends(site.actions(code)[0], outcome)
 
 
-def test_X3_a_list_whose_states_have_moved_says_so_and_leads_to_where_they_are(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        address = address_of(client, "/signal/metrics/?period=1h", "queued")
-        assert set(codes(client, address)) == {"S26-2", "S26-6"}
-        assert "moved since" not in text_of(client.get(address).content)
-        ends_after(site, "S26-2", Delivered(200))
-        shown = client.get(address).content
-        assert "Actions in the Retry Queue: 1" in text_of(shown)
-        assert "1 of these 2 has moved since: 1 was delivered" in text_of(shown)
-        there = html.unescape(re.search(r'href="([^"]*was=queued[^"]*)"', shown.decode())[1])
-        assert codes(client, there) == ["S26-2"]
-        failures = address_of(client, "/signal/metrics/?period=1h", "failures")
-        ends_after(site, "S26-6", Delivered(200))
-        assert "1 of these 3 has moved since: 1 was delivered" in text_of(client.get(failures).content)
+def test_X3_a_list_whose_states_have_moved_says_so_and_leads_to_where_they_are(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    address = address_of(client, "/signal/metrics/?period=1h", "queued")
+    assert set(codes(client, address)) == {"S26-2", "S26-6"}
+    assert "moved since" not in text_of(client.get(address).content)
+    ends_after(site, "S26-2", Delivered(200))
+    shown = client.get(address).content
+    assert "Actions in the Retry Queue: 1" in text_of(shown)
+    assert "1 of these 2 has moved since: 1 was delivered" in text_of(shown)
+    there = html.unescape(re.search(r'href="([^"]*was=queued[^"]*)"', shown.decode())[1])
+    assert codes(client, there) == ["S26-2"]
+    failures = address_of(client, "/signal/metrics/?period=1h", "failures")
+    ends_after(site, "S26-6", Delivered(200))
+    assert "1 of these 3 has moved since: 1 was delivered" in text_of(client.get(failures).content)
 
 
 def test_X3_what_came_or_was_submitted_since_is_said_too(database: DatabaseFacts, client: Client) -> None:
@@ -214,18 +206,16 @@ def exported(site: SignalAccount, client: Client, address: str, form: str = "") 
 
 
 @pytest.mark.parametrize("kind", [kind.value for kind in RecordKind])
-def test_X3_a_list_is_exported_as_it_stands(database: DatabaseFacts, client: Client, kind: str) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client, site.planner)
-        listed = walked(client, f"{RECORDS}/{kind}/?sort=oldest")
-        if not listed and kind != "flows":
-            return
-        rows = exported(site, client, f"{RECORDS}/{kind}/?sort=oldest")
-        if kind == "flows":
-            assert sorted(row[0] for row in rows) == ["All", "Cancellations to Slack"]
-        else:
-            assert [row[1] for row in rows if row[1].startswith("S26")] == listed  # the event itself was recorded, too
+def test_X3_a_list_is_exported_as_it_stands(site: SignalAccount, client: Client, kind: str) -> None:
+    site.signs_in(client, site.planner)
+    listed = walked(client, f"{RECORDS}/{kind}/?sort=oldest")
+    if not listed and kind != "flows":
+        return
+    rows = exported(site, client, f"{RECORDS}/{kind}/?sort=oldest")
+    if kind == "flows":
+        assert sorted(row[0] for row in rows) == ["All", "Cancellations to Slack"]
+    else:
+        assert [row[1] for row in rows if row[1].startswith("S26")] == listed  # the event itself was recorded, too
 
 
 def test_X3_an_export_for_spreadsheets_begins_no_formula_and_an_exact_one_is_exact(
@@ -246,51 +236,43 @@ def test_X3_an_export_for_spreadsheets_begins_no_formula_and_an_exact_one_is_exa
 
 
 @pytest.mark.parametrize("kind", [kind.value for kind in RecordKind if kind is not RecordKind.FLOWS])
-def test_X3_an_exact_export_has_the_ids_by_which_another_program_finds_a_record(database: DatabaseFacts, client: Client, kind: str) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client, site.planner)
-        if not walked(client, f"{RECORDS}/{kind}/"):
-            return
-        exact, safe = (exported(site, client, f"{RECORDS}/{kind}/", form) for form in ("exact", "spreadsheets"))
-        changes = {str(id) for (id,) in site.store.all("SELECT id FROM change")}
-        uids = {uid for (uid,) in site.store.all("SELECT uid FROM action")}
-        added = len(exact[0]) - len(safe[0])
-        is_about_actions = kind not in ("changes", "registrations", "recorded")
-        assert added == 1 + is_about_actions
-        assert {row[len(safe[0])] for row in exact} <= changes
-        if is_about_actions:
-            assert {row[-1] for row in exact} <= uids | ({""} if kind in ("not-triggered", "untagged", "in-retry-queue") else set())
-            assert kind in ("not-triggered", "untagged") or any(row[-1] for row in exact)
+def test_X3_an_exact_export_has_the_ids_by_which_another_program_finds_a_record(site: SignalAccount, client: Client, kind: str) -> None:
+    site.signs_in(client, site.planner)
+    if not walked(client, f"{RECORDS}/{kind}/"):
+        return
+    exact, safe = (exported(site, client, f"{RECORDS}/{kind}/", form) for form in ("exact", "spreadsheets"))
+    changes = {str(id) for (id,) in site.store.all("SELECT id FROM change")}
+    uids = {uid for (uid,) in site.store.all("SELECT uid FROM action")}
+    added = len(exact[0]) - len(safe[0])
+    is_about_actions = kind not in ("changes", "registrations", "recorded")
+    assert added == 1 + is_about_actions
+    assert {row[len(safe[0])] for row in exact} <= changes
+    if is_about_actions:
+        assert {row[-1] for row in exact} <= uids | ({""} if kind in ("not-triggered", "untagged", "in-retry-queue") else set())
+        assert kind in ("not-triggered", "untagged") or any(row[-1] for row in exact)
 
 
 @pytest.mark.parametrize("form", ["exact", "spreadsheets"])
 @pytest.mark.parametrize("kind", ["triggered", "failures", "attempts", "in-retry-queue"])
-def test_X3_an_export_has_the_status_of_the_last_answer(database: DatabaseFacts, client: Client, kind: str, form: str) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client, site.planner)
-        last = "SELECT t.status FROM attempt t JOIN action a ON a.id = t.action_id AND a.sent = t.n JOIN registration r ON r.id = a.registration_id"
-        for row in exported(site, client, f"{RECORDS}/{kind}/", form):
-            statuses = {
-                "" if status is None else str(status) for (status,) in site.store.all(f"{last} WHERE r.code = :code", {"code": row[1]})
-            }
-            assert row[9] in statuses | {""}
-        assert any(row[9] for row in exported(site, client, f"{RECORDS}/{kind}/", form))
-        delivered = exported(site, client, f"{RECORDS}/{kind}/?outcome=success&q=S26-1", form) if kind in ("triggered", "attempts") else []
-        assert [row[9] for row in delivered] == ["200"] * len(delivered)
-        assert bool(delivered) is (kind in ("triggered", "attempts"))
+def test_X3_an_export_has_the_status_of_the_last_answer(site: SignalAccount, client: Client, kind: str, form: str) -> None:
+    site.signs_in(client, site.planner)
+    last = "SELECT t.status FROM attempt t JOIN action a ON a.id = t.action_id AND a.sent = t.n JOIN registration r ON r.id = a.registration_id"
+    for row in exported(site, client, f"{RECORDS}/{kind}/", form):
+        statuses = {"" if status is None else str(status) for (status,) in site.store.all(f"{last} WHERE r.code = :code", {"code": row[1]})}
+        assert row[9] in statuses | {""}
+    assert any(row[9] for row in exported(site, client, f"{RECORDS}/{kind}/", form))
+    delivered = exported(site, client, f"{RECORDS}/{kind}/?outcome=success&q=S26-1", form) if kind in ("triggered", "attempts") else []
+    assert [row[9] for row in delivered] == ["200"] * len(delivered)
+    assert bool(delivered) is (kind in ("triggered", "attempts"))
 
 
-def test_X3_the_page_of_an_export_stands_in_signal(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client, site.planner)
-        address = client.post(f"{RECORDS}/triggered/export/")["Location"]
-        page = client.get(address).content.decode()
-        assert 'href="/signal/metrics/"' in page, "the panel of Metrics"
-        assert "Back to the platform" in page
-        assert f'href="{RECORDS}/triggered/' in page, "the list that is exported"
+def test_X3_the_page_of_an_export_stands_in_signal(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client, site.planner)
+    address = client.post(f"{RECORDS}/triggered/export/")["Location"]
+    page = client.get(address).content.decode()
+    assert 'href="/signal/metrics/"' in page, "the panel of Metrics"
+    assert "Back to the platform" in page
+    assert f'href="{RECORDS}/triggered/' in page, "the list that is exported"
 
 
 def test_X3_an_export_goes_on_where_it_was_killed(database: DatabaseFacts, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,55 +293,49 @@ def test_X3_an_export_goes_on_where_it_was_killed(database: DatabaseFacts, clien
         assert [row[1] for row in rows] == walked(client, f"{RECORDS}/triggered/")
 
 
-def test_P1_an_export_belongs_to_its_account_and_to_who_may_and_is_removed_after_a_week(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client, site.viewer)
-        assert "Export CSV" not in text_of(client.get(f"{RECORDS}/triggered/").content)
-        assert client.post(f"{RECORDS}/triggered/export/").status_code == 403
-        site.signs_in(client)
-        assert "Export CSV" in text_of(client.get(f"{RECORDS}/triggered/").content)
-        assert client.post(f"{RECORDS}/nonsense/export/").status_code == 404
-        answer = client.post(f"{RECORDS}/triggered/export/")
-        job = int(answer["Location"].strip("/").rpartition("/")[2])
-        Runner(JobKinds([record_export.kind()])).run_one(job)
-        other = signal_account.made(site.store, name="Somebody else")
-        other.signs_in(client)
-        assert client.get(f"/signal/metrics/exports/{job}/").status_code == 404
-        assert client.get(answer["Location"]).status_code == 404
-        site.signs_in(client, site.viewer)
-        assert client.get(f"/signal/metrics/exports/{job}/").status_code == 403
-        site.signs_in(client)
-        path = record_export.file_of(control.find(job))
-        assert record_export.forget_old() == 0
-        old = time.time() - 8 * 24 * 3600
-        os.utime(path, (old, old))
-        assert record_export.forget_old() == 1
-        assert client.get(f"/signal/metrics/exports/{job}/").status_code == 404
-        assert "The file is not kept any more" in text_of(client.get(answer["Location"]).content)
+def test_P1_an_export_belongs_to_its_account_and_to_who_may_and_is_removed_after_a_week(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client, site.viewer)
+    assert "Export CSV" not in text_of(client.get(f"{RECORDS}/triggered/").content)
+    assert client.post(f"{RECORDS}/triggered/export/").status_code == 403
+    site.signs_in(client)
+    assert "Export CSV" in text_of(client.get(f"{RECORDS}/triggered/").content)
+    assert client.post(f"{RECORDS}/nonsense/export/").status_code == 404
+    answer = client.post(f"{RECORDS}/triggered/export/")
+    job = int(answer["Location"].strip("/").rpartition("/")[2])
+    Runner(JobKinds([record_export.kind()])).run_one(job)
+    other = signal_account.made(site.store, name="Somebody else")
+    other.signs_in(client)
+    assert client.get(f"/signal/metrics/exports/{job}/").status_code == 404
+    assert client.get(answer["Location"]).status_code == 404
+    site.signs_in(client, site.viewer)
+    assert client.get(f"/signal/metrics/exports/{job}/").status_code == 403
+    site.signs_in(client)
+    path = record_export.file_of(control.find(job))
+    assert record_export.forget_old() == 0
+    old = time.time() - 8 * 24 * 3600
+    os.utime(path, (old, old))
+    assert record_export.forget_old() == 1
+    assert client.get(f"/signal/metrics/exports/{job}/").status_code == 404
+    assert "The file is not kept any more" in text_of(client.get(answer["Location"]).content)
 
 
-def test_P1_an_export_stands_in_the_audit_with_its_filter_and_without_who_was_searched_for(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        everything = len(walked(client, f"{RECORDS}/triggered/"))
-        exported(site, client, f"{RECORDS}/triggered/?event={site.setup.event}&outcome=success&q=Marin", "exact")
-        exported(site, client, f"{RECORDS}/triggered/")
-        whole, some = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Before and after")
-        assert whole["What"] == "Exported the list Actions Triggered"
-        assert f"Records {everything}" in whole["Before and after"]
-        assert "Live Flows" in whole["Before and after"]
-        assert "event SUMMIT-26, Success, a code or name" in some["Before and after"]
-        assert "CSV exact" in some["Before and after"]
-        assert "Marin" not in str(some)
+def test_P1_an_export_stands_in_the_audit_with_its_filter_and_without_who_was_searched_for(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    everything = len(walked(client, f"{RECORDS}/triggered/"))
+    exported(site, client, f"{RECORDS}/triggered/?event={site.setup.event}&outcome=success&q=Marin", "exact")
+    exported(site, client, f"{RECORDS}/triggered/")
+    whole, some = table_rows(client.get("/settings/audit/?kind=exports").content, "Who", "What", "Before and after")
+    assert whole["What"] == "Exported the list Actions Triggered"
+    assert f"Records {everything}" in whole["Before and after"]
+    assert "Live Flows" in whole["Before and after"]
+    assert "event SUMMIT-26, Success, a code or name" in some["Before and after"]
+    assert "CSV exact" in some["Before and after"]
+    assert "Marin" not in str(some)
 
 
-def test_X3_an_account_has_few_exports_at_the_same_time(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        for _n in range(record_export.MOST_OPEN):
-            assert "/jobs/" in client.post(f"{RECORDS}/triggered/export/")["Location"]
-        answer = client.post(f"{RECORDS}/triggered/export/", follow=True)
-        assert "5 exports of this account are not done yet" in text_of(answer.content)
+def test_X3_an_account_has_few_exports_at_the_same_time(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    for _n in range(record_export.MOST_OPEN):
+        assert "/jobs/" in client.post(f"{RECORDS}/triggered/export/")["Location"]
+    answer = client.post(f"{RECORDS}/triggered/export/", follow=True)
+    assert "5 exports of this account are not done yet" in text_of(answer.content)

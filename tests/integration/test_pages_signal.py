@@ -82,38 +82,34 @@ def test_X4_the_feed_is_walked_without_a_gap_there_and_back(database: DatabaseFa
         assert len(there) == changes > 0
 
 
-def test_X4_a_change_stands_once_where_it_was_acted_on_last(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client, site.planner)
-        before, _ = changes_of(site, FeedFilter(), 100)
-        client.post("/signal/sync/SUMMIT-26/S26-1/")
-        with reading(site.account.pk) as of:
-            page = Feed(of, FeedFilter()).page(None, size=100)
-            one = Feed(of, FeedFilter()).page(None, size=1)
-        assert len(page.rows) == len(before)
-        top = page.rows[0]
-        assert top.person is not None
-        assert (top.person.code, one.rows[0].key) == ("S26-1", top.key)
-        assert len(top.outcomes) == 2, "the one of then, and what was sent by hand"
-        assert [row.key for row in page.rows[1:]] == [key for key in before if key != min(before)], "all others stay where they were"
+def test_X4_a_change_stands_once_where_it_was_acted_on_last(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client, site.planner)
+    before, _ = changes_of(site, FeedFilter(), 100)
+    client.post("/signal/sync/SUMMIT-26/S26-1/")
+    with reading(site.account.pk) as of:
+        page = Feed(of, FeedFilter()).page(None, size=100)
+        one = Feed(of, FeedFilter()).page(None, size=1)
+    assert len(page.rows) == len(before)
+    top = page.rows[0]
+    assert top.person is not None
+    assert (top.person.code, one.rows[0].key) == ("S26-1", top.key)
+    assert len(top.outcomes) == 2, "the one of then, and what was sent by hand"
+    assert [row.key for row in page.rows[1:]] == [key for key in before if key != min(before)], "all others stay where they were"
 
 
-def test_X4_the_feed_says_what_became_of_each(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        shown = text_of(client.get("/signal/metrics/feed/").content)
-        for said in (
-            "Zoë Marin S26-1, SUMMIT-26 Created CRM 200 , All: delivered",
-            "S26-5, SUMMIT-26 Created CRM 401 , All: failed CRM answered 401 Unauthorized. Open Connection Setup",
-            "山田 花子 S26-3, SUMMIT-26 Created CRM not sent , All: validation error email is required and empty; nothing was sent to CRM.",
-            "Cancellations to Slack no tag , Cancellations to Slack: waits for a tag It waits for a tag: its status carries none. Tag it",
-            "Mika Salo S26-6, SUMMIT-26 Status became Cancelled CRM on its way , All: on its way",
-        ):
-            assert said in shown, shown
-        assert "not triggered" not in shown
-        assert "<b>Haddad" not in client.get("/signal/metrics/feed/").content.decode()
+def test_X4_the_feed_says_what_became_of_each(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    shown = text_of(client.get("/signal/metrics/feed/").content)
+    for said in (
+        "Zoë Marin S26-1, SUMMIT-26 Created CRM 200 , All: delivered",
+        "S26-5, SUMMIT-26 Created CRM 401 , All: failed CRM answered 401 Unauthorized. Open Connection Setup",
+        "山田 花子 S26-3, SUMMIT-26 Created CRM not sent , All: validation error email is required and empty; nothing was sent to CRM.",
+        "Cancellations to Slack no tag , Cancellations to Slack: waits for a tag It waits for a tag: its status carries none. Tag it",
+        "Mika Salo S26-6, SUMMIT-26 Status became Cancelled CRM on its way , All: on its way",
+    ):
+        assert said in shown, shown
+    assert "not triggered" not in shown
+    assert "<b>Haddad" not in client.get("/signal/metrics/feed/").content.decode()
 
 
 @pytest.mark.parametrize(
@@ -130,70 +126,60 @@ def test_X4_the_feed_says_what_became_of_each(database: DatabaseFacts, client: C
         ("?result=x&event=-1&flow=%D9%A7", "Zoë Marin", "Nothing matches"),
     ],
 )
-def test_X4_the_feed_is_narrowed(database: DatabaseFacts, client: Client, query: str, there: str, not_there: str) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        shown = text_of(client.get(f"/signal/metrics/feed/{query}").content)
-        assert there in shown
-        assert not_there not in shown
+def test_X4_the_feed_is_narrowed(site: SignalAccount, client: Client, query: str, there: str, not_there: str) -> None:
+    site.signs_in(client)
+    shown = text_of(client.get(f"/signal/metrics/feed/{query}").content)
+    assert there in shown
+    assert not_there not in shown
 
 
-def test_X4_the_feed_is_sent_again_only_if_it_differs(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        whole = client.get("/signal/metrics/feed/").content.decode()
-        etag = re.search(r'data-etag="([^"]+)"', whole)[1].replace("&quot;", '"')
-        live = {"HX-Request": "true", "If-None-Match": etag}
-        assert client.get("/signal/metrics/feed/", headers=live).status_code == 304
-        site.ends(site.actions("S26-4")[0], Delivered(201))
-        answer = client.get("/signal/metrics/feed/", headers=live)
-        assert answer.status_code == 200
-        assert answer["ETag"] != etag
-        assert "<html" not in answer.content.decode()
-        assert re.search(r'CRM</bdi> <span class="answer">201<', answer.content.decode())
+def test_X4_the_feed_is_sent_again_only_if_it_differs(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    whole = client.get("/signal/metrics/feed/").content.decode()
+    etag = re.search(r'data-etag="([^"]+)"', whole)[1].replace("&quot;", '"')
+    live = {"HX-Request": "true", "If-None-Match": etag}
+    assert client.get("/signal/metrics/feed/", headers=live).status_code == 304
+    site.ends(site.actions("S26-4")[0], Delivered(201))
+    answer = client.get("/signal/metrics/feed/", headers=live)
+    assert answer.status_code == 200
+    assert answer["ETag"] != etag
+    assert "<html" not in answer.content.decode()
+    assert re.search(r'CRM</bdi> <span class="answer">201<', answer.content.decode())
 
 
-def test_X4_a_paused_feed_stands_still(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        moment = site.store.now()
-        until(lambda: site.store.now() > moment)  # SQLite's clock has millisecond steps
-        site.record(person("S26-7", "Later", "Person"))
-        shown = text_of(client.get(f"/signal/metrics/feed/?paused={moment}").content)
-        assert "Later Person" not in shown
-        assert "1 newer change" in shown
-        assert "hx-get" not in client.get(f"/signal/metrics/feed/?paused={moment}").content.decode()
-        # Pause is about the moment of the click, not that at which the page was loaded.
-        answer = client.get("/signal/metrics/feed/?paused=now&result=failure", follow=True)
-        ((there, _status),) = answer.redirect_chain
-        assert re.fullmatch(r"\?paused=\d{16}&result=failure", there)
-        assert "Paused at" in text_of(answer.content)
+def test_X4_a_paused_feed_stands_still(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    moment = site.store.now()
+    until(lambda: site.store.now() > moment)  # SQLite's clock has millisecond steps
+    site.record(person("S26-7", "Later", "Person"))
+    shown = text_of(client.get(f"/signal/metrics/feed/?paused={moment}").content)
+    assert "Later Person" not in shown
+    assert "1 newer change" in shown
+    assert "hx-get" not in client.get(f"/signal/metrics/feed/?paused={moment}").content.decode()
+    # Pause is about the moment of the click, not that at which the page was loaded.
+    answer = client.get("/signal/metrics/feed/?paused=now&result=failure", follow=True)
+    ((there, _status),) = answer.redirect_chain
+    assert re.fullmatch(r"\?paused=\d{16}&result=failure", there)
+    assert "Paused at" in text_of(answer.content)
 
 
-def test_X4_the_feed_begins_at_a_time_that_is_jumped_to(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        site.store.run("UPDATE action SET created = :at", {"at": 1_790_000_000_000_000})  # 21 Sep 2026, 16:13:20 in Vienna
-        shown = client.get("/signal/metrics/feed/?jump=2026-09-21T16:13&result=success").content
-        assert "Zoë Marin" in text_of(shown)
-        assert "From 21 Sep 2026, 16:13 back." in text_of(shown)
-        assert b'name="result" value="success"' in shown, "the filter stays when one jumps again"
-        assert b"hx-get" not in shown
-        assert "Zoë Marin" not in text_of(client.get("/signal/metrics/feed/?jump=2026-09-21T16:12").content)
+def test_X4_the_feed_begins_at_a_time_that_is_jumped_to(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    site.store.run("UPDATE action SET created = :at", {"at": 1_790_000_000_000_000})  # 21 Sep 2026, 16:13:20 in Vienna
+    shown = client.get("/signal/metrics/feed/?jump=2026-09-21T16:13&result=success").content
+    assert "Zoë Marin" in text_of(shown)
+    assert "From 21 Sep 2026, 16:13 back." in text_of(shown)
+    assert b'name="result" value="success"' in shown, "the filter stays when one jumps again"
+    assert b"hx-get" not in shown
+    assert "Zoë Marin" not in text_of(client.get("/signal/metrics/feed/?jump=2026-09-21T16:12").content)
 
 
 @pytest.mark.parametrize(("query", "there"), [("", True), ("&result=success", False), ("&result=not-triggered", True)])
-def test_X4_the_feed_of_a_connection_has_what_was_sent_over_it(database: DatabaseFacts, client: Client, query: str, there: bool) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        shown = text_of(client.get(f"/signal/metrics/feed/?connection={site.setup.connection}{query}").content)
-        assert ("Joe Citizen" in shown) is there
-        assert "Nothing matches" in text_of(client.get(f"/signal/metrics/feed/?connection=9999{query}").content)
+def test_X4_the_feed_of_a_connection_has_what_was_sent_over_it(site: SignalAccount, client: Client, query: str, there: bool) -> None:
+    site.signs_in(client)
+    shown = text_of(client.get(f"/signal/metrics/feed/?connection={site.setup.connection}{query}").content)
+    assert ("Joe Citizen" in shown) is there
+    assert "Nothing matches" in text_of(client.get(f"/signal/metrics/feed/?connection=9999{query}").content)
 
 
 def test_X4_a_feed_that_looked_far_says_how_far_and_goes_on(
@@ -213,18 +199,16 @@ def test_X4_a_feed_that_looked_far_says_how_far_and_goes_on(
 # --- Retry
 
 
-def test_D8_the_queue_by_cause_and_by_item(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        shown = text_of(client.get("/signal/retry/").content)
-        for said in (
-            "2 wait for a retry, 1 waits for a tag, for 3 causes",
-            "“Invited” of SUMMIT-26 has no tag",
-            "CRM did not answer in time",
-            "4 items: 3 Retry (1 waits for a tag), 0 Error, 1 Failed, 0 Done",
-        ):
-            assert said in shown, said
+def test_D8_the_queue_by_cause_and_by_item(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    shown = text_of(client.get("/signal/retry/").content)
+    for said in (
+        "2 wait for a retry, 1 waits for a tag, for 3 causes",
+        "“Invited” of SUMMIT-26 has no tag",
+        "CRM did not answer in time",
+        "4 items: 3 Retry (1 waits for a tag), 0 Error, 1 Failed, 0 Done",
+    ):
+        assert said in shown, said
 
 
 @pytest.mark.parametrize(
@@ -241,12 +225,10 @@ def test_D8_the_queue_by_cause_and_by_item(database: DatabaseFacts, client: Clie
         ("?q=10+seconds", {"S26-6"}),
     ],
 )
-def test_D8_the_queue_is_narrowed(database: DatabaseFacts, client: Client, query: str, codes: set[str]) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        rows = table_rows(client.get(f"/signal/retry/{query}").content, "Registration", "Reason")
-        assert {code for row in rows for code in re.findall(r"S26-\d", row["Registration"])} == codes
+def test_D8_the_queue_is_narrowed(site: SignalAccount, client: Client, query: str, codes: set[str]) -> None:
+    site.signs_in(client)
+    rows = table_rows(client.get(f"/signal/retry/{query}").content, "Registration", "Reason")
+    assert {code for row in rows for code in re.findall(r"S26-\d", row["Registration"])} == codes
 
 
 def test_D8_a_narrowed_queue_that_looked_far_says_so_and_goes_on(
@@ -267,15 +249,13 @@ def test_D8_a_narrowed_queue_that_looked_far_says_so_and_goes_on(
         assert "Download all failed rows that match" in text_of(client.get("/signal/retry/download/?q=s26-5").content)
 
 
-def test_D8_a_cause_leads_to_exactly_its_items(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        html = client.get("/signal/retry/").content.decode().partition("<table")[0]
-        found = re.findall(r'href="(/signal/retry/\?[^"]+)#items"[^>]*>.*?</svg>(\d+)', html)
-        assert len(found) == 4
-        for href, n in found:
-            assert len(table_rows(client.get(href.replace("&amp;", "&")).content, "Registration", "Reason")) == int(n), href
+def test_D8_a_cause_leads_to_exactly_its_items(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    html = client.get("/signal/retry/").content.decode().partition("<table")[0]
+    found = re.findall(r'href="(/signal/retry/\?[^"]+)#items"[^>]*>.*?</svg>(\d+)', html)
+    assert len(found) == 4
+    for href, n in found:
+        assert len(table_rows(client.get(href.replace("&amp;", "&")).content, "Registration", "Reason")) == int(n), href
 
 
 def test_D6_each_cause_leads_to_the_page_that_cures_it(database: DatabaseFacts, client: Client) -> None:
@@ -373,26 +353,24 @@ def test_D6_a_flow_that_has_to_be_mended_is_one_cause_whatever_it_sends_to(story
     assert [row["Flow"].split()[0] for row in rows] == ["Both", "Both"]
 
 
-def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        all_flow = site.setup.flows["All"]
-        site.setup.save_flow(replace(site.setup.source.account(site.setup.account).flows[all_flow], active=False))
-        site.signs_in(client)
-        address = f"/signal/registrations/SUMMIT-26/S26-1/?why-flow={all_flow}"
-        html = client.get(address).content
-        both = text_of(html)
-        assert "Then Triggered: one request to CRM. Today Filtered: the flow was off." in both
-        assert "Today: stopped here. Wanted On, nothing missing. Was Off . Open the flow" in both
-        assert "By the flow and the tags in force then, and by those of today where they differ." in both
-        assert "Change the tags of this flow" not in html.decode()
-        slack = next(id for id in site.setup.source.account(site.setup.account).flows if id != all_flow)
-        not_triggered = f"/signal/registrations/SUMMIT-26/S26-1/?why-flow={slack}"
-        assert f'href="/signal/flows/{slack}/#source">Change the tags of this flow' in client.get(not_triggered).content.decode()
-        assert "Today they decide the same." in text_of(client.get(not_triggered).content)
-        site.signs_in(client, site.planner)
-        assert "Change the tags of this flow" not in client.get(not_triggered).content.decode()
-        assert ">Tag it<" in client.get("/signal/registrations/SUMMIT-26/S26-4/?why-flow=" + str(slack)).content.decode()
+def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(site: SignalAccount, client: Client) -> None:
+    all_flow = site.setup.flows["All"]
+    site.setup.save_flow(replace(site.setup.source.account(site.setup.account).flows[all_flow], active=False))
+    site.signs_in(client)
+    address = f"/signal/registrations/SUMMIT-26/S26-1/?why-flow={all_flow}"
+    html = client.get(address).content
+    both = text_of(html)
+    assert "Then Triggered: one request to CRM. Today Filtered: the flow was off." in both
+    assert "Today: stopped here. Wanted On, nothing missing. Was Off . Open the flow" in both
+    assert "By the flow and the tags in force then, and by those of today where they differ." in both
+    assert "Change the tags of this flow" not in html.decode()
+    slack = next(id for id in site.setup.source.account(site.setup.account).flows if id != all_flow)
+    not_triggered = f"/signal/registrations/SUMMIT-26/S26-1/?why-flow={slack}"
+    assert f'href="/signal/flows/{slack}/#source">Change the tags of this flow' in client.get(not_triggered).content.decode()
+    assert "Today they decide the same." in text_of(client.get(not_triggered).content)
+    site.signs_in(client, site.planner)
+    assert "Change the tags of this flow" not in client.get(not_triggered).content.decode()
+    assert ">Tag it<" in client.get("/signal/registrations/SUMMIT-26/S26-4/?why-flow=" + str(slack)).content.decode()
 
 
 def test_D8_the_queue_is_read_on_to_its_end(database: DatabaseFacts, client: Client) -> None:
@@ -461,94 +439,82 @@ def test_D8_all_of_a_cause_are_submitted(database: DatabaseFacts, client: Client
 # --- timeline
 
 
-def test_X5_the_timeline_shows_changes_decisions_and_attempts(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        shown = text_of(client.get("/signal/registrations/SUMMIT-26/S26-6/").content)
-        for said in (
-            "Status became Cancelled",
-            "New (tagged New)",
-            "Cancelled (tagged Cancelled)",
-            "2 changes, 4 decisions, 1 attempt",
-            "Created",
-        ):
-            assert said in shown, said
-        assert "Session KEYNOTE became Attended" in text_of(client.get("/signal/registrations/SUMMIT-26/S26-2/").content)
+def test_X5_the_timeline_shows_changes_decisions_and_attempts(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    shown = text_of(client.get("/signal/registrations/SUMMIT-26/S26-6/").content)
+    for said in (
+        "Status became Cancelled",
+        "New (tagged New)",
+        "Cancelled (tagged Cancelled)",
+        "2 changes, 4 decisions, 1 attempt",
+        "Created",
+    ):
+        assert said in shown, said
+    assert "Session KEYNOTE became Attended" in text_of(client.get("/signal/registrations/SUMMIT-26/S26-2/").content)
 
 
-def test_F9_why_is_explained_by_what_was_in_force_then(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        setup = site.setup
-        setup.save({("statuses", setup.account): setup.statuses_body()})  # Invited is tagged now
-        site.signs_in(client)
-        ((change,),) = site.store.all("SELECT c.id FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'S26-4'")
-        shown = text_of(client.get(f"/signal/registrations/SUMMIT-26/S26-4/?why-change={change}&why-flow={setup.id(902)}").content)
-        assert "Not triggered yet: the status carries no tag." in shown
-        assert "Was no tag ." in shown
+def test_F9_why_is_explained_by_what_was_in_force_then(site: SignalAccount, client: Client) -> None:
+    setup = site.setup
+    setup.save({("statuses", setup.account): setup.statuses_body()})  # Invited is tagged now
+    site.signs_in(client)
+    ((change,),) = site.store.all("SELECT c.id FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'S26-4'")
+    shown = text_of(client.get(f"/signal/registrations/SUMMIT-26/S26-4/?why-change={change}&why-flow={setup.id(902)}").content)
+    assert "Not triggered yet: the status carries no tag." in shown
+    assert "Was no tag ." in shown
 
 
-def test_X5_sync_now_sends_the_registration_as_it_is(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client, site.planner)
-        before = site.actions("S26-1")
-        answer = client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True)
-        assert "Sync now: 1 action is on its way, to CRM." in answer.content.decode()
-        made = sorted(set(site.actions("S26-1")) - set(before))
-        rows = site.store.all("SELECT origin, repeated_id, state FROM action WHERE id = :id", {"id": made[0]})
-        assert rows == [(3, before[0], 1)]
-        assert len(made) == 1
+def test_X5_sync_now_sends_the_registration_as_it_is(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client, site.planner)
+    before = site.actions("S26-1")
+    answer = client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True)
+    assert "Sync now: 1 action is on its way, to CRM." in answer.content.decode()
+    made = sorted(set(site.actions("S26-1")) - set(before))
+    rows = site.store.all("SELECT origin, repeated_id, state FROM action WHERE id = :id", {"id": made[0]})
+    assert rows == [(3, before[0], 1)]
+    assert len(made) == 1
 
 
-def test_X5_nothing_is_synced_that_is_not_active(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.record({"code": "S26-1", "active": False})
-        site.signs_in(client, site.planner)
-        assert "not active" in client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True).content.decode()
+def test_X5_nothing_is_synced_that_is_not_active(site: SignalAccount, client: Client) -> None:
+    site.record({"code": "S26-1", "active": False})
+    site.signs_in(client, site.planner)
+    assert "not active" in client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True).content.decode()
 
 
 def test_F7_the_badge_of_retry_says_what_waits_for_a_retry_what_failed_and_what_waits_for_a_tag(
-    database: DatabaseFacts, client: Client
+    site: SignalAccount, client: Client
 ) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        for url in ("/signal/flows/", "/signal/retry/", "/signal/connections/"):
-            n = dict(
-                site.store.all(
-                    "SELECT CASE WHEN queue = 3 THEN 'failed' ELSE 'waiting' END AS said, count(*) FROM action WHERE queue IN (1, 2, 3) GROUP BY said"
-                )
+    site.signs_in(client)
+    for url in ("/signal/flows/", "/signal/retry/", "/signal/connections/"):
+        n = dict(
+            site.store.all(
+                "SELECT CASE WHEN queue = 3 THEN 'failed' ELSE 'waiting' END AS said, count(*) FROM action WHERE queue IN (1, 2, 3) GROUP BY said"
             )
-            ((untagged,),) = site.store.all("SELECT count(*) FROM stuck_run WHERE queue = 1 AND cause = 'untagged'")
-            assert min(n["failed"], n["waiting"]) > 0
-            assert untagged == 1
-            panel = client.get(url).content.decode()
-            panel = panel[: panel.index("<main")]
-            assert f"{n['waiting']} waiting, {n['failed']} failed, 1 waits for a tag" in " ".join(panel.split()), url
+        )
+        ((untagged,),) = site.store.all("SELECT count(*) FROM stuck_run WHERE queue = 1 AND cause = 'untagged'")
+        assert min(n["failed"], n["waiting"]) > 0
+        assert untagged == 1
+        panel = client.get(url).content.decode()
+        panel = panel[: panel.index("<main")]
+        assert f"{n['waiting']} waiting, {n['failed']} failed, 1 waits for a tag" in " ".join(panel.split()), url
 
 
 # --- flows
 
 
-def test_F1_the_flow_list(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        shown = text_of(client.get("/signal/flows/").content)
-        for said in (
-            ": when any registration is created or updated, send Lead to CRM .",
-            "2 waiting",
-            "1 failed",
-            "1 validation error",
-            "Registration Statuses: at least one tag",
-            "3 of 3 flows",
-        ):
-            assert said in shown, said
-        assert "Unfinished" not in text_of(client.get("/signal/flows/?status=complete").content)
-        assert "Cancellations to Slack" in text_of(client.get("/signal/flows/?q=cancelled").content)
+def test_F1_the_flow_list(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    shown = text_of(client.get("/signal/flows/").content)
+    for said in (
+        ": when any registration is created or updated, send Lead to CRM .",
+        "2 waiting",
+        "1 failed",
+        "1 validation error",
+        "Registration Statuses: at least one tag",
+        "3 of 3 flows",
+    ):
+        assert said in shown, said
+    assert "Unfinished" not in text_of(client.get("/signal/flows/?status=complete").content)
+    assert "Cancellations to Slack" in text_of(client.get("/signal/flows/?q=cancelled").content)
 
 
 # --- how much is read
@@ -557,30 +523,26 @@ def test_F1_the_flow_list(database: DatabaseFacts, client: Client) -> None:
 @pytest.mark.parametrize(
     "url", ["/signal/metrics/feed/", "/signal/retry/", "/signal/flows/", "/registrations/", "/signal/registrations/SUMMIT-26/S26-2/"]
 )
-def test_a_page_reads_the_same_however_much_there_is(database: DatabaseFacts, client: Client, url: str) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
+def test_a_page_reads_the_same_however_much_there_is(site: SignalAccount, client: Client, url: str) -> None:
+    site.signs_in(client)
 
-        def asked() -> int:
-            client.get(url)  # first compile what is compiled once
-            default, read = queries("default", "read")
-            with default, read:
-                assert client.get(url).status_code == 200
-            return len(default) + len(read)
+    def asked() -> int:
+        client.get(url)  # first compile what is compiled once
+        default, read = queries("default", "read")
+        with default, read:
+            assert client.get(url).status_code == 200
+        return len(default) + len(read)
 
-        few = asked()
-        for n in range(12):
-            site.record(person(f"M-{n}", "A", str(n), status="Attended"))
-            site.ends(site.actions(f"M-{n}")[0], REFUSED)
-            site.record({"code": "S26-2", "profile": {"position": f"Nr {n}"}})
-        assert asked() <= few
+    few = asked()
+    for n in range(12):
+        site.record(person(f"M-{n}", "A", str(n), status="Attended"))
+        site.ends(site.actions(f"M-{n}")[0], REFUSED)
+        site.record({"code": "S26-2", "profile": {"position": f"Nr {n}"}})
+    assert asked() <= few
 
 
-def test_both_modes_are_kept_apart(database: DatabaseFacts) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        assert changes_of(site, FeedFilter(mode=Mode.TEST), 10)[0] == []
+def test_both_modes_are_kept_apart(site: SignalAccount) -> None:
+    assert changes_of(site, FeedFilter(mode=Mode.TEST), 10)[0] == []
 
 
 @pytest.mark.parametrize("first", ["\u200b", "\u2066\u2069", "\u3164", "\u00ad", " "])

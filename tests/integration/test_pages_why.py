@@ -154,41 +154,37 @@ def test_F9_a_list_is_walked_there_and_back(database: DatabaseFacts) -> None:
             assert there == list(reversed(again)) == sorted(set(there), reverse=True)
 
 
-def test_D7_those_that_wait_are_judged_again(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        slack = site.setup.id(902)
-        site.record(*(person(f"U-{n}", "A", "B", status="Invited") for n in range(3)))
-        site.record(person("W-1", "A", "B", status="Waitlist Hold"))
-        ((change,),) = site.store.all("SELECT c.id FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'S26-4'")
-        address = f"/signal/why/{change}/{slack}/others/"
-        site.signs_in(client, site.viewer)
-        assert "Judge all" not in client.get(address).content.decode()
-        assert client.post(address).status_code == 403
-        site.signs_in(client, site.planner)
-        shown = text_of(client.get(address).content)
-        assert "3 others stopped for the same reason in the last 7 days" in shown
-        assert "3 of them wait in Retry." in shown
-        assert "3 are judged again, by the rules of today." in text_of(client.post(address, follow=True).content)
-        rows = site.store.all(
-            "SELECT r.code, j.due_at FROM stuck_run j JOIN registration r ON r.id = j.registration_id WHERE j.account_id = :a AND j.queue = 1",
-            {"a": site.account.pk},
-        )
-        assert {code for code, due in rows if due == 0} == {"U-0", "U-1", "U-2"}, "others wait on: W-1 has another status"
+def test_D7_those_that_wait_are_judged_again(site: SignalAccount, client: Client) -> None:
+    slack = site.setup.id(902)
+    site.record(*(person(f"U-{n}", "A", "B", status="Invited") for n in range(3)))
+    site.record(person("W-1", "A", "B", status="Waitlist Hold"))
+    ((change,),) = site.store.all("SELECT c.id FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'S26-4'")
+    address = f"/signal/why/{change}/{slack}/others/"
+    site.signs_in(client, site.viewer)
+    assert "Judge all" not in client.get(address).content.decode()
+    assert client.post(address).status_code == 403
+    site.signs_in(client, site.planner)
+    shown = text_of(client.get(address).content)
+    assert "3 others stopped for the same reason in the last 7 days" in shown
+    assert "3 of them wait in Retry." in shown
+    assert "3 are judged again, by the rules of today." in text_of(client.post(address, follow=True).content)
+    rows = site.store.all(
+        "SELECT r.code, j.due_at FROM stuck_run j JOIN registration r ON r.id = j.registration_id WHERE j.account_id = :a AND j.queue = 1",
+        {"a": site.account.pk},
+    )
+    assert {code for code, due in rows if due == 0} == {"U-0", "U-1", "U-2"}, "others wait on: W-1 has another status"
 
 
-def test_F7_what_is_final_is_not_judged_again(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        slack = site.setup.id(902)
-        ((change,),) = site.store.all(
-            "SELECT c.id FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'S26-5' AND c.kind = 1"
-        )
-        address = f"/signal/why/{change}/{slack}/others/"
-        site.signs_in(client)
-        shown = text_of(client.get(address).content)
-        assert "None of them waits" in shown
-        assert "None of them waits any more." in text_of(client.post(address, follow=True).content)
+def test_F7_what_is_final_is_not_judged_again(site: SignalAccount, client: Client) -> None:
+    slack = site.setup.id(902)
+    ((change,),) = site.store.all(
+        "SELECT c.id FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'S26-5' AND c.kind = 1"
+    )
+    address = f"/signal/why/{change}/{slack}/others/"
+    site.signs_in(client)
+    shown = text_of(client.get(address).content)
+    assert "None of them waits" in shown
+    assert "None of them waits any more." in text_of(client.post(address, follow=True).content)
 
 
 def test_F9_an_event_has_a_why_of_its_own(database: DatabaseFacts, client: Client) -> None:
@@ -214,43 +210,39 @@ def test_F9_an_event_has_a_why_of_its_own(database: DatabaseFacts, client: Clien
         assert f'href="/signal/flows/{flow.id}/#source"' not in client.get(address).content.decode()
 
 
-def test_F9_every_gate_leads_to_where_it_is_changed(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        slack = site.setup.id(902)
-        site.signs_in(client)
-        html = client.get(f"/signal/registrations/SUMMIT-26/S26-6/?why-flow={slack}").content.decode().partition('id="why"')[2]
-        gates = {name: href for href, name in re.findall(r'<span class="name"><a href="([^"]+)">([^<]+)</a>', html)}
-        flow = f"/signal/flows/{slack}/"
-        assert gates == {
-            "Watch": f"{flow}#source",
-            "Active and complete": flow,
-            "Live or Test": flow,
-            "Filters": f"{flow}#filters",
-            "Activate for: Registration Statuses": f"{flow}#source",
-            "Send": f"{flow}#destination",
-        }
-        assert client.get(flow).status_code == 200
+def test_F9_every_gate_leads_to_where_it_is_changed(site: SignalAccount, client: Client) -> None:
+    slack = site.setup.id(902)
+    site.signs_in(client)
+    html = client.get(f"/signal/registrations/SUMMIT-26/S26-6/?why-flow={slack}").content.decode().partition('id="why"')[2]
+    gates = {name: href for href, name in re.findall(r'<span class="name"><a href="([^"]+)">([^<]+)</a>', html)}
+    flow = f"/signal/flows/{slack}/"
+    assert gates == {
+        "Watch": f"{flow}#source",
+        "Active and complete": flow,
+        "Live or Test": flow,
+        "Filters": f"{flow}#filters",
+        "Activate for: Registration Statuses": f"{flow}#source",
+        "Send": f"{flow}#destination",
+    }
+    assert client.get(flow).status_code == 200
 
 
-def test_P1_another_accounts_why_is_not_there(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        ((change,),) = site.store.all("SELECT min(id) FROM change WHERE account_id = :a", {"a": site.account.pk})
-        flow = site.setup.flows["All"]
-        other = signal_account.made(site.store, name="Somebody else")
-        other.signs_in(client)
-        theirs = other.setup.flows["All"]
-        big = 1 << 70
-        for path in (f"{change}/{flow}", f"{change}/{theirs}", f"{big}/{flow}", f"{change}/{big}", "0/0"):
-            assert client.get(f"/signal/why/{path}/").status_code == 404, path
-            assert client.get(f"/signal/why/{path}/others/").status_code == 404, path
-            assert client.post(f"/signal/why/{path}/others/").status_code == 404, path
-        assert client.get(f"/signal/flows/{flow}/decisions/").status_code == 404
-        site.signs_in(client)
-        assert client.get(f"/signal/why/{change}/{theirs}/").status_code == 404
-        assert client.get(f"/signal/why/{change}/{flow}/").status_code == 200
-        assert client.get(f"/signal/why/{change}/{flow}/others/").status_code == 404, "it did not stop"
+def test_P1_another_accounts_why_is_not_there(site: SignalAccount, client: Client) -> None:
+    ((change,),) = site.store.all("SELECT min(id) FROM change WHERE account_id = :a", {"a": site.account.pk})
+    flow = site.setup.flows["All"]
+    other = signal_account.made(site.store, name="Somebody else")
+    other.signs_in(client)
+    theirs = other.setup.flows["All"]
+    big = 1 << 70
+    for path in (f"{change}/{flow}", f"{change}/{theirs}", f"{big}/{flow}", f"{change}/{big}", "0/0"):
+        assert client.get(f"/signal/why/{path}/").status_code == 404, path
+        assert client.get(f"/signal/why/{path}/others/").status_code == 404, path
+        assert client.post(f"/signal/why/{path}/others/").status_code == 404, path
+    assert client.get(f"/signal/flows/{flow}/decisions/").status_code == 404
+    site.signs_in(client)
+    assert client.get(f"/signal/why/{change}/{theirs}/").status_code == 404
+    assert client.get(f"/signal/why/{change}/{flow}/").status_code == 200
+    assert client.get(f"/signal/why/{change}/{flow}/others/").status_code == 404, "it did not stop"
 
 
 @pytest.mark.parametrize("chosen", ["", "All", "nothing"])

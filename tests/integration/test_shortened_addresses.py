@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from tests.builders import signal_account
 from tests.builders.registration import person
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 
 from heliograph.insights.views.feed import feed_of_event
@@ -49,21 +50,19 @@ def test_P13_each_beginning_of_an_address_is_one_of_its_own() -> None:
     assert wrong == {}
 
 
-def test_P13_what_is_no_page_leads_to_one(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
-        site.signs_in(client)
-        led = 0
-        for route in sorted(beginnings()):
-            answer = client.get(address(route))
-            view = resolve(address(route)).func
-            if getattr(view, "view_class", None) is NearestPage or view in (registrations_of_event, feed_of_event):
-                led += 1
-                assert answer.status_code == 302, route
-                final = client.get(address(route), follow=True)
-                there = {"/signal/flows/<int:flow>/send/", "/import/<segment:upload>/"}  # of a flow and a file that there are not
-                assert final.status_code == 200 or f"/{route}" in there, (route, final.status_code, final.redirect_chain)
-        assert led > 15
+def test_P13_what_is_no_page_leads_to_one(site: SignalAccount, client: Client) -> None:
+    site.signs_in(client)
+    led = 0
+    for route in sorted(beginnings()):
+        answer = client.get(address(route))
+        view = resolve(address(route)).func
+        if getattr(view, "view_class", None) is NearestPage or view in (registrations_of_event, feed_of_event):
+            led += 1
+            assert answer.status_code == 302, route
+            final = client.get(address(route), follow=True)
+            there = {"/signal/flows/<int:flow>/send/", "/import/<segment:upload>/"}  # of a flow and a file that there are not
+            assert final.status_code == 200 or f"/{route}" in there, (route, final.status_code, final.redirect_chain)
+    assert led > 15
 
 
 def test_P13_the_address_of_an_event_leads_to_its_first_page_and_to_what_it_has(database: DatabaseFacts, client: Client) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import Resolver404, resolve
 from tests.builders import signal_account
+from tests.builders.signal_account import SignalAccount
 from tests.databases import DatabaseFacts
 from tests.page_text import text_of
 
@@ -83,23 +84,21 @@ def promises(sentences: str, missing: set[str]) -> list[str]:
     return found
 
 
-def test_P1_a_viewer_reads_of_no_control_that_a_viewer_has_not(database: DatabaseFacts, client: Client) -> None:
-    with signal_account.site(database) as site:
-        signal_account.fill(site)
+def test_P1_a_viewer_reads_of_no_control_that_a_viewer_has_not(site: SignalAccount, client: Client) -> None:
 
-        def pages_of(user: User) -> dict[str, str]:
-            site.signs_in(client, user)
-            return crawled(client)
+    def pages_of(user: User) -> dict[str, str]:
+        site.signs_in(client, user)
+        return crawled(client)
 
-        whole, read = pages_of(site.administrator), pages_of(site.viewer)
-        assert len(read) > 40
-        every = set().union(*map(labels, whole.values())) - {"Details", "Status"}
-        wrong = {}
-        for address, page in read.items():
-            own = labels(page)
-            if named := promises(prose(page), every - own):
-                wrong[address] = named
-        assert wrong == {}
+    whole, read = pages_of(site.administrator), pages_of(site.viewer)
+    assert len(read) > 40
+    every = set().union(*map(labels, whole.values())) - {"Details", "Status"}
+    wrong = {}
+    for address, page in read.items():
+        own = labels(page)
+        if named := promises(prose(page), every - own):
+            wrong[address] = named
+    assert wrong == {}
 
 
 def test_P1_the_comparison_sees_a_promise() -> None:
