@@ -379,7 +379,7 @@ def _retry_jobs(site: SignalAccount) -> dict[str, int]:
     """Jobs of the Retry Queue: one that is paused, one that is done, and a file of failed rows."""
     from django_scopes import scopes_disabled
 
-    from heliograph.deliveries.database import reading
+    from heliograph.deliveries.database import account_reader
     from heliograph.domain.delivery.action import OPEN_STATUSES
     from heliograph.jobs import control
     from heliograph.jobs.runner import Runner
@@ -388,7 +388,7 @@ def _retry_jobs(site: SignalAccount) -> dict[str, int]:
     from heliograph.wiring import job_kinds
 
     by = f"user:{site.planner.pk}"
-    with scopes_disabled(), reading(site.account.pk) as of:
+    with scopes_disabled(), account_reader(site.account.pk) as of:
         paused = submit_job.start(of, RetryFilter(statuses=OPEN_STATUSES), "submit", by=by)
         control.pause(paused.pk)
         done = submit_job.start(of, RetryFilter(statuses=OPEN_STATUSES, text="nobody"), "submit", by=by)

@@ -22,7 +22,7 @@ from heliograph.accounts.models import Role
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.services.save_and_test import try_connection
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.connection.connection import SignIn
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import Does
@@ -162,7 +162,7 @@ def test_X3_a_list_of_records_blames_the_connection_that_did_not_answer(story: S
     with story.worker():
         story.submit(story.action("R1")["key"])
         story.wait_for(lambda: story.connection_of("R1") == new)
-    with reading(story.account) as of:
+    with account_reader(story.account) as of:
         now = of.db.now()
         (row,) = Records(of, RecordFilter(RecordKind.QUEUED, now - 3_600_000_000, now + 60_000_000)).page(None).rows
     assert (row.connection, row.blamed) == ("New CRM", "Sales CRM")

@@ -22,7 +22,7 @@ from tests.story import Story
 from tests.tables import table_rows
 from tests.waiting import until
 
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
@@ -45,7 +45,7 @@ def queries(*aliases: str) -> list[CaptureQueriesContext]:
 
 def changes_of(site: SignalAccount, wanted: FeedFilter, size: int) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Keys of all changes, page by page: there, and back again."""
-    with reading(site.account.pk) as of:
+    with account_reader(site.account.pk) as of:
         feed = Feed(of, wanted)
         there, page = [], feed.page(None, size=size)
         there += [row.key for row in page.rows]
@@ -86,7 +86,7 @@ def test_X4_a_change_stands_once_where_it_was_acted_on_last(site: SignalAccount,
     site.signs_in(client, site.planner)
     before, _ = changes_of(site, FeedFilter(), 100)
     client.post("/signal/sync/SUMMIT-26/S26-1/")
-    with reading(site.account.pk) as of:
+    with account_reader(site.account.pk) as of:
         page = Feed(of, FeedFilter()).page(None, size=100)
         one = Feed(of, FeedFilter()).page(None, size=1)
     assert len(page.rows) == len(before)

@@ -17,7 +17,7 @@ from tests.replays import KINDS, checked, counts, running_jobs, starts
 from tests.story import BY, Story
 from tests.waiting import until
 
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.flows.replay_offers import decided_otherwise
@@ -381,7 +381,7 @@ def test_F1_Y1_switching_on_offers_what_passed_meanwhile(story: Story, client: C
 
 def test_Y1_a_saved_rule_that_decides_otherwise_is_offered(widened: tuple[Story, int]) -> None:
     story, flow = widened
-    with reading(story.account) as of:
+    with account_reader(story.account) as of:
         before = of.config.flows[flow]
         wider = replace(before, statuses=(story.tags["Attended"], story.tags["Cancelled"]))
         assert decided_otherwise(of, before, wider).n == 1
@@ -390,5 +390,5 @@ def test_Y1_a_saved_rule_that_decides_otherwise_is_offered(widened: tuple[Story,
         elsewhere = replace(
             before, destinations=(replace(before.destinations[0], payload_mapping=story.mapping("Other", {"c": "registration.code"})),)
         )
-    with reading(story.account) as of:
+    with account_reader(story.account) as of:
         assert decided_otherwise(of, before, elsewhere).n == 0

@@ -17,7 +17,7 @@ from tests.story import Story
 from tests.waiting import PATIENCE
 
 from heliograph.accounts.models import Account, Role
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.connection.secret import Secret
 from heliograph.domain.delivery.action import OPEN_STATUSES
 from heliograph.jobs import control
@@ -87,7 +87,7 @@ def test_D6_a_cause_of_more_runs_than_are_looked_at_says_at_least(story: Story) 
     story.flow("Waiting list", [story.to(story.connection("CRM", "/crm"))], statuses=["Waiting"])
     story.record_many([{"code": f"R{n}", "status": "Waitlist Hold"} for n in range(3)])
     ada = user(Account.objects.get(pk=story.account))
-    with reading(story.account) as of:
+    with account_reader(story.account) as of:
         (few,) = CauseGroups(of, grouped=2).groups(OPEN_STATUSES)
         (all_of_them,) = CauseGroups(of, grouped=4).groups(OPEN_STATUSES)
         words = [group_row(group, of, ada, open=True) for group in (few, all_of_them)]
@@ -194,7 +194,7 @@ def test_D8_P10_many_are_a_job_that_is_killed_and_submits_each_once(story: Story
 def test_P10_a_job_is_paused_goes_on_and_is_cancelled_on_its_page(story: Story, receiver: Receiver, client: Client) -> None:
     story.signs_in(client, Role.PLANNER, name="Ada")
     refused(story, receiver, "R1", "R2")
-    with reading(story.account) as of:
+    with account_reader(story.account) as of:
         job = submit_job.start(of, RetryFilter(), "submit", by="user:1")
     page = f"{RETRY}jobs/{job.pk}/"
     for deed, state, words in (("pause", JobState.PAUSED, "Paused at 0 of 2"), ("again", JobState.QUEUED, "It begins in a moment")):
@@ -212,7 +212,7 @@ def test_P10_a_job_is_paused_goes_on_and_is_cancelled_on_its_page(story: Story, 
 
 def test_P1_jobs_and_files_are_their_accounts(story: Story, receiver: Receiver, client: Client) -> None:
     refused(story, receiver, "R1")
-    with reading(story.account) as of:
+    with account_reader(story.account) as of:
         job = submit_job.start(of, RetryFilter(), "submit", by="user:1")
         file = runs(downloads.start(of, RetryFilter(), (), exact=True, by="user:1"))
     paths = (f"jobs/{job.pk}/", f"downloads/{file.pk}/", f"downloads/{file.pk}/failed.csv")

@@ -20,7 +20,7 @@ from tests.replays import checked, counts, running_jobs, starts
 from tests.story import BY, Story
 
 from heliograph.connections.services import connections as connection_services
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import MINUTE, SEVERITY, Category
@@ -370,7 +370,7 @@ def busy(story: Story, name: str, rounds: int, failed: list[BaseException]) -> N
 
 def asked(story: Story, mode: Mode) -> Figures:
     """The tiles, in one snapshot as the page reads them: `Figures` refuses to exist where they do not add up."""
-    with reading(story.account, snapshot=True) as of:
+    with account_reader(story.account, snapshot=True) as of:
         now = story.db.now() // MINUTE * MINUTE
         return PeriodFigures(of, fixed_window(now - 60 * MINUTE, now + 2 * MINUTE), mode).tiles
 

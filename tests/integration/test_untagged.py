@@ -14,7 +14,7 @@ from tests.story import Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Role
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.delivery.retry_policy import DAY, MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.retention import Terms
@@ -52,7 +52,7 @@ def summary_of(client: Client, part: str = "") -> str:
 
 def listed(story: Story, kind: RecordKind) -> int:
     now = story.db.now() // MINUTE * MINUTE + MINUTE
-    with reading(story.account) as of:
+    with account_reader(story.account) as of:
         return len(Records(of, RecordFilter(kind, now - DAY, now)).page(None, size=1_000).rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.natural_order import natural_order
 from heliograph.web.list_filters import ListFilters, TextFilter
@@ -29,7 +29,7 @@ class FiltersByEvent(ListFilters):
 
     def __init__(self, request: AccountRequest) -> None:
         super().__init__(request)
-        with reading(request.account.pk) as reader:
+        with account_reader(request.account.pk) as reader:
             events = _newest_events(reader, MOST + 1)
             code = self.cleaned_data["event_code"] if len(events) > MOST else ""
             self._typed = event_of_code(reader, code) if code else None

@@ -8,21 +8,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
 
-from django.db import connections, transaction
-
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import read_changes
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, Row
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import read_database
 from heliograph.store.like import contains_words
 from heliograph.store.registrations import folded
 from heliograph.store.search_index import are_many_with, few_with
 from heliograph.store.where import Where
 
-READ = "read"
 MOST_MATCHES: Final = 200
 """A search for registrations returns so many at most, those modified last."""
 
@@ -67,6 +64,12 @@ class AccountReader:
     def config(self) -> AccountConfig:
         """The account's current configuration."""
         return self.source.account(self.account)
+
+    def event_of_code(self, code: str) -> EventConfig | None:
+        """The event's configuration; None if the account has no such event."""
+        sql = "SELECT id FROM event WHERE account_id = :account AND code = :code"
+        rows = [] if "\0" in code else self.db.all(sql, {"account": self.account, "code": code})
+        return self.source.event(rows[0][0]) if rows else None
 
     def events(self, ids: Iterable[int]) -> dict[int, EventConfig]:
         """The configuration of the account's events, by id."""
@@ -140,13 +143,7 @@ class AccountReader:
 
 
 @contextmanager
-def reading(account: int, *, snapshot: bool = False) -> Iterator[AccountReader]:
-    """A short transaction on the read-only connection.
-
-    snapshot: True if all its statements read the same state of the database, so that numbers agree with each other
-    """
-    with transaction.atomic(using=READ):
-        db = of_django(connections[READ])
-        if snapshot and db.vendor == "postgresql":  # on SQLite each transaction is a snapshot
-            db.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+def account_reader(account: int, *, snapshot: bool = False) -> Iterator[AccountReader]:
+    """An account's reader in a short transaction on the read-only connection. snapshot: as in `read_database`."""
+    with read_database(snapshot=snapshot) as db:
         yield AccountReader(db, account)

@@ -11,7 +11,7 @@ from django.db import connections
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from heliograph.deliveries.database import READ, AccountReader
+from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import MINUTE
@@ -69,13 +69,13 @@ def _items(account: int, *among: str) -> int:
     """
     limit = MOST + 1
     parts = [f"(SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {limit}) q{number})" for number, rows in enumerate(among)]
-    ((n,),) = of_django(connections[READ]).all(f"SELECT {' + '.join(parts)}", {"account": account})
+    ((n,),) = of_django(connections["read"]).all(f"SELECT {' + '.join(parts)}", {"account": account})
     return min(int(n), limit)
 
 
 def _sending(account: int) -> int:
     """The number of actions that are being sent. Actions of a connection that is paused or rests are not."""
-    db, held_condition = of_django(connections[READ]), connection_states.HELD
+    db, held_condition = of_django(connections["read"]), connection_states.HELD
     now = db.now()
     rows = db.all(
         "SELECT count(*) FROM (SELECT state, lane_id FROM action WHERE account_id = :account AND created > :since ORDER BY created DESC, id DESC"
@@ -87,4 +87,4 @@ def _sending(account: int) -> int:
 
 
 def _integrations(account: int) -> list[Integration]:
-    return integrations_of(AccountReader(of_django(connections[READ]), account).config)
+    return integrations_of(AccountReader(of_django(connections["read"]), account).config)

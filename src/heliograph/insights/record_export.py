@@ -29,7 +29,7 @@ from django_scopes import scope
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.deliveries.refusals import last_statuses
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.spreadsheet_cells import without_formula
@@ -150,7 +150,7 @@ class RecordExport:
         with (
             translation.override(str(self._parameters["language"])),
             timezone.override(self._zone),
-            reading(self._job.account_id) as reader,
+            account_reader(self._job.account_id) as reader,
         ):
             records, after = Records(reader, self._filter, self._sort).walk(Cursor.read(self._after, parts=PARTS), CHUNK)
             lines: list[Sequence[object]] = [] if self._bytes else [[*_head(subject), *self._id_names(subject)]]

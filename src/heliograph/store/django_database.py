@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from django.db import connections, transaction
 
 from heliograph.store.database import Database
 from heliograph.store.sqlite_database import SqliteDatabase
@@ -17,3 +21,16 @@ def of_django(connection: Any) -> Database:
     from heliograph.store.postgres_database import PostgresDatabase  # noqa: PLC0415 -- with psycopg
 
     return PostgresDatabase(raw)
+
+
+@contextmanager
+def read_database(*, snapshot: bool = False) -> Iterator[Database]:
+    """A short transaction on the read-only connection.
+
+    snapshot: True if all its statements read the same state of the database, so that numbers agree with each other
+    """
+    with transaction.atomic(using="read"):
+        db = of_django(connections["read"])
+        if snapshot and db.vendor == "postgresql":  # on SQLite each transaction is a snapshot
+            db.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield db

@@ -25,10 +25,11 @@ from heliograph.accounts.models import AuditEntry, Role, User
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.administration.views.audit_words import TAGGED, AuditNames
 from heliograph.administration.views.users import tabs
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.connection.shown_connection import shown_body
 from heliograph.jobs.models import Job
 from heliograph.setup.models import Tag
-from heliograph.setup.views.frame import account_config, reading, settings_page
+from heliograph.setup.views.frame import settings_page
 from heliograph.store import configuration
 from heliograph.store.access_refusals import SOMEBODY
 from heliograph.store.config_cache import Committed, ConfigCache
@@ -193,14 +194,15 @@ def _object_address(row: AuditEntry, jobs: Collection[int]) -> str:
 
 def _names(request: AccountRequest, entries: Sequence[AuditEntry]) -> dict[int, AuditNames]:
     """The names of ids when each entry was written, by the entry's id. Ids without a name at that time have today's."""
-    db, account = reading(), request.account.pk
-    today = AuditNames.from_config(account_config(request, db), _tags(entries))
-    config, names_by_entry, then = Committed(db, ConfigCache()), dict[int, AuditNames](), dict[int, AuditNames]()
-    for row in entries:
-        version = configuration.version_at(db, account, to_micros(row.at))
-        if version and version not in then and len(then) < MOST_LOOKED_UP:
-            then[version] = AuditNames.from_config(config.account(account, version)).over(today)
-        names_by_entry[row.pk] = then.get(version, today)
+    names_by_entry, then = dict[int, AuditNames](), dict[int, AuditNames]()
+    with account_reader(request.account.pk) as reader:
+        today = AuditNames.from_config(reader.config, _tags(entries))
+        config = Committed(reader.db, ConfigCache())
+        for row in entries:
+            version = configuration.version_at(reader.db, reader.account, to_micros(row.at))
+            if version and version not in then and len(then) < MOST_LOOKED_UP:
+                then[version] = AuditNames.from_config(config.account(reader.account, version)).over(today)
+            names_by_entry[row.pk] = then.get(version, today)
     return names_by_entry
 
 

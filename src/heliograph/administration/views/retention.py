@@ -13,8 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Account, Role
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import AccountReader
-from heliograph.deliveries.database import reading as account_reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.domain.retention import GRACE, Announcement, Terms
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services import retention as service
@@ -61,7 +60,7 @@ def retention(request: AccountRequest) -> HttpResponse:
     form.say("content", help=_usual(most.content), placeholder=str(most.content))
     form.say("rows", help=_usual(most.rows), placeholder=str(most.rows))
     terms = service.terms_of(row)
-    with account_reading(row.pk) as reader:
+    with account_reader(row.pk) as reader:
         notice, removal, now = announcement(reader.db, row.pk), _survey(reader, terms), reader.db.now()
         days = removal_days(reader.db, row.pk, DAYS_SHOWN)
     return form_page(
@@ -100,7 +99,7 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
         return None
     terms, seen = service.installation_terms().shortened(content, rows), False
     if terms.removes_more_than(before):
-        with account_reading(request.account.pk) as reader:
+        with account_reader(request.account.pk) as reader:
             removal = _survey(reader, terms)
         typed = [(name, form.data.get(name, "")) for name in form.fields]
         confirmation = _question(request, _("Keep less, and remove what is older?"), terms, removal, typed)
@@ -114,7 +113,7 @@ def _posted(request: AccountRequest, form: RetentionForm, before: Terms) -> Http
 
 
 def _begun(request: AccountRequest, terms: Terms) -> HttpResponse:
-    with account_reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         removal = _survey(reader, terms)
     if not removal.may_remove:
         say(request, _("Nothing is older than its term."))

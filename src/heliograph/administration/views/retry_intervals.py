@@ -10,11 +10,12 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.delivery.retry_policy import SEVERITY, STANDARD
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.frame import account_config, check, form_page, reading, readonly
+from heliograph.setup.views.frame import check, form_page, readonly
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import posted
@@ -35,7 +36,8 @@ class RetryIntervalsForm(SharedForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 def retry_intervals(request: AccountRequest) -> HttpResponse:
     """The three automatic retries of each category."""
-    waits = account_config(request, reading()).retry.intervals
+    with account_reader(request.account.pk) as reader:
+        waits = reader.config.retry.intervals
     form = RetryIntervalsForm(posted(request), stored={FIELDS[c]: minutes_of(waits[c]) for c in SEVERITY})
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)

@@ -7,9 +7,6 @@ remaining actions.
 
 from __future__ import annotations
 
-from django.db import connections as databases
-from django.db import transaction
-
 from heliograph.accounts.audit import Deed
 from heliograph.connections import release_job
 from heliograph.connections.services.connections import connection_row
@@ -20,7 +17,7 @@ from heliograph.setup.errors import Invalid
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store import connection_states
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import read_database
 
 WHY_LENGTH = 200
 FASTEST = 1_000_000
@@ -90,8 +87,8 @@ def release(transaction: SetupTransaction, id: int, per_minute: int) -> Job:
 
 def state(account: int, id: int) -> tuple[connection_states.StoredConnectionState, str]:
     """A connection's state, and why it is paused ("" if it is not), for pages."""
-    with transaction.atomic(using="read"):
-        return connection_states.state_of(of_django(databases["read"]), account, id, lock=False)
+    with read_database() as db:
+        return connection_states.state_of(db, account, id, lock=False)
 
 
 def _audited_state(transaction: SetupTransaction, id: int) -> dict[str, object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connections, transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -29,7 +28,7 @@ from heliograph.connections.views.connection_form import ConnectionForm
 from heliograph.connections.views.connections import flow_href, get_row, menu, standing
 from heliograph.connections.views.url_form import url_fields
 from heliograph.connections.waiting_items import once_connected, waiting_items
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
 from heliograph.domain.connection.health import AccessState, Health
 from heliograph.domain.connection.secret import Secret
@@ -38,8 +37,7 @@ from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.confirmed_save import promise_of_save, save_confirmed
 from heliograph.setup.views.return_to_flow import ReturnToFlow
-from heliograph.store.config_cache import Committed
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import read_database
 from heliograph.store.moments import from_micros
 from heliograph.web.confirmation import has_changed
 from heliograph.web.forms import posted, refused_count
@@ -87,8 +85,8 @@ def _refuse(_request: AccountRequest) -> HttpResponse:
 
 def _form_of(request: AccountRequest, row: ConnectionRow) -> ConnectionForm:
     """The form of a stored connection, with the posted values, if any."""
-    with transaction.atomic(using="read"):
-        url, test_url = connection_url(of_django(connections["read"]), request.account.pk, row.id)
+    with read_database() as db:
+        url, test_url = connection_url(db, request.account.pk, row.id)
         edition = int(connection_row(row.id).body.get("edition", 0))
     initial = connection_values.initial_of(row.connection, url, test_url)
     return ConnectionForm(row.connection.secrets, posted(request), stored=initial, edition=edition)
@@ -200,7 +198,7 @@ def _shared_context(request: AccountRequest, row: ConnectionRow) -> dict[str, An
     """The part of a stored connection's page that is the same for Administrators and for everybody else."""
     people = names_of_users(request.account.pk, [row.pause.by] if row.pause else [])
     facts = row.connection
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         unmatched = unmatched_conditions(reader.db, reader.account, row.id, facts.rule)
     context: dict[str, Any] = {
         "id": row.id,
@@ -230,9 +228,8 @@ def _shared_context(request: AccountRequest, row: ConnectionRow) -> dict[str, An
 
 def _waiting_text(request: AccountRequest, row: ConnectionRow) -> str:
     """The sentences about the items that wait for a new sign-in."""
-    with transaction.atomic(using="read"):
-        db = of_django(connections["read"])
-        return once_connected(waiting_items(db, Committed(db).account(request.account.pk), row.id))
+    with account_reader(request.account.pk) as reader:
+        return once_connected(waiting_items(reader.db, reader.config, row.id))
 
 
 def _read_only_context(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
@@ -291,8 +288,8 @@ def result_of(row: ConnectionRow) -> dict[str, Any] | None:
 
 def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
     """The progress of a running test; None if there is none."""
-    with transaction.atomic(using="read"):
-        progress = test_progress.under_way(of_django(connections["read"]), request.account.pk, id)
+    with read_database() as db:
+        progress = test_progress.under_way(db, request.account.pk, id)
     if progress is None:
         return None
     done = {each.step: each for each in progress.steps}

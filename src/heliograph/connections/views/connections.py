@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db import connections, transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,7 +22,7 @@ from heliograph.connections.preset_files import presets
 from heliograph.domain.connection.connection import Auth
 from heliograph.domain.connection.health import Health
 from heliograph.setup.views.return_to_flow import ReturnToFlow
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import read_database
 from heliograph.store.moments import from_micros
 from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
@@ -52,8 +51,8 @@ class ConnectionListFilters(ListFilters):
 def connection_list(request: AccountRequest) -> HttpResponse:
     """The Connection List: the connections of the account with their health."""
     filters = ConnectionListFilters(request)
-    with transaction.atomic(using="read"):
-        all_connections = ConnectionList(of_django(connections["read"]), request.account.pk)
+    with read_database() as db:
+        all_connections = ConnectionList(db, request.account.pk)
         rows = all_connections.rows(filters.list_filter)
     total = len(all_connections.config.connections)
     people = names_of_users(request.account.pk, [row.pause.by for row in rows if row.pause])
@@ -170,8 +169,8 @@ def connection_new(request: AccountRequest) -> HttpResponse:
 
 def get_row(request: AccountRequest, id: int) -> ConnectionRow:
     """One connection of the account with its health. Raises Http404."""
-    with transaction.atomic(using="read"):
-        row = ConnectionList(of_django(connections["read"]), request.account.pk).row(id)
+    with read_database() as db:
+        row = ConnectionList(db, request.account.pk).row(id)
     if row is None:
         raise Http404
     return row

@@ -10,7 +10,6 @@ import hashlib
 from typing import Final
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import connections, transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,8 +22,7 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.services import oauth
 from heliograph.connections.services.oauth import NotConnected
 from heliograph.connections.waiting_items import now_connected, once_connected, waiting_items
-from heliograph.store.config_cache import Committed
-from heliograph.store.django_database import of_django
+from heliograph.deliveries.database import account_reader
 from heliograph.store.moments import from_micros
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
@@ -38,10 +36,9 @@ LONGEST_QUERY: Final = 16_000
 @require_safe
 def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
     """The state of the access, and Connect."""
-    with transaction.atomic(using="read"):
-        db = of_django(connections["read"])
-        access = oauth.access(db, request.account.pk, connection)
-        items = waiting_items(db, Committed(db).account(request.account.pk), connection)
+    with account_reader(request.account.pk) as reader:
+        access = oauth.access(reader.db, request.account.pk, connection)
+        items = waiting_items(reader.db, reader.config, connection)
     outcome = request.session.get(OUTCOME)
     problem = ""
     if isinstance(outcome, list) and outcome[:1] == [connection]:

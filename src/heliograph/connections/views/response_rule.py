@@ -24,7 +24,7 @@ from heliograph.connections.answers import Logged, NoAnswer, OfferedAnswer, Rule
 from heliograph.connections.rule_form import ClauseDraft, ClauseForm, ConditionDraft, ConditionForm
 from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, Rule, Then
 from heliograph.domain.ids import read_id
@@ -77,7 +77,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     form = RuleForm(request.POST if request.method == "POST" else None)
     answer = form.posted.get("answer", "") or request.GET.get("answer", "")
     person = form.posted.get("person", "")
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         stored_connection = reader.config.connections.get(connection)
         if stored_connection is None:
             raise Http404
@@ -91,7 +91,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     do = form.posted["do"] or "save" if form.is_bound else ""
     verdict: RuleVerdict | None = None
     if do in (Then.DELIVERED.value, Then.FAILED.value):
-        with reading(request.account.pk) as reader:
+        with account_reader(request.account.pk) as reader:
             if chosen is not None:
                 _connection, proposed = answers.propose_rule(reader.db, reader.account, *chosen[0], Then(do))
                 clauses = rule_form.of_body(proposed) + clauses
@@ -99,7 +99,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
         try:
             rule = answers.parse_rule(rule_form.to_body(clauses))
             if do != TRY:
-                with reading(request.account.pk) as reader:
+                with account_reader(request.account.pk) as reader:
                     tried_on = chosen[1].reply if chosen else None
                     unmatched = answers.unmatched_conditions(reader.db, reader.account, connection, rule, tried_on)
                 asks = [each for each in unmatched if each.answers]
@@ -108,12 +108,12 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
         except Invalid as error:
             errors, others = _errors(error)
         except SavedMeanwhile as error:
-            with reading(request.account.pk) as reader:
+            with account_reader(request.account.pk) as reader:
                 stored_connection = reader.config.connections.get(connection, stored_connection)
             opened, others = error.number, [_conflict_text(request, error), *rule_words.sentences(stored_connection.rule)]
     rest = _too_many(clauses) or others
     if chosen is not None and not errors and not rest:
-        with reading(request.account.pk) as reader:
+        with account_reader(request.account.pk) as reader:
             verdict = _try_rule(reader, chosen[0], clauses)
     return _page(
         request,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import connections, transaction
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.setup.fields import Subject
 from heliograph.setup.source_fields import SourceFields
-from heliograph.store.config_cache import Committed
-from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Hidden, UrlLine
 from heliograph.web.forms import Form
 from heliograph.web.shown_fields import Choice
@@ -43,7 +41,6 @@ class UrlForm(Form):
 
 def url_fields(request: AccountRequest) -> Groups:
     """The source fields that a URL may contain."""
-    with transaction.atomic(using="read"):
-        config = Committed(of_django(connections["read"])).account(request.account.pk)
-    groups = SourceFields.from_config(config, Subject.REGISTRATION).groups
+    with account_reader(request.account.pk) as reader:
+        groups = SourceFields.from_config(reader.config, Subject.REGISTRATION).groups
     return [(_(group.value), [Choice(field.key, _(field.label)) for field in fields]) for group, fields in groups.items()]

@@ -8,7 +8,6 @@ from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.transaction import atomic
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -21,7 +20,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.connections.connection_list import ConnectionRow
-from heliograph.deliveries.database import reading as of_account
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.deliveries.replay_links import replay_address
 from heliograph.domain.connection.health import SENDS_NOTHING, UNUSABLE, Health
 from heliograph.domain.delivery.action import Does
@@ -48,7 +47,7 @@ from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFir
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import version
 from heliograph.setup.views.confirmed_save import save_confirmed
-from heliograph.setup.views.frame import account_config, check, reading, refused
+from heliograph.setup.views.frame import check, refused
 from heliograph.store.config_cache import Committed
 from heliograph.store.configuration import ACCOUNT
 from heliograph.store.database import Database
@@ -77,8 +76,8 @@ def flow(request: AccountRequest, flow: int) -> HttpResponse:
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
         return _handle_post(request, flow)
-    with atomic(using="read"):
-        config = account_config(request, reading())
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
     draft = stored_draft(config, flow)
     message = None
     if may(request.user, Role.ADMINISTRATOR):
@@ -94,17 +93,16 @@ def stored_draft(config: AccountConfig, id: int) -> FlowDraft:
     return FlowDraft(stored_flow, stored_flow.number)
 
 
-def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: int | None) -> FlowDraft:
+def draft_of(request: AccountRequest, reader: AccountReader, id: int | None) -> FlowDraft:
     """The posted draft. Raises Http404."""
-    base = drafts.new() if id is None else stored_draft(config, id)
-    return drafts.read(FlowForm(request.POST), base, config, FilterValues(db, request.account.pk, config))
+    base = drafts.new() if id is None else stored_draft(reader.config, id)
+    return drafts.read(FlowForm(request.POST), base, reader.config, FilterValues(reader.db, reader.account, reader.config))
 
 
 def _handle_post(request: AccountRequest, id: int | None) -> HttpResponse:
-    with atomic(using="read"):
-        db = reading()
-        config = account_config(request, db)
-        draft = draft_of(request, config, db, id)
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
+        draft = draft_of(request, reader, id)
     form = FlowForm(request.POST)
     changed = drafts.pressed(draft, form)
     if changed is not None:
@@ -142,7 +140,7 @@ def _say_saved(request: AccountRequest, before: Flow | None, row: StoredFlow) ->
     """
     offer = None
     if before is not None:
-        with of_account(request.account.pk) as reader:
+        with account_reader(request.account.pk) as reader:
             offer = decided_otherwise(reader, before, reader.config.flows[row.pk])
     say_with_offer(request, _saved_text(complete=row.is_complete, active=row.is_active), row.pk, offer, saved=True)
 
@@ -164,9 +162,9 @@ def _conflict_page(request: AccountRequest, draft: FlowDraft, number: int) -> Ht
     number: the version that they saved
     """
     id = draft.flow.id
-    with atomic(using="read"), scope(account=request.account.pk):
-        config = account_config(request, reading())
-        then, now = (version(reading(), request.account.pk, "flow", id, n) for n in (draft.opened or number, number))
+    with account_reader(request.account.pk) as reader, scope(account=request.account.pk):
+        config = reader.config
+        then, now = (version(reader.db, request.account.pk, "flow", id, n) for n in (draft.opened or number, number))
         flows = [Flow.from_body(id, v.number, v.body) for v in (then, now)]
         names = names_of(config, flows)
         theirs = differences(*(facts(f, names) for f in flows))
@@ -257,9 +255,8 @@ def draw(
     panel: the result of a test
     """
     edits = may(request.user, Role.ADMINISTRATOR)
-    with atomic(using="read"):
-        db = reading()
-        config = account_config(request, db)
+    with account_reader(request.account.pk) as reader:
+        db, config = reader.db, reader.config
         flow_list = FlowList(db, request.account.pk)
         rows = flow_list.connections()
         troubles = words.troubles_of(rows)

@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import reading as reading_account
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.flows import words
@@ -24,7 +23,6 @@ from heliograph.flows.flow_list import FlowList
 from heliograph.flows.flow_test import count_taken
 from heliograph.setup.save_questions import AsksFirst, WidensFirst
 from heliograph.setup.views.confirmed_save import promise_of_save
-from heliograph.setup.views.frame import account_config, reading
 from heliograph.web.confirmation import Breaks, LinkedThing, has_changed, mark_changed, question, typed
 from heliograph.web.pages import page
 
@@ -37,9 +35,9 @@ def promised_of(draft: FlowDraft, config: AccountConfig) -> object:
 
 def stop_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
     """Asks before a running flow becomes incomplete and stops. The page says what the flow would lack, and what is not delivered yet."""
-    with transaction.atomic(using="read"):
-        config = account_config(request, reading())
-        waiting = FlowList(reading(), request.account.pk).undelivered(draft.flow.id)
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
+        waiting = FlowList(reader.db, reader.account).undelivered(draft.flow.id)
     lacks = [LinkedThing(words.lacking(m, draft.flow)) for stop in error.stops for m in stop.missing]
     undelivered = ngettext(
         "%(n)s action of it is not delivered yet. It waits in Retry.",
@@ -66,10 +64,9 @@ def stop_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, err
 def wider_question(request: AccountRequest, form: FlowForm, draft: FlowDraft, error: WidensFirst) -> HttpResponse:
     """Asks before a flow takes more live changes. The page says how many of last week's changes it would have taken."""
     flow = replace(draft.to_save, id=draft.flow.id)
-    with transaction.atomic(using="read"):
-        config = account_config(request, reading())
-    with reading_account(request.account.pk) as reader:
-        now, then = (count_taken(reader, each) for each in (reader.config.flows[flow.id], flow))
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
+        now, then = (count_taken(reader, each) for each in (config.flows[flow.id], flow))
     taken = ngettext(
         "It would have taken %(shown)s of last week’s %(judged)s changes that it watches.",
         "It would have taken %(shown)s of last week’s %(judged)s changes that it watches.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from django.db import connections, transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,12 +13,11 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.natural_order import natural_order
 from heliograph.domain.setup.tags import STANDARD_TAGS, TagKind
 from heliograph.setup.coverage import Coverage, coverage
-from heliograph.store.config_cache import Committed
-from heliograph.store.django_database import of_django
 from heliograph.web.pages import page
 
 NEW: Final = "New"
@@ -49,18 +47,16 @@ class FirstStep:
 @require_safe
 def signal(request: AccountRequest) -> HttpResponse:
     """The start page of Signal: the Flow List, or the four steps while there is no flow."""
-    with transaction.atomic(using="read"):
-        config = Committed(of_django(connections["read"])).account(request.account.pk)
-    return HttpResponseRedirect(reverse("flow-list" if config.flows else "signal-first"))
+    with account_reader(request.account.pk) as reader:
+        return HttpResponseRedirect(reverse("flow-list" if reader.config.flows else "signal-first"))
 
 
 @require_safe
 def first(request: AccountRequest) -> HttpResponse:
     """The page of the four steps, with what is done of each."""
-    with transaction.atomic(using="read"):
-        db = of_django(connections["read"])
-        config, gaps = Committed(db).account(request.account.pk), coverage(db, request.account.pk)
-    steps = _steps(config, gaps, administers=may(request.user, Role.ADMINISTRATOR))
+    with account_reader(request.account.pk) as reader:
+        gaps = coverage(reader.db, reader.account)
+        steps = _steps(reader.config, gaps, administers=may(request.user, Role.ADMINISTRATOR))
     following = next((step.n for step in steps if not step.done), None)
     return page(request, "flows/first_steps.html", here="flows", steps=steps, following=following, done=sum(step.done for step in steps))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from django.db.transaction import atomic
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,13 +13,14 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.flows.flow_list import FlowList
 from heliograph.flows.services.flows import copy_flow, delete_flow
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.frame import account_config, reading
+from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import Moving, QuestionParts, is_agreed, question, with_fields
 from heliograph.web.form_fields import TextLine
 from heliograph.web.forms import Form
@@ -36,17 +36,16 @@ class CopyFlowForm(Form):
 
 def _flow_and_context(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
     """The flow, and its context for a confirmation page. Raises Http404."""
-    with atomic(using="read"):
-        config = account_config(request, reading())
-        flow = config.flows.get(id)
-        if flow is None:
-            raise Http404
-        name = flow.name or _("Without a name")
-        return flow, {
-            "name": name,
-            "sentence": sentence.parts(flow, sentence.SentenceNames.from_config(config), _),
-            "href": reverse("flow", args=(id,)),
-        }
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
+    flow = config.flows.get(id)
+    if flow is None:
+        raise Http404
+    return flow, {
+        "name": flow.name or _("Without a name"),
+        "sentence": sentence.parts(flow, sentence.SentenceNames.from_config(config), _),
+        "href": reverse("flow", args=(id,)),
+    }
 
 
 @shows_again
@@ -81,8 +80,8 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
 def delete(request: AccountRequest, flow: int) -> HttpResponse:
     """Deletes a flow, after a confirmation page that says what happens to its undelivered actions (P12)."""
     stored_flow, flow_context = _flow_and_context(request, flow)
-    with atomic(using="read"):
-        flow_list = FlowList(reading(), request.account.pk)
+    with read_database() as db:
+        flow_list = FlowList(db, request.account.pk)
         waiting, untagged = flow_list.undelivered(flow), flow_list.untagged(flow)
     notes = [_("It takes no further change. What it sent, and its figures, stay.")]
     if waiting:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.deliveries.prospect_words import on_their_way
 from heliograph.deliveries.prospects import connection_holds
 from heliograph.deliveries.submit import NothingToSync, send_now
@@ -60,11 +60,11 @@ def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
     edits = may(request.user, Role.ADMINISTRATOR)
     if flow is None:
         check(request, Role.ADMINISTRATOR)
-    with reading(request.account.pk) as reader:
-        draft = editor.draft_of(request, reader.config, reader.db, flow) if edits else editor.stored_draft(reader.config, flow or 0)
+    with account_reader(request.account.pk) as reader:
+        draft = editor.draft_of(request, reader, flow) if edits else editor.stored_draft(reader.config, flow or 0)
     posted = PanelForm(request.POST).posted
     made = _make_registration(request, draft, posted["make"][:100], posted["try_event"]) if posted["make"] else None
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         panel = _panel(request, reader, draft, posted, made)
     return editor.draw(request, draft, panel=panel)
 
@@ -72,11 +72,8 @@ def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
 def _make_registration(request: AccountRequest, draft: FlowDraft, code: str, event: str) -> int | str:
     """Creates a test registration. Returns its id, or the sentence that says why there is none."""
     check(request, Role.PLANNER)
-    with reading(request.account.pk) as reader:
-        rows = reader.db.all(
-            "SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": reader.account, "code": event}
-        )
-        event_config = reader.source.event(rows[0][0]) if rows else None
+    with account_reader(request.account.pk) as reader:
+        event_config = reader.event_of_code(event)
     if event_config is None:
         return _("There is no such event any more. Choose another one.")
     answer = trial_registration.make(request.account.pk, draft.flow, event_config, code, by=request.user.actor, now=timezone.now())
@@ -280,7 +277,7 @@ def _count_text(counted: Counted) -> str:
 def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
     """Sends one change over a flow now, after a page that shows the targets and the requests."""
     account = request.account.pk
-    with reading(account) as reader:
+    with account_reader(account) as reader:
         draft = editor.stored_draft(reader.config, flow)
         stored_change = reader.changes([change]).get(change) if change < 1 << 63 else None
         if stored_change is None or stored_change[0] is None:
@@ -301,7 +298,7 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
         except NothingToSync as error:
             say(request, _("Nothing was sent.") + " " + _(str(error)))
         else:
-            with reading(account) as reader:
+            with account_reader(account) as reader:
                 text = on_their_way(connections, reader.connection_names(connections), connection_holds(reader))
             say(request, text, link=_("Watch them"), href=_feed(draft.flow))
         return HttpResponseRedirect(reverse("flow", args=(flow,)))

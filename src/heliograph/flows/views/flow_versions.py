@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,9 +11,9 @@ from django.views.decorators.http import require_http_methods
 from django_scopes import scope
 
 from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import missing
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import LISTS, Flow
 from heliograph.domain.setup.filter_fields import is_named_by_account
 from heliograph.flows import words
@@ -24,7 +23,6 @@ from heliograph.flows.services.restorable import Gone, MissingPart
 from heliograph.flows.services.rules import named_tags
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history
-from heliograph.setup.views.frame import account_config, reading
 from heliograph.setup.views.versions_page import (
     MOST_LOOKED_UP,
     Difference,
@@ -34,21 +32,19 @@ from heliograph.setup.views.versions_page import (
     versions_page,
     worded,
 )
-from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database
+from heliograph.store.django_database import read_database
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
     """Every version with its author and time, what one of them changed, and what restoring it would change."""
-    with transaction.atomic(using="read"), scope(account=request.account.pk):
+    with account_reader(request.account.pk) as reader, scope(account=request.account.pk):
         row = flow_row(flow)
-        config = account_config(request, reading())
-        names = _names(reading(), config, flow)
+        config, names = reader.config, _names(reader, flow)
     href = reverse("flow", args=(flow,))
 
     def question(version: Version) -> RestoreQuestion:
-        with transaction.atomic(using="read"), scope(account=request.account.pk):
+        with read_database(), scope(account=request.account.pk):
             restorable_flow = restorable(flow, version, config)
         lacks = [words.lacking(each, restorable_flow.flow) for each in missing(restorable_flow.flow, config)]
         stops = bool(lacks) and row.is_active and row.is_complete
@@ -110,12 +106,12 @@ def _name(names: Mapping[int, str], gone: Gone) -> str:
     return names.get(int(gone.key), f"({gone.key})")
 
 
-def _names(db: Database, config: AccountConfig, id: int) -> sentence.SentenceNames:
+def _names(reader: AccountReader, id: int) -> sentence.SentenceNames:
     """The names of everything that the versions of the flow name by id. A deleted tag or custom field has the name that it had when a version
     was saved with it."""
-    versions = history(db, config.id, "flow", id)
+    versions = history(reader.db, reader.account, "flow", id)
     flows = [Flow.from_body(id, v.number, v.body) for v in versions]
-    names = names_of(config, flows)
+    names = names_of(reader.config, flows)
     tags, fields = dict(names.tags), dict(names.fields)
     looked_up = 0
     for version, flow in zip(versions, flows, strict=True):
@@ -123,7 +119,7 @@ def _names(db: Database, config: AccountConfig, id: int) -> sentence.SentenceNam
         unknown = {row.field for row in flow.filters if is_named_by_account(row.field)} - fields.keys()
         if (lost or unknown) and looked_up < MOST_LOOKED_UP:
             looked_up += 1
-            then = sentence.SentenceNames.from_config(Committed(db).account(config.id, version.since))
+            then = sentence.SentenceNames.from_config(reader.source.account(reader.account, version.since))
             tags |= {tag: _("%(name)s (deleted)") % {"name": then.tags[tag]} for tag in lost & then.tags.keys()}
             fields |= {key: _("%(name)s (deleted)") % {"name": then.fields[key]} for key in unknown & then.fields.keys()}
     return sentence.SentenceNames(tags, fields, names.connections, names.mappings)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connections
-from django.db.transaction import atomic
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +16,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.choices import connection_choices
-from heliograph.deliveries.database import reading as of_account
+from heliograph.deliveries.database import account_reader
 from heliograph.deliveries.words import waits_for_tag
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
@@ -30,7 +28,7 @@ from heliograph.flows.services.flows import set_active
 from heliograph.flows.views.editor import flow_menu
 from heliograph.flows.views.offer_words import say_with_offer
 from heliograph.setup.services.save import saving
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import read_database
 from heliograph.store.moments import from_micros
 from heliograph.web.confirmation import Moving, is_agreed, question
 from heliograph.web.cursor import ROWS, Pager, address
@@ -93,8 +91,8 @@ class ToggleForm(Form):
 def flow_list(request: AccountRequest) -> HttpResponse:
     """The Flow List: each flow as a sentence."""
     filters = FlowListFilters(request)
-    with atomic(using="read"):
-        all_flows = FlowList(of_django(connections["read"]), request.account.pk)
+    with read_database() as db:
+        all_flows = FlowList(db, request.account.pk)
         flows = all_flows.flows(filters.list_filter)
         last = max(1, -(-len(flows) // ROWS))
         at = min(max(1, read_id(request.GET.get("page", "")) or 1), last)
@@ -132,8 +130,8 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     active, back = pressed["active"] == "on", pressed["back"]
     account = request.account.pk
     if not active:
-        with atomic(using="read"):
-            all_flows = FlowList(of_django(connections["read"]), account)
+        with read_database() as db:
+            all_flows = FlowList(db, account)
             known = all_flows.config.flows.get(flow)
             if known is None:
                 raise Http404
@@ -145,7 +143,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     with saving(account, by=request.user.actor, whole_account=True) as transaction:
         row = set_active(transaction, flow, active)
     message = (_("“%(name)s” is on.") if active else _("“%(name)s” is off.")) % {"name": row.name}
-    with of_account(account) as reader:
+    with account_reader(account) as reader:
         offer = passed_while_off(reader, flow) if active else None
     say_with_offer(request, message, flow, offer)
     return HttpResponseRedirect(_back(back, flow))

@@ -18,7 +18,7 @@ from heliograph.accounts.models import User
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, event_of_code, flow_choices
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
@@ -83,7 +83,7 @@ class FeedFilters(FiltersByEvent):
 @require_safe
 def feed_of_event(request: AccountRequest, event: str) -> HttpResponse:
     """Redirects from the first part of a timeline's URL, the event's code, to the feed of that event. Raises Http404 if there is no such event."""
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         id = event_of_code(reader, event)
     if not id:
         raise Http404
@@ -94,13 +94,13 @@ def feed_of_event(request: AccountRequest, event: str) -> HttpResponse:
 def feed(request: AccountRequest, integration: str = "") -> HttpResponse:
     """The feed, newest first. Its first page refreshes itself, unless the feed is paused at an instant."""
     if request.GET.get("paused") == NOW:  # the page has refreshed itself since it was loaded
-        with reading(request.account.pk) as reader:
+        with account_reader(request.account.pk) as reader:
             return HttpResponseRedirect(address(request, paused=reader.db.now(), at=None, jump=None))
     filters, frame = FeedFilters(request), Frame.from_request(request, integration, has_period=False)
     feed_filter, paused, jump = filters.feed_filter, filters.cleaned_data["paused"], filters.cleaned_data["jump"]
     cursor = read_cursor(request, PARTS) or (jumped_to(to_micros(jump) + MINUTE - 1) if jump else None)
     follows = cursor is None and paused is None and not filters.refused
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         activity_feed = Feed(reader, feed_filter, until=paused)
         sample = activity_feed.sample(reader.db.now()) if follows else None
         rows: ListPage[FeedRow] | FeedSample = ListPage([]) if filters.refused else sample or activity_feed.page(cursor)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.integrations import Integration, integration_of
@@ -67,7 +67,7 @@ class Frame:
             window = window_of(request.GET.dict() if has_period else {}, to_micros(timezone.now()), ZoneInfo(request.account.timezone))
         except WrongPeriod as error:
             wrong, window = error, rolling_window(Rolling.DAY, to_micros(timezone.now()))
-        with reading(request.account.pk) as reader:
+        with account_reader(request.account.pk) as reader:
             kept_since, removed_at = (
                 records_kept_since(reader.db, reader.account),
                 records_removed_at(reader.db, reader.account, window.since),

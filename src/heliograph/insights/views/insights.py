@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.domain.connection.response_rule import counts_leads
 from heliograph.domain.delivery.retry_policy import SEVERITY
 from heliograph.domain.figures import Figures, Measure
@@ -76,7 +76,7 @@ def summary(request: AccountRequest, integration: str = "") -> HttpResponse:
     frame = Frame.from_request(request, integration)
     if refusal := frame.refusal("summary"):
         return refusal
-    with reading(request.account.pk, snapshot=True) as reader:
+    with account_reader(request.account.pk, snapshot=True) as reader:
         frame = replace(frame, seen=reader.db.now())
         figures = PeriodFigures(reader, frame.window, frame.mode, frame.code, frame.counts_replays)
         tiles = figures.tiles
@@ -123,7 +123,7 @@ def troubleshooting(request: AccountRequest, integration: str = "") -> HttpRespo
     frame = Frame.from_request(request, integration)
     if refusal := frame.refusal("troubleshooting"):
         return refusal
-    with reading(request.account.pk, snapshot=True) as reader:
+    with account_reader(request.account.pk, snapshot=True) as reader:
         frame = replace(frame, seen=reader.db.now())
         figures = PeriodFigures(reader, frame.window, frame.mode, frame.code, frame.counts_replays)
         tiles = figures.tiles

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import account_reader
 from heliograph.insights import record_export
 from heliograph.insights.record_export import CsvForm, TooManyExports
 from heliograph.insights.record_kinds import RecordKind
@@ -48,7 +48,7 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
         return refusal
     record_filter, given = filters.record_filter(frame), ExportForm(request.POST)
     form = member_of(CsvForm, given.cleaned_data["form"] if given.is_valid() else "", CsvForm.SPREADSHEETS)
-    with reading(request.account.pk, snapshot=True) as reader:
+    with account_reader(request.account.pk, snapshot=True) as reader:
         count = Records(reader, record_filter).count(MOST_COUNTED, kept_since=frame.kept_since)
         figure = None if count.is_exact else figure_of(reader, record_filter, frame.code)
         total, is_exact = (count.n, count.is_exact) if figure is None else (figure, True)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.deliveries.choices import EventCodeFilter, FiltersByEvent, connection_choices, flow_choices
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.integrations import integrations_of
@@ -168,7 +168,7 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
     if refusal := frame.refusal():
         return refusal
     record_filter, cursor = filters.record_filter(frame), read_cursor(request, PARTS)
-    with reading(request.account.pk, snapshot=True) as reader:
+    with account_reader(request.account.pk, snapshot=True) as reader:
         whole = figure_of(reader, record_filter.whole, frame.code) if record_filter.alike is None and record_filter.was is None else None
         everything = whole
         if whole is not None and record_filter.replays is not ReplayShare.ALL:

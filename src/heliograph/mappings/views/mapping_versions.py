@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from django.db import connections, transaction
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -14,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.domain.mapping.headers import SEALED
 from heliograph.domain.mapping.mapping import FixedText, MappingError, MappingRow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
@@ -39,20 +38,16 @@ from heliograph.setup.views.versions_page import (
     Versioned,
     versions_page,
 )
-from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database
-from heliograph.store.django_database import of_django
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
     """Every version with its author and time, what one of them changed, and what restoring it would change."""
     row = mapping_row(id)
-    with transaction.atomic(using="read"):
-        db = of_django(connections["read"])
-        config = Committed(db).account(request.account.pk)
+    with account_reader(request.account.pk) as reader:
+        db, config = reader.db, reader.config
         subject = Subject(row.subject)
-        subjects, fields = Subjects(db, request.account.pk, config, subject), _fields(db, config, id, subject)
+        subjects, fields = Subjects(db, request.account.pk, config, subject), _fields(reader, id, subject)
         sealed = sealed_texts(db, request.account.pk, id).keys()
         now = timezone.now()
         tried = subjects.tried("", "", now) or subjects.made_up(now)
@@ -137,19 +132,19 @@ def _gone_text(gone: GonePart, fields: SourceFields) -> str:
     return _("%(target)s: the field %(name)s") % named
 
 
-def _fields(db: Database, config: AccountConfig, id: int, subject: Subject) -> SourceFields:
+def _fields(reader: AccountReader, id: int, subject: Subject) -> SourceFields:
     """The account's source fields. A deleted field has the name that it had when a version of the mapping was saved with it."""
-    fields = SourceFields.from_config(config, subject)
+    fields = SourceFields.from_config(reader.config, subject)
     gone: dict[str, str] = {}
     looked_up = 0
-    for version in history(db, config.id, "mapping", id):
+    for version in history(reader.db, reader.account, "mapping", id):
         try:
             unknown = FieldMapping.from_body(version.body).sources - fields.by_key.keys() - gone.keys() if version.body else frozenset()
         except MappingError:  # from an older release
             continue
         if unknown and looked_up < MOST_LOOKED_UP:
             looked_up += 1
-            then = SourceFields.from_config(Committed(db).account(config.id, version.since), subject)
+            then = SourceFields.from_config(reader.source.account(reader.account, version.since), subject)
             gone |= {key: _("%(name)s (deleted)") % {"name": then.by_key[key].label} for key in unknown & then.by_key.keys()}
     return replace(fields, gone=gone)
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Unpack
 from urllib.parse import urlencode
 
-from django.db import connections
-from django.db.transaction import atomic
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -20,10 +18,9 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.views import typed_secrets
-from heliograph.deliveries.database import reading as of_account
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.deliveries.replay_links import delivered_lately, replay_address
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
-from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping import MappingKind
@@ -39,8 +36,6 @@ from heliograph.setup.errors import Invalid
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.confirmed_save import promise_of_save, save_confirmed
-from heliograph.store.config_cache import Committed
-from heliograph.store.django_database import of_django
 from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, has_changed, is_agreed, question
 from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
@@ -75,8 +70,8 @@ class MappingListFilters(ListFilters):
 def mapping_list(request: AccountRequest) -> HttpResponse:
     """The list of mappings: each with its kind, the flows that use it, and who changed it last."""
     filters = MappingListFilters(request)
-    with atomic(using="read"):
-        config = Committed(of_django(connections["read"])).account(request.account.pk)
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
         rows = listed(config, filters.list_filter)
     total = len(config.mappings)
     people = names_of_users(request.account.pk, [row.by for row in rows])
@@ -177,8 +172,8 @@ def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, 
     waiting: the typed texts that the mapping encrypts, by field of the vault
     """
     draft = editing.draft
-    with atomic(using="read"):
-        editor = _editor(request, editing, row, strict=True)
+    with account_reader(request.account.pk) as reader:
+        editor = _editor(reader, editing, row, strict=True)
     if editor.checked.errors:
         return _editor_page(request, editor, row, EDITOR, status=422)
     based_on = draft.number if row is not None else None
@@ -219,7 +214,7 @@ def _say_saved(request: AccountRequest, saved: StoredMapping, row: StoredMapping
         message += " " + _("But nothing would be sent for %(whom)s: %(name)s: %(why)s.") % {"whom": editor.whom, "name": name, "why": why}
     flows: set[int] = set()
     if row is not None and row.body.get("rows") != saved.body.get("rows"):
-        with of_account(request.account.pk) as reader:
+        with account_reader(request.account.pk) as reader:
             using = [
                 flow.id
                 for flow in reader.config.flows.values()
@@ -241,15 +236,13 @@ def _conflict_context(request: AccountRequest, error: SavedMeanwhile) -> dict[st
     }
 
 
-def _editor(request: AccountRequest, editing: Editing, row: StoredMapping | None, *, strict: bool = False) -> Editor:
-    db = of_django(connections["read"])
-    config = Committed(db).account(request.account.pk)
-    return Editor(db, request.account.pk, config, editing, row.pk if row else 0, timezone.now(), strict)
+def _editor(reader: AccountReader, editing: Editing, row: StoredMapping | None, *, strict: bool = False) -> Editor:
+    return Editor(reader.db, reader.account, reader.config, editing, row.pk if row else 0, timezone.now(), strict)
 
 
 def _page(request: AccountRequest, editing: Editing, row: StoredMapping | None, template: str, *, part: str = "") -> HttpResponse:
-    with atomic(using="read"):
-        editor = _editor(request, editing, row)
+    with account_reader(request.account.pk) as reader:
+        editor = _editor(reader, editing, row)
         return _editor_page(request, editor, row, template, part=part)
 
 
@@ -287,16 +280,12 @@ def _flow_of(request: AccountRequest) -> int | None:
     flow_text = request.GET.get("for", "")
     if not flow_text:
         return None
-    with atomic(using="read"):
-        flows = _config(request).flows
+    with account_reader(request.account.pk) as reader:
+        flows = reader.config.flows
     flow = read_id(flow_text)
     if flow not in flows:
         raise Http404
     return flow
-
-
-def _config(request: AccountRequest) -> AccountConfig:
-    return Committed(of_django(connections["read"])).account(request.account.pk)
 
 
 def _subject_of_flow(request: AccountRequest) -> Subject:
@@ -304,8 +293,8 @@ def _subject_of_flow(request: AccountRequest) -> Subject:
     flow = _flow_of(request)
     if flow is None:
         return Subject.REGISTRATION
-    with atomic(using="read"):
-        watch = _config(request).flows[flow].watch
+    with account_reader(request.account.pk) as reader:
+        watch = reader.config.flows[flow].watch
     return Subject(SUBJECT_OF_WATCH[watch]) if watch else Subject.REGISTRATION
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.jobs.models import Job
@@ -23,7 +23,6 @@ from heliograph.registrations.bulk_change import BulkPreview, Wish
 from heliograph.registrations.views.registrations import RegistrationFilters
 from heliograph.setup.services.save import acting
 from heliograph.setup.usage import Use
-from heliograph.setup.views.frame import account_config, reading
 from heliograph.setup.views.uses import href_of
 from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, Moving, is_agreed, question, shortened
 from heliograph.web.form_fields import Hidden, Ticks
@@ -57,9 +56,8 @@ def set_status(request: AccountRequest) -> HttpResponse:
     if not wish.status or (form["of"] != ALL and not wish.picked):
         say(request, _("Tick rows, or choose all of them, and choose a status.") if wish.status else _("Choose the status that they get."))
         return HttpResponseRedirect(back)
-    with transaction.atomic(using="read"):
-        config = account_config(request, reading())
-        preview = bulk_change.preview(reading(), request.account.pk, wish)
+    with account_reader(request.account.pk) as reader:
+        config, preview = reader.config, bulk_change.preview(reader.db, reader.account, wish)
     confirmation = question(
         Moving(ngettext("Set %(n)s registration to %(status)s?", "Set %(n)s registrations to %(status)s?", preview.total) % {"n": f"{preview.total:,}", "status": wish.status}),
         crumbs=[(_("Registrations"), back)],

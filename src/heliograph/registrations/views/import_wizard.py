@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -19,6 +18,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.jobs import control
 from heliograph.jobs import page as job_page
@@ -33,7 +33,8 @@ from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, Upload
 from heliograph.registrations.views import import_words as words
 from heliograph.registrations.views.import_forms import READ, SHOWN, ColumnsForm, DryRunForms, ReadingForm, UploadForm, same_choice
-from heliograph.setup.views.frame import account_config, check, reading
+from heliograph.setup.views.frame import check
+from heliograph.store.django_database import read_database
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.shown_fields import Choice
 from heliograph.web.toasts import say
@@ -50,8 +51,8 @@ def _events(request: AccountRequest) -> Callable[[], list[Choice]]:
     """The account's events as choices."""
 
     def read_choices() -> list[Choice]:
-        with transaction.atomic(using="read"):
-            rows = reading().all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC", {"account": request.account.pk})
+        with read_database() as db:
+            rows = db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC", {"account": request.account.pk})
         return [Choice(code, code) for (code,) in rows]
 
     return read_choices
@@ -254,8 +255,8 @@ def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
         return _progress(request, job)
     if asks_for_part(request):
         return HttpResponseClientRefresh()
-    with transaction.atomic(using="read"):
-        config = account_config(request, reading())
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
     lacks = [Lack.from_json({k: v for k, v in row.items() if k != "created"}) for row in job.result.get("lacks", ())]
     administers = may(request.user, Role.ADMINISTRATOR)
     data = request.POST if request.method == "POST" else None

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -26,9 +25,9 @@ from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import problem_sentence
 from heliograph.setup.services.save import acting
 from heliograph.setup.usage import Use
-from heliograph.setup.views.frame import reading
 from heliograph.setup.views.uses import href_of
 from heliograph.store.database import Database
+from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import Breaks, FlowThen, is_agreed, question
 from heliograph.web.form_fields import Select
 from heliograph.web.forms import Form
@@ -52,8 +51,8 @@ def is_active(request: AccountRequest, event: str, code: str) -> HttpResponse:
     form = IsActiveForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and form.cleaned_data["to"]:
         return _save(request, event, code, active=form.cleaned_data["to"] == ACTIVE)
-    with transaction.atomic(using="read"):
-        registration = _opened(reading(), request, event, code)
+    with read_database() as db:
+        registration = _opened(db, request, event, code)
         return _asks(request, _question(registration))
 
 

@@ -22,9 +22,8 @@ from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import RegistrationForm
 from heliograph.setup import form_values
-from heliograph.setup.views.frame import reading
 from heliograph.store.database import Database
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import of_django, read_database
 from heliograph.web.form_fields import Select, TextLine
 from heliograph.web.forms import Form, posted
 from heliograph.web.pages import page
@@ -90,8 +89,7 @@ def add(request: AccountRequest) -> HttpResponse:
     event_form = EventChoiceForm(request.GET if data is None else data)
     choice = event_form.cleaned_data if event_form.is_valid() else {"event": "", "look": ""}
     event = choice["event"]
-    with transaction.atomic(using="read"):
-        db = reading()
+    with read_database() as db:
         codes = [
             code
             for (code,) in db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC", {"account": request.account.pk})

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,7 +23,7 @@ from heliograph.registrations.views.form import RegistrationForm, blocks_of, joi
 from heliograph.setup import form_values
 from heliograph.setup.form_values import FormValues
 from heliograph.store.database import Database
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import of_django, read_database
 from heliograph.store.moments import from_micros
 from heliograph.web.form_fields import Hidden, Select
 from heliograph.web.pages import page
@@ -68,8 +68,7 @@ class ChangeForm(RegistrationForm):
 def registration(request: AccountRequest, event: str, code: str) -> HttpResponse:
     """Shows a registration, or saves its form as one change."""
     if request.method != "POST":
-        with transaction.atomic(using="read"):
-            db = of_django(connections["read"])
+        with read_database() as db:
             opened = _opened(db, request, event, code)
             return _show(request, db, opened, ChangeForm(opened))
     if not may(request.user, Role.PLANNER):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connections, transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -16,8 +15,7 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, RegistrationSort
-from heliograph.setup.views.frame import account_config
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import read_database
 from heliograph.web.cursor import LookingEnd, Pager, address, read_cursor
 from heliograph.web.list_count import ListCount
 from heliograph.web.list_filters import ColumnsFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
@@ -74,8 +72,8 @@ class RegistrationFilters(ListFilters):
 @require_safe
 def registrations_of_event(request: AccountRequest, event: str) -> HttpResponse:
     """Leads from the beginning of a registration's address to the list of its event. Raises Http404 for a code that no event has."""
-    with transaction.atomic(using="read"):
-        id = Registrations(of_django(connections["read"]), request.account.pk).event_of_code(event)
+    with read_database() as db:
+        id = Registrations(db, request.account.pk).event_of_code(event)
     if id is None:
         raise Http404
     return HttpResponseRedirect(f"{reverse('registrations')}?{urlencode({'event': id})}")
@@ -87,8 +85,8 @@ def registrations(request: AccountRequest) -> HttpResponse:
     filters = RegistrationFilters(request)
     registration_filter, sort, columns = filters.registration_filter, filters.cleaned_data["sort"], filters.cleaned_data["column"]
     cursor = read_cursor(request, sort.parts)
-    with transaction.atomic(using="read"):
-        listing = Registrations(of_django(connections["read"]), request.account.pk)
+    with read_database() as db:
+        listing = Registrations(db, request.account.pk)
         rows = listing.page(registration_filter, sort, cursor, whole=not set(columns) <= set(USUAL))
         # If the first page contains everything, its length is the count; rare words then need not be searched for twice.
         count = (
@@ -101,7 +99,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
         filters.offer("status_name", zip(statuses, statuses, strict=True))
         filters.offer("type", ((name, name) for name in listing.types()))
         none = not rows.rows and not filters.narrows and cursor is None
-        has_flows = not none or bool(account_config(request, of_django(connections["read"])).flows)
+        has_flows = not none or bool(listing.config.flows)
     return page(
         request,
         "registrations/list.html",

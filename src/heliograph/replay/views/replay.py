@@ -20,7 +20,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries.choices import event_choices, flow_choices
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.domain.delivery.replay import ReplayVerdict
 from heliograph.domain.errors import TooMuchWork
 from heliograph.domain.ids import read_id, read_number
@@ -153,7 +153,7 @@ def choose(request: AccountRequest) -> HttpResponse:
     """
     if request.method == "POST":
         check(request, Role.PLANNER)
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         form = ReplayForm(posted(request), initial=_asked_for(request))
         form.say("flow", options=[Choice(str(id), name or _("Without a name")) for id, name in flow_choices(reader.config)])
         form.say("event", options=[Choice(str(id), code) for id, code in event_choices(reader)])
@@ -239,7 +239,7 @@ def run(request: AccountRequest, replay: int) -> HttpResponse:
 def _render(request: AccountRequest, state: ReplayState, form: SendForm | None = None) -> HttpResponse:
     if asks_for_part(request) and state.stage not in LIVE_STAGES:
         return HttpResponseClientRefresh()
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         context = replay_page(request, reader, state)
     form = form or SendForm(None)
     asks_again = has_changed(request, context["promise"])
@@ -279,7 +279,7 @@ def send(request: AccountRequest, replay: int) -> HttpResponse:
     """Begins to send the chosen lines, if the promise of the page still holds."""
     state = _state_of(request, replay)
     form = SendForm(request.POST)
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         promise = send_promise(reader, state)
     if form.is_valid() and agrees(request, promise):
         values = form.cleaned_data

@@ -15,7 +15,7 @@ from heliograph.accounts.models import User
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.deliveries.prospect_words import may_go
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.domain.delivery.action import OPEN_STATUSES, QueueStatus
@@ -40,7 +40,7 @@ def queue(request: AccountRequest) -> HttpResponse:
     filters = RetryFilters(request)
     cursor, retry_filter = read_cursor(request, PARTS), filters.retry_filter
     whole = cursor is None and not filters.narrows
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         causes = _causes(reader, request.user) if whole else {}
         list_context = {} if whole and asks_for_part(request) else _list(request, reader, filters, retry_filter)
     context = {"here": "retry", "whole": whole, **causes, **list_context}
@@ -119,7 +119,7 @@ def _all_match(count: ListCount) -> str:
 @require_safe
 def item(request: AccountRequest, item: str) -> HttpResponse:
     """The page of one item. Where there is none, it says until when the account's details were kept (X6)."""
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         item_details = details(reader, item)
         if item_details is None:
             if removed := removed_records(reader):

@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.deliveries.database import READ, reading
+from heliograph.deliveries.database import account_reader
 from heliograph.deliveries.submit import AT_ONCE, submit
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, JobState
@@ -153,7 +153,7 @@ def _job_page(request: AccountRequest, row: Job) -> JobPage:
 def _lead(request: AccountRequest, row: Job) -> str:
     if row.parameters["wanted"] is None:
         return _("Exactly the rows of a download.")
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         return filter_words(RetryFilter.from_json(row.parameters["wanted"]), reader) + "."
 
 
@@ -167,7 +167,7 @@ def new_download(request: AccountRequest) -> HttpResponse:
     filters = RetryFilters(request)
     retry_filter = downloadable(filters.retry_filter)
     back = filters.address(reverse("retry"))
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         n = RetryQueue(reader).count(retry_filter) if retry_filter else ListCount()
         text = filter_words(retry_filter, reader) if retry_filter else ""
         if retry_filter is None or n.is_none:
@@ -211,7 +211,7 @@ def download(request: AccountRequest, id: int) -> HttpResponse:
         return HttpResponseRedirect(request.path)
     if asks_for_part(request) and row.state not in GOING:
         return HttpResponseClientRefresh()
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         text = filter_words(RetryFilter.from_json(row.parameters["wanted"]), reader)
     if row.state != JobState.DONE:
         job_context = context(row, _download_page(row, text), request.path, may_act=True, pausable=True)
@@ -280,7 +280,7 @@ def download_file(request: AccountRequest, id: int) -> HttpResponseBase:
     if row.state != JobState.DONE or not downloads.is_kept(row):
         raise Http404
 
-    lines = downloads.file_lines(of_django(connections[READ]), row)
+    lines = downloads.file_lines(of_django(connections["read"]), row)
     answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{_file_name(row)}"'
     answer["Cache-Control"] = "no-store"

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from heliograph.accounts.models import Role
 from heliograph.accounts.return_address import readable_page
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.deliveries.prospect_words import hindrance
 from heliograph.deliveries.submit import AT_ONCE, NothingToSync, Submitted, discard, resend, submit
 from heliograph.domain.delivery.action import OPEN_STATUSES
@@ -81,7 +81,7 @@ def _pressed_filter(request: AccountRequest, cause: str, *, all_match: bool) -> 
 
 def _keys_or_job(request: AccountRequest, retry_filter: RetryFilter, operation: ItemOperation) -> list[str] | Job:
     """The keys of all items that match, oldest first. If they are more than AT_ONCE, too many for one transaction, it starts a job instead."""
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         keys = [item.key for item in islice(RetryQueue(reader).all_of(retry_filter), AT_ONCE + 1)]
         if len(keys) <= AT_ONCE:
             return keys
@@ -105,7 +105,7 @@ def discard_items(request: AccountRequest) -> HttpResponse:
 
 
 def _discard_cause(request: AccountRequest, retry_filter: RetryFilter) -> HttpResponse:
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         n, flow = RetryQueue(reader).count(retry_filter), _flow_of(reader, retry_filter)
     if n.is_none:
         say(request, _("None of them waits any more."))
@@ -144,7 +144,7 @@ def resend_item(request: AccountRequest, item: str) -> HttpResponse:
     action = read_id(item[1:]) if item[:1] == "a" else None
     if action is None:
         raise Http404
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         retry_item = RetryQueue(reader).find(item)
         if retry_item is None:
             raise Http404
@@ -195,7 +195,7 @@ def _result_text(submitted: Submitted) -> str:
 
 def _held_text(request: AccountRequest, keys: Sequence[str]) -> str:
     """How many of these items cannot be sent at present, and why; "" if all can."""
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         items = RetryQueue(reader).of_keys(keys)
     hindrances = Counter(text for item in items if (text := hindrance(item.prospect)))
     if len(items) == 1:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.configuration import Status
 from heliograph.domain.setup.statuses import NEW
@@ -24,7 +24,7 @@ from heliograph.setup.coverage import watched
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.save import saving
-from heliograph.setup.views.frame import account_config, check, reading, settings_page
+from heliograph.setup.views.frame import check, settings_page
 from heliograph.setup.views.rows import Cell, TagRow, TagRows, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.forms import posted
@@ -82,8 +82,8 @@ PAGES = {
 def statuses(request: AccountRequest, url_name: str) -> HttpResponse:
     """Shows the statuses, and saves changed tags."""
     statuses_page = PAGES[url_name]
-    with transaction.atomic(using="read"):
-        config = account_config(request, reading())
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
     choices = TagChoices(config.tags, statuses_page.kind)
     tags = TagRows(TagRow, {id: status.tags for id, status in _rows(config, statuses_page).items()}, choices, posted(request))
     if request.method == "POST":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db import connection, transaction
+from django.db import connection
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.natural_order import natural_order
@@ -24,7 +25,7 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.setup import coverage as services
 from heliograph.setup.coverage import Applied, Coverage, Gap, WatchedKinds
 from heliograph.setup.models import KIND_NAMES
-from heliograph.setup.views.frame import account_config, check, reading, readonly, settings_page
+from heliograph.setup.views.frame import check, readonly, settings_page
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.store.django_database import of_django
 from heliograph.web.form_fields import Hidden, Ticks
@@ -72,8 +73,8 @@ def coverage(request: AccountRequest) -> HttpResponse:
         )
         done, ticked = _done(applied, chosen=bool(chosen)), {gap.key for gap in applied.left}
     untagged = services.coverage(of_django(connection), request.account.pk)
-    with transaction.atomic(using="read"):
-        config = account_config(request, reading())
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
     filters = CoverageFilters(request)
     filters.offer_gaps(untagged)
     groups = [

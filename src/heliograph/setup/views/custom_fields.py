@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.setup.configuration import Field as Answerable
 from heliograph.setup.errors import InUse, Invalid
 from heliograph.setup.save_questions import LosesValues
@@ -27,7 +27,7 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.views.answerable import AnswerableForm, shown_at_first, type_names
 from heliograph.setup.views.confirmed_save import save_confirmed
-from heliograph.setup.views.frame import account_config, check, form_page, reading, readonly, settings_page
+from heliograph.setup.views.frame import check, form_page, readonly, settings_page
 from heliograph.setup.views.rows import Cell, rows_context
 from heliograph.setup.views.uses import items_of, losing
 from heliograph.web.confirmation import Breaks, is_agreed, mark_changed, question
@@ -86,8 +86,7 @@ def fields(request: AccountRequest, url_name: str) -> HttpResponse:
         if form.is_valid() and _saved(request, form, fields_page):
             say(request, _("The field %(label)s is there.") % {"label": form.cleaned_data["label"]})
             return HttpResponseRedirect(request.path)
-    with transaction.atomic(using="read"):
-        fields_by_id = _read_fields(request, fields_page)
+    fields_by_id = _read_fields(request, fields_page)
     closed = readonly(request, Role.ADMINISTRATOR)
     context = rows_context(
         heading=fields_page.heading,
@@ -123,7 +122,8 @@ def _saved(request: AccountRequest, form: AnswerableForm, fields_page: FieldsPag
 
 
 def _read_fields(request: AccountRequest, fields_page: FieldsPage) -> Mapping[int, Answerable]:
-    rows: Mapping[int, Answerable] = getattr(account_config(request, reading()), fields_page.config_field)
+    with account_reader(request.account.pk) as reader:
+        rows: Mapping[int, Answerable] = getattr(reader.config, fields_page.config_field)
     return rows
 
 
@@ -144,8 +144,7 @@ def _row(field: Answerable, fields_page: FieldsPage, *, closed: bool) -> dict[st
 
 
 def _read_field(request: AccountRequest, fields_page: FieldsPage, id: int) -> Answerable:
-    with transaction.atomic(using="read"):
-        field = _read_fields(request, fields_page).get(id)
+    field = _read_fields(request, fields_page).get(id)
     if field is None:
         raise Http404
     return field

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from django.db.transaction import atomic
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import EventConfig, Status
@@ -26,7 +26,7 @@ from heliograph.setup.event_draft import changed_state, values_of
 from heliograph.setup.services.events import copy_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventNameForm
-from heliograph.setup.views.frame import account_config, event_config, event_page, reading
+from heliograph.setup.views.frame import event_config, event_page
 from heliograph.web.confirmation import Breaks, LinkedThing, Moving, is_agreed, question, shortened, with_fields
 from heliograph.web.form_fields import Hidden
 from heliograph.web.forms import Form, posted
@@ -44,10 +44,9 @@ class LeaveTestingForm(Form):
 @needs(Role.PLANNER)
 def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     """Explains what leaving Testing does before it happens (P9), and starts it."""
-    with atomic(using="read"):
-        db = reading()
-        current_event, config = event_config(request, db, event), account_config(request, db)
-        unmarked = mark_test_job.unmarked(db, request.account.pk, current_event.id)
+    with account_reader(request.account.pk) as reader:
+        current_event, config = event_config(reader, event), reader.config
+        unmarked = mark_test_job.unmarked(reader.db, reader.account, current_event.id)
     place = reverse("event-details", args=(event,))
     form = LeaveTestingForm(posted(request))
     if form.is_valid() and form.cleaned_data["again"]:
@@ -72,8 +71,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     if is_agreed(request, confirmation):
         mark_test_job.start(request.account.pk, current_event.id, to.id, by=request.user.actor)
         return HttpResponseRedirect(place)
-    with atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), current_event, entry="details", **confirmation)
+    return event_page(request, "confirmation.html", current_event, entry="details", **confirmation)
 
 
 def _resume(request: AccountRequest, event: EventConfig) -> None:
@@ -133,8 +131,8 @@ def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list
 @needs(Role.PLANNER)
 def copy(request: AccountRequest, event: str) -> HttpResponse:
     """Creates an event with this one's set-up and tags, without registrations."""
-    with atomic(using="read"):
-        original, config = event_config(request, reading(), event), account_config(request, reading())
+    with account_reader(request.account.pk) as reader:
+        original, config = event_config(reader, event), reader.config
     stored = values_of(original.state, config)
     form = EventNameForm(posted(request), initial={name: next(iter(stored[name]), "") for name in ("name", "start", "end")})
     confirmation = question(
@@ -157,8 +155,7 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     refused = form.draw_callout()
     confirmation |= {"lead": " ".join(refused["items"] if refused else ()) or confirmation["lead"]}
-    with atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), original, entry="details", **with_fields(confirmation, form))
+    return event_page(request, "confirmation.html", original, entry="details", **with_fields(confirmation, form))
 
 
 def _copied(event: EventConfig) -> list[Breaks]:

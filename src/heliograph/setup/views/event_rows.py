@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.transaction import atomic
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
@@ -24,9 +24,10 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.views.custom_fields import deletion
 from heliograph.setup.views.event_kind_forms import KindForm
 from heliograph.setup.views.event_kinds import KINDS, SetupKind, UsageCounts
-from heliograph.setup.views.frame import account_config, check, event_config, event_page, form_context, reading, readonly
+from heliograph.setup.views.frame import check, event_config, event_page, form_context, readonly
 from heliograph.setup.views.rows import OneTagRow, TagRow, TagRows, is_begun, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import is_agreed, mark_changed
 from heliograph.web.forms import posted, pressed
 from heliograph.web.toasts import say
@@ -62,25 +63,24 @@ def listed(request: AccountRequest, event: str, url_name: str) -> HttpResponse:
     if form.is_bound and not adds and not is_begun(form):
         form = kind.form(None, event=current_event, choices=choices)
     refused = bool(tags and tags.refused) or (adds and form.refused)
-    with atomic(using="read"):
-        counts = UsageCounts(current_event, usage_counts.in_event(reading(), request.account.pk, current_event.id, kind.thing))
-        return event_page(
-            request,
-            "setup/rows.html",
-            reading(),
-            current_event,
-            entry=url_name,
-            status=422 if refused else 200,
-            **_context(request, kind, counts, choices, tags, untagged=_untagged(kind, config)),
-            told=(form.draw_callout() if adds else None) or (tags and tags.draw_callout()),
-            add=[] if readonly(request, Role.PLANNER) or kind.full(current_event) else form.draw_fields(),
-            unsaved=form.is_bound or bool(tags and tags.is_unsaved),
-        )
+    with read_database() as db:
+        counts = UsageCounts(current_event, usage_counts.in_event(db, request.account.pk, current_event.id, kind.thing))
+    return event_page(
+        request,
+        "setup/rows.html",
+        current_event,
+        entry=url_name,
+        status=422 if refused else 200,
+        **_context(request, kind, counts, choices, tags, untagged=_untagged(kind, config)),
+        told=(form.draw_callout() if adds else None) or (tags and tags.draw_callout()),
+        add=[] if readonly(request, Role.PLANNER) or kind.full(current_event) else form.draw_fields(),
+        unsaved=form.is_bound or bool(tags and tags.is_unsaved),
+    )
 
 
 def _read(request: AccountRequest, event: str) -> tuple[EventConfig, AccountConfig]:
-    with atomic(using="read"):
-        return event_config(request, reading(), event), account_config(request, reading())
+    with account_reader(request.account.pk) as reader:
+        return event_config(reader, event), reader.config
 
 
 def _choices(kind: SetupKind, config: AccountConfig) -> TagChoices:
@@ -132,8 +132,8 @@ def _saved(request: AccountRequest, kind: SetupKind, event: EventConfig, form: K
         return False
     message = _("%(name)s is saved.") if id else _("%(name)s is there.")
     if not form.chosen:
-        with atomic(using="read"):
-            message = f"{message} {_untagged(kind, account_config(request, reading()))}".strip()
+        with account_reader(request.account.pk) as reader:
+            message = f"{message} {_untagged(kind, reader.config)}".strip()
     say(request, message % {"name": row})
     return True
 
@@ -189,28 +189,25 @@ def _row(kind: SetupKind, event: EventConfig, id: int) -> Any:
 def edit(request: AccountRequest, event: str, id: int, url_name: str) -> HttpResponse:
     """The form of one thing."""
     kind = KINDS[url_name]
-    with atomic(using="read"):
-        current_event, config = event_config(request, reading(), event), account_config(request, reading())
+    current_event, config = _read(request, event)
     row = _row(kind, current_event, id)
     choices = _choices(kind, config)
     form = kind.form(posted(request), event=current_event, choices=choices, stored=kind.shown_at_first(row, current_event, choices))
     if request.method == "POST" and _saved(request, kind, current_event, form, id):
         return HttpResponseRedirect(reverse(url_name, args=(event,)))
-    with atomic(using="read"):
-        return event_page(
-            request,
-            "setup/form.html",
-            reading(),
-            current_event,
-            entry=url_name,
-            **form_context(
-                form,
-                kind.name(row),
-                crumbs=[(current_event.code, reverse("event-details", args=(event,))), (kind.heading, reverse(url_name, args=(event,)))],
-                cancel_href=reverse(url_name, args=(event,)),
-                actions=[(_("Delete"), reverse(f"{url_name}-delete", args=(event, id)))],
-            ),
-        )
+    return event_page(
+        request,
+        "setup/form.html",
+        current_event,
+        entry=url_name,
+        **form_context(
+            form,
+            kind.name(row),
+            crumbs=[(current_event.code, reverse("event-details", args=(event,))), (kind.heading, reverse(url_name, args=(event,)))],
+            cancel_href=reverse(url_name, args=(event,)),
+            actions=[(_("Delete"), reverse(f"{url_name}-delete", args=(event, id)))],
+        ),
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -218,8 +215,7 @@ def edit(request: AccountRequest, event: str, id: int, url_name: str) -> HttpRes
 def delete(request: AccountRequest, event: str, id: int, url_name: str) -> HttpResponse:
     """Asks and deletes; what is in use cannot be deleted (P12)."""
     kind = KINDS[url_name]
-    with atomic(using="read"):
-        current_event = event_config(request, reading(), event)
+    current_event, _config = _read(request, event)
     row = _row(kind, current_event, id)
     listed_at = reverse(url_name, args=(event,))
     crumbs = [(current_event.code, reverse("event-details", args=(event,))), (kind.heading, listed_at)]
@@ -235,5 +231,4 @@ def delete(request: AccountRequest, event: str, id: int, url_name: str) -> HttpR
         else:
             say(request, _("%(name)s is deleted.") % {"name": kind.name(row)})
             return HttpResponseRedirect(listed_at)
-    with atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), current_event, entry=url_name, **confirmation)
+    return event_page(request, "confirmation.html", current_event, entry=url_name, **confirmation)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.transaction import atomic
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,6 +15,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from heliograph.accounts.kept_form import shows_again
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.deliveries.database import account_reader
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import EventConfig, EventState
@@ -32,10 +32,11 @@ from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.confirmed_save import save_confirmed
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
-from heliograph.setup.views.frame import account_config, check, event_config, event_page, form_context, reading, readonly
+from heliograph.setup.views.frame import check, event_config, event_page, form_context, readonly
 from heliograph.setup.views.shared_form import said_of_theirs
 from heliograph.setup.views.uses import losing
 from heliograph.store.database import Database
+from heliograph.store.django_database import read_database
 from heliograph.web.cursor import ROWS, Cursor, ListPage, Pager, read_cursor
 from heliograph.web.cursor import pages as cursor_pages
 from heliograph.web.forms import not_saved, posted
@@ -61,13 +62,12 @@ def events(request: AccountRequest) -> HttpResponse:
     """All events, newest first."""
     filters = EventFilters(request)
     cursor = read_cursor(request, (int,))
-    with atomic(using="read"):
-        db = reading()
-        config = account_config(request, db)
-        matching_rows = _matching(db, request.account.pk, filters.cleaned_data["q"], filters.cleaned_data["status_id"])
+    with account_reader(request.account.pk) as reader:
+        db, config = reader.db, reader.config
+        matching_rows = _matching(db, reader.account, filters.cleaned_data["q"], filters.cleaned_data["status_id"])
         list_page = _paged(matching_rows, cursor)
-        counts = _registrations(db, request.account.pk, [row[0] for row in list_page.rows])
-        loaded = {id: event_config(request, db, code) for id, code, *_rest in list_page.rows}
+        ids = [row[0] for row in list_page.rows]
+        counts, loaded = _registrations(db, reader.account, ids), reader.events(ids)
     filters.offer("status_id", ((status.id, status.name) for status in config.event_statuses.values()))
     return page(
         request,
@@ -141,8 +141,8 @@ def _row(event: EventConfig, config: AccountConfig, registrations: int) -> dict[
 @needs(Role.PLANNER)
 def add(request: AccountRequest) -> HttpResponse:
     """The form of a new event, which starts in Testing."""
-    with atomic(using="read"):
-        config = account_config(request, reading())
+    with account_reader(request.account.pk) as reader:
+        config = reader.config
     form = NewEventForm(posted(request), initial={"timezone": config.timezone})
     if form.is_valid():
         status = next((status.id for status in config.event_statuses.values() if status.name == DEFAULT_EVENT_STATUS), 0)
@@ -181,21 +181,19 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
     if request.method == "POST":
         check(request, Role.PLANNER)
         return _save(request, event)
-    with atomic(using="read"):
-        db = reading()
-        current_event = event_config(request, db, event)
-        if asks_for_part(request):  # the job's progress: once it has ended, the whole page is reloaded
-            job = mark_test_job.under_way(request.account.pk, current_event.id)
-            if job is None or job.state == JobState.FAILED:
-                return HttpResponseClientRefresh()
-        config = account_config(request, db)
-        return _details(request, db, current_event, config, EventForm(event=current_event, config=config))
+    with account_reader(request.account.pk) as reader:
+        current_event, config = event_config(reader, event), reader.config
+    if asks_for_part(request):  # the job's progress: once it has ended, the whole page is reloaded
+        job = mark_test_job.under_way(request.account.pk, current_event.id)
+        if job is None or job.state == JobState.FAILED:
+            return HttpResponseClientRefresh()
+    return _details(request, current_event, config, EventForm(event=current_event, config=config))
 
 
 def _save(request: AccountRequest, code: str) -> HttpResponse:
     """Saves the changes. Leaving Testing is confirmed first, but the other changes are saved at once (P9)."""
-    with atomic(using="read"):
-        current_event, config = event_config(request, reading(), code), account_config(request, reading())
+    with account_reader(request.account.pk) as reader:
+        current_event, config = event_config(reader, code), reader.config
     form = EventForm(posted(request), event=current_event, config=config)
     in_order, values, stored = form.is_valid(), form.values(), form.stored
     then = shown_then(form.cleaned_data.get("opened", ""))
@@ -226,17 +224,15 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
                 return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': to[0]})}")
             say(request, _("The event is saved.") if own_changes else _("Nothing was changed."))
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
-    with atomic(using="read"):
-        then |= {name: stored[name] for name in met}  # now seen: saving again overwrites them with mine
-        return _details(request, reading(), current_event, config, form, then=then)
+    then |= {name: stored[name] for name in met}  # now seen: saving again overwrites them with mine
+    return _details(request, current_event, config, form, then=then)
 
 
 def _asks(request: AccountRequest, event: EventConfig, error: LosesValues) -> HttpResponse:
     """Flows filter by the code or the name that it would lose (P12)."""
     place = reverse("event-details", args=(event.code,))
     confirmation = losing(request, error, crumbs=[(event.code, place)], cancel_href=place)
-    with atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), event, entry="details", **confirmation)
+    return event_page(request, "confirmation.html", event, entry="details", **confirmation)
 
 
 def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
@@ -254,9 +250,10 @@ def _leaves(config: AccountConfig, event: EventConfig, own_changes: FormValues) 
 
 
 def _details(
-    request: AccountRequest, db: Database, event: EventConfig, config: AccountConfig, form: EventForm, *, then: FormValues | None = None
+    request: AccountRequest, event: EventConfig, config: AccountConfig, form: EventForm, *, then: FormValues | None = None
 ) -> HttpResponse:
-    registrations = _registrations(db, request.account.pk, [event.id]).get(event.id, 0)
+    with read_database() as db:
+        registrations = _registrations(db, request.account.pk, [event.id]).get(event.id, 0)
     status = config.event_statuses.get(event.state.status)
     name = status.name if status else ""
     job = mark_test_job.under_way(request.account.pk, event.id)
@@ -273,7 +270,6 @@ def _details(
     return event_page(
         request,
         "setup/event.html",
-        db,
         event,
         entry="details",
         status=form.status,

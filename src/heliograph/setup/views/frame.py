@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import connections
 from django.http import Http404, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import WHO, AccountRequest, may
-from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.deliveries.database import AccountReader
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.store.config_cache import Committed
-from heliograph.store.database import Database
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import read_database
 from heliograph.web.forms import Form, not_saved
 from heliograph.web.pages import page
 
@@ -36,31 +33,12 @@ def check(request: AccountRequest, role: Role) -> None:
         raise PermissionDenied(WHO[role])
 
 
-def reading() -> Database:
-    """The read-only connection; within `transaction.atomic(using="read")`."""
-    return of_django(connections["read"])
-
-
-def account_config(request: AccountRequest, db: Database) -> AccountConfig:
-    """The account's current set-up."""
-    return Committed(db).account(request.account.pk)
-
-
-def event_config(request: AccountRequest, db: Database, code: str) -> EventConfig:
+def event_config(reader: AccountReader, code: str) -> EventConfig:
     """An event of the account with its set-up. Raises Http404."""
-    return Committed(db).event(event_id(request, db, code))
-
-
-def event_id(request: AccountRequest, db: Database, code: str) -> int:
-    """The event's id by its code. Raises Http404 if the account has no such event."""
-    rows = (
-        []
-        if "\0" in code
-        else db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": request.account.pk, "code": code})
-    )
-    if not rows:
+    event = reader.event_of_code(code)
+    if event is None:
         raise Http404
-    return int(rows[0][0])
+    return event
 
 
 def settings_page(request: AccountRequest, template: str, /, *, entry: str, status: int = 200, **context: Any) -> HttpResponse:
@@ -69,12 +47,12 @@ def settings_page(request: AccountRequest, template: str, /, *, entry: str, stat
 
 
 def event_page(
-    request: AccountRequest, template: str, db: Database, event: EventConfig, /, *, entry: str, status: int = 200, **context: Any
+    request: AccountRequest, template: str, event: EventConfig, /, *, entry: str, status: int = 200, **context: Any
 ) -> HttpResponse:
     """A page of an event. Its code is the first breadcrumb. entry: the page's entry in the event's panel."""
-    rows = db.all(
-        f"SELECT code, name FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {CHOICES + 1}", {"account": request.account.pk}
-    )
+    sql = f"SELECT code, name FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {CHOICES + 1}"
+    with read_database() as db:
+        rows = db.all(sql, {"account": request.account.pk})
     return page(
         request,
         template,

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import connections, transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -24,7 +23,7 @@ from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFir
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history, number_of, version
-from heliograph.store.django_database import of_django
+from heliograph.store.django_database import read_database
 from heliograph.web.confirmation import agrees, promise_of
 from heliograph.web.cursor import Cursor, ListPage, Pager, address
 from heliograph.web.cursor import pages as cursor_pages
@@ -166,8 +165,7 @@ def _read(request: AccountRequest, versioned: Versioned, chosen: int | None, oth
         )
         return versions[::-1] if at and at.back else versions
 
-    with transaction.atomic(using="read"):
-        db = of_django(connections["read"])
+    with read_database() as db:
         list_page = cursor_pages(fetch, lambda each: (each.number,), cursor, size=SHOWN)
         newest = next(iter(history(db, request.account.pk, versioned.kind, versioned.id, most=1)), None)
         if newest is None or not newest.body or not list_page.rows:
@@ -291,8 +289,7 @@ def _restore(request: AccountRequest, versioned: Versioned) -> HttpResponse:
     number = read_number(form.cleaned_data["version"]) if form.is_valid() else None
     if number is None:
         raise Http404
-    with transaction.atomic(using="read"):
-        db = of_django(connections["read"])
+    with read_database() as db:
         restored, newest = (
             version(db, request.account.pk, versioned.kind, versioned.id, each_number)
             for each_number in (number, number_of(db, request.account.pk, versioned.kind, versioned.id))
@@ -370,8 +367,7 @@ def _with_more(question: RestoreQuestion, error: WidensFirst) -> RestoreQuestion
 
 def _meanwhile(request: AccountRequest, versioned: Versioned, error: SavedMeanwhile) -> RestoreRefusal:
     """Somebody saved a version that the page did not show: who, and what it changed (P14)."""
-    with transaction.atomic(using="read"):
-        db = of_django(connections["read"])
+    with read_database() as db:
         last = history(db, request.account.pk, versioned.kind, versioned.id, most=2)
     who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
     title = _("Not restored: %(who)s saved version %(number)s meanwhile") % {"who": who, "number": error.number}

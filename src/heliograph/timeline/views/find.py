@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.deliveries.database import reading
+from heliograph.deliveries.database import account_reader
 from heliograph.deliveries.removed_content import removed_records
 from heliograph.deliveries.words import Toned
 from heliograph.domain.delivery.webhook_id import created_of
@@ -44,7 +44,7 @@ def find(request: AccountRequest) -> HttpResponse:
     """Registrations by words; one hit alone opens its timeline at once, a webhook-id at its change."""
     text = FindFilters(request).cleaned_data["q"]
     cursor = read_cursor(request, (int, int))
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         search = RegistrationSearch(reader, text)
         action = search.action()
         rows = search.page(cursor) if action is None else None

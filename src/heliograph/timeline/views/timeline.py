@@ -16,7 +16,7 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import flow_choices
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.deliveries.prospect_words import hindrance, on_their_way
 from heliograph.deliveries.prospects import connection_holds
 from heliograph.deliveries.removed_content import removed_content, removed_records
@@ -64,7 +64,7 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
     filters = TimelineFilters(request)
     ask = filters.cleaned_data
     cursor = read_cursor(request, PARTS)
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         timeline = Timeline.load(reader, event, code, flow=ask["flow"], show=ask["show"])
         if timeline is None:
             raise Http404
@@ -108,7 +108,7 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
 def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
     """Sync now: sends the registration's current state through every flow that accepts it, or through the one that was chosen."""
     flow = read_id(SyncForm(request.POST).posted["flow"])
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         timeline = Timeline.load(reader, event, code)
         if timeline is None:
             raise Http404

@@ -16,7 +16,7 @@ from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import flow_choices
-from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.database import AccountReader, account_reader
 from heliograph.deliveries.removed_content import removed_content, removed_records
 from heliograph.deliveries.submit import Submitted
 from heliograph.deliveries.why import Why
@@ -60,7 +60,7 @@ def _answer_context(comparison: WhyBoth, recorded: RecordedChange, flow: int) ->
 @require_safe
 def why(request: AccountRequest, change: int, flow: int) -> HttpResponse:
     """Explains one change and one flow, even if the registration is gone or the change is an event's."""
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         if gone := _gone(reader, change):
             return page(request, "timeline/why_gone.html", here="metrics", gone=gone)
         recorded = _recorded(reader, change)
@@ -78,7 +78,7 @@ def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
     if request.method == "POST":
         check(request, Role.PLANNER)
     cursor = read_cursor(request, PARTS)
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         recorded = _recorded(reader, change)
         comparison = why_both(reader, recorded, flow, lambda why: why)
         if comparison is None or comparison.then is None or comparison.reason is None:
@@ -114,7 +114,7 @@ def others(request: AccountRequest, change: int, flow: int) -> HttpResponse:
 def decisions(request: AccountRequest, flow: int) -> HttpResponse:
     """What a flow decided about the latest changes, by the rules then in force."""
     cursor = read_cursor(request, PARTS)
-    with reading(request.account.pk) as reader:
+    with account_reader(request.account.pk) as reader:
         known = reader.config.flows.get(flow)
         if known is None:
             raise Http404
